@@ -1,0 +1,104 @@
+//! What could not be read: counted by reason, with the place of the first of each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Why a piece of a capture gave no packet, or a packet with less than its headers would say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Problem {
+    /// The headers were cut by the snap length or the packet's own end.
+    TruncatedPacket,
+    /// A fragment that is not the first: it has addresses and a protocol, but no ports.
+    LaterFragment,
+    /// A frame that carries neither IP nor ARP.
+    NotIp,
+    /// The capture's link type is not one that can be read.
+    UnknownLinkType,
+    /// Headers that contradict themselves.
+    MalformedHeader,
+    /// A record or block that breaks the container's own format; reading stops or skips there.
+    DamagedRecord,
+    /// The file ends in the middle of a record.
+    TruncatedFile,
+    /// A pcapng packet of an interface that was never described.
+    UnknownInterface,
+    /// A packet record without a time.
+    NoTime,
+    /// A text line that is no packet and belongs to none.
+    UnreadableLine,
+    /// A text line whose host is a name, not an address.
+    HostName,
+    /// A text line whose port is a name that the services table does not have.
+    ServiceName,
+    /// A text line whose time cannot be read.
+    UnreadableTime,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Problem::TruncatedPacket => "truncated packet",
+            Problem::LaterFragment => "fragment without ports",
+            Problem::NotIp => "neither IP nor ARP",
+            Problem::UnknownLinkType => "unknown link type",
+            Problem::MalformedHeader => "malformed header",
+            Problem::DamagedRecord => "damaged record",
+            Problem::TruncatedFile => "file ends within a record",
+            Problem::UnknownInterface => "packet of an undescribed interface",
+            Problem::NoTime => "packet without a time",
+            Problem::UnreadableLine => "unreadable line",
+            Problem::HostName => "host name instead of an address",
+            Problem::ServiceName => "unknown service name",
+            Problem::UnreadableTime => "unreadable time",
+        })
+    }
+}
+
+/// Where in a capture something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The offset in the uncompressed capture, in bytes from 0.
+    Byte(u64),
+    /// The line of a text log, from 1.
+    Line(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Byte(offset) => write!(f, "byte {offset}"),
+            Place::Line(line) => write!(f, "line {line}"),
+        }
+    }
+}
+
+/// How often a problem was met, and where first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// How often.
+    pub count: u64,
+    /// Where first.
+    pub first: Place,
+}
+
+/// All problems of one capture. Its size is bounded by the number of reasons.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(BTreeMap<Problem, Tally>);
+
+impl Problems {
+    /// Counts one.
+    pub fn count(&mut self, problem: Problem, place: Place) {
+        self.0.entry(problem).or_insert(Tally { count: 0, first: place }).count += 1;
+    }
+
+    /// Each reason with its tally, in the order of [`Problem`].
+    pub fn iter(&self) -> impl Iterator<Item = (Problem, Tally)> + '_ {
+        self.0.iter().map(|(problem, tally)| (*problem, *tally))
+    }
+
+    /// Whether nothing was met.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,1 @@
+//! tcpdump text of every age.

@@ -1,0 +1,87 @@
+//! TCP flags in the order of design: F S R P A U E C.
+
+use std::fmt;
+
+/// The eight TCP flags of a packet, as the header's low byte has them (RFC 9293, RFC 3168).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// FIN.
+    pub const FIN: TcpFlags = TcpFlags(0x01);
+    /// SYN.
+    pub const SYN: TcpFlags = TcpFlags(0x02);
+    /// RST.
+    pub const RST: TcpFlags = TcpFlags(0x04);
+    /// PSH.
+    pub const PSH: TcpFlags = TcpFlags(0x08);
+    /// ACK.
+    pub const ACK: TcpFlags = TcpFlags(0x10);
+    /// URG.
+    pub const URG: TcpFlags = TcpFlags(0x20);
+    /// ECE (`E`).
+    pub const ECE: TcpFlags = TcpFlags(0x40);
+    /// CWR (`C`).
+    pub const CWR: TcpFlags = TcpFlags(0x80);
+
+    const LETTERS: [char; 8] = ['F', 'S', 'R', 'P', 'A', 'U', 'E', 'C'];
+
+    /// Whether all flags of `other` are set.
+    #[must_use]
+    pub fn contains(self, other: TcpFlags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The union of both.
+    #[must_use]
+    pub fn with(self, other: TcpFlags) -> TcpFlags {
+        TcpFlags(self.0 | other.0)
+    }
+
+    /// The flag of one letter of `FSRPAUEC`; none for any other letter.
+    #[must_use]
+    pub fn from_letter(letter: char) -> Option<TcpFlags> {
+        Self::LETTERS.iter().position(|&known| known == letter).map(|bit| TcpFlags(1 << bit))
+    }
+
+    /// A SYN without an ACK: the beginning of a conversation.
+    #[must_use]
+    pub fn opens(self) -> bool {
+        self.contains(Self::SYN) && !self.contains(Self::ACK)
+    }
+
+    /// What a host answers to a SYN it did not send itself: SYN-ACK or RST. In a darknet these are backscatter.
+    #[must_use]
+    pub fn answers(self) -> bool {
+        self.contains(Self::RST) || self.contains(Self::SYN.with(Self::ACK))
+    }
+}
+
+/// Letters in the order FSRPAUEC; a packet without any flag is `-`.
+impl fmt::Display for TcpFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("-");
+        }
+        for (bit, letter) in Self::LETTERS.iter().enumerate() {
+            if self.0 & (1 << bit) != 0 {
+                write!(f, "{letter}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_come_in_the_order_of_the_design() {
+        assert_eq!(TcpFlags(0xff).to_string(), "FSRPAUEC");
+        assert_eq!(TcpFlags::SYN.with(TcpFlags::ACK).to_string(), "SA");
+        assert_eq!(TcpFlags(0).to_string(), "-");
+        assert_eq!(TcpFlags::from_letter('E'), Some(TcpFlags::ECE));
+        assert_eq!(TcpFlags::from_letter('x'), None);
+    }
+}

@@ -1,0 +1,11 @@
+//! F0: what one packet says, whatever it was read from.
+
+mod flags;
+mod packet;
+mod protocol;
+mod time;
+
+pub use flags::TcpFlags;
+pub use packet::{IcmpKind, Packet};
+pub use protocol::Protocol;
+pub use time::{Clock, Timestamp, TimestampError};

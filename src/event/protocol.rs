@@ -1,0 +1,120 @@
+//! The protocol of a packet, by the names that analysts use.
+
+use std::fmt;
+
+/// What a packet's outer header carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TCP, IP protocol 6.
+    Tcp,
+    /// UDP, IP protocol 17.
+    Udp,
+    /// ICMP, IP protocol 1.
+    Icmp,
+    /// ICMPv6, IP protocol 58.
+    Icmpv6,
+    /// ARP: no IP at all; source and destination are the sender's and the target's protocol address.
+    Arp,
+    /// SCTP, IP protocol 132.
+    Sctp,
+    /// Any other IP protocol, by its number.
+    Other(u8),
+}
+
+/// Numbers and names of the IP protocols that a telescope meets (IANA, "Assigned Internet Protocol Numbers").
+const NAMES: [(u8, &str); 14] = [
+    (0, "HOPOPT"),
+    (2, "IGMP"),
+    (4, "IPIP"),
+    (41, "IPv6"),
+    (46, "RSVP"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (88, "EIGRP"),
+    (89, "OSPF"),
+    (103, "PIM"),
+    (108, "IPCOMP"),
+    (112, "VRRP"),
+    (115, "L2TP"),
+];
+
+impl Protocol {
+    /// The protocol of an IP header's protocol (or last next-header) field.
+    #[must_use]
+    pub fn from_ip_number(number: u8) -> Protocol {
+        match number {
+            1 => Protocol::Icmp,
+            6 => Protocol::Tcp,
+            17 => Protocol::Udp,
+            58 => Protocol::Icmpv6,
+            132 => Protocol::Sctp,
+            other => Protocol::Other(other),
+        }
+    }
+
+    /// Whether packets of it carry ports.
+    #[must_use]
+    pub fn has_ports(self) -> bool {
+        matches!(self, Protocol::Tcp | Protocol::Udp | Protocol::Sctp)
+    }
+}
+
+/// `TCP UDP ICMP ICMPv6 ARP SCTP`, other known names, or `IP-` and the number.
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Protocol::Tcp => f.write_str("TCP"),
+            Protocol::Udp => f.write_str("UDP"),
+            Protocol::Icmp => f.write_str("ICMP"),
+            Protocol::Icmpv6 => f.write_str("ICMPv6"),
+            Protocol::Arp => f.write_str("ARP"),
+            Protocol::Sctp => f.write_str("SCTP"),
+            Protocol::Other(number) => match NAMES.iter().find(|(known, _)| known == number) {
+                Some((_, name)) => f.write_str(name),
+                None => write!(f, "IP-{number}"),
+            },
+        }
+    }
+}
+
+/// Reads what [`Display`](fmt::Display) writes, in any letter case.
+impl std::str::FromStr for Protocol {
+    type Err = UnknownProtocol;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let upper = text.to_ascii_uppercase();
+        let number = upper.strip_prefix("IP-").and_then(|digits| digits.parse().ok());
+        let named = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|(number, _)| *number);
+        match (upper.as_str(), number.or(named)) {
+            ("TCP", _) => Ok(Protocol::Tcp),
+            ("UDP", _) => Ok(Protocol::Udp),
+            ("ICMP", _) => Ok(Protocol::Icmp),
+            ("ICMPV6", _) => Ok(Protocol::Icmpv6),
+            ("ARP", _) => Ok(Protocol::Arp),
+            ("SCTP", _) => Ok(Protocol::Sctp),
+            (_, Some(number)) => Ok(Protocol::from_ip_number(number)),
+            (_, None) => Err(UnknownProtocol(text.to_owned())),
+        }
+    }
+}
+
+/// A protocol name that nobody knows.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("unknown protocol `{0}` (use TCP, UDP, ICMP, ICMPv6, ARP, SCTP or IP-<number>)")]
+pub struct UnknownProtocol(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_reads_back_as_itself() {
+        for number in 0..=u8::MAX {
+            let protocol = Protocol::from_ip_number(number);
+            assert_eq!(protocol.to_string().parse(), Ok(protocol));
+        }
+        assert_eq!("arp".parse(), Ok(Protocol::Arp));
+        assert!("TPC".parse::<Protocol>().is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! Points in time, in nanoseconds, and what kind of clock they were read from.
+
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
+/// Nanoseconds since 1970-01-01T00:00:00Z, or since an unknown midnight or first packet where the capture's
+/// [`Clock`] is relative. Covers the years 1678 to 2262.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Timestamp(pub i64);
+
+/// A second in nanoseconds.
+const SECOND: i64 = 1_000_000_000;
+
+/// How a capture knows its times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Clock {
+    /// Date and time: a pcap, or a log that prints both (or was given `--date`).
+    Absolute,
+    /// Times that have no date: the differences hold, the day is unknown.
+    Relative,
+    /// No time at all.
+    None,
+}
+
+/// A time that cannot be held or read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no RFC 3339 time between the years 1678 and 2262 (like 2009-03-02T12:00:00Z)")]
+pub struct TimestampError(String);
+
+impl Timestamp {
+    /// From whole seconds and nanoseconds; `None` where 64 bits do not hold it.
+    #[must_use]
+    pub fn from_parts(seconds: i64, nanoseconds: u32) -> Option<Timestamp> {
+        seconds.checked_mul(SECOND)?.checked_add(i64::from(nanoseconds)).map(Timestamp)
+    }
+
+    /// This moment, later by so many nanoseconds; stays at the end of time instead of wrapping.
+    #[must_use]
+    pub fn plus_nanoseconds(self, nanoseconds: i64) -> Timestamp {
+        Timestamp(self.0.saturating_add(nanoseconds))
+    }
+
+    /// Seconds from `earlier` to this moment.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a difference for people to read, not for comparison")]
+    pub fn seconds_since(self, earlier: Timestamp) -> f64 {
+        self.0.saturating_sub(earlier.0) as f64 / 1e9
+    }
+
+    /// The calendar day in a time zone, as a sensor counts its days.
+    #[must_use]
+    pub fn day(self, zone: &TimeZone) -> jiff::civil::Date {
+        self.instant().to_zoned(zone.clone()).date()
+    }
+
+    fn instant(self) -> jiff::Timestamp {
+        // Every i64 of nanoseconds lies within jiff's years -9999 to 9999.
+        jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// RFC 3339 in UTC with all nine digits of the nanoseconds.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.9}", self.instant())
+    }
+}
+
+/// Reads RFC 3339.
+impl std::str::FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || TimestampError(text.to_owned());
+        let instant: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+        i64::try_from(instant.as_nanosecond()).map(Timestamp).map_err(|_| wrong())
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_all_nine_digits_and_reads_them_back() {
+        let time = Timestamp::from_parts(1_236_000_000, 5).unwrap();
+        assert_eq!(time.to_string(), "2009-03-02T13:20:00.000000005Z");
+        assert_eq!(time.to_string().parse(), Ok(time));
+    }
+
+    #[test]
+    fn a_day_depends_on_the_zone() {
+        let evening: Timestamp = "2009-03-01T20:00:00Z".parse().unwrap();
+        let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
+        assert_eq!(evening.day(&TimeZone::UTC).to_string(), "2009-03-01");
+        assert_eq!(evening.day(&tokyo).to_string(), "2009-03-02");
+    }
+
+    #[test]
+    fn extremes_neither_wrap_nor_panic() {
+        assert_eq!(Timestamp::from_parts(i64::MAX, 0), None);
+        assert_eq!(Timestamp(i64::MAX).plus_nanoseconds(1), Timestamp(i64::MAX));
+        for extreme in [i64::MIN, i64::MAX] {
+            assert!(!Timestamp(extreme).to_string().is_empty());
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! inga (因果, cause and effect): which malware sample is the likely cause of a scan seen in a darknet.
+//!
+//! Data flows one way, and imports go down only:
+//!
+//! | floor | room | what lives there |
+//! |---|---|---|
+//! | F0 | [`event`] | what one packet says |
+//! | I/O | [`capture`] | packets out of captures and logs |
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod capture;
+pub mod event;

@@ -1,0 +1,3 @@
+//! The thin program.
+
+fn main() {}

@@ -8,5 +8,6 @@
 //! | I/O | [`capture`] | packets out of captures and logs |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod behavior;
 pub mod capture;
 pub mod event;

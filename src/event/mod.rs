@@ -3,9 +3,11 @@
 mod flags;
 mod packet;
 mod protocol;
+mod space;
 mod time;
 
 pub use flags::TcpFlags;
 pub use packet::{IcmpKind, Packet};
 pub use protocol::Protocol;
+pub use space::{AddressSpace, neighbourhood};
 pub use time::{Clock, Timestamp, TimestampError};

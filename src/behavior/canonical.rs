@@ -1,0 +1,162 @@
+//! Canonical strings of type, shape and family, and the MD5 that names each.
+
+use std::fmt;
+
+use md5::{Digest, Md5};
+use serde::Serialize;
+
+use super::{Parameters, Profile};
+
+/// The MD5 of a canonical string: the name of a behavior type, shape or family.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BehaviorId(pub [u8; 16]);
+
+/// Lower-case hexadecimal.
+impl fmt::Display for BehaviorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for BehaviorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for BehaviorId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A text that is no behavior type.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no behavior type (32 hexadecimal digits)")]
+pub struct ParseIdError(String);
+
+impl std::str::FromStr for BehaviorId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || ParseIdError(text.to_owned());
+        if text.len() != 32 || !text.is_ascii() {
+            return Err(wrong());
+        }
+        let mut id = [0; 16];
+        for (byte, at) in id.iter_mut().zip((0..).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong())?;
+        }
+        Ok(BehaviorId(id))
+    }
+}
+
+/// A canonical string with its MD5.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Behavior {
+    /// The canonical string: ASCII, without spaces.
+    pub canonical: String,
+    /// Its MD5.
+    pub id: BehaviorId,
+}
+
+impl Behavior {
+    /// Names a canonical string.
+    #[must_use]
+    pub fn new(canonical: String) -> Behavior {
+        let id = BehaviorId(Md5::digest(canonical.as_bytes()).into());
+        Behavior { canonical, id }
+    }
+
+    /// The behavior type: all parameters, volumes binned.
+    #[must_use]
+    pub fn of_type(parameters: &Parameters, profile: &Profile) -> Behavior {
+        let bin = |count| bin(count, profile.exact_counts_max);
+        Behavior::new(format!(
+            "{}|sp={}|pk={}|dp={}|di={}|tr={}|pt={}|pr={}",
+            profile.name,
+            bin(parameters.source_ports),
+            bin(parameters.packets),
+            bin(parameters.destination_ports),
+            bin(parameters.destinations),
+            parameters.transition.letter(),
+            parameters.ports,
+            parameters.protocol
+        ))
+    }
+
+    /// The shape: no volumes, but packets per destination and the use of source ports.
+    #[must_use]
+    pub fn of_shape(parameters: &Parameters, profile: &Profile) -> Behavior {
+        Behavior::new(unbinned("s", parameters, profile, &parameters.ports.to_string()))
+    }
+
+    /// The family: the shape with its ports masked (`~`) where they say nothing: ephemeral ones, ports that
+    /// follow the destination, and the ports that answers come back to.
+    #[must_use]
+    pub fn of_family(parameters: &Parameters, profile: &Profile) -> Behavior {
+        let masked = parameters.ports_ephemeral
+            || parameters.ports_follow_destinations
+            || (parameters.protocol.only_answers()
+                && parameters.ports.listed().iter().all(|port| *port >= 1024));
+        let ports = if masked { "~".to_owned() } else { parameters.ports.to_string() };
+        Behavior::new(unbinned("f", parameters, profile, &ports))
+    }
+}
+
+fn unbinned(granularity: &str, parameters: &Parameters, profile: &Profile, ports: &str) -> String {
+    format!(
+        "{}{granularity}|pd={}|su={}|tr={}|pt={ports}|pr={}",
+        profile.name,
+        parameters.packets_per_destination,
+        parameters.source_port_use.letter(),
+        parameters.transition.letter(),
+        parameters.protocol
+    )
+}
+
+/// The bin of a count: the count itself up to `exact_max` (a power of two), then powers of two: `5-8`, `9-16`.
+fn bin(count: u64, exact_max: u64) -> String {
+    if count <= exact_max {
+        return count.to_string();
+    }
+    match count.checked_next_power_of_two() {
+        Some(upper) => format!("{}-{upper}", upper / 2 + 1),
+        None => format!("{}+", (1u64 << 63) + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_fall_into_exact_bins_then_powers_of_two() {
+        for (count, expected) in [
+            (0, "0"),
+            (1, "1"),
+            (4, "4"),
+            (5, "5-8"),
+            (8, "5-8"),
+            (9, "9-16"),
+            (18, "17-32"),
+            (u64::MAX, "9223372036854775809+"),
+        ] {
+            assert_eq!(bin(count, 4), expected);
+        }
+    }
+
+    #[test]
+    fn an_id_reads_back() {
+        let behavior = Behavior::new("bt1|sp=1".to_owned());
+        assert_eq!(behavior.id.to_string().parse(), Ok(behavior.id));
+        assert!("xyz".parse::<BehaviorId>().is_err());
+        assert!("é".repeat(16).parse::<BehaviorId>().is_err());
+    }
+
+    #[test]
+    fn the_name_is_the_md5_of_the_canonical_string() {
+        let empty = Behavior::new(String::new());
+        assert_eq!(empty.id.to_string(), "d41d8cd98f00b204e9800998ecf8427e");
+    }
+}

@@ -1,0 +1,93 @@
+//! A closed window with its names: type, shape, family, and its facets.
+
+use std::net::IpAddr;
+
+use indexmap::IndexMap;
+
+use crate::event::{AddressSpace, Protocol, Timestamp};
+
+use super::{Behavior, OpenWindow, Parameters, Probe, Profile};
+
+/// What one (protocol, destination port) pair of a window would be as a window of its own: a small sensor sees
+/// of a bot that scans 23 and 2323 only one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facet {
+    /// The parameters of the pair's packets alone.
+    pub parameters: Parameters,
+    /// Their behavior type.
+    pub behavior: Behavior,
+    /// Their shape.
+    pub shape: Behavior,
+    /// Their family.
+    pub family: Behavior,
+}
+
+impl Facet {
+    fn of(parameters: Parameters, profile: &Profile) -> Facet {
+        Facet {
+            behavior: Behavior::of_type(&parameters, profile),
+            shape: Behavior::of_shape(&parameters, profile),
+            family: Behavior::of_family(&parameters, profile),
+            parameters,
+        }
+    }
+}
+
+/// A window of one host, reduced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The host.
+    pub source: IpAddr,
+    /// Time of its first packet; `None` in a log without times.
+    pub start: Option<Timestamp>,
+    /// Time of its last packet.
+    pub end: Option<Timestamp>,
+    /// The whole window.
+    pub whole: Facet,
+    /// Its (protocol, port) pairs, those of most packets first; empty where there is only one pair.
+    pub facets: Vec<Facet>,
+    /// Whether distinct counts are lower bounds.
+    pub saturated: bool,
+}
+
+/// Reduces a closed window. Destinations are ranked in `space`.
+#[must_use]
+pub fn fingerprint(window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
+    let probes = || window.probes.iter().map(|(probe, count)| (probe, *count));
+    let whole = Parameters::of(probes(), window.packets, space, profile);
+    Fingerprint {
+        source: window.source,
+        start: window.start,
+        end: window.end,
+        whole: Facet::of(whole, profile),
+        facets: facets(probes(), space, profile),
+        saturated: window.saturated,
+    }
+}
+
+fn facets<'a>(
+    probes: impl Iterator<Item = (&'a Probe, u64)>,
+    space: &AddressSpace,
+    profile: &Profile,
+) -> Vec<Facet> {
+    type Pair = (Protocol, Option<u16>);
+    let mut pairs: IndexMap<Pair, Vec<(&Probe, u64)>, foldhash::fast::FixedState> = IndexMap::default();
+    for (probe, count) in probes {
+        pairs.entry((probe.protocol, probe.destination_port)).or_default().push((probe, count));
+    }
+    if pairs.len() < 2 {
+        return Vec::new();
+    }
+    let mut counted: Vec<(u64, Pair, Vec<(&Probe, u64)>)> = pairs
+        .into_iter()
+        .map(|(pair, probes)| (probes.iter().map(|(_, count)| count).sum(), pair, probes))
+        .collect();
+    counted.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    counted.truncate(profile.facets_max);
+    counted
+        .into_iter()
+        .map(|(packets, _, probes)| {
+            Facet::of(Parameters::of(probes.into_iter(), packets, space, profile), profile)
+        })
+        .collect()
+}

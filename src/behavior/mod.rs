@@ -1,0 +1,23 @@
+//! F1: the behavior engine, one for the darknet and for the sandbox.
+//!
+//! The design's five steps, each a file: packets of a host gather in a [`window`](self::OpenWindow); a closed
+//! window is reduced to [`Parameters`]; their [`Transition`] is judged; the
+//! [`canonical`](Fingerprint::canonical) string of the binned parameters is hashed to a behavior type; and from
+//! the same parameters follow shape and family. Nothing here knows where packets come from or where
+//! fingerprints go.
+
+mod canonical;
+mod engine;
+mod fingerprint;
+mod parameters;
+mod profile;
+mod transition;
+mod window;
+
+pub use canonical::{Behavior, BehaviorId, ParseIdError};
+pub use engine::Engine;
+pub use fingerprint::{Facet, Fingerprint, fingerprint};
+pub use parameters::{PacketsPerDestination, Parameters, Ports, ProtocolSet, ProtocolToken, SourcePortUse};
+pub use profile::Profile;
+pub use transition::{Transition, transition};
+pub use window::{OpenWindow, Probe, TracePoint};

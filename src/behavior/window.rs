@@ -1,0 +1,116 @@
+//! One host's packets of one window, gathered without keeping the packets.
+
+use std::net::IpAddr;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
+
+use super::Profile;
+
+/// What tells one packet of a window from another; equal packets (retries) are one probe, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Probe {
+    /// Where to.
+    pub destination: IpAddr,
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// TCP flags, where known.
+    pub flags: Option<TcpFlags>,
+    /// From which port.
+    pub source_port: Option<u16>,
+    /// To which port.
+    pub destination_port: Option<u16>,
+}
+
+impl Probe {
+    fn of(packet: &Packet) -> Probe {
+        Probe {
+            destination: packet.destination,
+            protocol: packet.protocol,
+            flags: packet.flags,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+        }
+    }
+}
+
+/// When one packet of a window came, for its tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracePoint {
+    /// Microseconds since the window's first packet.
+    pub offset_micros: u32,
+    /// Index into [`OpenWindow::probes`].
+    pub probe: u32,
+}
+
+/// A host's window while packets still may join it. Memory: some 64 bytes a distinct probe up to
+/// [`Profile::probes_per_window_max`], 8 bytes a packet up to [`Profile::trace_packets_max`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenWindow {
+    /// The host.
+    pub source: IpAddr,
+    /// Its first packet's time; `None` in a log without times.
+    pub start: Option<Timestamp>,
+    /// Its last packet's time.
+    pub end: Option<Timestamp>,
+    /// All packets, remembered as probes or not.
+    pub packets: u64,
+    /// Distinct probes in order of first sight, with how many packets each had.
+    pub probes: IndexMap<Probe, u64, foldhash::fast::FixedState>,
+    /// Times of the first packets.
+    pub trace: Vec<TracePoint>,
+    /// Whether probes were left out at the limit.
+    pub saturated: bool,
+}
+
+impl OpenWindow {
+    pub(super) fn new(source: IpAddr) -> OpenWindow {
+        OpenWindow {
+            source,
+            start: None,
+            end: None,
+            packets: 0,
+            probes: IndexMap::default(),
+            trace: Vec::new(),
+            saturated: false,
+        }
+    }
+
+    /// Takes a packet of this host that belongs to this window.
+    pub(super) fn add(&mut self, packet: &Packet, time: Option<Timestamp>, profile: &Profile) {
+        self.start = self.start.or(time);
+        self.end = self.end.max(time);
+        self.packets += 1;
+        let probe = Probe::of(packet);
+        let room = self.probes.len() < profile.probes_per_window_max;
+        let index = match self.probes.get_full_mut(&probe) {
+            Some((index, _, count)) => {
+                *count += 1;
+                index
+            }
+            None if room => self.probes.insert_full(probe, 1).0,
+            None => {
+                self.saturated = true;
+                return;
+            }
+        };
+        if self.trace.len() < profile.trace_packets_max {
+            let micros = match (self.start, time) {
+                (Some(start), Some(time)) => time.0.saturating_sub(start.0) / 1_000,
+                _ => 0,
+            };
+            let offset_micros = u32::try_from(micros.max(0)).unwrap_or(u32::MAX);
+            self.trace.push(TracePoint { offset_micros, probe: u32::try_from(index).unwrap_or(u32::MAX) });
+        }
+    }
+
+    /// The traced packets: time in microseconds since the start, and the probe.
+    pub fn traced(&self) -> impl Iterator<Item = (u32, &Probe)> + '_ {
+        self.trace.iter().filter_map(|point| {
+            let index = usize::try_from(point.probe).ok()?;
+            self.probes.get_index(index).map(|(probe, _)| (point.offset_micros, probe))
+        })
+    }
+}

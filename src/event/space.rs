@@ -1,0 +1,149 @@
+//! A set of addresses with an order of its own: a sensor's dark addresses, or the whole address space.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+/// Addresses and their ranks. A rank is an address's place in the ascending list of the set, so that the holes
+/// of a half-dark sensor do not break up a sweep; in the whole space it is the address's own number.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct AddressSpace {
+    /// Disjoint, ascending and not adjacent; empty means every address.
+    ranges: Vec<Range>,
+}
+
+/// Inclusive bounds in the common number line of both families, and the rank of the first address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Range {
+    first: Number,
+    last: Number,
+    rank: u128,
+}
+
+/// IPv4 sorts before IPv6; within a family by value.
+type Number = (bool, u128);
+
+fn number(address: IpAddr) -> Number {
+    match address {
+        IpAddr::V4(v4) => (false, u128::from(u32::from(v4))),
+        IpAddr::V6(v6) => (true, u128::from(v6)),
+    }
+}
+
+impl AddressSpace {
+    /// Every address there is; ranks are the addresses' own numbers.
+    #[must_use]
+    pub fn whole() -> AddressSpace {
+        AddressSpace::default()
+    }
+
+    /// The addresses of `dark` without those of `live`. No prefixes at all means the whole space.
+    #[must_use]
+    pub fn new(dark: &[IpNet], live: &[IpNet]) -> AddressSpace {
+        let mut spans = IpNet::aggregate(&dark.to_vec()).into_iter().map(span).collect::<Vec<_>>();
+        spans.sort_unstable();
+        for hole in IpNet::aggregate(&live.to_vec()).into_iter().map(span) {
+            spans = spans.into_iter().flat_map(|span| cut(span, hole)).collect();
+        }
+        let mut rank = 0u128;
+        let ranges = spans
+            .into_iter()
+            .map(|(first, last)| {
+                let range = Range { first, last, rank };
+                rank = rank.saturating_add((last.1 - first.1).saturating_add(1));
+                range
+            })
+            .collect();
+        AddressSpace { ranges }
+    }
+
+    /// Whether it is the whole space.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// The place of an address in the ascending list; `None` for an address outside.
+    #[must_use]
+    pub fn rank(&self, address: IpAddr) -> Option<u128> {
+        let wanted = number(address);
+        if self.is_whole() {
+            return Some(wanted.1);
+        }
+        let at = self.ranges.partition_point(|range| range.last < wanted);
+        let range = self.ranges.get(at).filter(|range| range.first <= wanted)?;
+        Some(range.rank + (wanted.1 - range.first.1))
+    }
+
+    /// Whether an address belongs to it.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.rank(address).is_some()
+    }
+
+    /// How many addresses it has; `None` for the whole space.
+    #[must_use]
+    pub fn size(&self) -> Option<u128> {
+        let last = self.ranges.last()?;
+        Some(last.rank.saturating_add((last.last.1 - last.first.1).saturating_add(1)))
+    }
+}
+
+fn span(prefix: IpNet) -> (Number, Number) {
+    (number(prefix.network()), number(prefix.broadcast()))
+}
+
+/// What is left of a span when a hole is cut out of it: none, one or two spans.
+fn cut(span: (Number, Number), hole: (Number, Number)) -> impl Iterator<Item = (Number, Number)> {
+    let apart = hole.1 < span.0 || span.1 < hole.0;
+    let whole = apart.then_some(span);
+    let before = (!apart && span.0 < hole.0).then(|| (span.0, (hole.0.0, hole.0.1 - 1)));
+    let after = (!apart && hole.1 < span.1).then(|| ((hole.1.0, hole.1.1 + 1), span.1));
+    [whole, before, after].into_iter().flatten()
+}
+
+/// The /24 of an IPv4 address, the /64 of an IPv6 address: what analysts call a neighbourhood.
+#[must_use]
+pub fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from(u32::from(v4) & 0xffff_ff00)),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(dark: &[&str], live: &[&str]) -> AddressSpace {
+        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+        AddressSpace::new(&parse(dark), &parse(live))
+    }
+
+    #[test]
+    fn ranks_skip_the_live_holes() {
+        let half_dark = space(&["10.0.0.0/24"], &["10.0.0.64/26", "10.0.0.255/32"]);
+        let rank = |text: &str| half_dark.rank(text.parse().unwrap());
+        assert_eq!(rank("10.0.0.63"), Some(63));
+        assert_eq!(rank("10.0.0.64"), None);
+        assert_eq!(rank("10.0.0.128"), Some(64));
+        assert_eq!(rank("10.0.0.255"), None);
+        assert_eq!(rank("10.0.1.0"), None);
+        assert_eq!(half_dark.size(), Some(191));
+    }
+
+    #[test]
+    fn both_families_share_one_order() {
+        let both = space(&["2001:db8::/126", "192.0.2.0/30", "192.0.2.2/32"], &[]);
+        assert_eq!(both.rank("192.0.2.3".parse().unwrap()), Some(3));
+        assert_eq!(both.rank("2001:db8::1".parse().unwrap()), Some(5));
+        assert_eq!(both.size(), Some(8));
+    }
+
+    #[test]
+    fn extremes_hold() {
+        assert_eq!(space(&["::/0"], &[]).size(), Some(u128::MAX));
+        assert_eq!(AddressSpace::whole().rank(IpAddr::V4(Ipv4Addr::BROADCAST)), Some(u128::from(u32::MAX)));
+        assert_eq!(AddressSpace::whole().size(), None);
+    }
+}

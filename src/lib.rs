@@ -11,3 +11,5 @@
 pub mod behavior;
 pub mod capture;
 pub mod event;
+pub mod history;
+pub mod store;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::event::{Packet, Timestamp};
 
-use super::{OpenWindow, Profile};
+use super::{Marks, OpenWindow, Profile};
 
 /// Gathers packets into windows per source host.
 ///
@@ -71,8 +71,8 @@ impl Engine {
         self.closed_early
     }
 
-    /// Takes one packet; hands on each window that it closes, oldest first.
-    pub fn push(&mut self, packet: &Packet, closed: &mut dyn FnMut(OpenWindow)) {
+    /// Takes one packet with its marks; hands on each window that it closes, oldest first.
+    pub fn push(&mut self, packet: &Packet, marks: Marks, closed: &mut dyn FnMut(OpenWindow)) {
         let time = packet.time.or(self.clock);
         if time < self.clock {
             self.backwards += 1;
@@ -87,7 +87,7 @@ impl Engine {
             self.order.push_back((time, packet.source));
         }
         let window = self.open.entry(packet.source).or_insert_with(|| OpenWindow::new(packet.source));
-        window.add(packet, time, &self.profile);
+        window.add(packet, marks, time, &self.profile);
     }
 
     /// Closes what is still open, oldest first.
@@ -159,7 +159,7 @@ mod tests {
         let mut windows = Vec::new();
         let mut keep = |window: OpenWindow| windows.push((window.packets, window.start));
         for packet in packets {
-            engine.push(packet, &mut keep);
+            engine.push(packet, Marks::default(), &mut keep);
         }
         engine.finish(&mut keep);
         windows
@@ -177,8 +177,8 @@ mod tests {
     fn an_idle_host_is_closed_by_the_others_clock() {
         let mut closed = Vec::new();
         let mut engine = Engine::new(Profile::default());
-        engine.push(&packet(1, 0, 1), &mut |window| closed.push(window.source));
-        engine.push(&packet(2, 30, 1), &mut |window| closed.push(window.source));
+        engine.push(&packet(1, 0, 1), Marks::default(), &mut |window| closed.push(window.source));
+        engine.push(&packet(2, 30, 1), Marks::default(), &mut |window| closed.push(window.source));
         assert_eq!(closed, [IpAddr::from([10, 0, 0, 1])]);
     }
 
@@ -188,7 +188,9 @@ mod tests {
         let mut engine = Engine::new(profile);
         let mut closed = Vec::new();
         for host in 1..=3 {
-            engine.push(&packet(host, i64::from(host), 1), &mut |window| closed.push(window.source));
+            engine.push(&packet(host, i64::from(host), 1), Marks::default(), &mut |window| {
+                closed.push(window.source)
+            });
         }
         assert_eq!(closed, [IpAddr::from([10, 0, 0, 1])]);
         assert_eq!(engine.closed_early(), 1);
@@ -206,7 +208,7 @@ mod tests {
         let mut engine = Engine::new(profile);
         let mut windows = Vec::new();
         for port in 1..=100 {
-            engine.push(&packet(1, 0, port), &mut |_| {});
+            engine.push(&packet(1, 0, port), Marks::default(), &mut |_| {});
         }
         engine.finish(&mut |window| windows.push(window));
         assert!(windows[0].saturated);

@@ -71,14 +71,15 @@ fn facets<'a>(
     profile: &Profile,
 ) -> Vec<Facet> {
     type Pair = (Protocol, Option<u16>);
-    let mut pairs: IndexMap<Pair, Vec<(&Probe, u64)>, foldhash::fast::FixedState> = IndexMap::default();
+    type Counted<'a> = Vec<(&'a Probe, u64)>;
+    let mut pairs: IndexMap<Pair, Counted<'_>, foldhash::fast::FixedState> = IndexMap::default();
     for (probe, count) in probes {
         pairs.entry((probe.protocol, probe.destination_port)).or_default().push((probe, count));
     }
     if pairs.len() < 2 {
         return Vec::new();
     }
-    let mut counted: Vec<(u64, Pair, Vec<(&Probe, u64)>)> = pairs
+    let mut counted: Vec<(u64, Pair, Counted<'_>)> = pairs
         .into_iter()
         .map(|(pair, probes)| (probes.iter().map(|(_, count)| count).sum(), pair, probes))
         .collect();

@@ -20,4 +20,4 @@ pub use fingerprint::{Facet, Fingerprint, fingerprint};
 pub use parameters::{PacketsPerDestination, Parameters, Ports, ProtocolSet, ProtocolToken, SourcePortUse};
 pub use profile::Profile;
 pub use transition::{Transition, transition};
-pub use window::{OpenWindow, Probe, TracePoint};
+pub use window::{Marks, OpenWindow, Probe, TracePoint};

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use indexmap::{IndexMap, IndexSet};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{AddressSpace, Protocol, TcpFlags};
 
@@ -14,7 +15,7 @@ use super::{Probe, Profile, Transition, transition};
 type FirstSeen<K, V> = IndexMap<K, V, foldhash::fast::FixedState>;
 
 /// The destination ports of a window.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Ports {
     /// No packet had a port: ICMP, ARP.
     None,
@@ -50,7 +51,7 @@ impl fmt::Display for Ports {
 }
 
 /// The protocol of one packet, with its flags if it is TCP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProtocolToken {
     /// The protocol.
     pub protocol: Protocol,
@@ -59,7 +60,7 @@ pub struct ProtocolToken {
 }
 
 /// The set of protocols (and TCP flags) of a window's packets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProtocolSet(pub BTreeSet<ProtocolToken>);
 
 impl ProtocolSet {
@@ -102,7 +103,7 @@ impl fmt::Display for ProtocolSet {
 /// How many packets a destination usually gets: the most frequent count, so that a few lost packets and the
 /// destinations cut off by a window's end do not change it. Ties go to the larger count, since loss only takes
 /// away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PacketsPerDestination {
     /// Exactly so many, 1 to 4.
     Exactly(u8),
@@ -121,7 +122,7 @@ impl fmt::Display for PacketsPerDestination {
 
 /// How a host uses its source ports: whichever of one, the number of destinations and the number of packets is
 /// nearest, on a scale of ratios, to the number of source ports. Ties go to the first in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SourcePortUse {
     /// No source ports: ICMP, ARP.
     None,
@@ -147,7 +148,7 @@ impl SourcePortUse {
 }
 
 /// The parameters of a window: all that type, shape and family are made from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Parameters {
     /// Distinct source ports.
     pub source_ports: u64,

@@ -10,7 +10,7 @@ use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 use super::Profile;
 
 /// What tells one packet of a window from another; equal packets (retries) are one probe, counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Probe {
     /// Where to.
     pub destination: IpAddr,
@@ -33,6 +33,20 @@ impl Probe {
             source_port: packet.source_port,
             destination_port: packet.destination_port,
         }
+    }
+}
+
+/// Which rules (of headers or payloads) a packet answers to: bit i stands for the i-th marking rule of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks(pub u64);
+
+impl Marks {
+    /// How many marking rules a run can have.
+    pub const MAX: usize = 64;
+
+    /// The numbers of the rules.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..Self::MAX).filter(move |bit| self.0 >> bit & 1 == 1)
     }
 }
 
@@ -61,6 +75,8 @@ pub struct OpenWindow {
     pub probes: IndexMap<Probe, u64, foldhash::fast::FixedState>,
     /// Times of the first packets.
     pub trace: Vec<TracePoint>,
+    /// Packets by the number of the marking rule that they answer to; rules without a packet are left out.
+    pub marked: Vec<(usize, u64)>,
     /// Whether probes were left out at the limit.
     pub saturated: bool,
 }
@@ -74,15 +90,17 @@ impl OpenWindow {
             packets: 0,
             probes: IndexMap::default(),
             trace: Vec::new(),
+            marked: Vec::new(),
             saturated: false,
         }
     }
 
     /// Takes a packet of this host that belongs to this window.
-    pub(super) fn add(&mut self, packet: &Packet, time: Option<Timestamp>, profile: &Profile) {
+    pub(super) fn add(&mut self, packet: &Packet, marks: Marks, time: Option<Timestamp>, profile: &Profile) {
         self.start = self.start.or(time);
         self.end = self.end.max(time);
         self.packets += 1;
+        self.count_marks(marks);
         let probe = Probe::of(packet);
         let room = self.probes.len() < profile.probes_per_window_max;
         let index = match self.probes.get_full_mut(&probe) {
@@ -103,6 +121,18 @@ impl OpenWindow {
             };
             let offset_micros = u32::try_from(micros.max(0)).unwrap_or(u32::MAX);
             self.trace.push(TracePoint { offset_micros, probe: u32::try_from(index).unwrap_or(u32::MAX) });
+        }
+    }
+
+    fn count_marks(&mut self, marks: Marks) {
+        if marks == Marks::default() {
+            return;
+        }
+        for rule in marks.iter() {
+            match self.marked.iter_mut().find(|(known, _)| *known == rule) {
+                Some((_, packets)) => *packets += 1,
+                None => self.marked.push((rule, 1)),
+            }
         }
     }
 

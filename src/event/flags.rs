@@ -3,7 +3,9 @@
 use std::fmt;
 
 /// The eight TCP flags of a packet, as the header's low byte has them (RFC 9293, RFC 3168).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct TcpFlags(pub u8);
 
 impl TcpFlags {

@@ -99,6 +99,21 @@ impl std::str::FromStr for Protocol {
     }
 }
 
+/// As its display name.
+impl serde::Serialize for Protocol {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// From its display name.
+impl<'de> serde::Deserialize<'de> for Protocol {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// A protocol name that nobody knows.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("unknown protocol `{0}` (use TCP, UDP, ICMP, ICMPv6, ARP, SCTP or IP-<number>)")]

@@ -1,0 +1,15 @@
+//! F2: what a darknet has seen, as values: sensors, coverage, sightings, observations.
+//!
+//! Nothing here knows how a history is kept; that is the store's business.
+
+mod coverage;
+mod query;
+mod record;
+mod sensor;
+
+pub use coverage::{Coverage, DayState, Outage};
+pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, Selection, TypeTotal};
+pub use record::{
+    CaptureRecord, Contribution, Example, ExamplePacket, Gathering, Resume, Sighting, SightingKey, TypeRecord,
+};
+pub use sensor::{Sensor, SensorFault, SensorKind};

@@ -1,0 +1,119 @@
+//! Questions to a history and their answers: aggregates, never rows.
+
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::behavior::BehaviorId;
+use crate::event::Timestamp;
+
+use super::TypeRecord;
+
+/// How finely behavior is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Granularity {
+    /// All parameters, volumes binned.
+    Type,
+    /// No volumes.
+    Shape,
+    /// No volumes, and no ports that say nothing.
+    Family,
+}
+
+impl std::fmt::Display for Granularity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Granularity::Type => "type",
+            Granularity::Shape => "shape",
+            Granularity::Family => "family",
+        })
+    }
+}
+
+/// Whether a sighting is of a whole window or of one of its (protocol, port) pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// A whole window: these alone add up to the sensor's totals.
+    Whole,
+    /// A pair of a window that has several.
+    Facet,
+}
+
+/// The sightings of one behavior.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Selection {
+    /// What `id` is the name of.
+    pub granularity: Granularity,
+    /// The type, shape or family.
+    pub id: BehaviorId,
+    /// Whether facets count too, beside whole windows.
+    pub facets: bool,
+}
+
+/// A selection on one day: one sensor's observation. Days without any sighting are left out; the coverage
+/// tells whether they are zero or no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayCount {
+    /// The sensor's day.
+    pub day: Date,
+    /// Windows.
+    pub windows: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Unique hosts, exact.
+    pub hosts: u64,
+}
+
+/// All of a sensor's day, whole windows only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayTotal {
+    /// Packets, windows and unique hosts.
+    pub count: DayCount,
+    /// Kinds of behavior type.
+    pub types: u64,
+}
+
+/// A type with its sum over all days of a sensor, whole windows only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeTotal {
+    /// The type.
+    pub record: TypeRecord,
+    /// Windows.
+    pub windows: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Unique hosts over all days, exact.
+    pub hosts: u64,
+}
+
+/// A host of a selection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostSummary {
+    /// Its address.
+    pub host: IpAddr,
+    /// Days on which it was seen.
+    pub days: u64,
+    /// Windows.
+    pub windows: u64,
+    /// Packets.
+    pub packets: u64,
+    /// First packet.
+    pub first: Timestamp,
+    /// Last packet.
+    pub last: Timestamp,
+    /// Names of the marks on its windows, ascending.
+    pub marks: Vec<String>,
+}
+
+/// The hosts of a selection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostList {
+    /// How many there are, exact.
+    pub total: u64,
+    /// Those with most windows, then by address; at most as many as asked for.
+    pub hosts: Vec<HostSummary>,
+    /// Over all hosts: how many have each mark, by name.
+    pub marked: Vec<(String, u64)>,
+}

@@ -1,0 +1,218 @@
+//! What one capture adds to a sensor's history.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::behavior::{Behavior, BehaviorId, Facet, Fingerprint, OpenWindow, Parameters};
+use crate::event::{Protocol, TcpFlags, Timestamp};
+
+use super::Scope;
+
+/// A capture, known by its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureRecord {
+    /// BLAKE3 of the uncompressed bytes.
+    pub content: [u8; 32],
+    /// The name it was fed under, for people.
+    pub name: String,
+    /// Packets to the sensor's dark addresses.
+    pub packets: u64,
+    /// Time of the first packet of the capture, dark or not; `None` when it has none.
+    pub first: Option<Timestamp>,
+    /// Time of the last one.
+    pub last: Option<Timestamp>,
+}
+
+/// A behavior type as the history knows it. `parameters` are those of the first window that had it: exact
+/// counts of another window of the type lie in the same bins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeRecord {
+    /// The type.
+    pub behavior: Behavior,
+    /// Its shape.
+    pub shape: Behavior,
+    /// Its family.
+    pub family: Behavior,
+    /// An example of its parameters.
+    pub parameters: Parameters,
+}
+
+impl From<&Facet> for TypeRecord {
+    fn from(facet: &Facet) -> TypeRecord {
+        TypeRecord {
+            behavior: facet.behavior.clone(),
+            shape: facet.shape.clone(),
+            family: facet.family.clone(),
+            parameters: facet.parameters.clone(),
+        }
+    }
+}
+
+/// What makes a sighting one: host, day, type, and whether it is a whole window's or a facet's. The sensor is
+/// that of the contribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SightingKey {
+    /// The day of the window's first packet, in the sensor's time zone.
+    pub day: Date,
+    /// The type.
+    pub behavior: BehaviorId,
+    /// Of a whole window or of a facet.
+    pub scope: Scope,
+    /// The host.
+    pub host: IpAddr,
+}
+
+/// One host, one day, one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Windows.
+    pub windows: u64,
+    /// Packets.
+    pub packets: u64,
+    /// The first packet's time.
+    pub first: Timestamp,
+    /// The last packet's time.
+    pub last: Timestamp,
+    /// Marks of these windows: bit i stands for the i-th of the contribution's `mark_names`.
+    pub marks: u64,
+}
+
+impl Sighting {
+    /// Both together.
+    #[must_use]
+    pub fn merged(self, other: Sighting) -> Sighting {
+        Sighting {
+            windows: self.windows + other.windows,
+            packets: self.packets + other.packets,
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+            marks: self.marks | other.marks,
+        }
+    }
+}
+
+/// A packet of an example window, enough to draw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamplePacket {
+    /// Microseconds since the window's start.
+    pub offset_micros: u32,
+    /// From which port.
+    pub source_port: Option<u16>,
+    /// To which address.
+    pub destination: IpAddr,
+    /// To which port.
+    pub destination_port: Option<u16>,
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// TCP flags, where known.
+    pub flags: Option<TcpFlags>,
+}
+
+/// A window kept with its packets, so that its tile can be drawn without the capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The type it is an example of.
+    pub behavior: BehaviorId,
+    /// The host.
+    pub host: IpAddr,
+    /// Its first packet's time.
+    pub start: Timestamp,
+    /// Its packets, as many as the profile traces.
+    pub packets: Vec<ExamplePacket>,
+}
+
+impl Example {
+    /// The packets of a window.
+    #[must_use]
+    pub fn packets_of(window: &OpenWindow) -> Vec<ExamplePacket> {
+        window
+            .traced()
+            .map(|(offset_micros, probe)| ExamplePacket {
+                offset_micros,
+                source_port: probe.source_port,
+                destination: probe.destination,
+                destination_port: probe.destination_port,
+                protocol: probe.protocol,
+                flags: probe.flags,
+            })
+            .collect()
+    }
+}
+
+/// Sightings and what belongs to them, gathered window by window. Memory grows with the (host, day, type)
+/// triples, the types and one example a type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gathering {
+    /// Types met.
+    pub types: BTreeMap<BehaviorId, TypeRecord>,
+    /// Sightings.
+    pub sightings: BTreeMap<SightingKey, Sighting>,
+    /// The earliest window of each type of whole windows; of windows that begin together the lowest address's.
+    pub examples: BTreeMap<BehaviorId, Example>,
+}
+
+impl Gathering {
+    /// Adds a window that began on `day`.
+    pub fn add(&mut self, window: &OpenWindow, fingerprint: &Fingerprint, day: Date, marks: u64) {
+        let (Some(first), Some(last)) = (fingerprint.start, fingerprint.end) else { return };
+        self.sight(&fingerprint.whole, Scope::Whole, fingerprint.source, day, (first, last, marks));
+        for facet in &fingerprint.facets {
+            self.sight(facet, Scope::Facet, fingerprint.source, day, (first, last, marks));
+        }
+        let behavior = fingerprint.whole.behavior.id;
+        let earlier = |kept: &Example| (kept.start, kept.host) <= (first, window.source);
+        if !self.examples.get(&behavior).is_some_and(earlier) {
+            let packets = Example::packets_of(window);
+            self.examples.insert(behavior, Example { behavior, host: window.source, start: first, packets });
+        }
+    }
+
+    fn sight(
+        &mut self,
+        facet: &Facet,
+        scope: Scope,
+        host: IpAddr,
+        day: Date,
+        (first, last, marks): (Timestamp, Timestamp, u64),
+    ) {
+        let behavior = facet.behavior.id;
+        self.types.entry(behavior).or_insert_with(|| TypeRecord::from(facet));
+        let seen = Sighting { windows: 1, packets: facet.parameters.packets, first, last, marks };
+        self.sightings
+            .entry(SightingKey { day, behavior, scope, host })
+            .and_modify(|known| *known = known.merged(seen))
+            .or_insert(seen);
+    }
+}
+
+/// All that one capture adds, to be stored as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contribution {
+    /// The capture.
+    pub capture: CaptureRecord,
+    /// The days it spans, in the sensor's time zone.
+    pub days: BTreeSet<Date>,
+    /// Names of the marks in sightings.
+    pub mark_names: Vec<String>,
+    /// Windows that are closed for good.
+    pub closed: Gathering,
+    /// The windows that the capture's end left open, counted as if they ended there. They *replace* what the
+    /// sensor's previous capture left open.
+    pub open: Gathering,
+    /// The open windows themselves, to go on with.
+    pub resume: Resume,
+}
+
+/// Where a sensor's engine stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// The latest time seen.
+    pub clock: Option<Timestamp>,
+    /// Windows still open; their marks are numbered as in `mark_names`.
+    pub windows: Vec<OpenWindow>,
+    /// Names of the marks in the windows.
+    pub mark_names: Vec<String>,
+}

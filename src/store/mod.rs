@@ -1,0 +1,142 @@
+//! I/O: where histories are kept. One trait, several backends, one conformance suite.
+
+use crate::behavior::{BehaviorId, Parameters};
+use crate::history::{
+    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Outage, Resume, Selection, Sensor,
+    TypeTotal,
+};
+
+/// Why a history could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No sensor of that name.
+    #[error(
+        "no sensor `{0}` in this history; `inga sensor list` shows those there are, `inga sensor add` makes one"
+    )]
+    UnknownSensor(String),
+    /// A sensor of that name but with other addresses exists.
+    #[error("sensor `{0}` exists already with other settings; its history would mix, so choose another name")]
+    SensorExists(String),
+    /// Made by a later inga.
+    #[error(
+        "{path} was written by a newer inga (schema {found}, this one knows up to {known}); use that one"
+    )]
+    NewerSchema {
+        /// The file.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// What this build knows.
+        known: i64,
+    },
+    /// Not a history at all.
+    #[error("{path} is no inga history: {reason}")]
+    NotAHistory {
+        /// The file.
+        path: String,
+        /// What it is instead.
+        reason: String,
+    },
+    /// Made with another behavior profile.
+    #[error(
+        "this history was made with the behavior profile {found}, the rules now say {wanted}; types of the two never join: use the old rules, or observe again into a new history"
+    )]
+    OtherProfile {
+        /// Stored identity.
+        found: String,
+        /// Identity asked for.
+        wanted: String,
+    },
+    /// The backend failed.
+    #[error("the history's backend failed: {0}")]
+    Backend(String),
+    /// Stored bytes that cannot be read back.
+    #[error("the history is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A history of sensors over days. All writing is by whole captures; all reading answers with aggregates.
+///
+/// A store is opened for one behavior profile and refuses another.
+pub trait HistoryStore {
+    /// All sensors, by name.
+    ///
+    /// # Errors
+    /// When the backend fails (so for all methods).
+    fn sensors(&self) -> Result<Vec<Sensor>, StoreError>;
+
+    /// Adds a sensor; adding the same one again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::SensorExists`] when one of that name has other settings.
+    fn add_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError>;
+
+    /// Notes an outage; the same one again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSensor`] (so for all methods that name a sensor).
+    fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError>;
+
+    /// The days a sensor looked, and its outages by first day.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError>;
+
+    /// Whether a capture of this content was stored for the sensor.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError>;
+
+    /// Where the sensor's engine stopped.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn resume(&self, sensor: &str) -> Result<Resume, StoreError>;
+
+    /// Stores what a capture adds, all of it or nothing. Answers `false`, and changes nothing, for a capture
+    /// that is there already.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn ingest(&mut self, sensor: &str, contribution: &Contribution) -> Result<bool, StoreError>;
+
+    /// Each selection's days, ascending, in the order of the selections.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError>;
+
+    /// All days of a sensor, ascending.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError>;
+
+    /// The hosts of a selection, at most `most` of them in detail.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError>;
+
+    /// The most frequent types (by windows, then by id) of whole windows that share `like`'s protocol set and
+    /// ports, at most `most`; for explaining near misses.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn neighbours(&self, sensor: &str, like: &Parameters, most: usize) -> Result<Vec<TypeTotal>, StoreError>;
+
+    /// The types that a selection's whole windows (and facets, if it asks for them) have, most windows first,
+    /// at most `most`.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError>;
+
+    /// The earliest example window of a type.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError>;
+}

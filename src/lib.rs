@@ -12,4 +12,6 @@ pub mod behavior;
 pub mod capture;
 pub mod event;
 pub mod history;
+pub mod sample;
 pub mod store;
+pub mod yaml;

@@ -1,0 +1,218 @@
+//! What a sample is expected to show, and how it differs when it does not.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::behavior::Transition;
+
+/// The `expect` part of a sample report. What is left out is not checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// Number of windows of the scan; 0 for a sample that does not scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub windows: Option<u64>,
+    /// Canonical strings of all types, each once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub types: Option<BTreeSet<String>>,
+    /// Canonical strings of all shapes, each once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shapes: Option<BTreeSet<String>>,
+    /// Label ids of all windows together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeSet<String>>,
+    /// The transition of most windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transition: Option<Transition>,
+    /// All destination ports of the scan (at most 16 a window), ascending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ports: Option<BTreeSet<u16>>,
+    /// Reasons of all server accesses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accesses: Option<BTreeSet<String>>,
+    /// The best hypothesis, checked only where a darknet is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub darknet: Option<DarknetExpectation>,
+}
+
+/// What the correlation with the given darknet is expected to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DarknetExpectation {
+    /// The verdict of the sample's best hypothesis: `likely`, `possible`, …
+    pub verdict: String,
+    /// The place of that hypothesis among those of all samples checked together, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u64>,
+    /// The sensor of that hypothesis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<String>,
+}
+
+/// One thing that moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Which key of `expect`, and which parameter within.
+    pub what: String,
+    /// As expected.
+    pub expected: String,
+    /// As seen.
+    pub seen: String,
+}
+
+impl Expectation {
+    /// What is expected here and not so in `seen`. Keys that are not given here are not compared.
+    #[must_use]
+    pub fn differences(&self, seen: &Expectation) -> Vec<Difference> {
+        let mut all = Vec::new();
+        scalar(&mut all, "windows", self.windows, seen.windows);
+        canonical(&mut all, "types", self.types.as_ref(), seen.types.as_ref());
+        canonical(&mut all, "shapes", self.shapes.as_ref(), seen.shapes.as_ref());
+        set(&mut all, "labels", self.labels.as_ref(), seen.labels.as_ref());
+        let letter = |transition: Option<Transition>| {
+            transition.map(|transition| format!("{transition:?}").to_lowercase())
+        };
+        scalar(&mut all, "transition", letter(self.transition), letter(seen.transition));
+        set(&mut all, "ports", self.ports.as_ref(), seen.ports.as_ref());
+        set(&mut all, "accesses", self.accesses.as_ref(), seen.accesses.as_ref());
+        if let Some(darknet) = &self.darknet {
+            let found = seen.darknet.as_ref();
+            let verdict = found.map(|found| found.verdict.clone());
+            scalar(&mut all, "darknet.verdict", Some(darknet.verdict.clone()), verdict);
+            scalar(&mut all, "darknet.rank", darknet.rank, found.and_then(|found| found.rank));
+            let sensor = found.and_then(|found| found.sensor.clone());
+            scalar(&mut all, "darknet.sensor", darknet.sensor.clone(), sensor);
+        }
+        all
+    }
+}
+
+fn scalar<T: PartialEq + ToString>(
+    all: &mut Vec<Difference>,
+    what: &str,
+    expected: Option<T>,
+    seen: Option<T>,
+) {
+    if let Some(expected) = expected
+        && seen.as_ref() != Some(&expected)
+    {
+        let seen = seen.map_or_else(|| "nothing".to_owned(), |seen| seen.to_string());
+        all.push(Difference { what: what.to_owned(), expected: expected.to_string(), seen });
+    }
+}
+
+fn set<T: Ord + ToString>(
+    all: &mut Vec<Difference>,
+    what: &str,
+    expected: Option<&BTreeSet<T>>,
+    seen: Option<&BTreeSet<T>>,
+) {
+    let Some(expected) = expected else { return };
+    let none = BTreeSet::new();
+    let seen = seen.unwrap_or(&none);
+    let shown = |set: &BTreeSet<T>| {
+        let texts: Vec<String> = set.iter().map(T::to_string).collect();
+        if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+    };
+    if expected != seen {
+        all.push(Difference { what: what.to_owned(), expected: shown(expected), seen: shown(seen) });
+    }
+}
+
+/// Canonical strings differ by parameter: the one that is gone is compared with the new one most like it.
+fn canonical(
+    all: &mut Vec<Difference>,
+    what: &str,
+    expected: Option<&BTreeSet<String>>,
+    seen: Option<&BTreeSet<String>>,
+) {
+    let Some(expected) = expected else { return };
+    let none = BTreeSet::new();
+    let seen = seen.unwrap_or(&none);
+    let mut new: Vec<&String> = seen.difference(expected).collect();
+    for gone in expected.difference(seen) {
+        let Some(at) = (0..new.len()).min_by_key(|at| moved(gone, new[*at]).len()) else {
+            all.push(Difference {
+                what: what.to_owned(),
+                expected: gone.clone(),
+                seen: "nothing".to_owned(),
+            });
+            continue;
+        };
+        for (key, before, after) in moved(gone, new.remove(at)) {
+            all.push(Difference { what: format!("{what}: {key}"), expected: before, seen: after });
+        }
+    }
+    for extra in new {
+        let expected = "nothing".to_owned();
+        all.push(Difference { what: what.to_owned(), expected, seen: extra.clone() });
+    }
+}
+
+/// The parameters in which two canonical strings differ: name, before, after.
+fn moved(before: &str, after: &str) -> Vec<(String, String, String)> {
+    let split = |text: &str| -> Vec<(String, String)> {
+        text.split('|')
+            .map(|part| match part.split_once('=') {
+                Some((key, value)) => (key.to_owned(), value.to_owned()),
+                None => ("profile".to_owned(), part.to_owned()),
+            })
+            .collect()
+    };
+    let after = split(after);
+    split(before)
+        .into_iter()
+        .filter_map(|(key, value)| {
+            let now = after.iter().find(|(other, _)| *other == key).map_or("nothing", |(_, now)| now);
+            (now != value).then(|| (parameter_name(&key).to_owned(), value, now.to_owned()))
+        })
+        .collect()
+}
+
+/// The full name of a canonical string's key.
+fn parameter_name(key: &str) -> &str {
+    match key {
+        "sp" => "source ports",
+        "pk" => "packets",
+        "dp" => "destination ports",
+        "di" => "destinations",
+        "tr" => "transition",
+        "pt" => "ports",
+        "pr" => "protocol",
+        "pd" => "packets per destination",
+        "su" => "source port use",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn types(canonical: &str) -> Expectation {
+        Expectation { types: Some([canonical.to_owned()].into()), ..Expectation::default() }
+    }
+
+    #[test]
+    fn a_moved_parameter_is_named_with_both_values() {
+        let expected = types("bt1|sp=17-32|pk=17-32|tr=S");
+        let seen = types("bt1|sp=17-32|pk=9-16|tr=R");
+        let differences = expected.differences(&seen);
+        let shown: Vec<String> =
+            differences.iter().map(|d| format!("{} {} {}", d.what, d.expected, d.seen)).collect();
+        assert_eq!(shown, ["types: packets 17-32 9-16", "types: transition S R"]);
+    }
+
+    #[test]
+    fn what_is_not_expected_is_not_compared() {
+        assert!(Expectation::default().differences(&types("bt1|sp=1")).is_empty());
+        assert_eq!(types("bt1|sp=1").differences(&Expectation::default()).len(), 1);
+    }
+
+    #[test]
+    fn an_empty_set_is_an_expectation() {
+        let none = Expectation { types: Some(BTreeSet::new()), ..Expectation::default() };
+        assert_eq!(none.differences(&types("bt1|sp=1")).len(), 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! What a sandbox run shows of a sample: its scan's windows and its server accesses.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::behavior::{Engine, Fingerprint, Marks, OpenWindow, Profile, fingerprint};
+use crate::event::{AddressSpace, Packet, Protocol, Timestamp};
+
+use super::{Class, Reason, Traffic};
+
+/// One window of the victim's scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanWindow {
+    /// Its parameters and names.
+    pub fingerprint: Fingerprint,
+    /// The packets behind them.
+    pub window: OpenWindow,
+    /// Whether it gathers peer lookups, which run beside the scan.
+    pub peer_lookup: bool,
+}
+
+/// A server access: packets of one reason to one address and port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Access {
+    /// Why it is no scan.
+    pub reason: Reason,
+    /// To which address.
+    pub destination: IpAddr,
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// To which port.
+    pub port: Option<u16>,
+}
+
+/// A sample's behavior as its sandbox run shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SampleProfile {
+    /// The sample: its report's identity.
+    pub id: String,
+    /// Windows of scan events, in time order; peer lookups after the scan's.
+    pub windows: Vec<ScanWindow>,
+    /// Packets by server access.
+    pub accesses: BTreeMap<Access, u64>,
+    /// Whether the times are made up (a log without times).
+    pub synthetic_time: bool,
+}
+
+impl SampleProfile {
+    /// Reduces a sandbox capture that was read whole and put in time order. `marks` gives each packet's marks.
+    #[must_use]
+    pub fn of(
+        id: &str,
+        packets: &[Packet],
+        marks: &[Marks],
+        traffic: &Traffic<'_>,
+        behavior: &Profile,
+    ) -> SampleProfile {
+        let mut profile = SampleProfile { id: id.to_owned(), ..SampleProfile::default() };
+        let mut scan = Gatherer::new(behavior, false);
+        let mut lookups = Gatherer::new(behavior, true);
+        for (index, packet) in packets.iter().enumerate() {
+            let mark = marks.get(index).copied().unwrap_or_default();
+            match traffic.class(index, packet) {
+                None => {}
+                Some(Class::Scan) => scan.push(packet, mark),
+                Some(Class::Access(reason)) => {
+                    if reason == Reason::PeerLookup {
+                        lookups.push(packet, mark);
+                    }
+                    *profile.accesses.entry(Access::of(reason, packet)).or_default() += 1;
+                }
+            }
+        }
+        profile.windows = scan.finish();
+        profile.windows.extend(lookups.finish());
+        profile
+    }
+
+    /// The windows of the scan itself, without peer lookups.
+    pub fn scan_windows(&self) -> impl Iterator<Item = &ScanWindow> + '_ {
+        self.windows.iter().filter(|window| !window.peer_lookup)
+    }
+
+    /// Whether the run shows anything that a darknet could see.
+    #[must_use]
+    pub fn scans(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
+    /// New destinations a second, over all windows that last long enough to tell (a second at least); `None`
+    /// where times are made up or too short.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rate for an estimate, from counts below 2^52")]
+    pub fn destinations_per_second(&self) -> Option<f64> {
+        if self.synthetic_time {
+            return None;
+        }
+        let first = self.scan_windows().filter_map(|window| window.fingerprint.start).min()?;
+        let last = self.scan_windows().filter_map(|window| window.fingerprint.end).max()?;
+        let seconds = last.seconds_since(first);
+        let destinations: u64 =
+            self.scan_windows().map(|window| window.fingerprint.whole.parameters.destinations).sum();
+        (seconds >= 1.0).then(|| destinations as f64 / seconds)
+    }
+
+    /// The first scan event.
+    #[must_use]
+    pub fn first_scan(&self) -> Option<Timestamp> {
+        self.windows.iter().filter_map(|window| window.fingerprint.start).min()
+    }
+}
+
+impl Access {
+    fn of(reason: Reason, packet: &Packet) -> Access {
+        Access {
+            reason,
+            destination: packet.destination,
+            protocol: packet.protocol,
+            port: packet.destination_port,
+        }
+    }
+}
+
+struct Gatherer<'a> {
+    engine: Engine,
+    behavior: &'a Profile,
+    peer_lookup: bool,
+    windows: Vec<ScanWindow>,
+}
+
+impl<'a> Gatherer<'a> {
+    fn new(behavior: &'a Profile, peer_lookup: bool) -> Gatherer<'a> {
+        Gatherer { engine: Engine::new(behavior.clone()), behavior, peer_lookup, windows: Vec::new() }
+    }
+
+    fn push(&mut self, packet: &Packet, marks: Marks) {
+        let Gatherer { engine, behavior, peer_lookup, windows } = self;
+        engine.push(packet, marks, &mut |window| windows.push(scan_window(window, behavior, *peer_lookup)));
+    }
+
+    fn finish(self) -> Vec<ScanWindow> {
+        let Gatherer { engine, behavior, peer_lookup, mut windows } = self;
+        engine.finish(&mut |window| windows.push(scan_window(window, behavior, peer_lookup)));
+        windows
+    }
+}
+
+fn scan_window(window: OpenWindow, behavior: &Profile, peer_lookup: bool) -> ScanWindow {
+    let fingerprint = fingerprint(&window, &AddressSpace::whole(), behavior);
+    ScanWindow { fingerprint, window, peer_lookup }
+}

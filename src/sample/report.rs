@@ -1,0 +1,325 @@
+//! A sample report: what is known of a malware sample, as YAML that people write.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::yaml::{self, YamlError};
+
+use super::Expectation;
+
+/// The report's schema. Unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleReport {
+    /// Its hashes; at least one.
+    pub identity: Identity,
+    /// What antivirus products call it, by vendor.
+    #[serde(default)]
+    pub names: BTreeMap<String, String>,
+    /// When it was caught.
+    pub acquired: Option<Span>,
+    /// When somebody first told of it.
+    pub discovered: Option<Discovery>,
+    /// Where it comes from: honeypot, vendor, incident.
+    pub origin: Option<String>,
+    /// Addresses of the infected host; where none is given, the capture is asked.
+    #[serde(default)]
+    pub victims: Vec<IpAddr>,
+    /// Addresses of the sandbox's own servers.
+    #[serde(default)]
+    pub dummy_servers: Vec<IpAddr>,
+    /// Captures and logs, relative to the report.
+    pub captures: Vec<Captured>,
+    /// Anything else.
+    pub notes: Option<String>,
+    /// What `inga check` expects.
+    pub expect: Option<Expectation>,
+}
+
+/// Hashes of the sample, lower-case hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// 32 digits.
+    pub md5: Option<String>,
+    /// 40 digits.
+    pub sha1: Option<String>,
+    /// 64 digits.
+    pub sha256: Option<String>,
+}
+
+/// When somebody told of a sample.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discovery {
+    /// When.
+    pub date: Span,
+    /// Who.
+    pub source: Option<String>,
+}
+
+/// One capture of the sandbox run: a path, or a path with what its log does not say.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a path, or `path` with `date` and `packets_per_second`")]
+pub enum Captured {
+    /// The path alone.
+    Path(String),
+    /// The path and more.
+    Detailed(Detailed),
+}
+
+/// A capture whose log leaves something out.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detailed {
+    /// Relative to the report.
+    pub path: String,
+    /// The day of a log that prints times of day only.
+    pub date: Option<Date>,
+    /// Makes up times for a log that prints none.
+    pub packets_per_second: Option<PacketRate>,
+}
+
+/// A rate above zero, kept in thousandths so that reports compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct PacketRate {
+    thousandths: u64,
+}
+
+impl TryFrom<f64> for PacketRate {
+    type Error = String;
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie within")]
+    fn try_from(value: f64) -> Result<Self, String> {
+        if (0.001..=1e9).contains(&value) {
+            Ok(PacketRate { thousandths: (value * 1000.0).round() as u64 })
+        } else {
+            Err(format!("{value} packets per second do not lie between 0.001 and 1e9"))
+        }
+    }
+}
+
+impl PacketRate {
+    /// The rate.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "at most 1e12 thousandths")]
+    pub fn get(self) -> f64 {
+        self.thousandths as f64 / 1000.0
+    }
+}
+
+impl Captured {
+    /// The path as written.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Captured::Path(path) => path,
+            Captured::Detailed(detailed) => &detailed.path,
+        }
+    }
+
+    /// The day of a log that prints times of day only.
+    #[must_use]
+    pub fn date(&self) -> Option<Date> {
+        match self {
+            Captured::Path(_) => None,
+            Captured::Detailed(detailed) => detailed.date,
+        }
+    }
+
+    /// The made-up rate of a log without times.
+    #[must_use]
+    pub fn packets_per_second(&self) -> Option<f64> {
+        match self {
+            Captured::Path(_) => None,
+            Captured::Detailed(detailed) => detailed.packets_per_second.map(PacketRate::get),
+        }
+    }
+}
+
+/// A date known to the day, the month or the year: `2009-03-02`, `2009-03`, `2009`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// The first day it can mean.
+    pub first: Date,
+    /// The last.
+    pub last: Date,
+}
+
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{}` is no date like 2009-03-02, 2009-03 or 2009", text.escape_debug());
+        let parts: Vec<&str> = text.trim().split('-').collect();
+        let digits = |part: &&str| part.chars().all(|c| c.is_ascii_digit());
+        if !parts.iter().all(digits) || parts[0].len() != 4 {
+            return Err(wrong());
+        }
+        let year: i16 = parts[0].parse().map_err(|_| wrong())?;
+        let number =
+            |at: usize| parts.get(at).map(|part| part.parse::<i8>()).transpose().map_err(|_| wrong());
+        let first = Date::new(year, number(1)?.unwrap_or(1), number(2)?.unwrap_or(1)).map_err(|_| wrong())?;
+        let last = match parts.len() {
+            1 => first.last_of_year(),
+            2 => first.last_of_month(),
+            3 => first,
+            _ => return Err(wrong()),
+        };
+        Ok(Span { first, last })
+    }
+}
+
+/// As precise as it is known.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else if self.first.month() == self.last.month() {
+            write!(f, "{:04}-{:02}", self.first.year(), self.first.month())
+        } else {
+            write!(f, "{:04}", self.first.year())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// A year alone is a number to YAML.
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Text(String),
+            Year(u16),
+        }
+        let text = match Written::deserialize(deserializer)? {
+            Written::Text(text) => text,
+            Written::Year(year) => year.to_string(),
+        };
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Why a sample report was refused; the path is the caller's to add.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// Not YAML, or not of the schema.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// No hash, or one that is none.
+    #[error("`identity` needs an md5 (32), sha1 (40) or sha256 (64 hexadecimal digits): {0}")]
+    Identity(String),
+    /// No capture.
+    #[error("`captures` is empty; name at least one capture or tcpdump log, relative to the report")]
+    NoCapture,
+}
+
+impl SampleReport {
+    /// Reads and checks a report.
+    ///
+    /// # Errors
+    /// When it is not of the schema, has no usable hash or no capture.
+    pub fn parse(text: &str) -> Result<SampleReport, ReportError> {
+        let report: SampleReport = yaml::parse(text)?;
+        let hashes = [
+            ("md5", &report.identity.md5, 32),
+            ("sha1", &report.identity.sha1, 40),
+            ("sha256", &report.identity.sha256, 64),
+        ];
+        for (name, hash, length) in hashes {
+            if let Some(hash) = hash {
+                let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+                if hash.len() != length || !hash.chars().all(hex) {
+                    let shown = hash.escape_debug();
+                    return Err(ReportError::Identity(format!("{name} is `{shown}`, lower case asked for")));
+                }
+            }
+        }
+        if hashes.iter().all(|(_, hash, _)| hash.is_none()) {
+            return Err(ReportError::Identity("none is given".to_owned()));
+        }
+        if report.captures.is_empty() {
+            return Err(ReportError::NoCapture);
+        }
+        Ok(report)
+    }
+
+    /// The sample's name in answers: its most usual hash.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let identity = &self.identity;
+        identity.md5.clone().or(identity.sha1.clone()).or(identity.sha256.clone()).unwrap_or_default()
+    }
+
+    /// The hash with the first vendor's name, for titles.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let id = self.id();
+        let short = id.get(..12).unwrap_or(&id);
+        match self.names.values().next() {
+            Some(name) => format!("{name} ({short})"),
+            None => short.to_owned(),
+        }
+    }
+
+    /// The date that a cause is compared with: when it was discovered, else when it was caught.
+    #[must_use]
+    pub fn pivot(&self) -> Option<(Span, &'static str)> {
+        let discovered = self.discovered.as_ref().map(|discovery| (discovery.date, "discovered"));
+        discovered.or(self.acquired.map(|span| (span, "acquired")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "identity: {md5: a2eaf57c47a118e91a5edf694685eee7}\ncaptures: [fig8.txt]\n";
+
+    #[test]
+    fn a_report_needs_little() {
+        let report = SampleReport::parse(GOOD).unwrap();
+        assert_eq!(report.id(), "a2eaf57c47a118e91a5edf694685eee7");
+        assert_eq!(report.captures[0].path(), "fig8.txt");
+        assert_eq!(report.pivot(), None);
+    }
+
+    #[test]
+    fn dates_are_as_precise_as_written() {
+        for (text, first, last) in [
+            ("2009-03-02", "2009-03-02", "2009-03-02"),
+            ("2009-02", "2009-02-01", "2009-02-28"),
+            ("2009", "2009-01-01", "2009-12-31"),
+        ] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!((span.first.to_string(), span.last.to_string()), (first.to_owned(), last.to_owned()));
+            assert_eq!(span.to_string(), text);
+        }
+        for wrong in ["", "March", "2009-13", "2009-02-30", "2009-03-02-01", "--", "209"] {
+            assert!(wrong.parse::<Span>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn refusals_name_the_remedy() {
+        let check = |text: &str, words: &str| {
+            let message = SampleReport::parse(text).unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        };
+        check(&GOOD.replace("captures:", "capturs:"), "did you mean `captures`?");
+        check(&GOOD.replace("fig8.txt", ""), "`captures` is empty");
+        check(&GOOD.replace("a2ea", "A2EA"), "lower case");
+        check("identity: {}\ncaptures: [x]\n", "none is given");
+    }
+}

@@ -1,0 +1,112 @@
+//! F0: YAML that people wrote: errors with line, column and the nearest known key.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde::de::DeserializeOwned;
+
+/// Why a YAML text was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct YamlError {
+    /// Line from 1, where known.
+    pub line: Option<usize>,
+    /// Column from 1, where known.
+    pub column: Option<usize>,
+    /// What is wrong, with the remedy where one can be told.
+    pub message: String,
+}
+
+impl YamlError {
+    /// `:line:column` to be put behind a file's name; empty where unknown.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => format!(":{line}:{column}"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Reads a value. Unknown keys of types that refuse them are answered with the nearest known key.
+///
+/// # Errors
+/// When the text is not YAML or not of the type's form.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    serde_yaml::from_str(text).map_err(|error| {
+        let place = error.location();
+        YamlError {
+            line: place.as_ref().map(serde_yaml::Location::line),
+            column: place.as_ref().map(serde_yaml::Location::column),
+            message: explained(&error.to_string()),
+        }
+    })
+}
+
+/// The library's message without its own place, with a remedy for an unknown key.
+fn explained(message: &str) -> String {
+    #[expect(clippy::unwrap_used, reason = "constant patterns, compiled by a test")]
+    static PATTERNS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
+        [
+            Regex::new(r" at line \d+ column \d+$").unwrap(),
+            Regex::new(r"unknown (?:field|variant) `([^`]*)`, expected (.*)$").unwrap(),
+            Regex::new(r"`([^`]+)`").unwrap(),
+        ]
+    });
+    let [place, unknown, quoted] = &*PATTERNS;
+    let bare = place.replace(message, "").into_owned();
+    let Some(found) = unknown.captures(&bare) else { return bare };
+    let known: Vec<&str> =
+        quoted.captures_iter(&found[2]).filter_map(|key| key.get(1)).map(|key| key.as_str()).collect();
+    match nearest(&found[1], &known) {
+        Some(near) => format!("unknown key `{}`; did you mean `{near}`?", found[1].escape_debug()),
+        None => format!("unknown key `{}`; known are {}", found[1].escape_debug(), known.join(", ")),
+    }
+}
+
+/// The known word most like a wrong one; none where nothing is like it.
+#[must_use]
+pub fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|word| (strsim::jaro_winkler(&wrong.to_lowercase(), &word.to_lowercase()), *word))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[serde(rename = "victims")]
+        _victims: Vec<String>,
+        #[serde(rename = "captures")]
+        _captures: Vec<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(rename = "inner")]
+        _inner: Inner,
+    }
+
+    #[test]
+    fn an_unknown_key_is_answered_with_the_nearest_and_its_place() {
+        let error = parse::<Outer>("inner:\n  victims: []\n  capture: []\n").unwrap_err();
+        assert_eq!(error.message, "unknown key `capture`; did you mean `captures`?");
+        assert_eq!(error.place(), ":3:3");
+    }
+
+    #[test]
+    fn broken_yaml_has_a_place() {
+        let error = parse::<Outer>("inner: [\n").unwrap_err();
+        assert!(error.line.is_some(), "{error:?}");
+    }
+}

@@ -10,6 +10,7 @@
 
 pub mod behavior;
 pub mod capture;
+pub mod correlate;
 pub mod event;
 pub mod history;
 pub mod sample;

@@ -1,0 +1,154 @@
+//! A hypothesis: that a sample explains what a sensor saw, with the evidence for and against.
+
+use std::fmt;
+
+use jiff::civil::Date;
+
+use crate::behavior::{Behavior, Parameters};
+use crate::event::Timestamp;
+use crate::history::{DayCount, Example, Granularity, HostList};
+use crate::sample::{Origin, Span};
+
+use super::{Bound, Change, ChangePoint, DailyHosts, NearMiss};
+
+/// How far a hypothesis goes. Never "is infected".
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Match, change and date agree, and no other sample or known scanner explains it as well.
+    Likely,
+    /// The match is specific, but dates or history do not decide.
+    Possible,
+    /// As good for these other samples (ids).
+    Indistinguishable(Vec<String>),
+    /// The evidence does not reach.
+    CannotTell,
+    /// The sensor looked and did not see the behavior.
+    NotSeen,
+}
+
+impl Verdict {
+    /// The verdict without the other samples: a stable word for machines.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::Likely => "likely",
+            Verdict::Possible => "possible",
+            Verdict::Indistinguishable(_) => "indistinguishable",
+            Verdict::CannotTell => "cannot tell",
+            Verdict::NotSeen => "not seen",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Indistinguishable(others) => write!(f, "indistinguishable from {}", others.join(", ")),
+            other => f.write_str(other.word()),
+        }
+    }
+}
+
+/// One behavior of the sample that the sensor saw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// The behavior.
+    pub behavior: Behavior,
+    /// Its parameters in the sample's run.
+    pub parameters: Parameters,
+    /// How it follows from the run.
+    pub origin: Origin,
+    /// Share of the run that has it, 0 to 1.
+    pub share: f64,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Whether it is an answer to spoofed packets.
+    pub is_backscatter: bool,
+    /// Windows that the sensor saw of it.
+    pub windows: u64,
+    /// Packets in them.
+    pub packets: u64,
+    /// Hosts, exact, some of them in detail.
+    pub hosts: HostList,
+    /// Share of all the sensor's windows: how little a match surprises, 0 to 1.
+    pub rarity: f64,
+    /// By day.
+    pub series: Vec<DayCount>,
+    /// A window of it at the sensor.
+    pub example: Option<Example>,
+}
+
+/// When it began, against the sample's date.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Onset {
+    /// The first window at the sensor.
+    pub first: Timestamp,
+    /// The last packet.
+    pub last: Timestamp,
+    /// Days with a sighting.
+    pub days: u64,
+    /// Where the series changes its level most, if it does.
+    pub change_point: Option<ChangePoint>,
+    /// The sample's date, and the day of the onset minus that date in days: 0 within the date's span,
+    /// negative when the darknet saw it before. The onset is the change point, or the first sighting where there
+    /// is none.
+    pub lag: Option<(Span, i64)>,
+}
+
+/// Sample × sensor × granularity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hypothesis {
+    /// The sample's id.
+    pub sample: String,
+    /// Its title.
+    pub title: String,
+    /// The sensor's name.
+    pub sensor: String,
+    /// At which granularity the match holds; `None` where nothing was seen.
+    pub granularity: Option<Granularity>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Place among all hypotheses, from 1.
+    pub rank: usize,
+    /// Weight of the evidence; orders hypotheses, and is no probability.
+    pub score: f64,
+    /// The match that the evidence is about.
+    pub matched: Option<Match>,
+    /// Other behaviors of the sample at the same granularity that the sensor saw, weaker first left out.
+    pub also: Vec<Match>,
+    /// Change at the sample's date, or why there is none.
+    pub change: Result<Change, String>,
+    /// The level's p-value adjusted for all hypotheses (Benjamini-Hochberg).
+    pub level_q: Option<f64>,
+    /// The volatility's.
+    pub volatility_q: Option<f64>,
+    /// When it began.
+    pub onset: Option<Onset>,
+    /// Share of the hosts whose packets bear a known scanning tool's mark, 0 to 1.
+    pub tool_share: f64,
+    /// Unique hosts by day over the sensor's whole history.
+    pub daily_hosts: DailyHosts,
+    /// Where nothing was seen: how many hosts could have been missed, or why that cannot be said.
+    pub bound: Option<Result<Bound, String>>,
+    /// What came nearest, and why it is no match.
+    pub near_misses: Vec<NearMiss>,
+    /// Each step of the verdict in words.
+    pub reasons: Vec<String>,
+    /// The sample's date with what it is the date of.
+    pub pivot: Option<(Span, &'static str)>,
+}
+
+impl Hypothesis {
+    /// Days from the sample's date to a day: 0 within the date's span.
+    #[must_use]
+    pub fn days_off(day: Date, pivot: Span) -> i64 {
+        let days = |from: Date, to: Date| from.duration_until(to).as_hours() / 24;
+        if day < pivot.first {
+            days(pivot.first, day)
+        } else if day > pivot.last {
+            days(pivot.last, day)
+        } else {
+            0
+        }
+    }
+}

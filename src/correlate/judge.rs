@@ -1,0 +1,409 @@
+//! From questions to ranked hypotheses: matches are gathered, dates tested, and what remains is put in words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::Timestamp;
+use crate::history::Granularity;
+use crate::sample::{Origin, Span};
+
+use super::near_miss::near_miss;
+use super::{
+    Change, Hypothesis, Match, NearMiss, Onset, Question, Seen, Shift, Verdict, change_at, change_point,
+    unseen_bound,
+};
+
+/// A p-value, adjusted for all hypotheses, that counts as a change.
+const SIGNIFICANT: f64 = 0.05;
+/// An onset so many days before the sample's date still agrees with it: samples are caught late.
+const LAG_DAYS_MIN: i64 = -45;
+/// And so many days after it: a name may come before the wave.
+const LAG_DAYS_MAX: i64 = 14;
+/// Share of hosts with a scanning tool's mark above which the tool is the better explanation.
+const TOOL_SHARE_MAX: f64 = 0.5;
+/// Near misses kept of one question.
+const NEAR_MISSES_MAX: usize = 3;
+/// A projected behavior must be at least this share of the scan's destinations to count as specific.
+const PROJECTED_SHARE_MIN: f64 = 0.2;
+
+/// Judges all questions together: tests are adjusted for their number, samples that share a behavior at a
+/// sensor compete, and the hypotheses are ranked.
+#[must_use]
+pub fn judge(questions: &[Question<'_>]) -> Vec<Hypothesis> {
+    let mut all: Vec<Hypothesis> = questions.iter().flat_map(hypotheses).collect();
+    adjust(&mut all);
+    let rivals = rivals(&all);
+    for hypothesis in &mut all {
+        let others = others(hypothesis, &rivals);
+        decide(hypothesis, others);
+        hypothesis.score = score(hypothesis);
+    }
+    all.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then_with(|| a.granularity.cmp(&b.granularity))
+            .then_with(|| (&a.sample, &a.sensor).cmp(&(&b.sample, &b.sensor)))
+    });
+    for (place, hypothesis) in all.iter_mut().enumerate() {
+        hypothesis.rank = place + 1;
+    }
+    all
+}
+
+fn hypotheses(question: &Question<'_>) -> Vec<Hypothesis> {
+    let mut found: Vec<Hypothesis> = [Granularity::Type, Granularity::Shape, Granularity::Family]
+        .into_iter()
+        .filter_map(|granularity| matched(question, granularity))
+        .collect();
+    if found.is_empty() {
+        found.push(unmatched(question));
+    }
+    let near = near_misses(question);
+    for hypothesis in &mut found {
+        hypothesis.near_misses.clone_from(&near);
+    }
+    found
+}
+
+/// The best match at a granularity: the strongest origin, then the largest share, then the most hosts.
+fn matched(question: &Question<'_>, granularity: Granularity) -> Option<Hypothesis> {
+    let windows = question.history.known().windows;
+    let mut matches: Vec<Match> = question
+        .seen
+        .iter()
+        .filter(|seen| seen.behavior.granularity == granularity && !seen.series.is_empty())
+        .map(|seen| match_of(seen, windows))
+        .collect();
+    matches.sort_by(|a, b| {
+        (a.is_backscatter, a.origin)
+            .cmp(&(b.is_backscatter, b.origin))
+            .then(b.share.total_cmp(&a.share))
+            .then(b.hosts.total.cmp(&a.hosts.total))
+            .then_with(|| a.behavior.cmp(&b.behavior))
+    });
+    let mut matches = matches.into_iter();
+    let best = matches.next()?;
+    let pivot = question.report.pivot();
+    let daily_hosts = question.history.daily_hosts(&best.series);
+    let change = match pivot {
+        Some((span, _)) => change_at(&daily_hosts, span.first).map_err(|reason| reason.to_string()),
+        None => Err(super::NoStatistic::NoDate.to_string()),
+    };
+    Some(Hypothesis {
+        granularity: Some(granularity),
+        onset: onset(&best, &daily_hosts, pivot.map(|(span, _)| span)),
+        tool_share: tool_share(&best, question.tool_marks),
+        daily_hosts,
+        change,
+        matched: Some(best),
+        also: matches.collect(),
+        ..blank(question)
+    })
+}
+
+fn unmatched(question: &Question<'_>) -> Hypothesis {
+    Hypothesis { bound: Some(unseen_bound(question.sample, question.history)), ..blank(question) }
+}
+
+fn blank(question: &Question<'_>) -> Hypothesis {
+    Hypothesis {
+        sample: question.sample.id.clone(),
+        title: question.report.title(),
+        sensor: question.history.sensor.name.clone(),
+        granularity: None,
+        verdict: Verdict::CannotTell,
+        rank: 0,
+        score: 0.0,
+        matched: None,
+        also: Vec::new(),
+        change: Err("nothing was seen, so nothing changed".to_owned()),
+        level_q: None,
+        volatility_q: None,
+        onset: None,
+        tool_share: 0.0,
+        daily_hosts: Vec::new(),
+        bound: None,
+        near_misses: Vec::new(),
+        reasons: Vec::new(),
+        pivot: question.report.pivot(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shares of counts")]
+fn match_of(seen: &Seen, sensor_windows: u64) -> Match {
+    let windows: u64 = seen.series.iter().map(|count| count.windows).sum();
+    Match {
+        behavior: seen.behavior.behavior.clone(),
+        parameters: seen.behavior.parameters.clone(),
+        origin: seen.behavior.origin,
+        share: seen.behavior.share,
+        labels: seen.labels.clone(),
+        is_backscatter: seen.is_backscatter,
+        windows,
+        packets: seen.series.iter().map(|count| count.packets).sum(),
+        hosts: seen.hosts.clone(),
+        rarity: (windows as f64 / sensor_windows.max(1) as f64).min(1.0),
+        series: seen.series.clone(),
+        example: seen.example.clone(),
+    }
+}
+
+fn onset(best: &Match, daily: &super::DailyHosts, pivot: Option<Span>) -> Option<Onset> {
+    let first = best.hosts.hosts.iter().map(|host| host.first).min();
+    let last = best.hosts.hosts.iter().map(|host| host.last).max();
+    let change_point = change_point(daily);
+    let first_day = best.series.first()?.day;
+    let began = change_point.map_or(first_day, |point| point.day);
+    Some(Onset {
+        first: first.unwrap_or(Timestamp(0)),
+        last: last.unwrap_or(Timestamp(0)),
+        days: best.series.iter().filter(|count| count.windows > 0).count() as u64,
+        change_point,
+        lag: pivot.map(|span| (span, Hypothesis::days_off(began, span))),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of counts")]
+fn tool_share(best: &Match, tools: &[String]) -> f64 {
+    let most =
+        best.hosts.marked.iter().filter(|(name, _)| tools.contains(name)).map(|(_, hosts)| *hosts).max();
+    most.unwrap_or(0) as f64 / best.hosts.total.max(1) as f64
+}
+
+fn near_misses(question: &Question<'_>) -> Vec<NearMiss> {
+    let matched: BTreeSet<&str> =
+        question.seen.iter().map(|seen| seen.behavior.behavior.canonical.as_str()).collect();
+    let mut near: Vec<NearMiss> = question
+        .neighbours
+        .iter()
+        .filter(|total| !matched.contains(total.record.behavior.canonical.as_str()))
+        .filter_map(|total| near_miss(question.projected, total))
+        .collect();
+    near.sort_by(|a, b| a.gaps.len().cmp(&b.gaps.len()).then(b.windows.cmp(&a.windows)));
+    near.truncate(NEAR_MISSES_MAX);
+    near
+}
+
+/// Benjamini-Hochberg over all level tests, and over all volatility tests.
+fn adjust(all: &mut [Hypothesis]) {
+    let of = |pick: fn(&Change) -> Shift, all: &[Hypothesis]| -> Vec<Option<f64>> {
+        let p: Vec<Option<f64>> = all
+            .iter()
+            .map(|hypothesis| hypothesis.change.as_ref().ok().map(|change| pick(change).p))
+            .collect();
+        benjamini_hochberg(&p)
+    };
+    let level = of(|change| change.level, all);
+    let volatility = of(|change| change.volatility, all);
+    for ((hypothesis, level), volatility) in all.iter_mut().zip(level).zip(volatility) {
+        hypothesis.level_q = level;
+        hypothesis.volatility_q = volatility;
+    }
+}
+
+/// Adjusts p-values for their number; where there is none there stays none (Benjamini and Hochberg 1995).
+#[expect(clippy::cast_precision_loss, reason = "numbers of tests")]
+fn benjamini_hochberg(p: &[Option<f64>]) -> Vec<Option<f64>> {
+    let mut order: Vec<(usize, f64)> = p.iter().enumerate().filter_map(|(at, p)| Some((at, (*p)?))).collect();
+    order.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let tests = order.len() as f64;
+    let mut adjusted = vec![None; p.len()];
+    let mut smallest = 1.0f64;
+    for (place, (at, p)) in order.iter().enumerate().rev() {
+        smallest = smallest.min(p * tests / (place + 1) as f64);
+        adjusted[*at] = Some(smallest);
+    }
+    adjusted
+}
+
+type Rivals = BTreeMap<(String, String), BTreeSet<String>>;
+
+/// The samples that match a behavior at a sensor.
+fn rivals(all: &[Hypothesis]) -> Rivals {
+    let mut rivals = Rivals::new();
+    for hypothesis in all {
+        for matched in hypothesis.matched.iter().chain(&hypothesis.also) {
+            let key = (hypothesis.sensor.clone(), matched.behavior.canonical.clone());
+            rivals.entry(key).or_default().insert(hypothesis.sample.clone());
+        }
+    }
+    rivals
+}
+
+fn others(hypothesis: &Hypothesis, rivals: &Rivals) -> Vec<String> {
+    let Some(matched) = &hypothesis.matched else { return Vec::new() };
+    let key = (hypothesis.sensor.clone(), matched.behavior.canonical.clone());
+    let all = rivals.get(&key).into_iter().flatten();
+    all.filter(|sample| **sample != hypothesis.sample).cloned().collect()
+}
+
+/// What the evidence for a match amounts to.
+struct Findings {
+    specific: bool,
+    changed: bool,
+    timely: bool,
+    tool: bool,
+}
+
+fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
+    let fine = hypothesis.granularity != Some(Granularity::Family);
+    let own = matched.origin != Origin::Projected;
+    let significant = |q: Option<f64>| q.is_some_and(|q| q <= SIGNIFICANT);
+    let lag = hypothesis.onset.as_ref().and_then(|onset| onset.lag);
+    Findings {
+        specific: fine && (own || matched.share >= PROJECTED_SHARE_MIN),
+        changed: significant(hypothesis.level_q) || significant(hypothesis.volatility_q),
+        timely: lag.is_some_and(|(_, days)| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)),
+        tool: hypothesis.tool_share > TOOL_SHARE_MAX,
+    }
+}
+
+fn decide(hypothesis: &mut Hypothesis, others: Vec<String>) {
+    let (verdict, reasons) = match &hypothesis.matched {
+        None => decide_unmatched(hypothesis),
+        Some(matched) => decide_matched(hypothesis, matched, others),
+    };
+    hypothesis.verdict = verdict;
+    hypothesis.reasons = reasons;
+}
+
+fn decide_unmatched(hypothesis: &Hypothesis) -> (Verdict, Vec<String>) {
+    match &hypothesis.bound {
+        Some(Ok(bound)) => {
+            let reason = format!(
+                "the sensor saw none of the sample's behaviors on {} observed days: fewer than {} hosts scanned like it at 95 % (if they scan uniformly, at the run's rate, all the time)",
+                bound.days, bound.hosts
+            );
+            (Verdict::NotSeen, vec![reason])
+        }
+        Some(Err(why)) => (
+            Verdict::NotSeen,
+            vec!["the sensor saw none of the sample's behaviors".to_owned(), format!("no bound: {why}")],
+        ),
+        None => (Verdict::CannotTell, Vec::new()),
+    }
+}
+
+fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>) -> (Verdict, Vec<String>) {
+    if matched.is_backscatter {
+        let reason = "the behavior is backscatter: answers to packets with spoofed sources, by hosts that scan nothing";
+        return (Verdict::CannotTell, vec![reason.to_owned()]);
+    }
+    let found = findings(hypothesis, matched);
+    let mut reasons = vec![match_in_words(hypothesis, matched, &found)];
+    reasons.push(change_in_words(hypothesis, &found));
+    reasons.extend(onset_in_words(hypothesis, &found));
+    if found.tool {
+        reasons.push(format!(
+            "{:.0} % of the hosts bear the mark of a public scanning tool, which explains them better",
+            hypothesis.tool_share * 100.0
+        ));
+        return (Verdict::CannotTell, reasons);
+    }
+    let verdict = match (found.specific, found.changed && found.timely) {
+        (true, true) => Verdict::Likely,
+        (true, false) if matched.origin == Origin::Projected => Verdict::CannotTell,
+        (true, false) => Verdict::Possible,
+        (false, true) => Verdict::Possible,
+        (false, false) => Verdict::CannotTell,
+    };
+    if !others.is_empty() && verdict != Verdict::CannotTell {
+        reasons.push(format!("{} other samples of this run show the same behavior", others.len()));
+        return (Verdict::Indistinguishable(others), reasons);
+    }
+    (verdict, reasons)
+}
+
+fn match_in_words(hypothesis: &Hypothesis, matched: &Match, found: &Findings) -> String {
+    let how = match matched.origin {
+        Origin::Window => "a whole window of the sample's run",
+        Origin::Facet => "one port of the sample's scan",
+        Origin::Projected => "what a sensor sees that catches one destination of the sample's scan",
+    };
+    let granularity = hypothesis.granularity.map_or_else(String::new, |granularity| granularity.to_string());
+    let weight = if found.specific { "" } else { "; too common a behavior to tell a sample by" };
+    format!(
+        "match at {granularity} granularity: {how} ({:.0} % of it), {} windows of {} hosts at the sensor, {:.2} % of all it saw{weight}",
+        matched.share * 100.0,
+        matched.windows,
+        matched.hosts.total,
+        matched.rarity * 100.0
+    )
+}
+
+fn change_in_words(hypothesis: &Hypothesis, found: &Findings) -> String {
+    match &hypothesis.change {
+        Err(why) => format!("no test of change: {why}"),
+        Ok(change) => format!(
+            "{}: {:.1} to {:.1} hosts a day at {} (p {:.3}), day-to-day step {:.1} to {:.1} (p {:.3}), against {} other dates",
+            if found.changed {
+                "change at the sample's date"
+            } else {
+                "no unusual change at the sample's date"
+            },
+            change.level.before,
+            change.level.after,
+            change.date,
+            change.level.p,
+            change.volatility.before,
+            change.volatility.after,
+            change.volatility.p,
+            change.null_dates
+        ),
+    }
+}
+
+fn onset_in_words(hypothesis: &Hypothesis, found: &Findings) -> Option<String> {
+    let onset = hypothesis.onset.as_ref()?;
+    let (_, what) = hypothesis.pivot?;
+    let (span, days) = onset.lag?;
+    let agrees = if found.timely { "agrees" } else { "does not speak for it; samples may be caught late" };
+    let when = match days {
+        0 => format!("on the date ({span}) when the sample was {what}"),
+        1.. => format!("{days} days after the sample was {what} ({span})"),
+        _ => format!("{} days before the sample was {what} ({span})", -days),
+    };
+    Some(format!("onset {when}: {agrees}"))
+}
+
+/// The weight of the evidence, in rough decimal orders: what the match is worth by granularity and origin, how
+/// rare the behavior is, how unusual the change, and whether the dates agree. It orders; it is no probability.
+fn score(hypothesis: &Hypothesis) -> f64 {
+    let Some(matched) = &hypothesis.matched else { return 0.0 };
+    if matched.is_backscatter {
+        return 0.0;
+    }
+    let granularity = match hypothesis.granularity {
+        Some(Granularity::Type) => 1.5,
+        Some(Granularity::Shape) => 1.0,
+        _ => 0.5,
+    };
+    let origin = match matched.origin {
+        Origin::Window => 1.5,
+        Origin::Facet => 1.0,
+        Origin::Projected => 0.25,
+    };
+    let rarity = (-matched.rarity.max(1e-4).log10()) / 2.0;
+    let unusual = |q: Option<f64>| q.map_or(0.0, |q| -q.max(1e-4).log10());
+    let change = unusual(hypothesis.level_q).max(unusual(hypothesis.volatility_q));
+    let timely = if findings(hypothesis, matched).timely { 0.5 } else { 0.0 };
+    let explained = 1.0 - hypothesis.tool_share.min(1.0);
+    (granularity + origin * matched.share.sqrt() + rarity + change + timely) * explained
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adjusted_p_values_follow_benjamini_and_hochberg() {
+        let p = [Some(0.01), None, Some(0.04), Some(0.03), Some(0.5)];
+        let q = benjamini_hochberg(&p);
+        let expected = [Some(0.04), None, Some(0.16 / 3.0), Some(0.16 / 3.0), Some(0.5)];
+        for (got, want) in q.iter().zip(expected) {
+            match (got, want) {
+                (Some(got), Some(want)) => assert!((got - want).abs() < 1e-12, "{got} {want}"),
+                (got, want) => assert_eq!(*got, want),
+            }
+        }
+    }
+}

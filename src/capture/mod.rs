@@ -1,9 +1,23 @@
 //! I/O: packets out of captures and logs, whatever wrote them.
 
+mod bytes;
+mod compression;
+mod error;
+mod header;
+mod input;
+mod link;
+mod link_cooked;
+mod pcap;
+mod pcapng;
 mod problems;
+mod read;
 pub mod text;
 
+pub use compression::Compression;
+pub use error::CaptureError;
+pub use input::{Expanded, Input, expand, shown};
 pub use problems::{Place, Problem, Problems, Tally};
+pub use read::{Container, Format, Loaded, ReadOptions, ReadReport, load, read, read_source, sort_by_time};
 
 use crate::event::Packet;
 

@@ -1,0 +1,69 @@
+//! What can go wrong in a use case, in the words of the one who asked for it.
+
+use crate::capture::CaptureError;
+use crate::history::SensorFault;
+use crate::rules::RuleErrors;
+use crate::sample::{ReportError, VictimError};
+use crate::store::StoreError;
+
+/// Why a use case could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A capture that cannot be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// A store that failed or refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A sensor that cannot be.
+    #[error(transparent)]
+    Sensor(#[from] SensorFault),
+    /// Rules that do not compile.
+    #[error("{0}")]
+    Rules(#[from] RuleErrors),
+    /// No victim can be told.
+    #[error(transparent)]
+    Victim(#[from] VictimError),
+    /// A log without dates where dates are needed.
+    #[error("{0}: its times have no date, and a history needs days; give --date YYYY-MM-DD")]
+    NoDates(String),
+    /// A sample report that was refused.
+    #[error("{path}{place}: {error}")]
+    Report {
+        /// The report.
+        path: String,
+        /// `:line:column`, where known.
+        place: String,
+        /// Why.
+        error: ReportError,
+    },
+    /// A YAML file that was refused.
+    #[error("{path}{place}: {message}")]
+    Yaml {
+        /// The file.
+        path: String,
+        /// `:line:column`, where known.
+        place: String,
+        /// Why.
+        message: String,
+    },
+    /// A file that cannot be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// The path, control characters escaped.
+        path: String,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// Anything that the user can mend, said whole.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl AppError {
+    /// A failed access to a file.
+    #[must_use]
+    pub fn file(path: &std::path::Path, error: std::io::Error) -> AppError {
+        AppError::File { path: crate::capture::shown(path), error }
+    }
+}

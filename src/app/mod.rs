@@ -1,0 +1,17 @@
+//! F5: one file per use case. Here pure rooms meet files, captures and stores; `cli` and `web` only call.
+
+pub mod check;
+pub mod correlate;
+pub mod darknet;
+pub mod events;
+pub mod fingerprint;
+pub mod observe;
+pub mod output;
+pub mod rules;
+pub mod sandbox;
+
+mod error;
+mod reading;
+
+pub use error::AppError;
+pub use reading::{CaptureOptions, Notices};

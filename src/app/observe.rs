@@ -1,0 +1,226 @@
+//! Use case: feed captures of a sensor into a history.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::behavior::{Engine, Marks, OpenWindow, fingerprint};
+use crate::capture::{Input, ReadReport};
+use crate::event::{AddressSpace, Clock, Packet, Timestamp};
+use crate::history::{CaptureRecord, Contribution, Gathering, Resume, Sensor};
+use crate::rules::Rules;
+use crate::store::HistoryStore;
+
+use super::{AppError, CaptureOptions, Notices};
+
+/// What feeding one capture did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// It was stored: packets to dark addresses, and all packets.
+    Stored {
+        /// Packets to the sensor's dark addresses.
+        dark: u64,
+        /// Packets read.
+        packets: u64,
+    },
+    /// A capture of this content was stored before; nothing changed.
+    Known,
+}
+
+/// Feeds one capture into a sensor's history, as one transaction.
+///
+/// Captures are fed in time order. One that begins before the sensor's clock is reduced by itself, with a notice:
+/// its windows do not join those of its neighbours.
+///
+/// # Errors
+/// When the capture cannot be read, has no absolute times, or the store fails.
+pub fn observe(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    input: &Input,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Observed, AppError> {
+    let resume = store.resume(&sensor.name)?;
+    let mut pass = Pass::new(sensor, rules, resume.clone())?;
+    let report = options.stream(input, &mut |packet, payload| pass.push(packet, payload))?;
+    if store.has_capture(&sensor.name, &report.content)? {
+        return Ok(Observed::Known);
+    }
+    if report.clock != Clock::Absolute && report.packets > 0 {
+        return Err(AppError::NoDates(input.to_string()));
+    }
+    if !report.ordered || pass.is_late() {
+        pass = again(sensor, input, options, rules, resume, &report, notices)?;
+    }
+    notices.add_report(input, &report);
+    let packets = report.packets;
+    let contribution = pass.into_contribution(input, &report);
+    let dark = contribution.capture.packets;
+    store.ingest(&sensor.name, &contribution)?;
+    Ok(Observed::Stored { dark, packets })
+}
+
+/// A second reading, sorted by time, for a capture that runs backwards or begins before the sensor's clock.
+fn again<'a>(
+    sensor: &'a Sensor,
+    input: &Input,
+    options: &CaptureOptions,
+    rules: &'a Rules,
+    resume: Resume,
+    report: &ReadReport,
+    notices: &mut Notices,
+) -> Result<Pass<'a>, AppError> {
+    let loaded = options.load_marked(input, rules)?;
+    let first = loaded.packets.first().and_then(|packet| packet.time);
+    let late = resume.clock.is_some() && first < resume.clock;
+    if late {
+        notices.add(format!("{input}: begins before what was fed already; its windows are not joined with older ones"));
+    }
+    if !report.ordered {
+        notices.add(format!("{input}: runs backwards in time; sorted"));
+    }
+    let mut pass = Pass::new(sensor, rules, if late { Resume::default() } else { resume.clone() })?;
+    for (packet, marks) in loaded.packets.iter().zip(&loaded.marks) {
+        pass.push_marked(packet, *marks);
+    }
+    if late {
+        pass.keep_for_later = Some(resume);
+    }
+    Ok(pass)
+}
+
+/// One capture's way through the engine.
+struct Pass<'a> {
+    rules: &'a Rules,
+    space: AddressSpace,
+    zone: TimeZone,
+    engine: Engine,
+    closed: Gathering,
+    days: BTreeSet<Date>,
+    span: Option<(Timestamp, Timestamp)>,
+    started_at: Option<Timestamp>,
+    dark: u64,
+    /// The state of the sensor's engine that a late capture leaves as it is.
+    keep_for_later: Option<Resume>,
+}
+
+impl<'a> Pass<'a> {
+    fn new(sensor: &Sensor, rules: &'a Rules, resume: Resume) -> Result<Pass<'a>, AppError> {
+        let started_at = resume.clock;
+        let windows = renumbered(resume, rules.mark_names());
+        Ok(Pass {
+            rules,
+            space: sensor.space(),
+            zone: sensor.zone()?,
+            engine: Engine::resume(rules.profile.clone(), windows, started_at),
+            closed: Gathering::default(),
+            days: BTreeSet::new(),
+            span: None,
+            started_at,
+            dark: 0,
+            keep_for_later: None,
+        })
+    }
+
+    fn push(&mut self, packet: &Packet, payload: &[u8]) {
+        let marks = self.rules.marks(packet, payload);
+        self.push_marked(packet, marks);
+    }
+
+    fn push_marked(&mut self, packet: &Packet, marks: Marks) {
+        if let Some(time) = packet.time {
+            let (first, last) = self.span.unwrap_or((time, time));
+            self.span = Some((first.min(time), last.max(time)));
+        }
+        if !self.space.contains(packet.destination) {
+            return;
+        }
+        self.dark += 1;
+        let Pass { rules, space, zone, engine, closed, .. } = self;
+        engine.push(packet, marks, &mut |window| gather(closed, &window, space, zone, rules));
+    }
+
+    fn is_late(&self) -> bool {
+        self.started_at.is_some() && self.span.is_some_and(|(first, _)| Some(first) < self.started_at)
+    }
+
+    fn into_contribution(mut self, input: &Input, report: &ReadReport) -> Contribution {
+        let clock = self.engine.clock().max(self.span.map(|(_, last)| last));
+        let windows = self.engine.take_open();
+        let mut open = Gathering::default();
+        for window in &windows {
+            gather(&mut open, window, &self.space, &self.zone, self.rules);
+        }
+        let mark_names = self.rules.mark_names().to_vec();
+        let mut resume = Resume { clock, windows, mark_names: mark_names.clone() };
+        if let Some(kept) = self.keep_for_later.take() {
+            // A late capture is closed as a whole; what its elder left open stays open.
+            merge(&mut self.closed, open);
+            open = Gathering::default();
+            for window in renumbered(kept.clone(), self.rules.mark_names()) {
+                gather(&mut open, &window, &self.space, &self.zone, self.rules);
+            }
+            resume = kept;
+        }
+        Contribution {
+            capture: CaptureRecord {
+                content: report.content,
+                name: input.to_string(),
+                packets: self.dark,
+                first: self.span.map(|(first, _)| first),
+                last: self.span.map(|(_, last)| last),
+            },
+            days: self.observed_days(),
+            mark_names,
+            closed: self.closed,
+            open,
+            resume,
+        }
+    }
+
+    /// All days from the capture's first packet to its last: the sensor looked in between, too.
+    fn observed_days(&mut self) -> BTreeSet<Date> {
+        let mut days = std::mem::take(&mut self.days);
+        if let Some((first, last)) = self.span {
+            let (first, last) = (first.day(&self.zone), last.day(&self.zone));
+            days.extend(first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last));
+        }
+        days
+    }
+}
+
+fn gather(closed: &mut Gathering, window: &OpenWindow, space: &AddressSpace, zone: &TimeZone, rules: &Rules) {
+    let Some(start) = window.start else { return };
+    let fingerprint = fingerprint(window, space, &rules.profile);
+    let held = rules.window_marks(window);
+    let bits = rules.mark_names().iter().enumerate().filter(|(_, name)| held.contains(&name.as_str()));
+    let marks = bits.fold(0, |marks, (bit, _)| marks | 1 << bit);
+    closed.add(window, &fingerprint, start.day(zone), marks);
+}
+
+fn merge(into: &mut Gathering, from: Gathering) {
+    into.types.extend(from.types);
+    for (key, sighting) in from.sightings {
+        into.sightings.entry(key).and_modify(|known| *known = known.merged(sighting)).or_insert(sighting);
+    }
+    for (behavior, example) in from.examples {
+        into.examples.entry(behavior).or_insert(example);
+    }
+}
+
+/// The open windows with their marks numbered as the present rules number them; marks of rules that are gone are
+/// dropped.
+fn renumbered(resume: Resume, names: &[String]) -> Vec<OpenWindow> {
+    let now = |was: usize| {
+        let name = resume.mark_names.get(was)?;
+        names.iter().position(|known| known == name)
+    };
+    let mut windows = resume.windows.clone();
+    for window in &mut windows {
+        window.marked = window.marked.iter().filter_map(|(was, packets)| Some((now(*was)?, *packets))).collect();
+    }
+    windows
+}

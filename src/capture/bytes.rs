@@ -1,0 +1,129 @@
+//! A capture's uncompressed bytes as a stream with a look ahead, hashed as they pass.
+
+use std::io::{self, BufRead, Read};
+
+/// Bytes asked for at a time.
+const CHUNK: usize = 256 * 1024;
+/// The longest record that is looked at whole; a longer one is damage. The buffer never grows beyond it by
+/// more than a chunk.
+pub(super) const RECORD_MAX: usize = 16 * 1024 * 1024;
+
+/// Reads ahead, so that a parser sees whole records, and knows where it stands.
+pub(super) struct ByteStream<'a> {
+    source: Box<dyn Read + 'a>,
+    hash: blake3::Hasher,
+    buffer: Vec<u8>,
+    start: usize,
+    offset: u64,
+    ended: bool,
+    /// Whether the source broke off: a damaged compressed stream.
+    broken: Option<io::Error>,
+    forgiving: bool,
+}
+
+impl<'a> ByteStream<'a> {
+    /// `forgiving`: an error of the source is damage of the capture (a compressed stream), not of the system.
+    pub(super) fn new(source: Box<dyn Read + 'a>, forgiving: bool) -> ByteStream<'a> {
+        ByteStream {
+            source,
+            hash: blake3::Hasher::new(),
+            buffer: Vec::with_capacity(CHUNK),
+            start: 0,
+            offset: 0,
+            ended: false,
+            broken: None,
+            forgiving,
+        }
+    }
+
+    /// What lies ahead, as far as it is read.
+    pub(super) fn ahead(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    /// The offset of what lies ahead.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Why the compressed stream broke off, if it did.
+    pub(super) fn broken(&self) -> Option<&io::Error> {
+        self.broken.as_ref()
+    }
+
+    /// Reads until so many bytes lie ahead; answers whether they do.
+    pub(super) fn want(&mut self, bytes: usize) -> io::Result<bool> {
+        while self.ahead().len() < bytes && !self.ended {
+            self.fill()?;
+        }
+        Ok(self.ahead().len() >= bytes)
+    }
+
+    /// Leaves bytes behind, at most those ahead.
+    pub(super) fn pass(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.ahead().len());
+        self.start += bytes;
+        self.offset += bytes as u64;
+    }
+
+    /// Reads to the end without looking, so that the hash is that of all bytes. Answers hash and length.
+    pub(super) fn finish(mut self) -> io::Result<([u8; 32], u64)> {
+        while !self.ended {
+            self.pass(self.ahead().len());
+            self.fill()?;
+        }
+        self.pass(self.ahead().len());
+        Ok((*self.hash.finalize().as_bytes(), self.offset))
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        let held = self.buffer.len();
+        self.buffer.resize(held + CHUNK, 0);
+        let got = loop {
+            match self.source.read(&mut self.buffer[held..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let got = match got {
+            Ok(got) => got,
+            Err(error) if self.forgiving => {
+                self.broken = Some(error);
+                0
+            }
+            Err(error) => {
+                self.buffer.truncate(held);
+                return Err(error);
+            }
+        };
+        self.buffer.truncate(held + got);
+        self.hash.update(&self.buffer[held..]);
+        self.ended = got == 0;
+        Ok(())
+    }
+}
+
+impl Read for ByteStream<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let ahead = self.fill_buf()?;
+        let count = ahead.len().min(into.len());
+        into[..count].copy_from_slice(&ahead[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for ByteStream<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.want(1)?;
+        Ok(self.ahead())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.pass(count);
+    }
+}

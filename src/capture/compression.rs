@@ -1,0 +1,64 @@
+//! Compression, told by the first bytes and never by the name.
+
+use std::fmt;
+use std::io::{self, Read};
+
+/// How a capture is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// RFC 1952, any number of members.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// The .xz format, any number of streams.
+    Xz,
+    /// bzip2, any number of streams.
+    Bzip2,
+    /// The LZ4 frame format.
+    Lz4,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+            Compression::Bzip2 => "bzip2",
+            Compression::Lz4 => "lz4",
+        })
+    }
+}
+
+impl Compression {
+    /// Bytes needed to tell.
+    pub(super) const HEAD: usize = 6;
+
+    pub(super) fn of(head: &[u8]) -> Compression {
+        match head {
+            [0x1f, 0x8b, ..] => Compression::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+            // A skippable frame may come first.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Compression::Bzip2,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Compression::Lz4,
+            _ => Compression::None,
+        }
+    }
+
+    /// The uncompressed bytes of a source.
+    pub(super) fn open<'a>(self, source: impl io::BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+        Ok(match self {
+            Compression::None => Box::new(source),
+            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
+            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(source)),
+            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(source)),
+            Compression::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(source)),
+        })
+    }
+}

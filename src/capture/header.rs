@@ -1,0 +1,189 @@
+//! From a network-layer packet to an event: IPv4, IPv6, ARP, and the ports behind them.
+//!
+//! IP headers are etherparse's. What lies behind is read here field by field, because captures cut packets:
+//! eight bytes of a TCP header give its ports, and etherparse gives a TCP header whole or not at all.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use etherparse::{LaxIpv4Slice, LaxIpv6Slice};
+
+use crate::event::{IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
+
+use super::Problem;
+
+/// What a link layer carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Network {
+    /// An IP packet of either version.
+    Ip,
+    /// An ARP packet.
+    Arp,
+}
+
+/// A packet, its payload, and what was wrong with it all the same.
+pub(super) type Decoded<'a> = (Packet, &'a [u8], Option<Problem>);
+
+/// Reads a network-layer packet.
+pub(super) fn decode(network: Network, data: &[u8], time: Option<Timestamp>) -> Result<Decoded<'_>, Problem> {
+    let (mut packet, payload, problem) = match (network, data.first().map(|first| first >> 4)) {
+        (Network::Arp, _) => arp(data)?,
+        (Network::Ip, Some(4)) => ipv4(data)?,
+        (Network::Ip, Some(6)) => ipv6(data)?,
+        (Network::Ip, Some(_)) => return Err(Problem::MalformedHeader),
+        (Network::Ip, None) => return Err(Problem::TruncatedPacket),
+    };
+    packet.time = time;
+    Ok((packet, payload, problem))
+}
+
+/// RFC 826 for IPv4 over any hardware.
+fn arp(data: &[u8]) -> Result<Decoded<'_>, Problem> {
+    let head: &[u8; 8] = data.first_chunk().ok_or(Problem::TruncatedPacket)?;
+    let [_, _, 0x08, 0x00, hardware, 4, _, _] = head else { return Err(Problem::NotIp) };
+    let hardware = usize::from(*hardware);
+    let address = |at: usize| -> Result<IpAddr, Problem> {
+        let bytes: [u8; 4] =
+            data.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).ok_or(Problem::TruncatedPacket)?;
+        Ok(IpAddr::V4(Ipv4Addr::from(bytes)))
+    };
+    let sender = address(8 + hardware)?;
+    let target = address(8 + 4 + 2 * hardware)?;
+    Ok((Packet::new(sender, target, Protocol::Arp), &[], None))
+}
+
+fn ipv4(data: &[u8]) -> Result<Decoded<'_>, Problem> {
+    if data.len() < 20 {
+        return Err(Problem::TruncatedPacket);
+    }
+    let (slice, _) = LaxIpv4Slice::from_slice(data).map_err(|_| Problem::MalformedHeader)?;
+    let header = slice.header();
+    let payload = slice.payload();
+    let mut packet = Packet::new(
+        IpAddr::V4(header.source_addr()),
+        IpAddr::V4(header.destination_addr()),
+        Protocol::from_ip_number(payload.ip_number.0),
+    );
+    packet.ip_id = Some(header.identification());
+    packet.ttl = Some(header.ttl());
+    let later_fragment = header.fragments_offset().value() > 0;
+    Ok(transport(packet, payload.payload, later_fragment, payload.incomplete))
+}
+
+fn ipv6(data: &[u8]) -> Result<Decoded<'_>, Problem> {
+    if data.len() < 40 {
+        return Err(Problem::TruncatedPacket);
+    }
+    let (slice, stopped) = LaxIpv6Slice::from_slice(data).map_err(|_| Problem::MalformedHeader)?;
+    let header = slice.header();
+    let payload = slice.payload();
+    let mut packet = Packet::new(
+        IpAddr::V6(header.source_addr()),
+        IpAddr::V6(header.destination_addr()),
+        Protocol::from_ip_number(payload.ip_number.0),
+    );
+    packet.ttl = Some(header.hop_limit());
+    if stopped.is_some() {
+        return Ok((packet, payload.payload, Some(Problem::TruncatedPacket)));
+    }
+    let later_fragment = slice.extensions().clone().into_iter().any(|extension| {
+        matches!(extension, etherparse::Ipv6ExtensionSlice::Fragment(fragment) if fragment.fragment_offset().value() > 0)
+    });
+    Ok(transport(packet, payload.payload, later_fragment, payload.incomplete))
+}
+
+/// Fills in what the transport header says, as far as it was captured.
+fn transport(mut packet: Packet, data: &[u8], later_fragment: bool, cut: bool) -> Decoded<'_> {
+    if later_fragment {
+        return (packet, data, Some(Problem::LaterFragment));
+    }
+    let whole = match packet.protocol {
+        Protocol::Tcp => tcp(&mut packet, data),
+        Protocol::Udp => {
+            ports(&mut packet, data);
+            (data.len() >= 8).then_some(8)
+        }
+        Protocol::Sctp => {
+            ports(&mut packet, data);
+            (data.len() >= 12).then_some(12)
+        }
+        Protocol::Icmp | Protocol::Icmpv6 => {
+            packet.icmp = data.first().map(|kind| IcmpKind { kind: *kind, code: data.get(1).copied() });
+            (data.len() >= 4).then_some(4)
+        }
+        Protocol::Arp | Protocol::Other(_) => Some(0),
+    };
+    match whole {
+        Some(header) => (packet, &data[header..], None),
+        None => {
+            // A header may be short because the capture cut it or because the sender did.
+            let problem = if cut { Problem::TruncatedPacket } else { Problem::MalformedHeader };
+            (packet, &[], Some(problem))
+        }
+    }
+}
+
+fn tcp(packet: &mut Packet, data: &[u8]) -> Option<usize> {
+    ports(packet, data);
+    packet.sequence = data.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+    packet.flags = data.get(13).map(|flags| TcpFlags(*flags));
+    packet.tcp_window = word(data, 14);
+    let length = usize::from(data.get(12)? >> 4) * 4;
+    (length >= 20 && data.len() >= length).then_some(length)
+}
+
+fn ports(packet: &mut Packet, data: &[u8]) {
+    packet.source_port = word(data, 0);
+    packet.destination_port = word(data, 2).filter(|_| packet.source_port.is_some());
+}
+
+fn word(data: &[u8], at: usize) -> Option<u16> {
+    data.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use etherparse::PacketBuilder;
+
+    use super::*;
+
+    fn syn() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        PacketBuilder::ipv4([10, 0, 0, 1], [192, 0, 2, 7], 64)
+            .tcp(1061, 445, 99, 8192)
+            .syn()
+            .write(&mut bytes, &[])
+            .unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_packet_gives_what_was_captured_of_it() {
+        let whole = syn();
+        for length in 0..=whole.len() {
+            let Ok((packet, _, problem)) = decode(Network::Ip, &whole[..length], None) else {
+                assert!(length < 20);
+                continue;
+            };
+            assert_eq!(packet.source_port.is_some(), length >= 22, "{length}");
+            assert_eq!(packet.destination_port, (length >= 24).then_some(445), "{length}");
+            assert_eq!(packet.flags.is_some(), length >= 34, "{length}");
+            assert_eq!(problem.is_none(), length == whole.len(), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_later_fragment_has_no_ports() {
+        let mut bytes = syn();
+        bytes[7] = 5;
+        let (packet, _, problem) = decode(Network::Ip, &bytes, None).unwrap();
+        assert_eq!((packet.source_port, problem), (None, Some(Problem::LaterFragment)));
+    }
+
+    #[test]
+    fn arp_gives_sender_and_target() {
+        let bytes = [0, 1, 8, 0, 6, 4, 0, 1, 1, 2, 3, 4, 5, 6, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 9];
+        let (packet, _, _) = decode(Network::Arp, &bytes, None).unwrap();
+        assert_eq!((packet.source, packet.destination), ([10, 0, 0, 1].into(), [10, 0, 0, 9].into()));
+        assert_eq!(decode(Network::Arp, &bytes[..20], None), Err(Problem::TruncatedPacket));
+    }
+}

@@ -1,0 +1,144 @@
+//! Link layers: what stands before the network layer, and how much of it to skip.
+
+use super::Problem;
+use super::header::Network;
+use super::link_cooked;
+
+/// Link types as pcap numbers them (tcpdump.org/linktypes.html).
+mod kind {
+    pub(super) const NULL: i32 = 0;
+    pub(super) const ETHERNET: i32 = 1;
+    pub(super) const PPP: i32 = 9;
+    /// Some systems' own numbers of raw IP.
+    pub(super) const RAW_ALIASES: [i32; 3] = [12, 14, 101];
+    pub(super) const PPP_HDLC: i32 = 50;
+    pub(super) const PPP_ETHER: i32 = 51;
+    pub(super) const C_HDLC: i32 = 104;
+    pub(super) const IEEE802_11: i32 = 105;
+    pub(super) const FRELAY: i32 = 107;
+    pub(super) const LOOP: i32 = 108;
+    pub(super) const LINUX_SLL: i32 = 113;
+    pub(super) const RADIOTAP: i32 = 127;
+    pub(super) const IPNET: i32 = 226;
+    pub(super) const IPV4: i32 = 228;
+    pub(super) const IPV6: i32 = 229;
+    pub(super) const PKTAP: i32 = 258;
+    pub(super) const LINUX_SLL2: i32 = 276;
+}
+
+/// Link headers that may stand behind each other (VLAN tags, MPLS labels …) before a frame is called damaged.
+const LAYERS_MAX: usize = 32;
+
+/// What a frame carries, and where.
+pub(super) type Stripped<'a> = Result<(Network, &'a [u8]), Problem>;
+
+/// Skips a frame's link headers.
+pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
+    match link & 0x0fff_ffff {
+        kind::ETHERNET => ethernet(frame),
+        raw if kind::RAW_ALIASES.contains(&raw) => Ok((Network::Ip, frame)),
+        kind::IPV4 | kind::IPV6 => Ok((Network::Ip, frame)),
+        kind::NULL | kind::LOOP => loopback(frame),
+        kind::PPP | kind::PPP_HDLC => ppp(frame),
+        kind::PPP_ETHER => pppoe(frame, 0),
+        kind::C_HDLC => ether_type(word(frame, 2)?, rest(frame, 4)?, 0),
+        kind::LINUX_SLL => link_cooked::sll(frame),
+        kind::LINUX_SLL2 => link_cooked::sll2(frame),
+        kind::IPNET => link_cooked::ipnet(frame),
+        kind::PKTAP => link_cooked::pktap(frame),
+        kind::RADIOTAP => link_cooked::radiotap(frame),
+        kind::IEEE802_11 => link_cooked::ieee80211(frame),
+        kind::FRELAY => link_cooked::frame_relay(frame),
+        _ => Err(Problem::UnknownLinkType),
+    }
+}
+
+/// Bytes from an offset on.
+pub(super) fn rest(data: &[u8], at: usize) -> Result<&[u8], Problem> {
+    data.get(at..).ok_or(Problem::TruncatedPacket)
+}
+
+/// Two bytes in network order.
+pub(super) fn word(data: &[u8], at: usize) -> Result<u16, Problem> {
+    let bytes = data.get(at..at + 2).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(u16::from_be_bytes).ok_or(Problem::TruncatedPacket)
+}
+
+fn ethernet(frame: &[u8]) -> Stripped<'_> {
+    ether_type(word(frame, 12)?, rest(frame, 14)?, 0)
+}
+
+/// Follows an EtherType (or an 802.3 length), through tags and labels, to the network layer.
+pub(super) fn ether_type(kind: u16, data: &[u8], depth: usize) -> Stripped<'_> {
+    if depth > LAYERS_MAX {
+        return Err(Problem::MalformedHeader);
+    }
+    match kind {
+        0x0800 | 0x86dd => Ok((Network::Ip, data)),
+        0x0806 => Ok((Network::Arp, data)),
+        // 802.1Q, 802.1ad, and the numbers that QinQ had before it.
+        0x8100 | 0x88a8 | 0x9100 | 0x9200 => ether_type(word(data, 2)?, rest(data, 4)?, depth + 1),
+        0x8847 | 0x8848 => mpls(data),
+        0x8864 => pppoe(data, depth + 1),
+        0..=1500 => llc(data, depth + 1),
+        _ => Err(Problem::NotIp),
+    }
+}
+
+/// RFC 3032: labels of four bytes; the lowest bit of the third marks the last.
+fn mpls(data: &[u8]) -> Stripped<'_> {
+    let last = data.chunks_exact(4).take(LAYERS_MAX).position(|label| label[2] & 1 == 1);
+    let inner = rest(data, 4 * (last.ok_or(Problem::TruncatedPacket)? + 1))?;
+    // A label does not say what it labels; the first half byte of IP does.
+    match inner.first().map(|first| first >> 4) {
+        Some(4 | 6) => Ok((Network::Ip, inner)),
+        Some(_) => Err(Problem::NotIp),
+        None => Err(Problem::TruncatedPacket),
+    }
+}
+
+/// RFC 2516: session packets carry PPP.
+fn pppoe(data: &[u8], _depth: usize) -> Stripped<'_> {
+    match data.get(1).ok_or(Problem::TruncatedPacket)? {
+        0 => ppp_protocol(rest(data, 6)?),
+        _ => Err(Problem::NotIp),
+    }
+}
+
+/// 802.2 LLC, of which SNAP (RFC 1042) carries an EtherType.
+pub(super) fn llc(data: &[u8], depth: usize) -> Stripped<'_> {
+    match data.first_chunk::<8>() {
+        Some([0xaa, 0xaa, 3, 0, 0, 0, high, low]) => {
+            ether_type(u16::from_be_bytes([*high, *low]), rest(data, 8)?, depth + 1)
+        }
+        Some([0x06, 0x06, 3, ..]) => Ok((Network::Ip, rest(data, 3)?)),
+        _ => Err(Problem::NotIp),
+    }
+}
+
+/// The address family in four bytes of either order; IPv6 has another number on each system.
+fn loopback(frame: &[u8]) -> Stripped<'_> {
+    let family: [u8; 4] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
+    let families = [u32::from_be_bytes(family), u32::from_le_bytes(family)];
+    let ip = families.iter().any(|family| matches!(family, 2 | 10 | 24 | 28 | 30));
+    if ip { Ok((Network::Ip, rest(frame, 4)?)) } else { Err(Problem::NotIp) }
+}
+
+/// RFC 1661 and 1662: address and control may stand first, or be left out.
+fn ppp(frame: &[u8]) -> Stripped<'_> {
+    match frame {
+        [0xff, 0x03, rest @ ..] => ppp_protocol(rest),
+        // Cisco HDLC behind the same link type.
+        [0x0f | 0x8f, 0x00, ..] => ether_type(word(frame, 2)?, rest(frame, 4)?, 0),
+        _ => ppp_protocol(frame),
+    }
+}
+
+fn ppp_protocol(data: &[u8]) -> Stripped<'_> {
+    match data {
+        [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => Ok((Network::Ip, rest)),
+        [0x02, 0x81 | 0x83, rest @ ..] => mpls(rest),
+        [] | [_] => Err(Problem::TruncatedPacket),
+        _ => Err(Problem::NotIp),
+    }
+}

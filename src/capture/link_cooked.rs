@@ -1,0 +1,83 @@
+//! Link layers that a capture tool made up or that radios and wide-area lines use.
+
+use super::Problem;
+use super::header::Network;
+use super::link::{Stripped, ether_type, llc, rest, strip, word};
+
+/// Linux cooked capture: 16 bytes, the last two an EtherType.
+pub(super) fn sll(frame: &[u8]) -> Stripped<'_> {
+    ether_type_or_llc(word(frame, 14)?, rest(frame, 16)?)
+}
+
+/// Its second version: 20 bytes, the first two an EtherType.
+pub(super) fn sll2(frame: &[u8]) -> Stripped<'_> {
+    ether_type_or_llc(word(frame, 0)?, rest(frame, 20)?)
+}
+
+/// Cooked captures number LLC as 4 and raw 802.3 as 1.
+fn ether_type_or_llc(kind: u16, data: &[u8]) -> Stripped<'_> {
+    match kind {
+        4 => llc(data, 0),
+        0..=3 => Err(Problem::NotIp),
+        kind => ether_type(kind, data, 0),
+    }
+}
+
+/// Solaris' IP observability: 24 bytes, the second the address family.
+pub(super) fn ipnet(frame: &[u8]) -> Stripped<'_> {
+    match frame.get(1).ok_or(Problem::TruncatedPacket)? {
+        2 | 26 => Ok((Network::Ip, rest(frame, 24)?)),
+        _ => Err(Problem::NotIp),
+    }
+}
+
+/// Apple's packet tap: a header that gives its own length and the link type behind it, little endian.
+pub(super) fn pktap(frame: &[u8]) -> Stripped<'_> {
+    let number = |at: usize| -> Result<u32, Problem> {
+        let bytes = frame.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(u32::from_le_bytes).ok_or(Problem::TruncatedPacket)
+    };
+    let length = usize::try_from(number(0)?).map_err(|_| Problem::MalformedHeader)?;
+    let inner = i32::try_from(number(8)?).map_err(|_| Problem::MalformedHeader)?;
+    const PKTAP: i32 = 258;
+    if length < 12 || inner == PKTAP {
+        return Err(Problem::MalformedHeader);
+    }
+    strip(inner, rest(frame, length)?)
+}
+
+/// 802.11 behind a radiotap header, whose length stands in its third and fourth byte, little endian.
+pub(super) fn radiotap(frame: &[u8]) -> Stripped<'_> {
+    let length = usize::from(word(frame, 2)?.swap_bytes());
+    if length < 8 {
+        return Err(Problem::MalformedHeader);
+    }
+    ieee80211(rest(frame, length)?)
+}
+
+/// 802.11 data frames that are not encrypted.
+pub(super) fn ieee80211(frame: &[u8]) -> Stripped<'_> {
+    let [control, flags] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
+    let (is_data, quality, empty) = (control & 0x0c == 0x08, control & 0x80 != 0, control & 0x40 != 0);
+    let encrypted = flags & 0x40 != 0;
+    if !is_data || empty || encrypted {
+        return Err(Problem::NotIp);
+    }
+    let four_addresses = flags & 0x03 == 0x03;
+    let header = 24 + if four_addresses { 6 } else { 0 } + if quality { 2 } else { 0 };
+    llc(rest(frame, header)?, 0)
+}
+
+/// RFC 2427: Q.922 address, control, then a one-byte protocol or SNAP.
+pub(super) fn frame_relay(frame: &[u8]) -> Stripped<'_> {
+    let address = frame.iter().position(|byte| byte & 1 == 1).ok_or(Problem::TruncatedPacket)? + 1;
+    match rest(frame, address)? {
+        [0x03, 0xcc | 0x8e, rest @ ..] | [0x03, 0x00, 0xcc | 0x8e, rest @ ..] => Ok((Network::Ip, rest)),
+        [0x03, 0x00, 0x80, 0, 0, 0, high, low, rest @ ..] | [0x03, 0x80, 0, 0, 0, high, low, rest @ ..] => {
+            ether_type(u16::from_be_bytes([*high, *low]), rest, 0)
+        }
+        // Cisco's own encapsulation puts an EtherType here.
+        [high, low, rest @ ..] => ether_type(u16::from_be_bytes([*high, *low]), rest, 0),
+        _ => Err(Problem::NotIp),
+    }
+}

@@ -1,0 +1,309 @@
+//! Reading one capture: what it is, its packets, and what was wrong with it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::event::{Clock, Packet, Timestamp};
+
+use super::bytes::ByteStream;
+use super::compression::Compression;
+use super::text::{self, TextOptions};
+use super::{CaptureError, Input, Place, Problem, Problems, Sink, header, link, pcap, pcapng};
+
+/// First bytes that tell what a capture is.
+const HEAD: usize = 4096;
+
+/// How to read.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// For tcpdump text.
+    pub text: TextOptions,
+    /// Counts the bytes read of the file as it is, compressed or not, for whoever shows progress.
+    pub progress: Option<Arc<AtomicU64>>,
+}
+
+/// A container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// pcap.
+    Pcap,
+    /// pcapng.
+    PcapNg,
+    /// tcpdump's text.
+    Text,
+}
+
+/// What a capture is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The container.
+    pub container: Container,
+    /// The compression around it.
+    pub compression: Compression,
+}
+
+/// Like `pcap` or `pcapng (zstd)`.
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.container {
+            Container::Pcap => "pcap",
+            Container::PcapNg => "pcapng",
+            Container::Text => "tcpdump text",
+        })?;
+        match self.compression {
+            Compression::None => Ok(()),
+            compression => write!(f, " ({compression})"),
+        }
+    }
+}
+
+/// What reading a capture found.
+#[derive(Clone, Debug)]
+pub struct ReadReport {
+    /// Packets handed on.
+    pub packets: u64,
+    /// What its times mean.
+    pub clock: Clock,
+    /// What could not be read.
+    pub problems: Problems,
+    /// What it is.
+    pub format: Format,
+    /// BLAKE3 of the uncompressed bytes.
+    pub content: [u8; 32],
+    /// How many these are.
+    pub bytes: u64,
+    /// Whether its times never went backwards.
+    pub ordered: bool,
+}
+
+/// A capture in memory, in time order: 80 bytes a packet.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// All packets; sorted by time where the capture ran backwards, packets without a time after the one before.
+    pub packets: Vec<Packet>,
+    /// What reading found.
+    pub report: ReadReport,
+}
+
+/// Streams every packet of one capture, in its own order. Memory does not grow with the capture.
+///
+/// # Errors
+/// When the capture is empty, is none, or the system fails. Damage within is counted in the report.
+pub fn read(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
+    let failed = |error: io::Error| CaptureError::Io { input: input.to_string(), error };
+    let source: Box<dyn Read> = match input {
+        Input::Stdin => Box::new(io::stdin().lock()),
+        Input::Path(path) => Box::new(File::open(path).map_err(failed)?),
+    };
+    let counted = Counted { source, progress: options.progress.clone() };
+    read_source(counted, &input.to_string(), options, sink)
+}
+
+/// Streams a capture from any source; `name` is for messages.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_source(
+    source: impl Read,
+    name: &str,
+    options: &ReadOptions,
+    sink: &mut Sink<'_>,
+) -> Result<ReadReport, CaptureError> {
+    let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
+    let mut raw = BufReader::with_capacity(256 * 1024, source);
+    let head = peek(&mut raw).map_err(failed)?;
+    if head.is_empty() {
+        return Err(CaptureError::Empty { input: name.to_owned() });
+    }
+    let compression = Compression::of(&head);
+    // The bytes that told the compression are read already: put them back in front.
+    let whole = io::BufReader::with_capacity(64 * 1024, io::Cursor::new(head).chain(raw));
+    let plain = compression.open(whole).map_err(failed)?;
+    let mut stream = ByteStream::new(plain, compression != Compression::None);
+    stream.want(HEAD).map_err(failed)?;
+    let container = container_of(&stream, name, compression)?;
+    let format = Format { container, compression };
+    let mut frames = Frames::new(sink);
+    let clock = read_container(&mut stream, container, options, &mut frames).map_err(failed)?;
+    if let Some(problem) = broken(&stream) {
+        frames.count(problem, Place::Byte(stream.offset()));
+    }
+    let (packets, ordered, problems) = (frames.packets, frames.ordered, frames.problems);
+    let (content, bytes) = stream.finish().map_err(failed)?;
+    Ok(ReadReport { packets, clock, problems, format, content, bytes, ordered })
+}
+
+/// Enough bytes to tell a compression, without losing them, from a source that gives few at a time.
+fn peek(source: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    source.by_ref().take(Compression::HEAD as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+fn broken(stream: &ByteStream<'_>) -> Option<Problem> {
+    stream.broken().map(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Problem::TruncatedFile,
+        _ => Problem::DamagedRecord,
+    })
+}
+
+fn read_container(
+    stream: &mut ByteStream<'_>,
+    container: Container,
+    options: &ReadOptions,
+    frames: &mut Frames<'_, '_>,
+) -> io::Result<Clock> {
+    match container {
+        Container::Pcap => pcap::read(stream, frames)?,
+        Container::PcapNg => pcapng::read(stream, frames)?,
+        Container::Text => {
+            let Frames { sink, problems, packets, ordered, last } = frames;
+            let mut count = |packet: &Packet, payload: &[u8]| {
+                *packets += 1;
+                note_order(packet.time, last, ordered);
+                sink(packet, payload);
+            };
+            return text::read(stream, &options.text, problems, &mut count).map(|summary| summary.clock);
+        }
+    }
+    Ok(if frames.last.is_some() || frames.packets == 0 { Clock::Absolute } else { Clock::None })
+}
+
+fn container_of(
+    stream: &ByteStream<'_>,
+    name: &str,
+    compression: Compression,
+) -> Result<Container, CaptureError> {
+    let head = stream.ahead();
+    let refused =
+        |looks_like: String, remedy| CaptureError::NotACapture { input: name.to_owned(), looks_like, remedy };
+    if head.is_empty() {
+        return Err(match stream.broken() {
+            Some(error) => refused(format!("damaged {compression} data ({error})"), ""),
+            None => CaptureError::Empty { input: name.to_owned() },
+        });
+    }
+    let refusal = if pcapng::is_pcapng(head) { pcapng::refusal(head) } else { pcap::refusal(head) };
+    if let Some(why) = refusal {
+        return Err(refused(why, "; rewrite it with `editcap -F pcap`"));
+    }
+    if pcapng::is_pcapng(head) {
+        Ok(Container::PcapNg)
+    } else if pcap::is_pcap(head) {
+        Ok(Container::Pcap)
+    } else if text::looks_like_tcpdump(head) {
+        Ok(Container::Text)
+    } else {
+        let (looks_like, remedy) = looks_like(head);
+        Err(refused(looks_like.to_owned(), remedy))
+    }
+}
+
+/// What bytes look like that are no capture, and what to do about it.
+fn looks_like(head: &[u8]) -> (&'static str, &'static str) {
+    const CONVERT: &str = "; convert it with `editcap -F pcap`";
+    match head {
+        [b's', b'n', b'o', b'o', b'p', 0, 0, 0, ..] => ("a Solaris snoop capture", CONVERT),
+        [0xd4, 0xc3, 0xb2, 0xa1, ..] | [0xa1, 0xb2, 0xc3, 0xd4, ..] => {
+            ("a pcap cut off within its header", "")
+        }
+        [0x0a, 0x0d, 0x0d, 0x0a, ..] => ("a damaged pcapng", ""),
+        [b'{' | b'[', ..] => ("JSON", "; a sandbox report's scan is in the capture beside it (dump.pcap)"),
+        [b'P', b'K', 3, 4, ..] => ("a zip archive", "; unpack it first"),
+        [b'M', b'Z', ..] | [0x7f, b'E', b'L', b'F', ..] => ("an executable", ""),
+        _ if std::str::from_utf8(&head[..head.len().min(512)]).is_ok() => {
+            ("text, but no line of it is tcpdump's", "; print it with `tcpdump -nn -tttt -r CAPTURE`")
+        }
+        _ => ("unknown bytes", ""),
+    }
+}
+
+/// Reads a whole capture into memory, in time order.
+///
+/// # Errors
+/// As [`read`].
+pub fn load(input: &Input, options: &ReadOptions) -> Result<Loaded, CaptureError> {
+    let mut packets = Vec::new();
+    let report = read(input, options, &mut |packet, _| packets.push(*packet))?;
+    if !report.ordered {
+        sort_by_time(&mut packets);
+    }
+    Ok(Loaded { packets, report })
+}
+
+/// Sorts by time and keeps the order of equal times; a packet without a time stays behind the one before it.
+/// Answers, for each place, where its packet stood.
+pub fn sort_by_time(packets: &mut Vec<Packet>) -> Vec<usize> {
+    let mut last = None;
+    let mut keyed: Vec<(Option<Timestamp>, usize)> = packets
+        .iter()
+        .enumerate()
+        .map(|(at, packet)| {
+            last = packet.time.or(last);
+            (last, at)
+        })
+        .collect();
+    keyed.sort();
+    *packets = keyed.iter().map(|(_, at)| packets[*at]).collect();
+    keyed.into_iter().map(|(_, at)| at).collect()
+}
+
+fn note_order(time: Option<Timestamp>, last: &mut Option<Timestamp>, ordered: &mut bool) {
+    if time.is_some() {
+        *ordered &= *last <= time;
+        *last = time;
+    }
+}
+
+/// Takes frames of a container, hands on packets, counts the rest.
+pub(super) struct Frames<'a, 'b> {
+    sink: &'a mut Sink<'b>,
+    problems: Problems,
+    packets: u64,
+    ordered: bool,
+    last: Option<Timestamp>,
+}
+
+impl<'a, 'b> Frames<'a, 'b> {
+    fn new(sink: &'a mut Sink<'b>) -> Frames<'a, 'b> {
+        Frames { sink, problems: Problems::default(), packets: 0, ordered: true, last: None }
+    }
+
+    pub(super) fn count(&mut self, problem: Problem, place: Place) {
+        self.problems.count(problem, place);
+    }
+
+    pub(super) fn frame(&mut self, link: i32, frame: &[u8], time: Option<Timestamp>, place: Place) {
+        let decoded =
+            link::strip(link, frame).and_then(|(network, data)| header::decode(network, data, time));
+        match decoded {
+            Ok((packet, payload, problem)) => {
+                if let Some(problem) = problem {
+                    self.problems.count(problem, place);
+                }
+                self.packets += 1;
+                note_order(time, &mut self.last, &mut self.ordered);
+                (self.sink)(&packet, payload);
+            }
+            Err(problem) => self.problems.count(problem, place),
+        }
+    }
+}
+
+struct Counted {
+    source: Box<dyn Read>,
+    progress: Option<Arc<AtomicU64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.source.read(into)?;
+        if let Some(progress) = &self.progress {
+            progress.fetch_add(got as u64, Ordering::Relaxed);
+        }
+        Ok(got)
+    }
+}

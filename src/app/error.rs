@@ -66,4 +66,19 @@ impl AppError {
     pub fn file(path: &std::path::Path, error: std::io::Error) -> AppError {
         AppError::File { path: crate::capture::shown(path), error }
     }
+    /// A refused sample report.
+    #[must_use]
+    pub fn report(path: &std::path::Path, error: ReportError) -> AppError {
+        let place = match &error {
+            ReportError::Yaml(error) => error.place(),
+            _ => String::new(),
+        };
+        AppError::Report { path: crate::capture::shown(path), place, error }
+    }
+
+    /// Refused YAML.
+    #[must_use]
+    pub fn yaml(path: &std::path::Path, error: &crate::yaml::YamlError) -> AppError {
+        AppError::Yaml { path: crate::capture::shown(path), place: error.place(), message: error.message.clone() }
+    }
 }

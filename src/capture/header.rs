@@ -14,8 +14,12 @@ use super::Problem;
 /// What a link layer carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Network {
-    /// An IP packet of either version.
+    /// An IP packet of either version: the link layer does not tell which.
     Ip,
+    /// IPv4, by the link layer's word.
+    Ipv4,
+    /// IPv6, by the link layer's word.
+    Ipv6,
     /// An ARP packet.
     Arp,
 }
@@ -27,10 +31,10 @@ pub(super) type Decoded<'a> = (Packet, &'a [u8], Option<Problem>);
 pub(super) fn decode(network: Network, data: &[u8], time: Option<Timestamp>) -> Result<Decoded<'_>, Problem> {
     let (mut packet, payload, problem) = match (network, data.first().map(|first| first >> 4)) {
         (Network::Arp, _) => arp(data)?,
-        (Network::Ip, Some(4)) => ipv4(data)?,
-        (Network::Ip, Some(6)) => ipv6(data)?,
-        (Network::Ip, Some(_)) => return Err(Problem::MalformedHeader),
-        (Network::Ip, None) => return Err(Problem::TruncatedPacket),
+        (Network::Ip | Network::Ipv4, Some(4)) => ipv4(data)?,
+        (Network::Ip | Network::Ipv6, Some(6)) => ipv6(data)?,
+        (_, Some(_)) => return Err(Problem::MalformedHeader),
+        (_, None) => return Err(Problem::TruncatedPacket),
     };
     packet.time = time;
     Ok((packet, payload, problem))
@@ -91,6 +95,11 @@ fn ipv6(data: &[u8]) -> Result<Decoded<'_>, Problem> {
     Ok(transport(packet, payload.payload, later_fragment, payload.incomplete))
 }
 
+/// RFC 4340.
+const DCCP: u8 = 33;
+/// RFC 3828.
+const UDP_LITE: u8 = 136;
+
 /// Fills in what the transport header says, as far as it was captured.
 fn transport(mut packet: Packet, data: &[u8], later_fragment: bool, cut: bool) -> Decoded<'_> {
     if later_fragment {
@@ -109,6 +118,10 @@ fn transport(mut packet: Packet, data: &[u8], later_fragment: bool, cut: bool) -
         Protocol::Icmp | Protocol::Icmpv6 => {
             packet.icmp = data.first().map(|kind| IcmpKind { kind: *kind, code: data.get(1).copied() });
             (data.len() >= 4).then_some(4)
+        }
+        Protocol::Other(DCCP | UDP_LITE) => {
+            ports(&mut packet, data);
+            (data.len() >= 8).then_some(8)
         }
         Protocol::Arp | Protocol::Other(_) => Some(0),
     };

@@ -1,28 +1,48 @@
 //! Which captures to read: files, standard input, folders.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tempfile::{NamedTempFile, TempPath};
 use walkdir::WalkDir;
 
 use crate::event::Timestamp;
 
-use super::{CaptureError, ReadOptions, read};
+use super::{CaptureError, ReadOptions, ReadReport, Sink, read_source};
 
-/// One capture to be read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// One capture to be read, as often as need be.
+#[derive(Clone, Debug)]
 pub enum Input {
     /// A file.
     Path(PathBuf),
-    /// Standard input.
-    Stdin,
+    /// Standard input, spooled: a capture that runs backwards is read a second time.
+    Stdin(Arc<TempPath>),
+}
+
+impl Input {
+    /// Where its bytes are.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Input::Path(path) => path,
+            Input::Stdin(spool) => spool,
+        }
+    }
+
+    fn stdin() -> io::Result<Input> {
+        let mut spool = NamedTempFile::new()?;
+        io::copy(&mut io::stdin().lock(), &mut spool)?;
+        Ok(Input::Stdin(Arc::new(spool.into_temp_path())))
+    }
 }
 
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Input::Path(path) => f.write_str(&shown(path)),
-            Input::Stdin => f.write_str("-"),
+            Input::Stdin(_) => f.write_str("-"),
         }
     }
 }
@@ -37,7 +57,7 @@ pub fn shown(path: &Path) -> String {
 }
 
 /// The captures behind the paths that a user gave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Expanded {
     /// In the order given; those of a folder in the order of their first packets.
     pub inputs: Vec<Input>,
@@ -54,7 +74,8 @@ pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, Capt
     let mut expanded = Expanded::default();
     for path in paths {
         if path.as_os_str() == "-" {
-            expanded.inputs.push(Input::Stdin);
+            let failed = |error| CaptureError::Io { input: "-".to_owned(), error };
+            expanded.inputs.push(Input::stdin().map_err(failed)?);
         } else if path.is_dir() {
             walk(path, options, &mut expanded)?;
         } else {
@@ -65,7 +86,7 @@ pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, Capt
 }
 
 fn walk(folder: &Path, options: &ReadOptions, expanded: &mut Expanded) -> Result<(), CaptureError> {
-    let mut found: Vec<(Option<Timestamp>, Input)> = Vec::new();
+    let mut found: Vec<(Option<Timestamp>, PathBuf)> = Vec::new();
     let skipped_before = expanded.skipped.len();
     let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
     let entries = WalkDir::new(folder)
@@ -79,7 +100,7 @@ fn walk(folder: &Path, options: &ReadOptions, expanded: &mut Expanded) -> Result
         }
         let input = Input::Path(entry.path().to_owned());
         match first_time(&input, options) {
-            Ok(first) => found.push((first, input)),
+            Ok(first) => found.push((first, entry.into_path())),
             Err(error @ CaptureError::Io { .. }) => return Err(error),
             Err(error) => expanded.skipped.push((entry.path().to_owned(), error.to_string())),
         }
@@ -89,20 +110,26 @@ fn walk(folder: &Path, options: &ReadOptions, expanded: &mut Expanded) -> Result
         return Err(CaptureError::NoCapture { input: shown(folder), skipped });
     }
     found.sort();
-    expanded.inputs.extend(found.into_iter().map(|(_, input)| input));
+    expanded.inputs.extend(found.into_iter().map(|(_, path)| Input::Path(path)));
     Ok(())
 }
 
-/// The time of a capture's first packet, read from its first bytes alone.
+/// The time of a capture's first packet.
 fn first_time(input: &Input, options: &ReadOptions) -> Result<Option<Timestamp>, CaptureError> {
+    let mut first = None;
+    head(input, options, &mut |packet, _| first = first.or(packet.time))?;
+    Ok(first)
+}
+
+/// Reads a capture's first bytes alone: enough to tell its format and its clock.
+///
+/// # Errors
+/// As [`read`](super::read).
+pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
     /// Bytes that hold a first packet.
     const FIRST_BYTES: u64 = 256 * 1024;
-    let Input::Path(path) = input else { return Ok(None) };
     let failed = |error| CaptureError::Io { input: input.to_string(), error };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let head = std::io::Read::take(file, FIRST_BYTES);
-    let mut first = None;
+    let file = std::fs::File::open(input.path()).map_err(failed)?;
     let options = ReadOptions { progress: None, ..options.clone() };
-    read::read_source(head, &input.to_string(), &options, &mut |packet, _| first = first.or(packet.time))?;
-    Ok(first)
+    read_source(io::Read::take(file, FIRST_BYTES), &input.to_string(), &options, sink)
 }

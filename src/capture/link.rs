@@ -19,10 +19,12 @@ mod kind {
     pub(super) const LOOP: i32 = 108;
     pub(super) const LINUX_SLL: i32 = 113;
     pub(super) const RADIOTAP: i32 = 127;
+    pub(super) const JUNIPER_ETHER: i32 = 178;
     pub(super) const IPNET: i32 = 226;
     pub(super) const IPV4: i32 = 228;
     pub(super) const IPV6: i32 = 229;
-    pub(super) const PKTAP: i32 = 258;
+    /// Its registered number, and the private one that Apple's systems write.
+    pub(super) const PKTAP: [i32; 2] = [149, 258];
     pub(super) const LINUX_SLL2: i32 = 276;
 }
 
@@ -40,12 +42,13 @@ pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
         kind::IPV4 | kind::IPV6 => Ok((Network::Ip, frame)),
         kind::NULL | kind::LOOP => loopback(frame),
         kind::PPP | kind::PPP_HDLC => ppp(frame),
-        kind::PPP_ETHER => pppoe(frame, 0),
+        kind::PPP_ETHER => pppoe(frame),
         kind::C_HDLC => ether_type(word(frame, 2)?, rest(frame, 4)?, 0),
         kind::LINUX_SLL => link_cooked::sll(frame),
         kind::LINUX_SLL2 => link_cooked::sll2(frame),
         kind::IPNET => link_cooked::ipnet(frame),
-        kind::PKTAP => link_cooked::pktap(frame),
+        tap if kind::PKTAP.contains(&tap) => link_cooked::pktap(frame),
+        kind::JUNIPER_ETHER => ethernet(link_cooked::juniper(frame)?),
         kind::RADIOTAP => link_cooked::radiotap(frame),
         kind::IEEE802_11 => link_cooked::ieee80211(frame),
         kind::FRELAY => link_cooked::frame_relay(frame),
@@ -74,12 +77,14 @@ pub(super) fn ether_type(kind: u16, data: &[u8], depth: usize) -> Stripped<'_> {
         return Err(Problem::MalformedHeader);
     }
     match kind {
-        0x0800 | 0x86dd => Ok((Network::Ip, data)),
+        0x0800 => Ok((Network::Ipv4, data)),
+        0x86dd => Ok((Network::Ipv6, data)),
         0x0806 => Ok((Network::Arp, data)),
         // 802.1Q, 802.1ad, and the numbers that QinQ had before it.
         0x8100 | 0x88a8 | 0x9100 | 0x9200 => ether_type(word(data, 2)?, rest(data, 4)?, depth + 1),
         0x8847 | 0x8848 => mpls(data),
-        0x8864 => pppoe(data, depth + 1),
+        0x8864 => pppoe(data),
+        0x88e5 => macsec(data, depth + 1),
         0..=1500 => llc(data, depth + 1),
         _ => Err(Problem::NotIp),
     }
@@ -97,8 +102,20 @@ fn mpls(data: &[u8]) -> Stripped<'_> {
     }
 }
 
+/// 802.1AE: a tag of 6 bytes, 14 with the sender's identifier; what is encrypted cannot be read.
+fn macsec(data: &[u8], depth: usize) -> Stripped<'_> {
+    const IDENTIFIED: u8 = 0x20;
+    const ENCRYPTED: u8 = 0x0c;
+    let control = *data.first().ok_or(Problem::TruncatedPacket)?;
+    let tag = if control & IDENTIFIED == 0 { 6 } else { 14 };
+    match control & ENCRYPTED {
+        0 => ether_type(word(data, tag)?, rest(data, tag + 2)?, depth),
+        _ => Err(Problem::NotIp),
+    }
+}
+
 /// RFC 2516: session packets carry PPP.
-fn pppoe(data: &[u8], _depth: usize) -> Stripped<'_> {
+fn pppoe(data: &[u8]) -> Stripped<'_> {
     match data.get(1).ok_or(Problem::TruncatedPacket)? {
         0 => ppp_protocol(rest(data, 6)?),
         _ => Err(Problem::NotIp),

@@ -39,8 +39,8 @@ pub(super) fn pktap(frame: &[u8]) -> Stripped<'_> {
     };
     let length = usize::try_from(number(0)?).map_err(|_| Problem::MalformedHeader)?;
     let inner = i32::try_from(number(8)?).map_err(|_| Problem::MalformedHeader)?;
-    const PKTAP: i32 = 258;
-    if length < 12 || inner == PKTAP {
+    // A tap within a tap would not end.
+    if length < 12 || matches!(inner, 149 | 258) {
         return Err(Problem::MalformedHeader);
     }
     strip(inner, rest(frame, length)?)
@@ -64,7 +64,11 @@ pub(super) fn ieee80211(frame: &[u8]) -> Stripped<'_> {
         return Err(Problem::NotIp);
     }
     let four_addresses = flags & 0x03 == 0x03;
-    let header = 24 + if four_addresses { 6 } else { 0 } + if quality { 2 } else { 0 };
+    let throughput_control = quality && flags & 0x80 != 0;
+    let header = 24
+        + if four_addresses { 6 } else { 0 }
+        + if quality { 2 } else { 0 }
+        + if throughput_control { 4 } else { 0 };
     llc(rest(frame, header)?, 0)
 }
 
@@ -79,5 +83,14 @@ pub(super) fn frame_relay(frame: &[u8]) -> Stripped<'_> {
         // Cisco's own encapsulation puts an EtherType here.
         [high, low, rest @ ..] => ether_type(u16::from_be_bytes([*high, *low]), rest, 0),
         _ => Err(Problem::NotIp),
+    }
+}
+
+/// Juniper's header: `MGC`, flags, and, where a flag says so, extensions with their length. The frame behind it.
+pub(super) fn juniper(frame: &[u8]) -> Result<&[u8], Problem> {
+    match frame {
+        [b'M', b'G', b'C', flags, ..] if flags & 0x80 != 0 => rest(frame, 6 + usize::from(word(frame, 4)?)),
+        [b'M', b'G', b'C', _, rest @ ..] => Ok(rest),
+        _ => Err(Problem::MalformedHeader),
     }
 }

@@ -15,7 +15,7 @@ pub mod text;
 
 pub use compression::Compression;
 pub use error::CaptureError;
-pub use input::{Expanded, Input, expand, shown};
+pub use input::{Expanded, Input, expand, head, shown};
 pub use problems::{Place, Problem, Problems, Tally};
 pub use read::{Container, Format, Loaded, ReadOptions, ReadReport, load, read, read_source, sort_by_time};
 

@@ -30,6 +30,8 @@ pub enum Problem {
     HostName,
     /// A text line whose port is a name that the services table does not have.
     ServiceName,
+    /// A line that does not begin as the log's packets do: taken for a payload that was printed.
+    PayloadLine,
     /// A text line whose time cannot be read.
     UnreadableTime,
 }
@@ -49,6 +51,7 @@ impl fmt::Display for Problem {
             Problem::UnreadableLine => "unreadable line",
             Problem::HostName => "host name instead of an address",
             Problem::ServiceName => "unknown service name",
+            Problem::PayloadLine => "line without the log's time, taken for payload",
             Problem::UnreadableTime => "unreadable time",
         })
     }

@@ -94,10 +94,7 @@ pub struct Loaded {
 /// When the capture is empty, is none, or the system fails. Damage within is counted in the report.
 pub fn read(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: input.to_string(), error };
-    let source: Box<dyn Read> = match input {
-        Input::Stdin => Box::new(io::stdin().lock()),
-        Input::Path(path) => Box::new(File::open(path).map_err(failed)?),
-    };
+    let source = File::open(input.path()).map_err(failed)?;
     let counted = Counted { source, progress: options.progress.clone() };
     read_source(counted, &input.to_string(), options, sink)
 }
@@ -294,7 +291,7 @@ impl<'a, 'b> Frames<'a, 'b> {
 }
 
 struct Counted {
-    source: Box<dyn Read>,
+    source: File,
     progress: Option<Arc<AtomicU64>>,
 }
 

@@ -1,13 +1,31 @@
-//! tcpdump text of every age.
+//! tcpdump text of every age, from 3.x to today, with or without times, link headers and dumps.
+//!
+//! A line is one of: a packet; the first half of a packet that `-v` prints on two lines; a line that belongs to
+//! the packet before (hex, ASCII, details); tcpdump's own talk; or something that cannot be read, which is
+//! counted. Payloads that `-A` prints are attackers' bytes and may look like packets: once the first packets
+//! have shown how this log begins its lines, a line that begins otherwise is taken for payload.
+//!
+//! The scan is by bytes, by hand.
+
+mod address;
+mod body;
+mod line;
+mod services;
+mod time;
 
 use std::io::{self, BufRead};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::event::Clock;
+use crate::event::{Clock, Packet};
 
-use super::{Problems, Sink};
+use super::{Place, Problem, Problems, Sink};
+use line::{Header, Line};
+use time::{Stamp, TimeKeeper};
+
+/// Bytes of a line that are looked at; the rest is passed over.
+const LINE_MAX: usize = 64 * 1024;
 
 /// What a log does not say.
 #[derive(Clone, Debug)]
@@ -35,14 +53,199 @@ pub struct TextSummary {
     pub lines: u64,
 }
 
-pub fn looks_like_tcpdump(_head: &[u8]) -> bool {
-    false
+/// Whether the first bytes of a file are tcpdump's text: some line among the first is a packet.
+#[must_use]
+pub fn looks_like_tcpdump(head: &[u8]) -> bool {
+    /// Lines asked: a log may begin with tcpdump's own talk, or in the middle of a packet's dump.
+    const LINES: usize = 64;
+    if head.contains(&0) {
+        return false;
+    }
+    head.split(|byte| *byte == b'\n').take(LINES).any(|line| {
+        let (stamp, rest) = time::stamp(strip_number(line, None).map_or(line, |(_, rest)| rest));
+        match line::read(rest, stamp.is_some(), None) {
+            Line::Packet(..) | Line::Header(_) => true,
+            Line::HostName => stamp.is_some() || rest.starts_with(b"IP"),
+            Line::NoAddress => stamp.is_some(),
+            Line::Other => false,
+        }
+    })
 }
+
+/// Streams a log's packets. Memory does not grow with the log.
+///
+/// # Errors
+/// When the source fails.
 pub fn read(
-    _input: &mut dyn BufRead,
-    _options: &TextOptions,
-    _problems: &mut Problems,
-    _sink: &mut Sink<'_>,
+    input: &mut dyn BufRead,
+    options: &TextOptions,
+    problems: &mut Problems,
+    sink: &mut Sink<'_>,
 ) -> io::Result<TextSummary> {
-    Ok(TextSummary { packets: 0, clock: Clock::None, lines: 0 })
+    let mut reader = Reader::new(options, problems, sink);
+    let mut line = Vec::with_capacity(512);
+    while next_line(input, &mut line)? {
+        reader.lines += 1;
+        reader.line(&line);
+    }
+    Ok(reader.finish())
 }
+
+/// Reads a line without its end, at most [`LINE_MAX`] bytes of it; `false` at the end of the log.
+fn next_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    let mut any = false;
+    loop {
+        let ahead = input.fill_buf()?;
+        if ahead.is_empty() {
+            return Ok(any);
+        }
+        any = true;
+        let end = ahead.iter().position(|byte| *byte == b'\n');
+        let part = &ahead[..end.unwrap_or(ahead.len())];
+        let room = LINE_MAX - line.len();
+        line.extend_from_slice(&part[..part.len().min(room)]);
+        let used = part.len() + usize::from(end.is_some());
+        input.consume(used);
+        if end.is_some() {
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            return Ok(true);
+        }
+    }
+}
+
+struct Reader<'a, 'b> {
+    keeper: TimeKeeper<'a>,
+    problems: &'a mut Problems,
+    sink: &'a mut Sink<'b>,
+    lines: u64,
+    packets: u64,
+    /// The number that `-#` printed last.
+    number: Option<u64>,
+    /// Whether packets of this log begin with a time; known from the first packet on.
+    timed: Option<bool>,
+    /// The first half of a packet, with its time and line.
+    pending: Option<(Option<Stamp>, Header, u64)>,
+}
+
+impl<'a, 'b> Reader<'a, 'b> {
+    fn new(options: &'a TextOptions, problems: &'a mut Problems, sink: &'a mut Sink<'b>) -> Reader<'a, 'b> {
+        Reader {
+            keeper: TimeKeeper::new(options),
+            problems,
+            sink,
+            lines: 0,
+            packets: 0,
+            number: None,
+            timed: None,
+            pending: None,
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        if line.is_empty() || line[0] == b'\t' {
+            return;
+        }
+        if let Some((stamp, header, _)) = self.pending.filter(|_| line.starts_with(b"    ")) {
+            if let Line::Packet(packet, problem) = line::read(line.trim_ascii_start(), true, Some(header)) {
+                self.pending = None;
+                self.packet(packet, stamp, problem);
+            } else if line::read(line.trim_ascii_start(), true, Some(header)) == Line::HostName {
+                self.pending = None;
+                self.count(Problem::HostName);
+            }
+            return;
+        }
+        let (number, rest) = match strip_number(line, self.number) {
+            Some((number, rest)) => (Some(number), rest),
+            None => (None, line),
+        };
+        let (stamp, rest) = time::stamp(rest);
+        if stamp.is_none() && (number.is_none() && line[0] == b' ' || is_talk(line)) {
+            return;
+        }
+        if self.timed == Some(true) && stamp.is_none() {
+            self.count(Problem::PayloadLine);
+            return;
+        }
+        self.number = number.or(self.number);
+        self.packet_line(stamp, rest);
+    }
+
+    fn packet_line(&mut self, stamp: Option<Stamp>, rest: &[u8]) {
+        if let Some((_, _, at)) = self.pending.take() {
+            self.problems.count(Problem::UnreadableLine, Place::Line(at));
+        }
+        match line::read(rest, stamp.is_some(), None) {
+            Line::Packet(packet, problem) => self.packet(packet, stamp, problem),
+            Line::Header(header) => {
+                self.timed.get_or_insert(stamp.is_some());
+                self.pending = Some((stamp, header, self.lines));
+            }
+            Line::HostName => self.count(Problem::HostName),
+            Line::NoAddress => {
+                self.timed.get_or_insert(stamp.is_some());
+                self.count(Problem::NotIp);
+                self.keeper.pass(stamp);
+            }
+            Line::Other => self.count(Problem::UnreadableLine),
+        }
+    }
+
+    fn packet(&mut self, packet: Packet, stamp: Option<Stamp>, problem: Option<Problem>) {
+        self.timed.get_or_insert(stamp.is_some());
+        if let Some(problem) = problem {
+            self.count(problem);
+        }
+        self.packets += 1;
+        if stamp == Some(Stamp::Unreadable) {
+            self.count(Problem::UnreadableTime);
+        }
+        let sink = &mut *self.sink;
+        self.keeper.take(packet, stamp, &mut |packet| sink(&packet, &[]));
+    }
+
+    fn count(&mut self, problem: Problem) {
+        self.problems.count(problem, Place::Line(self.lines));
+    }
+
+    fn finish(self) -> TextSummary {
+        let Reader { keeper, problems, sink, lines, packets, pending, .. } = self;
+        if let Some((_, _, at)) = pending {
+            problems.count(Problem::UnreadableLine, Place::Line(at));
+        }
+        let clock = keeper.finish(&mut |packet| sink(&packet, &[]));
+        TextSummary { packets, clock, lines }
+    }
+}
+
+/// What tcpdump says about itself.
+fn is_talk(line: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 6] = [
+        b"tcpdump: ",
+        b"reading from ",
+        b"listening on ",
+        b"dropped privs",
+        b"Warning: ",
+        b"tcpdump version",
+    ];
+    const ENDS: [&[u8]; 4] =
+        [b" packets captured", b" packet captured", b" received by filter", b" dropped by kernel"];
+    BEGINNINGS.iter().any(|text| line.starts_with(text)) || ENDS.iter().any(|text| line.ends_with(text))
+}
+
+/// The packet number of `-#`, which stands before everything else and goes up by one.
+fn strip_number(line: &[u8], last: Option<u64>) -> Option<(u64, &[u8])> {
+    let text = line.trim_ascii_start();
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = text[digits..].strip_prefix(b"  ")?;
+    let number: u64 = std::str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
+    let expected = last.is_none_or(|last| number > last);
+    // A five-column number is followed by exactly two spaces; so is nothing else that begins a line.
+    (expected && digits > 0 && line.len() - rest.len() >= 7).then_some((number, rest))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Use case: the windows of a capture, fingerprinted.
+
+use ipnet::IpNet;
+
+use crate::behavior::{Engine, Fingerprint, Marks, OpenWindow, fingerprint};
+use crate::capture::Input;
+use crate::event::{AddressSpace, Clock, Packet};
+use crate::rules::Rules;
+use crate::sample::{Class, Traffic};
+
+use super::events::Victims;
+use super::{AppError, CaptureOptions, Notices, sandbox};
+
+/// Which packets count.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Of these hosts only, and of theirs only scan events.
+    pub victims: Victims,
+    /// To these prefixes only, ranked within them; empty for all.
+    pub dark: Vec<IpNet>,
+}
+
+/// A window with its names.
+#[derive(Clone, Debug)]
+pub struct NamedWindow {
+    /// The packets behind it.
+    pub window: OpenWindow,
+    /// Its parameters and types.
+    pub fingerprint: Fingerprint,
+    /// Label ids of the whole, marks of tools and payloads among them.
+    pub labels: Vec<String>,
+    /// Label ids of each facet.
+    pub facet_labels: Vec<Vec<String>>,
+    /// What its times mean.
+    pub clock: Clock,
+}
+
+/// Fingerprints the windows of captures, which are read as one after the other. Hands on each window as it
+/// closes.
+///
+/// # Errors
+/// When a capture cannot be read or no victim can be told; and what `sink` answers.
+pub fn fingerprints(
+    inputs: &[Input],
+    selection: &Selection,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+    sink: &mut dyn FnMut(NamedWindow) -> Result<(), AppError>,
+) -> Result<(), AppError> {
+    let mut run = Run {
+        rules,
+        space: AddressSpace::new(&selection.dark, &[]),
+        engine: Engine::new(rules.profile.clone()),
+        clock: Clock::None,
+        failed: None,
+        sink,
+    };
+    for input in inputs {
+        run.capture(input, selection, options, notices)?;
+    }
+    run.finish(notices)
+}
+
+struct Run<'a> {
+    rules: &'a Rules,
+    space: AddressSpace,
+    engine: Engine,
+    clock: Clock,
+    failed: Option<AppError>,
+    sink: &'a mut dyn FnMut(NamedWindow) -> Result<(), AppError>,
+}
+
+impl Run<'_> {
+    fn capture(
+        &mut self,
+        input: &Input,
+        selection: &Selection,
+        options: &CaptureOptions,
+        notices: &mut Notices,
+    ) -> Result<(), AppError> {
+        let marked = options.load_marked(input, self.rules)?;
+        notices.add_report(input, &marked.report);
+        if !marked.report.ordered {
+            notices.add(format!("{input}: runs backwards in time; sorted"));
+        }
+        self.clock = marked.report.clock;
+        let victims = match &selection.victims {
+            Victims::None => None,
+            Victims::Given(addresses) => Some(addresses.clone()),
+            Victims::Auto => Some(sandbox::victims_of(input, &marked, self.rules, notices)?),
+        };
+        let rules = self.rules;
+        let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
+        let traffic = victims
+            .as_deref()
+            .map(|victims| Traffic::of(&marked.packets, victims, &[], &marked.names, &plumbing));
+        for (index, (packet, marks)) in marked.packets.iter().zip(&marked.marks).enumerate() {
+            let counts = traffic.as_ref().is_none_or(|traffic| traffic.class(index, packet) == Some(Class::Scan));
+            if counts && self.space.contains(packet.destination) {
+                self.push(packet, *marks);
+            }
+        }
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn push(&mut self, packet: &Packet, marks: Marks) {
+        let Run { rules, space, engine, clock, failed, sink } = self;
+        engine.push(packet, marks, &mut |window| {
+            if failed.is_none() {
+                *failed = sink(named(window, space, rules, *clock)).err();
+            }
+        });
+    }
+
+    fn finish(self, notices: &mut Notices) -> Result<(), AppError> {
+        let Run { rules, space, engine, clock, mut failed, sink } = self;
+        if engine.closed_early() > 0 {
+            notices.add(format!("{} windows closed early: more hosts at a time than the profile allows", engine.closed_early()));
+        }
+        engine.finish(&mut |window| {
+            if failed.is_none() {
+                failed = sink(named(window, &space, rules, clock)).err();
+            }
+        });
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Fingerprints and labels a closed window.
+#[must_use]
+pub fn named(window: OpenWindow, space: &AddressSpace, rules: &Rules, clock: Clock) -> NamedWindow {
+    let fingerprint = fingerprint(&window, space, &rules.profile);
+    let marks = rules.window_marks(&window);
+    let owned = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect::<Vec<String>>();
+    let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, fingerprint.start));
+    labels.extend(marks.iter().map(|mark| (*mark).to_owned()));
+    let facet_labels = fingerprint
+        .facets
+        .iter()
+        .map(|facet| owned(rules.labels(&facet.parameters, &[], fingerprint.start)))
+        .collect();
+    NamedWindow { window, fingerprint, labels, facet_labels, clock }
+}

@@ -1,0 +1,136 @@
+//! Captures as use cases read them: options shared by all, and what is to be told at the end.
+
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+
+use crate::behavior::Marks;
+use crate::capture::{
+    CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, read, shown, sort_by_time,
+};
+use crate::event::{Clock, Packet, Timestamp};
+use crate::rules::Rules;
+use crate::sample::Names;
+
+/// How captures are read, whatever for.
+#[derive(Clone, Debug, Default)]
+pub struct CaptureOptions {
+    /// For the reader.
+    pub read: ReadOptions,
+    /// Makes up times, so many packets a second, for logs that print none.
+    pub packets_per_second: Option<f64>,
+}
+
+impl CaptureOptions {
+    /// The same for a log of a certain day.
+    #[must_use]
+    pub fn with_date(mut self, date: Option<jiff::civil::Date>) -> CaptureOptions {
+        self.read.text.date = date.or(self.read.text.date);
+        self
+    }
+
+    /// The time zone of logs that do not name theirs.
+    #[must_use]
+    pub fn with_zone(mut self, zone: TimeZone) -> CaptureOptions {
+        self.read.text.zone = zone;
+        self
+    }
+
+    /// The captures behind paths.
+    ///
+    /// # Errors
+    /// As [`expand`].
+    pub fn expand(&self, paths: &[PathBuf], notices: &mut Notices) -> Result<Vec<Input>, CaptureError> {
+        let Expanded { inputs, skipped } = expand(paths, &self.read)?;
+        for (path, why) in skipped {
+            notices.add(format!("{}: passed over ({why})", shown(&path)));
+        }
+        Ok(inputs)
+    }
+
+    /// Streams a capture in its own order.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn stream(&self, input: &Input, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
+        let mut made_up = 0u64;
+        let rate = self.packets_per_second;
+        read(input, &self.read, &mut |packet, payload| match (packet.time, rate) {
+            (None, Some(rate)) => {
+                let timed = Packet { time: Some(synthetic(made_up, rate)), ..*packet };
+                made_up += 1;
+                sink(&timed, payload);
+            }
+            _ => sink(packet, payload),
+        })
+    }
+
+    /// Reads a capture whole, in time order, with each packet's marks.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn load_marked(&self, input: &Input, rules: &Rules) -> Result<Marked, CaptureError> {
+        let mut packets = Vec::new();
+        let mut marks = Vec::new();
+        let mut names = Names::new();
+        let report = self.stream(input, &mut |packet, payload| {
+            packets.push(*packet);
+            marks.push(rules.marks(packet, payload));
+            super::sandbox::collect_names(packet, payload, &mut names);
+        })?;
+        if !report.ordered {
+            let order = sort_by_time(&mut packets);
+            marks = order.into_iter().map(|at| marks[at]).collect();
+        }
+        let synthetic_time = report.clock == Clock::None;
+        Ok(Marked { packets, marks, names, synthetic_time, report })
+    }
+}
+
+/// A capture in memory.
+#[derive(Clone, Debug)]
+pub struct Marked {
+    /// Its packets in time order.
+    pub packets: Vec<Packet>,
+    /// The marks of each.
+    pub marks: Vec<Marks>,
+    /// Addresses that a DNS answer in it gave.
+    pub names: Names,
+    /// Whether it has no times of its own.
+    pub synthetic_time: bool,
+    /// What reading found.
+    pub report: ReadReport,
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "made-up times need no more")]
+fn synthetic(index: u64, rate: f64) -> Timestamp {
+    Timestamp((index as f64 / rate * 1e9) as i64)
+}
+
+/// What is to be told on standard error when the work is done: each once, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notices(Vec<String>);
+
+impl Notices {
+    /// Adds a line.
+    pub fn add(&mut self, notice: String) {
+        if !self.0.contains(&notice) {
+            self.0.push(notice);
+        }
+    }
+
+    /// Adds what reading a capture met.
+    pub fn add_report(&mut self, input: &Input, report: &ReadReport) {
+        for (problem, tally) in report.problems.iter() {
+            self.add(format!("{input}: {} × {problem}, first at {}", tally.count, tally.first));
+        }
+        if report.packets == 0 {
+            self.add(format!("{input}: no packet ({})", report.format));
+        }
+    }
+
+    /// All lines.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}

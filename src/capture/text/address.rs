@@ -1,0 +1,153 @@
+//! `address.port > address.port`, in both families and with names for ports.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::services;
+
+/// An address with a port, as printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    pub(super) address: IpAddr,
+    pub(super) port: Port,
+}
+
+/// A port, as printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Port {
+    None,
+    Number(u16),
+    /// A service name that the table does not have.
+    UnknownName,
+}
+
+impl Port {
+    pub(super) fn number(self) -> Option<u16> {
+        match self {
+            Port::Number(number) => Some(number),
+            Port::None | Port::UnknownName => None,
+        }
+    }
+}
+
+/// Reads one endpoint that is the whole text.
+pub(super) fn endpoint(text: &[u8]) -> Option<Endpoint> {
+    if text.contains(&b':') { endpoint_v6(text) } else { endpoint_v4(text) }
+}
+
+fn endpoint_v4(text: &[u8]) -> Option<Endpoint> {
+    let mut octets = [0u8; 4];
+    let mut rest = text;
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place > 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *octet = u8::try_from(decimal(&rest[..digits], 3)?).ok()?;
+        rest = &rest[digits..];
+    }
+    let address = IpAddr::V4(Ipv4Addr::from(octets));
+    let port = match rest {
+        [] => Port::None,
+        [b'.', port @ ..] => self::port(port)?,
+        _ => return None,
+    };
+    Some(Endpoint { address, port })
+}
+
+fn endpoint_v6(text: &[u8]) -> Option<Endpoint> {
+    let text = std::str::from_utf8(text).ok()?;
+    if let Ok(address) = text.parse::<Ipv6Addr>() {
+        return Some(Endpoint { address: IpAddr::V6(address), port: Port::None });
+    }
+    let (address, port) = text.rsplit_once('.')?;
+    let address: Ipv6Addr = address.parse().ok()?;
+    Some(Endpoint { address: IpAddr::V6(address), port: self::port(port.as_bytes())? })
+}
+
+fn port(text: &[u8]) -> Option<Port> {
+    if let Some(number) = decimal(text, 5) {
+        return u16::try_from(number).ok().map(Port::Number);
+    }
+    let name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_+*".contains(byte);
+    let is_name = text.first().is_some_and(u8::is_ascii_alphanumeric) && text.iter().all(name);
+    is_name.then(|| services::port(text).map_or(Port::UnknownName, Port::Number))
+}
+
+fn decimal(digits: &[u8], most: usize) -> Option<u32> {
+    let plain = !digits.is_empty() && digits.len() <= most && digits.iter().all(u8::is_ascii_digit);
+    plain.then(|| digits.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0')))
+}
+
+/// What stands around a ` > `.
+pub(super) struct Pair<'a> {
+    /// Before the first endpoint.
+    pub(super) before: &'a [u8],
+    pub(super) source: Endpoint,
+    pub(super) destination: Endpoint,
+    /// Behind the second endpoint's colon.
+    pub(super) body: &'a [u8],
+}
+
+/// The first pair of endpoints in a line.
+pub(super) fn pair(line: &[u8]) -> Option<Pair<'_>> {
+    let mut from = 0;
+    while let Some(at) = line[from..].windows(3).position(|three| three == b" > ") {
+        let arrow = from + at;
+        from = arrow + 3;
+        let start = line[..arrow].iter().rposition(|byte| *byte == b' ').map_or(0, |space| space + 1);
+        let end = line[from..].iter().position(|byte| *byte == b' ').map_or(line.len(), |space| from + space);
+        let right = line[from..end].strip_suffix(b":").or(line[from..end].strip_suffix(b","));
+        let right = right.unwrap_or(&line[from..end]);
+        if let (Some(source), Some(destination)) = (endpoint(&line[start..arrow]), endpoint(right)) {
+            return Some(Pair {
+                before: &line[..start],
+                source,
+                destination,
+                body: line[end..].trim_ascii(),
+            });
+        }
+    }
+    None
+}
+
+/// Whether a line has a ` > ` between words that are neither addresses nor hardware addresses: host names.
+pub(super) fn has_host_names(line: &[u8]) -> bool {
+    let Some(arrow) = line.windows(3).position(|three| three == b" > ") else { return false };
+    let start = line[..arrow].iter().rposition(|byte| *byte == b' ').map_or(0, |space| space + 1);
+    let end =
+        line[arrow + 3..].iter().position(|byte| *byte == b' ').map_or(line.len(), |space| arrow + 3 + space);
+    let right = &line[arrow + 3..end];
+    let name = |text: &[u8]| {
+        !text.is_empty()
+            && text.iter().any(u8::is_ascii_alphabetic)
+            && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte))
+    };
+    let part = |text: &[u8]| name(text) || endpoint(text).is_some();
+    right.ends_with(b":") && part(&line[start..arrow]) && part(&right[..right.len() - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<(&str, Port)>) {
+        let expected = expected.map(|(address, port)| Endpoint { address: address.parse().unwrap(), port });
+        assert_eq!(endpoint(text.as_bytes()), expected, "{text}");
+    }
+
+    #[test]
+    fn endpoints_of_both_families() {
+        check("192.0.0.14.445", Some(("192.0.0.14", Port::Number(445))));
+        check("192.0.0.14", Some(("192.0.0.14", Port::None)));
+        check("10.0.0.1.microsoft-ds", Some(("10.0.0.1", Port::Number(445))));
+        check("10.0.0.1.no-such-service", Some(("10.0.0.1", Port::UnknownName)));
+        check("fe80::1.5353", Some(("fe80::1", Port::Number(5353))));
+        check("::ffff:1.2.3.4", Some(("::ffff:1.2.3.4", Port::None)));
+        check("::ffff:1.2.3.4.80", Some(("::ffff:1.2.3.4", Port::Number(80))));
+        for wrong in
+            ["1.2.3", "1.2.3.256", "1.2.3.4.70000", "1.2.3.4x", "3c:94:d5:e7:d0:01", "localhost.80", ""]
+        {
+            check(wrong, None);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What stands behind the addresses: the protocol, and what a style prints of its header.
+
+use crate::capture::Problem;
+use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
+
+use super::address::{Pair, Port};
+use super::line::{Header, find, leading_number};
+
+/// The protocol number that IANA keeps reserved: printed for a packet that shows neither its protocol nor ports.
+const UNKNOWN: Protocol = Protocol::Other(255);
+
+/// The packet of a pair of endpoints, and what is missing of it.
+pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem>) {
+    let body = without_brackets(pair.body);
+    let has_ports = pair.source.port != Port::None && pair.destination.port != Port::None;
+    let shown = protocol(body, pair.body, has_ports);
+    let mut packet = Packet::new(pair.source.address, pair.destination.address, UNKNOWN);
+    packet.protocol = match header.protocol.map(Protocol::from_ip_number) {
+        // An IPv6 header names the extension that follows it, not the protocol behind.
+        Some(Protocol::Other(0 | 43 | 44 | 51 | 60)) | None => shown,
+        Some(known) => known,
+    };
+    packet.ttl = header.ttl;
+    packet.ip_id = header.ip_id;
+    packet.source_port = pair.source.port.number();
+    packet.destination_port = pair.destination.port.number();
+    match packet.protocol {
+        Protocol::Tcp => tcp(&mut packet, body),
+        Protocol::Icmp => packet.icmp = icmp(body),
+        Protocol::Icmpv6 => packet.icmp = icmpv6(body),
+        _ => {}
+    }
+    let unknown_name = pair.source.port == Port::UnknownName || pair.destination.port == Port::UnknownName;
+    let problem = match (unknown_name, header.later_fragment) {
+        (true, _) => Some(Problem::ServiceName),
+        (_, true) => Some(Problem::LaterFragment),
+        _ => None,
+    };
+    (packet, problem)
+}
+
+/// Checksums come first in brackets: `[udp sum ok]`, `[tcp sum ok]`, `[bad icmp6 cksum 1 -> 2!]`.
+fn without_brackets(body: &[u8]) -> &[u8] {
+    let mut rest = body;
+    while rest.first() == Some(&b'[') {
+        let Some(end) = rest.iter().position(|byte| *byte == b']') else { break };
+        rest = rest[end + 1..].trim_ascii_start();
+    }
+    // IPv6 extension headers are named before what follows them.
+    while let Some(behind) = rest.strip_prefix(b"HBH ").or(rest.strip_prefix(b"DSTOPT ")) {
+        rest = behind.trim_ascii_start();
+    }
+    rest
+}
+
+/// Beginnings of bodies, and the protocol that prints them.
+const BEGINNINGS: [(&[u8], Protocol); 30] = [
+    (b"Flags [", Protocol::Tcp),
+    (b"tcp", Protocol::Tcp),
+    (b"UDP", Protocol::Udp),
+    (b"udp", Protocol::Udp),
+    (b"ICMP6", Protocol::Icmpv6),
+    (b"icmp6", Protocol::Icmpv6),
+    (b"ICMP", Protocol::Icmp),
+    (b"icmp", Protocol::Icmp),
+    (b"sctp", Protocol::Sctp),
+    (b"SCTP", Protocol::Sctp),
+    (b"igmp", Protocol::Other(2)),
+    (b"IGMP", Protocol::Other(2)),
+    (b"IP6 ", Protocol::Other(41)),
+    (b"IP ", Protocol::Other(4)),
+    (b"rsvp", Protocol::Other(46)),
+    (b"RSVP", Protocol::Other(46)),
+    (b"GRE", Protocol::Other(47)),
+    (b"gre", Protocol::Other(47)),
+    (b"ESP(", Protocol::Other(50)),
+    (b"AH(", Protocol::Other(51)),
+    (b"EIGRP", Protocol::Other(88)),
+    (b"eigrp", Protocol::Other(88)),
+    (b"OSPF", Protocol::Other(89)),
+    (b"ospf", Protocol::Other(89)),
+    (b"PIM", Protocol::Other(103)),
+    (b"pim", Protocol::Other(103)),
+    (b"IPComp(", Protocol::Other(108)),
+    (b"VRRP", Protocol::Other(112)),
+    (b"vrrp", Protocol::Other(112)),
+    (b"CARP", Protocol::Other(112)),
+];
+
+fn protocol(body: &[u8], whole: &[u8], has_ports: bool) -> Protocol {
+    if has_ports && old_flags(body).is_some() {
+        return Protocol::Tcp;
+    }
+    if let Some(number) = body.strip_prefix(b"ip-proto-").and_then(leading_number) {
+        return u8::try_from(number).map_or(UNKNOWN, Protocol::from_ip_number);
+    }
+    let named =
+        BEGINNINGS.iter().find(|(beginning, _)| body.starts_with(beginning)).map(|(_, protocol)| *protocol);
+    match named {
+        Some(protocol) if protocol.has_ports() || !has_ports => protocol,
+        // An application's words behind ports; of these, all but TCP's stand behind UDP.
+        _ if has_ports => Protocol::Udp,
+        _ if find(&whole[..whole.len().min(64)], b"icmp6 sum").is_some() => Protocol::Icmpv6,
+        _ => UNKNOWN,
+    }
+}
+
+/// The flags of 3.x: letters of SFRPWE, or a dot for none of them, then a space, a comma or nothing.
+fn old_flags(body: &[u8]) -> Option<&[u8]> {
+    let end = body.iter().position(|byte| b" ,".contains(byte)).unwrap_or(body.len());
+    let flags = &body[..end];
+    let known = |byte: &u8| b"SFRPWE".contains(byte);
+    let fits = flags == b"." || (!flags.is_empty() && flags.len() <= 6 && flags.iter().all(known));
+    fits.then_some(flags)
+}
+
+fn tcp(packet: &mut Packet, body: &[u8]) {
+    if let Some(rest) = body.strip_prefix(b"Flags [") {
+        let end = rest.iter().position(|byte| *byte == b']').unwrap_or(rest.len());
+        packet.flags = Some(new_flags(&rest[..end]));
+        numbers(packet, &rest[end..], b"seq ");
+    } else if let Some(letters) = old_flags(body) {
+        let rest = before_options(&body[letters.len()..]);
+        packet.flags = flags_of_3(letters, rest);
+        numbers(packet, rest, b"");
+    }
+}
+
+/// Options stand in `<…>` and may hold any number.
+fn before_options(body: &[u8]) -> &[u8] {
+    let end = body.iter().position(|byte| *byte == b'<').unwrap_or(body.len());
+    &body[..end]
+}
+
+/// 4.x: a letter each, the dot is ACK, `W` is CWR, `none` is none.
+fn new_flags(letters: &[u8]) -> TcpFlags {
+    if letters == b"none" {
+        return TcpFlags(0);
+    }
+    letters.iter().fold(TcpFlags(0), |flags, letter| {
+        flags.with(match letter {
+            b'.' => TcpFlags::ACK,
+            b'W' => TcpFlags::CWR,
+            // The ninth flag, AE, has no place among the eight.
+            b'e' => TcpFlags(0),
+            letter => TcpFlags::from_letter(char::from(*letter)).unwrap_or_default(),
+        })
+    })
+}
+
+/// 3.x prints ACK and URG as words behind. Where nothing stands behind (the seed's figure 8), letters are taken as
+/// they are, and a dot tells nothing.
+fn flags_of_3(letters: &[u8], rest: &[u8]) -> Option<TcpFlags> {
+    let named = if letters == b"." { TcpFlags(0) } else { new_flags(letters) };
+    if rest.is_empty() {
+        return (letters != b".").then_some(named);
+    }
+    let ack = if find(rest, b" ack ").is_some() { TcpFlags::ACK } else { TcpFlags(0) };
+    let urg = if find(rest, b" urg ").is_some() { TcpFlags::URG } else { TcpFlags(0) };
+    Some(named.with(ack).with(urg))
+}
+
+/// Sequence number and window. Sequence numbers are absolute in SYNs only; later ones count from there.
+fn numbers(packet: &mut Packet, rest: &[u8], sequence: &[u8]) {
+    let after = |word: &[u8]| find(rest, word).map(|at| &rest[at + word.len()..]);
+    packet.tcp_window = after(b"win ").and_then(leading_number).and_then(|window| u16::try_from(window).ok());
+    if packet.flags.is_some_and(|flags| flags.contains(TcpFlags::SYN)) {
+        let printed = if sequence.is_empty() { after_checksum(rest) } else { after(sequence) };
+        packet.sequence = printed.and_then(leading_number).and_then(|number| u32::try_from(number).ok());
+    }
+}
+
+/// 3.x's sequence number stands first, or behind `[tcp sum ok]` or `, cksum 0xbf93 (correct),`.
+fn after_checksum(rest: &[u8]) -> Option<&[u8]> {
+    let text = without_brackets(rest.trim_ascii_start());
+    match text.strip_prefix(b", cksum ") {
+        Some(checksum) => find(checksum, b"), ").map(|at| &checksum[at + 3..]),
+        None => Some(text),
+    }
+}
+
+type Words = &'static [(&'static [u8], u8, Option<u8>)];
+
+/// Words of ICMP messages, their types, and codes where the words tell them (RFC 792, RFC 1812).
+const ICMP: Words = &[
+    (b"echo request", 8, None),
+    (b"echo reply", 0, None),
+    (b"time exceeded in-transit", 11, Some(0)),
+    (b"ip reassembly time exceeded", 11, Some(1)),
+    (b"time exceeded", 11, None),
+    (b"redirect", 5, None),
+    (b"source quench", 4, None),
+    (b"parameter problem", 12, None),
+    (b"router advertisement", 9, None),
+    (b"router solicitation", 10, None),
+    (b"time stamp query", 13, None),
+    (b"time stamp reply", 14, None),
+    (b"information request", 15, None),
+    (b"information reply", 16, None),
+    (b"address mask request", 17, None),
+    (b"address mask is", 18, None),
+    (b"need to frag", 3, Some(4)),
+    (b"source route failed", 3, Some(5)),
+    (b"admin prohibited filter", 3, Some(13)),
+    (b"host precedence violation", 3, Some(14)),
+    (b"unreachable", 3, None),
+];
+
+/// Words of ICMPv6 messages (RFC 4443, RFC 4861, RFC 2710, RFC 3810).
+const ICMPV6: Words = &[
+    (b"echo request", 128, None),
+    (b"echo reply", 129, None),
+    (b"packet too big", 2, None),
+    (b"time exceeded", 3, None),
+    (b"parameter problem", 4, None),
+    (b"multicast listener query", 130, None),
+    (b"multicast listener report v2", 143, None),
+    (b"multicast listener report", 131, None),
+    (b"multicast listener done", 132, None),
+    (b"router solicitation", 133, None),
+    (b"router advertisement", 134, None),
+    (b"neighbor solicitation", 135, None),
+    (b"neighbor advertisement", 136, None),
+    (b"redirect", 137, None),
+    (b"unreachable", 1, None),
+];
+
+/// Bytes of a body that name the message; names and addresses of hosts come behind.
+const MESSAGE: usize = 160;
+
+fn kind_of(body: &[u8], words: Words) -> Option<IcmpKind> {
+    let text = &body[..body.len().min(MESSAGE)];
+    let known = words.iter().find(|(word, _, _)| find(text, word).is_some());
+    known.map(|(_, kind, code)| IcmpKind { kind: *kind, code: *code }).or_else(|| {
+        let number = find(text, b"type-").and_then(|at| leading_number(&text[at + 5..]))?;
+        Some(IcmpKind { kind: u8::try_from(number).ok()?, code: None })
+    })
+}
+
+fn icmp(body: &[u8]) -> Option<IcmpKind> {
+    let kind = kind_of(body, ICMP)?;
+    if kind.kind != 3 || kind.code.is_some() {
+        return Some(kind);
+    }
+    let text = &body[..body.len().min(MESSAGE)];
+    let text = text.strip_prefix(b"ICMP ").or(text.strip_prefix(b"icmp: ")).unwrap_or(text);
+    let plain = find(text, b"unreachable - ").is_none();
+    let code = match (plain, find(text, b" port "), find(text, b" protocol ")) {
+        (false, ..) => None,
+        (true, Some(_), _) => Some(3),
+        (true, None, Some(_)) => Some(2),
+        (true, None, None) if text.starts_with(b"host ") => Some(1),
+        (true, None, None) if text.starts_with(b"net ") => Some(0),
+        (true, None, None) => None,
+    };
+    Some(IcmpKind { code, ..kind })
+}
+
+fn icmpv6(body: &[u8]) -> Option<IcmpKind> {
+    kind_of(body, ICMPV6)
+}

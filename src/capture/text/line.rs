@@ -1,0 +1,159 @@
+//! One line without its number and time: a packet, half of one, or something else.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::capture::Problem;
+use crate::event::{Packet, Protocol};
+
+use super::address::{self, Pair};
+use super::body;
+
+/// What `-v` prints in parentheses: of an IPv4 packet on a line of its own since 4.0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) ttl: Option<u8>,
+    pub(super) ip_id: Option<u16>,
+    /// The IP protocol's number.
+    pub(super) protocol: Option<u8>,
+    /// A fragment that is not the first.
+    pub(super) later_fragment: bool,
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A packet, and what is missing of it.
+    Packet(Packet, Option<Problem>),
+    /// The first half of a packet; addresses are on the next line.
+    Header(Header),
+    /// A packet between hosts that are named, not numbered.
+    HostName,
+    /// A frame without any address of the network layer.
+    NoAddress,
+    /// Nothing known.
+    Other,
+}
+
+/// Reads a line. `timed`: it began with a time, so it is tcpdump's. `header`: the first half, for a second line.
+pub(super) fn read(line: &[u8], timed: bool, header: Option<Header>) -> Line {
+    if let Some(pair) = address::pair(line).filter(|pair| header.is_some() || is_link(pair.before)) {
+        let header = header.unwrap_or_else(|| printed_header(&pair));
+        let (packet, problem) = body::packet(&pair, header);
+        return Line::Packet(packet, problem);
+    }
+    if let Some((source, destination)) = arp(line) {
+        return Line::Packet(Packet::new(source, destination, Protocol::Arp), None);
+    }
+    if is_header(line) {
+        return Line::Header(header_of(line));
+    }
+    if address::has_host_names(line) && (timed || line.starts_with(b"IP") || header.is_some()) {
+        return Line::HostName;
+    }
+    if timed { Line::NoAddress } else { Line::Other }
+}
+
+/// Whether what stands before the addresses is what tcpdump puts there: nothing, the family's name, a link header
+/// (ending in `: ` or `, `), a VLAN tag, or the parentheses of `-v`.
+fn is_link(before: &[u8]) -> bool {
+    let text = before.trim_ascii_end();
+    text.is_empty()
+        || [b"IP".as_slice(), b"IP6", b":", b",", b")", b"missing!"].iter().any(|end| text.ends_with(end))
+        || is_priority(text)
+}
+
+/// 3.x prints a VLAN tag as `802.1Q vlan#105 P0`.
+fn is_priority(text: &[u8]) -> bool {
+    matches!(text, [.., b' ', b'P', b'0'..=b'7'])
+}
+
+/// The parentheses of `-v` on the packet's own line: before the addresses since 3.9 (IPv6: ever), at the end
+/// before.
+fn printed_header(pair: &Pair<'_>) -> Header {
+    if pair.before.contains(&b'(') {
+        return header_of(pair.before);
+    }
+    // Only the last parenthesis can be the header's; `(DF)` may stand before it.
+    let at = pair.body.iter().rposition(|byte| *byte == b'(');
+    match at.map(|at| &pair.body[at + 1..]) {
+        Some(text)
+            if [b"ttl ".as_slice(), b"hlim ", b"tos ", b"id ", b"len "]
+                .iter()
+                .any(|word| text.starts_with(word)) =>
+        {
+            header_of(text)
+        }
+        Some(text) if text.starts_with(b"frag ") => {
+            // `(frag 242:8@16)`: identification, length, offset.
+            let offset = text.iter().position(|byte| *byte == b'@').map(|at| &text[at + 1..]);
+            let later_fragment =
+                offset.is_some_and(|offset| !offset.starts_with(b"0)") && !offset.starts_with(b"0+)"));
+            Header { later_fragment, ..Header::default() }
+        }
+        _ => Header::default(),
+    }
+}
+
+/// Whether a line is the first half: family and parentheses, no addresses.
+fn is_header(line: &[u8]) -> bool {
+    [b"(tos ".as_slice(), b"(hlim ", b"(class ", b"(flowlabel "].iter().any(|word| find(line, word).is_some())
+}
+
+fn header_of(text: &[u8]) -> Header {
+    // Link headers before the parentheses may have words of the same name (`length`, an interface called `id`).
+    let start = [b"(tos ".as_slice(), b"(hlim ", b"(class ", b"(flowlabel ", b"(ttl "]
+        .iter()
+        .filter_map(|word| find(text, word))
+        .min()
+        .unwrap_or(0);
+    let text = &text[start..];
+    let after = |word: &[u8]| find(text, word).map(|at| &text[at + word.len()..]);
+    let number = |word: &[u8]| after(word).and_then(leading_number);
+    let protocol = after(b"proto ").or(after(b"next-header "));
+    let ttl = number(b"ttl ").or(number(b"hlim ")).and_then(|ttl| u8::try_from(ttl).ok());
+    Header {
+        ttl,
+        ip_id: number(b"id ").and_then(|id| u16::try_from(id).ok()),
+        protocol: protocol.and_then(protocol_number),
+        later_fragment: number(b"offset ").is_some_and(|offset| offset > 0),
+    }
+}
+
+/// `TCP (6)`, or the number alone as early 3.9 printed it.
+fn protocol_number(text: &[u8]) -> Option<u8> {
+    let number = leading_number(text).or_else(|| {
+        let open = text.iter().take(32).position(|byte| *byte == b'(')?;
+        leading_number(&text[open + 1..])
+    });
+    u8::try_from(number?).ok()
+}
+
+/// The decimal number that a text begins with.
+pub(super) fn leading_number(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok()
+}
+
+/// Where a text first holds another.
+pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// Sender and target of an ARP packet. A reply prints its sender only; its target is then unspecified (0.0.0.0).
+fn arp(line: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    let start = find(line, b"ARP, ").or(find(line, b"arp "))?;
+    let text = &line[start..];
+    let word_after = |word: &[u8]| {
+        let rest = &text[find(text, word)? + word.len()..];
+        let end = rest.iter().position(|byte| b" ,".contains(byte)).unwrap_or(rest.len());
+        address::endpoint(&rest[..end]).map(|endpoint| endpoint.address)
+    };
+    if let Some(target) = word_after(b"who-has ") {
+        return Some((word_after(b"tell ")?, target));
+    }
+    if let Some(asked) = word_after(b"Announcement ").or(word_after(b"Probe ")) {
+        return Some((asked, asked));
+    }
+    let sender = word_after(b"Reply ").or(word_after(b"reply "))?;
+    find(text, b" is-at ").map(|_| (sender, IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+}

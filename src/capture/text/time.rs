@@ -1,0 +1,333 @@
+//! Times as tcpdump prints them: six options, changed over the versions.
+//!
+//! | option | prints | known since |
+//! |---|---|---|
+//! | (none) | `19:36:38.895530` | ever |
+//! | `-tt` | `1505072198.895530` | ever |
+//! | `-ttt` | `000000`, `5. 123456`, `-384. 460957` (seconds and microseconds since the line before) | 3.x |
+//! | `-ttt` | `00:00:05.123456`, with a space before it since 4.99, and a minus for times that run backwards | 4.0 |
+//! | `-tttt` | `09/10/2017 19:36:38.895530`, `2017-09-10 19:36:38.895530` | 3.7, 3.8 |
+//! | `-ttttt` | as `-ttt` of 4.x, since the first packet | 4.0 |
+//!
+//! OpenBSD prints `Sep 10 19:36:38.895530`. A log whose first packet is at `00:00:00.000000` prints differences.
+//! Whether since the line before or since the first packet shows in what follows: the latter never fall. Up to
+//! [`UNDECIDED_MAX`] packets wait for that; when none falls, four rises in a row are believed (differences rise
+//! so by chance once in 120 logs), fewer are taken for `-ttt`.
+
+use jiff::civil::Date;
+
+use crate::event::{Clock, Packet, Timestamp};
+
+use super::TextOptions;
+
+const SECOND: i64 = 1_000_000_000;
+const DAY: i64 = 86_400 * SECOND;
+/// Packets that wait until a log shows what its differences are differences to.
+const UNDECIDED_MAX: usize = 64;
+/// Rises in a row that are no chance.
+const RISES_MIN: usize = 4;
+
+/// A line's time as printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stamp {
+    /// Nanoseconds since midnight.
+    OfDay(i64),
+    /// Nanoseconds since 1970.
+    Epoch(i64),
+    /// A date (the year may be missing: 0), and nanoseconds since its midnight.
+    Dated(i16, i8, i8, i64),
+    /// Nanoseconds since the line before, as 3.x prints them.
+    SinceLast(i64),
+    /// Nanoseconds since the line before or since the first packet: 4.99 marks both by a space.
+    Since(i64),
+    /// In the form of a time, but none.
+    Unreadable,
+}
+
+/// Takes a time off the beginning of a line. A time ends with a space.
+pub(super) fn stamp(line: &[u8]) -> (Option<Stamp>, &[u8]) {
+    let text = line.trim_ascii_start();
+    let indented = text.len() < line.len();
+    if !text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
+        return (None, line);
+    }
+    let found =
+        dated(text).or_else(|| month_day(text)).or_else(|| clock(text, indented)).or_else(|| seconds(text));
+    match found {
+        Some((stamp, rest)) => (Some(stamp), rest),
+        None => (None, line),
+    }
+}
+
+/// Cuts a line at its first space.
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|byte| *byte == b' ')?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    let plain = !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit);
+    plain.then(|| digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0')))
+}
+
+/// A fraction's digits as nanoseconds.
+fn fraction(digits: &[u8]) -> Option<i64> {
+    let value = number(digits).filter(|_| digits.len() <= 9)?;
+    Some(value * 10i64.pow(9 - u32::try_from(digits.len()).ok()?))
+}
+
+/// `19:36:38.895530`, the fraction optional; each part may be negative, as 4.0 prints differences.
+fn of_day(text: &[u8]) -> Option<i64> {
+    let (clock, digits) = match text.iter().position(|byte| *byte == b'.') {
+        Some(point) => (&text[..point], Some(&text[point + 1..])),
+        None => (text, None),
+    };
+    let mut parts = clock.split(|byte| *byte == b':');
+    let mut signed = || {
+        let part = parts.next()?;
+        match part.strip_prefix(b"-") {
+            Some(digits) => number(digits).map(|value| -value),
+            None => number(part).filter(|_| part.len() >= 2),
+        }
+    };
+    let (hours, minutes, seconds) = (signed()?, signed()?, signed()?);
+    if parts.next().is_some() || hours.abs() > 1_000_000 || minutes.abs() > 59 || seconds.abs() > 60 {
+        return None;
+    }
+    let fraction = match digits {
+        Some(digits) => fraction(digits)?,
+        None => 0,
+    };
+    Some(((hours * 60 + minutes) * 60 + seconds) * SECOND + fraction)
+}
+
+fn clock(text: &[u8], indented: bool) -> Option<(Stamp, &[u8])> {
+    let (time, rest) = word(text)?;
+    // 4.99 puts one minus before the whole difference, 4.0 before each part of it.
+    if let Some(value) = time.strip_prefix(b"-").filter(|time| !time.contains(&b'-')).and_then(of_day) {
+        return Some((Stamp::Since(-value), rest));
+    }
+    let value = of_day(time)?;
+    let difference = indented || !(0..DAY).contains(&value);
+    Some((if difference { Stamp::Since(value) } else { Stamp::OfDay(value) }, rest))
+}
+
+/// `2017-09-10 19:36:38.895530` and `09/10/2017 19:36:38.895530`.
+fn dated(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (date, rest) = word(text)?;
+    let parts = |separator: u8| -> Option<[i64; 3]> {
+        let parts: Vec<i64> = date.split(|byte| *byte == separator).map(number).collect::<Option<_>>()?;
+        parts.try_into().ok()
+    };
+    let (year, month, day) = match (parts(b'-'), parts(b'/')) {
+        (Some([year, month, day]), _) => (year, month, day),
+        (None, Some([month, day, year])) => (year, month, day),
+        (None, None) => return None,
+    };
+    let (time, rest) = word(rest)?;
+    let small = |value: i64| i8::try_from(value).ok();
+    let stamp = match (i16::try_from(year), small(month), small(day), of_day(time)) {
+        (Ok(year), Some(month), Some(day), Some(time)) => Stamp::Dated(year, month, day, time),
+        _ => Stamp::Unreadable,
+    };
+    Some((stamp, rest))
+}
+
+/// `Sep 10 19:36:38.895530`.
+fn month_day(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    const MONTHS: [&[u8; 3]; 12] =
+        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    let (name, rest) = word(text)?;
+    let month = MONTHS.iter().position(|month| month.as_slice() == name)? + 1;
+    let (day, rest) = word(rest.trim_ascii_start())?;
+    let (time, rest) = word(rest)?;
+    let stamp = Stamp::Dated(0, i8::try_from(month).ok()?, i8::try_from(number(day)?).ok()?, of_day(time)?);
+    Some((stamp, rest))
+}
+
+/// `1505072198.895530`, `000000`, `-384. 460957`.
+fn seconds(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (first, rest) = word(text)?;
+    if let Some(whole) = first.strip_suffix(b".") {
+        let (micros, rest) = word(rest)?;
+        let micros = fraction(micros).filter(|_| micros.len() == 6)?;
+        let whole = match whole.strip_prefix(b"-") {
+            Some(digits) => -number(digits)?,
+            None => number(whole)?,
+        };
+        return Some((Stamp::SinceLast(whole.checked_mul(SECOND)?.checked_add(micros)?), rest));
+    }
+    match first.iter().position(|byte| *byte == b'.') {
+        Some(point) => {
+            let (whole, digits) = (number(&first[..point])?, fraction(&first[point + 1..])?);
+            Some((Stamp::Epoch(whole.checked_mul(SECOND)?.checked_add(digits)?), rest))
+        }
+        None if first.len() == 6 => Some((Stamp::SinceLast(fraction(first)?), rest)),
+        None => None,
+    }
+}
+
+/// Turns printed times into timestamps, in the order of the lines.
+pub(super) struct TimeKeeper<'a> {
+    options: &'a TextOptions,
+    clock: Option<Clock>,
+    /// The sum of the differences, or the last time of day with the days that went by.
+    now: i64,
+    last_of_day: Option<i64>,
+    /// What the log's differences are differences to, once known.
+    differences: Differences,
+    /// Packets that wait for that, with their differences.
+    waiting: Vec<(Packet, i64)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Differences {
+    /// The first packet was at no zero: times of day.
+    None,
+    Undecided,
+    SinceLast,
+    SinceFirst,
+}
+
+impl<'a> TimeKeeper<'a> {
+    pub(super) fn new(options: &'a TextOptions) -> TimeKeeper<'a> {
+        TimeKeeper {
+            options,
+            clock: None,
+            now: 0,
+            last_of_day: None,
+            differences: Differences::None,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Takes a packet with its printed time; hands it on, now or when the log has shown what its times mean.
+    pub(super) fn take(&mut self, packet: Packet, stamp: Option<Stamp>, hand_on: &mut dyn FnMut(Packet)) {
+        match self.as_difference(stamp) {
+            Some(difference) => {
+                self.waiting.push((packet, difference));
+                self.decide(hand_on, false);
+            }
+            None => {
+                let time = self.time(stamp);
+                hand_on(Packet { time, ..packet });
+            }
+        }
+    }
+
+    /// A line that has a time but gives no packet moves the clock on all the same.
+    pub(super) fn pass(&mut self, stamp: Option<Stamp>) {
+        match self.as_difference(stamp) {
+            // While undecided, a difference to a line that gave no packet would be lost: it is added at once.
+            Some(difference) if self.differences != Differences::SinceFirst => self.now += difference,
+            Some(_) => {}
+            None => {
+                self.time(stamp);
+            }
+        }
+    }
+
+    /// Hands on what still waits; answers what the times mean.
+    pub(super) fn finish(mut self, hand_on: &mut dyn FnMut(Packet)) -> Clock {
+        self.decide(hand_on, true);
+        self.clock.unwrap_or(Clock::None)
+    }
+
+    fn as_difference(&mut self, stamp: Option<Stamp>) -> Option<i64> {
+        let begins = self.clock.is_none() && self.differences == Differences::None;
+        match stamp {
+            Some(Stamp::Since(value)) => {
+                if begins {
+                    self.differences = Differences::Undecided;
+                }
+                Some(value)
+            }
+            Some(Stamp::OfDay(0)) if begins => {
+                self.differences = Differences::Undecided;
+                Some(0)
+            }
+            Some(Stamp::OfDay(value)) if self.differences != Differences::None => Some(value),
+            _ => None,
+        }
+    }
+
+    fn decide(&mut self, hand_on: &mut dyn FnMut(Packet), ended: bool) {
+        if self.differences == Differences::Undecided {
+            let fell = self.waiting.windows(2).any(|pair| pair[1].1 < pair[0].1);
+            if fell || self.waiting.iter().any(|(_, difference)| *difference < 0) {
+                self.differences = Differences::SinceLast;
+            } else if self.waiting.len() >= UNDECIDED_MAX || (ended && self.waiting.len() > RISES_MIN) {
+                self.differences = Differences::SinceFirst;
+            } else if ended {
+                self.differences = Differences::SinceLast;
+            } else {
+                return;
+            }
+        }
+        for (packet, difference) in std::mem::take(&mut self.waiting) {
+            let since_midnight = match self.differences {
+                Differences::SinceFirst => difference,
+                _ => {
+                    self.now = self.now.saturating_add(difference);
+                    self.now
+                }
+            };
+            let time = self.after_midnight(since_midnight);
+            hand_on(Packet { time: Some(time), ..packet });
+        }
+    }
+
+    fn time(&mut self, stamp: Option<Stamp>) -> Option<Timestamp> {
+        match stamp? {
+            Stamp::Epoch(nanoseconds) => {
+                self.clock = Some(Clock::Absolute);
+                Some(Timestamp(nanoseconds))
+            }
+            Stamp::Dated(0, month, day, time) => {
+                let year = self.options.date.map_or(1970, Date::year);
+                let midnight = self.midnight(Date::new(year, month, day).ok()?)?;
+                self.note(self.options.date.is_some());
+                Some(midnight.plus_nanoseconds(time))
+            }
+            Stamp::Dated(year, month, day, time) => {
+                let midnight = self.midnight(Date::new(year, month, day).ok()?)?;
+                self.clock = Some(Clock::Absolute);
+                Some(midnight.plus_nanoseconds(time))
+            }
+            Stamp::SinceLast(difference) | Stamp::Since(difference) => {
+                self.now = self.now.saturating_add(difference);
+                Some(self.after_midnight(self.now))
+            }
+            Stamp::OfDay(time) => Some(self.across_midnight(time)),
+            Stamp::Unreadable => None,
+        }
+    }
+
+    /// A time of day; one that falls by more than half a day belongs to the next day, one that rises by more to
+    /// the day before.
+    fn across_midnight(&mut self, time: i64) -> Timestamp {
+        if let Some(last) = self.last_of_day.replace(time) {
+            if last - time > DAY / 2 {
+                self.now += DAY;
+            } else if time - last > DAY / 2 {
+                self.now -= DAY;
+            }
+        }
+        self.after_midnight(self.now.saturating_add(time))
+    }
+
+    fn after_midnight(&mut self, nanoseconds: i64) -> Timestamp {
+        let midnight = self.options.date.and_then(|date| self.midnight(date));
+        self.note(midnight.is_some());
+        midnight.unwrap_or(Timestamp(0)).plus_nanoseconds(nanoseconds)
+    }
+
+    fn note(&mut self, dated: bool) {
+        self.clock = Some(if dated { Clock::Absolute } else { Clock::Relative });
+    }
+
+    fn midnight(&self, date: Date) -> Option<Timestamp> {
+        let instant = date.to_zoned(self.options.zone.clone()).ok()?.timestamp();
+        i64::try_from(instant.as_nanosecond()).ok().map(Timestamp)
+    }
+}

@@ -13,6 +13,7 @@ pub mod capture;
 pub mod correlate;
 pub mod event;
 pub mod history;
+pub mod rules;
 pub mod sample;
 pub mod store;
 pub mod yaml;

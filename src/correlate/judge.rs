@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::Timestamp;
 use crate::history::Granularity;
 use crate::sample::{Origin, Span};
 
@@ -148,14 +147,12 @@ fn match_of(seen: &Seen, sensor_windows: u64) -> Match {
 }
 
 fn onset(best: &Match, daily: &super::DailyHosts, pivot: Option<Span>) -> Option<Onset> {
-    let first = best.hosts.hosts.iter().map(|host| host.first).min();
-    let last = best.hosts.hosts.iter().map(|host| host.last).max();
     let change_point = change_point(daily);
     let first_day = best.series.first()?.day;
     let began = change_point.map_or(first_day, |point| point.day);
     Some(Onset {
-        first: first.unwrap_or(Timestamp(0)),
-        last: last.unwrap_or(Timestamp(0)),
+        first: best.hosts.first?,
+        last: best.hosts.last?,
         days: best.series.iter().filter(|count| count.windows > 0).count() as u64,
         change_point,
         lag: pivot.map(|span| (span, Hypothesis::days_off(began, span))),

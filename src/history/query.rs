@@ -112,6 +112,10 @@ pub struct HostSummary {
 pub struct HostList {
     /// How many there are, exact.
     pub total: u64,
+    /// The first packet of all; `None` without a host.
+    pub first: Option<Timestamp>,
+    /// The last packet of all.
+    pub last: Option<Timestamp>,
     /// Those with most windows, then by address; at most as many as asked for.
     pub hosts: Vec<HostSummary>,
     /// Over all hosts: how many have each mark, by name.

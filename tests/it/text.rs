@@ -159,7 +159,10 @@ fn every_version_and_style_of_text_says_what_the_capture_says() {
             let expected = printable(&whole, &text, style);
             // Logs in the other styles are of the first packets only.
             let whole_log = matches!(style, "n" | "t" | "tt" | "ttt" | "tttt" | "fig8");
-            if text.len() > expected.len() || text.is_empty() && !expected.is_empty() || whole_log && text.len() < expected.len() {
+            if text.len() > expected.len()
+                || text.is_empty() && !expected.is_empty()
+                || whole_log && text.len() < expected.len()
+            {
                 wrong.push(format!(
                     "{version} {name}: {} packets, {} in the capture",
                     text.len(),

@@ -1,0 +1,151 @@
+//! Marks: what one packet tells by its header or payload.
+
+use std::net::IpAddr;
+
+use regex::bytes::Regex;
+
+use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
+
+use super::schema::{About, PayloadFile, Relation, ToolClass, ToolFile};
+
+/// What a mark tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MarkClass {
+    Tool,
+    Malware,
+    Answer,
+    Probe,
+    Payload,
+}
+
+/// A compiled mark.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) class: MarkClass,
+    about: About,
+    /// Share of a window's packets that must have it; 0 for any packet.
+    share: f64,
+    protocol: Option<Protocol>,
+    ports: Vec<u16>,
+    test: Test,
+}
+
+#[derive(Clone, Debug)]
+enum Test {
+    Header(Relation),
+    Payload(Regex),
+}
+
+impl Mark {
+    pub(super) fn header(file: &ToolFile) -> Mark {
+        let about = file.about();
+        Mark {
+            id: about.id.clone(),
+            title: about.title.clone(),
+            class: match file.class {
+                ToolClass::Tool => MarkClass::Tool,
+                ToolClass::Malware => MarkClass::Malware,
+                ToolClass::Answer => MarkClass::Answer,
+                ToolClass::Probe => MarkClass::Probe,
+            },
+            about,
+            share: file.share,
+            protocol: file.when.protocol,
+            ports: Vec::new(),
+            test: Test::Header(file.when.relation),
+        }
+    }
+
+    pub(super) fn payload(file: &PayloadFile, regex: Regex) -> Mark {
+        let about = file.about();
+        Mark {
+            id: about.id.clone(),
+            title: about.title.clone(),
+            class: MarkClass::Payload,
+            about,
+            share: 0.0,
+            protocol: Some(file.when.protocol),
+            ports: file.when.destination_ports.clone(),
+            test: Test::Payload(regex),
+        }
+    }
+
+    pub(super) fn matches(&self, packet: &Packet, payload: &[u8]) -> bool {
+        match &self.test {
+            Test::Header(relation) => self.protocol_matches(packet.protocol) && relation.holds(packet),
+            Test::Payload(regex) => {
+                !payload.is_empty()
+                    && self.protocol_matches(packet.protocol)
+                    && (self.ports.is_empty()
+                        || packet.destination_port.is_some_and(|port| self.ports.contains(&port)))
+                    && regex.is_match(payload)
+            }
+        }
+    }
+
+    fn protocol_matches(&self, protocol: Protocol) -> bool {
+        // A rule of ICMP is one of ICMPv6, too: the relations know the difference.
+        self.protocol.is_none_or(|wanted| {
+            wanted == protocol || (wanted == Protocol::Icmp && protocol == Protocol::Icmpv6)
+        })
+    }
+
+    /// Whether it holds for a window of which so many packets have it.
+    #[expect(clippy::cast_precision_loss, reason = "a share of the packets of one window")]
+    pub(super) fn holds(&self, marked: u64, packets: u64, at: Option<Timestamp>) -> bool {
+        marked > 0 && marked as f64 >= self.share * packets as f64 && self.about.is_valid(at)
+    }
+}
+
+/// Ports of UDP services that answer whoever asks (Rossow 2014, table 2).
+const ANSWERING_SERVICES: [u16; 14] =
+    [17, 19, 53, 69, 111, 123, 137, 161, 389, 427, 1900, 3702, 5353, 11_211];
+
+impl Relation {
+    fn holds(self, packet: &Packet) -> bool {
+        match self {
+            Relation::IpId54321 => packet.ip_id == Some(54_321),
+            Relation::IpIdMasscan => ip_id_masscan(packet),
+            Relation::SequenceIsDestination => sequence_is_destination(packet),
+            Relation::IcmpAnswer => packet.icmp.is_some_and(|icmp| match packet.protocol {
+                Protocol::Icmpv6 => matches!(icmp.kind, 1..=4 | 129),
+                _ => matches!(icmp.kind, 0 | 3 | 4 | 5 | 11 | 12 | 14 | 16 | 18),
+            }),
+            Relation::IcmpEchoRequest => packet.icmp.is_some_and(|icmp| match packet.protocol {
+                Protocol::Icmpv6 => icmp.kind == 128,
+                _ => icmp.kind == 8,
+            }),
+            Relation::UdpFromService => {
+                packet.source_port.is_some_and(|port| ANSWERING_SERVICES.contains(&port))
+                    && packet.destination_port.is_some_and(|port| port >= 1024)
+            }
+        }
+    }
+}
+
+fn destination_number(packet: &Packet) -> Option<u32> {
+    match packet.destination {
+        IpAddr::V4(address) => Some(u32::from(address)),
+        IpAddr::V6(_) => None,
+    }
+}
+
+fn opens(packet: &Packet) -> bool {
+    packet.flags.is_some_and(TcpFlags::opens)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the relation is of the lower 16 bits")]
+fn ip_id_masscan(packet: &Packet) -> bool {
+    let (Some(address), Some(port), Some(sequence), Some(ip_id)) =
+        (destination_number(packet), packet.destination_port, packet.sequence, packet.ip_id)
+    else {
+        return false;
+    };
+    opens(packet) && (address ^ u32::from(port) ^ sequence) as u16 == ip_id
+}
+
+fn sequence_is_destination(packet: &Packet) -> bool {
+    opens(packet) && packet.sequence.is_some() && packet.sequence == destination_number(packet)
+}

@@ -1,0 +1,151 @@
+//! F2: what is told of packets and windows by rule rather than by code: labels, tools, plumbing, payloads.
+//!
+//! Rules are YAML files, one rule a file, one folder a kind; the profile of the behavior engine is among them.
+//! They are compiled all or none: a bad rule never half-loads. Nothing here reads a file: `app` does.
+
+mod compile;
+mod error;
+mod label;
+mod mark;
+mod plumbing;
+mod range;
+mod schema;
+mod shipped;
+
+use crate::behavior::{Marks, OpenWindow, Parameters, Profile};
+use crate::event::{Packet, Timestamp};
+
+pub use error::{RuleError, RuleErrors};
+pub use schema::LabelClass;
+
+use label::Label;
+use mark::{Mark, MarkClass};
+use plumbing::Plumbing;
+
+/// How many rules there are of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Labels.
+    pub labels: usize,
+    /// Tools by header.
+    pub tools: usize,
+    /// Payload signatures.
+    pub payloads: usize,
+    /// Sandbox plumbing.
+    pub plumbing: usize,
+}
+
+/// A compiled set of rules.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The behavior engine's numbers.
+    pub profile: Profile,
+    labels: Vec<Label>,
+    marks: Vec<Mark>,
+    mark_names: Vec<String>,
+    plumbing: Vec<Plumbing>,
+}
+
+impl Rules {
+    /// The rules that ship with this build.
+    ///
+    /// # Errors
+    /// Never, as a test proves; the type is that of [`Rules::compile`].
+    pub fn shipped() -> Result<Rules, RuleErrors> {
+        let files: Vec<(String, String)> =
+            shipped::FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        Rules::compile(&files)
+    }
+
+    /// Compiles rule files, given as paths relative to the rules' folder with their texts.
+    ///
+    /// # Errors
+    /// All that is wrong with them, each with file, place and remedy.
+    pub fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
+        compile::compile(files)
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let payloads = self.marks.iter().filter(|mark| mark.class == MarkClass::Payload).count();
+        Summary {
+            labels: self.labels.len(),
+            tools: self.marks.len() - payloads,
+            payloads,
+            plumbing: self.plumbing.len(),
+        }
+    }
+
+    /// Ids of the labels of a window (or facet) with these parameters and marks at a time, in the order of ids.
+    #[must_use]
+    pub fn labels(&self, parameters: &Parameters, marks: &[&str], at: Option<Timestamp>) -> Vec<&str> {
+        self.labels
+            .iter()
+            .filter(|label| label.matches(parameters, marks, at))
+            .map(|label| label.id.as_str())
+            .collect()
+    }
+
+    /// Whether a label says that its windows are answers to spoofed packets.
+    #[must_use]
+    pub fn is_backscatter(&self, label: &str) -> bool {
+        self.labels.iter().any(|known| known.id == label && known.class == LabelClass::Backscatter)
+    }
+
+    /// The title of a label or mark, for people; the id itself for an unknown one.
+    #[must_use]
+    pub fn title<'a>(&'a self, id: &'a str) -> &'a str {
+        let label = self.labels.iter().find(|label| label.id == id).map(|label| label.title.as_str());
+        let mark = self.marks.iter().find(|mark| mark.id == id).map(|mark| mark.title.as_str());
+        label.or(mark).unwrap_or(id)
+    }
+
+    /// Names of the marking rules; a mark's bit is its rule's place here.
+    #[must_use]
+    pub fn mark_names(&self) -> &[String] {
+        &self.mark_names
+    }
+
+    /// The marks of a packet.
+    #[must_use]
+    pub fn marks(&self, packet: &Packet, payload: &[u8]) -> Marks {
+        let hits = self.marks.iter().enumerate().filter(|(_, mark)| mark.matches(packet, payload));
+        Marks(hits.fold(0, |bits, (at, _)| bits | 1 << at))
+    }
+
+    /// Marks that hold for a window: enough of its packets have them.
+    #[must_use]
+    pub fn window_marks(&self, window: &OpenWindow) -> Vec<&str> {
+        let holds = |(at, packets): &&(usize, u64)| {
+            self.marks.get(*at).is_some_and(|mark| mark.holds(*packets, window.packets, window.start))
+        };
+        let mut held: Vec<usize> = window.marked.iter().filter(holds).map(|(at, _)| *at).collect();
+        held.sort_unstable();
+        held.into_iter().map(|at| self.mark_names[at].as_str()).collect()
+    }
+
+    /// Names of the marks that tell a public scanning tool.
+    #[must_use]
+    pub fn tool_marks(&self) -> Vec<String> {
+        let tools = self.marks.iter().filter(|mark| mark.class == MarkClass::Tool);
+        tools.map(|mark| mark.id.clone()).collect()
+    }
+
+    /// Marks that are worth telling beside labels: tools, malware, payloads.
+    #[must_use]
+    pub fn is_told(&self, mark: &str) -> bool {
+        let told =
+            |known: &&Mark| matches!(known.class, MarkClass::Tool | MarkClass::Malware | MarkClass::Payload);
+        self.marks.iter().filter(told).any(|known| known.id == mark)
+    }
+
+    /// Why a packet of a sandbox's victim is plumbing: the rule's id.
+    #[must_use]
+    pub fn plumbing(&self, packet: &Packet) -> Option<&str> {
+        self.plumbing.iter().find(|rule| rule.matches(packet)).map(|rule| rule.id.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Sandbox plumbing: packets that any host sends, infected or not.
+
+use std::net::IpAddr;
+
+use crate::event::{Packet, Protocol};
+
+use super::schema::{PlumbingFile, PlumbingWhen};
+
+/// A compiled plumbing rule.
+#[derive(Clone, Debug)]
+pub(super) struct Plumbing {
+    pub(super) id: String,
+    when: PlumbingWhen,
+}
+
+impl Plumbing {
+    pub(super) fn new(file: &PlumbingFile) -> Plumbing {
+        Plumbing { id: file.about().id, when: file.when.clone() }
+    }
+
+    /// Rules without a port come after those with one.
+    pub(super) fn rank(&self) -> (bool, &str) {
+        (self.when.destination_ports.is_empty(), &self.id)
+    }
+
+    pub(super) fn matches(&self, packet: &Packet) -> bool {
+        let PlumbingWhen { protocol, destination_ports, icmp_kinds, group, local } = &self.when;
+        protocol.is_none_or(|wanted| wanted == packet.protocol)
+            && (destination_ports.is_empty()
+                || packet.destination_port.is_some_and(|port| destination_ports.contains(&port)))
+            && (icmp_kinds.is_empty() || packet.icmp.is_some_and(|icmp| icmp_kinds.contains(&icmp.kind)))
+            && (!group || is_group(packet))
+            && (!local || is_local(packet.destination))
+    }
+}
+
+/// Multicast, or a broadcast that cannot be a host. A sweep's `.255` may be a host of a larger network, so only the
+/// limited broadcast counts; ARP's targets are never groups.
+fn is_group(packet: &Packet) -> bool {
+    let limited = |address: IpAddr| matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    packet.protocol != Protocol::Arp
+        && (packet.destination.is_multicast() && is_assigned(packet.destination)
+            || limited(packet.destination))
+}
+
+/// Random scans draw from all of 224/4; what hosts send by themselves goes to the local and the organisation's
+/// blocks (RFC 5771), and to any IPv6 group.
+fn is_assigned(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => matches!(v4.octets(), [224, 0, 0..=1, _] | [239, ..]),
+        IpAddr::V6(_) => true,
+    }
+}
+
+fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_unique_local(),
+    }
+}

@@ -8,11 +8,14 @@
 //! | I/O | [`capture`] | packets out of captures and logs |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod app;
 pub mod behavior;
 pub mod capture;
+pub mod cli;
 pub mod correlate;
 pub mod event;
 pub mod history;
+pub mod report;
 pub mod rules;
 pub mod sample;
 pub mod store;

@@ -1,3 +1,7 @@
-//! The thin program.
+//! The thin program: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    inga::cli::main()
+}

@@ -79,6 +79,10 @@ impl AppError {
     /// Refused YAML.
     #[must_use]
     pub fn yaml(path: &std::path::Path, error: &crate::yaml::YamlError) -> AppError {
-        AppError::Yaml { path: crate::capture::shown(path), place: error.place(), message: error.message.clone() }
+        AppError::Yaml {
+            path: crate::capture::shown(path),
+            place: error.place(),
+            message: error.message.clone(),
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use ipnet::IpNet;
 
-use crate::behavior::{Engine, Fingerprint, Marks, OpenWindow, fingerprint};
+use crate::behavior::{Engine, Marks, OpenWindow, fingerprint};
 use crate::capture::Input;
 use crate::event::{AddressSpace, Clock, Packet};
+use crate::report::fingerprints::NamedWindow;
 use crate::rules::Rules;
 use crate::sample::{Class, Traffic};
 
@@ -18,21 +19,6 @@ pub struct Selection {
     pub victims: Victims,
     /// To these prefixes only, ranked within them; empty for all.
     pub dark: Vec<IpNet>,
-}
-
-/// A window with its names.
-#[derive(Clone, Debug)]
-pub struct NamedWindow {
-    /// The packets behind it.
-    pub window: OpenWindow,
-    /// Its parameters and types.
-    pub fingerprint: Fingerprint,
-    /// Label ids of the whole, marks of tools and payloads among them.
-    pub labels: Vec<String>,
-    /// Label ids of each facet.
-    pub facet_labels: Vec<Vec<String>>,
-    /// What its times mean.
-    pub clock: Clock,
 }
 
 /// Fingerprints the windows of captures, which are read as one after the other. Hands on each window as it
@@ -96,7 +82,8 @@ impl Run<'_> {
             .as_deref()
             .map(|victims| Traffic::of(&marked.packets, victims, &[], &marked.names, &plumbing));
         for (index, (packet, marks)) in marked.packets.iter().zip(&marked.marks).enumerate() {
-            let counts = traffic.as_ref().is_none_or(|traffic| traffic.class(index, packet) == Some(Class::Scan));
+            let counts =
+                traffic.as_ref().is_none_or(|traffic| traffic.class(index, packet) == Some(Class::Scan));
             if counts && self.space.contains(packet.destination) {
                 self.push(packet, *marks);
             }
@@ -119,7 +106,10 @@ impl Run<'_> {
     fn finish(self, notices: &mut Notices) -> Result<(), AppError> {
         let Run { rules, space, engine, clock, mut failed, sink } = self;
         if engine.closed_early() > 0 {
-            notices.add(format!("{} windows closed early: more hosts at a time than the profile allows", engine.closed_early()));
+            notices.add(format!(
+                "{} windows closed early: more hosts at a time than the profile allows",
+                engine.closed_early()
+            ));
         }
         engine.finish(&mut |window| {
             if failed.is_none() {

@@ -77,7 +77,9 @@ fn again<'a>(
     let first = loaded.packets.first().and_then(|packet| packet.time);
     let late = resume.clock.is_some() && first < resume.clock;
     if late {
-        notices.add(format!("{input}: begins before what was fed already; its windows are not joined with older ones"));
+        notices.add(format!(
+            "{input}: begins before what was fed already; its windows are not joined with older ones"
+        ));
     }
     if !report.ordered {
         notices.add(format!("{input}: runs backwards in time; sorted"));
@@ -158,7 +160,7 @@ impl<'a> Pass<'a> {
         let mut resume = Resume { clock, windows, mark_names: mark_names.clone() };
         if let Some(kept) = self.keep_for_later.take() {
             // A late capture is closed as a whole; what its elder left open stays open.
-            merge(&mut self.closed, open);
+            self.closed.merge(open);
             open = Gathering::default();
             for window in renumbered(kept.clone(), self.rules.mark_names()) {
                 gather(&mut open, &window, &self.space, &self.zone, self.rules);
@@ -201,16 +203,6 @@ fn gather(closed: &mut Gathering, window: &OpenWindow, space: &AddressSpace, zon
     closed.add(window, &fingerprint, start.day(zone), marks);
 }
 
-fn merge(into: &mut Gathering, from: Gathering) {
-    into.types.extend(from.types);
-    for (key, sighting) in from.sightings {
-        into.sightings.entry(key).and_modify(|known| *known = known.merged(sighting)).or_insert(sighting);
-    }
-    for (behavior, example) in from.examples {
-        into.examples.entry(behavior).or_insert(example);
-    }
-}
-
 /// The open windows with their marks numbered as the present rules number them; marks of rules that are gone are
 /// dropped.
 fn renumbered(resume: Resume, names: &[String]) -> Vec<OpenWindow> {
@@ -220,7 +212,8 @@ fn renumbered(resume: Resume, names: &[String]) -> Vec<OpenWindow> {
     };
     let mut windows = resume.windows.clone();
     for window in &mut windows {
-        window.marked = window.marked.iter().filter_map(|(was, packets)| Some((now(*was)?, *packets))).collect();
+        window.marked =
+            window.marked.iter().filter_map(|(was, packets)| Some((now(*was)?, *packets))).collect();
     }
     windows
 }

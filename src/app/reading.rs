@@ -102,7 +102,11 @@ pub struct Marked {
     pub report: ReadReport,
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "made-up times need no more")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "made-up times need no more"
+)]
 fn synthetic(index: u64, rate: f64) -> Timestamp {
     Timestamp((index as f64 / rate * 1e9) as i64)
 }

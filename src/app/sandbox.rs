@@ -32,8 +32,9 @@ pub fn load_sample(path: &Path, rules: &Rules, notices: &mut Notices) -> Result<
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
     for captured in &report.captures {
-        let options = CaptureOptions { packets_per_second: captured.packets_per_second(), ..CaptureOptions::default() }
-            .with_date(captured.date());
+        let options =
+            CaptureOptions { packets_per_second: captured.packets_per_second(), ..CaptureOptions::default() }
+                .with_date(captured.date());
         let input = Input::Path(folder.join(captured.path()));
         let marked = options.load_marked(&input, rules)?;
         notices.add_report(&input, &marked.report);
@@ -60,7 +61,8 @@ fn profile_of(
     };
     let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
     let traffic = Traffic::of(&marked.packets, &victims, &report.dummy_servers, &marked.names, &plumbing);
-    let mut profile = SampleProfile::of(&report.id(), &marked.packets, &marked.marks, &traffic, &rules.profile);
+    let mut profile =
+        SampleProfile::of(&report.id(), &marked.packets, &marked.marks, &traffic, &rules.profile);
     profile.synthetic_time = marked.synthetic_time;
     Ok(profile)
 }

@@ -170,6 +170,23 @@ impl Gathering {
         }
     }
 
+    /// Takes in another gathering: sightings add up, the earlier example stays.
+    pub fn merge(&mut self, other: Gathering) {
+        for (id, record) in other.types {
+            self.types.entry(id).or_insert(record);
+        }
+        for (key, sighting) in other.sightings {
+            let known = self.sightings.entry(key);
+            known.and_modify(|known| *known = known.merged(sighting)).or_insert(sighting);
+        }
+        for (behavior, example) in other.examples {
+            let earlier = |kept: &Example| (kept.start, kept.host) <= (example.start, example.host);
+            if !self.examples.get(&behavior).is_some_and(earlier) {
+                self.examples.insert(behavior, example);
+            }
+        }
+    }
+
     fn sight(
         &mut self,
         facet: &Facet,

@@ -1,6 +1,7 @@
 //! What a sample is expected to show, and how it differs when it does not.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,21 @@ pub struct Difference {
     pub expected: String,
     /// As seen.
     pub seen: String,
+}
+
+/// What came of one sample.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The report.
+    pub path: PathBuf,
+    /// The sample's id; the path where it could not be read.
+    pub id: String,
+    /// What was expected and seen otherwise; or why the sample could not be checked.
+    pub outcome: Result<Vec<Difference>, String>,
+    /// What was seen, whole, as an expectation would say it.
+    pub seen: Option<Expectation>,
+    /// Whether the report expects anything.
+    pub expects: bool,
 }
 
 impl Expectation {

@@ -7,7 +7,7 @@ mod report;
 mod traffic;
 mod victim;
 
-pub use expectation::{DarknetExpectation, Difference, Expectation};
+pub use expectation::{Checked, DarknetExpectation, Difference, Expectation};
 pub use profile::{Access, SampleProfile, ScanWindow};
 pub use projection::{Origin, ProjectedBehavior, projected};
 pub use report::{Captured, Discovery, Identity, ReportError, SampleReport, Span};

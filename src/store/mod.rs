@@ -1,6 +1,12 @@
 //! I/O: where histories are kept. One trait, several backends, one conformance suite.
 
 use crate::behavior::{BehaviorId, Parameters};
+mod memory;
+pub mod sqlite;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
 use crate::history::{
     Contribution, Coverage, DayCount, DayTotal, Example, HostList, Outage, Resume, Selection, Sensor,
     TypeTotal,
@@ -139,4 +145,34 @@ pub trait HistoryStore {
     /// # Errors
     /// See the trait.
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError>;
+
+    /// Keeps a sample's report under its id; one that is there already is replaced.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn put_sample(&mut self, id: &str, report: &str) -> Result<(), StoreError>;
+
+    /// The samples kept: ids and reports, by id.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn samples(&self) -> Result<Vec<(String, String)>, StoreError>;
+}
+
+/// Refuses more marks than a sighting's bits can tell apart.
+fn check_marks(count: usize) -> Result<(), StoreError> {
+    if count <= crate::behavior::Marks::MAX {
+        return Ok(());
+    }
+    let most = crate::behavior::Marks::MAX;
+    Err(StoreError::Backend(format!("{count} names of marks; a history holds {most}: use a new history")))
+}
+
+/// Mark bits, moved from a contribution's numbers to the store's.
+fn renumbered(bits: u64, numbers: &[usize]) -> u64 {
+    numbers
+        .iter()
+        .enumerate()
+        .filter(|(from, _)| bits >> from & 1 == 1)
+        .fold(0, |bits, (_, to)| bits | 1 << to)
 }

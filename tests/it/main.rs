@@ -1,4 +1,6 @@
 //! Integration tests: one binary, one file a subject.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod corpora;
 mod text;

@@ -1,0 +1,175 @@
+//! Use case: every sample against its expectation, as a gate in CI.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::behavior::Transition;
+use crate::correlate::Hypothesis;
+use crate::rules::Rules;
+use crate::sample::{Checked, DarknetExpectation, Expectation};
+use crate::store::HistoryStore;
+
+use super::sandbox::{LoadedSample, load_sample};
+use super::{AppError, Notices, correlate, fingerprint};
+
+/// The sample reports of a folder, or the report itself: all files called `report.yaml`.
+///
+/// # Errors
+/// When the folder cannot be walked or has none.
+pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in WalkDir::new(path).sort_by_file_name() {
+        let entry = entry.map_err(|error| AppError::file(path, error.into()))?;
+        if entry.file_type().is_file() && entry.file_name() == "report.yaml" {
+            found.push(entry.into_path());
+        }
+    }
+    if found.is_empty() {
+        let folder = crate::capture::shown(path);
+        return Err(AppError::Usage(format!("{folder}: no report.yaml in this folder or below it")));
+    }
+    Ok(found)
+}
+
+/// Checks reports. Where a darknet is given, all samples are correlated with it together.
+///
+/// # Errors
+/// When the darknet's store fails; what is wrong with a sample is its own outcome.
+pub fn check(
+    reports: &[PathBuf],
+    darknet: Option<&dyn HistoryStore>,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Vec<Checked>, AppError> {
+    let loaded: Vec<(PathBuf, Result<LoadedSample, AppError>)> =
+        reports.iter().map(|path| (path.clone(), load_sample(path, rules, notices))).collect();
+    let samples: Vec<LoadedSample> =
+        loaded.iter().filter_map(|(_, sample)| sample.as_ref().ok()).cloned().collect();
+    let hypotheses = match darknet {
+        Some(store) => Some(correlate::correlate(&samples, store, rules)?),
+        None => None,
+    };
+    Ok(loaded
+        .into_iter()
+        .map(|(path, sample)| match sample {
+            Ok(sample) => checked(path, &sample, hypotheses.as_deref(), rules),
+            Err(error) => {
+                let id = crate::capture::shown(&path);
+                Checked { path, id, outcome: Err(error.to_string()), seen: None, expects: false }
+            }
+        })
+        .collect())
+}
+
+fn checked(
+    path: PathBuf,
+    sample: &LoadedSample,
+    hypotheses: Option<&[Hypothesis]>,
+    rules: &Rules,
+) -> Checked {
+    let mut seen = seen(sample, rules);
+    seen.darknet = hypotheses.and_then(|all| best(all, &sample.profile.id));
+    let mut expected = sample.report.expect.clone().unwrap_or_default();
+    if hypotheses.is_none() {
+        expected.darknet = None;
+    }
+    Checked {
+        path,
+        id: sample.profile.id.clone(),
+        outcome: Ok(expected.differences(&seen)),
+        seen: Some(seen),
+        expects: sample.report.expect.is_some(),
+    }
+}
+
+/// A sample's best hypothesis, with its place among the best hypotheses of all samples.
+fn best(all: &[Hypothesis], id: &str) -> Option<DarknetExpectation> {
+    let mut order: Vec<&str> = Vec::new();
+    for hypothesis in all {
+        if !order.contains(&hypothesis.sample.as_str()) {
+            order.push(&hypothesis.sample);
+        }
+    }
+    let rank = order.iter().position(|sample| *sample == id)? as u64 + 1;
+    let found = all.iter().find(|hypothesis| hypothesis.sample == id)?;
+    Some(DarknetExpectation {
+        verdict: found.verdict.word().to_owned(),
+        rank: Some(rank),
+        sensor: Some(found.sensor.clone()),
+    })
+}
+
+/// All that a sample's run shows.
+fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
+    let space = crate::event::AddressSpace::whole();
+    let mut labels = BTreeSet::new();
+    let mut types = BTreeSet::new();
+    let mut shapes = BTreeSet::new();
+    let mut ports = BTreeSet::new();
+    let mut transitions: BTreeMap<Transition, u64> = BTreeMap::new();
+    let mut windows = 0;
+    for window in sample.profile.scan_windows() {
+        let named = fingerprint::named(window.window.clone(), &space, rules, crate::event::Clock::Absolute);
+        let whole = &named.fingerprint.whole;
+        windows += 1;
+        types.insert(whole.behavior.canonical.clone());
+        shapes.insert(whole.shape.canonical.clone());
+        ports.extend(whole.parameters.ports.listed());
+        *transitions.entry(whole.parameters.transition).or_default() += 1;
+        labels.extend(named.labels);
+    }
+    Expectation {
+        windows: Some(windows),
+        types: Some(types),
+        shapes: Some(shapes),
+        labels: Some(labels),
+        transition: transitions.into_iter().max_by_key(|(_, count)| *count).map(|(transition, _)| transition),
+        ports: Some(ports),
+        accesses: Some(sample.profile.accesses.keys().map(|access| access.reason.to_string()).collect()),
+        darknet: None,
+    }
+}
+
+/// Rewrites the `expect` part of a report's text with what was seen; everything else stays as it was written.
+///
+/// # Errors
+/// When the expectation cannot be written as YAML.
+pub fn accepted(text: &str, seen: &Expectation) -> Result<String, AppError> {
+    let block = serde_yaml::to_string(seen).map_err(|error| AppError::Usage(error.to_string()))?;
+    let indented: String = block.lines().map(|line| format!("  {line}\n")).collect();
+    let mut kept = String::new();
+    let mut within = false;
+    for line in text.lines() {
+        let top = line.chars().next().is_some_and(|first| !first.is_whitespace() && first != '#');
+        if top {
+            within = line.starts_with("expect:");
+        }
+        if !within {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    Ok(format!("{}\nexpect:\n{indented}", kept.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::SampleReport;
+
+    #[test]
+    fn accepting_rewrites_the_expectation_and_nothing_else() {
+        let text = "# mine\nidentity: {md5: a2eaf57c47a118e91a5edf694685eee7}\nexpect:\n  windows: 3\ncaptures: [x]\n# end\n";
+        let seen = Expectation { windows: Some(5), ..Expectation::default() };
+        let rewritten = accepted(text, &seen).unwrap();
+        assert!(rewritten.starts_with("# mine\nidentity:") && rewritten.contains("# end"), "{rewritten}");
+        let report = SampleReport::parse(&rewritten).unwrap();
+        assert_eq!(report.expect.unwrap().windows, Some(5));
+        assert_eq!(accepted(&rewritten, &seen).unwrap(), rewritten);
+    }
+}

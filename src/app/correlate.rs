@@ -1,0 +1,147 @@
+//! Use case: samples against a history.
+
+use std::collections::BTreeMap;
+
+use crate::correlate::{Hypothesis, Question, Seen, SensorHistory, judge};
+use crate::event::Protocol;
+use crate::history::{DayCount, Granularity, Selection, TypeTotal};
+use crate::rules::Rules;
+use crate::sample::{ProjectedBehavior, projected};
+use crate::store::HistoryStore;
+
+use super::AppError;
+use super::sandbox::LoadedSample;
+
+/// Hosts of a match that are told one by one.
+const HOSTS_MAX: usize = 20;
+/// Services of a sample whose neighbours at a sensor are looked at.
+const SERVICES_MAX: usize = 8;
+/// Neighbouring types of one service.
+const NEIGHBOURS_MAX: usize = 20;
+/// Behaviors of one granularity asked of a sensor, the most frequent first: a sample's run of any length must not
+/// make a question of any length.
+const BEHAVIORS_MAX: usize = 256;
+
+/// Asks every sensor of a history for every sample's behaviors; answers all hypotheses, ranked.
+///
+/// # Errors
+/// When the store fails.
+pub fn correlate(
+    samples: &[LoadedSample],
+    store: &dyn HistoryStore,
+    rules: &Rules,
+) -> Result<Vec<Hypothesis>, AppError> {
+    let histories = histories(store)?;
+    let tool_marks = rules.tool_marks();
+    let projections: Vec<Vec<ProjectedBehavior>> =
+        samples.iter().map(|sample| bounded(projected(&sample.profile, &rules.profile))).collect();
+    let mut questions = Vec::new();
+    for (sample, projected) in samples.iter().zip(&projections) {
+        for history in &histories {
+            let name = &history.sensor.name;
+            questions.push(Question {
+                report: &sample.report,
+                sample: &sample.profile,
+                projected,
+                history,
+                seen: seen(store, name, projected, rules)?,
+                neighbours: neighbours(store, name, projected)?,
+                tool_marks: &tool_marks,
+                behavior: &rules.profile,
+            });
+        }
+    }
+    Ok(judge(&questions))
+}
+
+fn histories(store: &dyn HistoryStore) -> Result<Vec<SensorHistory>, AppError> {
+    let load = |sensor: crate::history::Sensor| -> Result<SensorHistory, AppError> {
+        let coverage = store.coverage(&sensor.name)?;
+        let totals = store.totals(&sensor.name)?;
+        Ok(SensorHistory { sensor, coverage, totals })
+    };
+    store.sensors()?.into_iter().map(load).collect()
+}
+
+/// At most so many behaviors of each granularity; they come most frequent first within each origin.
+fn bounded(all: Vec<ProjectedBehavior>) -> Vec<ProjectedBehavior> {
+    let mut counts: BTreeMap<Granularity, usize> = BTreeMap::new();
+    all.into_iter()
+        .filter(|behavior| {
+            let count = counts.entry(behavior.granularity).or_default();
+            *count += 1;
+            *count <= BEHAVIORS_MAX
+        })
+        .collect()
+}
+
+fn selection(behavior: &ProjectedBehavior) -> Selection {
+    Selection { granularity: behavior.granularity, id: behavior.behavior.id, facets: true }
+}
+
+/// The behaviors that a sensor saw, with all that is known of each.
+fn seen(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    projected: &[ProjectedBehavior],
+    rules: &Rules,
+) -> Result<Vec<Seen>, AppError> {
+    let selections: Vec<Selection> = projected.iter().map(selection).collect();
+    let series = store.series(sensor, &selections)?;
+    let mut all = Vec::new();
+    for ((behavior, selection), series) in projected.iter().zip(&selections).zip(series) {
+        if !series.is_empty() {
+            all.push(seen_one(store, sensor, behavior, selection, series, rules)?);
+        }
+    }
+    Ok(all)
+}
+
+fn seen_one(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    behavior: &ProjectedBehavior,
+    selection: &Selection,
+    series: Vec<DayCount>,
+    rules: &Rules,
+) -> Result<Seen, AppError> {
+    let hosts = store.hosts(sensor, selection, HOSTS_MAX)?;
+    // A mark that most hosts have says something of the behavior.
+    let usual = |(name, count): &&(String, u64)| *count * 2 > hosts.total && !name.is_empty();
+    let marks: Vec<&str> = hosts.marked.iter().filter(usual).map(|(name, _)| name.as_str()).collect();
+    let mut labels: Vec<String> =
+        rules.labels(&behavior.parameters, &marks, hosts.first).into_iter().map(str::to_owned).collect();
+    labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
+    let is_backscatter = labels.iter().any(|label| rules.is_backscatter(label));
+    let example = match store.types(sensor, selection, 1)?.first() {
+        Some(total) => store.example(sensor, total.record.behavior.id)?,
+        None => None,
+    };
+    Ok(Seen { behavior: behavior.clone(), series, hosts, labels, is_backscatter, example })
+}
+
+/// Frequent types of a sensor on the services that a sample scans.
+fn neighbours(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    projected: &[ProjectedBehavior],
+) -> Result<Vec<TypeTotal>, AppError> {
+    let mut asked: Vec<String> = Vec::new();
+    let mut all: Vec<TypeTotal> = Vec::new();
+    for behavior in projected.iter().filter(|behavior| behavior.granularity == Granularity::Type) {
+        let parameters = &behavior.parameters;
+        let service = format!("{}/{}", parameters.ports, parameters.protocol);
+        let portless = |protocol: Protocol| !protocol.has_ports();
+        let alone = parameters.ports.listed().len() == 1 || parameters.protocol.protocols().all(portless);
+        if !alone || asked.contains(&service) || asked.len() >= SERVICES_MAX {
+            continue;
+        }
+        asked.push(service);
+        for total in store.neighbours(sensor, parameters, NEIGHBOURS_MAX)? {
+            if !all.iter().any(|known| known.record.behavior.id == total.record.behavior.id) {
+                all.push(total);
+            }
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,73 @@
+//! Use case: a history made on the fly from a folder of captures, for those who have no database yet.
+//!
+//! The folder has a `sensors.yaml` and, for each sensor, a folder of its name with captures.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::history::{Outage, Sensor, SensorKind};
+use crate::rules::Rules;
+use crate::store::{HistoryStore, MemoryStore};
+
+use super::observe::observe;
+use super::{AppError, CaptureOptions, Notices};
+
+/// `sensors.yaml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SensorsFile {
+    sensors: Vec<SensorEntry>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SensorEntry {
+    name: String,
+    kind: SensorKind,
+    prefixes: Vec<ipnet::IpNet>,
+    #[serde(default)]
+    live: Vec<ipnet::IpNet>,
+    #[serde(default = "utc")]
+    time_zone: String,
+    #[serde(default)]
+    outages: Vec<Outage>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// Reads all captures of a darknet folder into a history in memory.
+///
+/// # Errors
+/// When `sensors.yaml` is missing or refused, or a capture cannot be read.
+pub fn load(
+    folder: &Path,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<MemoryStore, AppError> {
+    let path = folder.join("sensors.yaml");
+    let text = std::fs::read_to_string(&path).map_err(|error| AppError::file(&path, error))?;
+    let file: SensorsFile = crate::yaml::parse(&text).map_err(|error| AppError::yaml(&path, &error))?;
+    let mut store = MemoryStore::new();
+    for entry in file.sensors {
+        let SensorEntry { name, kind, prefixes, live, time_zone, outages } = entry;
+        let sensor = Sensor { name, kind, prefixes, live, time_zone };
+        sensor.validate()?;
+        store.add_sensor(&sensor)?;
+        for outage in &outages {
+            store.add_outage(&sensor.name, outage)?;
+        }
+        let captures = folder.join(&sensor.name);
+        if !captures.is_dir() {
+            notices.add(format!("sensor {}: no folder {}", sensor.name, crate::capture::shown(&captures)));
+            continue;
+        }
+        for input in options.expand(&[captures], notices)? {
+            observe(&mut store, &sensor, &input, options, rules, notices)?;
+        }
+    }
+    Ok(store)
+}

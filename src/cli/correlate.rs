@@ -1,0 +1,140 @@
+//! `inga correlate`: samples against a darknet.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::app::correlate::correlate;
+use crate::app::output::Output;
+use crate::app::sandbox::{LoadedSample, load_sample};
+use crate::app::{AppError, Notices, darknet};
+use crate::correlate::{Hypothesis, evidence_graph};
+use crate::report::html::{Correlation, page, picture};
+use crate::report::{dot, hypotheses};
+use crate::rules::Rules;
+use crate::store::{HistoryStore, SqliteStore};
+
+use super::EXIT_OK;
+use super::shared::{CaptureArgs, RuleArgs};
+
+/// Tell how far samples explain what a darknet saw
+///
+/// For each sample, sensor and granularity: verdict, rank, score and the evidence with its numbers, the hosts that
+/// behave so, the onset against the sample's dates; as HTML also paired tiles and the series.
+#[derive(Debug, clap::Args)]
+#[command(
+    group(clap::ArgGroup::new("history").required(true).args(["db", "darknet"])),
+    after_help = "Examples:
+  inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
+  inga correlate samples/*/report.yaml --db history.db --format json
+
+A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected."
+)]
+pub(super) struct Args {
+    /// Sample reports (YAML)
+    #[arg(required = true, value_name = "REPORT")]
+    reports: Vec<PathBuf>,
+    /// A history made by `inga observe`
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// A folder with sensors.yaml and a folder of captures a sensor, read on the fly
+    #[arg(long, value_name = "DIR")]
+    darknet: Option<PathBuf>,
+    /// What to write; by the output file's ending where left out, else text
+    #[arg(long, value_enum)]
+    format: Option<AnswerFormat>,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    reading: CaptureArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum AnswerFormat {
+    /// For people
+    Text,
+    /// A line of JSON a hypothesis
+    Json,
+    /// A page with tiles and series
+    Html,
+    /// The best hypothesis' picture
+    Svg,
+    /// The evidence graph for Graphviz
+    Dot,
+    /// The evidence graph as GraphML
+    Graphml,
+}
+
+impl AnswerFormat {
+    fn of(path: Option<&Path>) -> AnswerFormat {
+        match path.and_then(Path::extension).and_then(|extension| extension.to_str()) {
+            Some("json" | "ndjson") => AnswerFormat::Json,
+            Some("html" | "htm") => AnswerFormat::Html,
+            Some("svg") => AnswerFormat::Svg,
+            Some("dot" | "gv") => AnswerFormat::Dot,
+            Some("graphml") => AnswerFormat::Graphml,
+            _ => AnswerFormat::Text,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    let samples: Vec<LoadedSample> =
+        args.reports.iter().map(|path| load_sample(path, &rules, notices)).collect::<Result<_, _>>()?;
+    let store: Box<dyn HistoryStore> = match (&args.db, &args.darknet) {
+        (Some(db), _) => Box::new(SqliteStore::open_existing(db, &rules.profile)?),
+        (None, Some(folder)) => Box::new(darknet::load(folder, &args.reading.options(), &rules, notices)?),
+        (None, None) => return Err(AppError::Usage("give --db FILE or --darknet DIR".to_owned())),
+    };
+    let all = correlate(&samples, store.as_ref(), &rules)?;
+    write(args, &all, &samples, store.as_ref(), &rules)?;
+    if args.output.as_deref().is_some_and(|path| path.as_os_str() != "-") {
+        // The answer is in the file; the terminal gets its first line.
+        if let Some(best) = all.first() {
+            Output::Stdout
+                .write(|out| writeln!(out, "{}", crate::report::text::shown(&hypotheses::headline(best))))?;
+        }
+    }
+    Ok(EXIT_OK)
+}
+
+fn write(
+    args: &Args,
+    all: &[Hypothesis],
+    samples: &[LoadedSample],
+    store: &dyn HistoryStore,
+    rules: &Rules,
+) -> Result<(), AppError> {
+    let output = Output::of(args.output.as_deref());
+    let format = args.format.unwrap_or_else(|| AnswerFormat::of(args.output.as_deref()));
+    let failed = |error: askama::Error| AppError::Usage(error.to_string());
+    let mut coverage = BTreeMap::new();
+    for sensor in store.sensors()? {
+        coverage.insert(sensor.name.clone(), store.coverage(&sensor.name)?);
+    }
+    let correlation = Correlation {
+        hypotheses: all,
+        samples: samples.iter().map(|sample| &sample.profile).collect(),
+        coverage,
+        window_seconds: rules.profile.window_seconds,
+    };
+    match format {
+        AnswerFormat::Text => output.write(|out| hypotheses::text(out, all)),
+        AnswerFormat::Json => output.write(|out| hypotheses::json(out, all)),
+        AnswerFormat::Html => {
+            let page = page(&correlation).map_err(failed)?;
+            output.write(|out| out.write_all(page.as_bytes()))
+        }
+        AnswerFormat::Svg => {
+            let nothing =
+                || AppError::Usage("no sensor saw any behavior of the samples: nothing to draw".to_owned());
+            let picture = picture(&correlation).ok_or_else(nothing)?;
+            output.write(|out| out.write_all(picture.as_bytes()))
+        }
+        AnswerFormat::Dot => output.write(|out| dot::dot(out, &evidence_graph(all))),
+        AnswerFormat::Graphml => output.write(|out| dot::graphml(out, &evidence_graph(all))),
+    }
+}

@@ -1,0 +1,66 @@
+//! `inga events`: one line a packet read.
+
+use std::path::PathBuf;
+
+use crate::app::events::events;
+use crate::app::output::Output;
+use crate::app::{AppError, Notices};
+use crate::report::events as report;
+
+use super::EXIT_OK;
+use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
+
+/// Print one line a packet read from captures and logs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga events capture.pcap.gz
+  tcpdump -nn -r capture.pcap | inga events - --date 2009-03-02 --format json
+  inga events sandbox.pcap --victim 192.168.20.21 --format json
+
+JSON fields: time (RFC 3339, or null), seconds (where times have no date), source, destination, protocol, source_port,
+destination_port, flags (order FSRPAUEC), icmp_type, icmp_code; with --victim also class (scan or access) and reason.")]
+pub(super) struct Args {
+    /// Captures, logs, folders of them, or `-` for standard input
+    #[arg(required = true, value_name = "CAPTURE")]
+    captures: Vec<PathBuf>,
+    #[command(flatten)]
+    victims: VictimArgs,
+    /// For people or for machines
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    reading: CaptureArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    let victims = args.victims.victims()?;
+    let options = args.reading.options();
+    let inputs = options.expand(&args.captures, notices)?;
+    let mut failed = None;
+    Output::Stdout.write(|out| {
+        for input in &inputs {
+            let mut written = Ok(());
+            let done = events(input, &victims, &options, &rules, notices, &mut |event| {
+                written = match args.format {
+                    Format::Json => report::json(out, event.packet, event.clock, event.class),
+                    Format::Text => report::text(out, event.packet, event.clock, event.class.as_ref()),
+                };
+                match &written {
+                    Ok(()) => Ok(()),
+                    // Ends the reading; the error itself is handed on below.
+                    Err(error) => Err(AppError::Usage(error.to_string())),
+                }
+            });
+            written?;
+            if let Err(error) = done {
+                failed = Some(error);
+                break;
+            }
+        }
+        Ok(())
+    })?;
+    failed.map_or(Ok(EXIT_OK), Err)
+}

@@ -1,0 +1,112 @@
+//! `inga fingerprint`: one line a window.
+
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use crate::app::fingerprint::{Selection, fingerprints};
+use crate::app::output::Output;
+use crate::app::{AppError, Notices};
+use crate::event::Clock;
+use crate::history::Example;
+use crate::report::fingerprints::{self as report, NamedWindow};
+use crate::report::tile::{Tile, TilePacket, tile_svg};
+
+use super::EXIT_OK;
+use super::progress::Progress;
+use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
+
+/// Fingerprint the windows of captures: parameters, behavior type, shape, family, labels
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga fingerprint samples/a2eaf57c47a118e91a5edf694685eee7/fig8.txt
+  inga fingerprint sandbox.pcap --victim auto --format json
+  inga fingerprint sensor.pcap.zst --dark 198.51.100.0/24 --tiles tiles/")]
+pub(super) struct Args {
+    /// Captures, logs, folders of them, or `-` for standard input; read one after the other
+    #[arg(required = true, value_name = "CAPTURE")]
+    captures: Vec<PathBuf>,
+    #[command(flatten)]
+    victims: VictimArgs,
+    /// Count only packets to this prefix, and rank destinations within all of these
+    #[arg(long, value_name = "PREFIX")]
+    dark: Vec<IpNet>,
+    /// For people or for machines
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Draw a tile of each window into this folder
+    #[arg(long, value_name = "DIR")]
+    tiles: Option<PathBuf>,
+    #[command(flatten)]
+    reading: CaptureArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    let selection = Selection { victims: args.victims.victims()?, dark: args.dark.clone() };
+    let mut options = args.reading.options();
+    let inputs = options.expand(&args.captures, notices)?;
+    if let Some(folder) = &args.tiles {
+        std::fs::create_dir_all(folder).map_err(|error| AppError::file(folder, error))?;
+    }
+    let progress = Progress::watch(&inputs, &mut options);
+    let mut failed = None;
+    let mut number = 0;
+    Output::Stdout.write(|out| {
+        let mut written = Ok(());
+        let done = fingerprints(&inputs, &selection, &options, &rules, notices, &mut |window| {
+            number += 1;
+            if let Some(folder) = &args.tiles {
+                draw(folder, number, &window, rules.profile.window_seconds)?;
+            }
+            written = match args.format {
+                Format::Json => report::json(out, &window),
+                Format::Text => report::text(out, &window),
+            };
+            match &written {
+                Ok(()) => Ok(()),
+                Err(error) => Err(AppError::Usage(error.to_string())),
+            }
+        });
+        written?;
+        failed = done.err();
+        Ok(())
+    })?;
+    drop(progress);
+    failed.map_or(Ok(EXIT_OK), Err)
+}
+
+/// Draws a window's tile into a file named by number and host, both of which are ours to name.
+fn draw(folder: &Path, number: u64, window: &NamedWindow, window_seconds: u32) -> Result<(), AppError> {
+    let host = window.fingerprint.source.to_string().replace(':', "_");
+    let path = folder.join(format!("{number:05}-{host}.svg"));
+    let svg = tile_svg(&tile_of(window, window_seconds));
+    Output::File(path).write(|out| out.write_all(svg.as_bytes()))
+}
+
+fn tile_of(window: &NamedWindow, window_seconds: u32) -> Tile {
+    let whole = &window.fingerprint.whole;
+    let start = window.fingerprint.start.map_or_else(|| "no time".to_owned(), |start| start.to_string());
+    Tile {
+        title: format!("{}", window.fingerprint.source),
+        packets: Example::packets_of(&window.window)
+            .iter()
+            .map(|packet| TilePacket {
+                offset_micros: packet.offset_micros,
+                source_port: packet.source_port,
+                destination: packet.destination,
+                destination_port: packet.destination_port,
+            })
+            .collect(),
+        packets_total: whole.parameters.packets,
+        window_seconds,
+        synthetic_time: window.clock == Clock::None,
+        legend: vec![
+            ("from".to_owned(), start),
+            ("type".to_owned(), whole.behavior.canonical.clone()),
+            ("labels".to_owned(), window.labels.join(", ")),
+        ],
+    }
+}

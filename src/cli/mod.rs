@@ -1,0 +1,95 @@
+//! F6: the command line. One file a subcommand; none adds logic of its own.
+
+mod check;
+mod complete;
+mod correlate;
+mod events;
+mod fingerprint;
+mod observe;
+mod progress;
+mod rules;
+mod sensor;
+mod shared;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::app::{AppError, Notices};
+use crate::report::text::shown;
+
+/// Everything asked for was done, and every check held.
+pub const EXIT_OK: u8 = 0;
+/// It was done, and a check did not hold.
+pub const EXIT_DIFFERS: u8 = 1;
+/// It could not be done: usage, unreadable input, refused rules, a failed store.
+pub const EXIT_FAILED: u8 = 2;
+
+/// Tells which malware sample is the likely cause of a scan seen in a darknet.
+#[derive(Debug, Parser)]
+#[command(
+    name = "inga",
+    version,
+    max_term_width = 110,
+    after_help = "Examples:
+  inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
+  inga fingerprint sandbox.pcap --victim auto
+  inga sensor add II --db history.db --prefix 198.51.100.0/24 && inga observe --sensor II --db history.db captures/
+  inga check samples
+
+Exit codes: 0 done and all checks hold, 1 done and some check differs, 2 could not be done."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Events(events::Args),
+    Fingerprint(fingerprint::Args),
+    Rules(rules::Args),
+    Check(check::Args),
+    Sensor(sensor::Args),
+    Observe(observe::Args),
+    Correlate(correlate::Args),
+    Completions(complete::CompletionArgs),
+    Man(complete::ManArgs),
+}
+
+/// Runs the program with the process's own arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut notices = Notices::default();
+    let result = run(cli.command, &mut notices);
+    for notice in notices.iter() {
+        say(&format!("note: {}", shown(notice)));
+    }
+    ExitCode::from(result.unwrap_or_else(|error| {
+        for line in error.to_string().lines() {
+            say(&format!("error: {}", shown(line)));
+        }
+        EXIT_FAILED
+    }))
+}
+
+fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
+    match command {
+        Command::Events(args) => events::run(&args, notices),
+        Command::Fingerprint(args) => fingerprint::run(&args, notices),
+        Command::Rules(args) => rules::run(&args),
+        Command::Check(args) => check::run(&args, notices),
+        Command::Sensor(args) => sensor::run(args),
+        Command::Observe(args) => observe::run(&args, notices),
+        Command::Correlate(args) => correlate::run(&args, notices),
+        Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
+        Command::Man(args) => complete::man(&args, &Cli::command()),
+    }
+}
+
+/// A line on standard error; one that cannot be written is given up.
+fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(anstream::stderr(), "{line}");
+}

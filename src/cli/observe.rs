@@ -1,0 +1,57 @@
+//! `inga observe`: captures of a sensor into a history.
+
+use std::path::PathBuf;
+
+use crate::app::observe::{Observed, observe};
+use crate::app::output::Output;
+use crate::app::{AppError, Notices};
+use crate::store::{HistoryStore, SqliteStore, StoreError};
+
+use super::EXIT_OK;
+use super::progress::Progress;
+use super::shared::{CaptureArgs, RuleArgs};
+
+/// Feed captures of a sensor into a history
+///
+/// Each capture is stored in one transaction, and known by its content: feeding it again changes nothing. Feed
+/// captures in time order; windows go on from one to the next.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  inga observe --sensor II --db history.db captures/2009-03-02/")]
+pub(super) struct Args {
+    /// Captures, folders of them, or `-` for standard input
+    #[arg(required = true, value_name = "CAPTURE")]
+    captures: Vec<PathBuf>,
+    /// The sensor that made them
+    #[arg(long, value_name = "NAME")]
+    sensor: String,
+    /// The history, an SQLite file
+    #[arg(long, value_name = "FILE")]
+    db: PathBuf,
+    #[command(flatten)]
+    reading: CaptureArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    let mut store = SqliteStore::open_existing(&args.db, &rules.profile)?;
+    let sensor = store.sensors()?.into_iter().find(|sensor| sensor.name == args.sensor);
+    let sensor = sensor.ok_or_else(|| StoreError::UnknownSensor(args.sensor.clone()))?;
+    let mut options = args.reading.options();
+    let inputs = options.expand(&args.captures, notices)?;
+    let progress = Progress::watch(&inputs, &mut options);
+    let mut told = Vec::new();
+    for input in &inputs {
+        told.push(match observe(&mut store, &sensor, input, &options, &rules, notices)? {
+            Observed::Known => format!("{input}: stored before, nothing changed"),
+            Observed::Stored { dark, packets } => {
+                format!("{input}: {dark} of {packets} packets to dark addresses stored")
+            }
+        });
+    }
+    drop(progress);
+    Output::Stdout.write(|out| told.iter().try_for_each(|line| writeln!(out, "{line}")))?;
+    Ok(EXIT_OK)
+}

@@ -1,0 +1,91 @@
+//! The evidence graph for graph tools: DOT and GraphML.
+
+use std::io::{self, Write};
+
+use petgraph::visit::{EdgeRef, IntoNodeReferences};
+
+use crate::correlate::{EvidenceGraph, Link};
+
+use super::svg::escape_xml;
+use super::text::shown;
+
+/// A DOT string.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", shown(text).replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Writes Graphviz DOT.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
+    writeln!(out, "digraph inga {{")?;
+    writeln!(
+        out,
+        "  rankdir=LR; node [fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\" fontsize=10];"
+    )?;
+    for (index, node) in graph.node_references() {
+        let shape = match node.kind() {
+            "sample" => "box",
+            "sensor" => "house",
+            "label" => "note",
+            _ => "ellipse",
+        };
+        let label = quoted(&node.to_string());
+        writeln!(out, "  n{} [label={label} shape={shape} class=\"{}\"];", index.index(), node.kind())?;
+    }
+    for edge in graph.edge_references() {
+        let label = quoted(&edge.weight().to_string());
+        writeln!(out, "  n{} -> n{} [label={label}];", edge.source().index(), edge.target().index())?;
+    }
+    writeln!(out, "}}")
+}
+
+/// Writes GraphML, with kinds, labels and numbers as data.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn graphml(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
+    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+    writeln!(out, "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">")?;
+    let keys = [
+        ("kind", "node", "string"),
+        ("label", "node", "string"),
+        ("relation", "edge", "string"),
+        ("weight", "edge", "double"),
+    ];
+    for (name, of, kind) in keys {
+        writeln!(out, "  <key id=\"{name}\" for=\"{of}\" attr.name=\"{name}\" attr.type=\"{kind}\"/>")?;
+    }
+    writeln!(out, "  <graph edgedefault=\"directed\">")?;
+    for (index, node) in graph.node_references() {
+        let label = escape_xml(&node.to_string());
+        let kind = node.kind();
+        writeln!(
+            out,
+            "    <node id=\"n{}\"><data key=\"kind\">{kind}</data><data key=\"label\">{label}</data></node>",
+            index.index()
+        )?;
+    }
+    for edge in graph.edge_references() {
+        let label = escape_xml(&edge.weight().to_string());
+        let (from, to) = (edge.source().index(), edge.target().index());
+        let weight = weight(edge.weight());
+        writeln!(
+            out,
+            "    <edge source=\"n{from}\" target=\"n{to}\"><data key=\"relation\">{label}</data><data key=\"weight\">{weight}</data></edge>"
+        )?;
+    }
+    writeln!(out, "  </graph>\n</graphml>")
+}
+
+/// The number of a link: a share, hosts, a score; 1 where it has none.
+#[expect(clippy::cast_precision_loss, reason = "hosts, below 2^52")]
+fn weight(link: &Link) -> f64 {
+    match link {
+        Link::Shows { share, .. } => *share,
+        Link::Saw { hosts, .. } => *hosts as f64,
+        Link::Labelled => 1.0,
+        Link::Explains { score, .. } => *score,
+    }
+}

@@ -1,0 +1,81 @@
+//! One event a line, for people and for machines. The JSON's field names are stable.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::event::{Clock, Packet, Timestamp};
+use crate::sample::Class;
+
+/// The JSON of one event.
+#[derive(Serialize)]
+struct EventJson {
+    time: Option<Timestamp>,
+    /// Seconds since the log's unknown midnight or first packet, where times have no date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
+    source: String,
+    destination: String,
+    protocol: String,
+    source_port: Option<u16>,
+    destination_port: Option<u16>,
+    flags: Option<String>,
+    icmp_type: Option<u8>,
+    icmp_code: Option<u8>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    class: Option<Class>,
+}
+
+/// The flags' letters; none for a packet that has no flag set.
+fn letters(packet: &Packet) -> Option<String> {
+    packet.flags.map(|flags| if flags.0 == 0 { String::new() } else { flags.to_string() })
+}
+
+/// Writes an event as one line of JSON.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn json(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<Class>) -> io::Result<()> {
+    let relative = clock == Clock::Relative;
+    let event = EventJson {
+        time: packet.time.filter(|_| !relative),
+        seconds: packet.time.filter(|_| relative).map(|time| time.seconds_since(Timestamp(0))),
+        source: packet.source.to_string(),
+        destination: packet.destination.to_string(),
+        protocol: packet.protocol.to_string(),
+        source_port: packet.source_port,
+        destination_port: packet.destination_port,
+        flags: letters(packet),
+        icmp_type: packet.icmp.map(|icmp| icmp.kind),
+        icmp_code: packet.icmp.and_then(|icmp| icmp.code),
+        class,
+    };
+    serde_json::to_writer(&mut *out, &event)?;
+    writeln!(out)
+}
+
+/// Writes an event as one line of text.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn text(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<&Class>) -> io::Result<()> {
+    let time = match (packet.time, clock) {
+        (None, _) => "-".to_owned(),
+        (Some(time), Clock::Relative) => format!("+{:.6}", time.seconds_since(Timestamp(0))),
+        (Some(time), _) => time.to_string(),
+    };
+    let end = |address: std::net::IpAddr, port: Option<u16>| match port {
+        Some(port) => std::net::SocketAddr::new(address, port).to_string(),
+        None => address.to_string(),
+    };
+    let source = end(packet.source, packet.source_port);
+    let destination = end(packet.destination, packet.destination_port);
+    let flags = packet.flags.map_or_else(String::new, |flags| format!(" {flags}"));
+    let icmp = packet.icmp.map_or_else(String::new, |icmp| format!(" {}", icmp.kind));
+    let class = match class {
+        None => String::new(),
+        Some(Class::Scan) => "  scan".to_owned(),
+        Some(Class::Access(reason)) => format!("  access {reason}"),
+    };
+    writeln!(out, "{time} {}{flags}{icmp} {source} > {destination}{class}", packet.protocol)
+}

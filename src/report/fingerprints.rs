@@ -1,0 +1,147 @@
+//! One window a line, for people and for machines. The JSON's field names are stable.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::behavior::{BehaviorId, Facet, Fingerprint, OpenWindow, Ports, Transition};
+use crate::event::{Clock, Timestamp};
+
+/// A window with its names.
+#[derive(Clone, Debug)]
+pub struct NamedWindow {
+    /// The packets behind it.
+    pub window: OpenWindow,
+    /// Its parameters and types.
+    pub fingerprint: Fingerprint,
+    /// Label ids of the whole, marks of tools and payloads among them.
+    pub labels: Vec<String>,
+    /// Label ids of each facet.
+    pub facet_labels: Vec<Vec<String>>,
+    /// What its times mean.
+    pub clock: Clock,
+}
+
+/// Ports as an array, or `"*"` for more than are listed.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PortsJson {
+    Listed(Vec<u16>),
+    Many(&'static str),
+}
+
+/// What windows and facets have in common.
+#[derive(Serialize)]
+struct FacetJson<'a> {
+    source: String,
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+    time: &'static str,
+    packets: u64,
+    source_ports: u64,
+    destination_ports: u64,
+    destinations: u64,
+    transition: Transition,
+    protocol: String,
+    ports: PortsJson,
+    canonical: &'a str,
+    r#type: BehaviorId,
+    shape: BehaviorId,
+    shape_canonical: &'a str,
+    family: BehaviorId,
+    family_canonical: &'a str,
+    labels: &'a [String],
+}
+
+#[derive(Serialize)]
+struct WindowJson<'a> {
+    #[serde(flatten)]
+    whole: FacetJson<'a>,
+    saturated: bool,
+    facets: Vec<FacetJson<'a>>,
+}
+
+fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synthetic: bool) -> FacetJson<'a> {
+    let fingerprint = &window.fingerprint;
+    let dated = |time: Option<Timestamp>| time.filter(|_| window.clock == Clock::Absolute || synthetic);
+    let parameters = &facet.parameters;
+    FacetJson {
+        source: fingerprint.source.to_string(),
+        start: dated(fingerprint.start),
+        end: dated(fingerprint.end),
+        time: if synthetic { "synthetic" } else { "captured" },
+        packets: parameters.packets,
+        source_ports: parameters.source_ports,
+        destination_ports: parameters.destination_ports,
+        destinations: parameters.destinations,
+        transition: parameters.transition,
+        protocol: parameters.protocol.to_string(),
+        ports: match &parameters.ports {
+            Ports::Many => PortsJson::Many("*"),
+            listed => PortsJson::Listed(listed.listed().to_vec()),
+        },
+        canonical: &facet.behavior.canonical,
+        r#type: facet.behavior.id,
+        shape: facet.shape.id,
+        shape_canonical: &facet.shape.canonical,
+        family: facet.family.id,
+        family_canonical: &facet.family.canonical,
+        labels,
+    }
+}
+
+/// Writes a window as one line of JSON.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn json(out: &mut dyn Write, window: &NamedWindow) -> io::Result<()> {
+    let synthetic = window.clock == Clock::None;
+    let fingerprint = &window.fingerprint;
+    let facets = fingerprint
+        .facets
+        .iter()
+        .zip(&window.facet_labels)
+        .map(|(part, labels)| facet(window, part, labels, synthetic))
+        .collect();
+    let view = WindowJson {
+        whole: facet(window, &fingerprint.whole, &window.labels, synthetic),
+        saturated: fingerprint.saturated,
+        facets,
+    };
+    serde_json::to_writer(&mut *out, &view)?;
+    writeln!(out)
+}
+
+/// Writes a window as one line of text, and a line for each facet.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn text(out: &mut dyn Write, window: &NamedWindow) -> io::Result<()> {
+    let fingerprint = &window.fingerprint;
+    let start = match (fingerprint.start, window.clock) {
+        (_, Clock::None) | (None, _) => "synthetic".to_owned(),
+        (Some(start), Clock::Relative) => format!("+{:.6}", start.seconds_since(Timestamp(0))),
+        (Some(start), Clock::Absolute) => start.to_string(),
+    };
+    let line = |facet: &Facet, labels: &[String]| {
+        let parameters = &facet.parameters;
+        format!(
+            "{} packets, {} source ports, {} destinations, {}, {} {}  {}  {}",
+            parameters.packets,
+            parameters.source_ports,
+            parameters.destinations,
+            format!("{:?}", parameters.transition).to_lowercase(),
+            parameters.ports,
+            parameters.protocol,
+            facet.behavior.id,
+            labels.join(" ")
+        )
+    };
+    let saturated = if fingerprint.saturated { "  (counts are lower bounds)" } else { "" };
+    let whole = line(&fingerprint.whole, &window.labels);
+    writeln!(out, "{} {start}  {}{saturated}", fingerprint.source, whole.trim_end())?;
+    for (facet, labels) in fingerprint.facets.iter().zip(&window.facet_labels) {
+        writeln!(out, "    {}", line(facet, labels).trim_end())?;
+    }
+    Ok(())
+}

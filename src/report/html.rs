@@ -1,0 +1,183 @@
+//! A correlation as one page that needs nothing else: no script, no font, no address outside.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+
+use crate::correlate::Hypothesis;
+use crate::history::Coverage;
+use crate::sample::SampleProfile;
+
+use super::hypotheses::{CAVEAT, gap_in_words, plot, tiles};
+use super::series::series_svg;
+use super::tile::tile_pair_svg;
+
+/// Hypotheses that are drawn; all are in the page's table.
+const DRAWN_MAX: usize = 12;
+
+/// What a page is made from.
+#[derive(Debug)]
+pub struct Correlation<'a> {
+    /// Ranked.
+    pub hypotheses: &'a [Hypothesis],
+    /// The samples' profiles.
+    pub samples: Vec<&'a SampleProfile>,
+    /// Outages by sensor.
+    pub coverage: BTreeMap<String, Coverage>,
+    /// The length of tiles' time axis.
+    pub window_seconds: u32,
+}
+
+#[derive(Template)]
+#[template(path = "correlation.html", config = "src/report/pages/askama.toml")]
+struct Page {
+    title: String,
+    caveat: &'static str,
+    rows: Vec<Row>,
+    parts: Vec<Part>,
+}
+
+struct Row {
+    rank: usize,
+    sample: String,
+    sensor: String,
+    granularity: String,
+    verdict: String,
+    class: &'static str,
+    score: String,
+    hosts: String,
+    first: String,
+}
+
+struct Part {
+    rank: usize,
+    sample: String,
+    sensor: String,
+    verdict: String,
+    class: &'static str,
+    granularity: String,
+    canonical: String,
+    labels: String,
+    reasons: Vec<String>,
+    tiles: String,
+    series: String,
+    host_total: u64,
+    hosts: Vec<Host>,
+    near: Vec<Near>,
+}
+
+struct Host {
+    address: String,
+    windows: u64,
+    packets: u64,
+    days: u64,
+    first: String,
+    last: String,
+    marks: String,
+}
+
+struct Near {
+    canonical: String,
+    counts: String,
+    gaps: Vec<String>,
+}
+
+/// The page.
+///
+/// # Errors
+/// When the template fails, which a test rules out.
+pub fn page(correlation: &Correlation<'_>) -> Result<String, askama::Error> {
+    let page = Page {
+        title: "Correlation of samples with the darknet".to_owned(),
+        caveat: CAVEAT,
+        rows: correlation.hypotheses.iter().map(row).collect(),
+        parts: correlation.hypotheses.iter().take(DRAWN_MAX).map(|one| part(correlation, one)).collect(),
+    };
+    page.render()
+}
+
+/// The pictures of the best hypothesis that has any: its tiles, else its series.
+#[must_use]
+pub fn picture(correlation: &Correlation<'_>) -> Option<String> {
+    let found = correlation.hypotheses.iter().find(|hypothesis| hypothesis.matched.is_some())?;
+    let part = part(correlation, found);
+    Some(if part.tiles.is_empty() { part.series } else { part.tiles })
+}
+
+fn class(hypothesis: &Hypothesis) -> &'static str {
+    match hypothesis.verdict.word() {
+        "likely" => "likely",
+        "possible" => "possible",
+        _ => "other",
+    }
+}
+
+fn granularity(hypothesis: &Hypothesis) -> String {
+    hypothesis.granularity.map_or_else(|| "–".to_owned(), |granularity| granularity.to_string())
+}
+
+/// A time to the second.
+fn second(time: crate::event::Timestamp) -> String {
+    time.to_string().chars().take(19).collect::<String>().replace('T', " ")
+}
+
+fn row(hypothesis: &Hypothesis) -> Row {
+    let matched = hypothesis.matched.as_ref();
+    Row {
+        rank: hypothesis.rank,
+        sample: hypothesis.title.clone(),
+        sensor: hypothesis.sensor.clone(),
+        granularity: granularity(hypothesis),
+        verdict: hypothesis.verdict.to_string(),
+        class: class(hypothesis),
+        score: format!("{:.2}", hypothesis.score),
+        hosts: matched.map_or_else(|| "0".to_owned(), |matched| matched.hosts.total.to_string()),
+        first: hypothesis.onset.as_ref().map_or_else(|| "–".to_owned(), |onset| second(onset.first)),
+    }
+}
+
+fn part(correlation: &Correlation<'_>, hypothesis: &Hypothesis) -> Part {
+    let matched = hypothesis.matched.as_ref();
+    let coverage = correlation.coverage.get(&hypothesis.sensor).cloned().unwrap_or_default();
+    let sample = correlation.samples.iter().find(|sample| sample.id == hypothesis.sample);
+    let pair = sample.and_then(|sample| tiles(hypothesis, sample, correlation.window_seconds));
+    Part {
+        rank: hypothesis.rank,
+        sample: hypothesis.title.clone(),
+        sensor: hypothesis.sensor.clone(),
+        verdict: hypothesis.verdict.to_string(),
+        class: class(hypothesis),
+        granularity: granularity(hypothesis),
+        canonical: matched.map_or_else(String::new, |matched| matched.behavior.canonical.clone()),
+        labels: matched.map_or_else(String::new, |matched| matched.labels.join(", ")),
+        reasons: hypothesis.reasons.clone(),
+        tiles: pair.map_or_else(String::new, |(micro, seen)| tile_pair_svg(&micro, &seen, &[])),
+        series: match matched {
+            Some(_) => series_svg(&plot(hypothesis, &coverage)),
+            None => String::new(),
+        },
+        host_total: matched.map_or(0, |matched| matched.hosts.total),
+        hosts: matched.map_or_else(Vec::new, |matched| matched.hosts.hosts.iter().map(host).collect()),
+        near: hypothesis.near_misses.iter().map(near).collect(),
+    }
+}
+
+fn host(host: &crate::history::HostSummary) -> Host {
+    Host {
+        address: host.host.to_string(),
+        windows: host.windows,
+        packets: host.packets,
+        days: host.days,
+        first: second(host.first),
+        last: second(host.last),
+        marks: host.marks.join(", "),
+    }
+}
+
+fn near(near: &crate::correlate::NearMiss) -> Near {
+    Near {
+        canonical: near.canonical.clone(),
+        counts: format!("{} windows of {} hosts", near.windows, near.hosts),
+        gaps: near.gaps.iter().map(gap_in_words).collect(),
+    }
+}

@@ -1,0 +1,13 @@
+//! F4: results as text, JSON, pictures, pages. Everything here writes to what it is given and escapes what it was
+//! given: packets, names and paths are attackers' bytes.
+
+pub mod dot;
+pub mod events;
+pub mod fingerprints;
+pub mod html;
+pub mod hypotheses;
+pub mod junit;
+pub mod series;
+pub mod svg;
+pub mod text;
+pub mod tile;

@@ -1,0 +1,401 @@
+//! The tile: one host's window as a picture (nicter report 2009, figures 2, 6, 7, 9 and 10).
+//!
+//! Left half: time against source port. Right half: destination address against destination port. A line a packet
+//! joins its place on the left with its place on the right, so that a sweep is a fan and a retry a second line to
+//! the same place.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use super::svg::{self, number};
+
+/// Packets drawn of one window; more would be one blot.
+const PACKETS_MAX: usize = 2_000;
+const WIDTH: f64 = 640.0;
+const PANEL_TOP: f64 = 44.0;
+const PANEL_BOTTOM: f64 = 284.0;
+const LEFT: (f64, f64) = (72.0, 282.0);
+const RIGHT: (f64, f64) = (358.0, 568.0);
+const LEGEND_TOP: f64 = 344.0;
+const LEGEND_LINE: f64 = 17.0;
+/// Room at the top and bottom of a panel, so that no point lies on an axis.
+const MARGIN: f64 = 12.0;
+
+/// A packet of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TilePacket {
+    /// Microseconds since the window's first packet.
+    pub offset_micros: u32,
+    /// From which port.
+    pub source_port: Option<u16>,
+    /// To which address.
+    pub destination: IpAddr,
+    /// To which port.
+    pub destination_port: Option<u16>,
+}
+
+/// A tile's contents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tile {
+    /// What it shows.
+    pub title: String,
+    /// Its packets, in time order.
+    pub packets: Vec<TilePacket>,
+    /// How many packets the window has, drawn or not.
+    pub packets_total: u64,
+    /// The length of the time axis.
+    pub window_seconds: u32,
+    /// Whether the packets have no times: they are then drawn in their order.
+    pub synthetic_time: bool,
+    /// Parameters and labels, told beneath.
+    pub legend: Vec<(String, String)>,
+}
+
+/// One tile.
+#[must_use]
+pub fn tile_svg(tile: &Tile) -> String {
+    let height = LEGEND_TOP + LEGEND_LINE * lines(tile) + 8.0;
+    let mut out = String::new();
+    svg::open(&mut out, WIDTH, height, &tile.title, &description(tile));
+    draw(&mut out, tile);
+    out.push_str("</svg>\n");
+    out
+}
+
+/// Two tiles side by side, with what differs between them beneath.
+#[must_use]
+pub fn tile_pair_svg(left: &Tile, right: &Tile, differences: &[String]) -> String {
+    let legends = LEGEND_TOP + LEGEND_LINE * lines(left).max(lines(right)) + 12.0;
+    #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
+    let height = legends + LEGEND_LINE * differences.len() as f64 + 8.0;
+    let mut out = String::new();
+    let title = format!("{} beside {}", left.title, right.title);
+    svg::open(
+        &mut out,
+        2.0 * WIDTH,
+        height,
+        &title,
+        &format!("{} {}", description(left), description(right)),
+    );
+    out.push_str("<g>");
+    draw(&mut out, left);
+    let _ = write!(out, "</g>\n<g transform=\"translate({WIDTH:.0} 0)\">");
+    draw(&mut out, right);
+    out.push_str("</g>\n");
+    for (place, difference) in (0u32..).zip(differences) {
+        let y = legends + LEGEND_LINE * f64::from(place);
+        svg::text(&mut out, LEFT.0, y, "start", "", difference);
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+fn description(tile: &Tile) -> String {
+    let facts: Vec<String> = tile.legend.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    format!("{} packets. {}.", tile.packets_total, facts.join(", "))
+}
+
+fn lines(tile: &Tile) -> f64 {
+    f64::from(u32::try_from(tile.legend.len()).unwrap_or(u32::MAX)) + if is_cut(tile) { 1.0 } else { 0.0 }
+}
+
+fn is_cut(tile: &Tile) -> bool {
+    tile.packets_total > drawn(tile).len() as u64
+}
+
+fn drawn(tile: &Tile) -> &[TilePacket] {
+    &tile.packets[..tile.packets.len().min(PACKETS_MAX)]
+}
+
+fn draw(out: &mut String, tile: &Tile) {
+    svg::text(out, LEFT.0, 22.0, "start", "title", &tile.title);
+    let packets = drawn(tile);
+    let source = PortAxis::of(packets.iter().map(|packet| packet.source_port));
+    let destination = PortAxis::of(packets.iter().map(|packet| packet.destination_port));
+    let address = AddressAxis::of(packets);
+    frames(out, tile);
+    source.ticks(out, LEFT.0, "end", -6.0);
+    destination.ticks(out, RIGHT.1, "start", 6.0);
+    svg::upright(out, 18.0, f64::midpoint(PANEL_TOP, PANEL_BOTTOM), "source port");
+    svg::upright(out, WIDTH - 8.0, f64::midpoint(PANEL_TOP, PANEL_BOTTOM), "destination port");
+    address.ticks(out);
+    let opacity = if packets.len() > 400 {
+        0.12
+    } else if packets.len() > 60 {
+        0.3
+    } else {
+        0.6
+    };
+    let _ = writeln!(out, "<g opacity=\"{opacity}\">");
+    let places: Vec<[f64; 4]> = packets
+        .iter()
+        .enumerate()
+        .map(|(order, packet)| {
+            let time = time_share(tile, packets.len(), order, packet.offset_micros);
+            let x1 = LEFT.0 + MARGIN / 2.0 + time * (LEFT.1 - LEFT.0 - MARGIN);
+            [
+                x1,
+                source.y(packet.source_port),
+                address.x(packet.destination),
+                destination.y(packet.destination_port),
+            ]
+        })
+        .collect();
+    for [x1, y1, x2, y2] in &places {
+        let _ = writeln!(out, "<polyline class=\"probe\" points=\"{x1:.1},{y1:.1} {x2:.1},{y2:.1}\"/>");
+    }
+    out.push_str("</g>\n<g class=\"dot\">\n");
+    for [x1, y1, x2, y2] in &places {
+        let _ = writeln!(
+            out,
+            "<circle cx=\"{x1:.1}\" cy=\"{y1:.1}\" r=\"2\"/><circle cx=\"{x2:.1}\" cy=\"{y2:.1}\" r=\"2\"/>"
+        );
+    }
+    out.push_str("</g>\n");
+    legend(out, tile);
+}
+
+/// A packet's place on the time axis, 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "places in a picture")]
+fn time_share(tile: &Tile, count: usize, order: usize, micros: u32) -> f64 {
+    if tile.synthetic_time {
+        return order as f64 / (count.max(2) - 1) as f64;
+    }
+    (f64::from(micros) / 1e6 / f64::from(tile.window_seconds.max(1))).min(1.0)
+}
+
+fn frames(out: &mut String, tile: &Tile) {
+    for (left, right) in [LEFT, RIGHT] {
+        let (width, height) = (right - left, PANEL_BOTTOM - PANEL_TOP);
+        let _ = writeln!(
+            out,
+            "<rect class=\"axis\" x=\"{left:.1}\" y=\"{PANEL_TOP:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>"
+        );
+    }
+    let middle = f64::midpoint(LEFT.0, LEFT.1);
+    if tile.synthetic_time {
+        svg::text(
+            out,
+            middle,
+            PANEL_BOTTOM + 36.0,
+            "middle",
+            "soft",
+            "order of packets (the log has no times)",
+        );
+        return;
+    }
+    for third in [0.0, 1.0, 2.0, 3.0] {
+        let x = LEFT.0 + MARGIN / 2.0 + (LEFT.1 - LEFT.0 - MARGIN) * third / 3.0;
+        svg::line(out, "axis", (x, PANEL_BOTTOM), (x, PANEL_BOTTOM + 4.0));
+        let seconds = number(f64::from(tile.window_seconds) * third / 3.0);
+        svg::text(out, x, PANEL_BOTTOM + 17.0, "middle", "", &seconds);
+    }
+    svg::text(out, middle, PANEL_BOTTOM + 36.0, "middle", "soft", "time since first packet [s]");
+}
+
+fn legend(out: &mut String, tile: &Tile) {
+    let mut y = LEGEND_TOP;
+    for (key, value) in &tile.legend {
+        svg::text(out, LEFT.0, y, "start", "soft", key);
+        let shown: String = value.chars().take(56).collect();
+        let more = if shown.len() < value.len() { "…" } else { "" };
+        svg::text(out, LEFT.0 + 132.0, y, "start", "", &format!("{shown}{more}"));
+        y += LEGEND_LINE;
+    }
+    if is_cut(tile) {
+        let note = format!("first {} of {} packets drawn", drawn(tile).len(), number_of(tile.packets_total));
+        svg::text(out, LEFT.0, y, "start", "soft", &note);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count for people")]
+fn number_of(count: u64) -> String {
+    number(count as f64)
+}
+
+/// Ports on a vertical axis: few different ones side by side, each with its number; many to scale. Packets without a
+/// port lie on a row of their own at the bottom.
+struct PortAxis {
+    /// Ascending.
+    ports: Vec<u16>,
+    none: bool,
+}
+
+/// Ports that can each have a label.
+const LABELLED_MAX: usize = 6;
+
+impl PortAxis {
+    fn of(ports: impl Iterator<Item = Option<u16>>) -> PortAxis {
+        let mut none = false;
+        let mut known: Vec<u16> = Vec::new();
+        for port in ports {
+            match port {
+                Some(port) => known.push(port),
+                None => none = true,
+            }
+        }
+        known.sort_unstable();
+        known.dedup();
+        PortAxis { ports: known, none }
+    }
+
+    fn bottom(&self) -> f64 {
+        PANEL_BOTTOM - MARGIN - if self.none && !self.ports.is_empty() { 24.0 } else { 0.0 }
+    }
+
+    fn y(&self, port: Option<u16>) -> f64 {
+        let (Some(port), Some(first), Some(last)) = (port, self.ports.first(), self.ports.last()) else {
+            return if self.ports.is_empty() {
+                f64::midpoint(PANEL_TOP, PANEL_BOTTOM)
+            } else {
+                PANEL_BOTTOM - MARGIN
+            };
+        };
+        let share = if self.ports.len() <= LABELLED_MAX {
+            let at = self.ports.iter().position(|known| *known == port).unwrap_or(0);
+            #[expect(clippy::cast_precision_loss, reason = "at most six")]
+            let share = (at as f64 + 0.5) / self.ports.len() as f64;
+            share
+        } else {
+            f64::from(port - first) / f64::from((last - first).max(1))
+        };
+        let top = PANEL_TOP + MARGIN;
+        self.bottom() - share * (self.bottom() - top)
+    }
+
+    fn ticks(&self, out: &mut String, x: f64, anchor: &str, aside: f64) {
+        let mut tick = |y: f64, label: &str| {
+            svg::line(out, "axis", (x, y), (x + aside.signum() * 4.0, y));
+            svg::text(out, x + aside + aside.signum(), y + 4.0, anchor, "", label);
+        };
+        if self.none {
+            tick(self.y(None), "none");
+        }
+        let Some((first, last)) = self.ports.first().zip(self.ports.last()) else { return };
+        if self.ports.len() <= LABELLED_MAX {
+            self.ports.iter().for_each(|port| tick(self.y(Some(*port)), &port.to_string()));
+            return;
+        }
+        for quarter in 0..=4u32 {
+            let port = u32::from(*first) + u32::from(last - first) * quarter / 4;
+            let port = u16::try_from(port).unwrap_or(*last);
+            tick(self.y(Some(port)), &port.to_string());
+        }
+    }
+}
+
+/// Destinations on a horizontal axis, to scale.
+struct AddressAxis {
+    first: Option<IpAddr>,
+    last: Option<IpAddr>,
+    count: usize,
+}
+
+fn value(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u128::from(u32::from(v4)),
+        IpAddr::V6(v6) => u128::from(v6),
+    }
+}
+
+impl AddressAxis {
+    fn of(packets: &[TilePacket]) -> AddressAxis {
+        let mut all: Vec<IpAddr> = packets.iter().map(|packet| packet.destination).collect();
+        all.sort_unstable();
+        all.dedup();
+        AddressAxis { first: all.first().copied(), last: all.last().copied(), count: all.len() }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "places in a picture")]
+    fn x(&self, address: IpAddr) -> f64 {
+        let (first, last) = (self.first.map_or(0, value), self.last.map_or(0, value));
+        let share = match last.saturating_sub(first) {
+            0 => 0.5,
+            span => value(address).saturating_sub(first) as f64 / span as f64,
+        };
+        RIGHT.0 + MARGIN / 2.0 + share * (RIGHT.1 - RIGHT.0 - MARGIN)
+    }
+
+    fn ticks(&self, out: &mut String) {
+        let y = PANEL_BOTTOM + 17.0;
+        match (self.first, self.last) {
+            (Some(first), Some(last)) if first != last => {
+                svg::text(out, RIGHT.0, y, "start", "", &first.to_string());
+                let lower = if first.is_ipv6() { 16.0 } else { 0.0 };
+                svg::text(out, RIGHT.1, y + lower, "end", "", &last.to_string());
+            }
+            (Some(only), _) => {
+                svg::text(out, f64::midpoint(RIGHT.0, RIGHT.1), y, "middle", "", &only.to_string())
+            }
+            _ => {}
+        }
+        let title = match self.count {
+            0 | 1 => "destination address".to_owned(),
+            count => format!("destination address ({count})"),
+        };
+        svg::text(out, f64::midpoint(RIGHT.0, RIGHT.1), PANEL_BOTTOM + 36.0, "middle", "soft", &title);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure_8() -> Tile {
+        let packet = |at: u8| TilePacket {
+            offset_micros: u32::from(at) * 100_000,
+            source_port: Some(1061 + u16::from(at)),
+            destination: [192, 0, 0, 14 + at].into(),
+            destination_port: Some(445),
+        };
+        Tile {
+            title: "<script>&".to_owned(),
+            packets: (0..18).map(packet).collect(),
+            packets_total: 18,
+            window_seconds: 30,
+            synthetic_time: false,
+            legend: vec![("label".to_owned(), "\"quoted\" \u{1b}".to_owned())],
+        }
+    }
+
+    fn count(svg: &str, name: &str) -> usize {
+        let document = roxmltree::Document::parse(svg).unwrap();
+        document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", name))).count()
+    }
+
+    #[test]
+    fn a_line_a_packet_and_nothing_unescaped() {
+        let svg = tile_svg(&figure_8());
+        assert_eq!(count(&svg, "polyline"), 18);
+        assert_eq!(count(&svg, "script"), 0);
+    }
+
+    #[test]
+    fn a_pair_has_both_and_what_differs() {
+        let bare = TilePacket {
+            source_port: None,
+            destination_port: None,
+            destination: [1; 4].into(),
+            offset_micros: 0,
+        };
+        let empty = Tile { window_seconds: 30, ..Tile::default() };
+        let pair = tile_pair_svg(
+            &figure_8(),
+            &Tile { packets: vec![bare], packets_total: 1, ..empty.clone() },
+            &["a < b".to_owned()],
+        );
+        assert_eq!(count(&pair, "polyline"), 19);
+        assert!(pair.contains("a &lt; b"));
+        assert_eq!(count(&tile_svg(&empty), "polyline"), 0);
+    }
+
+    #[test]
+    fn too_many_packets_are_said() {
+        let mut tile = figure_8();
+        tile.packets = std::iter::repeat_n(tile.packets[0], 5_000).collect();
+        tile.packets_total = 9_000;
+        let svg = tile_svg(&tile);
+        assert_eq!(count(&svg, "polyline"), PACKETS_MAX);
+        assert!(svg.contains("first 2000 of 9,000 packets drawn"));
+    }
+}

@@ -1,0 +1,292 @@
+//! A history in memory: for captures that are looked at once, and the plain reference that other stores are held
+//! against. Memory grows with the sightings, some 200 bytes each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+
+use crate::behavior::{BehaviorId, Parameters};
+use crate::history::{
+    Contribution, Coverage, DayCount, DayTotal, Example, Gathering, Granularity, HostList, HostSummary,
+    Outage, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord, TypeTotal,
+};
+
+use super::{HistoryStore, StoreError};
+
+/// A history in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    sensors: BTreeMap<String, Kept>,
+    types: BTreeMap<BehaviorId, TypeRecord>,
+    marks: Vec<String>,
+    samples: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    sensor: Sensor,
+    coverage: Coverage,
+    captures: BTreeSet<[u8; 32]>,
+    closed: Gathering,
+    open: Gathering,
+    resume: Resume,
+}
+
+impl MemoryStore {
+    /// An empty history.
+    #[must_use]
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+
+    fn kept(&self, sensor: &str) -> Result<&Kept, StoreError> {
+        self.sensors.get(sensor).ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))
+    }
+
+    fn kept_mut(&mut self, sensor: &str) -> Result<&mut Kept, StoreError> {
+        self.sensors.get_mut(sensor).ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))
+    }
+
+    /// The sightings of a selection, closed and open.
+    fn selected<'a>(
+        &'a self,
+        kept: &'a Kept,
+        selection: &'a Selection,
+    ) -> impl Iterator<Item = (&'a SightingKey, &'a Sighting)> {
+        kept.sightings().filter(move |(key, _)| {
+            (selection.facets || key.scope == Scope::Whole) && self.is_of(key.behavior, selection)
+        })
+    }
+
+    fn is_of(&self, behavior: BehaviorId, selection: &Selection) -> bool {
+        match selection.granularity {
+            Granularity::Type => behavior == selection.id,
+            Granularity::Shape => {
+                self.types.get(&behavior).is_some_and(|record| record.shape.id == selection.id)
+            }
+            Granularity::Family => {
+                self.types.get(&behavior).is_some_and(|record| record.family.id == selection.id)
+            }
+        }
+    }
+
+    /// The types of some sightings with their sums, most windows first.
+    fn type_totals<'a>(
+        &self,
+        sightings: impl Iterator<Item = (&'a SightingKey, &'a Sighting)>,
+        most: usize,
+    ) -> Vec<TypeTotal> {
+        let mut sums: BTreeMap<BehaviorId, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
+        for (key, sighting) in sightings {
+            let sum = sums.entry(key.behavior).or_default();
+            sum.0 += sighting.windows;
+            sum.1 += sighting.packets;
+            sum.2.insert(key.host);
+        }
+        let mut totals: Vec<TypeTotal> = sums
+            .into_iter()
+            .filter_map(|(id, (windows, packets, hosts))| {
+                let record = self.types.get(&id)?.clone();
+                Some(TypeTotal { record, windows, packets, hosts: hosts.len() as u64 })
+            })
+            .collect();
+        totals
+            .sort_by(|a, b| b.windows.cmp(&a.windows).then(a.record.behavior.id.cmp(&b.record.behavior.id)));
+        totals.truncate(most);
+        totals
+    }
+
+    /// Renumbers a gathering's marks from the contribution's names to the store's.
+    fn adopt(&mut self, gathering: &Gathering, names: &[String]) -> Result<Gathering, StoreError> {
+        let mut numbers = Vec::new();
+        for name in names {
+            let at = self.marks.iter().position(|known| known == name).unwrap_or_else(|| {
+                self.marks.push(name.clone());
+                self.marks.len() - 1
+            });
+            numbers.push(at);
+        }
+        super::check_marks(self.marks.len())?;
+        for (id, record) in &gathering.types {
+            self.types.entry(*id).or_insert_with(|| record.clone());
+        }
+        let mut adopted = gathering.clone();
+        for sighting in adopted.sightings.values_mut() {
+            sighting.marks = super::renumbered(sighting.marks, &numbers);
+        }
+        Ok(adopted)
+    }
+
+    fn mark_names(&self, bits: u64) -> Vec<String> {
+        let held = self.marks.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
+        let mut names: Vec<String> = held.map(|(_, name)| name.clone()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Kept {
+    fn sightings(&self) -> impl Iterator<Item = (&SightingKey, &Sighting)> {
+        self.closed.sightings.iter().chain(&self.open.sightings)
+    }
+}
+
+/// Sums by day with the exact number of unique hosts.
+fn by_day<'a>(sightings: impl Iterator<Item = (&'a SightingKey, &'a Sighting)>) -> Vec<DayCount> {
+    let mut days: BTreeMap<Date, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
+    for (key, sighting) in sightings {
+        let day = days.entry(key.day).or_default();
+        day.0 += sighting.windows;
+        day.1 += sighting.packets;
+        day.2.insert(key.host);
+    }
+    days.into_iter()
+        .map(|(day, (windows, packets, hosts))| DayCount { day, windows, packets, hosts: hosts.len() as u64 })
+        .collect()
+}
+
+impl HistoryStore for MemoryStore {
+    fn sensors(&self) -> Result<Vec<Sensor>, StoreError> {
+        Ok(self.sensors.values().map(|kept| kept.sensor.clone()).collect())
+    }
+
+    fn add_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError> {
+        match self.sensors.get(&sensor.name) {
+            Some(kept) if kept.sensor == *sensor => Ok(()),
+            Some(_) => Err(StoreError::SensorExists(sensor.name.clone())),
+            None => {
+                let kept = Kept {
+                    sensor: sensor.clone(),
+                    coverage: Coverage::default(),
+                    captures: BTreeSet::new(),
+                    closed: Gathering::default(),
+                    open: Gathering::default(),
+                    resume: Resume::default(),
+                };
+                self.sensors.insert(sensor.name.clone(), kept);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError> {
+        let outages = &mut self.kept_mut(sensor)?.coverage.outages;
+        if !outages.contains(outage) {
+            outages.push(outage.clone());
+            outages.sort();
+        }
+        Ok(())
+    }
+
+    fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
+        self.kept(sensor).map(|kept| kept.coverage.clone())
+    }
+
+    fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
+        self.kept(sensor).map(|kept| kept.captures.contains(content))
+    }
+
+    fn resume(&self, sensor: &str) -> Result<Resume, StoreError> {
+        self.kept(sensor).map(|kept| kept.resume.clone())
+    }
+
+    fn ingest(&mut self, sensor: &str, contribution: &Contribution) -> Result<bool, StoreError> {
+        if self.has_capture(sensor, &contribution.capture.content)? {
+            return Ok(false);
+        }
+        let closed = self.adopt(&contribution.closed, &contribution.mark_names)?;
+        let open = self.adopt(&contribution.open, &contribution.mark_names)?;
+        let kept = self.kept_mut(sensor)?;
+        kept.captures.insert(contribution.capture.content);
+        kept.coverage.observed.extend(&contribution.days);
+        kept.closed.merge(closed);
+        kept.open = open;
+        kept.resume = contribution.resume.clone();
+        Ok(true)
+    }
+
+    fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
+        let kept = self.kept(sensor)?;
+        Ok(selections.iter().map(|selection| by_day(self.selected(kept, selection))).collect())
+    }
+
+    fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
+        let whole =
+            || self.kept(sensor).map(|kept| kept.sightings().filter(|(key, _)| key.scope == Scope::Whole));
+        let mut types: BTreeMap<Date, BTreeSet<BehaviorId>> = BTreeMap::new();
+        for (key, _) in whole()? {
+            types.entry(key.day).or_default().insert(key.behavior);
+        }
+        let kinds = |day: Date| types.get(&day).map_or(0, |types| types.len() as u64);
+        Ok(by_day(whole()?).into_iter().map(|count| DayTotal { count, types: kinds(count.day) }).collect())
+    }
+
+    fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
+        let kept = self.kept(sensor)?;
+        let mut seen: BTreeMap<IpAddr, (BTreeSet<Date>, Sighting)> = BTreeMap::new();
+        for (key, sighting) in self.selected(kept, selection) {
+            seen.entry(key.host)
+                .and_modify(|(days, sum)| {
+                    days.insert(key.day);
+                    *sum = sum.merged(*sighting);
+                })
+                .or_insert_with(|| ([key.day].into(), *sighting));
+        }
+        let mut marked: BTreeMap<String, u64> = BTreeMap::new();
+        for name in seen.values().flat_map(|(_, sum)| self.mark_names(sum.marks)) {
+            *marked.entry(name).or_default() += 1;
+        }
+        let mut list = HostList {
+            total: seen.len() as u64,
+            first: seen.values().map(|(_, sum)| sum.first).min(),
+            last: seen.values().map(|(_, sum)| sum.last).max(),
+            hosts: seen
+                .into_iter()
+                .map(|(host, (days, sum))| HostSummary {
+                    host,
+                    days: days.len() as u64,
+                    windows: sum.windows,
+                    packets: sum.packets,
+                    first: sum.first,
+                    last: sum.last,
+                    marks: self.mark_names(sum.marks),
+                })
+                .collect(),
+            marked: marked.into_iter().collect(),
+        };
+        list.hosts.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.host.cmp(&b.host)));
+        list.hosts.truncate(most);
+        Ok(list)
+    }
+
+    fn neighbours(&self, sensor: &str, like: &Parameters, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
+        let near = |key: &SightingKey| {
+            key.scope == Scope::Whole
+                && self.types.get(&key.behavior).is_some_and(|record| {
+                    record.parameters.protocol == like.protocol && record.parameters.ports == like.ports
+                })
+        };
+        Ok(self.type_totals(self.kept(sensor)?.sightings().filter(|(key, _)| near(key)), most))
+    }
+
+    fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
+        let kept = self.kept(sensor)?;
+        Ok(self.type_totals(self.selected(kept, selection), most))
+    }
+
+    fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
+        let kept = self.kept(sensor)?;
+        let both = [kept.closed.examples.get(&behavior), kept.open.examples.get(&behavior)];
+        Ok(both.into_iter().flatten().min_by_key(|example| (example.start, example.host)).cloned())
+    }
+
+    fn put_sample(&mut self, id: &str, report: &str) -> Result<(), StoreError> {
+        self.samples.insert(id.to_owned(), report.to_owned());
+        Ok(())
+    }
+
+    fn samples(&self) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(self.samples.clone().into_iter().collect())
+    }
+}

@@ -1,0 +1,104 @@
+//! Values as SQLite keeps them, and back. What cannot be read back is damage, not a panic.
+
+use indexmap::IndexMap;
+use jiff::civil::Date;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::behavior::{BehaviorId, OpenWindow, Probe, TracePoint};
+use crate::event::Timestamp;
+use crate::store::StoreError;
+
+/// An unsigned count; SQLite's numbers are signed. A count beyond 2^63 is held at the limit.
+pub(super) fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A count read back.
+pub(super) fn uncount(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// Bits, all 64 of them.
+pub(super) fn bits(value: u64) -> i64 {
+    value.cast_signed()
+}
+
+/// Days since 1970-01-01.
+pub(super) fn day(date: Date) -> i64 {
+    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+    EPOCH.duration_until(date).as_hours() / 24
+}
+
+/// A day read back.
+pub(super) fn date(day: i64) -> Result<Date, StoreError> {
+    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+    let span = jiff::Span::new().try_days(day).map_err(|error| StoreError::Damaged(error.to_string()))?;
+    EPOCH.checked_add(span).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// Months since year 0, UTC.
+pub(super) fn month(time: Timestamp) -> i64 {
+    let day = time.day(&jiff::tz::TimeZone::UTC);
+    i64::from(day.year()) * 12 + i64::from(day.month()) - 1
+}
+
+/// A type's name read back.
+pub(super) fn id(bytes: &[u8]) -> Result<BehaviorId, StoreError> {
+    let bytes =
+        bytes.try_into().map_err(|_| StoreError::Damaged(format!("a type of {} bytes", bytes.len())))?;
+    Ok(BehaviorId(bytes))
+}
+
+/// A value as JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Backend(error.to_string()))
+}
+
+/// A value read back.
+pub(super) fn unjson<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// An open window as it is kept.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredWindow {
+    source: std::net::IpAddr,
+    start: Option<i64>,
+    end: Option<i64>,
+    packets: u64,
+    probes: Vec<(Probe, u64)>,
+    trace: Vec<TracePoint>,
+    marked: Vec<(usize, u64)>,
+    saturated: bool,
+}
+
+impl From<&OpenWindow> for StoredWindow {
+    fn from(window: &OpenWindow) -> StoredWindow {
+        StoredWindow {
+            source: window.source,
+            start: window.start.map(|time| time.0),
+            end: window.end.map(|time| time.0),
+            packets: window.packets,
+            probes: window.probes.iter().map(|(probe, count)| (*probe, *count)).collect(),
+            trace: window.trace.clone(),
+            marked: window.marked.clone(),
+            saturated: window.saturated,
+        }
+    }
+}
+
+impl From<StoredWindow> for OpenWindow {
+    fn from(stored: StoredWindow) -> OpenWindow {
+        OpenWindow {
+            source: stored.source,
+            start: stored.start.map(Timestamp),
+            end: stored.end.map(Timestamp),
+            packets: stored.packets,
+            probes: stored.probes.into_iter().collect::<IndexMap<_, _, _>>(),
+            trace: stored.trace,
+            marked: stored.marked,
+            saturated: stored.saturated,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A history in one SQLite file.
+//!
+//! All of a capture is written in one transaction, with a write-ahead log and full synchronisation: what was
+//! stored is there after a crash or a power cut, once. People may look inside with the `sqlite3` shell: the views
+//! `observation` and `sightings` have ISO days, hexadecimal types and textual addresses.
+
+mod codec;
+mod read;
+mod schema;
+mod write;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::behavior::{BehaviorId, Parameters, Profile};
+use crate::history::{
+    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Outage, Resume, Selection, Sensor,
+    TypeTotal,
+};
+
+use super::{HistoryStore, StoreError};
+
+/// How long a writer waits for another one.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// A history in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+}
+
+impl SqliteStore {
+    /// Opens a history, and makes it where there is none.
+    ///
+    /// # Errors
+    /// When the file is no history, was written by a newer inga or with another behavior profile, or cannot be
+    /// opened.
+    pub fn open(path: &Path, profile: &Profile) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_with(path, profile, OpenFlags::default())
+    }
+
+    /// Opens a history that must be there.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and when there is no file.
+    pub fn open_existing(path: &Path, profile: &Profile) -> Result<SqliteStore, StoreError> {
+        if !path.is_file() {
+            let reason = "there is no such file; `inga sensor add` makes a history".to_owned();
+            return Err(StoreError::NotAHistory { path: shown(path), reason });
+        }
+        SqliteStore::open_with(path, profile, OpenFlags::default())
+    }
+
+    fn open_with(path: &Path, profile: &Profile, flags: OpenFlags) -> Result<SqliteStore, StoreError> {
+        let refused =
+            |error: rusqlite::Error| StoreError::NotAHistory { path: shown(path), reason: error.to_string() };
+        let mut connection = Connection::open_with_flags(path, flags).map_err(refused)?;
+        connection.busy_timeout(BUSY).map_err(refused)?;
+        schema::prepare(&mut connection, &shown(path))?;
+        let store = SqliteStore { connection };
+        store.check_profile(profile)?;
+        Ok(store)
+    }
+
+    fn check_profile(&self, profile: &Profile) -> Result<(), StoreError> {
+        let wanted = profile.identity();
+        let found: Option<String> = self
+            .connection
+            .query_row("SELECT value FROM setting WHERE name = 'profile'", [], |row| row.get(0))
+            .optional()?;
+        match found {
+            Some(found) if found != wanted => Err(StoreError::OtherProfile { found, wanted }),
+            Some(_) => Ok(()),
+            None => {
+                self.connection
+                    .execute("INSERT INTO setting (name, value) VALUES ('profile', ?1)", [wanted])?;
+                Ok(())
+            }
+        }
+    }
+
+    fn sensor_id(&self, name: &str) -> Result<i64, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT id FROM sensor WHERE name = ?1")?;
+        let id = statement.query_row([name], |row| row.get(0)).optional()?;
+        id.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()))
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().chars().flat_map(char::escape_debug).collect()
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        match error {
+            rusqlite::Error::FromSqlConversionFailure(_, _, error) => StoreError::Damaged(error.to_string()),
+            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::IntegralValueOutOfRange(..) => {
+                StoreError::Damaged(error.to_string())
+            }
+            rusqlite::Error::SqliteFailure(code, _) if code.code == rusqlite::ErrorCode::DatabaseCorrupt => {
+                StoreError::Damaged(error.to_string())
+            }
+            other => StoreError::Backend(other.to_string()),
+        }
+    }
+}
+
+impl HistoryStore for SqliteStore {
+    fn sensors(&self) -> Result<Vec<Sensor>, StoreError> {
+        read::sensors(&self.connection)
+    }
+
+    fn add_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError> {
+        match self.sensors()?.into_iter().find(|known| known.name == sensor.name) {
+            Some(known) if known == *sensor => Ok(()),
+            Some(_) => Err(StoreError::SensorExists(sensor.name.clone())),
+            None => write::sensor(&self.connection, sensor),
+        }
+    }
+
+    fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError> {
+        write::outage(&self.connection, self.sensor_id(sensor)?, outage)
+    }
+
+    fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
+        read::coverage(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
+        let id = self.sensor_id(sensor)?;
+        let sql = "SELECT EXISTS (SELECT 1 FROM capture WHERE sensor = ?1 AND content = ?2)";
+        Ok(self.connection.query_row(sql, (id, content), |row| row.get(0))?)
+    }
+
+    fn resume(&self, sensor: &str) -> Result<Resume, StoreError> {
+        read::resume(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn ingest(&mut self, sensor: &str, contribution: &Contribution) -> Result<bool, StoreError> {
+        let id = self.sensor_id(sensor)?;
+        write::ingest(&mut self.connection, id, contribution)
+    }
+
+    fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
+        read::series(&self.connection, self.sensor_id(sensor)?, selections)
+    }
+
+    fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
+        read::totals(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
+        read::hosts(&self.connection, self.sensor_id(sensor)?, selection, most)
+    }
+
+    fn neighbours(&self, sensor: &str, like: &Parameters, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
+        read::neighbours(&self.connection, self.sensor_id(sensor)?, like, most)
+    }
+
+    fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
+        read::types(&self.connection, self.sensor_id(sensor)?, selection, most)
+    }
+
+    fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
+        read::example(&self.connection, self.sensor_id(sensor)?, behavior)
+    }
+
+    fn put_sample(&mut self, id: &str, report: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO sample (id, report) VALUES (?1, ?2)
+                   ON CONFLICT (id) DO UPDATE SET report = excluded.report";
+        self.connection.execute(sql, (id, report))?;
+        Ok(())
+    }
+
+    fn samples(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT id, report FROM sample ORDER BY id")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

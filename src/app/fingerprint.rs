@@ -127,7 +127,7 @@ pub fn named(window: OpenWindow, space: &AddressSpace, rules: &Rules, clock: Clo
     let marks = rules.window_marks(&window);
     let owned = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect::<Vec<String>>();
     let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, fingerprint.start));
-    labels.extend(marks.iter().map(|mark| (*mark).to_owned()));
+    labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
     let facet_labels = fingerprint
         .facets
         .iter()

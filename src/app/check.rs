@@ -60,7 +60,8 @@ pub fn check(
             Ok(sample) => checked(path, &sample, hypotheses.as_deref(), rules),
             Err(error) => {
                 let id = crate::capture::shown(&path);
-                Checked { path, id, outcome: Err(error.to_string()), seen: None, expects: false }
+                let title = String::new();
+                Checked { path, id, title, outcome: Err(error.to_string()), seen: None, expected: None }
             }
         })
         .collect())
@@ -83,7 +84,8 @@ fn checked(
         id: sample.profile.id.clone(),
         outcome: Ok(expected.differences(&seen)),
         seen: Some(seen),
-        expects: sample.report.expect.is_some(),
+        title: sample.report.title(),
+        expected: sample.report.expect.clone(),
     }
 }
 
@@ -145,8 +147,7 @@ pub fn accepted(text: &str, seen: &Expectation) -> Result<String, AppError> {
     let mut kept = String::new();
     let mut within = false;
     for line in text.lines() {
-        let top = line.chars().next().is_some_and(|first| !first.is_whitespace() && first != '#');
-        if top {
+        if line.chars().next().is_some_and(|first| !first.is_whitespace()) {
             within = line.starts_with("expect:");
         }
         if !within {

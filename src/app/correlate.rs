@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::behavior::BehaviorId;
 use crate::correlate::{Hypothesis, Question, Seen, SensorHistory, judge};
-use crate::event::Protocol;
 use crate::history::{DayCount, Granularity, Selection, TypeTotal};
 use crate::rules::Rules;
-use crate::sample::{ProjectedBehavior, projected};
+use crate::sample::{ProjectedBehavior, projected, services};
 use crate::store::HistoryStore;
 
 use super::AppError;
@@ -113,35 +113,33 @@ fn seen_one(
         rules.labels(&behavior.parameters, &marks, hosts.first).into_iter().map(str::to_owned).collect();
     labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
     let is_backscatter = labels.iter().any(|label| rules.is_backscatter(label));
-    let example = match store.types(sensor, selection, 1)?.first() {
-        Some(total) => store.example(sensor, total.record.behavior.id)?,
+    let seen_as = store.types(sensor, selection, 1)?.pop().map(|total| total.record);
+    let example = match &seen_as {
+        Some(record) => store.example(sensor, record.behavior.id)?,
         None => None,
     };
-    Ok(Seen { behavior: behavior.clone(), series, hosts, labels, is_backscatter, example })
+    Ok(Seen { behavior: behavior.clone(), series, hosts, labels, is_backscatter, seen_as, example })
 }
 
-/// Frequent types of a sensor on the services that a sample scans.
+/// Frequent types of a sensor on the services that a sample scans; where it saw none of them, those of the same
+/// protocols on other ports, so that an answer can say what came nearest.
 fn neighbours(
     store: &dyn HistoryStore,
     sensor: &str,
     projected: &[ProjectedBehavior],
 ) -> Result<Vec<TypeTotal>, AppError> {
-    let mut asked: Vec<String> = Vec::new();
-    let mut all: Vec<TypeTotal> = Vec::new();
-    for behavior in projected.iter().filter(|behavior| behavior.granularity == Granularity::Type) {
-        let parameters = &behavior.parameters;
-        let service = format!("{}/{}", parameters.ports, parameters.protocol);
-        let portless = |protocol: Protocol| !protocol.has_ports();
-        let alone = parameters.ports.listed().len() == 1 || parameters.protocol.protocols().all(portless);
-        if !alone || asked.contains(&service) || asked.len() >= SERVICES_MAX {
-            continue;
+    let mut services = services(projected);
+    services.truncate(SERVICES_MAX);
+    let mut all: BTreeMap<BehaviorId, TypeTotal> = BTreeMap::new();
+    for any_port in [false, true] {
+        for (protocol, ports) in &services {
+            let ports = (!any_port).then_some(*ports);
+            let found = store.neighbours(sensor, protocol, ports, NEIGHBOURS_MAX)?;
+            all.extend(found.into_iter().map(|total| (total.record.behavior.id, total)));
         }
-        asked.push(service);
-        for total in store.neighbours(sensor, parameters, NEIGHBOURS_MAX)? {
-            if !all.iter().any(|known| known.record.behavior.id == total.record.behavior.id) {
-                all.push(total);
-            }
+        if !all.is_empty() {
+            break;
         }
     }
-    Ok(all)
+    Ok(all.into_values().collect())
 }

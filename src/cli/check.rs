@@ -79,10 +79,15 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
 fn accept(all: &[Checked]) -> Result<(), AppError> {
     for checked in all {
         let moved = checked.outcome.as_ref().is_ok_and(|moved| !moved.is_empty());
-        if let Some(seen) = checked.seen.as_ref().filter(|_| moved || !checked.expects) {
+        let renewed = match (&checked.expected, &checked.seen) {
+            (Some(expected), Some(seen)) if moved => Some(expected.renewed(seen)),
+            (None, seen) => seen.clone(),
+            _ => None,
+        };
+        if let Some(renewed) = renewed {
             let before = std::fs::read_to_string(&checked.path)
                 .map_err(|error| AppError::file(&checked.path, error))?;
-            let after = accepted(&before, seen)?;
+            let after = accepted(&before, &renewed)?;
             Output::File(checked.path.clone()).write(|out| out.write_all(after.as_bytes()))?;
         }
     }
@@ -91,10 +96,15 @@ fn accept(all: &[Checked]) -> Result<(), AppError> {
 
 fn text(out: &mut dyn Write, all: &[Checked]) -> io::Result<()> {
     for checked in all {
-        let id = shown(&checked.id);
+        let id = match checked.title.is_empty() {
+            true => shown(&checked.id),
+            false => shown(&checked.title),
+        };
         match &checked.outcome {
             Err(error) => writeln!(out, "failed   {id}: {}", shown(error))?,
-            Ok(moved) if moved.is_empty() && !checked.expects => writeln!(out, "nothing expected  {id}")?,
+            Ok(moved) if moved.is_empty() && checked.expected.is_none() => {
+                writeln!(out, "nothing expected  {id}")?
+            }
             Ok(moved) if moved.is_empty() => writeln!(out, "holds    {id}")?,
             Ok(moved) => {
                 writeln!(out, "differs  {id}")?;

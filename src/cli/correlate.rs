@@ -9,7 +9,7 @@ use crate::app::sandbox::{LoadedSample, load_sample};
 use crate::app::{AppError, Notices, darknet};
 use crate::correlate::{Hypothesis, evidence_graph};
 use crate::report::html::{Correlation, page, picture};
-use crate::report::{dot, hypotheses};
+use crate::report::{dot, hypotheses, hypotheses_json};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, SqliteStore};
 
@@ -123,7 +123,7 @@ fn write(
     };
     match format {
         AnswerFormat::Text => output.write(|out| hypotheses::text(out, all)),
-        AnswerFormat::Json => output.write(|out| hypotheses::json(out, all)),
+        AnswerFormat::Json => output.write(|out| hypotheses_json::json(out, all)),
         AnswerFormat::Html => {
             let page = page(&correlation).map_err(failed)?;
             output.write(|out| out.write_all(page.as_bytes()))

@@ -171,6 +171,9 @@ pub struct ChangePoint {
     /// The first day of the new level.
     #[serde(serialize_with = "as_text")]
     pub day: Date,
+    /// The last day of the old one: the day before, unless there is no data between.
+    #[serde(serialize_with = "as_text")]
+    pub last_before: Date,
     /// Share of the series' variance that two levels explain instead of one, 0 to 1.
     pub explained: f64,
 }
@@ -193,7 +196,7 @@ pub fn change_point(series: &[(Date, Option<u64>)]) -> Option<ChangePoint> {
         let between = (left / before - (sum - left) / after).powi(2) * before * after / count;
         let explained = between / total;
         if explained.is_finite() && best.is_none_or(|best| explained > best.explained) {
-            best = Some(ChangePoint { day: days[at].0, explained });
+            best = Some(ChangePoint { day: days[at].0, last_before: days[at - 1].0, explained });
         }
     }
     best

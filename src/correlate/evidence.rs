@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use crate::behavior::{Behavior, Parameters};
 use crate::event::Timestamp;
-use crate::history::{DayCount, Example, Granularity, HostList};
+use crate::history::{DayCount, Example, Granularity, HostList, TypeRecord};
 use crate::sample::{Origin, Span};
 
 use super::{Bound, Change, ChangePoint, DailyHosts, NearMiss};
@@ -74,7 +74,9 @@ pub struct Match {
     pub rarity: f64,
     /// By day.
     pub series: Vec<DayCount>,
-    /// A window of it at the sensor.
+    /// The most frequent type that it has at the sensor.
+    pub seen_as: Option<TypeRecord>,
+    /// The earliest window of that type at the sensor.
     pub example: Option<Example>,
 }
 
@@ -89,10 +91,23 @@ pub struct Onset {
     pub days: u64,
     /// Where the series changes its level most, if it does.
     pub change_point: Option<ChangePoint>,
-    /// The sample's date, and the day of the onset minus that date in days: 0 within the date's span,
-    /// negative when the darknet saw it before. The onset is the change point, or the first sighting where there
-    /// is none.
-    pub lag: Option<(Span, i64)>,
+    /// The day of the onset: the change point, or the first sighting where there is none. Two days where the
+    /// sensor did not look between them, and the onset may be any of those.
+    pub began: (Date, Date),
+    /// Days from the sample's date to the onset: 0 where they may be the same day, negative when the darknet saw
+    /// it before; `None` without a date.
+    pub lag: Option<i64>,
+}
+
+/// What a sensor lacks of a sample where nothing matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The sample itself does not scan.
+    Scan,
+    /// Nothing came on the ports that it scans; these, as `445/TCP:S`.
+    Services(Vec<String>),
+    /// Something came, but otherwise.
+    Behavior,
 }
 
 /// Sample × sensor × granularity.
@@ -130,6 +145,8 @@ pub struct Hypothesis {
     pub daily_hosts: DailyHosts,
     /// Where nothing was seen: how many hosts could have been missed, or why that cannot be said.
     pub bound: Option<Result<Bound, String>>,
+    /// Where nothing was seen: what is missing.
+    pub missing: Option<Missing>,
     /// What came nearest, and why it is no match.
     pub near_misses: Vec<NearMiss>,
     /// Each step of the verdict in words.
@@ -139,14 +156,14 @@ pub struct Hypothesis {
 }
 
 impl Hypothesis {
-    /// Days from the sample's date to a day: 0 within the date's span.
+    /// Days from the sample's date to an onset between two days: 0 where they overlap.
     #[must_use]
-    pub fn days_off(day: Date, pivot: Span) -> i64 {
+    pub fn days_off((earliest, latest): (Date, Date), pivot: Span) -> i64 {
         let days = |from: Date, to: Date| from.duration_until(to).as_hours() / 24;
-        if day < pivot.first {
-            days(pivot.first, day)
-        } else if day > pivot.last {
-            days(pivot.last, day)
+        if latest < pivot.first {
+            days(pivot.first, latest)
+        } else if earliest > pivot.last {
+            days(pivot.last, earliest)
         } else {
             0
         }

@@ -76,6 +76,8 @@ pub enum Link {
         /// Unique hosts.
         hosts: u64,
     },
+    /// Behavior → the coarser behavior that it is one of.
+    IsA,
     /// Behavior → label.
     Labelled,
     /// Sample → sensor: a hypothesis.
@@ -92,6 +94,7 @@ impl fmt::Display for Link {
         match self {
             Link::Shows { origin, share } => write!(f, "shows ({origin}, {:.0} %)", share * 100.0),
             Link::Saw { windows, hosts } => write!(f, "saw {windows} windows of {hosts} hosts"),
+            Link::IsA => f.write_str("is a"),
             Link::Labelled => f.write_str("labelled"),
             Link::Explains { verdict, score } => write!(f, "{verdict} (score {score:.2})"),
         }
@@ -142,11 +145,32 @@ impl Builder {
         }
     }
 
+    /// The type as the sensor saw it, its shape and its family, each linked to the next.
+    fn coarser(&mut self, granularity: Granularity, matched: &Match) {
+        let Some(record) = &matched.seen_as else { return };
+        let chain = [
+            (Granularity::Type, &record.behavior),
+            (Granularity::Shape, &record.shape),
+            (Granularity::Family, &record.family),
+        ];
+        let chain: Vec<NodeIndex> = chain
+            .into_iter()
+            .filter(|(level, _)| *level >= granularity)
+            .map(|(granularity, behavior)| {
+                self.node(Node::Behavior { granularity, canonical: behavior.canonical.clone() })
+            })
+            .collect();
+        for pair in chain.windows(2) {
+            self.link(pair[0], pair[1], Link::IsA);
+        }
+    }
+
     fn matched(&mut self, sample: NodeIndex, sensor: NodeIndex, granularity: Granularity, matched: &Match) {
         let canonical = matched.behavior.canonical.clone();
         let behavior = self.node(Node::Behavior { granularity, canonical });
         self.link(sample, behavior, Link::Shows { origin: matched.origin, share: matched.share });
         self.link(sensor, behavior, Link::Saw { windows: matched.windows, hosts: matched.hosts.total });
+        self.coarser(granularity, matched);
         for label in &matched.labels {
             let label = self.node(Node::Label(label.clone()));
             self.link(behavior, label, Link::Labelled);

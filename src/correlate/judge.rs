@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::behavior::{Ports, ProtocolSet};
 use crate::history::Granularity;
-use crate::sample::{Origin, Span};
+use crate::sample::{Origin, Span, services};
 
 use super::near_miss::near_miss;
+use super::words::{change_in_words, counted, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
-    Change, Hypothesis, Match, NearMiss, Onset, Question, Seen, Shift, Verdict, change_at, change_point,
-    unseen_bound,
+    Change, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Shift, Verdict, change_at,
+    change_point, unseen_bound,
 };
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.
@@ -19,6 +21,8 @@ const LAG_DAYS_MIN: i64 = -45;
 const LAG_DAYS_MAX: i64 = 14;
 /// Share of hosts with a scanning tool's mark above which the tool is the better explanation.
 const TOOL_SHARE_MAX: f64 = 0.5;
+/// Services told one by one where nothing came on any.
+const SERVICES_TOLD_MAX: usize = 8;
 /// Near misses kept of one question.
 const NEAR_MISSES_MAX: usize = 3;
 /// A projected behavior must be at least this share of the scan's destinations to count as specific.
@@ -100,7 +104,30 @@ fn matched(question: &Question<'_>, granularity: Granularity) -> Option<Hypothes
 }
 
 fn unmatched(question: &Question<'_>) -> Hypothesis {
-    Hypothesis { bound: Some(unseen_bound(question.sample, question.history)), ..blank(question) }
+    let bound = Some(unseen_bound(question.sample, question.history));
+    Hypothesis { bound, missing: Some(missing(question)), ..blank(question) }
+}
+
+fn missing(question: &Question<'_>) -> Missing {
+    if !question.sample.scans() {
+        return Missing::Scan;
+    }
+    let came = |protocol: &ProtocolSet, ports: &Ports| {
+        let mut seen = question.neighbours.iter().map(|total| &total.record.parameters);
+        seen.any(|seen| seen.protocol == *protocol && seen.ports == *ports)
+    };
+    let services = services(question.projected);
+    if services.iter().any(|(protocol, ports)| came(protocol, ports)) {
+        return Missing::Behavior;
+    }
+    let mut services: Vec<String> =
+        services.iter().map(|(protocol, ports)| format!("{ports}/{protocol}")).collect();
+    let more = services.len().saturating_sub(SERVICES_TOLD_MAX);
+    services.truncate(SERVICES_TOLD_MAX);
+    if more > 0 {
+        services.push(format!("{more} more"));
+    }
+    Missing::Services(services)
 }
 
 fn blank(question: &Question<'_>) -> Hypothesis {
@@ -121,6 +148,7 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         tool_share: 0.0,
         daily_hosts: Vec::new(),
         bound: None,
+        missing: None,
         near_misses: Vec::new(),
         reasons: Vec::new(),
         pivot: question.report.pivot(),
@@ -142,6 +170,7 @@ fn match_of(seen: &Seen, sensor_windows: u64) -> Match {
         hosts: seen.hosts.clone(),
         rarity: (windows as f64 / sensor_windows.max(1) as f64).min(1.0),
         series: seen.series.clone(),
+        seen_as: seen.seen_as.clone(),
         example: seen.example.clone(),
     }
 }
@@ -149,13 +178,17 @@ fn match_of(seen: &Seen, sensor_windows: u64) -> Match {
 fn onset(best: &Match, daily: &super::DailyHosts, pivot: Option<Span>) -> Option<Onset> {
     let change_point = change_point(daily);
     let first_day = best.series.first()?.day;
-    let began = change_point.map_or(first_day, |point| point.day);
+    let began = match change_point {
+        Some(point) => (point.last_before.tomorrow().unwrap_or(point.day), point.day),
+        None => (first_day, first_day),
+    };
     Some(Onset {
         first: best.hosts.first?,
         last: best.hosts.last?,
         days: best.series.iter().filter(|count| count.windows > 0).count() as u64,
         change_point,
-        lag: pivot.map(|span| (span, Hypothesis::days_off(began, span))),
+        began,
+        lag: pivot.map(|span| Hypothesis::days_off(began, span)),
     })
 }
 
@@ -234,11 +267,11 @@ fn others(hypothesis: &Hypothesis, rivals: &Rivals) -> Vec<String> {
 }
 
 /// What the evidence for a match amounts to.
-struct Findings {
-    specific: bool,
-    changed: bool,
-    timely: bool,
-    tool: bool,
+pub(super) struct Findings {
+    pub(super) specific: bool,
+    pub(super) changed: bool,
+    pub(super) timely: bool,
+    pub(super) tool: bool,
 }
 
 fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
@@ -249,35 +282,22 @@ fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
     Findings {
         specific: fine && (own || matched.share >= PROJECTED_SHARE_MIN),
         changed: significant(hypothesis.level_q) || significant(hypothesis.volatility_q),
-        timely: lag.is_some_and(|(_, days)| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)),
+        timely: lag.is_some_and(|days| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)),
         tool: hypothesis.tool_share > TOOL_SHARE_MAX,
     }
 }
 
 fn decide(hypothesis: &mut Hypothesis, others: Vec<String>) {
     let (verdict, reasons) = match &hypothesis.matched {
-        None => decide_unmatched(hypothesis),
+        None => (unmatched_verdict(hypothesis), unmatched_in_words(hypothesis)),
         Some(matched) => decide_matched(hypothesis, matched, others),
     };
     hypothesis.verdict = verdict;
     hypothesis.reasons = reasons;
 }
 
-fn decide_unmatched(hypothesis: &Hypothesis) -> (Verdict, Vec<String>) {
-    match &hypothesis.bound {
-        Some(Ok(bound)) => {
-            let reason = format!(
-                "the sensor saw none of the sample's behaviors on {} observed days: fewer than {} hosts scanned like it at 95 % (if they scan uniformly, at the run's rate, all the time)",
-                bound.days, bound.hosts
-            );
-            (Verdict::NotSeen, vec![reason])
-        }
-        Some(Err(why)) => (
-            Verdict::NotSeen,
-            vec!["the sensor saw none of the sample's behaviors".to_owned(), format!("no bound: {why}")],
-        ),
-        None => (Verdict::CannotTell, Vec::new()),
-    }
+fn unmatched_verdict(hypothesis: &Hypothesis) -> Verdict {
+    if hypothesis.missing == Some(Missing::Scan) { Verdict::CannotTell } else { Verdict::NotSeen }
 }
 
 fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>) -> (Verdict, Vec<String>) {
@@ -304,62 +324,11 @@ fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>)
         (false, false) => Verdict::CannotTell,
     };
     if !others.is_empty() && verdict != Verdict::CannotTell {
-        reasons.push(format!("{} other samples of this run show the same behavior", others.len()));
+        let count = counted(others.len() as u64, "other sample");
+        reasons.push(format!("{count} of this run would look the same at this sensor"));
         return (Verdict::Indistinguishable(others), reasons);
     }
     (verdict, reasons)
-}
-
-fn match_in_words(hypothesis: &Hypothesis, matched: &Match, found: &Findings) -> String {
-    let how = match matched.origin {
-        Origin::Window => "a whole window of the sample's run",
-        Origin::Facet => "one port of the sample's scan",
-        Origin::Projected => "what a sensor sees that catches one destination of the sample's scan",
-    };
-    let granularity = hypothesis.granularity.map_or_else(String::new, |granularity| granularity.to_string());
-    let weight = if found.specific { "" } else { "; too common a behavior to tell a sample by" };
-    format!(
-        "match at {granularity} granularity: {how} ({:.0} % of it), {} windows of {} hosts at the sensor, {:.2} % of all it saw{weight}",
-        matched.share * 100.0,
-        matched.windows,
-        matched.hosts.total,
-        matched.rarity * 100.0
-    )
-}
-
-fn change_in_words(hypothesis: &Hypothesis, found: &Findings) -> String {
-    match &hypothesis.change {
-        Err(why) => format!("no test of change: {why}"),
-        Ok(change) => format!(
-            "{}: {:.1} to {:.1} hosts a day at {} (p {:.3}), day-to-day step {:.1} to {:.1} (p {:.3}), against {} other dates",
-            if found.changed {
-                "change at the sample's date"
-            } else {
-                "no unusual change at the sample's date"
-            },
-            change.level.before,
-            change.level.after,
-            change.date,
-            change.level.p,
-            change.volatility.before,
-            change.volatility.after,
-            change.volatility.p,
-            change.null_dates
-        ),
-    }
-}
-
-fn onset_in_words(hypothesis: &Hypothesis, found: &Findings) -> Option<String> {
-    let onset = hypothesis.onset.as_ref()?;
-    let (_, what) = hypothesis.pivot?;
-    let (span, days) = onset.lag?;
-    let agrees = if found.timely { "agrees" } else { "does not speak for it; samples may be caught late" };
-    let when = match days {
-        0 => format!("on the date ({span}) when the sample was {what}"),
-        1.. => format!("{days} days after the sample was {what} ({span})"),
-        _ => format!("{} days before the sample was {what} ({span})", -days),
-    };
-    Some(format!("onset {when}: {agrees}"))
 }
 
 /// The weight of the evidence, in rough decimal orders: what the match is worth by granularity and origin, how

@@ -1,5 +1,7 @@
 //! Why not: the sensor's behavior nearest to the sample's, and what would explain each parameter that differs.
 
+use std::cmp::Ordering;
+
 use crate::behavior::{Parameters, Transition};
 use crate::history::TypeTotal;
 use crate::sample::ProjectedBehavior;
@@ -50,16 +52,24 @@ pub fn near_miss(projected: &[ProjectedBehavior], seen: &TypeTotal) -> Option<Ne
 
 const THINNING: &str = "thinning: the sensor holds a part of what the host scans";
 const LOSS: &str = "loss, or retries cut off by the window's end";
+const RETRIES: &str = "retries: a darknet never answers, so hosts try again";
 const ANSWERS: &str = "a sandbox that answers makes a sample go on; a darknet never answers";
 
-fn gaps(sample: &Parameters, sensor: &Parameters) -> Vec<Gap> {
+/// The parameters of a sensor's window that differ from those of a sample's.
+#[must_use]
+pub fn gaps(sample: &Parameters, sensor: &Parameters) -> Vec<Gap> {
     let mut all = Vec::new();
     let mut compare = |parameter, a: String, b: String, explained_by| {
         if a != b {
             all.push(Gap { parameter, sample: a, sensor: b, explained_by });
         }
     };
-    let fewer = |a: u64, b: u64| (b < a).then_some(THINNING);
+    let retried = sensor.packets_per_destination > sample.packets_per_destination;
+    let fewer = |a: u64, b: u64| match b < a {
+        true => Some(THINNING),
+        // One destination alone has more packets by retries only.
+        false => (sensor.destinations == 1 && retried).then_some(RETRIES),
+    };
     compare(
         "protocol",
         sample.protocol.to_string(),
@@ -68,7 +78,11 @@ fn gaps(sample: &Parameters, sensor: &Parameters) -> Vec<Gap> {
     );
     compare("ports", sample.ports.to_string(), sensor.ports.to_string(), ports_explained(sample, sensor));
     compare("transition", letter(sample), letter(sensor), transition_explained(sample, sensor));
-    let per_destination = (sensor.packets_per_destination < sample.packets_per_destination).then_some(LOSS);
+    let per_destination = match sensor.packets_per_destination.cmp(&sample.packets_per_destination) {
+        Ordering::Less => Some(LOSS),
+        Ordering::Equal => None,
+        Ordering::Greater => Some(RETRIES),
+    };
     let count = |parameters: &Parameters| parameters.packets_per_destination.to_string();
     compare("packets per destination", count(sample), count(sensor), per_destination);
     let using = |parameters: &Parameters| parameters.source_port_use.letter().to_string();

@@ -3,7 +3,9 @@
 use jiff::civil::Date;
 
 use crate::behavior::Profile;
-use crate::history::{Coverage, DayCount, DayState, DayTotal, Example, HostList, Sensor, TypeTotal};
+use crate::history::{
+    Coverage, DayCount, DayState, DayTotal, Example, HostList, Sensor, TypeRecord, TypeTotal,
+};
 use crate::sample::{ProjectedBehavior, SampleProfile, SampleReport};
 
 use super::DailyHosts;
@@ -67,7 +69,9 @@ pub struct Seen {
     pub labels: Vec<String>,
     /// Whether a label says that nobody scans here: answers to spoofed packets.
     pub is_backscatter: bool,
-    /// The earliest window kept, to be drawn.
+    /// The most frequent type that it has at the sensor.
+    pub seen_as: Option<TypeRecord>,
+    /// The earliest window of that type, to be drawn.
     pub example: Option<Example>,
 }
 

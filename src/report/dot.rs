@@ -85,7 +85,7 @@ fn weight(link: &Link) -> f64 {
     match link {
         Link::Shows { share, .. } => *share,
         Link::Saw { hosts, .. } => *hosts as f64,
-        Link::Labelled => 1.0,
+        Link::IsA | Link::Labelled => 1.0,
         Link::Explains { score, .. } => *score,
     }
 }

@@ -8,11 +8,12 @@ use crate::correlate::Hypothesis;
 use crate::history::Coverage;
 use crate::sample::SampleProfile;
 
-use super::hypotheses::{CAVEAT, gap_in_words, plot, tiles};
+use super::evidence::{Tiles, plot, tiles};
+use super::hypotheses::{CAVEAT, Pair, behavior_and_verdict, gaps_in_words, pairs, same_windows, second};
 use super::series::series_svg;
-use super::tile::tile_pair_svg;
+use super::tile::{tile_pair_svg, tile_svg};
 
-/// Hypotheses that are drawn; all are in the page's table.
+/// Pairs of sample and sensor that are drawn; all hypotheses are in the page's table.
 const DRAWN_MAX: usize = 12;
 
 /// What a page is made from.
@@ -59,7 +60,9 @@ struct Part {
     canonical: String,
     labels: String,
     reasons: Vec<String>,
-    tiles: String,
+    tiles: Vec<String>,
+    differences: Vec<String>,
+    others: Vec<String>,
     series: String,
     host_total: u64,
     hosts: Vec<Host>,
@@ -91,7 +94,11 @@ pub fn page(correlation: &Correlation<'_>) -> Result<String, askama::Error> {
         title: "Correlation of samples with the darknet".to_owned(),
         caveat: CAVEAT,
         rows: correlation.hypotheses.iter().map(row).collect(),
-        parts: correlation.hypotheses.iter().take(DRAWN_MAX).map(|one| part(correlation, one)).collect(),
+        parts: pairs(correlation.hypotheses)
+            .iter()
+            .take(DRAWN_MAX)
+            .map(|pair| part(correlation, pair))
+            .collect(),
     };
     page.render()
 }
@@ -100,8 +107,10 @@ pub fn page(correlation: &Correlation<'_>) -> Result<String, askama::Error> {
 #[must_use]
 pub fn picture(correlation: &Correlation<'_>) -> Option<String> {
     let found = correlation.hypotheses.iter().find(|hypothesis| hypothesis.matched.is_some())?;
-    let part = part(correlation, found);
-    Some(if part.tiles.is_empty() { part.series } else { part.tiles })
+    Some(match pair_of_tiles(correlation, found) {
+        Some(Tiles { micro, sensor, differences }) => tile_pair_svg(&micro, &sensor, &differences),
+        None => series(correlation, found),
+    })
 }
 
 fn class(hypothesis: &Hypothesis) -> &'static str {
@@ -114,11 +123,6 @@ fn class(hypothesis: &Hypothesis) -> &'static str {
 
 fn granularity(hypothesis: &Hypothesis) -> String {
     hypothesis.granularity.map_or_else(|| "–".to_owned(), |granularity| granularity.to_string())
-}
-
-/// A time to the second.
-fn second(time: crate::event::Timestamp) -> String {
-    time.to_string().chars().take(19).collect::<String>().replace('T', " ")
 }
 
 fn row(hypothesis: &Hypothesis) -> Row {
@@ -136,11 +140,28 @@ fn row(hypothesis: &Hypothesis) -> Row {
     }
 }
 
-fn part(correlation: &Correlation<'_>, hypothesis: &Hypothesis) -> Part {
-    let matched = hypothesis.matched.as_ref();
+fn pair_of_tiles(correlation: &Correlation<'_>, hypothesis: &Hypothesis) -> Option<Tiles> {
+    let sample = correlation.samples.iter().find(|sample| sample.id == hypothesis.sample)?;
+    tiles(hypothesis, sample, correlation.window_seconds)
+}
+
+fn series(correlation: &Correlation<'_>, hypothesis: &Hypothesis) -> String {
     let coverage = correlation.coverage.get(&hypothesis.sensor).cloned().unwrap_or_default();
-    let sample = correlation.samples.iter().find(|sample| sample.id == hypothesis.sample);
-    let pair = sample.and_then(|sample| tiles(hypothesis, sample, correlation.window_seconds));
+    series_svg(&plot(hypothesis, &coverage))
+}
+
+/// A coarser match in a line.
+fn other(best: &Hypothesis, other: &Hypothesis) -> String {
+    let same = if same_windows(best, other) { ": the same windows".to_owned() } else { String::new() };
+    format!("rank {}, {}{same}", other.rank, behavior_and_verdict(other))
+}
+
+fn part(correlation: &Correlation<'_>, (hypothesis, others): &Pair<'_>) -> Part {
+    let matched = hypothesis.matched.as_ref();
+    let (tiles, differences) = match pair_of_tiles(correlation, hypothesis) {
+        Some(pair) => (vec![tile_svg(&pair.micro), tile_svg(&pair.sensor)], pair.differences),
+        None => (Vec::new(), Vec::new()),
+    };
     Part {
         rank: hypothesis.rank,
         sample: hypothesis.title.clone(),
@@ -151,11 +172,10 @@ fn part(correlation: &Correlation<'_>, hypothesis: &Hypothesis) -> Part {
         canonical: matched.map_or_else(String::new, |matched| matched.behavior.canonical.clone()),
         labels: matched.map_or_else(String::new, |matched| matched.labels.join(", ")),
         reasons: hypothesis.reasons.clone(),
-        tiles: pair.map_or_else(String::new, |(micro, seen)| tile_pair_svg(&micro, &seen, &[])),
-        series: match matched {
-            Some(_) => series_svg(&plot(hypothesis, &coverage)),
-            None => String::new(),
-        },
+        tiles,
+        differences,
+        others: others.iter().map(|one| other(hypothesis, one)).collect(),
+        series: matched.map_or_else(String::new, |_| series(correlation, hypothesis)),
         host_total: matched.map_or(0, |matched| matched.hosts.total),
         hosts: matched.map_or_else(Vec::new, |matched| matched.hosts.hosts.iter().map(host).collect()),
         near: hypothesis.near_misses.iter().map(near).collect(),
@@ -178,6 +198,6 @@ fn near(near: &crate::correlate::NearMiss) -> Near {
     Near {
         canonical: near.canonical.clone(),
         counts: format!("{} windows of {} hosts", near.windows, near.hosts),
-        gaps: near.gaps.iter().map(gap_in_words).collect(),
+        gaps: gaps_in_words(&near.gaps),
     }
 }

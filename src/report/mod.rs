@@ -3,9 +3,11 @@
 
 pub mod dot;
 pub mod events;
+pub mod evidence;
 pub mod fingerprints;
 pub mod html;
 pub mod hypotheses;
+pub mod hypotheses_json;
 pub mod junit;
 pub mod series;
 pub mod svg;

@@ -186,7 +186,7 @@ fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Days, placed:
     let first = Scale::of(plot, false);
     let second = plot.lines.iter().any(|line| line.second_axis).then(|| Scale::of(plot, true));
     for band in &plot.bands {
-        draw_band(out, band, frame, days);
+        draw_band(out, band, &plot.marks, frame, days);
     }
     axis(out, frame, &first, LEFT, "end", -6.0);
     svg::upright(out, 16.0, f64::midpoint(frame.top, frame.bottom), &plot.unit);
@@ -210,7 +210,7 @@ fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Days, placed:
     legend(out, plot);
 }
 
-fn draw_band(out: &mut String, band: &Band, frame: &Frame, days: &Days) {
+fn draw_band(out: &mut String, band: &Band, marks: &[Mark], frame: &Frame, days: &Days) {
     let (from, to) = (band.first.max(days.first), band.last.min(days.last));
     if from > to {
         return;
@@ -224,7 +224,12 @@ fn draw_band(out: &mut String, band: &Band, frame: &Frame, days: &Days) {
         frame.bottom - frame.top
     );
     let label = if band.label.is_empty() { "no data" } else { &band.label };
-    svg::upright(out, f64::midpoint(left, right) + 4.0, f64::midpoint(frame.top, frame.bottom), label);
+    // Where it is farthest from any mark's line: in the middle, or at an edge.
+    let nearest =
+        |x: &f64| marks.iter().map(|mark| (days.x(mark.day) - (x - 4.0)).abs()).fold(f64::INFINITY, f64::min);
+    let places = [f64::midpoint(left, right) + 4.0, left + 12.0, right - 3.0];
+    let x = places.into_iter().max_by(|a, b| nearest(a).total_cmp(&nearest(b)).then(b.total_cmp(a)));
+    svg::upright(out, x.unwrap_or(left), f64::midpoint(frame.top, frame.bottom), label);
 }
 
 fn axis(out: &mut String, frame: &Frame, scale: &Scale, x: f64, anchor: &str, aside: f64) {

@@ -73,11 +73,39 @@ pub struct Checked {
     pub outcome: Result<Vec<Difference>, String>,
     /// What was seen, whole, as an expectation would say it.
     pub seen: Option<Expectation>,
-    /// Whether the report expects anything.
-    pub expects: bool,
+    /// The sample's title; empty where the report could not be read.
+    pub title: String,
+    /// What the report expects, if anything.
+    pub expected: Option<Expectation>,
 }
 
 impl Expectation {
+    /// Of what was seen, the keys that this expectation gives. The darknet's stay as they are where none was asked.
+    #[must_use]
+    pub fn renewed(&self, seen: &Expectation) -> Expectation {
+        fn where_given<T: Clone>(given: Option<&T>, seen: Option<&T>) -> Option<T> {
+            given.and(seen.cloned())
+        }
+        let darknet = self.darknet.as_ref().map(|given| match &seen.darknet {
+            None => given.clone(),
+            Some(seen) => DarknetExpectation {
+                verdict: seen.verdict.clone(),
+                rank: where_given(given.rank.as_ref(), seen.rank.as_ref()),
+                sensor: where_given(given.sensor.as_ref(), seen.sensor.as_ref()),
+            },
+        });
+        Expectation {
+            windows: where_given(self.windows.as_ref(), seen.windows.as_ref()),
+            types: where_given(self.types.as_ref(), seen.types.as_ref()),
+            shapes: where_given(self.shapes.as_ref(), seen.shapes.as_ref()),
+            labels: where_given(self.labels.as_ref(), seen.labels.as_ref()),
+            transition: self.transition.and(seen.transition),
+            ports: where_given(self.ports.as_ref(), seen.ports.as_ref()),
+            accesses: where_given(self.accesses.as_ref(), seen.accesses.as_ref()),
+            darknet,
+        }
+    }
+
     /// What is expected here and not so in `seen`. Keys that are not given here are not compared.
     #[must_use]
     pub fn differences(&self, seen: &Expectation) -> Vec<Difference> {

@@ -9,7 +9,7 @@ mod victim;
 
 pub use expectation::{Checked, DarknetExpectation, Difference, Expectation};
 pub use profile::{Access, SampleProfile, ScanWindow};
-pub use projection::{Origin, ProjectedBehavior, projected};
+pub use projection::{Origin, ProjectedBehavior, projected, services};
 pub use report::{Captured, Discovery, Identity, ReportError, SampleReport, Span};
 pub use traffic::{Class, Names, Plumbing, Reason, Traffic};
 pub use victim::{VictimError, likely_victims};

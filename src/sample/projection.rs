@@ -9,8 +9,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::behavior::{Behavior, Facet, OpenWindow, Parameters, Probe, Profile};
-use crate::event::AddressSpace;
+use crate::behavior::{Behavior, Facet, OpenWindow, Parameters, Ports, Probe, Profile, ProtocolSet};
+use crate::event::{AddressSpace, Protocol};
 use crate::history::Granularity;
 
 use super::SampleProfile;
@@ -69,10 +69,25 @@ pub fn projected(sample: &SampleProfile, profile: &Profile) -> Vec<ProjectedBeha
     tally.into_behaviors()
 }
 
+/// A sample's services, each scanned alone: by a facet, or by a window to one port.
+#[must_use]
+pub fn services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> {
+    let mut services: Vec<(&ProtocolSet, &Ports)> = Vec::new();
+    for behavior in projected.iter().filter(|behavior| behavior.granularity == Granularity::Type) {
+        let Parameters { protocol, ports, .. } = &behavior.parameters;
+        let portless = |protocol: Protocol| !protocol.has_ports();
+        let alone = ports.listed().len() == 1 || protocol.protocols().all(portless);
+        if alone && !services.contains(&(protocol, ports)) {
+            services.push((protocol, ports));
+        }
+    }
+    services
+}
+
 /// The parameters of each (destination, protocol, port) of a window alone.
 fn alone(window: &OpenWindow, profile: &Profile) -> Vec<Parameters> {
     type Alone<'a> = Vec<(&'a Probe, u64)>;
-    let mut parts: BTreeMap<(IpAddr, crate::event::Protocol, Option<u16>), Alone<'_>> = BTreeMap::new();
+    let mut parts: BTreeMap<(IpAddr, Protocol, Option<u16>), Alone<'_>> = BTreeMap::new();
     for (probe, count) in &window.probes {
         let part = (probe.destination, probe.protocol, probe.destination_port);
         parts.entry(part).or_default().push((probe, *count));

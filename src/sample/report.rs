@@ -262,12 +262,14 @@ impl SampleReport {
         identity.md5.clone().or(identity.sha1.clone()).or(identity.sha256.clone()).unwrap_or_default()
     }
 
-    /// The hash with the first vendor's name, for titles.
+    /// A vendor's name, the discoverer's where it has one, with the hash; for titles.
     #[must_use]
     pub fn title(&self) -> String {
         let id = self.id();
         let short = id.get(..12).unwrap_or(&id);
-        match self.names.values().next() {
+        let discoverer = self.discovered.as_ref().and_then(|discovery| discovery.source.as_ref());
+        let by_discoverer = discoverer.and_then(|vendor| self.names.get(vendor));
+        match by_discoverer.or(self.names.values().next()) {
             Some(name) => format!("{name} ({short})"),
             None => short.to_owned(),
         }

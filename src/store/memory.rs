@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
-use crate::behavior::{BehaviorId, Parameters};
+use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::history::{
     Contribution, Coverage, DayCount, DayTotal, Example, Gathering, Granularity, HostList, HostSummary,
     Outage, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord, TypeTotal,
@@ -260,11 +260,18 @@ impl HistoryStore for MemoryStore {
         Ok(list)
     }
 
-    fn neighbours(&self, sensor: &str, like: &Parameters, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
+    fn neighbours(
+        &self,
+        sensor: &str,
+        protocol: &ProtocolSet,
+        ports: Option<&Ports>,
+        most: usize,
+    ) -> Result<Vec<TypeTotal>, StoreError> {
         let near = |key: &SightingKey| {
             key.scope == Scope::Whole
                 && self.types.get(&key.behavior).is_some_and(|record| {
-                    record.parameters.protocol == like.protocol && record.parameters.ports == like.ports
+                    record.parameters.protocol == *protocol
+                        && ports.is_none_or(|ports| record.parameters.ports == *ports)
                 })
         };
         Ok(self.type_totals(self.kept(sensor)?.sightings().filter(|(key, _)| near(key)), most))

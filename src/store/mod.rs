@@ -1,6 +1,6 @@
 //! I/O: where histories are kept. One trait, several backends, one conformance suite.
 
-use crate::behavior::{BehaviorId, Parameters};
+use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 mod memory;
 pub mod sqlite;
 
@@ -126,12 +126,18 @@ pub trait HistoryStore {
     /// See the trait.
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError>;
 
-    /// The most frequent types (by windows, then by id) of whole windows that share `like`'s protocol set and
-    /// ports, at most `most`; for explaining near misses.
+    /// The most frequent types (by windows, then by id) of whole windows of a protocol set, to these ports or
+    /// to any, at most `most`; for explaining near misses.
     ///
     /// # Errors
     /// See the trait.
-    fn neighbours(&self, sensor: &str, like: &Parameters, most: usize) -> Result<Vec<TypeTotal>, StoreError>;
+    fn neighbours(
+        &self,
+        sensor: &str,
+        protocol: &ProtocolSet,
+        ports: Option<&Ports>,
+        most: usize,
+    ) -> Result<Vec<TypeTotal>, StoreError>;
 
     /// The types that a selection's whole windows (and facets, if it asks for them) have, most windows first,
     /// at most `most`.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::behavior::{BehaviorId, Parameters, Profile};
+use crate::behavior::{BehaviorId, Ports, Profile, ProtocolSet};
 use crate::history::{
     Contribution, Coverage, DayCount, DayTotal, Example, HostList, Outage, Resume, Selection, Sensor,
     TypeTotal,
@@ -155,8 +155,14 @@ impl HistoryStore for SqliteStore {
         read::hosts(&self.connection, self.sensor_id(sensor)?, selection, most)
     }
 
-    fn neighbours(&self, sensor: &str, like: &Parameters, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
-        read::neighbours(&self.connection, self.sensor_id(sensor)?, like, most)
+    fn neighbours(
+        &self,
+        sensor: &str,
+        protocol: &ProtocolSet,
+        ports: Option<&Ports>,
+        most: usize,
+    ) -> Result<Vec<TypeTotal>, StoreError> {
+        read::neighbours(&self.connection, self.sensor_id(sensor)?, protocol, ports, most)
     }
 
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
-use crate::behavior::{Behavior, BehaviorId, Parameters};
+use crate::behavior::{Behavior, BehaviorId, Ports, ProtocolSet};
 use crate::event::Timestamp;
 use crate::history::{
     Coverage, DayCount, DayTotal, Example, Granularity, HostList, HostSummary, Outage, Resume, Selection,
@@ -182,11 +182,13 @@ const TYPE_COLUMNS: &str = "md5, canonical, shape, shape_canonical, family, fami
 pub(super) fn neighbours(
     connection: &Connection,
     sensor: i64,
-    like: &Parameters,
+    protocol: &ProtocolSet,
+    ports: Option<&Ports>,
     most: usize,
 ) -> Result<Vec<TypeTotal>, StoreError> {
-    let which = "facet = 0 AND type IN (SELECT id FROM type WHERE protocol = ?2 AND ports = ?3)";
-    let values: [&dyn ToSql; 3] = [&sensor, &like.protocol.to_string(), &like.ports.to_string()];
+    let which =
+        "facet = 0 AND type IN (SELECT id FROM type WHERE protocol = ?2 AND (?3 IS NULL OR ports = ?3))";
+    let values: [&dyn ToSql; 3] = [&sensor, &protocol.to_string(), &ports.map(Ports::to_string)];
     type_totals(connection, &format!("sensor = ?1 AND {which}"), &values, most)
 }
 

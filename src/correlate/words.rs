@@ -1,0 +1,92 @@
+//! The steps of a verdict in words, with their numbers.
+
+use crate::sample::Origin;
+
+use super::judge::Findings;
+use super::{Hypothesis, Match, Missing};
+
+/// A count with its noun.
+#[must_use]
+pub fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Why nothing was matched, and how much that says.
+pub(super) fn unmatched_in_words(hypothesis: &Hypothesis) -> Vec<String> {
+    let mut reasons = vec![match &hypothesis.missing {
+        Some(Missing::Scan) => {
+            return vec!["the sample's run shows no scan, so no darknet can see it".to_owned()];
+        }
+        Some(Missing::Services(services)) => {
+            format!("nothing came to the sensor on what the sample scans: {}", services.join(", "))
+        }
+        _ => "the sensor saw none of the sample's behaviors, though others on the same ports".to_owned(),
+    }];
+    match &hypothesis.bound {
+        Some(Ok(bound)) => reasons.push(format!(
+            "so over {} fewer than {} scanned like it at 95 % (if they scan uniformly, at the run's rate, all the time)",
+            counted(bound.days, "observed day"),
+            counted(bound.hosts, "host"),
+        )),
+        Some(Err(why)) => reasons.push(format!("no bound: {why}")),
+        None => {}
+    }
+    reasons
+}
+
+pub(super) fn match_in_words(hypothesis: &Hypothesis, matched: &Match, found: &Findings) -> String {
+    let how = match matched.origin {
+        Origin::Window => "a whole window of the sample's run",
+        Origin::Facet => "one port of the sample's scan",
+        Origin::Projected => "what a sensor sees that catches one destination of the sample's scan",
+    };
+    let granularity = hypothesis.granularity.map_or_else(String::new, |granularity| granularity.to_string());
+    let weight = if found.specific { "" } else { "; too common a behavior to tell a sample by" };
+    format!(
+        "match at {granularity} granularity: {how} ({:.0} % of it), {} of {} at the sensor, {:.2} % of all its windows{weight}",
+        matched.share * 100.0,
+        counted(matched.windows, "window"),
+        counted(matched.hosts.total, "host"),
+        matched.rarity * 100.0
+    )
+}
+
+pub(super) fn change_in_words(hypothesis: &Hypothesis, found: &Findings) -> String {
+    match &hypothesis.change {
+        Err(why) => format!("no test of change: {why}"),
+        Ok(change) => format!(
+            "{}: {:.1} to {:.1} hosts a day at {} (p {:.3}), day-to-day step {:.1} to {:.1} (p {:.3}), against {} other dates",
+            if found.changed {
+                "change at the sample's date"
+            } else {
+                "no unusual change at the sample's date"
+            },
+            change.level.before,
+            change.level.after,
+            change.date,
+            change.level.p,
+            change.volatility.before,
+            change.volatility.after,
+            change.volatility.p,
+            change.null_dates
+        ),
+    }
+}
+
+pub(super) fn onset_in_words(hypothesis: &Hypothesis, found: &Findings) -> Option<String> {
+    let onset = hypothesis.onset.as_ref()?;
+    let (span, what) = hypothesis.pivot?;
+    let days = onset.lag?;
+    let agrees = if found.timely { "agrees" } else { "does not speak for it; samples may be caught late" };
+    let (earliest, latest) = onset.began;
+    let began = match earliest == latest {
+        true => format!("onset on {latest}"),
+        false => format!("onset between {earliest} and {latest} (no data between)"),
+    };
+    let date = format!("the date when the sample was {what} ({span})");
+    Some(match days {
+        0 => format!("{began}, on {date}: {agrees}"),
+        1.. => format!("{began}, {} after {date}: {agrees}", counted(days.unsigned_abs(), "day")),
+        _ => format!("{began}, {} before {date}: {agrees}", counted(days.unsigned_abs(), "day")),
+    })
+}

@@ -1,0 +1,101 @@
+//! The pictures of a hypothesis: the paired tiles and the series of its hosts.
+
+use crate::correlate::{Hypothesis, gaps};
+use crate::history::{Coverage, Example, ExamplePacket};
+use crate::sample::{SampleProfile, ScanWindow};
+
+use super::hypotheses::{gaps_in_words, second};
+use super::series::{Band, Line, Mark, SeriesPlot};
+use super::tile::{Tile, TilePacket};
+
+/// The series of a hypothesis' unique hosts a day, with the sample's date and the outages marked (figure 11).
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "hosts of a day, for a picture")]
+pub fn plot(hypothesis: &Hypothesis, coverage: &Coverage) -> SeriesPlot {
+    let values =
+        hypothesis.daily_hosts.iter().map(|(day, hosts)| (*day, hosts.map(|hosts| hosts as f64))).collect();
+    let bands = coverage
+        .outages
+        .iter()
+        .map(|outage| Band { first: outage.first, last: outage.last, label: outage.reason.clone() })
+        .collect();
+    let mut marks = Vec::new();
+    if let Some((span, what)) = hypothesis.pivot {
+        marks.push(Mark { day: span.first, label: format!("sample {what} {span}") });
+    }
+    let granularity = hypothesis.granularity.map_or_else(String::new, |granularity| granularity.to_string());
+    SeriesPlot {
+        title: format!("Sensor {}: hosts of the matching {granularity}", hypothesis.sensor),
+        unit: "unique hosts a day".to_owned(),
+        second_unit: None,
+        lines: vec![Line { name: granularity, second_axis: false, values }],
+        bands,
+        marks,
+        log: false,
+    }
+}
+
+/// The paired tiles of a hypothesis (figures 9 and 10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tiles {
+    /// The sample's window that matches, or its first.
+    pub micro: Tile,
+    /// The sensor's example.
+    pub sensor: Tile,
+    /// Which parameters differ.
+    pub differences: Vec<String>,
+}
+
+/// The tiles of a hypothesis; `None` where either has no packets.
+#[must_use]
+pub fn tiles(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u32) -> Option<Tiles> {
+    let matched = hypothesis.matched.as_ref()?;
+    let example = matched.example.as_ref()?;
+    let is_it = |window: &&ScanWindow| window.fingerprint.whole.behavior == matched.behavior;
+    let window = sample.windows.iter().find(is_it).or(sample.windows.first())?;
+    let parameters = &window.fingerprint.whole.parameters;
+    let title = format!("Sample {} (micro)", hypothesis.title);
+    let micro = Tile {
+        packets_total: parameters.packets,
+        synthetic_time: sample.synthetic_time,
+        legend: vec![
+            ("host".to_owned(), window.fingerprint.source.to_string()),
+            ("type".to_owned(), window.fingerprint.whole.behavior.canonical.clone()),
+        ],
+        ..tile(title, &Example::packets_of(&window.window), window_seconds)
+    };
+    let seen = matched.seen_as.as_ref();
+    let type_ = seen.map_or_else(String::new, |record| record.behavior.canonical.clone());
+    let title = format!("Sensor {} (macro)", hypothesis.sensor);
+    let sensor = Tile {
+        legend: vec![
+            ("host".to_owned(), example.host.to_string()),
+            ("type".to_owned(), type_),
+            ("from".to_owned(), format!("{} UTC", second(example.start))),
+            ("labels".to_owned(), matched.labels.join(", ")),
+        ],
+        ..tile(title, &example.packets, window_seconds)
+    };
+    let differences =
+        seen.map_or_else(Vec::new, |record| gaps_in_words(&gaps(parameters, &record.parameters)));
+    Some(Tiles { micro, sensor, differences })
+}
+
+fn tile(title: String, packets: &[ExamplePacket], window_seconds: u32) -> Tile {
+    Tile {
+        title,
+        packets: packets.iter().map(tile_packet).collect(),
+        packets_total: packets.len() as u64,
+        window_seconds,
+        ..Tile::default()
+    }
+}
+
+fn tile_packet(packet: &ExamplePacket) -> TilePacket {
+    TilePacket {
+        offset_micros: packet.offset_micros,
+        source_port: packet.source_port,
+        destination: packet.destination,
+        destination_port: packet.destination_port,
+    }
+}

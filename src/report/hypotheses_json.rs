@@ -1,0 +1,216 @@
+//! A line of JSON a hypothesis: a view of its own, whose field names stay as they are.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::correlate::{Change, Gap, Hypothesis, Match, NearMiss, Verdict};
+use crate::event::Timestamp;
+use crate::history::{Granularity, HostSummary};
+use crate::sample::Origin;
+
+/// A number in JSON with no more digits than it means.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+#[derive(Serialize)]
+struct HostJson<'a> {
+    address: String,
+    days: u64,
+    windows: u64,
+    packets: u64,
+    first: Timestamp,
+    last: Timestamp,
+    marks: &'a [String],
+}
+
+impl<'a> From<&'a HostSummary> for HostJson<'a> {
+    fn from(host: &'a HostSummary) -> HostJson<'a> {
+        HostJson {
+            address: host.host.to_string(),
+            days: host.days,
+            windows: host.windows,
+            packets: host.packets,
+            first: host.first,
+            last: host.last,
+            marks: &host.marks,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MatchJson<'a> {
+    canonical: &'a str,
+    id: crate::behavior::BehaviorId,
+    origin: Origin,
+    share: f64,
+    labels: &'a [String],
+    backscatter: bool,
+    windows: u64,
+    packets: u64,
+    host_count: u64,
+    sensor_share: f64,
+    hosts: Vec<HostJson<'a>>,
+}
+
+impl<'a> From<&'a Match> for MatchJson<'a> {
+    fn from(matched: &'a Match) -> MatchJson<'a> {
+        MatchJson {
+            canonical: &matched.behavior.canonical,
+            id: matched.behavior.id,
+            origin: matched.origin,
+            share: rounded(matched.share),
+            labels: &matched.labels,
+            backscatter: matched.is_backscatter,
+            windows: matched.windows,
+            packets: matched.packets,
+            host_count: matched.hosts.total,
+            sensor_share: rounded(matched.rarity),
+            hosts: matched.hosts.hosts.iter().map(HostJson::from).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct GapJson<'a> {
+    parameter: &'a str,
+    sample: &'a str,
+    sensor: &'a str,
+    explained_by: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct NearMissJson<'a> {
+    canonical: &'a str,
+    windows: u64,
+    hosts: u64,
+    gaps: Vec<GapJson<'a>>,
+}
+
+impl<'a> From<&'a NearMiss> for NearMissJson<'a> {
+    fn from(near: &'a NearMiss) -> NearMissJson<'a> {
+        let gap = |gap: &'a Gap| GapJson {
+            parameter: gap.parameter,
+            sample: &gap.sample,
+            sensor: &gap.sensor,
+            explained_by: gap.explained_by,
+        };
+        NearMissJson {
+            canonical: &near.canonical,
+            windows: near.windows,
+            hosts: near.hosts,
+            gaps: near.gaps.iter().map(gap).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OnsetJson {
+    first: Timestamp,
+    last: Timestamp,
+    days: u64,
+    change_point: Option<String>,
+    lag_days: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct PivotJson {
+    date: String,
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct BoundJson {
+    fewer_than_hosts: Option<u64>,
+    days: Option<u64>,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DayJson {
+    day: String,
+    hosts: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct HypothesisJson<'a> {
+    rank: usize,
+    sample: &'a str,
+    title: &'a str,
+    sensor: &'a str,
+    granularity: Option<Granularity>,
+    verdict: &'static str,
+    indistinguishable_from: &'a [String],
+    score: f64,
+    r#match: Option<MatchJson<'a>>,
+    also: Vec<MatchJson<'a>>,
+    change: Option<&'a Change>,
+    no_change_test: Option<&'a str>,
+    level_q: Option<f64>,
+    volatility_q: Option<f64>,
+    onset: Option<OnsetJson>,
+    sample_date: Option<PivotJson>,
+    tool_share: f64,
+    bound: Option<BoundJson>,
+    near_misses: Vec<NearMissJson<'a>>,
+    reasons: &'a [String],
+    daily_hosts: Vec<DayJson>,
+}
+
+fn view(hypothesis: &Hypothesis) -> HypothesisJson<'_> {
+    let others: &[String] = match &hypothesis.verdict {
+        Verdict::Indistinguishable(others) => others,
+        _ => &[],
+    };
+    HypothesisJson {
+        rank: hypothesis.rank,
+        sample: &hypothesis.sample,
+        title: &hypothesis.title,
+        sensor: &hypothesis.sensor,
+        granularity: hypothesis.granularity,
+        verdict: hypothesis.verdict.word(),
+        indistinguishable_from: others,
+        score: rounded(hypothesis.score),
+        r#match: hypothesis.matched.as_ref().map(MatchJson::from),
+        also: hypothesis.also.iter().map(MatchJson::from).collect(),
+        change: hypothesis.change.as_ref().ok(),
+        no_change_test: hypothesis.change.as_ref().err().map(String::as_str),
+        level_q: hypothesis.level_q.map(rounded),
+        volatility_q: hypothesis.volatility_q.map(rounded),
+        onset: hypothesis.onset.as_ref().map(|onset| OnsetJson {
+            first: onset.first,
+            last: onset.last,
+            days: onset.days,
+            change_point: onset.change_point.map(|point| point.day.to_string()),
+            lag_days: onset.lag,
+        }),
+        sample_date: hypothesis.pivot.map(|(span, kind)| PivotJson { date: span.to_string(), kind }),
+        tool_share: rounded(hypothesis.tool_share),
+        bound: hypothesis.bound.as_ref().map(|bound| match bound {
+            Ok(bound) => {
+                BoundJson { fewer_than_hosts: Some(bound.hosts), days: Some(bound.days), reason: None }
+            }
+            Err(reason) => BoundJson { fewer_than_hosts: None, days: None, reason: Some(reason.clone()) },
+        }),
+        near_misses: hypothesis.near_misses.iter().map(NearMissJson::from).collect(),
+        reasons: &hypothesis.reasons,
+        daily_hosts: hypothesis
+            .daily_hosts
+            .iter()
+            .map(|(day, hosts)| DayJson { day: day.to_string(), hosts: *hosts })
+            .collect(),
+    }
+}
+
+/// Writes a line of JSON a hypothesis, best first.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn json(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
+    for hypothesis in all {
+        serde_json::to_writer(&mut *out, &view(hypothesis))?;
+        writeln!(out)?;
+    }
+    Ok(())
+}

@@ -100,9 +100,9 @@ impl fmt::Display for ProtocolSet {
     }
 }
 
-/// How many packets a destination usually gets: the most frequent count, so that a few lost packets and the
-/// destinations cut off by a window's end do not change it. Ties go to the larger count, since loss only takes
-/// away.
+/// How many packets a destination gets when nothing cuts it short: the most that more than a quarter of the
+/// destinations got. A window's ends, losses and answers only ever take packets away, so the most frequent count
+/// would be too low for a scanner that is in the middle of its retries; a few doubled packets are too few to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PacketsPerDestination {
     /// Exactly so many, 1 to 4.
@@ -164,7 +164,7 @@ pub struct Parameters {
     pub ports: Ports,
     /// Protocols with TCP flags.
     pub protocol: ProtocolSet,
-    /// Packets that a destination usually gets.
+    /// Packets that a destination gets.
     pub packets_per_destination: PacketsPerDestination,
     /// The use of source ports.
     pub source_port_use: SourcePortUse,
@@ -235,7 +235,7 @@ impl Gathered {
             destination_ports: self.ports.len() as u64,
             destinations,
             transition: transition(&ranked),
-            packets_per_destination: usual(self.destinations.values().map(|seen| seen.packets)),
+            packets_per_destination: attempts(self.destinations.values().map(|seen| seen.packets)),
             source_port_use: source_port_use(source_ports, destinations, packets),
             ports_follow_destinations,
             ports_ephemeral,
@@ -263,15 +263,17 @@ fn listed<S: BuildHasher>(ports: &IndexSet<u16, S>, most: usize) -> Ports {
     }
 }
 
-fn usual(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
-    let mut seen = [0u64; 5];
+fn attempts(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
+    let mut at_least = [0u64; 5];
     for count in counts {
-        seen[usize::try_from(count.clamp(1, 5) - 1).unwrap_or(4)] += 1;
+        for (packets, destinations) in (1u64..).zip(&mut at_least) {
+            *destinations += u64::from(count >= packets);
+        }
     }
-    // `max_by_key` keeps the last of equals: the larger count.
-    match (1u8..=5).max_by_key(|count| seen[usize::from(count - 1)]) {
-        Some(count @ 1..=4) => PacketsPerDestination::Exactly(count),
-        _ => PacketsPerDestination::FiveOrMore,
+    let most = (1u8..=5).rev().find(|packets| at_least[usize::from(packets - 1)] * 4 > at_least[0]);
+    match most {
+        Some(5) => PacketsPerDestination::FiveOrMore,
+        most => PacketsPerDestination::Exactly(most.unwrap_or(1)),
     }
 }
 
@@ -302,11 +304,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_count_forgives_what_a_window_cuts_off() {
-        let check = |counts: &[u64], expected| assert_eq!(usual(counts.iter().copied()), expected);
+    fn attempts_are_not_lowered_by_what_a_window_cuts_off() {
+        let check = |counts: &[u64], expected| assert_eq!(attempts(counts.iter().copied()), expected);
         check(&[3, 3, 2, 3, 1], PacketsPerDestination::Exactly(3));
         check(&[5, 7, 1, 4, 3, 2], PacketsPerDestination::FiveOrMore);
         check(&[1, 2], PacketsPerDestination::Exactly(2));
+        check(&[1, 1, 1, 2], PacketsPerDestination::Exactly(1));
+        check(&[1, 1, 1, 1, 3, 4, 5, 5, 5], PacketsPerDestination::FiveOrMore);
         check(&[u64::MAX], PacketsPerDestination::FiveOrMore);
     }
 

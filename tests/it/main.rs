@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bars;
+mod command;
 mod corpora;
 mod make;
 mod shipped;

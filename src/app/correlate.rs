@@ -31,6 +31,7 @@ pub fn correlate(
     store: &dyn HistoryStore,
     rules: &Rules,
 ) -> Result<Vec<Hypothesis>, AppError> {
+    refuse_twins(samples)?;
     let histories = histories(store)?;
     let tool_marks = rules.tool_marks();
     let projections: Vec<Vec<ProjectedBehavior>> =
@@ -52,6 +53,19 @@ pub fn correlate(
         }
     }
     Ok(judge(&questions))
+}
+
+/// Two reports of one sample would compete with each other.
+fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
+    let mut known: BTreeMap<&str, &LoadedSample> = BTreeMap::new();
+    for sample in samples {
+        if let Some(twin) = known.insert(&sample.profile.id, sample) {
+            let (one, other) = (crate::capture::shown(&twin.path), crate::capture::shown(&sample.path));
+            let id = &sample.profile.id;
+            return Err(AppError::Usage(format!("{one} and {other} are reports of the same sample ({id})")));
+        }
+    }
+    Ok(())
 }
 
 fn histories(store: &dyn HistoryStore) -> Result<Vec<SensorHistory>, AppError> {

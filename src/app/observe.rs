@@ -84,7 +84,11 @@ fn again<'a>(
     if !report.ordered {
         notices.add(format!("{input}: runs backwards in time; sorted"));
     }
-    let mut pass = Pass::new(sensor, rules, if late { Resume::default() } else { resume.clone() })?;
+    let mut pass = Pass::new(
+        sensor,
+        rules,
+        if late { Resume { captures: resume.captures, ..Resume::default() } } else { resume.clone() },
+    )?;
     for (packet, marks) in loaded.packets.iter().zip(&loaded.marks) {
         pass.push_marked(packet, *marks);
     }
@@ -104,6 +108,7 @@ struct Pass<'a> {
     days: BTreeSet<Date>,
     span: Option<(Timestamp, Timestamp)>,
     started_at: Option<Timestamp>,
+    captures_before: u64,
     dark: u64,
     /// The state of the sensor's engine that a late capture leaves as it is.
     keep_for_later: Option<Resume>,
@@ -111,7 +116,7 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn new(sensor: &Sensor, rules: &'a Rules, resume: Resume) -> Result<Pass<'a>, AppError> {
-        let started_at = resume.clock;
+        let Resume { clock: started_at, captures: captures_before, .. } = resume;
         let windows = renumbered(resume, rules.mark_names());
         Ok(Pass {
             rules,
@@ -122,6 +127,7 @@ impl<'a> Pass<'a> {
             days: BTreeSet::new(),
             span: None,
             started_at,
+            captures_before,
             dark: 0,
             keep_for_later: None,
         })
@@ -157,7 +163,8 @@ impl<'a> Pass<'a> {
             gather(&mut open, window, &self.space, &self.zone, self.rules);
         }
         let mark_names = self.rules.mark_names().to_vec();
-        let mut resume = Resume { clock, windows, mark_names: mark_names.clone() };
+        let mut resume =
+            Resume { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
         if let Some(kept) = self.keep_for_later.take() {
             // A late capture is closed as a whole; what its elder left open stays open.
             self.closed.merge(open);
@@ -179,6 +186,7 @@ impl<'a> Pass<'a> {
             mark_names,
             closed: self.closed,
             open,
+            captures_before: self.captures_before,
             resume,
         }
     }

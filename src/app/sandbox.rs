@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::capture::Input;
 use crate::event::{Packet, Protocol};
 use crate::rules::Rules;
-use crate::sample::{Names, SampleProfile, SampleReport, Traffic, likely_victims};
+use crate::sample::{KeptSample, Names, SampleProfile, SampleReport, Traffic, likely_victims};
 
 use super::reading::Marked;
 use super::{AppError, CaptureOptions, Notices};
@@ -16,10 +16,31 @@ use super::{AppError, CaptureOptions, Notices};
 pub struct LoadedSample {
     /// Where the report is.
     pub path: PathBuf,
+    /// The report as written.
+    pub text: String,
     /// The report.
     pub report: SampleReport,
     /// The profile.
     pub profile: SampleProfile,
+}
+
+impl LoadedSample {
+    /// As a history keeps it.
+    #[must_use]
+    pub fn to_keep(&self) -> KeptSample {
+        let path = crate::capture::shown(&self.path);
+        KeptSample { path, report: self.text.clone(), profile: self.profile.clone() }
+    }
+
+    /// As a history kept it.
+    ///
+    /// # Errors
+    /// When its report is no longer of the schema.
+    pub fn kept(sample: KeptSample) -> Result<LoadedSample, AppError> {
+        let path = PathBuf::from(sample.path);
+        let report = SampleReport::parse(&sample.report).map_err(|error| AppError::report(&path, error))?;
+        Ok(LoadedSample { path, text: sample.report, report, profile: sample.profile })
+    }
 }
 
 /// Reads a sample report and its captures.
@@ -45,7 +66,7 @@ pub fn load_sample(path: &Path, rules: &Rules, notices: &mut Notices) -> Result<
             *profile.accesses.entry(access).or_default() += packets;
         }
     }
-    Ok(LoadedSample { path: path.to_owned(), report, profile })
+    Ok(LoadedSample { path: path.to_owned(), text, report, profile })
 }
 
 fn profile_of(

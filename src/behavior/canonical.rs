@@ -3,7 +3,7 @@
 use std::fmt;
 
 use md5::{Digest, Md5};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Parameters, Profile};
 
@@ -21,6 +21,13 @@ impl fmt::Display for BehaviorId {
 impl fmt::Debug for BehaviorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl<'de> Deserialize<'de> for BehaviorId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -52,7 +59,7 @@ impl std::str::FromStr for BehaviorId {
 }
 
 /// A canonical string with its MD5.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Behavior {
     /// The canonical string: ASCII, without spaces.
     pub canonical: String,

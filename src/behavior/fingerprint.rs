@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{AddressSpace, Protocol, Timestamp};
 
@@ -10,7 +11,7 @@ use super::{Behavior, OpenWindow, Parameters, Probe, Profile};
 
 /// What one (protocol, destination port) pair of a window would be as a window of its own: a small sensor sees
 /// of a bot that scans 23 and 2323 only one of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facet {
     /// The parameters of the pair's packets alone.
     pub parameters: Parameters,
@@ -34,7 +35,7 @@ impl Facet {
 }
 
 /// A window of one host, reduced.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The host.
     pub source: IpAddr,

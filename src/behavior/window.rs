@@ -61,7 +61,7 @@ pub struct TracePoint {
 
 /// A host's window while packets still may join it. Memory: some 64 bytes a distinct probe up to
 /// [`Profile::probes_per_window_max`], 8 bytes a packet up to [`Profile::trace_packets_max`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenWindow {
     /// The host.
     pub source: IpAddr,
@@ -72,6 +72,7 @@ pub struct OpenWindow {
     /// All packets, remembered as probes or not.
     pub packets: u64,
     /// Distinct probes in order of first sight, with how many packets each had.
+    #[serde(with = "indexmap::map::serde_seq")]
     pub probes: IndexMap<Probe, u64, foldhash::fast::FixedState>,
     /// Times of the first packets.
     pub trace: Vec<TracePoint>,

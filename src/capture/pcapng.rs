@@ -49,8 +49,8 @@ fn byte_order(section: &[u8]) -> Option<bool> {
 struct Interface {
     link: i32,
     snap_length: usize,
-    /// Units a second.
-    resolution: u64,
+    /// Units a second; `None` where 64 bits do not hold them, and times are then unknown.
+    resolution: Option<u64>,
     offset_seconds: i64,
 }
 
@@ -108,7 +108,7 @@ impl Section {
                 self.interfaces.push(Interface {
                     link: block.linktype.0,
                     snap_length: usize::try_from(block.snaplen).unwrap_or(usize::MAX),
-                    resolution: block.ts_resolution().unwrap_or(1_000_000).max(1),
+                    resolution: units_a_second(block.if_tsresol),
                     offset_seconds: block.ts_offset(),
                 });
             }
@@ -139,11 +139,19 @@ impl Section {
     }
 }
 
+/// The option `if_tsresol`: a negative power of ten, or of two where the highest bit is set. (The library's own
+/// reading of it knows no power of two.)
+fn units_a_second(option: u8) -> Option<u64> {
+    let power = u32::from(option & 0x7f);
+    if option & 0x80 == 0 { 10u64.checked_pow(power) } else { 1u64.checked_shl(power) }
+}
+
 impl Interface {
     /// A count of the interface's units since 1970; `None` for a time that 64 bits of nanoseconds do not hold.
     fn time(&self, units: u64) -> Option<Timestamp> {
-        let seconds = i64::try_from(units / self.resolution).ok()?.checked_add(self.offset_seconds)?;
-        let fraction = u128::from(units % self.resolution) * 1_000_000_000 / u128::from(self.resolution);
+        let resolution = self.resolution?;
+        let seconds = i64::try_from(units / resolution).ok()?.checked_add(self.offset_seconds)?;
+        let fraction = u128::from(units % resolution) * 1_000_000_000 / u128::from(resolution);
         Timestamp::from_parts(seconds, u32::try_from(fraction).ok()?)
     }
 }

@@ -26,12 +26,13 @@ use super::shared::{CaptureArgs, RuleArgs};
     after_help = "Examples:
   inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
   inga correlate samples/*/report.yaml --db history.db --format json
+  inga correlate --db history.db
 
 A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected."
 )]
 pub(super) struct Args {
-    /// Sample reports (YAML)
-    #[arg(required = true, value_name = "REPORT")]
+    /// Sample reports (YAML); without any, the samples kept in the history
+    #[arg(value_name = "REPORT")]
     reports: Vec<PathBuf>,
     /// A history made by `inga observe`
     #[arg(long, value_name = "FILE")]
@@ -82,13 +83,12 @@ impl AnswerFormat {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let samples: Vec<LoadedSample> =
-        args.reports.iter().map(|path| load_sample(path, &rules, notices)).collect::<Result<_, _>>()?;
     let store: Box<dyn HistoryStore> = match (&args.db, &args.darknet) {
         (Some(db), _) => Box::new(SqliteStore::open_existing(db, &rules.profile)?),
         (None, Some(folder)) => Box::new(darknet::load(folder, &args.reading.options(), &rules, notices)?),
         (None, None) => return Err(AppError::Usage("give --db FILE or --darknet DIR".to_owned())),
     };
+    let samples = samples(args, store.as_ref(), &rules, notices)?;
     let all = correlate(&samples, store.as_ref(), &rules)?;
     write(args, &all, &samples, store.as_ref(), &rules)?;
     if args.output.as_deref().is_some_and(|path| path.as_os_str() != "-") {
@@ -99,6 +99,25 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         }
     }
     Ok(EXIT_OK)
+}
+
+/// Those of the reports; without any, those that the history keeps.
+fn samples(
+    args: &Args,
+    store: &dyn HistoryStore,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Vec<LoadedSample>, AppError> {
+    if !args.reports.is_empty() {
+        return args.reports.iter().map(|path| load_sample(path, rules, notices)).collect();
+    }
+    let kept: Vec<LoadedSample> =
+        store.samples()?.into_iter().map(LoadedSample::kept).collect::<Result<_, _>>()?;
+    if kept.is_empty() {
+        let remedy = "name sample reports, or keep some in the history with `inga sample add`";
+        return Err(AppError::Usage(format!("no sample to correlate: {remedy}")));
+    }
+    Ok(kept)
 }
 
 fn write(

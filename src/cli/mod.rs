@@ -8,6 +8,7 @@ mod fingerprint;
 mod observe;
 mod progress;
 mod rules;
+mod sample;
 mod sensor;
 mod shared;
 
@@ -50,6 +51,7 @@ enum Command {
     Fingerprint(fingerprint::Args),
     Rules(rules::Args),
     Check(check::Args),
+    Sample(sample::Args),
     Sensor(sensor::Args),
     Observe(observe::Args),
     Correlate(correlate::Args),
@@ -80,6 +82,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Fingerprint(args) => fingerprint::run(&args, notices),
         Command::Rules(args) => rules::run(&args),
         Command::Check(args) => check::run(&args, notices),
+        Command::Sample(args) => sample::run(&args, notices),
         Command::Sensor(args) => sensor::run(args),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),

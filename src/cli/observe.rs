@@ -42,16 +42,15 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let mut options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
     let progress = Progress::watch(&inputs, &mut options);
-    let mut told = Vec::new();
     for input in &inputs {
-        told.push(match observe(&mut store, &sensor, input, &options, &rules, notices)? {
+        let told = match observe(&mut store, &sensor, input, &options, &rules, notices)? {
             Observed::Known => format!("{input}: stored before, nothing changed"),
             Observed::Stored { dark, packets } => {
                 format!("{input}: {dark} of {packets} packets to dark addresses stored")
             }
-        });
+        };
+        // At once: what is stored stays stored, whatever becomes of the captures after it.
+        progress.aside(|| Output::Stdout.write(|out| writeln!(out, "{told}")))?;
     }
-    drop(progress);
-    Output::Stdout.write(|out| told.iter().try_for_each(|line| writeln!(out, "{line}")))?;
     Ok(EXIT_OK)
 }

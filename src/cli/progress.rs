@@ -46,6 +46,13 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// Writes something else while no bar is in the way.
+    pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bar.suspend(write)
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();

@@ -219,6 +219,9 @@ pub struct Contribution {
     /// The windows that the capture's end left open, counted as if they ended there. They *replace* what the
     /// sensor's previous capture left open.
     pub open: Gathering,
+    /// How many captures the sensor had when this one was begun; a store refuses one that has another number by
+    /// then, since its open windows would be counted twice.
+    pub captures_before: u64,
     /// The open windows themselves, to go on with.
     pub resume: Resume,
 }
@@ -226,6 +229,8 @@ pub struct Contribution {
 /// Where a sensor's engine stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
+    /// Captures fed so far; the store's to say, and not kept with the rest.
+    pub captures: u64,
     /// The latest time seen.
     pub clock: Option<Timestamp>,
     /// Windows still open; their marks are numbered as in `mark_names`.

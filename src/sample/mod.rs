@@ -8,7 +8,7 @@ mod traffic;
 mod victim;
 
 pub use expectation::{Checked, DarknetExpectation, Difference, Expectation};
-pub use profile::{Access, SampleProfile, ScanWindow};
+pub use profile::{Access, KeptSample, SampleProfile, ScanWindow};
 pub use projection::{Origin, ProjectedBehavior, projected, services};
 pub use report::{Captured, Discovery, Identity, ReportError, SampleReport, Span};
 pub use traffic::{Class, Names, Plumbing, Reason, Traffic};

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::behavior::{Engine, Fingerprint, Marks, OpenWindow, Profile, fingerprint};
 use crate::event::{AddressSpace, Packet, Protocol, Timestamp};
 
 use super::{Class, Reason, Traffic};
 
 /// One window of the victim's scan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanWindow {
     /// Its parameters and names.
     pub fingerprint: Fingerprint,
@@ -20,7 +22,7 @@ pub struct ScanWindow {
 }
 
 /// A server access: packets of one reason to one address and port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Access {
     /// Why it is no scan.
     pub reason: Reason,
@@ -32,14 +34,26 @@ pub struct Access {
     pub port: Option<u16>,
 }
 
+/// A sample as a history keeps it: what is needed to ask again when the capture is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSample {
+    /// Where its report was.
+    pub path: String,
+    /// The report's text.
+    pub report: String,
+    /// What its run shows.
+    pub profile: SampleProfile,
+}
+
 /// A sample's behavior as its sandbox run shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleProfile {
     /// The sample: its report's identity.
     pub id: String,
     /// Windows of scan events, in time order; peer lookups after the scan's.
     pub windows: Vec<ScanWindow>,
     /// Packets by server access.
+    #[serde(with = "pairs")]
     pub accesses: BTreeMap<Access, u64>,
     /// Whether the times are made up (a log without times).
     pub synthetic_time: bool,
@@ -118,6 +132,23 @@ impl Access {
             protocol: packet.protocol,
             port: packet.destination_port,
         }
+    }
+}
+
+/// JSON has no keys of several parts, so a map is kept as its pairs.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Access;
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Access, u64>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Access, u64>, D::Error> {
+        Ok(Vec::<(Access, u64)>::deserialize(from)?.into_iter().collect())
     }
 }
 

@@ -12,6 +12,8 @@ use crate::history::{
     Outage, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord, TypeTotal,
 };
 
+use crate::sample::KeptSample;
+
 use super::{HistoryStore, StoreError};
 
 /// A history in memory.
@@ -20,7 +22,7 @@ pub struct MemoryStore {
     sensors: BTreeMap<String, Kept>,
     types: BTreeMap<BehaviorId, TypeRecord>,
     marks: Vec<String>,
-    samples: BTreeMap<String, String>,
+    samples: BTreeMap<String, KeptSample>,
 }
 
 #[derive(Debug)]
@@ -188,7 +190,8 @@ impl HistoryStore for MemoryStore {
     }
 
     fn resume(&self, sensor: &str) -> Result<Resume, StoreError> {
-        self.kept(sensor).map(|kept| kept.resume.clone())
+        let kept = self.kept(sensor)?;
+        Ok(Resume { captures: kept.captures.len() as u64, ..kept.resume.clone() })
     }
 
     fn ingest(&mut self, sensor: &str, contribution: &Contribution) -> Result<bool, StoreError> {
@@ -198,6 +201,9 @@ impl HistoryStore for MemoryStore {
         let closed = self.adopt(&contribution.closed, &contribution.mark_names)?;
         let open = self.adopt(&contribution.open, &contribution.mark_names)?;
         let kept = self.kept_mut(sensor)?;
+        if kept.captures.len() as u64 != contribution.captures_before {
+            return Err(StoreError::FedMeanwhile);
+        }
         kept.captures.insert(contribution.capture.content);
         kept.coverage.observed.extend(&contribution.days);
         kept.closed.merge(closed);
@@ -288,12 +294,12 @@ impl HistoryStore for MemoryStore {
         Ok(both.into_iter().flatten().min_by_key(|example| (example.start, example.host)).cloned())
     }
 
-    fn put_sample(&mut self, id: &str, report: &str) -> Result<(), StoreError> {
-        self.samples.insert(id.to_owned(), report.to_owned());
+    fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError> {
+        self.samples.insert(sample.profile.id.clone(), sample.clone());
         Ok(())
     }
 
-    fn samples(&self) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(self.samples.clone().into_iter().collect())
+    fn samples(&self) -> Result<Vec<KeptSample>, StoreError> {
+        Ok(self.samples.values().cloned().collect())
     }
 }

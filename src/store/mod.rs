@@ -53,6 +53,9 @@ pub enum StoreError {
         /// Identity asked for.
         wanted: String,
     },
+    /// Somebody else wrote between reading where the engine stopped and storing what follows.
+    #[error("another process fed this sensor meanwhile; feed the capture again")]
+    FedMeanwhile,
     /// The backend failed.
     #[error("the history's backend failed: {0}")]
     Backend(String),
@@ -60,6 +63,8 @@ pub enum StoreError {
     #[error("the history is damaged: {0}")]
     Damaged(String),
 }
+
+use crate::sample::KeptSample;
 
 /// A history of sensors over days. All writing is by whole captures; all reading answers with aggregates.
 ///
@@ -152,17 +157,17 @@ pub trait HistoryStore {
     /// See the trait.
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError>;
 
-    /// Keeps a sample's report under its id; one that is there already is replaced.
+    /// Keeps a sample under its profile's id; one that is there already is replaced.
     ///
     /// # Errors
     /// See the trait.
-    fn put_sample(&mut self, id: &str, report: &str) -> Result<(), StoreError>;
+    fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError>;
 
-    /// The samples kept: ids and reports, by id.
+    /// The samples kept, by id.
     ///
     /// # Errors
     /// See the trait.
-    fn samples(&self) -> Result<Vec<(String, String)>, StoreError>;
+    fn samples(&self) -> Result<Vec<KeptSample>, StoreError>;
 }
 
 /// Refuses more marks than a sighting's bits can tell apart.

@@ -5,6 +5,9 @@
 mod bars;
 mod command;
 mod corpora;
+mod laws;
 mod make;
 mod shipped;
+mod stores;
 mod text;
+mod wire;

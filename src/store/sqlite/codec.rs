@@ -1,11 +1,10 @@
 //! Values as SQLite keeps them, and back. What cannot be read back is damage, not a panic.
 
-use indexmap::IndexMap;
 use jiff::civil::Date;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use crate::behavior::{BehaviorId, OpenWindow, Probe, TracePoint};
+use crate::behavior::BehaviorId;
 use crate::event::Timestamp;
 use crate::store::StoreError;
 
@@ -58,47 +57,4 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 /// A value read back.
 pub(super) fn unjson<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))
-}
-
-/// An open window as it is kept.
-#[derive(Serialize, Deserialize)]
-pub(super) struct StoredWindow {
-    source: std::net::IpAddr,
-    start: Option<i64>,
-    end: Option<i64>,
-    packets: u64,
-    probes: Vec<(Probe, u64)>,
-    trace: Vec<TracePoint>,
-    marked: Vec<(usize, u64)>,
-    saturated: bool,
-}
-
-impl From<&OpenWindow> for StoredWindow {
-    fn from(window: &OpenWindow) -> StoredWindow {
-        StoredWindow {
-            source: window.source,
-            start: window.start.map(|time| time.0),
-            end: window.end.map(|time| time.0),
-            packets: window.packets,
-            probes: window.probes.iter().map(|(probe, count)| (*probe, *count)).collect(),
-            trace: window.trace.clone(),
-            marked: window.marked.clone(),
-            saturated: window.saturated,
-        }
-    }
-}
-
-impl From<StoredWindow> for OpenWindow {
-    fn from(stored: StoredWindow) -> OpenWindow {
-        OpenWindow {
-            source: stored.source,
-            start: stored.start.map(Timestamp),
-            end: stored.end.map(Timestamp),
-            packets: stored.packets,
-            probes: stored.probes.into_iter().collect::<IndexMap<_, _, _>>(),
-            trace: stored.trace,
-            marked: stored.marked,
-            saturated: stored.saturated,
-        }
-    }
 }

@@ -20,6 +20,8 @@ use crate::history::{
     TypeTotal,
 };
 
+use crate::sample::KeptSample;
+
 use super::{HistoryStore, StoreError};
 
 /// How long a writer waits for another one.
@@ -173,16 +175,11 @@ impl HistoryStore for SqliteStore {
         read::example(&self.connection, self.sensor_id(sensor)?, behavior)
     }
 
-    fn put_sample(&mut self, id: &str, report: &str) -> Result<(), StoreError> {
-        let sql = "INSERT INTO sample (id, report) VALUES (?1, ?2)
-                   ON CONFLICT (id) DO UPDATE SET report = excluded.report";
-        self.connection.execute(sql, (id, report))?;
-        Ok(())
+    fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError> {
+        write::sample(&self.connection, sample)
     }
 
-    fn samples(&self) -> Result<Vec<(String, String)>, StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT id, report FROM sample ORDER BY id")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    fn samples(&self) -> Result<Vec<KeptSample>, StoreError> {
+        read::samples(&self.connection)
     }
 }

@@ -10,9 +10,10 @@ use crate::history::{
     Coverage, DayCount, DayTotal, Example, Granularity, HostList, HostSummary, Outage, Resume, Selection,
     Sensor, TypeRecord, TypeTotal,
 };
+use crate::sample::KeptSample;
 use crate::store::StoreError;
 
-use super::codec::{self, StoredWindow};
+use super::codec;
 
 pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT settings FROM sensor ORDER BY name")?;
@@ -48,12 +49,30 @@ pub(super) fn resume(connection: &Connection, sensor: i64) -> Result<Resume, Sto
     let found: Option<(Option<i64>, String, String)> =
         connection.query_row(sql, [sensor], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     let Some((clock, windows, mark_names)) = found else { return Ok(Resume::default()) };
-    let windows: Vec<StoredWindow> = codec::unjson(&windows)?;
     Ok(Resume {
         clock: clock.map(Timestamp),
-        windows: windows.into_iter().map(Into::into).collect(),
+        captures: captures(connection, sensor)?,
+        windows: codec::unjson(&windows)?,
         mark_names: codec::unjson(&mark_names)?,
     })
+}
+
+/// How many captures were fed.
+pub(super) fn captures(connection: &Connection, sensor: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM capture WHERE sensor = ?1";
+    Ok(codec::uncount(connection.query_row(sql, [sensor], |row| row.get(0))?))
+}
+
+pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT path, report, profile FROM sample ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut samples = Vec::new();
+    while let Some(row) = rows.next()? {
+        let profile: String = row.get(2)?;
+        let profile = codec::unjson(&profile)?;
+        samples.push(KeptSample { path: row.get(0)?, report: row.get(1)?, profile });
+    }
+    Ok(samples)
 }
 
 /// The types of a selection, as a condition on `sighting` whose parameters are the name and the sensor.

@@ -45,7 +45,8 @@ CREATE TABLE example (
 CREATE TABLE resume (
     sensor INTEGER PRIMARY KEY REFERENCES sensor, clock INTEGER, windows TEXT NOT NULL,
     mark_names TEXT NOT NULL) STRICT;
-CREATE TABLE sample (id TEXT PRIMARY KEY, report TEXT NOT NULL) STRICT;
+CREATE TABLE sample (
+    id TEXT PRIMARY KEY, path TEXT NOT NULL, report TEXT NOT NULL, profile TEXT NOT NULL) STRICT;
 CREATE VIEW sightings AS
     SELECT sensor.name AS sensor, date(day * 86400, 'unixepoch') AS day, host.address AS host,
            lower(hex(type.md5)) AS type, type.canonical AS canonical, facet, windows, packets,

@@ -7,13 +7,23 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::behavior::BehaviorId;
 use crate::history::{Contribution, Gathering, Outage, Scope, Sensor, TypeRecord};
+use crate::sample::KeptSample;
 use crate::store::{StoreError, check_marks, renumbered};
 
-use super::codec::{self, StoredWindow};
+use super::{codec, read};
 
 pub(super) fn sensor(connection: &Connection, sensor: &Sensor) -> Result<(), StoreError> {
     let settings = codec::json(sensor)?;
     connection.execute("INSERT INTO sensor (name, settings) VALUES (?1, ?2)", (&sensor.name, settings))?;
+    Ok(())
+}
+
+pub(super) fn sample(connection: &Connection, sample: &KeptSample) -> Result<(), StoreError> {
+    let sql = "INSERT INTO sample (id, path, report, profile) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (id) DO UPDATE SET
+                   path = excluded.path, report = excluded.report, profile = excluded.profile";
+    let profile = codec::json(&sample.profile)?;
+    connection.execute(sql, (&sample.profile.id, &sample.path, &sample.report, profile))?;
     Ok(())
 }
 
@@ -31,8 +41,12 @@ pub(super) fn ingest(
     contribution: &Contribution,
 ) -> Result<bool, StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let captures = read::captures(&transaction, sensor)?;
     if !capture(&transaction, sensor, contribution)? {
         return Ok(false);
+    }
+    if captures != contribution.captures_before {
+        return Err(StoreError::FedMeanwhile);
     }
     transaction.execute("DELETE FROM sighting WHERE sensor = ?1 AND open = 1", [sensor])?;
     transaction.execute("DELETE FROM example WHERE sensor = ?1 AND open = 1", [sensor])?;
@@ -192,11 +206,11 @@ impl Writer<'_> {
 
 fn resume(transaction: &Transaction<'_>, sensor: i64, contribution: &Contribution) -> Result<(), StoreError> {
     let resume = &contribution.resume;
-    let windows: Vec<StoredWindow> = resume.windows.iter().map(StoredWindow::from).collect();
     let sql = "INSERT INTO resume (sensor, clock, windows, mark_names) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (sensor) DO UPDATE SET clock = excluded.clock, windows = excluded.windows,
                    mark_names = excluded.mark_names";
     let clock = resume.clock.map(|time| time.0);
-    transaction.execute(sql, (sensor, clock, codec::json(&windows)?, codec::json(&resume.mark_names)?))?;
+    transaction
+        .execute(sql, (sensor, clock, codec::json(&resume.windows)?, codec::json(&resume.mark_names)?))?;
     Ok(())
 }

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use walkdir::WalkDir;
 
 use crate::behavior::Transition;
 use crate::correlate::Hypothesis;
+use crate::event::Timestamp;
 use crate::rules::Rules;
 use crate::sample::{Checked, DarknetExpectation, Expectation};
-use crate::store::HistoryStore;
 
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, Notices, correlate, fingerprint};
+use super::{AppError, CaptureOptions, Notices, correlate, darknet};
 
 /// The sample reports of a folder, or the report itself: all files called `report.yaml`.
 ///
@@ -36,32 +37,54 @@ pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
     Ok(found)
 }
 
-/// Checks reports. Where a darknet is given, all samples are correlated with it together.
+/// The present moment.
+#[must_use]
+pub fn now() -> Timestamp {
+    // Nanoseconds since 1970 fit until 2262.
+    Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
+}
+
+/// Checks reports. Where a darknet folder is given, all samples are correlated with it together.
 ///
 /// # Errors
-/// When the darknet's store fails; what is wrong with a sample is its own outcome.
+/// When the darknet cannot be read; what is wrong with a sample is its own outcome.
 pub fn check(
     reports: &[PathBuf],
-    darknet: Option<&dyn HistoryStore>,
+    darknet: Option<&Path>,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Vec<Checked>, AppError> {
-    let loaded: Vec<(PathBuf, Result<LoadedSample, AppError>)> =
-        reports.iter().map(|path| (path.clone(), load_sample(path, rules, notices))).collect();
+    let mut load = |path: &PathBuf| {
+        let began = Instant::now();
+        let sample = load_sample(path, rules, notices);
+        (path.clone(), began.elapsed().as_secs_f64(), sample)
+    };
+    let loaded: Vec<(PathBuf, f64, Result<LoadedSample, AppError>)> = reports.iter().map(&mut load).collect();
     let samples: Vec<LoadedSample> =
-        loaded.iter().filter_map(|(_, sample)| sample.as_ref().ok()).cloned().collect();
+        loaded.iter().filter_map(|(_, _, sample)| sample.as_ref().ok()).cloned().collect();
     let hypotheses = match darknet {
-        Some(store) => Some(correlate::correlate(&samples, store, rules)?),
+        Some(folder) => {
+            let store = darknet::load(folder, &CaptureOptions::default(), rules, notices)?;
+            Some(correlate::correlate(&samples, &store, rules)?)
+        }
         None => None,
     };
     Ok(loaded
         .into_iter()
-        .map(|(path, sample)| match sample {
-            Ok(sample) => checked(path, &sample, hypotheses.as_deref(), rules),
+        .map(|(path, seconds, sample)| match sample {
+            Ok(sample) => Checked { seconds, ..checked(path, &sample, hypotheses.as_deref(), rules) },
             Err(error) => {
                 let id = crate::capture::shown(&path);
                 let title = String::new();
-                Checked { path, id, title, outcome: Err(error.to_string()), seen: None, expected: None }
+                Checked {
+                    path,
+                    id,
+                    title,
+                    seconds,
+                    outcome: Err(error.to_string()),
+                    seen: None,
+                    expected: None,
+                }
             }
         })
         .collect())
@@ -82,6 +105,7 @@ fn checked(
     Checked {
         path,
         id: sample.profile.id.clone(),
+        seconds: 0.0,
         outcome: Ok(expected.differences(&seen)),
         seen: Some(seen),
         title: sample.report.title(),
@@ -116,7 +140,7 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
     let mut transitions: BTreeMap<Transition, u64> = BTreeMap::new();
     let mut windows = 0;
     for window in sample.profile.scan_windows() {
-        let named = fingerprint::named(window.window.clone(), &space, rules, crate::event::Clock::Absolute);
+        let named = rules.name(window.window.clone(), &space, crate::event::Clock::Absolute);
         let whole = &named.fingerprint.whole;
         windows += 1;
         types.insert(whole.behavior.canonical.clone());

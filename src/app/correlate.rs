@@ -1,16 +1,18 @@
 //! Use case: samples against a history.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::behavior::BehaviorId;
-use crate::correlate::{Hypothesis, Question, Seen, SensorHistory, judge};
-use crate::history::{DayCount, Granularity, Selection, TypeTotal};
+use crate::correlate::{EvidenceGraph, Hypothesis, Question, Seen, SensorHistory, evidence_graph, judge};
+use crate::history::{Coverage, DayCount, Granularity, Selection, TypeTotal};
 use crate::rules::Rules;
 use crate::sample::{ProjectedBehavior, projected, services};
 use crate::store::HistoryStore;
 
-use super::AppError;
-use super::sandbox::LoadedSample;
+use super::history::{HistorySource, kept_samples};
+use super::sandbox::{LoadedSample, load_sample};
+use super::{AppError, CaptureOptions, Notices};
 
 /// Hosts of a match that are told one by one.
 const HOSTS_MAX: usize = 20;
@@ -21,6 +23,56 @@ const NEIGHBOURS_MAX: usize = 20;
 /// Behaviors of one granularity asked of a sensor, the most frequent first: a sample's run of any length must not
 /// make a question of any length.
 const BEHAVIORS_MAX: usize = 256;
+
+/// An answer with what its pictures need.
+#[derive(Debug)]
+pub struct Answer {
+    /// Ranked.
+    pub hypotheses: Vec<Hypothesis>,
+    /// The samples that were asked for.
+    pub samples: Vec<LoadedSample>,
+    /// The days that each sensor looked.
+    pub coverage: BTreeMap<String, Coverage>,
+}
+
+impl Answer {
+    /// Its evidence as a graph.
+    #[must_use]
+    pub fn graph(&self) -> EvidenceGraph {
+        evidence_graph(&self.hypotheses)
+    }
+}
+
+/// Correlates samples with a history: those of the reports, or, without any, those that the history keeps.
+///
+/// # Errors
+/// When a report, a capture or the history cannot be read, or there is no sample.
+pub fn answer(
+    reports: &[PathBuf],
+    source: &HistorySource,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Answer, AppError> {
+    // Reports first: a slip in one is told before a long read.
+    let mut samples: Vec<LoadedSample> =
+        reports.iter().map(|path| load_sample(path, rules, notices)).collect::<Result<_, _>>()?;
+    let store = source.open(options, rules, notices)?;
+    if samples.is_empty() {
+        samples = kept_samples(store.as_ref())?;
+    }
+    if samples.is_empty() {
+        let remedy = "name sample reports, or keep some in the history with `inga sample add`";
+        return Err(AppError::Usage(format!("no sample to correlate: {remedy}")));
+    }
+    let hypotheses = correlate(&samples, store.as_ref(), rules)?;
+    let mut coverage = BTreeMap::new();
+    for sensor in store.sensors()? {
+        let days = store.coverage(&sensor.name)?;
+        coverage.insert(sensor.name, days);
+    }
+    Ok(Answer { hypotheses, samples, coverage })
+}
 
 /// Asks every sensor of a history for every sample's behaviors; answers all hypotheses, ranked.
 ///

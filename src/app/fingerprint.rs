@@ -2,11 +2,10 @@
 
 use ipnet::IpNet;
 
-use crate::behavior::{Engine, Marks, OpenWindow, fingerprint};
+use crate::behavior::{Engine, Marks};
 use crate::capture::Input;
 use crate::event::{AddressSpace, Clock, Packet};
-use crate::report::fingerprints::NamedWindow;
-use crate::rules::Rules;
+use crate::rules::{NamedWindow, Rules};
 use crate::sample::{Class, Traffic};
 
 use super::events::Victims;
@@ -98,7 +97,7 @@ impl Run<'_> {
         let Run { rules, space, engine, clock, failed, sink } = self;
         engine.push(packet, marks, &mut |window| {
             if failed.is_none() {
-                *failed = sink(named(window, space, rules, *clock)).err();
+                *failed = sink(rules.name(window, space, *clock)).err();
             }
         });
     }
@@ -113,25 +112,9 @@ impl Run<'_> {
         }
         engine.finish(&mut |window| {
             if failed.is_none() {
-                failed = sink(named(window, &space, rules, clock)).err();
+                failed = sink(rules.name(window, &space, clock)).err();
             }
         });
         failed.map_or(Ok(()), Err)
     }
-}
-
-/// Fingerprints and labels a closed window.
-#[must_use]
-pub fn named(window: OpenWindow, space: &AddressSpace, rules: &Rules, clock: Clock) -> NamedWindow {
-    let fingerprint = fingerprint(&window, space, &rules.profile);
-    let marks = rules.window_marks(&window);
-    let owned = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect::<Vec<String>>();
-    let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, fingerprint.start));
-    labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
-    let facet_labels = fingerprint
-        .facets
-        .iter()
-        .map(|facet| owned(rules.labels(&facet.parameters, &[], fingerprint.start)))
-        .collect();
-    NamedWindow { window, fingerprint, labels, facet_labels, clock }
 }

@@ -5,6 +5,7 @@ pub mod correlate;
 pub mod darknet;
 pub mod events;
 pub mod fingerprint;
+pub mod history;
 pub mod observe;
 pub mod output;
 pub mod rules;

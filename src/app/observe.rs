@@ -1,6 +1,7 @@
 //! Use case: feed captures of a sensor into a history.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,7 +11,7 @@ use crate::capture::{Input, ReadReport};
 use crate::event::{AddressSpace, Clock, Packet, Timestamp};
 use crate::history::{CaptureRecord, Contribution, Gathering, Resume, Sensor};
 use crate::rules::Rules;
-use crate::store::HistoryStore;
+use crate::store::{HistoryStore, SqliteStore, StoreError};
 
 use super::{AppError, CaptureOptions, Notices};
 
@@ -26,6 +27,29 @@ pub enum Observed {
     },
     /// A capture of this content was stored before; nothing changed.
     Known,
+}
+
+/// Feeds captures into a sensor's history in a database, one after the other; `told` hears of each when it is
+/// stored.
+///
+/// # Errors
+/// When there is no such history or sensor; else as [`observe`] and `told`. What was stored before stays.
+pub fn observe_all(
+    db: &Path,
+    sensor: &str,
+    inputs: &[Input],
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+    told: &mut dyn FnMut(&Input, Observed) -> Result<(), AppError>,
+) -> Result<(), AppError> {
+    let mut store = SqliteStore::open_existing(db, &rules.profile)?;
+    let found = store.sensors()?.into_iter().find(|known| known.name == sensor);
+    let sensor = found.ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))?;
+    for input in inputs {
+        told(input, observe(&mut store, &sensor, input, options, rules, notices)?)?;
+    }
+    Ok(())
 }
 
 /// Feeds one capture into a sensor's history, as one transaction.

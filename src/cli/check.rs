@@ -1,17 +1,12 @@
 //! `inga check`: samples against their expectations.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use serde_json::json;
-
-use crate::app::check::{accepted, check, reports};
+use crate::app::check::{accepted, check, now, reports};
 use crate::app::output::Output;
-use crate::app::{AppError, CaptureOptions, Notices, darknet};
-use crate::report::junit;
-use crate::report::text::shown;
+use crate::app::{AppError, Notices};
+use crate::report::{checked, junit};
 use crate::sample::Checked;
-use crate::store::HistoryStore;
 
 use super::shared::RuleArgs;
 use super::{EXIT_DIFFERS, EXIT_FAILED, EXIT_OK};
@@ -53,16 +48,12 @@ enum CheckFormat {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let store = match &args.darknet {
-        Some(folder) => Some(darknet::load(folder, &CaptureOptions::default(), &rules, notices)?),
-        None => None,
-    };
-    let store = store.as_ref().map(|store| store as &dyn HistoryStore);
-    let all = check(&reports(&args.path)?, store, &rules, notices)?;
+    let began = now();
+    let all = check(&reports(&args.path)?, args.darknet.as_deref(), &rules, notices)?;
     Output::Stdout.write(|out| match args.format {
-        CheckFormat::Text => text(out, &all),
-        CheckFormat::Json => all.iter().try_for_each(|checked| json_line(out, checked)),
-        CheckFormat::Junit => junit::write(out, &all),
+        CheckFormat::Text => checked::text(out, &all),
+        CheckFormat::Json => checked::json(out, &all),
+        CheckFormat::Junit => junit::write(out, &all, began),
     })?;
     if args.accept {
         accept(&all)?;
@@ -92,57 +83,4 @@ fn accept(all: &[Checked]) -> Result<(), AppError> {
         }
     }
     Ok(())
-}
-
-fn text(out: &mut dyn Write, all: &[Checked]) -> io::Result<()> {
-    for checked in all {
-        let id = match checked.title.is_empty() {
-            true => shown(&checked.id),
-            false => shown(&checked.title),
-        };
-        match &checked.outcome {
-            Err(error) => writeln!(out, "failed   {id}: {}", shown(error))?,
-            Ok(moved) if moved.is_empty() && checked.expected.is_none() => {
-                writeln!(out, "nothing expected  {id}")?
-            }
-            Ok(moved) if moved.is_empty() => writeln!(out, "holds    {id}")?,
-            Ok(moved) => {
-                writeln!(out, "differs  {id}")?;
-                for one in moved {
-                    writeln!(
-                        out,
-                        "           {}: expected {}, seen {}",
-                        one.what,
-                        shown(&one.expected),
-                        shown(&one.seen)
-                    )?;
-                }
-            }
-        }
-    }
-    let count = |outcome: fn(&Checked) -> bool| all.iter().filter(|checked| outcome(checked)).count();
-    let failed = count(|checked| checked.outcome.is_err());
-    let holds = count(|checked| checked.outcome.as_ref().is_ok_and(Vec::is_empty));
-    writeln!(
-        out,
-        "{} samples: {holds} hold, {} differ, {failed} failed",
-        all.len(),
-        all.len() - holds - failed
-    )
-}
-
-fn json_line(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
-    let (outcome, differences, error) = match &checked.outcome {
-        Ok(moved) if moved.is_empty() => ("holds", moved.as_slice(), None),
-        Ok(moved) => ("differs", moved.as_slice(), None),
-        Err(error) => ("failed", [].as_slice(), Some(error)),
-    };
-    let line = json!({
-        "sample": checked.id,
-        "report": crate::capture::shown(&checked.path),
-        "outcome": outcome,
-        "differences": differences,
-        "error": error,
-    });
-    writeln!(out, "{line}")
 }

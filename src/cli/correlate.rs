@@ -1,17 +1,14 @@
 //! `inga correlate`: samples against a darknet.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::app::correlate::correlate;
+use crate::app::correlate::{Answer, answer};
+use crate::app::history::HistorySource;
 use crate::app::output::Output;
-use crate::app::sandbox::{LoadedSample, load_sample};
-use crate::app::{AppError, Notices, darknet};
-use crate::correlate::{Hypothesis, evidence_graph};
+use crate::app::{AppError, Notices};
 use crate::report::html::{Correlation, page, picture};
+use crate::report::text::shown;
 use crate::report::{dot, hypotheses, hypotheses_json};
-use crate::rules::Rules;
-use crate::store::{HistoryStore, SqliteStore};
 
 use super::EXIT_OK;
 use super::shared::{CaptureArgs, RuleArgs};
@@ -83,62 +80,32 @@ impl AnswerFormat {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let store: Box<dyn HistoryStore> = match (&args.db, &args.darknet) {
-        (Some(db), _) => Box::new(SqliteStore::open_existing(db, &rules.profile)?),
-        (None, Some(folder)) => Box::new(darknet::load(folder, &args.reading.options(), &rules, notices)?),
+    let source = match (&args.db, &args.darknet) {
+        (Some(db), _) => HistorySource::Database(db.clone()),
+        (None, Some(folder)) => HistorySource::Darknet(folder.clone()),
         (None, None) => return Err(AppError::Usage("give --db FILE or --darknet DIR".to_owned())),
     };
-    let samples = samples(args, store.as_ref(), &rules, notices)?;
-    let all = correlate(&samples, store.as_ref(), &rules)?;
-    write(args, &all, &samples, store.as_ref(), &rules)?;
+    let answer = answer(&args.reports, &source, &args.reading.options(), &rules, notices)?;
+    write(args, &answer, rules.profile.window_seconds)?;
     if args.output.as_deref().is_some_and(|path| path.as_os_str() != "-") {
         // The answer is in the file; the terminal gets its first line.
-        if let Some(best) = all.first() {
-            Output::Stdout
-                .write(|out| writeln!(out, "{}", crate::report::text::shown(&hypotheses::headline(best))))?;
+        if let Some(best) = answer.hypotheses.first() {
+            Output::Stdout.write(|out| writeln!(out, "{}", shown(&hypotheses::headline(best))))?;
         }
     }
     Ok(EXIT_OK)
 }
 
-/// Those of the reports; without any, those that the history keeps.
-fn samples(
-    args: &Args,
-    store: &dyn HistoryStore,
-    rules: &Rules,
-    notices: &mut Notices,
-) -> Result<Vec<LoadedSample>, AppError> {
-    if !args.reports.is_empty() {
-        return args.reports.iter().map(|path| load_sample(path, rules, notices)).collect();
-    }
-    let kept: Vec<LoadedSample> =
-        store.samples()?.into_iter().map(LoadedSample::kept).collect::<Result<_, _>>()?;
-    if kept.is_empty() {
-        let remedy = "name sample reports, or keep some in the history with `inga sample add`";
-        return Err(AppError::Usage(format!("no sample to correlate: {remedy}")));
-    }
-    Ok(kept)
-}
-
-fn write(
-    args: &Args,
-    all: &[Hypothesis],
-    samples: &[LoadedSample],
-    store: &dyn HistoryStore,
-    rules: &Rules,
-) -> Result<(), AppError> {
+fn write(args: &Args, answer: &Answer, window_seconds: u32) -> Result<(), AppError> {
     let output = Output::of(args.output.as_deref());
     let format = args.format.unwrap_or_else(|| AnswerFormat::of(args.output.as_deref()));
     let failed = |error: askama::Error| AppError::Usage(error.to_string());
-    let mut coverage = BTreeMap::new();
-    for sensor in store.sensors()? {
-        coverage.insert(sensor.name.clone(), store.coverage(&sensor.name)?);
-    }
+    let all = &answer.hypotheses;
     let correlation = Correlation {
         hypotheses: all,
-        samples: samples.iter().map(|sample| &sample.profile).collect(),
-        coverage,
-        window_seconds: rules.profile.window_seconds,
+        samples: answer.samples.iter().map(|sample| &sample.profile).collect(),
+        coverage: &answer.coverage,
+        window_seconds,
     };
     match format {
         AnswerFormat::Text => output.write(|out| hypotheses::text(out, all)),
@@ -153,7 +120,7 @@ fn write(
             let picture = picture(&correlation).ok_or_else(nothing)?;
             output.write(|out| out.write_all(picture.as_bytes()))
         }
-        AnswerFormat::Dot => output.write(|out| dot::dot(out, &evidence_graph(all))),
-        AnswerFormat::Graphml => output.write(|out| dot::graphml(out, &evidence_graph(all))),
+        AnswerFormat::Dot => output.write(|out| dot::dot(out, &answer.graph())),
+        AnswerFormat::Graphml => output.write(|out| dot::graphml(out, &answer.graph())),
     }
 }

@@ -7,10 +7,9 @@ use ipnet::IpNet;
 use crate::app::fingerprint::{Selection, fingerprints};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
-use crate::event::Clock;
-use crate::history::Example;
-use crate::report::fingerprints::{self as report, NamedWindow};
-use crate::report::tile::{Tile, TilePacket, tile_svg};
+use crate::report::fingerprints as report;
+use crate::report::tile::tile_svg;
+use crate::rules::NamedWindow;
 
 use super::EXIT_OK;
 use super::progress::Progress;
@@ -82,31 +81,6 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
 fn draw(folder: &Path, number: u64, window: &NamedWindow, window_seconds: u32) -> Result<(), AppError> {
     let host = window.fingerprint.source.to_string().replace(':', "_");
     let path = folder.join(format!("{number:05}-{host}.svg"));
-    let svg = tile_svg(&tile_of(window, window_seconds));
+    let svg = tile_svg(&report::tile(window, window_seconds));
     Output::File(path).write(|out| out.write_all(svg.as_bytes()))
-}
-
-fn tile_of(window: &NamedWindow, window_seconds: u32) -> Tile {
-    let whole = &window.fingerprint.whole;
-    let start = window.fingerprint.start.map_or_else(|| "no time".to_owned(), |start| start.to_string());
-    Tile {
-        title: format!("{}", window.fingerprint.source),
-        packets: Example::packets_of(&window.window)
-            .iter()
-            .map(|packet| TilePacket {
-                offset_micros: packet.offset_micros,
-                source_port: packet.source_port,
-                destination: packet.destination,
-                destination_port: packet.destination_port,
-            })
-            .collect(),
-        packets_total: whole.parameters.packets,
-        window_seconds,
-        synthetic_time: window.clock == Clock::None,
-        legend: vec![
-            ("from".to_owned(), start),
-            ("type".to_owned(), whole.behavior.canonical.clone()),
-            ("labels".to_owned(), window.labels.join(", ")),
-        ],
-    }
 }

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::app::observe::{Observed, observe};
+use crate::app::observe::{Observed, observe_all};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
-use crate::store::{HistoryStore, SqliteStore, StoreError};
 
 use super::EXIT_OK;
 use super::progress::Progress;
@@ -36,21 +35,18 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let mut store = SqliteStore::open_existing(&args.db, &rules.profile)?;
-    let sensor = store.sensors()?.into_iter().find(|sensor| sensor.name == args.sensor);
-    let sensor = sensor.ok_or_else(|| StoreError::UnknownSensor(args.sensor.clone()))?;
     let mut options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
     let progress = Progress::watch(&inputs, &mut options);
-    for input in &inputs {
-        let told = match observe(&mut store, &sensor, input, &options, &rules, notices)? {
+    observe_all(&args.db, &args.sensor, &inputs, &options, &rules, notices, &mut |input, observed| {
+        let told = match observed {
             Observed::Known => format!("{input}: stored before, nothing changed"),
             Observed::Stored { dark, packets } => {
                 format!("{input}: {dark} of {packets} packets to dark addresses stored")
             }
         };
         // At once: what is stored stays stored, whatever becomes of the captures after it.
-        progress.aside(|| Output::Stdout.write(|out| writeln!(out, "{told}")))?;
-    }
+        progress.aside(|| Output::Stdout.write(|out| writeln!(out, "{told}")))
+    })?;
     Ok(EXIT_OK)
 }

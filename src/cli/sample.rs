@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::app::history::{HistorySource, keep_samples, kept_samples};
 use crate::app::output::Output;
-use crate::app::sandbox::{LoadedSample, load_sample};
-use crate::app::{AppError, Notices};
-use crate::report::text::table;
-use crate::store::{HistoryStore, SqliteStore};
+use crate::app::{AppError, CaptureOptions, Notices};
+use crate::report::text::{shown, table};
 
 use super::EXIT_OK;
 use super::shared::RuleArgs;
@@ -47,25 +46,21 @@ struct Database {
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     match &args.command {
         Command::Add { reports, database } => {
-            let rules = database.rules.load()?;
-            let mut store = SqliteStore::open_existing(&database.db, &rules.profile)?;
-            for path in reports {
-                store.put_sample(&load_sample(path, &rules, notices)?.to_keep())?;
-            }
+            keep_samples(&database.db, reports, &database.rules.load()?, notices)?;
         }
-        Command::List { database } => {
-            let profile = database.rules.load()?.profile;
-            let store = SqliteStore::open_existing(&database.db, &profile)?;
-            let mut rows = vec![["sample", "title", "windows", "date"].map(str::to_owned).to_vec()];
-            for sample in store.samples()? {
-                let sample = LoadedSample::kept(sample)?;
-                let date = sample.report.pivot().map_or_else(|| "-".to_owned(), |(span, _)| span.to_string());
-                let windows = sample.profile.windows.len().to_string();
-                let title = crate::report::text::shown(&sample.report.title());
-                rows.push(vec![sample.profile.id, title, windows, date]);
-            }
-            Output::Stdout.write(|out| table(out, &rows))?;
-        }
+        Command::List { database } => list(database, notices)?,
     }
     Ok(EXIT_OK)
+}
+
+fn list(database: &Database, notices: &mut Notices) -> Result<(), AppError> {
+    let source = HistorySource::Database(database.db.clone());
+    let store = source.open(&CaptureOptions::default(), &database.rules.load()?, notices)?;
+    let mut rows = vec![["sample", "title", "windows", "date"].map(str::to_owned).to_vec()];
+    for sample in kept_samples(store.as_ref())? {
+        let date = sample.report.pivot().map_or_else(|| "-".to_owned(), |(span, _)| span.to_string());
+        let windows = sample.profile.windows.len().to_string();
+        rows.push(vec![sample.profile.id, shown(&sample.report.title()), windows, date]);
+    }
+    Output::Stdout.write(|out| table(out, &rows))
 }

@@ -6,11 +6,10 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::app::AppError;
+use crate::app::history::{add_outage, add_sensor, sensors};
 use crate::app::output::Output;
-use crate::behavior::Profile;
-use crate::history::{Outage, Sensor, SensorKind};
+use crate::history::{Coverage, Outage, Sensor, SensorKind};
 use crate::report::text::table;
-use crate::store::{HistoryStore, SqliteStore};
 
 use super::EXIT_OK;
 use super::shared::RuleArgs;
@@ -29,12 +28,6 @@ struct Database {
     db: PathBuf,
     #[command(flatten)]
     rules: RuleArgs,
-}
-
-impl Database {
-    fn profile(&self) -> Result<Profile, AppError> {
-        Ok(self.rules.load()?.profile)
-    }
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -105,29 +98,24 @@ pub(super) fn run(args: Args) -> Result<u8, AppError> {
     match args.command {
         Command::Add { name, prefix, live, kind, time_zone, database } => {
             let sensor = Sensor { name, kind: kind.into(), prefixes: prefix, live, time_zone };
-            sensor.validate()?;
-            SqliteStore::open(&database.db, &database.profile()?)?.add_sensor(&sensor)?;
+            add_sensor(&database.db, &sensor, &database.rules.load()?)?;
         }
-        Command::List { database } => list(&SqliteStore::open_existing(&database.db, &database.profile()?)?)?,
+        Command::List { database } => list(&sensors(&database.db, &database.rules.load()?)?)?,
         Command::Outage { name, from, to, reason, database } => {
-            if from > to {
-                return Err(AppError::Usage(format!("--from {from} lies after --to {to}; exchange them")));
-            }
             let outage = Outage { first: from, last: to, reason };
-            SqliteStore::open_existing(&database.db, &database.profile()?)?.add_outage(&name, &outage)?;
+            add_outage(&database.db, &name, &outage, &database.rules.load()?)?;
         }
     }
     Ok(EXIT_OK)
 }
 
-fn list(store: &SqliteStore) -> Result<(), AppError> {
+fn list(sensors: &[(Sensor, Coverage)]) -> Result<(), AppError> {
     let mut rows = vec![
         ["sensor", "kind", "addresses", "zone", "days", "first", "last", "outages"]
             .map(str::to_owned)
             .to_vec(),
     ];
-    for sensor in store.sensors()? {
-        let coverage = store.coverage(&sensor.name)?;
+    for (sensor, coverage) in sensors {
         let span = coverage.span();
         let day = |day: Option<Date>| day.map_or_else(|| "-".to_owned(), |day| day.to_string());
         let outages: Vec<String> = coverage

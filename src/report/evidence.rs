@@ -84,18 +84,9 @@ pub fn tiles(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u3
 fn tile(title: String, packets: &[ExamplePacket], window_seconds: u32) -> Tile {
     Tile {
         title,
-        packets: packets.iter().map(tile_packet).collect(),
+        packets: packets.iter().map(TilePacket::from).collect(),
         packets_total: packets.len() as u64,
         window_seconds,
         ..Tile::default()
-    }
-}
-
-fn tile_packet(packet: &ExamplePacket) -> TilePacket {
-    TilePacket {
-        offset_micros: packet.offset_micros,
-        source_port: packet.source_port,
-        destination: packet.destination,
-        destination_port: packet.destination_port,
     }
 }

@@ -4,23 +4,12 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::behavior::{BehaviorId, Facet, Fingerprint, OpenWindow, Ports, Transition};
+use crate::behavior::{BehaviorId, Facet, Ports, Transition};
 use crate::event::{Clock, Timestamp};
+use crate::history::Example;
+use crate::rules::NamedWindow;
 
-/// A window with its names.
-#[derive(Clone, Debug)]
-pub struct NamedWindow {
-    /// The packets behind it.
-    pub window: OpenWindow,
-    /// Its parameters and types.
-    pub fingerprint: Fingerprint,
-    /// Label ids of the whole, marks of tools and payloads among them.
-    pub labels: Vec<String>,
-    /// Label ids of each facet.
-    pub facet_labels: Vec<Vec<String>>,
-    /// What its times mean.
-    pub clock: Clock,
-}
+use super::tile::{Tile, TilePacket};
 
 /// Ports as an array, or `"*"` for more than are listed.
 #[derive(Serialize)]
@@ -144,4 +133,23 @@ pub fn text(out: &mut dyn Write, window: &NamedWindow) -> io::Result<()> {
         writeln!(out, "    {}", line(facet, labels).trim_end())?;
     }
     Ok(())
+}
+
+/// A window as a tile.
+#[must_use]
+pub fn tile(window: &NamedWindow, window_seconds: u32) -> Tile {
+    let whole = &window.fingerprint.whole;
+    let start = window.fingerprint.start.map_or_else(|| "no time".to_owned(), |start| start.to_string());
+    Tile {
+        title: format!("{}", window.fingerprint.source),
+        packets: Example::packets_of(&window.window).iter().map(TilePacket::from).collect(),
+        packets_total: whole.parameters.packets,
+        window_seconds,
+        synthetic_time: window.clock == Clock::None,
+        legend: vec![
+            ("from".to_owned(), start),
+            ("type".to_owned(), whole.behavior.canonical.clone()),
+            ("labels".to_owned(), window.labels.join(", ")),
+        ],
+    }
 }

@@ -11,6 +11,7 @@ use crate::sample::SampleProfile;
 use super::evidence::{Tiles, plot, tiles};
 use super::hypotheses::{CAVEAT, Pair, behavior_and_verdict, gaps_in_words, pairs, same_windows, second};
 use super::series::series_svg;
+use super::text::is_harmful;
 use super::tile::{tile_pair_svg, tile_svg};
 
 /// Pairs of sample and sensor that are drawn; all hypotheses are in the page's table.
@@ -23,8 +24,8 @@ pub struct Correlation<'a> {
     pub hypotheses: &'a [Hypothesis],
     /// The samples' profiles.
     pub samples: Vec<&'a SampleProfile>,
-    /// Outages by sensor.
-    pub coverage: BTreeMap<String, Coverage>,
+    /// The days that each sensor looked, by name.
+    pub coverage: &'a BTreeMap<String, Coverage>,
     /// The length of tiles' time axis.
     pub window_seconds: u32,
 }
@@ -100,7 +101,9 @@ pub fn page(correlation: &Correlation<'_>) -> Result<String, askama::Error> {
             .map(|pair| part(correlation, pair))
             .collect(),
     };
-    page.render()
+    // The template escapes markup; what would hide or reorder text is replaced here, wherever it came from.
+    let visible = |c: char| if is_harmful(c) && c != '\n' { '\u{fffd}' } else { c };
+    Ok(page.render()?.chars().map(visible).collect())
 }
 
 /// The pictures of the best hypothesis that has any: its tiles, else its series.

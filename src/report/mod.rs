@@ -1,6 +1,8 @@
 //! F4: results as text, JSON, pictures, pages. Everything here writes to what it is given and escapes what it was
 //! given: packets, names and paths are attackers' bytes.
 
+mod axes;
+pub mod checked;
 pub mod dot;
 pub mod events;
 pub mod evidence;

@@ -7,20 +7,16 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use crate::history::ExamplePacket;
+
+use super::axes::{AddressAxis, LEFT, MARGIN, PANEL_BOTTOM, PANEL_TOP, PortAxis, RIGHT};
 use super::svg::{self, number};
 
 /// Packets drawn of one window; more would be one blot.
 const PACKETS_MAX: usize = 2_000;
 const WIDTH: f64 = 640.0;
-const PANEL_TOP: f64 = 44.0;
-const PANEL_BOTTOM: f64 = 284.0;
-const LEFT: (f64, f64) = (72.0, 282.0);
-const RIGHT: (f64, f64) = (358.0, 568.0);
 const LEGEND_TOP: f64 = 344.0;
 const LEGEND_LINE: f64 = 17.0;
-/// Room at the top and bottom of a panel, so that no point lies on an axis.
-const MARGIN: f64 = 12.0;
-
 /// A packet of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TilePacket {
@@ -32,6 +28,17 @@ pub struct TilePacket {
     pub destination: IpAddr,
     /// To which port.
     pub destination_port: Option<u16>,
+}
+
+impl From<&ExamplePacket> for TilePacket {
+    fn from(packet: &ExamplePacket) -> TilePacket {
+        TilePacket {
+            offset_micros: packet.offset_micros,
+            source_port: packet.source_port,
+            destination: packet.destination,
+            destination_port: packet.destination_port,
+        }
+    }
 }
 
 /// A tile's contents.
@@ -211,130 +218,6 @@ fn legend(out: &mut String, tile: &Tile) {
 #[expect(clippy::cast_precision_loss, reason = "a count for people")]
 fn number_of(count: u64) -> String {
     number(count as f64)
-}
-
-/// Ports on a vertical axis: few different ones side by side, each with its number; many to scale. Packets without a
-/// port lie on a row of their own at the bottom.
-struct PortAxis {
-    /// Ascending.
-    ports: Vec<u16>,
-    none: bool,
-}
-
-/// Ports that can each have a label.
-const LABELLED_MAX: usize = 6;
-
-impl PortAxis {
-    fn of(ports: impl Iterator<Item = Option<u16>>) -> PortAxis {
-        let mut none = false;
-        let mut known: Vec<u16> = Vec::new();
-        for port in ports {
-            match port {
-                Some(port) => known.push(port),
-                None => none = true,
-            }
-        }
-        known.sort_unstable();
-        known.dedup();
-        PortAxis { ports: known, none }
-    }
-
-    fn bottom(&self) -> f64 {
-        PANEL_BOTTOM - MARGIN - if self.none && !self.ports.is_empty() { 24.0 } else { 0.0 }
-    }
-
-    fn y(&self, port: Option<u16>) -> f64 {
-        let (Some(port), Some(first), Some(last)) = (port, self.ports.first(), self.ports.last()) else {
-            return if self.ports.is_empty() {
-                f64::midpoint(PANEL_TOP, PANEL_BOTTOM)
-            } else {
-                PANEL_BOTTOM - MARGIN
-            };
-        };
-        let share = if self.ports.len() <= LABELLED_MAX {
-            let at = self.ports.iter().position(|known| *known == port).unwrap_or(0);
-            #[expect(clippy::cast_precision_loss, reason = "at most six")]
-            let share = (at as f64 + 0.5) / self.ports.len() as f64;
-            share
-        } else {
-            f64::from(port - first) / f64::from((last - first).max(1))
-        };
-        let top = PANEL_TOP + MARGIN;
-        self.bottom() - share * (self.bottom() - top)
-    }
-
-    fn ticks(&self, out: &mut String, x: f64, anchor: &str, aside: f64) {
-        let mut tick = |y: f64, label: &str| {
-            svg::line(out, "axis", (x, y), (x + aside.signum() * 4.0, y));
-            svg::text(out, x + aside + aside.signum(), y + 4.0, anchor, "", label);
-        };
-        if self.none {
-            tick(self.y(None), "none");
-        }
-        let Some((first, last)) = self.ports.first().zip(self.ports.last()) else { return };
-        if self.ports.len() <= LABELLED_MAX {
-            self.ports.iter().for_each(|port| tick(self.y(Some(*port)), &port.to_string()));
-            return;
-        }
-        for quarter in 0..=4u32 {
-            let port = u32::from(*first) + u32::from(last - first) * quarter / 4;
-            let port = u16::try_from(port).unwrap_or(*last);
-            tick(self.y(Some(port)), &port.to_string());
-        }
-    }
-}
-
-/// Destinations on a horizontal axis, to scale.
-struct AddressAxis {
-    first: Option<IpAddr>,
-    last: Option<IpAddr>,
-    count: usize,
-}
-
-fn value(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u128::from(u32::from(v4)),
-        IpAddr::V6(v6) => u128::from(v6),
-    }
-}
-
-impl AddressAxis {
-    fn of(packets: &[TilePacket]) -> AddressAxis {
-        let mut all: Vec<IpAddr> = packets.iter().map(|packet| packet.destination).collect();
-        all.sort_unstable();
-        all.dedup();
-        AddressAxis { first: all.first().copied(), last: all.last().copied(), count: all.len() }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "places in a picture")]
-    fn x(&self, address: IpAddr) -> f64 {
-        let (first, last) = (self.first.map_or(0, value), self.last.map_or(0, value));
-        let share = match last.saturating_sub(first) {
-            0 => 0.5,
-            span => value(address).saturating_sub(first) as f64 / span as f64,
-        };
-        RIGHT.0 + MARGIN / 2.0 + share * (RIGHT.1 - RIGHT.0 - MARGIN)
-    }
-
-    fn ticks(&self, out: &mut String) {
-        let y = PANEL_BOTTOM + 17.0;
-        match (self.first, self.last) {
-            (Some(first), Some(last)) if first != last => {
-                svg::text(out, RIGHT.0, y, "start", "", &first.to_string());
-                let lower = if first.is_ipv6() { 16.0 } else { 0.0 };
-                svg::text(out, RIGHT.1, y + lower, "end", "", &last.to_string());
-            }
-            (Some(only), _) => {
-                svg::text(out, f64::midpoint(RIGHT.0, RIGHT.1), y, "middle", "", &only.to_string())
-            }
-            _ => {}
-        }
-        let title = match self.count {
-            0 | 1 => "destination address".to_owned(),
-            count => format!("destination address ({count})"),
-        };
-        svg::text(out, f64::midpoint(RIGHT.0, RIGHT.1), PANEL_BOTTOM + 36.0, "middle", "soft", &title);
-    }
 }
 
 #[cfg(test)]

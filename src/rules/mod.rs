@@ -7,6 +7,7 @@ mod compile;
 mod error;
 mod label;
 mod mark;
+mod naming;
 mod plumbing;
 mod range;
 mod schema;
@@ -16,6 +17,7 @@ use crate::behavior::{Marks, OpenWindow, Parameters, Profile};
 use crate::event::{Packet, Timestamp};
 
 pub use error::{RuleError, RuleErrors};
+pub use naming::NamedWindow;
 pub use schema::LabelClass;
 
 use label::Label;

@@ -69,6 +69,8 @@ pub struct Checked {
     pub path: PathBuf,
     /// The sample's id; the path where it could not be read.
     pub id: String,
+    /// How long reading it took.
+    pub seconds: f64,
     /// What was expected and seen otherwise; or why the sample could not be checked.
     pub outcome: Result<Vec<Difference>, String>,
     /// What was seen, whole, as an expectation would say it.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bars;
+mod cli;
 mod command;
 mod corpora;
 mod laws;
@@ -10,4 +11,5 @@ mod make;
 mod shipped;
 mod stores;
 mod text;
+mod tidy;
 mod wire;

@@ -1,0 +1,96 @@
+//! Use case: a history, wherever it is: its sensors, their outages, the samples it keeps.
+
+use std::path::{Path, PathBuf};
+
+use crate::history::{Coverage, Outage, Sensor};
+use crate::rules::Rules;
+use crate::store::{HistoryStore, SqliteStore};
+
+use super::sandbox::{LoadedSample, load_sample};
+use super::{AppError, CaptureOptions, Notices, darknet};
+
+/// Where a history comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistorySource {
+    /// A database that `inga observe` filled.
+    Database(PathBuf),
+    /// A folder of captures with its `sensors.yaml`, read into memory.
+    Darknet(PathBuf),
+}
+
+impl HistorySource {
+    /// Opens or reads it.
+    ///
+    /// # Errors
+    /// When it is not there, refused, or a capture of a folder cannot be read.
+    pub fn open(
+        &self,
+        options: &CaptureOptions,
+        rules: &Rules,
+        notices: &mut Notices,
+    ) -> Result<Box<dyn HistoryStore>, AppError> {
+        Ok(match self {
+            HistorySource::Database(path) => Box::new(SqliteStore::open_existing(path, &rules.profile)?),
+            HistorySource::Darknet(folder) => Box::new(darknet::load(folder, options, rules, notices)?),
+        })
+    }
+}
+
+/// Adds a sensor to a history, which is made where there is none.
+///
+/// # Errors
+/// When the sensor cannot be, or one of that name is there with other settings.
+pub fn add_sensor(db: &Path, sensor: &Sensor, rules: &Rules) -> Result<(), AppError> {
+    sensor.validate()?;
+    Ok(SqliteStore::open(db, &rules.profile)?.add_sensor(sensor)?)
+}
+
+/// The sensors of a history, with the days they looked.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn sensors(db: &Path, rules: &Rules) -> Result<Vec<(Sensor, Coverage)>, AppError> {
+    let store = SqliteStore::open_existing(db, &rules.profile)?;
+    let with_coverage = |sensor: Sensor| {
+        let coverage = store.coverage(&sensor.name)?;
+        Ok((sensor, coverage))
+    };
+    store.sensors()?.into_iter().map(with_coverage).collect()
+}
+
+/// Notes days without data.
+///
+/// # Errors
+/// When the days run backwards, or there is no such sensor.
+pub fn add_outage(db: &Path, sensor: &str, outage: &Outage, rules: &Rules) -> Result<(), AppError> {
+    let Outage { first, last, .. } = outage;
+    if first > last {
+        return Err(AppError::Usage(format!("the outage's first day {first} lies after its last {last}")));
+    }
+    Ok(SqliteStore::open_existing(db, &rules.profile)?.add_outage(sensor, outage)?)
+}
+
+/// Keeps samples in a history: their reports, and what their runs show.
+///
+/// # Errors
+/// When a report or its captures cannot be read, or the history fails.
+pub fn keep_samples(
+    db: &Path,
+    reports: &[PathBuf],
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<(), AppError> {
+    let mut store = SqliteStore::open_existing(db, &rules.profile)?;
+    for path in reports {
+        store.put_sample(&load_sample(path, rules, notices)?.to_keep())?;
+    }
+    Ok(())
+}
+
+/// The samples that a history keeps.
+///
+/// # Errors
+/// When it cannot be read, or a report is no longer of the schema.
+pub fn kept_samples(store: &dyn HistoryStore) -> Result<Vec<LoadedSample>, AppError> {
+    store.samples()?.into_iter().map(LoadedSample::kept).collect()
+}

@@ -1,0 +1,74 @@
+//! What came of checks, for people and for machines. The JSON's field names are stable.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use crate::sample::Checked;
+
+use super::text::shown;
+
+/// Writes a line a sample and one for all, with what differs beneath.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn text(out: &mut dyn Write, all: &[Checked]) -> io::Result<()> {
+    for checked in all {
+        let id = match checked.title.is_empty() {
+            true => shown(&checked.id),
+            false => shown(&checked.title),
+        };
+        match &checked.outcome {
+            Err(error) => writeln!(out, "failed   {id}: {}", shown(error))?,
+            Ok(moved) if moved.is_empty() && checked.expected.is_none() => {
+                writeln!(out, "nothing expected  {id}")?
+            }
+            Ok(moved) if moved.is_empty() => writeln!(out, "holds    {id}")?,
+            Ok(moved) => {
+                writeln!(out, "differs  {id}")?;
+                for one in moved {
+                    writeln!(
+                        out,
+                        "           {}: expected {}, seen {}",
+                        one.what,
+                        shown(&one.expected),
+                        shown(&one.seen)
+                    )?;
+                }
+            }
+        }
+    }
+    let count = |outcome: fn(&Checked) -> bool| all.iter().filter(|checked| outcome(checked)).count();
+    let failed = count(|checked| checked.outcome.is_err());
+    let holds = count(|checked| checked.outcome.as_ref().is_ok_and(Vec::is_empty));
+    writeln!(
+        out,
+        "{} samples: {holds} hold, {} differ, {failed} failed",
+        all.len(),
+        all.len() - holds - failed
+    )
+}
+
+/// Writes a line of JSON a sample.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn json(out: &mut dyn Write, all: &[Checked]) -> io::Result<()> {
+    all.iter().try_for_each(|checked| json_line(out, checked))
+}
+
+fn json_line(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
+    let (outcome, differences, error) = match &checked.outcome {
+        Ok(moved) if moved.is_empty() => ("holds", moved.as_slice(), None),
+        Ok(moved) => ("differs", moved.as_slice(), None),
+        Err(error) => ("failed", [].as_slice(), Some(error)),
+    };
+    let line = json!({
+        "sample": checked.id,
+        "report": checked.path,
+        "outcome": outcome,
+        "differences": differences,
+        "error": error,
+    });
+    writeln!(out, "{line}")
+}

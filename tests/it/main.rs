@@ -12,4 +12,5 @@ mod shipped;
 mod stores;
 mod text;
 mod tidy;
+mod verdicts;
 mod wire;

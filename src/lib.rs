@@ -4,8 +4,14 @@
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | F0 | [`event`] | what one packet says |
-//! | I/O | [`capture`] | packets out of captures and logs |
+//! | F0 | [`event`], [`yaml`] | what one packet says; YAML that people write |
+//! | F1 | [`behavior`] | the behavior engine, one for darknet and sandbox |
+//! | F2 | [`history`], [`rules`], [`sample`] | what darknets saw; rules; malware samples |
+//! | F3 | [`correlate`] | samples against histories: evidence and verdicts |
+//! | F4 | [`report`] | text, JSON, pictures, pages |
+//! | I/O | [`capture`], [`store`] | packets out of captures and logs; where histories are kept |
+//! | F5 | [`app`] | one file a use case |
+//! | F6 | [`cli`] | one file a subcommand |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod app;

@@ -2,7 +2,7 @@
 //!
 //! The design's five steps, each a file: packets of a host gather in a [`window`](self::OpenWindow); a closed
 //! window is reduced to [`Parameters`]; their [`Transition`] is judged; the
-//! [`canonical`](Fingerprint::canonical) string of the binned parameters is hashed to a behavior type; and from
+//! [`canonical`](Behavior::canonical) string of the binned parameters is hashed to a behavior type; and from
 //! the same parameters follow shape and family. Nothing here knows where packets come from or where
 //! fingerprints go.
 

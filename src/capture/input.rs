@@ -124,7 +124,7 @@ fn first_time(input: &Input, options: &ReadOptions) -> Result<Option<Timestamp>,
 /// Reads a capture's first bytes alone: enough to tell its format and its clock.
 ///
 /// # Errors
-/// As [`read`](super::read).
+/// As [`read`](super::read()).
 pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
     /// Bytes that hold a first packet.
     const FIRST_BYTES: u64 = 256 * 1024;

@@ -143,8 +143,8 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
         let named = rules.name(window.window.clone(), &space, crate::event::Clock::Absolute);
         let whole = &named.fingerprint.whole;
         windows += 1;
-        types.insert(whole.behavior.canonical.clone());
-        shapes.insert(whole.shape.canonical.clone());
+        types.insert(whole.names.behavior.canonical.clone());
+        shapes.insert(whole.names.shape.canonical.clone());
         ports.extend(whole.parameters.ports.listed());
         *transitions.entry(whole.parameters.transition).or_default() += 1;
         labels.extend(named.labels);

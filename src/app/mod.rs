@@ -12,6 +12,7 @@ pub mod rules;
 pub mod sandbox;
 
 mod error;
+mod gather;
 mod reading;
 
 pub use error::AppError;

@@ -6,13 +6,14 @@ use std::path::Path;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::behavior::{Engine, Marks, OpenWindow, fingerprint};
+use crate::behavior::{Engine, Marks, OpenWindow};
 use crate::capture::{Input, ReadReport};
 use crate::event::{AddressSpace, Clock, Packet, Timestamp};
 use crate::history::{CaptureRecord, Contribution, Gathering, Resume, Sensor};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, SqliteStore, StoreError};
 
+use super::gather::Gatherer;
 use super::{AppError, CaptureOptions, Notices};
 
 /// What feeding one capture did.
@@ -127,6 +128,7 @@ struct Pass<'a> {
     rules: &'a Rules,
     space: AddressSpace,
     zone: TimeZone,
+    gatherer: Gatherer<'a>,
     engine: Engine,
     closed: Gathering,
     days: BTreeSet<Date>,
@@ -146,6 +148,7 @@ impl<'a> Pass<'a> {
             rules,
             space: sensor.space(),
             zone: sensor.zone()?,
+            gatherer: Gatherer::new(sensor, rules)?,
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
             closed: Gathering::default(),
             days: BTreeSet::new(),
@@ -171,8 +174,8 @@ impl<'a> Pass<'a> {
             return;
         }
         self.dark += 1;
-        let Pass { rules, space, zone, engine, closed, .. } = self;
-        engine.push(packet, marks, &mut |window| gather(closed, &window, space, zone, rules));
+        let Pass { gatherer, engine, closed, .. } = self;
+        engine.push(packet, marks, &mut |window| gatherer.add(closed, &window));
     }
 
     fn is_late(&self) -> bool {
@@ -184,7 +187,7 @@ impl<'a> Pass<'a> {
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
         for window in &windows {
-            gather(&mut open, window, &self.space, &self.zone, self.rules);
+            self.gatherer.add(&mut open, window);
         }
         let mark_names = self.rules.mark_names().to_vec();
         let mut resume =
@@ -194,7 +197,7 @@ impl<'a> Pass<'a> {
             self.closed.merge(open);
             open = Gathering::default();
             for window in renumbered(kept.clone(), self.rules.mark_names()) {
-                gather(&mut open, &window, &self.space, &self.zone, self.rules);
+                self.gatherer.add(&mut open, &window);
             }
             resume = kept;
         }
@@ -224,15 +227,6 @@ impl<'a> Pass<'a> {
         }
         days
     }
-}
-
-fn gather(closed: &mut Gathering, window: &OpenWindow, space: &AddressSpace, zone: &TimeZone, rules: &Rules) {
-    let Some(start) = window.start else { return };
-    let fingerprint = fingerprint(window, space, &rules.profile);
-    let held = rules.window_marks(window);
-    let bits = rules.mark_names().iter().enumerate().filter(|(_, name)| held.contains(&name.as_str()));
-    let marks = bits.fold(0, |marks, (bit, _)| marks | 1 << bit);
-    closed.add(window, &fingerprint, start.day(zone), marks);
 }
 
 /// The open windows with their marks numbered as the present rules number them; marks of rules that are gone are

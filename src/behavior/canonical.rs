@@ -122,6 +122,21 @@ fn unbinned(granularity: &str, parameters: &Parameters, profile: &Profile, ports
     )
 }
 
+/// Parameters with each count at its bin's upper end: those that are equal then have equal names.
+pub(super) fn binned(parameters: &Parameters, profile: &Profile) -> Parameters {
+    let upper = |count: u64| match count {
+        exact if exact <= profile.exact_counts_max => exact,
+        count => count.checked_next_power_of_two().unwrap_or(u64::MAX),
+    };
+    Parameters {
+        source_ports: upper(parameters.source_ports),
+        packets: upper(parameters.packets),
+        destination_ports: upper(parameters.destination_ports),
+        destinations: upper(parameters.destinations),
+        ..parameters.clone()
+    }
+}
+
 /// The bin of a count: the count itself up to `exact_max` (a power of two), then powers of two: `5-8`, `9-16`.
 fn bin(count: u64, exact_max: u64) -> String {
     if count <= exact_max {

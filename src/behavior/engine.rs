@@ -82,12 +82,15 @@ impl Engine {
         }
         self.clock = self.clock.max(time);
         self.expire(closed);
-        if !self.open.contains_key(&packet.source) {
-            self.make_room(closed);
-            self.order.push_back((time, packet.source));
+        if let Some(window) = self.open.get_mut(&packet.source) {
+            window.add(packet, marks, time, &self.profile);
+            return;
         }
-        let window = self.open.entry(packet.source).or_insert_with(|| OpenWindow::new(packet.source));
+        self.make_room(closed);
+        self.order.push_back((time, packet.source));
+        let mut window = OpenWindow::new(packet.source);
         window.add(packet, marks, time, &self.profile);
+        self.open.insert(packet.source, window);
     }
 
     /// Closes what is still open, oldest first.

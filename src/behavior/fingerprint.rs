@@ -1,13 +1,14 @@
 //! A closed window with its names: type, shape, family, and its facets.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{AddressSpace, Protocol, Timestamp};
 
-use super::{Behavior, OpenWindow, Parameters, Probe, Profile};
+use super::{Names, OpenWindow, Parameters, Probe, Profile};
 
 /// What one (protocol, destination port) pair of a window would be as a window of its own: a small sensor sees
 /// of a bot that scans 23 and 2323 only one of them.
@@ -15,23 +16,8 @@ use super::{Behavior, OpenWindow, Parameters, Probe, Profile};
 pub struct Facet {
     /// The parameters of the pair's packets alone.
     pub parameters: Parameters,
-    /// Their behavior type.
-    pub behavior: Behavior,
-    /// Their shape.
-    pub shape: Behavior,
-    /// Their family.
-    pub family: Behavior,
-}
-
-impl Facet {
-    fn of(parameters: Parameters, profile: &Profile) -> Facet {
-        Facet {
-            behavior: Behavior::of_type(&parameters, profile),
-            shape: Behavior::of_shape(&parameters, profile),
-            family: Behavior::of_family(&parameters, profile),
-            parameters,
-        }
-    }
+    /// What they are called.
+    pub names: Arc<Names>,
 }
 
 /// A window of one host, reduced.
@@ -44,33 +30,35 @@ pub struct Fingerprint {
     /// Time of its last packet.
     pub end: Option<Timestamp>,
     /// The whole window.
-    pub whole: Facet,
+    pub whole: Arc<Facet>,
     /// Its (protocol, port) pairs, those of most packets first; empty where there is only one pair.
     pub facets: Vec<Facet>,
     /// Whether distinct counts are lower bounds.
     pub saturated: bool,
 }
 
-/// Reduces a closed window. Destinations are ranked in `space`.
+/// Reduces one closed window; for many, a [`Namer`](super::Namer) remembers names. Destinations are ranked in `space`.
 #[must_use]
 pub fn fingerprint(window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
-    let probes = || window.probes.iter().map(|(probe, count)| (probe, *count));
-    let whole = Parameters::of(probes(), window.packets, space, profile);
+    let facet =
+        |parameters: Parameters| Facet { names: Arc::new(Names::of(&parameters, profile)), parameters };
+    let whole = Parameters::of(window.probes.iter(), window.packets, space, profile);
     Fingerprint {
         source: window.source,
         start: window.start,
         end: window.end,
-        whole: Facet::of(whole, profile),
-        facets: facets(probes(), space, profile),
+        whole: Arc::new(facet(whole)),
+        facets: facets(window.probes.iter(), space, profile).into_iter().map(facet).collect(),
         saturated: window.saturated,
     }
 }
 
-fn facets<'a>(
+/// The parameters of each (protocol, port) pair, those of most packets first; none where there is only one pair.
+pub(super) fn facets<'a>(
     probes: impl Iterator<Item = (&'a Probe, u64)>,
     space: &AddressSpace,
     profile: &Profile,
-) -> Vec<Facet> {
+) -> Vec<Parameters> {
     type Pair = (Protocol, Option<u16>);
     type Counted<'a> = Vec<(&'a Probe, u64)>;
     let mut pairs: IndexMap<Pair, Counted<'_>, foldhash::fast::FixedState> = IndexMap::default();
@@ -88,8 +76,6 @@ fn facets<'a>(
     counted.truncate(profile.facets_max);
     counted
         .into_iter()
-        .map(|(packets, _, probes)| {
-            Facet::of(Parameters::of(probes.into_iter(), packets, space, profile), profile)
-        })
+        .map(|(packets, _, probes)| Parameters::of(probes.into_iter(), packets, space, profile))
         .collect()
 }

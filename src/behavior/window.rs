@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 
-use super::Profile;
+use super::{Probes, Profile};
 
 /// What tells one packet of a window from another; equal packets (retries) are one probe, counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,10 +72,9 @@ pub struct OpenWindow {
     /// All packets, remembered as probes or not.
     pub packets: u64,
     /// Distinct probes in order of first sight, with how many packets each had.
-    #[serde(with = "indexmap::map::serde_seq")]
-    pub probes: IndexMap<Probe, u64, foldhash::fast::FixedState>,
+    pub probes: Probes,
     /// Times of the first packets.
-    pub trace: Vec<TracePoint>,
+    pub trace: SmallVec<[TracePoint; 4]>,
     /// Packets by the number of the marking rule that they answer to; rules without a packet are left out.
     pub marked: Vec<(usize, u64)>,
     /// Whether probes were left out at the limit.
@@ -89,8 +88,8 @@ impl OpenWindow {
             start: None,
             end: None,
             packets: 0,
-            probes: IndexMap::default(),
-            trace: Vec::new(),
+            probes: Probes::default(),
+            trace: SmallVec::new(),
             marked: Vec::new(),
             saturated: false,
         }
@@ -102,18 +101,9 @@ impl OpenWindow {
         self.end = self.end.max(time);
         self.packets += 1;
         self.count_marks(marks);
-        let probe = Probe::of(packet);
-        let room = self.probes.len() < profile.probes_per_window_max;
-        let index = match self.probes.get_full_mut(&probe) {
-            Some((index, _, count)) => {
-                *count += 1;
-                index
-            }
-            None if room => self.probes.insert_full(probe, 1).0,
-            None => {
-                self.saturated = true;
-                return;
-            }
+        let Some(index) = self.probes.count(Probe::of(packet), profile.probes_per_window_max) else {
+            self.saturated = true;
+            return;
         };
         if self.trace.len() < profile.trace_packets_max {
             let micros = match (self.start, time) {
@@ -141,7 +131,7 @@ impl OpenWindow {
     pub fn traced(&self) -> impl Iterator<Item = (u32, &Probe)> + '_ {
         self.trace.iter().filter_map(|point| {
             let index = usize::try_from(point.probe).ok()?;
-            self.probes.get_index(index).map(|(probe, _)| (point.offset_micros, probe))
+            self.probes.get(index).map(|probe| (point.offset_micros, probe))
         })
     }
 }

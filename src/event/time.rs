@@ -54,6 +54,16 @@ impl Timestamp {
         self.instant().to_zoned(zone.clone()).date()
     }
 
+    /// The moments in which its calendar day and the next one begin, in a time zone; `None` at the ends of time.
+    #[must_use]
+    pub fn day_bounds(self, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+        let day = self.instant().to_zoned(zone.clone());
+        let start = day.start_of_day().ok()?;
+        let next = start.tomorrow().ok()?.start_of_day().ok()?;
+        let moment = |at: &jiff::Zoned| i64::try_from(at.timestamp().as_nanosecond()).ok().map(Timestamp);
+        Some((moment(&start)?, moment(&next)?))
+    }
+
     fn instant(self) -> jiff::Timestamp {
         // Every i64 of nanoseconds lies within jiff's years -9999 to 9999.
         jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
@@ -108,6 +118,17 @@ mod tests {
         let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
         assert_eq!(evening.day(&TimeZone::UTC).to_string(), "2009-03-01");
         assert_eq!(evening.day(&tokyo).to_string(), "2009-03-02");
+    }
+
+    #[test]
+    fn a_day_is_as_long_as_its_clocks_make_it() {
+        let noon: Timestamp = "2009-03-08T16:00:00Z".parse().unwrap();
+        let (first, next) = noon.day_bounds(&TimeZone::get("America/New_York").unwrap()).unwrap();
+        assert_eq!(
+            (first.to_string(), next.seconds_since(first)),
+            ("2009-03-08T05:00:00.000000000Z".to_owned(), 23.0 * 3600.0)
+        );
+        assert!(Timestamp(i64::MAX).day_bounds(&TimeZone::UTC).is_none());
     }
 
     #[test]

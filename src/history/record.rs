@@ -1,8 +1,9 @@
 //! What one capture adds to a sensor's history.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use foldhash::fast::FixedState;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -43,9 +44,9 @@ pub struct TypeRecord {
 impl From<&Facet> for TypeRecord {
     fn from(facet: &Facet) -> TypeRecord {
         TypeRecord {
-            behavior: facet.behavior.clone(),
-            shape: facet.shape.clone(),
-            family: facet.family.clone(),
+            behavior: facet.names.behavior.clone(),
+            shape: facet.names.shape.clone(),
+            family: facet.names.family.clone(),
             parameters: facet.parameters.clone(),
         }
     }
@@ -147,11 +148,11 @@ impl Example {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gathering {
     /// Types met.
-    pub types: BTreeMap<BehaviorId, TypeRecord>,
+    pub types: HashMap<BehaviorId, TypeRecord, FixedState>,
     /// Sightings.
-    pub sightings: BTreeMap<SightingKey, Sighting>,
+    pub sightings: HashMap<SightingKey, Sighting, FixedState>,
     /// The earliest window of each type of whole windows; of windows that begin together the lowest address's.
-    pub examples: BTreeMap<BehaviorId, Example>,
+    pub examples: HashMap<BehaviorId, Example, FixedState>,
 }
 
 impl Gathering {
@@ -162,7 +163,7 @@ impl Gathering {
         for facet in &fingerprint.facets {
             self.sight(facet, Scope::Facet, fingerprint.source, day, (first, last, marks));
         }
-        let behavior = fingerprint.whole.behavior.id;
+        let behavior = fingerprint.whole.names.behavior.id;
         let earlier = |kept: &Example| (kept.start, kept.host) <= (first, window.source);
         if !self.examples.get(&behavior).is_some_and(earlier) {
             let packets = Example::packets_of(window);
@@ -195,7 +196,7 @@ impl Gathering {
         day: Date,
         (first, last, marks): (Timestamp, Timestamp, u64),
     ) {
-        let behavior = facet.behavior.id;
+        let behavior = facet.names.behavior.id;
         self.types.entry(behavior).or_insert_with(|| TypeRecord::from(facet));
         let seen = Sighting { windows: 1, packets: facet.parameters.packets, first, last, marks };
         self.sightings

@@ -51,7 +51,7 @@ pub struct Tiles {
 pub fn tiles(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u32) -> Option<Tiles> {
     let matched = hypothesis.matched.as_ref()?;
     let example = matched.example.as_ref()?;
-    let is_it = |window: &&ScanWindow| window.fingerprint.whole.behavior == matched.behavior;
+    let is_it = |window: &&ScanWindow| window.fingerprint.whole.names.behavior == matched.behavior;
     let window = sample.windows.iter().find(is_it).or(sample.windows.first())?;
     let parameters = &window.fingerprint.whole.parameters;
     let title = format!("Sample {} (micro)", hypothesis.title);
@@ -60,7 +60,7 @@ pub fn tiles(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u3
         synthetic_time: sample.synthetic_time,
         legend: vec![
             ("host".to_owned(), window.fingerprint.source.to_string()),
-            ("type".to_owned(), window.fingerprint.whole.behavior.canonical.clone()),
+            ("type".to_owned(), window.fingerprint.whole.names.behavior.canonical.clone()),
         ],
         ..tile(title, &Example::packets_of(&window.window), window_seconds)
     };

@@ -69,12 +69,12 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
             Ports::Many => PortsJson::Many("*"),
             listed => PortsJson::Listed(listed.listed().to_vec()),
         },
-        canonical: &facet.behavior.canonical,
-        r#type: facet.behavior.id,
-        shape: facet.shape.id,
-        shape_canonical: &facet.shape.canonical,
-        family: facet.family.id,
-        family_canonical: &facet.family.canonical,
+        canonical: &facet.names.behavior.canonical,
+        r#type: facet.names.behavior.id,
+        shape: facet.names.shape.id,
+        shape_canonical: &facet.names.shape.canonical,
+        family: facet.names.family.id,
+        family_canonical: &facet.names.family.canonical,
         labels,
     }
 }
@@ -122,7 +122,7 @@ pub fn text(out: &mut dyn Write, window: &NamedWindow) -> io::Result<()> {
             format!("{:?}", parameters.transition).to_lowercase(),
             parameters.ports,
             parameters.protocol,
-            facet.behavior.id,
+            facet.names.behavior.id,
             labels.join(" ")
         )
     };
@@ -148,7 +148,7 @@ pub fn tile(window: &NamedWindow, window_seconds: u32) -> Tile {
         synthetic_time: window.clock == Clock::None,
         legend: vec![
             ("from".to_owned(), start),
-            ("type".to_owned(), whole.behavior.canonical.clone()),
+            ("type".to_owned(), whole.names.behavior.canonical.clone()),
             ("labels".to_owned(), window.labels.join(", ")),
         ],
     }

@@ -116,15 +116,22 @@ impl Rules {
         Marks(hits.fold(0, |bits, (at, _)| bits | 1 << at))
     }
 
-    /// Marks that hold for a window: enough of its packets have them.
+    /// Marks that hold for a window (enough of its packets have them), as bits numbered as
+    /// [`mark_names`](Rules::mark_names).
     #[must_use]
-    pub fn window_marks(&self, window: &OpenWindow) -> Vec<&str> {
+    pub fn window_mark_bits(&self, window: &OpenWindow) -> u64 {
         let holds = |(at, packets): &&(usize, u64)| {
             self.marks.get(*at).is_some_and(|mark| mark.holds(*packets, window.packets, window.start))
         };
-        let mut held: Vec<usize> = window.marked.iter().filter(holds).map(|(at, _)| *at).collect();
-        held.sort_unstable();
-        held.into_iter().map(|at| self.mark_names[at].as_str()).collect()
+        window.marked.iter().filter(holds).fold(0, |bits, (at, _)| bits | 1 << at)
+    }
+
+    /// Names of the marks that hold for a window.
+    #[must_use]
+    pub fn window_marks(&self, window: &OpenWindow) -> Vec<&str> {
+        let bits = self.window_mark_bits(window);
+        let held = self.mark_names.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
+        held.map(|(_, name)| name.as_str()).collect()
     }
 
     /// Names of the marks that tell a public scanning tool.

@@ -88,9 +88,9 @@ pub fn services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> 
 fn alone(window: &OpenWindow, profile: &Profile) -> Vec<Parameters> {
     type Alone<'a> = Vec<(&'a Probe, u64)>;
     let mut parts: BTreeMap<(IpAddr, Protocol, Option<u16>), Alone<'_>> = BTreeMap::new();
-    for (probe, count) in &window.probes {
+    for (probe, count) in window.probes.iter() {
         let part = (probe.destination, probe.protocol, probe.destination_port);
-        parts.entry(part).or_default().push((probe, *count));
+        parts.entry(part).or_default().push((probe, count));
     }
     let space = AddressSpace::whole();
     parts

@@ -74,16 +74,25 @@ fn moved(packets: &[Packet], blocks: u32, nanoseconds: i64) -> Vec<Packet> {
 
 /// Names of a window and of its facets.
 fn names(fingerprint: &Fingerprint) -> Vec<(String, String, String)> {
-    std::iter::once(&fingerprint.whole)
+    std::iter::once(&*fingerprint.whole)
         .chain(&fingerprint.facets)
         .map(|facet| {
             let canonical = |behavior: &inga::behavior::Behavior| behavior.canonical.clone();
-            (canonical(&facet.behavior), canonical(&facet.shape), canonical(&facet.family))
+            (canonical(&facet.names.behavior), canonical(&facet.names.shape), canonical(&facet.names.family))
         })
         .collect()
 }
 
 proptest! {
+    #[test]
+    fn remembered_names_are_those_worked_out_anew(packets in capture()) {
+        let space = AddressSpace::whole();
+        let mut namer = inga::behavior::Namer::new(Profile::default(), space.clone());
+        for window in windows(&packets).iter().chain(&windows(&packets)) {
+            prop_assert_eq!(namer.fingerprint(window), fingerprint(window, &space, &Profile::default()));
+        }
+    }
+
     #[test]
     fn cutting_a_capture_anywhere_changes_nothing(packets in capture(), cuts in prop::collection::vec(0..120usize, 0..4)) {
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(packets.len())).collect();
@@ -123,7 +132,7 @@ proptest! {
         let names_of = |packets: &[Packet]| -> Vec<_> {
             // Windows in the order in which they open: addresses have moved.
             let mut all = windows(packets);
-            all.sort_by_key(|window| (window.start, window.probes.first().map(|(probe, _)| probe.source_port)));
+            all.sort_by_key(|window| (window.start, window.probes.get(0).map(|probe| probe.source_port)));
             all.iter().map(|window| names(&fingerprint(window, &space, &Profile::default()))).collect()
         };
         let mut here: Vec<Vec<_>> = names_of(&packets);

@@ -1,0 +1,53 @@
+//! From closed windows to sightings: each window named and put on its sensor's day.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::behavior::{Namer, OpenWindow};
+use crate::event::Timestamp;
+use crate::history::{Gathering, Sensor};
+use crate::rules::Rules;
+
+use super::AppError;
+
+/// Gathers one sensor's windows.
+pub(super) struct Gatherer<'a> {
+    rules: &'a Rules,
+    namer: Namer,
+    days: Days,
+}
+
+impl<'a> Gatherer<'a> {
+    /// # Errors
+    /// When the sensor's time zone is none.
+    pub(super) fn new(sensor: &Sensor, rules: &'a Rules) -> Result<Gatherer<'a>, AppError> {
+        let namer = Namer::new(rules.profile.clone(), sensor.space());
+        Ok(Gatherer { rules, namer, days: Days { zone: sensor.zone()?, known: None } })
+    }
+
+    /// Adds a window; one without a time has no day, and is left out.
+    pub(super) fn add(&mut self, to: &mut Gathering, window: &OpenWindow) {
+        let Some(start) = window.start else { return };
+        let fingerprint = self.namer.fingerprint(window);
+        to.add(window, &fingerprint, self.days.day(start), self.rules.window_mark_bits(window));
+    }
+}
+
+/// Days of a time zone. Windows come in time order, so the last day is nearly always the next one, too.
+struct Days {
+    zone: TimeZone,
+    known: Option<(Timestamp, Timestamp, Date)>,
+}
+
+impl Days {
+    fn day(&mut self, time: Timestamp) -> Date {
+        match self.known {
+            Some((first, next, day)) if first <= time && time < next => day,
+            _ => {
+                let day = time.day(&self.zone);
+                self.known = time.day_bounds(&self.zone).map(|(first, next)| (first, next, day));
+                day
+            }
+        }
+    }
+}

@@ -82,7 +82,7 @@ pub fn observe(
     }
     notices.add_report(input, &report);
     let packets = report.packets;
-    let contribution = pass.into_contribution(input, &report);
+    let contribution = pass.into_contribution(input, &report)?;
     let dark = contribution.capture.packets;
     store.ingest(&sensor.name, &contribution)?;
     Ok(Observed::Stored { dark, packets })
@@ -182,7 +182,7 @@ impl<'a> Pass<'a> {
         self.started_at.is_some() && self.span.is_some_and(|(first, _)| Some(first) < self.started_at)
     }
 
-    fn into_contribution(mut self, input: &Input, report: &ReadReport) -> Contribution {
+    fn into_contribution(mut self, input: &Input, report: &ReadReport) -> Result<Contribution, StoreError> {
         let clock = self.engine.clock().max(self.span.map(|(_, last)| last));
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
@@ -194,14 +194,14 @@ impl<'a> Pass<'a> {
             Resume { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
         if let Some(kept) = self.keep_for_later.take() {
             // A late capture is closed as a whole; what its elder left open stays open.
-            self.closed.merge(open);
-            open = Gathering::default();
+            self.closed.merge(&std::mem::take(&mut open).finish())?;
             for window in renumbered(kept.clone(), self.rules.mark_names()) {
                 self.gatherer.add(&mut open, &window);
             }
             resume = kept;
         }
-        Contribution {
+        let days = self.observed_days();
+        Ok(Contribution {
             capture: CaptureRecord {
                 content: report.content,
                 name: input.to_string(),
@@ -209,13 +209,13 @@ impl<'a> Pass<'a> {
                 first: self.span.map(|(first, _)| first),
                 last: self.span.map(|(_, last)| last),
             },
-            days: self.observed_days(),
+            days,
             mark_names,
-            closed: self.closed,
-            open,
+            closed: self.closed.finish(),
+            open: open.finish(),
             captures_before: self.captures_before,
             resume,
-        }
+        })
     }
 
     /// All days from the capture's first packet to its last: the sensor looked in between, too.

@@ -3,6 +3,7 @@
 use std::iter;
 
 use indexmap::IndexMap;
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Probe;
@@ -109,7 +110,11 @@ impl FromIterator<(Probe, u64)> for Probes {
 /// As pairs: JSON has no keys of several parts.
 impl Serialize for Probes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        let mut pairs = serializer.serialize_seq(Some(self.len()))?;
+        for pair in self.iter() {
+            pairs.serialize_element(&pair)?;
+        }
+        pairs.end()
     }
 }
 

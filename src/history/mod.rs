@@ -3,13 +3,16 @@
 //! Nothing here knows how a history is kept; that is the store's business.
 
 mod coverage;
+mod gathering;
+pub mod packed;
 mod query;
 mod record;
 mod sensor;
 
 pub use coverage::{Coverage, DayState, Outage};
+pub use gathering::{Gathered, Gathering, Run};
 pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, Selection, TypeTotal};
 pub use record::{
-    CaptureRecord, Contribution, Example, ExamplePacket, Gathering, Resume, Sighting, SightingKey, TypeRecord,
+    CaptureRecord, Contribution, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
 };
 pub use sensor::{Sensor, SensorFault, SensorKind};

@@ -1,16 +1,15 @@
 //! What one capture adds to a sensor's history.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use foldhash::fast::FixedState;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::behavior::{Behavior, BehaviorId, Facet, Fingerprint, OpenWindow, Parameters};
+use crate::behavior::{Behavior, BehaviorId, Facet, OpenWindow, Parameters};
 use crate::event::{Protocol, TcpFlags, Timestamp};
 
-use super::Scope;
+use super::{Gathered, Scope};
 
 /// A capture, known by its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +81,10 @@ pub struct Sighting {
 }
 
 impl Sighting {
+    /// No window yet; merged with any other it is that one.
+    pub const NONE: Sighting =
+        Sighting { windows: 0, packets: 0, first: Timestamp(i64::MAX), last: Timestamp(i64::MIN), marks: 0 };
+
     /// Both together.
     #[must_use]
     pub fn merged(self, other: Sighting) -> Sighting {
@@ -143,71 +146,8 @@ impl Example {
     }
 }
 
-/// Sightings and what belongs to them, gathered window by window. Memory grows with the (host, day, type)
-/// triples, the types and one example a type.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Gathering {
-    /// Types met.
-    pub types: HashMap<BehaviorId, TypeRecord, FixedState>,
-    /// Sightings.
-    pub sightings: HashMap<SightingKey, Sighting, FixedState>,
-    /// The earliest window of each type of whole windows; of windows that begin together the lowest address's.
-    pub examples: HashMap<BehaviorId, Example, FixedState>,
-}
-
-impl Gathering {
-    /// Adds a window that began on `day`.
-    pub fn add(&mut self, window: &OpenWindow, fingerprint: &Fingerprint, day: Date, marks: u64) {
-        let (Some(first), Some(last)) = (fingerprint.start, fingerprint.end) else { return };
-        self.sight(&fingerprint.whole, Scope::Whole, fingerprint.source, day, (first, last, marks));
-        for facet in &fingerprint.facets {
-            self.sight(facet, Scope::Facet, fingerprint.source, day, (first, last, marks));
-        }
-        let behavior = fingerprint.whole.names.behavior.id;
-        let earlier = |kept: &Example| (kept.start, kept.host) <= (first, window.source);
-        if !self.examples.get(&behavior).is_some_and(earlier) {
-            let packets = Example::packets_of(window);
-            self.examples.insert(behavior, Example { behavior, host: window.source, start: first, packets });
-        }
-    }
-
-    /// Takes in another gathering: sightings add up, the earlier example stays.
-    pub fn merge(&mut self, other: Gathering) {
-        for (id, record) in other.types {
-            self.types.entry(id).or_insert(record);
-        }
-        for (key, sighting) in other.sightings {
-            let known = self.sightings.entry(key);
-            known.and_modify(|known| *known = known.merged(sighting)).or_insert(sighting);
-        }
-        for (behavior, example) in other.examples {
-            let earlier = |kept: &Example| (kept.start, kept.host) <= (example.start, example.host);
-            if !self.examples.get(&behavior).is_some_and(earlier) {
-                self.examples.insert(behavior, example);
-            }
-        }
-    }
-
-    fn sight(
-        &mut self,
-        facet: &Facet,
-        scope: Scope,
-        host: IpAddr,
-        day: Date,
-        (first, last, marks): (Timestamp, Timestamp, u64),
-    ) {
-        let behavior = facet.names.behavior.id;
-        self.types.entry(behavior).or_insert_with(|| TypeRecord::from(facet));
-        let seen = Sighting { windows: 1, packets: facet.parameters.packets, first, last, marks };
-        self.sightings
-            .entry(SightingKey { day, behavior, scope, host })
-            .and_modify(|known| *known = known.merged(seen))
-            .or_insert(seen);
-    }
-}
-
 /// All that one capture adds, to be stored as one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Contribution {
     /// The capture.
     pub capture: CaptureRecord,
@@ -216,10 +156,10 @@ pub struct Contribution {
     /// Names of the marks in sightings.
     pub mark_names: Vec<String>,
     /// Windows that are closed for good.
-    pub closed: Gathering,
+    pub closed: Gathered,
     /// The windows that the capture's end left open, counted as if they ended there. They *replace* what the
     /// sensor's previous capture left open.
-    pub open: Gathering,
+    pub open: Gathered,
     /// How many captures the sensor had when this one was begun; a store refuses one that has another number by
     /// then, since its open windows would be counted twice.
     pub captures_before: u64,

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, Gathering, Granularity, HostList, HostSummary,
+    Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, HostSummary,
     Outage, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord, TypeTotal,
 };
 
@@ -30,8 +30,8 @@ struct Kept {
     sensor: Sensor,
     coverage: Coverage,
     captures: BTreeSet<[u8; 32]>,
-    closed: Gathering,
-    open: Gathering,
+    closed: Seen,
+    open: Seen,
     resume: Resume,
 }
 
@@ -99,8 +99,8 @@ impl MemoryStore {
         totals
     }
 
-    /// Renumbers a gathering's marks from the contribution's names to the store's.
-    fn adopt(&mut self, gathering: &Gathering, names: &[String]) -> Result<Gathering, StoreError> {
+    /// What was gathered, its marks renumbered from the contribution's names to the store's.
+    fn adopt(&mut self, gathered: &Gathered, names: &[String]) -> Result<Seen, StoreError> {
         let mut numbers = Vec::new();
         for name in names {
             let at = self.marks.iter().position(|known| known == name).unwrap_or_else(|| {
@@ -110,14 +110,17 @@ impl MemoryStore {
             numbers.push(at);
         }
         super::check_marks(self.marks.len())?;
-        for (id, record) in &gathering.types {
-            self.types.entry(*id).or_insert_with(|| record.clone());
+        for record in gathered.types() {
+            self.types.entry(record.behavior.id).or_insert(record);
         }
-        let mut adopted = gathering.clone();
-        for sighting in adopted.sightings.values_mut() {
-            sighting.marks = super::renumbered(sighting.marks, &numbers);
+        let mut seen = Seen::default();
+        for (key, sighting) in gathered.sightings()? {
+            seen.sight(key, Sighting { marks: super::renumbered(sighting.marks, &numbers), ..sighting });
         }
-        Ok(adopted)
+        for (_, example) in gathered.examples() {
+            seen.keep(example.clone());
+        }
+        Ok(seen)
     }
 
     fn mark_names(&self, bits: u64) -> Vec<String> {
@@ -125,6 +128,32 @@ impl MemoryStore {
         let mut names: Vec<String> = held.map(|(_, name)| name.clone()).collect();
         names.sort();
         names
+    }
+}
+
+/// Sightings and examples, plainly.
+#[derive(Debug, Default)]
+struct Seen {
+    sightings: BTreeMap<SightingKey, Sighting>,
+    examples: BTreeMap<BehaviorId, Example>,
+}
+
+impl Seen {
+    fn sight(&mut self, key: SightingKey, seen: Sighting) {
+        let known = self.sightings.entry(key);
+        known.and_modify(|known| *known = known.merged(seen)).or_insert(seen);
+    }
+
+    fn keep(&mut self, example: Example) {
+        let begins = |example: &Example| (example.start, example.host);
+        if self.examples.get(&example.behavior).is_none_or(|kept| begins(&example) < begins(kept)) {
+            self.examples.insert(example.behavior, example);
+        }
+    }
+
+    fn merge(&mut self, other: Seen) {
+        other.sightings.into_iter().for_each(|(key, seen)| self.sight(key, seen));
+        other.examples.into_values().for_each(|example| self.keep(example));
     }
 }
 
@@ -162,8 +191,8 @@ impl HistoryStore for MemoryStore {
                     sensor: sensor.clone(),
                     coverage: Coverage::default(),
                     captures: BTreeSet::new(),
-                    closed: Gathering::default(),
-                    open: Gathering::default(),
+                    closed: Seen::default(),
+                    open: Seen::default(),
                     resume: Resume::default(),
                 };
                 self.sensors.insert(sensor.name.clone(), kept);

@@ -1,16 +1,18 @@
 //! I/O: where histories are kept. One trait, several backends, one conformance suite.
 
-use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 mod memory;
 pub mod sqlite;
 
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
+use crate::behavior::{BehaviorId, Ports, ProtocolSet};
+use crate::history::packed::Damaged;
 use crate::history::{
     Contribution, Coverage, DayCount, DayTotal, Example, HostList, Outage, Resume, Selection, Sensor,
     TypeTotal,
 };
+use crate::sample::KeptSample;
 
 /// Why a history could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +66,11 @@ pub enum StoreError {
     Damaged(String),
 }
 
-use crate::sample::KeptSample;
+impl From<Damaged> for StoreError {
+    fn from(damaged: Damaged) -> StoreError {
+        StoreError::Damaged(damaged.to_string())
+    }
+}
 
 /// A history of sensors over days. All writing is by whole captures; all reading answers with aggregates.
 ///

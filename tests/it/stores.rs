@@ -337,8 +337,8 @@ fn what_was_read_before_another_wrote_is_refused() {
             },
             days: BTreeSet::new(),
             mark_names: Vec::new(),
-            closed: inga::history::Gathering::default(),
-            open: inga::history::Gathering::default(),
+            closed: inga::history::Gathered::default(),
+            open: inga::history::Gathered::default(),
             captures_before: resume.captures - 1,
             resume,
         };

@@ -18,11 +18,6 @@ pub(super) fn uncount(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
-/// Bits, all 64 of them.
-pub(super) fn bits(value: u64) -> i64 {
-    value.cast_signed()
-}
-
 /// Days since 1970-01-01.
 pub(super) fn day(date: Date) -> i64 {
     const EPOCH: Date = jiff::civil::date(1970, 1, 1);
@@ -57,4 +52,14 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 /// A value read back.
 pub(super) fn unjson<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+/// A value as bytes, shorter than JSON.
+pub(super) fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_stdvec(value).map_err(|error| StoreError::Backend(error.to_string()))
+}
+
+/// A value read back from bytes.
+pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    postcard::from_bytes(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }

@@ -1,9 +1,9 @@
 //! A history in one SQLite file.
 //!
 //! All of a capture is written in one transaction, with a write-ahead log and full synchronisation: what was
-//! stored is there after a crash or a power cut, once. People may look inside with the `sqlite3` shell: the views
-//! `observation` and `sightings` have ISO days, hexadecimal types and textual addresses.
+//! stored is there after a crash or a power cut, once.
 
+mod chunk;
 mod codec;
 mod read;
 mod schema;
@@ -31,6 +31,7 @@ const BUSY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
+    profile: Profile,
 }
 
 impl SqliteStore {
@@ -61,13 +62,13 @@ impl SqliteStore {
         let mut connection = Connection::open_with_flags(path, flags).map_err(refused)?;
         connection.busy_timeout(BUSY).map_err(refused)?;
         schema::prepare(&mut connection, &shown(path))?;
-        let store = SqliteStore { connection };
-        store.check_profile(profile)?;
+        let store = SqliteStore { connection, profile: profile.clone() };
+        store.check_profile()?;
         Ok(store)
     }
 
-    fn check_profile(&self, profile: &Profile) -> Result<(), StoreError> {
-        let wanted = profile.identity();
+    fn check_profile(&self) -> Result<(), StoreError> {
+        let wanted = self.profile.identity();
         let found: Option<String> = self
             .connection
             .query_row("SELECT value FROM setting WHERE name = 'profile'", [], |row| row.get(0))
@@ -164,11 +165,11 @@ impl HistoryStore for SqliteStore {
         ports: Option<&Ports>,
         most: usize,
     ) -> Result<Vec<TypeTotal>, StoreError> {
-        read::neighbours(&self.connection, self.sensor_id(sensor)?, protocol, ports, most)
+        read::neighbours(&self.connection, &self.profile, self.sensor_id(sensor)?, protocol, ports, most)
     }
 
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
-        read::types(&self.connection, self.sensor_id(sensor)?, selection, most)
+        read::types(&self.connection, &self.profile, self.sensor_id(sensor)?, selection, most)
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {

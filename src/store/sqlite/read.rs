@@ -1,18 +1,22 @@
-//! Reading: aggregates by the database, in few statements.
+//! Reading: aggregates of packed sightings.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension};
 
-use crate::behavior::{Behavior, BehaviorId, Ports, ProtocolSet};
+use crate::behavior::{BehaviorId, Names, Ports, Profile, ProtocolSet};
 use crate::event::Timestamp;
 use crate::history::{
     Coverage, DayCount, DayTotal, Example, Granularity, HostList, HostSummary, Outage, Resume, Selection,
-    Sensor, TypeRecord, TypeTotal,
+    Sensor, Sighting, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 use crate::store::StoreError;
 
+use super::chunk::{self, Hosts};
 use super::codec;
 
 pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError> {
@@ -46,13 +50,13 @@ pub(super) fn coverage(connection: &Connection, sensor: i64) -> Result<Coverage,
 
 pub(super) fn resume(connection: &Connection, sensor: i64) -> Result<Resume, StoreError> {
     let sql = "SELECT clock, windows, mark_names FROM resume WHERE sensor = ?1";
-    let found: Option<(Option<i64>, String, String)> =
+    let found: Option<(Option<i64>, Vec<u8>, String)> =
         connection.query_row(sql, [sensor], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     let Some((clock, windows, mark_names)) = found else { return Ok(Resume::default()) };
     Ok(Resume {
         clock: clock.map(Timestamp),
         captures: captures(connection, sensor)?,
-        windows: codec::unjson(&windows)?,
+        windows: codec::unpack(&windows)?,
         mark_names: codec::unjson(&mark_names)?,
     })
 }
@@ -75,24 +79,17 @@ pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreE
     Ok(samples)
 }
 
-/// The types of a selection, as a condition on `sighting` whose parameters are the name and the sensor.
-fn condition(selection: &Selection) -> String {
-    let types = match selection.granularity {
+/// The ids of the types of a selection, ascending.
+fn types_of(connection: &Connection, selection: &Selection) -> Result<Vec<i64>, StoreError> {
+    let column = match selection.granularity {
         Granularity::Type => "md5",
         Granularity::Shape => "shape",
         Granularity::Family => "family",
     };
-    let facets = if selection.facets { "" } else { " AND facet = 0" };
-    format!("sensor = ?1 AND type IN (SELECT id FROM type WHERE {types} = ?2){facets}")
-}
-
-fn day_count(row: &Row<'_>) -> Result<DayCount, StoreError> {
-    Ok(DayCount {
-        day: codec::date(row.get(0)?)?,
-        windows: codec::uncount(row.get(1)?),
-        packets: codec::uncount(row.get(2)?),
-        hosts: codec::uncount(row.get(3)?),
-    })
+    let sql = format!("SELECT id FROM type WHERE {column} = ?1 ORDER BY id");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let ids = statement.query_map([selection.id.0], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn series(
@@ -100,35 +97,42 @@ pub(super) fn series(
     sensor: i64,
     selections: &[Selection],
 ) -> Result<Vec<Vec<DayCount>>, StoreError> {
-    // Each selection is answered from the primary key's range of its types alone.
-    selections
-        .iter()
-        .map(|selection| {
-            let sql = format!(
-                "SELECT day, sum(windows), sum(packets), count(DISTINCT host) FROM sighting
-                 WHERE {} GROUP BY day ORDER BY day",
-                condition(selection)
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query((sensor, selection.id.0))?;
-            let mut days = Vec::new();
-            while let Some(row) = rows.next()? {
-                days.push(day_count(row)?);
-            }
-            Ok(days)
-        })
-        .collect()
+    selections.iter().map(|selection| one_series(connection, sensor, selection)).collect()
+}
+
+fn one_series(
+    connection: &Connection,
+    sensor: i64,
+    selection: &Selection,
+) -> Result<Vec<DayCount>, StoreError> {
+    let types = types_of(connection, selection)?;
+    let mut days: BTreeMap<Date, (u64, u64, Hosts)> = BTreeMap::new();
+    chunk::of_types(connection, sensor, &types, selection.facets, &mut |chunk, group| {
+        let (windows, packets, hosts) = days.entry(chunk.day).or_default();
+        *windows += group.windows;
+        *packets += group.packets;
+        hosts.add(chunk, &group)
+    })?;
+    let counted = days.into_iter().map(|(day, (windows, packets, hosts))| DayCount {
+        day,
+        windows,
+        packets,
+        hosts: hosts.count(),
+    });
+    Ok(counted.collect())
 }
 
 pub(super) fn totals(connection: &Connection, sensor: i64) -> Result<Vec<DayTotal>, StoreError> {
-    let sql =
-        "SELECT day, sum(windows), sum(packets), count(DISTINCT host), count(DISTINCT type) FROM sighting
-               WHERE sensor = ?1 AND facet = 0 GROUP BY day ORDER BY day";
+    let sql = "SELECT day, windows, packets, hosts, types FROM observed
+               WHERE sensor = ?1 AND windows > 0 ORDER BY day";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([sensor])?;
     let mut days = Vec::new();
     while let Some(row) = rows.next()? {
-        days.push(DayTotal { count: day_count(row)?, types: codec::uncount(row.get(4)?) });
+        let count = |at: usize| -> Result<u64, StoreError> { Ok(codec::uncount(row.get(at)?)) };
+        let day = codec::date(row.get(0)?)?;
+        let counts = DayCount { day, windows: count(1)?, packets: count(2)?, hosts: count(3)? };
+        days.push(DayTotal { count: counts, types: count(4)? });
     }
     Ok(days)
 }
@@ -139,37 +143,37 @@ pub(super) fn hosts(
     selection: &Selection,
     most: usize,
 ) -> Result<HostList, StoreError> {
-    let mark_names = mark_names(connection)?;
-    let sql = format!(
-        "SELECT (SELECT address FROM host WHERE id = host), sum(windows), sum(packets), count(DISTINCT day),
-                min(first), max(last), group_concat(DISTINCT marks)
-         FROM sighting WHERE {} GROUP BY host",
-        condition(selection)
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query((sensor, selection.id.0))?;
-    let mut list = HostList::default();
+    let names = mark_names(connection)?;
+    let types = types_of(connection, selection)?;
+    let mut seen: HashMap<IpAddr, (BTreeSet<Date>, Sighting)> = HashMap::new();
+    chunk::of_types(connection, sensor, &types, selection.facets, &mut |chunk, group| {
+        for sighting in group.sightings(chunk.day) {
+            let (host, sighting) = sighting?;
+            let sighting = Sighting { marks: chunk.marks(sighting.marks)?, ..sighting };
+            let (days, sum) = seen.entry(host).or_insert_with(|| (BTreeSet::new(), Sighting::NONE));
+            days.insert(chunk.day);
+            *sum = sum.merged(sighting);
+        }
+        Ok(())
+    })?;
+    let mut list = HostList { total: seen.len() as u64, ..HostList::default() };
     let mut marked: BTreeMap<String, u64> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let address: String = row.get(0)?;
-        let damaged = |_| StoreError::Damaged(format!("address {}", address.escape_debug()));
-        let marks: String = row.get(6)?;
-        let host = HostSummary {
-            host: address.parse().map_err(damaged)?,
-            windows: codec::uncount(row.get(1)?),
-            packets: codec::uncount(row.get(2)?),
-            days: codec::uncount(row.get(3)?),
-            first: Timestamp(row.get(4)?),
-            last: Timestamp(row.get(5)?),
-            marks: names_of(&marks, &mark_names)?,
-        };
-        for name in &host.marks {
+    for (host, (days, sum)) in seen {
+        let marks = names_of(sum.marks, &names);
+        for name in &marks {
             *marked.entry(name.clone()).or_default() += 1;
         }
-        list.total += 1;
-        list.first = Some(list.first.map_or(host.first, |first| first.min(host.first)));
-        list.last = list.last.max(Some(host.last));
-        list.hosts.push(host);
+        list.first = Some(list.first.map_or(sum.first, |first| first.min(sum.first)));
+        list.last = list.last.max(Some(sum.last));
+        list.hosts.push(HostSummary {
+            host,
+            days: days.len() as u64,
+            windows: sum.windows,
+            packets: sum.packets,
+            first: sum.first,
+            last: sum.last,
+            marks,
+        });
     }
     list.marked = marked.into_iter().collect();
     list.hosts.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.host.cmp(&b.host)));
@@ -183,83 +187,105 @@ fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Names of all bits in a comma-joined list of numbers.
-fn names_of(list: &str, names: &[String]) -> Result<Vec<String>, StoreError> {
-    let mut bits = 0u64;
-    for number in list.split(',').filter(|number| !number.is_empty()) {
-        let number: i64 = number.parse().map_err(|_| StoreError::Damaged(format!("marks {list}")))?;
-        bits |= number.cast_unsigned();
-    }
+/// Names of all bits, ascending.
+fn names_of(bits: u64, names: &[String]) -> Vec<String> {
     let held = names.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
     let mut held: Vec<String> = held.map(|(_, name)| name.clone()).collect();
     held.sort();
-    Ok(held)
+    held
 }
-
-const TYPE_COLUMNS: &str = "md5, canonical, shape, shape_canonical, family, family_canonical, parameters";
 
 pub(super) fn neighbours(
     connection: &Connection,
+    profile: &Profile,
     sensor: i64,
     protocol: &ProtocolSet,
     ports: Option<&Ports>,
     most: usize,
 ) -> Result<Vec<TypeTotal>, StoreError> {
-    let which =
-        "facet = 0 AND type IN (SELECT id FROM type WHERE protocol = ?2 AND (?3 IS NULL OR ports = ?3))";
-    let values: [&dyn ToSql; 3] = [&sensor, &protocol.to_string(), &ports.map(Ports::to_string)];
-    type_totals(connection, &format!("sensor = ?1 AND {which}"), &values, most)
+    let sql = "SELECT id FROM type WHERE protocol = ?1 AND (?2 IS NULL OR ports = ?2) ORDER BY id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let ids = statement.query_map((protocol.to_string(), ports.map(Ports::to_string)), |row| row.get(0))?;
+    type_totals(connection, profile, sensor, &ids.collect::<Result<Vec<i64>, _>>()?, false, most)
 }
 
 pub(super) fn types(
     connection: &Connection,
+    profile: &Profile,
     sensor: i64,
     selection: &Selection,
     most: usize,
 ) -> Result<Vec<TypeTotal>, StoreError> {
-    let values: [&dyn ToSql; 2] = [&sensor, &selection.id.0];
-    type_totals(connection, &condition(selection), &values, most)
+    type_totals(connection, profile, sensor, &types_of(connection, selection)?, selection.facets, most)
 }
 
+/// The most frequent of some types. Sums first, from the groups' heads; hosts only of those that are told.
 fn type_totals(
     connection: &Connection,
-    condition: &str,
-    values: &[&dyn ToSql],
+    profile: &Profile,
+    sensor: i64,
+    types: &[i64],
+    facets: bool,
     most: usize,
 ) -> Result<Vec<TypeTotal>, StoreError> {
-    let sql = format!(
-        "SELECT {TYPE_COLUMNS}, windows, packets, hosts FROM
-             (SELECT type AS of, sum(windows) AS windows, sum(packets) AS packets, count(DISTINCT host) AS hosts
-              FROM sighting WHERE {condition} GROUP BY type)
-         JOIN type ON type.id = of ORDER BY windows DESC, md5 LIMIT {}",
-        codec::count(most as u64)
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(values)?;
+    let mut sums: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    chunk::of_types(connection, sensor, types, facets, &mut |_, group| {
+        let (windows, packets) = sums.entry(codec::count(group.number)).or_default();
+        *windows += group.windows;
+        *packets += group.packets;
+        Ok(())
+    })?;
+    let mut hosts: BTreeMap<i64, Hosts> = most_frequent(connection, &sums, most)?;
+    let told: Vec<i64> = hosts.keys().copied().collect();
+    chunk::of_types(connection, sensor, &told, facets, &mut |chunk, group| {
+        hosts.entry(codec::count(group.number)).or_default().add(chunk, &group)
+    })?;
     let mut totals = Vec::new();
-    while let Some(row) = rows.next()? {
+    for (id, hosts) in hosts {
+        let (windows, packets) = sums.get(&id).copied().unwrap_or_default();
         totals.push(TypeTotal {
-            record: type_record(row)?,
-            windows: codec::uncount(row.get(7)?),
-            packets: codec::uncount(row.get(8)?),
-            hosts: codec::uncount(row.get(9)?),
+            record: type_of(connection, profile, id)?,
+            windows,
+            packets,
+            hosts: hosts.count(),
         });
     }
+    totals.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.record.behavior.id.cmp(&b.record.behavior.id)));
     Ok(totals)
 }
 
-fn type_record(row: &Row<'_>) -> Result<TypeRecord, StoreError> {
-    let behavior = |at: usize| -> Result<Behavior, StoreError> {
-        let bytes: Vec<u8> = row.get(at)?;
-        Ok(Behavior { id: codec::id(&bytes)?, canonical: row.get(at + 1)? })
-    };
-    let parameters: String = row.get(6)?;
-    Ok(TypeRecord {
-        behavior: behavior(0)?,
-        shape: behavior(2)?,
-        family: behavior(4)?,
-        parameters: codec::unjson(&parameters)?,
-    })
+/// Those of most windows; of equally many those of the lower name.
+fn most_frequent(
+    connection: &Connection,
+    sums: &BTreeMap<i64, (u64, u64)>,
+    most: usize,
+) -> Result<BTreeMap<i64, Hosts>, StoreError> {
+    let mut counts: Vec<u64> = sums.values().map(|(windows, _)| *windows).collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let least = most.checked_sub(1).map(|last| counts.get(last).copied().unwrap_or(0));
+    let Some(least) = least else { return Ok(BTreeMap::new()) };
+    let mut ranked = Vec::new();
+    let mut find = connection.prepare_cached("SELECT md5 FROM type WHERE id = ?1")?;
+    for (id, (windows, _)) in sums.iter().filter(|(_, (windows, _))| *windows >= least) {
+        let name: Vec<u8> = find.query_row([id], |row| row.get(0))?;
+        ranked.push((Reverse(*windows), name, *id));
+    }
+    ranked.sort_unstable();
+    Ok(ranked.into_iter().take(most).map(|(_, _, id)| (id, Hosts::default())).collect())
+}
+
+/// A type, its names worked out from its parameters.
+fn type_of(connection: &Connection, profile: &Profile, id: i64) -> Result<TypeRecord, StoreError> {
+    let sql = "SELECT md5, parameters FROM type WHERE id = ?1";
+    let found = connection.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (name, parameters): (Vec<u8>, Vec<u8>) =
+        found.ok_or_else(|| StoreError::Damaged(format!("no type {id}")))?;
+    let parameters = codec::unpack(&parameters)?;
+    let Names { behavior, shape, family } = Names::of(&parameters, profile);
+    if behavior.id != codec::id(&name)? {
+        return Err(StoreError::Damaged(format!("type {id} has another name than its parameters give")));
+    }
+    Ok(TypeRecord { behavior, shape, family, parameters })
 }
 
 pub(super) fn example(
@@ -269,7 +295,7 @@ pub(super) fn example(
 ) -> Result<Option<Example>, StoreError> {
     let sql = "SELECT start, host, packets FROM example
                WHERE sensor = ?1 AND type = (SELECT id FROM type WHERE md5 = ?2) ORDER BY start, host LIMIT 1";
-    let found: Option<(i64, String, String)> = connection
+    let found: Option<(i64, String, Vec<u8>)> = connection
         .query_row(sql, (sensor, behavior.0), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((start, host, packets)) = found else { return Ok(None) };
@@ -278,6 +304,6 @@ pub(super) fn example(
         behavior,
         host: host.parse().map_err(damaged)?,
         start: Timestamp(start),
-        packets: codec::unjson(&packets)?,
+        packets: codec::unpack(&packets)?,
     }))
 }

@@ -8,6 +8,9 @@ use crate::store::StoreError;
 /// Marks a file as inga's (`PRAGMA application_id`): "inga" in ASCII.
 const APPLICATION: i64 = 0x696e_6761;
 
+/// What a connection may hold of the file in memory.
+const CACHE_KIB: i64 = 16 * 1024;
+
 /// Each a step that is never changed once released.
 const STEPS: [&str; 1] = ["
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -20,44 +23,33 @@ CREATE TABLE capture (
     packets INTEGER NOT NULL, first INTEGER, last INTEGER, PRIMARY KEY (sensor, content)) STRICT, WITHOUT ROWID;
 CREATE TABLE observed (
     sensor INTEGER NOT NULL REFERENCES sensor, day INTEGER NOT NULL,
+    windows INTEGER NOT NULL DEFAULT 0, packets INTEGER NOT NULL DEFAULT 0,
+    hosts INTEGER NOT NULL DEFAULT 0, types INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (sensor, day)) STRICT, WITHOUT ROWID;
 CREATE TABLE mark (bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE type (
-    id INTEGER PRIMARY KEY, md5 BLOB NOT NULL UNIQUE, canonical TEXT NOT NULL,
-    shape BLOB NOT NULL, shape_canonical TEXT NOT NULL,
-    family BLOB NOT NULL, family_canonical TEXT NOT NULL,
-    protocol TEXT NOT NULL, ports TEXT NOT NULL, parameters TEXT NOT NULL) STRICT;
+    id INTEGER PRIMARY KEY, md5 BLOB NOT NULL UNIQUE, shape BLOB NOT NULL, family BLOB NOT NULL,
+    protocol TEXT NOT NULL, ports TEXT NOT NULL, parameters BLOB NOT NULL) STRICT;
 CREATE INDEX type_shape ON type (shape);
 CREATE INDEX type_family ON type (family);
 CREATE INDEX type_service ON type (protocol, ports);
-CREATE TABLE host (id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE) STRICT;
--- facet: 0 a whole window's, 1 a facet's. open: 1 what the last capture's end left open, replaced by the next.
-CREATE TABLE sighting (
-    sensor INTEGER NOT NULL REFERENCES sensor, type INTEGER NOT NULL REFERENCES type, day INTEGER NOT NULL,
-    facet INTEGER NOT NULL, host INTEGER NOT NULL REFERENCES host, open INTEGER NOT NULL,
-    windows INTEGER NOT NULL, packets INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    marks INTEGER NOT NULL, PRIMARY KEY (sensor, type, day, facet, host, open)) STRICT, WITHOUT ROWID;
-CREATE INDEX sighting_open ON sighting (sensor) WHERE open = 1;
+-- Packed sightings (history::packed). open: 1 what the last capture's end left open, replaced by the next.
+CREATE TABLE chunk (
+    id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, day INTEGER NOT NULL,
+    open INTEGER NOT NULL, first_type INTEGER NOT NULL, last_type INTEGER NOT NULL, marks TEXT NOT NULL,
+    groups BLOB NOT NULL) STRICT;
+CREATE INDEX chunk_types ON chunk (sensor, first_type, last_type);
+CREATE INDEX chunk_day ON chunk (sensor, day);
+CREATE INDEX chunk_open ON chunk (sensor) WHERE open = 1;
 CREATE TABLE example (
     sensor INTEGER NOT NULL REFERENCES sensor, type INTEGER NOT NULL REFERENCES type, month INTEGER NOT NULL,
-    open INTEGER NOT NULL, start INTEGER NOT NULL, host TEXT NOT NULL, packets TEXT NOT NULL,
+    open INTEGER NOT NULL, start INTEGER NOT NULL, host TEXT NOT NULL, packets BLOB NOT NULL,
     PRIMARY KEY (sensor, type, month, open)) STRICT, WITHOUT ROWID;
 CREATE TABLE resume (
-    sensor INTEGER PRIMARY KEY REFERENCES sensor, clock INTEGER, windows TEXT NOT NULL,
+    sensor INTEGER PRIMARY KEY REFERENCES sensor, clock INTEGER, windows BLOB NOT NULL,
     mark_names TEXT NOT NULL) STRICT;
 CREATE TABLE sample (
     id TEXT PRIMARY KEY, path TEXT NOT NULL, report TEXT NOT NULL, profile TEXT NOT NULL) STRICT;
-CREATE VIEW sightings AS
-    SELECT sensor.name AS sensor, date(day * 86400, 'unixepoch') AS day, host.address AS host,
-           lower(hex(type.md5)) AS type, type.canonical AS canonical, facet, windows, packets,
-           datetime(first / 1000000000, 'unixepoch') AS first, datetime(last / 1000000000, 'unixepoch') AS last
-    FROM sighting JOIN sensor ON sensor.id = sensor JOIN type ON type.id = type JOIN host ON host.id = host;
-CREATE VIEW observation AS
-    SELECT sensor.name AS sensor, date(day * 86400, 'unixepoch') AS day, lower(hex(type.md5)) AS type,
-           type.canonical AS canonical, sum(windows) AS windows, sum(packets) AS packets,
-           count(DISTINCT host) AS hosts
-    FROM sighting JOIN sensor ON sensor.id = sensor JOIN type ON type.id = type
-    WHERE facet = 0 GROUP BY sighting.sensor, sighting.day, sighting.type;
 "];
 
 /// Makes a new file a history, brings an older one up to date, refuses anything else.
@@ -83,6 +75,8 @@ pub(super) fn prepare(connection: &mut Connection, path: &str) -> Result<(), Sto
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    // The indexes of types are written in no order: a capture's should fit.
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
     let migrations = Migrations::new(STEPS.iter().map(|step| M::up(step)).collect());
     migrations.to_latest(connection).map_err(|error| not_a_history(error.to_string()))

@@ -1,15 +1,14 @@
 //! Writing: a capture's contribution in one transaction.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::behavior::BehaviorId;
-use crate::history::{Contribution, Gathering, Outage, Scope, Sensor, TypeRecord};
+use crate::history::{Contribution, Gathered, Outage, Scope, Sensor, TypeRecord};
 use crate::sample::KeptSample;
-use crate::store::{StoreError, check_marks, renumbered};
+use crate::store::{StoreError, check_marks};
 
+use super::chunk::{self, Hosts};
 use super::{codec, read};
 
 pub(super) fn sensor(connection: &Connection, sensor: &Sensor) -> Result<(), StoreError> {
@@ -48,16 +47,18 @@ pub(super) fn ingest(
     if captures != contribution.captures_before {
         return Err(StoreError::FedMeanwhile);
     }
-    transaction.execute("DELETE FROM sighting WHERE sensor = ?1 AND open = 1", [sensor])?;
+    let mut days = open_days(&transaction, sensor)?;
+    transaction.execute("DELETE FROM chunk WHERE sensor = ?1 AND open = 1", [sensor])?;
     transaction.execute("DELETE FROM example WHERE sensor = ?1 AND open = 1", [sensor])?;
-    let mut writer = Writer {
-        transaction: &transaction,
-        sensor,
-        marks: marks(&transaction, &contribution.mark_names)?,
-        hosts: HashMap::new(),
-    };
-    writer.gathering(&contribution.closed, false)?;
-    writer.gathering(&contribution.open, true)?;
+    let marks = marks(&transaction, &contribution.mark_names)?;
+    let writer = Writer { transaction: &transaction, sensor, marks };
+    writer.gathered(&contribution.closed, false)?;
+    writer.gathered(&contribution.open, true)?;
+    let runs = contribution.closed.runs().iter().chain(contribution.open.runs());
+    days.extend(runs.map(|run| codec::day(run.day)));
+    for day in days {
+        total(&transaction, sensor, day)?;
+    }
     resume(&transaction, sensor, contribution)?;
     transaction.commit()?;
     Ok(true)
@@ -104,60 +105,58 @@ fn marks(transaction: &Transaction<'_>, names: &[String]) -> Result<Vec<usize>, 
     Ok(numbers)
 }
 
+/// The days of what the last capture's end left open.
+fn open_days(transaction: &Transaction<'_>, sensor: i64) -> Result<BTreeSet<i64>, StoreError> {
+    let mut statement =
+        transaction.prepare_cached("SELECT DISTINCT day FROM chunk WHERE sensor = ?1 AND open = 1")?;
+    let days = statement.query_map([sensor], |row| row.get(0))?;
+    Ok(days.collect::<Result<_, _>>()?)
+}
+
+/// Adds up a day anew: its unique hosts are no sum of what captures had.
+fn total(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), StoreError> {
+    let (mut windows, mut packets) = (0, 0);
+    let (mut types, mut hosts) = (BTreeSet::new(), Hosts::default());
+    chunk::of_day(transaction, sensor, day, &mut |chunk, group| {
+        if group.scope == Scope::Whole {
+            windows += group.windows;
+            packets += group.packets;
+            types.insert(group.number);
+            hosts.add(chunk, &group)?;
+        }
+        Ok(())
+    })?;
+    let sql = "UPDATE observed SET windows = ?3, packets = ?4, hosts = ?5, types = ?6
+               WHERE sensor = ?1 AND day = ?2";
+    let [windows, packets, hosts, types] =
+        [windows, packets, hosts.count(), types.len() as u64].map(codec::count);
+    transaction.execute(sql, (sensor, day, windows, packets, hosts, types))?;
+    Ok(())
+}
+
 struct Writer<'a> {
     transaction: &'a Transaction<'a>,
     sensor: i64,
     marks: Vec<usize>,
-    hosts: HashMap<IpAddr, i64>,
 }
 
 impl Writer<'_> {
-    fn gathering(&mut self, gathering: &Gathering, open: bool) -> Result<(), StoreError> {
-        let mut types: HashMap<BehaviorId, i64> = HashMap::new();
-        for (id, record) in &gathering.types {
-            types.insert(*id, self.type_id(record)?);
-        }
-        let of = |id: &BehaviorId| {
-            types
-                .get(id)
-                .copied()
-                .ok_or_else(|| StoreError::Backend(format!("a sighting of the unknown type {id}")))
-        };
-        let sql = "INSERT INTO sighting
-                       (sensor, type, day, facet, host, open, windows, packets, first, last, marks)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-                   ON CONFLICT DO UPDATE SET windows = windows + excluded.windows,
-                       packets = packets + excluded.packets, first = min(first, excluded.first),
-                       last = max(last, excluded.last), marks = marks | excluded.marks";
-        let transaction = self.transaction;
-        let mut statement = transaction.prepare_cached(sql)?;
-        for (key, sighting) in &gathering.sightings {
-            let host = self.host_id(key.host)?;
-            statement.execute((
-                self.sensor,
-                of(&key.behavior)?,
-                codec::day(key.day),
-                key.scope == Scope::Facet,
-                host,
-                open,
-                codec::count(sighting.windows),
-                codec::count(sighting.packets),
-                sighting.first.0,
-                sighting.last.0,
-                codec::bits(renumbered(sighting.marks, &self.marks)),
-            ))?;
+    fn gathered(&self, gathered: &Gathered, open: bool) -> Result<(), StoreError> {
+        let ids: Vec<i64> = gathered.types().map(|record| self.type_id(&record)).collect::<Result<_, _>>()?;
+        for run in gathered.runs() {
+            chunk::write(self.transaction, self.sensor, run, &ids, &self.marks, open)?;
         }
         // An example that began earlier, or together with the old one at a lower address, takes its place.
         let sql = "INSERT INTO example (sensor, type, month, open, start, host, packets)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                    ON CONFLICT DO UPDATE SET start = excluded.start, host = excluded.host,
                        packets = excluded.packets WHERE excluded.start < start";
-        let mut statement = transaction.prepare_cached(sql)?;
-        for (id, example) in &gathering.examples {
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        for (number, example) in gathered.examples() {
             let (start, host) = (example.start.0, example.host.to_string());
             let month = codec::month(example.start);
-            let packets = codec::json(&example.packets)?;
-            statement.execute((self.sensor, of(id)?, month, open, start, host, packets))?;
+            let packets = codec::pack(&example.packets)?;
+            statement.execute((self.sensor, ids[number], month, open, start, host, packets))?;
         }
         Ok(())
     }
@@ -167,40 +166,18 @@ impl Writer<'_> {
         if let Some(id) = find.query_row([record.behavior.id.0], |row| row.get(0)).optional()? {
             return Ok(id);
         }
-        let sql =
-            "INSERT INTO type (md5, canonical, shape, shape_canonical, family, family_canonical, protocol,
-                       ports, parameters) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id";
+        let sql = "INSERT INTO type (md5, shape, family, protocol, ports, parameters)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
         let mut insert = self.transaction.prepare_cached(sql)?;
         let values = (
             record.behavior.id.0,
-            &record.behavior.canonical,
             record.shape.id.0,
-            &record.shape.canonical,
             record.family.id.0,
-            &record.family.canonical,
             record.parameters.protocol.to_string(),
             record.parameters.ports.to_string(),
-            codec::json(&record.parameters)?,
+            codec::pack(&record.parameters)?,
         );
         Ok(insert.query_row(values, |row| row.get(0))?)
-    }
-
-    fn host_id(&mut self, host: IpAddr) -> Result<i64, StoreError> {
-        if let Some(id) = self.hosts.get(&host) {
-            return Ok(*id);
-        }
-        let address = host.to_string();
-        let mut find = self.transaction.prepare_cached("SELECT id FROM host WHERE address = ?1")?;
-        let known = find.query_row([&address], |row| row.get(0)).optional()?;
-        let id = match known {
-            Some(id) => id,
-            None => {
-                let sql = "INSERT INTO host (address) VALUES (?1) RETURNING id";
-                self.transaction.prepare_cached(sql)?.query_row([&address], |row| row.get(0))?
-            }
-        };
-        self.hosts.insert(host, id);
-        Ok(id)
     }
 }
 
@@ -211,6 +188,6 @@ fn resume(transaction: &Transaction<'_>, sensor: i64, contribution: &Contributio
                    mark_names = excluded.mark_names";
     let clock = resume.clock.map(|time| time.0);
     transaction
-        .execute(sql, (sensor, clock, codec::json(&resume.windows)?, codec::json(&resume.mark_names)?))?;
+        .execute(sql, (sensor, clock, codec::pack(&resume.windows)?, codec::json(&resume.mark_names)?))?;
     Ok(())
 }

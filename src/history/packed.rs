@@ -1,0 +1,302 @@
+//! Sightings as bytes: sorted by host, only differences written, some ten bytes each.
+//!
+//! A *group* holds the sightings of one type and scope on one day. It begins with the type's number, the scope, the
+//! number of sightings, the sums of their windows and packets and the length of what follows: a reader that wants
+//! sums alone passes over the rest. All numbers are LEB128: seven bits a byte, the lowest first.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use jiff::civil::Date;
+
+use crate::event::Timestamp;
+
+use super::{Scope, Sighting};
+
+/// Packed bytes that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("packed sightings that end early or hold impossible numbers")]
+pub struct Damaged;
+
+/// A group's head, and its sightings still packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group<'a> {
+    /// The type, as whoever wrote it numbers types.
+    pub number: u64,
+    /// Of whole windows or of facets.
+    pub scope: Scope,
+    /// Sightings: unique hosts.
+    pub hosts: u64,
+    /// Windows of all of them.
+    pub windows: u64,
+    /// Packets of all of them.
+    pub packets: u64,
+    /// Whether times are in microseconds; else in nanoseconds.
+    micros: bool,
+    body: &'a [u8],
+}
+
+/// Appends a group; `sightings` are of one day, ascending by host, each host once.
+pub fn write_group(
+    out: &mut Vec<u8>,
+    number: u64,
+    scope: Scope,
+    day: Date,
+    sightings: &[(IpAddr, Sighting)],
+    body: &mut Vec<u8>,
+) {
+    let micros = sightings.iter().all(|(_, seen)| seen.first.0 % 1_000 == 0 && seen.last.0 % 1_000 == 0);
+    body.clear();
+    let mut writer = BodyWriter { out: body, base: start_of(day), unit: unit(micros), before: 0 };
+    let fours = sightings.partition_point(|(host, _)| host.is_ipv4());
+    varint(writer.out, fours as u128);
+    for (at, (host, seen)) in sightings.iter().enumerate() {
+        if at == fours {
+            writer.before = 0;
+        }
+        writer.sighting(*host, seen);
+    }
+    let group = Group {
+        number,
+        scope,
+        hosts: sightings.len() as u64,
+        windows: sightings.iter().map(|(_, seen)| seen.windows).sum(),
+        packets: sightings.iter().map(|(_, seen)| seen.packets).sum(),
+        micros,
+        body,
+    };
+    group.write(out);
+}
+
+/// The groups of packed bytes; the last one is an error where the bytes are damaged.
+pub fn groups(bytes: &[u8]) -> impl Iterator<Item = Result<Group<'_>, Damaged>> {
+    let mut reader = Reader(bytes);
+    std::iter::from_fn(move || {
+        if reader.0.is_empty() {
+            return None;
+        }
+        let group = reader.group();
+        if group.is_err() {
+            reader.0 = &[];
+        }
+        Some(group)
+    })
+}
+
+impl<'a> Group<'a> {
+    /// Appends the group, under its number.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let scope = u64::from(self.scope == Scope::Facet) | u64::from(self.micros) << 1;
+        for value in [self.number, scope, self.hosts, self.windows, self.packets, self.body.len() as u64] {
+            varint(out, u128::from(value));
+        }
+        out.extend_from_slice(self.body);
+    }
+
+    /// The same group under another number.
+    #[must_use]
+    pub fn renumbered(self, number: u64) -> Group<'a> {
+        Group { number, ..self }
+    }
+
+    /// Its sightings of a day, ascending by host.
+    pub fn sightings(
+        &self,
+        day: Date,
+    ) -> impl Iterator<Item = Result<(IpAddr, Sighting), Damaged>> + use<'a> {
+        let mut reader = Reader(self.body);
+        let fours = reader.number();
+        let (base, unit) = (start_of(day), unit(self.micros));
+        let (mut at, hosts) = (0, self.hosts);
+        let mut host = 0u128;
+        std::iter::from_fn(move || {
+            if reader.0.is_empty() {
+                // Fewer than the head says is damage, told once.
+                return (std::mem::replace(&mut at, hosts) < hosts).then_some(Err(Damaged));
+            }
+            let entry = fours.and_then(|fours| {
+                if at == fours {
+                    host = 0;
+                }
+                host = host.checked_add(reader.varint()?).ok_or(Damaged)?;
+                let address = match at < fours {
+                    true => Ipv4Addr::from(u32::try_from(host).map_err(|_| Damaged)?).into(),
+                    false => Ipv6Addr::from(host).into(),
+                };
+                at += 1;
+                Ok((address, reader.sighting(base, unit)?))
+            });
+            if entry.is_err() {
+                (reader.0, at) = (&[], hosts);
+            }
+            Some(entry)
+        })
+    }
+}
+
+/// The civil day's midnight in UTC: close to its sightings' times, whatever the sensor's zone.
+fn start_of(day: Date) -> i64 {
+    let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).map(|midnight| midnight.timestamp().as_nanosecond());
+    midnight.ok().and_then(|nanoseconds| i64::try_from(nanoseconds).ok()).unwrap_or(0)
+}
+
+fn unit(micros: bool) -> i64 {
+    if micros { 1_000 } else { 1 }
+}
+
+fn host_number(host: IpAddr) -> u128 {
+    match host {
+        IpAddr::V4(four) => u128::from(u32::from(four)),
+        IpAddr::V6(six) => u128::from(six),
+    }
+}
+
+struct BodyWriter<'a> {
+    out: &'a mut Vec<u8>,
+    base: i64,
+    unit: i64,
+    before: u128,
+}
+
+impl BodyWriter<'_> {
+    fn sighting(&mut self, host: IpAddr, seen: &Sighting) {
+        let host = host_number(host);
+        varint(self.out, host.wrapping_sub(self.before));
+        self.before = host;
+        varint(self.out, u128::from(seen.windows));
+        varint(self.out, u128::from(seen.packets));
+        // As 128 bits: the ends of time are further apart than 64 bits tell.
+        let ticks = |from: i64, to: i64| (i128::from(to) - i128::from(from)) / i128::from(self.unit);
+        varint(self.out, zigzag(ticks(self.base, seen.first.0)));
+        varint(self.out, zigzag(ticks(seen.first.0, seen.last.0)));
+        varint(self.out, u128::from(seen.marks));
+    }
+}
+
+fn zigzag(value: i128) -> u128 {
+    (value << 1 ^ value >> 127).cast_unsigned()
+}
+
+fn unzigzag(value: u128) -> i128 {
+    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
+fn varint(out: &mut Vec<u8>, mut value: u128) {
+    if let Ok(mut small) = u64::try_from(value) {
+        // Nearly all: 64 bits are quicker.
+        while small >= 0x80 {
+            out.push(small as u8 | 0x80);
+            small >>= 7;
+        }
+        out.push(small as u8);
+        return;
+    }
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn varint(&mut self) -> Result<u128, Damaged> {
+        let mut value = 0u128;
+        for (at, byte) in self.0.iter().enumerate().take(19) {
+            value |= u128::from(byte & 0x7f) << (7 * at);
+            if byte & 0x80 == 0 {
+                self.0 = &self.0[at + 1..];
+                return Ok(value);
+            }
+        }
+        Err(Damaged)
+    }
+
+    fn number(&mut self) -> Result<u64, Damaged> {
+        u64::try_from(self.varint()?).map_err(|_| Damaged)
+    }
+
+    fn group(&mut self) -> Result<Group<'a>, Damaged> {
+        let number = self.number()?;
+        let kind = self.number()?;
+        let [hosts, windows, packets] = [self.number()?, self.number()?, self.number()?];
+        let length = usize::try_from(self.number()?).map_err(|_| Damaged)?;
+        let (body, rest) = self.0.split_at_checked(length).ok_or(Damaged)?;
+        self.0 = rest;
+        let scope = if kind & 1 == 1 { Scope::Facet } else { Scope::Whole };
+        Ok(Group { number, scope, hosts, windows, packets, micros: kind & 2 == 2, body })
+    }
+
+    fn sighting(&mut self, base: i64, unit: i64) -> Result<Sighting, Damaged> {
+        let (windows, packets) = (self.number()?, self.number()?);
+        let mut time = |from: i64| -> Result<i64, Damaged> {
+            let ticks = unzigzag(self.varint()?).checked_mul(i128::from(unit)).ok_or(Damaged)?;
+            i64::try_from(i128::from(from).checked_add(ticks).ok_or(Damaged)?).map_err(|_| Damaged)
+        };
+        let first = time(base)?;
+        let last = time(first)?;
+        let marks = self.number()?;
+        Ok(Sighting { windows, packets, first: Timestamp(first), last: Timestamp(last), marks })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn host() -> impl Strategy<Value = IpAddr> {
+        prop_oneof![
+            any::<u32>().prop_map(|four| Ipv4Addr::from(four).into()),
+            any::<u128>().prop_map(|six| Ipv6Addr::from(six).into()),
+        ]
+    }
+
+    fn sighting() -> impl Strategy<Value = Sighting> {
+        let time = || prop_oneof![any::<i64>(), (0..1_000_000_000i64).prop_map(|micros| micros * 1_000)];
+        (any::<u64>(), any::<u64>(), time(), time(), any::<u64>()).prop_map(
+            |(windows, packets, first, last, marks)| Sighting {
+                windows: windows >> 8,
+                packets: packets >> 8,
+                first: Timestamp(first),
+                last: Timestamp(last),
+                marks,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_reads_back(
+            seen in prop::collection::btree_map(host(), sighting(), 1..40),
+            number in any::<u64>(),
+            facet in any::<bool>(),
+        ) {
+            let day = date(2009, 3, 2);
+            let scope = if facet { Scope::Facet } else { Scope::Whole };
+            let seen: Vec<_> = seen.into_iter().collect();
+            let (mut bytes, mut body) = (Vec::new(), Vec::new());
+            for (host, sighting) in &seen {
+                write_group(&mut bytes, 7, scope, day, &[(*host, *sighting)], &mut body);
+            }
+            write_group(&mut bytes, number, scope, day, &seen, &mut body);
+            let read: Vec<_> = groups(&bytes).collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(read.len(), seen.len() + 1);
+            let last = read[seen.len()];
+            prop_assert_eq!((last.number, last.scope, last.hosts), (number, scope, seen.len() as u64));
+            prop_assert_eq!(last.windows, seen.iter().map(|(_, seen)| seen.windows).sum::<u64>());
+            prop_assert_eq!(last.sightings(day).collect::<Result<Vec<_>, _>>().unwrap(), seen);
+        }
+
+        #[test]
+        fn damage_is_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            for group in groups(&bytes).flatten() {
+                let read = group.sightings(date(2009, 3, 2)).count();
+                prop_assert!(read <= bytes.len() + 1);
+            }
+        }
+    }
+}

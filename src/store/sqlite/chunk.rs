@@ -1,0 +1,163 @@
+//! Packed sightings as rows: each row some groups of one sensor and day, in the order of the types' ids.
+//!
+//! A day's rows are those of all captures that had a part of it; who reads adds up. A row tells its lowest and highest
+//! type, so that a question about one type reads few rows.
+
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+use rusqlite::{Connection, Row, Transaction};
+
+use crate::history::packed::{self, Group};
+use crate::history::{Run, Scope};
+use crate::store::StoreError;
+
+use super::codec;
+
+/// Bytes from which on a row is full. A group is never cut, so a row can be larger.
+const ROW: usize = 64 * 1024;
+
+/// Types up to which each is looked up by itself; beyond, one pass over all rows between them is quicker.
+const LOOKUPS_MAX: usize = 32;
+
+/// Writes a run. `ids` are the store's numbers of its types, `marks` those of its marks.
+pub(super) fn write(
+    transaction: &Transaction<'_>,
+    sensor: i64,
+    run: &Run,
+    ids: &[i64],
+    marks: &[usize],
+    open: bool,
+) -> Result<(), StoreError> {
+    let unknown = || StoreError::Backend("a sighting of an unknown type".to_owned());
+    let mut groups = Vec::new();
+    for group in packed::groups(&run.bytes) {
+        let group = group?;
+        let id = usize::try_from(group.number).ok().and_then(|number| ids.get(number)).ok_or_else(unknown)?;
+        groups.push(group.renumbered(codec::uncount(*id)));
+    }
+    groups.sort_unstable_by_key(|group| (group.number, group.scope));
+    let sql = "INSERT INTO chunk (sensor, day, open, first_type, last_type, marks, groups)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let mut insert = transaction.prepare_cached(sql)?;
+    let (day, marks) = (codec::day(run.day), codec::json(&marks)?);
+    let mut bytes = Vec::with_capacity(2 * ROW);
+    let mut rest = groups.as_slice();
+    while !rest.is_empty() {
+        bytes.clear();
+        let fits = rest.iter().take_while(|group| {
+            let room = bytes.len() < ROW;
+            if room {
+                group.write(&mut bytes);
+            }
+            room
+        });
+        let (row, others) = rest.split_at(fits.count());
+        let types = (codec::count(row[0].number), codec::count(row[row.len() - 1].number));
+        insert.execute((sensor, day, open, types.0, types.1, &marks, &bytes))?;
+        rest = others;
+    }
+    Ok(())
+}
+
+/// A row that is being read.
+pub(super) struct Chunk<'a> {
+    pub(super) day: Date,
+    /// The store's number of each mark, by the number in the sightings; as JSON.
+    marks: &'a str,
+}
+
+impl Chunk<'_> {
+    /// Marks of a sighting of this row, in the store's numbers.
+    pub(super) fn marks(&self, bits: u64) -> Result<u64, StoreError> {
+        if bits == 0 {
+            return Ok(0);
+        }
+        let numbers: Vec<usize> = codec::unjson(self.marks)?;
+        Ok(crate::store::renumbered(bits, &numbers))
+    }
+}
+
+type Sink<'a> = &'a mut dyn FnMut(&Chunk<'_>, Group<'_>) -> Result<(), StoreError>;
+
+/// Hands on every group of these types (ids, ascending) of a sensor; those of facets only if asked for.
+pub(super) fn of_types(
+    connection: &Connection,
+    sensor: i64,
+    types: &[i64],
+    facets: bool,
+    sink: Sink<'_>,
+) -> Result<(), StoreError> {
+    let (Some(&first), Some(&last)) = (types.first(), types.last()) else { return Ok(()) };
+    let spans: Vec<(i64, i64)> = match types.len() {
+        ..=LOOKUPS_MAX => types.iter().map(|id| (*id, *id)).collect(),
+        _ => vec![(first, last)],
+    };
+    let sql = "SELECT day, marks, groups FROM chunk
+               WHERE sensor = ?1 AND first_type <= ?3 AND last_type >= ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    for (first, last) in spans {
+        let mut rows = statement.query((sensor, first, last))?;
+        while let Some(row) = rows.next()? {
+            each_group(row, &mut |chunk, group| {
+                let id = codec::count(group.number);
+                let wanted = first <= id && id <= last && types.binary_search(&id).is_ok();
+                if wanted && (facets || group.scope == Scope::Whole) { sink(chunk, group) } else { Ok(()) }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Hands on every group of a sensor's day.
+pub(super) fn of_day(
+    connection: &Connection,
+    sensor: i64,
+    day: i64,
+    sink: Sink<'_>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT day, marks, groups FROM chunk WHERE sensor = ?1 AND day = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((sensor, day))?;
+    while let Some(row) = rows.next()? {
+        each_group(row, sink)?;
+    }
+    Ok(())
+}
+
+fn each_group(row: &Row<'_>, sink: Sink<'_>) -> Result<(), StoreError> {
+    let damaged = |error: rusqlite::types::FromSqlError| StoreError::Damaged(error.to_string());
+    let day = codec::date(row.get(0)?)?;
+    let chunk = Chunk { day, marks: row.get_ref(1)?.as_str().map_err(damaged)? };
+    for group in packed::groups(row.get_ref(2)?.as_blob().map_err(damaged)?) {
+        sink(&chunk, group?)?;
+    }
+    Ok(())
+}
+
+/// Hosts, to be counted once each.
+#[derive(Default)]
+pub(super) struct Hosts {
+    fours: Vec<u32>,
+    sixes: Vec<u128>,
+}
+
+impl Hosts {
+    pub(super) fn add(&mut self, chunk: &Chunk<'_>, group: &Group<'_>) -> Result<(), StoreError> {
+        for sighting in group.sightings(chunk.day) {
+            match sighting?.0 {
+                IpAddr::V4(four) => self.fours.push(four.into()),
+                IpAddr::V6(six) => self.sixes.push(six.into()),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn count(mut self) -> u64 {
+        self.fours.sort_unstable();
+        self.fours.dedup();
+        self.sixes.sort_unstable();
+        self.sixes.dedup();
+        self.fours.len() as u64 + self.sixes.len() as u64
+    }
+}

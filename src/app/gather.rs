@@ -4,13 +4,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Namer, OpenWindow};
-use crate::event::Timestamp;
-use crate::history::{Gathering, Sensor};
+use crate::event::{AddressSpace, Timestamp};
+use crate::history::Gathering;
 use crate::rules::Rules;
 
-use super::AppError;
-
-/// Gathers one sensor's windows.
+/// Names windows and puts them on days.
 pub(super) struct Gatherer<'a> {
     rules: &'a Rules,
     namer: Namer,
@@ -18,11 +16,10 @@ pub(super) struct Gatherer<'a> {
 }
 
 impl<'a> Gatherer<'a> {
-    /// # Errors
-    /// When the sensor's time zone is none.
-    pub(super) fn new(sensor: &Sensor, rules: &'a Rules) -> Result<Gatherer<'a>, AppError> {
-        let namer = Namer::new(rules.profile.clone(), sensor.space());
-        Ok(Gatherer { rules, namer, days: Days { zone: sensor.zone()?, known: None } })
+    /// Windows to addresses of `space`, on days of `zone`.
+    pub(super) fn new(space: AddressSpace, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
+        let namer = Namer::new(rules.profile.clone(), space);
+        Gatherer { rules, namer, days: Days { zone, known: None } }
     }
 
     /// Adds a window; one without a time has no day, and is left out.

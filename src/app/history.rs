@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::history::{Coverage, Outage, Sensor};
 use crate::rules::Rules;
+use crate::store::sqlite::RowSink;
 use crate::store::{HistoryStore, SqliteStore};
 
 use super::sandbox::{LoadedSample, load_sample};
@@ -68,6 +69,14 @@ pub fn add_outage(db: &Path, sensor: &str, outage: &Outage, rules: &Rules) -> Re
         return Err(AppError::Usage(format!("the outage's first day {first} lies after its last {last}")));
     }
     Ok(SqliteStore::open_existing(db, &rules.profile)?.add_outage(sensor, outage)?)
+}
+
+/// Answers a query in SQL that changes nothing.
+///
+/// # Errors
+/// When there is no such history, or the query is wrong or would change something.
+pub fn query(db: &Path, sql: &str, rules: &Rules, sink: RowSink<'_>) -> Result<(), AppError> {
+    Ok(SqliteStore::open_existing(db, &rules.profile)?.sql(sql, sink)?)
 }
 
 /// Keeps samples in a history: their reports, and what their runs show.

@@ -10,6 +10,7 @@ pub mod observe;
 pub mod output;
 pub mod rules;
 pub mod sandbox;
+pub mod summary;
 
 mod error;
 mod gather;

@@ -148,7 +148,7 @@ impl<'a> Pass<'a> {
             rules,
             space: sensor.space(),
             zone: sensor.zone()?,
-            gatherer: Gatherer::new(sensor, rules)?,
+            gatherer: Gatherer::new(sensor.space(), sensor.zone()?, rules),
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
             closed: Gathering::default(),
             days: BTreeSet::new(),

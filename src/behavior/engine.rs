@@ -16,6 +16,7 @@ use super::{Marks, OpenWindow, Profile};
 /// Packets must come in time order (a capture that runs backwards is sorted first). A packet that is older than
 /// its predecessors all the same joins its host's open window and is counted in
 /// [`backwards`](Engine::backwards).
+#[derive(Clone)]
 pub struct Engine {
     profile: Profile,
     open: HashMap<IpAddr, OpenWindow, foldhash::fast::RandomState>,

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::app::fingerprint::{Selection, fingerprints};
 use crate::app::output::Output;
+use crate::app::summary::summary;
 use crate::app::{AppError, Notices};
 use crate::report::fingerprints as report;
 use crate::report::tile::tile_svg;
@@ -20,7 +21,8 @@ use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
 #[command(after_help = "Examples:
   inga fingerprint samples/a2eaf57c47a118e91a5edf694685eee7/fig8.txt
   inga fingerprint sandbox.pcap --victim auto --format json
-  inga fingerprint sensor.pcap.zst --dark 198.51.100.0/24 --tiles tiles/")]
+  inga fingerprint sensor.pcap.zst --dark 198.51.100.0/24 --tiles tiles/
+  inga fingerprint sensor/ --dark 198.51.100.0/24 --summary")]
 pub(super) struct Args {
     /// Captures, logs, folders of them, or `-` for standard input; read one after the other
     #[arg(required = true, value_name = "CAPTURE")]
@@ -33,6 +35,9 @@ pub(super) struct Args {
     /// For people or for machines
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// One line a day (UTC) instead of one a window: packets, windows, hosts, types, pairs of host and type
+    #[arg(long, conflicts_with_all = ["victim", "tiles"])]
+    summary: bool,
     /// Draw a tile of each window into this folder
     #[arg(long, value_name = "DIR")]
     tiles: Option<PathBuf>,
@@ -51,6 +56,15 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         std::fs::create_dir_all(folder).map_err(|error| AppError::file(folder, error))?;
     }
     let progress = Progress::watch(&inputs, &mut options);
+    if args.summary {
+        let days = summary(&inputs, &args.dark, &options, &rules, notices)?;
+        drop(progress);
+        Output::Stdout.write(|out| match args.format {
+            Format::Json => report::summary_json(out, &days),
+            Format::Text => report::summary_text(out, &days),
+        })?;
+        return Ok(EXIT_OK);
+    }
     let mut failed = None;
     let mut number = 0;
     Output::Stdout.write(|out| {

@@ -11,6 +11,7 @@ mod rules;
 mod sample;
 mod sensor;
 mod shared;
+mod sql;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ enum Command {
     Sensor(sensor::Args),
     Observe(observe::Args),
     Correlate(correlate::Args),
+    Sql(sql::Args),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
 }
@@ -86,6 +88,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Sensor(args) => sensor::run(args),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
+        Command::Sql(args) => sql::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
         Command::Man(args) => complete::man(&args, &Cli::command()),
     }

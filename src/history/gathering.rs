@@ -94,6 +94,18 @@ impl Gathering {
         Ok(())
     }
 
+    /// A mark to [roll back](Gathering::roll_back) to.
+    pub fn mark(&mut self) -> usize {
+        self.pack();
+        self.done.runs.len()
+    }
+
+    /// Forgets the sightings since a mark; types and examples stay known.
+    pub fn roll_back(&mut self, mark: usize) {
+        self.waiting.clear();
+        self.done.runs.truncate(mark);
+    }
+
     /// All of it.
     #[must_use]
     pub fn finish(mut self) -> Gathered {

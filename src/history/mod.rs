@@ -8,6 +8,7 @@ pub mod packed;
 mod query;
 mod record;
 mod sensor;
+mod summary;
 
 pub use coverage::{Coverage, DayState, Outage};
 pub use gathering::{Gathered, Gathering, Run};
@@ -16,3 +17,4 @@ pub use record::{
     CaptureRecord, Contribution, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
 };
 pub use sensor::{Sensor, SensorFault, SensorKind};
+pub use summary::{DaySummary, Hosts};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::behavior::{BehaviorId, Facet, Ports, Transition};
 use crate::event::{Clock, Timestamp};
-use crate::history::Example;
+use crate::history::{DaySummary, Example};
 use crate::rules::NamedWindow;
 
 use super::tile::{Tile, TilePacket};
@@ -77,6 +77,32 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
         family_canonical: &facet.names.family.canonical,
         labels,
     }
+}
+
+/// Writes days as a table.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn summary_text(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> {
+    let head = ["day", "packets", "windows", "hosts", "types", "sightings"].map(str::to_owned).to_vec();
+    let row = |day: &DaySummary| {
+        let counts = [day.packets, day.windows, day.hosts, day.types, day.sightings];
+        std::iter::once(day.day.to_string()).chain(counts.map(|count| count.to_string())).collect()
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(days.iter().map(row)).collect();
+    super::text::table(out, &rows)
+}
+
+/// Writes days as a line of JSON each.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn summary_json(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> {
+    for day in days {
+        serde_json::to_writer(&mut *out, day)?;
+        writeln!(out)?;
+    }
+    Ok(())
 }
 
 /// Writes a window as one line of JSON.

@@ -3,8 +3,6 @@
 //! A day's rows are those of all captures that had a part of it; who reads adds up. A row tells its lowest and highest
 //! type, so that a question about one type reads few rows.
 
-use std::net::IpAddr;
-
 use jiff::civil::Date;
 use rusqlite::{Connection, Row, Transaction};
 
@@ -133,31 +131,4 @@ fn each_group(row: &Row<'_>, sink: Sink<'_>) -> Result<(), StoreError> {
         sink(&chunk, group?)?;
     }
     Ok(())
-}
-
-/// Hosts, to be counted once each.
-#[derive(Default)]
-pub(super) struct Hosts {
-    fours: Vec<u32>,
-    sixes: Vec<u128>,
-}
-
-impl Hosts {
-    pub(super) fn add(&mut self, chunk: &Chunk<'_>, group: &Group<'_>) -> Result<(), StoreError> {
-        for sighting in group.sightings(chunk.day) {
-            match sighting?.0 {
-                IpAddr::V4(four) => self.fours.push(four.into()),
-                IpAddr::V6(six) => self.sixes.push(six.into()),
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn count(mut self) -> u64 {
-        self.fours.sort_unstable();
-        self.fours.dedup();
-        self.sixes.sort_unstable();
-        self.sixes.dedup();
-        self.fours.len() as u64 + self.sixes.len() as u64
-    }
 }

@@ -7,7 +7,10 @@ mod chunk;
 mod codec;
 mod read;
 mod schema;
+mod sql;
 mod write;
+
+pub use sql::RowSink;
 
 use std::path::Path;
 use std::time::Duration;

@@ -10,13 +10,13 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::behavior::{BehaviorId, Names, Ports, Profile, ProtocolSet};
 use crate::event::Timestamp;
 use crate::history::{
-    Coverage, DayCount, DayTotal, Example, Granularity, HostList, HostSummary, Outage, Resume, Selection,
-    Sensor, Sighting, TypeRecord, TypeTotal,
+    Coverage, DayCount, DayTotal, Example, Granularity, HostList, HostSummary, Hosts, Outage, Resume,
+    Selection, Sensor, Sighting, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 use crate::store::StoreError;
 
-use super::chunk::{self, Hosts};
+use super::chunk;
 use super::codec;
 
 pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError> {
@@ -111,9 +111,9 @@ fn one_series(
         let (windows, packets, hosts) = days.entry(chunk.day).or_default();
         *windows += group.windows;
         *packets += group.packets;
-        hosts.add(chunk, &group)
+        Ok(hosts.add(chunk.day, &group)?)
     })?;
-    let counted = days.into_iter().map(|(day, (windows, packets, hosts))| DayCount {
+    let counted = days.into_iter().map(|(day, (windows, packets, mut hosts))| DayCount {
         day,
         windows,
         packets,
@@ -238,10 +238,10 @@ fn type_totals(
     let mut hosts: BTreeMap<i64, Hosts> = most_frequent(connection, &sums, most)?;
     let told: Vec<i64> = hosts.keys().copied().collect();
     chunk::of_types(connection, sensor, &told, facets, &mut |chunk, group| {
-        hosts.entry(codec::count(group.number)).or_default().add(chunk, &group)
+        Ok(hosts.entry(codec::count(group.number)).or_default().add(chunk.day, &group)?)
     })?;
     let mut totals = Vec::new();
-    for (id, hosts) in hosts {
+    for (id, mut hosts) in hosts {
         let (windows, packets) = sums.get(&id).copied().unwrap_or_default();
         totals.push(TypeTotal {
             record: type_of(connection, profile, id)?,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::history::{Contribution, Gathered, Outage, Scope, Sensor, TypeRecord};
+use crate::history::{Contribution, Gathered, Hosts, Outage, Scope, Sensor, TypeRecord};
 use crate::sample::KeptSample;
 use crate::store::{StoreError, check_marks};
 
-use super::chunk::{self, Hosts};
+use super::chunk;
 use super::{codec, read};
 
 pub(super) fn sensor(connection: &Connection, sensor: &Sensor) -> Result<(), StoreError> {
@@ -122,7 +122,7 @@ fn total(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), Sto
             windows += group.windows;
             packets += group.packets;
             types.insert(group.number);
-            hosts.add(chunk, &group)?;
+            hosts.add(chunk.day, &group)?;
         }
         Ok(())
     })?;

@@ -1,0 +1,39 @@
+//! Rows of a query: a line each, separated by tabs for people, as objects for machines.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::text::shown;
+
+/// Writes the names of the columns.
+///
+/// # Errors
+/// When `out` cannot be written to (so for all here).
+pub fn head(out: &mut dyn Write, columns: &[String]) -> io::Result<()> {
+    let names: Vec<String> = columns.iter().map(|column| shown(column)).collect();
+    writeln!(out, "{}", names.join("\t"))
+}
+
+/// Writes a row as text.
+///
+/// # Errors
+/// See [`head`].
+pub fn text(out: &mut dyn Write, row: &[Value]) -> io::Result<()> {
+    let cell = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => shown(text),
+        other => other.to_string(),
+    };
+    writeln!(out, "{}", row.iter().map(cell).collect::<Vec<_>>().join("\t"))
+}
+
+/// Writes a row as one line of JSON.
+///
+/// # Errors
+/// See [`head`].
+pub fn json(out: &mut dyn Write, columns: &[String], row: &[Value]) -> io::Result<()> {
+    let object: Map<String, Value> = columns.iter().cloned().zip(row.iter().cloned()).collect();
+    serde_json::to_writer(&mut *out, &object)?;
+    writeln!(out)
+}

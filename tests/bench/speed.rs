@@ -73,7 +73,7 @@ fn main() {
         peer("cat", format!("cat {file} > /dev/null"), false),
         peer("capinfos -c", format!("capinfos -c -M {file}"), true),
         peer("tcpdump --count", format!("tcpdump --count -r {file} 2>&1"), true),
-        peer("inga fingerprint", format!("{inga} fingerprint --format count {file}"), true),
+        peer("inga fingerprint", format!("{inga} fingerprint --summary {file}"), true),
         peer("inga observe", format!("{sensor} && {inga} observe --sensor s --db {db} {file}"), true),
     ];
     let peers: Vec<Peer> = all.into_iter().filter(|peer| agrees(peer, args.packets)).collect();

@@ -30,7 +30,7 @@ fn every_subcommand_has_help_with_an_example() {
     let help = inga(&["--help"]);
     assert_eq!(help.code, 0);
     assert!(help.stdout.contains("Exit codes:"));
-    for command in ["events", "fingerprint", "check", "observe", "correlate"] {
+    for command in ["events", "fingerprint", "check", "observe", "correlate", "sql"] {
         let help = inga(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains(&format!("  inga {command}")), "{command} shows no example");
@@ -366,6 +366,16 @@ fn a_database_answers_as_the_folder_it_was_fed_from() {
     done(&["sample", "add", SAMPLE_A, "--db", db]);
     assert!(done(&["sample", "list", "--db", db]).contains("W32.SillyFDC.BAW"));
     assert_eq!(done(&["correlate", "--db", db, "--format", "json"]), from_folder);
+    let days =
+        "SELECT sensor, count(DISTINCT day) AS days, sum(windows) > 0 AS any FROM observation GROUP BY 1";
+    let rows = inga(&["sql", "--db", db, days, "--format", "json"]).json();
+    assert_eq!(
+        rows.iter().map(|row| row["sensor"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["north", "south"]
+    );
+    assert!(rows.iter().all(|row| row["days"].as_u64() > Some(30) && row["any"] == 1), "{rows:?}");
+    refused(&inga(&["sql", "--db", db, "DELETE FROM chunk"]), &["readonly"]);
+    refused(&inga(&["sql", "--db", db, "SELECT missing"]), &["no such column: missing"]);
     refused(&inga(&["observe", "--sensor", "east", "--db", db, FIGURE_8]), &["no sensor `east`"]);
     refused(&inga(&["observe", "--sensor", "north", "--db", db, FIGURE_8]), &["no date"]);
     refused(

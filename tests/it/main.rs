@@ -10,6 +10,7 @@ mod laws;
 mod make;
 mod shipped;
 mod stores;
+mod summary;
 mod text;
 mod tidy;
 mod verdicts;

@@ -39,6 +39,11 @@ impl SqliteStore {
     pub fn sql(&self, query: &str, sink: RowSink<'_>) -> Result<(), StoreError> {
         self.offer_views()?;
         let mut statement = self.connection.prepare(query)?;
+        if !statement.readonly() {
+            return Err(StoreError::Backend(
+                "the query would change the history; only readonly ones are answered".to_owned(),
+            ));
+        }
         let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
         let mut going = sink(&columns, None);
         let mut rows = statement.query([])?;

@@ -25,8 +25,10 @@ impl<'a> Gatherer<'a> {
     /// Adds a window; one without a time has no day, and is left out.
     pub(super) fn add(&mut self, to: &mut Gathering, window: &OpenWindow) {
         let Some(start) = window.start else { return };
-        let fingerprint = self.namer.fingerprint(window);
-        to.add(window, &fingerprint, self.days.day(start), self.rules.window_mark_bits(window));
+        let (day, marks) = (self.days.day(start), self.rules.window_mark_bits(window));
+        if !to.add_known(window, day, marks) {
+            to.add(window, &self.namer.fingerprint(window), day, marks);
+        }
     }
 }
 

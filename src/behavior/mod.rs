@@ -19,7 +19,7 @@ mod window;
 pub use canonical::{Behavior, BehaviorId, ParseIdError};
 pub use engine::Engine;
 pub use fingerprint::{Facet, Fingerprint, fingerprint};
-pub use names::{Namer, Names};
+pub use names::{Namer, Names, Single};
 pub use parameters::{PacketsPerDestination, Parameters, Ports, ProtocolSet, ProtocolToken, SourcePortUse};
 pub use probes::Probes;
 pub use profile::Profile;

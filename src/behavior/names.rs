@@ -40,14 +40,29 @@ const PACKETS_MAX: u64 = 64;
 /// Names remembered of each kind. At the limit all are forgotten, and worked out again as they come.
 const REMEMBERED_MAX: usize = 1 << 20;
 
-/// All that the names of a window with one probe depend on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Single {
+/// All that the parameters of a window with one probe depend on: equal ones have equal parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Single {
     protocol: Protocol,
     flags: Option<TcpFlags>,
     has_source_port: bool,
     destination_port: Option<u16>,
-    packets: u64,
+    packets: u8,
+}
+
+impl Single {
+    /// Of a window with one probe and no more than a few packets; `None` for any other.
+    #[must_use]
+    pub fn of(window: &OpenWindow) -> Option<Single> {
+        let (probe, count) = window.probes.single()?;
+        Some(Single {
+            protocol: probe.protocol,
+            flags: probe.flags,
+            has_source_port: probe.source_port.is_some(),
+            destination_port: probe.destination_port,
+            packets: u8::try_from(count).ok().filter(|_| count == window.packets && count <= PACKETS_MAX)?,
+        })
+    }
 }
 
 /// Fingerprints windows and remembers names. It answers what [`fingerprint`](super::fingerprint()) does.
@@ -68,10 +83,8 @@ impl Namer {
 
     /// Reduces a closed window.
     pub fn fingerprint(&mut self, window: &OpenWindow) -> Fingerprint {
-        let (whole, facets) = match window.probes.single() {
-            Some((probe, count)) if count == window.packets && count <= PACKETS_MAX => {
-                (self.single(probe, count), Vec::new())
-            }
+        let (whole, facets) = match (Single::of(window), window.probes.single()) {
+            (Some(key), Some((probe, count))) => (self.single(key, probe, count), Vec::new()),
             _ => {
                 let parameters =
                     Parameters::of(window.probes.iter(), window.packets, &self.space, &self.profile);
@@ -92,14 +105,7 @@ impl Namer {
         }
     }
 
-    fn single(&mut self, probe: &Probe, packets: u64) -> Arc<Facet> {
-        let key = Single {
-            protocol: probe.protocol,
-            flags: probe.flags,
-            has_source_port: probe.source_port.is_some(),
-            destination_port: probe.destination_port,
-            packets,
-        };
+    fn single(&mut self, key: Single, probe: &Probe, packets: u64) -> Arc<Facet> {
         if let Some(known) = self.singles.get(&key) {
             return Arc::clone(known);
         }

@@ -13,7 +13,10 @@ pub(super) struct ByteStream<'a> {
     source: Box<dyn Read + 'a>,
     hash: blake3::Hasher,
     buffer: Vec<u8>,
+    /// What lies ahead begins here …
     start: usize,
+    /// … and ends here; what is behind is room for more.
+    end: usize,
     offset: u64,
     ended: bool,
     /// Whether the source broke off: a damaged compressed stream.
@@ -27,8 +30,9 @@ impl<'a> ByteStream<'a> {
         ByteStream {
             source,
             hash: blake3::Hasher::new(),
-            buffer: Vec::with_capacity(CHUNK),
+            buffer: Vec::new(),
             start: 0,
+            end: 0,
             offset: 0,
             ended: false,
             broken: None,
@@ -38,7 +42,7 @@ impl<'a> ByteStream<'a> {
 
     /// What lies ahead, as far as it is read.
     pub(super) fn ahead(&self) -> &[u8] {
-        &self.buffer[self.start..]
+        &self.buffer[self.start..self.end]
     }
 
     /// The offset of what lies ahead.
@@ -77,14 +81,14 @@ impl<'a> ByteStream<'a> {
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
-            self.start = 0;
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        if self.buffer.len() < self.end + CHUNK {
+            self.buffer.resize(self.end + CHUNK, 0);
         }
-        let held = self.buffer.len();
-        self.buffer.resize(held + CHUNK, 0);
+        let room = &mut self.buffer[self.end..];
         let got = loop {
-            match self.source.read(&mut self.buffer[held..]) {
+            match self.source.read(room) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -95,13 +99,10 @@ impl<'a> ByteStream<'a> {
                 self.broken = Some(error);
                 0
             }
-            Err(error) => {
-                self.buffer.truncate(held);
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         };
-        self.buffer.truncate(held + got);
-        self.hash.update(&self.buffer[held..]);
+        self.hash.update(&self.buffer[self.end..self.end + got]);
+        self.end += got;
         self.ended = got == 0;
         Ok(())
     }

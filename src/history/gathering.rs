@@ -1,12 +1,13 @@
 //! Sightings and what belongs to them, gathered window by window and packed as they come.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 use jiff::civil::Date;
 
-use crate::behavior::{BehaviorId, Facet, Fingerprint, OpenWindow};
+use crate::behavior::{BehaviorId, Facet, Fingerprint, OpenWindow, Single};
 use crate::event::Timestamp;
 
 use super::packed::{self, Damaged};
@@ -23,6 +24,8 @@ pub struct Gathering {
     /// The day of what waits.
     day: Option<Date>,
     waiting: Vec<Waiting>,
+    /// The number of the type of windows with one probe, and when the type's example began.
+    singles: HashMap<Single, (usize, Timestamp), FixedState>,
 }
 
 /// What one capture adds to a sensor's history: types, their examples, sightings.
@@ -69,9 +72,31 @@ impl Gathering {
         let number = self.number(&fingerprint.whole);
         self.keep_example(number, first, host, || Example::packets_of(window));
         self.sight(day, number, Scope::Whole, host, seen(&fingerprint.whole));
+        if let Some(single) = Single::of(window) {
+            let (_, began) = self.singles.entry(single).or_insert((number, first));
+            *began = first.min(*began);
+        }
         for facet in &fingerprint.facets {
             let number = self.number(facet);
             self.sight(day, number, Scope::Facet, host, seen(facet));
+        }
+    }
+
+    /// Adds a window of a kind that was added before, without a fingerprint; answers whether it did.
+    ///
+    /// Nine windows in ten have one probe, and windows come in time order: such a one brings neither a new type nor an
+    /// earlier example.
+    pub fn add_known(&mut self, window: &OpenWindow, day: Date, marks: u64) -> bool {
+        let (Some(first), Some(last), Some(single)) = (window.start, window.end, Single::of(window)) else {
+            return false;
+        };
+        match self.singles.get(&single) {
+            Some(&(number, example)) if example < first => {
+                let seen = Sighting { windows: 1, packets: window.packets, first, last, marks };
+                self.sight(day, number, Scope::Whole, window.source, seen);
+                true
+            }
+            _ => false,
         }
     }
 

@@ -75,6 +75,8 @@ pub(super) fn prepare(connection: &mut Connection, path: &str) -> Result<(), Sto
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    // What SQLite copies aside while one statement runs is small, and many statements run.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The indexes of types are written in no order: a capture's should fit.
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;

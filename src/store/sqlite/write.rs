@@ -167,7 +167,7 @@ impl Writer<'_> {
             return Ok(id);
         }
         let sql = "INSERT INTO type (md5, shape, family, protocol, ports, parameters)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let mut insert = self.transaction.prepare_cached(sql)?;
         let values = (
             record.behavior.id.0,
@@ -177,7 +177,8 @@ impl Writer<'_> {
             record.parameters.ports.to_string(),
             codec::pack(&record.parameters)?,
         );
-        Ok(insert.query_row(values, |row| row.get(0))?)
+        // Not `RETURNING id`: it makes SQLite copy each page it touches aside, for each row.
+        Ok(insert.insert(values)?)
     }
 }
 

@@ -131,7 +131,6 @@ struct Pass<'a> {
     gatherer: Gatherer<'a>,
     engine: Engine,
     closed: Gathering,
-    days: BTreeSet<Date>,
     span: Option<(Timestamp, Timestamp)>,
     started_at: Option<Timestamp>,
     captures_before: u64,
@@ -151,7 +150,6 @@ impl<'a> Pass<'a> {
             gatherer: Gatherer::new(sensor.space(), sensor.zone()?, rules),
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
             closed: Gathering::default(),
-            days: BTreeSet::new(),
             span: None,
             started_at,
             captures_before,
@@ -219,13 +217,10 @@ impl<'a> Pass<'a> {
     }
 
     /// All days from the capture's first packet to its last: the sensor looked in between, too.
-    fn observed_days(&mut self) -> BTreeSet<Date> {
-        let mut days = std::mem::take(&mut self.days);
-        if let Some((first, last)) = self.span {
-            let (first, last) = (first.day(&self.zone), last.day(&self.zone));
-            days.extend(first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last));
-        }
-        days
+    fn observed_days(&self) -> BTreeSet<Date> {
+        let Some((first, last)) = self.span else { return BTreeSet::new() };
+        let (first, last) = (first.day(&self.zone), last.day(&self.zone));
+        first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).collect()
     }
 }
 

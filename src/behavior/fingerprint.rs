@@ -30,7 +30,7 @@ pub struct Fingerprint {
     /// Time of its last packet.
     pub end: Option<Timestamp>,
     /// The whole window.
-    pub whole: Arc<Facet>,
+    pub whole: Facet,
     /// Its (protocol, port) pairs, those of most packets first; empty where there is only one pair.
     pub facets: Vec<Facet>,
     /// Whether distinct counts are lower bounds.
@@ -47,7 +47,7 @@ pub fn fingerprint(window: &OpenWindow, space: &AddressSpace, profile: &Profile)
         source: window.source,
         start: window.start,
         end: window.end,
-        whole: Arc::new(facet(whole)),
+        whole: facet(whole),
         facets: facets(window.probes.iter(), space, profile).into_iter().map(facet).collect(),
         saturated: window.saturated,
     }

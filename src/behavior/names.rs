@@ -10,7 +10,7 @@ use crate::event::{AddressSpace, Protocol, TcpFlags};
 
 use super::canonical::binned;
 use super::fingerprint::facets;
-use super::{Behavior, Facet, Fingerprint, OpenWindow, Parameters, Probe, Profile};
+use super::{Behavior, Facet, Fingerprint, OpenWindow, Parameters, Profile};
 
 /// What parameters are called at each granularity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +35,9 @@ impl Names {
     }
 }
 
-/// Packets of a one-probe window up to which its names are remembered by themselves.
+/// Packets of a one-probe window up to which windows like it are told by their probe alone.
 const PACKETS_MAX: u64 = 64;
-/// Names remembered of each kind. At the limit all are forgotten, and worked out again as they come.
+/// Names remembered. At the limit all are forgotten, and worked out again as they come.
 const REMEMBERED_MAX: usize = 1 << 20;
 
 /// All that the parameters of a window with one probe depend on: equal ones have equal parameters.
@@ -69,7 +69,6 @@ impl Single {
 pub struct Namer {
     profile: Profile,
     space: AddressSpace,
-    singles: HashMap<Single, Arc<Facet>, FixedState>,
     /// By parameters with their counts binned: those of one bin share their names.
     names: HashMap<Parameters, Arc<Names>, FixedState>,
 }
@@ -78,45 +77,21 @@ impl Namer {
     /// A namer that remembers nothing yet. Destinations are ranked in `space`.
     #[must_use]
     pub fn new(profile: Profile, space: AddressSpace) -> Namer {
-        Namer { profile, space, singles: HashMap::default(), names: HashMap::default() }
+        Namer { profile, space, names: HashMap::default() }
     }
 
     /// Reduces a closed window.
     pub fn fingerprint(&mut self, window: &OpenWindow) -> Fingerprint {
-        let (whole, facets) = match (Single::of(window), window.probes.single()) {
-            (Some(key), Some((probe, count))) => (self.single(key, probe, count), Vec::new()),
-            _ => {
-                let parameters =
-                    Parameters::of(window.probes.iter(), window.packets, &self.space, &self.profile);
-                let facets = facets(window.probes.iter(), &self.space, &self.profile);
-                (
-                    Arc::new(self.facet(parameters)),
-                    facets.into_iter().map(|parameters| self.facet(parameters)).collect(),
-                )
-            }
-        };
+        let whole = Parameters::of(window.probes.iter(), window.packets, &self.space, &self.profile);
+        let facets = facets(window.probes.iter(), &self.space, &self.profile);
         Fingerprint {
             source: window.source,
             start: window.start,
             end: window.end,
-            whole,
-            facets,
+            whole: self.facet(whole),
+            facets: facets.into_iter().map(|parameters| self.facet(parameters)).collect(),
             saturated: window.saturated,
         }
-    }
-
-    fn single(&mut self, key: Single, probe: &Probe, packets: u64) -> Arc<Facet> {
-        if let Some(known) = self.singles.get(&key) {
-            return Arc::clone(known);
-        }
-        let parameters =
-            Parameters::of(std::iter::once((probe, packets)), packets, &self.space, &self.profile);
-        let facet = Arc::new(self.facet(parameters));
-        if self.singles.len() >= REMEMBERED_MAX {
-            self.singles.clear();
-        }
-        self.singles.insert(key, Arc::clone(&facet));
-        facet
     }
 
     fn facet(&mut self, parameters: Parameters) -> Facet {

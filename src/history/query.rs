@@ -1,5 +1,6 @@
 //! Questions to a history and their answers: aggregates, never rows.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::civil::Date;
@@ -120,4 +121,21 @@ pub struct HostList {
     pub hosts: Vec<HostSummary>,
     /// Over all hosts: how many have each mark, by name.
     pub marked: Vec<(String, u64)>,
+}
+
+impl HostList {
+    /// The list of some hosts, each given once; at most `most` are told one by one.
+    #[must_use]
+    pub fn of(mut hosts: Vec<HostSummary>, most: usize) -> HostList {
+        let mut marked: BTreeMap<String, u64> = BTreeMap::new();
+        for name in hosts.iter().flat_map(|host| &host.marks) {
+            *marked.entry(name.clone()).or_default() += 1;
+        }
+        let total = hosts.len() as u64;
+        let first = hosts.iter().map(|host| host.first).min();
+        let last = hosts.iter().map(|host| host.last).max();
+        hosts.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.host.cmp(&b.host)));
+        hosts.truncate(most);
+        HostList { total, first, last, hosts, marked: marked.into_iter().collect() }
+    }
 }

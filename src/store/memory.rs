@@ -122,13 +122,6 @@ impl MemoryStore {
         }
         Ok(seen)
     }
-
-    fn mark_names(&self, bits: u64) -> Vec<String> {
-        let held = self.marks.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
-        let mut names: Vec<String> = held.map(|(_, name)| name.clone()).collect();
-        names.sort();
-        names
-    }
 }
 
 /// Sightings and examples, plainly.
@@ -268,31 +261,16 @@ impl HistoryStore for MemoryStore {
                 })
                 .or_insert_with(|| ([key.day].into(), *sighting));
         }
-        let mut marked: BTreeMap<String, u64> = BTreeMap::new();
-        for name in seen.values().flat_map(|(_, sum)| self.mark_names(sum.marks)) {
-            *marked.entry(name).or_default() += 1;
-        }
-        let mut list = HostList {
-            total: seen.len() as u64,
-            first: seen.values().map(|(_, sum)| sum.first).min(),
-            last: seen.values().map(|(_, sum)| sum.last).max(),
-            hosts: seen
-                .into_iter()
-                .map(|(host, (days, sum))| HostSummary {
-                    host,
-                    days: days.len() as u64,
-                    windows: sum.windows,
-                    packets: sum.packets,
-                    first: sum.first,
-                    last: sum.last,
-                    marks: self.mark_names(sum.marks),
-                })
-                .collect(),
-            marked: marked.into_iter().collect(),
-        };
-        list.hosts.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.host.cmp(&b.host)));
-        list.hosts.truncate(most);
-        Ok(list)
+        let summaries = seen.into_iter().map(|(host, (days, sum))| HostSummary {
+            host,
+            days: days.len() as u64,
+            windows: sum.windows,
+            packets: sum.packets,
+            first: sum.first,
+            last: sum.last,
+            marks: super::names_of_marks(sum.marks, &self.marks),
+        });
+        Ok(HostList::of(summaries.collect(), most))
     }
 
     fn neighbours(

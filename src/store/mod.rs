@@ -193,3 +193,11 @@ fn renumbered(bits: u64, numbers: &[usize]) -> u64 {
         .filter(|(from, _)| bits >> from & 1 == 1)
         .fold(0, |bits, (_, to)| bits | 1 << to)
 }
+
+/// Names of all mark bits, ascending.
+fn names_of_marks(bits: u64, names: &[String]) -> Vec<String> {
+    let held = names.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
+    let mut held: Vec<String> = held.map(|(_, name)| name.clone()).collect();
+    held.sort();
+    held
+}

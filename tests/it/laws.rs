@@ -74,7 +74,7 @@ fn moved(packets: &[Packet], blocks: u32, nanoseconds: i64) -> Vec<Packet> {
 
 /// Names of a window and of its facets.
 fn names(fingerprint: &Fingerprint) -> Vec<(String, String, String)> {
-    std::iter::once(&*fingerprint.whole)
+    std::iter::once(&fingerprint.whole)
         .chain(&fingerprint.facets)
         .map(|facet| {
             let canonical = |behavior: &inga::behavior::Behavior| behavior.canonical.clone();

@@ -59,24 +59,20 @@ pub(super) fn write(
 }
 
 /// A row that is being read.
-pub(super) struct Chunk<'a> {
+pub(super) struct Chunk {
     pub(super) day: Date,
-    /// The store's number of each mark, by the number in the sightings; as JSON.
-    marks: &'a str,
+    /// The store's number of each mark, by the number in the sightings.
+    marks: Vec<usize>,
 }
 
-impl Chunk<'_> {
+impl Chunk {
     /// Marks of a sighting of this row, in the store's numbers.
-    pub(super) fn marks(&self, bits: u64) -> Result<u64, StoreError> {
-        if bits == 0 {
-            return Ok(0);
-        }
-        let numbers: Vec<usize> = codec::unjson(self.marks)?;
-        Ok(crate::store::renumbered(bits, &numbers))
+    pub(super) fn marks(&self, bits: u64) -> u64 {
+        crate::store::renumbered(bits, &self.marks)
     }
 }
 
-type Sink<'a> = &'a mut dyn FnMut(&Chunk<'_>, Group<'_>) -> Result<(), StoreError>;
+type Sink<'a> = &'a mut dyn FnMut(&Chunk, Group<'_>) -> Result<(), StoreError>;
 
 /// Hands on every group of these types (ids, ascending) of a sensor; those of facets only if asked for.
 pub(super) fn of_types(
@@ -126,7 +122,7 @@ pub(super) fn of_day(
 fn each_group(row: &Row<'_>, sink: Sink<'_>) -> Result<(), StoreError> {
     let damaged = |error: rusqlite::types::FromSqlError| StoreError::Damaged(error.to_string());
     let day = codec::date(row.get(0)?)?;
-    let chunk = Chunk { day, marks: row.get_ref(1)?.as_str().map_err(damaged)? };
+    let chunk = Chunk { day, marks: codec::unjson(row.get_ref(1)?.as_str().map_err(damaged)?)? };
     for group in packed::groups(row.get_ref(2)?.as_blob().map_err(damaged)?) {
         sink(&chunk, group?)?;
     }

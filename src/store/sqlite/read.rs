@@ -14,10 +14,9 @@ use crate::history::{
     Selection, Sensor, Sighting, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
-use crate::store::StoreError;
+use crate::store::{StoreError, names_of_marks};
 
-use super::chunk;
-use super::codec;
+use super::{chunk, codec};
 
 pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT settings FROM sensor ORDER BY name")?;
@@ -149,50 +148,29 @@ pub(super) fn hosts(
     chunk::of_types(connection, sensor, &types, selection.facets, &mut |chunk, group| {
         for sighting in group.sightings(chunk.day) {
             let (host, sighting) = sighting?;
-            let sighting = Sighting { marks: chunk.marks(sighting.marks)?, ..sighting };
+            let sighting = Sighting { marks: chunk.marks(sighting.marks), ..sighting };
             let (days, sum) = seen.entry(host).or_insert_with(|| (BTreeSet::new(), Sighting::NONE));
             days.insert(chunk.day);
             *sum = sum.merged(sighting);
         }
         Ok(())
     })?;
-    let mut list = HostList { total: seen.len() as u64, ..HostList::default() };
-    let mut marked: BTreeMap<String, u64> = BTreeMap::new();
-    for (host, (days, sum)) in seen {
-        let marks = names_of(sum.marks, &names);
-        for name in &marks {
-            *marked.entry(name.clone()).or_default() += 1;
-        }
-        list.first = Some(list.first.map_or(sum.first, |first| first.min(sum.first)));
-        list.last = list.last.max(Some(sum.last));
-        list.hosts.push(HostSummary {
-            host,
-            days: days.len() as u64,
-            windows: sum.windows,
-            packets: sum.packets,
-            first: sum.first,
-            last: sum.last,
-            marks,
-        });
-    }
-    list.marked = marked.into_iter().collect();
-    list.hosts.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.host.cmp(&b.host)));
-    list.hosts.truncate(most);
-    Ok(list)
+    let summaries = seen.into_iter().map(|(host, (days, sum))| HostSummary {
+        host,
+        days: days.len() as u64,
+        windows: sum.windows,
+        packets: sum.packets,
+        first: sum.first,
+        last: sum.last,
+        marks: names_of_marks(sum.marks, &names),
+    });
+    Ok(HostList::of(summaries.collect(), most))
 }
 
 fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT name FROM mark ORDER BY bit")?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Names of all bits, ascending.
-fn names_of(bits: u64, names: &[String]) -> Vec<String> {
-    let held = names.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
-    let mut held: Vec<String> = held.map(|(_, name)| name.clone()).collect();
-    held.sort();
-    held
 }
 
 pub(super) fn neighbours(

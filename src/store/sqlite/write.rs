@@ -8,8 +8,7 @@ use crate::history::{Contribution, Gathered, Hosts, Outage, Scope, Sensor, TypeR
 use crate::sample::KeptSample;
 use crate::store::{StoreError, check_marks};
 
-use super::chunk;
-use super::{codec, read};
+use super::{chunk, codec, read};
 
 pub(super) fn sensor(connection: &Connection, sensor: &Sensor) -> Result<(), StoreError> {
     let settings = codec::json(sensor)?;

@@ -97,22 +97,17 @@ impl Run<'_> {
         let Run { rules, space, engine, clock, failed, sink } = self;
         engine.push(packet, marks, &mut |window| {
             if failed.is_none() {
-                *failed = sink(rules.name(window, space, *clock)).err();
+                *failed = sink(rules.name(window.clone(), space, *clock)).err();
             }
         });
     }
 
     fn finish(self, notices: &mut Notices) -> Result<(), AppError> {
         let Run { rules, space, engine, clock, mut failed, sink } = self;
-        if engine.closed_early() > 0 {
-            notices.add(format!(
-                "{} windows closed early: more hosts at a time than the profile allows",
-                engine.closed_early()
-            ));
-        }
+        notices.add_engine(&engine);
         engine.finish(&mut |window| {
             if failed.is_none() {
-                failed = sink(rules.name(window, &space, clock)).err();
+                failed = sink(rules.name(window.clone(), &space, clock)).err();
             }
         });
         failed.map_or(Ok(()), Err)

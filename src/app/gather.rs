@@ -1,34 +1,46 @@
-//! From closed windows to sightings: each window named and put on its sensor's day.
+//! From closed windows to types on days: what a history and a summary are made from.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::behavior::{Namer, OpenWindow};
+use crate::behavior::{OpenWindow, TypeList, Types};
 use crate::event::{AddressSpace, Timestamp};
-use crate::history::Gathering;
+use crate::history::{Gathering, Tally};
 use crate::rules::Rules;
 
-/// Names windows and puts them on days.
+/// Numbers the types of windows and puts them on days.
 pub(super) struct Gatherer<'a> {
     rules: &'a Rules,
-    namer: Namer,
+    types: Types,
     days: Days,
 }
 
 impl<'a> Gatherer<'a> {
     /// Windows to addresses of `space`, on days of `zone`.
     pub(super) fn new(space: AddressSpace, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
-        let namer = Namer::new(rules.profile.clone(), space);
-        Gatherer { rules, namer, days: Days { zone, known: None } }
+        let types = Types::new(rules.profile.clone(), space);
+        Gatherer { rules, types, days: Days { zone, known: None } }
     }
 
-    /// Adds a window; one without a time has no day, and is left out.
-    pub(super) fn add(&mut self, to: &mut Gathering, window: &OpenWindow) {
+    /// Adds a window with its facets to what a history keeps; one without a time has no day, and is left out.
+    pub(super) fn gather(&mut self, to: &mut Gathering, window: &OpenWindow) {
         let Some(start) = window.start else { return };
         let (day, marks) = (self.days.day(start), self.rules.window_mark_bits(window));
-        if !to.add_known(window, day, marks) {
-            to.add(window, &self.namer.fingerprint(window), day, marks);
-        }
+        to.add_window(window, day, self.types.of_window(window), marks);
+        self.types.of_facets(window, &mut |number, packets| {
+            to.add_facet(window, day, number, packets, marks);
+        });
+    }
+
+    /// Adds a window to a summary; one without a time is put on 1970-01-01.
+    pub(super) fn tally(&mut self, to: &mut Tally, window: &OpenWindow) {
+        let day = self.days.day(window.start.unwrap_or_default());
+        to.add(day, window.source, self.types.of_window(window), window.packets);
+    }
+
+    /// The types that were numbered.
+    pub(super) fn into_types(self) -> TypeList {
+        self.types.into_list()
     }
 }
 

@@ -82,7 +82,8 @@ pub fn observe(
     }
     notices.add_report(input, &report);
     let packets = report.packets;
-    let contribution = pass.into_contribution(input, &report)?;
+    notices.add_engine(&pass.engine);
+    let contribution = pass.into_contribution(input, &report);
     let dark = contribution.capture.packets;
     store.ingest(&sensor.name, &contribution)?;
     Ok(Observed::Stored { dark, packets })
@@ -173,33 +174,33 @@ impl<'a> Pass<'a> {
         }
         self.dark += 1;
         let Pass { gatherer, engine, closed, .. } = self;
-        engine.push(packet, marks, &mut |window| gatherer.add(closed, &window));
+        engine.push(packet, marks, &mut |window| gatherer.gather(closed, window));
     }
 
     fn is_late(&self) -> bool {
         self.started_at.is_some() && self.span.is_some_and(|(first, _)| Some(first) < self.started_at)
     }
 
-    fn into_contribution(mut self, input: &Input, report: &ReadReport) -> Result<Contribution, StoreError> {
+    fn into_contribution(mut self, input: &Input, report: &ReadReport) -> Contribution {
         let clock = self.engine.clock().max(self.span.map(|(_, last)| last));
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
         for window in &windows {
-            self.gatherer.add(&mut open, window);
+            self.gatherer.gather(&mut open, window);
         }
         let mark_names = self.rules.mark_names().to_vec();
         let mut resume =
             Resume { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
         if let Some(kept) = self.keep_for_later.take() {
             // A late capture is closed as a whole; what its elder left open stays open.
-            self.closed.merge(&std::mem::take(&mut open).finish())?;
+            self.closed.merge(std::mem::take(&mut open).finish());
             for window in renumbered(kept.clone(), self.rules.mark_names()) {
-                self.gatherer.add(&mut open, &window);
+                self.gatherer.gather(&mut open, &window);
             }
             resume = kept;
         }
         let days = self.observed_days();
-        Ok(Contribution {
+        Contribution {
             capture: CaptureRecord {
                 content: report.content,
                 name: input.to_string(),
@@ -209,11 +210,12 @@ impl<'a> Pass<'a> {
             },
             days,
             mark_names,
+            types: self.gatherer.into_types(),
             closed: self.closed.finish(),
             open: open.finish(),
             captures_before: self.captures_before,
             resume,
-        })
+        }
     }
 
     /// All days from the capture's first packet to its last: the sensor looked in between, too.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
-use crate::behavior::Marks;
+use crate::behavior::{Engine, Marks};
 use crate::capture::{
     CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, read, shown, sort_by_time,
 };
@@ -130,6 +130,22 @@ impl Notices {
         }
         if report.packets == 0 {
             self.add(format!("{input}: no packet ({})", report.format));
+        }
+    }
+
+    /// Adds what an engine could not do as it should.
+    pub fn add_engine(&mut self, engine: &Engine) {
+        if engine.closed_early() > 0 {
+            self.add(format!(
+                "{} windows closed early: more hosts at a time than the profile's open_windows_max allows",
+                engine.closed_early()
+            ));
+        }
+        if engine.backwards() > 0 {
+            self.add(format!(
+                "{} packets older than those before them; they count in their hosts' open windows",
+                engine.backwards()
+            ));
         }
     }
 

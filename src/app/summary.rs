@@ -3,10 +3,10 @@
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
-use crate::behavior::{Engine, Marks, OpenWindow};
+use crate::behavior::{Engine, Marks};
 use crate::capture::Input;
-use crate::event::{AddressSpace, Clock, Packet, Timestamp};
-use crate::history::{DaySummary, Gathering};
+use crate::event::{AddressSpace, Clock, Packet};
+use crate::history::{DaySummary, Tally};
 use crate::rules::Rules;
 
 use super::gather::Gatherer;
@@ -27,48 +27,47 @@ pub fn summary(
     let space = AddressSpace::new(dark, &[]);
     let mut gatherer = Gatherer::new(space.clone(), TimeZone::UTC, rules);
     let mut engine = Engine::new(rules.profile.clone());
-    let mut gathered = Gathering::default();
+    let mut tally = Tally::default();
     for input in inputs {
-        let before = (engine.clone(), gathered.mark());
+        let before = engine.clone();
         let mut pass =
-            Pass { space: &space, gatherer: &mut gatherer, engine: &mut engine, to: &mut gathered };
+            Pass { space: &space, gatherer: &mut gatherer, engine: &mut engine, to: Tally::part() };
         let report = options.stream(input, &mut |packet, _| pass.push(packet))?;
         notices.add_report(input, &report);
         if !report.ordered {
             notices.add(format!("{input}: runs backwards in time; sorted"));
-            let sorted = options.load_marked(input, rules)?;
-            *pass.engine = before.0;
-            pass.to.roll_back(before.1);
-            sorted.packets.iter().for_each(|packet| pass.push(packet));
+            *pass.engine = before;
+            pass.to = Tally::part();
+            options.load_marked(input, rules)?.packets.iter().for_each(|packet| pass.push(packet));
         }
         if report.clock != Clock::Absolute && report.packets > 0 {
             notices.add(format!("{input}: its times have no date"));
         }
+        tally.merge(pass.to);
     }
-    for window in engine.take_open() {
-        gatherer.add(&mut gathered, &timed(window));
+    notices.add_engine(&engine);
+    engine.finish(&mut |window| gatherer.tally(&mut tally, window));
+    if tally.late() > 0 {
+        notices.add(format!(
+            "{} windows of days that were over: hosts and types of these days may be counted twice",
+            tally.late()
+        ));
     }
-    Ok(gathered.finish().summary().map_err(crate::store::StoreError::from)?)
+    Ok(tally.finish())
 }
 
 struct Pass<'a, 'b> {
     space: &'a AddressSpace,
     gatherer: &'a mut Gatherer<'b>,
     engine: &'a mut Engine,
-    to: &'a mut Gathering,
+    to: Tally,
 }
 
 impl Pass<'_, '_> {
     fn push(&mut self, packet: &Packet) {
         if self.space.contains(packet.destination) {
             let Pass { gatherer, engine, to, .. } = self;
-            engine.push(packet, Marks::default(), &mut |window| gatherer.add(to, &timed(window)));
+            engine.push(packet, Marks::default(), &mut |window| gatherer.tally(to, window));
         }
     }
-}
-
-fn timed(mut window: OpenWindow) -> OpenWindow {
-    window.start = window.start.or(Some(Timestamp(0)));
-    window.end = window.end.or(window.start);
-    window
 }

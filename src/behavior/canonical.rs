@@ -111,6 +111,29 @@ impl Behavior {
     }
 }
 
+/// What parameters are called at each granularity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// The behavior type.
+    pub behavior: Behavior,
+    /// The shape.
+    pub shape: Behavior,
+    /// The family.
+    pub family: Behavior,
+}
+
+impl Names {
+    /// The names of parameters.
+    #[must_use]
+    pub fn of(parameters: &Parameters, profile: &Profile) -> Names {
+        Names {
+            behavior: Behavior::of_type(parameters, profile),
+            shape: Behavior::of_shape(parameters, profile),
+            family: Behavior::of_family(parameters, profile),
+        }
+    }
+}
+
 fn unbinned(granularity: &str, parameters: &Parameters, profile: &Profile, ports: &str) -> String {
     format!(
         "{}{granularity}|pd={}|su={}|tr={}|pt={ports}|pr={}",
@@ -122,23 +145,14 @@ fn unbinned(granularity: &str, parameters: &Parameters, profile: &Profile, ports
     )
 }
 
-/// Parameters with each count at its bin's upper end: those that are equal then have equal names.
-pub(super) fn binned(parameters: &Parameters, profile: &Profile) -> Parameters {
-    let upper = |count: u64| match count {
-        exact if exact <= profile.exact_counts_max => exact,
-        count => count.checked_next_power_of_two().unwrap_or(u64::MAX),
-    };
-    Parameters {
-        source_ports: upper(parameters.source_ports),
-        packets: upper(parameters.packets),
-        destination_ports: upper(parameters.destination_ports),
-        destinations: upper(parameters.destinations),
-        ..parameters.clone()
-    }
+/// The upper end of a count's bin: counts of one bin have the same.
+pub(super) fn upper_end(count: u64, exact_max: u64) -> u64 {
+    if count <= exact_max { count } else { count.checked_next_power_of_two().unwrap_or(u64::MAX) }
 }
 
 /// The bin of a count: the count itself up to `exact_max` (a power of two), then powers of two: `5-8`, `9-16`.
-fn bin(count: u64, exact_max: u64) -> String {
+#[must_use]
+pub fn bin(count: u64, exact_max: u64) -> String {
     if count <= exact_max {
         return count.to_string();
     }

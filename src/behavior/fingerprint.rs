@@ -1,14 +1,13 @@
 //! A closed window with its names: type, shape, family, and its facets.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AddressSpace, Protocol, Timestamp};
+use crate::event::{AddressSpace, Timestamp};
 
-use super::{Names, OpenWindow, Parameters, Probe, Profile};
+use super::facets::Facets;
+use super::{Names, OpenWindow, Parameters, Profile};
 
 /// What one (protocol, destination port) pair of a window would be as a window of its own: a small sensor sees
 /// of a bot that scans 23 and 2323 only one of them.
@@ -17,7 +16,7 @@ pub struct Facet {
     /// The parameters of the pair's packets alone.
     pub parameters: Parameters,
     /// What they are called.
-    pub names: Arc<Names>,
+    pub names: Names,
 }
 
 /// A window of one host, reduced.
@@ -37,45 +36,23 @@ pub struct Fingerprint {
     pub saturated: bool,
 }
 
-/// Reduces one closed window; for many, a [`Namer`](super::Namer) remembers names. Destinations are ranked in `space`.
+/// Reduces one closed window; where numbers will do, [`Types`](super::Types) is quicker. Destinations are ranked in
+/// `space`.
 #[must_use]
 pub fn fingerprint(window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
-    let facet =
-        |parameters: Parameters| Facet { names: Arc::new(Names::of(&parameters, profile)), parameters };
+    let facet = |parameters: Parameters| Facet { names: Names::of(&parameters, profile), parameters };
     let whole = Parameters::of(window.probes.iter(), window.packets, space, profile);
+    let mut facets = Vec::new();
+    Facets::default().each(&window.probes, profile.facets_max, &mut |probes, packets| {
+        let probes = probes.iter().map(|(probe, count)| (probe, *count));
+        facets.push(facet(Parameters::of(probes, packets, space, profile)));
+    });
     Fingerprint {
         source: window.source,
         start: window.start,
         end: window.end,
         whole: facet(whole),
-        facets: facets(window.probes.iter(), space, profile).into_iter().map(facet).collect(),
+        facets,
         saturated: window.saturated,
     }
-}
-
-/// The parameters of each (protocol, port) pair, those of most packets first; none where there is only one pair.
-pub(super) fn facets<'a>(
-    probes: impl Iterator<Item = (&'a Probe, u64)>,
-    space: &AddressSpace,
-    profile: &Profile,
-) -> Vec<Parameters> {
-    type Pair = (Protocol, Option<u16>);
-    type Counted<'a> = Vec<(&'a Probe, u64)>;
-    let mut pairs: IndexMap<Pair, Counted<'_>, foldhash::fast::FixedState> = IndexMap::default();
-    for (probe, count) in probes {
-        pairs.entry((probe.protocol, probe.destination_port)).or_default().push((probe, count));
-    }
-    if pairs.len() < 2 {
-        return Vec::new();
-    }
-    let mut counted: Vec<(u64, Pair, Counted<'_>)> = pairs
-        .into_iter()
-        .map(|(pair, probes)| (probes.iter().map(|(_, count)| count).sum(), pair, probes))
-        .collect();
-    counted.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    counted.truncate(profile.facets_max);
-    counted
-        .into_iter()
-        .map(|(packets, _, probes)| Parameters::of(probes.into_iter(), packets, space, profile))
-        .collect()
 }

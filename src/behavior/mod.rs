@@ -7,21 +7,25 @@
 //! fingerprints go.
 
 mod canonical;
+mod distinct;
 mod engine;
+mod facets;
 mod fingerprint;
-mod names;
+mod key;
 mod parameters;
 mod probes;
 mod profile;
+mod reduction;
 mod transition;
+mod types;
 mod window;
 
-pub use canonical::{Behavior, BehaviorId, ParseIdError};
-pub use engine::Engine;
+pub use canonical::{Behavior, BehaviorId, Names, ParseIdError, bin};
+pub use engine::{Closed, Engine};
 pub use fingerprint::{Facet, Fingerprint, fingerprint};
-pub use names::{Namer, Names, Single};
 pub use parameters::{PacketsPerDestination, Parameters, Ports, ProtocolSet, ProtocolToken, SourcePortUse};
 pub use probes::Probes;
 pub use profile::Profile;
 pub use transition::{Transition, transition};
+pub use types::{TypeList, Types};
 pub use window::{Marks, OpenWindow, Probe, TracePoint};

@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::hash::BuildHasher;
-use std::net::IpAddr;
 
-use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::event::{AddressSpace, Protocol, TcpFlags};
 
-use super::{Probe, Profile, Transition, transition};
-
-type FirstSeen<K, V> = IndexMap<K, V, foldhash::fast::FixedState>;
+use super::reduction::Reduction;
+use super::{Probe, Profile, Transition};
 
 /// The destination ports of a window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,7 +17,7 @@ pub enum Ports {
     /// No packet had a port: ICMP, ARP.
     None,
     /// Ascending, at most [`Profile::ports_listed_max`].
-    Listed(Vec<u16>),
+    Listed(SmallVec<[u16; 4]>),
     /// More than are listed.
     Many,
 }
@@ -61,9 +58,30 @@ pub struct ProtocolToken {
 
 /// The set of protocols (and TCP flags) of a window's packets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ProtocolSet(pub BTreeSet<ProtocolToken>);
+pub struct ProtocolSet(
+    /// Ascending, each once.
+    SmallVec<[ProtocolToken; 2]>,
+);
 
 impl ProtocolSet {
+    /// Adds a token.
+    pub fn insert(&mut self, token: ProtocolToken) {
+        if let Err(place) = self.0.binary_search(&token) {
+            self.0.insert(place, token);
+        }
+    }
+
+    /// Whether it has a token.
+    #[must_use]
+    pub fn contains(&self, token: &ProtocolToken) -> bool {
+        self.0.binary_search(token).is_ok()
+    }
+
+    /// The tokens, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = &ProtocolToken> + '_ {
+        self.0.iter()
+    }
+
     /// Whether every packet was an answer to something the host did not send to us: SYN-ACK or RST.
     #[must_use]
     pub fn only_answers(&self) -> bool {
@@ -77,6 +95,14 @@ impl ProtocolSet {
             .iter()
             .map(|token| token.protocol)
             .filter(move |protocol| last.replace(*protocol) != Some(*protocol))
+    }
+}
+
+impl FromIterator<ProtocolToken> for ProtocolSet {
+    fn from_iter<T: IntoIterator<Item = ProtocolToken>>(tokens: T) -> ProtocolSet {
+        let mut set = ProtocolSet::default();
+        tokens.into_iter().for_each(|token| set.insert(token));
+        set
     }
 }
 
@@ -183,120 +209,8 @@ impl Parameters {
         space: &AddressSpace,
         profile: &Profile,
     ) -> Parameters {
-        let mut gathered = Gathered::default();
-        probes.for_each(|(probe, count)| gathered.add(probe, count));
-        gathered.reduce(packets, space, profile)
+        Reduction::default().of(probes, packets, space, profile)
     }
-}
-
-/// The sets that the counts are taken of.
-#[derive(Default)]
-struct Gathered {
-    /// Packets, the first port and whether there were others, by destination in order of first sight.
-    destinations: FirstSeen<IpAddr, Destination>,
-    source_ports: IndexSet<u16, foldhash::fast::FixedState>,
-    ports: IndexSet<u16, foldhash::fast::FixedState>,
-    protocol: ProtocolSet,
-}
-
-#[derive(Default)]
-struct Destination {
-    packets: u64,
-    port: Option<u16>,
-    several_ports: bool,
-}
-
-impl Gathered {
-    fn add(&mut self, probe: &Probe, count: u64) {
-        let destination = self.destinations.entry(probe.destination).or_default();
-        destination.packets += count;
-        if let Some(port) = probe.destination_port {
-            destination.several_ports |= destination.port.replace(port).is_some_and(|other| other != port);
-            self.ports.insert(port);
-        }
-        self.source_ports.extend(probe.source_port);
-        self.protocol.0.insert(ProtocolToken { protocol: probe.protocol, flags: probe.flags });
-    }
-
-    fn reduce(self, packets: u64, space: &AddressSpace, profile: &Profile) -> Parameters {
-        let ranked: Vec<(IpAddr, u128)> = self
-            .destinations
-            .keys()
-            .map(|address| (*address, space.rank(*address).unwrap_or_default()))
-            .collect();
-        let ports_follow_destinations = self.ports_follow_destinations();
-        let ports_ephemeral =
-            !self.ports.is_empty() && self.ports.iter().all(|port| *port >= profile.ephemeral_port_min);
-        let source_ports = self.source_ports.len() as u64;
-        let destinations = self.destinations.len() as u64;
-        Parameters {
-            source_ports,
-            packets,
-            destination_ports: self.ports.len() as u64,
-            destinations,
-            transition: transition(&ranked),
-            packets_per_destination: attempts(self.destinations.values().map(|seen| seen.packets)),
-            source_port_use: source_port_use(source_ports, destinations, packets),
-            ports_follow_destinations,
-            ports_ephemeral,
-            ports: listed(&self.ports, profile.ports_listed_max),
-            protocol: self.protocol,
-        }
-    }
-
-    fn ports_follow_destinations(&self) -> bool {
-        self.destinations.len() >= 3
-            && self.destinations.values().all(|seen| seen.port.is_some() && !seen.several_ports)
-            && self.ports.len() * 5 >= self.destinations.len() * 4
-    }
-}
-
-fn listed<S: BuildHasher>(ports: &IndexSet<u16, S>, most: usize) -> Ports {
-    match ports.len() {
-        0 => Ports::None,
-        count if count > most => Ports::Many,
-        _ => {
-            let mut ports: Vec<u16> = ports.iter().copied().collect();
-            ports.sort_unstable();
-            Ports::Listed(ports)
-        }
-    }
-}
-
-fn attempts(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
-    let mut at_least = [0u64; 5];
-    for count in counts {
-        for (packets, destinations) in (1u64..).zip(&mut at_least) {
-            *destinations += u64::from(count >= packets);
-        }
-    }
-    let most = (1u8..=5).rev().find(|packets| at_least[usize::from(packets - 1)] * 4 > at_least[0]);
-    match most {
-        Some(5) => PacketsPerDestination::FiveOrMore,
-        most => PacketsPerDestination::Exactly(most.unwrap_or(1)),
-    }
-}
-
-fn source_port_use(source_ports: u64, destinations: u64, packets: u64) -> SourcePortUse {
-    /// How many times the larger of two counts is the smaller, as an exact fraction's order: a/b against c/d.
-    fn ratio(a: u64, b: u64) -> (u128, u128) {
-        (u128::from(a.max(b)), u128::from(a.min(b).max(1)))
-    }
-    fn nearer(a: (u128, u128), b: (u128, u128)) -> bool {
-        a.0 * b.1 < b.0 * a.1
-    }
-    if source_ports == 0 {
-        return SourcePortUse::None;
-    }
-    let mut best = (SourcePortUse::One, ratio(source_ports, 1));
-    for (using, count) in [(SourcePortUse::PerDestination, destinations), (SourcePortUse::PerPacket, packets)]
-    {
-        let distance = ratio(source_ports, count);
-        if nearer(distance, best.1) {
-            best = (using, distance);
-        }
-    }
-    best.0
 }
 
 #[cfg(test)]
@@ -304,36 +218,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attempts_are_not_lowered_by_what_a_window_cuts_off() {
-        let check = |counts: &[u64], expected| assert_eq!(attempts(counts.iter().copied()), expected);
-        check(&[3, 3, 2, 3, 1], PacketsPerDestination::Exactly(3));
-        check(&[5, 7, 1, 4, 3, 2], PacketsPerDestination::FiveOrMore);
-        check(&[1, 2], PacketsPerDestination::Exactly(2));
-        check(&[1, 1, 1, 2], PacketsPerDestination::Exactly(1));
-        check(&[1, 1, 1, 1, 3, 4, 5, 5, 5], PacketsPerDestination::FiveOrMore);
-        check(&[u64::MAX], PacketsPerDestination::FiveOrMore);
-    }
-
-    #[test]
-    fn source_ports_go_to_the_nearest_use() {
-        use SourcePortUse::{None, One, PerDestination, PerPacket};
-        for ((ports, destinations, packets), expected) in [
-            ((0, 9, 9), None),
-            ((1, 1, 3), One),
-            ((3, 100, 100), One),
-            ((18, 18, 18), PerDestination),
-            ((19, 20, 60), PerDestination),
-            ((57, 20, 60), PerPacket),
-            ((10, 1, 10), PerPacket),
-        ] {
-            assert_eq!(source_port_use(ports, destinations, packets), expected, "{ports} {destinations}");
-        }
-    }
-
-    #[test]
     fn protocols_are_sorted_and_flags_joined() {
         let token = |protocol, flags: Option<u8>| ProtocolToken { protocol, flags: flags.map(TcpFlags) };
-        let set = |tokens: &[ProtocolToken]| ProtocolSet(tokens.iter().copied().collect()).to_string();
+        let set = |tokens: &[ProtocolToken]| tokens.iter().copied().collect::<ProtocolSet>().to_string();
         assert_eq!(set(&[token(Protocol::Tcp, Some(2))]), "TCP:S");
         assert_eq!(set(&[token(Protocol::Tcp, Some(0x12)), token(Protocol::Tcp, Some(2))]), "TCP:S+SA");
         assert_eq!(set(&[token(Protocol::Udp, None), token(Protocol::Tcp, None)]), "TCP:?,UDP");

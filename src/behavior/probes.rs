@@ -1,96 +1,64 @@
 //! The distinct probes of a window. Nine windows in ten have one, and it costs no memory of its own.
 
-use std::iter;
-
-use indexmap::IndexMap;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Probe;
-
-type Many = IndexMap<Probe, u64, foldhash::fast::FixedState>;
+use super::distinct::Distinct;
 
 /// Distinct probes in order of first sight, with how many packets each had.
 #[derive(Clone, Debug, Default)]
-pub struct Probes {
-    first: Option<(Probe, u64)>,
-    /// All of them, the first included, from the second on.
-    many: Option<Box<Many>>,
-}
+pub struct Probes(Distinct<Probe, u64>);
 
 impl Probes {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.many.as_ref().map_or(usize::from(self.first.is_some()), |many| many.len())
+        self.0.as_slice().len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.0.as_slice().is_empty()
     }
 
     /// The one probe of a window that has no other, with its packets.
     #[must_use]
     pub fn single(&self) -> Option<(&Probe, u64)> {
-        let (probe, count) = self.first.as_ref()?;
-        self.many.is_none().then_some((probe, *count))
+        match self.0.as_slice() {
+            [(probe, count)] => Some((probe, *count)),
+            _ => None,
+        }
     }
 
     /// The probe of a number, counted from 0.
     #[must_use]
-    pub fn get(&self, index: usize) -> Option<&Probe> {
-        match &self.many {
-            Some(many) => many.get_index(index).map(|(probe, _)| probe),
-            None => self.first.as_ref().filter(|_| index == 0).map(|(probe, _)| probe),
-        }
+    pub fn get(&self, number: usize) -> Option<&Probe> {
+        self.0.as_slice().get(number).map(|(probe, _)| probe)
     }
 
     /// All, in order of first sight.
     pub fn iter(&self) -> impl Iterator<Item = (&Probe, u64)> + '_ {
-        let first = self.first.iter().filter(|_| self.many.is_none());
-        let many = self.many.iter().flat_map(|many| many.iter());
-        first.map(|(probe, count)| (probe, *count)).chain(many.map(|(probe, count)| (probe, *count)))
+        self.0.as_slice().iter().map(|(probe, count)| (probe, *count))
+    }
+
+    /// Forgets all, and keeps the memory for the next window unless it is much.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Counts a packet; answers the probe's number, or `None` for a new probe beyond `most`.
     pub(super) fn count(&mut self, probe: Probe, most: usize) -> Option<usize> {
-        match (&mut self.first, &mut self.many) {
-            (None, _) => {
-                self.first = Some((probe, 1));
-                Some(0)
-            }
-            (Some((first, count)), None) if *first == probe => {
-                *count += 1;
-                Some(0)
-            }
-            (Some(first), None) => {
-                let many = Box::new(Many::from_iter([*first]));
-                self.many.insert(many).count_another(probe, most)
-            }
-            (Some(_), Some(many)) => many.count_another(probe, most),
-        }
-    }
-}
-
-trait CountAnother {
-    fn count_another(&mut self, probe: Probe, most: usize) -> Option<usize>;
-}
-
-impl CountAnother for Many {
-    fn count_another(&mut self, probe: Probe, most: usize) -> Option<usize> {
-        if let Some((index, _, count)) = self.get_full_mut(&probe) {
-            *count += 1;
-            return Some(index);
-        }
-        (self.len() < most).then(|| self.insert_full(probe, 1).0)
+        let (number, count) = self.0.entry(probe, most, 0)?;
+        *count += 1;
+        Some(number)
     }
 }
 
 impl PartialEq for Probes {
     fn eq(&self, other: &Probes) -> bool {
-        self.iter().eq(other.iter())
+        self.0.as_slice() == other.0.as_slice()
     }
 }
 
@@ -98,12 +66,13 @@ impl Eq for Probes {}
 
 impl FromIterator<(Probe, u64)> for Probes {
     fn from_iter<T: IntoIterator<Item = (Probe, u64)>>(probes: T) -> Probes {
-        let mut probes = probes.into_iter();
-        let first = probes.next();
-        let second = probes.next();
-        let many = second
-            .map(|second| Box::new(first.into_iter().chain(iter::once(second)).chain(probes).collect()));
-        Probes { first, many }
+        let mut all = Probes::default();
+        for (probe, packets) in probes {
+            if let Some((_, count)) = all.0.entry(probe, usize::MAX, 0) {
+                *count = count.saturating_add(packets);
+            }
+        }
+        all
     }
 }
 

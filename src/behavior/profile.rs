@@ -82,6 +82,11 @@ impl Profile {
         if !self.exact_counts_max.is_power_of_two() || self.exact_counts_max > 1 << 32 {
             return Some("`exact_counts_max` must be a power of two, like 4".to_owned());
         }
+        if self.open_windows_max > 1 << 30 || self.probes_per_window_max > 1 << 30 {
+            return Some(
+                "`open_windows_max` and `probes_per_window_max` must not be more than 1073741824".to_owned(),
+            );
+        }
         let limits = [
             ("ports_listed_max", self.ports_listed_max),
             ("facets_max", self.facets_max),

@@ -16,10 +16,11 @@
 
 use std::net::IpAddr;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::neighbourhood;
+
+use super::distinct::Key;
 
 /// How far ahead of a recent destination a step may lie.
 const REACH: u128 = 4;
@@ -60,13 +61,13 @@ impl Transition {
 
 /// Judges distinct destinations, given with their ranks in the order of first sight.
 #[must_use]
-pub fn transition(destinations: &[(IpAddr, u128)]) -> Transition {
-    if destinations.len() < 2 {
+pub fn transition(destinations: impl ExactSizeIterator<Item = (IpAddr, u128)> + Clone) -> Transition {
+    let count = destinations.len();
+    if count < 2 {
         return Transition::Single;
     }
-    let ranks: Vec<u128> = destinations.iter().map(|(_, rank)| *rank).collect();
-    let steps = ranks.len() - 1;
-    if near_steps(&ranks).is_enough_of(steps) || near_in_groups(destinations, steps) || steady(&ranks) {
+    let ranks = || destinations.clone().map(|(_, rank)| rank);
+    if near_steps(ranks()).is_enough_of(count - 1) || steady(ranks(), count) || near_in_groups(destinations) {
         Transition::Sequential
     } else {
         Transition::Random
@@ -86,42 +87,66 @@ impl Steps {
     }
 }
 
-fn near_steps(ranks: &[u128]) -> Steps {
+fn near_steps(ranks: impl Iterator<Item = u128>) -> Steps {
     let mut steps = Steps::default();
-    for at in 1..ranks.len() {
-        let rank = ranks[at];
-        let recent = &ranks[at.saturating_sub(LOOKBACK)..at];
-        let within = |ahead: Option<u128>| ahead.is_some_and(|ahead| (1..=REACH).contains(&ahead));
-        steps.up += usize::from(recent.iter().any(|&before| within(rank.checked_sub(before))));
-        steps.down += usize::from(recent.iter().any(|&before| within(before.checked_sub(rank))));
+    let mut recent = [0; LOOKBACK];
+    for (place, rank) in ranks.enumerate() {
+        let known = &recent[..place.min(LOOKBACK)];
+        steps.up += usize::from(known.iter().any(|&before| before < rank && rank - before <= REACH));
+        steps.down += usize::from(known.iter().any(|&before| rank < before && before - rank <= REACH));
+        recent[place % LOOKBACK] = rank;
     }
     steps
 }
 
-fn near_in_groups(destinations: &[(IpAddr, u128)], steps_possible: usize) -> bool {
-    let mut groups: IndexMap<IpAddr, Vec<u128>, foldhash::fast::FixedState> = IndexMap::default();
-    for (address, rank) in destinations {
-        groups.entry(neighbourhood(*address)).or_default().push(*rank);
+fn near_in_groups(destinations: impl ExactSizeIterator<Item = (IpAddr, u128)> + Clone) -> bool {
+    let steps_possible = destinations.len() - 1;
+    let neighbourhoods = destinations.clone().map(|(address, _)| neighbourhood(address));
+    if returns_at_most(neighbourhoods) * 2 <= steps_possible {
+        return false;
     }
+    let placed = destinations.enumerate();
+    let mut grouped: Vec<_> =
+        placed.map(|(place, (address, rank))| (neighbourhood(address), place, rank)).collect();
+    grouped.sort_unstable();
     let mut pooled = Steps::default();
     let mut steps = 0;
-    for ranks in groups.values().filter(|ranks| ranks.len() >= GROUP_MIN) {
-        let near = near_steps(ranks);
+    for group in grouped.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() >= GROUP_MIN) {
+        let near = near_steps(group.iter().map(|(_, _, rank)| *rank));
         pooled.up += near.up;
         pooled.down += near.down;
-        steps += ranks.len() - 1;
+        steps += group.len() - 1;
     }
     steps >= GROUPED_STEPS_MIN && steps * 2 > steps_possible && pooled.is_enough_of(steps)
 }
 
+/// How many destinations lie in a neighbourhood that was met before, or some more: a random scan has few, and needs
+/// no grouping. Neighbourhoods that share a bit are taken for one.
+fn returns_at_most(neighbourhoods: impl Iterator<Item = IpAddr>) -> usize {
+    const BITS: usize = 1024;
+    let mut met = [0u64; BITS / 64];
+    let mut returns = 0;
+    for neighbourhood in neighbourhoods {
+        let bit = usize::try_from(neighbourhood.hash_code() % BITS as u64).unwrap_or(0);
+        let word = &mut met[bit / 64];
+        returns += usize::from(*word >> (bit % 64) & 1 == 1);
+        *word |= 1 << (bit % 64);
+    }
+    returns
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of one window, far below 2^52")]
-fn steady(ranks: &[u128]) -> bool {
-    let ups = ranks.windows(2).filter(|pair| pair[0] < pair[1]).count();
-    let downs = ranks.windows(2).filter(|pair| pair[0] > pair[1]).count();
-    let steps = Steps { up: ups, down: downs };
-    let above_mean = ups.max(downs) as f64 - (ranks.len() - 1) as f64 / 2.0;
-    let variance = (ranks.len() + 1) as f64 / 12.0;
-    steps.is_enough_of(ranks.len() - 1)
+fn steady(ranks: impl Iterator<Item = u128>, count: usize) -> bool {
+    let mut steps = Steps::default();
+    let mut last = None;
+    for rank in ranks {
+        steps.up += usize::from(last.is_some_and(|last| last < rank));
+        steps.down += usize::from(last.is_some_and(|last| last > rank));
+        last = Some(rank);
+    }
+    let above_mean = steps.up.max(steps.down) as f64 - (count - 1) as f64 / 2.0;
+    let variance = (count + 1) as f64 / 12.0;
+    steps.is_enough_of(count - 1)
         && above_mean > 0.0
         && above_mean * above_mean >= STEADY_DEVIATIONS_SQUARED * variance
 }
@@ -138,7 +163,7 @@ mod tests {
             .iter()
             .map(|offset| (IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + offset)), u128::from(*offset)))
             .collect();
-        assert_eq!(transition(&destinations), expected, "{offsets:?}");
+        assert_eq!(transition(destinations.iter().copied()), expected, "{offsets:?}");
     }
 
     #[test]
@@ -192,7 +217,7 @@ mod tests {
                 .map(|_| next())
                 .map(|at| (IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + at)), u128::from(at)))
                 .collect();
-            wrong += usize::from(transition(&destinations) == Transition::Sequential);
+            wrong += usize::from(transition(destinations.iter().copied()) == Transition::Sequential);
         }
         assert_eq!(wrong, 0);
     }

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 
+use super::distinct::{Key, address_number, hash_of};
 use super::{Probes, Profile};
 
 /// What tells one packet of a window from another; equal packets (retries) are one probe, counted.
@@ -33,6 +34,14 @@ impl Probe {
             source_port: packet.source_port,
             destination_port: packet.destination_port,
         }
+    }
+}
+
+impl Key for Probe {
+    fn hash_code(&self) -> u64 {
+        let ports = [self.source_port, self.destination_port].map(|port| u64::from(port.unwrap_or(0)));
+        let flags = u64::from(self.flags.map_or(0, |flags| flags.0));
+        hash_of(&(address_number(self.destination), ports[0] << 32 | ports[1] << 16 | flags))
     }
 }
 
@@ -93,6 +102,15 @@ impl OpenWindow {
             marked: Vec::new(),
             saturated: false,
         }
+    }
+
+    /// Makes it the window of another host, without a packet yet; memory is kept.
+    pub(super) fn reset(&mut self, source: IpAddr) {
+        let OpenWindow { source: host, start, end, packets, probes, trace, marked, saturated } = self;
+        (*host, *start, *end, *packets, *saturated) = (source, None, None, 0, false);
+        probes.clear();
+        trace.clear();
+        marked.clear();
     }
 
     /// Takes a packet of this host that belongs to this window.

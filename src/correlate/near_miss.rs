@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::behavior::{Parameters, Transition};
+use crate::behavior::{Parameters, Profile, Transition, bin};
 use crate::history::TypeTotal;
 use crate::sample::ProjectedBehavior;
 
@@ -88,17 +88,16 @@ pub fn gaps(sample: &Parameters, sensor: &Parameters) -> Vec<Gap> {
     let using = |parameters: &Parameters| parameters.source_port_use.letter().to_string();
     let alone = (sensor.destinations == 1 && sample.destinations > 1).then_some(THINNING);
     compare("source port use", using(sample), using(sensor), alone);
-    let binned =
-        |count: u64| if count <= 4 { count } else { count.checked_next_power_of_two().unwrap_or(count) };
+    // As the types have them: a history keeps no more of a type's counts.
+    let exact = Profile::default().exact_counts_max;
+    let binned = |count| bin(count, exact);
     let volumes = [
         ("destinations", sample.destinations, sensor.destinations),
         ("packets", sample.packets, sensor.packets),
         ("source ports", sample.source_ports, sensor.source_ports),
     ];
     for (parameter, a, b) in volumes {
-        if binned(a) != binned(b) {
-            compare(parameter, a.to_string(), b.to_string(), fewer(a, b));
-        }
+        compare(parameter, binned(a), binned(b), fewer(a, b));
     }
     all
 }
@@ -123,6 +122,6 @@ fn ports_explained(sample: &Parameters, sensor: &Parameters) -> Option<&'static 
 }
 
 fn flags_explained(sample: &Parameters, sensor: &Parameters) -> Option<&'static str> {
-    let within = sensor.protocol.0.iter().all(|token| sample.protocol.0.contains(token));
+    let within = sensor.protocol.iter().all(|token| sample.protocol.contains(token));
     within.then_some(ANSWERS)
 }

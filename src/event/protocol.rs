@@ -53,6 +53,30 @@ impl Protocol {
         }
     }
 
+    /// The IP protocol's number; 256 for ARP, which has none.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        match self {
+            Protocol::Icmp => 1,
+            Protocol::Tcp => 6,
+            Protocol::Udp => 17,
+            Protocol::Icmpv6 => 58,
+            Protocol::Sctp => 132,
+            Protocol::Other(number) => u16::from(number),
+            Protocol::Arp => 256,
+        }
+    }
+
+    /// The protocol of a [`number`](Protocol::number).
+    #[must_use]
+    pub fn from_number(number: u16) -> Option<Protocol> {
+        match (u8::try_from(number), number) {
+            (Ok(number), _) => Some(Protocol::from_ip_number(number)),
+            (Err(_), 256) => Some(Protocol::Arp),
+            _ => None,
+        }
+    }
+
     /// Whether packets of it carry ports.
     #[must_use]
     pub fn has_ports(self) -> bool {
@@ -99,16 +123,24 @@ impl std::str::FromStr for Protocol {
     }
 }
 
-/// As its display name.
+/// As its display name; to machines alone, as its number.
 impl serde::Serialize for Protocol {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            return serializer.collect_str(self);
+        }
+        serializer.serialize_u16(self.number())
     }
 }
 
-/// From its display name.
+/// From its display name or number.
 impl<'de> serde::Deserialize<'de> for Protocol {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            let number = u16::deserialize(deserializer)?;
+            let unknown = || serde::de::Error::custom(format!("no protocol has the number {number}"));
+            return Protocol::from_number(number).ok_or_else(unknown);
+        }
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
@@ -128,7 +160,10 @@ mod tests {
         for number in 0..=u8::MAX {
             let protocol = Protocol::from_ip_number(number);
             assert_eq!(protocol.to_string().parse(), Ok(protocol));
+            assert_eq!(Protocol::from_number(protocol.number()), Some(protocol));
         }
+        assert_eq!(Protocol::from_number(Protocol::Arp.number()), Some(Protocol::Arp));
+        assert_eq!(Protocol::from_number(257), None);
         assert_eq!("arp".parse(), Ok(Protocol::Arp));
         assert!("TPC".parse::<Protocol>().is_err());
     }

@@ -3,18 +3,22 @@
 //! Nothing here knows how a history is kept; that is the store's business.
 
 mod coverage;
+mod examples;
 mod gathering;
+mod hosts;
 pub mod packed;
 mod query;
 mod record;
 mod sensor;
-mod summary;
+mod tally;
 
 pub use coverage::{Coverage, DayState, Outage};
+pub use examples::{Examples, PackedExample, packets_of};
 pub use gathering::{Gathered, Gathering, Run};
+pub use hosts::Hosts;
 pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, Selection, TypeTotal};
 pub use record::{
     CaptureRecord, Contribution, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
 };
 pub use sensor::{Sensor, SensorFault, SensorKind};
-pub use summary::{DaySummary, Hosts};
+pub use tally::{DaySummary, Tally};

@@ -35,8 +35,87 @@ pub struct Group<'a> {
     body: &'a [u8],
 }
 
+/// Sightings of one day that wait to be packed, in any order.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting {
+    /// Of IPv4 hosts: the group, then the host, in one number.
+    fours: Vec<(u64, Sighting)>,
+    /// Of IPv6 hosts.
+    sixes: Vec<((u32, u128), Sighting)>,
+}
+
+impl Waiting {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.fours.len() + self.sixes.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a sighting of a type that has this number, below 2^31.
+    pub fn push(&mut self, number: u32, scope: Scope, host: IpAddr, seen: Sighting) {
+        let group = number << 1 | u32::from(scope == Scope::Facet);
+        match host {
+            IpAddr::V4(four) => {
+                self.fours.push((u64::from(group) << 32 | u64::from(u32::from(four)), seen));
+            }
+            IpAddr::V6(six) => self.sixes.push(((group, six.into()), seen)),
+        }
+    }
+
+    /// Packs all, group by group, and leaves none.
+    pub fn pack(&mut self, day: Date) -> Vec<u8> {
+        // Numbers are sorted, and not what belongs to them, which is several times as large.
+        let mut order: Vec<(u64, usize)> = (0..).zip(&self.fours).map(|(at, (key, _))| (*key, at)).collect();
+        order.sort_unstable();
+        self.sixes.sort_unstable_by_key(|(key, _)| *key);
+        let mut fours = order.iter().map(|(key, at)| (*key, self.fours[*at].1)).peekable();
+        let mut sixes = self.sixes.iter().peekable();
+        let mut out = Vec::with_capacity(self.len() * 16);
+        let (mut body, mut hosts) = (Vec::new(), Vec::new());
+        loop {
+            let next = [
+                fours.peek().map(|(key, _)| key >> 32),
+                sixes.peek().map(|((group, _), _)| u64::from(*group)),
+            ];
+            let Some(group) = next.into_iter().flatten().min() else { break };
+            hosts.clear();
+            while let Some((key, seen)) = fours.next_if(|(key, _)| key >> 32 == group) {
+                note(&mut hosts, Ipv4Addr::from_bits(low_half(key)).into(), seen);
+            }
+            while let Some(((_, host), seen)) = sixes.next_if(|((of, _), _)| u64::from(*of) == group) {
+                note(&mut hosts, Ipv6Addr::from_bits(*host).into(), *seen);
+            }
+            let scope = if group & 1 == 1 { Scope::Facet } else { Scope::Whole };
+            write_group(&mut out, group >> 1, scope, day, &hosts, &mut body);
+        }
+        self.fours.clear();
+        self.sixes.clear();
+        out.shrink_to_fit();
+        out
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+fn low_half(number: u64) -> u32 {
+    number as u32
+}
+
+/// Adds a sighting to those of a group; hosts come in order.
+fn note(hosts: &mut Vec<(IpAddr, Sighting)>, host: IpAddr, seen: Sighting) {
+    match hosts.last_mut() {
+        Some((last, sum)) if *last == host => *sum = sum.merged(seen),
+        _ => hosts.push((host, seen)),
+    }
+}
+
 /// Appends a group; `sightings` are of one day, ascending by host, each host once.
-pub fn write_group(
+fn write_group(
     out: &mut Vec<u8>,
     number: u64,
     scope: Scope,
@@ -48,7 +127,7 @@ pub fn write_group(
     body.clear();
     let mut writer = BodyWriter { out: body, base: start_of(day), unit: unit(micros), before: 0 };
     let fours = sightings.partition_point(|(host, _)| host.is_ipv4());
-    varint(writer.out, fours as u128);
+    varint(writer.out, fours as u64);
     for (at, (host, seen)) in sightings.iter().enumerate() {
         if at == fours {
             writer.before = 0;
@@ -87,7 +166,7 @@ impl<'a> Group<'a> {
     pub fn write(&self, out: &mut Vec<u8>) {
         let scope = u64::from(self.scope == Scope::Facet) | u64::from(self.micros) << 1;
         for value in [self.number, scope, self.hosts, self.windows, self.packets, self.body.len() as u64] {
-            varint(out, u128::from(value));
+            varint(out, value);
         }
         out.extend_from_slice(self.body);
     }
@@ -160,20 +239,28 @@ struct BodyWriter<'a> {
 impl BodyWriter<'_> {
     fn sighting(&mut self, host: IpAddr, seen: &Sighting) {
         let host = host_number(host);
-        varint(self.out, host.wrapping_sub(self.before));
+        wide(self.out, host.wrapping_sub(self.before));
         self.before = host;
-        varint(self.out, u128::from(seen.windows));
-        varint(self.out, u128::from(seen.packets));
-        // As 128 bits: the ends of time are further apart than 64 bits tell.
-        let ticks = |from: i64, to: i64| (i128::from(to) - i128::from(from)) / i128::from(self.unit);
-        varint(self.out, zigzag(ticks(self.base, seen.first.0)));
-        varint(self.out, zigzag(ticks(seen.first.0, seen.last.0)));
-        varint(self.out, u128::from(seen.marks));
+        varint(self.out, seen.windows);
+        varint(self.out, seen.packets);
+        self.ticks(self.base, seen.first.0);
+        self.ticks(seen.first.0, seen.last.0);
+        varint(self.out, seen.marks);
     }
-}
 
-fn zigzag(value: i128) -> u128 {
-    (value << 1 ^ value >> 127).cast_unsigned()
+    fn ticks(&mut self, from: i64, to: i64) {
+        match to.checked_sub(from) {
+            Some(nanoseconds) => {
+                let ticks = nanoseconds / self.unit;
+                varint(self.out, (ticks << 1 ^ ticks >> 63).cast_unsigned());
+            }
+            // The ends of time are further apart than 64 bits tell.
+            None => {
+                let ticks = (i128::from(to) - i128::from(from)) / i128::from(self.unit);
+                wide(self.out, (ticks << 1 ^ ticks >> 127).cast_unsigned());
+            }
+        }
+    }
 }
 
 fn unzigzag(value: u128) -> i128 {
@@ -181,21 +268,22 @@ fn unzigzag(value: u128) -> i128 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
-fn varint(out: &mut Vec<u8>, mut value: u128) {
-    if let Ok(mut small) = u64::try_from(value) {
-        // Nearly all: 64 bits are quicker.
-        while small >= 0x80 {
-            out.push(small as u8 | 0x80);
-            small >>= 7;
-        }
-        out.push(small as u8);
-        return;
-    }
+fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// A number that nearly always fits 64 bits.
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
+fn wide(out: &mut Vec<u8>, mut value: u128) {
+    while value > u128::from(u64::MAX) {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    varint(out, value as u64);
 }
 
 struct Reader<'a>(&'a [u8]);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::behavior::{Behavior, BehaviorId, Facet, OpenWindow, Parameters};
+use crate::behavior::{Behavior, BehaviorId, Names, OpenWindow, Parameters, TypeList};
 use crate::event::{Protocol, TcpFlags, Timestamp};
 
 use super::{Gathered, Scope};
@@ -26,8 +26,7 @@ pub struct CaptureRecord {
     pub last: Option<Timestamp>,
 }
 
-/// A behavior type as the history knows it. `parameters` are those of the first window that had it: exact
-/// counts of another window of the type lie in the same bins.
+/// A behavior type as the history knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeRecord {
     /// The type.
@@ -36,18 +35,17 @@ pub struct TypeRecord {
     pub shape: Behavior,
     /// Its family.
     pub family: Behavior,
-    /// An example of its parameters.
+    /// Its parameters, with counts at the upper ends of their bins; what the type leaves open is as the first window
+    /// had it.
     pub parameters: Parameters,
 }
 
-impl From<&Facet> for TypeRecord {
-    fn from(facet: &Facet) -> TypeRecord {
-        TypeRecord {
-            behavior: facet.names.behavior.clone(),
-            shape: facet.names.shape.clone(),
-            family: facet.names.family.clone(),
-            parameters: facet.parameters.clone(),
-        }
+impl TypeRecord {
+    /// A type of a list, with its names.
+    #[must_use]
+    pub fn new(parameters: Parameters, types: &TypeList) -> TypeRecord {
+        let Names { behavior, shape, family } = types.names(&parameters);
+        TypeRecord { behavior, shape, family, parameters }
     }
 }
 
@@ -128,10 +126,10 @@ pub struct Example {
     pub packets: Vec<ExamplePacket>,
 }
 
-impl Example {
-    /// The packets of a window.
+impl ExamplePacket {
+    /// The packets of a window, as far as they are traced.
     #[must_use]
-    pub fn packets_of(window: &OpenWindow) -> Vec<ExamplePacket> {
+    pub fn all_of(window: &OpenWindow) -> Vec<ExamplePacket> {
         window
             .traced()
             .map(|(offset_micros, probe)| ExamplePacket {
@@ -155,6 +153,8 @@ pub struct Contribution {
     pub days: BTreeSet<Date>,
     /// Names of the marks in sightings.
     pub mark_names: Vec<String>,
+    /// The types of what was gathered, by the numbers that it has them under.
+    pub types: TypeList,
     /// Windows that are closed for good.
     pub closed: Gathered,
     /// The windows that the capture's end left open, counted as if they ended there. They *replace* what the

@@ -1,7 +1,7 @@
 //! The pictures of a hypothesis: the paired tiles and the series of its hosts.
 
 use crate::correlate::{Hypothesis, gaps};
-use crate::history::{Coverage, Example, ExamplePacket};
+use crate::history::{Coverage, ExamplePacket};
 use crate::sample::{SampleProfile, ScanWindow};
 
 use super::hypotheses::{gaps_in_words, second};
@@ -62,7 +62,7 @@ pub fn tiles(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u3
             ("host".to_owned(), window.fingerprint.source.to_string()),
             ("type".to_owned(), window.fingerprint.whole.names.behavior.canonical.clone()),
         ],
-        ..tile(title, &Example::packets_of(&window.window), window_seconds)
+        ..tile(title, &ExamplePacket::all_of(&window.window), window_seconds)
     };
     let seen = matched.seen_as.as_ref();
     let type_ = seen.map_or_else(String::new, |record| record.behavior.canonical.clone());

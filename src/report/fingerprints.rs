@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::behavior::{BehaviorId, Facet, Ports, Transition};
 use crate::event::{Clock, Timestamp};
-use crate::history::{DaySummary, Example};
+use crate::history::{DaySummary, ExamplePacket};
 use crate::rules::NamedWindow;
 
 use super::tile::{Tile, TilePacket};
@@ -168,7 +168,7 @@ pub fn tile(window: &NamedWindow, window_seconds: u32) -> Tile {
     let start = window.fingerprint.start.map_or_else(|| "no time".to_owned(), |start| start.to_string());
     Tile {
         title: format!("{}", window.fingerprint.source),
-        packets: Example::packets_of(&window.window).iter().map(TilePacket::from).collect(),
+        packets: ExamplePacket::all_of(&window.window).iter().map(TilePacket::from).collect(),
         packets_total: whole.parameters.packets,
         window_seconds,
         synthetic_time: window.clock == Clock::None,

@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::history::{
     Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, HostSummary,
-    Outage, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord, TypeTotal,
+    Outage, PackedExample, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord, TypeTotal,
+    packets_of,
 };
 
 use crate::sample::KeptSample;
@@ -100,7 +101,12 @@ impl MemoryStore {
     }
 
     /// What was gathered, its marks renumbered from the contribution's names to the store's.
-    fn adopt(&mut self, gathered: &Gathered, names: &[String]) -> Result<Seen, StoreError> {
+    fn adopt(
+        &mut self,
+        gathered: &Gathered,
+        types: &[BehaviorId],
+        names: &[String],
+    ) -> Result<Seen, StoreError> {
         let mut numbers = Vec::new();
         for name in names {
             let at = self.marks.iter().position(|known| known == name).unwrap_or_else(|| {
@@ -110,15 +116,17 @@ impl MemoryStore {
             numbers.push(at);
         }
         super::check_marks(self.marks.len())?;
-        for record in gathered.types() {
-            self.types.entry(record.behavior.id).or_insert(record);
-        }
+        let id_of = |number: u64| usize::try_from(number).ok().and_then(|at| types.get(at)).copied();
         let mut seen = Seen::default();
-        for (key, sighting) in gathered.sightings()? {
-            seen.sight(key, Sighting { marks: super::renumbered(sighting.marks, &numbers), ..sighting });
-        }
-        for (_, example) in gathered.examples() {
-            seen.keep(example.clone());
+        gathered.each(&mut |day, number, scope, host, sighting| {
+            let Some(behavior) = id_of(number) else { return };
+            let marks = super::renumbered(sighting.marks, &numbers);
+            seen.sight(SightingKey { day, behavior, scope, host }, Sighting { marks, ..sighting });
+        })?;
+        for PackedExample { number, start, host, packets } in gathered.examples.iter() {
+            if let Some(behavior) = id_of(number.into()) {
+                seen.keep(Example { behavior, host, start, packets: packets_of(packets)? });
+            }
         }
         Ok(seen)
     }
@@ -220,8 +228,14 @@ impl HistoryStore for MemoryStore {
         if self.has_capture(sensor, &contribution.capture.content)? {
             return Ok(false);
         }
-        let closed = self.adopt(&contribution.closed, &contribution.mark_names)?;
-        let open = self.adopt(&contribution.open, &contribution.mark_names)?;
+        let mut types = Vec::with_capacity(contribution.types.len());
+        for parameters in contribution.types.iter() {
+            let record = TypeRecord::new(parameters, &contribution.types);
+            types.push(record.behavior.id);
+            self.types.entry(record.behavior.id).or_insert(record);
+        }
+        let closed = self.adopt(&contribution.closed, &types, &contribution.mark_names)?;
+        let open = self.adopt(&contribution.open, &types, &contribution.mark_names)?;
         let kept = self.kept_mut(sensor)?;
         if kept.captures.len() as u64 != contribution.captures_before {
             return Err(StoreError::FedMeanwhile);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use inga::behavior::{Engine, Fingerprint, Marks, OpenWindow, Profile, fingerprint};
+use inga::behavior::{Engine, Fingerprint, Marks, OpenWindow, Profile, Types, fingerprint};
 use inga::capture::sort_by_time;
 use inga::event::{AddressSpace, IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
 use proptest::prelude::*;
@@ -41,7 +41,7 @@ fn capture() -> impl Strategy<Value = Vec<Packet>> {
 
 fn feed(engine: &mut Engine, packets: &[Packet], closed: &mut Vec<OpenWindow>) {
     for packet in packets {
-        engine.push(packet, Marks::default(), &mut |window| closed.push(window));
+        engine.push(packet, Marks::default(), &mut |window| closed.push(window.clone()));
     }
 }
 
@@ -49,7 +49,7 @@ fn windows(packets: &[Packet]) -> Vec<OpenWindow> {
     let mut engine = Engine::new(Profile::default());
     let mut closed = Vec::new();
     feed(&mut engine, packets, &mut closed);
-    engine.finish(&mut |window| closed.push(window));
+    engine.finish(&mut |window| closed.push(window.clone()));
     closed
 }
 
@@ -85,11 +85,25 @@ fn names(fingerprint: &Fingerprint) -> Vec<(String, String, String)> {
 
 proptest! {
     #[test]
-    fn remembered_names_are_those_worked_out_anew(packets in capture()) {
+    fn numbered_types_have_the_names_that_windows_have(packets in capture()) {
         let space = AddressSpace::whole();
-        let mut namer = inga::behavior::Namer::new(Profile::default(), space.clone());
+        let mut types = Types::new(Profile::default(), space.clone());
+        let mut numbered = Vec::new();
         for window in windows(&packets).iter().chain(&windows(&packets)) {
-            prop_assert_eq!(namer.fingerprint(window), fingerprint(window, &space, &Profile::default()));
+            let print = fingerprint(window, &space, &Profile::default());
+            numbered.push((types.of_window(window), print.whole.names.behavior, window.packets));
+            let mut facets = print.facets.into_iter();
+            types.of_facets(window, &mut |number, packets| {
+                numbered.push((number, facets.next().unwrap().names.behavior, packets));
+            });
+            prop_assert!(facets.next().is_none());
+        }
+        let list = types.into_list();
+        let names: Vec<_> = list.iter().map(|parameters| list.names(&parameters).behavior).collect();
+        let distinct: std::collections::BTreeSet<_> = names.iter().map(|behavior| behavior.id).collect();
+        prop_assert_eq!(distinct.len(), names.len());
+        for (number, behavior, _) in numbered {
+            prop_assert_eq!(&names[number as usize], &behavior);
         }
     }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use inga::app::observe::{Observed, observe};
 use inga::app::{CaptureOptions, Notices};
-use inga::behavior::{Behavior, Ports, ProtocolSet};
+use inga::behavior::{Behavior, Ports, ProtocolSet, Types};
 use inga::capture::Input;
+use inga::event::AddressSpace;
 use inga::history::{DayState, Granularity, Outage, Selection, Sensor, SensorKind};
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
@@ -123,7 +124,7 @@ fn view(store: &dyn HistoryStore) -> String {
         let mut behaviors = BTreeSet::new();
         for protocols in ["TCP:S", "TCP:SA", "TCP:S+SA", "UDP", "ICMP", "ICMP,TCP:S", "TCP:S,UDP"] {
             let protocol = protocol_set(protocols);
-            for ports in [None, Some(Ports::Listed(vec![445])), Some(Ports::None)] {
+            for ports in [None, Some(Ports::Listed(vec![445].into())), Some(Ports::None)] {
                 let near = store.neighbours(name, &protocol, ports.as_ref(), 1000).unwrap();
                 writeln!(out, "{protocols} {ports:?} {near:?}").unwrap();
                 for total in near {
@@ -157,7 +158,7 @@ fn protocol_set(text: &str) -> ProtocolSet {
             ProtocolToken { protocol: Protocol::Tcp, flags: Some(flags) }
         }
     };
-    ProtocolSet(text.split([',', '+']).map(token).collect())
+    text.split([',', '+']).map(token).collect()
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -337,6 +338,7 @@ fn what_was_read_before_another_wrote_is_refused() {
             },
             days: BTreeSet::new(),
             mark_names: Vec::new(),
+            types: Types::new(Rules::shipped().unwrap().profile, AddressSpace::whole()).into_list(),
             closed: inga::history::Gathered::default(),
             open: inga::history::Gathered::default(),
             captures_before: resume.captures - 1,

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::history::{Contribution, Gathered, Hosts, Outage, Scope, Sensor, TypeRecord};
+use crate::behavior::TypeList;
+use crate::history::{Contribution, Gathered, Hosts, Outage, PackedExample, Scope, Sensor, TypeRecord};
 use crate::sample::KeptSample;
 use crate::store::{StoreError, check_marks};
 
@@ -51,9 +52,10 @@ pub(super) fn ingest(
     transaction.execute("DELETE FROM example WHERE sensor = ?1 AND open = 1", [sensor])?;
     let marks = marks(&transaction, &contribution.mark_names)?;
     let writer = Writer { transaction: &transaction, sensor, marks };
-    writer.gathered(&contribution.closed, false)?;
-    writer.gathered(&contribution.open, true)?;
-    let runs = contribution.closed.runs().iter().chain(contribution.open.runs());
+    let ids = writer.type_ids(&contribution.types)?;
+    writer.gathered(&contribution.closed, &ids, false)?;
+    writer.gathered(&contribution.open, &ids, true)?;
+    let runs = contribution.closed.runs.iter().chain(&contribution.open.runs);
     days.extend(runs.map(|run| codec::day(run.day)));
     for day in days {
         total(&transaction, sensor, day)?;
@@ -140,10 +142,14 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn gathered(&self, gathered: &Gathered, open: bool) -> Result<(), StoreError> {
-        let ids: Vec<i64> = gathered.types().map(|record| self.type_id(&record)).collect::<Result<_, _>>()?;
-        for run in gathered.runs() {
-            chunk::write(self.transaction, self.sensor, run, &ids, &self.marks, open)?;
+    /// The store's numbers of some types, each at its number's place.
+    fn type_ids(&self, types: &TypeList) -> Result<Vec<i64>, StoreError> {
+        types.iter().map(|parameters| self.type_id(&TypeRecord::new(parameters, types))).collect()
+    }
+
+    fn gathered(&self, gathered: &Gathered, ids: &[i64], open: bool) -> Result<(), StoreError> {
+        for run in &gathered.runs {
+            chunk::write(self.transaction, self.sensor, run, ids, &self.marks, open)?;
         }
         // An example that began earlier, or together with the old one at a lower address, takes its place.
         let sql = "INSERT INTO example (sensor, type, month, open, start, host, packets)
@@ -151,11 +157,11 @@ impl Writer<'_> {
                    ON CONFLICT DO UPDATE SET start = excluded.start, host = excluded.host,
                        packets = excluded.packets WHERE excluded.start < start";
         let mut statement = self.transaction.prepare_cached(sql)?;
-        for (number, example) in gathered.examples() {
-            let (start, host) = (example.start.0, example.host.to_string());
-            let month = codec::month(example.start);
-            let packets = codec::pack(&example.packets)?;
-            statement.execute((self.sensor, ids[number], month, open, start, host, packets))?;
+        for PackedExample { number, start, host, packets } in gathered.examples.iter() {
+            let id = usize::try_from(number).ok().and_then(|at| ids.get(at));
+            let id = id.ok_or_else(|| StoreError::Backend("an example of an unknown type".to_owned()))?;
+            let (month, host) = (codec::month(start), host.to_string());
+            statement.execute((self.sensor, id, month, open, start.0, host, packets))?;
         }
         Ok(())
     }

@@ -1,0 +1,176 @@
+//! From probes to parameters: the distinct values of a window counted, with memory that serves many windows.
+
+use std::net::IpAddr;
+
+use crate::event::AddressSpace;
+
+use super::distinct::Distinct;
+use super::{
+    PacketsPerDestination, Parameters, Ports, Probe, Profile, ProtocolSet, ProtocolToken, SourcePortUse,
+    transition,
+};
+
+/// Counts the distinct values of one window after the other.
+#[derive(Default)]
+pub(super) struct Reduction {
+    destinations: Distinct<IpAddr, Destination>,
+    source_ports: Vec<u16>,
+    ports: Vec<u16>,
+    protocol: ProtocolSet,
+}
+
+/// What one destination got.
+#[derive(Clone, Copy, Default)]
+struct Destination {
+    rank: u128,
+    packets: u64,
+    port: Option<u16>,
+    several_ports: bool,
+}
+
+impl Reduction {
+    /// See [`Parameters::of`].
+    pub(super) fn of<'a>(
+        &mut self,
+        probes: impl Iterator<Item = (&'a Probe, u64)>,
+        packets: u64,
+        space: &AddressSpace,
+        profile: &Profile,
+    ) -> Parameters {
+        self.destinations.clear();
+        self.source_ports.clear();
+        self.ports.clear();
+        probes.for_each(|(probe, count)| self.add(probe, count));
+        self.reduce(packets, space, profile)
+    }
+
+    fn add(&mut self, probe: &Probe, count: u64) {
+        self.protocol.insert(ProtocolToken { protocol: probe.protocol, flags: probe.flags });
+        if let Some(port) = probe.source_port {
+            note(&mut self.source_ports, port);
+        }
+        let destination = self.destinations.entry(probe.destination, usize::MAX, Destination::default());
+        let Some((_, destination)) = destination else { return };
+        destination.packets = destination.packets.saturating_add(count);
+        if let Some(port) = probe.destination_port {
+            destination.several_ports |= destination.port.replace(port).is_some_and(|other| other != port);
+            note(&mut self.ports, port);
+        }
+    }
+
+    fn reduce(&mut self, packets: u64, space: &AddressSpace, profile: &Profile) -> Parameters {
+        for ports in [&mut self.ports, &mut self.source_ports] {
+            ports.sort_unstable();
+            ports.dedup();
+        }
+        for (address, destination) in self.destinations.iter_mut() {
+            destination.rank = space.rank(address).unwrap_or_default();
+        }
+        let all = self.destinations.as_slice();
+        let source_ports = self.source_ports.len() as u64;
+        let destinations = all.len() as u64;
+        Parameters {
+            source_ports,
+            packets,
+            destination_ports: self.ports.len() as u64,
+            destinations,
+            transition: transition(all.iter().map(|(address, seen)| (*address, seen.rank))),
+            packets_per_destination: attempts(all.iter().map(|(_, seen)| seen.packets)),
+            source_port_use: source_port_use(source_ports, destinations, packets),
+            ports_follow_destinations: self.ports_follow_destinations(),
+            ports_ephemeral: self.ports.first().is_some_and(|lowest| *lowest >= profile.ephemeral_port_min),
+            ports: listed(&self.ports, profile.ports_listed_max),
+            protocol: std::mem::take(&mut self.protocol),
+        }
+    }
+
+    fn ports_follow_destinations(&self) -> bool {
+        let all = self.destinations.as_slice();
+        all.len() >= 3
+            && all.iter().all(|(_, seen)| seen.port.is_some() && !seen.several_ports)
+            && self.ports.len() * 5 >= all.len() * 4
+    }
+}
+
+/// Keeps a port; one that came last is known.
+fn note(ports: &mut Vec<u16>, port: u16) {
+    if ports.last() != Some(&port) {
+        ports.push(port);
+    }
+}
+
+fn listed(ports: &[u16], most: usize) -> Ports {
+    match ports.len() {
+        0 => Ports::None,
+        count if count > most => Ports::Many,
+        _ => Ports::Listed(ports.into()),
+    }
+}
+
+fn attempts(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
+    let mut at_least = [0u64; 5];
+    for count in counts {
+        for (packets, destinations) in (1u64..).zip(&mut at_least) {
+            *destinations += u64::from(count >= packets);
+        }
+    }
+    let most = (1u8..=5).rev().find(|packets| at_least[usize::from(packets - 1)] * 4 > at_least[0]);
+    match most {
+        Some(5) => PacketsPerDestination::FiveOrMore,
+        most => PacketsPerDestination::Exactly(most.unwrap_or(1)),
+    }
+}
+
+fn source_port_use(source_ports: u64, destinations: u64, packets: u64) -> SourcePortUse {
+    /// How many times the larger of two counts is the smaller, as an exact fraction's order: a/b against c/d.
+    fn ratio(a: u64, b: u64) -> (u128, u128) {
+        (u128::from(a.max(b)), u128::from(a.min(b).max(1)))
+    }
+    fn nearer(a: (u128, u128), b: (u128, u128)) -> bool {
+        a.0 * b.1 < b.0 * a.1
+    }
+    if source_ports == 0 {
+        return SourcePortUse::None;
+    }
+    let mut best = (SourcePortUse::One, ratio(source_ports, 1));
+    for (using, count) in [(SourcePortUse::PerDestination, destinations), (SourcePortUse::PerPacket, packets)]
+    {
+        let distance = ratio(source_ports, count);
+        if nearer(distance, best.1) {
+            best = (using, distance);
+        }
+    }
+    best.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_not_lowered_by_what_a_window_cuts_off() {
+        let check = |counts: &[u64], expected| assert_eq!(attempts(counts.iter().copied()), expected);
+        check(&[3, 3, 2, 3, 1], PacketsPerDestination::Exactly(3));
+        check(&[5, 7, 1, 4, 3, 2], PacketsPerDestination::FiveOrMore);
+        check(&[1, 2], PacketsPerDestination::Exactly(2));
+        check(&[1, 1, 1, 2], PacketsPerDestination::Exactly(1));
+        check(&[1, 1, 1, 1, 3, 4, 5, 5, 5], PacketsPerDestination::FiveOrMore);
+        check(&[u64::MAX], PacketsPerDestination::FiveOrMore);
+    }
+
+    #[test]
+    fn source_ports_go_to_the_nearest_use() {
+        use SourcePortUse::{None, One, PerDestination, PerPacket};
+        for ((ports, destinations, packets), expected) in [
+            ((0, 9, 9), None),
+            ((1, 1, 3), One),
+            ((3, 100, 100), One),
+            ((18, 18, 18), PerDestination),
+            ((19, 20, 60), PerDestination),
+            ((57, 20, 60), PerPacket),
+            ((10, 1, 10), PerPacket),
+        ] {
+            assert_eq!(source_port_use(ports, destinations, packets), expected, "{ports} {destinations}");
+        }
+    }
+}

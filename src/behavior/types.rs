@@ -1,0 +1,165 @@
+//! Behavior types as numbers: millions of windows have some hundred thousand types, and a number is told apart, kept
+//! and sorted at a fraction of what a name costs. Names are worked out when they are asked for.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+use crate::event::AddressSpace;
+
+use super::distinct::hash_of;
+use super::facets::Facets;
+use super::key::{self, Build};
+use super::reduction::Reduction;
+use super::{Names, OpenWindow, Parameters, Probe, Profile};
+
+/// Packets of a one-probe window up to which windows like it are told by their probe alone.
+const PACKETS_MAX: u64 = 64;
+
+/// Numbers behavior types in the order in which they are met. Some 60 bytes a type.
+pub struct Types {
+    space: AddressSpace,
+    reduction: Reduction,
+    facets: Facets,
+    /// The types of one-probe windows, by what their parameters depend on. Nine windows in ten need no more.
+    singles: HashMap<u64, u32, FixedState>,
+    /// Numbers by key.
+    numbers: HashTable<u32>,
+    list: TypeList,
+    key: Vec<u8>,
+}
+
+/// The types that were numbered, each with the build of the first window that had it.
+#[derive(Clone, Debug)]
+pub struct TypeList {
+    profile: Profile,
+    /// Their keys, behind each other.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    builds: Vec<Build>,
+}
+
+impl Types {
+    /// Numbers no type yet. Destinations are ranked in `space`.
+    #[must_use]
+    pub fn new(profile: Profile, space: AddressSpace) -> Types {
+        Types {
+            space,
+            reduction: Reduction::default(),
+            facets: Facets::default(),
+            singles: HashMap::default(),
+            numbers: HashTable::new(),
+            list: TypeList { profile, bytes: Vec::new(), ends: Vec::new(), builds: Vec::new() },
+            key: Vec::new(),
+        }
+    }
+
+    /// The types numbered so far, which is all that remains to be known when the last window is closed.
+    #[must_use]
+    pub fn into_list(self) -> TypeList {
+        self.list
+    }
+
+    /// The type of a closed window.
+    pub fn of_window(&mut self, window: &OpenWindow) -> u32 {
+        if let Some((probe, count)) = window.probes.single()
+            && count == window.packets
+        {
+            return self.of_single(probe, count);
+        }
+        self.of_probes(window.probes.iter(), window.packets)
+    }
+
+    /// Hands on the types of a window's facets with their packets, those of most packets first.
+    pub fn of_facets(&mut self, window: &OpenWindow, sink: &mut dyn FnMut(u32, u64)) {
+        let mut facets = std::mem::take(&mut self.facets);
+        facets.each(&window.probes, self.list.profile.facets_max, &mut |probes, packets| {
+            let number = match probes {
+                [(probe, count)] => self.of_single(probe, *count),
+                _ => self.of_probes(probes.iter().map(|(probe, count)| (probe, *count)), packets),
+            };
+            sink(number, packets);
+        });
+        self.facets = facets;
+    }
+
+    fn of_single(&mut self, probe: &Probe, packets: u64) -> u32 {
+        if packets > PACKETS_MAX {
+            return self.of_probes(std::iter::once((probe, packets)), packets);
+        }
+        let single = single(probe, packets, self.list.profile.exact_counts_max);
+        if let Some(number) = self.singles.get(&single) {
+            return *number;
+        }
+        let number = self.of_probes(std::iter::once((probe, packets)), packets);
+        self.singles.insert(single, number);
+        number
+    }
+
+    fn of_probes<'a>(&mut self, probes: impl Iterator<Item = (&'a Probe, u64)>, packets: u64) -> u32 {
+        let Types { space, reduction, numbers, list, key, .. } = self;
+        let parameters = reduction.of(probes, packets, space, &list.profile);
+        key::write(&parameters, &list.profile, key);
+        let hash = hash_of(&key.as_slice());
+        if let Some(number) = numbers.find(hash, |known| list.key(*known) == key.as_slice()) {
+            return *number;
+        }
+        let number = list.add(key, Build::from(&parameters));
+        numbers.insert_unique(hash, number, |known| hash_of(&list.key(*known)));
+        number
+    }
+}
+
+impl TypeList {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All, in the order of their numbers: the parameters, with counts at the upper ends of their bins and the rest as
+    /// the first window had it.
+    pub fn iter(&self) -> impl Iterator<Item = Parameters> + '_ {
+        let numbers = (0..).zip(&self.builds);
+        numbers.filter_map(|(number, build)| key::read(self.key(number), *build))
+    }
+
+    /// The names of some parameters, by the profile that the types are of.
+    #[must_use]
+    pub fn names(&self, parameters: &Parameters) -> Names {
+        Names::of(parameters, &self.profile)
+    }
+
+    fn add(&mut self, key: &[u8], build: Build) -> u32 {
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len());
+        self.builds.push(build);
+        u32::try_from(self.ends.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn key(&self, number: u32) -> &[u8] {
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let end = self.ends.get(at).copied().unwrap_or(start);
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+}
+
+/// All that the parameters of a window with one probe depend on, in 64 bits: equal ones have equal types.
+fn single(probe: &Probe, packets: u64, exact_counts_max: u64) -> u64 {
+    /// Up to five packets a destination are told apart by the shape, whatever the profile's bins.
+    const TOLD_APART: u64 = 5;
+    let packets =
+        if packets <= exact_counts_max.max(TOLD_APART) { packets } else { packets.next_power_of_two() };
+    let port = probe.destination_port.map_or(0, |port| 1 << 16 | u64::from(port));
+    let flags = probe.flags.map_or(0, |flags| 1 << 8 | u64::from(flags.0));
+    let protocol = u64::from(probe.protocol.number());
+    packets << 36 | u64::from(probe.source_port.is_some()) << 35 | protocol << 26 | flags << 17 | port
+}

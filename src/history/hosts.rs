@@ -1,0 +1,39 @@
+//! Hosts to be counted once each.
+
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+
+use super::packed::{Damaged, Group};
+
+/// Hosts, to be counted once each: 4 bytes an IPv4 address, 16 an IPv6 one.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    fours: Vec<u32>,
+    sixes: Vec<u128>,
+}
+
+impl Hosts {
+    /// Adds the hosts of a group of a day.
+    ///
+    /// # Errors
+    /// When the group is damaged.
+    pub fn add(&mut self, day: Date, group: &Group<'_>) -> Result<(), Damaged> {
+        for sighting in group.sightings(day) {
+            match sighting?.0 {
+                IpAddr::V4(four) => self.fours.push(four.into()),
+                IpAddr::V6(six) => self.sixes.push(six.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// How many there are.
+    pub fn count(&mut self) -> u64 {
+        self.fours.sort_unstable();
+        self.fours.dedup();
+        self.sixes.sort_unstable();
+        self.sixes.dedup();
+        self.fours.len() as u64 + self.sixes.len() as u64
+    }
+}

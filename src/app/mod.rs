@@ -14,6 +14,7 @@ pub mod summary;
 
 mod error;
 mod gather;
+mod pipeline;
 mod reading;
 
 pub use error::AppError;

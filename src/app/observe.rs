@@ -7,13 +7,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks, OpenWindow};
-use crate::capture::{Input, ReadReport};
+use crate::capture::{CaptureError, Input, ReadReport};
 use crate::event::{AddressSpace, Clock, Packet, Timestamp};
 use crate::history::{CaptureRecord, Contribution, Gathering, Resume, Sensor};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, SqliteStore, StoreError};
 
 use super::gather::Gatherer;
+use super::pipeline::{self, Feed};
 use super::{AppError, CaptureOptions, Notices};
 
 /// What feeding one capture did.
@@ -70,8 +71,8 @@ pub fn observe(
 ) -> Result<Observed, AppError> {
     let resume = store.resume(&sensor.name)?;
     let mut pass = Pass::new(sensor, rules, resume.clone())?;
-    let report = options.stream(input, &mut |packet, payload| pass.push(packet, payload))?;
-    if store.has_capture(&sensor.name, &report.content)? {
+    let (report, content) = pass.stream(input, options)?;
+    if store.has_capture(&sensor.name, &content)? {
         return Ok(Observed::Known);
     }
     if report.clock != Clock::Absolute && report.packets > 0 {
@@ -83,7 +84,7 @@ pub fn observe(
     notices.add_report(input, &report);
     let packets = report.packets;
     notices.add_engine(&pass.engine);
-    let contribution = pass.into_contribution(input, &report);
+    let contribution = pass.into_contribution(input, content);
     let dark = contribution.capture.packets;
     store.ingest(&sensor.name, &contribution)?;
     Ok(Observed::Stored { dark, packets })
@@ -132,10 +133,9 @@ struct Pass<'a> {
     gatherer: Gatherer<'a>,
     engine: Engine,
     closed: Gathering,
-    span: Option<(Timestamp, Timestamp)>,
+    seen: Seen,
     started_at: Option<Timestamp>,
     captures_before: u64,
-    dark: u64,
     /// The state of the sensor's engine that a late capture leaves as it is.
     keep_for_later: Option<Resume>,
 }
@@ -151,38 +151,43 @@ impl<'a> Pass<'a> {
             gatherer: Gatherer::new(sensor.space(), sensor.zone()?, rules),
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
             closed: Gathering::default(),
-            span: None,
+            seen: Seen::default(),
             started_at,
             captures_before,
-            dark: 0,
             keep_for_later: None,
         })
     }
 
-    fn push(&mut self, packet: &Packet, payload: &[u8]) {
-        let marks = self.rules.marks(packet, payload);
-        self.push_marked(packet, marks);
+    /// Streams a capture; answers what the capture is known by, too.
+    fn stream(
+        &mut self,
+        input: &Input,
+        options: &CaptureOptions,
+    ) -> Result<(ReadReport, [u8; 32]), CaptureError> {
+        let Pass { rules, space, seen, gatherer, engine, closed, .. } = self;
+        let read = |feed: Feed<'_>| {
+            options.stream_hashed(input, &mut |packet, payload| {
+                if seen.takes(packet, space) {
+                    feed(packet, rules.marks(packet, payload));
+                }
+            })
+        };
+        pipeline::run(options.threads, engine, read, &mut |window| gatherer.gather(closed, window))
     }
 
     fn push_marked(&mut self, packet: &Packet, marks: Marks) {
-        if let Some(time) = packet.time {
-            let (first, last) = self.span.unwrap_or((time, time));
-            self.span = Some((first.min(time), last.max(time)));
+        let Pass { space, seen, gatherer, engine, closed, .. } = self;
+        if seen.takes(packet, space) {
+            engine.push(packet, marks, &mut |window| gatherer.gather(closed, window));
         }
-        if !self.space.contains(packet.destination) {
-            return;
-        }
-        self.dark += 1;
-        let Pass { gatherer, engine, closed, .. } = self;
-        engine.push(packet, marks, &mut |window| gatherer.gather(closed, window));
     }
 
     fn is_late(&self) -> bool {
-        self.started_at.is_some() && self.span.is_some_and(|(first, _)| Some(first) < self.started_at)
+        self.started_at.is_some() && self.seen.span.is_some_and(|(first, _)| Some(first) < self.started_at)
     }
 
-    fn into_contribution(mut self, input: &Input, report: &ReadReport) -> Contribution {
-        let clock = self.engine.clock().max(self.span.map(|(_, last)| last));
+    fn into_contribution(mut self, input: &Input, content: [u8; 32]) -> Contribution {
+        let clock = self.engine.clock().max(self.seen.span.map(|(_, last)| last));
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
         for window in &windows {
@@ -202,11 +207,11 @@ impl<'a> Pass<'a> {
         let days = self.observed_days();
         Contribution {
             capture: CaptureRecord {
-                content: report.content,
+                content,
                 name: input.to_string(),
-                packets: self.dark,
-                first: self.span.map(|(first, _)| first),
-                last: self.span.map(|(_, last)| last),
+                packets: self.seen.dark,
+                first: self.seen.span.map(|(first, _)| first),
+                last: self.seen.span.map(|(_, last)| last),
             },
             days,
             mark_names,
@@ -220,9 +225,31 @@ impl<'a> Pass<'a> {
 
     /// All days from the capture's first packet to its last: the sensor looked in between, too.
     fn observed_days(&self) -> BTreeSet<Date> {
-        let Some((first, last)) = self.span else { return BTreeSet::new() };
+        let Some((first, last)) = self.seen.span else { return BTreeSet::new() };
         let (first, last) = (first.day(&self.zone), last.day(&self.zone));
         first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).collect()
+    }
+}
+
+/// What a capture's packets come to before they are windows.
+#[derive(Default)]
+struct Seen {
+    /// The times of the first and last packet, to whatever address.
+    span: Option<(Timestamp, Timestamp)>,
+    /// Packets to dark addresses.
+    dark: u64,
+}
+
+impl Seen {
+    /// Notes a packet; answers whether it counts.
+    fn takes(&mut self, packet: &Packet, space: &AddressSpace) -> bool {
+        if let Some(time) = packet.time {
+            let (first, last) = self.span.unwrap_or((time, time));
+            self.span = Some((first.min(time), last.max(time)));
+        }
+        let dark = space.contains(packet.destination);
+        self.dark += u64::from(dark);
+        dark
     }
 }
 

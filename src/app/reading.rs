@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks};
 use crate::capture::{
-    CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, read, shown, sort_by_time,
+    CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, read, read_hashed, shown,
+    sort_by_time,
 };
 use crate::event::{Clock, Packet, Timestamp};
 use crate::rules::Rules;
@@ -19,6 +20,8 @@ pub struct CaptureOptions {
     pub read: ReadOptions,
     /// Makes up times, so many packets a second, for logs that print none.
     pub packets_per_second: Option<f64>,
+    /// Threads that may share the work. With two or more, reading, windows and what becomes of them have one each.
+    pub threads: usize,
 }
 
 impl CaptureOptions {
@@ -53,15 +56,31 @@ impl CaptureOptions {
     /// # Errors
     /// As [`read`].
     pub fn stream(&self, input: &Input, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
+        self.timed(sink, |sink| read(input, &self.read, sink))
+    }
+
+    /// As [`stream`](CaptureOptions::stream), and answers what the capture is known by.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn stream_hashed(
+        &self,
+        input: &Input,
+        sink: &mut Sink<'_>,
+    ) -> Result<(ReadReport, [u8; 32]), CaptureError> {
+        self.timed(sink, |sink| read_hashed(input, &self.read, sink))
+    }
+
+    /// Makes up times where there are none, if it is to.
+    fn timed<T>(&self, sink: &mut Sink<'_>, read: impl FnOnce(&mut Sink<'_>) -> T) -> T {
+        let Some(rate) = self.packets_per_second else { return read(sink) };
         let mut made_up = 0u64;
-        let rate = self.packets_per_second;
-        read(input, &self.read, &mut |packet, payload| match (packet.time, rate) {
-            (None, Some(rate)) => {
-                let timed = Packet { time: Some(synthetic(made_up, rate)), ..*packet };
-                made_up += 1;
-                sink(&timed, payload);
+        read(&mut |packet, payload| {
+            if packet.time.is_some() {
+                return sink(packet, payload);
             }
-            _ => sink(packet, payload),
+            sink(&Packet { time: Some(synthetic(made_up, rate)), ..*packet }, payload);
+            made_up += 1;
         })
     }
 

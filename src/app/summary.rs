@@ -5,11 +5,12 @@ use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks};
 use crate::capture::Input;
-use crate::event::{AddressSpace, Clock, Packet};
+use crate::event::{AddressSpace, Clock};
 use crate::history::{DaySummary, Tally};
 use crate::rules::Rules;
 
 use super::gather::Gatherer;
+use super::pipeline::{self, Feed};
 use super::{AppError, CaptureOptions, Notices};
 
 /// Adds up the windows of captures, which are read as one after the other; days are those of UTC. Windows of logs
@@ -30,20 +31,31 @@ pub fn summary(
     let mut tally = Tally::default();
     for input in inputs {
         let before = engine.clone();
-        let mut pass =
-            Pass { space: &space, gatherer: &mut gatherer, engine: &mut engine, to: Tally::part() };
-        let report = options.stream(input, &mut |packet, _| pass.push(packet))?;
+        let mut part = Tally::part();
+        let read = |feed: Feed<'_>| {
+            options.stream(input, &mut |packet, _| {
+                if space.contains(packet.destination) {
+                    feed(packet, Marks::default());
+                }
+            })
+        };
+        let report = pipeline::run(options.threads, &mut engine, read, &mut |window| {
+            gatherer.tally(&mut part, window)
+        })?;
         notices.add_report(input, &report);
         if !report.ordered {
             notices.add(format!("{input}: runs backwards in time; sorted"));
-            *pass.engine = before;
-            pass.to = Tally::part();
-            options.load_marked(input, rules)?.packets.iter().for_each(|packet| pass.push(packet));
+            engine = before;
+            part = Tally::part();
+            let loaded = options.load_marked(input, rules)?;
+            for packet in loaded.packets.iter().filter(|packet| space.contains(packet.destination)) {
+                engine.push(packet, Marks::default(), &mut |window| gatherer.tally(&mut part, window));
+            }
         }
         if report.clock != Clock::Absolute && report.packets > 0 {
             notices.add(format!("{input}: its times have no date"));
         }
-        tally.merge(pass.to);
+        tally.merge(part);
     }
     notices.add_engine(&engine);
     engine.finish(&mut |window| gatherer.tally(&mut tally, window));
@@ -54,20 +66,4 @@ pub fn summary(
         ));
     }
     Ok(tally.finish())
-}
-
-struct Pass<'a, 'b> {
-    space: &'a AddressSpace,
-    gatherer: &'a mut Gatherer<'b>,
-    engine: &'a mut Engine,
-    to: Tally,
-}
-
-impl Pass<'_, '_> {
-    fn push(&mut self, packet: &Packet) {
-        if self.space.contains(packet.destination) {
-            let Pass { gatherer, engine, to, .. } = self;
-            engine.push(packet, Marks::default(), &mut |window| gatherer.tally(to, window));
-        }
-    }
 }

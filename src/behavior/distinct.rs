@@ -4,20 +4,20 @@ use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-use smallvec::SmallVec;
 
 /// Up to so many keys a look at each is quicker than a hash.
 const SCANNED_MAX: usize = 8;
 /// Room for so many keys is kept when they are forgotten.
 const KEPT_MAX: usize = 1024;
 
-/// Distinct keys in order of first sight, each with a value. The first one takes no memory of its own.
+/// Distinct keys in order of first sight, each with a value.
 #[derive(Clone, Debug)]
 pub(super) struct Distinct<K, V> {
-    list: SmallVec<[(K, V); 1]>,
-    /// Places in the list, used once the list is too long to be looked through.
-    index: Option<Box<HashTable<u32>>>,
+    list: Vec<(K, V)>,
+    /// Once the list is too long to be looked through: each key's place in it and one more, at the first free
+    /// entry from where its hash says. At most half the entries are taken, none is ever given back, and there is a
+    /// power of two of them.
+    index: Vec<u32>,
 }
 
 /// A key that can tell its hash.
@@ -47,7 +47,7 @@ pub(super) fn address_number(address: IpAddr) -> u128 {
 
 impl<K, V> Default for Distinct<K, V> {
     fn default() -> Distinct<K, V> {
-        Distinct { list: SmallVec::new(), index: None }
+        Distinct { list: Vec::new(), index: Vec::new() }
     }
 }
 
@@ -57,25 +57,23 @@ impl<K: Key, V> Distinct<K, V> {
         &self.list
     }
 
-    /// All values, to be changed.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> {
-        self.list.iter_mut().map(|(key, value)| (*key, value))
-    }
-
     /// Forgets all, and keeps the memory unless it is much.
     pub(super) fn clear(&mut self) {
         if self.list.capacity() > KEPT_MAX {
             *self = Distinct::default();
         }
         self.list.clear();
-        if let Some(index) = &mut self.index {
-            index.clear();
-        }
+        self.index.clear();
     }
 
     /// The place and value of a key; a new one gets `value`, unless there are `most` already.
     pub(super) fn entry(&mut self, key: K, most: usize, value: V) -> Option<(usize, &mut V)> {
-        let place = match self.find(key) {
+        let known = match self.index.is_empty() {
+            // What comes again came lately.
+            true => self.list.iter().rposition(|(known, _)| *known == key),
+            false => self.place(key),
+        };
+        let place = match known {
             Some(place) => place,
             None if self.list.len() < most => self.add(key, value),
             None => return None,
@@ -83,38 +81,46 @@ impl<K: Key, V> Distinct<K, V> {
         self.list.get_mut(place).map(|(_, value)| (place, value))
     }
 
-    fn find(&self, key: K) -> Option<usize> {
-        match &self.index {
-            Some(index) if self.list.len() > SCANNED_MAX => {
-                let same = |place: &u32| self.list.get(at(*place)).is_some_and(|(known, _)| *known == key);
-                index.find(key.hash_code(), same).map(|place| at(*place))
+    fn place(&self, key: K) -> Option<usize> {
+        let mut at = self.start(key);
+        loop {
+            let place = usize::try_from(self.index.get(at)?.checked_sub(1)?).ok()?;
+            if self.list.get(place)?.0 == key {
+                return Some(place);
             }
-            // What comes again came lately.
-            _ => self.list.iter().rposition(|(known, _)| *known == key),
+            at = (at + 1) & (self.index.len() - 1);
         }
     }
 
     fn add(&mut self, key: K, value: V) -> usize {
-        let Distinct { list, index } = self;
-        let place = list.len();
-        list.push((key, value));
+        let place = self.list.len();
+        self.list.push((key, value));
         if place < SCANNED_MAX {
             return place;
         }
-        let index = index.get_or_insert_default();
-        // The first one too many puts all of them into the index.
-        for new in if place == SCANNED_MAX { 0 } else { place }..=place {
-            let number = u32::try_from(new).unwrap_or(u32::MAX);
-            let hash = |place: &u32| list.get(at(*place)).map_or(0, |(key, _)| key.hash_code());
-            index.insert_unique(list[new].0.hash_code(), number, hash);
+        if self.index.len() < 2 * self.list.len() {
+            let entries = (4 * self.list.len()).next_power_of_two();
+            self.index.clear();
+            self.index.resize(entries, 0);
+            (0..place).for_each(|place| self.enter(place));
         }
+        self.enter(place);
         place
     }
-}
 
-/// A place in a list; there are no more of them than 32 bits tell.
-fn at(place: u32) -> usize {
-    usize::try_from(place).unwrap_or(usize::MAX)
+    /// Enters a place of the list in the index.
+    fn enter(&mut self, place: usize) {
+        let mut at = self.start(self.list[place].0);
+        while self.index[at] != 0 {
+            at = (at + 1) & (self.index.len() - 1);
+        }
+        self.index[at] = u32::try_from(place + 1).unwrap_or(u32::MAX);
+    }
+
+    /// Where a key's entry is looked for first.
+    fn start(&self, key: K) -> usize {
+        usize::try_from(key.hash_code()).unwrap_or(usize::MAX) & (self.index.len() - 1)
+    }
 }
 
 #[cfg(test)]

@@ -34,15 +34,18 @@ pub struct Engine {
     hasher: RandomState,
     /// The slots of open windows in the order of opening.
     order: VecDeque<u32>,
-    /// When the first of them ends, if it has a time.
-    next_end: Option<Timestamp>,
+    /// When the first of them ends; never, where it has no time or there is none.
+    next_end: Timestamp,
     clock: Option<Timestamp>,
     backwards: u64,
     closed_early: u64,
 }
 
-/// Takes a closed window.
-pub type Closed<'a> = &'a mut dyn FnMut(&OpenWindow);
+/// Later than any packet.
+const NEVER: Timestamp = Timestamp(i64::MAX);
+
+/// Takes a closed window. It may keep it and leave any other: what stays is only used again as memory.
+pub type Closed<'a> = &'a mut dyn FnMut(&mut OpenWindow);
 
 impl Engine {
     /// An engine without any open window.
@@ -55,7 +58,7 @@ impl Engine {
             index: HashTable::new(),
             hasher: RandomState::default(),
             order: VecDeque::new(),
-            next_end: None,
+            next_end: NEVER,
             clock: None,
             backwards: 0,
             closed_early: 0,
@@ -96,11 +99,16 @@ impl Engine {
 
     /// Takes one packet with its marks; hands on each window that it closes, oldest first.
     pub fn push(&mut self, packet: &Packet, marks: Marks, closed: Closed<'_>) {
-        let time = packet.time.or(self.clock);
-        self.advance(time);
-        while self.next_end.is_some() && self.next_end <= self.clock {
-            self.close_oldest(closed);
-        }
+        let time = match packet.time {
+            Some(time) => {
+                let clock = self.advance(time);
+                while self.next_end <= clock && !self.order.is_empty() {
+                    self.close_oldest(closed);
+                }
+                Some(time)
+            }
+            None => self.clock,
+        };
         let slot = match self.find(packet.source) {
             Some(slot) => slot,
             None => {
@@ -128,20 +136,26 @@ impl Engine {
     pub fn take_open(&mut self) -> Vec<OpenWindow> {
         let mut open = Vec::with_capacity(self.order.len());
         while !self.order.is_empty() {
-            self.close_oldest(&mut |window| open.push(window.clone()));
+            self.close_oldest(&mut |window| open.push(std::mem::take(window)));
         }
         open
     }
 
-    fn advance(&mut self, time: Option<Timestamp>) {
-        if time < self.clock {
-            self.backwards += 1;
-        } else {
-            if let (None, Some(first)) = (self.clock, time) {
-                self.start_waiting(first);
+    /// Sets the clock, which never goes back, and answers it.
+    fn advance(&mut self, time: Timestamp) -> Timestamp {
+        let clock = match self.clock {
+            Some(clock) if time < clock => {
+                self.backwards += 1;
+                clock
             }
-            self.clock = time;
-        }
+            Some(_) => time,
+            None => {
+                self.start_waiting(time);
+                time
+            }
+        };
+        self.clock = Some(clock);
+        clock
     }
 
     /// Packets without a time that came before the first time belong to it.
@@ -184,11 +198,11 @@ impl Engine {
 
     fn close_oldest(&mut self, closed: Closed<'_>) {
         let Some(slot) = self.order.pop_front() else { return };
-        let window = &self.slots[at(slot)];
-        if let Ok(entry) = self.index.find_entry(self.hash(window.source), |known| *known == slot) {
+        let hash = self.hash(self.slots[at(slot)].source);
+        if let Ok(entry) = self.index.find_entry(hash, |known| *known == slot) {
             entry.remove();
         }
-        closed(window);
+        closed(&mut self.slots[at(slot)]);
         self.free.push(slot);
         self.note_next_end();
     }
@@ -196,7 +210,7 @@ impl Engine {
     fn note_next_end(&mut self) {
         let first = self.order.front().and_then(|slot| self.slots[at(*slot)].start);
         let length = self.profile.window_nanoseconds();
-        self.next_end = first.map(|start| start.plus_nanoseconds(length));
+        self.next_end = first.map_or(NEVER, |start| start.plus_nanoseconds(length));
     }
 }
 
@@ -222,7 +236,7 @@ mod tests {
 
     fn run(mut engine: Engine, packets: &[Packet]) -> Vec<(u64, Option<Timestamp>)> {
         let mut windows = Vec::new();
-        let mut keep = |window: &OpenWindow| windows.push((window.packets, window.start));
+        let mut keep = |window: &mut OpenWindow| windows.push((window.packets, window.start));
         for packet in packets {
             engine.push(packet, Marks::default(), &mut keep);
         }

@@ -24,7 +24,7 @@ impl Facets {
     /// Hands on each pair's probes, in order of first sight, and packets; the pairs of most packets first, at most
     /// `most`; none where there is only one pair.
     pub(super) fn each(&mut self, probes: &Probes, most: usize, sink: Sink<'_>) {
-        let pair = |probe: &Probe| (probe.protocol, probe.destination_port);
+        let pair = |probe: &Probe| (probe.protocol(), probe.destination_port());
         let first = probes.get(0).map(pair);
         if probes.iter().all(|(probe, _)| Some(pair(probe)) == first) {
             return;

@@ -8,26 +8,31 @@ use super::distinct::Distinct;
 
 /// Distinct probes in order of first sight, with how many packets each had.
 #[derive(Clone, Debug, Default)]
-pub struct Probes(Distinct<Probe, u64>);
+pub struct Probes {
+    first: Option<(Probe, u64)>,
+    /// The others.
+    more: Option<Box<Distinct<Probe, u64>>>,
+}
 
 impl Probes {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.as_slice().len()
+        usize::from(self.first.is_some()) + self.others().len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.as_slice().is_empty()
+        self.first.is_none()
     }
 
     /// The one probe of a window that has no other, with its packets.
+    #[inline]
     #[must_use]
     pub fn single(&self) -> Option<(&Probe, u64)> {
-        match self.0.as_slice() {
-            [(probe, count)] => Some((probe, *count)),
+        match &self.first {
+            Some((probe, count)) if self.others().is_empty() => Some((probe, *count)),
             _ => None,
         }
     }
@@ -35,30 +40,57 @@ impl Probes {
     /// The probe of a number, counted from 0.
     #[must_use]
     pub fn get(&self, number: usize) -> Option<&Probe> {
-        self.0.as_slice().get(number).map(|(probe, _)| probe)
+        let known = match number.checked_sub(1) {
+            None => self.first.as_ref(),
+            Some(at) => self.others().get(at),
+        };
+        known.map(|(probe, _)| probe)
     }
 
     /// All, in order of first sight.
     pub fn iter(&self) -> impl Iterator<Item = (&Probe, u64)> + '_ {
-        self.0.as_slice().iter().map(|(probe, count)| (probe, *count))
+        self.first.iter().chain(self.others()).map(|(probe, count)| (probe, *count))
     }
 
     /// Forgets all, and keeps the memory for the next window unless it is much.
+    #[inline]
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.first = None;
+        if let Some(more) = &mut self.more {
+            more.clear();
+        }
     }
 
-    /// Counts a packet; answers the probe's number, or `None` for a new probe beyond `most`.
-    pub(super) fn count(&mut self, probe: Probe, most: usize) -> Option<usize> {
-        let (number, count) = self.0.entry(probe, most, 0)?;
-        *count += 1;
-        Some(number)
+    /// Counts packets; answers the probe's number, or `None` for a new probe beyond `most`.
+    #[inline]
+    pub(super) fn add(&mut self, probe: Probe, packets: u64, most: usize) -> Option<usize> {
+        match &mut self.first {
+            Some((first, count)) if *first == probe => {
+                *count = count.saturating_add(packets);
+                Some(0)
+            }
+            Some(_) => {
+                let (at, count) =
+                    self.more.get_or_insert_default().entry(probe, most.saturating_sub(1), 0)?;
+                *count = count.saturating_add(packets);
+                Some(at + 1)
+            }
+            None => {
+                self.first = Some((probe, packets));
+                Some(0)
+            }
+        }
+    }
+
+    #[inline]
+    fn others(&self) -> &[(Probe, u64)] {
+        self.more.as_ref().map_or(&[], |more| more.as_slice())
     }
 }
 
 impl PartialEq for Probes {
     fn eq(&self, other: &Probes) -> bool {
-        self.0.as_slice() == other.0.as_slice()
+        self.iter().eq(other.iter())
     }
 }
 
@@ -68,9 +100,7 @@ impl FromIterator<(Probe, u64)> for Probes {
     fn from_iter<T: IntoIterator<Item = (Probe, u64)>>(probes: T) -> Probes {
         let mut all = Probes::default();
         for (probe, packets) in probes {
-            if let Some((_, count)) = all.0.entry(probe, usize::MAX, 0) {
-                *count = count.saturating_add(packets);
-            }
+            all.add(probe, packets, usize::MAX);
         }
         all
     }

@@ -1,10 +1,9 @@
 //! From probes to parameters: the distinct values of a window counted, with memory that serves many windows.
 
-use std::net::IpAddr;
-
 use crate::event::AddressSpace;
 
 use super::distinct::Distinct;
+use super::probe::Address;
 use super::{
     PacketsPerDestination, Parameters, Ports, Probe, Profile, ProtocolSet, ProtocolToken, SourcePortUse,
     transition,
@@ -13,16 +12,19 @@ use super::{
 /// Counts the distinct values of one window after the other.
 #[derive(Default)]
 pub(super) struct Reduction {
-    destinations: Distinct<IpAddr, Destination>,
+    destinations: Distinct<Address, Destination>,
+    /// Their ranks.
+    ranks: Vec<u128>,
     source_ports: Vec<u16>,
     ports: Vec<u16>,
     protocol: ProtocolSet,
+    /// The [kind](Probe::kind) of the last probe.
+    kind: Option<u64>,
 }
 
 /// What one destination got.
 #[derive(Clone, Copy, Default)]
 struct Destination {
-    rank: u128,
     packets: u64,
     port: Option<u16>,
     several_ports: bool,
@@ -40,19 +42,24 @@ impl Reduction {
         self.destinations.clear();
         self.source_ports.clear();
         self.ports.clear();
+        self.kind = None;
         probes.for_each(|(probe, count)| self.add(probe, count));
         self.reduce(packets, space, profile)
     }
 
     fn add(&mut self, probe: &Probe, count: u64) {
-        self.protocol.insert(ProtocolToken { protocol: probe.protocol, flags: probe.flags });
-        if let Some(port) = probe.source_port {
+        let kind = probe.kind();
+        if self.kind != Some(kind) {
+            self.kind = Some(kind);
+            self.protocol.insert(ProtocolToken { protocol: probe.protocol(), flags: probe.flags() });
+        }
+        if let Some(port) = probe.source_port() {
             note(&mut self.source_ports, port);
         }
-        let destination = self.destinations.entry(probe.destination, usize::MAX, Destination::default());
+        let destination = self.destinations.entry(probe.address(), usize::MAX, Destination::default());
         let Some((_, destination)) = destination else { return };
         destination.packets = destination.packets.saturating_add(count);
-        if let Some(port) = probe.destination_port {
+        if let Some(port) = probe.destination_port() {
             destination.several_ports |= destination.port.replace(port).is_some_and(|other| other != port);
             note(&mut self.ports, port);
         }
@@ -63,10 +70,10 @@ impl Reduction {
             ports.sort_unstable();
             ports.dedup();
         }
-        for (address, destination) in self.destinations.iter_mut() {
-            destination.rank = space.rank(address).unwrap_or_default();
-        }
         let all = self.destinations.as_slice();
+        self.ranks.clear();
+        let ranks = all.iter().map(|(address, _)| space.rank((*address).into()).unwrap_or_default());
+        self.ranks.extend(ranks);
         let source_ports = self.source_ports.len() as u64;
         let destinations = all.len() as u64;
         Parameters {
@@ -74,7 +81,9 @@ impl Reduction {
             packets,
             destination_ports: self.ports.len() as u64,
             destinations,
-            transition: transition(all.iter().map(|(address, seen)| (*address, seen.rank))),
+            transition: transition(
+                all.iter().zip(&self.ranks).map(|((address, _), rank)| ((*address).into(), *rank)),
+            ),
             packets_per_destination: attempts(all.iter().map(|(_, seen)| seen.packets)),
             source_port_use: source_port_use(source_ports, destinations, packets),
             ports_follow_destinations: self.ports_follow_destinations(),
@@ -108,17 +117,25 @@ fn listed(ports: &[u16], most: usize) -> Ports {
 }
 
 fn attempts(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
-    let mut at_least = [0u64; 5];
+    /// Destinations by their packets: from one to five or more.
+    const MOST: u8 = 5;
+    let mut with = [0u64; MOST as usize];
     for count in counts {
-        for (packets, destinations) in (1u64..).zip(&mut at_least) {
-            *destinations += u64::from(count >= packets);
+        let packets = usize::try_from(count).unwrap_or(usize::MAX).clamp(1, MOST.into());
+        with[packets - 1] += 1;
+    }
+    let all: u64 = with.iter().sum();
+    let mut at_least = 0;
+    for (packets, destinations) in (1..=MOST).zip(with).rev() {
+        at_least += destinations;
+        if at_least * 4 > all && packets == MOST {
+            return PacketsPerDestination::FiveOrMore;
+        }
+        if at_least * 4 > all {
+            return PacketsPerDestination::Exactly(packets);
         }
     }
-    let most = (1u8..=5).rev().find(|packets| at_least[usize::from(packets - 1)] * 4 > at_least[0]);
-    match most {
-        Some(5) => PacketsPerDestination::FiveOrMore,
-        most => PacketsPerDestination::Exactly(most.unwrap_or(1)),
-    }
+    PacketsPerDestination::Exactly(1)
 }
 
 fn source_port_use(source_ports: u64, destinations: u64, packets: u64) -> SourcePortUse {

@@ -92,11 +92,17 @@ fn near_steps(ranks: impl Iterator<Item = u128>) -> Steps {
     let mut recent = [0; LOOKBACK];
     for (place, rank) in ranks.enumerate() {
         let known = &recent[..place.min(LOOKBACK)];
-        steps.up += usize::from(known.iter().any(|&before| before < rank && rank - before <= REACH));
-        steps.down += usize::from(known.iter().any(|&before| rank < before && before - rank <= REACH));
+        steps.up += usize::from(known.iter().any(|&before| is_near(before, rank)));
+        steps.down += usize::from(known.iter().any(|&before| is_near(rank, before)));
         recent[place % LOOKBACK] = rank;
     }
     steps
+}
+
+/// Whether a rank lies ahead of another, and not beyond reach: 1 to [`REACH`], which in numbers that wrap is one
+/// comparison.
+fn is_near(from: u128, to: u128) -> bool {
+    to.wrapping_sub(from).wrapping_sub(1) < REACH
 }
 
 fn near_in_groups(destinations: impl ExactSizeIterator<Item = (IpAddr, u128)> + Clone) -> bool {

@@ -1,9 +1,6 @@
 //! Behavior types as numbers: millions of windows have some hundred thousand types, and a number is told apart, kept
 //! and sorted at a fraction of what a name costs. Names are worked out when they are asked for.
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use crate::event::AddressSpace;
@@ -12,18 +9,19 @@ use super::distinct::hash_of;
 use super::facets::Facets;
 use super::key::{self, Build};
 use super::reduction::Reduction;
+use super::singles::Singles;
 use super::{Names, OpenWindow, Parameters, Probe, Profile};
 
 /// Packets of a one-probe window up to which windows like it are told by their probe alone.
 const PACKETS_MAX: u64 = 64;
 
-/// Numbers behavior types in the order in which they are met. Some 60 bytes a type.
+/// Numbers behavior types in the order in which they are met. Some 60 bytes a type, and 4 MiB at most for types of
+/// windows with one probe.
 pub struct Types {
     space: AddressSpace,
     reduction: Reduction,
     facets: Facets,
-    /// The types of one-probe windows, by what their parameters depend on. Nine windows in ten need no more.
-    singles: HashMap<u64, u32, FixedState>,
+    singles: Singles,
     /// Numbers by key.
     numbers: HashTable<u32>,
     list: TypeList,
@@ -48,7 +46,7 @@ impl Types {
             space,
             reduction: Reduction::default(),
             facets: Facets::default(),
-            singles: HashMap::default(),
+            singles: Singles::default(),
             numbers: HashTable::new(),
             list: TypeList { profile, bytes: Vec::new(), ends: Vec::new(), builds: Vec::new() },
             key: Vec::new(),
@@ -88,12 +86,12 @@ impl Types {
         if packets > PACKETS_MAX {
             return self.of_probes(std::iter::once((probe, packets)), packets);
         }
-        let single = single(probe, packets, self.list.profile.exact_counts_max);
-        if let Some(number) = self.singles.get(&single) {
-            return *number;
+        let (class, port) = single(probe, packets, self.list.profile.exact_counts_max);
+        if let Some(number) = self.singles.get(class, port) {
+            return number;
         }
         let number = self.of_probes(std::iter::once((probe, packets)), packets);
-        self.singles.insert(single, number);
+        self.singles.insert(class, port, number);
         number
     }
 
@@ -152,14 +150,12 @@ impl TypeList {
     }
 }
 
-/// All that the parameters of a window with one probe depend on, in 64 bits: equal ones have equal types.
-fn single(probe: &Probe, packets: u64, exact_counts_max: u64) -> u64 {
+/// All that the parameters of a window with one probe depend on: equal ones have equal types.
+fn single(probe: &Probe, packets: u64, exact_counts_max: u64) -> (u64, u16) {
     /// Up to five packets a destination are told apart by the shape, whatever the profile's bins.
     const TOLD_APART: u64 = 5;
     let packets =
         if packets <= exact_counts_max.max(TOLD_APART) { packets } else { packets.next_power_of_two() };
-    let port = probe.destination_port.map_or(0, |port| 1 << 16 | u64::from(port));
-    let flags = probe.flags.map_or(0, |flags| 1 << 8 | u64::from(flags.0));
-    let protocol = u64::from(probe.protocol.number());
-    packets << 36 | u64::from(probe.source_port.is_some()) << 35 | protocol << 26 | flags << 17 | port
+    // At most PACKETS_MAX, rounded up.
+    probe.alone(u16::try_from(packets).unwrap_or(u16::MAX))
 }

@@ -1,49 +1,13 @@
 //! One host's packets of one window, gathered without keeping the packets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
+use crate::event::{Packet, Timestamp};
 
-use super::distinct::{Key, address_number, hash_of};
-use super::{Probes, Profile};
-
-/// What tells one packet of a window from another; equal packets (retries) are one probe, counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Probe {
-    /// Where to.
-    pub destination: IpAddr,
-    /// By which protocol.
-    pub protocol: Protocol,
-    /// TCP flags, where known.
-    pub flags: Option<TcpFlags>,
-    /// From which port.
-    pub source_port: Option<u16>,
-    /// To which port.
-    pub destination_port: Option<u16>,
-}
-
-impl Probe {
-    fn of(packet: &Packet) -> Probe {
-        Probe {
-            destination: packet.destination,
-            protocol: packet.protocol,
-            flags: packet.flags,
-            source_port: packet.source_port,
-            destination_port: packet.destination_port,
-        }
-    }
-}
-
-impl Key for Probe {
-    fn hash_code(&self) -> u64 {
-        let ports = [self.source_port, self.destination_port].map(|port| u64::from(port.unwrap_or(0)));
-        let flags = u64::from(self.flags.map_or(0, |flags| flags.0));
-        hash_of(&(address_number(self.destination), ports[0] << 32 | ports[1] << 16 | flags))
-    }
-}
+use super::{Probe, Probes, Profile};
 
 /// Which rules (of headers or payloads) a packet answers to: bit i stands for the i-th marking rule of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +54,13 @@ pub struct OpenWindow {
     pub saturated: bool,
 }
 
+/// Nobody's window, with no packet.
+impl Default for OpenWindow {
+    fn default() -> OpenWindow {
+        OpenWindow::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+}
+
 impl OpenWindow {
     pub(super) fn new(source: IpAddr) -> OpenWindow {
         OpenWindow {
@@ -105,6 +76,7 @@ impl OpenWindow {
     }
 
     /// Makes it the window of another host, without a packet yet; memory is kept.
+    #[inline]
     pub(super) fn reset(&mut self, source: IpAddr) {
         let OpenWindow { source: host, start, end, packets, probes, trace, marked, saturated } = self;
         (*host, *start, *end, *packets, *saturated) = (source, None, None, 0, false);
@@ -114,12 +86,19 @@ impl OpenWindow {
     }
 
     /// Takes a packet of this host that belongs to this window.
+    #[inline]
     pub(super) fn add(&mut self, packet: &Packet, marks: Marks, time: Option<Timestamp>, profile: &Profile) {
-        self.start = self.start.or(time);
-        self.end = self.end.max(time);
+        if self.packets == 0 {
+            (self.start, self.end) = (time, time);
+        } else if time > self.end {
+            self.end = time;
+            self.start = self.start.or(time);
+        }
         self.packets += 1;
-        self.count_marks(marks);
-        let Some(index) = self.probes.count(Probe::of(packet), profile.probes_per_window_max) else {
+        if marks != Marks::default() {
+            self.count_marks(marks);
+        }
+        let Some(index) = self.probes.add(Probe::of(packet), 1, profile.probes_per_window_max) else {
             self.saturated = true;
             return;
         };
@@ -134,9 +113,6 @@ impl OpenWindow {
     }
 
     fn count_marks(&mut self, marks: Marks) {
-        if marks == Marks::default() {
-            return;
-        }
         for rule in marks.iter() {
             match self.marked.iter_mut().find(|(known, _)| *known == rule) {
                 Some((_, packets)) => *packets += 1,

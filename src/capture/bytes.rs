@@ -1,9 +1,9 @@
-//! A capture's uncompressed bytes as a stream with a look ahead, hashed as they pass.
+//! A capture's uncompressed bytes as a stream with a look ahead, hashed as they pass where somebody wants that.
 
 use std::io::{self, BufRead, Read};
 
-/// Bytes asked for at a time.
-const CHUNK: usize = 256 * 1024;
+/// Bytes asked for at a time: few enough that what is read is still in the processor's cache when it is looked at.
+const CHUNK: usize = 64 * 1024;
 /// The longest record that is looked at whole; a longer one is damage. The buffer never grows beyond it by
 /// more than a chunk.
 pub(super) const RECORD_MAX: usize = 16 * 1024 * 1024;
@@ -11,7 +11,8 @@ pub(super) const RECORD_MAX: usize = 16 * 1024 * 1024;
 /// Reads ahead, so that a parser sees whole records, and knows where it stands.
 pub(super) struct ByteStream<'a> {
     source: Box<dyn Read + 'a>,
-    hash: blake3::Hasher,
+    /// Takes all bytes, where somebody wants their hash.
+    hash: Option<&'a mut blake3::Hasher>,
     buffer: Vec<u8>,
     /// What lies ahead begins here …
     start: usize,
@@ -26,10 +27,14 @@ pub(super) struct ByteStream<'a> {
 
 impl<'a> ByteStream<'a> {
     /// `forgiving`: an error of the source is damage of the capture (a compressed stream), not of the system.
-    pub(super) fn new(source: Box<dyn Read + 'a>, forgiving: bool) -> ByteStream<'a> {
+    pub(super) fn new(
+        source: Box<dyn Read + 'a>,
+        forgiving: bool,
+        hash: Option<&'a mut blake3::Hasher>,
+    ) -> ByteStream<'a> {
         ByteStream {
             source,
-            hash: blake3::Hasher::new(),
+            hash,
             buffer: Vec::new(),
             start: 0,
             end: 0,
@@ -70,14 +75,14 @@ impl<'a> ByteStream<'a> {
         self.offset += bytes as u64;
     }
 
-    /// Reads to the end without looking, so that the hash is that of all bytes. Answers hash and length.
-    pub(super) fn finish(mut self) -> io::Result<([u8; 32], u64)> {
+    /// Reads to the end without looking, so that the hash is that of all bytes. Answers how many they are.
+    pub(super) fn finish(mut self) -> io::Result<u64> {
         while !self.ended {
             self.pass(self.ahead().len());
             self.fill()?;
         }
         self.pass(self.ahead().len());
-        Ok((*self.hash.finalize().as_bytes(), self.offset))
+        Ok(self.offset)
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -101,7 +106,9 @@ impl<'a> ByteStream<'a> {
             }
             Err(error) => return Err(error),
         };
-        self.hash.update(&self.buffer[self.end..self.end + got]);
+        if let Some(hash) = &mut self.hash {
+            hash.update(&self.buffer[self.end..self.end + got]);
+        }
         self.end += got;
         self.ended = got == 0;
         Ok(())

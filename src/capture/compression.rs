@@ -1,7 +1,7 @@
 //! Compression, told by the first bytes and never by the name.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
 /// How a capture is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ impl fmt::Display for Compression {
     }
 }
 
+/// Compressed bytes read at a time.
+const BUFFER: usize = 128 * 1024;
+
 impl Compression {
     /// Bytes needed to tell.
     pub(super) const HEAD: usize = 6;
@@ -50,8 +53,13 @@ impl Compression {
         }
     }
 
-    /// The uncompressed bytes of a source.
-    pub(super) fn open<'a>(self, source: impl io::BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    /// The uncompressed bytes of a source. One that is not compressed is handed on as it is: whoever reads it has a
+    /// buffer already.
+    pub(super) fn open<'a>(self, source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+        if self == Compression::None {
+            return Ok(Box::new(source));
+        }
+        let source = BufReader::with_capacity(BUFFER, source);
         Ok(match self {
             Compression::None => Box::new(source),
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),

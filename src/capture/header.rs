@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use etherparse::LaxIpv6Slice;
 
-use crate::event::{IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
+use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
 
 use super::Problem;
 
@@ -25,24 +25,27 @@ pub(super) enum Network {
     Arp,
 }
 
-/// A packet, its payload, and what was wrong with it all the same.
-pub(super) type Decoded<'a> = (Packet, &'a [u8], Option<Problem>);
+/// A packet's payload, and what was wrong with it all the same.
+pub(super) type Decoded<'a> = (&'a [u8], Option<Problem>);
 
-/// Reads a network-layer packet.
-pub(super) fn decode(network: Network, data: &[u8], time: Option<Timestamp>) -> Result<Decoded<'_>, Problem> {
-    let (mut packet, payload, problem) = match (network, data.first().map(|first| first >> 4)) {
-        (Network::Arp, _) => arp(data)?,
-        (Network::Ip | Network::Ipv4, Some(4)) => ipv4(data)?,
-        (Network::Ip | Network::Ipv6, Some(6)) => ipv6(data)?,
-        (_, Some(_)) => return Err(Problem::MalformedHeader),
-        (_, None) => return Err(Problem::TruncatedPacket),
-    };
-    packet.time = time;
-    Ok((packet, payload, problem))
+/// Reads a network-layer packet into `packet`, which thousands share: handed back by value it would be copied from
+/// one function to the next. What `packet` held is gone, whatever is answered.
+pub(super) fn decode<'a>(
+    network: Network,
+    data: &'a [u8],
+    packet: &mut Packet,
+) -> Result<Decoded<'a>, Problem> {
+    match (network, data.first().map(|first| first >> 4)) {
+        (Network::Ip | Network::Ipv4, Some(4)) => ipv4(data, packet),
+        (Network::Ip | Network::Ipv6, Some(6)) => ipv6(data, packet),
+        (Network::Arp, _) => arp(data, packet),
+        (_, Some(_)) => Err(Problem::MalformedHeader),
+        (_, None) => Err(Problem::TruncatedPacket),
+    }
 }
 
 /// RFC 826 for IPv4 over any hardware.
-fn arp(data: &[u8]) -> Result<Decoded<'_>, Problem> {
+fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
     let head: &[u8; 8] = data.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let [_, _, 0x08, 0x00, hardware, 4, _, _] = head else { return Err(Problem::NotIp) };
     let hardware = usize::from(*hardware);
@@ -53,11 +56,13 @@ fn arp(data: &[u8]) -> Result<Decoded<'_>, Problem> {
     };
     let sender = address(8 + hardware)?;
     let target = address(8 + 4 + 2 * hardware)?;
-    Ok((Packet::new(sender, target, Protocol::Arp), &[], None))
+    *packet = Packet::new(sender, target, Protocol::Arp);
+    Ok((&[], None))
 }
 
 /// RFC 791. Nearly every packet of a telescope comes through here, so the fields are read by hand.
-fn ipv4(data: &[u8]) -> Result<Decoded<'_>, Problem> {
+#[inline]
+fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
     let fixed: &[u8; 20] = data.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let half = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
     let header = usize::from(fixed[0] & 0x0f) * 4;
@@ -66,7 +71,7 @@ fn ipv4(data: &[u8]) -> Result<Decoded<'_>, Problem> {
     }
     let address = |at: usize| Ipv4Addr::new(fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]);
     let protocol = fixed[9];
-    let mut packet = Packet::new(address(12).into(), address(16).into(), Protocol::from_ip_number(protocol));
+    *packet = Packet::new(address(12).into(), address(16).into(), Protocol::from_ip_number(protocol));
     packet.ip_id = Some(half(4));
     packet.ttl = Some(fixed[8]);
     // A total length of 0 is what segmentation offload leaves; one below the header says nothing either.
@@ -75,7 +80,7 @@ fn ipv4(data: &[u8]) -> Result<Decoded<'_>, Problem> {
         total => total,
     };
     let Some(behind) = data.get(header..) else {
-        return Ok((packet, &[], Some(Problem::TruncatedPacket)));
+        return Ok((&[], Some(Problem::TruncatedPacket)));
     };
     let cut = total > data.len();
     let behind = &behind[..behind.len().min(total - header)];
@@ -90,7 +95,7 @@ fn ipv4(data: &[u8]) -> Result<Decoded<'_>, Problem> {
 const AUTHENTICATION: u8 = 51;
 
 /// What stands behind an authentication header.
-fn authenticated(mut packet: Packet, data: &[u8], later_fragment: bool, cut: bool) -> Decoded<'_> {
+fn authenticated<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut: bool) -> Decoded<'a> {
     let length = |words: u8| (usize::from(words) + 2) * 4;
     match data {
         _ if later_fragment => transport(packet, data, later_fragment, cut),
@@ -98,25 +103,25 @@ fn authenticated(mut packet: Packet, data: &[u8], later_fragment: bool, cut: boo
             packet.protocol = Protocol::from_ip_number(*protocol);
             transport(packet, &data[length(*words)..], later_fragment, cut)
         }
-        _ => (packet, &[], Some(Problem::TruncatedPacket)),
+        _ => (&[], Some(Problem::TruncatedPacket)),
     }
 }
 
-fn ipv6(data: &[u8]) -> Result<Decoded<'_>, Problem> {
+fn ipv6<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
     if data.len() < 40 {
         return Err(Problem::TruncatedPacket);
     }
     let (slice, stopped) = LaxIpv6Slice::from_slice(data).map_err(|_| Problem::MalformedHeader)?;
     let header = slice.header();
     let payload = slice.payload();
-    let mut packet = Packet::new(
+    *packet = Packet::new(
         IpAddr::V6(header.source_addr()),
         IpAddr::V6(header.destination_addr()),
         Protocol::from_ip_number(payload.ip_number.0),
     );
     packet.ttl = Some(header.hop_limit());
     if stopped.is_some() {
-        return Ok((packet, payload.payload, Some(Problem::TruncatedPacket)));
+        return Ok((payload.payload, Some(Problem::TruncatedPacket)));
     }
     let later_fragment = slice.extensions().clone().into_iter().any(|extension| {
         matches!(extension, etherparse::Ipv6ExtensionSlice::Fragment(fragment) if fragment.fragment_offset().value() > 0)
@@ -130,40 +135,37 @@ const DCCP: u8 = 33;
 const UDP_LITE: u8 = 136;
 
 /// Fills in what the transport header says, as far as it was captured.
-fn transport(mut packet: Packet, data: &[u8], later_fragment: bool, cut: bool) -> Decoded<'_> {
+#[inline]
+fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut: bool) -> Decoded<'a> {
     if later_fragment {
-        return (packet, data, Some(Problem::LaterFragment));
+        return (data, Some(Problem::LaterFragment));
     }
+    let least = |header: usize| (data.len() >= header).then_some(header);
     let whole = match packet.protocol {
-        Protocol::Tcp => tcp(&mut packet, data),
-        Protocol::Udp => {
-            ports(&mut packet, data);
-            (data.len() >= 8).then_some(8)
-        }
-        Protocol::Sctp => {
-            ports(&mut packet, data);
-            (data.len() >= 12).then_some(12)
+        Protocol::Tcp => tcp(packet, data),
+        Protocol::Udp | Protocol::Other(DCCP | UDP_LITE) => {
+            ports(packet, data);
+            least(8)
         }
         Protocol::Icmp | Protocol::Icmpv6 => {
             packet.icmp = data.first().map(|kind| IcmpKind { kind: *kind, code: data.get(1).copied() });
-            (data.len() >= 4).then_some(4)
+            least(4)
         }
-        Protocol::Other(DCCP | UDP_LITE) => {
-            ports(&mut packet, data);
-            (data.len() >= 8).then_some(8)
+        Protocol::Sctp => {
+            ports(packet, data);
+            least(12)
         }
         Protocol::Arp | Protocol::Other(_) => Some(0),
     };
     match whole {
-        Some(header) => (packet, &data[header..], None),
-        None => {
-            // A header may be short because the capture cut it or because the sender did.
-            let problem = if cut { Problem::TruncatedPacket } else { Problem::MalformedHeader };
-            (packet, &[], Some(problem))
-        }
+        Some(header) => (&data[header..], None),
+        // A header may be short because the capture cut it or because the sender did.
+        None if cut => (&[], Some(Problem::TruncatedPacket)),
+        None => (&[], Some(Problem::MalformedHeader)),
     }
 }
 
+#[inline]
 fn tcp(packet: &mut Packet, data: &[u8]) -> Option<usize> {
     ports(packet, data);
     packet.sequence = data.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
@@ -173,11 +175,13 @@ fn tcp(packet: &mut Packet, data: &[u8]) -> Option<usize> {
     (length >= 20 && data.len() >= length).then_some(length)
 }
 
+#[inline]
 fn ports(packet: &mut Packet, data: &[u8]) {
     packet.source_port = word(data, 0);
     packet.destination_port = word(data, 2).filter(|_| packet.source_port.is_some());
 }
 
+#[inline]
 fn word(data: &[u8], at: usize) -> Option<u16> {
     data.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes)
 }
@@ -187,6 +191,12 @@ mod tests {
     use etherparse::PacketBuilder;
 
     use super::*;
+
+    fn read(network: Network, data: &[u8]) -> Result<(Packet, Option<Problem>), Problem> {
+        let mut packet = Packet::new([0; 4].into(), [0; 4].into(), Protocol::Arp);
+        let (_, problem) = decode(network, data, &mut packet)?;
+        Ok((packet, problem))
+    }
 
     fn syn() -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -202,7 +212,7 @@ mod tests {
     fn a_packet_gives_what_was_captured_of_it() {
         let whole = syn();
         for length in 0..=whole.len() {
-            let Ok((packet, _, problem)) = decode(Network::Ip, &whole[..length], None) else {
+            let Ok((packet, problem)) = read(Network::Ip, &whole[..length]) else {
                 assert!(length < 20);
                 continue;
             };
@@ -217,15 +227,15 @@ mod tests {
     fn a_later_fragment_has_no_ports() {
         let mut bytes = syn();
         bytes[7] = 5;
-        let (packet, _, problem) = decode(Network::Ip, &bytes, None).unwrap();
+        let (packet, problem) = read(Network::Ip, &bytes).unwrap();
         assert_eq!((packet.source_port, problem), (None, Some(Problem::LaterFragment)));
     }
 
     #[test]
     fn arp_gives_sender_and_target() {
         let bytes = [0, 1, 8, 0, 6, 4, 0, 1, 1, 2, 3, 4, 5, 6, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 9];
-        let (packet, _, _) = decode(Network::Arp, &bytes, None).unwrap();
+        let (packet, _) = read(Network::Arp, &bytes).unwrap();
         assert_eq!((packet.source, packet.destination), ([10, 0, 0, 1].into(), [10, 0, 0, 9].into()));
-        assert_eq!(decode(Network::Arp, &bytes[..20], None), Err(Problem::TruncatedPacket));
+        assert_eq!(read(Network::Arp, &bytes[..20]), Err(Problem::TruncatedPacket));
     }
 }

@@ -4,10 +4,12 @@ use super::Problem;
 use super::header::Network;
 use super::link_cooked;
 
-/// Link types as pcap numbers them (tcpdump.org/linktypes.html).
+/// Ethernet's link type.
+pub(super) const ETHERNET: i32 = 1;
+
+/// The other link types, as pcap numbers them (tcpdump.org/linktypes.html).
 mod kind {
     pub(super) const NULL: i32 = 0;
-    pub(super) const ETHERNET: i32 = 1;
     pub(super) const PPP: i32 = 9;
     /// Some systems' own numbers of raw IP.
     pub(super) const RAW_ALIASES: [i32; 3] = [12, 14, 101];
@@ -35,9 +37,10 @@ const LAYERS_MAX: usize = 32;
 pub(super) type Stripped<'a> = Result<(Network, &'a [u8]), Problem>;
 
 /// Skips a frame's link headers.
+#[inline]
 pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
     match link & 0x0fff_ffff {
-        kind::ETHERNET => ethernet(frame),
+        ETHERNET => ethernet(frame),
         raw if kind::RAW_ALIASES.contains(&raw) => Ok((Network::Ip, frame)),
         kind::IPV4 | kind::IPV6 => Ok((Network::Ip, frame)),
         kind::NULL | kind::LOOP => loopback(frame),
@@ -57,16 +60,19 @@ pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
 }
 
 /// Bytes from an offset on.
+#[inline]
 pub(super) fn rest(data: &[u8], at: usize) -> Result<&[u8], Problem> {
     data.get(at..).ok_or(Problem::TruncatedPacket)
 }
 
 /// Two bytes in network order.
+#[inline]
 pub(super) fn word(data: &[u8], at: usize) -> Result<u16, Problem> {
     let bytes = data.get(at..at + 2).and_then(|bytes| bytes.try_into().ok());
     bytes.map(u16::from_be_bytes).ok_or(Problem::TruncatedPacket)
 }
 
+#[inline]
 fn ethernet(frame: &[u8]) -> Stripped<'_> {
     ether_type(word(frame, 12)?, rest(frame, 14)?, 0)
 }

@@ -12,12 +12,15 @@ mod pcapng;
 mod problems;
 mod read;
 pub mod text;
+mod usual;
 
 pub use compression::Compression;
 pub use error::CaptureError;
 pub use input::{Expanded, Input, expand, head, shown};
 pub use problems::{Place, Problem, Problems, Tally};
-pub use read::{Container, Format, Loaded, ReadOptions, ReadReport, load, read, read_source, sort_by_time};
+pub use read::{
+    Container, Format, Loaded, ReadOptions, ReadReport, load, read, read_hashed, read_source, sort_by_time,
+};
 
 use crate::event::Packet;
 

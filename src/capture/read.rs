@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::event::{Clock, Packet, Timestamp};
+use crate::event::{Clock, Packet, Protocol, Timestamp};
 
 use super::bytes::ByteStream;
 use super::compression::Compression;
 use super::text::{self, TextOptions};
-use super::{CaptureError, Input, Place, Problem, Problems, Sink, header, link, pcap, pcapng};
+use super::{CaptureError, Input, Place, Problem, Problems, Sink, header, link, pcap, pcapng, usual};
 
 /// First bytes that tell what a capture is.
 const HEAD: usize = 4096;
@@ -71,9 +72,7 @@ pub struct ReadReport {
     pub problems: Problems,
     /// What it is.
     pub format: Format,
-    /// BLAKE3 of the uncompressed bytes.
-    pub content: [u8; 32],
-    /// How many these are.
+    /// How many bytes it has, uncompressed.
     pub bytes: u64,
     /// Whether its times never went backwards.
     pub ordered: bool,
@@ -93,10 +92,22 @@ pub struct Loaded {
 /// # Errors
 /// When the capture is empty, is none, or the system fails. Damage within is counted in the report.
 pub fn read(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
-    let failed = |error: io::Error| CaptureError::Io { input: input.to_string(), error };
-    let source = File::open(input.path()).map_err(failed)?;
-    let counted = Counted { source, progress: options.progress.clone() };
-    read_source(counted, &input.to_string(), options, sink)
+    read_source(open(input, options)?, &input.to_string(), options, sink)
+}
+
+/// As [`read`], and answers what the capture is known by: the BLAKE3 hash of its uncompressed bytes. That takes a
+/// tenth of the reading.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_hashed(
+    input: &Input,
+    options: &ReadOptions,
+    sink: &mut Sink<'_>,
+) -> Result<(ReadReport, [u8; 32]), CaptureError> {
+    let mut hash = blake3::Hasher::new();
+    let report = stream(open(input, options)?, &input.to_string(), options, Some(&mut hash), sink)?;
+    Ok((report, *hash.finalize().as_bytes()))
 }
 
 /// Streams a capture from any source; `name` is for messages.
@@ -109,17 +120,33 @@ pub fn read_source(
     options: &ReadOptions,
     sink: &mut Sink<'_>,
 ) -> Result<ReadReport, CaptureError> {
+    stream(source, name, options, None, sink)
+}
+
+fn open(input: &Input, options: &ReadOptions) -> Result<Counted, CaptureError> {
+    let failed = |error: io::Error| CaptureError::Io { input: input.to_string(), error };
+    let source = File::open(input.path()).map_err(failed)?;
+    Ok(Counted { source, progress: options.progress.clone() })
+}
+
+fn stream(
+    source: impl Read,
+    name: &str,
+    options: &ReadOptions,
+    hash: Option<&mut blake3::Hasher>,
+    sink: &mut Sink<'_>,
+) -> Result<ReadReport, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
-    let mut raw = BufReader::with_capacity(256 * 1024, source);
+    let mut raw = source;
     let head = peek(&mut raw).map_err(failed)?;
     if head.is_empty() {
         return Err(CaptureError::Empty { input: name.to_owned() });
     }
     let compression = Compression::of(&head);
     // The bytes that told the compression are read already: put them back in front.
-    let whole = io::BufReader::with_capacity(64 * 1024, io::Cursor::new(head).chain(raw));
+    let whole = io::Cursor::new(head).chain(raw);
     let plain = compression.open(whole).map_err(failed)?;
-    let mut stream = ByteStream::new(plain, compression != Compression::None);
+    let mut stream = ByteStream::new(plain, compression != Compression::None, hash);
     stream.want(HEAD).map_err(failed)?;
     let container = container_of(&stream, name, compression)?;
     let format = Format { container, compression };
@@ -129,12 +156,12 @@ pub fn read_source(
         frames.count(problem, Place::Byte(stream.offset()));
     }
     let (packets, ordered, problems) = (frames.packets, frames.ordered, frames.problems);
-    let (content, bytes) = stream.finish().map_err(failed)?;
-    Ok(ReadReport { packets, clock, problems, format, content, bytes, ordered })
+    let bytes = stream.finish().map_err(failed)?;
+    Ok(ReadReport { packets, clock, problems, format, bytes, ordered })
 }
 
 /// Enough bytes to tell a compression, without losing them, from a source that gives few at a time.
-fn peek(source: &mut impl BufRead) -> io::Result<Vec<u8>> {
+fn peek(source: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     source.by_ref().take(Compression::HEAD as u64).read_to_end(&mut head)?;
     Ok(head)
@@ -157,7 +184,7 @@ fn read_container(
         Container::Pcap => pcap::read(stream, frames)?,
         Container::PcapNg => pcapng::read(stream, frames)?,
         Container::Text => {
-            let Frames { sink, problems, packets, ordered, last } = frames;
+            let Frames { sink, problems, packets, ordered, last, .. } = frames;
             let mut count = |packet: &Packet, payload: &[u8]| {
                 *packets += 1;
                 note_order(packet.time, last, ordered);
@@ -258,6 +285,8 @@ fn note_order(time: Option<Timestamp>, last: &mut Option<Timestamp>, ordered: &m
 /// Takes frames of a container, hands on packets, counts the rest.
 pub(super) struct Frames<'a, 'b> {
     sink: &'a mut Sink<'b>,
+    /// The packet at hand.
+    packet: Packet,
     problems: Problems,
     packets: u64,
     ordered: bool,
@@ -266,27 +295,40 @@ pub(super) struct Frames<'a, 'b> {
 
 impl<'a, 'b> Frames<'a, 'b> {
     fn new(sink: &'a mut Sink<'b>) -> Frames<'a, 'b> {
-        Frames { sink, problems: Problems::default(), packets: 0, ordered: true, last: None }
+        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let packet = Packet::new(nowhere, nowhere, Protocol::Arp);
+        Frames { sink, packet, problems: Problems::default(), packets: 0, ordered: true, last: None }
     }
 
     pub(super) fn count(&mut self, problem: Problem, place: Place) {
         self.problems.count(problem, place);
     }
 
+    #[inline]
     pub(super) fn frame(&mut self, link: i32, frame: &[u8], time: Option<Timestamp>, place: Place) {
+        if link == link::ETHERNET
+            && let Some(payload) = usual::read(frame, time, &mut self.packet)
+        {
+            return self.hand_on(payload);
+        }
+        let packet = &mut self.packet;
         let decoded =
-            link::strip(link, frame).and_then(|(network, data)| header::decode(network, data, time));
+            link::strip(link, frame).and_then(|(network, data)| header::decode(network, data, packet));
         match decoded {
-            Ok((packet, payload, problem)) => {
-                if let Some(problem) = problem {
-                    self.problems.count(problem, place);
-                }
-                self.packets += 1;
-                note_order(time, &mut self.last, &mut self.ordered);
-                (self.sink)(&packet, payload);
+            Ok((payload, problem)) => {
+                packet.time = time;
+                self.hand_on(payload);
+                problem.into_iter().for_each(|problem| self.problems.count(problem, place));
             }
             Err(problem) => self.problems.count(problem, place),
         }
+    }
+
+    #[inline]
+    fn hand_on(&mut self, payload: &[u8]) {
+        note_order(self.packet.time, &mut self.last, &mut self.ordered);
+        self.packets += 1;
+        (self.sink)(&self.packet, payload);
     }
 }
 

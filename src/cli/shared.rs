@@ -1,6 +1,7 @@
 //! Options that several subcommands have.
 
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
@@ -22,6 +23,9 @@ pub(super) struct CaptureArgs {
     /// Make up times, so many packets a second, for logs that print none
     #[arg(long, value_name = "RATE", value_parser = rate)]
     packets_per_second: Option<f64>,
+    /// Threads that may share the work; without it, as many as there are processors. Results do not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {
@@ -35,7 +39,8 @@ fn rate(text: &str) -> Result<f64, String> {
 
 impl CaptureArgs {
     pub(super) fn options(&self) -> CaptureOptions {
-        CaptureOptions { packets_per_second: self.packets_per_second, ..CaptureOptions::default() }
+        let threads = self.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        CaptureOptions { packets_per_second: self.packets_per_second, threads, ..CaptureOptions::default() }
             .with_date(self.date)
             .with_zone(self.time_zone.clone())
     }

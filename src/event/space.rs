@@ -77,8 +77,9 @@ impl AddressSpace {
 
     /// Whether an address belongs to it.
     #[must_use]
+    #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.rank(address).is_some()
+        self.is_whole() || self.rank(address).is_some()
     }
 
     /// How many addresses it has; `None` for the whole space.

@@ -134,11 +134,11 @@ impl ExamplePacket {
             .traced()
             .map(|(offset_micros, probe)| ExamplePacket {
                 offset_micros,
-                source_port: probe.source_port,
-                destination: probe.destination,
-                destination_port: probe.destination_port,
-                protocol: probe.protocol,
-                flags: probe.flags,
+                source_port: probe.source_port(),
+                destination: probe.destination(),
+                destination_port: probe.destination_port(),
+                protocol: probe.protocol(),
+                flags: probe.flags(),
             })
             .collect()
     }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::behavior::{Marks, Profile};
 use crate::yaml;
 
+use super::candidates::Candidates;
 use super::label::Label;
 use super::mark::Mark;
 use super::plumbing::Plumbing;
@@ -186,6 +187,7 @@ impl Compiler {
             profile,
             mark_names: self.marks.iter().map(|mark| mark.id.clone()).collect(),
             labels: self.labels.into_iter().map(|(_, label)| label).collect(),
+            candidates: Candidates::of(&self.marks),
             marks: self.marks,
             plumbing: self.plumbing,
         })

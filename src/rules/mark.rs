@@ -72,6 +72,11 @@ impl Mark {
         }
     }
 
+    /// The protocol that it is about; `None` for any.
+    pub(super) fn protocol(&self) -> Option<Protocol> {
+        self.protocol
+    }
+
     pub(super) fn matches(&self, packet: &Packet, payload: &[u8]) -> bool {
         match &self.test {
             Test::Header(relation) => self.protocol_matches(packet.protocol) && relation.holds(packet),

@@ -3,6 +3,7 @@
 //! Rules are YAML files, one rule a file, one folder a kind; the profile of the behavior engine is among them.
 //! They are compiled all or none: a bad rule never half-loads. Nothing here reads a file: `app` does.
 
+mod candidates;
 mod compile;
 mod error;
 mod label;
@@ -20,6 +21,7 @@ pub use error::{RuleError, RuleErrors};
 pub use naming::NamedWindow;
 pub use schema::LabelClass;
 
+use candidates::Candidates;
 use label::Label;
 use mark::{Mark, MarkClass};
 use plumbing::Plumbing;
@@ -44,6 +46,7 @@ pub struct Rules {
     pub profile: Profile,
     labels: Vec<Label>,
     marks: Vec<Mark>,
+    candidates: Candidates,
     mark_names: Vec<String>,
     plumbing: Vec<Plumbing>,
 }
@@ -112,8 +115,15 @@ impl Rules {
     /// The marks of a packet.
     #[must_use]
     pub fn marks(&self, packet: &Packet, payload: &[u8]) -> Marks {
-        let hits = self.marks.iter().enumerate().filter(|(_, mark)| mark.matches(packet, payload));
-        Marks(hits.fold(0, |bits, (at, _)| bits | 1 << at))
+        let mut left = self.candidates.bits(packet.protocol, payload);
+        let mut marks = 0;
+        while left != 0 {
+            let lowest = left & left.wrapping_neg();
+            let mark = self.marks.get(usize::try_from(lowest.trailing_zeros()).unwrap_or(usize::MAX));
+            marks |= if mark.is_some_and(|mark| mark.matches(packet, payload)) { lowest } else { 0 };
+            left ^= lowest;
+        }
+        Marks(marks)
     }
 
     /// Marks that hold for a window (enough of its packets have them), as bits numbered as

@@ -216,3 +216,19 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_marks_asked_of_a_packet_are_all_that_it_can_have() {
+    let rules = shipped();
+    for number in 0..=256 {
+        let mut packet = packet(Protocol::from_number(number).unwrap(), 1, 1900, 2);
+        packet.icmp = Some(IcmpKind { kind: 8, code: None });
+        for (ip_id, payload) in [(1, &b""[..]), (54_321, b"M-SEARCH * HTTP/1.1"), (54_321, b"GET / HTTP/1.1")]
+        {
+            packet.ip_id = Some(ip_id);
+            let all = rules.marks.iter().enumerate().filter(|(_, mark)| mark.matches(&packet, payload));
+            let all = all.fold(0, |bits, (at, _)| bits | 1u64 << at);
+            assert_eq!(rules.marks(&packet, payload).0, all, "{number}");
+        }
+    }
+}

@@ -89,7 +89,7 @@ fn alone(window: &OpenWindow, profile: &Profile) -> Vec<Parameters> {
     type Alone<'a> = Vec<(&'a Probe, u64)>;
     let mut parts: BTreeMap<(IpAddr, Protocol, Option<u16>), Alone<'_>> = BTreeMap::new();
     for (probe, count) in window.probes.iter() {
-        let part = (probe.destination, probe.protocol, probe.destination_port);
+        let part = (probe.destination(), probe.protocol(), probe.destination_port());
         parts.entry(part).or_default().push((probe, count));
     }
     let space = AddressSpace::whole();

@@ -146,7 +146,7 @@ proptest! {
         let names_of = |packets: &[Packet]| -> Vec<_> {
             // Windows in the order in which they open: addresses have moved.
             let mut all = windows(packets);
-            all.sort_by_key(|window| (window.start, window.probes.get(0).map(|probe| probe.source_port)));
+            all.sort_by_key(|window| (window.start, window.probes.get(0).map(|probe| probe.source_port())));
             all.iter().map(|window| names(&fingerprint(window, &space, &Profile::default()))).collect()
         };
         let mut here: Vec<Vec<_>> = names_of(&packets);

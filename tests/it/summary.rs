@@ -51,13 +51,7 @@ fn windows(packets: &[Packet]) -> Vec<Window> {
             closed.extend(open.remove(&packet.source));
         }
         let (_, probes) = open.entry(packet.source).or_insert_with(|| (*packet, Vec::new()));
-        let probe = Probe {
-            destination: packet.destination,
-            protocol: packet.protocol,
-            flags: packet.flags,
-            source_port: packet.source_port,
-            destination_port: packet.destination_port,
-        };
+        let probe = Probe::of(packet);
         match probes.iter_mut().find(|(known, _)| *known == probe) {
             Some((_, count)) => *count += 1,
             None => probes.push((probe, 1)),

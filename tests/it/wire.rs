@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use inga::capture::{ReadOptions, ReadReport, read_source};
+use inga::capture::{Input, ReadOptions, ReadReport, read_hashed, read_source};
 use inga::event::{Packet, Protocol, TcpFlags, Timestamp};
 
 use crate::corpora::corpora;
@@ -35,6 +35,14 @@ fn read(bytes: &[u8]) -> Result<(Vec<Packet>, ReadReport), String> {
     let report = read_source(bytes, "made", &ReadOptions::default(), &mut |packet, _| packets.push(*packet))
         .map_err(|error| error.to_string())?;
     Ok((packets, report))
+}
+
+/// What a capture with these bytes is known by.
+fn content_of(bytes: &[u8]) -> [u8; 32] {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let input = Input::Path(file.path().to_owned());
+    read_hashed(&input, &ReadOptions::default(), &mut |_, _| {}).unwrap().1
 }
 
 fn counted(report: &ReadReport) -> Vec<(String, u64)> {
@@ -154,7 +162,7 @@ fn compression_is_told_by_content() {
     lz4.write_all(&plain).unwrap();
     let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 6);
     xz.write_all(&plain).unwrap();
-    let content = read(&plain).unwrap().1.content;
+    let content = content_of(&plain);
     for (name, bytes) in [
         ("gzip", gzip.finish().unwrap()),
         ("bzip2", bzip2.finish().unwrap()),
@@ -162,9 +170,9 @@ fn compression_is_told_by_content() {
         ("xz", xz.finish().unwrap()),
         ("zstd", zstd::encode_all(plain.as_slice(), 3).unwrap()),
     ] {
-        let (packets, report) = read(&bytes).unwrap();
+        let (packets, _) = read(&bytes).unwrap();
         assert_eq!(packets, [expected(NANOSECONDS)], "{name}");
-        assert_eq!(report.content, content, "{name}: a capture is known by what it holds");
+        assert_eq!(content_of(&bytes), content, "{name}: a capture is known by what it holds");
         // A cut file is told: by an error where nothing is left of it, else by a count.
         if let Ok((_, cut)) = read(&bytes[..bytes.len() - 5]) {
             assert!(!counted(&cut).is_empty(), "{name}");

@@ -1,0 +1,130 @@
+//! The packet that a telescope sees nearly always: IPv4 without options or fragments, in Ethernet without tags, whole.
+//!
+//! Its fields stand at fixed places, so that it takes a third of the way through `link` and `header`. Whatever is not
+//! just so goes that way, and so would this: a test holds both against each other.
+
+use std::net::Ipv4Addr;
+
+use crate::event::{IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
+
+/// Ethernet's header, and IPv4's without options.
+const ETHERNET: usize = 14;
+const IPV4: usize = 20;
+
+/// Reads a frame into `packet` and answers its payload; `None`, with `packet` as it was, for all that is not usual.
+#[inline]
+pub(super) fn read<'a>(frame: &'a [u8], time: Option<Timestamp>, packet: &mut Packet) -> Option<&'a [u8]> {
+    let head: &[u8; ETHERNET + IPV4] = frame.first_chunk()?;
+    let half = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+    let is_whole_ipv4 = half(12) == 0x0800 && head[14] == 0x45 && half(20) & 0x1fff == 0;
+    let data = frame.get(ETHERNET + IPV4..ETHERNET + usize::from(half(16)))?;
+    if !is_whole_ipv4 {
+        return None;
+    }
+    let address = |at: usize| Ipv4Addr::new(head[at], head[at + 1], head[at + 2], head[at + 3]).into();
+    let blank = Packet {
+        time,
+        ip_id: Some(half(18)),
+        ttl: Some(head[22]),
+        ..Packet::new(address(26), address(30), Protocol::Tcp)
+    };
+    // Each kind fills in its own packet: one that is handed around in pieces is copied.
+    match head[23] {
+        6 => {
+            let fixed: &[u8; 20] = data.first_chunk()?;
+            let half = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
+            let header = usize::from(fixed[12] >> 4) * 4;
+            let payload = data.get(header..).filter(|_| header >= fixed.len())?;
+            *packet = Packet {
+                source_port: Some(half(0)),
+                destination_port: Some(half(2)),
+                sequence: Some(u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]])),
+                flags: Some(TcpFlags(fixed[13])),
+                tcp_window: Some(half(14)),
+                ..blank
+            };
+            Some(payload)
+        }
+        17 => {
+            let ([a, b, c, d, ..], payload) = data.split_first_chunk::<8>()?;
+            *packet = Packet {
+                protocol: Protocol::Udp,
+                source_port: Some(u16::from_be_bytes([*a, *b])),
+                destination_port: Some(u16::from_be_bytes([*c, *d])),
+                ..blank
+            };
+            Some(payload)
+        }
+        1 => {
+            let ([kind, code, ..], payload) = data.split_first_chunk::<4>()?;
+            let icmp = Some(IcmpKind { kind: *kind, code: Some(*code) });
+            *packet = Packet { protocol: Protocol::Icmp, icmp, ..blank };
+            Some(payload)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::super::{header, link};
+    use super::*;
+
+    /// A frame of a usual kind, and damage to it.
+    fn frames() -> impl Strategy<Value = Vec<u8>> {
+        let kind = prop::sample::select(vec![6u8, 17, 1, 2]);
+        let damage = prop::collection::vec((0..60usize, any::<u8>()), 0..3);
+        (kind, prop::collection::vec(any::<u8>(), 80), 34..80usize, damage).prop_map(
+            |(kind, mut frame, length, damage)| {
+                frame[12..15].copy_from_slice(&[8, 0, 0x45]);
+                frame[16..18].copy_from_slice(&u16::try_from(length - 14).unwrap().to_be_bytes());
+                frame[20..22].copy_from_slice(&[0x40, 0]);
+                frame[23] = kind;
+                frame[46] = 0x50;
+                for (at, byte) in damage {
+                    frame[at] = byte;
+                }
+                frame.truncate(length + usize::from(frame[0] % 4));
+                frame
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_usual_is_read_as_all_else_is(frame in frames()) {
+            let nowhere = IpAddr::from([0; 4]);
+            let blank = Packet::new(nowhere, nowhere, Protocol::Arp);
+            let (mut quick, mut thorough) = (blank, blank);
+            match read(&frame, None, &mut quick) {
+                None => prop_assert_eq!(quick, blank),
+                Some(payload) => {
+                    let (network, data) = link::strip(1, &frame).unwrap();
+                    let decoded = header::decode(network, data, &mut thorough);
+                    prop_assert_eq!(decoded, Ok((payload, None)));
+                    prop_assert_eq!(quick, thorough);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn usual_packets_are_taken() {
+        for (kind, least) in [(6, 54), (17, 42), (1, 38)] {
+            let mut frame = vec![0u8; least];
+            frame[12..15].copy_from_slice(&[8, 0, 0x45]);
+            frame[16..18].copy_from_slice(&u16::try_from(least - 14).unwrap().to_be_bytes());
+            frame[23] = kind;
+            if kind == 6 {
+                frame[46] = 0x50;
+            }
+            let mut packet = Packet::new([0; 4].into(), [0; 4].into(), Protocol::Arp);
+            assert_eq!(read(&frame, None, &mut packet), Some(&[][..]), "{kind}");
+            assert_eq!(read(&frame[..least - 1], None, &mut packet), None, "{kind}");
+        }
+    }
+}

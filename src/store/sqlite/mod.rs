@@ -5,12 +5,16 @@
 
 mod chunk;
 mod codec;
+mod example;
 mod read;
 mod schema;
 mod sql;
+mod types;
 mod write;
 
 pub use sql::RowSink;
+
+use types::Catalogue;
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,6 +39,7 @@ const BUSY: Duration = Duration::from_secs(30);
 pub struct SqliteStore {
     connection: Connection,
     profile: Profile,
+    catalogue: Catalogue,
 }
 
 impl SqliteStore {
@@ -65,7 +70,7 @@ impl SqliteStore {
         let mut connection = Connection::open_with_flags(path, flags).map_err(refused)?;
         connection.busy_timeout(BUSY).map_err(refused)?;
         schema::prepare(&mut connection, &shown(path))?;
-        let store = SqliteStore { connection, profile: profile.clone() };
+        let store = SqliteStore { connection, profile: profile.clone(), catalogue: Catalogue::default() };
         store.check_profile()?;
         Ok(store)
     }
@@ -85,6 +90,10 @@ impl SqliteStore {
                 Ok(())
             }
         }
+    }
+
+    fn types_of(&self, selection: &Selection) -> Result<Vec<i64>, StoreError> {
+        self.catalogue.types_of(&self.connection, selection)
     }
 
     fn sensor_id(&self, name: &str) -> Result<i64, StoreError> {
@@ -150,7 +159,11 @@ impl HistoryStore for SqliteStore {
     }
 
     fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
-        read::series(&self.connection, self.sensor_id(sensor)?, selections)
+        let id = self.sensor_id(sensor)?;
+        let one = |selection: &Selection| {
+            read::series(&self.connection, id, &self.types_of(selection)?, selection.facets)
+        };
+        selections.iter().map(one).collect()
     }
 
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
@@ -158,7 +171,8 @@ impl HistoryStore for SqliteStore {
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
-        read::hosts(&self.connection, self.sensor_id(sensor)?, selection, most)
+        let (id, types) = (self.sensor_id(sensor)?, self.types_of(selection)?);
+        read::hosts(&self.connection, id, &types, selection.facets, most)
     }
 
     fn neighbours(
@@ -172,11 +186,16 @@ impl HistoryStore for SqliteStore {
     }
 
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
-        read::types(&self.connection, &self.profile, self.sensor_id(sensor)?, selection, most)
+        let (id, types) = (self.sensor_id(sensor)?, self.types_of(selection)?);
+        read::type_totals(&self.connection, &self.profile, id, &types, selection.facets, most)
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
-        read::example(&self.connection, self.sensor_id(sensor)?, behavior)
+        let id = self.sensor_id(sensor)?;
+        match types::find(&self.connection, behavior)? {
+            Some(wanted) => example::read(&self.connection, id, behavior, wanted),
+            None => Ok(None),
+        }
     }
 
     fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError> {

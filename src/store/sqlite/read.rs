@@ -7,16 +7,15 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::behavior::{BehaviorId, Names, Ports, Profile, ProtocolSet};
+use crate::behavior::{Ports, Profile, ProtocolSet};
 use crate::event::Timestamp;
 use crate::history::{
-    Coverage, DayCount, DayTotal, Example, Granularity, HostList, HostSummary, Hosts, Outage, Resume,
-    Selection, Sensor, Sighting, TypeRecord, TypeTotal,
+    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Outage, Resume, Sensor, Sighting, TypeTotal,
 };
 use crate::sample::KeptSample;
 use crate::store::{StoreError, names_of_marks};
 
-use super::{chunk, codec};
+use super::{chunk, codec, types};
 
 pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT settings FROM sensor ORDER BY name")?;
@@ -78,35 +77,14 @@ pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreE
     Ok(samples)
 }
 
-/// The ids of the types of a selection, ascending.
-fn types_of(connection: &Connection, selection: &Selection) -> Result<Vec<i64>, StoreError> {
-    let column = match selection.granularity {
-        Granularity::Type => "md5",
-        Granularity::Shape => "shape",
-        Granularity::Family => "family",
-    };
-    let sql = format!("SELECT id FROM type WHERE {column} = ?1 ORDER BY id");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let ids = statement.query_map([selection.id.0], |row| row.get(0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
-}
-
 pub(super) fn series(
     connection: &Connection,
     sensor: i64,
-    selections: &[Selection],
-) -> Result<Vec<Vec<DayCount>>, StoreError> {
-    selections.iter().map(|selection| one_series(connection, sensor, selection)).collect()
-}
-
-fn one_series(
-    connection: &Connection,
-    sensor: i64,
-    selection: &Selection,
+    types: &[i64],
+    facets: bool,
 ) -> Result<Vec<DayCount>, StoreError> {
-    let types = types_of(connection, selection)?;
     let mut days: BTreeMap<Date, (u64, u64, Hosts)> = BTreeMap::new();
-    chunk::of_types(connection, sensor, &types, selection.facets, &mut |chunk, group| {
+    chunk::of_types(connection, sensor, types, facets, &mut |chunk, group| {
         let (windows, packets, hosts) = days.entry(chunk.day).or_default();
         *windows += group.windows;
         *packets += group.packets;
@@ -139,13 +117,13 @@ pub(super) fn totals(connection: &Connection, sensor: i64) -> Result<Vec<DayTota
 pub(super) fn hosts(
     connection: &Connection,
     sensor: i64,
-    selection: &Selection,
+    types: &[i64],
+    facets: bool,
     most: usize,
 ) -> Result<HostList, StoreError> {
     let names = mark_names(connection)?;
-    let types = types_of(connection, selection)?;
     let mut seen: HashMap<IpAddr, (BTreeSet<Date>, Sighting)> = HashMap::new();
-    chunk::of_types(connection, sensor, &types, selection.facets, &mut |chunk, group| {
+    chunk::of_types(connection, sensor, types, facets, &mut |chunk, group| {
         for sighting in group.sightings(chunk.day) {
             let (host, sighting) = sighting?;
             let sighting = Sighting { marks: chunk.marks(sighting.marks), ..sighting };
@@ -187,18 +165,8 @@ pub(super) fn neighbours(
     type_totals(connection, profile, sensor, &ids.collect::<Result<Vec<i64>, _>>()?, false, most)
 }
 
-pub(super) fn types(
-    connection: &Connection,
-    profile: &Profile,
-    sensor: i64,
-    selection: &Selection,
-    most: usize,
-) -> Result<Vec<TypeTotal>, StoreError> {
-    type_totals(connection, profile, sensor, &types_of(connection, selection)?, selection.facets, most)
-}
-
 /// The most frequent of some types. Sums first, from the groups' heads; hosts only of those that are told.
-fn type_totals(
+pub(super) fn type_totals(
     connection: &Connection,
     profile: &Profile,
     sensor: i64,
@@ -222,7 +190,7 @@ fn type_totals(
     for (id, mut hosts) in hosts {
         let (windows, packets) = sums.get(&id).copied().unwrap_or_default();
         totals.push(TypeTotal {
-            record: type_of(connection, profile, id)?,
+            record: types::read(connection, profile, id)?,
             windows,
             packets,
             hosts: hosts.count(),
@@ -250,38 +218,4 @@ fn most_frequent(
     }
     ranked.sort_unstable();
     Ok(ranked.into_iter().take(most).map(|(_, _, id)| (id, Hosts::default())).collect())
-}
-
-/// A type, its names worked out from its parameters.
-fn type_of(connection: &Connection, profile: &Profile, id: i64) -> Result<TypeRecord, StoreError> {
-    let sql = "SELECT md5, parameters FROM type WHERE id = ?1";
-    let found = connection.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let (name, parameters): (Vec<u8>, Vec<u8>) =
-        found.ok_or_else(|| StoreError::Damaged(format!("no type {id}")))?;
-    let parameters = codec::unpack(&parameters)?;
-    let Names { behavior, shape, family } = Names::of(&parameters, profile);
-    if behavior.id != codec::id(&name)? {
-        return Err(StoreError::Damaged(format!("type {id} has another name than its parameters give")));
-    }
-    Ok(TypeRecord { behavior, shape, family, parameters })
-}
-
-pub(super) fn example(
-    connection: &Connection,
-    sensor: i64,
-    behavior: BehaviorId,
-) -> Result<Option<Example>, StoreError> {
-    let sql = "SELECT start, host, packets FROM example
-               WHERE sensor = ?1 AND type = (SELECT id FROM type WHERE md5 = ?2) ORDER BY start, host LIMIT 1";
-    let found: Option<(i64, String, Vec<u8>)> = connection
-        .query_row(sql, (sensor, behavior.0), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((start, host, packets)) = found else { return Ok(None) };
-    let damaged = |_| StoreError::Damaged(format!("address {}", host.escape_debug()));
-    Ok(Some(Example {
-        behavior,
-        host: host.parse().map_err(damaged)?,
-        start: Timestamp(start),
-        packets: codec::unpack(&packets)?,
-    }))
 }

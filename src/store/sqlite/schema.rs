@@ -27,12 +27,11 @@ CREATE TABLE observed (
     hosts INTEGER NOT NULL DEFAULT 0, types INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (sensor, day)) STRICT, WITHOUT ROWID;
 CREATE TABLE mark (bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+-- key: the first half of md5. No index of shapes and families: see types.rs.
 CREATE TABLE type (
-    id INTEGER PRIMARY KEY, md5 BLOB NOT NULL UNIQUE, shape BLOB NOT NULL, family BLOB NOT NULL,
+    id INTEGER PRIMARY KEY, key INTEGER NOT NULL, md5 BLOB NOT NULL, shape BLOB NOT NULL, family BLOB NOT NULL,
     protocol TEXT NOT NULL, ports TEXT NOT NULL, parameters BLOB NOT NULL) STRICT;
-CREATE INDEX type_shape ON type (shape);
-CREATE INDEX type_family ON type (family);
-CREATE INDEX type_service ON type (protocol, ports);
+CREATE INDEX type_key ON type (key);
 -- Packed sightings (history::packed). open: 1 what the last capture's end left open, replaced by the next.
 CREATE TABLE chunk (
     id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, day INTEGER NOT NULL,
@@ -41,10 +40,14 @@ CREATE TABLE chunk (
 CREATE INDEX chunk_types ON chunk (sensor, first_type, last_type);
 CREATE INDEX chunk_day ON chunk (sensor, day);
 CREATE INDEX chunk_open ON chunk (sensor) WHERE open = 1;
+-- Packed examples; open as above. exampled: which types a month has one of, as bits, and when the last begins.
 CREATE TABLE example (
-    sensor INTEGER NOT NULL REFERENCES sensor, type INTEGER NOT NULL REFERENCES type, month INTEGER NOT NULL,
-    open INTEGER NOT NULL, start INTEGER NOT NULL, host TEXT NOT NULL, packets BLOB NOT NULL,
-    PRIMARY KEY (sensor, type, month, open)) STRICT, WITHOUT ROWID;
+    id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, month INTEGER NOT NULL,
+    open INTEGER NOT NULL, first_type INTEGER NOT NULL, last_type INTEGER NOT NULL, examples BLOB NOT NULL) STRICT;
+CREATE INDEX example_types ON example (sensor, first_type, last_type);
+CREATE TABLE exampled (
+    sensor INTEGER NOT NULL REFERENCES sensor, month INTEGER NOT NULL, last INTEGER NOT NULL,
+    types BLOB NOT NULL, PRIMARY KEY (sensor, month)) STRICT, WITHOUT ROWID;
 CREATE TABLE resume (
     sensor INTEGER PRIMARY KEY REFERENCES sensor, clock INTEGER, windows BLOB NOT NULL,
     mark_names TEXT NOT NULL) STRICT;
@@ -77,7 +80,7 @@ pub(super) fn prepare(connection: &mut Connection, path: &str) -> Result<(), Sto
     connection.pragma_update(None, "foreign_keys", "ON")?;
     // What SQLite copies aside while one statement runs is small, and many statements run.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // The indexes of types are written in no order: a capture's should fit.
+    // The index of types is written in no order: a capture's part of it should fit.
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
     let migrations = Migrations::new(STEPS.iter().map(|step| M::up(step)).collect());

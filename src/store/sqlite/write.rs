@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::behavior::TypeList;
-use crate::history::{Contribution, Gathered, Hosts, Outage, PackedExample, Scope, Sensor, TypeRecord};
+use crate::history::{Contribution, Gathered, Hosts, Outage, Scope, Sensor};
 use crate::sample::KeptSample;
 use crate::store::{StoreError, check_marks};
 
-use super::{chunk, codec, read};
+use super::{chunk, codec, example, read, types};
 
 pub(super) fn sensor(connection: &Connection, sensor: &Sensor) -> Result<(), StoreError> {
     let settings = codec::json(sensor)?;
@@ -52,7 +51,7 @@ pub(super) fn ingest(
     transaction.execute("DELETE FROM example WHERE sensor = ?1 AND open = 1", [sensor])?;
     let marks = marks(&transaction, &contribution.mark_names)?;
     let writer = Writer { transaction: &transaction, sensor, marks };
-    let ids = writer.type_ids(&contribution.types)?;
+    let ids = types::write(&transaction, &contribution.types)?;
     writer.gathered(&contribution.closed, &ids, false)?;
     writer.gathered(&contribution.open, &ids, true)?;
     let runs = contribution.closed.runs.iter().chain(&contribution.open.runs);
@@ -142,48 +141,11 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The store's numbers of some types, each at its number's place.
-    fn type_ids(&self, types: &TypeList) -> Result<Vec<i64>, StoreError> {
-        types.iter().map(|parameters| self.type_id(&TypeRecord::new(parameters, types))).collect()
-    }
-
     fn gathered(&self, gathered: &Gathered, ids: &[i64], open: bool) -> Result<(), StoreError> {
         for run in &gathered.runs {
             chunk::write(self.transaction, self.sensor, run, ids, &self.marks, open)?;
         }
-        // An example that began earlier, or together with the old one at a lower address, takes its place.
-        let sql = "INSERT INTO example (sensor, type, month, open, start, host, packets)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                   ON CONFLICT DO UPDATE SET start = excluded.start, host = excluded.host,
-                       packets = excluded.packets WHERE excluded.start < start";
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        for PackedExample { number, start, host, packets } in gathered.examples.iter() {
-            let id = usize::try_from(number).ok().and_then(|at| ids.get(at));
-            let id = id.ok_or_else(|| StoreError::Backend("an example of an unknown type".to_owned()))?;
-            let (month, host) = (codec::month(start), host.to_string());
-            statement.execute((self.sensor, id, month, open, start.0, host, packets))?;
-        }
-        Ok(())
-    }
-
-    fn type_id(&self, record: &TypeRecord) -> Result<i64, StoreError> {
-        let mut find = self.transaction.prepare_cached("SELECT id FROM type WHERE md5 = ?1")?;
-        if let Some(id) = find.query_row([record.behavior.id.0], |row| row.get(0)).optional()? {
-            return Ok(id);
-        }
-        let sql = "INSERT INTO type (md5, shape, family, protocol, ports, parameters)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let mut insert = self.transaction.prepare_cached(sql)?;
-        let values = (
-            record.behavior.id.0,
-            record.shape.id.0,
-            record.family.id.0,
-            record.parameters.protocol.to_string(),
-            record.parameters.ports.to_string(),
-            codec::pack(&record.parameters)?,
-        );
-        // Not `RETURNING id`: it makes SQLite copy each page it touches aside, for each row.
-        Ok(insert.insert(values)?)
+        example::write(self.transaction, self.sensor, &gathered.examples, ids, open)
     }
 }
 

@@ -1,0 +1,112 @@
+//! Types as rows: written once, found by name through an index, by shape and family through lists that are made when
+//! they are first asked for. Indexes of these would take longer to write than all sightings.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use crate::behavior::{BehaviorId, Names, Profile, TypeList};
+use crate::history::{Granularity, Selection, TypeRecord};
+use crate::store::StoreError;
+
+use super::codec;
+
+/// The ids of some types, each at its number's place; those that are new are written.
+pub(super) fn write(transaction: &Transaction<'_>, types: &TypeList) -> Result<Vec<i64>, StoreError> {
+    let records = types.iter().map(|parameters| TypeRecord::new(parameters, types));
+    records.map(|record| id_of(transaction, &record)).collect()
+}
+
+fn id_of(transaction: &Transaction<'_>, record: &TypeRecord) -> Result<i64, StoreError> {
+    let behavior = record.behavior.id;
+    if let Some(id) = find(transaction, behavior)? {
+        return Ok(id);
+    }
+    let sql = "INSERT INTO type (key, md5, shape, family, protocol, ports, parameters)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let values = (
+        key(behavior),
+        behavior.0,
+        record.shape.id.0,
+        record.family.id.0,
+        record.parameters.protocol.to_string(),
+        record.parameters.ports.to_string(),
+        codec::pack(&record.parameters)?,
+    );
+    // Not `RETURNING id`: it makes SQLite copy each page it touches aside, for each row.
+    Ok(transaction.prepare_cached(sql)?.insert(values)?)
+}
+
+/// The first half of a name, which the index of names holds: shorter and quicker to compare.
+fn key(behavior: BehaviorId) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] = behavior.0;
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The id of a type.
+pub(super) fn find(connection: &Connection, behavior: BehaviorId) -> Result<Option<i64>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM type WHERE key = ?1 AND md5 = ?2")?;
+    Ok(statement.query_row((key(behavior), behavior.0), |row| row.get(0)).optional()?)
+}
+
+/// A type, its names worked out from its parameters.
+pub(super) fn read(connection: &Connection, profile: &Profile, id: i64) -> Result<TypeRecord, StoreError> {
+    let sql = "SELECT md5, parameters FROM type WHERE id = ?1";
+    let found = connection.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (name, parameters): (Vec<u8>, Vec<u8>) =
+        found.ok_or_else(|| StoreError::Damaged(format!("no type {id}")))?;
+    let parameters = codec::unpack(&parameters)?;
+    let Names { behavior, shape, family } = Names::of(&parameters, profile);
+    if behavior.id != codec::id(&name)? {
+        return Err(StoreError::Damaged(format!("type {id} has another name than its parameters give")));
+    }
+    Ok(TypeRecord { behavior, shape, family, parameters })
+}
+
+/// Types by shape and family. Memory: 32 bytes a type for each of them that was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue {
+    shapes: RefCell<Sorted>,
+    families: RefCell<Sorted>,
+}
+
+/// Names with ids, ascending, and the last id that there was.
+type Sorted = (i64, Rc<Vec<([u8; 16], i64)>>);
+
+impl Catalogue {
+    /// The ids of the types of a selection, ascending.
+    pub(super) fn types_of(
+        &self,
+        connection: &Connection,
+        selection: &Selection,
+    ) -> Result<Vec<i64>, StoreError> {
+        let names = match selection.granularity {
+            Granularity::Type => return Ok(find(connection, selection.id)?.into_iter().collect()),
+            Granularity::Shape => sorted(&self.shapes, connection, "SELECT shape, id FROM type")?,
+            Granularity::Family => sorted(&self.families, connection, "SELECT family, id FROM type")?,
+        };
+        let name = selection.id.0;
+        let first = names.partition_point(|(known, _)| *known < name);
+        Ok(names[first..].iter().take_while(|(known, _)| *known == name).map(|(_, id)| *id).collect())
+    }
+}
+
+/// The list, made anew when there are new types.
+fn sorted(
+    kept: &RefCell<Sorted>,
+    connection: &Connection,
+    sql: &str,
+) -> Result<Rc<Vec<([u8; 16], i64)>>, StoreError> {
+    let last: Option<i64> = connection.query_row("SELECT max(id) FROM type", [], |row| row.get(0))?;
+    let last = last.unwrap_or(0);
+    let mut kept = kept.borrow_mut();
+    if kept.0 != last {
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut names: Vec<([u8; 16], i64)> = rows.collect::<Result<_, _>>()?;
+        names.sort_unstable();
+        *kept = (last, Rc::new(names));
+    }
+    Ok(Rc::clone(&kept.1))
+}

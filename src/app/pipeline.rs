@@ -13,8 +13,8 @@ use crate::event::Packet;
 pub(super) type Feed<'a> = &'a mut dyn FnMut(&Packet, Marks);
 
 /// Packets, and windows, that go to the next thread at once: some 100 KiB, so that they stay in the cache.
-const PACKETS: usize = 1024;
-const WINDOWS: usize = 512;
+const PACKETS: usize = 4096;
+const WINDOWS: usize = 2048;
 /// Batches that may wait for the next thread.
 const WAITING: usize = 4;
 
@@ -35,32 +35,40 @@ pub(super) fn run<T: Send>(
         return read(&mut |packet, marks| engine.push(packet, marks, closed));
     }
     thread::scope(|scope| {
-        let (mut packets_out, packets) = lane();
-        let (mut windows_out, windows) = lane();
+        let (mut out, packets) = lane();
         let reader = scope.spawn(move || {
             let mut batch: Vec<(Packet, Marks)> = Vec::new();
             let answer = read(&mut |packet, marks| {
                 batch.push((*packet, marks));
                 if batch.len() == PACKETS {
-                    packets_out.send(&mut batch);
+                    out.send(&mut batch);
                 }
             });
-            packets_out.send(&mut batch);
+            out.send(&mut batch);
             answer
         });
-        let windower = scope.spawn(move || {
-            let mut batch = Windows::default();
-            packets.each(|packets| {
-                for (packet, marks) in packets.drain(..) {
-                    engine.push(&packet, marks, &mut |window| batch.take(window, &mut windows_out));
-                }
+        if threads == 2 {
+            packets.each(|batch| push_all(batch, engine, closed));
+        } else {
+            let (mut out, windows) = lane();
+            let windower = scope.spawn(move || {
+                let mut batch = Windows::default();
+                packets.each(|packets| {
+                    push_all(packets, engine, &mut |window| batch.take(window, &mut out));
+                });
+                out.send(&mut batch);
             });
-            windows_out.send(&mut batch);
-        });
-        windows.each(|batch| batch.each(&mut *closed));
-        windower.join().unwrap_or_else(|panic| resume_unwind(panic));
+            windows.each(|batch| batch.each(closed));
+            windower.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
         reader.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
+}
+
+fn push_all(packets: &mut Vec<(Packet, Marks)>, engine: &mut Engine, closed: Closed<'_>) {
+    for (packet, marks) in packets.drain(..) {
+        engine.push(&packet, marks, closed);
+    }
 }
 
 /// Closed windows on their way. Those behind `used` only have memory that serves again.

@@ -10,6 +10,8 @@ use ipnet::IpNet;
 pub struct AddressSpace {
     /// Disjoint, ascending and not adjacent; empty means every address.
     ranges: Vec<Range>,
+    /// The IPv4 ones among them, as first and last address: every packet is asked whether it is dark.
+    fours: Vec<(u32, u32)>,
 }
 
 /// Inclusive bounds in the common number line of both families, and the rank of the first address.
@@ -53,8 +55,12 @@ impl AddressSpace {
                 rank = rank.saturating_add((last.1 - first.1).saturating_add(1));
                 range
             })
-            .collect();
-        AddressSpace { ranges }
+            .collect::<Vec<Range>>();
+        let fours = ranges.iter().filter(|range| !range.first.0).map(|range| {
+            let bound = |number: Number| u32::try_from(number.1).unwrap_or(u32::MAX);
+            (bound(range.first), bound(range.last))
+        });
+        AddressSpace { fours: fours.collect(), ranges }
     }
 
     /// Whether it is the whole space.
@@ -79,7 +85,15 @@ impl AddressSpace {
     #[must_use]
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.is_whole() || self.rank(address).is_some()
+        match address {
+            _ if self.is_whole() => true,
+            IpAddr::V4(four) => {
+                let four = u32::from(four);
+                let at = self.fours.partition_point(|(_, last)| *last < four);
+                self.fours.get(at).is_some_and(|(first, _)| *first <= four)
+            }
+            IpAddr::V6(_) => self.rank(address).is_some(),
+        }
     }
 
     /// How many addresses it has; `None` for the whole space.
@@ -138,6 +152,12 @@ mod tests {
         let both = space(&["2001:db8::/126", "192.0.2.0/30", "192.0.2.2/32"], &[]);
         assert_eq!(both.rank("192.0.2.3".parse().unwrap()), Some(3));
         assert_eq!(both.rank("2001:db8::1".parse().unwrap()), Some(5));
+        for inside in ["192.0.2.0", "192.0.2.3", "2001:db8::3"] {
+            assert!(both.contains(inside.parse().unwrap()), "{inside}");
+        }
+        for outside in ["192.0.1.255", "192.0.2.4", "2001:db8::4", "::192.0.2.1"] {
+            assert!(!both.contains(outside.parse().unwrap()), "{outside}");
+        }
         assert_eq!(both.size(), Some(8));
     }
 

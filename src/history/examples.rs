@@ -13,6 +13,10 @@ use super::packed::Damaged;
 pub struct Examples {
     /// By the type's number.
     kept: Vec<Kept>,
+    /// The types that have one, a bit each: windows come in time order, so nearly always no more is asked.
+    has: Vec<u64>,
+    /// When the last of them begins.
+    latest: Option<Timestamp>,
     /// Hosts and packets, as postcard has them.
     bytes: Vec<u8>,
 }
@@ -71,8 +75,12 @@ impl Examples {
     }
 
     fn is_earlier(&self, number: u32, start: Timestamp, host: IpAddr) -> bool {
-        let kept = usize::try_from(number).ok().and_then(|at| self.kept.get(at));
-        kept.is_none_or(|kept| {
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        let has = self.has.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1);
+        if has && Some(start) > self.latest {
+            return false;
+        }
+        self.kept.get(at).is_none_or(|kept| {
             start < kept.start
                 || start == kept.start && self.at(kept.place).is_none_or(|(known, _)| host < known)
         })
@@ -84,6 +92,11 @@ impl Examples {
         if self.kept.len() <= at {
             self.kept.resize(at + 1, Kept::NONE);
         }
+        if self.has.len() <= at / 64 {
+            self.has.resize(at / 64 + 1, 0);
+        }
+        self.has[at / 64] |= 1 << (at % 64);
+        self.latest = self.latest.max(Some(start));
         self.kept[at] = Kept { start, place: self.bytes.len() };
         let head = (host, packets.len());
         self.bytes = postcard::to_extend(&head, std::mem::take(&mut self.bytes)).unwrap_or_default();

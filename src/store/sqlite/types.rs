@@ -71,8 +71,11 @@ pub(super) struct Catalogue {
     families: RefCell<Sorted>,
 }
 
-/// Names with ids, ascending, and the last id that there was.
-type Sorted = (i64, Rc<Vec<([u8; 16], i64)>>);
+/// Names with ids, ascending.
+type Ids = Rc<Vec<([u8; 16], i64)>>;
+
+/// The names, and the last id that there was.
+type Sorted = (i64, Ids);
 
 impl Catalogue {
     /// The ids of the types of a selection, ascending.
@@ -93,11 +96,7 @@ impl Catalogue {
 }
 
 /// The list, made anew when there are new types.
-fn sorted(
-    kept: &RefCell<Sorted>,
-    connection: &Connection,
-    sql: &str,
-) -> Result<Rc<Vec<([u8; 16], i64)>>, StoreError> {
+fn sorted(kept: &RefCell<Sorted>, connection: &Connection, sql: &str) -> Result<Ids, StoreError> {
     let last: Option<i64> = connection.query_row("SELECT max(id) FROM type", [], |row| row.get(0))?;
     let last = last.unwrap_or(0);
     let mut kept = kept.borrow_mut();

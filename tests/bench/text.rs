@@ -1,14 +1,17 @@
-//! tcpdump text: inga's hand-written scan of bytes beside one regular expression over the same lines.
+//! tcpdump text: inga's hand-written scan of bytes beside one regular expression over the same lines, and inga alone
+//! in each style of printing.
 //!
 //! The expression reads IPv4 TCP lines of tcpdump 4 only; inga's reader takes all ages and styles, and hashes the
-//! file besides. Both must find the same endpoints before any time is taken.
+//! file besides. Both must find the same endpoints before any time is taken. A style is measured twice: as tcpdump
+//! prints it, which the short cut reads, and with `S` for `Flags [S]` and a link header as 3.x printed them, which is
+//! left to the general reader, but for its time and the second line of `-v`.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run stops")]
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use divan::counter::BytesCount;
+use divan::counter::{BytesCount, ItemsCount};
 use inga::capture::{ReadOptions, read_source};
 use regex::bytes::Regex;
 
@@ -81,4 +84,69 @@ fn hand_written(bencher: divan::Bencher<'_, '_>) {
 fn regular_expression(bencher: divan::Bencher<'_, '_>) {
     let (text, expression) = (log(), expression());
     bencher.counter(BytesCount::of_str(&text)).bench(|| by_regex(&text, &expression));
+}
+
+/// tcpdump's options, and how they make it begin a line.
+const STYLES: [&str; 6] = ["-tttt", "-tt", "(none)", "-t", "-e", "-v"];
+
+/// The log in another style; `old`: in words that only the general reader knows.
+fn styled(style: &str, old: bool) -> String {
+    let mut styled = String::new();
+    for line in log().lines() {
+        let (stamp, packet) = line.split_at("2009-03-02 01:00:00.000000 ".len());
+        let packet = packet.strip_prefix("IP ").unwrap_or(packet);
+        let (time, seconds) = (&stamp["2009-03-02 ".len()..], &stamp["2009-03-02 01:00:".len()..]);
+        let before = match style {
+            "-tttt" => format!("{stamp}IP "),
+            "-tt" => format!("12359556{seconds}IP "),
+            "(none)" => format!("{time}IP "),
+            "-t" => "IP ".to_owned(),
+            "-e" => {
+                format!("{stamp}02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 62: ")
+            }
+            _ => format!(
+                "{stamp}IP (tos 0x0, ttl 113, id 7, offset 0, flags [DF], proto TCP (6), length 48)\n    "
+            ),
+        };
+        let (before, packet) = if old {
+            (old_words(&before), packet.replace("Flags [S], seq", "S"))
+        } else {
+            (before, packet.to_owned())
+        };
+        writeln!(styled, "{before}{packet}").expect("a string takes all");
+    }
+    styled
+}
+
+/// What stood before the addresses in 3.x, and in a header that marks congestion.
+fn old_words(before: &str) -> String {
+    before
+        .replace(
+            "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length",
+            "2:0:0:0:0:2 2:0:0:0:0:1 0800",
+        )
+        .replace("(tos 0x0,", "(tos 0x2,ECT(0),")
+        .replace("IP ", "802.1Q vlan#105 P0 ")
+}
+
+/// Reads a log and does nothing with its packets but look at them.
+fn read_only(text: &str) -> u64 {
+    let report = read_source(text.as_bytes(), "log", &ReadOptions::default(), &mut |packet, _| {
+        divan::black_box(packet);
+    })
+    .expect("the log is a log");
+    assert_eq!(report.packets, u64::from(LINES), "every line is a packet");
+    report.packets
+}
+
+#[divan::bench(sample_count = 20, args = STYLES)]
+fn short_cut(bencher: divan::Bencher<'_, '_>, style: &str) {
+    let text = styled(style, false);
+    bencher.counter(ItemsCount::new(LINES)).bench(|| read_only(&text));
+}
+
+#[divan::bench(sample_count = 20, args = STYLES)]
+fn general_reader(bencher: divan::Bencher<'_, '_>, style: &str) {
+    let text = styled(style, true);
+    bencher.counter(ItemsCount::new(LINES)).bench(|| read_only(&text));
 }

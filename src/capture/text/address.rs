@@ -35,28 +35,48 @@ pub(super) fn endpoint(text: &[u8]) -> Option<Endpoint> {
 }
 
 fn endpoint_v4(text: &[u8]) -> Option<Endpoint> {
-    let mut octets = [0u8; 4];
-    let mut rest = text;
-    for (place, octet) in octets.iter_mut().enumerate() {
-        if place > 0 {
-            rest = rest.strip_prefix(b".")?;
-        }
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        *octet = u8::try_from(decimal(&rest[..digits], 3)?).ok()?;
-        rest = &rest[digits..];
-    }
-    let address = IpAddr::V4(Ipv4Addr::from(octets));
+    let (address, rest) = dotted_quad(text)?;
     let port = match rest {
         [] => Port::None,
         [b'.', port @ ..] => self::port(port)?,
         _ => return None,
     };
-    Some(Endpoint { address, port })
+    Some(Endpoint { address: IpAddr::V4(address), port })
+}
+
+/// Takes four octets off the beginning of a text.
+#[inline]
+pub(super) fn dotted_quad(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let (first, rest) = octet(text)?;
+    let (second, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (third, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (fourth, rest) = octet(rest.strip_prefix(b".")?)?;
+    Some((Ipv4Addr::new(first, second, third, fourth), rest))
+}
+
+/// One to three digits, behind which there is none.
+#[inline]
+fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |at: usize| text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9);
+    let mut value = u16::from(digit(0)?);
+    let mut length = 1;
+    while let Some(digit) = digit(length) {
+        if length == 3 {
+            return None;
+        }
+        value = value * 10 + u16::from(digit);
+        length += 1;
+    }
+    Some((u8::try_from(value).ok()?, &text[length..]))
 }
 
 fn endpoint_v6(text: &[u8]) -> Option<Endpoint> {
+    // One point is a port's; an address has three or none.
+    let points = text.iter().filter(|byte| **byte == b'.').count();
     let text = std::str::from_utf8(text).ok()?;
-    if let Ok(address) = text.parse::<Ipv6Addr>() {
+    if points != 1
+        && let Ok(address) = text.parse::<Ipv6Addr>()
+    {
         return Some(Endpoint { address: IpAddr::V6(address), port: Port::None });
     }
     let (address, port) = text.rsplit_once('.')?;
@@ -64,7 +84,7 @@ fn endpoint_v6(text: &[u8]) -> Option<Endpoint> {
     Some(Endpoint { address: IpAddr::V6(address), port: self::port(port.as_bytes())? })
 }
 
-fn port(text: &[u8]) -> Option<Port> {
+pub(super) fn port(text: &[u8]) -> Option<Port> {
     if let Some(number) = decimal(text, 5) {
         return u16::try_from(number).ok().map(Port::Number);
     }

@@ -30,17 +30,21 @@ pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem
         Protocol::Icmpv6 => packet.icmp = icmpv6(body),
         _ => {}
     }
+    (packet, problem(pair, header))
+}
+
+/// What a packet lacks, whatever its body says.
+pub(super) fn problem(pair: &Pair<'_>, header: Header) -> Option<Problem> {
     let unknown_name = pair.source.port == Port::UnknownName || pair.destination.port == Port::UnknownName;
-    let problem = match (unknown_name, header.later_fragment) {
+    match (unknown_name, header.later_fragment) {
         (true, _) => Some(Problem::ServiceName),
         (_, true) => Some(Problem::LaterFragment),
         _ => None,
-    };
-    (packet, problem)
+    }
 }
 
 /// Checksums come first in brackets: `[udp sum ok]`, `[tcp sum ok]`, `[bad icmp6 cksum 1 -> 2!]`.
-fn without_brackets(body: &[u8]) -> &[u8] {
+pub(super) fn without_brackets(body: &[u8]) -> &[u8] {
     let mut rest = body;
     while rest.first() == Some(&b'[') {
         let Some(end) = rest.iter().position(|byte| *byte == b']') else { break };
@@ -133,7 +137,7 @@ fn before_options(body: &[u8]) -> &[u8] {
 }
 
 /// 4.x: a letter each, the dot is ACK, `W` is CWR, `none` is none.
-fn new_flags(letters: &[u8]) -> TcpFlags {
+pub(super) fn new_flags(letters: &[u8]) -> TcpFlags {
     if letters == b"none" {
         return TcpFlags(0);
     }

@@ -69,7 +69,7 @@ fn is_priority(text: &[u8]) -> bool {
 
 /// The parentheses of `-v` on the packet's own line: before the addresses since 3.9 (IPv6: ever), at the end
 /// before.
-fn printed_header(pair: &Pair<'_>) -> Header {
+pub(super) fn printed_header(pair: &Pair<'_>) -> Header {
     if pair.before.contains(&b'(') {
         return header_of(pair.before);
     }

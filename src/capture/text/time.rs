@@ -51,8 +51,11 @@ pub(super) fn stamp(line: &[u8]) -> (Option<Stamp>, &[u8]) {
     if !text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
         return (None, line);
     }
-    let found =
-        dated(text).or_else(|| month_day(text)).or_else(|| clock(text, indented)).or_else(|| seconds(text));
+    // Of all forms only one begins with a letter.
+    let found = match text {
+        [b'A'..=b'Z' | b'a'..=b'z', ..] => month_day(text),
+        _ => dated(text).or_else(|| clock(text, indented)).or_else(|| seconds(text)),
+    };
     match found {
         Some((stamp, rest)) => (Some(stamp), rest),
         None => (None, line),
@@ -178,6 +181,8 @@ pub(super) struct TimeKeeper<'a> {
     differences: Differences,
     /// Packets that wait for that, with their differences.
     waiting: Vec<(Packet, i64)>,
+    /// The last day whose beginning was asked for, and that: a zone's rules are long to ask.
+    day: Option<(Date, Timestamp)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -198,11 +203,12 @@ impl<'a> TimeKeeper<'a> {
             last_of_day: None,
             differences: Differences::None,
             waiting: Vec::new(),
+            day: None,
         }
     }
 
     /// Takes a packet with its printed time; hands it on, now or when the log has shown what its times mean.
-    pub(super) fn take(&mut self, packet: Packet, stamp: Option<Stamp>, hand_on: &mut dyn FnMut(Packet)) {
+    pub(super) fn take(&mut self, packet: Packet, stamp: Option<Stamp>, hand_on: &mut impl FnMut(Packet)) {
         match self.as_difference(stamp) {
             Some(difference) => {
                 self.waiting.push((packet, difference));
@@ -228,7 +234,7 @@ impl<'a> TimeKeeper<'a> {
     }
 
     /// Hands on what still waits; answers what the times mean.
-    pub(super) fn finish(mut self, hand_on: &mut dyn FnMut(Packet)) -> Clock {
+    pub(super) fn finish(mut self, hand_on: &mut impl FnMut(Packet)) -> Clock {
         self.decide(hand_on, true);
         self.clock.unwrap_or(Clock::None)
     }
@@ -251,7 +257,7 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
-    fn decide(&mut self, hand_on: &mut dyn FnMut(Packet), ended: bool) {
+    fn decide(&mut self, hand_on: &mut impl FnMut(Packet), ended: bool) {
         if self.differences == Differences::Undecided {
             let fell = self.waiting.windows(2).any(|pair| pair[1].1 < pair[0].1);
             if fell || self.waiting.iter().any(|(_, difference)| *difference < 0) {
@@ -326,8 +332,13 @@ impl<'a> TimeKeeper<'a> {
         self.clock = Some(if dated { Clock::Absolute } else { Clock::Relative });
     }
 
-    fn midnight(&self, date: Date) -> Option<Timestamp> {
+    fn midnight(&mut self, date: Date) -> Option<Timestamp> {
+        if let Some((_, midnight)) = self.day.filter(|(day, _)| *day == date) {
+            return Some(midnight);
+        }
         let instant = date.to_zoned(self.options.zone.clone()).ok()?.timestamp();
-        i64::try_from(instant.as_nanosecond()).ok().map(Timestamp)
+        let midnight = i64::try_from(instant.as_nanosecond()).ok().map(Timestamp)?;
+        self.day = Some((date, midnight));
+        Some(midnight)
     }
 }

@@ -1,0 +1,207 @@
+//! The commonplace lines, read once from left to right.
+//!
+//! A short cut, not a second grammar: every answer is that of [`super::line::read`], which a property test holds
+//! it to, and a line that differs from these forms by a byte is left to that reader. Known forms are addresses
+//! behind `IP `, `IP6 ` or Ethernet's link header (`-e`), the first line of `-v` since 4.0, and its second line.
+//! Of bodies, TCP's, UDP's and pings are known; any other is read by [`body`], with the addresses found here.
+
+use memchr::{memchr, memrchr};
+
+use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
+
+use super::address::{self, Endpoint, Pair, Port};
+use super::body;
+use super::line::{self, Header, Line};
+
+/// Reads a line, behind its number and time. `header`: the first half, for a second line without its indent.
+pub(super) fn read(text: &[u8], header: Option<Header>) -> Option<Line> {
+    let link = if header.is_some() { 0 } else { link(text)? };
+    let (before, rest) = text.split_at(link);
+    if header.is_none() && rest.first() == Some(&b'(') {
+        return printed_header(rest).map(Line::Header);
+    }
+    let (source, rest) = endpoint(rest)?;
+    let (destination, rest) = endpoint(rest.strip_prefix(b" > ")?)?;
+    let rest = rest.strip_prefix(b":")?;
+    if !matches!(rest, [] | [b' ', ..]) {
+        return None;
+    }
+    let pair = Pair { before, source, destination, body: rest.trim_ascii() };
+    let header = match header {
+        Some(header) => header,
+        // Of the link headers known here only Ethernet's has parentheses, and none of a packet's header.
+        None if before.ends_with(b"IP ") || before.ends_with(b"IP6 ") => match memrchr(b'(', pair.body) {
+            Some(_) => line::printed_header(&pair),
+            None => Header::default(),
+        },
+        None => Header::default(),
+    };
+    let packet = packet(&pair, header);
+    let (packet, problem) =
+        packet.map_or_else(|| body::packet(&pair, header), |packet| (packet, body::problem(&pair, header)));
+    Some(Line::Packet(packet, problem))
+}
+
+/// The length of what stands before the addresses.
+fn link(text: &[u8]) -> Option<usize> {
+    if text.starts_with(b"IP ") {
+        return Some(3);
+    }
+    if text.starts_with(b"IP6 ") {
+        return Some(4);
+    }
+    let rest = hardware_address(text)?.strip_prefix(b" > ")?;
+    let mut rest = hardware_address(rest)?.strip_prefix(b", ethertype ")?;
+    if let Some(vlan) = rest.strip_prefix(b"802.1Q (0x8100), length ") {
+        let (_, vlan) = digits(vlan)?;
+        let (_, vlan) = digits(vlan.strip_prefix(b": vlan ")?)?;
+        let (_, vlan) = digits(vlan.strip_prefix(b", p ")?)?;
+        rest = vlan.strip_prefix(b", ethertype ")?;
+        rest = rest.strip_prefix(b"IPv4 (0x0800), ").or(rest.strip_prefix(b"IPv6 (0x86dd), "))?;
+    } else {
+        rest = rest.strip_prefix(b"IPv4 (0x0800), ").or(rest.strip_prefix(b"IPv6 (0x86dd), "))?;
+        rest = digits(rest.strip_prefix(b"length ")?)?.1.strip_prefix(b": ")?;
+    }
+    Some(text.len() - rest.len())
+}
+
+/// `3c:94:d5:e7:d0:01`, which is no IPv6 address.
+fn hardware_address(text: &[u8]) -> Option<&[u8]> {
+    let (address, rest) = text.split_first_chunk::<17>()?;
+    let fits = |(at, byte): (usize, &u8)| if at % 3 == 2 { *byte == b':' } else { byte.is_ascii_hexdigit() };
+    address.iter().enumerate().all(fits).then_some(rest)
+}
+
+/// An endpoint, and what stands behind it.
+fn endpoint(text: &[u8]) -> Option<(Endpoint, &[u8])> {
+    let Some((address, rest)) = address::dotted_quad(text) else {
+        let word = &text[..memchr(b' ', text)?];
+        let word = word.strip_suffix(b":").unwrap_or(word);
+        return Some((address::endpoint(word)?, &text[word.len()..]));
+    };
+    let (port, rest) = match rest {
+        [b'.', behind @ ..] => port(behind)?,
+        _ => (Port::None, rest),
+    };
+    Some((Endpoint { address: address.into(), port }, rest))
+}
+
+#[inline]
+fn port(text: &[u8]) -> Option<(Port, &[u8])> {
+    if let Some((number, rest @ [b' ' | b':', ..])) = digits(text)
+        && text.len() - rest.len() <= 5
+    {
+        return Some((Port::Number(u16::try_from(number).ok()?), rest));
+    }
+    let end = text.iter().position(|byte| matches!(byte, b' ' | b':'))?;
+    let (port, rest) = text.split_at(end);
+    Some((address::port(port)?, rest))
+}
+
+/// A number of up to ten digits.
+#[inline]
+fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0;
+    for (at, byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (at > 0).then_some((value, &text[at..]));
+        }
+        if at == 10 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    (!text.is_empty()).then_some((value, &[]))
+}
+
+/// `(tos 0x0, ttl 117, id 23454, offset 0, flags [DF], proto TCP (6), length 52)`, to the end of the line.
+fn printed_header(text: &[u8]) -> Option<Header> {
+    let rest = text.strip_prefix(b"(tos 0x")?;
+    let tos = rest.iter().take(2).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let (ttl, rest) = digits(rest[tos..].strip_prefix(b", ttl ")?)?;
+    let (id, rest) = digits(rest.strip_prefix(b", id ")?)?;
+    let (offset, rest) = digits(rest.strip_prefix(b", offset ")?)?;
+    let rest = rest.strip_prefix(b", flags [")?;
+    let rest = [b"DF], proto ".as_slice(), b"none], proto ", b"+], proto "]
+        .iter()
+        .find_map(|flags| rest.strip_prefix(*flags))?;
+    let name = [b"TCP (".as_slice(), b"UDP (", b"ICMP ("].iter().find_map(|name| rest.strip_prefix(*name));
+    let (protocol, rest) = digits(name?)?;
+    let (_, rest) = digits(rest.strip_prefix(b"), length ")?)?;
+    if rest != b")" {
+        // `, bad cksum 0 (->99f5)!)`, as of captures whose checksums the card works out.
+        let bad = rest.strip_prefix(b", bad cksum ")?.strip_suffix(b")!)")?;
+        if bad.len() > 16 || !bad.iter().all(|byte| byte.is_ascii_hexdigit() || b" (->".contains(byte)) {
+            return None;
+        }
+    }
+    Some(Header {
+        ttl: u8::try_from(ttl).ok(),
+        ip_id: u16::try_from(id).ok(),
+        protocol: u8::try_from(protocol).ok(),
+        later_fragment: offset > 0,
+    })
+}
+
+/// The packet of a body that is known here.
+fn packet(pair: &Pair<'_>, header: Header) -> Option<Packet> {
+    let has_ports = pair.source.port != Port::None && pair.destination.port != Port::None;
+    let body = if pair.body.first() == Some(&b'[') { body::without_brackets(pair.body) } else { pair.body };
+    let mut packet = Packet::new(pair.source.address, pair.destination.address, Protocol::Tcp);
+    if has_ports && let Some(rest) = body.strip_prefix(b"Flags [") {
+        tcp(&mut packet, rest)?;
+    } else if has_ports && body.starts_with(b"UDP") {
+        packet.protocol = Protocol::Udp;
+    } else if !has_ports && body.starts_with(b"ICMP echo request") {
+        packet.protocol = Protocol::Icmp;
+        packet.icmp = Some(IcmpKind { kind: 8, code: None });
+    } else if !has_ports && body.starts_with(b"ICMP6, echo request") {
+        packet.protocol = Protocol::Icmpv6;
+        packet.icmp = Some(IcmpKind { kind: 128, code: None });
+    } else {
+        return None;
+    }
+    if header.protocol.is_some_and(|number| Protocol::from_ip_number(number) != packet.protocol) {
+        return None;
+    }
+    packet.ttl = header.ttl;
+    packet.ip_id = header.ip_id;
+    packet.source_port = pair.source.port.number();
+    packet.destination_port = pair.destination.port.number();
+    Some(packet)
+}
+
+/// `S], seq 7, ack 9, win 1024`, with `-v` a checksum before. What follows the window tells nothing more.
+fn tcp(packet: &mut Packet, text: &[u8]) -> Option<()> {
+    let end = text.iter().take(9).position(|byte| *byte == b']')?;
+    let flags = body::new_flags(&text[..end]);
+    let mut rest = &text[end + 1..];
+    if let Some(checksum) = rest.strip_prefix(b", cksum 0x") {
+        let sum = |text: &[u8]| text.iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
+        rest = &checksum[sum(checksum)..];
+        rest = match rest.strip_prefix(b" (incorrect -> 0x") {
+            Some(right) => right[sum(right)..].strip_prefix(b")")?,
+            None => rest.strip_prefix(b" (correct)")?,
+        };
+    }
+    let mut sequence = None;
+    if let Some(seq) = rest.strip_prefix(b", seq ") {
+        let (number, behind) = digits(seq)?;
+        sequence = Some(number);
+        rest = match behind.strip_prefix(b":") {
+            Some(last) => digits(last)?.1,
+            None => behind,
+        };
+    }
+    if let Some(ack) = rest.strip_prefix(b", ack ") {
+        rest = digits(ack)?.1;
+    }
+    let (window, _) = digits(rest.strip_prefix(b", win ")?)?;
+    packet.flags = Some(flags);
+    packet.tcp_window = u16::try_from(window).ok();
+    if flags.contains(TcpFlags::SYN) {
+        packet.sequence = u32::try_from(sequence?).ok();
+    }
+    Some(())
+}

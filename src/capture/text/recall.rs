@@ -1,0 +1,66 @@
+//! The last time in a log, remembered: all but the last digits of the next are the same.
+
+use super::time::{self, Stamp};
+
+/// The longest beginning, `2017-09-10 19:36:38.`
+const LONGEST: usize = 20;
+
+/// What a time began with, and what that came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Recall {
+    beginning: [u8; LONGEST],
+    length: usize,
+    whole: Option<Stamp>,
+}
+
+impl Recall {
+    /// Takes a time off the beginning of a line if it differs from the remembered one in its six digits behind the
+    /// point only. Such a line has no packet number before it.
+    pub(super) fn stamp<'l>(&self, line: &'l [u8]) -> Option<(Stamp, &'l [u8])> {
+        let whole = self.whole?;
+        let rest = line.strip_prefix(self.beginning.get(..self.length)?)?;
+        let (digits, rest) = rest.split_first_chunk::<7>()?;
+        Some((plus(whole, nanoseconds(digits)?)?, rest))
+    }
+
+    /// Takes a time off the beginning of a line, whatever it is, and remembers it where it is of the kind that can be.
+    pub(super) fn learn<'l>(&mut self, line: &'l [u8]) -> (Option<Stamp>, &'l [u8]) {
+        let (stamp, rest) = time::stamp(line);
+        if let Some(recall) = stamp.and_then(|stamp| Recall::of(line, line.len() - rest.len(), stamp)) {
+            *self = recall;
+        }
+        (stamp, rest)
+    }
+
+    fn of(line: &[u8], length: usize, stamp: Stamp) -> Option<Recall> {
+        let point = line.iter().take(LONGEST).position(|byte| *byte == b'.')?;
+        let (head, tail) = line.get(..length)?.split_at_checked(point + 1)?;
+        let fraction = nanoseconds(tail.try_into().ok()?)?;
+        let mut beginning = [0; LONGEST];
+        beginning.get_mut(..head.len())?.copy_from_slice(head);
+        Some(Recall { beginning, length: head.len(), whole: Some(plus(stamp, -fraction)?) })
+    }
+}
+
+/// Six digits and the space that ends a time, in nanoseconds.
+fn nanoseconds(text: &[u8; 7]) -> Option<i64> {
+    let [digits @ .., b' '] = text else { return None };
+    let mut value = 0;
+    let mut plain = true;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        plain &= digit <= 9;
+        value = value * 10 + i64::from(digit);
+    }
+    plain.then_some(value * 1000)
+}
+
+/// Differences are left out: in some of their forms the fraction counts downwards.
+fn plus(stamp: Stamp, nanoseconds: i64) -> Option<Stamp> {
+    match stamp {
+        Stamp::OfDay(time) => Some(Stamp::OfDay(time + nanoseconds)),
+        Stamp::Epoch(time) => time.checked_add(nanoseconds).map(Stamp::Epoch),
+        Stamp::Dated(year, month, day, time) => Some(Stamp::Dated(year, month, day, time + nanoseconds)),
+        Stamp::SinceLast(_) | Stamp::Since(_) | Stamp::Unreadable => None,
+    }
+}

@@ -12,11 +12,11 @@ use crate::event::Packet;
 /// Takes a packet with its marks.
 pub(super) type Feed<'a> = &'a mut dyn FnMut(&Packet, Marks);
 
-/// Packets, and windows, that go to the next thread at once: some 100 KiB, so that they stay in the cache.
-const PACKETS: usize = 4096;
+/// Packets, and windows, that go to the next thread at once. With fewer, threads wake each other too often.
+const PACKETS: usize = 8192;
 const WINDOWS: usize = 2048;
-/// Batches that may wait for the next thread.
-const WAITING: usize = 4;
+/// Batches that may wait for the next thread: 3 MB of packets and windows in all.
+const WAITING: usize = 2;
 
 /// Passes the packets that `read` feeds through `engine`, and the windows that it closes to `closed`.
 ///
@@ -35,40 +35,33 @@ pub(super) fn run<T: Send>(
         return read(&mut |packet, marks| engine.push(packet, marks, closed));
     }
     thread::scope(|scope| {
-        let (mut out, packets) = lane();
+        let (mut packets_out, packets) = lane();
+        let (mut windows_out, windows) = lane();
         let reader = scope.spawn(move || {
             let mut batch: Vec<(Packet, Marks)> = Vec::new();
             let answer = read(&mut |packet, marks| {
                 batch.push((*packet, marks));
                 if batch.len() == PACKETS {
-                    out.send(&mut batch);
+                    packets_out.send(&mut batch);
                 }
             });
-            out.send(&mut batch);
+            packets_out.send(&mut batch);
             answer
         });
-        if threads == 2 {
-            packets.each(|batch| push_all(batch, engine, closed));
-        } else {
-            let (mut out, windows) = lane();
-            let windower = scope.spawn(move || {
-                let mut batch = Windows::default();
-                packets.each(|packets| {
-                    push_all(packets, engine, &mut |window| batch.take(window, &mut out));
-                });
-                out.send(&mut batch);
+        let windower = scope.spawn(move || {
+            let mut batch = Windows::default();
+            packets.each(|packets| {
+                for (packet, marks) in packets.iter() {
+                    engine.push(packet, *marks, &mut |window| batch.take(window, &mut windows_out));
+                }
+                packets.clear();
             });
-            windows.each(|batch| batch.each(closed));
-            windower.join().unwrap_or_else(|panic| resume_unwind(panic));
-        }
+            windows_out.send(&mut batch);
+        });
+        windows.each(|batch| batch.each(closed));
+        windower.join().unwrap_or_else(|panic| resume_unwind(panic));
         reader.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
-}
-
-fn push_all(packets: &mut Vec<(Packet, Marks)>, engine: &mut Engine, closed: Closed<'_>) {
-    for (packet, marks) in packets.drain(..) {
-        engine.push(&packet, marks, closed);
-    }
 }
 
 /// Closed windows on their way. Those behind `used` only have memory that serves again.

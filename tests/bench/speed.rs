@@ -29,7 +29,7 @@ struct Args {
 fn args() -> Args {
     let mut args = Args {
         packets: 10_000_000,
-        sources: 2_000_000,
+        sources: 1_800_000,
         runs: 5,
         folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("target/speed"),
     };
@@ -57,7 +57,7 @@ struct Peer {
 fn main() {
     let args = args();
     std::fs::create_dir_all(&args.folder).expect("a folder to write to");
-    let pcap = args.folder.join(format!("{}-{}.pcap", args.packets, args.sources));
+    let pcap = args.folder.join(format!("{}-{}-96-16.pcap", args.packets, args.sources));
     if !pcap.exists() {
         make(&pcap, &args);
     }
@@ -65,9 +65,9 @@ fn main() {
     let db = args.folder.join("history.db");
     let db = db.display();
     let inga = env!("CARGO_BIN_EXE_inga");
-    let sensor = format!(
-        "rm -f {db} {db}-wal {db}-shm; {inga} sensor add s --db {db} --prefix 198.18.0.0/16 --prefix 2001:db8::/48"
-    );
+    let [four, six] = darknet::sensor(16);
+    let sensor =
+        format!("rm -f {db} {db}-wal {db}-shm; {inga} sensor add s --db {db} --prefix {four} --prefix {six}");
     let peer = |name, line: String, counts| Peer { name, line, counts };
     let all = vec![
         peer("cat", format!("cat {file} > /dev/null"), false),
@@ -113,7 +113,7 @@ fn size(path: &Path) -> u64 {
 }
 
 fn make(path: &Path, args: &Args) {
-    let plan = darknet::Plan { packets: args.packets, sources: args.sources, rate: 96, seed: 1 };
+    let plan = darknet::Plan { packets: args.packets, sources: args.sources, rate: 96, prefix: 16, seed: 1 };
     let mut out = BufWriter::new(File::create(path).expect("a file to write"));
     darknet::write(&mut out, &plan).and_then(|()| out.flush()).expect("room for the capture");
 }

@@ -19,8 +19,11 @@ mod darknet;
 /// Slow enough that the packets span two days.
 fn captures(folder: &Path, pieces: usize) -> Vec<PathBuf> {
     let mut whole = Vec::new();
-    darknet::write(&mut whole, &darknet::Plan { packets: 120_000, sources: 3_000, rate: 1, seed: 7 })
-        .unwrap();
+    darknet::write(
+        &mut whole,
+        &darknet::Plan { packets: 120_000, sources: 3_000, rate: 1, prefix: 16, seed: 7 },
+    )
+    .unwrap();
     let (head, records) = whole.split_at(24);
     let mut starts = vec![0];
     while let Some(length) =
@@ -120,7 +123,8 @@ fn a_history_of_the_same_packets_has_the_same_totals() {
     let folder = TempDir::new().unwrap();
     let db = folder.path().join("history.db");
     let paths = captures(folder.path(), 3);
-    inga(&["sensor", "add", "I", "--db", arg(&db), "--prefix", "0.0.0.0/0", "--prefix", "::/0"]);
+    let [four, six] = darknet::sensor(16);
+    inga(&["sensor", "add", "I", "--db", arg(&db), "--prefix", &four, "--prefix", &six]);
     for path in &paths {
         assert_eq!(inga(&["observe", "--sensor", "I", "--db", arg(&db), arg(path)]).code, 0);
     }

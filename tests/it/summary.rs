@@ -1,20 +1,18 @@
 //! Days added up, against a plain reading of the same packets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use inga::behavior::{BehaviorId, Names, Parameters, Probe, Profile};
-use inga::capture::{Input, ReadOptions, load};
-use inga::event::{AddressSpace, Packet};
-use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use inga::capture::{Input, ReadOptions, read};
 use tempfile::TempDir;
 
 use crate::command::{arg, inga};
 
+use plain::{Plain, Totals};
+
 #[path = "../bench/darknet.rs"]
 mod darknet;
+#[path = "../bench/plain.rs"]
+mod plain;
 
 /// Slow enough that the packets span two days.
 fn captures(folder: &Path, pieces: usize) -> Vec<PathBuf> {
@@ -41,64 +39,13 @@ fn captures(folder: &Path, pieces: usize) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A host's window: its first packet and how often each probe was seen, in order of first sight.
-type Window = (Packet, Vec<(Probe, u64)>);
-
-/// Windows by hash maps and lists, with nothing remembered.
-fn windows(packets: &[Packet]) -> Vec<Window> {
-    let mut open: HashMap<IpAddr, Window> = HashMap::new();
-    let mut closed = Vec::new();
-    for packet in packets {
-        let over = |(first, _): &Window| packet.time.unwrap().0 - first.time.unwrap().0 >= 30_000_000_000;
-        if open.get(&packet.source).is_some_and(over) {
-            closed.extend(open.remove(&packet.source));
-        }
-        let (_, probes) = open.entry(packet.source).or_insert_with(|| (*packet, Vec::new()));
-        let probe = Probe {
-            destination: packet.destination,
-            protocol: packet.protocol,
-            flags: packet.flags,
-            source_port: packet.source_port,
-            destination_port: packet.destination_port,
-        };
-        match probes.iter_mut().find(|(known, _)| *known == probe) {
-            Some((_, count)) => *count += 1,
-            None => probes.push((probe, 1)),
-        }
+fn plainly(paths: &[PathBuf]) -> Totals {
+    let mut plain = Plain::default();
+    for path in paths {
+        let input = Input::Path(path.clone());
+        read(&input, &ReadOptions::default(), &mut |packet, _| plain.push(packet)).unwrap();
     }
-    closed.extend(open.into_values());
-    closed
-}
-
-#[derive(Default)]
-struct Day {
-    packets: u64,
-    windows: u64,
-    hosts: BTreeSet<IpAddr>,
-    types: BTreeSet<BehaviorId>,
-    sightings: BTreeSet<(IpAddr, BehaviorId)>,
-}
-
-fn plainly(packets: &[Packet]) -> Vec<Value> {
-    let (profile, space) = (Profile::default(), AddressSpace::whole());
-    let mut days: BTreeMap<String, Day> = BTreeMap::new();
-    for (first, probes) in windows(packets) {
-        let count = probes.iter().map(|(_, count)| count).sum();
-        let of = probes.iter().map(|(probe, count)| (probe, *count));
-        let names = Names::of(&Parameters::of(of, count, &space, &profile), &profile);
-        let day = days.entry(first.time.unwrap().day(&TimeZone::UTC).to_string()).or_default();
-        day.packets += count;
-        day.windows += 1;
-        day.hosts.insert(first.source);
-        day.types.insert(names.behavior.id);
-        day.sightings.insert((first.source, names.behavior.id));
-    }
-    days.into_iter()
-        .map(|(day, of)| {
-            json!({"day": day, "packets": of.packets, "windows": of.windows, "hosts": of.hosts.len(),
-                   "types": of.types.len(), "sightings": of.sightings.len()})
-        })
-        .collect()
+    plain.finish()
 }
 
 #[test]
@@ -106,11 +53,7 @@ fn a_summary_is_what_a_plain_reading_finds_however_the_capture_is_cut() {
     for pieces in [1, 5] {
         let folder = TempDir::new().unwrap();
         let paths = captures(folder.path(), pieces);
-        let packets: Vec<Packet> = paths
-            .iter()
-            .flat_map(|path| load(&Input::Path(path.clone()), &ReadOptions::default()).unwrap().packets)
-            .collect();
-        let expected = plainly(&packets);
+        let expected = plainly(&paths).days;
         assert!(expected.len() >= 2, "{expected:?}");
         let mut args = vec!["fingerprint", "--summary", "--format", "json"];
         args.extend(paths.iter().map(|path| arg(path)));
@@ -144,4 +87,7 @@ fn a_history_of_the_same_packets_has_the_same_totals() {
         assert_eq!(Some(&counted[0]["n"]), sightings.as_ref());
     }
     assert_eq!(totals, summed);
+    let all = "SELECT count(DISTINCT type) AS n FROM sightings WHERE facet = 0";
+    let types = inga(&["sql", "--db", arg(&db), "--format", "json", all]).json();
+    assert_eq!(types[0]["n"], plainly(&paths).types);
 }

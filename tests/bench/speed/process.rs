@@ -1,5 +1,7 @@
 //! Other programs, run whole: how long, what they print, how much memory.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -61,9 +63,18 @@ impl Program {
 
     /// Writes what it prints into a file.
     pub(crate) fn write_to(&self, path: &Path) {
-        let file = std::fs::File::create(path).expect("a file to write");
+        let file = File::create(path).expect("a file to write");
         let status = self.command().stdout(file).stderr(Stdio::null()).status().expect("taskset");
         assert!(status.success(), "{} failed", self.words.join(" "));
+    }
+
+    /// Gives it something on standard input, and has it write to a file.
+    pub(crate) fn feed(&self, input: &[u8], to: File) {
+        let mut command = self.command();
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(to).stderr(Stdio::null()).spawn().expect("taskset");
+        child.stdin.take().expect("a pipe").write_all(input).expect("a program that reads");
+        assert!(child.wait().expect("a child").success(), "{} failed", self.words.join(" "));
     }
 
     /// Its peak resident memory in bytes: the kernel keeps the highest value, so the last look before the end misses

@@ -6,12 +6,17 @@ use jiff::civil::Date;
 
 use super::packed::{Damaged, Group};
 
-/// Hosts, to be counted once each: 4 bytes an IPv4 address, 16 an IPv6 one.
+/// Hosts, to be counted once each: some 8 bytes an IPv4 address, 16 an IPv6 one.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     fours: Vec<u32>,
     sixes: Vec<u128>,
+    /// Addresses that were left when doubles were last taken out.
+    single: usize,
 }
+
+/// Fewer doubles than this are not worth the sorting.
+const DOUBLES: usize = 1 << 16;
 
 impl Hosts {
     /// Adds the hosts of a group of a day.
@@ -25,6 +30,9 @@ impl Hosts {
                 IpAddr::V6(six) => self.sixes.push(six.into()),
             }
         }
+        if self.fours.len() + self.sixes.len() > 2 * self.single + DOUBLES {
+            self.count();
+        }
         Ok(())
     }
 
@@ -34,6 +42,7 @@ impl Hosts {
         self.fours.dedup();
         self.sixes.sort_unstable();
         self.sixes.dedup();
-        self.fours.len() as u64 + self.sixes.len() as u64
+        self.single = self.fours.len() + self.sixes.len();
+        self.single as u64
     }
 }

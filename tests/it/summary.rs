@@ -1,26 +1,27 @@
 //! Days added up, against a plain reading of the same packets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use inga::behavior::{BehaviorId, Names, Parameters, Probe, Profile};
-use inga::capture::{Input, ReadOptions, load};
-use inga::event::{AddressSpace, Packet};
-use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use inga::capture::{Input, ReadOptions, read};
 use tempfile::TempDir;
 
 use crate::command::{arg, inga};
 
+use plain::{Plain, Totals};
+
 #[path = "../bench/darknet.rs"]
 mod darknet;
+#[path = "../bench/plain.rs"]
+mod plain;
 
 /// Slow enough that the packets span two days.
 fn captures(folder: &Path, pieces: usize) -> Vec<PathBuf> {
     let mut whole = Vec::new();
-    darknet::write(&mut whole, &darknet::Plan { packets: 120_000, sources: 3_000, rate: 1, seed: 7 })
-        .unwrap();
+    darknet::write(
+        &mut whole,
+        &darknet::Plan { packets: 120_000, sources: 3_000, rate: 1, prefix: 16, seed: 7 },
+    )
+    .unwrap();
     let (head, records) = whole.split_at(24);
     let mut starts = vec![0];
     while let Some(length) =
@@ -38,58 +39,13 @@ fn captures(folder: &Path, pieces: usize) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A host's window: its first packet and how often each probe was seen, in order of first sight.
-type Window = (Packet, Vec<(Probe, u64)>);
-
-/// Windows by hash maps and lists, with nothing remembered.
-fn windows(packets: &[Packet]) -> Vec<Window> {
-    let mut open: HashMap<IpAddr, Window> = HashMap::new();
-    let mut closed = Vec::new();
-    for packet in packets {
-        let over = |(first, _): &Window| packet.time.unwrap().0 - first.time.unwrap().0 >= 30_000_000_000;
-        if open.get(&packet.source).is_some_and(over) {
-            closed.extend(open.remove(&packet.source));
-        }
-        let (_, probes) = open.entry(packet.source).or_insert_with(|| (*packet, Vec::new()));
-        let probe = Probe::of(packet);
-        match probes.iter_mut().find(|(known, _)| *known == probe) {
-            Some((_, count)) => *count += 1,
-            None => probes.push((probe, 1)),
-        }
+fn plainly(paths: &[PathBuf]) -> Totals {
+    let mut plain = Plain::default();
+    for path in paths {
+        let input = Input::Path(path.clone());
+        read(&input, &ReadOptions::default(), &mut |packet, _| plain.push(packet)).unwrap();
     }
-    closed.extend(open.into_values());
-    closed
-}
-
-#[derive(Default)]
-struct Day {
-    packets: u64,
-    windows: u64,
-    hosts: BTreeSet<IpAddr>,
-    types: BTreeSet<BehaviorId>,
-    sightings: BTreeSet<(IpAddr, BehaviorId)>,
-}
-
-fn plainly(packets: &[Packet]) -> Vec<Value> {
-    let (profile, space) = (Profile::default(), AddressSpace::whole());
-    let mut days: BTreeMap<String, Day> = BTreeMap::new();
-    for (first, probes) in windows(packets) {
-        let count = probes.iter().map(|(_, count)| count).sum();
-        let of = probes.iter().map(|(probe, count)| (probe, *count));
-        let names = Names::of(&Parameters::of(of, count, &space, &profile), &profile);
-        let day = days.entry(first.time.unwrap().day(&TimeZone::UTC).to_string()).or_default();
-        day.packets += count;
-        day.windows += 1;
-        day.hosts.insert(first.source);
-        day.types.insert(names.behavior.id);
-        day.sightings.insert((first.source, names.behavior.id));
-    }
-    days.into_iter()
-        .map(|(day, of)| {
-            json!({"day": day, "packets": of.packets, "windows": of.windows, "hosts": of.hosts.len(),
-                   "types": of.types.len(), "sightings": of.sightings.len()})
-        })
-        .collect()
+    plain.finish()
 }
 
 #[test]
@@ -97,11 +53,7 @@ fn a_summary_is_what_a_plain_reading_finds_however_the_capture_is_cut() {
     for pieces in [1, 5] {
         let folder = TempDir::new().unwrap();
         let paths = captures(folder.path(), pieces);
-        let packets: Vec<Packet> = paths
-            .iter()
-            .flat_map(|path| load(&Input::Path(path.clone()), &ReadOptions::default()).unwrap().packets)
-            .collect();
-        let expected = plainly(&packets);
+        let expected = plainly(&paths).days;
         assert!(expected.len() >= 2, "{expected:?}");
         let mut args = vec!["fingerprint", "--summary", "--format", "json"];
         args.extend(paths.iter().map(|path| arg(path)));
@@ -114,7 +66,8 @@ fn a_history_of_the_same_packets_has_the_same_totals() {
     let folder = TempDir::new().unwrap();
     let db = folder.path().join("history.db");
     let paths = captures(folder.path(), 3);
-    inga(&["sensor", "add", "I", "--db", arg(&db), "--prefix", "0.0.0.0/0", "--prefix", "::/0"]);
+    let [four, six] = darknet::sensor(16);
+    inga(&["sensor", "add", "I", "--db", arg(&db), "--prefix", &four, "--prefix", &six]);
     for path in &paths {
         assert_eq!(inga(&["observe", "--sensor", "I", "--db", arg(&db), arg(path)]).code, 0);
     }
@@ -134,4 +87,7 @@ fn a_history_of_the_same_packets_has_the_same_totals() {
         assert_eq!(Some(&counted[0]["n"]), sightings.as_ref());
     }
     assert_eq!(totals, summed);
+    let all = "SELECT count(DISTINCT type) AS n FROM sightings WHERE facet = 0";
+    let types = inga(&["sql", "--db", arg(&db), "--format", "json", all]).json();
+    assert_eq!(types[0]["n"], plainly(&paths).types);
 }

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 const APPLICATION: i64 = 0x696e_6761;
 
 /// What a connection may hold of the file in memory.
-const CACHE_KIB: i64 = 64 * 1024;
+const CACHE_KIB: i64 = 16 * 1024;
 
 /// Each a step that is never changed once released.
 const STEPS: [&str; 1] = ["

@@ -10,7 +10,7 @@ use super::facets::Facets;
 use super::key::{self, Build};
 use super::reduction::Reduction;
 use super::singles::Singles;
-use super::{Names, OpenWindow, Parameters, Probe, Profile};
+use super::{Behavior, Names, OpenWindow, Parameters, Probe, Profile};
 
 /// Packets of a one-probe window up to which windows like it are told by their probe alone.
 const PACKETS_MAX: u64 = 64;
@@ -125,8 +125,19 @@ impl TypeList {
     /// All, in the order of their numbers: the parameters, with counts at the upper ends of their bins and the rest as
     /// the first window had it.
     pub fn iter(&self) -> impl Iterator<Item = Parameters> + '_ {
-        let numbers = (0..).zip(&self.builds);
-        numbers.filter_map(|(number, build)| key::read(self.key(number), *build))
+        (0..self.len()).filter_map(|number| self.get(number))
+    }
+
+    /// The parameters of one, as [`iter`](TypeList::iter) has them.
+    #[must_use]
+    pub fn get(&self, number: usize) -> Option<Parameters> {
+        key::read(self.key(u32::try_from(number).ok()?), *self.builds.get(number)?)
+    }
+
+    /// The name of the type of some parameters.
+    #[must_use]
+    pub fn behavior(&self, parameters: &Parameters) -> Behavior {
+        Behavior::of_type(parameters, &self.profile)
     }
 
     /// The names of some parameters, by the profile that the types are of.

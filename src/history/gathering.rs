@@ -10,11 +10,11 @@ use super::examples::Examples;
 use super::packed::{self, Damaged, Waiting};
 use super::{Scope, Sighting};
 
-/// Sightings that wait to be packed: some 3 MiB of them. More would make shorter bytes, but leave the cache.
-const WAITING_MAX: usize = 1 << 16;
+/// Sightings that wait to be packed: some 6 MiB of them. More would make shorter bytes, but leave the cache.
+const WAITING_MAX: usize = 1 << 17;
 
 /// Gathers sightings of types that are told by numbers. Memory: some 10 to 15 bytes a (host, day, type), some 60 a type
-/// for its example, and 4 MiB.
+/// for its example, and 8 MiB.
 #[derive(Clone, Debug, Default)]
 pub struct Gathering {
     done: Gathered,

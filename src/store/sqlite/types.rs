@@ -12,17 +12,25 @@ use crate::store::StoreError;
 
 use super::codec;
 
-/// The ids of some types, each at its number's place; those that are new are written.
+/// The ids of some types, each at its number's place; those that are new are written. In the order of their names, so
+/// that the index of names is written from its one end to the other.
 pub(super) fn write(transaction: &Transaction<'_>, types: &TypeList) -> Result<Vec<i64>, StoreError> {
-    let records = types.iter().map(|parameters| TypeRecord::new(parameters, types));
-    records.map(|record| id_of(transaction, &record)).collect()
+    let named = types.iter().map(|parameters| types.behavior(&parameters).id);
+    let mut names: Vec<(BehaviorId, usize)> = named.zip(0..).collect();
+    names.sort_unstable();
+    let mut ids = vec![0; names.len()];
+    for (behavior, number) in names {
+        ids[number] = match (find(transaction, behavior)?, types.get(number)) {
+            (Some(id), _) => id,
+            (None, Some(parameters)) => insert(transaction, &TypeRecord::new(parameters, types))?,
+            (None, None) => return Err(StoreError::Backend("a type without parameters".to_owned())),
+        };
+    }
+    Ok(ids)
 }
 
-fn id_of(transaction: &Transaction<'_>, record: &TypeRecord) -> Result<i64, StoreError> {
+fn insert(transaction: &Transaction<'_>, record: &TypeRecord) -> Result<i64, StoreError> {
     let behavior = record.behavior.id;
-    if let Some(id) = find(transaction, behavior)? {
-        return Ok(id);
-    }
     let sql = "INSERT INTO type (key, md5, shape, family, protocol, ports, parameters)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let values = (

@@ -1,15 +1,19 @@
 //! F5: one file per use case. Here pure rooms meet files, captures and stores; `cli` and `web` only call.
 
 pub mod check;
+pub mod cohort;
 pub mod correlate;
 pub mod darknet;
 pub mod events;
 pub mod fingerprint;
 pub mod history;
+pub mod host;
+pub mod marks;
 pub mod observe;
 pub mod output;
 pub mod rules;
 pub mod sandbox;
+pub mod series;
 pub mod summary;
 
 mod error;

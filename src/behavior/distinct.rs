@@ -7,8 +7,6 @@ use foldhash::fast::FixedState;
 
 /// Up to so many keys a look at each is quicker than a hash.
 const SCANNED_MAX: usize = 8;
-/// Room for so many keys is kept when they are forgotten.
-const KEPT_MAX: usize = 1024;
 
 /// Distinct keys in order of first sight, each with a value.
 #[derive(Clone, Debug)]
@@ -57,9 +55,9 @@ impl<K: Key, V> Distinct<K, V> {
         &self.list
     }
 
-    /// Forgets all, and keeps the memory unless it is much.
-    pub(super) fn clear(&mut self) {
-        if self.list.capacity() > KEPT_MAX {
+    /// Forgets all, and keeps room for at most so many.
+    pub(super) fn clear(&mut self, kept: usize) {
+        if self.list.capacity() > kept {
             *self = Distinct::default();
         }
         self.list.clear();
@@ -131,7 +129,7 @@ mod tests {
     fn places_are_those_of_first_sight_however_many_there_are() {
         let mut distinct: Distinct<IpAddr, u32> = Distinct::default();
         for round in 1..4u32 {
-            distinct.clear();
+            distinct.clear(64);
             for again in 0..2 {
                 for host in 0..100u32 {
                     let (place, count) = distinct.entry(IpAddr::V4((host * round).into()), 100, 0).unwrap();

@@ -52,12 +52,13 @@ impl Probes {
         self.first.iter().chain(self.others()).map(|(probe, count)| (probe, *count))
     }
 
-    /// Forgets all, and keeps the memory for the next window unless it is much.
+    /// Forgets all, and keeps a little memory for the next window: most have few probes, and there can be a million.
     #[inline]
     pub(super) fn clear(&mut self) {
+        const KEPT: usize = 16;
         self.first = None;
         if let Some(more) = &mut self.more {
-            more.clear();
+            more.clear(KEPT);
         }
     }
 

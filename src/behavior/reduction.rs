@@ -9,6 +9,9 @@ use super::{
     transition,
 };
 
+/// Room for so many destinations is kept from one window to the next.
+const DESTINATIONS_KEPT: usize = 4096;
+
 /// Counts the distinct values of one window after the other.
 #[derive(Default)]
 pub(super) struct Reduction {
@@ -39,7 +42,7 @@ impl Reduction {
         space: &AddressSpace,
         profile: &Profile,
     ) -> Parameters {
-        self.destinations.clear();
+        self.destinations.clear(DESTINATIONS_KEPT);
         self.source_ports.clear();
         self.ports.clear();
         self.kind = None;

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::app::correlate::{Answer, answer};
-use crate::app::history::HistorySource;
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 use crate::report::html::{Correlation, page, picture};
@@ -11,32 +10,25 @@ use crate::report::text::shown;
 use crate::report::{dot, hypotheses, hypotheses_json};
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, RuleArgs};
+use super::shared::{CaptureArgs, HistoryArgs, RuleArgs};
 
 /// Tell how far samples explain what a darknet saw
 ///
 /// For each sample, sensor and granularity: verdict, rank, score and the evidence with its numbers, the hosts that
 /// behave so, the onset against the sample's dates; as HTML also paired tiles and the series.
 #[derive(Debug, clap::Args)]
-#[command(
-    group(clap::ArgGroup::new("history").required(true).args(["db", "darknet"])),
-    after_help = "Examples:
+#[command(after_help = "Examples:
   inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
   inga correlate samples/*/report.yaml --db history.db --format json
   inga correlate --db history.db
 
-A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected."
-)]
+A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected.")]
 pub(super) struct Args {
     /// Sample reports (YAML); without any, the samples kept in the history
     #[arg(value_name = "REPORT")]
     reports: Vec<PathBuf>,
-    /// A history made by `inga observe`
-    #[arg(long, value_name = "FILE")]
-    db: Option<PathBuf>,
-    /// A folder with sensors.yaml and a folder of captures a sensor, read on the fly
-    #[arg(long, value_name = "DIR")]
-    darknet: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
     /// What to write; by the output file's ending where left out, else text
     #[arg(long, value_enum)]
     format: Option<AnswerFormat>,
@@ -80,11 +72,7 @@ impl AnswerFormat {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let source = match (&args.db, &args.darknet) {
-        (Some(db), _) => HistorySource::Database(db.clone()),
-        (None, Some(folder)) => HistorySource::Darknet(folder.clone()),
-        (None, None) => return Err(AppError::Usage("give --db FILE or --darknet DIR".to_owned())),
-    };
+    let source = args.history.source()?;
     let answer = answer(&args.reports, &source, &args.reading.options(), &rules, notices)?;
     write(args, &answer, rules.profile.window_seconds)?;
     if args.output.as_deref().is_some_and(|path| path.as_os_str() != "-") {

@@ -1,15 +1,18 @@
 //! F6: the command line. One file a subcommand; none adds logic of its own.
 
 mod check;
+mod cohort;
 mod complete;
 mod correlate;
 mod events;
 mod fingerprint;
+mod host;
 mod observe;
 mod progress;
 mod rules;
 mod sample;
 mod sensor;
+mod series;
 mod shared;
 mod sql;
 
@@ -56,6 +59,9 @@ enum Command {
     Sensor(sensor::Args),
     Observe(observe::Args),
     Correlate(correlate::Args),
+    Series(series::Args),
+    Host(host::Args),
+    Cohort(cohort::Args),
     Sql(sql::Args),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
@@ -88,6 +94,9 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Sensor(args) => sensor::run(args),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
+        Command::Series(args) => series::run(&args, notices),
+        Command::Host(args) => host::run(&args, notices),
+        Command::Cohort(args) => cohort::run(&args, notices),
         Command::Sql(args) => sql::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
         Command::Man(args) => complete::man(&args, &Cli::command()),

@@ -4,11 +4,17 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::app::events::Victims;
+use crate::app::history::HistorySource;
+use crate::app::series::Of;
 use crate::app::{AppError, CaptureOptions, rules};
+use crate::behavior::BehaviorId;
+use crate::event::Protocol;
+use crate::history::{Granularity, Selection};
 use crate::rules::Rules;
 
 /// How captures are read.
@@ -100,6 +106,93 @@ impl VictimArgs {
             _ => Err(AppError::Usage("--victim auto and --victim ADDRESS exclude each other".to_owned())),
         }
     }
+}
+
+/// Where the history is.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct HistoryArgs {
+    /// A history made by `inga observe`
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// A folder with sensors.yaml and a folder of captures a sensor, read on the fly
+    #[arg(long, value_name = "DIR")]
+    darknet: Option<PathBuf>,
+}
+
+impl HistoryArgs {
+    pub(super) fn source(&self) -> Result<HistorySource, AppError> {
+        match (&self.db, &self.darknet) {
+            (Some(db), _) => Ok(HistorySource::Database(db.clone())),
+            (None, Some(folder)) => Ok(HistorySource::Darknet(folder.clone())),
+            (None, None) => Err(AppError::Usage("give --db FILE or --darknet DIR".to_owned())),
+        }
+    }
+}
+
+/// What to count.
+#[derive(Debug, clap::Args)]
+pub(super) struct OfArgs {
+    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`; several are counted
+    /// each by itself
+    #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
+    of: Vec<Of>,
+}
+
+impl OfArgs {
+    /// What to count, each by itself; all windows where nothing is said.
+    pub(super) fn all(&self, rules: &Rules) -> Result<Vec<Of>, AppError> {
+        self.of.iter().try_for_each(|of| check_label(of, rules))?;
+        Ok(if self.of.is_empty() { vec![Of::All] } else { self.of.clone() })
+    }
+}
+
+/// Refuses a label that no rule gives.
+pub(super) fn check_label(of: &Of, rules: &Rules) -> Result<(), AppError> {
+    match of {
+        Of::Label(label) if !rules.has_label(label) => {
+            Err(AppError::Usage(format!("no rule gives the label `{label}`")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a behavior as it is written on a command line.
+pub(super) fn of(text: &str) -> Result<Of, String> {
+    let (kind, rest) = text.split_once(':').unwrap_or(("", text));
+    let named = |granularity| {
+        let id = rest.parse::<BehaviorId>().map_err(|error| error.to_string())?;
+        Ok(Of::Behavior(Selection { granularity, id, facets: false }))
+    };
+    let protocol = |text: &str| text.parse::<Protocol>().map_err(|error| error.to_string());
+    match kind {
+        "type" => named(Granularity::Type),
+        "shape" => named(Granularity::Shape),
+        "family" => named(Granularity::Family),
+        "label" => Ok(Of::Label(rest.to_owned())),
+        "" => match rest.split_once('/') {
+            None => Ok(Of::Protocol(protocol(rest)?)),
+            Some((port, name)) => {
+                let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+                Ok(Of::Service(protocol(name)?, port))
+            }
+        },
+        other => {
+            Err(format!("`{other}:`; use type:, shape:, family:, label:, a port like 445/tcp, a protocol"))
+        }
+    }
+}
+
+/// A behavior as it is read by [`of`], with the prefix of its hosts.
+pub(super) fn of_name(of: &Of, sources: Option<IpNet>) -> String {
+    let name = match of {
+        Of::All => "all".to_owned(),
+        Of::Behavior(Selection { granularity, id, .. }) => format!("{granularity}:{id}"),
+        Of::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
+        Of::Protocol(protocol) => protocol.to_string().to_lowercase(),
+        Of::Label(label) => format!("label:{label}"),
+    };
+    sources.map_or_else(|| name.clone(), |sources| format!("{name} from {sources}"))
 }
 
 /// Text or JSON.

@@ -25,15 +25,20 @@ impl Hosts {
     /// When the group is damaged.
     pub fn add(&mut self, day: Date, group: &Group<'_>) -> Result<(), Damaged> {
         for sighting in group.sightings(day) {
-            match sighting?.0 {
-                IpAddr::V4(four) => self.fours.push(four.into()),
-                IpAddr::V6(six) => self.sixes.push(six.into()),
-            }
+            self.insert(sighting?.0);
+        }
+        Ok(())
+    }
+
+    /// Adds a host.
+    pub fn insert(&mut self, host: IpAddr) {
+        match host {
+            IpAddr::V4(four) => self.fours.push(four.into()),
+            IpAddr::V6(six) => self.sixes.push(six.into()),
         }
         if self.fours.len() + self.sixes.len() > 2 * self.single + DOUBLES {
             self.count();
         }
-        Ok(())
     }
 
     /// How many there are.

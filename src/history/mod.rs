@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows how a history is kept; that is the store's business.
 
+mod cohort;
 mod coverage;
 mod examples;
 mod gathering;
@@ -9,9 +10,12 @@ mod hosts;
 pub mod packed;
 mod query;
 mod record;
+mod restriction;
 mod sensor;
+mod spans;
 mod tally;
 
+pub use cohort::{Cohort, Periods};
 pub use coverage::{Coverage, DayState, Outage};
 pub use examples::{Examples, PackedExample, packets_of};
 pub use gathering::{Gathered, Gathering, Run};
@@ -20,5 +24,7 @@ pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, S
 pub use record::{
     CaptureRecord, Contribution, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
 };
+pub use restriction::{Facets, Met, Restriction, Types};
 pub use sensor::{Sensor, SensorFault, SensorKind};
+pub use spans::{SpanCount, Spans, Step};
 pub use tally::{DaySummary, Tally};

@@ -13,6 +13,7 @@ pub mod hypotheses_json;
 pub mod junit;
 pub mod rows;
 pub mod series;
+pub mod spans;
 pub mod svg;
 pub mod text;
 pub mod tile;

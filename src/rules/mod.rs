@@ -92,6 +92,12 @@ impl Rules {
             .collect()
     }
 
+    /// Whether some rule gives this label.
+    #[must_use]
+    pub fn has_label(&self, label: &str) -> bool {
+        self.labels.iter().any(|known| known.id == label)
+    }
+
     /// Whether a label says that its windows are answers to spoofed packets.
     #[must_use]
     pub fn is_backscatter(&self, label: &str) -> bool {

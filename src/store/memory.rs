@@ -8,9 +8,9 @@ use jiff::civil::Date;
 
 use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, HostSummary,
-    Outage, PackedExample, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord, TypeTotal,
-    packets_of,
+    Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, HostSummary, Met,
+    Outage, PackedExample, Restriction, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord,
+    TypeTotal, Types, packets_of,
 };
 
 use crate::sample::KeptSample;
@@ -262,6 +262,38 @@ impl HistoryStore for MemoryStore {
         }
         let kinds = |day: Date| types.get(&day).map_or(0, |types| types.len() as u64);
         Ok(by_day(whole()?).into_iter().map(|count| DayTotal { count, types: kinds(count.day) }).collect())
+    }
+
+    fn each_sighting(
+        &self,
+        sensor: &str,
+        restriction: &Restriction<'_>,
+        sink: &mut dyn FnMut(&Met),
+    ) -> Result<(), StoreError> {
+        let numbers: BTreeMap<BehaviorId, u64> = self.types.keys().copied().zip(0..).collect();
+        let wanted = |behavior: BehaviorId| match &restriction.types {
+            Types::All => true,
+            Types::Of(selection) => self.is_of(behavior, selection),
+            Types::Where(passes, _) => {
+                self.types.get(&behavior).is_some_and(|record| passes(&record.parameters))
+            }
+        };
+        for (key, seen) in self.kept(sensor)?.sightings() {
+            let SightingKey { day, behavior, scope, host } = *key;
+            let counts = restriction.has_day(day)
+                && restriction.has_host(host)
+                && (scope == Scope::Whole || restriction.types.facets())
+                && wanted(behavior);
+            if let Some(number) = numbers.get(&behavior).filter(|_| counts) {
+                sink(&Met { day, number: *number, scope, host, seen: *seen });
+            }
+        }
+        Ok(())
+    }
+
+    fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
+        let record = usize::try_from(number).ok().and_then(|at| self.types.values().nth(at));
+        record.cloned().ok_or_else(|| StoreError::Damaged(format!("no type {number}")))
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {

@@ -9,8 +9,8 @@ pub use sqlite::SqliteStore;
 use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::history::packed::Damaged;
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Outage, Resume, Selection, Sensor,
-    TypeTotal,
+    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Met, Outage, Restriction, Resume,
+    Selection, Sensor, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
@@ -130,6 +130,23 @@ pub trait HistoryStore {
     /// # Errors
     /// See the trait.
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError>;
+
+    /// Hands on every sighting that a restriction lets through, in no order that means anything.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn each_sighting(
+        &self,
+        sensor: &str,
+        restriction: &Restriction<'_>,
+        sink: &mut dyn FnMut(&Met),
+    ) -> Result<(), StoreError>;
+
+    /// The type that a [`Met`]'s number stands for.
+    ///
+    /// # Errors
+    /// When there is none, and see the trait.
+    fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError>;
 
     /// The hosts of a selection, at most `most` of them in detail.
     ///

@@ -8,6 +8,7 @@ mod command;
 mod corpora;
 mod laws;
 mod make;
+mod observation;
 mod shipped;
 mod stores;
 mod summary;

@@ -1,14 +1,16 @@
 //! What every store must do, asked of each of them; and what SQLite's file must survive.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use inga::app::observe::{Observed, observe};
 use inga::app::{CaptureOptions, Notices};
-use inga::behavior::{Behavior, Ports, ProtocolSet, Types};
+use inga::behavior::{Behavior, Parameters, Ports, ProtocolSet};
 use inga::capture::Input;
 use inga::event::AddressSpace;
-use inga::history::{DayState, Granularity, Outage, Selection, Sensor, SensorKind};
+use inga::history::{
+    DayState, Facets, Granularity, Met, Outage, Restriction, Selection, Sensor, SensorKind, Types,
+};
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
 use inga::store::{HistoryStore, MemoryStore, SqliteStore, StoreError};
@@ -113,6 +115,41 @@ fn selections(behaviors: &BTreeSet<(Granularity, Behavior)>) -> Vec<Selection> {
     behaviors.iter().flat_map(|behavior| [one(behavior, false), one(behavior, true)]).collect()
 }
 
+/// The sightings of some restrictions: what is added up by type and host, whatever numbers a store gives its types.
+fn met(store: &dyn HistoryStore, sensor: &str) -> String {
+    let to_445 = |parameters: &Parameters| parameters.ports == Ports::Listed(vec![445].into());
+    let restrictions = [
+        Restriction::default(),
+        Restriction { types: Types::Where(&to_445, Facets::Counted), ..Restriction::default() },
+        Restriction { types: Types::Where(&to_445, Facets::LeftOut), ..Restriction::default() },
+        Restriction { sources: Some("10.0.0.0/30".parse().unwrap()), ..Restriction::default() },
+        Restriction { last: Some(date(2009, 3, 2)), ..Restriction::default() },
+        Restriction { first: Some(date(2009, 3, 3)), ..Restriction::default() },
+    ];
+    let mut out = String::new();
+    for restriction in &restrictions {
+        let mut sums: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+        let mut numbers = BTreeSet::new();
+        let mut take = |met: &Met| {
+            numbers.insert(met.number);
+            let sum = sums.entry((met.day, met.scope, met.host, met.number)).or_default();
+            *sum = (sum.0 + met.seen.windows, sum.1 + met.seen.packets);
+        };
+        store.each_sighting(sensor, restriction, &mut take).unwrap();
+        let named = |number: u64| store.type_of(number).unwrap().behavior.canonical;
+        let names: BTreeMap<u64, String> =
+            numbers.into_iter().map(|number| (number, named(number))).collect();
+        let lines: BTreeSet<String> = sums
+            .iter()
+            .map(|((day, scope, host, number), sum)| {
+                format!("{day} {scope:?} {host} {} {sum:?}", names[number])
+            })
+            .collect();
+        out.push_str(&format!("{restriction:?} {lines:#?}\n"));
+    }
+    out
+}
+
 /// Everything that a store can be asked, as text.
 fn view(store: &dyn HistoryStore) -> String {
     use std::fmt::Write;
@@ -121,6 +158,7 @@ fn view(store: &dyn HistoryStore) -> String {
         let name = &sensor.name;
         writeln!(out, "{sensor:?} {:?}", store.coverage(name).unwrap()).unwrap();
         writeln!(out, "{:?}", store.totals(name).unwrap()).unwrap();
+        out.push_str(&met(store, name));
         let mut behaviors = BTreeSet::new();
         for protocols in ["TCP:S", "TCP:SA", "TCP:S+SA", "UDP", "ICMP", "ICMP,TCP:S", "TCP:S,UDP"] {
             let protocol = protocol_set(protocols);
@@ -338,7 +376,8 @@ fn what_was_read_before_another_wrote_is_refused() {
             },
             days: BTreeSet::new(),
             mark_names: Vec::new(),
-            types: Types::new(Rules::shipped().unwrap().profile, AddressSpace::whole()).into_list(),
+            types: inga::behavior::Types::new(Rules::shipped().unwrap().profile, AddressSpace::whole())
+                .into_list(),
             closed: inga::history::Gathered::default(),
             open: inga::history::Gathered::default(),
             captures_before: resume.captures - 1,

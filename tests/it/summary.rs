@@ -91,3 +91,27 @@ fn a_history_of_the_same_packets_has_the_same_totals() {
     let types = inga(&["sql", "--db", arg(&db), "--format", "json", all]).json();
     assert_eq!(types[0]["n"], plainly(&paths).types);
 }
+
+#[test]
+fn threads_change_no_byte_of_a_history() {
+    let folder = TempDir::new().unwrap();
+    let paths = captures(folder.path(), 2);
+    let [four, six] = darknet::sensor(16);
+    let histories = ["1", "2", "7"].map(|threads| {
+        let db = folder.path().join(threads);
+        inga(&["sensor", "add", "I", "--db", arg(&db), "--prefix", &four, "--prefix", &six]);
+        for path in &paths {
+            let observed =
+                inga(&["observe", "--sensor", "I", "--db", arg(&db), "--threads", threads, arg(path)]);
+            assert_eq!(observed.code, 0);
+        }
+        std::fs::read(db).unwrap()
+    });
+    assert!(histories.iter().all(|history| *history == histories[0]));
+}
+
+#[test]
+fn no_threads_are_refused() {
+    let refused = inga(&["fingerprint", "--threads", "0", "x.pcap"]);
+    assert_eq!(refused.code, 2);
+}

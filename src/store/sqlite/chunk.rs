@@ -103,6 +103,17 @@ pub(super) fn of_types(
     Ok(())
 }
 
+/// Hands on every group of a sensor.
+pub(super) fn all(connection: &Connection, sensor: i64, sink: Sink<'_>) -> Result<(), StoreError> {
+    let sql = "SELECT day, marks, groups FROM chunk WHERE sensor = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([sensor])?;
+    while let Some(row) = rows.next()? {
+        each_group(row, sink)?;
+    }
+    Ok(())
+}
+
 /// Hands on every group of a sensor's day.
 pub(super) fn of_day(
     connection: &Connection,

@@ -23,8 +23,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::behavior::{BehaviorId, Ports, Profile, ProtocolSet};
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Outage, Resume, Selection, Sensor,
-    TypeTotal,
+    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Met, Outage, Restriction, Resume,
+    Selection, Sensor, TypeRecord, TypeTotal, Types,
 };
 
 use crate::sample::KeptSample;
@@ -168,6 +168,25 @@ impl HistoryStore for SqliteStore {
 
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
         read::totals(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn each_sighting(
+        &self,
+        sensor: &str,
+        restriction: &Restriction<'_>,
+        sink: &mut dyn FnMut(&Met),
+    ) -> Result<(), StoreError> {
+        let id = self.sensor_id(sensor)?;
+        let types = match &restriction.types {
+            Types::All => None,
+            Types::Of(selection) => Some(self.types_of(selection)?),
+            Types::Where(passes, _) => Some(types::passing(&self.connection, *passes)?),
+        };
+        read::sightings(&self.connection, id, restriction, types.as_deref(), sink)
+    }
+
+    fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
+        types::read(&self.connection, &self.profile, codec::count(number))
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {

@@ -9,8 +9,10 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::behavior::{Ports, Profile, ProtocolSet};
 use crate::event::Timestamp;
+use crate::history::packed::Group;
 use crate::history::{
-    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Outage, Resume, Sensor, Sighting, TypeTotal,
+    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Met, Outage, Restriction, Resume, Scope,
+    Sensor, Sighting, TypeTotal,
 };
 use crate::sample::KeptSample;
 use crate::store::{StoreError, names_of_marks};
@@ -112,6 +114,35 @@ pub(super) fn totals(connection: &Connection, sensor: i64) -> Result<Vec<DayTota
         days.push(DayTotal { count: counts, types: count(4)? });
     }
     Ok(days)
+}
+
+/// Hands on the sightings of a restriction, whose types are these; without a list, all types.
+pub(super) fn sightings(
+    connection: &Connection,
+    sensor: i64,
+    restriction: &Restriction<'_>,
+    types: Option<&[i64]>,
+    sink: &mut dyn FnMut(&Met),
+) -> Result<(), StoreError> {
+    let facets = restriction.types.facets();
+    let mut each = |chunk: &chunk::Chunk, group: Group<'_>| -> Result<(), StoreError> {
+        if !restriction.has_day(chunk.day) || (group.scope == Scope::Facet && !facets) {
+            return Ok(());
+        }
+        let Group { number, scope, .. } = group;
+        for sighting in group.sightings(chunk.day) {
+            let (host, seen) = sighting?;
+            if restriction.has_host(host) {
+                let seen = Sighting { marks: chunk.marks(seen.marks), ..seen };
+                sink(&Met { day: chunk.day, number, scope, host, seen });
+            }
+        }
+        Ok(())
+    };
+    match types {
+        Some(types) => chunk::of_types(connection, sensor, types, facets, &mut each),
+        None => chunk::all(connection, sensor, &mut each),
+    }
 }
 
 pub(super) fn hosts(

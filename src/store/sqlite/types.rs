@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::behavior::{BehaviorId, Names, Profile, TypeList};
+use crate::behavior::{BehaviorId, Names, Parameters, Profile, TypeList};
 use crate::history::{Granularity, Selection, TypeRecord};
 use crate::store::StoreError;
 
@@ -70,6 +70,23 @@ pub(super) fn read(connection: &Connection, profile: &Profile, id: i64) -> Resul
         return Err(StoreError::Damaged(format!("type {id} has another name than its parameters give")));
     }
     Ok(TypeRecord { behavior, shape, family, parameters })
+}
+
+/// The ids of the types whose parameters pass, ascending.
+pub(super) fn passing(
+    connection: &Connection,
+    passes: &dyn Fn(&Parameters) -> bool,
+) -> Result<Vec<i64>, StoreError> {
+    let damaged = |error: rusqlite::types::FromSqlError| StoreError::Damaged(error.to_string());
+    let mut statement = connection.prepare_cached("SELECT id, parameters FROM type ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        if passes(&codec::unpack(row.get_ref(1)?.as_blob().map_err(damaged)?)?) {
+            ids.push(row.get(0)?);
+        }
+    }
+    Ok(ids)
 }
 
 /// Types by shape and family. Memory: 32 bytes a type for each of them that was asked for.

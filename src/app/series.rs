@@ -1,0 +1,151 @@
+//! Use case: how what a darknet sees changes over days, weeks or months.
+
+use ipnet::IpNet;
+use jiff::civil::Date;
+
+use crate::behavior::{Parameters, Ports};
+use crate::event::Protocol;
+use crate::history::{Coverage, Facets, Met, Restriction, Selection, Sensor, SpanCount, Spans, Step, Types};
+use crate::rules::Rules;
+use crate::store::{HistoryStore, StoreError};
+
+use super::AppError;
+
+/// What a line counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// All whole windows.
+    All,
+    /// One behavior.
+    Behavior(Selection),
+    /// Windows, or the parts of windows, of one protocol and destination port.
+    Service(Protocol, u16),
+    /// Whole windows of one protocol and no other.
+    Protocol(Protocol),
+    /// Whole windows whose parameters alone give them this label.
+    Label(String),
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Of these sensors; of all, if there is none.
+    pub sensors: Vec<String>,
+    /// A line each.
+    pub of: Vec<Of>,
+    /// By hosts of this prefix only.
+    pub sources: Option<IpNet>,
+    /// How long a span is.
+    pub step: Step,
+    /// From this day on; else from the first day that a sensor looked.
+    pub first: Option<Date>,
+    /// To this day; else to the last.
+    pub last: Option<Date>,
+}
+
+/// One sensor's counts of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// The sensor.
+    pub sensor: String,
+    /// What is counted.
+    pub of: Of,
+    /// Every span, ascending.
+    pub spans: Vec<SpanCount>,
+    /// The days that the sensor looked.
+    pub coverage: Coverage,
+}
+
+/// Answers a question; sensors in the order asked for, or by name.
+///
+/// # Errors
+/// When there is no such sensor, or the history cannot be read.
+pub fn series(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> Result<Vec<Series>, AppError> {
+    let mut answer = Vec::new();
+    for sensor in chosen(store, &question.sensors)? {
+        let coverage = store.coverage(&sensor.name)?;
+        for of in &question.of {
+            let spans = spans(store, &sensor.name, of, question, &coverage, rules)?;
+            answer.push(Series {
+                sensor: sensor.name.clone(),
+                of: of.clone(),
+                spans,
+                coverage: coverage.clone(),
+            });
+        }
+    }
+    Ok(answer)
+}
+
+/// The sensors of these names, or all.
+///
+/// # Errors
+/// When there is no sensor of a name.
+pub fn chosen(store: &dyn HistoryStore, names: &[String]) -> Result<Vec<Sensor>, AppError> {
+    let all = store.sensors()?;
+    if names.is_empty() {
+        return Ok(all);
+    }
+    let find = |name: &String| {
+        let found = all.iter().find(|sensor| sensor.name == *name).cloned();
+        found.ok_or_else(|| StoreError::UnknownSensor(name.clone()).into())
+    };
+    names.iter().map(find).collect()
+}
+
+fn spans(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    of: &Of,
+    question: &Question,
+    coverage: &Coverage,
+    rules: &Rules,
+) -> Result<Vec<SpanCount>, AppError> {
+    let Some((first, last)) = coverage.span() else { return Ok(Vec::new()) };
+    let (first, last) = (question.first.unwrap_or(first), question.last.unwrap_or(last));
+    let mut spans = Spans::new(question.step, coverage);
+    each(store, sensor, of, rules, (Some(first), Some(last)), question.sources, &mut |met| spans.add(met))?;
+    Ok(spans.finish(first, last))
+}
+
+/// Hands on the sightings of a thing between two days.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn each(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    of: &Of,
+    rules: &Rules,
+    (first, last): (Option<Date>, Option<Date>),
+    sources: Option<IpNet>,
+    sink: &mut dyn FnMut(&Met),
+) -> Result<(), AppError> {
+    let passes = |parameters: &Parameters| of.passes(parameters, rules);
+    let types = match of {
+        Of::All => Types::All,
+        Of::Behavior(selection) => Types::Of(*selection),
+        Of::Service(..) => Types::Where(&passes, Facets::Counted),
+        Of::Protocol(_) | Of::Label(_) => Types::Where(&passes, Facets::LeftOut),
+    };
+    let restriction = Restriction { types, sources, first, last };
+    Ok(store.each_sighting(sensor, &restriction, sink)?)
+}
+
+impl Of {
+    fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
+        let only = |protocol: Protocol| {
+            let mut tokens = parameters.protocol.iter();
+            tokens.all(|token| token.protocol == protocol)
+        };
+        match self {
+            Of::All | Of::Behavior(_) => true,
+            Of::Protocol(protocol) => only(*protocol),
+            Of::Service(protocol, port) => {
+                let listed = matches!(&parameters.ports, Ports::Listed(ports) if ports.as_slice() == [*port]);
+                listed && only(*protocol)
+            }
+            Of::Label(label) => rules.labels(parameters, &[], None).contains(&label.as_str()),
+        }
+    }
+}

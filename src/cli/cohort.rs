@@ -1,0 +1,143 @@
+//! `inga cohort`: hosts that changed their behavior about a date.
+
+use std::io::{self, Write};
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::app::cohort::{Answer, Question, cohort};
+use crate::app::output::Output;
+use crate::app::series::Of;
+use crate::app::{AppError, CaptureOptions, Notices};
+use crate::history::Cohort;
+use crate::report::text::{shown, table};
+
+use super::EXIT_OK;
+use super::shared::{Format, HistoryArgs, RuleArgs, check_label, of, of_name};
+
+/// Tell how many hosts switched from one behavior to another about a date, beside the number expected by chance
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  inga cohort --db history.db --from 445/tcp --to label:seed-type-2 --around 2009-03-10 --days 14
+
+`expected` is how many hosts both behaviors would share if they had nothing to do with each other; `switched` and
+`both` together are how many they do share.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    history: HistoryArgs,
+    /// A sensor; without any, each of all
+    #[arg(long, value_name = "NAME")]
+    sensor: Vec<String>,
+    /// The behavior before: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`
+    #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
+    from: Of,
+    /// The behavior after
+    #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
+    to: Of,
+    /// The first day of the time after
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    around: Date,
+    /// Days of the calendar before that date, and from it on
+    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..))]
+    days: u16,
+    /// For people, or a line of JSON a sensor with the hosts that switched
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+#[derive(Serialize)]
+struct JsonAnswer<'a> {
+    sensor: &'a str,
+    from: &'a str,
+    to: &'a str,
+    around: Date,
+    days: u16,
+    observed_before: u64,
+    observed_after: u64,
+    #[serde(flatten)]
+    cohort: &'a Cohort,
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    check_label(&args.from, &rules)?;
+    check_label(&args.to, &rules)?;
+    let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
+    let question = Question {
+        sensors: args.sensor.clone(),
+        from: args.from.clone(),
+        to: args.to.clone(),
+        around: args.around,
+        days: args.days,
+    };
+    let answers = cohort(store.as_ref(), &question, &rules)?;
+    for answer in &answers {
+        let (before, after) = answer.observed;
+        if before == 0 || after == 0 {
+            notices.add(format!(
+                "sensor {} looked on {before} days before and {after} after: it cannot tell who is new or gone",
+                answer.sensor
+            ));
+        }
+    }
+    Output::Stdout.write(|out| match args.format {
+        Format::Text => text(out, &answers),
+        Format::Json => json(out, args, &answers),
+    })?;
+    Ok(EXIT_OK)
+}
+
+fn text(out: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
+    let head = [
+        "sensor",
+        "looked",
+        "stayed",
+        "gone",
+        "otherwise",
+        "switched",
+        "both",
+        "from elsewhere",
+        "new",
+        "expected",
+        "all hosts",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for Answer { sensor, observed: (before, after), cohort } in answers {
+        let counts = [
+            cohort.stayed,
+            cohort.gone,
+            cohort.otherwise,
+            cohort.switched,
+            cohort.both,
+            cohort.from_elsewhere,
+            cohort.new,
+        ];
+        let mut row = vec![shown(sensor), format!("{before}+{after} days")];
+        row.extend(counts.map(|count| count.to_string()));
+        row.extend([format!("{:.2}", cohort.expected), cohort.population.to_string()]);
+        rows.push(row);
+    }
+    table(out, &rows)
+}
+
+fn json(out: &mut dyn Write, args: &Args, answers: &[Answer]) -> io::Result<()> {
+    let (from, to) = (of_name(&args.from, None), of_name(&args.to, None));
+    for Answer { sensor, observed, cohort } in answers {
+        let (observed_before, observed_after) = *observed;
+        let line = JsonAnswer {
+            sensor,
+            from: &from,
+            to: &to,
+            around: args.around,
+            days: args.days,
+            observed_before,
+            observed_after,
+            cohort,
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! `inga host`: all that sensors saw of one host.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::app::host::{Behaved, host};
+use crate::app::output::Output;
+use crate::app::{AppError, CaptureOptions, Notices};
+use crate::behavior::BehaviorId;
+use crate::event::Timestamp;
+use crate::report::text::{shown, table};
+
+use super::EXIT_OK;
+use super::shared::{Format, HistoryArgs, RuleArgs};
+
+/// Show what sensors saw of a host: each type with its first and last packet, days and gaps, in the order they began
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  inga host 192.0.2.1 --db history.db")]
+pub(super) struct Args {
+    /// The host
+    #[arg(value_name = "ADDRESS")]
+    host: IpAddr,
+    #[command(flatten)]
+    history: HistoryArgs,
+    /// A sensor; without any, all
+    #[arg(long, value_name = "NAME")]
+    sensor: Vec<String>,
+    /// For people, or a line of JSON a type
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+#[derive(Serialize)]
+struct JsonBehaved<'a> {
+    host: IpAddr,
+    sensor: &'a str,
+    #[serde(rename = "type")]
+    behavior: BehaviorId,
+    canonical: &'a str,
+    labels: &'a [String],
+    first: Timestamp,
+    last: Timestamp,
+    days: u64,
+    longest_gap_days: u64,
+    windows: u64,
+    packets: u64,
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
+    let all = host(store.as_ref(), args.host, &args.sensor, &rules)?;
+    if all.is_empty() {
+        notices.add(format!("{} was not seen", args.host));
+    }
+    Output::Stdout.write(|out| match args.format {
+        Format::Text => text(out, &all),
+        Format::Json => json(out, args.host, &all),
+    })?;
+    Ok(EXIT_OK)
+}
+
+fn text(out: &mut dyn Write, all: &[Behaved]) -> io::Result<()> {
+    let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for Behaved { sensor, record, labels, seen, days, gap } in all {
+        rows.push(vec![
+            shown(sensor),
+            seen.first.to_string(),
+            seen.last.to_string(),
+            days.to_string(),
+            gap.to_string(),
+            seen.windows.to_string(),
+            seen.packets.to_string(),
+            shown(&labels.join(" ")),
+            record.behavior.canonical.clone(),
+        ]);
+    }
+    table(out, &rows)
+}
+
+fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
+    for Behaved { sensor, record, labels, seen, days, gap } in all {
+        let line = JsonBehaved {
+            host,
+            sensor,
+            behavior: record.behavior.id,
+            canonical: &record.behavior.canonical,
+            labels,
+            first: seen.first,
+            last: seen.last,
+            days: *days,
+            longest_gap_days: *gap,
+            windows: seen.windows,
+            packets: seen.packets,
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! `inga series`: what sensors see, over days, weeks or months.
+
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use jiff::civil::Date;
+
+use crate::app::marks::{self, Event};
+use crate::app::output::Output;
+use crate::app::series::{Question, Series, series};
+use crate::app::{AppError, CaptureOptions, Notices};
+use crate::history::Step;
+use crate::report::series::{Mark, series_svg};
+use crate::report::spans::{self, Counted, Value};
+
+use super::EXIT_OK;
+use super::shared::{HistoryArgs, OfArgs, RuleArgs, of_name};
+
+/// Count what sensors saw: packets, unique hosts, windows, kinds of type, packets per host
+///
+/// Days are the sensor's own. A span without a look has no value, which is not zero; unique hosts of a week, a month
+/// or all time are exact, and no sums of days.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga series --db history.db --sensor II
+  inga series --db history.db --of 445/tcp --value hosts --value packets-per-host -o hosts.svg
+  inga series --db history.db --by week --format csv
+  inga series --db history.db --of 445/tcp --of 135/tcp --value packets --log --mark events.yaml -o ports.svg")]
+pub(super) struct Args {
+    #[command(flatten)]
+    history: HistoryArgs,
+    /// A sensor; without any, all
+    #[arg(long, value_name = "NAME")]
+    sensor: Vec<String>,
+    #[command(flatten)]
+    of: OfArgs,
+    /// Only hosts of this prefix
+    #[arg(long, value_name = "PREFIX")]
+    source: Option<IpNet>,
+    /// How long a span is
+    #[arg(long, value_enum, default_value = "day")]
+    by: By,
+    /// From this day on
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Option<Date>,
+    /// To this day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Option<Date>,
+    /// What a plot shows; of two, the second goes by the axis on the right
+    #[arg(long, value_enum, default_value = "hosts")]
+    value: Vec<PlotValue>,
+    /// Logarithmic axes of a plot
+    #[arg(long)]
+    log: bool,
+    /// Dates to mark in a plot: YAML, a list of `{date: 2009-03-02, label: text}`
+    #[arg(long, value_name = "FILE")]
+    mark: Option<PathBuf>,
+    /// What to write; by the output file's ending where left out, else text
+    #[arg(long, value_enum)]
+    format: Option<SeriesFormat>,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    /// Days of the sensor
+    Day,
+    /// Monday to Sunday
+    Week,
+    /// Months of the calendar
+    Month,
+    /// All time
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum PlotValue {
+    /// Packets
+    Packets,
+    /// Unique hosts
+    Hosts,
+    /// Windows
+    Windows,
+    /// Kinds of behavior type
+    Types,
+    /// Packets per unique host
+    PacketsPerHost,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SeriesFormat {
+    /// For people
+    Text,
+    /// Comma-separated values with a head
+    Csv,
+    /// A line of JSON a span
+    Json,
+    /// A plot
+    Svg,
+}
+
+impl SeriesFormat {
+    fn of(path: Option<&Path>) -> SeriesFormat {
+        match path.and_then(Path::extension).and_then(|extension| extension.to_str()) {
+            Some("csv") => SeriesFormat::Csv,
+            Some("json" | "ndjson") => SeriesFormat::Json,
+            Some("svg") => SeriesFormat::Svg,
+            _ => SeriesFormat::Text,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    if args.value.len() > 2 {
+        return Err(AppError::Usage("--value at most twice: a plot has two axes".to_owned()));
+    }
+    let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
+    let question = Question {
+        sensors: args.sensor.clone(),
+        of: args.of.all(&rules)?,
+        sources: args.source,
+        step: match args.by {
+            By::Day => Step::Day,
+            By::Week => Step::Week,
+            By::Month => Step::Month,
+            By::All => Step::All,
+        },
+        first: args.from,
+        last: args.to,
+    };
+    let answer = series(store.as_ref(), &question, &rules)?;
+    write(args, &answer)?;
+    Ok(EXIT_OK)
+}
+
+fn write(args: &Args, answer: &[Series]) -> Result<(), AppError> {
+    let counted: Vec<Counted<'_>> = answer
+        .iter()
+        .map(|series| Counted {
+            sensor: &series.sensor,
+            of: of_name(&series.of, args.source),
+            spans: &series.spans,
+            coverage: &series.coverage,
+        })
+        .collect();
+    let output = Output::of(args.output.as_deref());
+    match args.format.unwrap_or_else(|| SeriesFormat::of(args.output.as_deref())) {
+        SeriesFormat::Text => output.write(|out| spans::text(out, &counted)),
+        SeriesFormat::Csv => output.write(|out| spans::csv(out, &counted)),
+        SeriesFormat::Json => output.write(|out| spans::json(out, &counted)),
+        SeriesFormat::Svg => {
+            let values: Vec<Value> = args.value.iter().map(|value| Value::from(*value)).collect();
+            let events = args.mark.as_deref().map(marks::load).transpose()?.unwrap_or_default();
+            let marks = events.into_iter().map(|Event { date, label }| Mark { day: date, label }).collect();
+            let plot = spans::plot(&counted, &values, marks, args.log);
+            output.write(|out| out.write_all(series_svg(&plot).as_bytes()))
+        }
+    }
+}
+
+impl From<PlotValue> for Value {
+    fn from(value: PlotValue) -> Value {
+        match value {
+            PlotValue::Packets => Value::Packets,
+            PlotValue::Hosts => Value::Hosts,
+            PlotValue::Windows => Value::Windows,
+            PlotValue::Types => Value::Types,
+            PlotValue::PacketsPerHost => Value::PacketsPerHost,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Which sightings a question is about.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::civil::Date;
+
+use crate::behavior::Parameters;
+
+use super::{Scope, Selection, Sighting};
+
+/// Sightings of some types, by some hosts, on some days.
+#[derive(Clone, Debug, Default)]
+pub struct Restriction<'a> {
+    /// Of these types.
+    pub types: Types<'a>,
+    /// By hosts of this prefix only.
+    pub sources: Option<IpNet>,
+    /// Not before this day.
+    pub first: Option<Date>,
+    /// Not after this day.
+    pub last: Option<Date>,
+}
+
+/// Some types.
+#[derive(Clone, Copy, Default)]
+pub enum Types<'a> {
+    /// All, whole windows only: what adds up to the sensor's totals.
+    #[default]
+    All,
+    /// Those of one behavior.
+    Of(Selection),
+    /// Those whose parameters pass, of whole windows and, if so said, of facets.
+    Where(&'a dyn Fn(&Parameters) -> bool, Facets),
+}
+
+/// Whether facets count beside whole windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Facets {
+    /// They do.
+    Counted,
+    /// They do not.
+    LeftOut,
+}
+
+impl fmt::Debug for Types<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Types::All => f.write_str("All"),
+            Types::Of(selection) => f.debug_tuple("Of").field(selection).finish(),
+            Types::Where(_, facets) => f.debug_tuple("Where").field(facets).finish(),
+        }
+    }
+}
+
+impl Types<'_> {
+    /// Whether sightings of facets count.
+    #[must_use]
+    pub fn facets(&self) -> bool {
+        match self {
+            Types::All => false,
+            Types::Of(selection) => selection.facets,
+            Types::Where(_, facets) => *facets == Facets::Counted,
+        }
+    }
+}
+
+impl Restriction<'_> {
+    /// Whether a day counts.
+    #[must_use]
+    pub fn has_day(&self, day: Date) -> bool {
+        self.first.is_none_or(|first| first <= day) && self.last.is_none_or(|last| day <= last)
+    }
+
+    /// Whether a host counts.
+    #[must_use]
+    pub fn has_host(&self, host: IpAddr) -> bool {
+        self.sources.is_none_or(|sources| sources.contains(&host))
+    }
+}
+
+/// A sighting that an answer comes to. One of a host, a day and a type can come in several parts, which add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// The sensor's day.
+    pub day: Date,
+    /// The type's number in the store that answers.
+    pub number: u64,
+    /// Of a whole window or of a facet.
+    pub scope: Scope,
+    /// The host.
+    pub host: IpAddr,
+    /// What was seen; its marks are in the store's numbers.
+    pub seen: Sighting,
+}

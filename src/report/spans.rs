@@ -1,0 +1,226 @@
+//! Counts over spans: as a table, as CSV, as JSON, as a plot.
+
+use std::io::{self, Write};
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::history::{Coverage, SpanCount};
+
+use super::series::{Band, Line, Mark, SeriesPlot};
+use super::text::{shown, table};
+
+/// One line: a sensor's counts of one thing.
+#[derive(Clone, Debug)]
+pub struct Counted<'a> {
+    /// The sensor.
+    pub sensor: &'a str,
+    /// What is counted.
+    pub of: String,
+    /// Every span, ascending.
+    pub spans: &'a [SpanCount],
+    /// The days that the sensor looked.
+    pub coverage: &'a Coverage,
+}
+
+/// What a plot's line shows of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    /// Packets.
+    Packets,
+    /// Unique hosts.
+    Hosts,
+    /// Windows.
+    Windows,
+    /// Kinds of behavior type.
+    Types,
+    /// Packets per unique host: low where a scan is stealthy.
+    PacketsPerHost,
+}
+
+impl Value {
+    /// What it counts.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Value::Packets => "packets",
+            Value::Hosts => "unique hosts",
+            Value::Windows => "windows",
+            Value::Types => "kinds of type",
+            Value::PacketsPerHost => "packets per host",
+        }
+    }
+
+    /// Its value; `None` for a span without a look, and for packets per host where there is no host.
+    #[expect(clippy::cast_precision_loss, reason = "counts to be drawn, far below 2^52")]
+    #[must_use]
+    pub fn of(self, span: &SpanCount) -> Option<f64> {
+        if span.observed == 0 {
+            return None;
+        }
+        match self {
+            Value::Packets => Some(span.packets as f64),
+            Value::Hosts => Some(span.hosts as f64),
+            Value::Windows => Some(span.windows as f64),
+            Value::Types => Some(span.types as f64),
+            Value::PacketsPerHost => (span.hosts > 0).then(|| span.packets as f64 / span.hosts as f64),
+        }
+    }
+}
+
+const COLUMNS: [&str; 9] =
+    ["sensor", "of", "first", "observed_days", "packets", "hosts", "windows", "types", "packets_per_host"];
+
+/// Writes a table for people; a span without a look has `-` for every count.
+///
+/// # Errors
+/// When `out` cannot be written to (so for all here).
+pub fn text(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
+    let mut rows = vec![COLUMNS.map(|column| column.replace('_', " ")).to_vec()];
+    rows.extend(cells(all, "-").map(|row| row.iter().map(|cell| shown(cell)).collect()));
+    table(out, &rows)
+}
+
+/// Writes CSV (RFC 4180); a span without a look has no counts.
+///
+/// # Errors
+/// See [`text`].
+pub fn csv(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
+    write!(out, "{}\r\n", COLUMNS.join(","))?;
+    for row in cells(all, "") {
+        let quoted: Vec<String> = row.iter().map(|cell| quoted(cell)).collect();
+        write!(out, "{}\r\n", quoted.join(","))?;
+    }
+    Ok(())
+}
+
+/// A cell that no reader takes for several cells, and no spreadsheet for a formula.
+fn quoted(cell: &str) -> String {
+    let formula = cell.starts_with(['=', '+', '-', '@']);
+    let cell = if formula { format!("'{cell}") } else { cell.to_owned() };
+    if cell.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+}
+
+fn cells<'a>(all: &'a [Counted<'_>], none: &'a str) -> impl Iterator<Item = Vec<String>> + 'a {
+    let row = move |counted: &Counted<'_>, span: &SpanCount| {
+        let count = |value: u64| if span.observed == 0 { none.to_owned() } else { value.to_string() };
+        let rate =
+            Value::PacketsPerHost.of(span).map_or_else(|| none.to_owned(), |rate| format!("{rate:.2}"));
+        vec![
+            counted.sensor.to_owned(),
+            counted.of.clone(),
+            span.first.to_string(),
+            span.observed.to_string(),
+            count(span.packets),
+            count(span.hosts),
+            count(span.windows),
+            count(span.types),
+            rate,
+        ]
+    };
+    all.iter().flat_map(move |counted| counted.spans.iter().map(move |span| row(counted, span)))
+}
+
+#[derive(Serialize)]
+struct JsonSpan<'a> {
+    sensor: &'a str,
+    of: &'a str,
+    first: Date,
+    observed_days: u64,
+    packets: Option<u64>,
+    hosts: Option<u64>,
+    windows: Option<u64>,
+    types: Option<u64>,
+    packets_per_host: Option<f64>,
+}
+
+/// Writes a line of JSON a span; one without a look has `null` for every count.
+///
+/// # Errors
+/// See [`text`].
+pub fn json(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
+    for counted in all {
+        for span in counted.spans {
+            let count = |value: u64| (span.observed > 0).then_some(value);
+            let line = JsonSpan {
+                sensor: counted.sensor,
+                of: &counted.of,
+                first: span.first,
+                observed_days: span.observed,
+                packets: count(span.packets),
+                hosts: count(span.hosts),
+                windows: count(span.windows),
+                types: count(span.types),
+                packets_per_host: Value::PacketsPerHost.of(span),
+            };
+            serde_json::to_writer(&mut *out, &line)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// A plot of one or two values; those of the second go by the axis on the right.
+#[must_use]
+pub fn plot(all: &[Counted<'_>], values: &[Value], marks: Vec<Mark>, log: bool) -> SeriesPlot {
+    let several_sensors = all.iter().any(|counted| counted.sensor != all[0].sensor);
+    let several_things = all.iter().any(|counted| counted.of != all[0].of);
+    let mut lines = Vec::new();
+    for (place, value) in values.iter().take(2).enumerate() {
+        for counted in all {
+            let mut parts = Vec::new();
+            parts.extend(several_sensors.then(|| format!("sensor {}", counted.sensor)));
+            parts.extend(several_things.then(|| counted.of.clone()));
+            parts.extend((values.len() > 1 || parts.is_empty()).then(|| value.unit().to_owned()));
+            lines.push(Line {
+                name: parts.join(", "),
+                second_axis: place == 1,
+                values: counted.spans.iter().map(|span| (span.first, value.of(span))).collect(),
+            });
+        }
+    }
+    let mut titled: Vec<String> = values.iter().take(2).map(|value| value.unit().to_owned()).collect();
+    titled.extend(all.first().filter(|_| !several_things).map(|counted| counted.of.clone()));
+    titled
+        .extend(all.first().filter(|_| !several_sensors).map(|counted| format!("sensor {}", counted.sensor)));
+    SeriesPlot {
+        title: titled.join(", "),
+        unit: values.first().map_or("", |value| value.unit()).to_owned(),
+        second_unit: values.get(1).map(|value| value.unit().to_owned()),
+        lines,
+        bands: bands(all, several_sensors),
+        marks,
+        log,
+    }
+}
+
+/// Outages, each with its sensor where there are several.
+fn bands(all: &[Counted<'_>], several_sensors: bool) -> Vec<Band> {
+    let mut bands: Vec<Band> = Vec::new();
+    for counted in all {
+        for outage in &counted.coverage.outages {
+            let label = match several_sensors {
+                true => format!("{}: {}", counted.sensor, outage.reason),
+                false => outage.reason.clone(),
+            };
+            let band = Band { first: outage.first, last: outage.last, label };
+            if !bands.contains(&band) {
+                bands.push(band);
+            }
+        }
+    }
+    bands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_cells_stay_cells_and_are_no_formulas() {
+        assert_eq!(quoted("a,b"), "\"a,b\"");
+        assert_eq!(quoted("say \"a\""), "\"say \"\"a\"\"\"");
+        assert_eq!(quoted("=1+1"), "'=1+1");
+        assert_eq!(quoted("445/tcp"), "445/tcp");
+    }
+}

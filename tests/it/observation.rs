@@ -1,0 +1,205 @@
+//! Long-term observation: series, hosts and cohorts, on real captures and on darknets whose truth is known.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::command::{arg, inga};
+use crate::corpora::corpora;
+use crate::make::packets::{Pcap, RAW_IP, tcp};
+
+fn observed(folder: &Path, sensor: &str, prefixes: &[&str], captures: &[&Path]) -> String {
+    let db = arg(&folder.join("history.db")).to_owned();
+    let mut add = vec!["sensor", "add", sensor, "--db", &db];
+    add.extend(prefixes.iter().flat_map(|prefix| ["--prefix", *prefix]));
+    assert_eq!(inga(&add).code, 0);
+    for capture in captures {
+        assert_eq!(inga(&["observe", "--sensor", sensor, "--db", &db, arg(capture)]).code, 0);
+    }
+    db
+}
+
+/// The one span of a question about all time.
+fn all_time(db: &str, more: &[&str]) -> Value {
+    let mut args = vec!["series", "--db", db, "--by", "all", "--format", "json"];
+    args.extend(more);
+    let lines = inga(&args).json();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.into_iter().next().unwrap()
+}
+
+#[test]
+fn backscatter_is_counted_and_is_no_scan() {
+    let Some(corpora) = corpora() else { return };
+    let trace = corpora.join("ncsa-simple-scan/backscatter.trace");
+    let folder = TempDir::new().unwrap();
+    let db = observed(folder.path(), "I", &["192.150.186.0/23"], &[&trace]);
+    let whole = all_time(&db, &["--source", "202.229.120.98/32"]);
+    // 3,431 SYN-ACK and 37 RST-ACK, by tshark.
+    assert_eq!((&whole["packets"], &whole["hosts"]), (&3468.into(), &1.into()));
+    let labelled = |label: &str| {
+        let of = format!("label:{label}");
+        all_time(&db, &["--of", &of])["packets"].as_u64().unwrap()
+    };
+    // A window with both has neither label.
+    assert_eq!(labelled("backscatter-syn-ack") + labelled("backscatter-rst"), 3468);
+    for scan in ["random-scan", "sequential-scan", "port-scan", "seed-type-1", "seed-type-3"] {
+        assert_eq!(labelled(scan), 0, "{scan}");
+    }
+}
+
+/// Ten addresses that each were a sensor; how many of them each source reached, by tshark.
+#[test]
+fn sources_are_told_by_how_many_sensors_they_reached() {
+    let Some(corpora) = corpora() else { return };
+    let capture = corpora.join("ndpi/srvloc.pcap");
+    let folder = TempDir::new().unwrap();
+    let counted = inga(&["events", "--format", "json", arg(&capture)]).json();
+    let targets: std::collections::BTreeSet<&str> =
+        counted.iter().map(|event| event["destination"].as_str().unwrap()).collect();
+    assert_eq!(targets.len(), 10);
+    let db = arg(&folder.path().join("history.db")).to_owned();
+    for (number, target) in targets.iter().enumerate() {
+        let (sensor, prefix) = (number.to_string(), format!("{target}/32"));
+        inga(&["sensor", "add", &sensor, "--db", &db, "--prefix", &prefix]);
+        assert_eq!(inga(&["observe", "--sensor", &sensor, "--db", &db, arg(&capture)]).code, 0);
+    }
+    let reached = "SELECT n, count(*) AS hosts FROM
+        (SELECT host, count(DISTINCT sensor) AS n FROM sightings GROUP BY host) GROUP BY n ORDER BY n";
+    let split: Vec<u64> = inga(&["sql", "--db", &db, "--format", "json", reached])
+        .json()
+        .iter()
+        .map(|row| row["hosts"].as_u64().unwrap())
+        .collect();
+    assert_eq!(split, [194, 58, 26, 7, 5, 1, 4, 1, 2, 2]);
+    let hosts: u64 = split.iter().sum();
+    assert_eq!(hosts, 300);
+}
+
+/// 2009-03-01 00:00 UTC in seconds, and a day.
+const MARCH: u64 = 1_235_865_600;
+const DAY: u64 = 86_400;
+
+/// Hosts 1 to 6 ask for 445 on the first two days. On the last two 1 still does, 2 and 3 ask for 23, 4 does both,
+/// 5 is gone, 6 asks for 80, and 7 is new with 23. The fifth day is an outage with a packet of host 5.
+fn switching() -> Vec<u8> {
+    let mut pcap = Pcap::new(RAW_IP);
+    let mut knock = |days: u64, host: u8, port: u16| {
+        let at = MARCH + DAY * days + 3_600 + u64::from(host) * 600 + u64::from(port);
+        let (from, to) = (Ipv4Addr::new(203, 0, 113, host), Ipv4Addr::new(198, 51, 100, host));
+        pcap.add(at * 1_000_000, tcp((from, 4_000), (to, port), "S", 7, b""));
+    };
+    for days in [0, 1] {
+        (1..=6).for_each(|host| knock(days, host, 445));
+    }
+    knock(4, 5, 445);
+    for days in [10, 11] {
+        for (host, port) in [(1, 445), (2, 23), (3, 23), (4, 23), (4, 445), (6, 80), (7, 23)] {
+            knock(days, host, port);
+        }
+    }
+    pcap.bytes()
+}
+
+fn switched(folder: &Path) -> String {
+    let capture = folder.join("switching.pcap");
+    std::fs::write(&capture, switching()).unwrap();
+    let db = observed(folder, "I", &["198.51.100.0/24"], &[&capture]);
+    inga(&["sensor", "outage", "I", "--db", &db, "--from", "2009-03-05", "--to", "2009-03-06"]);
+    db
+}
+
+#[test]
+fn hosts_of_a_span_are_counted_once_and_an_outage_is_no_zero() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let days = inga(&["series", "--db", &db, "--of", "445/tcp", "--format", "json"]).json();
+    let hosts: Vec<Option<u64>> = days.iter().map(|day| day["hosts"].as_u64()).collect();
+    let expected = [6, 6, 0, 0, -1, -1, 0, 0, 0, 0, 2, 2];
+    assert_eq!(hosts, expected.map(|hosts| u64::try_from(hosts).ok()));
+    let all = all_time(&db, &["--of", "445/tcp"]);
+    assert_eq!((&all["hosts"], &all["packets"], &all["observed_days"]), (&6.into(), &16.into(), &10.into()));
+    let few = all_time(&db, &["--source", "203.0.113.2/31"]);
+    assert_eq!((&few["hosts"], &few["packets"]), (&2.into(), &8.into()));
+    let csv = inga(&["series", "--db", &db, "--by", "week", "--format", "csv"]).stdout;
+    assert!(csv.starts_with("sensor,of,first,observed_days,packets,hosts,"), "{csv}");
+    assert_eq!(csv.lines().count(), 1 + 3);
+}
+
+#[test]
+fn a_series_is_drawn_with_its_outage_and_marks() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let marks = folder.path().join("events.yaml");
+    std::fs::write(&marks, "- {date: 2009-03-11, label: the switch}\n").unwrap();
+    let drawn = inga(&[
+        "series",
+        "--db",
+        &db,
+        "--of",
+        "445/tcp",
+        "--of",
+        "23/tcp",
+        "--value",
+        "hosts",
+        "--value",
+        "packets-per-host",
+        "--mark",
+        arg(&marks),
+        "--format",
+        "svg",
+    ])
+    .stdout;
+    let document = roxmltree::Document::parse(&drawn).unwrap();
+    let text: String = document.descendants().filter_map(|node| node.text()).collect();
+    for words in ["445/tcp, unique hosts", "23/tcp, packets per host (right axis)", "the switch", "data loss"]
+    {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+}
+
+#[test]
+fn a_cohort_tells_what_became_of_each_host() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let cohort = inga(&[
+        "cohort",
+        "--db",
+        &db,
+        "--from",
+        "445/tcp",
+        "--to",
+        "23/tcp",
+        "--around",
+        "2009-03-11",
+        "--days",
+        "10",
+        "--format",
+        "json",
+    ])
+    .json();
+    let cohort = &cohort[0];
+    let counts = ["stayed", "gone", "otherwise", "switched", "both", "from_elsewhere", "new"]
+        .map(|name| cohort[name].as_u64().unwrap());
+    assert_eq!(counts, [1, 1, 1, 2, 1, 0, 1]);
+    assert_eq!(cohort["hosts"], serde_json::json!(["203.0.113.2", "203.0.113.3"]));
+    assert_eq!((&cohort["observed_before"], &cohort["observed_after"]), (&8.into(), &2.into()));
+    // 6 hosts before, 4 after, of 7 in all.
+    assert!((cohort["expected"].as_f64().unwrap() - 24.0 / 7.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_host_is_told_with_its_types_and_gaps() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let told = inga(&["host", "203.0.113.1", "--db", &db, "--format", "json"]).json();
+    assert_eq!(told.len(), 1);
+    // Days 0, 1, 10 and 11; of those between, two are an outage.
+    assert_eq!((&told[0]["days"], &told[0]["longest_gap_days"]), (&4.into(), &6.into()));
+    assert_eq!(inga(&["host", "203.0.113.4", "--db", &db, "--format", "json"]).json().len(), 2);
+    let unseen = inga(&["host", "203.0.113.99", "--db", &db]);
+    assert!(unseen.code == 0 && unseen.stderr.contains("was not seen"));
+    assert_eq!(inga(&["series", "--db", &db, "--of", "label:nobody"]).code, 2);
+}

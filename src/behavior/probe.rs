@@ -11,19 +11,31 @@ use super::distinct::{Key, hash_of};
 
 /// What tells one packet of a window from another; equal packets (retries) are one probe, counted.
 ///
-/// Nearly every packet is compared with the ones before it, so what its parts say is packed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Nearly every packet is compared with the ones before it, so what its parts say is packed. They are compared as
+/// three numbers: two at once, as an array would be, had to wait until both were written.
+#[derive(Clone, Copy)]
 pub struct Probe {
     /// The destination's number.
-    number: [u64; 2],
+    upper: u64,
+    lower: u64,
     /// All else, by the masks below.
     rest: u64,
 }
 
+impl PartialEq for Probe {
+    #[inline]
+    fn eq(&self, other: &Probe) -> bool {
+        (self.upper ^ other.upper) | (self.lower ^ other.lower) | (self.rest ^ other.rest) == 0
+    }
+}
+
+impl Eq for Probe {}
+
 /// An address that is quick to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Address {
-    number: [u64; 2],
+    upper: u64,
+    lower: u64,
     is_ipv6: bool,
 }
 
@@ -31,18 +43,18 @@ impl From<IpAddr> for Address {
     #[inline]
     fn from(address: IpAddr) -> Address {
         match address {
-            IpAddr::V4(four) => Address { number: [0, u64::from(u32::from(four))], is_ipv6: false },
+            IpAddr::V4(four) => Address { upper: 0, lower: u64::from(u32::from(four)), is_ipv6: false },
             IpAddr::V6(six) => {
                 let [a, b, c, d, e, f, g, h] = six.segments().map(u64::from);
-                let number = [a << 48 | b << 32 | c << 16 | d, e << 48 | f << 32 | g << 16 | h];
-                Address { number, is_ipv6: true }
+                let (upper, lower) = (a << 48 | b << 32 | c << 16 | d, e << 48 | f << 32 | g << 16 | h);
+                Address { upper, lower, is_ipv6: true }
             }
         }
     }
 }
 
 impl From<Address> for IpAddr {
-    fn from(Address { number: [upper, lower], is_ipv6 }: Address) -> IpAddr {
+    fn from(Address { upper, lower, is_ipv6 }: Address) -> IpAddr {
         match u32::try_from(lower) {
             Ok(four) if !is_ipv6 => Ipv4Addr::from(four).into(),
             _ => Ipv6Addr::from(u128::from(upper) << 64 | u128::from(lower)).into(),
@@ -52,7 +64,7 @@ impl From<Address> for IpAddr {
 
 impl Key for Address {
     fn hash_code(&self) -> u64 {
-        hash_of(&self.number)
+        hash_of(&(self.upper, self.lower))
     }
 }
 
@@ -74,7 +86,7 @@ impl Probe {
     #[inline]
     #[must_use]
     pub fn of(packet: &Packet) -> Probe {
-        let Address { number, is_ipv6 } = packet.destination.into();
+        let Address { upper, lower, is_ipv6 } = packet.destination.into();
         let part = |part: Option<u16>, place: u32, known: u32| match part {
             Some(part) => u64::from(part) << place | 1 << known,
             None => 0,
@@ -84,7 +96,7 @@ impl Probe {
             | part(packet.flags.map(|flags| flags.0.into()), place::FLAGS, place::HAS_FLAGS)
             | u64::from(packet.protocol.number()) << place::PROTOCOL
             | u64::from(is_ipv6) << place::IS_IPV6;
-        Probe { number, rest }
+        Probe { upper, lower, rest }
     }
 
     /// Where to.
@@ -95,7 +107,7 @@ impl Probe {
 
     /// Where to, as it is packed.
     pub(super) fn address(&self) -> Address {
-        Address { number: self.number, is_ipv6: self.has(place::IS_IPV6) }
+        Address { upper: self.upper, lower: self.lower, is_ipv6: self.has(place::IS_IPV6) }
     }
 
     /// By which protocol.
@@ -150,7 +162,7 @@ impl Probe {
 
 impl Key for Probe {
     fn hash_code(&self) -> u64 {
-        hash_of(&(self.number, self.rest))
+        hash_of(&(self.upper, self.lower, self.rest))
     }
 }
 

@@ -70,17 +70,21 @@ impl Probes {
                 *count = count.saturating_add(packets);
                 Some(0)
             }
-            Some(_) => {
-                let (at, count) =
-                    self.more.get_or_insert_default().entry(probe, most.saturating_sub(1), 0)?;
-                *count = count.saturating_add(packets);
-                Some(at + 1)
-            }
+            Some(_) => self.add_other(probe, packets, most),
             None => {
                 self.first = Some((probe, packets));
                 Some(0)
             }
         }
+    }
+
+    /// Apart, so that the way of most packets is short enough to be inlined.
+    #[inline(never)]
+    fn add_other(&mut self, probe: Probe, packets: u64, most: usize) -> Option<usize> {
+        let more = self.more.get_or_insert_default();
+        let (at, count) = more.entry(probe, most.saturating_sub(1), 0)?;
+        *count = count.saturating_add(packets);
+        Some(at + 1)
     }
 
     #[inline]

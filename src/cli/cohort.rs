@@ -15,7 +15,9 @@ use crate::report::text::{shown, table};
 use super::EXIT_OK;
 use super::shared::{Format, HistoryArgs, RuleArgs, check_label, of, of_name};
 
-/// Tell how many hosts switched from one behavior to another about a date, beside the number expected by chance
+/// Tell which hosts switched from one behavior to another about a date
+///
+/// Also how many stayed, are gone or new, and how many would be shared by chance.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   inga cohort --db history.db --from 445/tcp --to label:seed-type-2 --around 2009-03-10 --days 14

@@ -15,7 +15,10 @@ use crate::report::text::{shown, table};
 use super::EXIT_OK;
 use super::shared::{Format, HistoryArgs, RuleArgs};
 
-/// Show what sensors saw of a host: each type with its first and last packet, days and gaps, in the order they began
+/// Show what sensors saw of a host
+///
+/// Each type with its first and last packet, the days on which it was seen and the longest gap between these, in the
+/// order in which types began.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   inga host 192.0.2.1 --db history.db")]

@@ -16,8 +16,9 @@ use crate::report::spans::{self, Counted, Value};
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, OfArgs, RuleArgs, of_name};
 
-/// Count what sensors saw: packets, unique hosts, windows, kinds of type, packets per host
+/// Count what sensors saw, by day, week or month
 ///
+/// Packets, unique hosts, windows, kinds of type and packets per host, of all windows or of some behavior.
 /// Days are the sensor's own. A span without a look has no value, which is not zero; unique hosts of a week, a month
 /// or all time are exact, and no sums of days.
 #[derive(Debug, clap::Args)]

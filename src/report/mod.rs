@@ -11,6 +11,7 @@ pub mod html;
 pub mod hypotheses;
 pub mod hypotheses_json;
 pub mod junit;
+mod legend;
 pub mod rows;
 pub mod series;
 pub mod spans;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use jiff::civil::Date;
 
+use super::legend::Legend;
 use super::svg::{self, COLOURS, number, ticks};
 
 const WIDTH: f64 = 760.0;
@@ -14,7 +15,7 @@ const PLOT_HEIGHT: f64 = 210.0;
 /// Height of one row of marks' labels.
 const MARK_ROW: f64 = 16.0;
 /// Width of a letter, about: labels are kept apart by it.
-const LETTER: f64 = 6.6;
+pub(super) const LETTER: f64 = 6.6;
 
 /// One line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,8 +80,9 @@ pub fn series_svg(plot: &SeriesPlot) -> String {
     let placed =
         span.map_or_else(Vec::new, |span| place_marks(&plot.marks, &Days { first: span.0, last: span.1 }));
     let rows = placed.iter().map(|(row, _)| row + 1).max().unwrap_or(0);
+    let legend = Legend::of(&plot.lines, LEFT, WIDTH);
     #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
-    let top = 56.0 + MARK_ROW * rows as f64;
+    let top = 38.0 + legend.height() + MARK_ROW * rows as f64;
     let frame = Frame { top, bottom: top + PLOT_HEIGHT };
     let description = format!("{} over days, {} lines", plot.unit, plot.lines.len());
     svg::open(&mut out, WIDTH, frame.bottom + BOTTOM_ROOM, &plot.title, &description);
@@ -94,7 +96,10 @@ pub fn series_svg(plot: &SeriesPlot) -> String {
             "soft",
             "no data",
         ),
-        Some((first, last)) => draw(&mut out, plot, &frame, &Days { first, last }, &placed),
+        Some((first, last)) => {
+            draw(&mut out, plot, &frame, &Days { first, last }, &placed);
+            legend.draw(&mut out);
+        }
     }
     out.push_str("</svg>\n");
     out
@@ -185,9 +190,8 @@ fn place_marks(marks: &[Mark], days: &Days) -> Vec<(usize, f64)> {
 fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Days, placed: &[(usize, f64)]) {
     let first = Scale::of(plot, false);
     let second = plot.lines.iter().any(|line| line.second_axis).then(|| Scale::of(plot, true));
-    for band in &plot.bands {
-        draw_band(out, band, &plot.marks, frame, days);
-    }
+    let bands: Vec<(f64, &str)> =
+        plot.bands.iter().filter_map(|band| draw_band(out, band, &plot.marks, frame, days)).collect();
     axis(out, frame, &first, LEFT, "end", -6.0);
     svg::upright(out, 16.0, f64::midpoint(frame.top, frame.bottom), &plot.unit);
     if let Some(second) = &second {
@@ -207,13 +211,23 @@ fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Days, placed:
         let scale = if line.second_axis { second.as_ref().unwrap_or(&first) } else { &first };
         draw_line(out, line, place % COLOURS, frame, days, scale);
     }
-    legend(out, plot);
+    // Above the lines: other sensors may have looked while this one did not.
+    for (x, label) in bands {
+        svg::upright(out, x, f64::midpoint(frame.top, frame.bottom), label);
+    }
 }
 
-fn draw_band(out: &mut String, band: &Band, marks: &[Mark], frame: &Frame, days: &Days) {
+/// Shades a band; answers where its label goes, and the label.
+fn draw_band<'a>(
+    out: &mut String,
+    band: &'a Band,
+    marks: &[Mark],
+    frame: &Frame,
+    days: &Days,
+) -> Option<(f64, &'a str)> {
     let (from, to) = (band.first.max(days.first), band.last.min(days.last));
     if from > to {
-        return;
+        return None;
     }
     let (left, right) = (days.edge(from, 0.0), days.edge(to, 1.0));
     let _ = writeln!(
@@ -223,13 +237,13 @@ fn draw_band(out: &mut String, band: &Band, marks: &[Mark], frame: &Frame, days:
         right - left,
         frame.bottom - frame.top
     );
-    let label = if band.label.is_empty() { "no data" } else { &band.label };
+    let label = if band.label.is_empty() { "no data" } else { band.label.as_str() };
     // Where it is farthest from any mark's line: in the middle, or at an edge.
     let nearest =
         |x: &f64| marks.iter().map(|mark| (days.x(mark.day) - (x - 4.0)).abs()).fold(f64::INFINITY, f64::min);
     let places = [f64::midpoint(left, right) + 4.0, left + 12.0, right - 3.0];
     let x = places.into_iter().max_by(|a, b| nearest(a).total_cmp(&nearest(b)).then(b.total_cmp(a)));
-    svg::upright(out, x.unwrap_or(left), f64::midpoint(frame.top, frame.bottom), label);
+    Some((x.unwrap_or(left), label))
 }
 
 fn axis(out: &mut String, frame: &Frame, scale: &Scale, x: f64, anchor: &str, aside: f64) {
@@ -313,23 +327,6 @@ fn draw_run(out: &mut String, run: &[(f64, f64)], colour: usize) {
                 points.join(" ")
             );
         }
-    }
-}
-
-fn legend(out: &mut String, plot: &SeriesPlot) {
-    let mut x = LEFT;
-    for (place, line) in plot.lines.iter().enumerate() {
-        let colour = place % COLOURS;
-        let _ = writeln!(
-            out,
-            "<rect x=\"{x:.1}\" y=\"31\" width=\"14\" height=\"3\" style=\"fill: var(--c{colour})\"/>"
-        );
-        let side = if line.second_axis { " (right axis)" } else { "" };
-        let name = format!("{}{side}", line.name);
-        svg::text(out, x + 20.0, 37.0, "start", "", &name);
-        #[expect(clippy::cast_precision_loss, reason = "letters of a name")]
-        let width = name.chars().count() as f64 * LETTER;
-        x += 36.0 + width;
     }
 }
 

@@ -35,7 +35,7 @@ svg.inga { --ground: #ffffff; --ink: #1b1b1b; --soft: #5c5c5c; --rule: #d5d5d5; 
   --c4: #f0e442; --c5: #9ad0f5; } }
 svg.inga text { font: 12px system-ui, 'DejaVu Sans', sans-serif; fill: var(--ink); }
 svg.inga text.title { font-size: 14px; font-weight: 600; }
-svg.inga text.soft { fill: var(--soft); }
+svg.inga text.soft { fill: var(--soft); paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
 svg.inga .ground { fill: var(--ground); }
 svg.inga .axis { stroke: var(--ink); stroke-width: 1; fill: none; }
 svg.inga .rule { stroke: var(--rule); stroke-width: 1; }

@@ -5,7 +5,7 @@
 //! counted. Payloads that `-A` prints are attackers' bytes and may look like packets: once the first packets
 //! have shown how this log begins its lines, a line that begins otherwise is taken for payload.
 //!
-//! The scan is by bytes, by hand. [`line`] reads every form there is; [`quick`] and [`recall`] read the commonplace ones
+//! The scan is by bytes, by hand. `line` reads every form there is; `quick` and `recall` read the commonplace ones
 //! sooner, with the same answers.
 
 mod address;

@@ -15,6 +15,7 @@ mod sensor;
 mod series;
 mod shared;
 mod sql;
+mod tile;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,7 @@ enum Command {
     Observe(observe::Args),
     Correlate(correlate::Args),
     Series(series::Args),
+    Tile(tile::Args),
     Host(host::Args),
     Cohort(cohort::Args),
     Sql(sql::Args),
@@ -95,6 +97,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
         Command::Series(args) => series::run(&args, notices),
+        Command::Tile(args) => tile::run(&args, notices),
         Command::Host(args) => host::run(&args, notices),
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Sql(args) => sql::run(&args),

@@ -110,7 +110,7 @@ impl VictimArgs {
 
 /// Where the history is.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(id = "history", multiple = false)]
 pub(super) struct HistoryArgs {
     /// A history made by `inga observe`
     #[arg(long, value_name = "FILE")]

@@ -1,7 +1,7 @@
 //! The pictures of a hypothesis: the paired tiles and the series of its hosts.
 
 use crate::correlate::{Hypothesis, gaps};
-use crate::history::{Coverage, ExamplePacket};
+use crate::history::{Coverage, Example, ExamplePacket};
 use crate::sample::{SampleProfile, ScanWindow};
 
 use super::hypotheses::{gaps_in_words, second};
@@ -65,20 +65,31 @@ pub fn tiles(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u3
         ..tile(title, &ExamplePacket::all_of(&window.window), window_seconds)
     };
     let seen = matched.seen_as.as_ref();
-    let type_ = seen.map_or_else(String::new, |record| record.behavior.canonical.clone());
-    let title = format!("Sensor {} (macro)", hypothesis.sensor);
-    let sensor = Tile {
-        legend: vec![
-            ("host".to_owned(), example.host.to_string()),
-            ("type".to_owned(), type_),
-            ("from".to_owned(), format!("{} UTC", second(example.start))),
-            ("labels".to_owned(), matched.labels.join(", ")),
-        ],
-        ..tile(title, &example.packets, window_seconds)
-    };
+    let type_ = seen.map_or("", |record| record.behavior.canonical.as_str());
+    let sensor = example_tile(&hypothesis.sensor, example, type_, &matched.labels.join(", "), window_seconds);
     let differences =
         seen.map_or_else(Vec::new, |record| gaps_in_words(&gaps(parameters, &record.parameters)));
     Some(Tiles { micro, sensor, differences })
+}
+
+/// The tile of a sensor's example window of a type.
+#[must_use]
+pub fn example_tile(
+    sensor: &str,
+    example: &Example,
+    canonical: &str,
+    labels: &str,
+    window_seconds: u32,
+) -> Tile {
+    Tile {
+        legend: vec![
+            ("host".to_owned(), example.host.to_string()),
+            ("type".to_owned(), canonical.to_owned()),
+            ("from".to_owned(), format!("{} UTC", second(example.start))),
+            ("labels".to_owned(), labels.to_owned()),
+        ],
+        ..tile(format!("Sensor {sensor} (macro)"), &example.packets, window_seconds)
+    }
 }
 
 fn tile(title: String, packets: &[ExamplePacket], window_seconds: u32) -> Tile {

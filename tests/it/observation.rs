@@ -203,3 +203,46 @@ fn a_host_is_told_with_its_types_and_gaps() {
     assert!(unseen.code == 0 && unseen.stderr.contains("was not seen"));
     assert_eq!(inga(&["series", "--db", &db, "--of", "label:nobody"]).code, 2);
 }
+
+fn words(svg: &str) -> String {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    document.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect()
+}
+
+#[test]
+fn a_tile_is_drawn_without_the_capture_and_with_it() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let type_of = |host: &str| {
+        let told = inga(&["host", host, "--db", &db, "--format", "json"]).json();
+        told[0]["type"].as_str().unwrap().to_owned()
+    };
+    let (to_445, to_23) = (type_of("203.0.113.1"), type_of("203.0.113.7"));
+    let alone = inga(&["tile", "--db", &db, "--type", &to_445, "--sensor", "I"]).stdout;
+    let told = words(&alone);
+    // The earliest window of the type, whoever's it is.
+    assert!(told.contains("Sensor I") && told.contains("203.0.113.1") && told.contains("pt=445"), "{told}");
+    let capture = folder.path().join("switching.pcap");
+    let pair = inga(&[
+        "tile",
+        arg(&capture),
+        "--host",
+        "203.0.113.2",
+        "--at",
+        "2009-03-01T01:27:25Z",
+        "--db",
+        &db,
+        "--type",
+        &to_23,
+    ]);
+    let told = words(&pair.stdout);
+    assert!(
+        told.contains("203.0.113.2 beside Sensor I") && told.contains("445") && told.contains("23"),
+        "{told}"
+    );
+    let never = inga(&["tile", arg(&capture), "--host", "203.0.113.2", "--at", "2009-03-01T02:00:00Z"]);
+    assert!(never.code == 2 && never.stderr.contains("has no window at"), "{}", never.stderr);
+    assert_eq!(inga(&["tile", "--db", &db]).code, 2);
+    let unseen = inga(&["tile", "--db", &db, "--type", "00000000000000000000000000000000"]);
+    assert!(unseen.code == 2 && unseen.stderr.contains("no example"), "{}", unseen.stderr);
+}

@@ -1,0 +1,103 @@
+//! Use case: one window to be drawn, out of a history or a capture.
+
+use std::net::IpAddr;
+
+use crate::behavior::{BehaviorId, Parameters};
+use crate::capture::Input;
+use crate::event::Timestamp;
+use crate::history::{Example, Granularity, Selection, TypeRecord};
+use crate::rules::{NamedWindow, Rules};
+use crate::store::HistoryStore;
+
+use super::events::Victims;
+use super::fingerprint::{self, fingerprints};
+use super::series::chosen;
+use super::{AppError, CaptureOptions, Notices};
+
+/// A window to be drawn.
+#[derive(Clone, Debug)]
+pub enum Drawn {
+    /// A type's example at a sensor.
+    Example {
+        /// The sensor.
+        sensor: String,
+        /// The window with its packets.
+        example: Box<Example>,
+        /// The type.
+        record: Box<TypeRecord>,
+        /// Labels that the type's parameters give it.
+        labels: Vec<String>,
+    },
+    /// A window of a capture.
+    Window(Box<NamedWindow>),
+}
+
+impl Drawn {
+    /// The window's parameters; an example's as its type has them.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        match self {
+            Drawn::Example { record, .. } => &record.parameters,
+            Drawn::Window(window) => &window.fingerprint.whole.parameters,
+        }
+    }
+}
+
+/// The earliest example of a type at these sensors, or at any.
+///
+/// # Errors
+/// When none of them saw the type, there is no such sensor, or the history cannot be read.
+pub fn example(
+    store: &dyn HistoryStore,
+    behavior: BehaviorId,
+    sensors: &[String],
+    rules: &Rules,
+) -> Result<Drawn, AppError> {
+    let mut earliest: Option<(String, Example)> = None;
+    for sensor in chosen(store, sensors)? {
+        if let Some(example) = store.example(&sensor.name, behavior)?
+            && earliest.as_ref().is_none_or(|(_, kept)| example.start < kept.start)
+        {
+            earliest = Some((sensor.name, example));
+        }
+    }
+    let unseen = || AppError::Usage(format!("no example of type {behavior}: no sensor asked for saw it"));
+    let (sensor, example) = earliest.ok_or_else(unseen)?;
+    let selection = Selection { granularity: Granularity::Type, id: behavior, facets: true };
+    let record = store.types(&sensor, &selection, 1)?.into_iter().next().ok_or_else(unseen)?.record;
+    let labels = rules.labels(&record.parameters, &[], Some(example.start));
+    let labels = labels.into_iter().map(str::to_owned).collect();
+    Ok(Drawn::Example { sensor, example: Box::new(example), record: Box::new(record), labels })
+}
+
+/// A host's window of some captures: the one that has this time, or the host's first.
+///
+/// # Errors
+/// When a capture cannot be read or has no such window.
+pub fn window(
+    inputs: &[Input],
+    host: IpAddr,
+    at: Option<Timestamp>,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Drawn, AppError> {
+    let length = rules.profile.window_nanoseconds();
+    let has = |start: Option<Timestamp>| match (start, at) {
+        (_, None) => true,
+        (Some(start), Some(at)) => start <= at && at < start.plus_nanoseconds(length),
+        (None, Some(_)) => false,
+    };
+    let mut found = None;
+    let selection = fingerprint::Selection { victims: Victims::None, dark: Vec::new() };
+    fingerprints(inputs, &selection, options, rules, notices, &mut |window| {
+        if found.is_none() && window.fingerprint.source == host && has(window.fingerprint.start) {
+            found = Some(window);
+        }
+        Ok(())
+    })?;
+    let when = at.map_or_else(String::new, |at| format!(" at {at}"));
+    let missing =
+        || AppError::Usage(format!("{host} has no window{when}; `inga fingerprint` lists those there are"));
+    found.map(|window| Drawn::Window(Box::new(window))).ok_or_else(missing)
+}

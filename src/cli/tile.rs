@@ -1,0 +1,95 @@
+//! `inga tile`: one window as a picture, or two beside each other.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::app::output::Output;
+use crate::app::tile::{Drawn, example, window};
+use crate::app::{AppError, CaptureOptions, Notices};
+use crate::behavior::BehaviorId;
+use crate::correlate::gaps;
+use crate::event::Timestamp;
+use crate::report::hypotheses::gaps_in_words;
+use crate::report::tile::{Tile, tile_pair_svg, tile_svg};
+use crate::report::{evidence, fingerprints};
+use crate::rules::Rules;
+
+use super::EXIT_OK;
+use super::shared::{CaptureArgs, HistoryArgs, RuleArgs};
+
+/// Draw a window as a tile
+///
+/// A type's example is drawn out of a history, without the capture; a host's window out of captures. Two of them are
+/// drawn beside each other with what differs between their parameters.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga tile --db history.db --type 95f82c624a74270852e9ce6958d1247e --sensor II -o tile.svg
+  inga tile sensor.pcap --host 192.0.2.1 --at 2009-03-10T12:00:00Z -o tile.svg
+  inga tile sandbox.pcap --host 192.168.20.21 --db history.db --type 95f82c624a74270852e9ce6958d1247e -o pair.svg")]
+pub(super) struct Args {
+    /// Captures or logs with the host's window
+    #[arg(value_name = "CAPTURE", requires = "host")]
+    captures: Vec<PathBuf>,
+    /// The host whose window of the captures is drawn
+    #[arg(long, value_name = "ADDRESS", requires = "captures")]
+    host: Option<IpAddr>,
+    /// A time of that window; without it, the host's first
+    #[arg(long, value_name = "TIME", requires = "host")]
+    at: Option<Timestamp>,
+    /// A type whose example is drawn
+    #[arg(long = "type", value_name = "ID", requires = "history")]
+    types: Vec<BehaviorId>,
+    #[command(flatten)]
+    history: HistoryArgs,
+    /// The sensor whose example is drawn; without any, whichever saw the type first
+    #[arg(long, value_name = "NAME", requires = "types")]
+    sensor: Vec<String>,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    reading: CaptureArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    let mut drawn = Vec::new();
+    if let Some(host) = args.host {
+        let options = args.reading.options();
+        let inputs = options.expand(&args.captures, notices)?;
+        drawn.push(window(&inputs, host, args.at, &options, &rules, notices)?);
+    }
+    if !args.types.is_empty() {
+        let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
+        for behavior in &args.types {
+            drawn.push(example(store.as_ref(), *behavior, &args.sensor, &rules)?);
+        }
+    }
+    let seconds = rules.profile.window_seconds;
+    let svg = match drawn.as_slice() {
+        [one] => tile_svg(&tile(one, seconds, &rules)),
+        [one, other] => {
+            let differences = gaps_in_words(&gaps(one.parameters(), other.parameters()));
+            tile_pair_svg(&tile(one, seconds, &rules), &tile(other, seconds, &rules), &differences)
+        }
+        _ => {
+            let message = "give one window or two: a CAPTURE with --host, or a --type, or two of these";
+            return Err(AppError::Usage(message.to_owned()));
+        }
+    };
+    Output::of(args.output.as_deref()).write(|out| out.write_all(svg.as_bytes()))?;
+    Ok(EXIT_OK)
+}
+
+fn tile(drawn: &Drawn, seconds: u32, rules: &Rules) -> Tile {
+    let titles =
+        |labels: &[String]| labels.iter().map(|label| rules.title(label)).collect::<Vec<_>>().join(", ");
+    match drawn {
+        Drawn::Window(window) => fingerprints::tile(window, seconds),
+        Drawn::Example { sensor, example, record, labels } => {
+            evidence::example_tile(sensor, example, &record.behavior.canonical, &titles(labels), seconds)
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::history::{Coverage, Outage, Sensor};
 use crate::rules::Rules;
-use crate::store::sqlite::RowSink;
+use crate::store::sqlite::{Checked, RowSink};
 use crate::store::{HistoryStore, SqliteStore};
 
 use super::sandbox::{LoadedSample, load_sample};
@@ -77,6 +77,33 @@ pub fn add_outage(db: &Path, sensor: &str, outage: &Outage, rules: &Rules) -> Re
 /// When there is no such history, or the query is wrong or would change something.
 pub fn query(db: &Path, sql: &str, rules: &Rules, sink: RowSink<'_>) -> Result<(), AppError> {
     Ok(SqliteStore::open_existing(db, &rules.profile)?.sql(sql, sink)?)
+}
+
+/// What a check of a history came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How much was checked.
+    pub checked: Checked,
+    /// What is not as it was written, in words; none is good.
+    pub faults: Vec<String>,
+}
+
+/// Faults that are told one by one; the rest are counted.
+const FAULTS_MAX: usize = 100;
+
+/// Checks a history.
+///
+/// # Errors
+/// When there is no such history or it cannot be read at all.
+pub fn verify(db: &Path, rules: &Rules) -> Result<Verified, AppError> {
+    let store = SqliteStore::open_existing(db, &rules.profile)?;
+    let (mut faults, mut more) = (Vec::new(), 0u64);
+    let checked = store.verify(&mut |fault| match faults.len() {
+        FAULTS_MAX => more += 1,
+        _ => faults.push(fault),
+    })?;
+    faults.extend((more > 0).then(|| format!("and {more} more")));
+    Ok(Verified { checked, faults })
 }
 
 /// Keeps samples in a history: their reports, and what their runs show.

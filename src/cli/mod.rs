@@ -6,6 +6,7 @@ mod complete;
 mod correlate;
 mod events;
 mod fingerprint;
+mod history;
 mod host;
 mod observe;
 mod progress;
@@ -64,6 +65,7 @@ enum Command {
     Tile(tile::Args),
     Host(host::Args),
     Cohort(cohort::Args),
+    History(history::Args),
     Sql(sql::Args),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
@@ -100,6 +102,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Tile(args) => tile::run(&args, notices),
         Command::Host(args) => host::run(&args, notices),
         Command::Cohort(args) => cohort::run(&args, notices),
+        Command::History(args) => history::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
         Command::Man(args) => complete::man(&args, &Cli::command()),

@@ -1,6 +1,6 @@
 //! `inga sql`: a history asked in SQL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::app::AppError;
 use crate::app::history::query;
@@ -33,12 +33,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, AppError> {
-    let rules = args.rules.load()?;
+    ask(&args.db, &args.query, args.format, &args.rules)
+}
+
+/// Writes the answer to a query.
+pub(super) fn ask(db: &Path, sql: &str, format: Format, rules: &RuleArgs) -> Result<u8, AppError> {
+    let rules = rules.load()?;
     let mut failed = None;
     Output::Stdout.write(|out| {
         let mut written = Ok(());
-        let done = query(&args.db, &args.query, &rules, &mut |columns, row| {
-            written = match (args.format, row) {
+        let done = query(db, sql, &rules, &mut |columns, row| {
+            written = match (format, row) {
                 (Format::Text, None) => rows::head(out, columns),
                 (Format::Text, Some(row)) => rows::text(out, row),
                 (Format::Json, None) => Ok(()),

@@ -12,7 +12,6 @@ use crate::event::Timestamp;
 use crate::report::hypotheses::gaps_in_words;
 use crate::report::tile::{Tile, tile_pair_svg, tile_svg};
 use crate::report::{evidence, fingerprints};
-use crate::rules::Rules;
 
 use super::EXIT_OK;
 use super::shared::{CaptureArgs, HistoryArgs, RuleArgs};
@@ -69,10 +68,10 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     }
     let seconds = rules.profile.window_seconds;
     let svg = match drawn.as_slice() {
-        [one] => tile_svg(&tile(one, seconds, &rules)),
+        [one] => tile_svg(&tile(one, seconds)),
         [one, other] => {
             let differences = gaps_in_words(&gaps(one.parameters(), other.parameters()));
-            tile_pair_svg(&tile(one, seconds, &rules), &tile(other, seconds, &rules), &differences)
+            tile_pair_svg(&tile(one, seconds), &tile(other, seconds), &differences)
         }
         _ => {
             let message = "give one window or two: a CAPTURE with --host, or a --type, or two of these";
@@ -83,13 +82,11 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     Ok(EXIT_OK)
 }
 
-fn tile(drawn: &Drawn, seconds: u32, rules: &Rules) -> Tile {
-    let titles =
-        |labels: &[String]| labels.iter().map(|label| rules.title(label)).collect::<Vec<_>>().join(", ");
+fn tile(drawn: &Drawn, seconds: u32) -> Tile {
     match drawn {
         Drawn::Window(window) => fingerprints::tile(window, seconds),
         Drawn::Example { sensor, example, record, labels } => {
-            evidence::example_tile(sensor, example, &record.behavior.canonical, &titles(labels), seconds)
+            evidence::example_tile(sensor, example, &record.behavior.canonical, &labels.join(", "), seconds)
         }
     }
 }

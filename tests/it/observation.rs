@@ -246,3 +246,36 @@ fn a_tile_is_drawn_without_the_capture_and_with_it() {
     let unseen = inga(&["tile", "--db", &db, "--type", "00000000000000000000000000000000"]);
     assert!(unseen.code == 2 && unseen.stderr.contains("no example"), "{}", unseen.stderr);
 }
+
+#[test]
+fn a_flipped_bit_is_found() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let verify = || inga(&["history", "verify", "--db", &db]);
+    let sound = verify();
+    assert!(sound.code == 0 && sound.stdout.contains("all as it was written"), "{}", sound.stdout);
+    let info = inga(&["history", "info", "--db", &db]);
+    assert!(info.code == 0 && info.stdout.contains("observed days\t12"), "{}", info.stdout);
+    let whole = std::fs::read(&db).unwrap();
+    // A bit in the middle of each packed value, found by its bytes.
+    let connection = rusqlite::Connection::open(&db).unwrap();
+    for sql in [
+        "SELECT groups FROM chunk WHERE open = 0",
+        "SELECT examples FROM example WHERE open = 0",
+        "SELECT parameters FROM type LIMIT 1",
+        "SELECT shape FROM type LIMIT 1",
+        "SELECT md5 FROM type LIMIT 1",
+    ] {
+        let bytes: Vec<u8> = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        let at = whole.windows(bytes.len()).position(|window| window == bytes).unwrap();
+        let mut flipped = whole.clone();
+        flipped[at + bytes.len() / 2] ^= 4;
+        std::fs::write(&db, &flipped).unwrap();
+        let found = verify();
+        assert_eq!(found.code, 1, "{sql}: {}{}", found.stdout, found.stderr);
+        std::fs::write(&db, &whole).unwrap();
+    }
+    let sums = "UPDATE observed SET hosts = hosts + 1 WHERE windows > 0";
+    connection.execute(sums, []).unwrap();
+    assert!(verify().stdout.contains("the sums kept are"));
+}

@@ -35,8 +35,8 @@ pub(super) fn write(
         groups.push(group.renumbered(codec::uncount(*id)));
     }
     groups.sort_unstable_by_key(|group| (group.number, group.scope));
-    let sql = "INSERT INTO chunk (sensor, day, open, first_type, last_type, marks, groups)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT INTO chunk (sensor, day, open, first_type, last_type, marks, groups, checksum)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let mut insert = transaction.prepare_cached(sql)?;
     let (day, marks) = (codec::day(run.day), codec::json(&marks)?);
     let mut bytes = Vec::with_capacity(2 * ROW);
@@ -52,7 +52,9 @@ pub(super) fn write(
         });
         let (row, others) = rest.split_at(fits.count());
         let types = (codec::count(row[0].number), codec::count(row[row.len() - 1].number));
-        insert.execute((sensor, day, open, types.0, types.1, &marks, &bytes))?;
+        let checksum =
+            codec::checksum(&[sensor, day, open.into(), types.0, types.1], [marks.as_bytes(), &bytes]);
+        insert.execute((sensor, day, open, types.0, types.1, &marks, &bytes, checksum))?;
         rest = others;
     }
     Ok(())

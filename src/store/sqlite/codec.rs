@@ -63,3 +63,16 @@ pub(super) fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
 pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     postcard::from_bytes(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
+
+/// A checksum of a row: 64 bits of the BLAKE3 hash of its numbers and bytes.
+pub(super) fn checksum(numbers: &[i64], parts: [&[u8]; 2]) -> i64 {
+    let mut hash = blake3::Hasher::new();
+    for number in numbers {
+        hash.update(&number.to_le_bytes());
+    }
+    for part in parts {
+        hash.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    let [a, b, c, d, e, f, g, h, ..] = *hash.finalize().as_bytes();
+    i64::from_le_bytes([a, b, c, d, e, f, g, h])
+}

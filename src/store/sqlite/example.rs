@@ -53,8 +53,8 @@ fn write_rows(
     (sensor, month, open): (i64, i64, bool),
     entries: &[Entry<'_>],
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO example (sensor, month, open, first_type, last_type, examples)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO example (sensor, month, open, first_type, last_type, examples, checksum)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let mut insert = transaction.prepare_cached(sql)?;
     let mut rest = entries;
     while let Some((first, ..)) = rest.first() {
@@ -64,7 +64,8 @@ fn write_rows(
             row = postcard::to_extend(entry, row).map_err(|error| StoreError::Backend(error.to_string()))?;
             (last, rest) = (entry.0, others);
         }
-        insert.execute((sensor, month, open, first, last, &row))?;
+        let checksum = codec::checksum(&[sensor, month, open.into(), *first, last], [b"", &row]);
+        insert.execute((sensor, month, open, first, last, &row, checksum))?;
     }
     Ok(())
 }

@@ -10,9 +10,11 @@ mod read;
 mod schema;
 mod sql;
 mod types;
+mod verify;
 mod write;
 
 pub use sql::RowSink;
+pub use verify::Checked;
 
 use types::Catalogue;
 

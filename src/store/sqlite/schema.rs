@@ -32,18 +32,19 @@ CREATE TABLE type (
     id INTEGER PRIMARY KEY, key INTEGER NOT NULL, md5 BLOB NOT NULL, shape BLOB NOT NULL, family BLOB NOT NULL,
     protocol TEXT NOT NULL, ports TEXT NOT NULL, parameters BLOB NOT NULL) STRICT;
 CREATE INDEX type_key ON type (key);
--- Packed sightings (history::packed). open: 1 what the last capture's end left open, replaced by the next.
+-- Packed sightings (history::packed), with a checksum of the row. open: 1 what the last capture's end left open, replaced by the next.
 CREATE TABLE chunk (
     id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, day INTEGER NOT NULL,
     open INTEGER NOT NULL, first_type INTEGER NOT NULL, last_type INTEGER NOT NULL, marks TEXT NOT NULL,
-    groups BLOB NOT NULL) STRICT;
+    groups BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
 CREATE INDEX chunk_types ON chunk (sensor, first_type, last_type);
 CREATE INDEX chunk_day ON chunk (sensor, day);
 CREATE INDEX chunk_open ON chunk (sensor) WHERE open = 1;
 -- Packed examples; open as above. exampled: which types a month has one of, as bits, and when the last begins.
 CREATE TABLE example (
     id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, month INTEGER NOT NULL,
-    open INTEGER NOT NULL, first_type INTEGER NOT NULL, last_type INTEGER NOT NULL, examples BLOB NOT NULL) STRICT;
+    open INTEGER NOT NULL, first_type INTEGER NOT NULL, last_type INTEGER NOT NULL, examples BLOB NOT NULL,
+    checksum INTEGER NOT NULL) STRICT;
 CREATE INDEX example_types ON example (sensor, first_type, last_type);
 CREATE TABLE exampled (
     sensor INTEGER NOT NULL REFERENCES sensor, month INTEGER NOT NULL, last INTEGER NOT NULL,

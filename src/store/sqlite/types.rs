@@ -47,7 +47,7 @@ fn insert(transaction: &Transaction<'_>, record: &TypeRecord) -> Result<i64, Sto
 }
 
 /// The first half of a name, which the index of names holds: shorter and quicker to compare.
-fn key(behavior: BehaviorId) -> i64 {
+pub(super) fn key(behavior: BehaviorId) -> i64 {
     let [a, b, c, d, e, f, g, h, ..] = behavior.0;
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }

@@ -115,9 +115,18 @@ fn open_days(transaction: &Transaction<'_>, sensor: i64) -> Result<BTreeSet<i64>
 
 /// Adds up a day anew: its unique hosts are no sum of what captures had.
 fn total(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), StoreError> {
+    let [windows, packets, hosts, types] = sums(transaction, sensor, day)?;
+    let sql = "UPDATE observed SET windows = ?3, packets = ?4, hosts = ?5, types = ?6
+               WHERE sensor = ?1 AND day = ?2";
+    transaction.execute(sql, (sensor, day, windows, packets, hosts, types))?;
+    Ok(())
+}
+
+/// A day's windows, packets, unique hosts and kinds of type, counted out of its sightings.
+pub(super) fn sums(connection: &Connection, sensor: i64, day: i64) -> Result<[i64; 4], StoreError> {
     let (mut windows, mut packets) = (0, 0);
     let (mut types, mut hosts) = (BTreeSet::new(), Hosts::default());
-    chunk::of_day(transaction, sensor, day, &mut |chunk, group| {
+    chunk::of_day(connection, sensor, day, &mut |chunk, group| {
         if group.scope == Scope::Whole {
             windows += group.windows;
             packets += group.packets;
@@ -126,12 +135,7 @@ fn total(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), Sto
         }
         Ok(())
     })?;
-    let sql = "UPDATE observed SET windows = ?3, packets = ?4, hosts = ?5, types = ?6
-               WHERE sensor = ?1 AND day = ?2";
-    let [windows, packets, hosts, types] =
-        [windows, packets, hosts.count(), types.len() as u64].map(codec::count);
-    transaction.execute(sql, (sensor, day, windows, packets, hosts, types))?;
-    Ok(())
+    Ok([windows, packets, hosts.count(), types.len() as u64].map(codec::count))
 }
 
 struct Writer<'a> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::history::{Coverage, Outage, Sensor};
 use crate::rules::Rules;
-use crate::store::sqlite::{Checked, RowSink};
+use crate::store::sqlite::{Checked, Compacted, RowSink};
 use crate::store::{HistoryStore, SqliteStore};
 
 use super::sandbox::{LoadedSample, load_sample};
@@ -77,6 +77,14 @@ pub fn add_outage(db: &Path, sensor: &str, outage: &Outage, rules: &Rules) -> Re
 /// When there is no such history, or the query is wrong or would change something.
 pub fn query(db: &Path, sql: &str, rules: &Rules, sink: RowSink<'_>) -> Result<(), AppError> {
     Ok(SqliteStore::open_existing(db, &rules.profile)?.sql(sql, sink)?)
+}
+
+/// Puts together what several captures brought of a day.
+///
+/// # Errors
+/// When there is no such history, it is damaged or cannot be written to; what was done stays.
+pub fn compact(db: &Path, rules: &Rules) -> Result<Compacted, AppError> {
+    Ok(SqliteStore::open_existing(db, &rules.profile)?.compact()?)
 }
 
 /// What a check of a history came to.

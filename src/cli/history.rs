@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::app::AppError;
-use crate::app::history::{Verified, verify};
+use crate::app::history::{Verified, compact, verify};
 use crate::app::output::Output;
 use crate::report::text::shown;
 
@@ -37,6 +37,13 @@ enum Command {
         #[command(flatten)]
         database: Database,
     },
+    /// Put together what several captures brought of a day, and give the room back
+    ///
+    /// Answers stay the same. A day is done at once or not at all; stopped and called again, it goes on.
+    Compact {
+        #[command(flatten)]
+        database: Database,
+    },
     /// What it holds and what that takes
     Info {
         #[command(flatten)]
@@ -67,6 +74,14 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
             let verified = verify(&database.db, &database.rules.load()?)?;
             tell(&verified)?;
             Ok(if verified.faults.is_empty() { EXIT_OK } else { EXIT_DIFFERS })
+        }
+        Command::Compact { database } => {
+            let done = compact(&database.db, &database.rules.load()?)?;
+            let (days, before, after) = (done.days, done.before, done.after);
+            Output::Stdout.write(|out| {
+                writeln!(out, "{days} days of sensors put together: {before} packed bytes, now {after}")
+            })?;
+            Ok(EXIT_OK)
         }
         Command::Info { database, format } => ask(&database.db, INFO, *format, &database.rules),
     }

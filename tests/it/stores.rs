@@ -216,6 +216,13 @@ proptest! {
         prop_assert_eq!(&in_memory, &whole, "pieces in memory");
         let in_sqlite = view(fixture.fed(fixture.sqlite("a.db"), &pieces).as_ref());
         prop_assert_eq!(&in_sqlite, &whole, "pieces in SQLite");
+        let mut compacted = SqliteStore::open(&fixture.path("a.db"), &fixture.rules.profile).unwrap();
+        compacted.compact().unwrap();
+        prop_assert_eq!(&view(&compacted), &whole, "compacted");
+        prop_assert_eq!(compacted.compact().unwrap().days, 0, "nothing is left to do");
+        let mut faults = Vec::new();
+        compacted.verify(&mut |fault| faults.push(fault)).unwrap();
+        prop_assert!(faults.is_empty(), "{faults:?}");
     }
 
     #[test]

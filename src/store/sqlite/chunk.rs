@@ -35,12 +35,24 @@ pub(super) fn write(
         groups.push(group.renumbered(codec::uncount(*id)));
     }
     groups.sort_unstable_by_key(|group| (group.number, group.scope));
+    write_groups(transaction, sensor, run.day, &groups, marks, open)
+}
+
+/// Writes groups that have the store's numbers, in their order.
+pub(super) fn write_groups(
+    transaction: &Transaction<'_>,
+    sensor: i64,
+    day: Date,
+    groups: &[Group<'_>],
+    marks: &[usize],
+    open: bool,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO chunk (sensor, day, open, first_type, last_type, marks, groups, checksum)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let mut insert = transaction.prepare_cached(sql)?;
-    let (day, marks) = (codec::day(run.day), codec::json(&marks)?);
+    let (day, marks) = (codec::day(day), codec::json(&marks)?);
     let mut bytes = Vec::with_capacity(2 * ROW);
-    let mut rest = groups.as_slice();
+    let mut rest = groups;
     while !rest.is_empty() {
         bytes.clear();
         let fits = rest.iter().take_while(|group| {
@@ -128,6 +140,26 @@ pub(super) fn of_day(
     let mut rows = statement.query((sensor, day))?;
     while let Some(row) = rows.next()? {
         each_group(row, sink)?;
+    }
+    Ok(())
+}
+
+/// Hands on the groups, of closed windows, of a sensor's day whose types' ids lie between these.
+pub(super) fn of_closed(
+    connection: &Connection,
+    (sensor, day): (i64, i64),
+    (first, last): (i64, i64),
+    sink: Sink<'_>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT day, marks, groups FROM chunk
+               WHERE sensor = ?1 AND day = ?2 AND open = 0 AND first_type <= ?4 AND last_type >= ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((sensor, day, first, last))?;
+    while let Some(row) = rows.next()? {
+        each_group(row, &mut |chunk, group| match codec::count(group.number) {
+            id if first <= id && id <= last => sink(chunk, group),
+            _ => Ok(()),
+        })?;
     }
     Ok(())
 }

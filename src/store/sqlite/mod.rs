@@ -5,6 +5,7 @@
 
 mod chunk;
 mod codec;
+mod compact;
 mod example;
 mod read;
 mod schema;
@@ -13,6 +14,7 @@ mod types;
 mod verify;
 mod write;
 
+pub use compact::Compacted;
 pub use sql::RowSink;
 pub use verify::Checked;
 

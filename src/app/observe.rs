@@ -27,8 +27,24 @@ pub enum Observed {
         /// Packets read.
         packets: u64,
     },
+    /// It was gathered, and would have been stored, but for a dry run.
+    Gathered {
+        /// Packets to the sensor's dark addresses.
+        dark: u64,
+        /// Packets read.
+        packets: u64,
+    },
     /// A capture of this content was stored before; nothing changed.
     Known,
+}
+
+/// Whether what is gathered is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// It is.
+    Stored,
+    /// It is not: each capture is read as if it were the next to be fed, and nothing changes.
+    DryRun,
 }
 
 /// Feeds captures into a sensor's history in a database, one after the other; `told` hears of each when it is
@@ -40,6 +56,7 @@ pub fn observe_all(
     db: &Path,
     sensor: &str,
     inputs: &[Input],
+    keep: Keep,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
@@ -49,7 +66,16 @@ pub fn observe_all(
     let found = store.sensors()?.into_iter().find(|known| known.name == sensor);
     let sensor = found.ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))?;
     for input in inputs {
-        told(input, observe(&mut store, &sensor, input, options, rules, notices)?)?;
+        let observed = match keep {
+            Keep::Stored => observe(&mut store, &sensor, input, options, rules, notices)?,
+            Keep::DryRun => match gather(&store, &sensor, input, options, rules, notices)? {
+                Some((contribution, packets)) => {
+                    Observed::Gathered { dark: contribution.capture.packets, packets }
+                }
+                None => Observed::Known,
+            },
+        };
+        told(input, observed)?;
     }
     Ok(())
 }
@@ -69,11 +95,27 @@ pub fn observe(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Observed, AppError> {
+    let Some((contribution, packets)) = gather(store, sensor, input, options, rules, notices)? else {
+        return Ok(Observed::Known);
+    };
+    store.ingest(&sensor.name, &contribution)?;
+    Ok(Observed::Stored { dark: contribution.capture.packets, packets })
+}
+
+/// What a capture adds to a sensor's history, and how many packets it has; `None` for one that was stored before.
+fn gather(
+    store: &dyn HistoryStore,
+    sensor: &Sensor,
+    input: &Input,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Option<(Contribution, u64)>, AppError> {
     let resume = store.resume(&sensor.name)?;
     let mut pass = Pass::new(sensor, rules, resume.clone())?;
     let (report, content) = pass.stream(input, options)?;
     if store.has_capture(&sensor.name, &content)? {
-        return Ok(Observed::Known);
+        return Ok(None);
     }
     if report.clock != Clock::Absolute && report.packets > 0 {
         return Err(AppError::NoDates(input.to_string()));
@@ -82,12 +124,8 @@ pub fn observe(
         pass = again(sensor, input, options, rules, resume, &report, notices)?;
     }
     notices.add_report(input, &report);
-    let packets = report.packets;
     notices.add_engine(&pass.engine);
-    let contribution = pass.into_contribution(input, content);
-    let dark = contribution.capture.packets;
-    store.ingest(&sensor.name, &contribution)?;
-    Ok(Observed::Stored { dark, packets })
+    Ok(Some((pass.into_contribution(input, content), report.packets)))
 }
 
 /// A second reading, sorted by time, for a capture that runs backwards or begins before the sensor's clock.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::observe::{Observed, observe_all};
+use crate::app::observe::{Keep, Observed, observe_all};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 
@@ -27,6 +27,9 @@ pub(super) struct Args {
     /// The history, an SQLite file
     #[arg(long, value_name = "FILE")]
     db: PathBuf,
+    /// Read and gather everything, and store nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     reading: CaptureArgs,
     #[command(flatten)]
@@ -38,9 +41,13 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let mut options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
     let progress = Progress::watch(&inputs, &mut options);
-    observe_all(&args.db, &args.sensor, &inputs, &options, &rules, notices, &mut |input, observed| {
+    let keep = if args.dry_run { Keep::DryRun } else { Keep::Stored };
+    observe_all(&args.db, &args.sensor, &inputs, keep, &options, &rules, notices, &mut |input, observed| {
         let told = match observed {
             Observed::Known => format!("{input}: stored before, nothing changed"),
+            Observed::Gathered { dark, packets } => {
+                format!("{input}: {dark} of {packets} packets to dark addresses, not stored (dry run)")
+            }
             Observed::Stored { dark, packets } => {
                 format!("{input}: {dark} of {packets} packets to dark addresses stored")
             }

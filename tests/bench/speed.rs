@@ -79,7 +79,7 @@ fn main() {
 /// All rows in turn, so often; then each once more for its memory.
 fn measure(rows: &[Row], runs: usize) -> Vec<Measured<'_>> {
     let before = |row: &Row| {
-        if let Found::History(history) = &row.found {
+        if let Found::History(history) | Found::Unfed(history) = &row.found {
             history.reset();
         }
     };

@@ -279,3 +279,22 @@ fn a_flipped_bit_is_found() {
     connection.execute(sums, []).unwrap();
     assert!(verify().stdout.contains("the sums kept are"));
 }
+
+#[test]
+fn a_dry_run_reads_all_and_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let before = std::fs::read(&db).unwrap();
+    let other = folder.path().join("other.pcap");
+    let mut pcap = Pcap::new(RAW_IP);
+    let (from, to) = (Ipv4Addr::new(203, 0, 113, 1), Ipv4Addr::new(198, 51, 100, 1));
+    pcap.add((MARCH + 20 * DAY) * 1_000_000, tcp((from, 4_000), (to, 445), "S", 7, b""));
+    std::fs::write(&other, pcap.bytes()).unwrap();
+    let dry = inga(&["observe", "--dry-run", "--sensor", "I", "--db", &db, arg(&other)]);
+    assert!(
+        dry.code == 0 && dry.stdout.contains("1 of 1 packets to dark addresses, not stored"),
+        "{}",
+        dry.stdout
+    );
+    assert!(std::fs::read(&db).unwrap() == before);
+}

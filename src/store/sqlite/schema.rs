@@ -83,7 +83,9 @@ pub(super) fn prepare(connection: &mut Connection, path: &str) -> Result<(), Sto
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The index of types is written in no order: a capture's part of it should fit.
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    connection.pragma_update(None, "application_id", APPLICATION)?;
+    if application != APPLICATION {
+        connection.pragma_update(None, "application_id", APPLICATION)?;
+    }
     let migrations = Migrations::new(STEPS.iter().map(|step| M::up(step)).collect());
     migrations.to_latest(connection).map_err(|error| not_a_history(error.to_string()))
 }

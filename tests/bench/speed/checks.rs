@@ -53,6 +53,10 @@ pub(crate) fn agrees(row: &Row, truth: &Truth) -> bool {
     let told = match &row.found {
         Found::Nothing => return true,
         Found::Printed => row.program.text(),
+        Found::Unfed(history) => {
+            history.reset();
+            row.program.text()
+        }
         Found::PrintedBy(reader) => {
             row.program.text();
             reader.text()

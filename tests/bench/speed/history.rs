@@ -44,6 +44,12 @@ impl History {
         Program::new(cores, &[INGA, "observe", "--sensor", "s", "--db", db, text(capture)])
     }
 
+    /// Does all of it but writing the history.
+    pub(crate) fn gather(&self, cores: &'static str, capture: &Path) -> Program {
+        let db = text(&self.db);
+        Program::new(cores, &[INGA, "observe", "--dry-run", "--sensor", "s", "--db", db, text(capture)])
+    }
+
     /// Asks it; a line of JSON a row.
     pub(crate) fn ask(&self, query: &str) -> String {
         let db = text(&self.db);

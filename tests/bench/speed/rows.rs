@@ -34,6 +34,8 @@ pub(crate) enum Found {
     TextDays,
     /// A history with these days, made anew before each run.
     History(History),
+    /// The number of packets; of a history that is made anew before each run, and stays empty.
+    Unfed(History),
 }
 
 pub(crate) const CAPINFOS: &str = "capinfos -c";
@@ -41,6 +43,8 @@ pub(crate) const TCPDUMP: &str = "tcpdump --count";
 pub(crate) const CORSARO: &str = "corsaro2";
 pub(crate) const SUMMARY: &str = "inga fingerprint --summary";
 pub(crate) const SUMMARY_TWO: &str = "inga fingerprint --summary, 2 cores";
+pub(crate) const GATHER: &str = "inga observe --dry-run";
+pub(crate) const GATHER_TWO: &str = "inga observe --dry-run, 2 cores";
 pub(crate) const OBSERVE: &str = "inga observe";
 pub(crate) const OBSERVE_TWO: &str = "inga observe, 2 cores";
 pub(crate) const GUNZIP: &str = "gzip -dc, 2 cores";
@@ -106,13 +110,15 @@ fn peers(args: &Args, pcap: &Path) -> Vec<Row> {
     all
 }
 
-fn inga(args: &Args, files: &Files, [one, two]: [&History; 2]) -> [Row; 4] {
+fn inga(args: &Args, files: &Files, [one, two]: [&History; 2]) -> [Row; 6] {
     let row =
         |name, program, base, found| Row { name, program, packets: args.packets, base: Some(base), found };
     let pcap = &files.pcap;
     [
         row(SUMMARY, summary(ONE, pcap), CAPINFOS, Found::Days),
         row(SUMMARY_TWO, summary(TWO, pcap), SUMMARY, Found::Days),
+        row(GATHER, one.gather(ONE, pcap), SUMMARY, Found::Unfed(one.clone())),
+        row(GATHER_TWO, two.gather(TWO, pcap), SUMMARY_TWO, Found::Unfed(two.clone())),
         row(OBSERVE, one.observe(ONE, pcap), SUMMARY, Found::History(one.clone())),
         row(OBSERVE_TWO, two.observe(TWO, pcap), SUMMARY_TWO, Found::History(two.clone())),
     ]

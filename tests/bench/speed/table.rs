@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use crate::rows::{
-    CAPINFOS, CORSARO, GUNZIP, GZIP, MAWK, OBSERVE, OBSERVE_TWO, RG, Row, SUMMARY, SUMMARY_TWO, TCPDUMP,
-    TEXT, UNZSTD, ZSTD,
+    CAPINFOS, CORSARO, GATHER, GATHER_TWO, GUNZIP, GZIP, MAWK, OBSERVE, OBSERVE_TWO, RG, Row, SUMMARY,
+    SUMMARY_TWO, TCPDUMP, TEXT, UNZSTD, ZSTD,
 };
 
 /// Shares of another program's time that are not to be exceeded.
-const BARS: [(&str, &str, f64); 10] = [
+const BARS: [(&str, &str, f64); 12] = [
     (SUMMARY, CAPINFOS, 0.40),
     (SUMMARY, TCPDUMP, 1.0),
     (SUMMARY, CORSARO, 0.18),
     (SUMMARY_TWO, SUMMARY, 0.65),
+    (OBSERVE, GATHER, 1.6),
+    (OBSERVE_TWO, GATHER_TWO, 1.6),
     (OBSERVE, SUMMARY, 1.6),
     (OBSERVE_TWO, SUMMARY_TWO, 1.6),
     (GZIP, GUNZIP, 1.15),

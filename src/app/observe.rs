@@ -47,21 +47,31 @@ pub enum Keep {
     DryRun,
 }
 
+/// Where captures are fed to.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The history.
+    pub db: &'a Path,
+    /// The sensor's name.
+    pub sensor: &'a str,
+    /// Whether they stay there.
+    pub keep: Keep,
+}
+
 /// Feeds captures into a sensor's history in a database, one after the other; `told` hears of each when it is
 /// stored.
 ///
 /// # Errors
 /// When there is no such history or sensor; else as [`observe`] and `told`. What was stored before stays.
 pub fn observe_all(
-    db: &Path,
-    sensor: &str,
+    place: Place<'_>,
     inputs: &[Input],
-    keep: Keep,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
     told: &mut dyn FnMut(&Input, Observed) -> Result<(), AppError>,
 ) -> Result<(), AppError> {
+    let Place { db, sensor, keep } = place;
     let mut store = SqliteStore::open_existing(db, &rules.profile)?;
     let found = store.sensors()?.into_iter().find(|known| known.name == sensor);
     let sensor = found.ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::observe::{Keep, Observed, observe_all};
+use crate::app::observe::{Keep, Observed, Place, observe_all};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 
@@ -42,7 +42,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let inputs = options.expand(&args.captures, notices)?;
     let progress = Progress::watch(&inputs, &mut options);
     let keep = if args.dry_run { Keep::DryRun } else { Keep::Stored };
-    observe_all(&args.db, &args.sensor, &inputs, keep, &options, &rules, notices, &mut |input, observed| {
+    let place = Place { db: &args.db, sensor: &args.sensor, keep };
+    observe_all(place, &inputs, &options, &rules, notices, &mut |input, observed| {
         let told = match observed {
             Observed::Known => format!("{input}: stored before, nothing changed"),
             Observed::Gathered { dark, packets } => {

@@ -10,7 +10,8 @@ use crate::rules::Rules;
 use crate::store::HistoryStore;
 
 use super::AppError;
-use super::series::{Of, chosen, each};
+use super::history::chosen;
+use super::series::{Of, each};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::history::{Coverage, Outage, Sensor};
 use crate::rules::Rules;
-use crate::store::sqlite::{Checked, Compacted, RowSink};
-use crate::store::{HistoryStore, SqliteStore};
+use crate::store::sqlite::{Checked, Compacted, INFO};
+use crate::store::{HistoryStore, SqliteStore, StoreError};
+
+pub use crate::store::sqlite::RowSink;
 
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, darknet};
@@ -59,6 +61,26 @@ pub fn sensors(db: &Path, rules: &Rules) -> Result<Vec<(Sensor, Coverage)>, AppE
     store.sensors()?.into_iter().map(with_coverage).collect()
 }
 
+/// The sensor of a name.
+///
+/// # Errors
+/// When there is none, or the history cannot be read.
+pub fn named(store: &dyn HistoryStore, name: &str) -> Result<Sensor, AppError> {
+    let found = store.sensors()?.into_iter().find(|sensor| sensor.name == name);
+    found.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()).into())
+}
+
+/// The sensors of these names, or all.
+///
+/// # Errors
+/// As [`named`].
+pub fn chosen(store: &dyn HistoryStore, names: &[String]) -> Result<Vec<Sensor>, AppError> {
+    if names.is_empty() {
+        return Ok(store.sensors()?);
+    }
+    names.iter().map(|name| named(store, name)).collect()
+}
+
 /// Notes days without data.
 ///
 /// # Errors
@@ -77,6 +99,14 @@ pub fn add_outage(db: &Path, sensor: &str, outage: &Outage, rules: &Rules) -> Re
 /// When there is no such history, or the query is wrong or would change something.
 pub fn query(db: &Path, sql: &str, rules: &Rules, sink: RowSink<'_>) -> Result<(), AppError> {
     Ok(SqliteStore::open_existing(db, &rules.profile)?.sql(sql, sink)?)
+}
+
+/// What a history holds and what that takes: rows and bytes of packed values.
+///
+/// # Errors
+/// When there is no such history.
+pub fn info(db: &Path, rules: &Rules, sink: RowSink<'_>) -> Result<(), AppError> {
+    query(db, INFO, rules, sink)
 }
 
 /// Puts together what several captures brought of a day.

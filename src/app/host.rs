@@ -11,7 +11,7 @@ use crate::rules::Rules;
 use crate::store::HistoryStore;
 
 use super::AppError;
-use super::series::chosen;
+use super::history::chosen;
 
 /// A host's windows of one type at one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]

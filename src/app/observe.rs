@@ -11,9 +11,10 @@ use crate::capture::{CaptureError, Input, ReadReport};
 use crate::event::{AddressSpace, Clock, Packet, Timestamp};
 use crate::history::{CaptureRecord, Contribution, Gathering, Resume, Sensor};
 use crate::rules::Rules;
-use crate::store::{HistoryStore, SqliteStore, StoreError};
+use crate::store::{HistoryStore, SqliteStore};
 
 use super::gather::Gatherer;
+use super::history::named;
 use super::pipeline::{self, Feed};
 use super::{AppError, CaptureOptions, Notices};
 
@@ -73,8 +74,7 @@ pub fn observe_all(
 ) -> Result<(), AppError> {
     let Place { db, sensor, keep } = place;
     let mut store = SqliteStore::open_existing(db, &rules.profile)?;
-    let found = store.sensors()?.into_iter().find(|known| known.name == sensor);
-    let sensor = found.ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))?;
+    let sensor = named(&store, sensor)?;
     for input in inputs {
         let observed = match keep {
             Keep::Stored => observe(&mut store, &sensor, input, options, rules, notices)?,

@@ -5,11 +5,12 @@ use jiff::civil::Date;
 
 use crate::behavior::{Parameters, Ports};
 use crate::event::Protocol;
-use crate::history::{Coverage, Facets, Met, Restriction, Selection, Sensor, SpanCount, Spans, Step, Types};
+use crate::history::{Coverage, Facets, Met, Restriction, Selection, SpanCount, Spans, Step, Types};
 use crate::rules::Rules;
-use crate::store::{HistoryStore, StoreError};
+use crate::store::HistoryStore;
 
 use super::AppError;
+use super::history::chosen;
 
 /// What a line counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,22 +76,6 @@ pub fn series(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
         }
     }
     Ok(answer)
-}
-
-/// The sensors of these names, or all.
-///
-/// # Errors
-/// When there is no sensor of a name.
-pub fn chosen(store: &dyn HistoryStore, names: &[String]) -> Result<Vec<Sensor>, AppError> {
-    let all = store.sensors()?;
-    if names.is_empty() {
-        return Ok(all);
-    }
-    let find = |name: &String| {
-        let found = all.iter().find(|sensor| sensor.name == *name).cloned();
-        found.ok_or_else(|| StoreError::UnknownSensor(name.clone()).into())
-    };
-    names.iter().map(find).collect()
 }
 
 fn spans(

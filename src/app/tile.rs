@@ -11,7 +11,7 @@ use crate::store::HistoryStore;
 
 use super::events::Victims;
 use super::fingerprint::{self, fingerprints};
-use super::series::chosen;
+use super::history::chosen;
 use super::{AppError, CaptureOptions, Notices};
 
 /// A window to be drawn.

@@ -32,7 +32,7 @@ pub struct TracePoint {
     pub probe: u32,
 }
 
-/// A host's window while packets still may join it. Memory: some 64 bytes a distinct probe up to
+/// A host's window while packets still may join it. Memory: some 50 bytes a distinct probe up to
 /// [`Profile::probes_per_window_max`], 8 bytes a packet up to [`Profile::trace_packets_max`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenWindow {

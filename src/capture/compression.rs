@@ -56,17 +56,14 @@ impl Compression {
     /// The uncompressed bytes of a source. One that is not compressed is handed on as it is: whoever reads it has a
     /// buffer already.
     pub(super) fn open<'a>(self, source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-        if self == Compression::None {
-            return Ok(Box::new(source));
-        }
-        let source = BufReader::with_capacity(BUFFER, source);
+        let buffered = |source| BufReader::with_capacity(BUFFER, source);
         Ok(match self {
             Compression::None => Box::new(source),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(source)?),
-            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(source)),
-            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(source)),
-            Compression::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(source)),
+            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(source))),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered(source))?),
+            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered(source))),
+            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(source))),
+            Compression::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(buffered(source))),
         })
     }
 }

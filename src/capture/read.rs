@@ -130,21 +130,20 @@ fn open(input: &Input, options: &ReadOptions) -> Result<Counted, CaptureError> {
 }
 
 fn stream(
-    source: impl Read,
+    mut source: impl Read,
     name: &str,
     options: &ReadOptions,
     hash: Option<&mut blake3::Hasher>,
     sink: &mut Sink<'_>,
 ) -> Result<ReadReport, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
-    let mut raw = source;
-    let head = peek(&mut raw).map_err(failed)?;
+    let head = peek(&mut source).map_err(failed)?;
     if head.is_empty() {
         return Err(CaptureError::Empty { input: name.to_owned() });
     }
     let compression = Compression::of(&head);
     // The bytes that told the compression are read already: put them back in front.
-    let whole = io::Cursor::new(head).chain(raw);
+    let whole = io::Cursor::new(head).chain(source);
     let plain = compression.open(whole).map_err(failed)?;
     let mut stream = ByteStream::new(plain, compression != Compression::None, hash);
     stream.want(HEAD).map_err(failed)?;

@@ -1,14 +1,12 @@
 //! `inga history`: looking after a history.
 
-use std::path::PathBuf;
-
 use crate::app::AppError;
-use crate::app::history::{Verified, compact, verify};
+use crate::app::history::{Verified, compact, info, verify};
 use crate::app::output::Output;
 use crate::report::text::shown;
 
-use super::shared::{Format, RuleArgs};
-use super::sql::ask;
+use super::shared::{Database, Format};
+use super::sql::write;
 use super::{EXIT_DIFFERS, EXIT_OK};
 
 /// Look after a history
@@ -16,15 +14,6 @@ use super::{EXIT_DIFFERS, EXIT_OK};
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Debug, clap::Args)]
-struct Database {
-    /// The history, an SQLite file
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
-    #[command(flatten)]
-    rules: RuleArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -54,20 +43,6 @@ enum Command {
     },
 }
 
-/// Rows, and bytes of packed values, by what they are.
-const INFO: &str = "
-    SELECT 'sensors' AS what, count(*) AS rows, sum(length(settings)) AS bytes FROM sensor
-    UNION ALL SELECT 'captures', count(*), NULL FROM capture
-    UNION ALL SELECT 'observed days', count(*), NULL FROM observed
-    UNION ALL SELECT 'outages', count(*), NULL FROM outage
-    UNION ALL SELECT 'types', count(*), sum(length(parameters)) FROM type
-    UNION ALL SELECT 'rows of packed sightings', count(*), sum(length(groups)) FROM chunk
-    UNION ALL SELECT 'rows of packed examples', count(*), sum(length(examples)) FROM example
-    UNION ALL SELECT 'open windows of sensors', count(*), sum(length(windows)) FROM resume
-    UNION ALL SELECT 'samples', count(*), sum(length(profile)) FROM sample
-    UNION ALL SELECT 'pages of the file', page_count, page_count * page_size
-        FROM pragma_page_count, pragma_page_size";
-
 pub(super) fn run(args: &Args) -> Result<u8, AppError> {
     match &args.command {
         Command::Verify { database } => {
@@ -83,7 +58,10 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
             })?;
             Ok(EXIT_OK)
         }
-        Command::Info { database, format } => ask(&database.db, INFO, *format, &database.rules),
+        Command::Info { database, format } => {
+            let rules = database.rules.load()?;
+            write(*format, |sink| info(&database.db, &rules, sink))
+        }
     }
 }
 

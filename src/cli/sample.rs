@@ -8,7 +8,7 @@ use crate::app::{AppError, CaptureOptions, Notices};
 use crate::report::text::{shown, table};
 
 use super::EXIT_OK;
-use super::shared::RuleArgs;
+use super::shared::Database;
 
 /// Keep samples in a history, list them
 #[derive(Debug, clap::Args)]
@@ -32,15 +32,6 @@ enum Command {
         #[command(flatten)]
         database: Database,
     },
-}
-
-#[derive(Debug, clap::Args)]
-struct Database {
-    /// The history, an SQLite file
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
-    #[command(flatten)]
-    rules: RuleArgs,
 }
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {

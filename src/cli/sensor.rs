@@ -1,7 +1,5 @@
 //! `inga sensor`: the sensors of a history.
 
-use std::path::PathBuf;
-
 use ipnet::IpNet;
 use jiff::civil::Date;
 
@@ -12,22 +10,13 @@ use crate::history::{Coverage, Outage, Sensor, SensorKind};
 use crate::report::text::table;
 
 use super::EXIT_OK;
-use super::shared::RuleArgs;
+use super::shared::Database;
 
 /// Add sensors to a history, list them, note their outages
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Debug, clap::Args)]
-struct Database {
-    /// The history, an SQLite file
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
-    #[command(flatten)]
-    rules: RuleArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]

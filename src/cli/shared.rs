@@ -108,6 +108,16 @@ impl VictimArgs {
     }
 }
 
+/// A history in a file, and the rules to read it by.
+#[derive(Debug, clap::Args)]
+pub(super) struct Database {
+    /// The history, an SQLite file
+    #[arg(long, value_name = "FILE")]
+    pub(super) db: PathBuf,
+    #[command(flatten)]
+    pub(super) rules: RuleArgs,
+}
+
 /// Where the history is.
 #[derive(Debug, clap::Args)]
 #[group(id = "history", multiple = false)]

@@ -1,9 +1,9 @@
 //! `inga sql`: a history asked in SQL.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::app::AppError;
-use crate::app::history::query;
+use crate::app::history::{RowSink, query};
 use crate::app::output::Output;
 use crate::report::rows;
 
@@ -33,16 +33,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<u8, AppError> {
-    ask(&args.db, &args.query, args.format, &args.rules)
+    let rules = args.rules.load()?;
+    write(args.format, |sink| query(&args.db, &args.query, &rules, sink))
 }
 
-/// Writes the answer to a query.
-pub(super) fn ask(db: &Path, sql: &str, format: Format, rules: &RuleArgs) -> Result<u8, AppError> {
-    let rules = rules.load()?;
+/// Writes the rows of an answer.
+pub(super) fn write(
+    format: Format,
+    answer: impl FnOnce(RowSink<'_>) -> Result<(), AppError>,
+) -> Result<u8, AppError> {
     let mut failed = None;
     Output::Stdout.write(|out| {
         let mut written = Ok(());
-        let done = query(db, sql, &rules, &mut |columns, row| {
+        let done = answer(&mut |columns, row| {
             written = match (format, row) {
                 (Format::Text, None) => rows::head(out, columns),
                 (Format::Text, Some(row)) => rows::text(out, row),

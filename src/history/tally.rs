@@ -72,7 +72,6 @@ impl Tally {
             if let Some(tally) = self.held.remove(&day) {
                 self.close(day, tally);
             }
-            self.late += if self.done.contains_key(&day) { sum.windows } else { 0 };
             self.settle(sum);
         }
         self.late += other.late;
@@ -110,11 +109,12 @@ impl Tally {
     }
 
     fn close(&mut self, day: Date, tally: DayTally) {
-        self.late += if self.done.contains_key(&day) { tally.windows } else { 0 };
         self.settle(tally.sum(day));
     }
 
+    /// Adds a day up for good; what comes to one that was is late.
     fn settle(&mut self, sum: DaySummary) {
+        self.late += if self.done.contains_key(&sum.day) { sum.windows } else { 0 };
         let add = |known: &mut DaySummary| {
             known.packets += sum.packets;
             known.windows += sum.windows;

@@ -101,31 +101,20 @@ pub(super) fn of_types(
         ..=LOOKUPS_MAX => types.iter().map(|id| (*id, *id)).collect(),
         _ => vec![(first, last)],
     };
-    let sql = "SELECT day, marks, groups FROM chunk
-               WHERE sensor = ?1 AND first_type <= ?3 AND last_type >= ?2";
-    let mut statement = connection.prepare_cached(sql)?;
+    let condition = "sensor = ?1 AND first_type <= ?3 AND last_type >= ?2";
     for (first, last) in spans {
-        let mut rows = statement.query((sensor, first, last))?;
-        while let Some(row) = rows.next()? {
-            each_group(row, &mut |chunk, group| {
-                let id = codec::count(group.number);
-                let wanted = first <= id && id <= last && types.binary_search(&id).is_ok();
-                if wanted && (facets || group.scope == Scope::Whole) { sink(chunk, group) } else { Ok(()) }
-            })?;
-        }
+        each(connection, condition, (sensor, first, last), &mut |chunk, group| {
+            let id = codec::count(group.number);
+            let wanted = first <= id && id <= last && types.binary_search(&id).is_ok();
+            if wanted && (facets || group.scope == Scope::Whole) { sink(chunk, group) } else { Ok(()) }
+        })?;
     }
     Ok(())
 }
 
 /// Hands on every group of a sensor.
 pub(super) fn all(connection: &Connection, sensor: i64, sink: Sink<'_>) -> Result<(), StoreError> {
-    let sql = "SELECT day, marks, groups FROM chunk WHERE sensor = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([sensor])?;
-    while let Some(row) = rows.next()? {
-        each_group(row, sink)?;
-    }
-    Ok(())
+    each(connection, "sensor = ?1", [sensor], sink)
 }
 
 /// Hands on every group of a sensor's day.
@@ -135,13 +124,7 @@ pub(super) fn of_day(
     day: i64,
     sink: Sink<'_>,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT day, marks, groups FROM chunk WHERE sensor = ?1 AND day = ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((sensor, day))?;
-    while let Some(row) = rows.next()? {
-        each_group(row, sink)?;
-    }
-    Ok(())
+    each(connection, "sensor = ?1 AND day = ?2", (sensor, day), sink)
 }
 
 /// Hands on the groups, of closed windows, of a sensor's day whose types' ids lie between these.
@@ -151,24 +134,35 @@ pub(super) fn of_closed(
     (first, last): (i64, i64),
     sink: Sink<'_>,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT day, marks, groups FROM chunk
-               WHERE sensor = ?1 AND day = ?2 AND open = 0 AND first_type <= ?4 AND last_type >= ?3";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((sensor, day, first, last))?;
+    let condition = "sensor = ?1 AND day = ?2 AND open = 0 AND first_type <= ?4 AND last_type >= ?3";
+    each(connection, condition, (sensor, day, first, last), &mut |chunk, group| match codec::count(
+        group.number,
+    ) {
+        id if first <= id && id <= last => sink(chunk, group),
+        _ => Ok(()),
+    })
+}
+
+/// Hands on every group of the rows that a condition is true of.
+fn each(
+    connection: &Connection,
+    condition: &str,
+    values: impl rusqlite::Params,
+    sink: Sink<'_>,
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT day, marks, groups FROM chunk WHERE {condition}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {
-        each_group(row, &mut |chunk, group| match codec::count(group.number) {
-            id if first <= id && id <= last => sink(chunk, group),
-            _ => Ok(()),
-        })?;
+        each_group(row, sink)?;
     }
     Ok(())
 }
 
 fn each_group(row: &Row<'_>, sink: Sink<'_>) -> Result<(), StoreError> {
-    let damaged = |error: rusqlite::types::FromSqlError| StoreError::Damaged(error.to_string());
     let day = codec::date(row.get(0)?)?;
-    let chunk = Chunk { day, marks: codec::unjson(row.get_ref(1)?.as_str().map_err(damaged)?)? };
-    for group in packed::groups(row.get_ref(2)?.as_blob().map_err(damaged)?) {
+    let chunk = Chunk { day, marks: codec::unjson(row.get_ref(1)?.as_str()?)? };
+    for group in packed::groups(row.get_ref(2)?.as_blob()?) {
         sink(&chunk, group?)?;
     }
     Ok(())

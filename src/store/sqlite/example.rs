@@ -125,12 +125,11 @@ pub(super) fn read(
     wanted: i64,
 ) -> Result<Option<Example>, StoreError> {
     let sql = "SELECT examples FROM example WHERE sensor = ?1 AND first_type <= ?2 AND last_type >= ?2";
-    let damaged = |error: rusqlite::types::FromSqlError| StoreError::Damaged(error.to_string());
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query((sensor, wanted))?;
     let mut earliest: Option<Example> = None;
     while let Some(row) = rows.next()? {
-        let mut rest = row.get_ref(0)?.as_blob().map_err(damaged)?;
+        let mut rest = row.get_ref(0)?.as_blob()?;
         while !rest.is_empty() {
             let entry: (Entry<'_>, _) =
                 postcard::take_from_bytes(rest).map_err(|error| StoreError::Damaged(error.to_string()))?;

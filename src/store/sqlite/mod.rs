@@ -15,7 +15,7 @@ mod verify;
 mod write;
 
 pub use compact::Compacted;
-pub use sql::RowSink;
+pub use sql::{INFO, RowSink};
 pub use verify::Checked;
 
 use types::Catalogue;
@@ -123,6 +123,12 @@ impl From<rusqlite::Error> for StoreError {
             }
             other => StoreError::Backend(other.to_string()),
         }
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for StoreError {
+    fn from(error: rusqlite::types::FromSqlError) -> StoreError {
+        StoreError::Damaged(error.to_string())
     }
 }
 

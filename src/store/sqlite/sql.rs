@@ -28,6 +28,20 @@ CREATE TEMP VIEW observation AS
     FROM sightings WHERE facet = 0 GROUP BY sensor, day, type;
 ";
 
+/// Rows, and bytes of packed values, by what they are.
+pub const INFO: &str = "
+    SELECT 'sensors' AS what, count(*) AS rows, sum(length(settings)) AS bytes FROM sensor
+    UNION ALL SELECT 'captures', count(*), NULL FROM capture
+    UNION ALL SELECT 'observed days', count(*), NULL FROM observed
+    UNION ALL SELECT 'outages', count(*), NULL FROM outage
+    UNION ALL SELECT 'types', count(*), sum(length(parameters)) FROM type
+    UNION ALL SELECT 'rows of packed sightings', count(*), sum(length(groups)) FROM chunk
+    UNION ALL SELECT 'rows of packed examples', count(*), sum(length(examples)) FROM example
+    UNION ALL SELECT 'open windows of sensors', count(*), sum(length(windows)) FROM resume
+    UNION ALL SELECT 'samples', count(*), sum(length(profile)) FROM sample
+    UNION ALL SELECT 'pages of the file', page_count, page_count * page_size
+        FROM pragma_page_count, pragma_page_size";
+
 /// Takes the names of the columns, then each row; answers whether to go on. Blobs come as hexadecimal text.
 pub type RowSink<'a> = &'a mut dyn FnMut(&[String], Option<&[Value]>) -> bool;
 

@@ -77,12 +77,11 @@ pub(super) fn passing(
     connection: &Connection,
     passes: &dyn Fn(&Parameters) -> bool,
 ) -> Result<Vec<i64>, StoreError> {
-    let damaged = |error: rusqlite::types::FromSqlError| StoreError::Damaged(error.to_string());
     let mut statement = connection.prepare_cached("SELECT id, parameters FROM type ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut ids = Vec::new();
     while let Some(row) = rows.next()? {
-        if passes(&codec::unpack(row.get_ref(1)?.as_blob().map_err(damaged)?)?) {
+        if passes(&codec::unpack(row.get_ref(1)?.as_blob()?)?) {
             ids.push(row.get(0)?);
         }
     }

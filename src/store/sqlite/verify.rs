@@ -83,7 +83,6 @@ fn structure(connection: &Connection, faults: Faults<'_>) -> Result<(), StoreErr
 
 /// `sql` gives a row's id, the five numbers, the text and the bytes that its checksum is of, and the checksum.
 fn checksums(connection: &Connection, sql: &str, what: &str, faults: Faults<'_>) -> Result<u64, StoreError> {
-    let damaged = |error: rusqlite::types::FromSqlError| StoreError::Damaged(error.to_string());
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut count = 0;
@@ -92,7 +91,7 @@ fn checksums(connection: &Connection, sql: &str, what: &str, faults: Faults<'_>)
         let id: i64 = row.get(0)?;
         let numbers: [i64; 5] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
         let marks: String = row.get(6)?;
-        let bytes = row.get_ref(7)?.as_blob().map_err(damaged)?;
+        let bytes = row.get_ref(7)?.as_blob()?;
         if row.get::<_, i64>(8)? != codec::checksum(&numbers, [marks.as_bytes(), bytes]) {
             faults(format!("row {id} of {what} is not as it was written"));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::history::{Contribution, Gathered, Hosts, Outage, Scope, Sensor};
+use crate::history::{Contribution, Hosts, Outage, Scope, Sensor};
 use crate::sample::KeptSample;
 use crate::store::{StoreError, check_marks};
 
@@ -50,10 +50,13 @@ pub(super) fn ingest(
     transaction.execute("DELETE FROM chunk WHERE sensor = ?1 AND open = 1", [sensor])?;
     transaction.execute("DELETE FROM example WHERE sensor = ?1 AND open = 1", [sensor])?;
     let marks = marks(&transaction, &contribution.mark_names)?;
-    let writer = Writer { transaction: &transaction, sensor, marks };
     let ids = types::write(&transaction, &contribution.types)?;
-    writer.gathered(&contribution.closed, &ids, false)?;
-    writer.gathered(&contribution.open, &ids, true)?;
+    for (gathered, open) in [(&contribution.closed, false), (&contribution.open, true)] {
+        for run in &gathered.runs {
+            chunk::write(&transaction, sensor, run, &ids, &marks, open)?;
+        }
+        example::write(&transaction, sensor, &gathered.examples, &ids, open)?;
+    }
     let runs = contribution.closed.runs.iter().chain(&contribution.open.runs);
     days.extend(runs.map(|run| codec::day(run.day)));
     for day in days {
@@ -136,21 +139,6 @@ pub(super) fn sums(connection: &Connection, sensor: i64, day: i64) -> Result<[i6
         Ok(())
     })?;
     Ok([windows, packets, hosts.count(), types.len() as u64].map(codec::count))
-}
-
-struct Writer<'a> {
-    transaction: &'a Transaction<'a>,
-    sensor: i64,
-    marks: Vec<usize>,
-}
-
-impl Writer<'_> {
-    fn gathered(&self, gathered: &Gathered, ids: &[i64], open: bool) -> Result<(), StoreError> {
-        for run in &gathered.runs {
-            chunk::write(self.transaction, self.sensor, run, ids, &self.marks, open)?;
-        }
-        example::write(self.transaction, self.sensor, &gathered.examples, ids, open)
-    }
 }
 
 fn resume(transaction: &Transaction<'_>, sensor: i64, contribution: &Contribution) -> Result<(), StoreError> {

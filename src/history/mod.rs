@@ -24,7 +24,7 @@ pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, S
 pub use record::{
     CaptureRecord, Contribution, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
 };
-pub use restriction::{Facets, Met, Restriction, Types};
+pub use restriction::{Facets, Met, Observation, Restriction, Types};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use spans::{SpanCount, Spans, Step};
 pub use tally::{DaySummary, Tally};

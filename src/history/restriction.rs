@@ -94,3 +94,20 @@ pub struct Met {
     /// What was seen; its marks are in the store's numbers.
     pub seen: Sighting,
 }
+
+/// What a sensor observed of a type on a day: all its sightings added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Observation {
+    /// The type's number in the store that answers.
+    pub number: u64,
+    /// Of whole windows or of facets.
+    pub scope: Scope,
+    /// The sensor's day.
+    pub day: Date,
+    /// Windows.
+    pub windows: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Unique hosts, exact.
+    pub hosts: u64,
+}

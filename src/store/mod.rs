@@ -9,10 +9,11 @@ pub use sqlite::SqliteStore;
 use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::history::packed::Damaged;
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Met, Outage, Restriction, Resume,
-    Selection, Sensor, TypeRecord, TypeTotal,
+    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Hosts, Met, Observation, Outage,
+    Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
+use std::collections::BTreeMap;
 
 /// Why a history could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +142,30 @@ pub trait HistoryStore {
         restriction: &Restriction<'_>,
         sink: &mut dyn FnMut(&Met),
     ) -> Result<(), StoreError>;
+
+    /// Hands on every observation that a restriction lets through, ascending by type, scope and day; each type,
+    /// scope and day once, with all its hosts (of the restriction's sources, where it names them).
+    ///
+    /// # Errors
+    /// See the trait.
+    fn each_observation(
+        &self,
+        sensor: &str,
+        restriction: &Restriction<'_>,
+        sink: &mut dyn FnMut(&Observation),
+    ) -> Result<(), StoreError> {
+        let mut sums: BTreeMap<_, (u64, u64, Hosts)> = BTreeMap::new();
+        self.each_sighting(sensor, restriction, &mut |met| {
+            let (windows, packets, hosts) = sums.entry((met.number, met.scope, met.day)).or_default();
+            *windows += met.seen.windows;
+            *packets += met.seen.packets;
+            hosts.insert(met.host);
+        })?;
+        for ((number, scope, day), (windows, packets, mut hosts)) in sums {
+            sink(&Observation { number, scope, day, windows, packets, hosts: hosts.count() });
+        }
+        Ok(())
+    }
 
     /// The type that a [`Met`]'s number stands for.
     ///

@@ -1,11 +1,10 @@
 //! From closed windows to types on days: what a history and a summary are made from.
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{OpenWindow, TypeList, Types};
 use crate::event::{AddressSpace, Timestamp};
-use crate::history::{Gathering, Tally};
+use crate::history::{Day, Gathering, Tally};
 use crate::rules::Rules;
 
 /// Numbers the types of windows and puts them on days.
@@ -34,7 +33,7 @@ impl<'a> Gatherer<'a> {
 
     /// Adds a window to a summary; one without a time is put on 1970-01-01.
     pub(super) fn tally(&mut self, to: &mut Tally, window: &OpenWindow) {
-        let day = self.days.day(window.start.unwrap_or_default());
+        let day = self.days.day(window.start.unwrap_or_default()).date;
         to.add(day, window.source, self.types.of_window(window), window.packets);
     }
 
@@ -47,16 +46,16 @@ impl<'a> Gatherer<'a> {
 /// Days of a time zone. Windows come in time order, so the last day is nearly always the next one, too.
 struct Days {
     zone: TimeZone,
-    known: Option<(Timestamp, Timestamp, Date)>,
+    known: Option<(Day, Timestamp)>,
 }
 
 impl Days {
-    fn day(&mut self, time: Timestamp) -> Date {
+    fn day(&mut self, time: Timestamp) -> Day {
         match self.known {
-            Some((first, next, day)) if first <= time && time < next => day,
+            Some((day, next)) if day.start <= time && time < next => day,
             _ => {
-                let day = time.day(&self.zone);
-                self.known = time.day_bounds(&self.zone).map(|(first, next)| (first, next, day));
+                let day = Day::of(time, &self.zone);
+                self.known = time.day_bounds(&self.zone).map(|(_, next)| (day, next));
                 day
             }
         }

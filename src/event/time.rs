@@ -41,6 +41,12 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(nanoseconds))
     }
 
+    /// The second in which this moment lies.
+    #[must_use]
+    pub fn whole_seconds(self) -> Timestamp {
+        Timestamp(self.0.div_euclid(SECOND).saturating_mul(SECOND))
+    }
+
     /// Seconds from `earlier` to this moment.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a difference for people to read, not for comparison")]

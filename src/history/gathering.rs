@@ -2,13 +2,11 @@
 
 use std::net::IpAddr;
 
-use jiff::civil::Date;
-
 use crate::behavior::OpenWindow;
 
 use super::examples::Examples;
 use super::packed::{self, Damaged, Waiting};
-use super::{Scope, Sighting};
+use super::{Day, Scope, Sighting};
 
 /// Sightings that wait to be packed: some 6 MiB of them. More would make shorter bytes, but leave the cache.
 const WAITING_MAX: usize = 1 << 17;
@@ -19,7 +17,7 @@ const WAITING_MAX: usize = 1 << 17;
 pub struct Gathering {
     done: Gathered,
     /// The day of what waits.
-    day: Option<Date>,
+    day: Option<Day>,
     waiting: Waiting,
 }
 
@@ -36,20 +34,20 @@ pub struct Gathered {
 #[derive(Clone, Debug)]
 pub struct Run {
     /// The day.
-    pub day: Date,
+    pub day: Day,
     /// Groups as [`packed`] has them.
     pub bytes: Vec<u8>,
 }
 
 impl Gathering {
     /// Adds a closed window of a type that began on `day`; one without a time is left out.
-    pub fn add_window(&mut self, window: &OpenWindow, day: Date, number: u32, marks: u64) {
+    pub fn add_window(&mut self, window: &OpenWindow, day: Day, number: u32, marks: u64) {
         self.add(window, day, (number, Scope::Whole), window.packets, marks);
         self.done.examples.offer(number, window);
     }
 
     /// Adds a facet of a window that has several.
-    pub fn add_facet(&mut self, window: &OpenWindow, day: Date, number: u32, packets: u64, marks: u64) {
+    pub fn add_facet(&mut self, window: &OpenWindow, day: Day, number: u32, packets: u64, marks: u64) {
         self.add(window, day, (number, Scope::Facet), packets, marks);
     }
 
@@ -66,13 +64,14 @@ impl Gathering {
         self.done
     }
 
-    fn add(&mut self, window: &OpenWindow, day: Date, group: (u32, Scope), packets: u64, marks: u64) {
+    fn add(&mut self, window: &OpenWindow, day: Day, group: (u32, Scope), packets: u64, marks: u64) {
         let (Some(first), Some(last)) = (window.start, window.end) else { return };
         if self.day != Some(day) || self.waiting.len() >= WAITING_MAX {
             self.pack();
             self.day = Some(day);
         }
-        let seen = Sighting { windows: 1, packets, first, last, marks };
+        let seen =
+            Sighting { windows: 1, packets, first: first.whole_seconds(), last: last.whole_seconds(), marks };
         self.waiting.push(group.0, group.1, window.source, seen);
     }
 
@@ -89,11 +88,11 @@ impl Gathered {
     ///
     /// # Errors
     /// Never for what a gathering made.
-    pub fn each(&self, sink: &mut dyn FnMut(Date, u64, Scope, IpAddr, Sighting)) -> Result<(), Damaged> {
+    pub fn each(&self, sink: &mut dyn FnMut(Day, u64, Scope, IpAddr, Sighting)) -> Result<(), Damaged> {
         for run in &self.runs {
             for group in packed::groups(&run.bytes) {
                 let group = group?;
-                for sighting in group.sightings(run.day) {
+                for sighting in group.sightings(run.day.date) {
                     let (host, seen) = sighting?;
                     sink(run.day, group.number, group.scope, host, seen);
                 }

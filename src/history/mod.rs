@@ -22,7 +22,7 @@ pub use gathering::{Gathered, Gathering, Run};
 pub use hosts::Hosts;
 pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, Selection, TypeTotal};
 pub use record::{
-    CaptureRecord, Contribution, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
+    CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
 };
 pub use restriction::{Facets, Met, Observation, Restriction, Types};
 pub use sensor::{Sensor, SensorFault, SensorKind};

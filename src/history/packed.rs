@@ -1,8 +1,9 @@
-//! Sightings as bytes: sorted by host, only differences written, some ten bytes each.
+//! Sightings as bytes: sorted by host, only differences written, some eight bytes each.
 //!
 //! A *group* holds the sightings of one type and scope on one day. It begins with the type's number, the scope, the
-//! number of sightings, the sums of their windows and packets and the length of what follows: a reader that wants
-//! sums alone passes over the rest. All numbers are LEB128: seven bits a byte, the lowest first.
+//! number of hosts, the sums of their windows and packets and the length of what follows: a reader that wants
+//! sums alone passes over the rest. All numbers are LEB128: seven bits a byte, the lowest first. Times are whole
+//! seconds. A host whose windows began in several hours of the day has a part for each.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +11,7 @@ use jiff::civil::Date;
 
 use crate::event::Timestamp;
 
-use super::{Scope, Sighting};
+use super::{Day, Scope, Sighting};
 
 /// Packed bytes that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,14 +25,12 @@ pub struct Group<'a> {
     pub number: u64,
     /// Of whole windows or of facets.
     pub scope: Scope,
-    /// Sightings: unique hosts.
+    /// Unique hosts.
     pub hosts: u64,
     /// Windows of all of them.
     pub windows: u64,
     /// Packets of all of them.
     pub packets: u64,
-    /// Whether times are in microseconds; else in nanoseconds.
-    micros: bool,
     body: &'a [u8],
 }
 
@@ -69,7 +68,7 @@ impl Waiting {
     }
 
     /// Packs all, group by group, and leaves none.
-    pub fn pack(&mut self, day: Date) -> Vec<u8> {
+    pub fn pack(&mut self, day: Day) -> Vec<u8> {
         // Numbers are sorted, and not what belongs to them, which is several times as large.
         let mut order: Vec<(u64, usize)> = (0..).zip(&self.fours).map(|(at, (key, _))| (*key, at)).collect();
         order.sort_unstable();
@@ -86,13 +85,13 @@ impl Waiting {
             let Some(group) = next.into_iter().flatten().min() else { break };
             hosts.clear();
             while let Some((key, seen)) = fours.next_if(|(key, _)| key >> 32 == group) {
-                note(&mut hosts, Ipv4Addr::from_bits(low_half(key)).into(), seen);
+                note(&mut hosts, Ipv4Addr::from_bits(low_half(key)).into(), seen, day);
             }
             while let Some(((_, host), seen)) = sixes.next_if(|((of, _), _)| u64::from(*of) == group) {
-                note(&mut hosts, Ipv6Addr::from_bits(*host).into(), *seen);
+                note(&mut hosts, Ipv6Addr::from_bits(*host).into(), *seen, day);
             }
             let scope = if group & 1 == 1 { Scope::Facet } else { Scope::Whole };
-            write_group(&mut out, group >> 1, scope, day, &hosts, &mut body);
+            write_group(&mut out, group >> 1, scope, day.date, &hosts, &mut body);
         }
         self.fours.clear();
         self.sixes.clear();
@@ -106,15 +105,18 @@ fn low_half(number: u64) -> u32 {
     number as u32
 }
 
-/// Adds a sighting to those of a group; hosts come in order.
-fn note(hosts: &mut Vec<(IpAddr, Sighting)>, host: IpAddr, seen: Sighting) {
-    match hosts.last_mut() {
-        Some((last, sum)) if *last == host => *sum = sum.merged(seen),
-        _ => hosts.push((host, seen)),
+/// Adds a sighting to those of a group; hosts come in order, the hours of a host as they like.
+fn note(hosts: &mut Vec<(IpAddr, Sighting)>, host: IpAddr, seen: Sighting, day: Day) {
+    let parts = hosts.iter().rev().take_while(|(known, _)| *known == host).count();
+    let first = hosts.len() - parts;
+    let hour = day.hour(seen.first);
+    match hosts[first..].binary_search_by_key(&hour, |(_, part)| day.hour(part.first)) {
+        Ok(at) => hosts[first + at].1 = hosts[first + at].1.merged(seen),
+        Err(at) => hosts.insert(first + at, (host, seen)),
     }
 }
 
-/// Appends a group; `sightings` are of one day, ascending by host, each host once.
+/// Appends a group; `sightings` are of one day, ascending by host and time.
 fn write_group(
     out: &mut Vec<u8>,
     number: u64,
@@ -123,9 +125,8 @@ fn write_group(
     sightings: &[(IpAddr, Sighting)],
     body: &mut Vec<u8>,
 ) {
-    let micros = sightings.iter().all(|(_, seen)| seen.first.0 % 1_000 == 0 && seen.last.0 % 1_000 == 0);
     body.clear();
-    let mut writer = BodyWriter { out: body, base: start_of(day), unit: unit(micros), before: 0 };
+    let mut writer = BodyWriter { out: body, base: start_of(day), before: 0 };
     let fours = sightings.partition_point(|(host, _)| host.is_ipv4());
     varint(writer.out, fours as u64);
     for (at, (host, seen)) in sightings.iter().enumerate() {
@@ -137,10 +138,9 @@ fn write_group(
     let group = Group {
         number,
         scope,
-        hosts: sightings.len() as u64,
+        hosts: sightings.chunk_by(|a, b| a.0 == b.0).count() as u64,
         windows: sightings.iter().map(|(_, seen)| seen.windows).sum(),
         packets: sightings.iter().map(|(_, seen)| seen.packets).sum(),
-        micros,
         body,
     };
     group.write(out);
@@ -164,7 +164,7 @@ pub fn groups(bytes: &[u8]) -> impl Iterator<Item = Result<Group<'_>, Damaged>> 
 impl<'a> Group<'a> {
     /// Appends the group, under its number.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let scope = u64::from(self.scope == Scope::Facet) | u64::from(self.micros) << 1;
+        let scope = u64::from(self.scope == Scope::Facet);
         for value in [self.number, scope, self.hosts, self.windows, self.packets, self.body.len() as u64] {
             varint(out, value);
         }
@@ -177,35 +177,38 @@ impl<'a> Group<'a> {
         Group { number, ..self }
     }
 
-    /// Its sightings of a day, ascending by host.
+    /// Its sightings of a day, ascending by host; those of a host in parts, an hour each.
     pub fn sightings(
         &self,
         day: Date,
     ) -> impl Iterator<Item = Result<(IpAddr, Sighting), Damaged>> + use<'a> {
         let mut reader = Reader(self.body);
         let fours = reader.number();
-        let (base, unit) = (start_of(day), unit(self.micros));
-        let (mut at, hosts) = (0, self.hosts);
+        let base = start_of(day);
+        let (mut at, mut met, hosts) = (0, 0, self.hosts);
         let mut host = 0u128;
         std::iter::from_fn(move || {
             if reader.0.is_empty() {
-                // Fewer than the head says is damage, told once.
-                return (std::mem::replace(&mut at, hosts) < hosts).then_some(Err(Damaged));
+                // Other hosts than the head says is damage, told once.
+                return (std::mem::replace(&mut met, hosts) != hosts).then_some(Err(Damaged));
             }
             let entry = fours.and_then(|fours| {
-                if at == fours {
+                let begins = at == 0 || at == fours;
+                if begins {
                     host = 0;
                 }
-                host = host.checked_add(reader.varint()?).ok_or(Damaged)?;
+                let step = reader.varint()?;
+                met += u64::from(begins || step > 0);
+                host = host.checked_add(step).ok_or(Damaged)?;
                 let address = match at < fours {
                     true => Ipv4Addr::from(u32::try_from(host).map_err(|_| Damaged)?).into(),
                     false => Ipv6Addr::from(host).into(),
                 };
                 at += 1;
-                Ok((address, reader.sighting(base, unit)?))
+                Ok((address, reader.sighting(base)?))
             });
             if entry.is_err() {
-                (reader.0, at) = (&[], hosts);
+                (reader.0, met) = (&[], hosts);
             }
             Some(entry)
         })
@@ -218,9 +221,8 @@ fn start_of(day: Date) -> i64 {
     midnight.ok().and_then(|nanoseconds| i64::try_from(nanoseconds).ok()).unwrap_or(0)
 }
 
-fn unit(micros: bool) -> i64 {
-    if micros { 1_000 } else { 1 }
-}
+/// A second in nanoseconds.
+const SECOND: i64 = 1_000_000_000;
 
 fn host_number(host: IpAddr) -> u128 {
     match host {
@@ -232,7 +234,6 @@ fn host_number(host: IpAddr) -> u128 {
 struct BodyWriter<'a> {
     out: &'a mut Vec<u8>,
     base: i64,
-    unit: i64,
     before: u128,
 }
 
@@ -251,12 +252,12 @@ impl BodyWriter<'_> {
     fn ticks(&mut self, from: i64, to: i64) {
         match to.checked_sub(from) {
             Some(nanoseconds) => {
-                let ticks = nanoseconds / self.unit;
+                let ticks = nanoseconds / SECOND;
                 varint(self.out, (ticks << 1 ^ ticks >> 63).cast_unsigned());
             }
             // The ends of time are further apart than 64 bits tell.
             None => {
-                let ticks = (i128::from(to) - i128::from(from)) / i128::from(self.unit);
+                let ticks = (i128::from(to) - i128::from(from)) / i128::from(SECOND);
                 wide(self.out, (ticks << 1 ^ ticks >> 127).cast_unsigned());
             }
         }
@@ -313,13 +314,13 @@ impl<'a> Reader<'a> {
         let (body, rest) = self.0.split_at_checked(length).ok_or(Damaged)?;
         self.0 = rest;
         let scope = if kind & 1 == 1 { Scope::Facet } else { Scope::Whole };
-        Ok(Group { number, scope, hosts, windows, packets, micros: kind & 2 == 2, body })
+        Ok(Group { number, scope, hosts, windows, packets, body })
     }
 
-    fn sighting(&mut self, base: i64, unit: i64) -> Result<Sighting, Damaged> {
+    fn sighting(&mut self, base: i64) -> Result<Sighting, Damaged> {
         let (windows, packets) = (self.number()?, self.number()?);
         let mut time = |from: i64| -> Result<i64, Damaged> {
-            let ticks = unzigzag(self.varint()?).checked_mul(i128::from(unit)).ok_or(Damaged)?;
+            let ticks = unzigzag(self.varint()?).checked_mul(i128::from(SECOND)).ok_or(Damaged)?;
             i64::try_from(i128::from(from).checked_add(ticks).ok_or(Damaged)?).map_err(|_| Damaged)
         };
         let first = time(base)?;
@@ -344,7 +345,10 @@ mod tests {
     }
 
     fn sighting() -> impl Strategy<Value = Sighting> {
-        let time = || prop_oneof![any::<i64>(), (0..1_000_000_000i64).prop_map(|micros| micros * 1_000)];
+        let time = || {
+            prop_oneof![any::<i64>().prop_map(|time| time / SECOND), 0..1_000_000_000i64]
+                .prop_map(|seconds| seconds * SECOND)
+        };
         (any::<u64>(), any::<u64>(), time(), time(), any::<u64>()).prop_map(
             |(windows, packets, first, last, marks)| Sighting {
                 windows: windows >> 8,

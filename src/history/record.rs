@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::behavior::{Behavior, BehaviorId, Names, OpenWindow, Parameters, TypeList};
@@ -61,18 +62,53 @@ pub struct SightingKey {
     pub scope: Scope,
     /// The host.
     pub host: IpAddr,
+    /// The hour of the day ([`Day::hour`]) in which its windows began.
+    pub hour: i64,
 }
 
-/// One host, one day, one type.
+/// A sensor's day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Day {
+    /// Its date, in the sensor's time zone.
+    pub date: Date,
+    /// The moment at which it begins.
+    pub start: Timestamp,
+}
+
+impl Day {
+    /// The day of a moment in a time zone.
+    #[must_use]
+    pub fn of(time: Timestamp, zone: &TimeZone) -> Day {
+        let start = time.day_bounds(zone).map_or(time, |(first, _)| first);
+        Day { date: time.day(zone), start }
+    }
+
+    /// The day of a date in a time zone.
+    #[must_use]
+    pub fn on(date: Date, zone: &TimeZone) -> Day {
+        let start = date.to_zoned(zone.clone()).map(|start| start.timestamp().as_nanosecond());
+        let start = start.ok().and_then(|nanoseconds| i64::try_from(nanoseconds).ok());
+        Day { date, start: Timestamp(start.unwrap_or(0)) }
+    }
+
+    /// How many hours of the day have passed at a moment. A day on which clocks change has 23 or 25.
+    #[must_use]
+    pub fn hour(self, time: Timestamp) -> i64 {
+        const HOUR: i64 = 3_600_000_000_000;
+        time.0.saturating_sub(self.start.0).div_euclid(HOUR)
+    }
+}
+
+/// One host, one day, one type; where it comes in parts, one hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
     /// Windows.
     pub windows: u64,
     /// Packets.
     pub packets: u64,
-    /// The first packet's time.
+    /// The first packet's time, in whole seconds.
     pub first: Timestamp,
-    /// The last packet's time.
+    /// The last packet's time, in whole seconds.
     pub last: Timestamp,
     /// Marks of these windows: bit i stands for the i-th of the contribution's `mark_names`.
     pub marks: u64,

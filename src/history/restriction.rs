@@ -80,7 +80,8 @@ impl Restriction<'_> {
     }
 }
 
-/// A sighting that an answer comes to. One of a host, a day and a type can come in several parts, which add up.
+/// A sighting that an answer comes to. One of a host, a day and a type comes in parts, which add up: the windows of a
+/// part began in the same hour ([`super::Day::hour`]), and there can be several parts of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Met {
     /// The sensor's day.

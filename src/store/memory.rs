@@ -121,7 +121,9 @@ impl MemoryStore {
         gathered.each(&mut |day, number, scope, host, sighting| {
             let Some(behavior) = id_of(number) else { return };
             let marks = super::renumbered(sighting.marks, &numbers);
-            seen.sight(SightingKey { day, behavior, scope, host }, Sighting { marks, ..sighting });
+            let hour = day.hour(sighting.first);
+            let key = SightingKey { day: day.date, behavior, scope, host, hour };
+            seen.sight(key, Sighting { marks, ..sighting });
         })?;
         for PackedExample { number, start, host, packets } in gathered.examples.iter() {
             if let Some(behavior) = id_of(number.into()) {
@@ -279,7 +281,7 @@ impl HistoryStore for MemoryStore {
             }
         };
         for (key, seen) in self.kept(sensor)?.sightings() {
-            let SightingKey { day, behavior, scope, host } = *key;
+            let SightingKey { day, behavior, scope, host, .. } = *key;
             let counts = restriction.has_day(day)
                 && restriction.has_host(host)
                 && (scope == Scope::Whole || restriction.types.facets())

@@ -9,7 +9,8 @@ use inga::behavior::{Behavior, Parameters, Ports, ProtocolSet};
 use inga::capture::Input;
 use inga::event::AddressSpace;
 use inga::history::{
-    DayState, Facets, Granularity, Met, Outage, Restriction, Selection, Sensor, SensorKind, Types,
+    Day, DayState, Facets, Granularity, Met, Observation, Outage, Restriction, Selection, Sensor, SensorKind,
+    Types,
 };
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
@@ -127,25 +128,38 @@ fn met(store: &dyn HistoryStore, sensor: &str) -> String {
         Restriction { first: Some(date(2009, 3, 3)), ..Restriction::default() },
     ];
     let mut out = String::new();
+    let zone = store.sensors().unwrap().iter().find(|known| known.name == sensor).unwrap().zone().unwrap();
     for restriction in &restrictions {
         let mut sums: BTreeMap<_, (u64, u64)> = BTreeMap::new();
         let mut numbers = BTreeSet::new();
         let mut take = |met: &Met| {
             numbers.insert(met.number);
-            let sum = sums.entry((met.day, met.scope, met.host, met.number)).or_default();
+            let hour = Day::on(met.day, &zone).hour(met.seen.first);
+            let sum = sums.entry((met.day, hour, met.scope, met.host, met.number)).or_default();
             *sum = (sum.0 + met.seen.windows, sum.1 + met.seen.packets);
         };
         store.each_sighting(sensor, restriction, &mut take).unwrap();
+        let mut observations = Vec::new();
+        store.each_observation(sensor, restriction, &mut |seen| observations.push(*seen)).unwrap();
+        let order = |seen: &Observation| (seen.number, seen.scope, seen.day);
+        assert!(observations.is_sorted_by(|a, b| order(a) < order(b)), "{observations:?}");
+        numbers.extend(observations.iter().map(|seen| seen.number));
         let named = |number: u64| store.type_of(number).unwrap().behavior.canonical;
         let names: BTreeMap<u64, String> =
             numbers.into_iter().map(|number| (number, named(number))).collect();
-        let lines: BTreeSet<String> = sums
+        let observed: BTreeSet<String> = observations
             .iter()
-            .map(|((day, scope, host, number), sum)| {
-                format!("{day} {scope:?} {host} {} {sum:?}", names[number])
+            .map(|Observation { number, scope, day, windows, packets, hosts }| {
+                format!("{day} {scope:?} {} {windows} {packets} {hosts}", names[number])
             })
             .collect();
-        out.push_str(&format!("{restriction:?} {lines:#?}\n"));
+        let lines: BTreeSet<String> = sums
+            .iter()
+            .map(|((day, hour, scope, host, number), sum)| {
+                format!("{day} {hour} {scope:?} {host} {} {sum:?}", names[number])
+            })
+            .collect();
+        out.push_str(&format!("{restriction:?} {lines:#?} {observed:#?}\n"));
     }
     out
 }

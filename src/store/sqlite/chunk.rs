@@ -35,7 +35,7 @@ pub(super) fn write(
         groups.push(group.renumbered(codec::uncount(*id)));
     }
     groups.sort_unstable_by_key(|group| (group.number, group.scope));
-    write_groups(transaction, sensor, run.day, &groups, marks, open)
+    write_groups(transaction, sensor, run.day.date, &groups, marks, open)
 }
 
 /// Writes groups that have the store's numbers, in their order.

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, Transaction};
 
 use crate::behavior::Marks;
+use crate::history::Day;
 use crate::history::packed::{self, Group, Waiting};
 use crate::store::StoreError;
 
-use super::{SqliteStore, chunk, codec};
+use super::{SqliteStore, chunk, codec, read};
 
 /// Sightings that are put together at once: some 25 MB of them.
 const AT_ONCE: u64 = 1 << 18;
@@ -36,9 +37,10 @@ impl SqliteStore {
         let before = bytes(&self.connection)?;
         let mut done = 0;
         for (sensor, day) in several(&self.connection)? {
+            let zone = read::zone(&self.connection, sensor)?;
             let transaction =
                 self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            compact_day(&transaction, sensor, day)?;
+            compact_day(&transaction, sensor, Day::on(codec::date(day)?, &zone))?;
             transaction.commit()?;
             done += 1;
         }
@@ -64,14 +66,14 @@ fn several(connection: &Connection) -> Result<Vec<(i64, i64)>, StoreError> {
     Ok(days.collect::<Result<_, _>>()?)
 }
 
-fn compact_day(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), StoreError> {
+fn compact_day(transaction: &Transaction<'_>, sensor: i64, on: Day) -> Result<(), StoreError> {
+    let (date, day) = (on.date, codec::day(on.date));
     let mut sizes: BTreeMap<i64, u64> = BTreeMap::new();
     chunk::of_closed(transaction, (sensor, day), (i64::MIN, i64::MAX), &mut |_, group| {
         *sizes.entry(codec::count(group.number)).or_default() += group.hosts;
         Ok(())
     })?;
     let old: i64 = transaction.query_row("SELECT coalesce(max(id), 0) FROM chunk", [], |row| row.get(0))?;
-    let date = codec::date(day)?;
     // What is written anew has the store's own numbers.
     let marks: Vec<usize> = (0..Marks::MAX).collect();
     for (first, last) in spans(&sizes) {
@@ -86,7 +88,7 @@ fn compact_day(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(
             }
             Ok(())
         })?;
-        let packed = waiting.pack(date);
+        let packed = waiting.pack(on);
         let groups: Vec<Group<'_>> = packed::groups(&packed).collect::<Result<_, _>>()?;
         chunk::write_groups(transaction, sensor, date, &groups, &marks, false)?;
     }

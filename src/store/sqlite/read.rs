@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::behavior::{Ports, Profile, ProtocolSet};
@@ -28,6 +29,14 @@ pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError
         sensors.push(codec::unjson(&settings)?);
     }
     Ok(sensors)
+}
+
+/// The time zone of a sensor.
+pub(super) fn zone(connection: &Connection, sensor: i64) -> Result<TimeZone, StoreError> {
+    let sql = "SELECT settings FROM sensor WHERE id = ?1";
+    let settings: String = connection.query_row(sql, [sensor], |row| row.get(0))?;
+    let sensor: Sensor = codec::unjson(&settings)?;
+    sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))
 }
 
 pub(super) fn coverage(connection: &Connection, sensor: i64) -> Result<Coverage, StoreError> {

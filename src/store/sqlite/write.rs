@@ -58,7 +58,7 @@ pub(super) fn ingest(
         example::write(&transaction, sensor, &gathered.examples, &ids, open)?;
     }
     let runs = contribution.closed.runs.iter().chain(&contribution.open.runs);
-    days.extend(runs.map(|run| codec::day(run.day)));
+    days.extend(runs.map(|run| codec::day(run.day.date)));
     for day in days {
         total(&transaction, sensor, day)?;
     }

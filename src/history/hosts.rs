@@ -41,6 +41,13 @@ impl Hosts {
         }
     }
 
+    /// All of them, each once, ascending: IPv4 and IPv6.
+    #[must_use]
+    pub fn sorted(mut self) -> (Vec<u32>, Vec<u128>) {
+        self.count();
+        (self.fours, self.sixes)
+    }
+
     /// How many there are.
     pub fn count(&mut self) -> u64 {
         self.fours.sort_unstable();

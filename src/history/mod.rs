@@ -7,6 +7,7 @@ mod coverage;
 mod examples;
 mod gathering;
 mod hosts;
+pub mod month;
 pub mod packed;
 mod query;
 mod record;

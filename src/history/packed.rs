@@ -269,7 +269,7 @@ fn unzigzag(value: u128) -> i128 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
-fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -279,7 +279,7 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// A number that nearly always fits 64 bits.
 #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
-fn wide(out: &mut Vec<u8>, mut value: u128) {
+pub(super) fn wide(out: &mut Vec<u8>, mut value: u128) {
     while value > u128::from(u64::MAX) {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -287,10 +287,11 @@ fn wide(out: &mut Vec<u8>, mut value: u128) {
     varint(out, value as u64);
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Reads numbers from the front of bytes.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn varint(&mut self) -> Result<u128, Damaged> {
+    pub(super) fn varint(&mut self) -> Result<u128, Damaged> {
         let mut value = 0u128;
         for (at, byte) in self.0.iter().enumerate().take(19) {
             value |= u128::from(byte & 0x7f) << (7 * at);
@@ -302,8 +303,21 @@ impl<'a> Reader<'a> {
         Err(Damaged)
     }
 
-    fn number(&mut self) -> Result<u64, Damaged> {
-        u64::try_from(self.varint()?).map_err(|_| Damaged)
+    pub(super) fn byte(&mut self) -> Result<u8, Damaged> {
+        let (byte, rest) = self.0.split_first().ok_or(Damaged)?;
+        self.0 = rest;
+        Ok(*byte)
+    }
+
+    pub(super) fn number(&mut self) -> Result<u64, Damaged> {
+        // One byte is what nearly all of them are.
+        match self.0 {
+            [byte, rest @ ..] if byte & 0x80 == 0 => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => u64::try_from(self.varint()?).map_err(|_| Damaged),
+        }
     }
 
     fn group(&mut self) -> Result<Group<'a>, Damaged> {

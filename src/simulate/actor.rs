@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};
@@ -60,6 +61,8 @@ pub(super) fn nowhere() -> Network {
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub(super) number: u16,
+    pub(super) sensor: &'a str,
+    pub(super) date: Date,
     pub(super) day: Interval,
     pub(super) dark: &'a Dark,
     /// What lies in the dark of any sensor is no host's address.
@@ -182,7 +185,7 @@ impl Actor {
         let mut random = scene.draws.of(&self.name).generator();
         match &self.source {
             Source::Hosts(hosts) => hosts.hits(scene, self.seed, targeting, sink),
-            Source::Noise(noise) => {
+            Source::Noise(noise) if scene.is_of(&noise.sensors, noise.from, noise.last) => {
                 let mean = noise.per_address_day * count(scene.dark.size()) * scene.scale * scene.days();
                 for _ in 0..poisson(&mut random, mean) {
                     let Some(destination) = scene.any_dark(&mut random) else { return };
@@ -190,7 +193,7 @@ impl Actor {
                 }
             }
             Source::Floods(floods) => self.flood(floods, scene, sink),
-            Source::Stray(stray) => {
+            Source::Stray(stray) if scene.is_of(&stray.sensors, None, None) => {
                 let listed = count(scene.dark.size()) * stray.addresses;
                 for place in 0..whole(listed.round()) {
                     // The same addresses every day.
@@ -202,6 +205,7 @@ impl Actor {
                     }
                 }
             }
+            Source::Noise(_) | Source::Stray(_) => {}
             Source::Misconfigured(wrong) => {
                 let every = wrong.every_seconds * 1e9;
                 let steps = |time: Timestamp| whole((nanoseconds(time) / every).ceil());
@@ -261,6 +265,12 @@ impl Actor {
 impl Scene<'_> {
     fn days(&self) -> f64 {
         self.day.end.seconds_since(self.day.start) / 86_400.0
+    }
+
+    /// Whether it is one of these sensors, or any where none is named, and a day between these.
+    fn is_of(&self, sensors: &[String], from: Option<Date>, last: Option<Date>) -> bool {
+        let named = sensors.is_empty() || sensors.iter().any(|name| name == self.sensor);
+        named && from.is_none_or(|from| from <= self.date) && last.is_none_or(|last| self.date <= last)
     }
 
     fn moment(&self, random: &mut Random) -> Timestamp {

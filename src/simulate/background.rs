@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::probing::{Header, ProbePlan};
@@ -36,6 +37,13 @@ pub struct Noise {
     pub name: String,
     /// How many a dark address gets a day. `--scale` multiplies them.
     pub per_address_day: f64,
+    /// Names of the sensors that get them; without any, all.
+    #[serde(default)]
+    pub sensors: Vec<String>,
+    /// The first day; without it, that of the scenario.
+    pub from: Option<Date>,
+    /// The last day; without it, that of the scenario.
+    pub last: Option<Date>,
     /// What is sent.
     pub probes: Vec<ProbePlan>,
     /// What its headers look like.
@@ -72,6 +80,9 @@ pub struct Stray {
     pub addresses: f64,
     /// Peers that ask each of them a day. `--scale` multiplies them.
     pub hosts_per_address_day: f64,
+    /// Names of the sensors whose addresses they are; without any, all.
+    #[serde(default)]
+    pub sensors: Vec<String>,
     /// What they send.
     pub probes: Vec<ProbePlan>,
     /// What its headers look like.

@@ -56,6 +56,11 @@ fn check(scenario: &Scenario) -> Result<(), String> {
         at_least(&format!("background `{}`: minutes", flood.name), flood.minutes, 0.0)?;
         at_least(&format!("background `{}`: packets_per_second", flood.name), flood.packets_per_second, 0.0)?;
     }
+    let sensors: Vec<&str> = scenario.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
+    let named = background.noise.iter().flat_map(|one| &one.sensors);
+    for name in named.chain(background.stray.iter().flat_map(|one| &one.sensors)) {
+        known_name("sensor", name, &sensors)?;
+    }
     if names.len() > ACTORS_MAX {
         return Err(format!("{} families and parts of the background, {ACTORS_MAX} at most", names.len()));
     }

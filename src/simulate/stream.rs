@@ -127,6 +127,8 @@ impl<'a> SensorStream<'a> {
         for (number, (actor, targeting)) in (0u16..).zip(simulation.actors.iter().zip(&self.targeting)) {
             let scene = Scene {
                 number,
+                sensor: &self.plan().name,
+                date,
                 day,
                 dark: &simulation.dark[self.sensor],
                 all_dark: &simulation.dark,

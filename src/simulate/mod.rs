@@ -189,13 +189,12 @@ impl Simulation {
 
     fn add_hosts(&mut self, family: &Family, is_family: bool) {
         let seed = self.seed.of("family").of(&family.name);
-        let actors = &mut self.actors;
-        let infections = infections(&family.population, &self.period, seed, &mut |name, take| {
-            let named = actors.iter_mut().find(|actor| actor.name == name);
-            if let Some(Actor { source: Source::Hosts(hosts), .. }) = named {
-                take(&mut hosts.infections);
-            }
+        let before = self.actors.iter_mut().filter_map(|actor| match &mut actor.source {
+            Source::Hosts(hosts) => Some((actor.name.as_str(), &mut hosts.infections)),
+            _ => None,
         });
+        let mut before: Vec<_> = before.collect();
+        let infections = infections(&family.population, &self.period, seed, &mut before);
         let homes = Hosts::homes(family, &self.networks, &self.period);
         let probing = Probing::new(&family.probes, family.together, family.header);
         let source = Source::Hosts(Box::new(Hosts { family: family.clone(), infections, homes }));

@@ -68,7 +68,7 @@ pub(super) fn infections(
     plan: &Population,
     period: &Period,
     seed: Seed,
-    before: &mut dyn FnMut(&str, &mut dyn FnMut(&mut Vec<Infection>)),
+    before: &mut [(&str, &mut Vec<Infection>)],
 ) -> Vec<Infection> {
     let mut all = Vec::new();
     let mut random = seed.of("growth").generator();
@@ -82,7 +82,9 @@ pub(super) fn infections(
         infection.host = seed.of("host").at(host).number();
     }
     for succession in &plan.succeeds {
-        before(&succession.family, &mut |theirs| succeed(succession, period, &mut random, theirs, &mut all));
+        for (_, theirs) in before.iter_mut().filter(|(name, _)| *name == succession.family) {
+            succeed(succession, period, &mut random, theirs, &mut all);
+        }
     }
     let grown = all.len();
     heal(plan, period, seed, &mut all[..grown]);

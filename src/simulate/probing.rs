@@ -143,6 +143,17 @@ pub struct Header {
     pub window: Option<u16>,
 }
 
+impl Header {
+    /// Time to live before the first router.
+    pub(super) fn initial_ttl(&self) -> u8 {
+        self.ttl.unwrap_or(match self.system {
+            System::Windows => 128,
+            System::Linux | System::Mirai => 64,
+            System::Masscan | System::Zmap => 255,
+        })
+    }
+}
+
 /// Systems and tools by their headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -281,30 +292,22 @@ impl Probing {
 
     /// As it arrives, 6 to 21 routers away from where it was sent.
     fn ttl(&self, hit: &Hit) -> u8 {
-        let initial = match self.header.system {
-            System::Windows => 128,
-            System::Linux | System::Mirai => 64,
-            System::Masscan | System::Zmap => 255,
-        };
         let hops = u8::try_from(Seed::root(hit.key).of("hops").number() % 16).unwrap_or(0) + 6;
-        self.header.ttl.unwrap_or(initial).saturating_sub(hops).max(1)
+        self.header.initial_ttl().saturating_sub(hops).max(1)
     }
 
     fn ip_id(&self, packet: &Packet, hit: &Hit, retry: u16, random: &mut Random) -> u16 {
         let counted = || {
             let first = Seed::root(hit.key).of("ip id").number();
-            folded(first.wrapping_add(hit.ordinal.wrapping_mul(3)).wrapping_add(u64::from(retry)))
+            low_half(first.wrapping_add(hit.ordinal.wrapping_mul(3)).wrapping_add(u64::from(retry)))
         };
         self.header.ip_id.unwrap_or_else(|| match self.header.system {
             System::Windows => counted(),
             System::Linux | System::Mirai => random.random(),
             System::Zmap => 54_321,
             System::Masscan => {
-                let destination = number(packet.destination);
                 let port = u64::from(packet.destination_port.unwrap_or(0));
-                let sequence = u64::from(packet.sequence.unwrap_or(0));
-                let both = |number: u64| folded(number) ^ folded(number >> 16);
-                both(destination) ^ folded(port) ^ both(sequence)
+                low_half(number(packet.destination) ^ port ^ u64::from(packet.sequence.unwrap_or(0)))
             }
         })
     }
@@ -352,7 +355,8 @@ fn port_of(number: u64) -> u16 {
     u16::try_from(1025 + number % 3976).unwrap_or(1025)
 }
 
-fn folded(number: u64) -> u16 {
+/// The low 16 bits.
+pub(super) fn low_half(number: u64) -> u16 {
     u16::try_from(number & 0xffff).unwrap_or(0)
 }
 

@@ -130,7 +130,8 @@ impl CaughtSample {
             })
         });
         let day = plan.caught.or(plan.discovered).unwrap_or(period.first);
-        let run = sandbox::run(family, plan, seed.of("sandbox").of(&family.name), period.day(day));
+        let midnight = crate::history::Day::on(day, &jiff::tz::TimeZone::UTC).start;
+        let run = sandbox::run(family, plan, seed.of("sandbox").of(&family.name), midnight);
         let (capture_name, capture) = match plan.sandbox.format {
             LogFormat::Pcap => ("run.pcap", pcap(&run)),
             format => ("run.txt", text::log(&run, format).into_bytes()),

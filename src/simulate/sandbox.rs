@@ -9,10 +9,10 @@ use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 use super::actor::{count, whole};
 use super::dark::low;
 use super::hit::Hit;
-use super::probing::{Probing, Shot, micros, number};
+use super::probing::{Probing, Shot, low_half, micros, number};
 use super::random::{Random, Seed};
 use super::sample::SamplePlan;
-use super::scenario::{Family, Sequential, Start, Targets};
+use super::scenario::{Family, HitList, Sequential, Start, Targets};
 use super::targets::{below, own_network};
 use super::tour::unpermuted;
 
@@ -33,7 +33,7 @@ pub(super) struct Sent {
 /// Targets of a run: a sandbox that is asked for more is stopped.
 const TARGETS_MAX: u64 = 100_000;
 
-/// A run that begins at nine o'clock of a day, in time order. Memory: some 150 bytes a packet, 100,000 targets at most.
+/// A run that begins at nine o'clock (UTC, as logs have it) of a day, in time order. Memory: some 150 bytes a packet, 100,000 targets at most.
 pub(super) fn run(family: &Family, plan: &SamplePlan, seed: Seed, day: Timestamp) -> Vec<Sent> {
     let start = day.plus_nanoseconds(9 * 3_600_000_000_000);
     let mut sent = Vec::new();
@@ -55,8 +55,9 @@ fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: 
     let probing = Probing::new(&family.probes, family.together, family.header);
     let targets = whole(plan.sandbox.seconds * family.rate).min(TARGETS_MAX);
     let end = start.plus_nanoseconds(seconds(plan.sandbox.seconds));
+    let listed = family.targets.hit_list.as_ref().map(HitList::all).unwrap_or_default();
     for ordinal in 0..targets {
-        let Some(destination) = target(&family.targets, ordinal, seed) else { return };
+        let Some(destination) = target(&family.targets, &listed, ordinal, seed) else { return };
         let jitter = 0.9 * seed.of("jitter").at(ordinal).share();
         let at = start.plus_nanoseconds(seconds((count(ordinal) + jitter) / family.rate));
         let source = IpAddr::V4(VICTIM);
@@ -70,7 +71,7 @@ fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: 
             }
             let mut shot = shot;
             // It has crossed no router yet.
-            shot.packet.ttl = family.header.ttl.or(Some(128));
+            shot.packet.ttl = Some(family.header.initial_ttl());
             let payload = probing.payload(shot.probe).to_vec();
             let opens = shot.packet.flags.is_some_and(TcpFlags::opens);
             sent.push(Sent { packet: shot.packet, payload, options: shot.options });
@@ -82,8 +83,8 @@ fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: 
     }
 }
 
-/// The target of a number, wherever it lies.
-fn target(targets: &Targets, ordinal: u64, seed: Seed) -> Option<IpAddr> {
+/// The target of a number, wherever it lies; `listed` are the addresses of a hit list.
+fn target(targets: &Targets, listed: &[IpAddr], ordinal: u64, seed: Seed) -> Option<IpAddr> {
     let drawn = seed.of("target").at(ordinal);
     let mut random = drawn.generator();
     let address = match targets {
@@ -103,11 +104,10 @@ fn target(targets: &Targets, ordinal: u64, seed: Seed) -> Option<IpAddr> {
             unpermuted(low(seed.of("start").number() + ordinal), plan.key)
         }
         Targets { hit_list: Some(plan), .. } => {
-            let all = plan.all();
-            let length = all.len() as u64;
+            let length = listed.len() as u64;
             let done = plan.passes.is_some_and(|passes| ordinal >= passes * length);
             let at = usize::try_from(ordinal % length.max(1)).unwrap_or(0);
-            return all.get(at).copied().filter(|_| !done);
+            return listed.get(at).copied().filter(|_| !done);
         }
         _ => return None,
     };
@@ -259,10 +259,6 @@ fn chatter(start: Timestamp, seconds_in_all: f64, random: &mut Random, sent: &mu
         sent.push(Sent { packet, payload: payload.to_vec(), options: false });
         after += random.random_range(2.0..15.0);
     }
-}
-
-fn low_half(number: u64) -> u16 {
-    u16::try_from(number & 0xffff).unwrap_or(0)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a day at most")]

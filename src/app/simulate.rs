@@ -107,12 +107,13 @@ pub fn simulate_into(
 /// the samples in `samples/`, and `truth.yaml`. `inga correlate --darknet` takes such a folder.
 ///
 /// # Errors
-/// When a file cannot be written, or the folder has one already that is not the simulator's.
+/// When a file cannot be written, or the folder is there and not empty: what is in it would be taken for a part.
 pub fn simulate_to_files(
     folder: &Path,
     scenario: &Scenario,
     options: SimulateOptions,
 ) -> Result<Written, AppError> {
+    make_new_folder(folder)?;
     let simulation = Simulation::new(scenario, options.seed, options.scale);
     let mut truth = Truth::of(&simulation);
     let sensors: Vec<usize> = (0..scenario.sensors.len()).collect();
@@ -152,7 +153,7 @@ pub fn simulate_to_history(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Written, AppError> {
-    make_folder(folder)?;
+    make_new_folder(folder)?;
     let mut store = SqliteStore::open(&folder.join("history.db"), &rules.profile)?;
     let simulated = simulate_into(&mut store, scenario, options, rules, notices)?;
     for sample in &simulated.samples {
@@ -331,6 +332,18 @@ fn loaded(sample: &CaughtSample, rules: &Rules, notices: &mut Notices) -> Result
 fn content(scenario: &Scenario, options: SimulateOptions, sensor: &str, day: Date) -> [u8; 32] {
     let SimulateOptions { seed, scale, .. } = options;
     *blake3::hash(format!("{scenario:?} {seed} {scale} {sensor} {day}").as_bytes()).as_bytes()
+}
+
+fn make_new_folder(folder: &Path) -> Result<(), AppError> {
+    make_folder(folder)?;
+    let mut entries = std::fs::read_dir(folder).map_err(|error| AppError::file(folder, error))?;
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => {
+            let folder = crate::capture::shown(folder);
+            Err(AppError::Usage(format!("{folder} is not empty; give --out a new folder, or empty this one")))
+        }
+    }
 }
 
 fn make_folder(folder: &Path) -> Result<(), AppError> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::probing::{Header, ProbePlan};
+use super::probe_plan::{Header, ProbePlan};
 use super::scenario::Family;
 
 /// What else there is on the wire.

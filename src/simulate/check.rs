@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::event::{Protocol, TcpFlags};
 use crate::yaml::nearest;
 
-use super::probing::ProbePlan;
+use super::probe_plan::ProbePlan;
 use super::scenario::{Family, Listed, Scenario, Sequential, Targets, Uniform};
 
 /// Addresses of a hit list.

@@ -17,6 +17,7 @@ mod derived;
 mod growth;
 mod hit;
 mod population;
+mod probe_plan;
 mod probing;
 mod random;
 mod sample;
@@ -44,9 +45,10 @@ use targets::Targeting;
 pub use background::{Background, Floods, Misconfigured, Noise, Stray};
 pub use growth::{Again, Churn, Decay, Growth, NamedHost, Patch, Population, Succession, Visits};
 pub use population::Infection;
-pub use probing::{
-    AnyPort, Derived, Header, PortPlan, ProbePlan, Sends, Shot, SourcePort, System, WeightedPort,
+pub use probe_plan::{
+    AnyPort, Derived, Header, PortPlan, ProbePlan, Sends, SourcePort, System, WeightedPort,
 };
+pub use probing::Shot;
 pub use sample::{CaughtSample, LogFormat, SamplePlan, SandboxPlan};
 pub use scenario::{
     Cut, Family, HitList, Listed, Network, Nothing, Own, Permutation, Rhythm, Scenario, SensorPlan,

@@ -10,7 +10,7 @@ use crate::history::{Outage, SensorKind};
 
 use super::background::Background;
 use super::growth::Population;
-use super::probing::{Header, ProbePlan};
+use super::probe_plan::{Header, ProbePlan};
 use super::sample::SamplePlan;
 
 /// Who is infected by what, who watches, and what else is on the wire. Unknown keys are refused.

@@ -1,7 +1,7 @@
 //! One sensor's packets in time order, a day at a time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BinaryHeap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::civil::Date;
@@ -36,10 +36,10 @@ pub struct SensorStream<'a> {
 }
 
 /// What a sensor recorded of whom.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// Packets by actor and infection, by source address.
-    pub hosts: BTreeMap<(u16, u32), BTreeMap<IpAddr, u64>>,
+    /// Packets by actor, infection and source address. Of the background the sources are counted together.
+    pub hosts: HashMap<(u16, u32, IpAddr), u64, foldhash::fast::RandomState>,
     /// Packets that the sensor lost.
     pub lost: u64,
 }
@@ -155,12 +155,11 @@ impl<'a> SensorStream<'a> {
                 continue;
             }
             let actor = &self.simulation.actors[usize::from(shot.actor)];
-            // Of the background the sources are told together.
             let (host, source) = match actor.is_family {
                 true => (shot.host, shot.packet.source),
                 false => (u32::MAX, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             };
-            *self.tally.hosts.entry((shot.actor, host)).or_default().entry(source).or_default() += 1;
+            *self.tally.hosts.entry((shot.actor, host, source)).or_default() += 1;
             sink(&shot, actor.probing.payload(shot.probe));
         }
     }

@@ -78,15 +78,14 @@ impl Truth {
 
     /// Adds what a sensor recorded in all.
     pub fn add(&mut self, simulation: &Simulation, sensor: &str, tally: &Tally) {
-        for ((actor, host), sources) in &tally.hosts {
+        for ((actor, host, source), packets) in &tally.hosts {
             let name = simulation.actor(*actor);
-            let packets: u64 = sources.values().sum();
             let recorded = self.sensors.entry(sensor.to_owned()).or_default();
             recorded.packets += packets;
             *recorded.by.entry(name.to_owned()).or_default() += packets;
             let infected = self.hosts.get_mut(name).zip(usize::try_from(*host).ok());
             if let Some(infected) = infected.and_then(|(hosts, at)| hosts.get_mut(at)) {
-                infected.packets.insert(sensor.to_owned(), sources.clone());
+                infected.packets.entry(sensor.to_owned()).or_default().insert(*source, *packets);
             }
         }
         self.sensors.entry(sensor.to_owned()).or_default().lost += tally.lost;

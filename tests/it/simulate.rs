@@ -57,6 +57,8 @@ fn a_seed_gives_the_same_bytes_on_any_number_of_threads() {
         files(&place)
     });
     assert_ne!(seeds[0], seeds[1]);
+    let again = inga(&["simulate", SMALL, "--out", arg(&folder.path().join("1"))]);
+    assert!(again.code == 2 && again.stderr.contains("is not empty"), "{}", again.stderr);
 }
 
 #[test]

@@ -76,8 +76,37 @@ pub fn simulate_into(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Simulated, AppError> {
-    let simulation = Simulation::new(scenario, options.seed, options.scale);
-    let mut truth = Truth::of(&simulation);
+    let simulation = settle(scenario, options)?;
+    let truth = into_store(store, &simulation, options, rules, notices)?;
+    let samples = simulation.samples();
+    let samples = samples.iter().map(|sample| loaded(sample, rules, notices)).collect::<Result<_, _>>()?;
+    Ok(Simulated { truth, samples })
+}
+
+/// Infections that are held at once: 3 GB of them.
+const INFECTIONS_MAX: f64 = 5e7;
+
+/// The scenario with seed and scale, unless that is more than memory should hold.
+fn settle(scenario: &Scenario, options: SimulateOptions) -> Result<Simulation, AppError> {
+    let expected = scenario.infections() * options.scale;
+    if expected > INFECTIONS_MAX {
+        return Err(AppError::Usage(format!(
+            "some {expected:.0} infections at this scale, at most {INFECTIONS_MAX:.0}; give a smaller --scale"
+        )));
+    }
+    Ok(Simulation::new(scenario, options.seed, options.scale))
+}
+
+/// All sensors' days, one after the other, into a history.
+fn into_store(
+    store: &mut dyn HistoryStore,
+    simulation: &Simulation,
+    options: SimulateOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Truth, AppError> {
+    let scenario = simulation.scenario();
+    let mut truth = Truth::of(simulation);
     for (at, sensor) in simulation.sensors().enumerate() {
         store.add_sensor(&sensor)?;
         for outage in &scenario.sensors[at].outages {
@@ -93,14 +122,12 @@ pub fn simulate_into(
                     sink(&shot.packet, payload);
                 });
             })?;
-            by.keep(&simulation, &mut truth, &sensor.name, day.to_string());
+            by.keep(simulation, &mut truth, &sensor.name, day.to_string());
         }
-        truth.add(&simulation, &sensor.name, stream.tally());
+        truth.add(simulation, &sensor.name, stream.tally());
     }
-    let samples = simulation.samples();
-    note_samples(&samples, &mut truth);
-    let samples = samples.iter().map(|sample| loaded(sample, rules, notices)).collect::<Result<_, _>>()?;
-    Ok(Simulated { truth, samples })
+    note_samples(&simulation.samples(), &mut truth);
+    Ok(truth)
 }
 
 /// Simulates a scenario into captures: a folder a sensor with a `.pcap.zst` a day or hour, `sensors.yaml` beside them,
@@ -113,8 +140,8 @@ pub fn simulate_to_files(
     scenario: &Scenario,
     options: SimulateOptions,
 ) -> Result<Written, AppError> {
+    let simulation = settle(scenario, options)?;
     make_new_folder(folder)?;
-    let simulation = Simulation::new(scenario, options.seed, options.scale);
     let mut truth = Truth::of(&simulation);
     let sensors: Vec<usize> = (0..scenario.sensors.len()).collect();
     // Sensors share nothing, so each can have a thread of its own.
@@ -153,13 +180,14 @@ pub fn simulate_to_history(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Written, AppError> {
+    let simulation = settle(scenario, options)?;
     make_new_folder(folder)?;
     let mut store = SqliteStore::open(&folder.join("history.db"), &rules.profile)?;
-    let simulated = simulate_into(&mut store, scenario, options, rules, notices)?;
-    for sample in &simulated.samples {
-        store.put_sample(&sample.to_keep())?;
+    let truth = into_store(&mut store, &simulation, options, rules, notices)?;
+    for sample in simulation.samples() {
+        store.put_sample(&loaded(&sample, rules, notices)?.to_keep())?;
     }
-    finish(folder, &Simulation::new(scenario, options.seed, options.scale), simulated.truth)
+    finish(folder, &simulation, truth)
 }
 
 /// A capture's packets by actor.

@@ -12,6 +12,8 @@ use super::scenario::{Family, Listed, Scenario, Sequential, Targets, Uniform};
 
 /// Addresses of a hit list.
 const LISTED_MAX: u64 = 1 << 20;
+/// Spans of time that are divided by: seconds or days.
+const SHORTEST: f64 = 0.001;
 /// Actors that 16 bits tell apart, with room.
 const ACTORS_MAX: usize = 10_000;
 
@@ -24,6 +26,9 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     let Scenario { first, last, .. } = scenario;
     if first > last {
         return Err(format!("`first` {first} lies after `last` {last}"));
+    }
+    if first.year() < 1970 || last.year() > 2105 {
+        return Err(format!("{first} to {last}: captures hold times of the years 1970 to 2105"));
     }
     zone("time_zone", &scenario.time_zone)?;
     sensors(scenario)?;
@@ -45,12 +50,14 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     let parts = parts.chain(background.floods.iter().map(|one| (&one.name, &one.probes, one.per_day)));
     let parts =
         parts.chain(background.stray.iter().map(|one| (&one.name, &one.probes, one.hosts_per_address_day)));
-    let wrong =
-        background.misconfigured.iter().map(|one| (&one.name, &one.probes, one.every_seconds - 0.001));
+    let wrong = background.misconfigured.iter().map(|one| (&one.name, &one.probes, one.every_seconds));
     for (name, plans, rate) in parts.chain(wrong) {
         once(&mut names, name)?;
         at_least(&format!("background `{name}`: how often it comes"), rate, 0.0)?;
         probes(plans).map_err(|fault| format!("background `{name}`: {fault}"))?;
+    }
+    for wrong in &background.misconfigured {
+        at_least(&format!("background `{}`: every_seconds", wrong.name), wrong.every_seconds, SHORTEST)?;
     }
     for flood in &background.floods {
         at_least(&format!("background `{}`: minutes", flood.name), flood.minutes, 0.0)?;
@@ -136,14 +143,14 @@ fn population(family: &Family) -> Result<(), String> {
     }
     plan.patches.iter().try_for_each(|patch| share("patches.share", patch.share))?;
     if let Some(decay) = plan.decay {
-        at_least("decay.half_life_days", decay.half_life_days - 0.001, 0.0)?;
+        at_least("decay.half_life_days", decay.half_life_days, SHORTEST)?;
     }
     if let Some(again) = plan.again {
         share("again.share", again.share)?;
     }
     if let Some(churn) = plan.churn {
         share("churn.share", churn.share)?;
-        at_least("churn.lease_days", churn.lease_days - 0.001, 0.0)?;
+        at_least("churn.lease_days", churn.lease_days, SHORTEST)?;
     }
     family.sample.as_ref().map_or(Ok(()), |sample| sample.check())
 }
@@ -288,6 +295,6 @@ fn at_least(what: &str, number: f64, least: f64) -> Result<(), String> {
     if number.is_finite() && number >= least {
         Ok(())
     } else {
-        Err(format!("{what} must be a number above {least}"))
+        Err(format!("{what} is {number}; it must be a number from {least} on"))
     }
 }

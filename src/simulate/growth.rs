@@ -35,6 +35,17 @@ pub struct Population {
     pub churn: Option<Churn>,
 }
 
+impl Population {
+    /// How many infections are expected over so many days, where `--scale` is 1 and no host is taken over.
+    pub(super) fn infections(&self, days: f64) -> f64 {
+        let grown = self.growth.iter().map(|growth| growth.hosts);
+        // The mean of a log-normal swing.
+        let visits =
+            self.visits.iter().map(|visits| visits.hosts * days * (visits.swing * visits.swing / 2.0).exp());
+        grown.chain(visits).sum()
+    }
+}
+
 /// New infections.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

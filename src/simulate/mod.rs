@@ -87,6 +87,16 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// How many infections are expected at scale 1; a [`Simulation`] holds each.
+    #[must_use]
+    pub fn infections(&self) -> f64 {
+        let days = f64::from((self.last - self.first).get_days()) + 1.0;
+        let families = self.families.iter().chain(&self.background.scanners);
+        families.map(|family| family.population.infections(days)).sum()
+    }
+}
+
 impl Simulation {
     /// Settles a scenario: `seed` chooses among all that can happen; `scale` multiplies hosts and background. Memory:
     /// 56 bytes an infection.

@@ -9,7 +9,7 @@ use inga::app::simulate::{SimulateOptions, Simulated, simulate_into};
 use inga::behavior::Parameters;
 use inga::history::{DayState, DayTotal, Facets, Restriction, Types};
 use inga::rules::Rules;
-use inga::simulate::Scenario;
+use inga::simulate::{LogFormat, Scenario};
 use inga::store::{HistoryStore, MemoryStore};
 use jiff::civil::{Date, date};
 
@@ -427,4 +427,48 @@ fn type_4_a_grows_a_little_and_swings_harder() {
     assert!(
         sample.profile.windows[0].fingerprint.whole.names.behavior.canonical.contains("di=17-32|tr=S|pt=445")
     );
+}
+
+#[test]
+fn a_run_is_the_same_in_every_style_of_log() {
+    let rules = Rules::shipped().unwrap();
+    let mut plan = scenario("small-outbreak");
+    plan.last = plan.first;
+    let shapes = [LogFormat::Pcap, LogFormat::Tcpdump3, LogFormat::Tcpdump4].map(|format| {
+        for family in &mut plan.families {
+            family.sample.as_mut().unwrap().sandbox.format = format;
+        }
+        let options = SimulateOptions { seed: 5, scale: 1.0, threads: 1 };
+        let made =
+            simulate_into(&mut MemoryStore::new(), &plan, options, &rules, &mut Notices::default()).unwrap();
+        let windows = made.samples.iter().flat_map(|sample| &sample.profile.windows);
+        windows
+            .map(|window| window.fingerprint.whole.names.behavior.canonical.clone())
+            .collect::<Vec<String>>()
+    });
+    assert!(shapes[0].len() >= 4, "{shapes:?}");
+    assert!(shapes.iter().all(|windows| *windows == shapes[0]), "{shapes:?}");
+}
+
+#[test]
+fn a_v6_host_with_a_list_reaches_a_v6_sensor() {
+    let text = "title: x\nfirst: 2020-01-01\nlast: 2020-01-01\nsensors: [{name: s, kind: dark, prefixes: ['2001:db8:5::/64', 198.18.0.0/24]}]\n\
+                networks: [{name: six, prefix: '2001:db8:77::/64'}]\nfamilies:\n  - name: f\n    targets: {hit_list: {addresses: ['2001:db8:5::/120', 198.18.0.1]}}\n    \
+                probes: [{protocol: ICMP}, {protocol: TCP, ports: [22]}, {protocol: UDP, ports: [53]}]\n    rate: 1\n    population: {growth: [{hosts: 3, from: 2019-12-01}]}\n";
+    let found = Outbreak::scaled(&Scenario::parse(text).unwrap(), 1.0);
+    let host = &found.made.truth.hosts["f"][0];
+    assert!(host.address.is_ipv6() && host.packets["s"].keys().all(IpAddr::is_ipv6));
+    // A day of one a second, but for the one that is IPv4.
+    let packets = found.by("s", "f");
+    assert!((255_000..259_200).contains(&packets), "{packets}");
+}
+
+#[test]
+fn more_infections_than_memory_should_hold_are_refused() {
+    let options = SimulateOptions { seed: 1, scale: 1e4, threads: 1 };
+    let rules = Rules::shipped().unwrap();
+    let notices = &mut Notices::default();
+    let refused =
+        simulate_into(&mut MemoryStore::new(), &scenario("conficker-2009"), options, &rules, notices);
+    assert!(refused.unwrap_err().to_string().contains("smaller --scale"));
 }

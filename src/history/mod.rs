@@ -7,6 +7,7 @@ mod coverage;
 mod examples;
 mod gathering;
 mod hosts;
+mod leb128;
 pub mod month;
 pub mod packed;
 mod query;

@@ -8,6 +8,7 @@ mod command;
 mod corpora;
 mod laws;
 mod make;
+mod months;
 mod observation;
 mod shipped;
 mod stores;

@@ -14,6 +14,7 @@ use inga::history::{
 };
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
+use inga::store::sqlite::Months;
 use inga::store::{HistoryStore, MemoryStore, SqliteStore, StoreError};
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -231,9 +232,12 @@ proptest! {
         let in_sqlite = view(fixture.fed(fixture.sqlite("a.db"), &pieces).as_ref());
         prop_assert_eq!(&in_sqlite, &whole, "pieces in SQLite");
         let mut compacted = SqliteStore::open(&fixture.path("a.db"), &fixture.rules.profile).unwrap();
-        compacted.compact().unwrap();
+        compacted.compact(Months::Over).unwrap();
         prop_assert_eq!(&view(&compacted), &whole, "compacted");
-        prop_assert_eq!(compacted.compact().unwrap().days, 0, "nothing is left to do");
+        compacted.compact(Months::All).unwrap();
+        prop_assert_eq!(&view(&compacted), &whole, "months, too");
+        let again = compacted.compact(Months::All).unwrap();
+        prop_assert_eq!((again.days, again.months), (0, 0), "nothing is left to do");
         let mut faults = Vec::new();
         compacted.verify(&mut |fault| faults.push(fault)).unwrap();
         prop_assert!(faults.is_empty(), "{faults:?}");

@@ -139,7 +139,7 @@ impl<'c> Source<'c> {
         wanted: &Wanted<'_>,
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.months.iter().try_for_each(|month| self.each_of_month(month, wanted, &|_| true, sink))
+        self.months.iter().try_for_each(|month| self.each_of_month(month, wanted, &|_, _| true, sink))
     }
 
     /// Hands on observations, ascending by type, scope and day.
@@ -171,28 +171,37 @@ impl<'c> Source<'c> {
     fn observations(&self, wanted: &Wanted<'_>) -> Result<Vec<Observation>, StoreError> {
         let mut found = Vec::new();
         let mut sums = Sums::new();
-        let mut add = |met: &Met| {
+        let add = |sums: &mut Sums, met: &Met| {
             let (windows, packets, hosts) = sums.entry((met.number, met.scope, met.day)).or_default();
             *windows += met.seen.windows;
             *packets += met.seen.packets;
             hosts.insert(met.host);
             Ok(())
         };
-        self.each_loose(wanted, &mut add)?;
+        self.each_loose(wanted, &mut |met| add(&mut sums, met))?;
+        // What has a part outside its month is counted again with it; so are some hosts only.
+        let both: HashSet<(u64, Scope, Date)> = sums.keys().copied().collect();
         for month in &self.months {
-            let counted = |day: Date| wanted.sources.is_some() || self.loose.contains(&day);
-            if wanted.sources.is_some() || self.loose.iter().any(|day| day.first_of_month() == month.first) {
-                self.each_of_month(month, wanted, &counted, &mut add)?;
-            }
+            let mut again = false;
             month::each_cell(self.connection, month, wanted.types, &mut |cell| {
+                let Cell { number, scope, windows, packets, hosts, .. } = *cell;
                 let day = month.date(cell.day)?;
-                if wanted.scope(cell.scope) && (wanted.days)(day) && !counted(day) {
-                    let (number, scope) = (cell.number, cell.scope);
-                    let (windows, packets, hosts) = (cell.windows, cell.packets, cell.hosts);
+                if !wanted.scope(scope) || !(wanted.days)(day) {
+                    return Ok(());
+                }
+                if wanted.sources.is_some() || both.contains(&(number, scope, day)) {
+                    again = true;
+                } else {
                     found.push(Observation { number, scope, day, windows, packets, hosts });
                 }
                 Ok(())
             })?;
+            if again {
+                let counts = |cell: &Cell, day| {
+                    wanted.sources.is_some() || both.contains(&(cell.number, cell.scope, day))
+                };
+                self.each_of_month(month, wanted, &counts, &mut |met| add(&mut sums, met))?;
+            }
         }
         let counted = sums.into_iter().map(|((number, scope, day), (windows, packets, mut hosts))| {
             Observation { number, scope, day, windows, packets, hosts: hosts.count() }
@@ -225,21 +234,22 @@ impl<'c> Source<'c> {
         })
     }
 
-    /// Sightings of a month, on days that `counts` as well.
+    /// Sightings of a month, of cells that `counts` as well, by their days.
     fn each_of_month(
         &self,
         month: &Month,
         wanted: &Wanted<'_>,
-        counts: &dyn Fn(Date) -> bool,
+        counts: &dyn Fn(&Cell, Date) -> bool,
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let days: Vec<bool> = (0..month.first.days_in_month().cast_unsigned())
-            .map(|day| month.date(day).is_ok_and(|date| (wanted.days)(date) && counts(date)))
+        let days: Vec<Option<Date>> = (0..month.first.days_in_month().cast_unsigned())
+            .map(|day| month.date(day).ok().filter(|date| (wanted.days)(*date)))
             .collect();
         let wants = |cell: &Cell| {
-            wanted.scope(cell.scope) && days.get(usize::from(cell.day)).copied().unwrap_or(false)
+            let day = days.get(usize::from(cell.day)).copied().flatten();
+            wanted.scope(cell.scope) && day.is_some_and(|day| counts(cell, day))
         };
-        if !days.contains(&true) {
+        if days.iter().all(Option::is_none) {
             return Ok(());
         }
         if month.dropped {

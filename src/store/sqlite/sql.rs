@@ -20,8 +20,8 @@ use super::{SqliteStore, codec};
 /// What `inga sql` offers beside the tables, for this connection only: it needs functions that it brings. A day that lies
 /// in its month alone has its observations there; else they are counted out of sightings.
 const VIEWS: &str = "
-CREATE TEMP VIEW inga_loose AS SELECT DISTINCT sensor, day FROM chunk;
-CREATE TEMP VIEW inga_part AS
+CREATE TEMP VIEW IF NOT EXISTS inga_loose AS SELECT DISTINCT sensor, day FROM chunk;
+CREATE TEMP VIEW IF NOT EXISTS inga_part AS
     SELECT chunk.sensor AS sensor, 0 AS month, chunk.day AS day, entry.value ->> 0 AS type, entry.value ->> 1 AS facet,
            entry.value ->> 2 AS host, entry.value ->> 3 AS windows, entry.value ->> 4 AS packets,
            entry.value ->> 5 AS first, entry.value ->> 6 AS last
@@ -31,13 +31,13 @@ CREATE TEMP VIEW inga_part AS
            entry.value ->> 3, entry.value ->> 4, entry.value ->> 5, entry.value ->> 6
     FROM month JOIN cell ON cell.month = month.id JOIN json_each(inga_month(cell.id)) AS entry
     WHERE month.dropped = 0;
-CREATE TEMP VIEW sightings AS
+CREATE TEMP VIEW IF NOT EXISTS sightings AS
     SELECT sensor.name AS sensor, date(part.day * 86400, 'unixepoch') AS day, part.host AS host,
            lower(hex(type.md5)) AS type, inga_canonical(type.parameters) AS canonical, part.facet AS facet,
            sum(part.windows) AS windows, sum(part.packets) AS packets, min(part.first) AS first, max(part.last) AS last
     FROM inga_part AS part JOIN sensor ON sensor.id = part.sensor JOIN type ON type.id = part.type
     GROUP BY part.sensor, part.day, part.type, part.facet, part.host;
-CREATE TEMP VIEW observation AS
+CREATE TEMP VIEW IF NOT EXISTS observation AS
     SELECT sensor.name AS sensor, date(seen.day * 86400, 'unixepoch') AS day, lower(hex(type.md5)) AS type,
            inga_canonical(type.parameters) AS canonical, seen.windows AS windows, seen.packets AS packets,
            seen.hosts AS hosts

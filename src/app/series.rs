@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use crate::behavior::{Parameters, Ports};
+use crate::behavior::Parameters;
 use crate::event::Protocol;
 use crate::history::{
     Coverage, DayTotal, Facets, Granularity, Met, Restriction, Selection, SpanCount, Spans, Step, Types,
@@ -135,7 +135,7 @@ pub fn each(
     let types = match of {
         Of::All => Types::All,
         Of::Behavior(selection) => Types::Of(*selection),
-        Of::Service(..) => Types::Where(&passes, Facets::Counted),
+        Of::Service(protocol, port) => Types::Service(*protocol, *port),
         Of::Protocol(_) | Of::Label(_) => Types::Where(&passes, Facets::LeftOut),
     };
     let restriction = Restriction { types, sources, first, last };
@@ -144,17 +144,10 @@ pub fn each(
 
 impl Of {
     fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
-        let only = |protocol: Protocol| {
-            let mut tokens = parameters.protocol.iter();
-            tokens.all(|token| token.protocol == protocol)
-        };
         match self {
             Of::All | Of::Behavior(_) => true,
-            Of::Protocol(protocol) => only(*protocol),
-            Of::Service(protocol, port) => {
-                let listed = matches!(&parameters.ports, Ports::Listed(ports) if ports.as_slice() == [*port]);
-                listed && only(*protocol)
-            }
+            Of::Service(protocol, port) => parameters.is_service(*protocol, *port),
+            Of::Protocol(protocol) => parameters.is_of(*protocol),
             Of::Label(label) => rules.labels(parameters, &[], None).contains(&label.as_str()),
         }
     }

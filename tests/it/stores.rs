@@ -7,7 +7,7 @@ use inga::app::observe::{Observed, observe};
 use inga::app::{CaptureOptions, Notices};
 use inga::behavior::{Behavior, Parameters, Ports, ProtocolSet};
 use inga::capture::Input;
-use inga::event::AddressSpace;
+use inga::event::{AddressSpace, Protocol};
 use inga::history::{
     Day, DayState, Facets, Granularity, Met, Observation, Outage, Restriction, Selection, Sensor, SensorKind,
     Types,
@@ -124,6 +124,7 @@ fn met(store: &dyn HistoryStore, sensor: &str) -> String {
         Restriction::default(),
         Restriction { types: Types::Where(&to_445, Facets::Counted), ..Restriction::default() },
         Restriction { types: Types::Where(&to_445, Facets::LeftOut), ..Restriction::default() },
+        Restriction { types: Types::Service(Protocol::Tcp, 23), ..Restriction::default() },
         Restriction { sources: Some("10.0.0.0/30".parse().unwrap()), ..Restriction::default() },
         Restriction { last: Some(date(2009, 3, 2)), ..Restriction::default() },
         Restriction { first: Some(date(2009, 3, 3)), ..Restriction::default() },
@@ -201,7 +202,7 @@ fn view(store: &dyn HistoryStore) -> String {
 
 fn protocol_set(text: &str) -> ProtocolSet {
     use inga::behavior::ProtocolToken;
-    use inga::event::{Protocol, TcpFlags};
+    use inga::event::TcpFlags;
     let token = |text: &str| match text {
         "UDP" => ProtocolToken { protocol: Protocol::Udp, flags: None },
         "ICMP" => ProtocolToken { protocol: Protocol::Icmp, flags: None },

@@ -18,7 +18,7 @@ use crate::store::StoreError;
 
 use super::month::{self, Entry, Month, MonthWriter, Numbers};
 use super::select::TypeIds;
-use super::{SqliteStore, chunk, codec, read};
+use super::{SqliteStore, chunk, codec, read, service};
 
 /// Sightings that are put together at once: some 25 MB of a day, some 80 MB of a month.
 const AT_ONCE: u64 = 1 << 18;
@@ -63,6 +63,7 @@ impl SqliteStore {
             self.in_one(|transaction| compact_month(transaction, sensor, month))?;
             months += 1;
         }
+        self.in_one(service::list)?;
         self.give_back()?;
         Ok(Compacted { days, months, before, after: self.bytes()? })
     }

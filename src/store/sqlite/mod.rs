@@ -11,6 +11,7 @@ mod month;
 mod read;
 mod schema;
 mod select;
+mod service;
 mod sql;
 mod types;
 mod verify;
@@ -20,9 +21,10 @@ pub use compact::{Compacted, Months};
 pub use sql::{INFO, RowSink};
 pub use verify::Checked;
 
-use select::{Source, TypeIds, Wanted};
+use select::{Layouts, Source, TypeIds, Wanted};
 use types::Catalogue;
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,6 +50,7 @@ pub struct SqliteStore {
     connection: Connection,
     profile: Profile,
     catalogue: Catalogue,
+    layouts: RefCell<Layouts>,
 }
 
 impl SqliteStore {
@@ -78,7 +81,8 @@ impl SqliteStore {
         let mut connection = Connection::open_with_flags(path, flags).map_err(refused)?;
         connection.busy_timeout(BUSY).map_err(refused)?;
         schema::prepare(&mut connection, &shown(path))?;
-        let store = SqliteStore { connection, profile: profile.clone(), catalogue: Catalogue::default() };
+        let (catalogue, layouts) = (Catalogue::default(), RefCell::default());
+        let store = SqliteStore { connection, profile: profile.clone(), catalogue, layouts };
         store.check_profile()?;
         Ok(store)
     }
@@ -109,12 +113,13 @@ impl SqliteStore {
         match &restriction.types {
             Types::All => Ok(None),
             Types::Of(selection) => self.types_of(selection).map(Some),
+            Types::Service(protocol, port) => service::types_of(&self.connection, *protocol, *port).map(Some),
             Types::Where(passes, _) => types::passing(&self.connection, *passes).map(Some),
         }
     }
 
     fn source(&self, sensor: &str) -> Result<Source<'_>, StoreError> {
-        Source::new(&self.connection, self.sensor_id(sensor)?)
+        Source::known(&self.connection, self.sensor_id(sensor)?, &mut self.layouts.borrow_mut())
     }
 
     fn sensor_id(&self, name: &str) -> Result<i64, StoreError> {
@@ -197,8 +202,14 @@ impl HistoryStore for SqliteStore {
 
     fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
         let source = self.source(sensor)?;
-        let one = |selection: &Selection| read::series(&source, &self.types_of(selection)?, selection.facets);
-        selections.iter().map(one).collect()
+        let ids = selections.iter().map(|selection| self.types_of(selection));
+        let ids: Vec<Vec<i64>> = ids.collect::<Result<_, _>>()?;
+        let singles = read::series_of_types(&source, &ids, selections)?;
+        let one = |(selection, ids): (&Selection, &Vec<i64>)| match ids[..] {
+            [only] if !selection.facets => Ok(singles.get(&only).cloned().unwrap_or_default()),
+            _ => read::series(&source, ids, selection.facets),
+        };
+        selections.iter().zip(&ids).map(one).collect()
     }
 
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {

@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::behavior::{Ports, Profile, ProtocolSet};
 use crate::event::Timestamp;
 use crate::history::{
-    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Observation, Outage, Resume, Sensor,
-    Sighting, TypeTotal,
+    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Observation, Outage, Resume, Selection,
+    Sensor, Sighting, TypeTotal,
 };
 use crate::sample::KeptSample;
 use crate::store::{StoreError, names_of_marks};
@@ -88,19 +88,31 @@ pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreE
     Ok(samples)
 }
 
+/// The series of those selections that are a single type without facets, by the type's id: all of them in one pass.
+pub(super) fn series_of_types(
+    source: &Source<'_>,
+    ids: &[Vec<i64>],
+    selections: &[Selection],
+) -> Result<BTreeMap<i64, Vec<DayCount>>, StoreError> {
+    let single = |(ids, selection): (&Vec<i64>, &Selection)| match ids[..] {
+        [only] if !selection.facets => Some(only),
+        _ => None,
+    };
+    let types: BTreeSet<i64> = ids.iter().zip(selections).filter_map(single).collect();
+    let types: Vec<i64> = types.into_iter().collect();
+    let mut series: BTreeMap<i64, Vec<DayCount>> = BTreeMap::new();
+    source.each_observation(&Wanted::of_types(TypeIds::List(&types), false), &mut |seen| {
+        let Observation { day, windows, packets, hosts, .. } = *seen;
+        series.entry(codec::count(seen.number)).or_default().push(DayCount { day, windows, packets, hosts });
+        Ok(())
+    })?;
+    Ok(series)
+}
+
+/// The series of several types together, whose hosts are counted once.
 pub(super) fn series(source: &Source<'_>, types: &[i64], facets: bool) -> Result<Vec<DayCount>, StoreError> {
-    let wanted = Wanted::of_types(TypeIds::List(types), facets);
     let mut days: BTreeMap<Date, (u64, u64, Hosts)> = BTreeMap::new();
-    if types.len() == 1 && !facets {
-        let mut counts = Vec::new();
-        source.each_observation(&wanted, &mut |seen| {
-            let Observation { day, windows, packets, hosts, .. } = *seen;
-            counts.push(DayCount { day, windows, packets, hosts });
-            Ok(())
-        })?;
-        return Ok(counts);
-    }
-    source.each_sighting(&wanted, &mut |met| {
+    source.each_sighting(&Wanted::of_types(TypeIds::List(types), facets), &mut |met| {
         let (windows, packets, hosts) = days.entry(met.day).or_default();
         *windows += met.seen.windows;
         *packets += met.seen.packets;

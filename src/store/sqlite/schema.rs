@@ -32,6 +32,9 @@ CREATE TABLE type (
     id INTEGER PRIMARY KEY, key INTEGER NOT NULL, md5 BLOB NOT NULL, shape BLOB NOT NULL, family BLOB NOT NULL,
     protocol TEXT NOT NULL, ports TEXT NOT NULL, parameters BLOB NOT NULL) STRICT;
 CREATE INDEX type_key ON type (key);
+-- The types to some ports, by id, as far as the setting `listed types` tells.
+CREATE TABLE service (
+    ports TEXT PRIMARY KEY, types BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
 -- Packed sightings (history::packed), with a checksum of the row. open: 1 what the last capture's end left open, replaced by the next.
 CREATE TABLE chunk (
     id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, day INTEGER NOT NULL,

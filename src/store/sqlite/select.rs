@@ -1,7 +1,8 @@
 //! What is read of a sensor: sightings and observations, whether of days as they came or of months put together.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use ipnet::IpNet;
 use jiff::civil::Date;
@@ -14,8 +15,9 @@ use crate::store::StoreError;
 use super::month::{self, Month, Numbers};
 use super::{chunk, codec};
 
-/// Types whose observations are put in order at once.
-const AT_ONCE: i64 = 1 << 14;
+/// Types whose observations are put in order at once: some 40 MB of them, if all are met every day of half a year.
+const AT_ONCE: i64 = 1 << 12;
+const LISTED_AT_ONCE: usize = 1 << 12;
 
 /// Ids of types.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +56,22 @@ impl<'a> TypeIds<'a> {
         match self {
             TypeIds::Range(first, last) => Some((first, last)),
             TypeIds::List(ids) => Some((*ids.first()?, *ids.last()?)),
+        }
+    }
+
+    /// Some of the lowest, and the others; `None` when there are none.
+    fn split(self) -> Option<(TypeIds<'a>, TypeIds<'a>)> {
+        match self {
+            TypeIds::Range(first, last) if first > last => None,
+            TypeIds::Range(first, last) => {
+                let next = first.saturating_add(AT_ONCE);
+                Some((TypeIds::Range(first, last.min(next - 1)), TypeIds::Range(next, last)))
+            }
+            TypeIds::List([]) => None,
+            TypeIds::List(ids) => {
+                let (some, others) = ids.split_at(ids.len().min(LISTED_AT_ONCE));
+                Some((TypeIds::List(some), TypeIds::List(others)))
+            }
         }
     }
 
@@ -101,23 +119,65 @@ impl<'a> Wanted<'a> {
 pub(super) struct Source<'c> {
     connection: &'c Connection,
     sensor: i64,
+    layout: Rc<Layout>,
+}
+
+/// Where a sensor's sightings lie.
+#[derive(Debug)]
+pub(super) struct Layout {
     months: Vec<Month>,
-    /// Days that are, or of which parts are, not yet in a month.
-    loose: HashSet<Date>,
+    /// Whether there are days that are, or of which parts are, not yet in a month.
+    loose: bool,
+}
+
+/// The layouts of sensors, while nobody writes.
+#[derive(Debug, Default)]
+pub(super) struct Layouts {
+    /// Changes by others, and of this connection, when they were read.
+    stamp: (i64, u64),
+    known: HashMap<i64, Rc<Layout>>,
 }
 
 /// An observation's key, and what it comes to.
 type Sums = BTreeMap<(u64, Scope, Date), (u64, u64, Hosts)>;
 
+impl Layouts {
+    fn of(&mut self, connection: &Connection, sensor: i64) -> Result<Rc<Layout>, StoreError> {
+        let others = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        let stamp = (others, connection.total_changes());
+        if self.stamp != stamp {
+            *self = Layouts { stamp, known: HashMap::new() };
+        }
+        if let Some(known) = self.known.get(&sensor) {
+            return Ok(Rc::clone(known));
+        }
+        let layout = Rc::new(Layout::read(connection, sensor)?);
+        self.known.insert(sensor, Rc::clone(&layout));
+        Ok(layout)
+    }
+}
+
+impl Layout {
+    fn read(connection: &Connection, sensor: i64) -> Result<Layout, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM chunk WHERE sensor = ?1)";
+        let loose = connection.query_row(sql, [sensor], |row| row.get(0))?;
+        Ok(Layout { months: Month::all(connection, sensor)?, loose })
+    }
+}
+
 impl<'c> Source<'c> {
     pub(super) fn new(connection: &'c Connection, sensor: i64) -> Result<Source<'c>, StoreError> {
-        let mut statement = connection.prepare_cached("SELECT DISTINCT day FROM chunk WHERE sensor = ?1")?;
-        let mut rows = statement.query([sensor])?;
-        let mut loose = HashSet::new();
-        while let Some(row) = rows.next()? {
-            loose.insert(codec::date(row.get(0)?)?);
-        }
-        Ok(Source { connection, sensor, months: Month::all(connection, sensor)?, loose })
+        let layout = Rc::new(Layout::read(connection, sensor)?);
+        Ok(Source { connection, sensor, layout })
+    }
+
+    /// One whose layout is known, if nobody has written since.
+    pub(super) fn known(
+        connection: &'c Connection,
+        sensor: i64,
+        layouts: &mut Layouts,
+    ) -> Result<Source<'c>, StoreError> {
+        Ok(Source { connection, sensor, layout: layouts.of(connection, sensor)? })
     }
 
     /// Hands on sightings, in no order that means anything.
@@ -139,7 +199,7 @@ impl<'c> Source<'c> {
         wanted: &Wanted<'_>,
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.months.iter().try_for_each(|month| self.each_of_month(month, wanted, &|_, _| true, sink))
+        self.layout.months.iter().try_for_each(|month| self.each_of_month(month, wanted, &|_, _| true, sink))
     }
 
     /// Hands on observations, ascending by type, scope and day.
@@ -153,16 +213,16 @@ impl<'c> Source<'c> {
         sink: &mut dyn FnMut(&Observation) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let Some((first, last)) = wanted.types.ends() else { return Ok(()) };
-        let highest: Option<i64> =
-            self.connection.query_row("SELECT max(id) FROM type", [], |row| row.get(0))?;
-        let (mut low, last) = (first.max(0), last.min(highest.unwrap_or(0)));
-        while let Some(next) = wanted.types.from(low).filter(|next| *next <= last) {
-            let high = next.saturating_add(AT_ONCE);
-            let mut found =
-                self.observations(&Wanted { types: wanted.types.between(next, high), ..*wanted })?;
+        let last = match wanted.types {
+            TypeIds::List(_) => last,
+            TypeIds::Range(..) => last.min(super::types::last(self.connection)?),
+        };
+        let mut rest = wanted.types.between(first.max(0), last);
+        while let Some((batch, others)) = rest.split() {
+            let mut found = self.observations(&Wanted { types: batch, ..*wanted })?;
             found.sort_unstable();
             found.iter().try_for_each(&mut *sink)?;
-            low = high.saturating_add(1);
+            rest = others;
         }
         Ok(())
     }
@@ -181,7 +241,7 @@ impl<'c> Source<'c> {
         self.each_loose(wanted, &mut |met| add(&mut sums, met))?;
         // What has a part outside its month is counted again with it; so are some hosts only.
         let both: HashSet<(u64, Scope, Date)> = sums.keys().copied().collect();
-        for month in &self.months {
+        for month in &self.layout.months {
             let mut again = false;
             month::each_cell(self.connection, month, wanted.types, &mut |cell| {
                 let Cell { number, scope, windows, packets, hosts, .. } = *cell;
@@ -216,7 +276,7 @@ impl<'c> Source<'c> {
         wanted: &Wanted<'_>,
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        if self.loose.is_empty() {
+        if !self.layout.loose {
             return Ok(());
         }
         chunk::of_types(self.connection, self.sensor, wanted.types, wanted.days, &mut |chunk, group| {
@@ -279,7 +339,7 @@ impl<'c> Source<'c> {
 
     /// That sightings are no more, and from when on there are some.
     fn dropped(&self) -> StoreError {
-        let last = self.months.iter().rfind(|month| month.dropped);
+        let last = self.layout.months.iter().rfind(|month| month.dropped);
         let from = last.and_then(|month| month.first.last_of_month().tomorrow().ok());
         StoreError::Dropped { from: from.unwrap_or(Date::MAX) }
     }
@@ -287,6 +347,6 @@ impl<'c> Source<'c> {
     /// Refuses days whose sightings were dropped: nothing can be added to what is not there.
     pub(super) fn keeps(&self, day: Date) -> Result<(), StoreError> {
         let dropped = |month: &Month| month.dropped && month.first == day.first_of_month();
-        if self.months.iter().any(dropped) { Err(self.dropped()) } else { Ok(()) }
+        if self.layout.months.iter().any(dropped) { Err(self.dropped()) } else { Ok(()) }
     }
 }

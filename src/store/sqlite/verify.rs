@@ -36,6 +36,8 @@ impl SqliteStore {
         for (what, sql) in [("sightings", sightings), ("examples", examples)] {
             rows += checksums::<5>(&self.connection, sql, what, faults)?;
         }
+        let services = "SELECT rowid, ports, types, checksum FROM service";
+        rows += checksums::<0>(&self.connection, services, "types by port", faults)?;
         let months = "SELECT id, sensor, month, hosts, starts, x'', checksum FROM month";
         rows += checksums::<3>(&self.connection, months, "months", faults)?;
         let cells = "SELECT id, month, first_type, last_type, seen, hosts_at, details_at, cells, x'', checksum FROM cell";

@@ -26,11 +26,21 @@ pub(in super::super) fn each_cell(
     types: TypeIds<'_>,
     sink: &mut dyn FnMut(&Cell) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    each_row(connection, month, types, &mut |row| {
-        for cell in cells(&row.cells, row.first_type) {
+    let mut read = connection.prepare_cached("SELECT first_type, cells FROM cell WHERE id = ?1")?;
+    each_row(connection, month, types, &mut |id| {
+        let mut rows = read.query([id])?;
+        let Some(row) = rows.next()? else { return Ok(()) };
+        let mut wanted = types.from(row.get(0)?);
+        for cell in cells(row.get_ref(1)?.as_blob()?, codec::uncount(row.get(0)?)) {
             let cell = cell?;
-            if types.has(cell.number) {
-                sink(&cell)?;
+            let id = codec::count(cell.number);
+            if wanted.is_some_and(|wanted| wanted < id) {
+                wanted = types.from(id);
+            }
+            match wanted {
+                None => break,
+                Some(wanted) if wanted == id => sink(&cell)?,
+                Some(_) => {}
             }
         }
         Ok(())
@@ -51,7 +61,8 @@ pub(in super::super) fn each_part(
 ) -> Result<(), StoreError> {
     let mut seen = Seen::default();
     let wanted = |cell: &Cell| types.has(cell.number) && wants(cell);
-    each_row(connection, month, types, &mut |row| {
+    each_row(connection, month, types, &mut |id| {
+        let row = read_row(connection, id)?;
         seen.each_part(connection, &row, (month, numbers), &wanted, sink)
     })
 }
@@ -148,12 +159,12 @@ impl Seen {
     }
 }
 
-/// Hands on the rows that can hold one of some types.
+/// Hands on the ids of the rows that can hold one of some types.
 fn each_row(
     connection: &Connection,
     month: &Month,
     types: TypeIds<'_>,
-    sink: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    sink: &mut dyn FnMut(i64) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     // The index alone tells which rows these are.
     let sql = "SELECT id, first_type, last_type FROM cell WHERE month = ?1 AND last_type >= ?2
@@ -168,7 +179,7 @@ fn each_row(
             match next {
                 None => return Ok(()),
                 Some(wanted) if wanted > last => continue 'seek,
-                Some(_) => sink(read_row(connection, id)?)?,
+                Some(_) => sink(id)?,
             }
             // The row's last type may go on in the next one.
             next = types.from(last);

@@ -15,6 +15,7 @@ pub mod rules;
 pub mod sandbox;
 pub mod series;
 pub mod summary;
+pub mod surges;
 pub mod tile;
 
 mod error;

@@ -16,6 +16,7 @@ mod sensor;
 mod series;
 mod shared;
 mod sql;
+mod surges;
 mod tile;
 
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ enum Command {
     Tile(tile::Args),
     Host(host::Args),
     Cohort(cohort::Args),
+    Surges(surges::Args),
     History(history::Args),
     Sql(sql::Args),
     Completions(complete::CompletionArgs),
@@ -102,6 +104,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Tile(args) => tile::run(&args, notices),
         Command::Host(args) => host::run(&args, notices),
         Command::Cohort(args) => cohort::run(&args, notices),
+        Command::Surges(args) => surges::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),

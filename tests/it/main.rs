@@ -13,6 +13,7 @@ mod observation;
 mod shipped;
 mod stores;
 mod summary;
+mod surges;
 mod text;
 mod tidy;
 mod verdicts;

@@ -14,6 +14,7 @@ pub mod output;
 pub mod rules;
 pub mod sandbox;
 pub mod series;
+pub mod simulate;
 pub mod summary;
 pub mod surges;
 pub mod tile;

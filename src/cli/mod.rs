@@ -15,6 +15,7 @@ mod sample;
 mod sensor;
 mod series;
 mod shared;
+mod simulate;
 mod sql;
 mod surges;
 mod tile;
@@ -68,6 +69,7 @@ enum Command {
     Cohort(cohort::Args),
     Surges(surges::Args),
     History(history::Args),
+    Simulate(simulate::Args),
     Sql(sql::Args),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
@@ -106,6 +108,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Surges(args) => surges::run(&args, notices),
         Command::History(args) => history::run(&args),
+        Command::Simulate(args) => simulate::run(&args, notices),
         Command::Sql(args) => sql::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
         Command::Man(args) => complete::man(&args, &Cli::command()),

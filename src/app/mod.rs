@@ -16,6 +16,7 @@ pub mod sandbox;
 pub mod series;
 pub mod simulate;
 pub mod summary;
+pub mod surges;
 pub mod tile;
 
 mod error;

@@ -17,6 +17,7 @@ mod series;
 mod shared;
 mod simulate;
 mod sql;
+mod surges;
 mod tile;
 
 use std::process::ExitCode;
@@ -66,6 +67,7 @@ enum Command {
     Tile(tile::Args),
     Host(host::Args),
     Cohort(cohort::Args),
+    Surges(surges::Args),
     History(history::Args),
     Simulate(simulate::Args),
     Sql(sql::Args),
@@ -104,6 +106,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Tile(args) => tile::run(&args, notices),
         Command::Host(args) => host::run(&args, notices),
         Command::Cohort(args) => cohort::run(&args, notices),
+        Command::Surges(args) => surges::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
         Command::Sql(args) => sql::run(&args),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::behavior::{Ports, ProtocolSet};
-use crate::history::Granularity;
+use crate::history::{Granularity, adjusted_p_values};
 use crate::sample::{Origin, Span, services};
 
 use super::near_miss::near_miss;
@@ -230,19 +230,11 @@ fn adjust(all: &mut [Hypothesis]) {
     }
 }
 
-/// Adjusts p-values for their number; where there is none there stays none (Benjamini and Hochberg 1995).
-#[expect(clippy::cast_precision_loss, reason = "numbers of tests")]
+/// Adjusts p-values for their number; where there is none there stays none.
 fn benjamini_hochberg(p: &[Option<f64>]) -> Vec<Option<f64>> {
-    let mut order: Vec<(usize, f64)> = p.iter().enumerate().filter_map(|(at, p)| Some((at, (*p)?))).collect();
-    order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let tests = order.len() as f64;
-    let mut adjusted = vec![None; p.len()];
-    let mut smallest = 1.0f64;
-    for (place, (at, p)) in order.iter().enumerate().rev() {
-        smallest = smallest.min(p * tests / (place + 1) as f64);
-        adjusted[*at] = Some(smallest);
-    }
-    adjusted
+    let given: Vec<f64> = p.iter().copied().flatten().collect();
+    let mut adjusted = adjusted_p_values(&given, given.len() as u64).into_iter();
+    p.iter().map(|p| p.and_then(|_| adjusted.next())).collect()
 }
 
 type Rivals = BTreeMap<(String, String), BTreeSet<String>>;

@@ -2,11 +2,13 @@
 //!
 //! Nothing here knows how a history is kept; that is the store's business.
 
+mod adjust;
 mod cohort;
 mod coverage;
 mod examples;
 mod gathering;
 mod hosts;
+mod leb128;
 pub mod month;
 pub mod packed;
 mod query;
@@ -14,8 +16,10 @@ mod record;
 mod restriction;
 mod sensor;
 mod spans;
+pub mod surge;
 mod tally;
 
+pub use adjust::adjusted_p_values;
 pub use cohort::{Cohort, Periods};
 pub use coverage::{Coverage, DayState, Outage};
 pub use examples::{Examples, PackedExample, packets_of};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use super::{Coverage, DayState, Hosts, Met};
+use super::{Coverage, DayState, DayTotal, Hosts, Met};
 
 /// How long a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,20 @@ impl<'a> Spans<'a> {
     #[must_use]
     pub fn new(step: Step, coverage: &'a Coverage) -> Spans<'a> {
         Spans { step, coverage, sums: BTreeMap::new() }
+    }
+
+    /// Every day from the first to the last, of days that are counted already.
+    #[must_use]
+    pub fn of_days(coverage: &Coverage, counts: &[DayTotal], first: Date, last: Date) -> Vec<SpanCount> {
+        let mut days = Spans::new(Step::Day, coverage).finish(first, last);
+        for DayTotal { count, types } in counts {
+            let day = days.binary_search_by_key(&count.day, |span| span.first);
+            if let Some(span) = day.ok().and_then(|at| days.get_mut(at)).filter(|span| span.observed > 0) {
+                (span.packets, span.windows) = (count.packets, count.windows);
+                (span.hosts, span.types) = (count.hosts, *types);
+            }
+        }
+        days
     }
 
     /// Adds a sighting, unless its day is one of an outage: what a part of such a day shows is no value.

@@ -6,6 +6,7 @@ use regex::bytes::Regex;
 
 use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 
+use super::conficker;
 use super::schema::{About, PayloadFile, Relation, ToolClass, ToolFile};
 
 /// What a mark tells.
@@ -126,6 +127,7 @@ impl Relation {
                 packet.source_port.is_some_and(|port| ANSWERING_SERVICES.contains(&port))
                     && packet.destination_port.is_some_and(|port| port >= 1024)
             }
+            Relation::PortOfConfickerD => conficker::asks_for_peer(packet),
         }
     }
 }

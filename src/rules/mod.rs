@@ -5,6 +5,7 @@
 
 mod candidates;
 mod compile;
+mod conficker;
 mod error;
 mod label;
 mod mark;
@@ -17,6 +18,7 @@ mod shipped;
 use crate::behavior::{Marks, OpenWindow, Parameters, Profile};
 use crate::event::{Packet, Timestamp};
 
+pub use conficker::{conficker_d_ports, conficker_d_week};
 pub use error::{RuleError, RuleErrors};
 pub use naming::NamedWindow;
 pub use schema::LabelClass;

@@ -161,6 +161,8 @@ pub(super) enum Relation {
     IcmpEchoRequest,
     /// From the port of a UDP service that answers, to a port of 1024 or above.
     UdpFromService,
+    /// To a port that Conficker.D derives from the destination and the week.
+    PortOfConfickerD,
 }
 
 /// A condition on one packet's payload.

@@ -70,6 +70,7 @@ fn every_label_has_traffic_that_it_names() {
     };
     let scattered: Vec<Packet> =
         [9u8, 200, 30, 77, 140].iter().map(|last| packet(Tcp, *last, 23, SYN)).collect();
+    let peer = conficker_d_ports([192, 0, 2, 1].into(), 0);
     let dns = Packet { source_port: Some(53), ..packet(Udp, 1, 40_000, 0) };
     let cases: Vec<(Vec<Packet>, &[&str])> = vec![
         (vec![packet(Tcp, 1, 445, SYN); 2], &["seed-type-1"]),
@@ -79,6 +80,8 @@ fn every_label_has_traffic_that_it_names() {
         (vec![packet(Tcp, 1, 445, SYN); 5], &[]),
         (vec![packet(Tcp, 1, 41_234, SYN); 2], &["conficker-d-tcp"]),
         (vec![packet(Udp, 1, 41_234, 0)], &["conficker-d-udp"]),
+        (vec![packet(Tcp, 1, peer[0], SYN); 2], &["conficker-d-tcp", "conficker-d-port"]),
+        (vec![packet(Udp, 1, peer[1], 0)], &["conficker-d-udp", "conficker-d-port"]),
         (many(Tcp, 9, SYN), &["sequential-scan"]),
         (scattered, &["random-scan"]),
         ((20..40).map(|port| packet(Tcp, 1, port, SYN)).collect(), &["port-scan"]),

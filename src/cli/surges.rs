@@ -1,0 +1,207 @@
+//! `inga surges`: days on which behaviors departed from their own past.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::app::output::Output;
+use crate::app::surges::{Behavior, Found, Kind, Question, surges};
+use crate::app::{AppError, CaptureOptions, Notices};
+use crate::history::surge::Outcome;
+use crate::report::text::{shown, table};
+
+use super::EXIT_OK;
+use super::shared::{Format, HistoryArgs, RuleArgs};
+
+/// Tell which behaviors surged, when, by how much and how surely
+///
+/// Types, shapes, families and services (a protocol and port) are judged each against its own past of up to eight
+/// weeks, with its weekly rhythm and slow growth; days without a look are left out.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga surges --db history.db
+  inga surges --db history.db --sensor II --q 0.001 --format json
+
+A surge is a run of days with at least 3 unique hosts and 1.5 times what the past makes expect. Its q is that of its
+surest day, adjusted for all days of all behaviors of its granularity at the sensor (Benjamini-Hochberg), those that
+are too rare to surge among them; on a quiet history it is told by mistake with at most that chance. Days before the
+fifteenth observed one have too little past.
+
+Text leaves out what is a part of a coarser surge of the same days; `--all` tells it, too. JSON tells all, a line each:
+rank, sensor, granularity (service, family, shape, type), behavior, id, kind (scan, backscatter), first, last, peak,
+peak_hosts, expected, ratio, excess (host-days above what was expected), outcome (over, new-level, open), p, q,
+part_of (a rank), hosts, types (their number), top_types, top_hosts (with packets), labels, marks (with hosts).")]
+pub(super) struct Args {
+    #[command(flatten)]
+    history: HistoryArgs,
+    /// A sensor; without any, all
+    #[arg(long, value_name = "NAME")]
+    sensor: Vec<String>,
+    /// Tell what has at most this q
+    #[arg(long, value_name = "Q", default_value_t = 0.01, value_parser = level)]
+    q: f64,
+    /// Tell surges that are parts of others, too
+    #[arg(long)]
+    all: bool,
+    /// For people, or a line of JSON a surge
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+fn level(text: &str) -> Result<f64, String> {
+    let level: f64 = text.parse().map_err(|_| "no number".to_owned())?;
+    if level > 0.0 && level <= 0.1 {
+        Ok(level)
+    } else {
+        Err("must lie above 0 and be at most 0.1".to_owned())
+    }
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
+    let question = Question { sensors: args.sensor.clone(), level: args.q };
+    let found = surges(store.as_ref(), &question, &rules)?;
+    if found.is_empty() {
+        notices.add(format!("no surge with a q of at most {}", args.q));
+    }
+    Output::Stdout.write(|out| match args.format {
+        Format::Text => text(out, &found, args.all),
+        Format::Json => json(out, &found),
+    })?;
+    Ok(EXIT_OK)
+}
+
+fn name(behavior: &Behavior) -> String {
+    match behavior {
+        Behavior::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
+        Behavior::Named(_, _, canonical) => canonical.clone(),
+    }
+}
+
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn text(out: &mut dyn Write, found: &[Found], all: bool) -> io::Result<()> {
+    let head =
+        ["rank", "sensor", "first", "last", "peak", "hosts", "expected", "q", "kind", "outcome", "behavior"];
+    let told = |(_, one): &(usize, &Found)| all || one.part_of.is_none();
+    for (at, one) in found.iter().enumerate().filter(told) {
+        let surge = &one.surge;
+        let row = vec![
+            (at + 1).to_string(),
+            shown(&one.sensor),
+            surge.first.to_string(),
+            surge.last.to_string(),
+            surge.peak.day.to_string(),
+            surge.peak.count.to_string(),
+            format!("{:.1}", surge.peak.expected),
+            format!("{:.1e}", one.q),
+            word(&one.kind),
+            word(&surge.outcome),
+            format!("{} {}", one.behavior.granularity(), name(&one.behavior)),
+        ];
+        table(out, &[head.map(str::to_owned).to_vec(), row])?;
+        let pairs = |all: &[(String, u64)]| {
+            all.iter()
+                .map(|(name, hosts)| format!("{} ({hosts})", shown(name)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        writeln!(out, "  {} hosts, {} types: {}", one.hosts, one.members.len(), pairs(&one.types))?;
+        for (title, names) in [("labels", &one.labels), ("marks", &one.marks)] {
+            if !names.is_empty() {
+                writeln!(out, "  {title}: {}", pairs(names))?;
+            }
+        }
+        let hosts: Vec<String> =
+            one.top_hosts.iter().map(|(host, packets)| format!("{host} ({packets} packets)")).collect();
+        writeln!(out, "  hosts: {}", hosts.join(", "))?;
+        let parts = found.iter().filter(|part| part.part_of == Some(at)).count();
+        if parts > 0 && !all {
+            writeln!(out, "  {parts} finer surges are parts of it")?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Counted<'a, N: Serialize> {
+    name: &'a N,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct JsonSurge<'a> {
+    rank: usize,
+    sensor: &'a str,
+    granularity: String,
+    behavior: String,
+    id: Option<crate::behavior::BehaviorId>,
+    kind: Kind,
+    first: Date,
+    last: Date,
+    peak: Date,
+    peak_hosts: u64,
+    expected: f64,
+    ratio: Option<f64>,
+    excess: f64,
+    outcome: Outcome,
+    p: f64,
+    q: f64,
+    part_of: Option<usize>,
+    hosts: u64,
+    types: usize,
+    top_types: Vec<Counted<'a, String>>,
+    top_hosts: Vec<Counted<'a, IpAddr>>,
+    labels: Vec<Counted<'a, String>>,
+    marks: Vec<Counted<'a, String>>,
+}
+
+fn counted<N: Serialize>(all: &[(N, u64)]) -> Vec<Counted<'_, N>> {
+    all.iter().map(|(name, count)| Counted { name, count: *count }).collect()
+}
+
+fn json(out: &mut dyn Write, found: &[Found]) -> io::Result<()> {
+    for (at, one) in found.iter().enumerate() {
+        let peak = &one.surge.peak;
+        #[expect(clippy::cast_precision_loss, reason = "hosts of a day")]
+        let ratio = (peak.expected > 0.0).then(|| peak.count as f64 / peak.expected);
+        let line = JsonSurge {
+            rank: at + 1,
+            sensor: &one.sensor,
+            granularity: one.behavior.granularity(),
+            behavior: name(&one.behavior),
+            id: match &one.behavior {
+                Behavior::Service(..) => None,
+                Behavior::Named(_, id, _) => Some(*id),
+            },
+            kind: one.kind,
+            first: one.surge.first,
+            last: one.surge.last,
+            peak: peak.day,
+            peak_hosts: peak.count,
+            expected: peak.expected,
+            ratio,
+            excess: one.surge.excess,
+            outcome: one.surge.outcome,
+            p: peak.p,
+            q: one.q,
+            part_of: one.part_of.map(|at| at + 1),
+            hosts: one.hosts,
+            types: one.members.len(),
+            top_types: counted(&one.types),
+            top_hosts: counted(&one.top_hosts),
+            labels: counted(&one.labels),
+            marks: counted(&one.marks),
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}

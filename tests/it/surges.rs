@@ -1,0 +1,163 @@
+//! Surges: false alarms as few as claimed on quiet series, what was put in found, outages and backscatter no surges.
+
+use inga::history::surge::{Outcome, Surge, judged_days, surges};
+use jiff::civil::{Date, date};
+use tempfile::TempDir;
+
+use crate::command::{arg, inga};
+use crate::corpora::corpora;
+use crate::make::Random;
+
+const DAYS: usize = 181;
+
+fn day(at: usize) -> Date {
+    date(2008, 11, 1).saturating_add(jiff::Span::new().days(i64::try_from(at).unwrap()))
+}
+
+fn uniform(random: &mut Random) -> f64 {
+    (random.below(1 << 53) as f64 + 0.5) / (1u64 << 53) as f64
+}
+
+fn normal(random: &mut Random) -> f64 {
+    (-2.0 * uniform(random).ln()).sqrt() * (std::f64::consts::TAU * uniform(random)).cos()
+}
+
+/// A Poisson count; above 50 by the normal approximation of its root, whose error is far below the noise.
+fn poisson(random: &mut Random, mean: f64) -> u64 {
+    if mean > 50.0 {
+        return (mean.sqrt() + normal(random) / 2.0).powi(2).round() as u64;
+    }
+    let (mut count, mut left) = (0, uniform(random));
+    while left > (-mean).exp() {
+        left *= uniform(random);
+        count += 1;
+    }
+    count
+}
+
+/// A gamma variate of mean 1 and a whole shape: what makes counts negative binomial.
+fn gamma(random: &mut Random, shape: u32) -> f64 {
+    (0..shape).map(|_| -uniform(random).ln()).sum::<f64>() / f64::from(shape)
+}
+
+/// Series without any surge.
+#[derive(Clone, Copy, Debug)]
+enum Quiet {
+    Poisson(f64),
+    Overdispersed(f64, u32),
+    Weekly(f64),
+    Growing(f64),
+}
+
+fn quiet(kind: Quiet, random: &mut Random) -> Vec<(Date, u64)> {
+    let count = |at: usize, random: &mut Random| match kind {
+        Quiet::Poisson(mean) => poisson(random, mean),
+        Quiet::Overdispersed(mean, shape) => {
+            let factor = gamma(random, shape);
+            poisson(random, mean * factor)
+        }
+        Quiet::Weekly(mean) => poisson(random, mean * if at % 7 < 2 { 0.5 } else { 1.0 }),
+        Quiet::Growing(mean) => poisson(random, mean * (0.005 * at as f64).exp()),
+    };
+    (0..DAYS).map(|at| (day(at), count(at, random))).collect()
+}
+
+#[test]
+fn quiet_series_alarm_as_seldom_as_claimed() {
+    let kinds = [
+        Quiet::Poisson(0.01),
+        Quiet::Poisson(0.1),
+        Quiet::Poisson(1.0),
+        Quiet::Poisson(10.0),
+        Quiet::Poisson(1000.0),
+        Quiet::Overdispersed(3.0, 2),
+        Quiet::Overdispersed(30.0, 5),
+        Quiet::Overdispersed(300.0, 20),
+        Quiet::Weekly(20.0),
+        Quiet::Weekly(500.0),
+        Quiet::Growing(20.0),
+        Quiet::Growing(500.0),
+    ];
+    let series = 2000;
+    let mut random = Random(2009);
+    let level = 0.01;
+    // One history is one series: its days are the tests, and a surge is told by mistake with the level's chance.
+    let p_max = level / judged_days(DAYS) as f64;
+    for kind in kinds {
+        let alarms = (0..series).filter(|_| !surges(&quiet(kind, &mut random), p_max).is_empty()).count();
+        let rate = alarms as f64 / f64::from(series);
+        println!("{kind:?}: {rate}");
+        // Twice the standard error of what is claimed is allowed for.
+        let most = level + 2.0 * (level * (1.0 - level) / f64::from(series)).sqrt();
+        assert!(rate <= most, "{kind:?}: {rate} of quiet series alarm, {level} is claimed");
+    }
+}
+
+/// One surge that begins about a day.
+fn one(found: &[Surge], at: usize) -> Option<Surge> {
+    let near = |surge: &&Surge| (day(at - 1)..=day(at + 2)).contains(&surge.first);
+    found.iter().find(near).copied()
+}
+
+#[test]
+fn what_is_put_in_is_found() {
+    let mut random = Random(7);
+    let p_max = 0.01 / judged_days(DAYS) as f64;
+    let cases: [(&str, Quiet, f64); 4] = [
+        ("six hosts a day where nobody was", Quiet::Poisson(0.02), 6.0),
+        ("three times as many", Quiet::Poisson(10.0), 20.0),
+        ("twice as many, in a weekly rhythm", Quiet::Weekly(200.0), 200.0),
+        ("twice as many, over a noisy level", Quiet::Overdispersed(300.0, 40), 300.0),
+    ];
+    for (words, kind, more) in cases {
+        let found = (0..100).filter(|_| {
+            let mut days = quiet(kind, &mut random);
+            days[120..].iter_mut().for_each(|(_, count)| *count += poisson(&mut random, more));
+            one(&surges(&days, p_max), 120).is_some_and(|surge| surge.outcome == Outcome::NewLevel)
+        });
+        let found = found.count();
+        println!("{words}: {found} of 100");
+        assert!(found >= 90, "{words}: {found} of 100");
+    }
+}
+
+#[test]
+fn an_outage_neither_surges_nor_hides_a_surge() {
+    let mut random = Random(3);
+    let mut days = quiet(Quiet::Poisson(20.0), &mut random);
+    days.drain(118..129);
+    assert_eq!(surges(&days, 1e-5), []);
+    days[130..140].iter_mut().for_each(|(_, count)| *count *= 4);
+    let found = surges(&days, 1e-5);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].first, found[0].outcome), (days[130].0, Outcome::Over));
+}
+
+#[test]
+fn the_darknet_that_ships_has_the_surges_put_in_and_no_other() {
+    let found = inga(&["surges", "--darknet", "samples/darknet", "--format", "json"]).json();
+    assert!(!found.is_empty());
+    for surge in &found {
+        // Both worms ask for 445: the large one from 29 December, the small one from 2 March.
+        let behavior = surge["behavior"].as_str().unwrap();
+        assert!(behavior == "445/tcp" || behavior.contains("pt=445"), "{surge}");
+        assert_eq!(surge["kind"], "scan");
+        assert!(surge["first"].as_str().unwrap() >= "2008-12-29", "{surge}");
+    }
+    let small = found.iter().find(|surge| surge["behavior"].as_str().unwrap().contains("tr=S|pt=445"));
+    assert!(small.unwrap()["first"].as_str().unwrap() >= "2009-03-02");
+}
+
+#[test]
+fn backscatter_is_no_surge_of_scanning() {
+    let Some(corpora) = corpora() else { return };
+    let folder = TempDir::new().unwrap();
+    let db = folder.path().join("history.db");
+    let db = arg(&db);
+    inga(&["sensor", "add", "I", "--db", db, "--prefix", "192.150.186.0/23"]);
+    let trace = corpora.join("ncsa-simple-scan/backscatter.trace");
+    assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&trace)]).code, 0);
+    let answer = inga(&["surges", "--db", db, "--q", "0.1", "--format", "json"]);
+    assert_eq!(answer.code, 0);
+    assert!(answer.json().iter().all(|surge| surge["kind"] != "scan"), "{}", answer.stdout);
+}

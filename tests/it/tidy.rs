@@ -11,7 +11,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
     ("rules", &["event", "behavior", "yaml"]),
     ("sample", &["event", "behavior", "history", "yaml"]),
     ("correlate", &["event", "behavior", "history", "sample"]),
-    ("simulate", &["event", "behavior", "history", "sample", "yaml"]),
+    ("simulate", &["event", "behavior", "history", "rules", "sample", "yaml"]),
     ("report", &["event", "behavior", "history", "rules", "sample", "correlate"]),
     ("capture", &["event"]),
     ("store", &["event", "behavior", "history", "sample"]),

@@ -7,7 +7,7 @@ use crate::behavior::BehaviorId;
 use crate::correlate::{EvidenceGraph, Hypothesis, Question, Seen, SensorHistory, evidence_graph, judge};
 use crate::history::{Coverage, DayCount, Granularity, Selection, TypeTotal};
 use crate::rules::Rules;
-use crate::sample::{ProjectedBehavior, projected, services};
+use crate::sample::{ProjectedBehavior, Projection, Scan, projected, services};
 use crate::store::HistoryStore;
 
 use super::history::{HistorySource, kept_samples};
@@ -86,15 +86,15 @@ pub fn correlate(
     refuse_twins(samples)?;
     let histories = histories(store)?;
     let tool_marks = rules.tool_marks();
-    let projections: Vec<Vec<ProjectedBehavior>> =
-        samples.iter().map(|sample| bounded(projected(&sample.profile, &rules.profile))).collect();
+    let projections = projections(samples, &histories, rules);
     let mut questions = Vec::new();
-    for (sample, projected) in samples.iter().zip(&projections) {
-        for history in &histories {
+    for (sample, onto) in samples.iter().zip(&projections) {
+        for (history, (projection, projected)) in histories.iter().zip(onto) {
             let name = &history.sensor.name;
             questions.push(Question {
                 report: &sample.report,
                 sample: &sample.profile,
+                projection: projection.as_ref(),
                 projected,
                 history,
                 seen: seen(store, name, projected, rules)?,
@@ -105,6 +105,22 @@ pub fn correlate(
         }
     }
     Ok(judge(&questions))
+}
+
+type Onto = (Option<Projection>, Vec<ProjectedBehavior>);
+
+/// Every sample onto every sensor.
+fn projections(samples: &[LoadedSample], histories: &[SensorHistory], rules: &Rules) -> Vec<Vec<Onto>> {
+    let of = |sample: &LoadedSample| -> Vec<Onto> {
+        let scan = Scan::of(&sample.profile);
+        let onto = |history: &SensorHistory| {
+            let projection = scan.as_ref().map(|scan| Projection::of(scan, &history.sensor, &rules.profile));
+            let projected = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
+            (projection, projected)
+        };
+        histories.iter().map(onto).collect()
+    };
+    samples.iter().map(of).collect()
 }
 
 /// Two reports of one sample would compete with each other.

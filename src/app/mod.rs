@@ -11,6 +11,7 @@ pub mod host;
 pub mod marks;
 pub mod observe;
 pub mod output;
+pub mod project;
 pub mod rules;
 pub mod sandbox;
 pub mod series;

@@ -10,6 +10,7 @@ mod history;
 mod host;
 mod observe;
 mod progress;
+mod project;
 mod rules;
 mod sample;
 mod sensor;
@@ -61,6 +62,7 @@ enum Command {
     Sensor(sensor::Args),
     Observe(observe::Args),
     Correlate(correlate::Args),
+    Project(project::Args),
     Series(series::Args),
     Tile(tile::Args),
     Host(host::Args),
@@ -98,6 +100,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Sensor(args) => sensor::run(args),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
+        Command::Project(args) => project::run(&args, notices),
         Command::Series(args) => series::run(&args, notices),
         Command::Tile(args) => tile::run(&args, notices),
         Command::Host(args) => host::run(&args, notices),

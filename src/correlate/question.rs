@@ -6,7 +6,7 @@ use crate::behavior::Profile;
 use crate::history::{
     Coverage, DayCount, DayState, DayTotal, Example, HostList, Sensor, TypeRecord, TypeTotal,
 };
-use crate::sample::{ProjectedBehavior, SampleProfile, SampleReport};
+use crate::sample::{ProjectedBehavior, Projection, SampleProfile, SampleReport};
 
 use super::DailyHosts;
 
@@ -82,6 +82,8 @@ pub struct Question<'a> {
     pub report: &'a SampleReport,
     /// Its behavior.
     pub sample: &'a SampleProfile,
+    /// Its scan as the sensor would see it; `None` where it does not scan.
+    pub projection: Option<&'a Projection>,
     /// All that the sensor might see of it.
     pub projected: &'a [ProjectedBehavior],
     /// The sensor.

@@ -12,6 +12,7 @@ pub mod hypotheses;
 pub mod hypotheses_json;
 pub mod junit;
 mod legend;
+pub mod projection;
 pub mod rows;
 pub mod series;
 pub mod spans;

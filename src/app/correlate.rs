@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::behavior::BehaviorId;
-use crate::correlate::{EvidenceGraph, Hypothesis, Question, Seen, SensorHistory, evidence_graph, judge};
+use crate::correlate::{
+    Candidate, EvidenceGraph, Hypothesis, Ledger, Null, Question, Seen, SensorHistory, claims,
+    evidence_graph, judge,
+};
 use crate::history::{Coverage, DayCount, Granularity, Selection, TypeTotal};
 use crate::rules::Rules;
 use crate::sample::{ProjectedBehavior, Projection, Scan, projected, services};
@@ -12,7 +15,7 @@ use crate::store::HistoryStore;
 
 use super::history::{HistorySource, kept_samples};
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, CaptureOptions, Notices};
+use super::{AppError, CaptureOptions, Notices, ledger};
 
 /// Hosts of a match that are told one by one.
 const HOSTS_MAX: usize = 20;
@@ -86,18 +89,31 @@ pub fn correlate(
     refuse_twins(samples)?;
     let histories = histories(store)?;
     let tool_marks = rules.tool_marks();
-    let projections = projections(samples, &histories, rules);
+    let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
+    let projections = projections(samples, &scans, &histories, rules);
+    let ids: Vec<String> = samples.iter().map(|sample| sample.profile.id.clone()).collect();
     let mut questions = Vec::new();
-    for (sample, onto) in samples.iter().zip(&projections) {
-        for (history, (projection, projected)) in histories.iter().zip(onto) {
-            let name = &history.sensor.name;
+    for (at, history) in histories.iter().enumerate() {
+        let name = &history.sensor.name;
+        let ledger = ledger::of(store, history, scans.iter().flatten())?;
+        let candidate = |(sample, onto): (&LoadedSample, &Vec<Onto>)| {
+            let date = sample.report.pivot().map(|(span, _)| span);
+            Candidate::new(&sample.profile, onto[at].0.as_ref(), date)
+        };
+        let candidates: Vec<Candidate> = samples.iter().zip(&projections).map(candidate).collect();
+        let claims = claims(&ledger, &Null::of(&ledger), &candidates);
+        for (((sample, scan), onto), claim) in samples.iter().zip(&scans).zip(&projections).zip(claims) {
+            let (projection, projected) = &onto[at];
             questions.push(Question {
+                claim,
+                samples: &ids,
                 report: &sample.report,
                 sample: &sample.profile,
+                scan: scan.as_ref(),
                 projection: projection.as_ref(),
                 projected,
                 history,
-                seen: seen(store, name, projected, rules)?,
+                seen: seen(store, name, &ledger, projected, rules)?,
                 neighbours: neighbours(store, name, projected)?,
                 tool_marks: &tool_marks,
                 behavior: &rules.profile,
@@ -110,9 +126,13 @@ pub fn correlate(
 type Onto = (Option<Projection>, Vec<ProjectedBehavior>);
 
 /// Every sample onto every sensor.
-fn projections(samples: &[LoadedSample], histories: &[SensorHistory], rules: &Rules) -> Vec<Vec<Onto>> {
-    let of = |sample: &LoadedSample| -> Vec<Onto> {
-        let scan = Scan::of(&sample.profile);
+fn projections(
+    samples: &[LoadedSample],
+    scans: &[Option<Scan>],
+    histories: &[SensorHistory],
+    rules: &Rules,
+) -> Vec<Vec<Onto>> {
+    let of = |(sample, scan): (&LoadedSample, &Option<Scan>)| -> Vec<Onto> {
         let onto = |history: &SensorHistory| {
             let projection = scan.as_ref().map(|scan| Projection::of(scan, &history.sensor, &rules.profile));
             let projected = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
@@ -120,7 +140,7 @@ fn projections(samples: &[LoadedSample], histories: &[SensorHistory], rules: &Ru
         };
         histories.iter().map(onto).collect()
     };
-    samples.iter().map(of).collect()
+    samples.iter().zip(scans).map(of).collect()
 }
 
 /// Two reports of one sample would compete with each other.
@@ -165,10 +185,13 @@ fn selection(behavior: &ProjectedBehavior) -> Selection {
 fn seen(
     store: &dyn HistoryStore,
     sensor: &str,
+    ledger: &Ledger,
     projected: &[ProjectedBehavior],
     rules: &Rules,
 ) -> Result<Vec<Seen>, AppError> {
-    let selections: Vec<Selection> = projected.iter().map(selection).collect();
+    let projected: Vec<&ProjectedBehavior> =
+        projected.iter().filter(|one| ledger.knows(one.behavior.id)).collect();
+    let selections: Vec<Selection> = projected.iter().map(|one| selection(one)).collect();
     let series = store.series(sensor, &selections)?;
     let mut all = Vec::new();
     for ((behavior, selection), series) in projected.iter().zip(&selections).zip(series) {

@@ -20,6 +20,7 @@ pub mod tile;
 
 mod error;
 mod gather;
+mod ledger;
 mod pipeline;
 mod reading;
 

@@ -7,14 +7,16 @@ use crate::history::Granularity;
 use crate::sample::{Origin, Span, services};
 
 use super::near_miss::near_miss;
-use super::words::{change_in_words, counted, match_in_words, onset_in_words, unmatched_in_words};
+use super::words::{change_in_words, claim_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
-    Change, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Shift, Verdict, change_at,
+    Change, Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Shift, Verdict, change_at,
     change_point, unseen_bound,
 };
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.
 const SIGNIFICANT: f64 = 0.05;
+/// A probability from which on a cause is called likely.
+const PROBABLE: f64 = 0.8;
 /// An onset so many days before the sample's date still agrees with it: samples are caught late.
 const LAG_DAYS_MIN: i64 = -45;
 /// And so many days after it: a name may come before the wave.
@@ -34,10 +36,8 @@ const PROJECTED_SHARE_MIN: f64 = 0.2;
 pub fn judge(questions: &[Question<'_>]) -> Vec<Hypothesis> {
     let mut all: Vec<Hypothesis> = questions.iter().flat_map(hypotheses).collect();
     adjust(&mut all);
-    let rivals = rivals(&all);
     for hypothesis in &mut all {
-        let others = others(hypothesis, &rivals);
-        decide(hypothesis, others);
+        decide(hypothesis);
         hypothesis.score = score(hypothesis);
     }
     all.sort_by(|a, b| {
@@ -104,7 +104,7 @@ fn matched(question: &Question<'_>, granularity: Granularity) -> Option<Hypothes
 }
 
 fn unmatched(question: &Question<'_>) -> Hypothesis {
-    let bound = Some(unseen_bound(question.sample, question.history));
+    let bound = Some(unseen_bound(question.scan, question.projection, question.history));
     Hypothesis { bound, missing: Some(missing(question)), ..blank(question) }
 }
 
@@ -144,6 +144,9 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         change: Err("nothing was seen, so nothing changed".to_owned()),
         level_q: None,
         volatility_q: None,
+        claim: question.claim.clone(),
+        rise_q: None,
+        alike: alike(question),
         onset: None,
         tool_share: 0.0,
         daily_hosts: Vec::new(),
@@ -153,6 +156,12 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         reasons: Vec::new(),
         pivot: question.report.pivot(),
     }
+}
+
+/// Ids of the samples that the claim's sensor cannot tell from this one.
+fn alike(question: &Question<'_>) -> Vec<String> {
+    let places = question.claim.iter().flat_map(|claim| &claim.alike);
+    places.filter_map(|(place, _)| question.samples.get(*place).cloned()).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shares of counts")]
@@ -224,7 +233,17 @@ fn adjust(all: &mut [Hypothesis]) {
     };
     let level = of(|change| change.level, all);
     let volatility = of(|change| change.volatility, all);
+    // A pair of sample and sensor has one rise, however many granularities match.
+    let mut first: BTreeMap<(String, String), Option<f64>> = BTreeMap::new();
+    for hypothesis in all.iter() {
+        let p = hypothesis.claim.as_ref().ok().and_then(|claim| claim.p);
+        first.insert((hypothesis.sample.clone(), hypothesis.sensor.clone()), p);
+    }
+    let adjusted = benjamini_hochberg(&first.values().copied().collect::<Vec<_>>());
+    let rises: BTreeMap<(String, String), Option<f64>> = first.into_keys().zip(adjusted).collect();
     for ((hypothesis, level), volatility) in all.iter_mut().zip(level).zip(volatility) {
+        let pair = (hypothesis.sample.clone(), hypothesis.sensor.clone());
+        hypothesis.rise_q = rises.get(&pair).copied().flatten();
         hypothesis.level_q = level;
         hypothesis.volatility_q = volatility;
     }
@@ -245,33 +264,14 @@ fn benjamini_hochberg(p: &[Option<f64>]) -> Vec<Option<f64>> {
     adjusted
 }
 
-type Rivals = BTreeMap<(String, String), BTreeSet<String>>;
-
-/// The samples that match a behavior at a sensor.
-fn rivals(all: &[Hypothesis]) -> Rivals {
-    let mut rivals = Rivals::new();
-    for hypothesis in all {
-        for matched in hypothesis.matched.iter().chain(&hypothesis.also) {
-            let key = (hypothesis.sensor.clone(), matched.behavior.canonical.clone());
-            rivals.entry(key).or_default().insert(hypothesis.sample.clone());
-        }
-    }
-    rivals
-}
-
-fn others(hypothesis: &Hypothesis, rivals: &Rivals) -> Vec<String> {
-    let Some(matched) = &hypothesis.matched else { return Vec::new() };
-    let key = (hypothesis.sensor.clone(), matched.behavior.canonical.clone());
-    let all = rivals.get(&key).into_iter().flatten();
-    all.filter(|sample| **sample != hypothesis.sample).cloned().collect()
-}
-
 /// What the evidence for a match amounts to.
 pub(super) struct Findings {
     pub(super) specific: bool,
     pub(super) changed: bool,
     pub(super) timely: bool,
     pub(super) tool: bool,
+    /// The sample is the probable cause of what rose.
+    pub(super) probable: bool,
 }
 
 fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
@@ -279,18 +279,28 @@ fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
     let own = matched.origin != Origin::Projected;
     let significant = |q: Option<f64>| q.is_some_and(|q| q <= SIGNIFICANT);
     let lag = hypothesis.onset.as_ref().and_then(|onset| onset.lag);
+    let claim = hypothesis.claim.as_ref().ok();
+    let probability = claim.map_or(0.0, |claim| claim.probability);
     Findings {
+        probable: probability >= PROBABLE,
         specific: fine && (own || matched.share >= PROJECTED_SHARE_MIN),
-        changed: significant(hypothesis.level_q) || significant(hypothesis.volatility_q),
-        timely: lag.is_some_and(|days| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)),
+        changed: [hypothesis.level_q, hypothesis.volatility_q, hypothesis.rise_q]
+            .into_iter()
+            .any(significant),
+        timely: lag.is_some_and(|days| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)) || rose_timely(claim),
         tool: hypothesis.tool_share > TOOL_SHARE_MAX,
     }
 }
 
-fn decide(hypothesis: &mut Hypothesis, others: Vec<String>) {
+/// Whether the claim's rise began within the time about the sample's date in which samples are caught.
+fn rose_timely(claim: Option<&Claim>) -> bool {
+    claim.and_then(|claim| claim.rise.late).is_some_and(|late| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&-late))
+}
+
+fn decide(hypothesis: &mut Hypothesis) {
     let (verdict, reasons) = match &hypothesis.matched {
         None => (unmatched_verdict(hypothesis), unmatched_in_words(hypothesis)),
-        Some(matched) => decide_matched(hypothesis, matched, others),
+        Some(matched) => decide_matched(hypothesis, matched),
     };
     hypothesis.verdict = verdict;
     hypothesis.reasons = reasons;
@@ -300,7 +310,7 @@ fn unmatched_verdict(hypothesis: &Hypothesis) -> Verdict {
     if hypothesis.missing == Some(Missing::Scan) { Verdict::CannotTell } else { Verdict::NotSeen }
 }
 
-fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>) -> (Verdict, Vec<String>) {
+fn decide_matched(hypothesis: &Hypothesis, matched: &Match) -> (Verdict, Vec<String>) {
     if matched.is_backscatter {
         let reason = "the behavior is backscatter: answers to packets with spoofed sources, by hosts that scan nothing";
         return (Verdict::CannotTell, vec![reason.to_owned()]);
@@ -309,6 +319,7 @@ fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>)
     let mut reasons = vec![match_in_words(hypothesis, matched, &found)];
     reasons.push(change_in_words(hypothesis, &found));
     reasons.extend(onset_in_words(hypothesis, &found));
+    reasons.extend(claim_in_words(hypothesis));
     if found.tool {
         reasons.push(format!(
             "{:.0} % of the hosts bear the mark of a public scanning tool, which explains them better",
@@ -317,22 +328,22 @@ fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>)
         return (Verdict::CannotTell, reasons);
     }
     let verdict = match (found.specific, found.changed && found.timely) {
-        (true, true) => Verdict::Likely,
+        (true, true) if found.probable => Verdict::Likely,
+        (true, true) => Verdict::Possible,
         (true, false) if matched.origin == Origin::Projected => Verdict::CannotTell,
         (true, false) => Verdict::Possible,
         (false, true) => Verdict::Possible,
         (false, false) => Verdict::CannotTell,
     };
-    if !others.is_empty() && verdict != Verdict::CannotTell {
-        let count = counted(others.len() as u64, "other sample");
-        reasons.push(format!("{count} of this run would look the same at this sensor"));
-        return (Verdict::Indistinguishable(others), reasons);
+    if verdict == Verdict::Possible && !hypothesis.alike.is_empty() {
+        return (Verdict::Indistinguishable(hypothesis.alike.clone()), reasons);
     }
     (verdict, reasons)
 }
 
 /// The weight of the evidence, in rough decimal orders: what the match is worth by granularity and origin, how
-/// rare the behavior is, how unusual the change, and whether the dates agree. It orders; it is no probability.
+/// rare the behavior is, how unusual the change, whether the dates agree, and how probable the sample is among all
+/// causes. It orders; it is no probability.
 fn score(hypothesis: &Hypothesis) -> f64 {
     let Some(matched) = &hypothesis.matched else { return 0.0 };
     if matched.is_backscatter {
@@ -353,7 +364,8 @@ fn score(hypothesis: &Hypothesis) -> f64 {
     let change = unusual(hypothesis.level_q).max(unusual(hypothesis.volatility_q));
     let timely = if findings(hypothesis, matched).timely { 0.5 } else { 0.0 };
     let explained = 1.0 - hypothesis.tool_share.min(1.0);
-    (granularity + origin * matched.share.sqrt() + rarity + change + timely) * explained
+    let probability = hypothesis.claim.as_ref().map_or(0.0, |claim| claim.probability);
+    (granularity + origin * matched.share.sqrt() + rarity + change + timely + 2.0 * probability) * explained
 }
 
 #[cfg(test)]

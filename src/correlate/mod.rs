@@ -4,18 +4,28 @@
 
 mod bound;
 mod change;
+mod claim;
 mod evidence;
 mod graph;
 mod judge;
+mod ledger;
 mod near_miss;
+mod onset;
 mod question;
+mod rhythm;
+mod weigh;
 mod words;
 
 pub use bound::{Bound, unseen_bound};
 pub use change::{Change, ChangePoint, DailyHosts, NoStatistic, Shift, change_at, change_point};
+pub use claim::{Candidate, Claim, NoClaim, claims};
 pub use evidence::{Hypothesis, Match, Missing, Onset, Verdict};
 pub use graph::{EvidenceGraph, Link, Node, evidence_graph};
 pub use judge::judge;
+pub use ledger::{Ledger, Line};
 pub use near_miss::{Gap, NearMiss, gaps, near_miss};
+pub use onset::{Null, Rise, rise};
 pub use question::{Question, Seen, SensorHistory, SensorKnown};
+pub use rhythm::without_weekdays;
+pub use weigh::{Cause, Event, Shares, Weighed, shares_on, weigh};
 pub use words::counted;

@@ -6,9 +6,9 @@ use crate::behavior::Profile;
 use crate::history::{
     Coverage, DayCount, DayState, DayTotal, Example, HostList, Sensor, TypeRecord, TypeTotal,
 };
-use crate::sample::{ProjectedBehavior, Projection, SampleProfile, SampleReport};
+use crate::sample::{ProjectedBehavior, Projection, SampleProfile, SampleReport, Scan};
 
-use super::DailyHosts;
+use super::{Claim, DailyHosts, NoClaim};
 
 /// A sensor's history as a whole.
 #[derive(Clone, Debug)]
@@ -82,12 +82,18 @@ pub struct Question<'a> {
     pub report: &'a SampleReport,
     /// Its behavior.
     pub sample: &'a SampleProfile,
+    /// Its scan; `None` where it does not scan.
+    pub scan: Option<&'a Scan>,
     /// Its scan as the sensor would see it; `None` where it does not scan.
     pub projection: Option<&'a Projection>,
     /// All that the sensor might see of it.
     pub projected: &'a [ProjectedBehavior],
     /// The sensor.
     pub history: &'a SensorHistory,
+    /// What the sensor's history says for the sample as a cause.
+    pub claim: Result<Claim, NoClaim>,
+    /// The ids of all samples asked for, in the order that a claim's places mean.
+    pub samples: &'a [String],
     /// Those behaviors that the sensor did see.
     pub seen: Vec<Seen>,
     /// Frequent types of the sensor on the sample's protocols and ports, for explaining near misses.

@@ -16,7 +16,7 @@ mod victim;
 pub use expectation::{Checked, DarknetExpectation, Difference, Expectation};
 pub use profile::{Access, KeptSample, SampleProfile, ScanWindow};
 pub use projected::{Origin, ProjectedBehavior, projected, services};
-pub use projection::{Predicted, Projection};
+pub use projection::{Predicted, Projection, Variant};
 pub use random::Random;
 pub use report::{Captured, Discovery, Identity, ReportError, SampleReport, Span};
 pub use scan::{Answered, Attempts, Cue, Port, Scan, Script, Service, SourcePorts};

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::behavior::{Behavior, Facet, OpenWindow, Parameters, Profile, fingerprint};
+use crate::behavior::{Behavior, BehaviorId, Facet, OpenWindow, Parameters, Profile, fingerprint};
 use crate::event::AddressSpace;
 use crate::history::{Granularity, Scope, Sensor, SensorKind};
 
-use super::Scan;
 use super::random::Random;
 use super::targets::{Order, Reach};
 use super::thinning::{Aim, Mode, Simulated, simulate};
+use super::{SampleProfile, Scan};
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 const ALL_IPV4: f64 = 4_294_967_296.0;
@@ -52,8 +52,36 @@ pub struct Projection {
     pub near_share: f64,
     /// Windows that were simulated.
     pub windows: u64,
+    /// What each scan that it may be would show, by habit.
+    pub variants: Vec<Variant>,
     /// Windows to be drawn, those of the most frequent types first, each with its share.
     pub examples: Vec<(f64, OpenWindow)>,
+}
+
+/// One of the scans that a run may be part of, as a sensor would see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// How likely it is, 0 to 1.
+    pub weight: f64,
+    /// Share of the windows by [habit](crate::behavior::Names::habit).
+    pub habits: Vec<(BehaviorId, f64)>,
+    /// Share of the windows by [line](crate::behavior::Names::line), which tells volumes, too.
+    pub lines: Vec<(BehaviorId, f64)>,
+}
+
+impl Variant {
+    /// The windows of a run as they are.
+    #[must_use]
+    pub fn of_run(sample: &SampleProfile, weight: f64) -> Variant {
+        let mut alone = Tally::default();
+        for window in sample.scan_windows() {
+            let names = &window.fingerprint.whole.names;
+            *alone.habits.entry(names.habit().id).or_default() += 1.0;
+            *alone.lines.entry(names.line().id).or_default() += 1.0;
+            alone.per_day += 1.0;
+        }
+        alone.variant(weight)
+    }
 }
 
 impl Projection {
@@ -64,14 +92,21 @@ impl Projection {
         let ranges = ranges(&sensor.prefixes);
         let aim = Aim { space: &space, size: space.ipv4_size(), ranges };
         let mut tally = Tally::default();
+        let mut variants = Vec::new();
         if aim.size > 0 && !matches!(scan.targeting.order, Order::Link) {
-            for (number, mode) in modes(&scan.targeting.reach, &aim, sensor.kind).into_iter().enumerate() {
-                let random = Random::named("projection", number as u64);
-                let simulated = simulate(scan, &aim, mode, profile, random);
-                tally.add(simulated, mode, number > 0, &space, profile);
+            let modes = modes(&scan.targeting.reach, &aim, sensor.kind);
+            for (weight, scan) in scan.variants() {
+                let mut alone = Tally::default();
+                for (number, mode) in modes.iter().enumerate() {
+                    let random = Random::named("projection", number as u64);
+                    let simulated = simulate(&scan, &aim, *mode, profile, random);
+                    alone.add(simulated, *mode, number > 0, &space, profile);
+                }
+                variants.push(alone.variant(weight));
+                tally.merge(alone, weight);
             }
         }
-        tally.finish()
+        tally.finish(variants)
     }
 
     /// The predicted behaviors of a granularity and scope, most frequent first.
@@ -137,6 +172,10 @@ type Key = (Granularity, Scope, Behavior);
 struct Tally {
     /// Weight and first parameters.
     behaviors: BTreeMap<Key, (f64, Parameters)>,
+    /// Weight by habit of whole windows.
+    habits: BTreeMap<BehaviorId, f64>,
+    /// Weight by line of whole windows.
+    lines: BTreeMap<BehaviorId, f64>,
     /// Weight and first window by type.
     examples: BTreeMap<Behavior, (f64, OpenWindow)>,
     per_day: f64,
@@ -163,6 +202,9 @@ impl Tally {
         for window in windows {
             let fingerprint = fingerprint(&window, space, profile);
             self.count(Scope::Whole, &fingerprint.whole, weight);
+            let names = &fingerprint.whole.names;
+            *self.habits.entry(names.habit().id).or_default() += weight;
+            *self.lines.entry(names.line().id).or_default() += weight;
             fingerprint.facets.iter().for_each(|facet| self.count(Scope::Facet, facet, weight));
             let behavior = fingerprint.whole.names.behavior;
             self.examples.entry(behavior).or_insert_with(|| (0.0, window)).0 += weight;
@@ -181,7 +223,30 @@ impl Tally {
         }
     }
 
-    fn finish(self) -> Projection {
+    fn variant(&self, weight: f64) -> Variant {
+        let all = self.per_day.max(f64::MIN_POSITIVE);
+        let shares = |weights: &BTreeMap<BehaviorId, f64>| -> Vec<(BehaviorId, f64)> {
+            weights.iter().map(|(id, weight)| (*id, weight / all)).collect()
+        };
+        Variant { weight, habits: shares(&self.habits), lines: shares(&self.lines) }
+    }
+
+    /// Takes in one of several scans that it may be.
+    fn merge(&mut self, other: Tally, weight: f64) {
+        for (key, (its, parameters)) in other.behaviors {
+            self.behaviors.entry(key).or_insert((0.0, parameters)).0 += its * weight;
+        }
+        for (behavior, (its, window)) in other.examples {
+            self.examples.entry(behavior).or_insert((0.0, window)).0 += its * weight;
+        }
+        self.per_day += other.per_day * weight;
+        self.near_per_day += other.near_per_day * weight;
+        self.contacts += other.contacts * weight;
+        self.seen += other.seen * weight;
+        self.windows += other.windows;
+    }
+
+    fn finish(self, variants: Vec<Variant>) -> Projection {
         let all = self.per_day.max(f64::MIN_POSITIVE);
         let mut predicted: Vec<Predicted> = self
             .behaviors
@@ -209,6 +274,7 @@ impl Tally {
             seen_per_host_day: self.seen.min(1.0),
             near_share: self.near_per_day / all,
             windows: self.windows,
+            variants,
             examples,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::behavior::{Ports, ProtocolToken, SourcePortUse};
-use crate::event::Protocol;
+use crate::event::{Protocol, TcpFlags};
 
 use super::contacts::{Contact, Contacts};
 use super::{SampleProfile, Targeting};
@@ -16,7 +16,9 @@ const WATCH_SECONDS_MIN: f64 = 4.0;
 /// Scripts that are remembered.
 const SCRIPTS_MAX: usize = 512;
 /// When systems of the time of the report send a SYN again (Windows: 0, 3 and 9 s).
-pub(super) const USUAL_RETRIES: [f64; 2] = [3.0, 9.0];
+const USUAL_RETRIES: [f64; 2] = [3.0, 9.0];
+/// Rates that are taken as equally likely where a run gives none, in targets a second.
+const USUAL_RATES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 
 /// A service that the sample scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -150,12 +152,45 @@ impl Scan {
         })
     }
 
+    /// The scans that it may be where the run does not tell its rate or retries of TCP, each with how likely it is.
+    #[must_use]
+    pub fn variants(&self) -> Vec<(f64, Scan)> {
+        let retries: &[(usize, f64)] = match self.guesses_retries() {
+            true => &[(0, 0.5), (1, 0.25), (2, 0.25)],
+            false => &[(0, 1.0)],
+        };
+        let rates: Vec<f64> = self.targets_per_second.map_or_else(|| USUAL_RATES.to_vec(), |rate| vec![rate]);
+        let mut all = Vec::new();
+        for (retries, weight) in retries {
+            for rate in &rates {
+                let mut scan = Scan { targets_per_second: Some(*rate), ..self.clone() };
+                for script in &mut scan.scripts {
+                    let first = script.cues.first().copied();
+                    let later = USUAL_RETRIES.iter().take(*retries);
+                    script
+                        .cues
+                        .extend(later.filter_map(|after| first.map(|first| Cue { after: *after, ..first })));
+                }
+                all.push((weight / rates.len() as f64, scan));
+            }
+        }
+        all
+    }
+
+    /// Whether a single SYN to each target may have been the first of several.
+    fn guesses_retries(&self) -> bool {
+        let is_syn = |(service, _): &(Service, f64)| service.token.flags == Some(TcpFlags::SYN);
+        self.attempts.unknown.is_some()
+            && self.services.iter().any(is_syn)
+            && self.scripts.iter().all(|script| script.cues.len() == 1)
+    }
+
     /// What had to be assumed because the run does not show it.
     #[must_use]
     pub fn assumptions(&self) -> Vec<String> {
         let mut all = Vec::new();
-        all.extend(self.attempts.unknown.map(|why| {
-            format!("{why}, so retries of TCP are unknown: half of the hosts are taken to send none, a quarter each one and two (after 3 and 9 s)")
+        all.extend(self.attempts.unknown.filter(|_| self.guesses_retries()).map(|why| {
+            format!("{why}, so retries of TCP are unknown: none is taken as likely as one (after 3 s) or two (after 9 s)")
         }));
         if self.targets_per_second.is_none() {
             all.push(

@@ -7,10 +7,10 @@
 use std::net::IpAddr;
 
 use crate::behavior::{Engine, Marks, OpenWindow, Profile};
-use crate::event::{AddressSpace, Packet, TcpFlags, Timestamp};
+use crate::event::{AddressSpace, Packet, Timestamp};
 
 use super::random::Random;
-use super::scan::{Port, Scan, SourcePorts, USUAL_RETRIES};
+use super::scan::{Port, Scan, SourcePorts};
 use super::targets::{Order, Step};
 
 /// A host that is quiet for so long begins a new window whatever came before: window and retries are over.
@@ -23,8 +23,6 @@ const PACKETS_ENOUGH: usize = 16_384;
 const VISIT_PACKETS_MAX: usize = 4_096;
 /// Sweeps made of each such way, at most.
 const TRIES_MAX: usize = 4 * WINDOWS_ENOUGH;
-/// Rates that are taken alike where a run gives none.
-const USUAL_RATES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 
 /// Addresses before and behind a sensor in which the order of a sweep is followed, too.
 const MARGIN: i64 = 64;
@@ -84,7 +82,6 @@ pub(super) fn simulate(
         packets: 0,
         tries: 0,
         out: Simulated::default(),
-        retries: 0,
         next_port: SOURCE_PORT_MIN,
     };
     match &scan.targeting.order {
@@ -108,8 +105,6 @@ struct Run<'a> {
     /// Sweeps begun: one may pass between the dark addresses and show nothing.
     tries: usize,
     out: Simulated,
-    /// Retries of the host at work, where the run does not tell them.
-    retries: usize,
     /// The source port of the next target.
     next_port: u16,
 }
@@ -119,18 +114,14 @@ impl<'a> Run<'a> {
         self.out.windows.len() >= WINDOWS_ENOUGH || self.packets >= PACKETS_ENOUGH
     }
 
-    /// Begins another host: draws what the run does not tell. Answers its rate.
-    fn next_host(&mut self) -> f64 {
-        let guesses: &[usize] = if self.scan.attempts.unknown.is_some() { &[0, 0, 1, 2] } else { &[0] };
-        self.retries = self.random.one(guesses).copied().unwrap_or(0);
-        let usual = self.random.one(&USUAL_RATES).copied().unwrap_or(1.0);
-        self.scan.targets_per_second.unwrap_or(usual)
+    fn rate(&self) -> f64 {
+        self.scan.targets_per_second.unwrap_or(1.0)
     }
 
     /// Hits by chance: hosts one after the other, each until it is quiet for long.
     fn random_scan(&mut self, mode: Mode) {
         while !self.is_enough() {
-            let rate = self.next_host() * mode.share * mode.dark / mode.region;
+            let rate = self.rate() * mode.share * mode.dark / mode.region;
             if rate <= 0.0 {
                 return;
             }
@@ -153,7 +144,7 @@ impl<'a> Run<'a> {
     fn sweeps(&mut self, mode: Mode, steps: &[Step], spans: &[u64], longest: u64, threads: f64) {
         let ahead: i64 = steps.iter().map(|step| step.by).sum();
         while !self.is_enough() {
-            let rate = self.next_host() * mode.share / threads;
+            let rate = self.rate() * mode.share / threads;
             if rate <= 0.0 || self.tries >= TRIES_MAX {
                 return;
             }
@@ -196,6 +187,7 @@ impl<'a> Run<'a> {
     /// The packets of one sweep that begins at `start`.
     fn sweep(&mut self, start: i64, span: i64, steps: &[Step], rate: f64) -> Vec<(f64, Packet)> {
         let ahead = if steps.iter().map(|step| step.by).sum::<i64>() >= 0 { 1 } else { -1 };
+        let timed = steps.iter().any(|step| step.after > 0.0);
         let bounds = |pick: fn(&(u32, u32)) -> u32| self.aim.ranges.iter().map(pick).map(i64::from);
         let low = bounds(|range| range.0).min().unwrap_or(0) - MARGIN;
         let high = bounds(|range| range.1).max().unwrap_or(0) + MARGIN;
@@ -216,7 +208,7 @@ impl<'a> Run<'a> {
             }
             let Step { after, by } = steps.get(place).copied().unwrap_or(Step { after: 0.0, by: ahead });
             // Where the run has no times, the rate makes them.
-            at += if self.scan.targets_per_second.is_some() { after } else { 1.0 / rate };
+            at += if timed { after } else { 1.0 / rate };
             address += if by == 0 { ahead } else { by };
             place = (place + 1) % steps.len().max(1);
         }
@@ -256,10 +248,6 @@ impl<'a> Run<'a> {
                 ..Packet::new(target, target, protocol)
             };
             made.push((at + cue.after, packet));
-            if packet.flags == Some(TcpFlags::SYN) && script.cues.len() == 1 {
-                let retries = USUAL_RETRIES.iter().take(self.retries);
-                made.extend(retries.map(|after| (at + cue.after + after, packet)));
-            }
         }
         let used = script.cues.iter().map(|cue| cue.source_port).max().unwrap_or(0) + 1;
         self.next_port = self.next_port.checked_add(used).unwrap_or(SOURCE_PORT_MIN);

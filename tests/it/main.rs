@@ -9,6 +9,7 @@ mod corpora;
 mod laws;
 mod make;
 mod observation;
+mod projection;
 mod shipped;
 mod stores;
 mod summary;

@@ -1,0 +1,156 @@
+//! What a sensor's history says for a sample as a cause: the rise of the sample's habits, how unusual it is, and how
+//! probable the sample is among all causes of what rose.
+
+use std::collections::BTreeMap;
+
+use crate::behavior::Transition;
+use crate::sample::{Projection, SampleProfile, ScanWindow, Span, Variant};
+
+use super::onset::{AFTER_DAYS_MIN, BEFORE_DAYS_MIN, SIDE_DAYS, lag_weight, lags};
+use super::{Cause, Event, Ledger, Null, Rise, Shares, Weighed, rise, shares_on, weigh};
+
+/// Habits of a smaller part of the most frequent one's share are left out of a sample's series: they bring more of
+/// others' hosts than of its own.
+const SIGNATURE_PART: f64 = 0.1;
+/// Two causes whose fits differ by no more than this (a likelihood ratio of 12) look alike at a sensor.
+const ALIKE: f64 = 2.5;
+/// How likely it is beforehand that a sensor sees sweeps just as the sandbox did: a sweep's end may be beyond the run.
+const AS_IN_THE_RUN: f64 = 0.2;
+/// A rival with a smaller part of a cause's probability is none.
+const RIVAL_PART: f64 = 0.1;
+
+/// A sample as a cause to weigh at one sensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The scans that it may be, as the sensor would see them.
+    pub variants: Vec<Variant>,
+    /// When it was discovered or caught.
+    pub date: Option<Span>,
+}
+
+impl Candidate {
+    /// A sample by its projection onto the sensor, if it scans.
+    #[must_use]
+    pub fn new(sample: &SampleProfile, projection: Option<&Projection>, date: Option<Span>) -> Candidate {
+        let mut variants = projection.map_or_else(Vec::new, |one| one.variants.clone());
+        let sweeps = |one: &ScanWindow| one.fingerprint.whole.parameters.transition == Transition::Sequential;
+        if !variants.is_empty() && sample.scan_windows().any(sweeps) {
+            variants.iter_mut().for_each(|variant| variant.weight *= 1.0 - AS_IN_THE_RUN);
+            variants.push(Variant::of_run(sample, AS_IN_THE_RUN));
+        }
+        Candidate { variants, date }
+    }
+}
+
+/// Why there is no claim.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoClaim {
+    /// The sensor never saw a habit of the sample.
+    #[error("the sensor saw none of the sample's habits")]
+    Unseen,
+    /// There is no day near the sample's date with enough of a history on both sides.
+    #[error(
+        "no day near the sample's date has {BEFORE_DAYS_MIN} observed days before it and {AFTER_DAYS_MIN} from it on"
+    )]
+    ShortHistory,
+}
+
+/// What a sensor's history says for a sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The strongest rise of its habits near its date.
+    pub rise: Rise,
+    /// Share of other dates, and of families of equal rarity, with a rise as strong; `None` where there are too few.
+    pub p: Option<f64>,
+    /// The probability that it is a cause of what rose, among all samples, unknown scanners and nothing at all.
+    pub probability: f64,
+    /// The probability that it was a scanner that no sample is known of.
+    pub unknown: f64,
+    /// Host-days above what was expected, of all habits that samples may have.
+    pub excess: f64,
+    /// Host-days of these that the sample alone would explain.
+    pub explained: f64,
+    /// Other candidates that the sensor cannot tell from it, by place, with their probabilities.
+    pub alike: Vec<(usize, f64)>,
+    /// Hosts by observed day of its habits.
+    pub series: Vec<f64>,
+}
+
+impl Claim {
+    /// The probability that it or one that looks like it is the cause.
+    #[must_use]
+    pub fn group_probability(&self) -> f64 {
+        (self.probability + self.alike.iter().map(|(_, probability)| probability).sum::<f64>()).min(1.0)
+    }
+}
+
+/// What a sensor's history says for each candidate, in their order.
+#[must_use]
+pub fn claims(ledger: &Ledger, null: &Null, candidates: &[Candidate]) -> Vec<Result<Claim, NoClaim>> {
+    let shares: Vec<Vec<Shares>> =
+        candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
+    let habits: Vec<&[usize]> = ledger.habits().collect();
+    let mut weighed: BTreeMap<usize, (Event, Weighed)> = BTreeMap::new();
+    let each = candidates.iter().enumerate().map(|(number, candidate)| {
+        let series = signature(ledger, &shares[number]).ok_or(NoClaim::Unseen)?;
+        let rise = rise(&ledger.days, &series, candidate.date).ok_or(NoClaim::ShortHistory)?;
+        let (event, weighed) = weighed.entry(rise.place).or_insert_with(|| {
+            let event = Event::at(ledger, rise.place, SIDE_DAYS);
+            let weighed = weigh(&event, &causes(ledger, candidates, &shares, rise.place), &habits);
+            (event, weighed)
+        });
+        let total = series.iter().sum();
+        Ok(Claim {
+            p: null.rank(&rise, total, candidate.date.is_some()),
+            probability: weighed.causes[number],
+            unknown: weighed.unknown,
+            excess: event.excess(),
+            explained: weighed.explained[number],
+            alike: alike(weighed, number),
+            series,
+            rise,
+        })
+    });
+    each.collect()
+}
+
+/// The hosts a day of a sample's habits; `None` where none was ever seen.
+fn signature(ledger: &Ledger, variants: &[Shares]) -> Option<Vec<f64>> {
+    let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
+    for Shares { weight, lines } in variants {
+        lines.iter().for_each(|(line, share)| *shares.entry(*line).or_default() += weight * share);
+    }
+    let most = shares.values().copied().fold(0.0, f64::max);
+    if most <= 0.0 {
+        return None;
+    }
+    let mut series = vec![0.0; ledger.days.len()];
+    for (line, _) in shares.iter().filter(|(_, share)| **share >= SIGNATURE_PART * most) {
+        series.iter_mut().zip(&ledger.lines[*line].hosts).for_each(|(sum, hosts)| *sum += hosts);
+    }
+    Some(series)
+}
+
+/// All candidates as causes of what began at a place of the observed days.
+fn causes(ledger: &Ledger, candidates: &[Candidate], shares: &[Vec<Shares>], place: usize) -> Vec<Cause> {
+    // A date that has nothing to do with the day may be any of the history's.
+    let anywhere = -(ledger.days.len().max(1) as f64).ln();
+    let lags = lags(&ledger.days, place, candidates.iter().map(|candidate| candidate.date));
+    let cause = |(shares, lag): (&Vec<Shares>, Option<i64>)| Cause {
+        variants: shares.clone(),
+        timing: lag.map_or(0.0, |lag| lag_weight(lag) - anywhere),
+    };
+    shares.iter().zip(lags).map(cause).collect()
+}
+
+fn alike(weighed: &Weighed, number: usize) -> Vec<(usize, f64)> {
+    let (fit, probability) = (weighed.fits[number], weighed.causes[number]);
+    let is_alike = |(other, (its_fit, its)): &(usize, (&f64, &f64))| {
+        let explain = its_fit.min(fit) > ALIKE && (*its_fit - fit).abs() <= ALIKE;
+        *other != number && explain && **its >= RIVAL_PART * probability
+    };
+    let others = weighed.fits.iter().zip(&weighed.causes).enumerate().filter(is_alike);
+    let mut others: Vec<(usize, f64)> = others.map(|(other, (_, its))| (other, *its)).collect();
+    others.sort_by(|a, b| b.1.total_cmp(&a.1));
+    others
+}

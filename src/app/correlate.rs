@@ -14,6 +14,7 @@ use crate::sample::{ProjectedBehavior, Projection, Scan, projected, services};
 use crate::store::HistoryStore;
 
 use super::history::{HistorySource, kept_samples};
+use super::ledger::Services;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, ledger};
 
@@ -57,6 +58,24 @@ pub fn answer(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Answer, AppError> {
+    let (store, samples) = load_samples(reports, source, options, rules, notices)?;
+    let hypotheses = correlate(&samples, store.as_ref(), rules)?;
+    let mut coverage = BTreeMap::new();
+    for sensor in store.sensors()? {
+        let days = store.coverage(&sensor.name)?;
+        coverage.insert(sensor.name, days);
+    }
+    Ok(Answer { hypotheses, samples, coverage })
+}
+
+/// The history, and the samples of the reports, or, without any, those that the history keeps.
+pub(super) fn load_samples(
+    reports: &[PathBuf],
+    source: &HistorySource,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<(Box<dyn HistoryStore>, Vec<LoadedSample>), AppError> {
     // Reports first: a slip in one is told before a long read.
     let mut samples: Vec<LoadedSample> =
         reports.iter().map(|path| load_sample(path, rules, notices)).collect::<Result<_, _>>()?;
@@ -68,13 +87,7 @@ pub fn answer(
         let remedy = "name sample reports, or keep some in the history with `inga sample add`";
         return Err(AppError::Usage(format!("no sample to correlate: {remedy}")));
     }
-    let hypotheses = correlate(&samples, store.as_ref(), rules)?;
-    let mut coverage = BTreeMap::new();
-    for sensor in store.sensors()? {
-        let days = store.coverage(&sensor.name)?;
-        coverage.insert(sensor.name, days);
-    }
-    Ok(Answer { hypotheses, samples, coverage })
+    Ok((store, samples))
 }
 
 /// Asks every sensor of a history for every sample's behaviors; answers all hypotheses, ranked.
@@ -91,11 +104,12 @@ pub fn correlate(
     let tool_marks = rules.tool_marks();
     let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
     let projections = projections(samples, &scans, &histories, rules);
+    let services = Services::of(scans.iter().flatten());
     let ids: Vec<String> = samples.iter().map(|sample| sample.profile.id.clone()).collect();
     let mut questions = Vec::new();
     for (at, history) in histories.iter().enumerate() {
         let name = &history.sensor.name;
-        let ledger = ledger::of(store, history, scans.iter().flatten())?;
+        let ledger = ledger::of(store, history, &|parameters| services.meet(parameters))?;
         let candidate = |(sample, onto): (&LoadedSample, &Vec<Onto>)| {
             let date = sample.report.pivot().map(|(span, _)| span);
             Candidate::new(&sample.profile, onto[at].0.as_ref(), date)
@@ -144,7 +158,7 @@ fn projections(
 }
 
 /// Two reports of one sample would compete with each other.
-fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
+pub(super) fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
     let mut known: BTreeMap<&str, &LoadedSample> = BTreeMap::new();
     for sample in samples {
         if let Some(twin) = known.insert(&sample.profile.id, sample) {

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use jiff::civil::Date;
+
 use crate::behavior::{Parameters, Ports};
 use crate::correlate::{Ledger, SensorHistory};
 use crate::history::{Facets, Observation, Restriction, TypeRecord, Types};
@@ -15,47 +17,79 @@ use super::AppError;
 /// Types that no sample may have, but which changes are compared with; more would say no more.
 const PEER_TYPES_MAX: u32 = 20_000;
 
-/// The ledger of a sensor for the services of these scans.
+/// The ledger of a sensor for types whose parameters are `relevant`, and for some others to compare with.
 ///
 /// # Errors
 /// When the store fails.
-pub(super) fn of<'a>(
+pub(super) fn of(
     store: &dyn HistoryStore,
     history: &SensorHistory,
-    scans: impl Iterator<Item = &'a Scan>,
+    relevant: &dyn Fn(&Parameters) -> bool,
 ) -> Result<Ledger, AppError> {
-    let services = Services::of(scans);
-    let mut ledger = Ledger::new(&history.coverage);
     let peers = Cell::new(0u32);
     let wanted = |parameters: &Parameters| {
-        let relevant = services.meet(parameters);
+        let relevant = relevant(parameters);
         let peer = !relevant && peers.get() < PEER_TYPES_MAX;
         peers.set(peers.get() + u32::from(peer));
         relevant || peer
     };
     let restriction = Restriction { types: Types::Where(&wanted, Facets::Counted), ..Restriction::default() };
-    let mut observations: Vec<Observation> = Vec::new();
-    store.each_observation(&history.sensor.name, &restriction, &mut |one| observations.push(*one))?;
+    read(store, &history.sensor.name, &restriction, relevant, Ledger::new(history.coverage.days()))
+}
+
+/// The same between two days, and without others to compare with.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn between(
+    store: &dyn HistoryStore,
+    history: &SensorHistory,
+    relevant: &dyn Fn(&Parameters) -> bool,
+    (first, last): (Date, Date),
+) -> Result<Ledger, AppError> {
+    let types = Types::Where(relevant, Facets::LeftOut);
+    let restriction = Restriction { types, first: Some(first), last: Some(last), sources: None };
+    let days = history.coverage.days().filter(|day| restriction.has_day(*day));
+    read(store, &history.sensor.name, &restriction, relevant, Ledger::new(days))
+}
+
+fn read(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    restriction: &Restriction<'_>,
+    relevant: &dyn Fn(&Parameters) -> bool,
+    mut ledger: Ledger,
+) -> Result<Ledger, AppError> {
     let mut records: HashMap<u64, (TypeRecord, bool)> = HashMap::new();
-    for Observation { number, scope, day, hosts, .. } in observations {
+    let mut failed = None;
+    store.each_observation(sensor, restriction, &mut |one| {
+        let Observation { number, scope, day, hosts, .. } = *one;
         let (record, relevant) = match records.entry(number) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let record = store.type_of(number)?;
-                let relevant = services.meet(&record.parameters);
-                new.insert((record, relevant))
-            }
+            Entry::Vacant(new) => match store.type_of(number) {
+                Ok(record) => {
+                    let relevant = relevant(&record.parameters);
+                    new.insert((record, relevant))
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    return;
+                }
+            },
         };
         ledger.add(record, scope, day, hosts, *relevant);
+    })?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(ledger),
     }
-    Ok(ledger)
 }
 
 /// What samples scan, each service once.
-struct Services(Vec<Service>);
+pub(super) struct Services(Vec<Service>);
 
 impl Services {
-    fn of<'a>(scans: impl Iterator<Item = &'a Scan>) -> Services {
+    pub(super) fn of<'a>(scans: impl Iterator<Item = &'a Scan>) -> Services {
         let mut all: Vec<Service> =
             scans.flat_map(|scan| scan.services.iter().map(|(service, _)| *service)).collect();
         all.sort_unstable();
@@ -64,7 +98,7 @@ impl Services {
     }
 
     /// Whether a window with these parameters may be a sample's.
-    fn meet(&self, parameters: &Parameters) -> bool {
+    pub(super) fn meet(&self, parameters: &Parameters) -> bool {
         let Parameters { protocol, ports, ports_ephemeral, ports_follow_destinations, .. } = parameters;
         self.0.iter().any(|service| {
             protocol.contains(&service.token)

@@ -5,6 +5,7 @@ pub mod cohort;
 pub mod correlate;
 pub mod darknet;
 pub mod events;
+pub mod explain;
 pub mod fingerprint;
 pub mod history;
 pub mod host;

@@ -118,7 +118,7 @@ pub fn each(
 }
 
 impl Of {
-    fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
+    pub(super) fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
         let only = |protocol: Protocol| {
             let mut tokens = parameters.protocol.iter();
             tokens.all(|token| token.protocol == protocol)

@@ -5,6 +5,7 @@ mod cohort;
 mod complete;
 mod correlate;
 mod events;
+mod explain;
 mod fingerprint;
 mod history;
 mod host;
@@ -62,6 +63,7 @@ enum Command {
     Sensor(sensor::Args),
     Observe(observe::Args),
     Correlate(correlate::Args),
+    Explain(explain::Args),
     Project(project::Args),
     Series(series::Args),
     Tile(tile::Args),
@@ -100,6 +102,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Sensor(args) => sensor::run(args),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
+        Command::Explain(args) => explain::run(&args, notices),
         Command::Project(args) => project::run(&args, notices),
         Command::Series(args) => series::run(&args, notices),
         Command::Tile(args) => tile::run(&args, notices),

@@ -72,6 +72,8 @@ pub struct Claim {
     pub explained: f64,
     /// Other candidates that the sensor cannot tell from it, by place, with their probabilities.
     pub alike: Vec<(usize, f64)>,
+    /// By line of the ledger: which part of the hosts that came from the onset on it explains, 0 to 1.
+    pub parts: Vec<(usize, f64)>,
     /// Hosts by observed day of its habits.
     pub series: Vec<f64>,
 }
@@ -107,6 +109,7 @@ pub fn claims(ledger: &Ledger, null: &Null, candidates: &[Candidate]) -> Vec<Res
             excess: event.excess(),
             explained: weighed.explained[number],
             alike: alike(weighed, number),
+            parts: parts(event, weighed, &shares[number], number),
             series,
             rise,
         })
@@ -132,7 +135,12 @@ fn signature(ledger: &Ledger, variants: &[Shares]) -> Option<Vec<f64>> {
 }
 
 /// All candidates as causes of what began at a place of the observed days.
-fn causes(ledger: &Ledger, candidates: &[Candidate], shares: &[Vec<Shares>], place: usize) -> Vec<Cause> {
+pub(super) fn causes(
+    ledger: &Ledger,
+    candidates: &[Candidate],
+    shares: &[Vec<Shares>],
+    place: usize,
+) -> Vec<Cause> {
     // A date that has nothing to do with the day may be any of the history's.
     let anywhere = -(ledger.days.len().max(1) as f64).ln();
     let lags = lags(&ledger.days, place, candidates.iter().map(|candidate| candidate.date));
@@ -143,7 +151,19 @@ fn causes(ledger: &Ledger, candidates: &[Candidate], shares: &[Vec<Shares>], pla
     shares.iter().zip(lags).map(cause).collect()
 }
 
-fn alike(weighed: &Weighed, number: usize) -> Vec<(usize, f64)> {
+/// Which part of each line's hosts a cause explains, beside what was expected there.
+fn parts(event: &Event, weighed: &Weighed, shares: &[Shares], number: usize) -> Vec<(usize, f64)> {
+    let Some(best) = shares.get(weighed.best[number]) else { return Vec::new() };
+    let amount = weighed.explained[number];
+    let part = |(line, share): &(usize, f64)| {
+        let (expected, _) = event.counts.get(*line)?;
+        let its = amount * share;
+        (its > 0.0).then(|| (*line, its / (its + expected)))
+    };
+    best.lines.iter().filter_map(part).collect()
+}
+
+pub(super) fn alike(weighed: &Weighed, number: usize) -> Vec<(usize, f64)> {
     let (fit, probability) = (weighed.fits[number], weighed.causes[number]);
     let is_alike = |(other, (its_fit, its)): &(usize, (&f64, &f64))| {
         let explain = its_fit.min(fit) > ALIKE && (*its_fit - fit).abs() <= ALIKE;

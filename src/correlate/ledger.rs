@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters};
-use crate::history::{Coverage, Scope, TypeRecord};
+use crate::history::{Scope, TypeRecord};
 
 /// What hosts are counted by: see [`Names::line`](crate::behavior::Names::line).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// Its name.
     pub name: Behavior,
@@ -46,10 +46,10 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A sensor's days, without anything seen.
+    /// Some days that a sensor looked, ascending, without anything seen.
     #[must_use]
-    pub fn new(coverage: &Coverage) -> Ledger {
-        let days: Vec<Date> = coverage.days().collect();
+    pub fn new(days: impl Iterator<Item = Date>) -> Ledger {
+        let days: Vec<Date> = days.collect();
         let places = days.iter().copied().zip(0..).collect();
         Ledger { days, places, ..Ledger::default() }
     }

@@ -89,8 +89,20 @@ pub struct Weighed {
     pub explained: Vec<f64>,
     /// Logarithm of the likelihood ratio of each against no cause at all.
     pub fits: Vec<f64>,
+    /// Which of its variants fits best; 0 where it has none.
+    pub best: Vec<usize>,
     /// The probability of a scanner that no sample is known of.
     pub unknown: f64,
+}
+
+/// How well a cause with variants fits.
+struct Fitted {
+    /// Host-days of the best variant.
+    amount: f64,
+    /// Logarithm of the mean likelihood ratio.
+    fit: f64,
+    /// The best variant.
+    best: usize,
 }
 
 /// Weighs causes of an event against each other and against unknown scanners, which have one of these habits each,
@@ -104,18 +116,22 @@ pub fn weigh(event: &Event, causes: &[Cause], habits: &[&[usize]]) -> Weighed {
     let prior = (SAMPLE_PRIOR / causes.len().max(1) as f64).ln();
     // The likelihood of a cause that may be several is their mean; its amount is that of the best.
     let fitted = |cause: &Cause| {
-        let fits = cause.variants.iter().map(|shares| {
-            let (amount, fit) = fit(event, &spread(event, &shares.lines, UNSAID), floor);
-            (amount, tempered(fit) + shares.weight.ln())
-        });
-        fits.fold((0.0, f64::NEG_INFINITY), |(best, sum), (amount, fit)| {
-            let most = sum.max(fit);
-            (if fit >= sum { amount } else { best }, most + ((sum - most).exp() + (fit - most).exp()).ln())
-        })
+        let fits: Vec<(f64, f64)> = cause
+            .variants
+            .iter()
+            .map(|shares| {
+                let (amount, fit) = fit(event, &spread(event, &shares.lines, UNSAID), floor);
+                (amount, tempered(fit) + shares.weight.ln())
+            })
+            .collect();
+        let best = (0..fits.len()).max_by(|a, b| fits[*a].1.total_cmp(&fits[*b].1)).unwrap_or(0);
+        let (amount, most) = fits.get(best).copied().unwrap_or((0.0, f64::NEG_INFINITY));
+        let sum: f64 = fits.iter().map(|(_, fit)| (fit - most).exp()).sum();
+        Fitted { amount, fit: most + sum.ln(), best }
     };
-    let fitted: Vec<(f64, f64)> = causes.iter().map(fitted).collect();
+    let fitted: Vec<Fitted> = causes.iter().map(fitted).collect();
     let weights: Vec<f64> =
-        causes.iter().zip(&fitted).map(|(cause, (_, fit))| prior + cause.timing + fit).collect();
+        causes.iter().zip(&fitted).map(|(cause, one)| prior + cause.timing + one.fit).collect();
     let unknown_prior = (UNKNOWN_PRIOR / HABITS / SERVICES).ln();
     let rose = |lines: &&[usize]| lines.iter().any(|line| event.counts[*line].1 > event.counts[*line].0);
     let unknown: Vec<f64> = habits
@@ -132,8 +148,9 @@ pub fn weigh(event: &Event, causes: &[Cause], habits: &[&[usize]]) -> Weighed {
     let total = sum(&weights) + sum(&unknown) + (NOTHING_PRIOR.ln() - most).exp();
     Weighed {
         causes: weights.iter().map(|weight| (weight - most).exp() / total).collect(),
-        explained: fitted.iter().map(|(amount, _)| *amount).collect(),
-        fits: fitted.iter().map(|(_, fit)| *fit).collect(),
+        explained: fitted.iter().map(|one| one.amount).collect(),
+        fits: fitted.iter().map(|one| one.fit).collect(),
+        best: fitted.iter().map(|one| one.best).collect(),
         unknown: sum(&unknown) / total,
     }
 }

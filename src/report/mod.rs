@@ -6,6 +6,7 @@ pub mod checked;
 pub mod dot;
 pub mod events;
 pub mod evidence;
+pub mod explanation;
 pub mod fingerprints;
 pub mod html;
 pub mod hypotheses;

@@ -1,6 +1,6 @@
 //! Use case: samples against a history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use crate::behavior::BehaviorId;
@@ -16,7 +16,7 @@ use crate::store::HistoryStore;
 use super::history::{HistorySource, kept_samples};
 use super::ledger::Services;
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, CaptureOptions, Notices, ledger};
+use super::{AppError, CaptureOptions, Notices, ledger, suspects};
 
 /// Hosts of a match that are told one by one.
 const HOSTS_MAX: usize = 20;
@@ -107,6 +107,7 @@ pub fn correlate(
     let services = Services::of(scans.iter().flatten());
     let ids: Vec<String> = samples.iter().map(|sample| sample.profile.id.clone()).collect();
     let mut questions = Vec::new();
+    let mut ledgers = HashMap::new();
     for (at, history) in histories.iter().enumerate() {
         let name = &history.sensor.name;
         let ledger = ledger::of(store, history, &|parameters| services.meet(parameters))?;
@@ -133,8 +134,11 @@ pub fn correlate(
                 behavior: &rules.profile,
             });
         }
+        ledgers.insert(name.clone(), ledger);
     }
-    Ok(judge(&questions))
+    let mut hypotheses = judge(&questions);
+    suspects::look_up(store, &ledgers, &mut hypotheses)?;
+    Ok(hypotheses)
 }
 
 type Onto = (Option<Projection>, Vec<ProjectedBehavior>);

@@ -24,6 +24,7 @@ mod gather;
 mod ledger;
 mod pipeline;
 mod reading;
+mod suspects;
 
 pub use error::AppError;
 pub use reading::{CaptureOptions, Notices};

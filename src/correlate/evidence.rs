@@ -9,7 +9,7 @@ use crate::event::Timestamp;
 use crate::history::{DayCount, Example, Granularity, HostList, TypeRecord};
 use crate::sample::{Origin, Span};
 
-use super::{Bound, Change, ChangePoint, Claim, DailyHosts, NearMiss, NoClaim};
+use super::{Bound, Change, ChangePoint, Claim, DailyHosts, NearMiss, NoClaim, Suspects};
 
 /// How far a hypothesis goes. Never "is infected".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,6 +143,8 @@ pub struct Hypothesis {
     pub rise_q: Option<f64>,
     /// Ids of the samples that the sensor cannot tell from this one.
     pub alike: Vec<String>,
+    /// Hosts that the sample may explain; told with the best hypothesis of a sample and sensor, where it may be a cause.
+    pub suspects: Option<Suspects>,
     /// When it began.
     pub onset: Option<Onset>,
     /// Share of the hosts whose packets bear a known scanning tool's mark, 0 to 1.

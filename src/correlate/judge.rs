@@ -146,6 +146,7 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         volatility_q: None,
         claim: question.claim.clone(),
         rise_q: None,
+        suspects: None,
         alike: alike(question),
         onset: None,
         tool_share: 0.0,

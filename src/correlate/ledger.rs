@@ -103,6 +103,12 @@ impl Ledger {
         self.by_habit.values().map(Vec::as_slice)
     }
 
+    /// Whether a day counts.
+    #[must_use]
+    pub fn has_day(&self, day: Date) -> bool {
+        self.places.contains_key(&day)
+    }
+
     /// The place of the first observed day that is not before a date.
     #[must_use]
     pub fn place_from(&self, date: Date) -> usize {

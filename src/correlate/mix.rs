@@ -56,7 +56,7 @@ pub fn mix(event: &Event, samples: &[&Shares]) -> Mix {
         mix.expected += expected.min(*came);
         let left = came - expected - explained;
         // What chance leaves over is no rest.
-        if left > 2.0 * (expected + explained).sqrt().max(0.5) {
+        if left > 3.0 * (expected + explained).sqrt().max(0.5) {
             mix.rest.push((line, left));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::correlate::{Gap, Hypothesis, Match, counted};
+use crate::correlate::{Gap, Hypothesis, Match, Suspect, Suspects, counted};
 use crate::event::Timestamp;
 
 use super::text::shown;
@@ -120,6 +120,23 @@ pub fn gaps_in_words(gaps: &[Gap]) -> Vec<String> {
     lines.into_iter().map(line).collect()
 }
 
+/// Hosts that the sample may explain, the most probable ones, and where most of them are.
+fn text_suspects(out: &mut dyn Write, suspects: &Suspects) -> io::Result<()> {
+    let host = |one: &Suspect| format!("{} ({:.0} %)", one.host, one.probability * 100.0);
+    let hosts: Vec<String> = suspects.hosts.iter().take(5).map(host).collect();
+    let prefix =
+        |(prefix, hosts, expected): &(ipnet::IpNet, u64, f64)| format!("{prefix} ({expected:.1} of {hosts})");
+    let prefixes: Vec<String> = suspects.prefixes.iter().take(5).map(prefix).collect();
+    let total = counted(suspects.total, "host");
+    writeln!(
+        out,
+        "     since the onset {total} behave so, {:.1} of them on the sample's account: {}",
+        suspects.expected,
+        hosts.join(", ")
+    )?;
+    writeln!(out, "     most of them in {}", prefixes.join(", "))
+}
+
 fn text_match(out: &mut dyn Write, hypothesis: &Hypothesis, matched: &Match) -> io::Result<()> {
     if let Some(onset) = &hypothesis.onset {
         let days = counted(onset.days, "day");
@@ -139,6 +156,9 @@ fn text_match(out: &mut dyn Write, hypothesis: &Hypothesis, matched: &Match) -> 
     let more = matched.hosts.total.saturating_sub(suspects.len() as u64);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     writeln!(out, "     hosts that behave so: {}{more}", shown(&suspects.join(", ")))?;
+    if let Some(suspects) = hypothesis.suspects.as_ref().filter(|suspects| suspects.total > 0) {
+        text_suspects(out, suspects)?;
+    }
     for also in hypothesis.also.iter().take(5) {
         let (windows, hosts) = (counted(also.windows, "window"), counted(also.hosts.total, "host"));
         writeln!(out, "     also: {} ({}, {windows} of {hosts})", also.behavior.canonical, also.origin)?;

@@ -1,12 +1,14 @@
 //! Use case: samples against a history.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use jiff::civil::Date;
 
 use crate::behavior::BehaviorId;
 use crate::correlate::{
-    Candidate, EvidenceGraph, Hypothesis, Ledger, Null, Question, Seen, SensorHistory, claims,
-    evidence_graph, judge,
+    Candidate, Claim, EvidenceGraph, Hypothesis, Ledger, NoClaim, Null, Question, Seen, SensorHistory,
+    Weighing, claims, evidence_graph, judge,
 };
 use crate::history::{Coverage, DayCount, Granularity, Selection, TypeTotal};
 use crate::rules::Rules;
@@ -90,6 +92,75 @@ pub(super) fn load_samples(
     Ok((store, samples))
 }
 
+/// A sensor with all candidates weighed at it.
+pub(super) struct Weighed {
+    pub(super) history: SensorHistory,
+    pub(super) ledger: Ledger,
+    null: Null,
+    pub(super) candidates: Vec<Candidate>,
+    /// In the order of the samples.
+    pub(super) claims: Vec<Result<Claim, NoClaim>>,
+    onto: Vec<Onto>,
+}
+
+impl Weighed {
+    /// The same with other kinds of evidence.
+    pub(super) fn again(&self, weighing: &Weighing) -> Weighed {
+        let claims = claims(&self.ledger, &self.null, &self.candidates, weighing);
+        Weighed { claims, ..self.with(self.candidates.iter().cloned()) }
+    }
+
+    /// The same with other candidates.
+    pub(super) fn with(&self, candidates: impl Iterator<Item = Candidate>) -> Weighed {
+        let Weighed { history, ledger, null, .. } = self;
+        let candidates: Vec<Candidate> = candidates.collect();
+        let claims = claims(ledger, null, &candidates, &Weighing::default());
+        let (history, ledger, null) = (history.clone(), ledger.clone(), null.clone());
+        Weighed { history, ledger, null, candidates, claims, onto: Vec::new() }
+    }
+
+    /// The same as it was known so many days after a date; samples of later dates are not known yet.
+    pub(super) fn until(&self, date: Date, days: usize) -> Weighed {
+        let last =
+            date.saturating_add(jiff::Span::new().days(i64::try_from(days).unwrap_or(i64::from(i32::MAX))));
+        let ledger = self.ledger.until(last);
+        let null = Null::of(&ledger);
+        let known = |candidate: &Candidate| match candidate.date {
+            Some(date) if date.first > last => Candidate { variants: Vec::new(), date: None },
+            _ => candidate.clone(),
+        };
+        let candidates: Vec<Candidate> = self.candidates.iter().map(known).collect();
+        let claims = claims(&ledger, &null, &candidates, &Weighing::default());
+        Weighed { history: self.history.clone(), ledger, null, candidates, claims, onto: Vec::new() }
+    }
+}
+
+/// Weighs samples against each other at every sensor of a history.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn weigh_all(
+    samples: &[LoadedSample],
+    store: &dyn HistoryStore,
+    rules: &Rules,
+) -> Result<Vec<Weighed>, AppError> {
+    let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
+    let services = Services::of(scans.iter().flatten());
+    let weigh = |history: SensorHistory| {
+        let ledger = ledger::of(store, &history, &|parameters| services.meet(parameters))?;
+        let onto = projections(samples, &scans, &history, rules);
+        let candidate = |(sample, onto): (&LoadedSample, &Onto)| {
+            let date = sample.report.pivot().map(|(span, _)| span);
+            Candidate::new(&sample.profile, onto.projection.as_ref(), date)
+        };
+        let candidates: Vec<Candidate> = samples.iter().zip(&onto).map(candidate).collect();
+        let null = Null::of(&ledger);
+        let claims = claims(&ledger, &null, &candidates, &Weighing::default());
+        Ok(Weighed { history, ledger, null, candidates, claims, onto })
+    };
+    histories(store)?.into_iter().map(weigh).collect()
+}
+
 /// Asks every sensor of a history for every sample's behaviors; answers all hypotheses, ranked.
 ///
 /// # Errors
@@ -100,65 +171,58 @@ pub fn correlate(
     rules: &Rules,
 ) -> Result<Vec<Hypothesis>, AppError> {
     refuse_twins(samples)?;
-    let histories = histories(store)?;
     let tool_marks = rules.tool_marks();
-    let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
-    let projections = projections(samples, &scans, &histories, rules);
-    let services = Services::of(scans.iter().flatten());
     let ids: Vec<String> = samples.iter().map(|sample| sample.profile.id.clone()).collect();
+    let sensors = weigh_all(samples, store, rules)?;
     let mut questions = Vec::new();
-    let mut ledgers = HashMap::new();
-    for (at, history) in histories.iter().enumerate() {
+    for weighed in &sensors {
+        let Weighed { history, ledger, claims, onto, .. } = weighed;
         let name = &history.sensor.name;
-        let ledger = ledger::of(store, history, &|parameters| services.meet(parameters))?;
-        let candidate = |(sample, onto): (&LoadedSample, &Vec<Onto>)| {
-            let date = sample.report.pivot().map(|(span, _)| span);
-            Candidate::new(&sample.profile, onto[at].0.as_ref(), date)
-        };
-        let candidates: Vec<Candidate> = samples.iter().zip(&projections).map(candidate).collect();
-        let claims = claims(&ledger, &Null::of(&ledger), &candidates);
-        for (((sample, scan), onto), claim) in samples.iter().zip(&scans).zip(&projections).zip(claims) {
-            let (projection, projected) = &onto[at];
+        for ((sample, onto), claim) in samples.iter().zip(onto).zip(claims) {
             questions.push(Question {
-                claim,
+                claim: claim.clone(),
                 samples: &ids,
                 report: &sample.report,
                 sample: &sample.profile,
-                scan: scan.as_ref(),
-                projection: projection.as_ref(),
-                projected,
+                scan: onto.scan.as_ref(),
+                projection: onto.projection.as_ref(),
+                projected: &onto.behaviors,
                 history,
-                seen: seen(store, name, &ledger, projected, rules)?,
-                neighbours: neighbours(store, name, projected)?,
+                seen: seen(store, name, ledger, &onto.behaviors, rules)?,
+                neighbours: neighbours(store, name, &onto.behaviors)?,
                 tool_marks: &tool_marks,
                 behavior: &rules.profile,
             });
         }
-        ledgers.insert(name.clone(), ledger);
     }
     let mut hypotheses = judge(&questions);
+    drop(questions);
+    let ledgers = sensors.iter().map(|one| (one.history.sensor.name.as_str(), &one.ledger)).collect();
     suspects::look_up(store, &ledgers, &mut hypotheses)?;
     Ok(hypotheses)
 }
 
-type Onto = (Option<Projection>, Vec<ProjectedBehavior>);
+/// A sample onto a sensor.
+struct Onto {
+    scan: Option<Scan>,
+    projection: Option<Projection>,
+    /// What the sensor is asked for.
+    behaviors: Vec<ProjectedBehavior>,
+}
 
-/// Every sample onto every sensor.
+/// Every sample onto a sensor.
 fn projections(
     samples: &[LoadedSample],
     scans: &[Option<Scan>],
-    histories: &[SensorHistory],
+    history: &SensorHistory,
     rules: &Rules,
-) -> Vec<Vec<Onto>> {
-    let of = |(sample, scan): (&LoadedSample, &Option<Scan>)| -> Vec<Onto> {
-        let onto = |history: &SensorHistory| {
-            let projection = scan.as_ref().map(|scan| Projection::of(scan, &history.sensor, &rules.profile));
-            let projected = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
-            (projection, projected)
-        };
-        histories.iter().map(onto).collect()
+) -> Vec<Onto> {
+    let onto = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
+        let projection = scan.as_ref().map(|scan| Projection::of(scan, &history.sensor, &rules.profile));
+        let behaviors = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
+        Onto { scan: scan.clone(), projection, behaviors }
     };
-    samples.iter().zip(scans).map(of).collect()
+    samples.iter().zip(scans).map(onto).collect()
 }
 
 /// Two reports of one sample would compete with each other.

@@ -4,6 +4,7 @@ pub mod check;
 pub mod cohort;
 pub mod correlate;
 pub mod darknet;
+pub mod evaluate;
 pub mod events;
 pub mod explain;
 pub mod fingerprint;

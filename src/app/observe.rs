@@ -112,6 +112,27 @@ pub fn observe(
     Ok(Observed::Stored { dark: contribution.capture.packets, packets })
 }
 
+/// Feeds packets in time order, as if they were a sensor's next capture.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn ingest_packets(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    packets: &[Packet],
+    rules: &Rules,
+) -> Result<(), AppError> {
+    let resume = store.resume(&sensor.name)?;
+    let name = format!("packets {}", resume.captures + 1);
+    let content = *blake3::hash(name.as_bytes()).as_bytes();
+    let mut pass = Pass::new(sensor, rules, resume)?;
+    for packet in packets {
+        pass.push_marked(packet, rules.marks(packet, &[]));
+    }
+    store.ingest(&sensor.name, &pass.into_contribution(name, content))?;
+    Ok(())
+}
+
 /// What a capture adds to a sensor's history, and how many packets it has; `None` for one that was stored before.
 fn gather(
     store: &dyn HistoryStore,
@@ -135,7 +156,7 @@ fn gather(
     }
     notices.add_report(input, &report);
     notices.add_engine(&pass.engine);
-    Ok(Some((pass.into_contribution(input, content), report.packets)))
+    Ok(Some((pass.into_contribution(input.to_string(), content), report.packets)))
 }
 
 /// A second reading, sorted by time, for a capture that runs backwards or begins before the sensor's clock.
@@ -234,7 +255,7 @@ impl<'a> Pass<'a> {
         self.started_at.is_some() && self.seen.span.is_some_and(|(first, _)| Some(first) < self.started_at)
     }
 
-    fn into_contribution(mut self, input: &Input, content: [u8; 32]) -> Contribution {
+    fn into_contribution(mut self, name: String, content: [u8; 32]) -> Contribution {
         let clock = self.engine.clock().max(self.seen.span.map(|(_, last)| last));
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
@@ -256,7 +277,7 @@ impl<'a> Pass<'a> {
         Contribution {
             capture: CaptureRecord {
                 content,
-                name: input.to_string(),
+                name,
                 packets: self.seen.dark,
                 first: self.seen.span.map(|(first, _)| first),
                 last: self.seen.span.map(|(_, last)| last),

@@ -22,7 +22,7 @@ const PROBABILITY_MIN: f64 = 0.05;
 /// When the store fails.
 pub(super) fn look_up(
     store: &dyn HistoryStore,
-    ledgers: &HashMap<String, Ledger>,
+    ledgers: &HashMap<&str, &Ledger>,
     hypotheses: &mut [Hypothesis],
 ) -> Result<(), AppError> {
     let mut done: Vec<(String, String)> = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn look_up(
         let pair = (hypothesis.sample.clone(), hypothesis.sensor.clone());
         let may_be =
             matches!(hypothesis.verdict, Verdict::Likely | Verdict::Possible | Verdict::Indistinguishable(_));
-        let (Ok(claim), Some(ledger)) = (&hypothesis.claim, ledgers.get(&hypothesis.sensor)) else {
+        let (Ok(claim), Some(ledger)) = (&hypothesis.claim, ledgers.get(hypothesis.sensor.as_str())) else {
             continue;
         };
         let told = done.len() < PAIRS_MAX && may_be && claim.group_probability() >= PROBABILITY_MIN;

@@ -4,6 +4,7 @@ mod check;
 mod cohort;
 mod complete;
 mod correlate;
+mod evaluate;
 mod events;
 mod explain;
 mod fingerprint;
@@ -64,6 +65,7 @@ enum Command {
     Observe(observe::Args),
     Correlate(correlate::Args),
     Explain(explain::Args),
+    Evaluate(evaluate::Args),
     Project(project::Args),
     Series(series::Args),
     Tile(tile::Args),
@@ -102,6 +104,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Sensor(args) => sensor::run(args),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
+        Command::Evaluate(args) => evaluate::run(&args, notices),
         Command::Explain(args) => explain::run(&args, notices),
         Command::Project(args) => project::run(&args, notices),
         Command::Series(args) => series::run(&args, notices),

@@ -7,7 +7,7 @@ use crate::behavior::Transition;
 use crate::sample::{Projection, SampleProfile, ScanWindow, Span, Variant};
 
 use super::onset::{AFTER_DAYS_MIN, BEFORE_DAYS_MIN, SIDE_DAYS, lag_weight, lags};
-use super::{Cause, Event, Ledger, Null, Rise, Shares, Weighed, rise, shares_on, weigh};
+use super::{Cause, Event, Ledger, Null, Rise, Shares, Weighed, Weighing, rise, shares_on, weigh};
 
 /// Habits of a smaller part of the most frequent one's share are left out of a sample's series: they bring more of
 /// others' hosts than of its own.
@@ -88,17 +88,29 @@ impl Claim {
 
 /// What a sensor's history says for each candidate, in their order.
 #[must_use]
-pub fn claims(ledger: &Ledger, null: &Null, candidates: &[Candidate]) -> Vec<Result<Claim, NoClaim>> {
+pub fn claims(
+    ledger: &Ledger,
+    null: &Null,
+    candidates: &[Candidate],
+    weighing: &Weighing,
+) -> Vec<Result<Claim, NoClaim>> {
     let shares: Vec<Vec<Shares>> =
         candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
-    let habits: Vec<&[usize]> = ledger.habits().collect();
+    let habits: Vec<&[usize]> = ledger.habits().filter(|_| weighing.unknown_scanners).collect();
     let mut weighed: BTreeMap<usize, (Event, Weighed)> = BTreeMap::new();
     let each = candidates.iter().enumerate().map(|(number, candidate)| {
         let series = signature(ledger, &shares[number]).ok_or(NoClaim::Unseen)?;
         let rise = rise(&ledger.days, &series, candidate.date).ok_or(NoClaim::ShortHistory)?;
         let (event, weighed) = weighed.entry(rise.place).or_insert_with(|| {
-            let event = Event::at(ledger, rise.place, SIDE_DAYS);
-            let weighed = weigh(&event, &causes(ledger, candidates, &shares, rise.place), &habits);
+            let mut event = Event::at(ledger, rise.place, SIDE_DAYS);
+            if !weighing.expected {
+                event.counts.iter_mut().for_each(|(expected, _)| *expected = 0.0);
+            }
+            let mut causes = causes(ledger, candidates, &shares, rise.place);
+            if !weighing.timing {
+                causes.iter_mut().for_each(|cause| cause.timing = 0.0);
+            }
+            let weighed = weigh(&event, &causes, &habits);
             (event, weighed)
         });
         let total = series.iter().sum();

@@ -103,6 +103,18 @@ impl Ledger {
         self.by_habit.values().map(Vec::as_slice)
     }
 
+    /// What was known at the end of a day.
+    #[must_use]
+    pub fn until(&self, last: Date) -> Ledger {
+        let mut known = self.clone();
+        let days = known.days.partition_point(|day| *day <= last);
+        known.days.truncate(days);
+        known.places.retain(|day, _| *day <= last);
+        known.lines.iter_mut().for_each(|line| line.hosts.truncate(days));
+        known.peers.iter_mut().for_each(|peer| peer.truncate(days));
+        known
+    }
+
     /// Whether a day counts.
     #[must_use]
     pub fn has_day(&self, day: Date) -> bool {

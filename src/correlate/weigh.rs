@@ -95,6 +95,23 @@ pub struct Weighed {
     pub unknown: f64,
 }
 
+/// Which kinds of evidence count; all of them, unless it is to be measured what one is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weighing {
+    /// How near a sample's date lies to the onset.
+    pub timing: bool,
+    /// That there are scanners of which nobody has a sample.
+    pub unknown_scanners: bool,
+    /// What was to be expected from before.
+    pub expected: bool,
+}
+
+impl Default for Weighing {
+    fn default() -> Weighing {
+        Weighing { timing: true, unknown_scanners: true, expected: true }
+    }
+}
+
 /// How well a cause with variants fits.
 struct Fitted {
     /// Host-days of the best variant.

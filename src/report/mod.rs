@@ -4,6 +4,7 @@
 mod axes;
 pub mod checked;
 pub mod dot;
+pub mod evaluation;
 pub mod events;
 pub mod evidence;
 pub mod explanation;

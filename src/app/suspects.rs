@@ -33,7 +33,7 @@ pub(super) fn look_up(
         let (Ok(claim), Some(ledger)) = (&hypothesis.claim, ledgers.get(hypothesis.sensor.as_str())) else {
             continue;
         };
-        let told = done.len() < PAIRS_MAX && may_be && claim.group_probability() >= PROBABILITY_MIN;
+        let told = done.len() < PAIRS_MAX && may_be && claim.group_probability >= PROBABILITY_MIN;
         if told && !done.contains(&pair) {
             hypothesis.suspects = Some(suspects(store, &hypothesis.sensor, ledger, claim)?);
             done.push(pair);

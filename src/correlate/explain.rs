@@ -3,9 +3,9 @@
 
 use jiff::civil::Date;
 
-use super::claim::{alike, causes};
+use super::claim::{alike, calibrated_among, causes, services};
 use super::onset::{BEFORE_DAYS_MIN, lags};
-use super::{Candidate, Event, Ledger, Line, Mix, Shares, mix, shares_on, weigh};
+use super::{Candidate, Event, Ledger, Line, Mix, Scale, Shares, Weighed, mix, shares_on, weigh};
 
 /// A cause that is less probable is in the mix only to be told from.
 const IN_THE_MIX_MIN: f64 = 0.01;
@@ -32,7 +32,7 @@ pub struct Explanation {
     pub day: Date,
     /// Observed days before that it is compared with, and that it lasts.
     pub days: (usize, usize),
-    /// How unusual what came is beside what was expected, in standard deviations of Poisson's law.
+    /// How unusual what came is beside what was expected, in standard deviations of Poisson's law for both sides.
     pub deviations: f64,
     /// The samples, the most probable first.
     pub causes: Vec<Explained>,
@@ -81,30 +81,33 @@ pub fn explain(
     let shares: Vec<Vec<Shares>> =
         candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
     let habits: Vec<&[usize]> = ledger.habits().collect();
-    let weighed = weigh(&event, &causes(ledger, candidates, &shares, place), &habits);
-    let mixed = mixed(&event, &shares, &weighed);
+    let causes = causes(ledger, candidates, &shares, place);
+    let weighed_on = |lines: &[bool]| {
+        let strength = event.deviations(lines).max(0.0).powi(2) / 2.0;
+        weigh(&event, &causes, &habits, Scale { lines, strength })
+    };
+    // Each sample on the services that it scans; what no sample is known of on all that was asked for.
+    let each: Vec<Weighed> = shares.iter().map(|of| weighed_on(&services(ledger, of))).collect();
+    let whole = weighed_on(&vec![true; ledger.lines.len()]);
+    let mixed = mixed(&event, &shares, &each);
     let lags = lags(&ledger.days, place, candidates.iter().map(|candidate| candidate.date));
     let mut all: Vec<Explained> = lags
         .into_iter()
         .enumerate()
-        .map(|(candidate, late)| Explained {
-            candidate,
-            probability: weighed.causes[candidate],
-            amount: mixed.amounts[candidate],
-            late,
-            alike: alike(&weighed, candidate).into_iter().map(|(other, _)| other).collect(),
+        .map(|(candidate, late)| {
+            let (probability, _, alike) = calibrated_among(&each[candidate], candidate);
+            Explained { candidate, probability, amount: mixed.amounts[candidate], late, alike }
         })
         .collect();
     all.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(b.amount.total_cmp(&a.amount)));
-    let known: f64 = weighed.causes.iter().sum();
-    let expected: f64 = event.counts.iter().map(|(expected, _)| expected).sum();
+    let known: f64 = whole.causes.iter().sum();
     Ok(Explanation {
         day: first,
         days: event.days,
-        deviations: (mixed.came - expected) / expected.max(1.0).sqrt(),
+        deviations: event.deviations(&vec![true; ledger.lines.len()]),
         causes: all,
-        unknown: weighed.unknown,
-        nothing: (1.0 - known - weighed.unknown).max(0.0),
+        unknown: whole.unknown,
+        nothing: (1.0 - known - whole.unknown).max(0.0),
         rest: mixed.rest.iter().map(|(line, left)| (ledger.lines[*line].clone(), *left)).collect(),
         mix: mixed,
     })
@@ -112,17 +115,18 @@ pub fn explain(
 
 /// The mix of all candidates that are probable at all, each by its best variant; of those that look alike only the
 /// most probable, since their amounts cannot be told apart.
-fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &super::Weighed) -> Mix {
+fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Weighed]) -> Mix {
+    let probability = |one: usize| weighed[one].causes[one];
     let mut order: Vec<usize> = (0..shares.len()).collect();
-    order.sort_by(|a, b| weighed.causes[*b].total_cmp(&weighed.causes[*a]));
+    order.sort_by(|a, b| probability(*b).total_cmp(&probability(*a)));
     let mut used: Vec<usize> = Vec::new();
-    for candidate in order {
-        let twin = alike(weighed, candidate).iter().any(|(other, _)| used.contains(other));
-        if weighed.causes[candidate] >= IN_THE_MIX_MIN && !twin {
-            used.push(candidate);
+    for one in order {
+        let twin = alike(&weighed[one], one).iter().any(|other| used.contains(other));
+        if probability(one) >= IN_THE_MIX_MIN && !twin {
+            used.push(one);
         }
     }
-    let of: Vec<&Shares> = used.iter().filter_map(|one| shares[*one].get(weighed.best[*one])).collect();
+    let of: Vec<&Shares> = used.iter().filter_map(|one| shares[*one].get(weighed[*one].best[*one])).collect();
     let mut found = mix(event, &of);
     let mut amounts = vec![0.0; shares.len()];
     for (one, amount) in used.iter().zip(&found.amounts) {

@@ -6,6 +6,7 @@ use crate::behavior::{Ports, ProtocolSet};
 use crate::history::Granularity;
 use crate::sample::{Origin, Span, services};
 
+use super::claim::PROBABLE;
 use super::near_miss::near_miss;
 use super::words::{change_in_words, claim_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
@@ -15,8 +16,6 @@ use super::{
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.
 const SIGNIFICANT: f64 = 0.05;
-/// A probability from which on a cause is called likely.
-const PROBABLE: f64 = 0.8;
 /// An onset so many days before the sample's date still agrees with it: samples are caught late.
 const LAG_DAYS_MIN: i64 = -45;
 /// And so many days after it: a name may come before the wave.
@@ -162,7 +161,7 @@ fn blank(question: &Question<'_>) -> Hypothesis {
 /// Ids of the samples that the claim's sensor cannot tell from this one.
 fn alike(question: &Question<'_>) -> Vec<String> {
     let places = question.claim.iter().flat_map(|claim| &claim.alike);
-    places.filter_map(|(place, _)| question.samples.get(*place).cloned()).collect()
+    places.filter_map(|place| question.samples.get(*place).cloned()).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shares of counts")]
@@ -284,10 +283,10 @@ fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
     let probability = claim.map_or(0.0, |claim| claim.probability);
     Findings {
         probable: probability >= PROBABLE,
-        specific: fine && (own || matched.share >= PROJECTED_SHARE_MIN),
-        changed: [hypothesis.level_q, hypothesis.volatility_q, hypothesis.rise_q]
-            .into_iter()
-            .any(significant),
+        specific: fine && (own || matched.share >= PROJECTED_SHARE_MIN || probability >= PROBABLE),
+        changed: significant(hypothesis.level_q)
+            || significant(hypothesis.volatility_q)
+            || claim.is_some_and(|claim| claim.is_unusual(hypothesis.rise_q)),
         timely: lag.is_some_and(|days| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)) || rose_timely(claim),
         tool: hypothesis.tool_share > TOOL_SHARE_MAX,
     }

@@ -87,7 +87,11 @@ fn means<'a>(
 }
 
 fn amounts_of(event: &Event, samples: &[&Vec<f64>]) -> Vec<f64> {
-    let mut amounts = vec![event.excess().max(1.0) / samples.len().max(1) as f64; samples.len()];
+    let mut amounts = vec![
+        event.excess(&vec![true; event.counts.len()]).max(1.0)
+            / samples.len().max(1) as f64;
+        samples.len()
+    ];
     for _ in 0..STEPS {
         let means: Vec<f64> = means(event, samples, &amounts).collect();
         for (one, amount) in samples.iter().zip(&mut amounts) {

@@ -22,7 +22,7 @@ mod words;
 
 pub use bound::{Bound, unseen_bound};
 pub use change::{Change, ChangePoint, DailyHosts, NoStatistic, Shift, change_at, change_point};
-pub use claim::{Candidate, Claim, NoClaim, claims};
+pub use claim::{Candidate, Claim, NoClaim, PROBABLE, claims};
 pub use evidence::{Hypothesis, Match, Missing, Onset, Verdict};
 pub use explain::{Explained, Explanation, NoExplanation, explain};
 pub use graph::{EvidenceGraph, Link, Node, evidence_graph};
@@ -35,5 +35,5 @@ pub use question::{Question, Seen, SensorHistory, SensorKnown};
 pub use rhythm::without_weekdays;
 pub use score::{Evaluation, Said, Score, Truth, calibration, logit};
 pub use suspect::{Gatherer, Suspect, Suspects};
-pub use weigh::{Cause, Event, Shares, Weighed, Weighing, shares_on, weigh};
+pub use weigh::{Cause, Event, Scale, Shares, Weighed, Weighing, shares_on, weigh};
 pub use words::counted;

@@ -36,21 +36,30 @@ const RARITY_FACTOR: f64 = 4.0;
 /// Sums that make any split of a series quick.
 struct Sums {
     values: Vec<f64>,
-    squares: Vec<f64>,
+    /// Of squared steps from one day to the next.
+    steps: Vec<f64>,
+}
+
+impl Rise {
+    /// The logarithm of the likelihood ratio of a rise against none; 0 for a fall.
+    #[must_use]
+    pub fn strength(&self) -> f64 {
+        self.deviations.max(0.0).powi(2) / 2.0
+    }
 }
 
 impl Sums {
     fn of(values: &[f64]) -> Sums {
-        let running = |map: fn(f64) -> f64| {
+        let running = |each: &dyn Fn(usize) -> f64| {
             let mut sum = 0.0;
-            std::iter::once(0.0)
-                .chain(values.iter().map(|value| {
-                    sum += map(*value);
-                    sum
-                }))
-                .collect()
+            let sums = (0..values.len()).map(|at| {
+                sum += each(at);
+                sum
+            });
+            std::iter::once(0.0).chain(sums).collect()
         };
-        Sums { values: running(|value| value), squares: running(|value| value * value) }
+        let step = |at: usize| at.checked_sub(1).map_or(0.0, |before| (values[at] - values[before]).powi(2));
+        Sums { values: running(&|at| values[at]), steps: running(&step) }
     }
 
     /// The rise at a split, as twice the logarithm of a likelihood ratio, over-scatter taken out; negative for a fall.
@@ -62,15 +71,17 @@ impl Sums {
         let (from, to) = (at.saturating_sub(SIDE_DAYS), count.min(at + SIDE_DAYS));
         let (n0, n1) = ((at - from) as f64, (to - at) as f64);
         let (s0, s1) = (self.values[at] - self.values[from], self.values[to] - self.values[at]);
-        let (q0, q1) = (self.squares[at] - self.squares[from], self.squares[to] - self.squares[at]);
+        // Steps within each side; the one at the split is neither's.
+        let (q0, q1) = (self.steps[at] - self.steps[from + 1], self.steps[to] - self.steps[at + 1]);
         let mean = (s0 + s1) / (n0 + n1);
         if mean <= 0.0 {
             return Some(0.0);
         }
         let term = |s: f64, n: f64| if s > 0.0 { s * (s / (n * mean)).ln() } else { 0.0 };
         let ratio = 2.0 * (term(s0, n0) + term(s1, n1));
-        // Pearson's scatter about each side's own mean; half a host is added so that empty sides do not divide by 0.
-        let scatter = |s: f64, q: f64, n: f64| (q - s * s / n) / ((s + 0.5) / n);
+        // Scatter by steps from day to day, so that growth is no scatter (von Neumann 1941); half a host is added so
+        // that empty sides do not divide by 0.
+        let scatter = |s: f64, q: f64, n: f64| q / 2.0 / ((s + 0.5) / n);
         let over = ((scatter(s0, q0, n0) + scatter(s1, q1, n1)) / (n0 + n1 - 2.0).max(1.0)).max(1.0);
         Some(if s1 * n0 >= s0 * n1 { ratio / over } else { -ratio / over })
     }

@@ -13,10 +13,13 @@ use super::onset::SIDE_DAYS;
 
 /// Hosts that a fit may count for.
 const HOSTS_COUNTED_MAX: f64 = 40.0;
-/// What a cause does that its projection does not say: loss, other systems' retries, other rates.
-const UNSAID: f64 = 0.08;
-/// What an unknown scanner does beside its main habit.
-const UNSAID_UNKNOWN: f64 = 0.03;
+/// What a cause does that its projection does not say: on other services, in other networks.
+const UNSAID: f64 = 0.1;
+/// What an unknown scanner does beside its main habit: hardly anything, or all that loss and other systems make of it.
+const UNSAID_SHARP: f64 = 0.03;
+const UNSAID_BLURRED: f64 = 0.3;
+/// A millionth of what came is near enough to the best amount.
+const HALVINGS: usize = 20;
 /// Habits that a scanner of one service may well have: 1 to 5 packets a destination, in sweeps or not, by one source
 /// port, one a destination or one a packet.
 const HABITS: f64 = 30.0;
@@ -55,10 +58,19 @@ impl Event {
         Event { counts: counts.collect(), days }
     }
 
-    /// Host-days above what was expected, all habits together, each above nothing.
+    /// Host-days above what was expected on some lines, each above nothing.
     #[must_use]
-    pub fn excess(&self) -> f64 {
-        self.counts.iter().map(|(expected, came)| (came - expected).max(0.0)).sum()
+    pub fn excess(&self, lines: &[bool]) -> f64 {
+        Fitting::of(self, lines).excess()
+    }
+
+    /// How unusual what came on some lines is, in standard deviations of Poisson's law for both sides.
+    #[must_use]
+    pub fn deviations(&self, lines: &[bool]) -> f64 {
+        let counted = self.counts.iter().zip(lines).filter(|(_, counted)| **counted).map(|(count, _)| count);
+        let (expected, came) = counted.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let ratio = self.days.1 as f64 / self.days.0.max(1) as f64;
+        (came - expected) / (expected * (1.0 + ratio) + 1.0).sqrt()
     }
 }
 
@@ -73,9 +85,9 @@ pub struct Shares {
 
 /// A cause to weigh.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cause {
+pub struct Cause<'a> {
     /// What it may be.
-    pub variants: Vec<Shares>,
+    pub variants: &'a [Shares],
     /// Logarithm of how much likelier its date lies so near to the onset when it is the cause than when not.
     pub timing: f64,
 }
@@ -112,110 +124,143 @@ impl Default for Weighing {
     }
 }
 
-/// How well a cause with variants fits.
-struct Fitted {
-    /// Host-days of the best variant.
-    amount: f64,
-    /// Logarithm of the mean likelihood ratio.
-    fit: f64,
-    /// The best variant.
-    best: usize,
+/// What is weighed, and how much it may say.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale<'a> {
+    /// The lines that count: those of the services in question. What else rose at the same time is another event.
+    pub lines: &'a [bool],
+    /// What the best explanation may be worth, as the logarithm of a likelihood ratio: the rise's own, over-scatter
+    /// taken out, since no explanation of a rise is surer than that there is one.
+    pub strength: f64,
 }
 
 /// Weighs causes of an event against each other and against unknown scanners, which have one of these habits each,
 /// given by their lines.
 #[must_use]
-pub fn weigh(event: &Event, causes: &[Cause], habits: &[&[usize]]) -> Weighed {
-    let floor = floor(event);
-    let came: f64 = event.excess();
+pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Scale<'_>) -> Weighed {
+    let Scale { lines, strength } = scale;
+    let fitting = Fitting::of(event, lines);
+    let fits: Vec<Vec<(f64, f64)>> = causes.iter().map(|cause| fitting.cause(cause)).collect();
+    let rose =
+        |of: &&&[usize]| of.iter().any(|line| lines[*line] && event.counts[*line].1 > event.counts[*line].0);
+    let unknown: Vec<[f64; 2]> = habits.iter().filter(rose).map(|of| fitting.unknown(of)).collect();
+    let best = fits
+        .iter()
+        .flatten()
+        .map(|(_, fit)| *fit)
+        .chain(unknown.iter().flatten().copied())
+        .fold(0.0, f64::max);
     // A likelihood of many hosts is a power of that of some.
-    let tempered = |fit: f64| fit * (HOSTS_COUNTED_MAX / came.max(HOSTS_COUNTED_MAX));
+    let counted = HOSTS_COUNTED_MAX / fitting.excess().max(HOSTS_COUNTED_MAX);
+    let tempering = if best > 0.0 { counted.min(strength.max(0.0) / best) } else { 1.0 };
     let prior = (SAMPLE_PRIOR / causes.len().max(1) as f64).ln();
     // The likelihood of a cause that may be several is their mean; its amount is that of the best.
-    let fitted = |cause: &Cause| {
-        let fits: Vec<(f64, f64)> = cause
-            .variants
-            .iter()
-            .map(|shares| {
-                let (amount, fit) = fit(event, &spread(event, &shares.lines, UNSAID), floor);
-                (amount, tempered(fit) + shares.weight.ln())
-            })
-            .collect();
-        let best = (0..fits.len()).max_by(|a, b| fits[*a].1.total_cmp(&fits[*b].1)).unwrap_or(0);
-        let (amount, most) = fits.get(best).copied().unwrap_or((0.0, f64::NEG_INFINITY));
-        let sum: f64 = fits.iter().map(|(_, fit)| (fit - most).exp()).sum();
-        Fitted { amount, fit: most + sum.ln(), best }
+    let mean = |cause: &Cause<'_>, fits: &[(f64, f64)]| {
+        let weighted = |at: usize| tempering * fits[at].1 + cause.variants[at].weight.ln();
+        let best = (0..fits.len()).max_by(|a, b| weighted(*a).total_cmp(&weighted(*b)))?;
+        let sum: f64 = (0..fits.len()).map(|at| (weighted(at) - weighted(best)).exp()).sum();
+        Some((best, fits[best].0, weighted(best) + sum.ln()))
     };
-    let fitted: Vec<Fitted> = causes.iter().map(fitted).collect();
-    let weights: Vec<f64> =
-        causes.iter().zip(&fitted).map(|(cause, one)| prior + cause.timing + one.fit).collect();
-    let unknown_prior = (UNKNOWN_PRIOR / HABITS / SERVICES).ln();
-    let rose = |lines: &&[usize]| lines.iter().any(|line| event.counts[*line].1 > event.counts[*line].0);
-    let unknown: Vec<f64> = habits
+    let fitted: Vec<(usize, f64, f64)> = causes
         .iter()
-        .copied()
-        .filter(rose)
-        .map(|lines| {
-            unknown_prior + tempered(fit(event, &spread(event, &evenly(lines, 1.0), UNSAID_UNKNOWN), floor).1)
-        })
+        .zip(&fits)
+        .map(|(cause, fits)| mean(cause, fits).unwrap_or((0, 0.0, f64::NEG_INFINITY)))
         .collect();
+    let weights: Vec<f64> =
+        causes.iter().zip(&fitted).map(|(cause, (_, _, fit))| prior + cause.timing + fit).collect();
+    let unknown_prior = (UNKNOWN_PRIOR / HABITS / SERVICES / 2.0).ln();
+    let unknown: Vec<f64> =
+        unknown.into_iter().flatten().map(|fit| unknown_prior + tempering * fit).collect();
     let most = weights.iter().chain(&unknown).copied().fold(0.0, f64::max);
     let sum = |all: &[f64]| all.iter().map(|weight| (weight - most).exp()).sum::<f64>();
     // Nothing at all happened: its likelihood ratio is 1.
     let total = sum(&weights) + sum(&unknown) + (NOTHING_PRIOR.ln() - most).exp();
     Weighed {
         causes: weights.iter().map(|weight| (weight - most).exp() / total).collect(),
-        explained: fitted.iter().map(|one| one.amount).collect(),
-        fits: fitted.iter().map(|one| one.fit).collect(),
-        best: fitted.iter().map(|one| one.best).collect(),
+        explained: fitted.iter().map(|(_, amount, _)| *amount).collect(),
+        fits: fitted.iter().map(|(_, _, fit)| *fit).collect(),
+        best: fitted.iter().map(|(best, _, _)| *best).collect(),
         unknown: sum(&unknown) / total,
     }
 }
 
-/// What any habit may show by chance where nothing was expected.
-fn floor(event: &Event) -> f64 {
-    0.5 / event.counts.len().max(1) as f64
+/// Counts of the lines that matter, to be fitted.
+struct Fitting {
+    /// Expected and come, by line that counts.
+    counts: Vec<(f64, f64)>,
+    /// The place of each line of the ledger among those; `None` for lines that do not count.
+    places: Vec<Option<usize>>,
 }
 
-/// A distribution over all lines: the given one, but for a small part which may be anything. What is given may add up
-/// to less than 1: the rest would show in habits that were never seen.
-fn spread(event: &Event, shares: &[(usize, f64)], unsaid: f64) -> Vec<f64> {
-    let lines = event.counts.len().max(1) as f64;
-    let mut all = vec![unsaid / lines; event.counts.len()];
-    for (line, share) in shares {
-        if let Some(known) = all.get_mut(*line) {
-            *known += (1.0 - unsaid) * share;
+impl Fitting {
+    fn of(event: &Event, lines: &[bool]) -> Fitting {
+        let mut counts = Vec::new();
+        let place = |(count, counts_here): (&(f64, f64), &bool)| {
+            counts_here.then(|| {
+                counts.push(*count);
+                counts.len() - 1
+            })
+        };
+        let places = event.counts.iter().zip(lines).map(place).collect();
+        Fitting { counts, places }
+    }
+
+    fn excess(&self) -> f64 {
+        self.counts.iter().map(|(expected, came)| (came - expected).max(0.0)).sum()
+    }
+
+    /// Amount and fit of each variant of a cause.
+    fn cause(&self, cause: &Cause<'_>) -> Vec<(f64, f64)> {
+        let counts = |shares: &Shares| shares.lines.iter().any(|(line, _)| self.places[*line].is_some());
+        if !cause.variants.iter().any(counts) {
+            return vec![(0.0, 0.0); cause.variants.len()];
         }
+        cause.variants.iter().map(|shares| self.fit(&shares.lines, UNSAID)).collect()
     }
-    all
-}
 
-/// The amount of a cause that fits best beside what is expected, and the logarithm of the likelihood ratio against
-/// none of it. The likelihood is concave in the amount, so its slope is halved in until it is flat.
-fn fit(event: &Event, shares: &[f64], floor: f64) -> (f64, f64) {
-    let lines = || event.counts.iter().zip(shares).filter(|(_, share)| **share > 0.0);
-    // What a cause would show where nothing was ever seen counts against it, too: shares need not add up to 1.
-    let slope = |amount: f64| {
-        lines()
-            .map(|((expected, came), share)| came * share / (expected + floor + amount * share))
-            .sum::<f64>()
-            - 1.0
-    };
-    let most: f64 = event.counts.iter().map(|(_, came)| came).sum();
-    if slope(0.0) <= 0.0 || most <= 0.0 {
-        return (0.0, 0.0);
+    /// Fits of an unknown scanner with a habit: one that does hardly anything else, and one that often does.
+    fn unknown(&self, lines: &[usize]) -> [f64; 2] {
+        let evenly = evenly(lines, 1.0);
+        [UNSAID_SHARP, UNSAID_BLURRED].map(|unsaid| self.fit(&evenly, unsaid).1)
     }
-    let (mut low, mut high) = (0.0, most);
-    for _ in 0..40 {
-        let middle = (low + high) / 2.0;
-        if slope(middle) > 0.0 { low = middle } else { high = middle }
+
+    /// The amount of a cause that fits best beside what is expected, and the logarithm of the likelihood ratio against
+    /// none of it. The likelihood is concave in the amount, so its slope is halved in until it is flat.
+    ///
+    /// A small part of the cause may be anything. Shares may add up to less than 1: the rest would show in habits that
+    /// were never seen, which speaks against it; what lies on lines that do not count says nothing.
+    fn fit(&self, shares: &[(usize, f64)], unsaid: f64) -> (f64, f64) {
+        let lines = self.counts.len().max(1) as f64;
+        let mut spread = vec![unsaid / lines; self.counts.len()];
+        let mut whole = 1.0;
+        for (line, share) in shares {
+            match self.places.get(*line).copied().flatten() {
+                Some(place) => spread[place] += (1.0 - unsaid) * share,
+                None => whole -= (1.0 - unsaid) * share,
+            }
+        }
+        // What chance may bring where nothing was expected.
+        let floor = 0.5 / lines;
+        let with = |amount: f64| {
+            let each = self.counts.iter().zip(&spread);
+            each.map(move |((expected, came), share)| (*came, *share, expected + floor, amount * share))
+        };
+        let slope = |amount: f64| {
+            with(amount).map(|(came, share, base, more)| came * share / (base + more)).sum::<f64>() - whole
+        };
+        let most: f64 = self.counts.iter().map(|(_, came)| came).sum();
+        if most <= 0.0 || whole <= unsaid || slope(0.0) <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let (mut low, mut high) = (0.0, most / whole);
+        for _ in 0..HALVINGS {
+            let middle = (low + high) / 2.0;
+            if slope(middle) > 0.0 { low = middle } else { high = middle }
+        }
+        let amount = (low + high) / 2.0;
+        let gain = with(amount).map(|(came, _, base, more)| came * (1.0 + more / base).ln()).sum::<f64>();
+        (amount * whole, (gain - amount * whole).max(0.0))
     }
-    let amount = (low + high) / 2.0;
-    let gain = lines()
-        .map(|((expected, came), share)| came * (1.0 + amount * share / (expected + floor)).ln())
-        .sum::<f64>()
-        - amount;
-    (amount, gain.max(0.0))
 }
 
 /// What a candidate may be, on the lines of a ledger: its variants with the volumes that the run's rate gives them, and,
@@ -247,8 +292,14 @@ fn evenly(lines: &[usize], share: f64) -> Vec<(usize, f64)> {
 mod tests {
     use super::*;
 
-    fn cause(shares: &[(usize, f64)]) -> Cause {
-        Cause { variants: vec![Shares { weight: 1.0, lines: shares.to_vec() }], timing: 0.0 }
+    fn shares(shares: &[(usize, f64)]) -> Vec<Shares> {
+        vec![Shares { weight: 1.0, lines: shares.to_vec() }]
+    }
+
+    fn weigh_all(event: &Event, all: &[&[(usize, f64)]], habits: &[&[usize]], strength: f64) -> Weighed {
+        let all: Vec<Vec<Shares>> = all.iter().map(|one| shares(one)).collect();
+        let causes: Vec<Cause<'_>> = all.iter().map(|variants| Cause { variants, timing: 0.0 }).collect();
+        weigh(event, &causes, habits, Scale { lines: &[true; 4][..event.counts.len()], strength })
     }
 
     const HABITS: [&[usize]; 4] = [&[0], &[1], &[2], &[3]];
@@ -261,8 +312,8 @@ mod tests {
     fn the_cause_whose_distribution_came_is_told_from_others() {
         // A pandemic on the first habit; thirty hosts more on the second and third.
         let came = event(&[(4000.0, 4030.0), (2.0, 22.0), (0.0, 11.0), (5.0, 6.0)]);
-        let weighed =
-            weigh(&came, &[cause(&[(1, 0.65), (2, 0.35)]), cause(&[(0, 1.0)]), cause(&[(3, 1.0)])], &HABITS);
+        let samples: [&[(usize, f64)]; 3] = [&[(1, 0.65), (2, 0.35)], &[(0, 1.0)], &[(3, 1.0)]];
+        let weighed = weigh_all(&came, &samples, &HABITS, 30.0);
         assert!(weighed.causes[0] > 0.9, "{weighed:?}");
         assert!((weighed.explained[0] - 31.0).abs() < 4.0, "{weighed:?}");
     }
@@ -270,16 +321,16 @@ mod tests {
     #[test]
     fn two_causes_that_look_alike_share_and_nothing_is_nothing() {
         let came = event(&[(1.0, 30.0), (9.0, 8.0)]);
-        let alike = weigh(&came, &[cause(&[(0, 0.99)]), cause(&[(0, 1.0)])], &HABITS[..2]);
+        let alike = weigh_all(&came, &[&[(0, 0.99)], &[(0, 1.0)]], &HABITS[..2], 30.0);
         assert!((alike.causes[0] - alike.causes[1]).abs() < 0.2, "{alike:?}");
-        let quiet = weigh(&event(&[(30.0, 31.0), (9.0, 8.0)]), &[cause(&[(0, 1.0)])], &HABITS[..2]);
+        let quiet = weigh_all(&event(&[(30.0, 31.0), (9.0, 8.0)]), &[&[(0, 1.0)]], &HABITS[..2], 0.1);
         assert!(quiet.causes[0] < 0.5, "{quiet:?}");
     }
 
     #[test]
     fn a_habit_that_no_sample_has_is_unknown() {
         let came = event(&[(1.0, 2.0), (0.0, 40.0)]);
-        let weighed = weigh(&came, &[cause(&[(0, 1.0)])], &HABITS[..2]);
+        let weighed = weigh_all(&came, &[&[(0, 1.0)]], &HABITS[..2], 30.0);
         assert!(weighed.unknown > 0.9 && weighed.causes[0] < 0.05, "{weighed:?}");
     }
 }

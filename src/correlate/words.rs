@@ -102,7 +102,7 @@ pub(super) fn claim_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     ];
     if !hypothesis.alike.is_empty() {
         let count = counted(hypothesis.alike.len() as u64, "other sample");
-        let group = claim.group_probability() * 100.0;
+        let group = claim.group_probability * 100.0;
         reasons.push(format!("{count} of this run would look the same at this sensor; one of them is the cause with {group:.0} %"));
     }
     reasons

@@ -225,7 +225,7 @@ fn claim_view<'a>(hypothesis: &'a Hypothesis, claim: &Claim) -> ClaimJson<'a> {
     ClaimJson {
         probability: rounded(claim.probability),
         unknown_probability: rounded(claim.unknown),
-        group_probability: rounded(claim.group_probability()),
+        group_probability: rounded(claim.group_probability),
         onset: claim.rise.day.to_string(),
         days_late: claim.rise.late,
         deviations: rounded(claim.rise.deviations),

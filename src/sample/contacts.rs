@@ -11,6 +11,9 @@ use super::{Reason, SampleProfile};
 /// one before (RFC 6298 doubles from 1 s or 3 s).
 const ANEW_SECONDS: f64 = 60.0;
 
+/// Packets of one socket to one target that are counted: no system sends again more often.
+const PACKETS_MAX: u64 = 8;
+
 /// A packet of a contact.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sent {
@@ -44,6 +47,9 @@ pub(super) struct Contact {
 pub(super) struct Contacts {
     /// In order of their first packets.
     pub(super) all: Vec<Contact>,
+    /// The targets again, by their counts, which are whole where times are not told: at the end of the window in which
+    /// each was first asked, with the times at which systems usually send again.
+    pub(super) counted: Vec<Contact>,
     /// Distinct targets of each window in order of first sight, told or not.
     pub(super) targets: Vec<(f64, IpAddr)>,
     /// The victims.
@@ -70,10 +76,11 @@ impl Contacts {
             for (micros, probe) in window.traced() {
                 gathered.add(start + f64::from(micros) / 1e6, probe);
             }
+            let end = since(window.end);
             for (probe, count) in window.probes.iter() {
-                gathered.count(start, probe, count);
+                gathered.count((start, end), probe, count);
             }
-            gathered.contacts.seconds = gathered.contacts.seconds.max(since(window.end));
+            gathered.contacts.seconds = gathered.contacts.seconds.max(end);
             if !gathered.contacts.victims.contains(&window.source) {
                 gathered.contacts.victims.push(window.source);
             }
@@ -90,6 +97,8 @@ struct Gathered {
     last: HashMap<IpAddr, usize>,
     /// Packets to each target: all, and those told.
     packets: HashMap<IpAddr, (u64, u64)>,
+    /// The place of each target among those counted.
+    counted: HashMap<IpAddr, usize>,
 }
 
 impl Gathered {
@@ -98,12 +107,7 @@ impl Gathered {
         self.packets.entry(target).or_default().1 += 1;
         let all = &mut self.contacts.all;
         let known = self.last.get(&target).and_then(|place| all.get_mut(*place));
-        let sent = |after| Sent {
-            after,
-            token: ProtocolToken { protocol: probe.protocol(), flags: probe.flags() },
-            port: probe.destination_port(),
-            source_port: probe.source_port(),
-        };
+        let sent = |after| Sent { after, ..sent_of(probe) };
         match known {
             Some(contact) if at - contact.at - contact.lasted() <= ANEW_SECONDS => {
                 contact.sent.push(sent(at - contact.at));
@@ -115,12 +119,22 @@ impl Gathered {
         }
     }
 
-    fn count(&mut self, at: f64, probe: &Probe, count: u64) {
-        let packets = self.packets.entry(probe.destination()).or_default();
-        if packets.0 == 0 {
-            self.contacts.targets.push((at, probe.destination()));
-        }
-        packets.0 += count;
+    fn count(&mut self, (start, end): (f64, f64), probe: &Probe, count: u64) {
+        let target = probe.destination();
+        let all = &mut self.contacts.counted;
+        let place = *self.counted.entry(target).or_insert_with(|| {
+            self.contacts.targets.push((start, target));
+            all.push(Contact { target, at: end, sent: Vec::new(), whole: true, answered: false });
+            all.len() - 1
+        });
+        self.packets.entry(target).or_default().0 += count;
+        let sent = &mut all[place].sent;
+        let same =
+            |known: &Sent| (known.port, known.source_port) == (probe.destination_port(), probe.source_port());
+        let before = sent.iter().filter(|known| same(known)).count() as u64;
+        let packets = (before..before.saturating_add(count).min(PACKETS_MAX))
+            .map(|number| Sent { after: usual_time(number), ..sent_of(probe) });
+        sent.extend(packets);
     }
 
     fn finish(self, sample: &SampleProfile) -> Contacts {
@@ -134,11 +148,37 @@ impl Gathered {
             .collect();
         for contact in &mut contacts.all {
             contact.whole = packets.get(&contact.target).is_some_and(|(all, told)| all == told);
+        }
+        for contact in contacts.all.iter_mut().chain(&mut contacts.counted) {
             contact.answered =
                 contact.sent.iter().any(|sent| answering.contains(&(contact.target, sent.port)));
         }
+        contacts.counted.iter_mut().for_each(mend_times);
         contacts
     }
+}
+
+fn sent_of(probe: &Probe) -> Sent {
+    Sent {
+        after: 0.0,
+        token: ProtocolToken { protocol: probe.protocol(), flags: probe.flags() },
+        port: probe.destination_port(),
+        source_port: probe.source_port(),
+    }
+}
+
+/// When systems that wait twice as long each time send for the so-manieth time again: after 3, 9 and 21 s.
+fn usual_time(number: u64) -> f64 {
+    3.0 * ((number as f64).exp2() - 1.0)
+}
+
+/// Whoever sends more than four times to a target begins after one second, not three, or it would take a minute.
+fn mend_times(contact: &mut Contact) {
+    let last = contact.lasted();
+    if last > usual_time(3) {
+        contact.sent.iter_mut().for_each(|sent| sent.after /= 3.0);
+    }
+    contact.sent.sort_by(|a, b| a.after.total_cmp(&b.after));
 }
 
 impl Contact {

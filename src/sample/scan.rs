@@ -13,6 +13,8 @@ use super::{SampleProfile, Targeting};
 /// A silent target must have been watched for so long before its packets count as all it gets: the first retry of TCP
 /// comes after 1 s (Linux) or 3 s (Windows, BSD).
 const WATCH_SECONDS_MIN: f64 = 4.0;
+/// Where only a window is known in which a target was first asked, so long before the run's end the window must end.
+const COUNTED_SECONDS_MIN: f64 = 21.0;
 /// Scripts that are remembered.
 const SCRIPTS_MAX: usize = 512;
 /// When systems of the time of the report send a SYN again (Windows: 0, 3 and 9 s).
@@ -247,7 +249,14 @@ fn unknown(contacts: &Contacts) -> Option<&'static str> {
     if contacts.all.iter().all(|contact| contact.answered) {
         return Some("every target answered in the sandbox");
     }
-    watched(contacts).is_empty().then_some("no silent target was watched for 4 seconds")
+    let none = watched(contacts).is_empty() && counted(contacts).is_empty();
+    none.then_some("no silent target was watched for 4 seconds")
+}
+
+/// Silent targets of which at least the number of packets is whole: each was asked long before the run's end.
+fn counted(contacts: &Contacts) -> Vec<&Contact> {
+    let silent = contacts.counted.iter().filter(|contact| !contact.answered);
+    silent.filter(|contact| contact.at + COUNTED_SECONDS_MIN <= contacts.seconds).collect()
 }
 
 /// Silent targets whose packets are told and were waited for long enough to be all.
@@ -267,6 +276,10 @@ fn usable(contacts: &Contacts) -> Vec<&Contact> {
     let watched = watched(contacts);
     if contacts.timed && !watched.is_empty() {
         return watched;
+    }
+    let counted = counted(contacts);
+    if contacts.timed && !counted.is_empty() {
+        return counted;
     }
     let silent: Vec<&Contact> = contacts.all.iter().filter(|contact| !contact.answered).collect();
     if silent.is_empty() { contacts.all.iter().collect() } else { silent }

@@ -4,13 +4,14 @@
 //! scan's rate times the sensor's part of what is scanned; a sweep passes through it. What hits goes through the same
 //! engine as a real capture.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::behavior::{Engine, Marks, OpenWindow, Profile};
 use crate::event::{AddressSpace, Packet, Timestamp};
 
 use super::random::Random;
-use super::scan::{Port, Scan, SourcePorts};
+use super::scan::{Cue, Port, Scan, SourcePorts};
 use super::targets::{Order, Step};
 
 /// A host that is quiet for so long begins a new window whatever came before: window and retries are over.
@@ -24,6 +25,13 @@ const VISIT_PACKETS_MAX: usize = 4_096;
 /// Sweeps made of each such way, at most.
 const TRIES_MAX: usize = 4 * WINDOWS_ENOUGH;
 
+/// Packets lost on the way, or by the sensor.
+const LOSS: f64 = 0.02;
+/// Hosts whose system sends connections again at other times than the sandbox's.
+const OTHER_SYSTEMS: f64 = 0.1;
+/// When Windows does, and when Linux.
+const WINDOWS_RETRIES: [f64; 2] = [3.0, 9.0];
+const LINUX_RETRIES: [f64; 4] = [1.0, 3.0, 7.0, 15.0];
 /// Addresses before and behind a sensor in which the order of a sweep is followed, too.
 const MARGIN: i64 = 64;
 /// The lowest source port that systems give to clients.
@@ -83,6 +91,7 @@ pub(super) fn simulate(
         tries: 0,
         out: Simulated::default(),
         next_port: SOURCE_PORT_MIN,
+        other_system: false,
     };
     match &scan.targeting.order {
         Order::Link => {}
@@ -107,6 +116,8 @@ struct Run<'a> {
     out: Simulated,
     /// The source port of the next target.
     next_port: u16,
+    /// Whether the host at work has another system than the sandbox.
+    other_system: bool,
 }
 
 impl<'a> Run<'a> {
@@ -226,7 +237,11 @@ impl<'a> Run<'a> {
         let Some(script) = self.random.one(&scan.scripts) else { return };
         self.out.contacts += 1;
         let anew = self.random.bits();
-        for cue in &script.cues {
+        let cues = self.cues_of_system(&script.cues);
+        for cue in cues.iter() {
+            if self.random.unit() < LOSS {
+                continue;
+            }
             let Some((service, _)) = scan.services.get(cue.service) else { continue };
             let port = match service.port {
                 Port::None => None,
@@ -253,6 +268,21 @@ impl<'a> Run<'a> {
         self.next_port = self.next_port.checked_add(used).unwrap_or(SOURCE_PORT_MIN);
     }
 
+    /// A script as the host's system plays it: another system sends a connection's first packet again at other times.
+    fn cues_of_system<'b>(&self, cues: &'b [Cue]) -> Cow<'b, [Cue]> {
+        let (scan, other) = (self.scan, self.other_system);
+        let first = cues.first().filter(|_| other && scan.source_ports == SourcePorts::PerTarget);
+        let alone = |first: &Cue| {
+            cues.iter().all(|cue| (cue.service, cue.source_port) == (first.service, first.source_port))
+        };
+        let Some(first) = first.filter(|first| cues.len() > 1 && alone(first)) else {
+            return Cow::Borrowed(cues);
+        };
+        let retries: &[f64] = if cues.len() > 3 { &WINDOWS_RETRIES } else { &LINUX_RETRIES };
+        let again = retries.iter().map(|after| Cue { after: *after, ..*first });
+        std::iter::once(*first).chain(again).collect()
+    }
+
     /// Puts a visit's packets through the engine, as those of a host of its own.
     fn feed(&mut self, mut made: Vec<(f64, Packet)>) {
         made.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -269,6 +299,7 @@ impl<'a> Run<'a> {
             self.engine.push(&packet, Marks::default(), &mut |window| self.out.windows.push(window.clone()));
         }
         self.clock += QUIET_SECONDS;
+        self.other_system = self.random.unit() < OTHER_SYSTEMS;
     }
 
     fn finish(self) -> Simulated {

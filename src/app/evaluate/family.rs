@@ -31,9 +31,9 @@ pub(super) struct Family {
     pub(super) protocol: Protocol,
     pub(super) aim: Aim,
     /// Seconds after the first packet at which a silent target is asked again, by the system of most victims.
-    pub(super) retries: &'static [f64],
+    pub(super) retries: Vec<f64>,
     /// Of other systems.
-    pub(super) other_retries: &'static [f64],
+    pub(super) other_retries: Vec<f64>,
     /// Share of victims with another system.
     pub(super) other_share: f64,
     /// One source port for all, as raw sockets do.
@@ -44,36 +44,22 @@ pub(super) struct Family {
     pub(super) rate_spread: f64,
 }
 
-/// Services that worms and bots of one half scan; some are of both.
-const PORTS: [&[&[(u16, u64)]]; 2] = [
-    &[
-        &[(445, 1)],
-        &[(23, 1)],
-        &[(22, 1)],
-        &[(1433, 1)],
-        &[(23, 9), (2323, 1)],
-        &[(139, 1), (445, 1)],
-        &[(5900, 1)],
-        &[(80, 3), (8080, 2)],
+/// Ports that half of all scanning goes to.
+const POPULAR: [u16; 8] = [22, 23, 80, 445, 1433, 3389, 5900, 8080];
+/// Other ports, those of the training families and those of the reporting ones.
+const OTHER: [[u16; 24]; 2] = [
+    [
+        21, 25, 110, 135, 139, 143, 1080, 1723, 2967, 3127, 3306, 4899, 5000, 6000, 6129, 6660, 8000, 8081,
+        8888, 9090, 9415, 10_000, 12_345, 27_977,
     ],
-    &[
-        &[(445, 1)],
-        &[(23, 1)],
-        &[(135, 1)],
-        &[(3389, 1)],
-        &[(23, 4), (8080, 3), (2323, 2)],
-        &[(3306, 1)],
-        &[(5555, 1)],
-        &[(7547, 3), (5358, 1)],
+    [
+        113, 161, 389, 1025, 2745, 3410, 5060, 5432, 5554, 5555, 5984, 6379, 7001, 7547, 8443, 9000, 9200,
+        11_211, 17_185, 27_017, 32_764, 37_215, 52_869, 60_001,
     ],
 ];
-/// UDP services.
-const UDP_PORTS: [&[(u16, u64)]; 2] = [&[(1434, 1)], &[(5060, 1)]];
-/// Retries of systems: Windows, Linux, cut short by the program, none.
-const WINDOWS: &[f64] = &[3.0, 9.0];
-const LINUX: &[f64] = &[1.0, 3.0, 7.0, 15.0];
-const SHORT: &[f64] = &[3.0];
-const NONE: &[f64] = &[];
+/// Retries of systems.
+const WINDOWS: [f64; 2] = [3.0, 9.0];
+const LINUX: [f64; 4] = [1.0, 3.0, 7.0, 15.0];
 
 impl Family {
     /// The family of a number; each half has its own.
@@ -84,15 +70,9 @@ impl Family {
         };
         let mut random = Random::named(name, number);
         let is_udp = random.below(8) == 0;
-        let ports = random.one(PORTS[side]).copied().unwrap_or(&[(445, 1)]);
-        let ports = if is_udp { UDP_PORTS[side] } else { ports };
         let raw = is_udp || random.below(4) == 0;
-        let (retries, other_retries) = match random.below(5) {
-            _ if raw => (NONE, NONE),
-            0..=1 => (WINDOWS, LINUX),
-            2..=3 => (LINUX, WINDOWS),
-            _ => (SHORT, SHORT),
-        };
+        let ports = ports(side, &mut random);
+        let (retries, other_retries) = retries(raw, &mut random);
         let aim = match random.below(3) {
             0 => Aim::Sweep {
                 targets: 20 + u32::try_from(random.below(3).pow(2) * 80 + random.below(200)).unwrap_or(0),
@@ -102,8 +82,8 @@ impl Family {
         };
         Family {
             number,
-            all_ports: ports.len() == 2 && ports[0].1 == ports[1].1,
-            ports: ports.to_vec(),
+            all_ports: ports.len() > 1 && random.below(2) == 0,
+            ports,
             protocol: if is_udp { Protocol::Udp } else { Protocol::Tcp },
             aim,
             retries,
@@ -132,5 +112,39 @@ impl Family {
             here
         });
         vec![drawn.map_or(0, |(port, _)| *port)]
+    }
+}
+
+/// One port, or with one in four two or three.
+fn ports(side: usize, random: &mut Random) -> Vec<(u16, u64)> {
+    let count = if random.below(4) == 0 { 2 + random.below(2) } else { 1 };
+    let mut ports: Vec<(u16, u64)> = Vec::new();
+    for _ in 0..count {
+        let of: &[u16] = if random.below(2) == 0 { &POPULAR } else { &OTHER[side] };
+        let port = random.one(of).copied().unwrap_or(445);
+        if ports.iter().all(|(known, _)| *known != port) {
+            ports.push((port, 1 + random.below(5)));
+        }
+    }
+    ports
+}
+
+/// When a family's usual victims send again, and when victims of another system do.
+fn retries(raw: bool, random: &mut Random) -> (Vec<f64>, Vec<f64>) {
+    match random.below(6) {
+        0..=1 if !raw => (WINDOWS.to_vec(), LINUX.to_vec()),
+        2..=3 if !raw => (LINUX.to_vec(), WINDOWS.to_vec()),
+        // Programs that send or give up by their own clock, whatever the system.
+        4 => {
+            let mut at = 0.0;
+            let mut next = || {
+                at += 0.3 + 5.0 * random.unit();
+                at
+            };
+            let own = [next(), next(), next()];
+            let count = usize::try_from(1 + random.below(3)).unwrap_or(1);
+            (own[..count].to_vec(), own[..count].to_vec())
+        }
+        _ => (Vec::new(), Vec::new()),
     }
 }

@@ -9,7 +9,7 @@ mod world;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::correlate::{Candidate, Claim, Evaluation, Said, Score, Truth, Weighing, calibration};
+use crate::correlate::{Candidate, Evaluation, PROBABLE, Said, Score, Truth, Weighing, calibration};
 use crate::rules::Rules;
 use crate::sample::Variant;
 
@@ -19,10 +19,6 @@ use super::AppError;
 use super::correlate::{Weighed, weigh_all};
 use world::Case;
 
-/// A probability from which on a way of answering answers.
-const ANSWER_MIN: f64 = 0.8;
-/// Statistics that are as strong at more than this part of other dates are no reason to answer.
-const SIGNIFICANT: f64 = 0.05;
 /// Days after an onset at which it is asked whether the answer is there already.
 const DAYS_AFTER: [usize; 6] = [3, 5, 7, 10, 14, 28];
 
@@ -129,18 +125,14 @@ fn said(case: &Case, weighed: &[Weighed], null: bool) -> Said {
             let claims = weighed.iter().filter_map(|one| one.claims[place].as_ref().ok());
             let best = claims.max_by(|a, b| a.probability.total_cmp(&b.probability));
             let (probability, unusual) =
-                best.map_or((0.0, false), |claim| (claim.probability, is_unusual(claim)));
+                best.map_or((0.0, false), |claim| (claim.probability, claim.is_unusual(claim.p)));
             (sample.profile.id.clone(), probability, unusual || !null)
         })
         .collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     let answers =
-        ranked.first().is_some_and(|(_, probability, unusual)| *probability >= ANSWER_MIN && *unusual);
+        ranked.first().is_some_and(|(_, probability, unusual)| *probability >= PROBABLE && *unusual);
     Said { answers, ranked: ranked.into_iter().map(|(id, probability, _)| (id, probability)).collect() }
-}
-
-fn is_unusual(claim: &Claim) -> bool {
-    claim.p.is_some_and(|p| p <= SIGNIFICANT)
 }
 
 /// Days from the onset to the first of some days by whose history the answer is right.

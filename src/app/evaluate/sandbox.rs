@@ -22,7 +22,7 @@ const TARGETS_MAX: usize = 2_000;
 /// Runs a sample of a family; `date` is when it was caught.
 pub(super) fn run(family: &Family, date: Option<Date>, rules: &Rules, random: &mut Random) -> LoadedSample {
     let mut victim = Victim::of(family, VICTIM, random);
-    (victim.rate, victim.retries) = (family.rate, family.retries);
+    (victim.rate, victim.retries) = (family.rate, family.retries.clone());
     let seconds = 60.0 + random.unit() * 120.0;
     let answering = if random.below(4) == 0 { 0.2 } else { 0.0 };
     let mut packets = chatter(random, seconds);

@@ -8,11 +8,11 @@ use crate::sample::Random;
 use super::family::Family;
 
 /// A victim's system and luck.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Victim {
     pub(super) host: IpAddr,
     pub(super) rate: f64,
-    pub(super) retries: &'static [f64],
+    pub(super) retries: Vec<f64>,
     next_port: u16,
 }
 
@@ -29,7 +29,7 @@ impl Victim {
         Victim {
             host,
             rate: family.rate * (family.rate_spread * normal(random)).exp(),
-            retries: if other { family.other_retries } else { family.retries },
+            retries: if other { &family.other_retries } else { &family.retries }.clone(),
             next_port: 1_024 + u16::try_from(random.below(30_000)).unwrap_or(0),
         }
     }

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::behavior::BehaviorId;
 use crate::correlate::{
-    Candidate, Claim, EvidenceGraph, Hypothesis, Ledger, NoClaim, Null, Question, Seen, SensorHistory,
+    Candidate, Claim, EvidenceGraph, Hypothesis, Known, Ledger, NoClaim, Null, Question, Seen, SensorHistory,
     Weighing, claims, evidence_graph, judge,
 };
 use crate::history::{Coverage, DayCount, Granularity, Selection, TypeTotal};
@@ -172,7 +172,7 @@ pub fn correlate(
 ) -> Result<Vec<Hypothesis>, AppError> {
     refuse_twins(samples)?;
     let tool_marks = rules.tool_marks();
-    let ids: Vec<String> = samples.iter().map(|sample| sample.profile.id.clone()).collect();
+    let known: Vec<Known> = samples.iter().map(known).collect();
     let sensors = weigh_all(samples, store, rules)?;
     let mut questions = Vec::new();
     for weighed in &sensors {
@@ -181,7 +181,7 @@ pub fn correlate(
         for ((sample, onto), claim) in samples.iter().zip(onto).zip(claims) {
             questions.push(Question {
                 claim: claim.clone(),
-                samples: &ids,
+                samples: &known,
                 report: &sample.report,
                 sample: &sample.profile,
                 scan: onto.scan.as_ref(),
@@ -200,6 +200,11 @@ pub fn correlate(
     let ledgers = sensors.iter().map(|one| (one.history.sensor.name.as_str(), &one.ledger)).collect();
     suspects::look_up(store, &ledgers, &mut hypotheses)?;
     Ok(hypotheses)
+}
+
+fn known(sample: &LoadedSample) -> Known {
+    let scan = Scan::of(&sample.profile);
+    Known { id: sample.profile.id.clone(), title: sample.report.title(), scan }
 }
 
 /// A sample onto a sensor.

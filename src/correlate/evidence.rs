@@ -143,6 +143,8 @@ pub struct Hypothesis {
     pub rise_q: Option<f64>,
     /// Ids of the samples that the sensor cannot tell from this one.
     pub alike: Vec<String>,
+    /// What would tell them from this one, in words.
+    pub separating: Vec<String>,
     /// Hosts that the sample may explain; told with the best hypothesis of a sample and sensor, where it may be a cause.
     pub suspects: Option<Suspects>,
     /// When it began.

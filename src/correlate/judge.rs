@@ -11,7 +11,7 @@ use super::near_miss::near_miss;
 use super::words::{change_in_words, claim_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
     Change, Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Shift, Verdict, change_at,
-    change_point, unseen_bound,
+    change_point, separating, unseen_bound,
 };
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.
@@ -24,6 +24,8 @@ const LAG_DAYS_MAX: i64 = 14;
 const TOOL_SHARE_MAX: f64 = 0.5;
 /// Services told one by one where nothing came on any.
 const SERVICES_TOLD_MAX: usize = 8;
+/// Samples that look alike of which it is told what would separate them.
+const SEPARATED_MAX: usize = 3;
 /// Near misses kept of one question.
 const NEAR_MISSES_MAX: usize = 3;
 /// A projected behavior must be at least this share of the scan's destinations to count as specific.
@@ -147,6 +149,7 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         rise_q: None,
         suspects: None,
         alike: alike(question),
+        separating: separating_in_words(question),
         onset: None,
         tool_share: 0.0,
         daily_hosts: Vec::new(),
@@ -161,7 +164,22 @@ fn blank(question: &Question<'_>) -> Hypothesis {
 /// Ids of the samples that the claim's sensor cannot tell from this one.
 fn alike(question: &Question<'_>) -> Vec<String> {
     let places = question.claim.iter().flat_map(|claim| &claim.alike);
-    places.filter_map(|place| question.samples.get(*place).cloned()).collect()
+    places.filter_map(|place| Some(question.samples.get(*place)?.id.clone())).collect()
+}
+
+/// What would tell the sample from those that the sensor cannot tell from it.
+fn separating_in_words(question: &Question<'_>) -> Vec<String> {
+    let places = question.claim.iter().flat_map(|claim| &claim.alike);
+    let others = places.filter_map(|place| question.samples.get(*place)).take(SEPARATED_MAX);
+    let told = |other: &super::Known| {
+        let differences = separating(question.scan?, other.scan.as_ref()?);
+        let what = match differences.is_empty() {
+            true => "nothing that their runs show; a payload or a longer run might".to_owned(),
+            false => differences.join("; "),
+        };
+        Some(format!("from {} it would be told by {what}", other.title))
+    };
+    others.filter_map(told).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shares of counts")]

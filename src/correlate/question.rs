@@ -75,6 +75,17 @@ pub struct Seen {
     pub example: Option<Example>,
 }
 
+/// A sample that is asked for, as others need to know it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// How it scans, if it does.
+    pub scan: Option<Scan>,
+}
+
 /// One sample against one sensor.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
@@ -92,8 +103,8 @@ pub struct Question<'a> {
     pub history: &'a SensorHistory,
     /// What the sensor's history says for the sample as a cause.
     pub claim: Result<Claim, NoClaim>,
-    /// The ids of all samples asked for, in the order that a claim's places mean.
-    pub samples: &'a [String],
+    /// All samples asked for, in the order that a claim's places mean: their ids and titles, and how they scan.
+    pub samples: &'a [Known],
     /// Those behaviors that the sensor did see.
     pub seen: Vec<Seen>,
     /// Frequent types of the sensor on the sample's protocols and ports, for explaining near misses.

@@ -119,19 +119,17 @@ impl Score {
         self.reliability.iter().map(off).sum::<f64>() / all.max(1) as f64
     }
 
-    /// By bits of the sensor's prefix: the fewest hosts a day from which on at least half of the outbreaks are found,
-    /// where there are any.
+    /// By bits of the sensor's prefix: the fewest hosts a day (a power of two) of which, and from which on, at least
+    /// half of the outbreaks are found, where there are any.
     #[must_use]
     pub fn smallest_found(&self) -> Vec<(u8, Option<f64>)> {
         let smallest = |orders: &BTreeMap<i32, (usize, usize)>| {
-            let mut smallest = None;
-            for (order, (all, found)) in orders.iter().rev() {
-                if found * 2 < *all {
-                    break;
-                }
-                smallest = Some(f64::from(*order).exp2());
-            }
-            smallest
+            let half = |(all, found): (usize, usize)| all > 0 && found * 2 >= all;
+            let from = |order: i32| {
+                orders.range(order..).fold((0, 0), |sum, (_, one)| (sum.0 + one.0, sum.1 + one.1))
+            };
+            let smallest = orders.iter().find(|(order, one)| half(**one) && half(from(**order)));
+            smallest.map(|(order, _)| f64::from(*order).exp2())
         };
         self.found.iter().map(|(bits, orders)| (*bits, smallest(orders))).collect()
     }

@@ -13,20 +13,19 @@ use super::onset::SIDE_DAYS;
 
 /// Hosts that a fit may count for.
 const HOSTS_COUNTED_MAX: f64 = 40.0;
-/// What a cause does that its projection does not say: on other services, in other networks.
-const UNSAID: f64 = 0.1;
+/// What a cause does that its projection does not say: hardly anything, or what other networks make of it.
+const UNSAID: [f64; 2] = [0.02, 0.2];
 /// What an unknown scanner does beside its main habit: hardly anything, or all that loss and other systems make of it.
-const UNSAID_SHARP: f64 = 0.03;
-const UNSAID_BLURRED: f64 = 0.3;
+const UNSAID_UNKNOWN: [f64; 2] = [0.03, 0.3];
 /// A millionth of what came is near enough to the best amount.
 const HALVINGS: usize = 20;
-/// Habits that a scanner of one service may well have: 1 to 5 packets a destination, in sweeps or not, by one source
-/// port, one a destination or one a packet.
-const HABITS: f64 = 30.0;
+/// Habits that most scanners of one service have one of: the retries of Windows, of Linux, another number of them or
+/// none, in sweeps or not.
+const HABITS: f64 = 8.0;
 /// Volumes that windows with several destinations may well have: powers of two from a handful to some hundred.
 const VOLUMES: f64 = 6.0;
-/// Services that scanners usually come for.
-const SERVICES: f64 = 20.0;
+/// Services that most scanners come for.
+const SERVICES: f64 = 16.0;
 /// Beforehand: that nothing began on the day that was chosen because it looks most as if something did,
 const NOTHING_PRIOR: f64 = 0.9;
 /// that a scanner began of which nobody has a sample,
@@ -156,10 +155,13 @@ pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Sc
     let prior = (SAMPLE_PRIOR / causes.len().max(1) as f64).ln();
     // The likelihood of a cause that may be several is their mean; its amount is that of the best.
     let mean = |cause: &Cause<'_>, fits: &[(f64, f64)]| {
-        let weighted = |at: usize| tempering * fits[at].1 + cause.variants[at].weight.ln();
+        let weighted = |at: usize| {
+            let Shares { weight, .. } = cause.variants[at / UNSAID.len()];
+            tempering * fits[at].1 + (weight / UNSAID.len() as f64).ln()
+        };
         let best = (0..fits.len()).max_by(|a, b| weighted(*a).total_cmp(&weighted(*b)))?;
         let sum: f64 = (0..fits.len()).map(|at| (weighted(at) - weighted(best)).exp()).sum();
-        Some((best, fits[best].0, weighted(best) + sum.ln()))
+        Some((best / UNSAID.len(), fits[best].0, weighted(best) + sum.ln()))
     };
     let fitted: Vec<(usize, f64, f64)> = causes
         .iter()
@@ -209,19 +211,20 @@ impl Fitting {
         self.counts.iter().map(|(expected, came)| (came - expected).max(0.0)).sum()
     }
 
-    /// Amount and fit of each variant of a cause.
+    /// Amount and fit of each variant of a cause, each with as many unsaid parts as there are.
     fn cause(&self, cause: &Cause<'_>) -> Vec<(f64, f64)> {
         let counts = |shares: &Shares| shares.lines.iter().any(|(line, _)| self.places[*line].is_some());
         if !cause.variants.iter().any(counts) {
-            return vec![(0.0, 0.0); cause.variants.len()];
+            return vec![(0.0, 0.0); UNSAID.len() * cause.variants.len()];
         }
-        cause.variants.iter().map(|shares| self.fit(&shares.lines, UNSAID)).collect()
+        let each = |shares: &Shares| UNSAID.map(|unsaid| self.fit(&shares.lines, unsaid));
+        cause.variants.iter().flat_map(each).collect()
     }
 
     /// Fits of an unknown scanner with a habit: one that does hardly anything else, and one that often does.
     fn unknown(&self, lines: &[usize]) -> [f64; 2] {
         let evenly = evenly(lines, 1.0);
-        [UNSAID_SHARP, UNSAID_BLURRED].map(|unsaid| self.fit(&evenly, unsaid).1)
+        UNSAID_UNKNOWN.map(|unsaid| self.fit(&evenly, unsaid).1)
     }
 
     /// The amount of a cause that fits best beside what is expected, and the logarithm of the likelihood ratio against

@@ -104,6 +104,7 @@ pub(super) fn claim_in_words(hypothesis: &Hypothesis) -> Vec<String> {
         let count = counted(hypothesis.alike.len() as u64, "other sample");
         let group = claim.group_probability * 100.0;
         reasons.push(format!("{count} of this run would look the same at this sensor; one of them is the cause with {group:.0} %"));
+        reasons.extend(hypothesis.separating.iter().cloned());
     }
     reasons
 }

@@ -138,7 +138,7 @@ impl Gathered {
     }
 
     fn finish(self, sample: &SampleProfile) -> Contacts {
-        let Gathered { mut contacts, packets, .. } = self;
+        let Gathered { mut contacts, packets, counted, .. } = self;
         let answers = |reason: &Reason| matches!(reason, Reason::Answered | Reason::Service);
         let answering: HashSet<(IpAddr, Option<u16>)> = sample
             .accesses
@@ -148,6 +148,12 @@ impl Gathered {
             .collect();
         for contact in &mut contacts.all {
             contact.whole = packets.get(&contact.target).is_some_and(|(all, told)| all == told);
+        }
+        // A target whose first packet is told was asked then, not at its window's end.
+        for contact in contacts.all.iter().rev() {
+            if let Some(place) = counted.get(&contact.target) {
+                contacts.counted[*place].at = contact.at;
+            }
         }
         for contact in contacts.all.iter_mut().chain(&mut contacts.counted) {
             contact.answered =

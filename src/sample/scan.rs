@@ -19,6 +19,8 @@ const COUNTED_SECONDS_MIN: f64 = 21.0;
 const SCRIPTS_MAX: usize = 512;
 /// When systems of the time of the report send a SYN again (Windows: 0, 3 and 9 s).
 const USUAL_RETRIES: [f64; 2] = [3.0, 9.0];
+/// Shares of hosts with another system than the sandbox that are taken as equally likely.
+const OTHER_SYSTEMS: [f64; 2] = [0.01, 0.15];
 /// Rates that are taken as equally likely where a run gives none, in targets a second.
 const USUAL_RATES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 
@@ -119,6 +121,8 @@ pub struct Scan {
     pub answered: Option<Answered>,
     /// Targets seen.
     pub targets: u64,
+    /// Share of hosts whose system sends connections again at other times than the sandbox's.
+    pub other_systems: f64,
 }
 
 impl Scan {
@@ -149,12 +153,14 @@ impl Scan {
             targets_per_second: sample.destinations_per_second(),
             answered: answered(&contacts),
             targets: contacts.targets.len() as u64,
+            other_systems: 0.0,
             services,
             scripts,
         })
     }
 
-    /// The scans that it may be where the run does not tell its rate or retries of TCP, each with how likely it is.
+    /// The scans that it may be where the run does not tell its rate, its retries of TCP, or how many hosts have another
+    /// system than the sandbox, each with how likely it is.
     #[must_use]
     pub fn variants(&self) -> Vec<(f64, Scan)> {
         let retries: &[(usize, f64)] = match self.guesses_retries() {
@@ -162,18 +168,25 @@ impl Scan {
             false => &[(0, 1.0)],
         };
         let rates: Vec<f64> = self.targets_per_second.map_or_else(|| USUAL_RATES.to_vec(), |rate| vec![rate]);
+        let others: &[f64] = if self.source_ports == SourcePorts::One { &[0.0] } else { &OTHER_SYSTEMS };
         let mut all = Vec::new();
         for (retries, weight) in retries {
             for rate in &rates {
-                let mut scan = Scan { targets_per_second: Some(*rate), ..self.clone() };
-                for script in &mut scan.scripts {
-                    let first = script.cues.first().copied();
-                    let later = USUAL_RETRIES.iter().take(*retries);
-                    script
-                        .cues
-                        .extend(later.filter_map(|after| first.map(|first| Cue { after: *after, ..first })));
+                for other_systems in others {
+                    let mut scan = Scan {
+                        targets_per_second: Some(*rate),
+                        other_systems: *other_systems,
+                        ..self.clone()
+                    };
+                    for script in &mut scan.scripts {
+                        let first = script.cues.first().copied();
+                        let later = USUAL_RETRIES.iter().take(*retries);
+                        script.cues.extend(
+                            later.filter_map(|after| first.map(|first| Cue { after: *after, ..first })),
+                        );
+                    }
+                    all.push((weight / rates.len() as f64 / others.len() as f64, scan));
                 }
-                all.push((weight / rates.len() as f64, scan));
             }
         }
         all

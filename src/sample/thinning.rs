@@ -27,8 +27,6 @@ const TRIES_MAX: usize = 4 * WINDOWS_ENOUGH;
 
 /// Packets lost on the way, or by the sensor.
 const LOSS: f64 = 0.02;
-/// Hosts whose system sends connections again at other times than the sandbox's.
-const OTHER_SYSTEMS: f64 = 0.1;
 /// When Windows does, and when Linux.
 const WINDOWS_RETRIES: [f64; 2] = [3.0, 9.0];
 const LINUX_RETRIES: [f64; 4] = [1.0, 3.0, 7.0, 15.0];
@@ -299,7 +297,7 @@ impl<'a> Run<'a> {
             self.engine.push(&packet, Marks::default(), &mut |window| self.out.windows.push(window.clone()));
         }
         self.clock += QUIET_SECONDS;
-        self.other_system = self.random.unit() < OTHER_SYSTEMS;
+        self.other_system = self.random.unit() < self.scan.other_systems;
     }
 
     fn finish(self) -> Simulated {

@@ -1,17 +1,18 @@
 //! From questions to ranked hypotheses: matches are gathered, dates tested, and what remains is put in words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::behavior::{Ports, ProtocolSet};
 use crate::history::Granularity;
 use crate::sample::{Origin, Span, services};
 
+use super::adjust::adjust;
 use super::claim::PROBABLE;
 use super::near_miss::near_miss;
 use super::words::{change_in_words, claim_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
-    Change, Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Shift, Verdict, change_at,
-    change_point, separating, unseen_bound,
+    Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Verdict, change_at, change_point,
+    separating, unseen_bound,
 };
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.
@@ -240,48 +241,6 @@ fn near_misses(question: &Question<'_>) -> Vec<NearMiss> {
     near
 }
 
-/// Benjamini-Hochberg over all level tests, and over all volatility tests.
-fn adjust(all: &mut [Hypothesis]) {
-    let of = |pick: fn(&Change) -> Shift, all: &[Hypothesis]| -> Vec<Option<f64>> {
-        let p: Vec<Option<f64>> = all
-            .iter()
-            .map(|hypothesis| hypothesis.change.as_ref().ok().map(|change| pick(change).p))
-            .collect();
-        benjamini_hochberg(&p)
-    };
-    let level = of(|change| change.level, all);
-    let volatility = of(|change| change.volatility, all);
-    // A pair of sample and sensor has one rise, however many granularities match.
-    let mut first: BTreeMap<(String, String), Option<f64>> = BTreeMap::new();
-    for hypothesis in all.iter() {
-        let p = hypothesis.claim.as_ref().ok().and_then(|claim| claim.p);
-        first.insert((hypothesis.sample.clone(), hypothesis.sensor.clone()), p);
-    }
-    let adjusted = benjamini_hochberg(&first.values().copied().collect::<Vec<_>>());
-    let rises: BTreeMap<(String, String), Option<f64>> = first.into_keys().zip(adjusted).collect();
-    for ((hypothesis, level), volatility) in all.iter_mut().zip(level).zip(volatility) {
-        let pair = (hypothesis.sample.clone(), hypothesis.sensor.clone());
-        hypothesis.rise_q = rises.get(&pair).copied().flatten();
-        hypothesis.level_q = level;
-        hypothesis.volatility_q = volatility;
-    }
-}
-
-/// Adjusts p-values for their number; where there is none there stays none (Benjamini and Hochberg 1995).
-#[expect(clippy::cast_precision_loss, reason = "numbers of tests")]
-fn benjamini_hochberg(p: &[Option<f64>]) -> Vec<Option<f64>> {
-    let mut order: Vec<(usize, f64)> = p.iter().enumerate().filter_map(|(at, p)| Some((at, (*p)?))).collect();
-    order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let tests = order.len() as f64;
-    let mut adjusted = vec![None; p.len()];
-    let mut smallest = 1.0f64;
-    for (place, (at, p)) in order.iter().enumerate().rev() {
-        smallest = smallest.min(p * tests / (place + 1) as f64);
-        adjusted[*at] = Some(smallest);
-    }
-    adjusted
-}
-
 /// What the evidence for a match amounts to.
 pub(super) struct Findings {
     pub(super) specific: bool,
@@ -384,22 +343,4 @@ fn score(hypothesis: &Hypothesis) -> f64 {
     let explained = 1.0 - hypothesis.tool_share.min(1.0);
     let probability = hypothesis.claim.as_ref().map_or(0.0, |claim| claim.probability);
     (granularity + origin * matched.share.sqrt() + rarity + change + timely + 2.0 * probability) * explained
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn adjusted_p_values_follow_benjamini_and_hochberg() {
-        let p = [Some(0.01), None, Some(0.04), Some(0.03), Some(0.5)];
-        let q = benjamini_hochberg(&p);
-        let expected = [Some(0.04), None, Some(0.16 / 3.0), Some(0.16 / 3.0), Some(0.5)];
-        for (got, want) in q.iter().zip(expected) {
-            match (got, want) {
-                (Some(got), Some(want)) => assert!((got - want).abs() < 1e-12, "{got} {want}"),
-                (got, want) => assert_eq!(*got, want),
-            }
-        }
-    }
 }

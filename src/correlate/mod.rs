@@ -2,6 +2,7 @@
 //!
 //! Everything here works on values that `app` has loaded; no store, no clock, no file.
 
+mod adjust;
 mod bound;
 mod change;
 mod claim;
@@ -26,7 +27,7 @@ pub use change::{Change, ChangePoint, DailyHosts, NoStatistic, Shift, change_at,
 pub use claim::{Candidate, Claim, NoClaim, PROBABLE, claims};
 pub use evidence::{Hypothesis, Match, Missing, Onset, Verdict};
 pub use explain::{Explained, Explanation, NoExplanation, explain};
-pub use graph::{EvidenceGraph, Link, Node, evidence_graph};
+pub use graph::{EvidenceGraph, Link, Node, communities, evidence_graph, paths};
 pub use judge::judge;
 pub use ledger::{Ledger, Line};
 pub use mix::{Mix, mix};

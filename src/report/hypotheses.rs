@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
-use crate::correlate::{Gap, Hypothesis, Match, Suspect, Suspects, counted};
+use crate::correlate::{
+    EvidenceGraph, Gap, Hypothesis, Match, Suspect, Suspects, communities, counted, paths,
+};
 use crate::event::Timestamp;
 
 use super::text::shown;
@@ -72,6 +75,32 @@ pub fn text(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
         writeln!(out)?;
     }
     writeln!(out, "{CAVEAT}")
+}
+
+/// Writes which samples no sensor tells apart, and how a host is joined to samples.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn connections(out: &mut dyn Write, graph: &EvidenceGraph, host: Option<IpAddr>) -> io::Result<()> {
+    for community in communities(graph) {
+        writeln!(out, "samples that scan alike here: {}", shown(&community.join(", ")))?;
+    }
+    let Some(host) = host else { return Ok(()) };
+    let paths = paths(graph, host);
+    if paths.is_empty() {
+        writeln!(
+            out,
+            "{host}: among the hosts told above there is none such, so no evidence joins it to a sample"
+        )?;
+    }
+    for path in paths {
+        let steps = path.iter().map(|(node, link)| match link.is_empty() {
+            true => node.clone(),
+            false => format!("{node} —{link}— "),
+        });
+        writeln!(out, "{}", shown(&steps.collect::<String>()))?;
+    }
+    Ok(())
 }
 
 /// Whether a coarser match is to nothing but what the finer one matches.

@@ -173,3 +173,64 @@ fn a_projection_is_told_and_drawn_and_the_same_each_time() {
     let refused = inga(&["project", "samples/no-scan/report.yaml", "--prefix", "203.0.113.0/24"]);
     assert!(refused.code == 2 && refused.stderr.contains("shows no scan"), "{}", refused.stderr);
 }
+
+#[test]
+fn an_event_is_taken_apart_into_samples_and_a_rest() {
+    let explain = |more: &[&str]| {
+        let samples =
+            ["samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml", "samples/udp-worm/report.yaml"];
+        let place = ["--darknet", "samples/darknet", "--sensor", "north", "--format", "json"];
+        inga(&[&["explain"][..], &samples, &place, more].concat())
+    };
+    let found = explain(&["--day", "2009-03-02", "--days", "28", "--of", "445/tcp"]).json().swap_remove(0);
+    let first = &found["causes"][0];
+    assert!(first["title"].as_str().unwrap().starts_with("W32.SillyFDC.BAW"), "{found}");
+    assert!(
+        first["probability"].as_f64().unwrap() > 0.75 && first["host_days"].as_f64().unwrap() > 50.0,
+        "{found}"
+    );
+    assert_eq!(found["causes"][1]["host_days"], 0.0, "a scan of another port explains nothing here");
+    // The large worm, of which there is no sample: one to four packets to one address.
+    let worm = explain(&["--day", "2008-12-29", "--days", "14", "--of", "445/tcp"]).json().swap_remove(0);
+    assert!(worm["unknown_probability"].as_f64().unwrap() > 0.9, "{worm}");
+    assert_eq!(worm["rest"][0]["canonical"], "bt1|sp=1|pk=2|dp=1|di=1|tr=-|pt=445|pr=TCP:S");
+    let quiet = explain(&["--day", "2009-02-02", "--of", "445/tcp"]).json().swap_remove(0);
+    assert!(quiet["nothing_probability"].as_f64().unwrap() > 0.5, "{quiet}");
+    let early = explain(&["--day", "2008-11-05"]);
+    assert!(early.code == 2 && early.stderr.contains("14 are needed"), "{}", early.stderr);
+}
+
+#[test]
+fn suspects_have_probabilities_and_places_and_paths_lead_to_the_sample() {
+    let sample = "samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml";
+    let ask = ["correlate", sample, "--darknet", "samples/darknet"];
+    let best = inga(&[&ask[..], &["--format", "json"]].concat()).json().swap_remove(0);
+    let suspects = &best["suspects"];
+    let (total, expected) = (suspects["total"].as_u64().unwrap(), suspects["expected"].as_f64().unwrap());
+    assert!(total > 50 && expected > 0.5 * total as f64 && expected < total as f64, "{total} {expected}");
+    let hosts = suspects["hosts"].as_array().unwrap();
+    assert!(hosts.iter().all(|host| (0.0..=1.0).contains(&host["probability"].as_f64().unwrap())));
+    assert!(hosts.iter().all(|host| host["first_day"].as_str().unwrap() >= "2009-03-02"));
+    assert!(suspects["prefixes"][0]["prefix"].as_str().unwrap().ends_with("/16"));
+    let host = best["match"]["hosts"][0]["address"].as_str().unwrap();
+    let text = inga(&[&ask[..], &["--host", host]].concat()).stdout;
+    let path = text.lines().last().unwrap();
+    assert!(path.starts_with(host) && path.ends_with("(a2eaf57c47a1)"), "{path}");
+    let other = inga(&[&ask[..], &["--host", "192.0.2.1"]].concat()).stdout;
+    assert!(other.contains("no evidence joins it"), "{other}");
+}
+
+#[test]
+fn answers_are_measured_and_the_threads_change_nothing() {
+    let evaluate = |threads| inga(&["evaluate", "--cases", "24", "--threads", threads, "--format", "json"]);
+    let one = evaluate("1");
+    assert_eq!(one.stdout, evaluate("2").stdout);
+    let ways = one.json();
+    let inga_itself = &ways[0];
+    assert_eq!(inga_itself["way"], "inga");
+    let figure = |way: &Value, name: &str| way[name].as_f64().unwrap();
+    assert!(figure(inga_itself, "right") >= 0.9 && figure(inga_itself, "answered") >= 0.5, "{inga_itself}");
+    assert!(figure(inga_itself, "false_attributions") <= 0.2, "{inga_itself}");
+    let by_port = ways.iter().find(|way| way["way"] == "port before and after its date").unwrap();
+    assert!(figure(inga_itself, "right") > figure(by_port, "right"), "{by_port}");
+}

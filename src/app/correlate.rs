@@ -1,7 +1,9 @@
 //! Use case: samples against a history.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread::ScopedJoinHandle;
 
 use jiff::civil::Date;
 
@@ -227,7 +229,17 @@ fn projections(
         let behaviors = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
         Onto { scan: scan.clone(), projection, behaviors }
     };
-    samples.iter().zip(scans).map(onto).collect()
+    let pairs: Vec<(&LoadedSample, &Option<Scan>)> = samples.iter().zip(scans).collect();
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let part = pairs.len().div_ceil(threads).max(1);
+    // Each projection has a seed of its own, so that sharing the work changes nothing.
+    std::thread::scope(|scope| {
+        let parts = pairs.chunks(part).map(|part| scope.spawn(|| part.iter().copied().map(onto).collect()));
+        let parts: Vec<ScopedJoinHandle<'_, Vec<Onto>>> = parts.collect();
+        let done =
+            parts.into_iter().map(|part| part.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
+        done.flatten().collect()
+    })
 }
 
 /// Two reports of one sample would compete with each other.

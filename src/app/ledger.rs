@@ -14,7 +14,7 @@ use crate::store::HistoryStore;
 
 use super::AppError;
 
-/// Types that no sample may have, but which changes are compared with; more would say no more.
+/// Types that no sample may have, but whose families' rises a sample's are compared with.
 const PEER_TYPES_MAX: u32 = 20_000;
 
 /// The ledger of a sensor for types whose parameters are `relevant`, and for some others to compare with.

@@ -28,14 +28,18 @@ impl Line {
     }
 }
 
-/// A sensor's observed days and what was seen on them. Memory: 8 bytes a line and day.
+/// Families that rises are compared with; more would say no more.
+const PEERS_MAX: usize = 2_000;
+
+/// A sensor's observed days and what was seen on them. Memory: 8 bytes a line and day,
+/// and as much for a family of at most two thousand.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     /// The days that count, ascending.
     pub days: Vec<Date>,
     /// What samples may be counted by.
     pub lines: Vec<Line>,
-    /// Families of all that was seen: what a sample's rises are compared with.
+    /// Families of what was seen: what a sample's rises are compared with.
     pub peers: Vec<Vec<f64>>,
     places: HashMap<Date, usize>,
     by_name: HashMap<BehaviorId, usize>,
@@ -61,11 +65,14 @@ impl Ledger {
         }
         let Some(place) = self.places.get(&day).copied().filter(|_| scope == Scope::Whole) else { return };
         let days = self.days.len();
-        let peer = *self.by_family.entry(record.family.id).or_insert_with(|| {
-            self.peers.push(vec![0.0; days]);
-            self.peers.len() - 1
-        });
-        self.peers[peer][place] += hosts as f64;
+        let known = self.by_family.contains_key(&record.family.id);
+        if known || self.peers.len() < PEERS_MAX {
+            let peer = *self.by_family.entry(record.family.id).or_insert_with(|| {
+                self.peers.push(vec![0.0; days]);
+                self.peers.len() - 1
+            });
+            self.peers[peer][place] += hosts as f64;
+        }
         if !relevant {
             return;
         }

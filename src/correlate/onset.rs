@@ -7,8 +7,8 @@
 
 use jiff::civil::Date;
 
+use super::Ledger;
 use super::rhythm::without_weekdays;
-use super::{Hypothesis, Ledger};
 use crate::sample::Span;
 
 /// Observed days taken of each side of a split, at most.
@@ -32,6 +32,12 @@ const NULL_STEP_DAYS: usize = 5;
 const NULL_MIN: usize = 40;
 /// Families have equal rarity when neither has more than so many times the other's host-days.
 const RARITY_FACTOR: f64 = 4.0;
+
+/// A day as a number.
+fn number(day: Date) -> i64 {
+    const START: Date = Date::constant(1970, 1, 1);
+    START.duration_until(day).as_hours() / 24
+}
 
 /// Sums that make any split of a series quick.
 struct Sums {
@@ -60,6 +66,11 @@ impl Sums {
         };
         let step = |at: usize| at.checked_sub(1).map_or(0.0, |before| (values[at] - values[before]).powi(2));
         Sums { values: running(&|at| values[at]), steps: running(&step) }
+    }
+
+    /// The rise at each split.
+    fn rises(&self) -> Vec<Option<f64>> {
+        (0..self.values.len() - 1).map(|at| self.rise(at)).collect()
     }
 
     /// The rise at a split, as twice the logarithm of a likelihood ratio, over-scatter taken out; negative for a fall.
@@ -96,12 +107,31 @@ pub(super) fn lag_weight(lag: i64) -> f64 {
     }
 }
 
-/// Days from an onset to a sample's date: negative where the date is before. An onset at the place of an observed day
-/// may be any day since the observed one before.
-fn days_late(days: &[Date], place: usize, date: Span) -> i64 {
-    let Some(latest) = days.get(place).copied() else { return 0 };
-    let before = place.checked_sub(1).and_then(|before| days[before].tomorrow().ok());
-    -Hypothesis::days_off((before.unwrap_or(latest), latest), date)
+/// The days on which an onset at each observed day may have been: any since the observed day before.
+fn began(days: &[Date]) -> Vec<(i64, i64)> {
+    let mut before = None;
+    days.iter()
+        .map(|day| {
+            let latest = number(*day);
+            let earliest = before.replace(latest).map_or(latest, |before: i64| before + 1);
+            (earliest, latest)
+        })
+        .collect()
+}
+
+/// Days from an onset to a sample's date, both as first and last number: negative where the date is before.
+fn days_late((earliest, latest): (i64, i64), (first, last): (i64, i64)) -> i64 {
+    if latest < first {
+        first - latest
+    } else if earliest > last {
+        last - earliest
+    } else {
+        0
+    }
+}
+
+fn numbers(span: Span) -> (i64, i64) {
+    (number(span.first), number(span.last))
 }
 
 /// A rise of a series.
@@ -125,27 +155,39 @@ pub(super) fn lags(
     place: usize,
     dates: impl Iterator<Item = Option<Span>>,
 ) -> Vec<Option<i64>> {
-    dates.map(|date| date.map(|date| days_late(days, place, date))).collect()
+    let onset = began(days).get(place).copied();
+    dates.map(|date| date.zip(onset).map(|(date, onset)| days_late(onset, numbers(date)))).collect()
 }
 
 /// The best rise of a series near a date, or anywhere without one. `None` where the history is too short.
 #[must_use]
 pub fn rise(days: &[Date], values: &[f64], date: Option<Span>) -> Option<Rise> {
-    best(days, &Sums::of(&without_weekdays(days, values)), date)
+    let found = best(&began(days), &Sums::of(&without_weekdays(days, values)).rises(), date.map(numbers))?;
+    let Best { place, late, ratio, weight } = found;
+    let deviations = ratio.abs().sqrt().copysign(ratio);
+    Some(Rise { place, day: *days.get(place)?, late, deviations, weight })
 }
 
-fn best(days: &[Date], sums: &Sums, date: Option<Span>) -> Option<Rise> {
-    let mut found: Option<Rise> = None;
-    for (place, day) in days.iter().enumerate() {
-        let lag = date.map(|date| days_late(days, place, date));
-        if lag.is_some_and(|lag| !(-EARLY_DAYS_MAX..=LATE_DAYS_MAX).contains(&lag)) {
+/// The best split of a series.
+#[derive(Clone, Copy)]
+struct Best {
+    place: usize,
+    late: Option<i64>,
+    ratio: f64,
+    weight: f64,
+}
+
+fn best(began: &[(i64, i64)], rises: &[Option<f64>], date: Option<(i64, i64)>) -> Option<Best> {
+    let mut found: Option<Best> = None;
+    for (place, (onset, ratio)) in began.iter().zip(rises).enumerate() {
+        let Some(ratio) = *ratio else { continue };
+        let late = date.map(|date| days_late(*onset, date));
+        if late.is_some_and(|late| !(-EARLY_DAYS_MAX..=LATE_DAYS_MAX).contains(&late)) {
             continue;
         }
-        let Some(ratio) = sums.rise(place) else { continue };
-        let weight = ratio / 2.0 + lag.map_or(0.0, lag_weight);
+        let weight = ratio / 2.0 + late.map_or(0.0, lag_weight);
         if found.is_none_or(|found| weight > found.weight) {
-            let deviations = ratio.abs().sqrt().copysign(ratio);
-            found = Some(Rise { place, day: *day, late: lag, deviations, weight });
+            found = Some(Best { place, late, ratio, weight });
         }
     }
     found
@@ -165,14 +207,15 @@ impl Null {
     #[must_use]
     pub fn of(ledger: &Ledger) -> Null {
         let days = &ledger.days;
+        let began = began(days);
+        let dates: Vec<i64> = days.iter().step_by(NULL_STEP_DAYS).map(|day| number(*day)).collect();
         let mut null = Null { dated: Vec::new(), undated: Vec::new() };
         for series in &ledger.peers {
             let total: f64 = series.iter().sum();
-            let sums = Sums::of(&without_weekdays(days, series));
-            let at = |day: &Date| best(days, &sums, Some(Span { first: *day, last: *day }));
-            let dates = days.iter().step_by(NULL_STEP_DAYS);
-            null.dated.push((total, dates.filter_map(at).map(|rise| rise.weight).collect()));
-            null.undated.extend(best(days, &sums, None).map(|rise| (total, rise.weight)));
+            let rises = Sums::of(&without_weekdays(days, series)).rises();
+            let at = |day: &i64| best(&began, &rises, Some((*day, *day))).map(|found| found.weight);
+            null.dated.push((total, dates.iter().filter_map(at).collect()));
+            null.undated.extend(best(&began, &rises, None).map(|found| (total, found.weight)));
         }
         null
     }

@@ -33,7 +33,7 @@ const UNKNOWN_PRIOR: f64 = 0.05;
 /// and that one of the samples did.
 const SAMPLE_PRIOR: f64 = 0.05;
 
-/// What came at a sensor about a day, habit by habit.
+/// What came at a sensor about a day, line by line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Observed days before, and from the onset on.

@@ -303,8 +303,8 @@ fn a_hypothesis_has_published_fields_and_numbers() {
     let best = &all[0];
     assert_eq!(
         keys(best),
-        "also bound change daily_hosts granularity indistinguishable_from level_q match near_misses no_change_test onset \
-         rank reasons sample sample_date score sensor title tool_share verdict volatility_q"
+        "also bound change claim daily_hosts granularity indistinguishable_from level_q match near_misses no_change_test \
+         no_claim onset rank reasons sample sample_date score sensor suspects title tool_share verdict volatility_q"
     );
     assert_eq!(
         (&best["rank"], &best["verdict"], &best["granularity"]),

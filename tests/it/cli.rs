@@ -333,7 +333,7 @@ fn the_evidence_graph_and_pictures_are_well_formed() {
         .filter(|node| node.attribute("key") == Some("kind"))
         .filter_map(|node| node.text())
         .collect();
-    assert_eq!(kinds, BTreeSet::from(["sample", "type", "shape", "family", "sensor", "label"]));
+    assert_eq!(kinds, BTreeSet::from(["sample", "type", "shape", "family", "sensor", "label", "host"]));
     let relations = document.descendants().filter(|node| node.attribute("key") == Some("relation"));
     assert!(relations.filter(|node| node.text() == Some("is a")).count() >= 2);
     assert!(format("dot").starts_with("digraph"));

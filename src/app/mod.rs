@@ -4,13 +4,16 @@ pub mod check;
 pub mod cohort;
 pub mod correlate;
 pub mod darknet;
+pub mod evaluate;
 pub mod events;
+pub mod explain;
 pub mod fingerprint;
 pub mod history;
 pub mod host;
 pub mod marks;
 pub mod observe;
 pub mod output;
+pub mod project;
 pub mod rules;
 pub mod sandbox;
 pub mod series;
@@ -21,8 +24,10 @@ pub mod tile;
 
 mod error;
 mod gather;
+mod ledger;
 mod pipeline;
 mod reading;
+mod suspects;
 
 pub use error::AppError;
 pub use reading::{CaptureOptions, Notices};

@@ -112,6 +112,24 @@ pub fn observe(
     Ok(Observed::Stored { dark: contribution.capture.packets, packets })
 }
 
+/// Feeds packets in time order, as if they were a sensor's next capture.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn ingest_packets(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    packets: &[Packet],
+    rules: &Rules,
+) -> Result<(), AppError> {
+    let name = format!("packets {}", store.resume(&sensor.name)?.captures + 1);
+    let capture = (name.clone(), *blake3::hash(name.as_bytes()).as_bytes());
+    observe_packets(store, sensor, capture, 1, rules, &mut Notices::default(), |sink| {
+        packets.iter().for_each(|packet| sink(packet, &[]));
+    })?;
+    Ok(())
+}
+
 /// What a capture adds to a sensor's history, and how many packets it has; `None` for one that was stored before.
 fn gather(
     store: &dyn HistoryStore,

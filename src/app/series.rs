@@ -143,7 +143,7 @@ pub fn each(
 }
 
 impl Of {
-    fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
+    pub(super) fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
         match self {
             Of::All | Of::Behavior(_) => true,
             Of::Service(protocol, port) => parameters.is_service(*protocol, *port),

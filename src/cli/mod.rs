@@ -4,12 +4,15 @@ mod check;
 mod cohort;
 mod complete;
 mod correlate;
+mod evaluate;
 mod events;
+mod explain;
 mod fingerprint;
 mod history;
 mod host;
 mod observe;
 mod progress;
+mod project;
 mod rules;
 mod sample;
 mod sensor;
@@ -63,6 +66,9 @@ enum Command {
     Sensor(sensor::Args),
     Observe(observe::Args),
     Correlate(correlate::Args),
+    Explain(explain::Args),
+    Evaluate(evaluate::Args),
+    Project(project::Args),
     Series(series::Args),
     Tile(tile::Args),
     Host(host::Args),
@@ -102,6 +108,9 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Sensor(args) => sensor::run(args),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
+        Command::Evaluate(args) => evaluate::run(&args, notices),
+        Command::Explain(args) => explain::run(&args, notices),
+        Command::Project(args) => project::run(&args, notices),
         Command::Series(args) => series::run(&args, notices),
         Command::Tile(args) => tile::run(&args, notices),
         Command::Host(args) => host::run(&args, notices),

@@ -4,14 +4,17 @@
 mod axes;
 pub mod checked;
 pub mod dot;
+pub mod evaluation;
 pub mod events;
 pub mod evidence;
+pub mod explanation;
 pub mod fingerprints;
 pub mod html;
 pub mod hypotheses;
 pub mod hypotheses_json;
 pub mod junit;
 mod legend;
+pub mod projection;
 pub mod rows;
 pub mod series;
 pub mod spans;

@@ -2,6 +2,7 @@
 //! given: packets, names and paths are attackers' bytes.
 
 mod axes;
+pub mod calendar;
 pub mod checked;
 pub mod dot;
 pub mod events;

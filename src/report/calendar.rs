@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
     use crate::history::Hour;
-    use crate::report::series::LETTER;
+    use crate::report::svg::LETTER;
 
     /// Labels stand around their places, at least a few pixels from each other.
     #[expect(clippy::cast_precision_loss, reason = "letters of a label")]

@@ -8,6 +8,8 @@ pub mod dot;
 pub mod events;
 pub mod evidence;
 pub mod fingerprints;
+pub mod flow;
+pub mod host;
 pub mod html;
 pub mod hypotheses;
 pub mod hypotheses_json;

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::calendar::{Calendar, Place};
 use super::legend::Legend;
-use super::svg::{self, COLOURS, number, ticks};
+use super::svg::{self, COLOURS, LETTER, number, ticks};
 
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 76.0;
@@ -15,8 +15,6 @@ const BOTTOM_ROOM: f64 = 52.0;
 const PLOT_HEIGHT: f64 = 210.0;
 /// Height of one row of marks' labels.
 const MARK_ROW: f64 = 16.0;
-/// Width of a letter, about: labels are kept apart by it.
-pub(super) const LETTER: f64 = 6.6;
 
 /// One line.
 #[derive(Clone, Debug, Default, PartialEq)]

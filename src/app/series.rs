@@ -1,4 +1,4 @@
-//! Use case: how what a darknet sees changes over days, weeks or months.
+//! Use case: how what a darknet sees changes over hours, days, weeks or months.
 
 use ipnet::IpNet;
 use jiff::civil::Date;
@@ -6,7 +6,8 @@ use jiff::civil::Date;
 use crate::behavior::Parameters;
 use crate::event::Protocol;
 use crate::history::{
-    Coverage, DayTotal, Facets, Granularity, Met, Restriction, Selection, SpanCount, Spans, Step, Types,
+    Coverage, DayTotal, Facets, Granularity, Met, Restriction, Selection, Sensor, SpanCount, Spans, Step,
+    Types,
 };
 use crate::rules::Rules;
 use crate::store::HistoryStore;
@@ -68,7 +69,7 @@ pub fn series(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
     for sensor in chosen(store, &question.sensors)? {
         let coverage = store.coverage(&sensor.name)?;
         for of in &question.of {
-            let spans = spans(store, &sensor.name, of, question, &coverage, rules)?;
+            let spans = spans(store, &sensor, of, question, &coverage, rules)?;
             answer.push(Series {
                 sensor: sensor.name.clone(),
                 of: of.clone(),
@@ -82,7 +83,7 @@ pub fn series(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
 
 fn spans(
     store: &dyn HistoryStore,
-    sensor: &str,
+    sensor: &Sensor,
     of: &Of,
     question: &Question,
     coverage: &Coverage,
@@ -90,11 +91,13 @@ fn spans(
 ) -> Result<Vec<SpanCount>, AppError> {
     let Some((first, last)) = coverage.span() else { return Ok(Vec::new()) };
     let (first, last) = (question.first.unwrap_or(first), question.last.unwrap_or(last));
-    if let Some(counts) = counted(store, sensor, of, question)? {
+    if let Some(counts) = counted(store, &sensor.name, of, question)? {
         return Ok(Spans::of_days(coverage, &counts, first, last));
     }
-    let mut spans = Spans::new(question.step, coverage);
-    each(store, sensor, of, rules, (Some(first), Some(last)), question.sources, &mut |met| spans.add(met))?;
+    let zone = sensor.zone()?;
+    let mut spans = Spans::new(question.step, coverage, &zone);
+    let days = (Some(first), Some(last));
+    each(store, &sensor.name, of, rules, days, question.sources, &mut |met| spans.add(met))?;
     Ok(spans.finish(first, last))
 }
 

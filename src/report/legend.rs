@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::series::{LETTER, Line};
-use super::svg::{self, COLOURS};
+use super::series::Line;
+use super::svg::{self, COLOURS, LETTER};
 
 /// Height of a row.
 const ROW: f64 = 18.0;

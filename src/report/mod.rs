@@ -2,6 +2,7 @@
 //! given: packets, names and paths are attackers' bytes.
 
 mod axes;
+pub mod calendar;
 pub mod checked;
 pub mod dot;
 pub mod evaluation;
@@ -9,6 +10,8 @@ pub mod events;
 pub mod evidence;
 pub mod explanation;
 pub mod fingerprints;
+pub mod flow;
+pub mod host;
 pub mod html;
 pub mod hypotheses;
 pub mod hypotheses_json;

@@ -129,6 +129,45 @@ fn hosts_of_a_span_are_counted_once_and_an_outage_is_no_zero() {
 }
 
 #[test]
+fn hours_are_the_sensors_and_add_up_to_its_days() {
+    let folder = TempDir::new().unwrap();
+    let capture = folder.path().join("switching.pcap");
+    std::fs::write(&capture, switching()).unwrap();
+    let db = arg(&folder.path().join("history.db")).to_owned();
+    // Clocks there were put forward on 2009-03-08, a day that begins at 05:00 UTC.
+    let zone = "America/New_York";
+    inga(&["sensor", "add", "I", "--db", &db, "--prefix", "198.51.100.0/24", "--time-zone", zone]);
+    assert_eq!(inga(&["observe", "--sensor", "I", "--db", &db, arg(&capture)]).code, 0);
+    let series = |more: &[&str]| {
+        inga(&[&["series", "--db", &db, "--format", "json", "--of", "445/tcp"], more].concat()).json()
+    };
+    let (days, hours) = (series(&[]), series(&["--step", "hour"]));
+    let sum = |spans: &[Value], day: &str| -> u64 {
+        let of_day = spans.iter().filter(|span| span["first"].as_str().unwrap().starts_with(day));
+        of_day.map(|span| span["packets"].as_u64().unwrap()).sum()
+    };
+    for day in &days {
+        let date = day["first"].as_str().unwrap();
+        let count = hours.iter().filter(|hour| hour["first"].as_str().unwrap().starts_with(date)).count();
+        assert_eq!(count, if date == "2009-03-08" { 23 } else { 24 }, "{date}");
+        assert_eq!(sum(&hours, date), sum(&days, date), "{date}");
+    }
+    // 01:17:25 UTC, host 1, to 02:07:25, host 6; five hours earlier there.
+    let first: Vec<(&str, u64)> = hours
+        .iter()
+        .map(|hour| (hour["first"].as_str().unwrap(), hour["hosts"].as_u64().unwrap()))
+        .filter(|(_, hosts)| *hosts > 0)
+        .take(2)
+        .collect();
+    assert_eq!(first, [("2009-02-28T20:00:00-05:00", 5), ("2009-02-28T21:00:00-05:00", 1)]);
+    assert_eq!((&hours[0]["observed_hours"], hours[0].get("observed_days")), (&1.into(), None));
+    let drawn = words(
+        &inga(&["series", "--db", &db, "--by", "hour", "--to", "2009-03-01", "--format", "svg"]).stdout,
+    );
+    assert!(drawn.contains("2009-03-01") && drawn.contains("12:00"), "{drawn}");
+}
+
+#[test]
 fn a_series_is_drawn_with_its_outage_and_marks() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());

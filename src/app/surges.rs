@@ -255,13 +255,16 @@ impl Seen {
     }
 }
 
+/// A type's number, and its hosts by day.
+type TypeDays = (u64, Vec<(Date, u64)>);
+
 /// Each type with its hosts by day.
 fn observations(
     store: &dyn HistoryStore,
     sensor: &str,
     coverage: &Coverage,
-) -> Result<Vec<(u64, Vec<(Date, u64)>)>, AppError> {
-    let mut all: Vec<(u64, Vec<(Date, u64)>)> = Vec::new();
+) -> Result<Vec<TypeDays>, AppError> {
+    let mut all: Vec<TypeDays> = Vec::new();
     store.each_observation(sensor, &Restriction::default(), &mut |seen| {
         if coverage.state(seen.day) != DayState::Observed {
             return;

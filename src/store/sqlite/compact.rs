@@ -111,7 +111,10 @@ impl SqliteStore {
     fn give_back(&mut self) -> Result<(), StoreError> {
         let free: i64 = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
         if free > 0 {
+            // A copy of the whole file: on the disk, for however short a time.
+            self.connection.pragma_update(None, "temp_store", "FILE")?;
             self.connection.execute_batch("VACUUM")?;
+            self.connection.pragma_update(None, "temp_store", "MEMORY")?;
         }
         Ok(())
     }

@@ -255,13 +255,16 @@ impl Seen {
     }
 }
 
-/// Each type with its hosts by day.
+/// A type's number with its hosts by day.
+type Observed = (u64, Vec<(Date, u64)>);
+
+/// Each type with its hosts by day, of days that count.
 fn observations(
     store: &dyn HistoryStore,
     sensor: &str,
     coverage: &Coverage,
-) -> Result<Vec<(u64, Vec<(Date, u64)>)>, AppError> {
-    let mut all: Vec<(u64, Vec<(Date, u64)>)> = Vec::new();
+) -> Result<Vec<Observed>, AppError> {
+    let mut all: Vec<Observed> = Vec::new();
     store.each_observation(sensor, &Restriction::default(), &mut |seen| {
         if coverage.state(seen.day) != DayState::Observed {
             return;

@@ -255,16 +255,16 @@ impl Seen {
     }
 }
 
-/// A type's number, and its hosts by day.
-type TypeDays = (u64, Vec<(Date, u64)>);
+/// A type's number with its hosts by day.
+type Observed = (u64, Vec<(Date, u64)>);
 
-/// Each type with its hosts by day.
+/// Each type with its hosts by day, of days that count.
 fn observations(
     store: &dyn HistoryStore,
     sensor: &str,
     coverage: &Coverage,
-) -> Result<Vec<TypeDays>, AppError> {
-    let mut all: Vec<TypeDays> = Vec::new();
+) -> Result<Vec<Observed>, AppError> {
+    let mut all: Vec<Observed> = Vec::new();
     store.each_observation(sensor, &Restriction::default(), &mut |seen| {
         if coverage.state(seen.day) != DayState::Observed {
             return;

@@ -27,7 +27,7 @@ use super::shared::{Format, HistoryArgs, RuleArgs};
 A surge is a run of days with at least 3 unique hosts and 1.5 times what the past makes expect. Its q is that of its
 surest day, adjusted for all days of all behaviors of its granularity at the sensor (Benjamini-Hochberg), those that
 are too rare to surge among them; on a quiet history it is told by mistake with at most that chance. Days before the
-fifteenth observed one have too little past.
+twenty-second observed one have too little past.
 
 Text leaves out what is a part of a coarser surge of the same days; `--all` tells it, too. JSON tells all, a line each:
 rank, sensor, granularity (service, family, shape, type), behavior, id, kind (scan, backscatter), first, last, peak,

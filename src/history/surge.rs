@@ -5,8 +5,8 @@
 //! growth, a dispersion, and the chance of so high a count or a higher one. Days that stood out do not become the norm
 //! by which later ones are judged, unless they stay.
 //!
-//! The chance is that of the exact test of two Poisson rates given their sum, with counts divided by the dispersion.
-//! For a series that is Poisson it is exact, and so for rare behavior, which most is.
+//! The chance is a negative binomial's, whose spread is that of the days and that of not knowing their mean. For a
+//! series that is Poisson, as rare behavior is, it is that of the exact test of two rates given their sum.
 
 use jiff::civil::Date;
 use statrs::function::beta::checked_beta_reg;
@@ -16,7 +16,7 @@ const UNUSUAL: f64 = 1e-3;
 /// Days of the past that a day is judged by, at most: eight weeks.
 const PAST_DAYS_MAX: usize = 56;
 /// Days of the past without which none is judged.
-const PAST_DAYS_MIN: usize = 14;
+const PAST_DAYS_MIN: usize = 21;
 /// Unremarkable days in a row that end a surge. A weekend must not.
 const CALM_DAYS: usize = 4;
 /// A surge that lasts so many days is a new level, and becomes the norm.
@@ -90,14 +90,16 @@ pub fn surges(days: &Observed, p_max: f64) -> Vec<Surge> {
             past.keep(*day, *count);
             continue;
         };
-        let stands_out = judged.p <= UNUSUAL;
-        if stands_out {
+        if judged.p <= UNUSUAL {
             open.get_or_insert_with(|| Episode::new(at)).extend(at, &judged);
-        } else {
-            past.keep(*day, *count);
         }
-        let Some(episode) = &open else { continue };
+        let Some(episode) = &open else {
+            past.keep(*day, *count);
+            continue;
+        };
         let outcome = if at - episode.last >= CALM_DAYS {
+            // The lulls of a surge are no norm either; what follows it is.
+            days[episode.last + 1..=at].iter().for_each(|(day, count)| past.keep(*day, *count));
             Outcome::Over
         } else if episode.is_level() {
             // What stays is the norm: later days are judged by these alone.
@@ -207,22 +209,28 @@ impl Past {
     }
 }
 
-/// Pearson's dispersion, at the upper end of what it may be (one-sided 90 %), since a few weeks tell it only roughly.
+/// Pearson's dispersion at the upper end of what it may be (one-sided 95 %), since a few weeks tell it only roughly.
+/// Where nothing speaks against a Poisson series, only what exceeds that series' 1 is taken so high.
 fn dispersion(fitted: impl Iterator<Item = (f64, f64)>, freedom: f64) -> f64 {
     let square = |(count, fit): (f64, f64)| if fit > 0.0 { (count - fit).powi(2) / fit } else { 0.0 };
     let pearson: f64 = fitted.map(square).sum();
-    // The lower tenth of chi-squared, by Wilson and Hilferty.
+    // Quantiles of chi-squared, by Wilson and Hilferty.
     let spread = 2.0 / (9.0 * freedom);
-    let lower = freedom * (1.0 - spread - 1.2816 * spread.sqrt()).powi(3);
-    (pearson / lower).max(1.0)
+    let quantile = |normal: f64| freedom * (1.0 - spread + normal * spread.sqrt()).powi(3);
+    let upper = pearson / quantile(-1.6449);
+    let poisson = pearson <= quantile(1.0);
+    if poisson { 1.0 + (pearson - freedom).max(0.0) / quantile(-1.6449) } else { upper }
 }
 
 impl Norm {
-    /// The chance of so high a count or a higher one: of all that the past and the day saw together, so much fell on the
-    /// day.
+    /// The chance of so high a count or a higher one.
     fn chance(&self, count: f64) -> f64 {
-        let (today, before) = (count / self.dispersion, self.expected * self.days / self.dispersion);
-        checked_beta_reg(today, before + 1.0, 1.0 / (self.days + 1.0)).unwrap_or(1.0)
+        let Norm { expected, dispersion, days } = *self;
+        let mean = expected + dispersion / days;
+        let of_days = if dispersion > 1.0 { (dispersion - 1.0) / expected } else { 0.0 };
+        let of_mean = dispersion / (expected * days + dispersion);
+        let size = 1.0 / (of_days + of_mean);
+        checked_beta_reg(count, size, mean / (mean + size)).unwrap_or(1.0)
     }
 }
 

@@ -139,6 +139,10 @@ impl Hosts {
                     let Some(at) = at.filter(|at| *at < one.until) else { return };
                     let at = micros(at.0);
                     let Some(source) = self.address(one, at, scene.all_dark) else { return };
+                    // Nobody reaches an address of the other IP version.
+                    if source.is_ipv4() != destination.is_ipv4() {
+                        return;
+                    }
                     let key = key.number();
                     sink(Hit { at, source, destination, ordinal, key, actor: scene.number, host: number });
                 },

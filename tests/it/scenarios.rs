@@ -326,6 +326,7 @@ fn the_reports_six_months_show_what_the_report_shows() {
     sensor_ii_grows(&found);
     kinds_jump_and_level(&found);
     the_followed_host_switches(&found);
+    peers_are_asked_on_their_ports(&found);
 }
 
 /// Figure 5.
@@ -398,6 +399,21 @@ fn the_followed_host_switches(found: &Outbreak) {
     let after: BTreeSet<IpAddr> = found.hosts_where("II", &is_peer_search).into_values().flatten().collect();
     let switched = after.intersection(&before).count();
     assert!(switched > 50 && after.len() > 3 * switched, "{switched} of {}", after.len());
+}
+
+/// The published algorithm gives their ports.
+fn peers_are_asked_on_their_ports(found: &Outbreak) {
+    let rules = Rules::shipped().unwrap();
+    let bit = rules.mark_names().iter().position(|name| name == "conficker-d-port").unwrap();
+    let mut marked = 0;
+    found
+        .store
+        .each_sighting("II", &Restriction::default(), &mut |met| {
+            marked += met.seen.packets * (met.seen.marks >> bit & 1);
+        })
+        .unwrap();
+    let sent = found.by("II", "conficker-d");
+    assert!(marked * 10 > sent * 9, "{marked} of {sent}");
 }
 
 /// Figure 11.

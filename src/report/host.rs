@@ -111,7 +111,7 @@ mod tests {
             Coverage { observed: (1..=12).map(|day| date(2009, 3, day)).collect(), outages: vec![outage] };
         let days: Vec<Date> = [1, 2, 3, 9].map(|day| date(2009, 3, day)).to_vec();
         let row = HostRow { label: "I: 445/tcp <b>".to_owned(), days, coverage: &coverage };
-        let svg = host_svg("192.0.2.1", &[row.clone()]);
+        let svg = host_svg("192.0.2.1", std::slice::from_ref(&row));
         roxmltree::Document::parse(&svg).unwrap();
         assert_eq!((svg.matches("class=\"band\"").count(), svg.matches("fill: var(--c0)").count()), (1, 2));
         let many = host_svg("192.0.2.1", &vec![row; ROWS_MAX + 3]);

@@ -251,7 +251,7 @@ fn samples_are_marks_by_their_report_and_by_their_hash() {
     let hash = "a2eaf57c47a118e91a5edf694685eee7";
     let text = format!(
         "# caught\nidentity: {{md5: {hash}}}\nnames: {{V: 'W32.<b>'}}\nacquired: 2009-03\n\
-         discovered: {{date: 2009-03-10, source: V}}\ncaptures: []\n"
+         discovered: {{date: 2009-03-10, source: V}}\nvictims: [203.0.113.1]\ncaptures: [switching.pcap]\n"
     );
     std::fs::write(&report, text).unwrap();
     let events = folder.path().join("events.yaml");
@@ -270,8 +270,9 @@ fn samples_are_marks_by_their_report_and_by_their_hash() {
             assert!(told.contains(mark), "{mark} in {told}");
         }
     }
-    std::fs::write(&report, "identity: {md5: 12}\ncaptures: []\n").unwrap();
-    assert_eq!(drawn(&[arg(&report)]).code, 2);
+    std::fs::write(&report, "identity: {md5: 12}\ncaptures: [run.pcap]\n").unwrap();
+    let refused = drawn(&[arg(&report)]);
+    assert!(refused.code == 2 && refused.stderr.contains("report.yaml"), "{}", refused.stderr);
 }
 
 #[test]

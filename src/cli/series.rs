@@ -55,9 +55,10 @@ pub(super) struct Args {
     /// Logarithmic axes of a plot
     #[arg(long)]
     log: bool,
-    /// Dates to mark in a plot: YAML, a list of `{date: 2009-03-02, label: text}`
-    #[arg(long, value_name = "FILE")]
-    mark: Option<PathBuf>,
+    /// Dates to mark in a plot: YAML, a list of `{date: 2009-03-02, label: text}` or a sample's report, or the hash of a
+    /// sample that the history keeps; may be given several times
+    #[arg(long, value_name = "FILE|HASH")]
+    mark: Vec<PathBuf>,
     /// What to write; by the output file's ending where left out, else text
     #[arg(long, value_enum)]
     format: Option<SeriesFormat>,
@@ -140,11 +141,12 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         last: args.to,
     };
     let answer = series(store.as_ref(), &question, &rules)?;
-    write(args, &answer)?;
+    let events = marks::load(&args.mark, store.as_ref())?;
+    write(args, &answer, events)?;
     Ok(EXIT_OK)
 }
 
-fn write(args: &Args, answer: &[Series]) -> Result<(), AppError> {
+fn write(args: &Args, answer: &[Series], events: Vec<Event>) -> Result<(), AppError> {
     let counted: Vec<Counted<'_>> = answer
         .iter()
         .map(|series| Counted {
@@ -161,7 +163,6 @@ fn write(args: &Args, answer: &[Series]) -> Result<(), AppError> {
         SeriesFormat::Json => output.write(|out| spans::json(out, &counted)),
         SeriesFormat::Svg => {
             let values: Vec<Value> = args.value.iter().map(|value| Value::from(*value)).collect();
-            let events = args.mark.as_deref().map(marks::load).transpose()?.unwrap_or_default();
             let marks = events.into_iter().map(|Event { date, label }| Mark { day: date, label }).collect();
             let plot = spans::plot(&counted, &values, marks, args.log);
             output.write(|out| out.write_all(series_svg(&plot).as_bytes()))

@@ -70,7 +70,7 @@ fn ways(cohort: &Cohort) -> [Vec<Way>; 4] {
 #[must_use]
 pub fn flow_svg(compared: &Compared<'_>, sensors: &[SensorFlow<'_>]) -> String {
     let mut panels = String::new();
-    let head = MARGIN + 4.0 * ROW;
+    let head = MARGIN + 4.0 * ROW + 4.0;
     let mut top = head;
     for sensor in sensors {
         top = panel(&mut panels, compared, sensor, top) + GAP;

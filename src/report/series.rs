@@ -185,7 +185,7 @@ fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Calendar, pla
     }
     for (place, line) in plot.lines.iter().enumerate() {
         let scale = if line.second_axis { second.as_ref().unwrap_or(&first) } else { &first };
-        draw_line(out, line, place % COLOURS, frame, days, scale);
+        draw_line(out, line, place, frame, days, scale);
     }
     // Above the lines: other sensors may have looked while this one did not.
     for (x, label) in bands {
@@ -234,18 +234,24 @@ fn axis(out: &mut String, frame: &Frame, scale: &Scale, x: f64, anchor: &str, as
 }
 
 /// A line with a piece for each run of spans with a value; one alone is a dot.
-fn draw_line(out: &mut String, line: &Line, colour: usize, frame: &Frame, days: &Calendar, scale: &Scale) {
+fn draw_line(out: &mut String, line: &Line, place: usize, frame: &Frame, days: &Calendar, scale: &Scale) {
     for run in line.values.split(|(_, value)| value.is_none()) {
         let points = run.iter().filter_map(|(place, value)| Some((days.middle(*place), (*value)?)));
         let points: Vec<(f64, f64)> = points.map(|(x, value)| (x, scale.y(frame, value))).collect();
-        draw_run(out, &points, colour);
+        draw_run(out, &points, place);
     }
 }
 
-fn draw_run(out: &mut String, run: &[(f64, f64)], colour: usize) {
+/// How the line of a place is broken. Where colours come again, with other gaps: six times six lines differ.
+pub(super) fn dash(place: usize) -> &'static str {
+    ["", "6 2", "2 2", "8 2 2 2", "4 4", "1 3"][(place + place / COLOURS) % COLOURS]
+}
+
+fn draw_run(out: &mut String, run: &[(f64, f64)], place: usize) {
     match run {
         [] => {}
         [(x, y)] => {
+            let colour = place % COLOURS;
             let _ = writeln!(
                 out,
                 "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\" style=\"fill: var(--c{colour})\"/>"
@@ -253,7 +259,8 @@ fn draw_run(out: &mut String, run: &[(f64, f64)], colour: usize) {
         }
         run => {
             let points: Vec<String> = run.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-            let dash = ["", "6 2", "2 2", "8 2 2 2", "4 4", "1 3"][colour % COLOURS];
+            let dash = dash(place);
+            let colour = place % COLOURS;
             let _ = writeln!(
                 out,
                 "<polyline class=\"line\" style=\"stroke: var(--c{colour})\" stroke-dasharray=\"{dash}\" points=\"{}\"/>",

@@ -243,6 +243,54 @@ fn a_host_is_told_with_its_types_and_gaps() {
     assert_eq!(inga(&["series", "--db", &db, "--of", "label:nobody"]).code, 2);
 }
 
+#[test]
+fn samples_are_marks_by_their_report_and_by_their_hash() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let report = folder.path().join("report.yaml");
+    let hash = "a2eaf57c47a118e91a5edf694685eee7";
+    let text = format!(
+        "# caught\nidentity: {{md5: {hash}}}\nnames: {{V: 'W32.<b>'}}\nacquired: 2009-03\n\
+         discovered: {{date: 2009-03-10, source: V}}\nvictims: [203.0.113.1]\ncaptures: [switching.pcap]\n"
+    );
+    std::fs::write(&report, text).unwrap();
+    let events = folder.path().join("events.yaml");
+    std::fs::write(&events, "- {date: 2009-03-11, label: the switch}\n").unwrap();
+    let drawn = |marks: &[&str]| {
+        let marks = marks.iter().flat_map(|mark| ["--mark", *mark]);
+        let args: Vec<&str> = ["series", "--db", &db, "--format", "svg"].into_iter().chain(marks).collect();
+        inga(&args)
+    };
+    let unkept = drawn(&[hash]);
+    assert!(unkept.code == 2 && unkept.stderr.contains("inga sample add"), "{}", unkept.stderr);
+    assert_eq!(inga(&["sample", "add", arg(&report), "--db", &db]).code, 0);
+    for marks in [[arg(&report), arg(&events)], [hash, arg(&events)]] {
+        let told = words(&drawn(&marks).stdout);
+        for mark in ["the switch", "W32.<b> (a2eaf57c47a1) discovered 2009-03-10", "acquired 2009-03"] {
+            assert!(told.contains(mark), "{mark} in {told}");
+        }
+    }
+    std::fs::write(&report, "identity: {md5: 12}\ncaptures: [run.pcap]\n").unwrap();
+    let refused = drawn(&[arg(&report)]);
+    assert!(refused.code == 2 && refused.stderr.contains("report.yaml"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_cohort_and_a_host_are_drawn() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let (flow, host) = (folder.path().join("flow.svg"), folder.path().join("host.svg"));
+    let cohort = ["--from", "445/tcp", "--to", "23/tcp", "--around", "2009-03-11", "--days", "10"];
+    assert_eq!(inga(&[&["cohort", "--db", &db, "-o", arg(&flow)], &cohort[..]].concat()).code, 0);
+    let told = words(&std::fs::read_to_string(&flow).unwrap());
+    for words in ["Sensor I", "2 switched", "0 from elsewhere", "1 new", "by chance 3.43 would"] {
+        assert!(told.contains(words), "{words} in {told}");
+    }
+    assert_eq!(inga(&["host", "203.0.113.4", "--db", &db, "-o", arg(&host)]).code, 0);
+    let told = words(&std::fs::read_to_string(&host).unwrap());
+    assert!(told.contains("203.0.113.4") && told.contains("2 rows") && told.contains("pt=23"), "{told}");
+}
+
 fn words(svg: &str) -> String {
     let document = roxmltree::Document::parse(svg).unwrap();
     document.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect()

@@ -474,8 +474,9 @@ fn a_v6_host_with_a_list_reaches_a_v6_sensor() {
     let found = Outbreak::scaled(&Scenario::parse(text).unwrap(), 1.0);
     let host = &found.made.truth.hosts["f"][0];
     assert!(host.address.is_ipv6() && host.packets["s"].keys().all(IpAddr::is_ipv6));
-    // A day of one a second for each of three hosts: what is IPv4 in the list is not for them.
-    assert_eq!(found.by("s", "f"), 3 * 86_400);
+    // A day of one a second, but for the one that is IPv4.
+    let packets = found.by("s", "f");
+    assert!((255_000..259_200).contains(&packets), "{packets}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod events;
 pub mod fingerprint;
 pub mod history;
 pub mod host;
+pub mod kinds;
 pub mod marks;
 pub mod observe;
 pub mod output;

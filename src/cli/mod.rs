@@ -8,6 +8,7 @@ mod events;
 mod fingerprint;
 mod history;
 mod host;
+mod kinds;
 mod observe;
 mod progress;
 mod rules;
@@ -67,6 +68,7 @@ enum Command {
     Host(host::Args),
     Cohort(cohort::Args),
     Surges(surges::Args),
+    Kinds(kinds::Args),
     History(history::Args),
     Sql(sql::Args),
     Completions(complete::CompletionArgs),
@@ -105,6 +107,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Host(args) => host::run(&args, notices),
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Surges(args) => surges::run(&args, notices),
+        Command::Kinds(args) => kinds::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Sql(args) => sql::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod fingerprint;
 pub mod history;
 pub mod host;
+pub mod kinds;
 pub mod marks;
 pub mod observe;
 pub mod output;

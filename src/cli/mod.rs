@@ -10,6 +10,7 @@ mod explain;
 mod fingerprint;
 mod history;
 mod host;
+mod kinds;
 mod observe;
 mod progress;
 mod project;
@@ -74,6 +75,7 @@ enum Command {
     Host(host::Args),
     Cohort(cohort::Args),
     Surges(surges::Args),
+    Kinds(kinds::Args),
     History(history::Args),
     Simulate(simulate::Args),
     Sql(sql::Args),
@@ -116,6 +118,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Host(args) => host::run(&args, notices),
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Surges(args) => surges::run(&args, notices),
+        Command::Kinds(args) => kinds::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
         Command::Sql(args) => sql::run(&args),

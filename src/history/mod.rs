@@ -5,6 +5,7 @@
 mod adjust;
 mod cohort;
 mod coverage;
+pub mod derived;
 mod examples;
 mod gathering;
 mod hosts;

@@ -162,3 +162,36 @@ fn backscatter_is_no_surge_of_scanning() {
     assert_eq!(answer.code, 0);
     assert!(answer.json().iter().all(|surge| surge["kind"] != "scan"), "{}", answer.stdout);
 }
+
+/// A sensor that looks for 80 days. From the fiftieth on hosts ask its addresses for the ports that Conficker.D would
+/// have there, one datagram each; before, they ask for a few services.
+#[test]
+fn a_jump_of_kinds_is_told_by_its_derived_ports() {
+    use crate::make::packets::{Pcap, RAW_IP, udp};
+    let (mut random, mut pcap) = (Random(5), Pcap::new(RAW_IP));
+    let start = 1_233_446_400_000_000u64; // 2009-02-01
+    for day in 0..80 {
+        for host in 0..40u64 {
+            let to = [198, 51, 100, u8::try_from(random.below(64)).unwrap()].into();
+            let ports = inga::rules::conficker_d_ports(to, 2040 + u32::try_from(day / 7).unwrap());
+            let port = if day < 50 { 1434 } else { ports[1 + 2 * usize::from(random.below(2) == 1)] };
+            let from = [203, 0, u8::try_from(day).unwrap(), u8::try_from(host).unwrap()].into();
+            let time = start + day * 86_400_000_000 + host * 60_000_000;
+            pcap.add(time, udp((from, 4000), (to, port), b"x"));
+        }
+    }
+    let folder = TempDir::new().unwrap();
+    let (db, capture) = (folder.path().join("history.db"), folder.path().join("c.pcap"));
+    std::fs::write(&capture, pcap.bytes()).unwrap();
+    let (db, capture) = (arg(&db), arg(&capture));
+    inga(&["sensor", "add", "I", "--db", db, "--prefix", "198.51.100.0/24"]);
+    assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, capture]).code, 0);
+    let told = inga(&["kinds", "--db", db, "--captures", capture, "--format", "json"]).json();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["first"], &told[0]["sensor"]), (&"2009-03-23".into(), &"I".into()));
+    let group = &told[0]["groups"][0];
+    assert!(group["family"].as_str().unwrap().contains("pt=~|pr=UDP"), "{group}");
+    assert_eq!((&group["port_follows_destination"], &group["share"]), (&true.into(), &1.0.into()), "{group}");
+    let text = inga(&["kinds", "--db", db]).stdout;
+    assert!(text.contains("since 2009-03-23") && text.contains("100 %"), "{text}");
+}

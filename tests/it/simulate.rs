@@ -295,6 +295,25 @@ fn a_host_that_stays_in_its_block_visits_each_address_once_a_round() {
 }
 
 #[test]
+fn packets_are_in_order_from_day_to_day() {
+    // A target every eleven minutes: its slot often reaches over midnight.
+    let text = "title: x\nfirst: 2020-01-01\nlast: 2020-03-31\nsensors: [{name: s, kind: mixed, \
+                prefixes: [10.1.2.0/24], live: [10.1.2.0/28]}]\nfamilies:\n  - name: f\n    \
+                targets: {uniform: {own: [{prefix: 24, share: 1}]}}\n    probes: [{protocol: UDP, ports: [53]}]\n    \
+                rate: 0.0015\n    population: {hosts: [{address: 10.1.2.3}, {address: 10.1.2.4}]}\n";
+    let simulation = Simulation::new(&Scenario::parse(text).unwrap(), 1, 1.0);
+    let (mut stream, mut last, mut count) = (simulation.stream(0), None, 0);
+    for day in simulation.days() {
+        stream.day(day, &mut |shot, _| {
+            let time = shot.packet.time.unwrap();
+            assert!(last <= Some(time) && time.day(&jiff::tz::TimeZone::UTC) == day, "{time} on {day}");
+            (last, count) = (Some(time), count + 1);
+        });
+    }
+    assert!(count > 20_000, "{count}");
+}
+
+#[test]
 fn passes_threads_and_permutations_visit_what_they_should() {
     let twice = sweep("{sequential: {block: 24, own: 1, passes: 2}}", 50);
     assert!(twice.is_empty(), "the own /24 is live");

@@ -124,7 +124,8 @@ impl Hosts {
             let Some(address) = self.address(one, from, scene.all_dark) else { continue };
             let rate = self.rate(one);
             let since = clock.at(one.from);
-            let targets = |time| whole((clock.at(time) - since) * rate);
+            // The first target at or after a moment, so that none of a day lies before it.
+            let targets = |time| whole(((clock.at(time) - since) * rate).ceil());
             let key = seed.at(one.host);
             let draws = scene.draws.at(u64::from(scene.number)).at(one.host).at(u64::from(number));
             let worker = Worker { address, seed: key, draws };
@@ -137,7 +138,7 @@ impl Hosts {
                     let jitter = 0.9 * key.of("jitter").at(ordinal).share();
                     let at = clock.when(since + (count(ordinal) + jitter) / rate);
                     let Some(at) = at.filter(|at| *at < one.until) else { return };
-                    let at = micros(at.0);
+                    let at = micros(at.0).max(from);
                     let Some(source) = self.address(one, at, scene.all_dark) else { return };
                     // Nobody reaches an address of the other IP version.
                     if source.is_ipv4() != destination.is_ipv4() {

@@ -14,6 +14,10 @@ use super::scenario::{Family, Listed, Scenario, Sequential, Targets, Uniform};
 const LISTED_MAX: u64 = 1 << 20;
 /// Spans of time that are divided by: seconds or days.
 const SHORTEST: f64 = 0.001;
+/// Standard deviation of a logarithm: at 3, one in a hundred is a thousand times the median.
+const SPREAD_MAX: f64 = 3.0;
+/// Passes through a block; all of them are worked out at once.
+const PASSES_MAX: u32 = 1_000;
 /// Actors that 16 bits tell apart, with room.
 const ACTORS_MAX: usize = 10_000;
 
@@ -100,7 +104,7 @@ fn check_family(scenario: &Scenario, family: &Family, before: &BTreeSet<String>)
     if !(family.rate > 0.0 && family.rate <= 1e6) {
         return Err(format!("rate is {}; targets a second lie above 0 and up to 1e6", family.rate));
     }
-    at_least("rate_spread", family.rate_spread, 0.0)?;
+    spread("rate_spread", family.rate_spread)?;
     targets(&family.targets)?;
     probes(&family.probes)?;
     for (key, weights, count) in
@@ -133,7 +137,7 @@ fn population(family: &Family) -> Result<(), String> {
     for visits in &plan.visits {
         at_least("visits.hosts", visits.hosts, 0.0)?;
         at_least("visits.minutes", visits.minutes, 0.0)?;
-        at_least("visits.swing", visits.swing, 0.0)?;
+        spread("visits.swing", visits.swing)?;
     }
     for host in &plan.hosts {
         let rate = host.rate.unwrap_or(1.0);
@@ -178,9 +182,14 @@ fn targets(plan: &Targets) -> Result<(), String> {
     if let Some(Sequential { block, stride, own, passes, threads, byte_reversed, .. }) = sequential {
         share("sequential.own", *own)?;
         let small = *block == 0 || u64::from(*stride) <= 1 << (32 - u32::from(*block).min(32));
-        if *block > 32 || !small || *stride == 0 || *passes == 0 || !(1..=10_000).contains(threads) {
+        if *block > 32
+            || !small
+            || *stride == 0
+            || !(1..=PASSES_MAX).contains(passes)
+            || !(1..=10_000).contains(threads)
+        {
             return Err(
-                "sequential: `block` up to 32, `stride` from 1 to the size of a block, `passes` from 1, \
+                "sequential: `block` up to 32, `stride` from 1 to the size of a block, `passes` from 1 to 1000, \
                         `threads` from 1 to 10000"
                     .to_owned(),
             );
@@ -288,6 +297,15 @@ pub(super) fn share(what: &str, share: f64) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("{what} is {share}; a share lies between 0 and 1"))
+    }
+}
+
+/// How far something differs: the standard deviation of its logarithm.
+fn spread(what: &str, number: f64) -> Result<(), String> {
+    if (0.0..=SPREAD_MAX).contains(&number) {
+        Ok(())
+    } else {
+        Err(format!("{what} is {number}; it lies between 0 and {SPREAD_MAX}"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which of a host's targets lie in the dark. Targets elsewhere are never made: of a scan at random the hits are drawn
 //! by the binomial law, of a scan in order they are worked out.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
@@ -144,6 +145,7 @@ fn uniform(
             return Some(IpAddr::V4(Ipv4Addr::from(address)));
         }
     };
+    let mut fresh = Fresh::default();
     let mut rest = 1.0;
     for own in &plan.own {
         rest -= own.share;
@@ -151,7 +153,7 @@ fn uniform(
         let ranks = dark.ranks(first, last);
         let share = own.share * (ranks.end - ranks.start) as f64 / (f64::from(last - first) + 1.0);
         for _ in 0..binomial(&mut random, tries, share) {
-            let number = random.random_range(numbers.clone());
+            let Some(number) = fresh.one_of(numbers, &mut random) else { return };
             if let Some(address) = place(&mut random, &ranks, None) {
                 sink(number, address);
             }
@@ -159,9 +161,29 @@ fn uniform(
     }
     if eligible > 0 && rest > 0.0 {
         for _ in 0..binomial(&mut random, tries, rest * eligible as f64 / domain) {
-            let number = random.random_range(numbers.clone());
+            let Some(number) = fresh.one_of(numbers, &mut random) else { return };
             if let Some(address) = place(&mut random, &(0..dark.size()), plan.octets_below) {
                 sink(number, address);
+            }
+        }
+    }
+}
+
+/// Numbers drawn from a range, each once at most: a host has one target at a time, and none twice. Memory: 16 bytes a
+/// number.
+#[derive(Default)]
+struct Fresh(HashSet<u64, foldhash::fast::RandomState>);
+
+impl Fresh {
+    /// One that was not drawn before; `None` when all were.
+    fn one_of(&mut self, range: &Range<u64>, random: &mut Random) -> Option<u64> {
+        if self.0.len() as u64 >= range.end.saturating_sub(range.start) {
+            return None;
+        }
+        loop {
+            let number = random.random_range(range.clone());
+            if self.0.insert(number) {
+                return Some(number);
             }
         }
     }
@@ -215,12 +237,13 @@ impl Blocks<'_> {
             let count = rounds.end.saturating_sub(rounds.start);
             let ours = binomial(&mut random, count, own.map_or(0.0, |_| self.plan.own));
             let theirs = binomial(&mut random, count, (1.0 - self.plan.own) * self.share_in_the_dark());
-            for at in 0..(ours + theirs).min(count) {
+            let mut fresh = Fresh::default();
+            for at in 0..ours + theirs {
                 let block = match own {
                     Some(first) if at < ours => first,
                     _ => self.first_of(self.blocks[random.random_range(0..self.blocks.len())]),
                 };
-                let number = random.random_range(rounds.clone());
+                let Some(number) = fresh.one_of(&rounds, &mut random) else { break };
                 let begin = number * round + thread;
                 self.sweep(block, begin, &(0..u64::MAX), sink);
             }

@@ -270,6 +270,50 @@ fn sweeps_keep_their_order_and_times_through_holes() {
 }
 
 #[test]
+fn a_host_that_stays_in_its_block_visits_each_address_once_a_round() {
+    for (targets, share) in [
+        ("{sequential: {block: 24, own: 1}}", 1.0),
+        ("{sequential: {block: 24, own: 0.5}}", 0.5),
+        ("{uniform: {own: [{prefix: 24, share: 1}]}}", 1.0),
+    ] {
+        let text = format!(
+            "title: x\nfirst: 2020-01-01\nlast: 2020-01-01\nsensors: [{{name: s, kind: mixed, \
+             prefixes: [10.1.2.0/24], live: [10.1.2.0/28]}}]\nfamilies:\n  - name: f\n    targets: {targets}\n    \
+             probes: [{{protocol: UDP, ports: [53]}}]\n    rate: 1\n    population: {{hosts: [{{address: 10.1.2.3}}]}}\n"
+        );
+        let simulation = Simulation::new(&Scenario::parse(&text).unwrap(), 1, 1.0);
+        let mut times = BTreeSet::new();
+        let mut count = 0;
+        simulation.stream(0).day(simulation.days().next().unwrap(), &mut |shot, _| {
+            count += 1;
+            times.insert(shot.packet.time);
+        });
+        assert_eq!(times.len(), count, "{targets}: one target at a time");
+        let expected = share * 86_400.0 * 240.0 / 256.0;
+        assert!((count as f64 / expected - 1.0).abs() < 0.2, "{targets}: {count} for {expected}");
+    }
+}
+
+#[test]
+fn packets_are_in_order_from_day_to_day() {
+    // A target every eleven minutes: its slot often reaches over midnight.
+    let text = "title: x\nfirst: 2020-01-01\nlast: 2020-03-31\nsensors: [{name: s, kind: mixed, \
+                prefixes: [10.1.2.0/24], live: [10.1.2.0/28]}]\nfamilies:\n  - name: f\n    \
+                targets: {uniform: {own: [{prefix: 24, share: 1}]}}\n    probes: [{protocol: UDP, ports: [53]}]\n    \
+                rate: 0.0015\n    population: {hosts: [{address: 10.1.2.3}, {address: 10.1.2.4}]}\n";
+    let simulation = Simulation::new(&Scenario::parse(text).unwrap(), 1, 1.0);
+    let (mut stream, mut last, mut count) = (simulation.stream(0), None, 0);
+    for day in simulation.days() {
+        stream.day(day, &mut |shot, _| {
+            let time = shot.packet.time.unwrap();
+            assert!(last <= Some(time) && time.day(&jiff::tz::TimeZone::UTC) == day, "{time} on {day}");
+            (last, count) = (Some(time), count + 1);
+        });
+    }
+    assert!(count > 20_000, "{count}");
+}
+
+#[test]
 fn passes_threads_and_permutations_visit_what_they_should() {
     let twice = sweep("{sequential: {block: 24, own: 1, passes: 2}}", 50);
     assert!(twice.is_empty(), "the own /24 is live");
@@ -352,6 +396,8 @@ fn a_wrong_scenario_is_refused_with_its_place_and_a_remedy() {
     };
     check("block: 24", "blok: 24", "did you mean `block`?");
     check("rate: 5", "rat: 5", "wrong.yaml:");
+    check("rate: 5", "rate: 5\n    rate_spread: 300", "lies between 0 and 3");
+    check("block: 24", "block: 24, passes: 4000000000", "`passes` from 1 to 1000");
     check("rate: 5", "rate: 0", "family `knocker`: rate is 0");
     check("{uniform: {}}", "{}", "give one of");
     check("name: sweeper", "name: knocker", "told twice");

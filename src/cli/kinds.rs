@@ -91,12 +91,7 @@ fn text(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
             writeln!(
                 out,
                 "  since {}: {} kinds on {} where {:.1} were expected (p {:.1e}), {end}; {} new types",
-                surge.first,
-                surge.peak.count,
-                surge.peak.day,
-                surge.peak.expected,
-                surge.peak.p,
-                jump.new_types
+                surge.first, surge.peak.count, surge.peak.day, surge.peak.expected, surge.p, jump.new_types
             )?;
             for group in &jump.groups {
                 let percent = 100.0 * share(group, jump.new_types);
@@ -166,7 +161,7 @@ fn json(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
             peak: surge.peak.day,
             kinds: surge.peak.count,
             expected: surge.peak.expected,
-            p: surge.peak.p,
+            p: surge.p,
             outcome: surge.outcome,
             new_types: jump.new_types,
             groups: groups.collect(),

@@ -7,7 +7,7 @@
 //! | F0 | [`event`], [`yaml`] | what one packet says; YAML that people write |
 //! | F1 | [`behavior`] | the behavior engine, one for darknet and sandbox |
 //! | F2 | [`history`], [`rules`], [`sample`] | what darknets saw; rules; malware samples |
-//! | F3 | [`correlate`] | samples against histories: evidence and verdicts |
+//! | F3 | [`correlate`], [`simulate`] | samples against histories: evidence and verdicts; outbreaks of known cause |
 //! | F4 | [`report`] | text, JSON, pictures, pages |
 //! | I/O | [`capture`], [`store`] | packets out of captures and logs; where histories are kept |
 //! | F5 | [`app`] | one file a use case |
@@ -24,5 +24,6 @@ pub mod history;
 pub mod report;
 pub mod rules;
 pub mod sample;
+pub mod simulate;
 pub mod store;
 pub mod yaml;

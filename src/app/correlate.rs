@@ -1,18 +1,26 @@
 //! Use case: samples against a history.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread::ScopedJoinHandle;
+
+use jiff::civil::Date;
 
 use crate::behavior::BehaviorId;
-use crate::correlate::{EvidenceGraph, Hypothesis, Question, Seen, SensorHistory, evidence_graph, judge};
+use crate::correlate::{
+    Candidate, Claim, EvidenceGraph, Hypothesis, Known, Ledger, NoClaim, Null, Question, Seen, SensorHistory,
+    Weighing, claims, evidence_graph, judge,
+};
 use crate::history::{Coverage, DayCount, Granularity, Selection, TypeTotal};
 use crate::rules::Rules;
-use crate::sample::{ProjectedBehavior, projected, services};
+use crate::sample::{ProjectedBehavior, Projection, Scan, projected, services};
 use crate::store::HistoryStore;
 
 use super::history::{HistorySource, kept_samples};
+use super::ledger::Services;
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, CaptureOptions, Notices};
+use super::{AppError, CaptureOptions, Notices, ledger, suspects};
 
 /// Hosts of a match that are told one by one.
 const HOSTS_MAX: usize = 20;
@@ -54,6 +62,24 @@ pub fn answer(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Answer, AppError> {
+    let (store, samples) = load_samples(reports, source, options, rules, notices)?;
+    let hypotheses = correlate(&samples, store.as_ref(), rules)?;
+    let mut coverage = BTreeMap::new();
+    for sensor in store.sensors()? {
+        let days = store.coverage(&sensor.name)?;
+        coverage.insert(sensor.name, days);
+    }
+    Ok(Answer { hypotheses, samples, coverage })
+}
+
+/// The history, and the samples of the reports, or, without any, those that the history keeps.
+pub(super) fn load_samples(
+    reports: &[PathBuf],
+    source: &HistorySource,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<(Box<dyn HistoryStore>, Vec<LoadedSample>), AppError> {
     // Reports first: a slip in one is told before a long read.
     let mut samples: Vec<LoadedSample> =
         reports.iter().map(|path| load_sample(path, rules, notices)).collect::<Result<_, _>>()?;
@@ -65,13 +91,76 @@ pub fn answer(
         let remedy = "name sample reports, or keep some in the history with `inga sample add`";
         return Err(AppError::Usage(format!("no sample to correlate: {remedy}")));
     }
-    let hypotheses = correlate(&samples, store.as_ref(), rules)?;
-    let mut coverage = BTreeMap::new();
-    for sensor in store.sensors()? {
-        let days = store.coverage(&sensor.name)?;
-        coverage.insert(sensor.name, days);
+    Ok((store, samples))
+}
+
+/// A sensor with all candidates weighed at it.
+pub(super) struct Weighed {
+    pub(super) history: SensorHistory,
+    pub(super) ledger: Ledger,
+    null: Null,
+    pub(super) candidates: Vec<Candidate>,
+    /// In the order of the samples.
+    pub(super) claims: Vec<Result<Claim, NoClaim>>,
+    onto: Vec<Onto>,
+}
+
+impl Weighed {
+    /// The same with other kinds of evidence.
+    pub(super) fn again(&self, weighing: &Weighing) -> Weighed {
+        let claims = claims(&self.ledger, &self.null, &self.candidates, weighing);
+        Weighed { claims, ..self.with(self.candidates.iter().cloned()) }
     }
-    Ok(Answer { hypotheses, samples, coverage })
+
+    /// The same with other candidates.
+    pub(super) fn with(&self, candidates: impl Iterator<Item = Candidate>) -> Weighed {
+        let Weighed { history, ledger, null, .. } = self;
+        let candidates: Vec<Candidate> = candidates.collect();
+        let claims = claims(ledger, null, &candidates, &Weighing::default());
+        let (history, ledger, null) = (history.clone(), ledger.clone(), null.clone());
+        Weighed { history, ledger, null, candidates, claims, onto: Vec::new() }
+    }
+
+    /// The same as it was known so many days after a date; samples of later dates are not known yet.
+    pub(super) fn until(&self, date: Date, days: usize) -> Weighed {
+        let last =
+            date.saturating_add(jiff::Span::new().days(i64::try_from(days).unwrap_or(i64::from(i32::MAX))));
+        let ledger = self.ledger.until(last);
+        let null = Null::of(&ledger);
+        let known = |candidate: &Candidate| match candidate.date {
+            Some(date) if date.first > last => Candidate { variants: Vec::new(), date: None },
+            _ => candidate.clone(),
+        };
+        let candidates: Vec<Candidate> = self.candidates.iter().map(known).collect();
+        let claims = claims(&ledger, &null, &candidates, &Weighing::default());
+        Weighed { history: self.history.clone(), ledger, null, candidates, claims, onto: Vec::new() }
+    }
+}
+
+/// Weighs samples against each other at every sensor of a history.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn weigh_all(
+    samples: &[LoadedSample],
+    store: &dyn HistoryStore,
+    rules: &Rules,
+) -> Result<Vec<Weighed>, AppError> {
+    let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
+    let services = Services::of(scans.iter().flatten());
+    let weigh = |history: SensorHistory| {
+        let ledger = ledger::of(store, &history, &|parameters| services.meet(parameters))?;
+        let onto = projections(samples, &scans, &history, rules);
+        let candidate = |(sample, onto): (&LoadedSample, &Onto)| {
+            let date = sample.report.pivot().map(|(span, _)| span);
+            Candidate::new(&sample.profile, onto.projection.as_ref(), date)
+        };
+        let candidates: Vec<Candidate> = samples.iter().zip(&onto).map(candidate).collect();
+        let null = Null::of(&ledger);
+        let claims = claims(&ledger, &null, &candidates, &Weighing::default());
+        Ok(Weighed { history, ledger, null, candidates, claims, onto })
+    };
+    histories(store)?.into_iter().map(weigh).collect()
 }
 
 /// Asks every sensor of a history for every sample's behaviors; answers all hypotheses, ranked.
@@ -84,31 +173,77 @@ pub fn correlate(
     rules: &Rules,
 ) -> Result<Vec<Hypothesis>, AppError> {
     refuse_twins(samples)?;
-    let histories = histories(store)?;
     let tool_marks = rules.tool_marks();
-    let projections: Vec<Vec<ProjectedBehavior>> =
-        samples.iter().map(|sample| bounded(projected(&sample.profile, &rules.profile))).collect();
+    let known: Vec<Known> = samples.iter().map(known).collect();
+    let sensors = weigh_all(samples, store, rules)?;
     let mut questions = Vec::new();
-    for (sample, projected) in samples.iter().zip(&projections) {
-        for history in &histories {
-            let name = &history.sensor.name;
+    for weighed in &sensors {
+        let Weighed { history, ledger, claims, onto, .. } = weighed;
+        let name = &history.sensor.name;
+        for ((sample, onto), claim) in samples.iter().zip(onto).zip(claims) {
             questions.push(Question {
+                claim: claim.clone(),
+                samples: &known,
                 report: &sample.report,
                 sample: &sample.profile,
-                projected,
+                scan: onto.scan.as_ref(),
+                projection: onto.projection.as_ref(),
+                projected: &onto.behaviors,
                 history,
-                seen: seen(store, name, projected, rules)?,
-                neighbours: neighbours(store, name, projected)?,
+                seen: seen(store, name, ledger, &onto.behaviors, rules)?,
+                neighbours: neighbours(store, name, &onto.behaviors)?,
                 tool_marks: &tool_marks,
                 behavior: &rules.profile,
             });
         }
     }
-    Ok(judge(&questions))
+    let mut hypotheses = judge(&questions);
+    drop(questions);
+    let ledgers = sensors.iter().map(|one| (one.history.sensor.name.as_str(), &one.ledger)).collect();
+    suspects::look_up(store, &ledgers, &mut hypotheses)?;
+    Ok(hypotheses)
+}
+
+fn known(sample: &LoadedSample) -> Known {
+    let scan = Scan::of(&sample.profile);
+    Known { id: sample.profile.id.clone(), title: sample.report.title(), scan }
+}
+
+/// A sample onto a sensor.
+struct Onto {
+    scan: Option<Scan>,
+    projection: Option<Projection>,
+    /// What the sensor is asked for.
+    behaviors: Vec<ProjectedBehavior>,
+}
+
+/// Every sample onto a sensor.
+fn projections(
+    samples: &[LoadedSample],
+    scans: &[Option<Scan>],
+    history: &SensorHistory,
+    rules: &Rules,
+) -> Vec<Onto> {
+    let onto = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
+        let projection = scan.as_ref().map(|scan| Projection::of(scan, &history.sensor, &rules.profile));
+        let behaviors = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
+        Onto { scan: scan.clone(), projection, behaviors }
+    };
+    let pairs: Vec<(&LoadedSample, &Option<Scan>)> = samples.iter().zip(scans).collect();
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let part = pairs.len().div_ceil(threads).max(1);
+    // Each projection has a seed of its own, so that sharing the work changes nothing.
+    std::thread::scope(|scope| {
+        let parts = pairs.chunks(part).map(|part| scope.spawn(|| part.iter().copied().map(onto).collect()));
+        let parts: Vec<ScopedJoinHandle<'_, Vec<Onto>>> = parts.collect();
+        let done =
+            parts.into_iter().map(|part| part.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
+        done.flatten().collect()
+    })
 }
 
 /// Two reports of one sample would compete with each other.
-fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
+pub(super) fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
     let mut known: BTreeMap<&str, &LoadedSample> = BTreeMap::new();
     for sample in samples {
         if let Some(twin) = known.insert(&sample.profile.id, sample) {
@@ -149,10 +284,13 @@ fn selection(behavior: &ProjectedBehavior) -> Selection {
 fn seen(
     store: &dyn HistoryStore,
     sensor: &str,
+    ledger: &Ledger,
     projected: &[ProjectedBehavior],
     rules: &Rules,
 ) -> Result<Vec<Seen>, AppError> {
-    let selections: Vec<Selection> = projected.iter().map(selection).collect();
+    let projected: Vec<&ProjectedBehavior> =
+        projected.iter().filter(|one| ledger.knows(one.behavior.id)).collect();
+    let selections: Vec<Selection> = projected.iter().map(|one| selection(one)).collect();
     let series = store.series(sensor, &selections)?;
     let mut all = Vec::new();
     for ((behavior, selection), series) in projected.iter().zip(&selections).zip(series) {

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
+
 use crate::history::{Coverage, Outage, Sensor};
 use crate::rules::Rules;
-use crate::store::sqlite::{Checked, Compacted, INFO};
+use crate::store::sqlite::{Checked, Compacted, INFO, Months};
 use crate::store::{HistoryStore, SqliteStore, StoreError};
 
 pub use crate::store::sqlite::RowSink;
@@ -109,12 +111,21 @@ pub fn info(db: &Path, rules: &Rules, sink: RowSink<'_>) -> Result<(), AppError>
     query(db, INFO, rules, sink)
 }
 
-/// Puts together what several captures brought of a day.
+/// Puts together what several captures brought of a day, and months; of the month that goes on only if `all`.
 ///
 /// # Errors
 /// When there is no such history, it is damaged or cannot be written to; what was done stays.
-pub fn compact(db: &Path, rules: &Rules) -> Result<Compacted, AppError> {
-    Ok(SqliteStore::open_existing(db, &rules.profile)?.compact()?)
+pub fn compact(db: &Path, all: bool, rules: &Rules) -> Result<Compacted, AppError> {
+    let which = if all { Months::All } else { Months::Over };
+    Ok(SqliteStore::open_existing(db, &rules.profile)?.compact(which)?)
+}
+
+/// Drops the sightings of months that end before a date; their observations stay. Answers how many months of sensors.
+///
+/// # Errors
+/// As [`compact`].
+pub fn retain(db: &Path, from: Date, rules: &Rules) -> Result<u64, AppError> {
+    Ok(SqliteStore::open_existing(db, &rules.profile)?.retain(from)?)
 }
 
 /// What a check of a history came to.

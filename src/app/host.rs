@@ -25,7 +25,9 @@ pub struct Behaved {
     /// All windows together.
     pub seen: Sighting,
     /// Days on which it was seen.
-    pub days: u64,
+    pub days: BTreeSet<Date>,
+    /// The days that the sensor looked.
+    pub coverage: Coverage,
     /// Most days in a row between two of these on which the sensor looked and did not see it.
     pub gap: u64,
 }
@@ -57,8 +59,8 @@ pub fn host(
             let labels = rules.labels(&record.parameters, &[], Some(seen.first));
             let labels = labels.into_iter().map(str::to_owned).collect();
             let gap = longest_gap(&days, &coverage);
-            let days = days.len() as u64;
-            here.push(Behaved { sensor: sensor.name.clone(), record, labels, seen, days, gap });
+            let coverage = coverage.clone();
+            here.push(Behaved { sensor: sensor.name.clone(), record, labels, seen, days, coverage, gap });
         }
         here.sort_by_key(|behaved| (behaved.seen.first, behaved.record.behavior.id));
         all.extend(here);

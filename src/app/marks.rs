@@ -1,11 +1,15 @@
-//! Use case: dates worth marking in a plot, out of a YAML file.
+//! Use case: dates worth marking in a plot, out of lists of events, sample reports, and samples that a history keeps.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use crate::sample::SampleReport;
+use crate::store::HistoryStore;
+
 use super::AppError;
+use super::history::kept_samples;
 
 /// A date worth marking.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -17,11 +21,60 @@ pub struct Event {
     pub label: String,
 }
 
-/// Reads a list of events.
+/// What is worth marking by what was asked for: files with a list of events or a sample's report, and hashes of samples
+/// that the history keeps. A file goes before a hash of the same name.
 ///
 /// # Errors
-/// When the file cannot be read or is no such list.
-pub fn load(path: &Path) -> Result<Vec<Event>, AppError> {
+/// When a file cannot be read or is neither, or the history does not keep such a sample.
+pub fn load(asked: &[PathBuf], store: &dyn HistoryStore) -> Result<Vec<Event>, AppError> {
+    let mut events = Vec::new();
+    for asked in asked {
+        match asked.to_str().filter(|text| is_hash(text) && !asked.exists()) {
+            Some(id) => events.extend(kept(id, store)?),
+            None => events.extend(read(asked)?),
+        }
+    }
+    Ok(events)
+}
+
+/// Whether a text looks like an MD5, SHA-1 or SHA-256.
+fn is_hash(text: &str) -> bool {
+    [32, 40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn kept(id: &str, store: &dyn HistoryStore) -> Result<Vec<Event>, AppError> {
+    let known = |report: &SampleReport| {
+        let identity = &report.identity;
+        let hashes = [&identity.md5, &identity.sha1, &identity.sha256];
+        hashes.into_iter().flatten().any(|hash| hash.eq_ignore_ascii_case(id))
+    };
+    let samples = kept_samples(store)?;
+    let found = samples.iter().find(|sample| known(&sample.report)).ok_or_else(|| {
+        AppError::Usage(format!(
+            "the history keeps no sample {id}; `inga sample add` keeps one, or give its report"
+        ))
+    })?;
+    Ok(dates(&found.report))
+}
+
+fn read(path: &Path) -> Result<Vec<Event>, AppError> {
     let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
+    // A report is a mapping, events are a list; each is then refused in its own words.
+    let first =
+        text.lines().find(|line| !line.trim().is_empty() && !line.starts_with(['#', '%']) && *line != "---");
+    if first.is_some_and(|line| !line.trim_start().starts_with(['-', '['])) {
+        let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
+        return Ok(dates(&report));
+    }
     crate::yaml::parse(&text).map_err(|error| AppError::yaml(path, &error))
+}
+
+/// When a sample was discovered and when it was acquired; a date known to the month only is marked at its first day.
+fn dates(report: &SampleReport) -> Vec<Event> {
+    let discovered = report.discovered.as_ref().map(|discovery| (discovery.date, "discovered"));
+    let acquired = report.acquired.map(|span| (span, "acquired"));
+    let events = discovered.into_iter().chain(acquired);
+    events
+        .map(|(span, what)| Event { date: span.first, label: format!("{} {what} {span}", report.title()) })
+        .collect()
 }

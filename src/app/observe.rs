@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks, OpenWindow};
-use crate::capture::{CaptureError, Input, ReadReport};
+use crate::capture::{CaptureError, Input, ReadReport, Sink};
 use crate::event::{AddressSpace, Clock, Packet, Timestamp};
 use crate::history::{CaptureRecord, Contribution, Gathering, Resume, Sensor};
 use crate::rules::Rules;
@@ -112,6 +112,24 @@ pub fn observe(
     Ok(Observed::Stored { dark: contribution.capture.packets, packets })
 }
 
+/// Feeds packets in time order, as if they were a sensor's next capture.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn ingest_packets(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    packets: &[Packet],
+    rules: &Rules,
+) -> Result<(), AppError> {
+    let name = format!("packets {}", store.resume(&sensor.name)?.captures + 1);
+    let capture = (name.clone(), *blake3::hash(name.as_bytes()).as_bytes());
+    observe_packets(store, sensor, capture, 1, rules, &mut Notices::default(), |sink| {
+        packets.iter().for_each(|packet| sink(packet, &[]));
+    })?;
+    Ok(())
+}
+
 /// What a capture adds to a sensor's history, and how many packets it has; `None` for one that was stored before.
 fn gather(
     store: &dyn HistoryStore,
@@ -135,7 +153,42 @@ fn gather(
     }
     notices.add_report(input, &report);
     notices.add_engine(&pass.engine);
-    Ok(Some((pass.into_contribution(input, content), report.packets)))
+    Ok(Some((pass.into_contribution(input.to_string(), content), report.packets)))
+}
+
+/// Feeds packets that are in no file, in time order and after all that was fed before, as one capture of a name and a
+/// content; nothing happens where there is no packet. The way through engine and history is that of [`observe`].
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn observe_packets(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    capture: (String, [u8; 32]),
+    threads: usize,
+    rules: &Rules,
+    notices: &mut Notices,
+    packets: impl FnOnce(&mut Sink<'_>) + Send,
+) -> Result<Observed, AppError> {
+    let (name, content) = capture;
+    let mut pass = Pass::new(sensor, rules, store.resume(&sensor.name)?)?;
+    let mut count = 0;
+    pass.feed(threads, |sink| {
+        packets(&mut |packet, payload| {
+            count += 1;
+            sink(packet, payload);
+        });
+        Ok(())
+    })?;
+    if count == 0 {
+        return Ok(Observed::Gathered { dark: 0, packets: 0 });
+    }
+    notices.add_engine(&pass.engine);
+    let contribution = pass.into_contribution(name, content);
+    match store.ingest(&sensor.name, &contribution)? {
+        true => Ok(Observed::Stored { dark: contribution.capture.packets, packets: count }),
+        false => Ok(Observed::Known),
+    }
 }
 
 /// A second reading, sorted by time, for a capture that runs backwards or begins before the sensor's clock.
@@ -212,15 +265,24 @@ impl<'a> Pass<'a> {
         input: &Input,
         options: &CaptureOptions,
     ) -> Result<(ReadReport, [u8; 32]), CaptureError> {
+        self.feed(options.threads, |sink| options.stream_hashed(input, sink))
+    }
+
+    /// Takes all packets that `packets` hands on, and answers what it answers.
+    fn feed<T: Send>(
+        &mut self,
+        threads: usize,
+        packets: impl FnOnce(&mut Sink<'_>) -> Result<T, CaptureError> + Send,
+    ) -> Result<T, CaptureError> {
         let Pass { rules, space, seen, gatherer, engine, closed, .. } = self;
         let read = |feed: Feed<'_>| {
-            options.stream_hashed(input, &mut |packet, payload| {
+            packets(&mut |packet, payload| {
                 if seen.takes(packet, space) {
                     feed(packet, rules.marks(packet, payload));
                 }
             })
         };
-        pipeline::run(options.threads, engine, read, &mut |window| gatherer.gather(closed, window))
+        pipeline::run(threads, engine, read, &mut |window| gatherer.gather(closed, window))
     }
 
     fn push_marked(&mut self, packet: &Packet, marks: Marks) {
@@ -234,7 +296,7 @@ impl<'a> Pass<'a> {
         self.started_at.is_some() && self.seen.span.is_some_and(|(first, _)| Some(first) < self.started_at)
     }
 
-    fn into_contribution(mut self, input: &Input, content: [u8; 32]) -> Contribution {
+    fn into_contribution(mut self, name: String, content: [u8; 32]) -> Contribution {
         let clock = self.engine.clock().max(self.seen.span.map(|(_, last)| last));
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
@@ -256,7 +318,7 @@ impl<'a> Pass<'a> {
         Contribution {
             capture: CaptureRecord {
                 content,
-                name: input.to_string(),
+                name,
                 packets: self.seen.dark,
                 first: self.seen.span.map(|(first, _)| first),
                 last: self.seen.span.map(|(_, last)| last),

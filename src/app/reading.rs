@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks};
 use crate::capture::{
-    CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, read, read_hashed, shown,
-    sort_by_time,
+    CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, read, read_hashed, read_source,
+    shown, sort_by_time,
 };
 use crate::event::{Clock, Packet, Timestamp};
 use crate::rules::Rules;
@@ -89,10 +89,26 @@ impl CaptureOptions {
     /// # Errors
     /// As [`read`].
     pub fn load_marked(&self, input: &Input, rules: &Rules) -> Result<Marked, CaptureError> {
+        self.load_from(rules, |sink| self.stream(input, sink))
+    }
+
+    /// As [`load_marked`](CaptureOptions::load_marked), of a capture in memory; `name` is for messages.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(super) fn load_bytes(&self, bytes: &[u8], name: &str, rules: &Rules) -> Result<Marked, CaptureError> {
+        self.load_from(rules, |sink| self.timed(sink, |sink| read_source(bytes, name, &self.read, sink)))
+    }
+
+    fn load_from(
+        &self,
+        rules: &Rules,
+        stream: impl FnOnce(&mut Sink<'_>) -> Result<ReadReport, CaptureError>,
+    ) -> Result<Marked, CaptureError> {
         let mut packets = Vec::new();
         let mut marks = Vec::new();
         let mut names = Names::new();
-        let report = self.stream(input, &mut |packet, payload| {
+        let report = stream(&mut |packet, payload| {
             packets.push(*packet);
             marks.push(rules.marks(packet, payload));
             super::sandbox::collect_names(packet, payload, &mut names);

@@ -49,15 +49,34 @@ impl LoadedSample {
 /// When the report is refused or a capture cannot be read.
 pub fn load_sample(path: &Path, rules: &Rules, notices: &mut Notices) -> Result<LoadedSample, AppError> {
     let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
-    let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
     let folder = path.parent().unwrap_or(Path::new("."));
+    load_with(path, text, rules, notices, &mut |name, options| {
+        let input = Input::Path(folder.join(name));
+        Ok((options.load_marked(&input, rules)?, input))
+    })
+}
+
+/// Reads a captured run under the name that its report gives it.
+type LoadRun<'a> = &'a mut dyn FnMut(&str, &CaptureOptions) -> Result<(Marked, Input), AppError>;
+
+/// Reads a report's text, and its captures with `run`.
+///
+/// # Errors
+/// As [`load_sample`].
+pub(super) fn load_with(
+    path: &Path,
+    text: String,
+    rules: &Rules,
+    notices: &mut Notices,
+    run: LoadRun<'_>,
+) -> Result<LoadedSample, AppError> {
+    let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
     let mut profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
     for captured in &report.captures {
         let options =
             CaptureOptions { packets_per_second: captured.packets_per_second(), ..CaptureOptions::default() }
                 .with_date(captured.date());
-        let input = Input::Path(folder.join(captured.path()));
-        let marked = options.load_marked(&input, rules)?;
+        let (marked, input) = run(captured.path(), &options)?;
         notices.add_report(&input, &marked.report);
         let part = profile_of(&report, &input, &marked, rules, notices)?;
         profile.synthetic_time |= part.synthetic_time;

@@ -1,11 +1,14 @@
-//! Use case: how what a darknet sees changes over days, weeks or months.
+//! Use case: how what a darknet sees changes over hours, days, weeks or months.
 
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use crate::behavior::{Parameters, Ports};
+use crate::behavior::Parameters;
 use crate::event::Protocol;
-use crate::history::{Coverage, Facets, Met, Restriction, Selection, SpanCount, Spans, Step, Types};
+use crate::history::{
+    Coverage, DayTotal, Facets, Granularity, Met, Restriction, Selection, Sensor, SpanCount, Spans, Step,
+    Types,
+};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
@@ -66,7 +69,7 @@ pub fn series(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
     for sensor in chosen(store, &question.sensors)? {
         let coverage = store.coverage(&sensor.name)?;
         for of in &question.of {
-            let spans = spans(store, &sensor.name, of, question, &coverage, rules)?;
+            let spans = spans(store, &sensor, of, question, &coverage, rules)?;
             answer.push(Series {
                 sensor: sensor.name.clone(),
                 of: of.clone(),
@@ -80,7 +83,7 @@ pub fn series(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
 
 fn spans(
     store: &dyn HistoryStore,
-    sensor: &str,
+    sensor: &Sensor,
     of: &Of,
     question: &Question,
     coverage: &Coverage,
@@ -88,9 +91,34 @@ fn spans(
 ) -> Result<Vec<SpanCount>, AppError> {
     let Some((first, last)) = coverage.span() else { return Ok(Vec::new()) };
     let (first, last) = (question.first.unwrap_or(first), question.last.unwrap_or(last));
-    let mut spans = Spans::new(question.step, coverage);
-    each(store, sensor, of, rules, (Some(first), Some(last)), question.sources, &mut |met| spans.add(met))?;
+    if let Some(counts) = counted(store, &sensor.name, of, question)? {
+        return Ok(Spans::of_days(coverage, &counts, first, last));
+    }
+    let zone = sensor.zone()?;
+    let mut spans = Spans::new(question.step, coverage, &zone);
+    let days = (Some(first), Some(last));
+    each(store, &sensor.name, of, rules, days, question.sources, &mut |met| spans.add(met))?;
     Ok(spans.finish(first, last))
+}
+
+/// Days that a history keeps counted: all of them, or those of one type; answered at once, and without sightings.
+fn counted(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    of: &Of,
+    question: &Question,
+) -> Result<Option<Vec<DayTotal>>, AppError> {
+    if question.step != Step::Day || question.sources.is_some() {
+        return Ok(None);
+    }
+    match of {
+        Of::All => Ok(Some(store.totals(sensor)?)),
+        Of::Behavior(one) if one.granularity == Granularity::Type && !one.facets => {
+            let counts = store.series(sensor, &[*one])?.into_iter().flatten();
+            Ok(Some(counts.map(|count| DayTotal { count, types: 1 }).collect()))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Hands on the sightings of a thing between two days.
@@ -110,7 +138,7 @@ pub fn each(
     let types = match of {
         Of::All => Types::All,
         Of::Behavior(selection) => Types::Of(*selection),
-        Of::Service(..) => Types::Where(&passes, Facets::Counted),
+        Of::Service(protocol, port) => Types::Service(*protocol, *port),
         Of::Protocol(_) | Of::Label(_) => Types::Where(&passes, Facets::LeftOut),
     };
     let restriction = Restriction { types, sources, first, last };
@@ -118,18 +146,11 @@ pub fn each(
 }
 
 impl Of {
-    fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
-        let only = |protocol: Protocol| {
-            let mut tokens = parameters.protocol.iter();
-            tokens.all(|token| token.protocol == protocol)
-        };
+    pub(super) fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
         match self {
             Of::All | Of::Behavior(_) => true,
-            Of::Protocol(protocol) => only(*protocol),
-            Of::Service(protocol, port) => {
-                let listed = matches!(&parameters.ports, Ports::Listed(ports) if ports.as_slice() == [*port]);
-                listed && only(*protocol)
-            }
+            Of::Service(protocol, port) => parameters.is_service(*protocol, *port),
+            Of::Protocol(protocol) => parameters.is_of(*protocol),
             Of::Label(label) => rules.labels(parameters, &[], None).contains(&label.as_str()),
         }
     }

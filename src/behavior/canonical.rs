@@ -132,6 +132,24 @@ impl Names {
             family: Behavior::of_family(parameters, profile),
         }
     }
+
+    /// What hosts are told apart by over time: the shape; where its ports say nothing, the family. A type's volumes
+    /// depend on a host's bandwidth and on the window's luck; a shape whose ports change from host to host is seen
+    /// once.
+    #[must_use]
+    pub fn habit(&self) -> &Behavior {
+        if self.ports_say_nothing() { &self.family } else { &self.shape }
+    }
+
+    /// What hosts are counted by: the type; where its ports say nothing, the habit.
+    #[must_use]
+    pub fn line(&self) -> &Behavior {
+        if self.ports_say_nothing() { &self.family } else { &self.behavior }
+    }
+
+    fn ports_say_nothing(&self) -> bool {
+        self.family.canonical.contains("|pt=~|")
+    }
 }
 
 fn unbinned(granularity: &str, parameters: &Parameters, profile: &Profile, ports: &str) -> String {

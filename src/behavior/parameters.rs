@@ -211,6 +211,18 @@ impl Parameters {
     ) -> Parameters {
         Reduction::default().of(probes, packets, space, profile)
     }
+
+    /// Whether all packets are of one protocol.
+    #[must_use]
+    pub fn is_of(&self, protocol: Protocol) -> bool {
+        self.protocol.iter().all(|token| token.protocol == protocol)
+    }
+
+    /// Whether all packets are of one protocol and to one port.
+    #[must_use]
+    pub fn is_service(&self, protocol: Protocol, port: u16) -> bool {
+        self.is_of(protocol) && matches!(&self.ports, Ports::Listed(ports) if ports.as_slice() == [port])
+    }
 }
 
 #[cfg(test)]

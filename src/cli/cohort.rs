@@ -1,6 +1,7 @@
 //! `inga cohort`: hosts that changed their behavior about a date.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use jiff::civil::Date;
 use serde::Serialize;
@@ -10,17 +11,19 @@ use crate::app::output::Output;
 use crate::app::series::Of;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::history::Cohort;
+use crate::report::flow::{Compared, SensorFlow, flow_svg};
 use crate::report::text::{shown, table};
 
 use super::EXIT_OK;
-use super::shared::{Format, HistoryArgs, RuleArgs, check_label, of, of_name};
+use super::shared::{HistoryArgs, Picture, RuleArgs, check_label, of, of_name};
 
 /// Tell which hosts switched from one behavior to another about a date
 ///
 /// Also how many stayed, are gone or new, and how many would be shared by chance.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   inga cohort --db history.db --from 445/tcp --to label:seed-type-2 --around 2009-03-10 --days 14
+  inga cohort --db history.db --from 445/tcp --to label:seed-type-2 --around 2009-03-10 -o flow.svg
 
 `expected` is how many hosts both behaviors would share if they had nothing to do with each other; `switched` and
 `both` together are how many they do share.")]
@@ -42,9 +45,13 @@ pub(super) struct Args {
     /// Days of the calendar before that date, and from it on
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..))]
     days: u16,
-    /// For people, or a line of JSON a sensor with the hosts that switched
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    /// For people, a line of JSON a sensor with the hosts that switched, or a flow diagram; by the output file's ending
+    /// where left out, else text
+    #[arg(long, value_enum)]
+    format: Option<Picture>,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     rules: RuleArgs,
 }
@@ -84,9 +91,11 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
             ));
         }
     }
-    Output::Stdout.write(|out| match args.format {
-        Format::Text => text(out, &answers),
-        Format::Json => json(out, args, &answers),
+    let output = Output::of(args.output.as_deref());
+    output.write(|out| match Picture::chosen(args.format, args.output.as_deref()) {
+        Picture::Text => text(out, &answers),
+        Picture::Json => json(out, args, &answers),
+        Picture::Svg => out.write_all(flow(args, &answers).as_bytes()),
     })?;
     Ok(EXIT_OK)
 }
@@ -142,4 +151,14 @@ fn json(out: &mut dyn Write, args: &Args, answers: &[Answer]) -> io::Result<()> 
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn flow(args: &Args, answers: &[Answer]) -> String {
+    let (from, to) = (of_name(&args.from, None), of_name(&args.to, None));
+    let when = format!("{}: {} days before it, {} from it on", args.around, args.days, args.days);
+    let flows: Vec<SensorFlow<'_>> = answers
+        .iter()
+        .map(|Answer { sensor, observed, cohort }| SensorFlow { sensor, observed: *observed, cohort })
+        .collect();
+    flow_svg(&Compared { from: &from, to: &to, when: &when }, &flows)
 }

@@ -1,5 +1,6 @@
 //! `inga correlate`: samples against a darknet.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::app::correlate::{Answer, answer};
@@ -32,6 +33,9 @@ pub(super) struct Args {
     /// What to write; by the output file's ending where left out, else text
     #[arg(long, value_enum)]
     format: Option<AnswerFormat>,
+    /// Tell also how this host is joined to samples: the shortest way of evidence to each, in text
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<IpAddr>,
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -96,7 +100,10 @@ fn write(args: &Args, answer: &Answer, window_seconds: u32) -> Result<(), AppErr
         window_seconds,
     };
     match format {
-        AnswerFormat::Text => output.write(|out| hypotheses::text(out, all)),
+        AnswerFormat::Text => output.write(|out| {
+            hypotheses::text(out, all)?;
+            hypotheses::connections(out, &answer.graph(), args.host)
+        }),
         AnswerFormat::Json => output.write(|out| hypotheses_json::json(out, all)),
         AnswerFormat::Html => {
             let page = page(&correlation).map_err(failed)?;

@@ -1,7 +1,9 @@
 //! `inga history`: looking after a history.
 
+use jiff::civil::Date;
+
 use crate::app::AppError;
-use crate::app::history::{Verified, compact, info, verify};
+use crate::app::history::{Verified, compact, info, retain, verify};
 use crate::app::output::Output;
 use crate::report::text::shown;
 
@@ -26,12 +28,29 @@ enum Command {
         #[command(flatten)]
         database: Database,
     },
-    /// Put together what several captures brought of a day, and give the room back
+    /// Put together what captures brought, by day and by month, and give the room back
     ///
-    /// Answers stay the same. A day is done at once or not at all; stopped and called again, it goes on.
+    /// A month that is over is packed by type: half the room, and a type's series over years at once. Answers stay the
+    /// same. A day or a month is done at once or not at all; stopped and called again, it goes on. A capture that comes
+    /// late lies beside its month until the next time.
     Compact {
         #[command(flatten)]
         database: Database,
+        /// The month that goes on, too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Drop the sightings of months before a date; what was observed of each type and day stays
+    ///
+    /// Days' totals and every single type's series stay as they are. What needs hosts (a host's history, unique hosts of
+    /// several types or of a week) can no longer be told of these months, and says so. Captures of these months are no
+    /// longer taken.
+    Retain {
+        #[command(flatten)]
+        database: Database,
+        /// The first day that must keep its sightings; months that end before it lose theirs
+        #[arg(long, value_name = "DATE")]
+        from: Date,
     },
     /// What it holds and what that takes
     Info {
@@ -50,12 +69,20 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
             tell(&verified)?;
             Ok(if verified.faults.is_empty() { EXIT_OK } else { EXIT_DIFFERS })
         }
-        Command::Compact { database } => {
-            let done = compact(&database.db, &database.rules.load()?)?;
-            let (days, before, after) = (done.days, done.before, done.after);
+        Command::Compact { database, all } => {
+            let done = compact(&database.db, *all, &database.rules.load()?)?;
+            let (days, months, before, after) = (done.days, done.months, done.before, done.after);
             Output::Stdout.write(|out| {
-                writeln!(out, "{days} days of sensors put together: {before} packed bytes, now {after}")
+                writeln!(
+                    out,
+                    "{days} days and {months} months of sensors put together: {before} bytes, now {after}"
+                )
             })?;
+            Ok(EXIT_OK)
+        }
+        Command::Retain { database, from } => {
+            let months = retain(&database.db, *from, &database.rules.load()?)?;
+            Output::Stdout.write(|out| writeln!(out, "sightings of {months} months of sensors dropped"))?;
             Ok(EXIT_OK)
         }
         Command::Info { database, format } => {

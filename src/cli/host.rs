@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -10,18 +11,20 @@ use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::BehaviorId;
 use crate::event::Timestamp;
+use crate::report::host::{HostRow, host_svg};
 use crate::report::text::{shown, table};
 
 use super::EXIT_OK;
-use super::shared::{Format, HistoryArgs, RuleArgs};
+use super::shared::{HistoryArgs, Picture, RuleArgs};
 
 /// Show what sensors saw of a host
 ///
 /// Each type with its first and last packet, the days on which it was seen and the longest gap between these, in the
 /// order in which types began.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
-  inga host 192.0.2.1 --db history.db")]
+#[command(after_help = "Examples:
+  inga host 192.0.2.1 --db history.db
+  inga host 192.0.2.1 --db history.db -o host.svg")]
 pub(super) struct Args {
     /// The host
     #[arg(value_name = "ADDRESS")]
@@ -31,9 +34,12 @@ pub(super) struct Args {
     /// A sensor; without any, all
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
-    /// For people, or a line of JSON a type
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    /// For people, a line of JSON a type, or a picture; by the output file's ending where left out, else text
+    #[arg(long, value_enum)]
+    format: Option<Picture>,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     rules: RuleArgs,
 }
@@ -61,9 +67,11 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     if all.is_empty() {
         notices.add(format!("{} was not seen", args.host));
     }
-    Output::Stdout.write(|out| match args.format {
-        Format::Text => text(out, &all),
-        Format::Json => json(out, args.host, &all),
+    let output = Output::of(args.output.as_deref());
+    output.write(|out| match Picture::chosen(args.format, args.output.as_deref()) {
+        Picture::Text => text(out, &all),
+        Picture::Json => json(out, args.host, &all),
+        Picture::Svg => out.write_all(picture(args.host, &all).as_bytes()),
     })?;
     Ok(EXIT_OK)
 }
@@ -71,12 +79,12 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
 fn text(out: &mut dyn Write, all: &[Behaved]) -> io::Result<()> {
     let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for Behaved { sensor, record, labels, seen, days, gap } in all {
+    for Behaved { sensor, record, labels, seen, days, gap, .. } in all {
         rows.push(vec![
             shown(sensor),
             seen.first.to_string(),
             seen.last.to_string(),
-            days.to_string(),
+            days.len().to_string(),
             gap.to_string(),
             seen.windows.to_string(),
             seen.packets.to_string(),
@@ -88,7 +96,7 @@ fn text(out: &mut dyn Write, all: &[Behaved]) -> io::Result<()> {
 }
 
 fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
-    for Behaved { sensor, record, labels, seen, days, gap } in all {
+    for Behaved { sensor, record, labels, seen, days, gap, .. } in all {
         let line = JsonBehaved {
             host,
             sensor,
@@ -97,7 +105,7 @@ fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
             labels,
             first: seen.first,
             last: seen.last,
-            days: *days,
+            days: days.len() as u64,
             longest_gap_days: *gap,
             windows: seen.windows,
             packets: seen.packets,
@@ -106,4 +114,21 @@ fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn picture(host: IpAddr, all: &[Behaved]) -> String {
+    let row = |behaved: &'_ Behaved| -> String {
+        let parts = [behaved.labels.join(", "), behaved.record.behavior.canonical.clone()];
+        let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        format!("{}: {}", behaved.sensor, parts.join(", "))
+    };
+    let rows: Vec<HostRow<'_>> = all
+        .iter()
+        .map(|behaved| HostRow {
+            label: row(behaved),
+            days: behaved.days.iter().copied().collect(),
+            coverage: &behaved.coverage,
+        })
+        .collect();
+    host_svg(&host.to_string(), &rows)
 }

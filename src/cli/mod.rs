@@ -4,18 +4,22 @@ mod check;
 mod cohort;
 mod complete;
 mod correlate;
+mod evaluate;
 mod events;
+mod explain;
 mod fingerprint;
 mod history;
 mod host;
 mod kinds;
 mod observe;
 mod progress;
+mod project;
 mod rules;
 mod sample;
 mod sensor;
 mod series;
 mod shared;
+mod simulate;
 mod sql;
 mod surges;
 mod tile;
@@ -63,6 +67,9 @@ enum Command {
     Sensor(sensor::Args),
     Observe(observe::Args),
     Correlate(correlate::Args),
+    Explain(explain::Args),
+    Evaluate(evaluate::Args),
+    Project(project::Args),
     Series(series::Args),
     Tile(tile::Args),
     Host(host::Args),
@@ -70,6 +77,7 @@ enum Command {
     Surges(surges::Args),
     Kinds(kinds::Args),
     History(history::Args),
+    Simulate(simulate::Args),
     Sql(sql::Args),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
@@ -102,6 +110,9 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Sensor(args) => sensor::run(args),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
+        Command::Evaluate(args) => evaluate::run(&args, notices),
+        Command::Explain(args) => explain::run(&args, notices),
+        Command::Project(args) => project::run(&args, notices),
         Command::Series(args) => series::run(&args, notices),
         Command::Tile(args) => tile::run(&args, notices),
         Command::Host(args) => host::run(&args, notices),
@@ -109,6 +120,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Surges(args) => surges::run(&args, notices),
         Command::Kinds(args) => kinds::run(&args, notices),
         Command::History(args) => history::run(&args),
+        Command::Simulate(args) => simulate::run(&args, notices),
         Command::Sql(args) => sql::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
         Command::Man(args) => complete::man(&args, &Cli::command()),

@@ -1,4 +1,4 @@
-//! `inga series`: what sensors see, over days, weeks or months.
+//! `inga series`: what sensors see, over hours, days, weeks or months.
 
 use std::path::{Path, PathBuf};
 
@@ -16,16 +16,18 @@ use crate::report::spans::{self, Counted, Value};
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, OfArgs, RuleArgs, of_name};
 
-/// Count what sensors saw, by day, week or month
+/// Count what sensors saw, by hour, day, week or month
 ///
 /// Packets, unique hosts, windows, kinds of type and packets per host, of all windows or of some behavior.
 /// Days are the sensor's own. A span without a look has no value, which is not zero; unique hosts of a week, a month
-/// or all time are exact, and no sums of days.
+/// or all time are exact, and no sums of days. Hours are those of the sensor's clock, told with its offset from UTC; an
+/// hour counts the windows that began in it, and has a value where its day has one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga series --db history.db --sensor II
   inga series --db history.db --of 445/tcp --value hosts --value packets-per-host -o hosts.svg
   inga series --db history.db --by week --format csv
+  inga series --db history.db --by hour --from 2009-03-10 --to 2009-03-11 -o hours.svg
   inga series --db history.db --of 445/tcp --of 135/tcp --value packets --log --mark events.yaml -o ports.svg")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -39,7 +41,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PREFIX")]
     source: Option<IpNet>,
     /// How long a span is
-    #[arg(long, value_enum, default_value = "day")]
+    #[arg(long, visible_alias = "step", value_enum, default_value = "day")]
     by: By,
     /// From this day on
     #[arg(long, value_name = "YYYY-MM-DD")]
@@ -53,9 +55,10 @@ pub(super) struct Args {
     /// Logarithmic axes of a plot
     #[arg(long)]
     log: bool,
-    /// Dates to mark in a plot: YAML, a list of `{date: 2009-03-02, label: text}`
-    #[arg(long, value_name = "FILE")]
-    mark: Option<PathBuf>,
+    /// Dates to mark in a plot: YAML, a list of `{date: 2009-03-02, label: text}` or a sample's report, or the hash of a
+    /// sample that the history keeps; may be given several times
+    #[arg(long, value_name = "FILE|HASH")]
+    mark: Vec<PathBuf>,
     /// What to write; by the output file's ending where left out, else text
     #[arg(long, value_enum)]
     format: Option<SeriesFormat>,
@@ -68,6 +71,8 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum By {
+    /// Hours of the sensor's clock
+    Hour,
     /// Days of the sensor
     Day,
     /// Monday to Sunday
@@ -126,6 +131,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         of: args.of.all(&rules)?,
         sources: args.source,
         step: match args.by {
+            By::Hour => Step::Hour,
             By::Day => Step::Day,
             By::Week => Step::Week,
             By::Month => Step::Month,
@@ -135,11 +141,12 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         last: args.to,
     };
     let answer = series(store.as_ref(), &question, &rules)?;
-    write(args, &answer)?;
+    let events = marks::load(&args.mark, store.as_ref())?;
+    write(args, &answer, events)?;
     Ok(EXIT_OK)
 }
 
-fn write(args: &Args, answer: &[Series]) -> Result<(), AppError> {
+fn write(args: &Args, answer: &[Series], events: Vec<Event>) -> Result<(), AppError> {
     let counted: Vec<Counted<'_>> = answer
         .iter()
         .map(|series| Counted {
@@ -156,7 +163,6 @@ fn write(args: &Args, answer: &[Series]) -> Result<(), AppError> {
         SeriesFormat::Json => output.write(|out| spans::json(out, &counted)),
         SeriesFormat::Svg => {
             let values: Vec<Value> = args.value.iter().map(|value| Value::from(*value)).collect();
-            let events = args.mark.as_deref().map(marks::load).transpose()?.unwrap_or_default();
             let marks = events.into_iter().map(|Event { date, label }| Mark { day: date, label }).collect();
             let plot = spans::plot(&counted, &values, marks, args.log);
             output.write(|out| out.write_all(series_svg(&plot).as_bytes()))

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use jiff::civil::Date;
@@ -212,4 +212,27 @@ pub(super) enum Format {
     Text,
     /// A line of JSON each
     Json,
+}
+
+/// Text, JSON or a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Picture {
+    /// For people
+    Text,
+    /// A line of JSON each
+    Json,
+    /// A picture
+    Svg,
+}
+
+impl Picture {
+    /// What was asked for, else what the output file's ending says, else text.
+    pub(super) fn chosen(asked: Option<Picture>, output: Option<&Path>) -> Picture {
+        let ending = output.and_then(Path::extension).and_then(|ending| ending.to_str());
+        asked.unwrap_or(match ending {
+            Some("json" | "ndjson") => Picture::Json,
+            Some("svg") => Picture::Svg,
+            _ => Picture::Text,
+        })
+    }
 }

@@ -1,64 +1,65 @@
 //! Not seen is a bound: how many hosts could run the sample without this sensor noticing.
 
-use crate::behavior::Transition;
-use crate::sample::SampleProfile;
+use crate::sample::{Order, Projection, Scan};
 
 use super::SensorHistory;
 
 /// Expected hits without any being seen has a chance of 5 % at this mean (Poisson: -ln 0.05).
 const MEAN_MISSED_AT_5_PERCENT: f64 = 2.9957;
-/// Addresses of the Internet that a uniform scan draws from.
-const IPV4_ADDRESSES: f64 = 4_294_967_296.0;
-const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// Fewer than so many hosts, at 95 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bound {
     /// Hosts scanning throughout the observed days.
     pub hosts: u64,
-    /// Destinations that one such host is expected to hit in the sensor, over all observed days.
+    /// Dark addresses that one such host is expected to ask, over all observed days.
     pub hits_per_host: f64,
     /// Observed days.
     pub days: u64,
 }
 
-/// The bound for a sample that scans uniformly, at the rate of its sandbox run, all the time.
+/// The bound for hosts that scan as the sandbox run shows, all the time.
 ///
 /// # Errors
-/// Says why there is none: no scan, no rate, a scan that is not uniform, no observed day.
-pub fn unseen_bound(sample: &SampleProfile, history: &SensorHistory) -> Result<Bound, String> {
-    if !sample.scans() {
+/// Says why there is none: no scan, no rate, blocks of which nobody knows how they are chosen, no observed day.
+pub fn unseen_bound(
+    scan: Option<&Scan>,
+    projection: Option<&Projection>,
+    history: &SensorHistory,
+) -> Result<Bound, String> {
+    let (Some(scan), Some(projection)) = (scan, projection) else {
         return Err("the sample's run shows no scan, so no darknet could see it".to_owned());
-    }
+    };
     let days = history.known().days;
     if days == 0 {
         return Err("the sensor has no observed day".to_owned());
     }
-    let sequential = sample
-        .scan_windows()
-        .any(|window| window.fingerprint.whole.parameters.transition == Transition::Sequential);
-    if sequential {
-        return Err(
-            "the sample scans block by block; which blocks its other victims would choose is unknown"
-                .to_owned(),
-        );
+    match scan.targeting.order {
+        Order::Link => return Err("the sample scans its own link only, which no darknet sees".to_owned()),
+        Order::Sequential { .. } if !scan.targeting.reach.known => {
+            return Err(
+                "the sample scans block by block; which blocks its other victims would choose is unknown"
+                    .to_owned(),
+            );
+        }
+        _ => {}
     }
-    let rate = sample.destinations_per_second().ok_or("the run's times do not give a scan rate")?;
-    let addresses = history.sensor.space().size().unwrap_or(0);
-    Ok(bound(rate, addresses, days))
+    if scan.targets_per_second.is_none() {
+        return Err("the run's times do not give a scan rate".to_owned());
+    }
+    if projection.windows == 0 {
+        return Err("the sensor has no address that the sample could scan".to_owned());
+    }
+    Ok(bound(projection, days))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "an estimate from counts")]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positive, and capped by the cast"
-)]
-fn bound(rate: f64, addresses: u128, days: u64) -> Bound {
-    let hits_per_host = rate * SECONDS_A_DAY * days as f64 * addresses as f64 / IPV4_ADDRESSES;
-    let noticed = 1.0 - (-hits_per_host).exp();
-    let hosts = (MEAN_MISSED_AT_5_PERCENT / noticed.max(1e-12)).ceil() as u64;
-    Bound { hosts, hits_per_host, days }
+#[expect(clippy::cast_possible_truncation, reason = "positive, and capped by the cast")]
+fn bound(projection: &Projection, days: u64) -> Bound {
+    let observed = days as f64;
+    // Seen on no day of several: days are taken as independent of each other.
+    let missed = (1.0 - projection.seen_per_host_day).max(0.0).powf(observed);
+    let hosts = (MEAN_MISSED_AT_5_PERCENT / (1.0 - missed).max(1e-12)).ceil() as u64;
+    Bound { hosts, hits_per_host: projection.contacts_per_host_day * observed, days }
 }
 
 #[cfg(test)]
@@ -66,11 +67,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_larger_sensor_and_more_days_bound_more_tightly() {
-        let slash_16 = bound(2.0, 65_536, 10);
-        assert_eq!(slash_16.hosts, 3);
-        assert!((slash_16.hits_per_host - 26.37).abs() < 0.01);
-        let slash_24 = bound(2.0, 256, 1);
-        assert!(slash_24.hosts > 200, "{slash_24:?}");
+    fn more_days_and_a_surer_sight_bound_more_tightly() {
+        let seen = |seen_per_host_day| Projection {
+            predicted: Vec::new(),
+            windows_per_host_day: 2.6,
+            contacts_per_host_day: 2.6,
+            seen_per_host_day,
+            near_share: 0.0,
+            windows: 256,
+            variants: Vec::new(),
+            examples: Vec::new(),
+        };
+        assert_eq!(bound(&seen(0.93), 10).hosts, 3);
+        assert!((bound(&seen(0.93), 10).hits_per_host - 26.0).abs() < 1e-9);
+        assert!(bound(&seen(0.01), 1).hosts > 200);
+        assert!(bound(&seen(0.01), 100).hosts < 6);
     }
 }

@@ -14,8 +14,6 @@ pub type DailyHosts = Vec<(Date, Option<u64>)>;
 const SIDE_DAYS_MIN: usize = 14;
 /// Observed days taken of each side, at most.
 const SIDE_DAYS_MAX: usize = 60;
-/// Dates nearer than this to the tested one say the same as it does, so they are no null.
-const NULL_DISTANCE_DAYS: i64 = 7;
 /// Other dates that a p-value must stand on: fewer could never reach 5 %.
 const NULL_DATES_MIN: usize = 19;
 
@@ -89,10 +87,12 @@ pub fn change_at(series: &[(Date, Option<u64>)], date: Date) -> Result<Change, N
     let at = days.partition_point(|(day, _)| *day < date);
     let short = NoStatistic::ShortHistory { date, before: at, after: days.len() - at };
     let tested = Sides::around(&days, at).ok_or(short)?;
-    let far =
-        |split: usize| days.get(split).is_some_and(|(day, _)| distance(*day, date) > NULL_DISTANCE_DAYS);
-    let null: Vec<Sides> =
-        (0..days.len()).filter(|split| far(*split)).filter_map(|split| Sides::around(&days, split)).collect();
+    // Neighbours of the date say nearly the same as it does. They belong to the null all the same: without them a
+    // date anywhere on a chance hill would count as its top, and 5 % would be 10.
+    let null: Vec<Sides> = (0..days.len())
+        .filter(|split| *split != at)
+        .filter_map(|split| Sides::around(&days, split))
+        .collect();
     if null.len() < NULL_DATES_MIN {
         return Err(NoStatistic::NoNull { date, dates: null.len() });
     }

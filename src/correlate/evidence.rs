@@ -9,7 +9,7 @@ use crate::event::Timestamp;
 use crate::history::{DayCount, Example, Granularity, HostList, TypeRecord};
 use crate::sample::{Origin, Span};
 
-use super::{Bound, Change, ChangePoint, DailyHosts, NearMiss};
+use super::{Bound, Change, ChangePoint, Claim, DailyHosts, NearMiss, NoClaim, Suspects};
 
 /// How far a hypothesis goes. Never "is infected".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,6 +137,16 @@ pub struct Hypothesis {
     pub level_q: Option<f64>,
     /// The volatility's.
     pub volatility_q: Option<f64>,
+    /// What the sensor's history says for the sample, whatever the granularity; or why it says nothing.
+    pub claim: Result<Claim, NoClaim>,
+    /// The p-value of the claim's rise adjusted for all pairs of sample and sensor.
+    pub rise_q: Option<f64>,
+    /// Ids of the samples that the sensor cannot tell from this one.
+    pub alike: Vec<String>,
+    /// What would tell them from this one, in words.
+    pub separating: Vec<String>,
+    /// Hosts that the sample may explain; told with the best hypothesis of a sample and sensor, where it may be a cause.
+    pub suspects: Option<Suspects>,
     /// When it began.
     pub onset: Option<Onset>,
     /// Share of the hosts whose packets bear a known scanning tool's mark, 0 to 1.

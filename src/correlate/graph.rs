@@ -1,9 +1,13 @@
-//! The evidence as a graph: samples, types, shapes, families, sensors and labels, with what joins them.
+//! The evidence as a graph: samples, types, shapes, families, sensors, labels and hosts, with what joins them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::net::IpAddr;
 
+use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::unionfind::UnionFind;
+use petgraph::visit::EdgeRef;
 
 use crate::history::Granularity;
 use crate::sample::Origin;
@@ -31,6 +35,8 @@ pub enum Node {
     Sensor(String),
     /// A label, by its rule's id.
     Label(String),
+    /// A host, by its address.
+    Host(IpAddr),
 }
 
 impl Node {
@@ -44,6 +50,7 @@ impl Node {
             Node::Behavior { granularity: Granularity::Family, .. } => "family",
             Node::Sensor(_) => "sensor",
             Node::Label(_) => "label",
+            Node::Host(_) => "host",
         }
     }
 }
@@ -55,6 +62,7 @@ impl fmt::Display for Node {
             Node::Behavior { canonical, .. } => f.write_str(canonical),
             Node::Sensor(name) => f.write_str(name),
             Node::Label(id) => f.write_str(id),
+            Node::Host(address) => write!(f, "{address}"),
         }
     }
 }
@@ -80,6 +88,13 @@ pub enum Link {
     IsA,
     /// Behavior → label.
     Labelled,
+    /// Host → behavior: it behaved so.
+    Behaved {
+        /// Windows.
+        windows: u64,
+    },
+    /// Sample → sample: a sensor cannot tell them apart.
+    Alike,
     /// Sample → sensor: a hypothesis.
     Explains {
         /// The verdict.
@@ -96,6 +111,8 @@ impl fmt::Display for Link {
             Link::Saw { windows, hosts } => write!(f, "saw {windows} windows of {hosts} hosts"),
             Link::IsA => f.write_str("is a"),
             Link::Labelled => f.write_str("labelled"),
+            Link::Behaved { windows } => write!(f, "{windows} windows"),
+            Link::Alike => f.write_str("alike"),
             Link::Explains { verdict, score } => write!(f, "{verdict} (score {score:.2})"),
         }
     }
@@ -115,12 +132,74 @@ pub fn evidence_graph(hypotheses: &[Hypothesis]) -> EvidenceGraph {
         // Ranked: the first hypothesis of a pair is its best.
         let verdict = hypothesis.verdict.to_string();
         builder.link(sample, sensor, Link::Explains { verdict, score: hypothesis.score });
+        for other in hypotheses.iter().filter(|other| hypothesis.alike.contains(&other.sample)) {
+            let other = builder.node(Node::Sample { id: other.sample.clone(), title: other.title.clone() });
+            builder.link(sample, other, Link::Alike);
+        }
         let Some(granularity) = hypothesis.granularity else { continue };
         for matched in hypothesis.matched.iter().chain(&hypothesis.also) {
             builder.matched(sample, sensor, granularity, matched);
         }
     }
     builder.graph
+}
+
+/// Communities of samples that no sensor tells apart, directly or by way of others: their titles, the largest first.
+/// Samples by themselves are left out.
+#[must_use]
+pub fn communities(graph: &EvidenceGraph) -> Vec<Vec<String>> {
+    let mut sets = UnionFind::<usize>::new(graph.node_count());
+    for edge in graph.edge_references().filter(|edge| *edge.weight() == Link::Alike) {
+        sets.union(edge.source().index(), edge.target().index());
+    }
+    let mut all: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for node in graph.node_indices() {
+        if let Node::Sample { title, .. } = &graph[node] {
+            all.entry(sets.find(node.index())).or_default().push(title.clone());
+        }
+    }
+    let mut all: Vec<Vec<String>> = all.into_values().filter(|titles| titles.len() > 1).collect();
+    all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    all
+}
+
+/// The shortest way of evidence from a host to each sample that it leads to: what lies on it, from the host on, with
+/// what joins each to the next. Samples and hosts are no steps between others, and a sensor joins nothing: that it saw
+/// two behaviors says nothing of either.
+#[must_use]
+pub fn paths(graph: &EvidenceGraph, host: IpAddr) -> Vec<Vec<(String, String)>> {
+    let Some(start) = graph.node_indices().find(|node| graph[*node] == Node::Host(host)) else {
+        return Vec::new();
+    };
+    let mut before: HashMap<NodeIndex, (NodeIndex, String)> = HashMap::new();
+    let mut waiting = VecDeque::from([start]);
+    let mut ends = Vec::new();
+    while let Some(node) = waiting.pop_front() {
+        if node != start && matches!(graph[node], Node::Host(_) | Node::Sensor(_) | Node::Sample { .. }) {
+            ends.extend(matches!(graph[node], Node::Sample { .. }).then_some(node));
+            continue;
+        }
+        for way in [Direction::Outgoing, Direction::Incoming] {
+            for edge in graph.edges_directed(node, way) {
+                let next = if way == Direction::Outgoing { edge.target() } else { edge.source() };
+                if next != start && !before.contains_key(&next) {
+                    before.insert(next, (node, edge.weight().to_string()));
+                    waiting.push_back(next);
+                }
+            }
+        }
+    }
+    let path = |end: NodeIndex| {
+        let mut steps = vec![(graph[end].to_string(), String::new())];
+        let mut at = end;
+        while let Some((previous, link)) = before.get(&at) {
+            steps.push((graph[*previous].to_string(), link.clone()));
+            at = *previous;
+        }
+        steps.reverse();
+        steps
+    };
+    ends.into_iter().map(path).collect()
 }
 
 #[derive(Default)]
@@ -174,6 +253,11 @@ impl Builder {
         for label in &matched.labels {
             let label = self.node(Node::Label(label.clone()));
             self.link(behavior, label, Link::Labelled);
+        }
+        for host in &matched.hosts.hosts {
+            let windows = host.windows;
+            let host = self.node(Node::Host(host.host));
+            self.link(host, behavior, Link::Behaved { windows });
         }
     }
 }

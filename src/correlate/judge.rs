@@ -1,16 +1,18 @@
 //! From questions to ranked hypotheses: matches are gathered, dates tested, and what remains is put in words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::behavior::{Ports, ProtocolSet};
-use crate::history::{Granularity, adjusted_p_values};
+use crate::history::Granularity;
 use crate::sample::{Origin, Span, services};
 
+use super::adjust::adjust;
+use super::claim::PROBABLE;
 use super::near_miss::near_miss;
-use super::words::{change_in_words, counted, match_in_words, onset_in_words, unmatched_in_words};
+use super::words::{change_in_words, claim_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
-    Change, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Shift, Verdict, change_at,
-    change_point, unseen_bound,
+    Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Verdict, change_at, change_point,
+    separating, unseen_bound,
 };
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.
@@ -23,6 +25,8 @@ const LAG_DAYS_MAX: i64 = 14;
 const TOOL_SHARE_MAX: f64 = 0.5;
 /// Services told one by one where nothing came on any.
 const SERVICES_TOLD_MAX: usize = 8;
+/// Samples that look alike of which it is told what would separate them.
+const SEPARATED_MAX: usize = 3;
 /// Near misses kept of one question.
 const NEAR_MISSES_MAX: usize = 3;
 /// A projected behavior must be at least this share of the scan's destinations to count as specific.
@@ -34,10 +38,8 @@ const PROJECTED_SHARE_MIN: f64 = 0.2;
 pub fn judge(questions: &[Question<'_>]) -> Vec<Hypothesis> {
     let mut all: Vec<Hypothesis> = questions.iter().flat_map(hypotheses).collect();
     adjust(&mut all);
-    let rivals = rivals(&all);
     for hypothesis in &mut all {
-        let others = others(hypothesis, &rivals);
-        decide(hypothesis, others);
+        decide(hypothesis);
         hypothesis.score = score(hypothesis);
     }
     all.sort_by(|a, b| {
@@ -104,7 +106,7 @@ fn matched(question: &Question<'_>, granularity: Granularity) -> Option<Hypothes
 }
 
 fn unmatched(question: &Question<'_>) -> Hypothesis {
-    let bound = Some(unseen_bound(question.sample, question.history));
+    let bound = Some(unseen_bound(question.scan, question.projection, question.history));
     Hypothesis { bound, missing: Some(missing(question)), ..blank(question) }
 }
 
@@ -144,6 +146,11 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         change: Err("nothing was seen, so nothing changed".to_owned()),
         level_q: None,
         volatility_q: None,
+        claim: question.claim.clone(),
+        rise_q: None,
+        suspects: None,
+        alike: alike(question),
+        separating: separating_in_words(question),
         onset: None,
         tool_share: 0.0,
         daily_hosts: Vec::new(),
@@ -153,6 +160,27 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         reasons: Vec::new(),
         pivot: question.report.pivot(),
     }
+}
+
+/// Ids of the samples that the claim's sensor cannot tell from this one.
+fn alike(question: &Question<'_>) -> Vec<String> {
+    let places = question.claim.iter().flat_map(|claim| &claim.alike);
+    places.filter_map(|place| Some(question.samples.get(*place)?.id.clone())).collect()
+}
+
+/// What would tell the sample from those that the sensor cannot tell from it.
+fn separating_in_words(question: &Question<'_>) -> Vec<String> {
+    let places = question.claim.iter().flat_map(|claim| &claim.alike);
+    let others = places.filter_map(|place| question.samples.get(*place)).take(SEPARATED_MAX);
+    let told = |other: &super::Known| {
+        let differences = separating(question.scan?, other.scan.as_ref()?);
+        let what = match differences.is_empty() {
+            true => "nothing that their runs show; a payload or a longer run might".to_owned(),
+            false => differences.join("; "),
+        };
+        Some(format!("from {} it would be told by {what}", other.title))
+    };
+    others.filter_map(told).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shares of counts")]
@@ -213,57 +241,14 @@ fn near_misses(question: &Question<'_>) -> Vec<NearMiss> {
     near
 }
 
-/// Benjamini-Hochberg over all level tests, and over all volatility tests.
-fn adjust(all: &mut [Hypothesis]) {
-    let of = |pick: fn(&Change) -> Shift, all: &[Hypothesis]| -> Vec<Option<f64>> {
-        let p: Vec<Option<f64>> = all
-            .iter()
-            .map(|hypothesis| hypothesis.change.as_ref().ok().map(|change| pick(change).p))
-            .collect();
-        benjamini_hochberg(&p)
-    };
-    let level = of(|change| change.level, all);
-    let volatility = of(|change| change.volatility, all);
-    for ((hypothesis, level), volatility) in all.iter_mut().zip(level).zip(volatility) {
-        hypothesis.level_q = level;
-        hypothesis.volatility_q = volatility;
-    }
-}
-
-/// Adjusts p-values for their number; where there is none there stays none.
-fn benjamini_hochberg(p: &[Option<f64>]) -> Vec<Option<f64>> {
-    let given: Vec<f64> = p.iter().copied().flatten().collect();
-    let mut adjusted = adjusted_p_values(&given, given.len() as u64).into_iter();
-    p.iter().map(|p| p.and_then(|_| adjusted.next())).collect()
-}
-
-type Rivals = BTreeMap<(String, String), BTreeSet<String>>;
-
-/// The samples that match a behavior at a sensor.
-fn rivals(all: &[Hypothesis]) -> Rivals {
-    let mut rivals = Rivals::new();
-    for hypothesis in all {
-        for matched in hypothesis.matched.iter().chain(&hypothesis.also) {
-            let key = (hypothesis.sensor.clone(), matched.behavior.canonical.clone());
-            rivals.entry(key).or_default().insert(hypothesis.sample.clone());
-        }
-    }
-    rivals
-}
-
-fn others(hypothesis: &Hypothesis, rivals: &Rivals) -> Vec<String> {
-    let Some(matched) = &hypothesis.matched else { return Vec::new() };
-    let key = (hypothesis.sensor.clone(), matched.behavior.canonical.clone());
-    let all = rivals.get(&key).into_iter().flatten();
-    all.filter(|sample| **sample != hypothesis.sample).cloned().collect()
-}
-
 /// What the evidence for a match amounts to.
 pub(super) struct Findings {
     pub(super) specific: bool,
     pub(super) changed: bool,
     pub(super) timely: bool,
     pub(super) tool: bool,
+    /// The sample is the probable cause of what rose.
+    pub(super) probable: bool,
 }
 
 fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
@@ -271,18 +256,28 @@ fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
     let own = matched.origin != Origin::Projected;
     let significant = |q: Option<f64>| q.is_some_and(|q| q <= SIGNIFICANT);
     let lag = hypothesis.onset.as_ref().and_then(|onset| onset.lag);
+    let claim = hypothesis.claim.as_ref().ok();
+    let probability = claim.map_or(0.0, |claim| claim.probability);
     Findings {
-        specific: fine && (own || matched.share >= PROJECTED_SHARE_MIN),
-        changed: significant(hypothesis.level_q) || significant(hypothesis.volatility_q),
-        timely: lag.is_some_and(|days| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)),
+        probable: probability >= PROBABLE,
+        specific: fine && (own || matched.share >= PROJECTED_SHARE_MIN || probability >= PROBABLE),
+        changed: significant(hypothesis.level_q)
+            || significant(hypothesis.volatility_q)
+            || claim.is_some_and(|claim| claim.is_unusual(hypothesis.rise_q)),
+        timely: lag.is_some_and(|days| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)) || rose_timely(claim),
         tool: hypothesis.tool_share > TOOL_SHARE_MAX,
     }
 }
 
-fn decide(hypothesis: &mut Hypothesis, others: Vec<String>) {
+/// Whether the claim's rise began within the time about the sample's date in which samples are caught.
+fn rose_timely(claim: Option<&Claim>) -> bool {
+    claim.and_then(|claim| claim.rise.late).is_some_and(|late| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&-late))
+}
+
+fn decide(hypothesis: &mut Hypothesis) {
     let (verdict, reasons) = match &hypothesis.matched {
         None => (unmatched_verdict(hypothesis), unmatched_in_words(hypothesis)),
-        Some(matched) => decide_matched(hypothesis, matched, others),
+        Some(matched) => decide_matched(hypothesis, matched),
     };
     hypothesis.verdict = verdict;
     hypothesis.reasons = reasons;
@@ -292,7 +287,7 @@ fn unmatched_verdict(hypothesis: &Hypothesis) -> Verdict {
     if hypothesis.missing == Some(Missing::Scan) { Verdict::CannotTell } else { Verdict::NotSeen }
 }
 
-fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>) -> (Verdict, Vec<String>) {
+fn decide_matched(hypothesis: &Hypothesis, matched: &Match) -> (Verdict, Vec<String>) {
     if matched.is_backscatter {
         let reason = "the behavior is backscatter: answers to packets with spoofed sources, by hosts that scan nothing";
         return (Verdict::CannotTell, vec![reason.to_owned()]);
@@ -301,6 +296,7 @@ fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>)
     let mut reasons = vec![match_in_words(hypothesis, matched, &found)];
     reasons.push(change_in_words(hypothesis, &found));
     reasons.extend(onset_in_words(hypothesis, &found));
+    reasons.extend(claim_in_words(hypothesis));
     if found.tool {
         reasons.push(format!(
             "{:.0} % of the hosts bear the mark of a public scanning tool, which explains them better",
@@ -309,22 +305,22 @@ fn decide_matched(hypothesis: &Hypothesis, matched: &Match, others: Vec<String>)
         return (Verdict::CannotTell, reasons);
     }
     let verdict = match (found.specific, found.changed && found.timely) {
-        (true, true) => Verdict::Likely,
+        (true, true) if found.probable => Verdict::Likely,
+        (true, true) => Verdict::Possible,
         (true, false) if matched.origin == Origin::Projected => Verdict::CannotTell,
         (true, false) => Verdict::Possible,
         (false, true) => Verdict::Possible,
         (false, false) => Verdict::CannotTell,
     };
-    if !others.is_empty() && verdict != Verdict::CannotTell {
-        let count = counted(others.len() as u64, "other sample");
-        reasons.push(format!("{count} of this run would look the same at this sensor"));
-        return (Verdict::Indistinguishable(others), reasons);
+    if verdict == Verdict::Possible && !hypothesis.alike.is_empty() {
+        return (Verdict::Indistinguishable(hypothesis.alike.clone()), reasons);
     }
     (verdict, reasons)
 }
 
 /// The weight of the evidence, in rough decimal orders: what the match is worth by granularity and origin, how
-/// rare the behavior is, how unusual the change, and whether the dates agree. It orders; it is no probability.
+/// rare the behavior is, how unusual the change, whether the dates agree, and how probable the sample is among all
+/// causes. It orders; it is no probability.
 fn score(hypothesis: &Hypothesis) -> f64 {
     let Some(matched) = &hypothesis.matched else { return 0.0 };
     if matched.is_backscatter {
@@ -345,23 +341,6 @@ fn score(hypothesis: &Hypothesis) -> f64 {
     let change = unusual(hypothesis.level_q).max(unusual(hypothesis.volatility_q));
     let timely = if findings(hypothesis, matched).timely { 0.5 } else { 0.0 };
     let explained = 1.0 - hypothesis.tool_share.min(1.0);
-    (granularity + origin * matched.share.sqrt() + rarity + change + timely) * explained
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn adjusted_p_values_follow_benjamini_and_hochberg() {
-        let p = [Some(0.01), None, Some(0.04), Some(0.03), Some(0.5)];
-        let q = benjamini_hochberg(&p);
-        let expected = [Some(0.04), None, Some(0.16 / 3.0), Some(0.16 / 3.0), Some(0.5)];
-        for (got, want) in q.iter().zip(expected) {
-            match (got, want) {
-                (Some(got), Some(want)) => assert!((got - want).abs() < 1e-12, "{got} {want}"),
-                (got, want) => assert_eq!(*got, want),
-            }
-        }
-    }
+    let probability = hypothesis.claim.as_ref().map_or(0.0, |claim| claim.probability);
+    (granularity + origin * matched.share.sqrt() + rarity + change + timely + 2.0 * probability) * explained
 }

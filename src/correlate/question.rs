@@ -6,9 +6,9 @@ use crate::behavior::Profile;
 use crate::history::{
     Coverage, DayCount, DayState, DayTotal, Example, HostList, Sensor, TypeRecord, TypeTotal,
 };
-use crate::sample::{ProjectedBehavior, SampleProfile, SampleReport};
+use crate::sample::{ProjectedBehavior, Projection, SampleProfile, SampleReport, Scan};
 
-use super::DailyHosts;
+use super::{Claim, DailyHosts, NoClaim};
 
 /// A sensor's history as a whole.
 #[derive(Clone, Debug)]
@@ -75,6 +75,17 @@ pub struct Seen {
     pub example: Option<Example>,
 }
 
+/// A sample that is asked for, as others need to know it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// How it scans, if it does.
+    pub scan: Option<Scan>,
+}
+
 /// One sample against one sensor.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
@@ -82,10 +93,18 @@ pub struct Question<'a> {
     pub report: &'a SampleReport,
     /// Its behavior.
     pub sample: &'a SampleProfile,
+    /// Its scan; `None` where it does not scan.
+    pub scan: Option<&'a Scan>,
+    /// Its scan as the sensor would see it; `None` where it does not scan.
+    pub projection: Option<&'a Projection>,
     /// All that the sensor might see of it.
     pub projected: &'a [ProjectedBehavior],
     /// The sensor.
     pub history: &'a SensorHistory,
+    /// What the sensor's history says for the sample as a cause.
+    pub claim: Result<Claim, NoClaim>,
+    /// All samples asked for, in the order that a claim's places mean: their ids and titles, and how they scan.
+    pub samples: &'a [Known],
     /// Those behaviors that the sensor did see.
     pub seen: Vec<Seen>,
     /// Frequent types of the sensor on the sample's protocols and ports, for explaining near misses.

@@ -24,7 +24,7 @@ pub(super) fn unmatched_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     }];
     match &hypothesis.bound {
         Some(Ok(bound)) => reasons.push(format!(
-            "so over {} fewer than {} scanned like it at 95 % (if they scan uniformly, at the run's rate, all the time)",
+            "so over {} fewer than {} scanned like it at 95 % (if they scan as the run does, at its rate, all the time)",
             counted(bound.days, "observed day"),
             counted(bound.hosts, "host"),
         )),
@@ -71,6 +71,42 @@ pub(super) fn change_in_words(hypothesis: &Hypothesis, found: &Findings) -> Stri
             change.null_dates
         ),
     }
+}
+
+/// What the history says for the sample among all causes.
+pub(super) fn claim_in_words(hypothesis: &Hypothesis) -> Vec<String> {
+    let claim = match &hypothesis.claim {
+        Ok(claim) => claim,
+        Err(why) => return vec![format!("no weighing of causes: {why}")],
+    };
+    let unusual = match (claim.p, hypothesis.rise_q) {
+        (Some(p), Some(q)) => format!(
+            "as strong at {:.1} % of other dates and families of equal rarity (adjusted for all samples: {:.1} %)",
+            p * 100.0,
+            q * 100.0
+        ),
+        _ => "too few other dates and families of equal rarity to say how unusual that is".to_owned(),
+    };
+    let mut reasons = vec![
+        format!(
+            "strongest rise of its habits near its date: on {} by {:.1} deviations, {unusual}",
+            claim.rise.day, claim.rise.deviations
+        ),
+        format!(
+            "as the cause of what rose then, among all samples, unknown scanners and chance: {:.0} % (unknown scanners {:.0} %); alone it explains {:.0} of {:.0} host-days more than before",
+            claim.probability * 100.0,
+            claim.unknown * 100.0,
+            claim.explained,
+            claim.excess
+        ),
+    ];
+    if !hypothesis.alike.is_empty() {
+        let count = counted(hypothesis.alike.len() as u64, "other sample");
+        let group = claim.group_probability * 100.0;
+        reasons.push(format!("{count} of this run would look the same at this sensor; one of them is the cause with {group:.0} %"));
+        reasons.extend(hypothesis.separating.iter().cloned());
+    }
+    reasons
 }
 
 pub(super) fn onset_in_words(hypothesis: &Hypothesis, found: &Findings) -> Option<String> {

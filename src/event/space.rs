@@ -96,6 +96,26 @@ impl AddressSpace {
         }
     }
 
+    /// The address at a place in the ascending list: the other way round of [`rank`](AddressSpace::rank). `None`
+    /// beyond its end, and for the whole space, which has two addresses at most places.
+    #[must_use]
+    pub fn address(&self, rank: u128) -> Option<IpAddr> {
+        let at = self.ranges.partition_point(|range| range.rank <= rank).checked_sub(1)?;
+        let range = self.ranges.get(at)?;
+        let number = range.first.1.checked_add(rank - range.rank).filter(|number| *number <= range.last.1)?;
+        Some(match range.first.0 {
+            false => IpAddr::V4(Ipv4Addr::from(u32::try_from(number).ok()?)),
+            true => IpAddr::V6(Ipv6Addr::from(number)),
+        })
+    }
+
+    /// How many IPv4 addresses it has, which come first in the list.
+    #[must_use]
+    pub fn ipv4_size(&self) -> u64 {
+        let whole = if self.is_whole() { 1 << 32 } else { 0 };
+        self.fours.iter().map(|(first, last)| u64::from(last - first) + 1).sum::<u64>() + whole
+    }
+
     /// How many addresses it has; `None` for the whole space.
     #[must_use]
     pub fn size(&self) -> Option<u128> {
@@ -144,7 +164,12 @@ mod tests {
         assert_eq!(rank("10.0.0.128"), Some(64));
         assert_eq!(rank("10.0.0.255"), None);
         assert_eq!(rank("10.0.1.0"), None);
-        assert_eq!(half_dark.size(), Some(191));
+        assert_eq!((half_dark.size(), half_dark.ipv4_size()), (Some(191), 191));
+        for place in 0..191 {
+            let address = half_dark.address(place).unwrap();
+            assert_eq!(half_dark.rank(address), Some(place));
+        }
+        assert_eq!(half_dark.address(191), None);
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub mod derived;
 mod examples;
 mod gathering;
 mod hosts;
+mod hour;
+mod leb128;
 pub mod month;
 pub mod packed;
 mod query;
@@ -25,6 +27,7 @@ pub use coverage::{Coverage, DayState, Outage};
 pub use examples::{Examples, PackedExample, packets_of};
 pub use gathering::{Gathered, Gathering, Run};
 pub use hosts::Hosts;
+pub use hour::Hour;
 pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, Selection, TypeTotal};
 pub use record::{
     CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,

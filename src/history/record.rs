@@ -48,6 +48,12 @@ impl TypeRecord {
         let Names { behavior, shape, family } = types.names(&parameters);
         TypeRecord { behavior, shape, family, parameters }
     }
+
+    /// Its names.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        Names { behavior: self.behavior.clone(), shape: self.shape.clone(), family: self.family.clone() }
+    }
 }
 
 /// What makes a sighting one: host, day, type, and whether it is a whole window's or a facet's. The sensor is

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::behavior::Parameters;
+use crate::event::Protocol;
 
 use super::{Scope, Selection, Sighting};
 
@@ -31,6 +32,8 @@ pub enum Types<'a> {
     All,
     /// Those of one behavior.
     Of(Selection),
+    /// Those of one protocol alone and to one port alone, of whole windows and of facets.
+    Service(Protocol, u16),
     /// Those whose parameters pass, of whole windows and, if so said, of facets.
     Where(&'a dyn Fn(&Parameters) -> bool, Facets),
 }
@@ -49,6 +52,7 @@ impl fmt::Debug for Types<'_> {
         match self {
             Types::All => f.write_str("All"),
             Types::Of(selection) => f.debug_tuple("Of").field(selection).finish(),
+            Types::Service(protocol, port) => f.debug_tuple("Service").field(protocol).field(port).finish(),
             Types::Where(_, facets) => f.debug_tuple("Where").field(facets).finish(),
         }
     }
@@ -61,6 +65,7 @@ impl Types<'_> {
         match self {
             Types::All => false,
             Types::Of(selection) => selection.facets,
+            Types::Service(..) => true,
             Types::Where(_, facets) => *facets == Facets::Counted,
         }
     }

@@ -1,14 +1,17 @@
-//! Sightings added up over days, weeks, months, or all time.
+//! Sightings added up over hours, days, weeks, months, or all time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
-use super::{Coverage, DayState, Hosts, Met};
+use super::{Coverage, Day, DayState, DayTotal, Hosts, Hour, Met};
 
 /// How long a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// An hour of the sensor's clock; windows belong to the hour in which they began.
+    Hour,
     /// A day of the sensor.
     Day,
     /// Monday to Sunday.
@@ -25,7 +28,7 @@ impl Step {
     pub fn start(self, day: Date) -> Date {
         let back = |days: i8| day.checked_sub(jiff::Span::new().days(days)).unwrap_or(day);
         match self {
-            Step::Day => day,
+            Step::Hour | Step::Day => day,
             Step::Week => back(day.weekday().to_monday_zero_offset()),
             Step::Month => day.first_of_month(),
             Step::All => Date::MIN,
@@ -38,7 +41,9 @@ impl Step {
 pub struct SpanCount {
     /// Its first day, or, where all is one span, the first day that the sensor looked.
     pub first: Date,
-    /// Its days on which the sensor looked. None of them: no value.
+    /// Its hour of that day, where spans are hours.
+    pub hour: Option<Hour>,
+    /// Its days on which the sensor looked; of an hour, whether its day is one of them. None of them: no value.
     pub observed: u64,
     /// Packets.
     pub packets: u64,
@@ -55,7 +60,11 @@ pub struct SpanCount {
 pub struct Spans<'a> {
     step: Step,
     coverage: &'a Coverage,
-    sums: BTreeMap<Date, Sum>,
+    zone: &'a TimeZone,
+    /// The day of the last sighting whose hour was asked for; many sightings of a day come one after another.
+    day: Option<Day>,
+    /// By the first day, and for hours by the hour of it ([`Day::hour`]); else that is 0.
+    sums: BTreeMap<(Date, i64), Sum>,
 }
 
 #[derive(Debug, Default)]
@@ -67,10 +76,24 @@ struct Sum {
 }
 
 impl<'a> Spans<'a> {
-    /// Without any sighting yet.
+    /// Without any sighting yet; hours are those of a sensor's time zone.
     #[must_use]
-    pub fn new(step: Step, coverage: &'a Coverage) -> Spans<'a> {
-        Spans { step, coverage, sums: BTreeMap::new() }
+    pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone) -> Spans<'a> {
+        Spans { step, coverage, zone, day: None, sums: BTreeMap::new() }
+    }
+
+    /// Every day from the first to the last, of days that are counted already.
+    #[must_use]
+    pub fn of_days(coverage: &Coverage, counts: &[DayTotal], first: Date, last: Date) -> Vec<SpanCount> {
+        let mut days = Spans::new(Step::Day, coverage, &TimeZone::UTC).finish(first, last);
+        for DayTotal { count, types } in counts {
+            let day = days.binary_search_by_key(&count.day, |span| span.first);
+            if let Some(span) = day.ok().and_then(|at| days.get_mut(at)).filter(|span| span.observed > 0) {
+                (span.packets, span.windows) = (count.packets, count.windows);
+                (span.hosts, span.types) = (count.hosts, *types);
+            }
+        }
+        days
     }
 
     /// Adds a sighting, unless its day is one of an outage: what a part of such a day shows is no value.
@@ -78,11 +101,19 @@ impl<'a> Spans<'a> {
         if self.coverage.state(met.day) != DayState::Observed {
             return;
         }
-        let sum = self.sums.entry(self.step.start(met.day)).or_default();
+        let hour = if self.step == Step::Hour { self.hour(met) } else { 0 };
+        let sum = self.sums.entry((self.step.start(met.day), hour)).or_default();
         sum.packets += met.seen.packets;
         sum.windows += met.seen.windows;
         sum.hosts.insert(met.host);
         sum.types.insert(met.number);
+    }
+
+    fn hour(&mut self, met: &Met) -> i64 {
+        let kept = self.day.filter(|day| day.date == met.day);
+        let day = kept.unwrap_or_else(|| Day::on(met.day, self.zone));
+        self.day = Some(day);
+        day.hour(met.seen.first)
     }
 
     /// Every span from the first day to the last, those without a look among them.
@@ -91,24 +122,39 @@ impl<'a> Spans<'a> {
         let mut spans: Vec<SpanCount> = Vec::new();
         let mut start = None;
         for day in first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last) {
+            let observed = u64::from(self.coverage.state(day) == DayState::Observed);
+            if self.step == Step::Hour {
+                for (number, hour) in (0..).zip(Hour::all_of(day, self.zone)) {
+                    let sum = self.sums.remove(&(day, number)).unwrap_or_default();
+                    spans.push(sum.span(day, Some(hour), observed));
+                }
+                continue;
+            }
             let begins = self.step.start(day);
             if start != Some(begins) {
                 start = Some(begins);
-                let mut sum = self.sums.remove(&begins).unwrap_or_default();
-                spans.push(SpanCount {
-                    first: begins.max(first),
-                    observed: 0,
-                    packets: sum.packets,
-                    windows: sum.windows,
-                    hosts: sum.hosts.count(),
-                    types: sum.types.len() as u64,
-                });
+                let sum = self.sums.remove(&(begins, 0)).unwrap_or_default();
+                spans.push(sum.span(begins.max(first), None, 0));
             }
             if let Some(span) = spans.last_mut() {
-                span.observed += u64::from(self.coverage.state(day) == DayState::Observed);
+                span.observed += observed;
             }
         }
         spans
+    }
+}
+
+impl Sum {
+    fn span(mut self, first: Date, hour: Option<Hour>, observed: u64) -> SpanCount {
+        SpanCount {
+            first,
+            hour,
+            observed,
+            packets: self.packets,
+            windows: self.windows,
+            hosts: self.hosts.count(),
+            types: self.types.len() as u64,
+        }
     }
 }
 
@@ -132,7 +178,8 @@ mod tests {
         };
         let sightings = [met(2, 1, 1), met(3, 1, 2), met(4, 9, 9), met(9, 1, 1), met(9, 2, 1)];
         let count = |step: Step| {
-            let mut spans = Spans::new(step, &coverage);
+            let zone = TimeZone::UTC;
+            let mut spans = Spans::new(step, &coverage, &zone);
             sightings.iter().for_each(|met| spans.add(met));
             spans
                 .finish(date(2009, 3, 2), date(2009, 3, 15))
@@ -148,5 +195,44 @@ mod tests {
             (days.len(), days[0], days[2], days[7]),
             (14, (2, 1, 1, 1, 2), (4, 0, 0, 0, 0), (9, 1, 2, 1, 4))
         );
+    }
+
+    /// Hours of a day in New York, and what was counted in those that have anything.
+    fn hours(day: Date, seen: &[(&str, u8)]) -> (usize, Vec<(String, u64, u64)>) {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let coverage = Coverage { observed: [day].into(), outages: vec![] };
+        let mut spans = Spans::new(Step::Hour, &coverage, &zone);
+        for (time, host) in seen {
+            let mut met = met(1, *host, 1);
+            (met.day, met.seen.first) = (day, time.parse().unwrap());
+            spans.add(&met);
+        }
+        let all = spans.finish(day, day);
+        let told = all.iter().filter(|span| span.windows > 0);
+        let told = told.map(|span| (span.hour.unwrap().to_string(), span.hosts, span.packets));
+        (all.len(), told.collect())
+    }
+
+    #[test]
+    fn hours_are_those_of_the_sensors_clock_also_when_it_is_changed() {
+        // Clocks go from 01:59:59 to 03:00.
+        let spring = hours(
+            date(2009, 3, 8),
+            &[("2009-03-08T06:59:59Z", 1), ("2009-03-08T07:00:00Z", 1), ("2009-03-09T03:59:59Z", 2)],
+        );
+        let at = |hour: &str, hosts, packets| (hour.to_owned(), hosts, packets);
+        let told = vec![
+            at("2009-03-08T01:00:00-05:00", 1, 2),
+            at("2009-03-08T03:00:00-04:00", 1, 2),
+            at("2009-03-08T23:00:00-04:00", 1, 2),
+        ];
+        assert_eq!(spring, (23, told));
+        // From 01:59:59 back to 01:00: the hour comes twice, and a host of both is one host in each.
+        let autumn = hours(
+            date(2009, 11, 1),
+            &[("2009-11-01T05:30:00Z", 1), ("2009-11-01T05:40:00Z", 1), ("2009-11-01T06:30:00Z", 1)],
+        );
+        let told = vec![at("2009-11-01T01:00:00-04:00", 1, 4), at("2009-11-01T01:00:00-05:00", 1, 2)];
+        assert_eq!(autumn, (25, told));
     }
 }

@@ -29,6 +29,7 @@ pub fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
             "sample" => "box",
             "sensor" => "house",
             "label" => "note",
+            "host" => "plaintext",
             _ => "ellipse",
         };
         let label = quoted(&node.to_string());
@@ -85,7 +86,8 @@ fn weight(link: &Link) -> f64 {
     match link {
         Link::Shows { share, .. } => *share,
         Link::Saw { hosts, .. } => *hosts as f64,
-        Link::IsA | Link::Labelled => 1.0,
+        Link::Behaved { windows } => *windows as f64,
+        Link::IsA | Link::Labelled | Link::Alike => 1.0,
         Link::Explains { score, .. } => *score,
     }
 }

@@ -4,6 +4,7 @@ use crate::correlate::{Hypothesis, gaps};
 use crate::history::{Coverage, Example, ExamplePacket};
 use crate::sample::{SampleProfile, ScanWindow};
 
+use super::calendar::Place;
 use super::hypotheses::{gaps_in_words, second};
 use super::series::{Band, Line, Mark, SeriesPlot};
 use super::tile::{Tile, TilePacket};
@@ -12,8 +13,8 @@ use super::tile::{Tile, TilePacket};
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "hosts of a day, for a picture")]
 pub fn plot(hypothesis: &Hypothesis, coverage: &Coverage) -> SeriesPlot {
-    let values =
-        hypothesis.daily_hosts.iter().map(|(day, hosts)| (*day, hosts.map(|hosts| hosts as f64))).collect();
+    let value = |(day, hosts): &(_, Option<u64>)| (Place::day(*day), hosts.map(|hosts| hosts as f64));
+    let values = hypothesis.daily_hosts.iter().map(value).collect();
     let bands = coverage
         .outages
         .iter()

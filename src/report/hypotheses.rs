@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
-use crate::correlate::{Gap, Hypothesis, Match, counted};
+use crate::correlate::{
+    EvidenceGraph, Gap, Hypothesis, Match, Suspect, Suspects, communities, counted, paths,
+};
 use crate::event::Timestamp;
 
 use super::text::shown;
@@ -74,6 +77,32 @@ pub fn text(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
     writeln!(out, "{CAVEAT}")
 }
 
+/// Writes which samples no sensor tells apart, and how a host is joined to samples.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn connections(out: &mut dyn Write, graph: &EvidenceGraph, host: Option<IpAddr>) -> io::Result<()> {
+    for community in communities(graph) {
+        writeln!(out, "samples that scan alike here: {}", shown(&community.join(", ")))?;
+    }
+    let Some(host) = host else { return Ok(()) };
+    let paths = paths(graph, host);
+    if paths.is_empty() {
+        writeln!(
+            out,
+            "{host}: among the hosts told above there is none such, so no evidence joins it to a sample"
+        )?;
+    }
+    for path in paths {
+        let steps = path.iter().map(|(node, link)| match link.is_empty() {
+            true => node.clone(),
+            false => format!("{node} —{link}— "),
+        });
+        writeln!(out, "{}", shown(&steps.collect::<String>()))?;
+    }
+    Ok(())
+}
+
 /// Whether a coarser match is to nothing but what the finer one matches.
 pub(super) fn same_windows(best: &Hypothesis, other: &Hypothesis) -> bool {
     best.matched.as_ref().zip(other.matched.as_ref()).is_some_and(|(best, other)| {
@@ -120,6 +149,23 @@ pub fn gaps_in_words(gaps: &[Gap]) -> Vec<String> {
     lines.into_iter().map(line).collect()
 }
 
+/// Hosts that the sample may explain, the most probable ones, and where most of them are.
+fn text_suspects(out: &mut dyn Write, suspects: &Suspects) -> io::Result<()> {
+    let host = |one: &Suspect| format!("{} ({:.0} %)", one.host, one.probability * 100.0);
+    let hosts: Vec<String> = suspects.hosts.iter().take(5).map(host).collect();
+    let prefix =
+        |(prefix, hosts, expected): &(ipnet::IpNet, u64, f64)| format!("{prefix} ({expected:.1} of {hosts})");
+    let prefixes: Vec<String> = suspects.prefixes.iter().take(5).map(prefix).collect();
+    let total = counted(suspects.total, "host");
+    writeln!(
+        out,
+        "     since the onset {total} behave so, {:.1} of them on the sample's account: {}",
+        suspects.expected,
+        hosts.join(", ")
+    )?;
+    writeln!(out, "     most of them in {}", prefixes.join(", "))
+}
+
 fn text_match(out: &mut dyn Write, hypothesis: &Hypothesis, matched: &Match) -> io::Result<()> {
     if let Some(onset) = &hypothesis.onset {
         let days = counted(onset.days, "day");
@@ -139,6 +185,9 @@ fn text_match(out: &mut dyn Write, hypothesis: &Hypothesis, matched: &Match) -> 
     let more = matched.hosts.total.saturating_sub(suspects.len() as u64);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     writeln!(out, "     hosts that behave so: {}{more}", shown(&suspects.join(", ")))?;
+    if let Some(suspects) = hypothesis.suspects.as_ref().filter(|suspects| suspects.total > 0) {
+        text_suspects(out, suspects)?;
+    }
     for also in hypothesis.also.iter().take(5) {
         let (windows, hosts) = (counted(also.windows, "window"), counted(also.hosts.total, "host"));
         writeln!(out, "     also: {} ({}, {windows} of {hosts})", also.behavior.canonical, also.origin)?;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::correlate::{Change, Gap, Hypothesis, Match, NearMiss, Verdict};
+use crate::correlate::{Change, Claim, Gap, Hypothesis, Match, NearMiss, Suspect, Suspects, Verdict};
 use crate::event::Timestamp;
 use crate::history::{Granularity, HostSummary};
 use crate::sample::Origin;
@@ -128,6 +128,66 @@ struct BoundJson {
 }
 
 #[derive(Serialize)]
+struct SuspectJson {
+    address: String,
+    probability: f64,
+    days: u64,
+    first_day: String,
+}
+
+#[derive(Serialize)]
+struct PrefixJson {
+    prefix: String,
+    hosts: u64,
+    expected: f64,
+}
+
+#[derive(Serialize)]
+struct SuspectsJson {
+    total: u64,
+    expected: f64,
+    hosts: Vec<SuspectJson>,
+    prefixes: Vec<PrefixJson>,
+}
+
+impl From<&Suspects> for SuspectsJson {
+    fn from(suspects: &Suspects) -> SuspectsJson {
+        let host = |one: &Suspect| SuspectJson {
+            address: one.host.to_string(),
+            probability: rounded(one.probability),
+            days: one.days,
+            first_day: one.first.to_string(),
+        };
+        let prefixes = suspects.prefixes.iter().map(|(prefix, hosts, expected)| PrefixJson {
+            prefix: prefix.to_string(),
+            hosts: *hosts,
+            expected: rounded(*expected),
+        });
+        SuspectsJson {
+            total: suspects.total,
+            expected: rounded(suspects.expected),
+            hosts: suspects.hosts.iter().map(host).collect(),
+            prefixes: prefixes.collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ClaimJson<'a> {
+    probability: f64,
+    unknown_probability: f64,
+    group_probability: f64,
+    onset: String,
+    days_late: Option<i64>,
+    deviations: f64,
+    p: Option<f64>,
+    q: Option<f64>,
+    excess_host_days: f64,
+    explained_host_days: f64,
+    alike: &'a [String],
+}
+
+#[derive(Serialize)]
 struct DayJson {
     day: String,
     hosts: Option<u64>,
@@ -149,6 +209,9 @@ struct HypothesisJson<'a> {
     no_change_test: Option<&'a str>,
     level_q: Option<f64>,
     volatility_q: Option<f64>,
+    claim: Option<ClaimJson<'a>>,
+    no_claim: Option<String>,
+    suspects: Option<SuspectsJson>,
     onset: Option<OnsetJson>,
     sample_date: Option<PivotJson>,
     tool_share: f64,
@@ -156,6 +219,22 @@ struct HypothesisJson<'a> {
     near_misses: Vec<NearMissJson<'a>>,
     reasons: &'a [String],
     daily_hosts: Vec<DayJson>,
+}
+
+fn claim_view<'a>(hypothesis: &'a Hypothesis, claim: &Claim) -> ClaimJson<'a> {
+    ClaimJson {
+        probability: rounded(claim.probability),
+        unknown_probability: rounded(claim.unknown),
+        group_probability: rounded(claim.group_probability),
+        onset: claim.rise.day.to_string(),
+        days_late: claim.rise.late,
+        deviations: rounded(claim.rise.deviations),
+        p: claim.p.map(rounded),
+        q: hypothesis.rise_q.map(rounded),
+        excess_host_days: rounded(claim.excess),
+        explained_host_days: rounded(claim.explained),
+        alike: &hypothesis.alike,
+    }
 }
 
 fn view(hypothesis: &Hypothesis) -> HypothesisJson<'_> {
@@ -178,6 +257,9 @@ fn view(hypothesis: &Hypothesis) -> HypothesisJson<'_> {
         no_change_test: hypothesis.change.as_ref().err().map(String::as_str),
         level_q: hypothesis.level_q.map(rounded),
         volatility_q: hypothesis.volatility_q.map(rounded),
+        claim: hypothesis.claim.as_ref().ok().map(|claim| claim_view(hypothesis, claim)),
+        no_claim: hypothesis.claim.as_ref().err().map(ToString::to_string),
+        suspects: hypothesis.suspects.as_ref().map(SuspectsJson::from),
         onset: hypothesis.onset.as_ref().map(|onset| OnsetJson {
             first: onset.first,
             last: onset.last,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::series::{LETTER, Line};
-use super::svg::{self, COLOURS};
+use super::series::{Line, dash};
+use super::svg::{self, COLOURS, LETTER};
 
 /// Height of a row.
 const ROW: f64 = 18.0;
@@ -53,7 +53,9 @@ impl Legend {
             let y = 31.0 + ROW * *row as f64;
             let _ = writeln!(
                 out,
-                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"14\" height=\"3\" style=\"fill: var(--c{colour})\"/>"
+                "<path class=\"line\" style=\"stroke: var(--c{colour}); stroke-width: 2.5\" stroke-dasharray=\"{}\" d=\"M{x:.1} {:.1} h16\"/>",
+                dash(place),
+                y + 1.5
             );
             svg::text(out, x + 20.0, y + 6.0, "start", "", name);
         }

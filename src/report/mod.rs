@@ -2,16 +2,22 @@
 //! given: packets, names and paths are attackers' bytes.
 
 mod axes;
+pub mod calendar;
 pub mod checked;
 pub mod dot;
+pub mod evaluation;
 pub mod events;
 pub mod evidence;
+pub mod explanation;
 pub mod fingerprints;
+pub mod flow;
+pub mod host;
 pub mod html;
 pub mod hypotheses;
 pub mod hypotheses_json;
 pub mod junit;
 mod legend;
+pub mod projection;
 pub mod rows;
 pub mod series;
 pub mod spans;

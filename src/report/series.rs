@@ -1,11 +1,12 @@
-//! Lines over days (nicter report 2009, figures 3, 4, 5 and 11): outages as gaps with a band, dates as marks.
+//! Lines over days or hours (nicter report 2009, figures 3, 4, 5 and 11): outages as gaps with a band, dates as marks.
 
 use std::fmt::Write;
 
 use jiff::civil::Date;
 
+use super::calendar::{Calendar, Place};
 use super::legend::Legend;
-use super::svg::{self, COLOURS, number, ticks};
+use super::svg::{self, COLOURS, LETTER, number, ticks};
 
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 76.0;
@@ -14,8 +15,6 @@ const BOTTOM_ROOM: f64 = 52.0;
 const PLOT_HEIGHT: f64 = 210.0;
 /// Height of one row of marks' labels.
 const MARK_ROW: f64 = 16.0;
-/// Width of a letter, about: labels are kept apart by it.
-pub(super) const LETTER: f64 = 6.6;
 
 /// One line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,8 +23,8 @@ pub struct Line {
     pub name: String,
     /// Whether its values belong to the axis on the right.
     pub second_axis: bool,
-    /// By day, ascending; `None` is no value: a gap.
-    pub values: Vec<(Date, Option<f64>)>,
+    /// Every span, ascending; `None` is no value: a gap.
+    pub values: Vec<(Place, Option<f64>)>,
 }
 
 /// Days without data.
@@ -71,23 +70,23 @@ pub struct SeriesPlot {
 #[must_use]
 pub fn series_svg(plot: &SeriesPlot) -> String {
     let mut out = String::new();
-    let days = plot.lines.iter().flat_map(|line| line.values.iter().map(|(day, _)| *day));
+    let days = plot.lines.iter().flat_map(|line| line.values.iter().map(|(place, _)| place.day));
     let marked = plot.marks.iter().map(|mark| mark.day);
     let span = days.clone().min().zip(days.clone().max());
     // A mark outside the days stretches the axis, so that it can be seen.
     let span =
         span.map(|(first, last)| (marked.clone().fold(first, Date::min), marked.fold(last, Date::max)));
-    let placed =
-        span.map_or_else(Vec::new, |span| place_marks(&plot.marks, &Days { first: span.0, last: span.1 }));
+    let days = span.map(|(first, last)| Calendar { first, last, ends: (LEFT, RIGHT) });
+    let placed = days.as_ref().map_or_else(Vec::new, |days| place_marks(&plot.marks, days));
     let rows = placed.iter().map(|(row, _)| row + 1).max().unwrap_or(0);
     let legend = Legend::of(&plot.lines, LEFT, WIDTH);
     #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
     let top = 38.0 + legend.height() + MARK_ROW * rows as f64;
     let frame = Frame { top, bottom: top + PLOT_HEIGHT };
-    let description = format!("{} over days, {} lines", plot.unit, plot.lines.len());
+    let description = format!("{} over time, {} lines", plot.unit, plot.lines.len());
     svg::open(&mut out, WIDTH, frame.bottom + BOTTOM_ROOM, &plot.title, &description);
     svg::text(&mut out, LEFT, 20.0, "start", "title", &plot.title);
-    match span {
+    match &days {
         None => svg::text(
             &mut out,
             WIDTH / 2.0,
@@ -96,8 +95,8 @@ pub fn series_svg(plot: &SeriesPlot) -> String {
             "soft",
             "no data",
         ),
-        Some((first, last)) => {
-            draw(&mut out, plot, &frame, &Days { first, last }, &placed);
+        Some(days) => {
+            draw(&mut out, plot, &frame, days, &placed);
             legend.draw(&mut out);
         }
     }
@@ -108,29 +107,6 @@ pub fn series_svg(plot: &SeriesPlot) -> String {
 struct Frame {
     top: f64,
     bottom: f64,
-}
-
-struct Days {
-    first: Date,
-    last: Date,
-}
-
-/// Days between two dates.
-#[expect(clippy::cast_precision_loss, reason = "days of a plot")]
-fn between(first: Date, last: Date) -> f64 {
-    (first.duration_until(last).as_hours() / 24) as f64
-}
-
-impl Days {
-    /// The middle of a day; half a day of room at both ends.
-    fn x(&self, day: Date) -> f64 {
-        self.edge(day, 0.5)
-    }
-
-    fn edge(&self, day: Date, part: f64) -> f64 {
-        let days = between(self.first, self.last) + 1.0;
-        LEFT + (between(self.first, day) + part) / days * (RIGHT - LEFT)
-    }
 }
 
 /// A scale of values: its top and how they are spaced.
@@ -168,7 +144,7 @@ fn powers(max: f64) -> Vec<f64> {
 }
 
 /// Rows for marks' labels, so that none lies over another: row and place from which a label runs.
-fn place_marks(marks: &[Mark], days: &Days) -> Vec<(usize, f64)> {
+fn place_marks(marks: &[Mark], days: &Calendar) -> Vec<(usize, f64)> {
     let mut ends: Vec<f64> = Vec::new();
     let mut order: Vec<usize> = (0..marks.len()).collect();
     order.sort_by_key(|at| marks[*at].day);
@@ -187,7 +163,7 @@ fn place_marks(marks: &[Mark], days: &Days) -> Vec<(usize, f64)> {
     placed
 }
 
-fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Days, placed: &[(usize, f64)]) {
+fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Calendar, placed: &[(usize, f64)]) {
     let first = Scale::of(plot, false);
     let second = plot.lines.iter().any(|line| line.second_axis).then(|| Scale::of(plot, true));
     let bands: Vec<(f64, &str)> =
@@ -199,7 +175,7 @@ fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Days, placed:
         let unit = plot.second_unit.as_deref().unwrap_or(&plot.unit);
         svg::upright(out, WIDTH - 6.0, f64::midpoint(frame.top, frame.bottom), unit);
     }
-    date_axis(out, frame, days);
+    days.draw(out, frame.bottom, &plot.lines);
     for (mark, (row, start)) in plot.marks.iter().zip(placed) {
         let x = days.x(mark.day);
         #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
@@ -209,7 +185,7 @@ fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Days, placed:
     }
     for (place, line) in plot.lines.iter().enumerate() {
         let scale = if line.second_axis { second.as_ref().unwrap_or(&first) } else { &first };
-        draw_line(out, line, place % COLOURS, frame, days, scale);
+        draw_line(out, line, place, frame, days, scale);
     }
     // Above the lines: other sensors may have looked while this one did not.
     for (x, label) in bands {
@@ -223,7 +199,7 @@ fn draw_band<'a>(
     band: &'a Band,
     marks: &[Mark],
     frame: &Frame,
-    days: &Days,
+    days: &Calendar,
 ) -> Option<(f64, &'a str)> {
     let (from, to) = (band.first.max(days.first), band.last.min(days.last));
     if from > to {
@@ -257,62 +233,25 @@ fn axis(out: &mut String, frame: &Frame, scale: &Scale, x: f64, anchor: &str, as
     svg::line(out, "axis", (x, frame.top), (x, frame.bottom));
 }
 
-/// Ticks at the first of months, or at days where there are few.
-fn date_axis(out: &mut String, frame: &Frame, days: &Days) {
-    svg::line(out, "axis", (LEFT, frame.bottom), (RIGHT, frame.bottom));
-    let count = between(days.first, days.last) + 1.0;
-    let step = [1.0, 2.0, 7.0, 14.0].into_iter().find(|step| count / step <= 8.0);
-    let mut shown: Vec<Date> = Vec::new();
-    let mut day = days.first;
-    while day <= days.last {
-        let wanted = match step {
-            Some(step) => between(days.first, day) % step == 0.0,
-            None => {
-                day.day() == 1
-                    && (count <= 400.0 || day.month() == 1 || count <= 1_000.0 && day.month() % 3 == 1)
-            }
-        };
-        if wanted {
-            shown.push(day);
-        }
-        match day.tomorrow() {
-            Ok(next) => day = next,
-            Err(_) => break,
-        }
-    }
-    for day in shown {
-        let x = days.x(day);
-        svg::line(out, "axis", (x, frame.bottom), (x, frame.bottom + 4.0));
-        svg::text(out, x, frame.bottom + 18.0, "middle", "", &day.to_string());
+/// A line with a piece for each run of spans with a value; one alone is a dot.
+fn draw_line(out: &mut String, line: &Line, place: usize, frame: &Frame, days: &Calendar, scale: &Scale) {
+    for run in line.values.split(|(_, value)| value.is_none()) {
+        let points = run.iter().filter_map(|(place, value)| Some((days.middle(*place), (*value)?)));
+        let points: Vec<(f64, f64)> = points.map(|(x, value)| (x, scale.y(frame, value))).collect();
+        draw_run(out, &points, place);
     }
 }
 
-/// A line with a piece for each run of days with a value; a day alone is a dot.
-fn draw_line(out: &mut String, line: &Line, colour: usize, frame: &Frame, days: &Days, scale: &Scale) {
-    let mut run: Vec<(f64, f64)> = Vec::new();
-    let ends = line.values.iter().map(|value| Some(*value)).chain([None]);
-    let mut last: Option<Date> = None;
-    for value in ends {
-        let next = value.and_then(|(day, value)| Some((day, value?)));
-        let follows = match (next, last) {
-            (Some((day, _)), Some(before)) => between(before, day) == 1.0,
-            _ => false,
-        };
-        if !follows {
-            draw_run(out, &run, colour);
-            run.clear();
-        }
-        if let Some((day, value)) = next {
-            run.push((days.x(day), scale.y(frame, value)));
-        }
-        last = next.map(|(day, _)| day);
-    }
+/// How the line of a place is broken. Where colours come again, with other gaps: six times six lines differ.
+pub(super) fn dash(place: usize) -> &'static str {
+    ["", "6 2", "2 2", "8 2 2 2", "4 4", "1 3"][(place + place / COLOURS) % COLOURS]
 }
 
-fn draw_run(out: &mut String, run: &[(f64, f64)], colour: usize) {
+fn draw_run(out: &mut String, run: &[(f64, f64)], place: usize) {
     match run {
         [] => {}
         [(x, y)] => {
+            let colour = place % COLOURS;
             let _ = writeln!(
                 out,
                 "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\" style=\"fill: var(--c{colour})\"/>"
@@ -320,7 +259,8 @@ fn draw_run(out: &mut String, run: &[(f64, f64)], colour: usize) {
         }
         run => {
             let points: Vec<String> = run.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-            let dash = ["", "6 2", "2 2", "8 2 2 2", "4 4", "1 3"][colour % COLOURS];
+            let dash = dash(place);
+            let colour = place % COLOURS;
             let _ = writeln!(
                 out,
                 "<polyline class=\"line\" style=\"stroke: var(--c{colour})\" stroke-dasharray=\"{dash}\" points=\"{}\"/>",
@@ -337,6 +277,7 @@ mod tests {
     use super::*;
 
     fn plot(values: Vec<(Date, Option<f64>)>) -> SeriesPlot {
+        let values = values.into_iter().map(|(day, value)| (Place::day(day), value)).collect();
         SeriesPlot {
             title: "t<t".to_owned(),
             unit: "hosts".to_owned(),
@@ -369,7 +310,7 @@ mod tests {
 
     #[test]
     fn labels_of_marks_do_not_lie_over_each_other() {
-        let days = Days { first: date(2009, 1, 1), last: date(2009, 4, 30) };
+        let days = Calendar { first: date(2009, 1, 1), last: date(2009, 4, 30), ends: (LEFT, RIGHT) };
         let mark = |day| Mark { day, label: "a long label of a mark".to_owned() };
         let placed =
             place_marks(&[mark(date(2009, 3, 2)), mark(date(2009, 3, 4)), mark(date(2009, 1, 1))], &days);

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::history::{Coverage, SpanCount};
 
+use super::calendar::Place;
 use super::series::{Band, Line, Mark, SeriesPlot};
 use super::text::{shown, table};
 
@@ -68,15 +68,24 @@ impl Value {
     }
 }
 
-const COLUMNS: [&str; 9] =
-    ["sensor", "of", "first", "observed_days", "packets", "hosts", "windows", "types", "packets_per_host"];
+/// When a span begins: its first day, or its hour with the offset of the sensor's clock.
+fn begin(span: &SpanCount) -> String {
+    span.hour.map_or_else(|| span.first.to_string(), |hour| hour.to_string())
+}
+
+/// The names of columns; what was looked at is days, or hours where spans are hours.
+fn columns(all: &[Counted<'_>]) -> [&'static str; 9] {
+    let hourly = all.iter().flat_map(|counted| counted.spans).any(|span| span.hour.is_some());
+    let observed = if hourly { "observed_hours" } else { "observed_days" };
+    ["sensor", "of", "first", observed, "packets", "hosts", "windows", "types", "packets_per_host"]
+}
 
 /// Writes a table for people; a span without a look has `-` for every count.
 ///
 /// # Errors
 /// When `out` cannot be written to (so for all here).
 pub fn text(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
-    let mut rows = vec![COLUMNS.map(|column| column.replace('_', " ")).to_vec()];
+    let mut rows = vec![columns(all).map(|column| column.replace('_', " ")).to_vec()];
     rows.extend(cells(all, "-").map(|row| row.iter().map(|cell| shown(cell)).collect()));
     table(out, &rows)
 }
@@ -86,7 +95,7 @@ pub fn text(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
 /// # Errors
 /// See [`text`].
 pub fn csv(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
-    write!(out, "{}\r\n", COLUMNS.join(","))?;
+    write!(out, "{}\r\n", columns(all).join(","))?;
     for row in cells(all, "") {
         let quoted: Vec<String> = row.iter().map(|cell| quoted(cell)).collect();
         write!(out, "{}\r\n", quoted.join(","))?;
@@ -109,7 +118,7 @@ fn cells<'a>(all: &'a [Counted<'_>], none: &'a str) -> impl Iterator<Item = Vec<
         vec![
             counted.sensor.to_owned(),
             counted.of.clone(),
-            span.first.to_string(),
+            begin(span),
             span.observed.to_string(),
             count(span.packets),
             count(span.hosts),
@@ -125,8 +134,11 @@ fn cells<'a>(all: &'a [Counted<'_>], none: &'a str) -> impl Iterator<Item = Vec<
 struct JsonSpan<'a> {
     sensor: &'a str,
     of: &'a str,
-    first: Date,
-    observed_days: u64,
+    first: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed_days: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed_hours: Option<u64>,
     packets: Option<u64>,
     hosts: Option<u64>,
     windows: Option<u64>,
@@ -145,8 +157,9 @@ pub fn json(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
             let line = JsonSpan {
                 sensor: counted.sensor,
                 of: &counted.of,
-                first: span.first,
-                observed_days: span.observed,
+                first: begin(span),
+                observed_days: span.hour.is_none().then_some(span.observed),
+                observed_hours: span.hour.map(|_| span.observed),
                 packets: count(span.packets),
                 hosts: count(span.hosts),
                 windows: count(span.windows),
@@ -175,7 +188,7 @@ pub fn plot(all: &[Counted<'_>], values: &[Value], marks: Vec<Mark>, log: bool) 
             lines.push(Line {
                 name: parts.join(", "),
                 second_axis: place == 1,
-                values: counted.spans.iter().map(|span| (span.first, value.of(span))).collect(),
+                values: counted.spans.iter().map(|span| (Place::of(span), value.of(span))).collect(),
             });
         }
     }

@@ -49,6 +49,23 @@ svg.inga .line { stroke-width: 1.6; fill: none; stroke-linejoin: round; }
 /// How many line colours there are.
 pub(super) const COLOURS: usize = 6;
 
+/// Width of a letter, about: texts are kept apart and cut by it.
+pub(super) const LETTER: f64 = 6.6;
+
+/// A text cut to a width, its end then three points. Letters beyond ASCII count twice: many are as wide as two.
+pub(super) fn fitted(text: &str, width: f64) -> String {
+    let letter = |c: char| if c.is_ascii() { LETTER } else { 2.0 * LETTER };
+    if text.chars().map(letter).sum::<f64>() <= width {
+        return text.to_owned();
+    }
+    let mut room = width - 3.0 * LETTER;
+    let fits = text.chars().take_while(|c| {
+        room -= letter(*c);
+        room >= 0.0
+    });
+    fits.chain("...".chars()).collect()
+}
+
 /// Opens a picture with its ground, title and description.
 pub(super) fn open(out: &mut String, width: f64, height: f64, title: &str, description: &str) {
     let (title, description) = (escape_xml(title), escape_xml(description));

@@ -1,15 +1,25 @@
 //! F2: a malware sample: its report, what its sandbox run shows, what a darknet would see of it.
 
+mod contacts;
 mod expectation;
 mod profile;
+mod projected;
 mod projection;
+mod random;
 mod report;
+mod scan;
+mod targets;
+mod thinning;
 mod traffic;
 mod victim;
 
 pub use expectation::{Checked, DarknetExpectation, Difference, Expectation};
 pub use profile::{Access, KeptSample, SampleProfile, ScanWindow};
-pub use projection::{Origin, ProjectedBehavior, projected, services};
+pub use projected::{Origin, ProjectedBehavior, projected, services};
+pub use projection::{Predicted, Projection, Variant};
+pub use random::Random;
 pub use report::{Captured, Discovery, Identity, ReportError, SampleReport, Span};
+pub use scan::{Answered, Attempts, Cue, Port, Scan, Script, Service, SourcePorts};
+pub use targets::{Order, Reach, Step, Targeting};
 pub use traffic::{Class, Names, Plumbing, Reason, Traffic};
 pub use victim::{VictimError, likely_victims};

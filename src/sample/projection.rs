@@ -1,148 +1,281 @@
-//! What a sensor could see of a sample's scan: its behaviors as they are, and thinned.
+//! What a sensor would see of a scan: a distribution over types, shapes, families and facets, and how much of it.
 //!
-//! A darknet holds a small part of what a sample scans, so most of its windows there have one destination only:
-//! the seed's types 1-4 are such remains. This first form projects every scanned destination alone; weights
-//! by the sensor's size and by how the sample picks targets belong here, too.
+//! The scan is simulated on the sensor's dark addresses with a fixed seed, and what hits them goes through the engine
+//! that the darknet's packets go through. So a projection has the engine's bins, windows and rules exactly; its error
+//! is the lot's, some 3 % of a share with 256 windows.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use serde::Serialize;
+use ipnet::IpNet;
 
-use crate::behavior::{Behavior, Facet, OpenWindow, Parameters, Ports, Probe, Profile, ProtocolSet};
-use crate::event::{AddressSpace, Protocol};
-use crate::history::Granularity;
+use crate::behavior::{Behavior, BehaviorId, Facet, OpenWindow, Parameters, Profile, fingerprint};
+use crate::event::AddressSpace;
+use crate::history::{Granularity, Scope, Sensor, SensorKind};
 
-use super::SampleProfile;
+use super::random::Random;
+use super::targets::{Order, Reach};
+use super::thinning::{Aim, Mode, Simulated, simulate};
+use super::{SampleProfile, Scan};
 
-/// How a behavior follows from the sandbox run, the strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// A window of the run has it.
-    Window,
-    /// One (protocol, port) pair of a window has it.
-    Facet,
-    /// A sensor that catches one destination of the scan would see it.
-    Projected,
-}
+const SECONDS_A_DAY: f64 = 86_400.0;
+const ALL_IPV4: f64 = 4_294_967_296.0;
+/// Windows kept to be drawn.
+const EXAMPLES_MAX: usize = 12;
 
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Origin::Window => "window",
-            Origin::Facet => "facet",
-            Origin::Projected => "projected",
-        })
-    }
-}
-
-/// A behavior that a sensor might see, and how large a part of the run it is.
+/// A behavior that a sensor would see.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ProjectedBehavior {
+pub struct Predicted {
     /// What `behavior` names.
     pub granularity: Granularity,
-    /// How it follows from the run.
-    pub origin: Origin,
+    /// Of whole windows, or of windows with several services one service's part.
+    pub scope: Scope,
     /// The behavior.
     pub behavior: Behavior,
-    /// Parameters of the first window (or part) of the run that has it.
+    /// Parameters of the first simulated window (or part) that has it.
     pub parameters: Parameters,
-    /// Share of the run's windows (of its pairs, of its destinations) that have it, 0 to 1.
+    /// Share of the windows that have it, 0 to 1.
     pub share: f64,
 }
 
-/// All behaviors that a sensor might see of a sample, the strongest origin of each, most frequent first.
-#[must_use]
-pub fn projected(sample: &SampleProfile, profile: &Profile) -> Vec<ProjectedBehavior> {
-    let mut tally = Tally::default();
-    for window in &sample.windows {
-        let fingerprint = &window.fingerprint;
-        tally.count(Origin::Window, &fingerprint.whole, profile);
-        for facet in &fingerprint.facets {
-            tally.count(Origin::Facet, facet, profile);
-        }
-        for parameters in alone(&window.window, profile) {
-            tally.count_parameters(Origin::Projected, &parameters, profile);
-        }
-    }
-    tally.into_behaviors()
+/// A scan as a sensor would see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// Most frequent first within each granularity and scope.
+    pub predicted: Vec<Predicted>,
+    /// Windows that one scanning host is expected to show in a day, averaged over hosts anywhere on the Internet.
+    pub windows_per_host_day: f64,
+    /// Contacts with dark addresses that it is expected to make in a day, averaged likewise.
+    pub contacts_per_host_day: f64,
+    /// Chance that a host that scans all day is seen at all that day, averaged likewise.
+    pub seen_per_host_day: f64,
+    /// Share of the windows that come from hosts in the sensor's own /8, /16 or /24, which scan it more.
+    pub near_share: f64,
+    /// Windows that were simulated.
+    pub windows: u64,
+    /// What each scan that it may be would show, by habit.
+    pub variants: Vec<Variant>,
+    /// Windows to be drawn, those of the most frequent types first, each with its share.
+    pub examples: Vec<(f64, OpenWindow)>,
 }
 
-/// A sample's services, each scanned alone: by a facet, or by a window to one port.
-#[must_use]
-pub fn services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> {
-    let mut services: Vec<(&ProtocolSet, &Ports)> = Vec::new();
-    for behavior in projected.iter().filter(|behavior| behavior.granularity == Granularity::Type) {
-        let Parameters { protocol, ports, .. } = &behavior.parameters;
-        let portless = |protocol: Protocol| !protocol.has_ports();
-        let alone = ports.listed().len() == 1 || protocol.protocols().all(portless);
-        if alone && !services.contains(&(protocol, ports)) {
-            services.push((protocol, ports));
-        }
-    }
-    services
+/// One of the scans that a run may be part of, as a sensor would see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// How likely it is, 0 to 1.
+    pub weight: f64,
+    /// Share of the windows by [habit](crate::behavior::Names::habit).
+    pub habits: Vec<(BehaviorId, f64)>,
+    /// Share of the windows by [line](crate::behavior::Names::line), which tells volumes, too.
+    pub lines: Vec<(BehaviorId, f64)>,
 }
 
-/// The parameters of each (destination, protocol, port) of a window alone.
-fn alone(window: &OpenWindow, profile: &Profile) -> Vec<Parameters> {
-    type Alone<'a> = Vec<(&'a Probe, u64)>;
-    let mut parts: BTreeMap<(IpAddr, Protocol, Option<u16>), Alone<'_>> = BTreeMap::new();
-    for (probe, count) in window.probes.iter() {
-        let part = (probe.destination(), probe.protocol(), probe.destination_port());
-        parts.entry(part).or_default().push((probe, count));
+impl Variant {
+    /// The windows of a run as they are.
+    #[must_use]
+    pub fn of_run(sample: &SampleProfile, weight: f64) -> Variant {
+        let mut alone = Tally::default();
+        for window in sample.scan_windows() {
+            let names = &window.fingerprint.whole.names;
+            *alone.habits.entry(names.habit().id).or_default() += 1.0;
+            *alone.lines.entry(names.line().id).or_default() += 1.0;
+            alone.per_day += 1.0;
+        }
+        alone.variant(weight)
     }
-    let space = AddressSpace::whole();
-    parts
-        .into_values()
-        .map(|probes| {
-            let packets = probes.iter().map(|(_, count)| count).sum();
-            Parameters::of(probes.into_iter(), packets, &space, profile)
-        })
-        .collect()
 }
+
+impl Projection {
+    /// Projects a scan onto a sensor; the same scan and sensor always give the same.
+    #[must_use]
+    pub fn of(scan: &Scan, sensor: &Sensor, profile: &Profile) -> Projection {
+        let space = sensor.space();
+        let ranges = ranges(&sensor.prefixes);
+        let aim = Aim { space: &space, size: space.ipv4_size(), ranges };
+        let mut tally = Tally::default();
+        let mut variants = Vec::new();
+        if aim.size > 0 && !matches!(scan.targeting.order, Order::Link) {
+            let modes = modes(&scan.targeting.reach, &aim, sensor.kind);
+            for (weight, scan) in scan.variants() {
+                let mut alone = Tally::default();
+                for (number, mode) in modes.iter().enumerate() {
+                    let random = Random::named("projection", number as u64);
+                    let simulated = simulate(&scan, &aim, *mode, profile, random);
+                    alone.add(simulated, *mode, number > 0, &space, profile);
+                }
+                variants.push(alone.variant(weight));
+                tally.merge(alone, weight);
+            }
+        }
+        tally.finish(variants)
+    }
+
+    /// The predicted behaviors of a granularity and scope, most frequent first.
+    pub fn of_kind(&self, granularity: Granularity, scope: Scope) -> impl Iterator<Item = &Predicted> + '_ {
+        self.predicted.iter().filter(move |one| (one.granularity, one.scope) == (granularity, scope))
+    }
+}
+
+/// First and last IPv4 addresses of prefixes.
+fn ranges(prefixes: &[IpNet]) -> Vec<(u32, u32)> {
+    let fours = IpNet::aggregate(&prefixes.to_vec()).into_iter().filter_map(|prefix| match prefix {
+        IpNet::V4(four) => Some((u32::from(four.network()), u32::from(four.broadcast()))),
+        IpNet::V6(_) => None,
+    });
+    fours.collect()
+}
+
+/// The ways in which a host can be near to a sensor: anywhere first, then in its /8, /16 and /24.
+fn modes(reach: &Reach, aim: &Aim<'_>, kind: SensorKind) -> Vec<Mode> {
+    let size = aim.size as f64;
+    let elsewhere_bits = f64::from(reach.confined_bits);
+    let elsewhere_region = ALL_IPV4 * (-elsewhere_bits).exp2();
+    let blocks = blocks(aim, reach.confined_bits);
+    let mut modes = vec![Mode {
+        hosts: (blocks * (-elsewhere_bits).exp2()).min(1.0),
+        share: reach.elsewhere,
+        region: elsewhere_region,
+        dark: (size / blocks).min(elsewhere_region),
+    }];
+    for (bits, share) in [(8u8, reach.own_8), (16, reach.own_16), (24, reach.own_24)] {
+        let region = ALL_IPV4 * (-f64::from(bits)).exp2();
+        let blocks = self::blocks(aim, bits);
+        let dark = (size / blocks).min(region);
+        // Nobody lives in a network that is dark as a whole.
+        let whole = |(first, last): &(u32, u32)| f64::from(last - first) + 1.0 >= region;
+        let is_empty = kind == SensorKind::Dark && aim.ranges.iter().all(whole);
+        if share > 0.0 && !is_empty {
+            modes.push(Mode { hosts: blocks * (-f64::from(bits)).exp2(), share, region, dark });
+        }
+    }
+    modes
+}
+
+/// How many blocks of so many bits a sensor has addresses in.
+fn blocks(aim: &Aim<'_>, bits: u8) -> f64 {
+    let Some(shift) = 32u32.checked_sub(bits.into()).filter(|shift| *shift < 32) else { return 1.0 };
+    let mut all: Vec<(u32, u32)> =
+        aim.ranges.iter().map(|(first, last)| (first >> shift, last >> shift)).collect();
+    all.sort_unstable();
+    let mut count = 0u64;
+    let mut next = 0u64;
+    for (first, last) in all {
+        let first = u64::from(first).max(next);
+        count += (u64::from(last) + 1).saturating_sub(first);
+        next = next.max(u64::from(last) + 1);
+    }
+    count.max(1) as f64
+}
+
+type Key = (Granularity, Scope, Behavior);
 
 #[derive(Default)]
 struct Tally {
-    behaviors: BTreeMap<(Granularity, Behavior), BTreeMap<Origin, (u64, Parameters)>>,
-    totals: BTreeMap<Origin, u64>,
+    /// Weight and first parameters.
+    behaviors: BTreeMap<Key, (f64, Parameters)>,
+    /// Weight by habit of whole windows.
+    habits: BTreeMap<BehaviorId, f64>,
+    /// Weight by line of whole windows.
+    lines: BTreeMap<BehaviorId, f64>,
+    /// Weight and first window by type.
+    examples: BTreeMap<Behavior, (f64, OpenWindow)>,
+    per_day: f64,
+    near_per_day: f64,
+    contacts: f64,
+    seen: f64,
+    windows: u64,
 }
 
 impl Tally {
-    fn count(&mut self, origin: Origin, facet: &Facet, profile: &Profile) {
-        self.count_parameters(origin, &facet.parameters, profile);
-    }
-
-    fn count_parameters(&mut self, origin: Origin, parameters: &Parameters, profile: &Profile) {
-        *self.totals.entry(origin).or_default() += 1;
-        for (granularity, behavior) in [
-            (Granularity::Type, Behavior::of_type(parameters, profile)),
-            (Granularity::Shape, Behavior::of_shape(parameters, profile)),
-            (Granularity::Family, Behavior::of_family(parameters, profile)),
-        ] {
-            let origins = self.behaviors.entry((granularity, behavior)).or_default();
-            origins.entry(origin).or_insert_with(|| (0, parameters.clone())).0 += 1;
+    fn add(&mut self, simulated: Simulated, mode: Mode, near: bool, space: &AddressSpace, profile: &Profile) {
+        let Simulated { windows, seconds, contacts, visits } = simulated;
+        if windows.is_empty() || seconds <= 0.0 {
+            return;
+        }
+        let days = seconds / SECONDS_A_DAY;
+        let per_day = mode.hosts * windows.len() as f64 / days;
+        self.per_day += per_day;
+        self.near_per_day += if near { per_day } else { 0.0 };
+        self.contacts += mode.hosts * contacts as f64 / days;
+        self.seen += mode.hosts * (1.0 - (-(visits as f64) / days).exp());
+        self.windows += windows.len() as u64;
+        let weight = per_day / windows.len() as f64;
+        for window in windows {
+            let fingerprint = fingerprint(&window, space, profile);
+            self.count(Scope::Whole, &fingerprint.whole, weight);
+            let names = &fingerprint.whole.names;
+            *self.habits.entry(names.habit().id).or_default() += weight;
+            *self.lines.entry(names.line().id).or_default() += weight;
+            fingerprint.facets.iter().for_each(|facet| self.count(Scope::Facet, facet, weight));
+            let behavior = fingerprint.whole.names.behavior;
+            self.examples.entry(behavior).or_insert_with(|| (0.0, window)).0 += weight;
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "shares of counts of one sandbox run")]
-    fn into_behaviors(self) -> Vec<ProjectedBehavior> {
-        let mut all: Vec<ProjectedBehavior> = self
+    fn count(&mut self, scope: Scope, facet: &Facet, weight: f64) {
+        let names = &facet.names;
+        for (granularity, behavior) in [
+            (Granularity::Type, &names.behavior),
+            (Granularity::Shape, &names.shape),
+            (Granularity::Family, &names.family),
+        ] {
+            let entry = self.behaviors.entry((granularity, scope, behavior.clone()));
+            entry.or_insert_with(|| (0.0, facet.parameters.clone())).0 += weight;
+        }
+    }
+
+    fn variant(&self, weight: f64) -> Variant {
+        let all = self.per_day.max(f64::MIN_POSITIVE);
+        let shares = |weights: &BTreeMap<BehaviorId, f64>| -> Vec<(BehaviorId, f64)> {
+            weights.iter().map(|(id, weight)| (*id, weight / all)).collect()
+        };
+        Variant { weight, habits: shares(&self.habits), lines: shares(&self.lines) }
+    }
+
+    /// Takes in one of several scans that it may be.
+    fn merge(&mut self, other: Tally, weight: f64) {
+        for (key, (its, parameters)) in other.behaviors {
+            self.behaviors.entry(key).or_insert((0.0, parameters)).0 += its * weight;
+        }
+        for (behavior, (its, window)) in other.examples {
+            self.examples.entry(behavior).or_insert((0.0, window)).0 += its * weight;
+        }
+        self.per_day += other.per_day * weight;
+        self.near_per_day += other.near_per_day * weight;
+        self.contacts += other.contacts * weight;
+        self.seen += other.seen * weight;
+        self.windows += other.windows;
+    }
+
+    fn finish(self, variants: Vec<Variant>) -> Projection {
+        let all = self.per_day.max(f64::MIN_POSITIVE);
+        let mut predicted: Vec<Predicted> = self
             .behaviors
             .into_iter()
-            .filter_map(|((granularity, behavior), origins)| {
-                let (origin, (count, parameters)) = origins.into_iter().next()?;
-                let total = self.totals.get(&origin).copied().unwrap_or(1);
-                let share = count as f64 / total as f64;
-                Some(ProjectedBehavior { granularity, origin, behavior, parameters, share })
+            .map(|((granularity, scope, behavior), (weight, parameters))| Predicted {
+                granularity,
+                scope,
+                behavior,
+                parameters,
+                share: weight / all,
             })
             .collect();
-        all.sort_by(|a, b| {
-            (a.granularity, a.origin)
-                .cmp(&(b.granularity, b.origin))
-                .then(b.share.total_cmp(&a.share))
-                .then_with(|| a.behavior.canonical.cmp(&b.behavior.canonical))
+        // Stable: equal shares stay in the order of their names.
+        predicted.sort_by(|a, b| {
+            (a.granularity, a.scope).cmp(&(b.granularity, b.scope)).then(b.share.total_cmp(&a.share))
         });
-        all
+        let mut examples: Vec<(f64, OpenWindow)> =
+            self.examples.into_values().map(|(weight, window)| (weight / all, window)).collect();
+        examples.sort_by(|a, b| b.0.total_cmp(&a.0));
+        examples.truncate(EXAMPLES_MAX);
+        Projection {
+            predicted,
+            windows_per_host_day: self.per_day,
+            contacts_per_host_day: self.contacts,
+            seen_per_host_day: self.seen.min(1.0),
+            near_share: self.near_per_day / all,
+            windows: self.windows,
+            variants,
+            examples,
+        }
     }
 }

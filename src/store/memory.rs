@@ -276,6 +276,10 @@ impl HistoryStore for MemoryStore {
         let wanted = |behavior: BehaviorId| match &restriction.types {
             Types::All => true,
             Types::Of(selection) => self.is_of(behavior, selection),
+            Types::Service(protocol, port) => {
+                let record = self.types.get(&behavior);
+                record.is_some_and(|record| record.parameters.is_service(*protocol, *port))
+            }
             Types::Where(passes, _) => {
                 self.types.get(&behavior).is_some_and(|record| passes(&record.parameters))
             }

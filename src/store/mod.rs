@@ -6,6 +6,10 @@ pub mod sqlite;
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
 use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::history::packed::Damaged;
 use crate::history::{
@@ -13,7 +17,6 @@ use crate::history::{
     Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
-use std::collections::BTreeMap;
 
 /// Why a history could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,14 @@ pub enum StoreError {
     /// Somebody else wrote between reading where the engine stopped and storing what follows.
     #[error("another process fed this sensor meanwhile; feed the capture again")]
     FedMeanwhile,
+    /// What is asked for was dropped.
+    #[error(
+        "sightings before {from} were dropped by `inga history retain`; of days before that only single types can be counted, and packets and windows: ask from {from} on"
+    )]
+    Dropped {
+        /// The first day that has sightings.
+        from: Date,
+    },
     /// The backend failed.
     #[error("the history's backend failed: {0}")]
     Backend(String),

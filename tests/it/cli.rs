@@ -303,8 +303,8 @@ fn a_hypothesis_has_published_fields_and_numbers() {
     let best = &all[0];
     assert_eq!(
         keys(best),
-        "also bound change daily_hosts granularity indistinguishable_from level_q match near_misses no_change_test onset \
-         rank reasons sample sample_date score sensor title tool_share verdict volatility_q"
+        "also bound change claim daily_hosts granularity indistinguishable_from level_q match near_misses no_change_test \
+         no_claim onset rank reasons sample sample_date score sensor suspects title tool_share verdict volatility_q"
     );
     assert_eq!(
         (&best["rank"], &best["verdict"], &best["granularity"]),
@@ -333,7 +333,7 @@ fn the_evidence_graph_and_pictures_are_well_formed() {
         .filter(|node| node.attribute("key") == Some("kind"))
         .filter_map(|node| node.text())
         .collect();
-    assert_eq!(kinds, BTreeSet::from(["sample", "type", "shape", "family", "sensor", "label"]));
+    assert_eq!(kinds, BTreeSet::from(["sample", "type", "shape", "family", "sensor", "label", "host"]));
     let relations = document.descendants().filter(|node| node.attribute("key") == Some("relation"));
     assert!(relations.filter(|node| node.text() == Some("is a")).count() >= 2);
     assert!(format("dot").starts_with("digraph"));

@@ -129,6 +129,45 @@ fn hosts_of_a_span_are_counted_once_and_an_outage_is_no_zero() {
 }
 
 #[test]
+fn hours_are_the_sensors_and_add_up_to_its_days() {
+    let folder = TempDir::new().unwrap();
+    let capture = folder.path().join("switching.pcap");
+    std::fs::write(&capture, switching()).unwrap();
+    let db = arg(&folder.path().join("history.db")).to_owned();
+    // Clocks there were put forward on 2009-03-08, a day that begins at 05:00 UTC.
+    let zone = "America/New_York";
+    inga(&["sensor", "add", "I", "--db", &db, "--prefix", "198.51.100.0/24", "--time-zone", zone]);
+    assert_eq!(inga(&["observe", "--sensor", "I", "--db", &db, arg(&capture)]).code, 0);
+    let series = |more: &[&str]| {
+        inga(&[&["series", "--db", &db, "--format", "json", "--of", "445/tcp"], more].concat()).json()
+    };
+    let (days, hours) = (series(&[]), series(&["--step", "hour"]));
+    let sum = |spans: &[Value], day: &str| -> u64 {
+        let of_day = spans.iter().filter(|span| span["first"].as_str().unwrap().starts_with(day));
+        of_day.map(|span| span["packets"].as_u64().unwrap()).sum()
+    };
+    for day in &days {
+        let date = day["first"].as_str().unwrap();
+        let count = hours.iter().filter(|hour| hour["first"].as_str().unwrap().starts_with(date)).count();
+        assert_eq!(count, if date == "2009-03-08" { 23 } else { 24 }, "{date}");
+        assert_eq!(sum(&hours, date), sum(&days, date), "{date}");
+    }
+    // 01:17:25 UTC, host 1, to 02:07:25, host 6; five hours earlier there.
+    let first: Vec<(&str, u64)> = hours
+        .iter()
+        .map(|hour| (hour["first"].as_str().unwrap(), hour["hosts"].as_u64().unwrap()))
+        .filter(|(_, hosts)| *hosts > 0)
+        .take(2)
+        .collect();
+    assert_eq!(first, [("2009-02-28T20:00:00-05:00", 5), ("2009-02-28T21:00:00-05:00", 1)]);
+    assert_eq!((&hours[0]["observed_hours"], hours[0].get("observed_days")), (&1.into(), None));
+    let drawn = words(
+        &inga(&["series", "--db", &db, "--by", "hour", "--to", "2009-03-01", "--format", "svg"]).stdout,
+    );
+    assert!(drawn.contains("2009-03-01") && drawn.contains("12:00"), "{drawn}");
+}
+
+#[test]
 fn a_series_is_drawn_with_its_outage_and_marks() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());
@@ -202,6 +241,54 @@ fn a_host_is_told_with_its_types_and_gaps() {
     let unseen = inga(&["host", "203.0.113.99", "--db", &db]);
     assert!(unseen.code == 0 && unseen.stderr.contains("was not seen"));
     assert_eq!(inga(&["series", "--db", &db, "--of", "label:nobody"]).code, 2);
+}
+
+#[test]
+fn samples_are_marks_by_their_report_and_by_their_hash() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let report = folder.path().join("report.yaml");
+    let hash = "a2eaf57c47a118e91a5edf694685eee7";
+    let text = format!(
+        "# caught\nidentity: {{md5: {hash}}}\nnames: {{V: 'W32.<b>'}}\nacquired: 2009-03\n\
+         discovered: {{date: 2009-03-10, source: V}}\nvictims: [203.0.113.1]\ncaptures: [switching.pcap]\n"
+    );
+    std::fs::write(&report, text).unwrap();
+    let events = folder.path().join("events.yaml");
+    std::fs::write(&events, "- {date: 2009-03-11, label: the switch}\n").unwrap();
+    let drawn = |marks: &[&str]| {
+        let marks = marks.iter().flat_map(|mark| ["--mark", *mark]);
+        let args: Vec<&str> = ["series", "--db", &db, "--format", "svg"].into_iter().chain(marks).collect();
+        inga(&args)
+    };
+    let unkept = drawn(&[hash]);
+    assert!(unkept.code == 2 && unkept.stderr.contains("inga sample add"), "{}", unkept.stderr);
+    assert_eq!(inga(&["sample", "add", arg(&report), "--db", &db]).code, 0);
+    for marks in [[arg(&report), arg(&events)], [hash, arg(&events)]] {
+        let told = words(&drawn(&marks).stdout);
+        for mark in ["the switch", "W32.<b> (a2eaf57c47a1) discovered 2009-03-10", "acquired 2009-03"] {
+            assert!(told.contains(mark), "{mark} in {told}");
+        }
+    }
+    std::fs::write(&report, "identity: {md5: 12}\ncaptures: [run.pcap]\n").unwrap();
+    let refused = drawn(&[arg(&report)]);
+    assert!(refused.code == 2 && refused.stderr.contains("report.yaml"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_cohort_and_a_host_are_drawn() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let (flow, host) = (folder.path().join("flow.svg"), folder.path().join("host.svg"));
+    let cohort = ["--from", "445/tcp", "--to", "23/tcp", "--around", "2009-03-11", "--days", "10"];
+    assert_eq!(inga(&[&["cohort", "--db", &db, "-o", arg(&flow)], &cohort[..]].concat()).code, 0);
+    let told = words(&std::fs::read_to_string(&flow).unwrap());
+    for words in ["Sensor I", "2 switched", "0 from elsewhere", "1 new", "by chance 3.43 would"] {
+        assert!(told.contains(words), "{words} in {told}");
+    }
+    assert_eq!(inga(&["host", "203.0.113.4", "--db", &db, "-o", arg(&host)]).code, 0);
+    let told = words(&std::fs::read_to_string(&host).unwrap());
+    assert!(told.contains("203.0.113.4") && told.contains("2 rows") && told.contains("pt=23"), "{told}");
 }
 
 fn words(svg: &str) -> String {

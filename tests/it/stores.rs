@@ -7,13 +7,14 @@ use inga::app::observe::{Observed, observe};
 use inga::app::{CaptureOptions, Notices};
 use inga::behavior::{Behavior, Parameters, Ports, ProtocolSet};
 use inga::capture::Input;
-use inga::event::AddressSpace;
+use inga::event::{AddressSpace, Protocol};
 use inga::history::{
     Day, DayState, Facets, Granularity, Met, Observation, Outage, Restriction, Selection, Sensor, SensorKind,
     Types,
 };
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
+use inga::store::sqlite::Months;
 use inga::store::{HistoryStore, MemoryStore, SqliteStore, StoreError};
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -123,6 +124,7 @@ fn met(store: &dyn HistoryStore, sensor: &str) -> String {
         Restriction::default(),
         Restriction { types: Types::Where(&to_445, Facets::Counted), ..Restriction::default() },
         Restriction { types: Types::Where(&to_445, Facets::LeftOut), ..Restriction::default() },
+        Restriction { types: Types::Service(Protocol::Tcp, 23), ..Restriction::default() },
         Restriction { sources: Some("10.0.0.0/30".parse().unwrap()), ..Restriction::default() },
         Restriction { last: Some(date(2009, 3, 2)), ..Restriction::default() },
         Restriction { first: Some(date(2009, 3, 3)), ..Restriction::default() },
@@ -200,7 +202,7 @@ fn view(store: &dyn HistoryStore) -> String {
 
 fn protocol_set(text: &str) -> ProtocolSet {
     use inga::behavior::ProtocolToken;
-    use inga::event::{Protocol, TcpFlags};
+    use inga::event::TcpFlags;
     let token = |text: &str| match text {
         "UDP" => ProtocolToken { protocol: Protocol::Udp, flags: None },
         "ICMP" => ProtocolToken { protocol: Protocol::Icmp, flags: None },
@@ -231,9 +233,12 @@ proptest! {
         let in_sqlite = view(fixture.fed(fixture.sqlite("a.db"), &pieces).as_ref());
         prop_assert_eq!(&in_sqlite, &whole, "pieces in SQLite");
         let mut compacted = SqliteStore::open(&fixture.path("a.db"), &fixture.rules.profile).unwrap();
-        compacted.compact().unwrap();
+        compacted.compact(Months::Over).unwrap();
         prop_assert_eq!(&view(&compacted), &whole, "compacted");
-        prop_assert_eq!(compacted.compact().unwrap().days, 0, "nothing is left to do");
+        compacted.compact(Months::All).unwrap();
+        prop_assert_eq!(&view(&compacted), &whole, "months, too");
+        let again = compacted.compact(Months::All).unwrap();
+        prop_assert_eq!((again.days, again.months), (0, 0), "nothing is left to do");
         let mut faults = Vec::new();
         compacted.verify(&mut |fault| faults.push(fault)).unwrap();
         prop_assert!(faults.is_empty(), "{faults:?}");

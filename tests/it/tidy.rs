@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may name. What is not listed may not be named.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 13] = [
     ("event", &[]),
     ("yaml", &[]),
     ("behavior", &["event"]),
@@ -11,14 +11,30 @@ const FLOORS: [(&str, &[&str]); 12] = [
     ("rules", &["event", "behavior", "yaml"]),
     ("sample", &["event", "behavior", "history", "yaml"]),
     ("correlate", &["event", "behavior", "history", "sample"]),
+    ("simulate", &["event", "behavior", "history", "rules", "sample", "yaml"]),
     ("report", &["event", "behavior", "history", "rules", "sample", "correlate"]),
     ("capture", &["event"]),
     ("store", &["event", "behavior", "history", "sample"]),
-    ("app", &["event", "behavior", "history", "rules", "sample", "yaml", "correlate", "capture", "store"]),
+    (
+        "app",
+        &[
+            "event",
+            "behavior",
+            "history",
+            "rules",
+            "sample",
+            "yaml",
+            "correlate",
+            "simulate",
+            "capture",
+            "store",
+        ],
+    ),
     ("cli", &["event", "behavior", "history", "rules", "sample", "correlate", "capture", "report", "app"]),
 ];
 /// Rooms that do no input or output and read no clock and no environment. `report` may write to what it is given.
-const PURE: [&str; 8] = ["event", "yaml", "behavior", "history", "rules", "sample", "correlate", "report"];
+const PURE: [&str; 9] =
+    ["event", "yaml", "behavior", "history", "rules", "sample", "correlate", "simulate", "report"];
 const IMPURE: [&str; 9] = [
     "std::fs",
     "std::env",

@@ -6,7 +6,8 @@
 //! where it has many parts, how many bits these take.
 
 use crate::history::Scope;
-use crate::history::packed::{Damaged, Reader, varint};
+use crate::history::leb128::{Reader, varint};
+use crate::history::packed::Damaged;
 
 /// From so many parts on a cell tells how many bits they take, so that they can be passed over.
 const MANY: u64 = 32;

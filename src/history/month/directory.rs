@@ -6,7 +6,8 @@ use std::ops::Range;
 use ipnet::IpNet;
 
 use crate::history::Hosts;
-use crate::history::packed::{Damaged, Reader, varint, wide};
+use crate::history::leb128::{Reader, varint, wide};
+use crate::history::packed::Damaged;
 
 /// Hosts of a block.
 const BLOCK: usize = 8192;

@@ -1,9 +1,11 @@
 //! Sightings of a month as bits: hosts by their numbers in the month's directory, and apart from them when, how long,
 //! how much. Some five bytes each; who only counts hosts reads the half of them.
 
+use std::ops::Range;
+
 use crate::event::Timestamp;
-use crate::history::Sighting;
 use crate::history::packed::Damaged;
+use crate::history::{Scope, Sighting};
 
 use super::Cell;
 use super::bits::{BitReader, BitWriter};
@@ -72,11 +74,27 @@ impl PartsWriter {
         self.hosts.len() == 0
     }
 
-    /// Adds the parts of a cell, ascending by host and time, of a day that begins at `start`; the directory has
-    /// `directory` hosts. The cell then knows how many bits they take.
-    pub fn push(&mut self, cell: &mut Cell, directory: u64, start: Timestamp, parts: &[Part]) {
+    /// Adds the sightings of a type, scope and day of the month, ascending by host and time; the day begins at `start`,
+    /// the directory has `directory` hosts. Answers what they come to.
+    pub fn push(
+        &mut self,
+        (number, scope, day): (u64, Scope, u8),
+        directory: u64,
+        start: Timestamp,
+        parts: &[Part],
+    ) -> Cell {
+        let mut cell = Cell {
+            number,
+            scope,
+            day,
+            windows: parts.iter().map(|part| part.seen.windows).fold(0, u64::saturating_add),
+            packets: parts.iter().map(|part| part.seen.packets).fold(0, u64::saturating_add),
+            hosts: parts.chunk_by(|a, b| a.host == b.host).count() as u64,
+            parts: parts.len() as u64,
+            bits: None,
+        };
         let before = self.place();
-        let code = Code::of(cell, directory);
+        let code = Code::of(&cell, directory);
         let (mut next, mut marks) = (0, 0);
         for part in parts {
             self.hosts.rice(part.host - next, code.low);
@@ -85,6 +103,7 @@ impl PartsWriter {
         }
         let after = self.place();
         cell.bits = Some((after.hosts - before.hosts, after.details - before.details));
+        cell
     }
 
     /// The hosts, and the details.
@@ -174,13 +193,24 @@ impl<'a> PartsReader<'a> {
         let code = Code::of(cell, self.directory);
         let (mut next, mut marks) = (0u64, 0);
         for _ in 0..cell.parts {
-            let host = self.hosts.rice(code.low)?.checked_add(next).filter(|host| *host < self.directory);
-            let host = host.ok_or(Damaged)?;
-            next = host + code.step;
+            let host = self.host(&code, &mut next)?;
             let seen = self.detail(start, &mut marks)?;
             sink(Part { host, seen });
         }
         Ok(())
+    }
+
+    /// Whether one of the next cell's hosts is one of these; reads the hosts alone.
+    ///
+    /// # Errors
+    /// When the bytes are damaged.
+    pub fn has_host(&mut self, cell: &Cell, wanted: &Range<u64>) -> Result<bool, Damaged> {
+        let code = Code::of(cell, self.directory);
+        let (mut next, mut has) = (0u64, false);
+        for _ in 0..cell.parts {
+            has |= wanted.contains(&self.host(&code, &mut next)?);
+        }
+        Ok(has)
     }
 
     /// Passes over the parts of the next cell.
@@ -196,6 +226,13 @@ impl<'a> PartsReader<'a> {
             }
             None => self.read(cell, start, &mut |_| {}),
         }
+    }
+
+    fn host(&mut self, code: &Code, next: &mut u64) -> Result<u64, Damaged> {
+        let host = self.hosts.rice(code.low)?.checked_add(*next).filter(|host| *host < self.directory);
+        let host = host.ok_or(Damaged)?;
+        *next = host + code.step;
+        Ok(host)
     }
 
     fn detail(&mut self, start: Timestamp, marks: &mut u64) -> Result<Sighting, Damaged> {
@@ -231,7 +268,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::history::Scope;
 
     fn sighting() -> impl Strategy<Value = Sighting> {
         let count = || prop_oneof![Just(1u64), 0..90u64, any::<u64>()];
@@ -260,12 +296,7 @@ mod tests {
             for parts in packed {
                 let mut parts: Vec<Part> = parts.into_iter().map(|(host, seen)| Part { host, seen }).collect();
                 parts.sort_by_key(|part| part.host);
-                let hosts = parts.chunk_by(|a, b| a.host == b.host).count() as u64;
-                let mut cell = Cell {
-                    number: 1, scope: Scope::Whole, day: 0, windows: 1, packets: 1, hosts,
-                    parts: parts.len() as u64, bits: None,
-                };
-                writer.push(&mut cell, 500, start, &parts);
+                let mut cell = writer.push((1, Scope::Whole, 0), 500, start, &parts);
                 cell.bits = cell.bits.filter(|_| cell.parts >= 32);
                 kept.push((cell, parts));
             }

@@ -6,11 +6,12 @@
 use jiff::civil::Date;
 use rusqlite::{Connection, Row, Transaction};
 
+use crate::history::Run;
 use crate::history::packed::{self, Group};
-use crate::history::{Run, Scope};
 use crate::store::StoreError;
 
 use super::codec;
+use super::select::TypeIds;
 
 /// Bytes from which on a row is full. A group is never cut, so a row can be larger.
 const ROW: usize = 64 * 1024;
@@ -88,33 +89,27 @@ impl Chunk {
 
 type Sink<'a> = &'a mut dyn FnMut(&Chunk, Group<'_>) -> Result<(), StoreError>;
 
-/// Hands on every group of these types (ids, ascending) of a sensor; those of facets only if asked for.
+/// Hands on every group of some types of a sensor, on the days that count.
 pub(super) fn of_types(
     connection: &Connection,
     sensor: i64,
-    types: &[i64],
-    facets: bool,
+    types: TypeIds<'_>,
+    days: &dyn Fn(Date) -> bool,
     sink: Sink<'_>,
 ) -> Result<(), StoreError> {
-    let (Some(&first), Some(&last)) = (types.first(), types.last()) else { return Ok(()) };
-    let spans: Vec<(i64, i64)> = match types.len() {
-        ..=LOOKUPS_MAX => types.iter().map(|id| (*id, *id)).collect(),
+    let Some((first, last)) = types.ends() else { return Ok(()) };
+    let spans: Vec<(i64, i64)> = match types {
+        TypeIds::List(ids) if ids.len() <= LOOKUPS_MAX => ids.iter().map(|id| (*id, *id)).collect(),
         _ => vec![(first, last)],
     };
     let condition = "sensor = ?1 AND first_type <= ?3 AND last_type >= ?2";
     for (first, last) in spans {
-        each(connection, condition, (sensor, first, last), &mut |chunk, group| {
-            let id = codec::count(group.number);
-            let wanted = first <= id && id <= last && types.binary_search(&id).is_ok();
-            if wanted && (facets || group.scope == Scope::Whole) { sink(chunk, group) } else { Ok(()) }
+        let types = types.between(first, last);
+        each(connection, condition, (sensor, first, last), days, &mut |chunk, group| {
+            if types.has(group.number) { sink(chunk, group) } else { Ok(()) }
         })?;
     }
     Ok(())
-}
-
-/// Hands on every group of a sensor.
-pub(super) fn all(connection: &Connection, sensor: i64, sink: Sink<'_>) -> Result<(), StoreError> {
-    each(connection, "sensor = ?1", [sensor], sink)
 }
 
 /// Hands on every group of a sensor's day.
@@ -124,43 +119,46 @@ pub(super) fn of_day(
     day: i64,
     sink: Sink<'_>,
 ) -> Result<(), StoreError> {
-    each(connection, "sensor = ?1 AND day = ?2", (sensor, day), sink)
+    each(connection, "sensor = ?1 AND day = ?2", (sensor, day), &|_| true, sink)
 }
 
-/// Hands on the groups, of closed windows, of a sensor's day whose types' ids lie between these.
+/// Hands on the groups, of closed windows, of a sensor's days from one to another, whose types' ids lie between two.
 pub(super) fn of_closed(
     connection: &Connection,
-    (sensor, day): (i64, i64),
+    sensor: i64,
+    (first_day, last_day): (i64, i64),
     (first, last): (i64, i64),
     sink: Sink<'_>,
 ) -> Result<(), StoreError> {
-    let condition = "sensor = ?1 AND day = ?2 AND open = 0 AND first_type <= ?4 AND last_type >= ?3";
-    each(connection, condition, (sensor, day, first, last), &mut |chunk, group| match codec::count(
-        group.number,
-    ) {
-        id if first <= id && id <= last => sink(chunk, group),
-        _ => Ok(()),
+    let condition =
+        "sensor = ?1 AND day BETWEEN ?2 AND ?3 AND open = 0 AND first_type <= ?5 AND last_type >= ?4";
+    let types = TypeIds::Range(first, last);
+    each(connection, condition, (sensor, first_day, last_day, first, last), &|_| true, &mut |chunk, group| {
+        if types.has(group.number) { sink(chunk, group) } else { Ok(()) }
     })
 }
 
-/// Hands on every group of the rows that a condition is true of.
+/// Hands on every group of the rows that a condition is true of, on the days that count.
 fn each(
     connection: &Connection,
     condition: &str,
     values: impl rusqlite::Params,
+    days: &dyn Fn(Date) -> bool,
     sink: Sink<'_>,
 ) -> Result<(), StoreError> {
     let sql = format!("SELECT day, marks, groups FROM chunk WHERE {condition}");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {
-        each_group(row, sink)?;
+        let day = codec::date(row.get(0)?)?;
+        if days(day) {
+            each_group(day, row, sink)?;
+        }
     }
     Ok(())
 }
 
-fn each_group(row: &Row<'_>, sink: Sink<'_>) -> Result<(), StoreError> {
-    let day = codec::date(row.get(0)?)?;
+fn each_group(day: Date, row: &Row<'_>, sink: Sink<'_>) -> Result<(), StoreError> {
     let chunk = Chunk { day, marks: codec::unjson(row.get_ref(1)?.as_str()?)? };
     for group in packed::groups(row.get_ref(2)?.as_blob()?) {
         sink(&chunk, group?)?;

@@ -5,7 +5,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::behavior::BehaviorId;
-use crate::event::Timestamp;
 use crate::store::StoreError;
 
 /// An unsigned count; SQLite's numbers are signed. A count beyond 2^63 is held at the limit.
@@ -31,10 +30,19 @@ pub(super) fn date(day: i64) -> Result<Date, StoreError> {
     EPOCH.checked_add(span).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
-/// Months since year 0, UTC.
-pub(super) fn month(time: Timestamp) -> i64 {
-    let day = time.day(&jiff::tz::TimeZone::UTC);
-    i64::from(day.year()) * 12 + i64::from(day.month()) - 1
+/// Months since year 0.
+pub(super) fn month(date: Date) -> i64 {
+    i64::from(date.year()) * 12 + i64::from(date.month()) - 1
+}
+
+/// The first day of a month read back.
+pub(super) fn first_of_month(month: i64) -> Result<Date, StoreError> {
+    let parts = (i16::try_from(month.div_euclid(12)), i8::try_from(month.rem_euclid(12) + 1));
+    let date = match parts {
+        (Ok(year), Ok(month)) => Date::new(year, month, 1).ok(),
+        _ => None,
+    };
+    date.ok_or_else(|| StoreError::Damaged(format!("month {month}")))
 }
 
 /// A type's name read back.

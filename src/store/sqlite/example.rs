@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::behavior::BehaviorId;
@@ -34,7 +35,10 @@ pub(super) fn write(
     for PackedExample { number, start, host, packets } in examples.iter() {
         let id = usize::try_from(number).ok().and_then(|at| ids.get(at));
         let id = id.ok_or_else(|| StoreError::Backend("an example of an unknown type".to_owned()))?;
-        months.entry(codec::month(start)).or_default().push((*id, start.0, host, packets));
+        months
+            .entry(codec::month(start.day(&TimeZone::UTC)))
+            .or_default()
+            .push((*id, start.0, host, packets));
     }
     for (month, mut entries) in months {
         entries.sort_unstable_by_key(|(id, ..)| *id);

@@ -7,28 +7,34 @@ mod chunk;
 mod codec;
 mod compact;
 mod example;
+mod month;
 mod read;
 mod schema;
+mod select;
+mod service;
 mod sql;
 mod types;
 mod verify;
 mod write;
 
-pub use compact::Compacted;
+pub use compact::{Compacted, Months};
 pub use sql::{INFO, RowSink};
 pub use verify::Checked;
 
+use select::{Layouts, Source, TypeIds, Wanted};
 use types::Catalogue;
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::behavior::{BehaviorId, Ports, Profile, ProtocolSet};
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Met, Outage, Restriction, Resume,
-    Selection, Sensor, TypeRecord, TypeTotal, Types,
+    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Met, Observation, Outage, Restriction,
+    Resume, Selection, Sensor, TypeRecord, TypeTotal, Types,
 };
 
 use crate::sample::KeptSample;
@@ -44,6 +50,7 @@ pub struct SqliteStore {
     connection: Connection,
     profile: Profile,
     catalogue: Catalogue,
+    layouts: RefCell<Layouts>,
 }
 
 impl SqliteStore {
@@ -74,7 +81,8 @@ impl SqliteStore {
         let mut connection = Connection::open_with_flags(path, flags).map_err(refused)?;
         connection.busy_timeout(BUSY).map_err(refused)?;
         schema::prepare(&mut connection, &shown(path))?;
-        let store = SqliteStore { connection, profile: profile.clone(), catalogue: Catalogue::default() };
+        let (catalogue, layouts) = (Catalogue::default(), RefCell::default());
+        let store = SqliteStore { connection, profile: profile.clone(), catalogue, layouts };
         store.check_profile()?;
         Ok(store)
     }
@@ -100,11 +108,35 @@ impl SqliteStore {
         self.catalogue.types_of(&self.connection, selection)
     }
 
+    /// The ids of a restriction's types, ascending; `None` for all.
+    fn restricted(&self, restriction: &Restriction<'_>) -> Result<Option<Vec<i64>>, StoreError> {
+        match &restriction.types {
+            Types::All => Ok(None),
+            Types::Of(selection) => self.types_of(selection).map(Some),
+            Types::Service(protocol, port) => service::types_of(&self.connection, *protocol, *port).map(Some),
+            Types::Where(passes, _) => types::passing(&self.connection, *passes).map(Some),
+        }
+    }
+
+    fn source(&self, sensor: &str) -> Result<Source<'_>, StoreError> {
+        Source::known(&self.connection, self.sensor_id(sensor)?, &mut self.layouts.borrow_mut())
+    }
+
     fn sensor_id(&self, name: &str) -> Result<i64, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT id FROM sensor WHERE name = ?1")?;
         let id = statement.query_row([name], |row| row.get(0)).optional()?;
         id.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()))
     }
+}
+
+/// What a restriction asks for; `ids` are those of its types, where it does not ask for all.
+fn wanted<'a>(
+    restriction: &Restriction<'_>,
+    days: &'a dyn Fn(Date) -> bool,
+    ids: Option<&'a [i64]>,
+) -> Wanted<'a> {
+    let types = ids.map_or(TypeIds::ALL, TypeIds::List);
+    Wanted { types, facets: restriction.types.facets(), days, sources: restriction.sources }
 }
 
 fn shown(path: &Path) -> String {
@@ -169,11 +201,15 @@ impl HistoryStore for SqliteStore {
     }
 
     fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
-        let id = self.sensor_id(sensor)?;
-        let one = |selection: &Selection| {
-            read::series(&self.connection, id, &self.types_of(selection)?, selection.facets)
+        let source = self.source(sensor)?;
+        let ids = selections.iter().map(|selection| self.types_of(selection));
+        let ids: Vec<Vec<i64>> = ids.collect::<Result<_, _>>()?;
+        let singles = read::series_of_types(&source, &ids, selections)?;
+        let one = |(selection, ids): (&Selection, &Vec<i64>)| match ids[..] {
+            [only] if !selection.facets => Ok(singles.get(&only).cloned().unwrap_or_default()),
+            _ => read::series(&source, ids, selection.facets),
         };
-        selections.iter().map(one).collect()
+        selections.iter().zip(&ids).map(one).collect()
     }
 
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
@@ -186,13 +222,30 @@ impl HistoryStore for SqliteStore {
         restriction: &Restriction<'_>,
         sink: &mut dyn FnMut(&Met),
     ) -> Result<(), StoreError> {
-        let id = self.sensor_id(sensor)?;
-        let types = match &restriction.types {
-            Types::All => None,
-            Types::Of(selection) => Some(self.types_of(selection)?),
-            Types::Where(passes, _) => Some(types::passing(&self.connection, *passes)?),
-        };
-        read::sightings(&self.connection, id, restriction, types.as_deref(), sink)
+        let ids = self.restricted(restriction)?;
+        self.source(sensor)?.each_sighting(
+            &wanted(restriction, &|day| restriction.has_day(day), ids.as_deref()),
+            &mut |met| {
+                sink(met);
+                Ok(())
+            },
+        )
+    }
+
+    fn each_observation(
+        &self,
+        sensor: &str,
+        restriction: &Restriction<'_>,
+        sink: &mut dyn FnMut(&Observation),
+    ) -> Result<(), StoreError> {
+        let ids = self.restricted(restriction)?;
+        self.source(sensor)?.each_observation(
+            &wanted(restriction, &|day| restriction.has_day(day), ids.as_deref()),
+            &mut |seen| {
+                sink(seen);
+                Ok(())
+            },
+        )
     }
 
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
@@ -200,8 +253,8 @@ impl HistoryStore for SqliteStore {
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
-        let (id, types) = (self.sensor_id(sensor)?, self.types_of(selection)?);
-        read::hosts(&self.connection, id, &types, selection.facets, most)
+        let (source, types) = (self.source(sensor)?, self.types_of(selection)?);
+        read::hosts(&self.connection, &source, &types, selection.facets, most)
     }
 
     fn neighbours(
@@ -211,12 +264,12 @@ impl HistoryStore for SqliteStore {
         ports: Option<&Ports>,
         most: usize,
     ) -> Result<Vec<TypeTotal>, StoreError> {
-        read::neighbours(&self.connection, &self.profile, self.sensor_id(sensor)?, protocol, ports, most)
+        read::neighbours(&self.connection, &self.profile, &self.source(sensor)?, protocol, ports, most)
     }
 
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
-        let (id, types) = (self.sensor_id(sensor)?, self.types_of(selection)?);
-        read::type_totals(&self.connection, &self.profile, id, &types, selection.facets, most)
+        let (source, types) = (self.source(sensor)?, self.types_of(selection)?);
+        read::type_totals(&self.connection, &self.profile, &source, &types, selection.facets, most)
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {

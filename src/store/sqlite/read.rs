@@ -10,15 +10,15 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::behavior::{Ports, Profile, ProtocolSet};
 use crate::event::Timestamp;
-use crate::history::packed::Group;
 use crate::history::{
-    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Met, Outage, Restriction, Resume, Scope,
+    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Observation, Outage, Resume, Selection,
     Sensor, Sighting, TypeTotal,
 };
 use crate::sample::KeptSample;
 use crate::store::{StoreError, names_of_marks};
 
-use super::{chunk, codec, types};
+use super::select::{Source, TypeIds, Wanted};
+use super::{codec, types};
 
 pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT settings FROM sensor ORDER BY name")?;
@@ -88,18 +88,36 @@ pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreE
     Ok(samples)
 }
 
-pub(super) fn series(
-    connection: &Connection,
-    sensor: i64,
-    types: &[i64],
-    facets: bool,
-) -> Result<Vec<DayCount>, StoreError> {
+/// The series of those selections that are a single type without facets, by the type's id: all of them in one pass.
+pub(super) fn series_of_types(
+    source: &Source<'_>,
+    ids: &[Vec<i64>],
+    selections: &[Selection],
+) -> Result<BTreeMap<i64, Vec<DayCount>>, StoreError> {
+    let single = |(ids, selection): (&Vec<i64>, &Selection)| match ids[..] {
+        [only] if !selection.facets => Some(only),
+        _ => None,
+    };
+    let types: BTreeSet<i64> = ids.iter().zip(selections).filter_map(single).collect();
+    let types: Vec<i64> = types.into_iter().collect();
+    let mut series: BTreeMap<i64, Vec<DayCount>> = BTreeMap::new();
+    source.each_observation(&Wanted::of_types(TypeIds::List(&types), false), &mut |seen| {
+        let Observation { day, windows, packets, hosts, .. } = *seen;
+        series.entry(codec::count(seen.number)).or_default().push(DayCount { day, windows, packets, hosts });
+        Ok(())
+    })?;
+    Ok(series)
+}
+
+/// The series of several types together, whose hosts are counted once.
+pub(super) fn series(source: &Source<'_>, types: &[i64], facets: bool) -> Result<Vec<DayCount>, StoreError> {
     let mut days: BTreeMap<Date, (u64, u64, Hosts)> = BTreeMap::new();
-    chunk::of_types(connection, sensor, types, facets, &mut |chunk, group| {
-        let (windows, packets, hosts) = days.entry(chunk.day).or_default();
-        *windows += group.windows;
-        *packets += group.packets;
-        Ok(hosts.add(chunk.day, &group)?)
+    source.each_sighting(&Wanted::of_types(TypeIds::List(types), facets), &mut |met| {
+        let (windows, packets, hosts) = days.entry(met.day).or_default();
+        *windows += met.seen.windows;
+        *packets += met.seen.packets;
+        hosts.insert(met.host);
+        Ok(())
     })?;
     let counted = days.into_iter().map(|(day, (windows, packets, mut hosts))| DayCount {
         day,
@@ -125,52 +143,19 @@ pub(super) fn totals(connection: &Connection, sensor: i64) -> Result<Vec<DayTota
     Ok(days)
 }
 
-/// Hands on the sightings of a restriction, whose types are these; without a list, all types.
-pub(super) fn sightings(
-    connection: &Connection,
-    sensor: i64,
-    restriction: &Restriction<'_>,
-    types: Option<&[i64]>,
-    sink: &mut dyn FnMut(&Met),
-) -> Result<(), StoreError> {
-    let facets = restriction.types.facets();
-    let mut each = |chunk: &chunk::Chunk, group: Group<'_>| -> Result<(), StoreError> {
-        if !restriction.has_day(chunk.day) || (group.scope == Scope::Facet && !facets) {
-            return Ok(());
-        }
-        let Group { number, scope, .. } = group;
-        for sighting in group.sightings(chunk.day) {
-            let (host, seen) = sighting?;
-            if restriction.has_host(host) {
-                let seen = Sighting { marks: chunk.marks(seen.marks), ..seen };
-                sink(&Met { day: chunk.day, number, scope, host, seen });
-            }
-        }
-        Ok(())
-    };
-    match types {
-        Some(types) => chunk::of_types(connection, sensor, types, facets, &mut each),
-        None => chunk::all(connection, sensor, &mut each),
-    }
-}
-
 pub(super) fn hosts(
     connection: &Connection,
-    sensor: i64,
+    source: &Source<'_>,
     types: &[i64],
     facets: bool,
     most: usize,
 ) -> Result<HostList, StoreError> {
     let names = mark_names(connection)?;
     let mut seen: HashMap<IpAddr, (BTreeSet<Date>, Sighting)> = HashMap::new();
-    chunk::of_types(connection, sensor, types, facets, &mut |chunk, group| {
-        for sighting in group.sightings(chunk.day) {
-            let (host, sighting) = sighting?;
-            let sighting = Sighting { marks: chunk.marks(sighting.marks), ..sighting };
-            let (days, sum) = seen.entry(host).or_insert_with(|| (BTreeSet::new(), Sighting::NONE));
-            days.insert(chunk.day);
-            *sum = sum.merged(sighting);
-        }
+    source.each_sighting(&Wanted::of_types(TypeIds::List(types), facets), &mut |met| {
+        let (days, sum) = seen.entry(met.host).or_insert_with(|| (BTreeSet::new(), Sighting::NONE));
+        days.insert(met.day);
+        *sum = sum.merged(met.seen);
         Ok(())
     })?;
     let summaries = seen.into_iter().map(|(host, (days, sum))| HostSummary {
@@ -194,7 +179,7 @@ fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {
 pub(super) fn neighbours(
     connection: &Connection,
     profile: &Profile,
-    sensor: i64,
+    source: &Source<'_>,
     protocol: &ProtocolSet,
     ports: Option<&Ports>,
     most: usize,
@@ -202,29 +187,30 @@ pub(super) fn neighbours(
     let sql = "SELECT id FROM type WHERE protocol = ?1 AND (?2 IS NULL OR ports = ?2) ORDER BY id";
     let mut statement = connection.prepare_cached(sql)?;
     let ids = statement.query_map((protocol.to_string(), ports.map(Ports::to_string)), |row| row.get(0))?;
-    type_totals(connection, profile, sensor, &ids.collect::<Result<Vec<i64>, _>>()?, false, most)
+    type_totals(connection, profile, source, &ids.collect::<Result<Vec<i64>, _>>()?, false, most)
 }
 
-/// The most frequent of some types. Sums first, from the groups' heads; hosts only of those that are told.
+/// The most frequent of some types. Sums first; hosts only of those that are told.
 pub(super) fn type_totals(
     connection: &Connection,
     profile: &Profile,
-    sensor: i64,
+    source: &Source<'_>,
     types: &[i64],
     facets: bool,
     most: usize,
 ) -> Result<Vec<TypeTotal>, StoreError> {
     let mut sums: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-    chunk::of_types(connection, sensor, types, facets, &mut |_, group| {
-        let (windows, packets) = sums.entry(codec::count(group.number)).or_default();
-        *windows += group.windows;
-        *packets += group.packets;
+    source.each_observation(&Wanted::of_types(TypeIds::List(types), facets), &mut |seen| {
+        let (windows, packets) = sums.entry(codec::count(seen.number)).or_default();
+        *windows += seen.windows;
+        *packets += seen.packets;
         Ok(())
     })?;
     let mut hosts: BTreeMap<i64, Hosts> = most_frequent(connection, &sums, most)?;
     let told: Vec<i64> = hosts.keys().copied().collect();
-    chunk::of_types(connection, sensor, &told, facets, &mut |chunk, group| {
-        Ok(hosts.entry(codec::count(group.number)).or_default().add(chunk.day, &group)?)
+    source.each_sighting(&Wanted::of_types(TypeIds::List(&told), facets), &mut |met| {
+        hosts.entry(codec::count(met.number)).or_default().insert(met.host);
+        Ok(())
     })?;
     let mut totals = Vec::new();
     for (id, mut hosts) in hosts {

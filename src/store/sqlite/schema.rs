@@ -32,6 +32,9 @@ CREATE TABLE type (
     id INTEGER PRIMARY KEY, key INTEGER NOT NULL, md5 BLOB NOT NULL, shape BLOB NOT NULL, family BLOB NOT NULL,
     protocol TEXT NOT NULL, ports TEXT NOT NULL, parameters BLOB NOT NULL) STRICT;
 CREATE INDEX type_key ON type (key);
+-- The types to some ports, by id, as far as the setting `listed types` tells.
+CREATE TABLE service (
+    ports TEXT PRIMARY KEY, types BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
 -- Packed sightings (history::packed), with a checksum of the row. open: 1 what the last capture's end left open, replaced by the next.
 CREATE TABLE chunk (
     id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, day INTEGER NOT NULL,
@@ -40,6 +43,26 @@ CREATE TABLE chunk (
 CREATE INDEX chunk_types ON chunk (sensor, first_type, last_type);
 CREATE INDEX chunk_day ON chunk (sensor, day);
 CREATE INDEX chunk_open ON chunk (sensor) WHERE open = 1;
+-- Months that are put together (history::month). starts: when the days begin. dropped: 1 its sightings are no more.
+CREATE TABLE month (
+    id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, month INTEGER NOT NULL,
+    hosts INTEGER NOT NULL, dropped INTEGER NOT NULL, starts BLOB NOT NULL, checksum INTEGER NOT NULL,
+    UNIQUE (sensor, month)) STRICT;
+-- Observations. seen: the row with their sightings, which begin at these bits.
+CREATE TABLE cell (
+    id INTEGER PRIMARY KEY, month INTEGER NOT NULL REFERENCES month, first_type INTEGER NOT NULL,
+    last_type INTEGER NOT NULL, seen INTEGER NOT NULL, hosts_at INTEGER NOT NULL, details_at INTEGER NOT NULL,
+    cells BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
+CREATE INDEX cell_types ON cell (month, last_type, first_type);
+-- Sightings: hosts by number, and apart from them when and how much.
+CREATE TABLE seen (
+    id INTEGER PRIMARY KEY, month INTEGER NOT NULL REFERENCES month, hosts BLOB NOT NULL, details BLOB NOT NULL,
+    checksum INTEGER NOT NULL) STRICT;
+CREATE INDEX seen_month ON seen (month);
+-- The hosts of a month in blocks: the number of the first, the first one as bytes that sort as hosts do.
+CREATE TABLE host (
+    month INTEGER NOT NULL REFERENCES month, host BLOB NOT NULL, first INTEGER NOT NULL, hosts BLOB NOT NULL,
+    checksum INTEGER NOT NULL, PRIMARY KEY (month, host)) STRICT;
 -- Packed examples; open as above. exampled: which types a month has one of, as bits, and when the last begins.
 CREATE TABLE example (
     id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, month INTEGER NOT NULL,

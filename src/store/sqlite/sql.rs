@@ -1,31 +1,61 @@
 //! A history asked in SQL: views that unpack what is packed.
 
+use std::sync::{Mutex, PoisonError};
+
 use jiff::civil::Date;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use crate::behavior::{Behavior, Profile};
 use crate::history::Scope;
+use crate::history::month::{Cell, cells};
 use crate::history::packed::{self, Damaged};
 use crate::store::StoreError;
 
+use super::month::{self, Month, Numbers};
 use super::{SqliteStore, codec};
 
-/// What `inga sql` offers beside the tables. Both are of this connection only: they need functions that it brings.
+/// What `inga sql` offers beside the tables, for this connection only: it needs functions that it brings. A day that lies
+/// in its month alone has its observations there; else they are counted out of sightings.
 const VIEWS: &str = "
-CREATE TEMP VIEW sightings AS
-    SELECT sensor.name AS sensor, date(chunk.day * 86400, 'unixepoch') AS day, entry.value ->> 2 AS host,
-           lower(hex(type.md5)) AS type, inga_canonical(type.parameters) AS canonical,
-           entry.value ->> 1 AS facet, sum(entry.value ->> 3) AS windows, sum(entry.value ->> 4) AS packets,
-           min(entry.value ->> 5) AS first, max(entry.value ->> 6) AS last
-    FROM chunk JOIN sensor ON sensor.id = chunk.sensor
-         JOIN json_each(inga_unpacked(chunk.day, chunk.groups)) AS entry
-         JOIN type ON type.id = entry.value ->> 0
-    GROUP BY chunk.sensor, chunk.day, type.id, entry.value ->> 1, entry.value ->> 2;
-CREATE TEMP VIEW observation AS
-    SELECT sensor, day, type, canonical, sum(windows) AS windows, sum(packets) AS packets, count(*) AS hosts
-    FROM sightings WHERE facet = 0 GROUP BY sensor, day, type;
+CREATE TEMP VIEW IF NOT EXISTS inga_loose AS SELECT DISTINCT sensor, day FROM chunk;
+CREATE TEMP VIEW IF NOT EXISTS inga_part AS
+    SELECT chunk.sensor AS sensor, 0 AS month, chunk.day AS day, entry.value ->> 0 AS type, entry.value ->> 1 AS facet,
+           entry.value ->> 2 AS host, entry.value ->> 3 AS windows, entry.value ->> 4 AS packets,
+           entry.value ->> 5 AS first, entry.value ->> 6 AS last
+    FROM chunk JOIN json_each(inga_unpacked(chunk.day, chunk.groups)) AS entry
+    UNION ALL
+    SELECT month.sensor, month.id, entry.value ->> 7, entry.value ->> 0, entry.value ->> 1, entry.value ->> 2,
+           entry.value ->> 3, entry.value ->> 4, entry.value ->> 5, entry.value ->> 6
+    FROM month JOIN cell ON cell.month = month.id JOIN json_each(inga_month(cell.id)) AS entry
+    WHERE month.dropped = 0;
+CREATE TEMP VIEW IF NOT EXISTS sightings AS
+    SELECT sensor.name AS sensor, date(part.day * 86400, 'unixepoch') AS day, part.host AS host,
+           lower(hex(type.md5)) AS type, inga_canonical(type.parameters) AS canonical, part.facet AS facet,
+           sum(part.windows) AS windows, sum(part.packets) AS packets, min(part.first) AS first, max(part.last) AS last
+    FROM inga_part AS part JOIN sensor ON sensor.id = part.sensor JOIN type ON type.id = part.type
+    GROUP BY part.sensor, part.day, part.type, part.facet, part.host;
+CREATE TEMP VIEW IF NOT EXISTS observation AS
+    SELECT sensor.name AS sensor, date(seen.day * 86400, 'unixepoch') AS day, lower(hex(type.md5)) AS type,
+           inga_canonical(type.parameters) AS canonical, seen.windows AS windows, seen.packets AS packets,
+           seen.hosts AS hosts
+    FROM (
+        SELECT sensor, day, type, sum(windows) AS windows, sum(packets) AS packets, count(DISTINCT host) AS hosts
+        FROM inga_part AS part
+        WHERE facet = 0 AND (sensor, day) IN inga_loose AND (month = 0 OR month IN (
+            SELECT month.id FROM month JOIN inga_loose ON inga_loose.sensor = month.sensor
+                AND inga_loose.day BETWEEN inga_day(month.month, 0) AND inga_day(month.month, 30)))
+        GROUP BY sensor, day, type
+        UNION ALL
+        SELECT month.sensor, inga_day(month.month, entry.value ->> 2), entry.value ->> 0, entry.value ->> 3,
+               entry.value ->> 4, entry.value ->> 5
+        FROM month JOIN cell ON cell.month = month.id
+             JOIN json_each(inga_cells(cell.first_type, cell.cells)) AS entry
+        WHERE entry.value ->> 1 = 0
+            AND (month.sensor, inga_day(month.month, entry.value ->> 2)) NOT IN inga_loose
+    ) AS seen JOIN sensor ON sensor.id = seen.sensor JOIN type ON type.id = seen.type;
 ";
 
 /// Rows, and bytes of packed values, by what they are.
@@ -36,6 +66,10 @@ pub const INFO: &str = "
     UNION ALL SELECT 'outages', count(*), NULL FROM outage
     UNION ALL SELECT 'types', count(*), sum(length(parameters)) FROM type
     UNION ALL SELECT 'rows of packed sightings', count(*), sum(length(groups)) FROM chunk
+    UNION ALL SELECT 'months put together', count(*), NULL FROM month
+    UNION ALL SELECT 'rows of observations of months', count(*), sum(length(cells)) FROM cell
+    UNION ALL SELECT 'rows of sightings of months', count(*), sum(length(hosts) + length(details)) FROM seen
+    UNION ALL SELECT 'blocks of hosts of months', count(*), sum(length(hosts)) FROM host
     UNION ALL SELECT 'rows of packed examples', count(*), sum(length(examples)) FROM example
     UNION ALL SELECT 'open windows of sensors', count(*), sum(length(windows)) FROM resume
     UNION ALL SELECT 'samples', count(*), sum(length(profile)) FROM sample
@@ -71,12 +105,66 @@ impl SqliteStore {
     fn offer_views(&self) -> Result<(), StoreError> {
         let pure = FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_UTF8;
         let profile = self.profile.clone();
-        self.connection.create_scalar_function("inga_unpacked", 2, pure, unpacked)?;
-        self.connection
-            .create_scalar_function("inga_canonical", 1, pure, move |context| canonical(context, &profile))?;
-        self.connection.execute_batch(VIEWS)?;
-        Ok(self.connection.pragma_update(None, "query_only", "ON")?)
+        let to = &self.connection;
+        to.create_scalar_function("inga_unpacked", 2, pure, unpacked)?;
+        to.create_scalar_function("inga_canonical", 1, pure, move |context| canonical(context, &profile))?;
+        to.create_scalar_function("inga_cells", 2, pure, unpacked_cells)?;
+        to.create_scalar_function("inga_day", 2, pure, |context| {
+            let first = codec::first_of_month(context.get(0)?).map_err(failed)?;
+            Ok(codec::day(first) + context.get::<i64>(1)?)
+        })?;
+        // Hosts of a month are looked up through a connection of its own, while the asking one is at work.
+        let path = self.connection.path().unwrap_or_default();
+        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let months = Mutex::new(Months { reader, last: None });
+        to.create_scalar_function("inga_month", 1, pure, move |context| {
+            let mut months = months.lock().unwrap_or_else(PoisonError::into_inner);
+            months.unpacked(context.get(0)?).map_err(failed)
+        })?;
+        to.execute_batch(VIEWS)?;
+        Ok(to.pragma_update(None, "query_only", "ON")?)
     }
+}
+
+/// Unpacks rows of months, the last month's hosts at hand.
+struct Months {
+    reader: Connection,
+    last: Option<(Month, Numbers)>,
+}
+
+impl Months {
+    /// The sightings behind a row of cells as JSON: as [`unpacked`], and the day.
+    fn unpacked(&mut self, cell: i64) -> Result<String, StoreError> {
+        let sql = "SELECT month FROM cell WHERE id = ?1";
+        let id: i64 = self.reader.query_row(sql, [cell], |row| row.get(0))?;
+        if self.last.as_ref().is_none_or(|(month, _)| month.id != id) {
+            let month = Month::of_row(&self.reader, id)?;
+            let numbers = Numbers::of(&self.reader, &month, None)?;
+            self.last = Some((month, numbers));
+        }
+        let Some((month, numbers)) = &self.last else { return Ok(String::new()) };
+        let mut rows = Vec::new();
+        month::parts_of_row(&self.reader, month, cell, numbers, &mut |cell, host, part| {
+            let facet = u8::from(cell.scope == Scope::Facet);
+            let (first, last) = (part.seen.first.to_string(), part.seen.last.to_string());
+            let day = codec::day(month.date(cell.day)?);
+            rows.push((cell.number, facet, host, part.seen.windows, part.seen.packets, first, last, day));
+            Ok(())
+        })?;
+        codec::json(&rows)
+    }
+}
+
+/// The cells of a row as JSON: an array a cell of type id, facet or not, day of the month from 0, windows, packets, hosts.
+fn unpacked_cells(context: &Context<'_>) -> rusqlite::Result<String> {
+    let first = codec::uncount(context.get(0)?);
+    let bytes = context.get_raw(1).as_blob().map_err(failed)?;
+    let row = |cell: Result<Cell, Damaged>| {
+        let Cell { number, scope, day, windows, packets, hosts, .. } = cell?;
+        Ok((number, u8::from(scope == Scope::Facet), day, windows, packets, hosts))
+    };
+    let rows: Vec<_> = cells(bytes, first).map(row).collect::<Result<_, Damaged>>().map_err(failed)?;
+    codec::json(&rows).map_err(failed)
 }
 
 fn cell(value: ValueRef<'_>) -> Value {

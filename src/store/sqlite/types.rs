@@ -52,6 +52,12 @@ pub(super) fn key(behavior: BehaviorId) -> i64 {
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
+/// The last id that there is.
+pub(super) fn last(connection: &Connection) -> Result<i64, StoreError> {
+    let last: Option<i64> = connection.query_row("SELECT max(id) FROM type", [], |row| row.get(0))?;
+    Ok(last.unwrap_or(0))
+}
+
 /// The id of a type.
 pub(super) fn find(connection: &Connection, behavior: BehaviorId) -> Result<Option<i64>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT id FROM type WHERE key = ?1 AND md5 = ?2")?;
@@ -121,8 +127,7 @@ impl Catalogue {
 
 /// The list, made anew when there are new types.
 fn sorted(kept: &RefCell<Sorted>, connection: &Connection, sql: &str) -> Result<Ids, StoreError> {
-    let last: Option<i64> = connection.query_row("SELECT max(id) FROM type", [], |row| row.get(0))?;
-    let last = last.unwrap_or(0);
+    let last = last(connection)?;
     let mut kept = kept.borrow_mut();
     if kept.0 != last {
         let mut statement = connection.prepare_cached(sql)?;

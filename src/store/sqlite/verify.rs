@@ -32,8 +32,20 @@ impl SqliteStore {
              FROM chunk ORDER BY id";
         let examples = "SELECT id, sensor, month, open, first_type, last_type, '', examples, checksum
              FROM example ORDER BY id";
-        let rows = checksums(&self.connection, sightings, "sightings", faults)?
-            + checksums(&self.connection, examples, "examples", faults)?;
+        let mut rows = 0;
+        for (what, sql) in [("sightings", sightings), ("examples", examples)] {
+            rows += checksums::<5>(&self.connection, sql, what, faults)?;
+        }
+        let services = "SELECT rowid, ports, types, checksum FROM service";
+        rows += checksums::<0>(&self.connection, services, "types by port", faults)?;
+        let months = "SELECT id, sensor, month, hosts, starts, x'', checksum FROM month";
+        rows += checksums::<3>(&self.connection, months, "months", faults)?;
+        let cells = "SELECT id, month, first_type, last_type, seen, hosts_at, details_at, cells, x'', checksum FROM cell";
+        rows += checksums::<6>(&self.connection, cells, "observations", faults)?;
+        let seen = "SELECT id, id, month, hosts, details, checksum FROM seen";
+        rows += checksums::<2>(&self.connection, seen, "sightings of months", faults)?;
+        let hosts = "SELECT rowid, month, first, host, hosts, checksum FROM host";
+        rows += checksums::<2>(&self.connection, hosts, "hosts of months", faults)?;
         let types = self.names(faults)?;
         let days = days(&self.connection, faults)?;
         for sensor in read::sensors(&self.connection)? {
@@ -81,18 +93,25 @@ fn structure(connection: &Connection, faults: Faults<'_>) -> Result<(), StoreErr
     Ok(())
 }
 
-/// `sql` gives a row's id, the five numbers, the text and the bytes that its checksum is of, and the checksum.
-fn checksums(connection: &Connection, sql: &str, what: &str, faults: Faults<'_>) -> Result<u64, StoreError> {
+/// `sql` gives a row's id, the numbers and the two texts that its checksum is of, and the checksum.
+fn checksums<const NUMBERS: usize>(
+    connection: &Connection,
+    sql: &str,
+    what: &str,
+    faults: Faults<'_>,
+) -> Result<u64, StoreError> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
         count += 1;
         let id: i64 = row.get(0)?;
-        let numbers: [i64; 5] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-        let marks: String = row.get(6)?;
-        let bytes = row.get_ref(7)?.as_blob()?;
-        if row.get::<_, i64>(8)? != codec::checksum(&numbers, [marks.as_bytes(), bytes]) {
+        let mut numbers = [0; NUMBERS];
+        for (at, number) in (1..).zip(&mut numbers) {
+            *number = row.get(at)?;
+        }
+        let texts = [row.get_ref(NUMBERS + 1)?.as_bytes()?, row.get_ref(NUMBERS + 2)?.as_bytes()?];
+        if row.get::<_, i64>(NUMBERS + 3)? != codec::checksum(&numbers, texts) {
             faults(format!("row {id} of {what} is not as it was written"));
         }
     }
@@ -113,6 +132,8 @@ fn days(connection: &Connection, faults: Faults<'_>) -> Result<u64, StoreError> 
         let name: String = row.get(6)?;
         let place = format!("sensor {name} on {}", codec::date(day)?);
         match write::sums(connection, sensor, day) {
+            // Hosts that were dropped cannot be counted again.
+            Err(StoreError::Dropped { .. }) => {}
             Err(error) => faults(format!("{place}: {error}")),
             Ok(counted) if counted != kept => {
                 faults(format!("{place}: the sums kept are {kept:?}, those counted {counted:?}"));

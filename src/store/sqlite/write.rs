@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
+use jiff::civil::Date;
+
 use crate::history::{Contribution, Hosts, Outage, Scope, Sensor};
 use crate::sample::KeptSample;
 use crate::store::{StoreError, check_marks};
 
+use super::select::{Source, TypeIds, Wanted};
 use super::{chunk, codec, example, read, types};
 
 pub(super) fn sensor(connection: &Connection, sensor: &Sensor) -> Result<(), StoreError> {
@@ -59,9 +62,12 @@ pub(super) fn ingest(
     }
     let runs = contribution.closed.runs.iter().chain(&contribution.open.runs);
     days.extend(runs.map(|run| codec::day(run.day.date)));
+    let source = Source::new(&transaction, sensor)?;
     for day in days {
+        source.keeps(codec::date(day)?)?;
         total(&transaction, sensor, day)?;
     }
+    drop(source);
     resume(&transaction, sensor, contribution)?;
     transaction.commit()?;
     Ok(true)
@@ -126,6 +132,9 @@ fn total(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), Sto
 }
 
 /// A day's windows, packets, unique hosts and kinds of type, counted out of its sightings.
+///
+/// # Errors
+/// [`StoreError::Dropped`] when they are no more.
 pub(super) fn sums(connection: &Connection, sensor: i64, day: i64) -> Result<[i64; 4], StoreError> {
     let (mut windows, mut packets) = (0, 0);
     let (mut types, mut hosts) = (BTreeSet::new(), Hosts::default());
@@ -136,6 +145,16 @@ pub(super) fn sums(connection: &Connection, sensor: i64, day: i64) -> Result<[i6
             types.insert(group.number);
             hosts.add(chunk.day, &group)?;
         }
+        Ok(())
+    })?;
+    let date = codec::date(day)?;
+    let days = |day: Date| day == date;
+    let wanted = Wanted { days: &days, ..Wanted::of_types(TypeIds::ALL, false) };
+    Source::new(connection, sensor)?.each_of_months(&wanted, &mut |met| {
+        windows += met.seen.windows;
+        packets += met.seen.packets;
+        types.insert(met.number);
+        hosts.insert(met.host);
         Ok(())
     })?;
     Ok([windows, packets, hosts.count(), types.len() as u64].map(codec::count))

@@ -1,0 +1,149 @@
+//! Use case: how good the answers are, measured on outbreaks whose cause is known, beside baselines and ablations.
+
+mod baseline;
+mod family;
+mod sandbox;
+mod visit;
+mod world;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::correlate::{Candidate, Evaluation, PROBABLE, Said, Score, Truth, Weighing, calibration};
+use crate::rules::Rules;
+use crate::sample::Variant;
+
+pub use family::Half;
+
+use super::AppError;
+use super::correlate::{Weighed, weigh_all};
+use world::Case;
+
+/// Days after an onset at which it is asked whether the answer is there already.
+const DAYS_AFTER: [usize; 6] = [3, 5, 7, 10, 14, 28];
+
+/// What to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Which families.
+    pub half: Half,
+    /// How many outbreaks.
+    pub cases: u64,
+    /// Threads that may share the work; the figures do not depend on it.
+    pub threads: usize,
+}
+
+/// Measures.
+///
+/// # Errors
+/// When a history in memory fails.
+pub fn evaluate(question: &Question, rules: &Rules) -> Result<Evaluation, AppError> {
+    let next = AtomicU64::new(0);
+    let found: Mutex<Vec<(u64, Result<Judged, AppError>)>> = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= question.cases {
+                return;
+            }
+            let judged = world::draw(question.half, number, rules).and_then(|case| judge(&case, rules));
+            if let Ok(mut found) = found.lock() {
+                found.push((number, judged));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..question.threads.max(1) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut found = found.into_inner().unwrap_or_default();
+    found.sort_by_key(|(number, _)| *number);
+    let mut evaluation = Evaluation::default();
+    let mut said_and_held = Vec::new();
+    for (_, judged) in found {
+        let Judged { truth, ways, days } = judged?;
+        evaluation.ways.resize(ways.len(), ("", Score::default()));
+        for ((name, said), (kept, score)) in ways.iter().zip(&mut evaluation.ways) {
+            *kept = name;
+            score.add(&truth, said);
+        }
+        let first = ways.first().and_then(|(_, said)| said.ranked.first());
+        said_and_held.extend(first.map(|(id, probability)| (*probability, Some(id) == truth.cause.as_ref())));
+        evaluation.days_to_answer.extend(days);
+    }
+    evaluation.days_to_answer.sort_unstable();
+    evaluation.calibration = calibration(&said_and_held);
+    Ok(evaluation)
+}
+
+/// One case with what each way of answering said.
+struct Judged {
+    truth: Truth,
+    ways: Vec<(&'static str, Said)>,
+    days: Option<usize>,
+}
+
+fn judge(case: &Case, rules: &Rules) -> Result<Judged, AppError> {
+    let weighed = weigh_all(&case.samples, &case.store, rules)?;
+    let mut ways = vec![("inga", said(case, &weighed, true))];
+    ways.push(("MD5 before and after its date", baseline::md5(case)?));
+    ways.push(("port before and after its date", baseline::port(case)?));
+    let without = |change: &dyn Fn(&mut Weighing)| {
+        let mut weighing = Weighing::default();
+        change(&mut weighing);
+        let sensors = weighed.iter().map(|one| one.again(&weighing)).collect::<Vec<_>>();
+        said(case, &sensors, true)
+    };
+    let run_only: Vec<Weighed> = weighed
+        .iter()
+        .map(|one| {
+            one.with(one.candidates.iter().zip(&case.samples).map(|(candidate, sample)| Candidate {
+                variants: vec![Variant::of_run(&sample.profile, 1.0)],
+                date: candidate.date,
+            }))
+        })
+        .collect();
+    ways.push(("without projection", said(case, &run_only, true)));
+    ways.push(("without null", said(case, &weighed, false)));
+    ways.push(("without the sample's date", without(&|weighing| weighing.timing = false)));
+    ways.push(("without unknown scanners", without(&|weighing| weighing.unknown_scanners = false)));
+    ways.push(("without what was expected", without(&|weighing| weighing.expected = false)));
+    let days = days_to_answer(case, &weighed);
+    let truth = Truth { cause: case.cause.clone(), bits: case.bits, hosts_a_day: case.hosts_a_day };
+    Ok(Judged { truth, ways, days })
+}
+
+/// What the claims of all sensors come to: each sample by its best, answered where that is probable and unusual.
+fn said(case: &Case, weighed: &[Weighed], null: bool) -> Said {
+    let mut ranked: Vec<(String, f64, bool)> = case
+        .samples
+        .iter()
+        .enumerate()
+        .map(|(place, sample)| {
+            let claims = weighed.iter().filter_map(|one| one.claims[place].as_ref().ok());
+            let best = claims.max_by(|a, b| a.probability.total_cmp(&b.probability));
+            let (probability, unusual) =
+                best.map_or((0.0, false), |claim| (claim.probability, claim.is_unusual(claim.p)));
+            (sample.profile.id.clone(), probability, unusual || !null)
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let answers =
+        ranked.first().is_some_and(|(_, probability, unusual)| *probability >= PROBABLE && *unusual);
+    Said { answers, ranked: ranked.into_iter().map(|(id, probability, _)| (id, probability)).collect() }
+}
+
+/// Days from the onset to the first of some days by whose history the answer is right.
+fn days_to_answer(case: &Case, weighed: &[Weighed]) -> Option<usize> {
+    let cause = case.cause.as_ref()?;
+    let is_right = |weighed: &[Weighed]| {
+        let said = said(case, weighed, true);
+        said.answers && said.ranked.first().map(|(id, _)| id) == Some(cause)
+    };
+    DAYS_AFTER.into_iter().find(|days| {
+        let known: Vec<Weighed> = weighed.iter().map(|one| one.until(case.onset, *days)).collect();
+        is_right(&known)
+    })
+}

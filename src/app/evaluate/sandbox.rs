@@ -1,0 +1,107 @@
+//! A family's sample in a sandbox: a run of some minutes among other traffic, reduced as any sandbox capture is.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use jiff::civil::Date;
+
+use crate::event::{Packet, Protocol, TcpFlags};
+use crate::rules::Rules;
+use crate::sample::{
+    Captured, Discovery, Identity, Names, Random, SampleProfile, SampleReport, Span, Traffic,
+};
+
+use super::super::sandbox::LoadedSample;
+use super::family::{Aim, Family};
+use super::visit::{Victim, dated, public_address};
+
+const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 20, 21));
+const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 20, 2));
+/// Targets asked in a run, at most: sandboxes cut fast scanners short.
+const TARGETS_MAX: usize = 2_000;
+
+/// Runs a sample of a family; `date` is when it was caught.
+pub(super) fn run(family: &Family, date: Option<Date>, rules: &Rules, random: &mut Random) -> LoadedSample {
+    let mut victim = Victim::of(family, VICTIM, random);
+    (victim.rate, victim.retries) = (family.rate, family.retries.clone());
+    let seconds = 60.0 + random.unit() * 120.0;
+    let answering = if random.below(4) == 0 { 0.2 } else { 0.0 };
+    let mut packets = chatter(random, seconds);
+    let mut at = 5.0;
+    let mut asked = 0;
+    while at < seconds && asked < TARGETS_MAX {
+        let start = u32::from(public_address(random));
+        let (targets, stride) = match family.aim {
+            Aim::Uniform => (1, 1),
+            Aim::Sweep { targets, stride } => (targets, stride),
+        };
+        for step in 0..targets {
+            if at >= seconds || asked >= TARGETS_MAX {
+                break;
+            }
+            let target = Ipv4Addr::from(start.saturating_add(step * stride));
+            let mut sent = Vec::new();
+            victim.ask(family, at, target, random, &mut sent);
+            packets.extend(answered(sent, random.unit() < answering));
+            at += random.wait(victim.rate);
+            asked += 1;
+        }
+    }
+    packets.retain(|(at, _)| *at < seconds);
+    let id = format!("{:032x}", 0xfa31_0000_0000_0000_u64 | family.number);
+    let packets = dated(packets, 1.0e9);
+    let names = Names::new();
+    let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
+    let (victims, servers) = ([VICTIM], [SERVER]);
+    let traffic = Traffic::of(&packets, &victims, &servers, &names, &plumbing);
+    let profile = SampleProfile::of(&id, &packets, &[], &traffic, &rules.profile);
+    LoadedSample { path: id.clone().into(), text: String::new(), report: report(id, date), profile }
+}
+
+/// What a target that answers makes of a contact: a SYN is answered, and data follow.
+fn answered(sent: Vec<(f64, Packet)>, answers: bool) -> Vec<(f64, Packet)> {
+    let Some((at, first)) = sent.first().copied().filter(|(_, packet)| answers && packet.flags.is_some())
+    else {
+        return sent;
+    };
+    let back = Packet {
+        source: first.destination,
+        destination: first.source,
+        source_port: first.destination_port,
+        destination_port: first.source_port,
+        flags: Some(TcpFlags(0x12)),
+        ..first
+    };
+    let then = Packet { flags: Some(TcpFlags(0x10)), ..first };
+    vec![(at, first), (at + 0.05, back), (at + 0.06, then)]
+}
+
+/// What a system does beside: names looked up at the sandbox's own server.
+fn chatter(random: &mut Random, seconds: f64) -> Vec<(f64, Packet)> {
+    let ask = |at: f64, port: u16| {
+        let packet = Packet {
+            source_port: Some(port),
+            destination_port: Some(53),
+            ..Packet::new(VICTIM, SERVER, Protocol::Udp)
+        };
+        (at, packet)
+    };
+    (0..10).map(|number| ask(random.unit() * seconds, 1_100 + number)).collect()
+}
+
+fn report(id: String, date: Option<Date>) -> SampleReport {
+    SampleReport {
+        identity: Identity { md5: Some(id.clone()), ..Identity::default() },
+        names: [("family".to_owned(), format!("family {}", &id[24..]))].into(),
+        acquired: None,
+        discovered: date.map(|date| Discovery {
+            date: Span { first: date, last: date },
+            source: Some("family".to_owned()),
+        }),
+        origin: None,
+        victims: Vec::new(),
+        dummy_servers: Vec::new(),
+        captures: vec![Captured::Path(id)],
+        notes: None,
+        expect: None,
+    }
+}

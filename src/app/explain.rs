@@ -1,0 +1,103 @@
+//! Use case: from an event to its causes: which samples explain what came at a sensor about a day.
+
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+
+use crate::behavior::{Names, Parameters};
+use crate::correlate::{Candidate, Explanation, SensorHistory, explain};
+use crate::history::{Granularity, Sensor};
+use crate::rules::Rules;
+use crate::sample::{Projection, Scan};
+
+use super::correlate::{load_samples, refuse_twins};
+use super::history::{HistorySource, named};
+use super::sandbox::LoadedSample;
+use super::series::Of;
+use super::{AppError, CaptureOptions, Notices, ledger};
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// At which sensor.
+    pub sensor: String,
+    /// The event's first day.
+    pub day: Date,
+    /// Observed days that it lasts, at most.
+    pub days: u16,
+    /// Which behavior came.
+    pub of: Of,
+}
+
+/// An answer, with the samples that its places mean.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The sensor.
+    pub sensor: Sensor,
+    /// The samples asked for.
+    pub samples: Vec<LoadedSample>,
+    /// The event and its causes.
+    pub explanation: Explanation,
+}
+
+/// Explains an event by samples: those of the reports, or, without any, those that the history keeps.
+///
+/// # Errors
+/// When a report, a capture or the history cannot be read, there is no such sensor, or it did not look for long enough.
+pub fn answer(
+    reports: &[PathBuf],
+    source: &HistorySource,
+    question: &Question,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Answer, AppError> {
+    let (store, samples) = load_samples(reports, source, options, rules, notices)?;
+    refuse_twins(&samples)?;
+    let sensor = named(store.as_ref(), &question.sensor)?;
+    let history =
+        SensorHistory { coverage: store.coverage(&sensor.name)?, totals: Vec::new(), sensor: sensor.clone() };
+    // Answers to spoofed packets scan nothing, so no sample is looked for that would explain them.
+    let is_scan = |parameters: &Parameters| {
+        !rules.labels(parameters, &[], None).iter().any(|label| rules.is_backscatter(label))
+    };
+    let relevant = |parameters: &Parameters| passes(&question.of, parameters, rules) && is_scan(parameters);
+    let away = |days: i64| question.day.saturating_add(jiff::Span::new().days(days));
+    let between = (away(-BEFORE_DAYS), away(i64::from(question.days) + GAP_DAYS));
+    let ledger = ledger::between(store.as_ref(), &history, &relevant, between)?;
+    let candidate = |sample: &LoadedSample| {
+        let scan = Scan::of(&sample.profile);
+        let projection = scan.map(|scan| Projection::of(&scan, &sensor, &rules.profile));
+        let date = sample.report.pivot().map(|(span, _)| span);
+        Candidate::new(&sample.profile, projection.as_ref(), date)
+    };
+    let candidates: Vec<Candidate> = samples.iter().map(candidate).collect();
+    let explanation = explain(&ledger, &candidates, question.day, question.days.into())
+        .map_err(|why| AppError::Usage(format!("sensor {}: {why}", sensor.name)))?;
+    Ok(Answer { sensor, samples, explanation })
+}
+
+/// Days of the calendar in which the observed days before an event are looked for: an outage may lie among them.
+const BEFORE_DAYS: i64 = 90;
+/// And days by which outages may draw out an event.
+const GAP_DAYS: i64 = 31;
+
+/// Whether a whole window with these parameters is of a behavior, or has a part that is.
+fn passes(of: &Of, parameters: &Parameters, rules: &Rules) -> bool {
+    match of {
+        Of::Behavior(selection) => {
+            let names = Names::of(parameters, &rules.profile);
+            let name = match selection.granularity {
+                Granularity::Type => names.behavior,
+                Granularity::Shape => names.shape,
+                Granularity::Family => names.family,
+            };
+            name.id == selection.id
+        }
+        Of::Service(protocol, port) => {
+            parameters.ports.listed().contains(port)
+                && parameters.protocol.protocols().any(|known| known == *protocol)
+        }
+        other => other.passes(parameters, rules),
+    }
+}

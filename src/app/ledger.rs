@@ -1,0 +1,114 @@
+//! A sensor's ledger, read from a history in one pass over its observations.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use jiff::civil::Date;
+
+use crate::behavior::{Parameters, Ports};
+use crate::correlate::{Ledger, SensorHistory};
+use crate::history::{Facets, Observation, Restriction, TypeRecord, Types};
+use crate::sample::{Port, Scan, Service};
+use crate::store::HistoryStore;
+
+use super::AppError;
+
+/// Types that no sample may have, but whose families' rises a sample's are compared with.
+const PEER_TYPES_MAX: u32 = 20_000;
+
+/// The ledger of a sensor for types whose parameters are `relevant`, and for some others to compare with.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn of(
+    store: &dyn HistoryStore,
+    history: &SensorHistory,
+    relevant: &dyn Fn(&Parameters) -> bool,
+) -> Result<Ledger, AppError> {
+    let peers = Cell::new(0u32);
+    let wanted = |parameters: &Parameters| {
+        let relevant = relevant(parameters);
+        let peer = !relevant && peers.get() < PEER_TYPES_MAX;
+        peers.set(peers.get() + u32::from(peer));
+        relevant || peer
+    };
+    let restriction = Restriction { types: Types::Where(&wanted, Facets::Counted), ..Restriction::default() };
+    read(store, &history.sensor.name, &restriction, relevant, Ledger::new(history.coverage.days()))
+}
+
+/// The same between two days, and without others to compare with.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn between(
+    store: &dyn HistoryStore,
+    history: &SensorHistory,
+    relevant: &dyn Fn(&Parameters) -> bool,
+    (first, last): (Date, Date),
+) -> Result<Ledger, AppError> {
+    let types = Types::Where(relevant, Facets::LeftOut);
+    let restriction = Restriction { types, first: Some(first), last: Some(last), sources: None };
+    let days = history.coverage.days().filter(|day| restriction.has_day(*day));
+    read(store, &history.sensor.name, &restriction, relevant, Ledger::new(days))
+}
+
+fn read(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    restriction: &Restriction<'_>,
+    relevant: &dyn Fn(&Parameters) -> bool,
+    mut ledger: Ledger,
+) -> Result<Ledger, AppError> {
+    let mut records: HashMap<u64, (TypeRecord, bool)> = HashMap::new();
+    let mut failed = None;
+    store.each_observation(sensor, restriction, &mut |one| {
+        let Observation { number, scope, day, hosts, .. } = *one;
+        let (record, relevant) = match records.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => match store.type_of(number) {
+                Ok(record) => {
+                    let relevant = relevant(&record.parameters);
+                    new.insert((record, relevant))
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    return;
+                }
+            },
+        };
+        ledger.add(record, scope, day, hosts, *relevant);
+    })?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(ledger),
+    }
+}
+
+/// What samples scan, each service once.
+pub(super) struct Services(Vec<Service>);
+
+impl Services {
+    pub(super) fn of<'a>(scans: impl Iterator<Item = &'a Scan>) -> Services {
+        let mut all: Vec<Service> =
+            scans.flat_map(|scan| scan.services.iter().map(|(service, _)| *service)).collect();
+        all.sort_unstable();
+        all.dedup();
+        Services(all)
+    }
+
+    /// Whether a window with these parameters may be a sample's.
+    pub(super) fn meet(&self, parameters: &Parameters) -> bool {
+        let Parameters { protocol, ports, ports_ephemeral, ports_follow_destinations, .. } = parameters;
+        self.0.iter().any(|service| {
+            protocol.contains(&service.token)
+                && match (service.port, ports) {
+                    (Port::None, ports) => *ports == Ports::None,
+                    (Port::Is(_) | Port::Anew(..), Ports::Many) => true,
+                    (Port::Is(port), ports) => ports.listed().contains(&port),
+                    // Other ports are told by their family, which masks them where they say nothing.
+                    (Port::Anew(..), _) => *ports_ephemeral || *ports_follow_destinations,
+                }
+        })
+    }
+}

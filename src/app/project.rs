@@ -1,0 +1,76 @@
+//! Use case: what sensors would see of a sample, whether there are such sensors or not.
+
+use std::path::Path;
+
+use ipnet::IpNet;
+
+use crate::history::{Sensor, SensorKind};
+use crate::rules::Rules;
+use crate::sample::{Projection, Scan};
+
+use super::history::{HistorySource, chosen};
+use super::sandbox::load_sample;
+use super::{AppError, CaptureOptions, Notices};
+
+/// Where a sample is projected onto.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Onto {
+    /// Sensors of a history by name; all where none is named.
+    Sensors(HistorySource, Vec<String>),
+    /// A sensor that one need not have: its prefixes, and the live ones among them.
+    Prefixes(Vec<IpNet>, Vec<IpNet>),
+}
+
+/// A sample with what sensors would see of it.
+#[derive(Clone, Debug)]
+pub struct Projected {
+    /// The sample's id.
+    pub sample: String,
+    /// Its title.
+    pub title: String,
+    /// How it scans.
+    pub scan: Scan,
+    /// What each sensor would see.
+    pub sensors: Vec<(Sensor, Projection)>,
+}
+
+/// Projects a sample onto sensors.
+///
+/// # Errors
+/// When the report, its captures or the history cannot be read, there is no such sensor, or the sample does not scan.
+pub fn project(
+    report: &Path,
+    onto: &Onto,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Projected, AppError> {
+    let sample = load_sample(report, rules, notices)?;
+    let scan = Scan::of(&sample.profile).ok_or_else(|| {
+        let path = crate::capture::shown(report);
+        AppError::Usage(format!("{path}: the sample's run shows no scan, so there is nothing to project"))
+    })?;
+    let sensors = match onto {
+        Onto::Sensors(source, names) => chosen(source.open(options, rules, notices)?.as_ref(), names)?,
+        Onto::Prefixes(prefixes, live) => vec![imagined(prefixes, live)?],
+    };
+    let sensors = sensors.into_iter().map(|sensor| {
+        let projection = Projection::of(&scan, &sensor, &rules.profile);
+        (sensor, projection)
+    });
+    let sensors = sensors.collect();
+    Ok(Projected { sample: sample.profile.id.clone(), title: sample.report.title(), scan, sensors })
+}
+
+/// A sensor with these prefixes in a network that is live elsewhere.
+fn imagined(prefixes: &[IpNet], live: &[IpNet]) -> Result<Sensor, AppError> {
+    let sensor = Sensor {
+        name: "imagined".to_owned(),
+        kind: SensorKind::Subnet,
+        prefixes: prefixes.to_vec(),
+        live: live.to_vec(),
+        time_zone: "UTC".to_owned(),
+    };
+    sensor.validate()?;
+    Ok(sensor)
+}

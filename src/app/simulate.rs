@@ -1,0 +1,379 @@
+//! Use case: a scenario simulated into captures and samples in a folder, or straight into a history.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+
+use crate::capture::Input;
+use crate::event::Timestamp;
+use crate::rules::Rules;
+use crate::simulate::{CaughtSample, Cut, PcapWriter, Scenario, SensorStream, Shot, Simulation, Truth};
+use crate::store::{HistoryStore, SqliteStore};
+
+use super::observe::observe_packets;
+use super::output::Output;
+use super::sandbox::{LoadedSample, load_with};
+use super::{AppError, Notices};
+
+/// How a scenario is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct SimulateOptions {
+    /// Chooses among all that can happen.
+    pub seed: u64,
+    /// Multiplies hosts and background.
+    pub scale: f64,
+    /// Threads that may share the work. Results do not depend on it.
+    pub threads: usize,
+}
+
+/// What a simulation came to, in memory.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// What really happened.
+    pub truth: Truth,
+    /// The samples that were caught, read as any report and capture are.
+    pub samples: Vec<LoadedSample>,
+}
+
+/// What a simulation into a folder came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Packets that sensors recorded.
+    pub packets: u64,
+    /// Captures, or days of a history.
+    pub captures: u64,
+    /// Samples.
+    pub samples: usize,
+}
+
+/// Zstandard's level: a third smaller than its quickest, and not yet slower than making the packets.
+const COMPRESSION: i32 = 3;
+
+/// Reads a scenario.
+///
+/// # Errors
+/// When the file cannot be read or is refused.
+pub fn scenario(path: &Path) -> Result<Scenario, AppError> {
+    let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
+    Scenario::parse(&text).map_err(|error| AppError::yaml(path, &error))
+}
+
+/// Simulates a scenario straight into a history, day by day of each sensor, on the same path as
+/// [`observe`](super::observe::observe) but without captures; no file is touched. Answers the truth and the samples,
+/// which `correlate` takes as they are. Sensors and outages are added to the history.
+///
+/// The history equals that of the captures that [`simulate_to_files`] writes with the same options, but for the names
+/// and contents of captures. Memory is that of a [`SensorStream`] and of a capture's contribution.
+///
+/// # Errors
+/// When the store fails or has other sensors of these names.
+pub fn simulate_into(
+    store: &mut dyn HistoryStore,
+    scenario: &Scenario,
+    options: SimulateOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Simulated, AppError> {
+    let simulation = settle(scenario, options)?;
+    let truth = into_store(store, &simulation, options, rules, notices)?;
+    let samples = simulation.samples();
+    let samples = samples.iter().map(|sample| loaded(sample, rules, notices)).collect::<Result<_, _>>()?;
+    Ok(Simulated { truth, samples })
+}
+
+/// Infections that are held at once: 3 GB of them.
+const INFECTIONS_MAX: f64 = 5e7;
+
+/// The scenario with seed and scale, unless that is more than memory should hold.
+fn settle(scenario: &Scenario, options: SimulateOptions) -> Result<Simulation, AppError> {
+    let expected = scenario.infections() * options.scale;
+    if expected > INFECTIONS_MAX {
+        return Err(AppError::Usage(format!(
+            "some {expected:.0} infections at this scale, at most {INFECTIONS_MAX:.0}; give a smaller --scale"
+        )));
+    }
+    Ok(Simulation::new(scenario, options.seed, options.scale))
+}
+
+/// All sensors' days, one after the other, into a history.
+fn into_store(
+    store: &mut dyn HistoryStore,
+    simulation: &Simulation,
+    options: SimulateOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Truth, AppError> {
+    let scenario = simulation.scenario();
+    let mut truth = Truth::of(simulation);
+    for (at, sensor) in simulation.sensors().enumerate() {
+        store.add_sensor(&sensor)?;
+        for outage in &scenario.sensors[at].outages {
+            store.add_outage(&sensor.name, outage)?;
+        }
+        let mut stream = simulation.stream(at);
+        for day in simulation.days() {
+            let mut by = By::default();
+            let capture = (day.to_string(), content(scenario, options, &sensor.name, day));
+            observe_packets(store, &sensor, capture, options.threads, rules, notices, |sink| {
+                stream.day(day, &mut |shot, payload| {
+                    by.count(shot);
+                    sink(&shot.packet, payload);
+                });
+            })?;
+            by.keep(simulation, &mut truth, &sensor.name, day.to_string());
+        }
+        truth.add(simulation, &sensor.name, stream.tally());
+    }
+    note_samples(&simulation.samples(), &mut truth);
+    Ok(truth)
+}
+
+/// Simulates a scenario into captures: a folder a sensor with a `.pcap.zst` a day or hour, `sensors.yaml` beside them,
+/// the samples in `samples/`, and `truth.yaml`. `inga correlate --darknet` takes such a folder.
+///
+/// # Errors
+/// When a file cannot be written, or the folder is there and not empty: what is in it would be taken for a part.
+pub fn simulate_to_files(
+    folder: &Path,
+    scenario: &Scenario,
+    options: SimulateOptions,
+) -> Result<Written, AppError> {
+    let simulation = settle(scenario, options)?;
+    make_new_folder(folder)?;
+    let mut truth = Truth::of(&simulation);
+    let sensors: Vec<usize> = (0..scenario.sensors.len()).collect();
+    // Sensors share nothing, so each can have a thread of its own.
+    for group in sensors.chunks(options.threads.max(1)) {
+        let parts = std::thread::scope(|scope| {
+            let run = |at: usize| {
+                let simulation = &simulation;
+                scope.spawn(move || record(folder, simulation, at))
+            };
+            let threads: Vec<_> = group.iter().map(|at| run(*at)).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().map(join).collect::<Vec<Result<Recorded<'_>, AppError>>>()
+        });
+        for (at, part) in group.iter().zip(parts) {
+            let (stream, captures) = part?;
+            let name = &scenario.sensors[*at].name;
+            truth.add(&simulation, name, stream.tally());
+            for (capture, by) in captures {
+                by.keep(&simulation, &mut truth, name, capture);
+            }
+        }
+    }
+    finish(folder, &simulation, truth)
+}
+
+/// Simulates a scenario into `history.db` of a folder, with `sensors.yaml`, samples and `truth.yaml` beside it.
+///
+/// # Errors
+/// As [`simulate_into`] and [`simulate_to_files`].
+pub fn simulate_to_history(
+    folder: &Path,
+    scenario: &Scenario,
+    options: SimulateOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Written, AppError> {
+    let simulation = settle(scenario, options)?;
+    make_new_folder(folder)?;
+    let mut store = SqliteStore::open(&folder.join("history.db"), &rules.profile)?;
+    let truth = into_store(&mut store, &simulation, options, rules, notices)?;
+    for sample in simulation.samples() {
+        store.put_sample(&loaded(&sample, rules, notices)?.to_keep())?;
+    }
+    finish(folder, &simulation, truth)
+}
+
+/// A capture's packets by actor.
+#[derive(Clone, Debug, Default)]
+struct By(BTreeMap<u16, u64>);
+
+impl By {
+    fn count(&mut self, shot: &Shot) {
+        *self.0.entry(shot.actor).or_default() += 1;
+    }
+
+    /// Puts them in the truth, under the capture's name.
+    fn keep(self, simulation: &Simulation, truth: &mut Truth, sensor: &str, capture: String) {
+        if !self.0.is_empty() {
+            let named = self.0.into_iter().map(|(actor, count)| (simulation.actor(actor).to_owned(), count));
+            let sensor = truth.sensors.entry(sensor.to_owned()).or_default();
+            sensor.captures.insert(capture, named.collect());
+        }
+    }
+}
+
+type Recorded<'a> = (SensorStream<'a>, Vec<(String, By)>);
+
+/// Writes all captures of a sensor.
+fn record<'a>(folder: &Path, simulation: &'a Simulation, at: usize) -> Result<Recorded<'a>, AppError> {
+    let name = &simulation.scenario().sensors[at].name;
+    let place = folder.join(name);
+    make_folder(&place)?;
+    let mut stream = simulation.stream(at);
+    let mut captures = Vec::new();
+    for day in simulation.days() {
+        let mut cuts: Vec<(String, Timestamp)> = match simulation.scenario().captures {
+            Cut::Day => vec![(day.to_string(), Timestamp(i64::MAX))],
+            Cut::Hour => {
+                let ends = simulation.hours(day).into_iter().skip(1);
+                ends.enumerate().map(|(hour, end)| (format!("{day}T{hour:02}"), end)).collect()
+            }
+        };
+        cuts.reverse();
+        let mut open: Option<Capture> = None;
+        let mut failed = Ok(());
+        stream.day(day, &mut |shot, payload| {
+            if failed.is_err() {
+                return;
+            }
+            failed = Capture::switch(&mut open, &mut cuts, &place, name, shot, &mut captures)
+                .and_then(|capture| capture.add(shot, payload));
+        });
+        failed?;
+        if let Some(capture) = open {
+            captures.push(capture.close()?);
+        }
+    }
+    Ok((stream, captures))
+}
+
+type Zstd = zstd::Encoder<'static, BufWriter<std::fs::File>>;
+
+/// A capture that is being written.
+struct Capture {
+    path: PathBuf,
+    name: String,
+    end: Timestamp,
+    by: By,
+    out: PcapWriter<Zstd>,
+}
+
+impl Capture {
+    /// The capture that a packet belongs to; one that has ended is closed.
+    fn switch<'a>(
+        open: &'a mut Option<Capture>,
+        cuts: &mut Vec<(String, Timestamp)>,
+        folder: &Path,
+        sensor: &str,
+        shot: &Shot,
+        closed: &mut Vec<(String, By)>,
+    ) -> Result<&'a mut Capture, AppError> {
+        let time = shot.packet.time.unwrap_or_default();
+        if let Some(ended) = open.take_if(|capture| capture.end <= time) {
+            closed.push(ended.close()?);
+        }
+        if open.is_none() {
+            while let Some((name, end)) = cuts.pop() {
+                if time < end {
+                    *open = Some(Capture::create(folder, sensor, &name, end)?);
+                    break;
+                }
+            }
+        }
+        let none = || AppError::Usage(format!("{sensor}: no capture for a packet at {time}"));
+        open.as_mut().ok_or_else(none)
+    }
+
+    fn create(folder: &Path, sensor: &str, name: &str, end: Timestamp) -> Result<Capture, AppError> {
+        let path = folder.join(format!("{name}.pcap.zst"));
+        let begin = || -> io::Result<PcapWriter<Zstd>> {
+            let file = BufWriter::new(std::fs::File::create(&path)?);
+            PcapWriter::new(zstd::Encoder::new(file, COMPRESSION)?)
+        };
+        let out = begin().map_err(|error| AppError::file(&path, error))?;
+        Ok(Capture { name: format!("{sensor}/{name}.pcap.zst"), path, end, by: By::default(), out })
+    }
+
+    fn add(&mut self, shot: &Shot, payload: &[u8]) -> Result<(), AppError> {
+        self.by.count(shot);
+        let written = self.out.packet(&shot.packet, payload, shot.options());
+        written.map_err(|error| AppError::file(&self.path, error))
+    }
+
+    fn close(self) -> Result<(String, By), AppError> {
+        let Capture { path, name, by, out, .. } = self;
+        let end = || -> io::Result<()> { out.into_inner().finish()?.flush() };
+        end().map_err(|error| AppError::file(&path, error))?;
+        Ok((name, by))
+    }
+}
+
+/// Writes what is beside the captures.
+fn finish(folder: &Path, simulation: &Simulation, mut truth: Truth) -> Result<Written, AppError> {
+    make_folder(folder)?;
+    let samples = simulation.samples();
+    note_samples(&samples, &mut truth);
+    for sample in &samples {
+        let place = folder.join("samples").join(&sample.family);
+        make_folder(&place)?;
+        let files = [("report.yaml", sample.report.as_bytes()), (&sample.capture_name, &sample.capture)];
+        for (name, bytes) in files {
+            Output::File(place.join(name)).write(|out| out.write_all(bytes))?;
+        }
+    }
+    let sensors = sensors_yaml(simulation)?;
+    Output::File(folder.join("sensors.yaml")).write(|out| out.write_all(sensors.as_bytes()))?;
+    let yaml = serde_yaml::to_string(&truth).map_err(|error| AppError::Usage(error.to_string()))?;
+    Output::File(folder.join("truth.yaml")).write(|out| out.write_all(yaml.as_bytes()))?;
+    Ok(Written {
+        packets: truth.sensors.values().map(|sensor| sensor.packets).sum(),
+        captures: truth.sensors.values().map(|sensor| sensor.captures.len() as u64).sum(),
+        samples: samples.len(),
+    })
+}
+
+fn sensors_yaml(simulation: &Simulation) -> Result<String, AppError> {
+    #[derive(serde::Serialize)]
+    struct Entry<'a> {
+        #[serde(flatten)]
+        sensor: crate::history::Sensor,
+        outages: &'a [crate::history::Outage],
+    }
+    let plans = &simulation.scenario().sensors;
+    let entries =
+        simulation.sensors().zip(plans).map(|(sensor, plan)| Entry { sensor, outages: &plan.outages });
+    let all = BTreeMap::from([("sensors", entries.collect::<Vec<_>>())]);
+    serde_yaml::to_string(&all).map_err(|error| AppError::Usage(error.to_string()))
+}
+
+fn note_samples(samples: &[CaughtSample], truth: &mut Truth) {
+    truth.samples = samples.iter().map(|sample| (sample.md5.clone(), sample.family.clone())).collect();
+}
+
+/// A sample as a report and its capture would be loaded from files.
+fn loaded(sample: &CaughtSample, rules: &Rules, notices: &mut Notices) -> Result<LoadedSample, AppError> {
+    let path = Path::new("samples").join(&sample.family).join("report.yaml");
+    load_with(&path, sample.report.clone(), rules, notices, &mut |name, options| {
+        let input = Input::Path(path.with_file_name(name));
+        Ok((options.load_bytes(&sample.capture, name, rules)?, input))
+    })
+}
+
+/// What a day of a history is known by: the scenario as it was understood, and everything that chooses its packets.
+fn content(scenario: &Scenario, options: SimulateOptions, sensor: &str, day: Date) -> [u8; 32] {
+    let SimulateOptions { seed, scale, .. } = options;
+    *blake3::hash(format!("{scenario:?} {seed} {scale} {sensor} {day}").as_bytes()).as_bytes()
+}
+
+fn make_new_folder(folder: &Path) -> Result<(), AppError> {
+    make_folder(folder)?;
+    let mut entries = std::fs::read_dir(folder).map_err(|error| AppError::file(folder, error))?;
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => {
+            let folder = crate::capture::shown(folder);
+            Err(AppError::Usage(format!("{folder} is not empty; give --out a new folder, or empty this one")))
+        }
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), AppError> {
+    std::fs::create_dir_all(folder).map_err(|error| AppError::file(folder, error))
+}

@@ -1,0 +1,82 @@
+//! `inga project`: what sensors would see of a sample.
+
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use crate::app::output::Output;
+use crate::app::project::{Onto, Projected, project};
+use crate::app::{AppError, Notices};
+use crate::report::projection as report;
+use crate::report::tile::tile_svg;
+
+use super::EXIT_OK;
+use super::shared::{CaptureArgs, Format, HistoryArgs, RuleArgs};
+
+/// Tell what a sensor would see of a sample: types, how often, how surely
+///
+/// From the sandbox run follow how the sample picks targets, how often it asks each, what and how fast; that scan is
+/// simulated on the sensor's dark addresses, and what hits them goes through the engine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga project samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --sensor II --db history.db
+  inga project report.yaml --prefix 198.51.100.0/24 --live 198.51.100.0/28 --tiles tiles/
+
+The second asks: would my /24 have seen this?")]
+pub(super) struct Args {
+    /// Sample report (YAML)
+    #[arg(value_name = "REPORT")]
+    report: PathBuf,
+    #[command(flatten)]
+    history: HistoryArgs,
+    /// A sensor of the history; without any, each of all
+    #[arg(long, value_name = "NAME", requires = "history")]
+    sensor: Vec<String>,
+    /// Dark prefix of a sensor that one need not have
+    #[arg(long, value_name = "PREFIX", conflicts_with = "history", required_unless_present = "history")]
+    prefix: Vec<IpNet>,
+    /// Live prefix in it
+    #[arg(long, value_name = "PREFIX", requires = "prefix")]
+    live: Vec<IpNet>,
+    /// For people, or a line of JSON a sensor
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Draw the windows expected into this folder, a tile a type, the most frequent first
+    #[arg(long, value_name = "DIR")]
+    tiles: Option<PathBuf>,
+    #[command(flatten)]
+    reading: CaptureArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    let rules = args.rules.load()?;
+    let onto = match args.prefix.is_empty() {
+        true => Onto::Sensors(args.history.source()?, args.sensor.clone()),
+        false => Onto::Prefixes(args.prefix.clone(), args.live.clone()),
+    };
+    let projected = project(&args.report, &onto, &args.reading.options(), &rules, notices)?;
+    if let Some(folder) = &args.tiles {
+        draw(folder, &projected, rules.profile.window_seconds)?;
+    }
+    let Projected { sample, title, scan, sensors } = &projected;
+    Output::Stdout.write(|out| match args.format {
+        Format::Text => report::text(out, title, scan, sensors),
+        Format::Json => report::json(out, (sample, title), scan, sensors),
+    })?;
+    Ok(EXIT_OK)
+}
+
+/// Draws tiles into files named by sensor and place; a sensor's name is safe in a path by its own rule.
+fn draw(folder: &Path, projected: &Projected, window_seconds: u32) -> Result<(), AppError> {
+    std::fs::create_dir_all(folder).map_err(|error| AppError::file(folder, error))?;
+    for (sensor, projection) in &projected.sensors {
+        for (place, (share, window)) in (1..).zip(&projection.examples) {
+            let tile = report::tile(&projected.title, &sensor.name, *share, window, window_seconds);
+            let path = folder.join(format!("{}-{place:02}.svg", sensor.name));
+            Output::File(path).write(|out| out.write_all(tile_svg(&tile).as_bytes()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! From an event to its causes: the samples weighed against each other and against unknown scanners, the counts taken
+//! apart, and what a sample of the rest should look like.
+
+use jiff::civil::Date;
+
+use super::claim::{alike, calibrated_among, causes, services};
+use super::onset::{BEFORE_DAYS_MIN, lags};
+use super::{Candidate, Event, Ledger, Line, Mix, Scale, Shares, Weighed, mix, shares_on, weigh};
+
+/// A cause that is less probable is in the mix only to be told from.
+const IN_THE_MIX_MIN: f64 = 0.01;
+
+/// A sample as a cause of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// Its place among the candidates.
+    pub candidate: usize,
+    /// The probability that it is a cause.
+    pub probability: f64,
+    /// Host-days of it in the mix.
+    pub amount: f64,
+    /// Days from the event's first day to its date; negative where the date is before; `None` without a date.
+    pub late: Option<i64>,
+    /// Candidates that the sensor cannot tell from it, by place.
+    pub alike: Vec<usize>,
+}
+
+/// An event with its causes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Its first observed day.
+    pub day: Date,
+    /// Observed days before that it is compared with, and that it lasts.
+    pub days: (usize, usize),
+    /// How unusual what came is beside what was expected, in standard deviations of Poisson's law for both sides.
+    pub deviations: f64,
+    /// The samples, the most probable first.
+    pub causes: Vec<Explained>,
+    /// The probability that a scanner began that no sample is known of.
+    pub unknown: f64,
+    /// The probability that nothing began.
+    pub nothing: f64,
+    /// The counts taken apart; amounts are in the order of the candidates.
+    pub mix: Mix,
+    /// What the unexplained rest looks like, with its host-days, most first.
+    pub rest: Vec<(Line, f64)>,
+}
+
+/// Why an event is not explained.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoExplanation {
+    /// The sensor did not look from then on.
+    #[error("the sensor has no observed day from {0} on")]
+    NotObserved(Date),
+    /// There is not enough to compare with.
+    #[error("only {before} observed days before {day}; {BEFORE_DAYS_MIN} are needed to say what is new")]
+    ShortHistory {
+        /// The day.
+        day: Date,
+        /// Observed days before.
+        before: usize,
+    },
+}
+
+/// Explains what came from a day on, for so many observed days at most.
+///
+/// # Errors
+/// When the sensor did not look, or not for long enough before.
+pub fn explain(
+    ledger: &Ledger,
+    candidates: &[Candidate],
+    day: Date,
+    lasting: usize,
+) -> Result<Explanation, NoExplanation> {
+    let place = ledger.place_from(day);
+    let first = ledger.days.get(place).copied().ok_or(NoExplanation::NotObserved(day))?;
+    if place < BEFORE_DAYS_MIN {
+        return Err(NoExplanation::ShortHistory { day, before: place });
+    }
+    let event = Event::at(ledger, place, lasting.max(1));
+    let shares: Vec<Vec<Shares>> =
+        candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
+    let habits: Vec<&[usize]> = ledger.habits().collect();
+    let causes = causes(ledger, candidates, &shares, place);
+    let weighed_on = |lines: &[bool]| {
+        let strength = event.deviations(lines).max(0.0).powi(2) / 2.0;
+        weigh(&event, &causes, &habits, Scale { lines, strength })
+    };
+    // Each sample on the services that it scans; what no sample is known of on all that was asked for.
+    let each: Vec<Weighed> = shares.iter().map(|of| weighed_on(&services(ledger, of))).collect();
+    let whole = weighed_on(&vec![true; ledger.lines.len()]);
+    let mixed = mixed(&event, &shares, &each);
+    let lags = lags(&ledger.days, place, candidates.iter().map(|candidate| candidate.date));
+    let mut all: Vec<Explained> = lags
+        .into_iter()
+        .enumerate()
+        .map(|(candidate, late)| {
+            let (probability, _, alike) = calibrated_among(&each[candidate], candidate);
+            Explained { candidate, probability, amount: mixed.amounts[candidate], late, alike }
+        })
+        .collect();
+    all.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(b.amount.total_cmp(&a.amount)));
+    let known: f64 = whole.causes.iter().sum();
+    Ok(Explanation {
+        day: first,
+        days: event.days,
+        deviations: event.deviations(&vec![true; ledger.lines.len()]),
+        causes: all,
+        unknown: whole.unknown,
+        nothing: (1.0 - known - whole.unknown).max(0.0),
+        rest: mixed.rest.iter().map(|(line, left)| (ledger.lines[*line].clone(), *left)).collect(),
+        mix: mixed,
+    })
+}
+
+/// The mix of all candidates that are probable at all, each by its best variant; of those that look alike only the
+/// most probable, since their amounts cannot be told apart.
+fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Weighed]) -> Mix {
+    let probability = |one: usize| weighed[one].causes[one];
+    let mut order: Vec<usize> = (0..shares.len()).collect();
+    order.sort_by(|a, b| probability(*b).total_cmp(&probability(*a)));
+    let mut used: Vec<usize> = Vec::new();
+    for one in order {
+        let twin = alike(&weighed[one], one).iter().any(|other| used.contains(other));
+        if probability(one) >= IN_THE_MIX_MIN && !twin {
+            used.push(one);
+        }
+    }
+    let of: Vec<&Shares> = used.iter().filter_map(|one| shares[*one].get(weighed[*one].best[*one])).collect();
+    let mut found = mix(event, &of);
+    let mut amounts = vec![0.0; shares.len()];
+    for (one, amount) in used.iter().zip(&found.amounts) {
+        amounts[*one] = *amount;
+    }
+    found.amounts = amounts;
+    found
+}

@@ -1,0 +1,136 @@
+//! What a sensor saw day by day, by habit: the sums that all samples are weighed with, made in one pass.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jiff::civil::Date;
+
+use crate::behavior::{Behavior, BehaviorId, Parameters};
+use crate::history::{Scope, TypeRecord};
+
+/// What hosts are counted by: see [`Names::line`](crate::behavior::Names::line).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Its name.
+    pub name: Behavior,
+    /// Its [habit](crate::behavior::Names::habit).
+    pub habit: BehaviorId,
+    /// Parameters of a type that has it.
+    pub parameters: Parameters,
+    /// Hosts by observed day, each once a day and type.
+    pub hosts: Vec<f64>,
+}
+
+impl Line {
+    /// Its host-days.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.hosts.iter().sum()
+    }
+}
+
+/// Families that rises are compared with; more would say no more.
+const PEERS_MAX: usize = 2_000;
+
+/// A sensor's observed days and what was seen on them. Memory: 8 bytes a line and day,
+/// and as much for a family of at most two thousand.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// The days that count, ascending.
+    pub days: Vec<Date>,
+    /// What samples may be counted by.
+    pub lines: Vec<Line>,
+    /// Families of what was seen: what a sample's rises are compared with.
+    pub peers: Vec<Vec<f64>>,
+    places: HashMap<Date, usize>,
+    by_name: HashMap<BehaviorId, usize>,
+    by_habit: BTreeMap<BehaviorId, Vec<usize>>,
+    by_family: HashMap<BehaviorId, usize>,
+    /// Types, shapes and families seen, of whole windows and of parts.
+    known: HashSet<BehaviorId>,
+}
+
+impl Ledger {
+    /// Some days that a sensor looked, ascending, without anything seen.
+    #[must_use]
+    pub fn new(days: impl Iterator<Item = Date>) -> Ledger {
+        let days: Vec<Date> = days.collect();
+        let places = days.iter().copied().zip(0..).collect();
+        Ledger { days, places, ..Ledger::default() }
+    }
+
+    /// Adds a type's hosts of a day; `relevant` types may be a sample's.
+    pub fn add(&mut self, record: &TypeRecord, scope: Scope, day: Date, hosts: u64, relevant: bool) {
+        if relevant {
+            self.known.extend([record.behavior.id, record.shape.id, record.family.id]);
+        }
+        let Some(place) = self.places.get(&day).copied().filter(|_| scope == Scope::Whole) else { return };
+        let days = self.days.len();
+        let known = self.by_family.contains_key(&record.family.id);
+        if known || self.peers.len() < PEERS_MAX {
+            let peer = *self.by_family.entry(record.family.id).or_insert_with(|| {
+                self.peers.push(vec![0.0; days]);
+                self.peers.len() - 1
+            });
+            self.peers[peer][place] += hosts as f64;
+        }
+        if !relevant {
+            return;
+        }
+        let names = record.names();
+        let line = *self.by_name.entry(names.line().id).or_insert_with(|| {
+            let (name, habit) = (names.line().clone(), names.habit().id);
+            self.by_habit.entry(habit).or_default().push(self.lines.len());
+            let parameters = record.parameters.clone();
+            self.lines.push(Line { name, habit, parameters, hosts: vec![0.0; days] });
+            self.lines.len() - 1
+        });
+        self.lines[line].hosts[place] += hosts as f64;
+    }
+
+    /// Whether a relevant type, shape or family was seen.
+    #[must_use]
+    pub fn knows(&self, id: BehaviorId) -> bool {
+        self.known.contains(&id)
+    }
+
+    /// The line of a name.
+    #[must_use]
+    pub fn line(&self, name: BehaviorId) -> Option<usize> {
+        self.by_name.get(&name).copied()
+    }
+
+    /// The lines of a habit.
+    #[must_use]
+    pub fn lines_of(&self, habit: BehaviorId) -> &[usize] {
+        self.by_habit.get(&habit).map_or(&[], Vec::as_slice)
+    }
+
+    /// The habits seen, each once, with their lines.
+    pub fn habits(&self) -> impl Iterator<Item = &[usize]> + '_ {
+        self.by_habit.values().map(Vec::as_slice)
+    }
+
+    /// What was known at the end of a day.
+    #[must_use]
+    pub fn until(&self, last: Date) -> Ledger {
+        let mut known = self.clone();
+        let days = known.days.partition_point(|day| *day <= last);
+        known.days.truncate(days);
+        known.places.retain(|day, _| *day <= last);
+        known.lines.iter_mut().for_each(|line| line.hosts.truncate(days));
+        known.peers.iter_mut().for_each(|peer| peer.truncate(days));
+        known
+    }
+
+    /// Whether a day counts.
+    #[must_use]
+    pub fn has_day(&self, day: Date) -> bool {
+        self.places.contains_key(&day)
+    }
+
+    /// The place of the first observed day that is not before a date.
+    #[must_use]
+    pub fn place_from(&self, date: Date) -> usize {
+        self.days.partition_point(|day| *day < date)
+    }
+}

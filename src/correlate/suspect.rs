@@ -1,0 +1,125 @@
+//! Which hosts a cause explains, each with a probability; never more than that.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use jiff::civil::Date;
+
+/// Neighbourhoods told of many.
+const PREFIXES_MAX: usize = 20;
+
+/// A host that a sample may explain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suspect {
+    /// Its address.
+    pub host: IpAddr,
+    /// The chance that the sample is why it scans, 0 to 1.
+    pub probability: f64,
+    /// Days from the onset on, on which it behaved so.
+    pub days: u64,
+    /// The first of them.
+    pub first: Date,
+    /// The line (place in the ledger) that says most.
+    pub line: usize,
+}
+
+/// The hosts that a sample may explain.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Suspects {
+    /// Hosts that behave so since the onset.
+    pub total: u64,
+    /// How many of them the sample explains, on average.
+    pub expected: f64,
+    /// The most probable ones.
+    pub hosts: Vec<Suspect>,
+    /// By /16 (IPv4) or /32 (IPv6): hosts, and how many of them the sample explains on average; most first.
+    pub prefixes: Vec<(IpNet, u64, f64)>,
+}
+
+/// Gathers sightings from the onset on into suspects.
+#[derive(Debug, Default)]
+pub struct Gatherer {
+    hosts: BTreeMap<IpAddr, Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    /// The chance that none of its lines is the sample's.
+    other: f64,
+    days: Vec<Date>,
+    line: (f64, usize),
+}
+
+impl Gatherer {
+    /// Adds a host's sighting of a line of which the sample explains so large a part.
+    pub fn add(&mut self, host: IpAddr, day: Date, line: usize, part: f64) {
+        let seen = self.hosts.entry(host).or_insert_with(|| Seen {
+            other: 1.0,
+            days: Vec::new(),
+            line: (0.0, line),
+        });
+        // One line seen on many days is one reason, not many.
+        if part > seen.line.0 || seen.days.is_empty() {
+            seen.other *= if seen.line.1 == line { 1.0 } else { 1.0 - seen.line.0 };
+            seen.line = (part, line);
+        }
+        if !seen.days.contains(&day) {
+            seen.days.push(day);
+        }
+    }
+
+    /// The suspects, when the sample is the cause with this probability; at most `most` one by one.
+    #[must_use]
+    pub fn suspects(self, cause: f64, most: usize) -> Suspects {
+        let mut all = Suspects { total: self.hosts.len() as u64, ..Suspects::default() };
+        let mut prefixes: BTreeMap<IpNet, (u64, f64)> = BTreeMap::new();
+        for (host, Seen { other, days, line: (part, line) }) in self.hosts {
+            let probability = cause * (1.0 - other * (1.0 - part));
+            let Some(first) = days.iter().min().copied() else { continue };
+            all.expected += probability;
+            if let Some(prefix) = prefix(host) {
+                let sum = prefixes.entry(prefix).or_default();
+                *sum = (sum.0 + 1, sum.1 + probability);
+            }
+            all.hosts.push(Suspect { host, probability, days: days.len() as u64, first, line });
+        }
+        all.hosts.sort_by(|a, b| {
+            b.probability.total_cmp(&a.probability).then(b.days.cmp(&a.days)).then(a.host.cmp(&b.host))
+        });
+        all.hosts.truncate(most);
+        all.prefixes = prefixes.into_iter().map(|(prefix, (hosts, sum))| (prefix, hosts, sum)).collect();
+        all.prefixes.sort_by(|a, b| b.2.total_cmp(&a.2).then(a.0.cmp(&b.0)));
+        all.prefixes.truncate(PREFIXES_MAX);
+        all
+    }
+}
+
+fn prefix(host: IpAddr) -> Option<IpNet> {
+    match host {
+        IpAddr::V4(four) => Ipv4Net::new(four, 16).ok().map(|net| IpNet::V4(net.trunc())),
+        IpAddr::V6(six) => Ipv6Net::new(six, 32).ok().map(|net| IpNet::V6(net.trunc())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn a_host_is_as_suspect_as_its_behavior_is_new() {
+        let mut gatherer = Gatherer::default();
+        let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 9, 9]));
+        for day in 1..=3 {
+            gatherer.add(one, date(2009, 3, day), 4, 0.9);
+        }
+        gatherer.add(other, date(2009, 3, 2), 5, 0.1);
+        let suspects = gatherer.suspects(0.8, 1);
+        assert_eq!((suspects.total, suspects.hosts.len(), suspects.hosts[0].host), (2, 1, one));
+        assert!((suspects.hosts[0].probability - 0.72).abs() < 1e-9, "{suspects:?}");
+        assert!((suspects.expected - 0.80).abs() < 1e-9, "{suspects:?}");
+        assert_eq!((suspects.hosts[0].days, suspects.prefixes[0].1), (3, 2));
+    }
+}

@@ -1,0 +1,93 @@
+//! An hour of a sensor's day, as its clock shows it.
+
+use std::fmt;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{Offset, TimeZone};
+
+use super::Day;
+
+const HOUR_SECONDS: i64 = 3_600;
+
+/// An hour of a day, counted from the day's first moment. A day on which clocks change by an hour has 23 or 25; where
+/// they change by less, its last hour is shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hour {
+    /// What the clock shows when it begins.
+    pub clock: DateTime,
+    /// How far that clock is from UTC: tells the hour that comes twice, when clocks go back, from its double.
+    pub offset: Offset,
+    /// Seconds of the day that have passed when it begins, and when it ends.
+    pub passed: (i64, i64),
+    /// Seconds of the whole day.
+    pub day_seconds: i64,
+}
+
+impl Hour {
+    /// All hours of a day in a time zone, in their order.
+    #[must_use]
+    pub fn all_of(date: Date, zone: &TimeZone) -> Vec<Hour> {
+        let second = |day: Day| day.start.0.div_euclid(1_000_000_000);
+        let start = second(Day::on(date, zone));
+        let Ok(next) = date.tomorrow() else { return Vec::new() };
+        let day_seconds = second(Day::on(next, zone)) - start;
+        let mut hours = Vec::new();
+        let mut passed = 0;
+        while passed < day_seconds {
+            let end = (passed + HOUR_SECONDS).min(day_seconds);
+            let Ok(begins) = jiff::Timestamp::from_second(start + passed) else { break };
+            let offset = zone.to_offset(begins);
+            hours.push(Hour {
+                clock: offset.to_datetime(begins),
+                offset,
+                passed: (passed, end),
+                day_seconds,
+            });
+            passed = end;
+        }
+        hours
+    }
+
+    /// Which part of its day has passed when it begins, and when it ends: 0 to 1.
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a day")]
+    #[must_use]
+    pub fn part_of_day(&self) -> (f64, f64) {
+        let whole = self.day_seconds as f64;
+        (self.passed.0 as f64 / whole, self.passed.1 as f64 / whole)
+    }
+}
+
+/// Its begin with its offset, as RFC 3339 has it: `2009-03-08T03:00:00-04:00`.
+impl fmt::Display for Hour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.offset.seconds();
+        let sign = if seconds < 0 { '-' } else { '+' };
+        let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
+        write!(f, "{}{sign}{hours:02}:{minutes:02}", self.clock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn a_day_has_as_many_hours_as_its_clock_counts() {
+        let check = |zone: &str, day: Date, count: usize, last: &str| {
+            let hours = Hour::all_of(day, &TimeZone::get(zone).unwrap());
+            assert_eq!((hours.len(), hours[count - 1].to_string().as_str()), (count, last));
+            let edges = hours.iter().flat_map(|hour| [hour.passed.0, hour.passed.1]);
+            let edges: Vec<i64> = edges.skip(1).step_by(2).collect();
+            assert_eq!(edges.last(), Some(&hours[0].day_seconds));
+        };
+        check("UTC", date(2009, 3, 8), 24, "2009-03-08T23:00:00+00:00");
+        check("Asia/Tokyo", date(2009, 3, 8), 24, "2009-03-08T23:00:00+09:00");
+        check("America/New_York", date(2009, 3, 8), 23, "2009-03-08T23:00:00-04:00");
+        check("America/New_York", date(2009, 11, 1), 25, "2009-11-01T23:00:00-05:00");
+        // Clocks go back by half an hour, and go forward by it at midnight.
+        check("Australia/Lord_Howe", date(2009, 4, 5), 25, "2009-04-05T23:30:00+10:30");
+        check("Asia/Kathmandu", date(2009, 4, 5), 24, "2009-04-05T23:00:00+05:45");
+    }
+}

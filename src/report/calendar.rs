@@ -1,0 +1,177 @@
+//! The time axis of a plot: where days and hours lie on it, and which of them get a label.
+
+use jiff::civil::{Date, Time};
+
+use crate::history::SpanCount;
+
+use super::series::Line;
+use super::svg;
+
+/// Where a value lies: a day or an hour of the sensor's own calendar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// The day.
+    pub day: Date,
+    /// Which part of it the value counts: from and to, 0 to 1. An hour of a day with 23 or 25 is as wide as that makes
+    /// it, so days are equally wide, whatever clocks do.
+    pub part: (f64, f64),
+    /// What the clock shows when it begins, where it is an hour.
+    pub clock: Option<Time>,
+}
+
+impl Place {
+    /// A whole day.
+    #[must_use]
+    pub fn day(day: Date) -> Place {
+        Place { day, part: (0.0, 1.0), clock: None }
+    }
+
+    /// Where a span begins.
+    #[must_use]
+    pub fn of(span: &SpanCount) -> Place {
+        match span.hour {
+            None => Place::day(span.first),
+            Some(hour) => Place { day: span.first, part: hour.part_of_day(), clock: Some(hour.clock.time()) },
+        }
+    }
+}
+
+/// Days, both ends included, on a horizontal axis.
+pub(super) struct Calendar {
+    pub(super) first: Date,
+    pub(super) last: Date,
+    /// Where the axis begins and ends in the picture.
+    pub(super) ends: (f64, f64),
+}
+
+/// Days between two dates.
+#[expect(clippy::cast_precision_loss, reason = "days of a plot")]
+fn between(first: Date, last: Date) -> f64 {
+    (first.duration_until(last).as_hours() / 24) as f64
+}
+
+/// Labels that find room beside each other.
+const LABELS_MAX: f64 = 8.0;
+
+impl Calendar {
+    /// The middle of a day; half a day of room at both ends.
+    pub(super) fn x(&self, day: Date) -> f64 {
+        self.edge(day, 0.5)
+    }
+
+    /// The middle of a value's span.
+    pub(super) fn middle(&self, place: Place) -> f64 {
+        self.edge(place.day, f64::midpoint(place.part.0, place.part.1))
+    }
+
+    /// Where a part of a day has passed.
+    pub(super) fn edge(&self, day: Date, part: f64) -> f64 {
+        let days = between(self.first, self.last) + 1.0;
+        self.ends.0 + (between(self.first, day) + part) / days * (self.ends.1 - self.ends.0)
+    }
+
+    /// Draws the axis. Hours get labels where there are few days of them, else days, else the first of months.
+    pub(super) fn draw(&self, out: &mut String, bottom: f64, lines: &[Line]) {
+        svg::line(out, "axis", (self.ends.0, bottom), (self.ends.1, bottom));
+        let hours = self.hours(lines);
+        let ticks = if hours.is_empty() { self.days(lines) } else { hours };
+        for (x, label) in ticks {
+            svg::line(out, "axis", (x, bottom), (x, bottom + 4.0));
+            svg::text(out, x, bottom + 18.0, "middle", "", &label);
+        }
+    }
+
+    /// Labels at hours of the clock: midnights with their date. None where even every 12th would be too many.
+    fn hours(&self, lines: &[Line]) -> Vec<(f64, String)> {
+        let Some(line) = lines.iter().find(|line| line.values.iter().any(|(place, _)| place.clock.is_some()))
+        else {
+            return Vec::new();
+        };
+        let hours = (between(self.first, self.last) + 1.0) * 24.0;
+        let step = [1, 2, 3, 6, 12].into_iter().find(|step| hours / f64::from(*step) <= LABELS_MAX);
+        let Some(step) = step else { return Vec::new() };
+        let ticks = line.values.iter().filter_map(|(place, _)| {
+            let clock = place.clock.filter(|clock| i32::from(clock.hour()) % step == 0)?;
+            let label = match (clock.hour(), clock.minute()) {
+                (0, 0) => place.day.to_string(),
+                (hour, minute) => format!("{hour:02}:{minute:02}"),
+            };
+            Some((self.edge(place.day, place.part.0), label))
+        });
+        ticks.collect()
+    }
+
+    /// Labels at days: in the middle of theirs, or, where values are hours, at its begin.
+    fn days(&self, lines: &[Line]) -> Vec<(f64, String)> {
+        let hourly = lines.iter().flat_map(|line| &line.values).any(|(place, _)| place.clock.is_some());
+        let part = if hourly { 0.0 } else { 0.5 };
+        let count = between(self.first, self.last) + 1.0;
+        let step = [1.0, 2.0, 7.0, 14.0].into_iter().find(|step| count / step <= LABELS_MAX);
+        let wanted = |day: Date| match step {
+            Some(step) => between(self.first, day) % step == 0.0,
+            None => {
+                let month = count <= 240.0
+                    || count <= 700.0 && day.month() % 3 == 1
+                    || count <= 2_900.0 && day.month() == 1
+                    || day.month() == 1 && day.year() % 5 == 0;
+                day.day() == 1 && month
+            }
+        };
+        let days = self.first.series(jiff::Span::new().days(1)).take_while(|day| *day <= self.last);
+        days.filter(|day| wanted(*day)).map(|day| (self.edge(day, part), day.to_string())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::history::Hour;
+    use crate::report::svg::LETTER;
+
+    /// Labels stand around their places, at least a few pixels from each other.
+    #[expect(clippy::cast_precision_loss, reason = "letters of a label")]
+    fn apart(ticks: &[(f64, String)]) {
+        let half = |label: &str| label.len() as f64 * LETTER / 2.0;
+        for pair in ticks.windows(2) {
+            let room = (pair[1].0 - half(&pair[1].1)) - (pair[0].0 + half(&pair[0].1));
+            assert!(room >= 2.0, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn labels_of_any_number_of_days_stay_apart() {
+        for days in (1..400).chain([700, 701, 1_000, 2_900, 3_650, 7_300]) {
+            let first = date(2008, 11, 1);
+            let last = first.checked_add(jiff::Span::new().days(days - 1)).unwrap();
+            let calendar = Calendar { first, last, ends: (76.0, 684.0) };
+            let ticks = calendar.days(&[]);
+            assert!(!ticks.is_empty(), "{days}");
+            apart(&ticks);
+        }
+    }
+
+    #[test]
+    fn hours_are_labelled_by_the_clock_also_when_it_is_changed() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let place = |hour: Hour| Place {
+            day: hour.clock.date(),
+            part: hour.part_of_day(),
+            clock: Some(hour.clock.time()),
+        };
+        for (day, count) in [(date(2009, 3, 8), 23.0), (date(2009, 3, 9), 24.0), (date(2009, 11, 1), 25.0)] {
+            let hours = Hour::all_of(day, &zone);
+            let values = hours.into_iter().map(|hour| (place(hour), Some(1.0))).collect();
+            let lines = [Line { values, ..Line::default() }];
+            let calendar = Calendar { first: day, last: day, ends: (0.0, 600.0) };
+            let ticks = calendar.hours(&lines);
+            let noon = ticks.iter().find(|(_, label)| label == "12:00").unwrap();
+            // Twelve hours before the day's end, on each of the three.
+            assert!((noon.0 - (count - 12.0) / count * 600.0).abs() < 1e-6, "{ticks:?}");
+            assert_eq!(ticks[0], (0.0, day.to_string()));
+            apart(&ticks);
+        }
+    }
+}

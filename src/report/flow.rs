@@ -1,0 +1,288 @@
+//! A cohort as a flow diagram: what hosts had before a date, what they have from it on, and how many went which way.
+
+use std::fmt::Write;
+
+use crate::history::Cohort;
+
+use super::svg::{self, escape_xml, fitted, number};
+
+const WIDTH: f64 = 600.0;
+const MARGIN: f64 = 12.0;
+/// Where the bars of the time before and of the time after stand, and how wide they are.
+const BEFORE: f64 = 190.0;
+const AFTER: f64 = 400.0;
+const BAR: f64 = 8.0;
+/// Height of the larger side's hosts together.
+const FLOW_HEIGHT: f64 = 150.0;
+/// A row of text.
+const ROW: f64 = 17.0;
+/// Between nodes.
+const GAP: f64 = 12.0;
+
+/// A sensor's cohort, to be drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct SensorFlow<'a> {
+    /// The sensor.
+    pub sensor: &'a str,
+    /// Days on which it looked, before and after.
+    pub observed: (u64, u64),
+    /// What became of the hosts.
+    pub cohort: &'a Cohort,
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared<'a> {
+    /// The behavior before.
+    pub from: &'a str,
+    /// The behavior after.
+    pub to: &'a str,
+    /// When, in words: `2009-03-10, 14 days before and from it on`.
+    pub when: &'a str,
+}
+
+/// Hosts that went one way: name, number, colour, and the node before that they come from.
+struct Way {
+    name: &'static str,
+    hosts: u64,
+    colour: &'static str,
+    source: usize,
+}
+
+/// The ways by what hosts have after the date: nothing, another behavior, the first, the second. In this order no two
+/// ways cross, since those of the first behavior lie above those that come from elsewhere.
+fn ways(cohort: &Cohort) -> [Vec<Way>; 4] {
+    let way = |name, hosts, colour, source| Way { name, hosts, colour, source };
+    [
+        vec![way("gone", cohort.gone, "--rule", 0)],
+        vec![way("otherwise", cohort.otherwise, "--soft", 0)],
+        vec![way("stayed", cohort.stayed, "--c0", 0)],
+        vec![
+            way("both", cohort.both, "--c2", 0),
+            way("switched", cohort.switched, "--c1", 0),
+            way("from elsewhere", cohort.from_elsewhere, "--c3", 1),
+            way("new", cohort.new, "--c4", 2),
+        ],
+    ]
+}
+
+/// Draws the cohorts of sensors below each other.
+#[must_use]
+pub fn flow_svg(compared: &Compared<'_>, sensors: &[SensorFlow<'_>]) -> String {
+    let mut panels = String::new();
+    let head = MARGIN + 4.0 * ROW + 4.0;
+    let mut top = head;
+    for sensor in sensors {
+        top = panel(&mut panels, compared, sensor, top) + GAP;
+    }
+    let title = format!("Hosts from {} to {}", compared.from, compared.to);
+    let mut out = String::new();
+    svg::open(&mut out, WIDTH, top + MARGIN, &title, "what became of hosts, a diagram a sensor");
+    svg::text(&mut out, MARGIN, MARGIN + ROW - 5.0, "start", "title", "Hosts that changed their behavior");
+    let lines = [("from", compared.from), ("to", compared.to), ("about", compared.when)];
+    for (line, (word, what)) in (1u8..).zip(lines) {
+        let what = fitted(&format!("{word} {what}"), WIDTH - 2.0 * MARGIN);
+        svg::text(&mut out, MARGIN, MARGIN + ROW * f64::from(line + 1) - 5.0, "start", "soft", &what);
+    }
+    if sensors.is_empty() {
+        svg::text(&mut out, MARGIN, head + ROW, "start", "soft", "no sensor");
+    }
+    out.push_str(&panels);
+    out.push_str("</svg>\n");
+    out
+}
+
+#[expect(clippy::cast_precision_loss, reason = "hosts, to be drawn")]
+fn thickness(hosts: u64, most: u64) -> f64 {
+    if hosts == 0 { 0.0 } else { (hosts as f64 / most.max(1) as f64 * FLOW_HEIGHT).max(1.5) }
+}
+
+/// Draws a sensor's diagram; answers where it ends.
+fn panel(out: &mut String, compared: &Compared<'_>, sensor: &SensorFlow<'_>, top: f64) -> f64 {
+    let ways = ways(sensor.cohort);
+    let before: Vec<u64> =
+        (0..3).map(|node| all(&ways).filter(|way| way.source == node).map(|way| way.hosts).sum()).collect();
+    let most = before.iter().sum();
+    svg::line(out, "rule", (MARGIN, top), (WIDTH - MARGIN, top));
+    let words = words(sensor);
+    svg::text(
+        out,
+        MARGIN,
+        top + ROW + 4.0,
+        "start",
+        "title",
+        &fitted(&words[0], WIDTH - 2.0 * MARGIN - 60.0),
+    );
+    for (line, words) in (2u8..).zip(&words[1..]) {
+        svg::text(out, MARGIN, top + ROW * f64::from(line) + 4.0, "start", "soft", words);
+    }
+    let top = top + ROW * 4.0 + GAP;
+    svg::text(out, BEFORE - 6.0, top, "end", "soft", "before");
+    svg::text(out, AFTER + BAR + 6.0, top, "start", "soft", "after");
+    let top = top + GAP;
+    let sources = [compared.from, "another behavior", "not seen"];
+    let mut starts = Vec::new();
+    let mut y = top;
+    for (name, hosts) in sources.into_iter().zip(&before) {
+        let height = thickness(*hosts, most);
+        node(out, BEFORE, y, height);
+        let name = fitted(name, BEFORE - MARGIN - 6.0);
+        svg::text(out, BEFORE - 6.0, y + 10.0, "end", "", &name);
+        svg::text(out, BEFORE - 6.0, y + 10.0 + ROW, "end", "", &number_of(*hosts));
+        starts.push(y);
+        y += height.max(2.0 * ROW) + GAP;
+    }
+    let after = ["not seen", "another behavior", compared.from, compared.to];
+    after_nodes(out, &ways, &after, &mut starts, most, top).max(y)
+}
+
+/// Draws the nodes of the time after and the ways to them, which leave each source at its start and move that on;
+/// answers where they end.
+fn after_nodes(
+    out: &mut String,
+    ways: &[Vec<Way>; 4],
+    names: &[&str; 4],
+    starts: &mut [f64],
+    most: u64,
+    top: f64,
+) -> f64 {
+    let mut y = top;
+    for (ways, name) in ways.iter().zip(names) {
+        let name = fitted(name, WIDTH - AFTER - BAR - 6.0 - MARGIN);
+        svg::text(out, AFTER + BAR + 6.0, y + 10.0, "start", "", &name);
+        y += ROW;
+        for way in ways {
+            let height = thickness(way.hosts, most);
+            ribbon(out, way, starts[way.source], y, height);
+            starts[way.source] += height;
+            node(out, AFTER, y, height);
+            let label = format!("{} {}", number_of(way.hosts), way.name);
+            svg::text(out, AFTER + BAR + 18.0, y + 10.0, "start", "soft", &label);
+            y += height.max(ROW);
+        }
+        y += GAP;
+    }
+    y
+}
+
+fn all(ways: &[Vec<Way>; 4]) -> impl Iterator<Item = &Way> {
+    ways.iter().flatten()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "hosts, to be read")]
+fn number_of(hosts: u64) -> String {
+    number(hosts as f64)
+}
+
+fn words(sensor: &SensorFlow<'_>) -> [String; 3] {
+    let SensorFlow { sensor, observed: (before, after), cohort } = sensor;
+    let shared = cohort.switched + cohort.both;
+    let looked = match (before, after) {
+        (0, _) => "did not look before: who is new is not known".to_owned(),
+        (_, 0) => "did not look after: who is gone is not known".to_owned(),
+        _ => format!("looked on {before} days before and {after} after"),
+    };
+    [
+        format!("Sensor {sensor}"),
+        format!(
+            "{} hosts have one before and the other after; by chance {:.2} would",
+            number_of(shared),
+            cohort.expected
+        ),
+        format!("{} hosts seen in all; {looked}", number_of(cohort.population)),
+    ]
+}
+
+fn node(out: &mut String, x: f64, y: f64, height: f64) {
+    let _ = writeln!(
+        out,
+        "<rect class=\"dot\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{BAR:.1}\" height=\"{height:.1}\"/>"
+    );
+}
+
+fn ribbon(out: &mut String, way: &Way, from: f64, to: f64, height: f64) {
+    if way.hosts == 0 {
+        return;
+    }
+    let (left, right) = (BEFORE + BAR, AFTER);
+    let middle = f64::midpoint(left, right);
+    let title = escape_xml(&format!("{} {}", way.name, way.hosts));
+    let (from_end, to_end) = (from + height, to + height);
+    let _ = writeln!(
+        out,
+        "<path style=\"fill: var({}); fill-opacity: 0.6\" d=\"M{left:.1} {from:.1} C{middle:.1} {from:.1} {middle:.1} {to:.1} {right:.1} {to:.1} V{to_end:.1} C{middle:.1} {to_end:.1} {middle:.1} {from_end:.1} {left:.1} {from_end:.1} Z\"><title>{title}</title></path>",
+        way.colour
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cohort(counts: [u64; 7]) -> Cohort {
+        let [stayed, gone, otherwise, switched, both, from_elsewhere, new] = counts;
+        Cohort {
+            stayed,
+            gone,
+            otherwise,
+            switched,
+            both,
+            from_elsewhere,
+            new,
+            expected: 3.25,
+            population: counts.iter().sum(),
+            hosts: Vec::new(),
+        }
+    }
+
+    fn drawn(counts: [u64; 7], from: &str) -> String {
+        let compared = Compared { from, to: "23/tcp", when: "2009-03-11" };
+        let cohort = cohort(counts);
+        flow_svg(&compared, &[SensorFlow { sensor: "I", observed: (14, 14), cohort: &cohort }])
+    }
+
+    /// Boxes of texts that do not go upwards, by the letters' width about.
+    #[expect(clippy::cast_precision_loss, reason = "letters of a text")]
+    fn boxes(svg: &str) -> Vec<(f64, f64, f64, String)> {
+        let document = roxmltree::Document::parse(svg).unwrap();
+        let texts =
+            document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")));
+        texts
+            .map(|node| {
+                let at = |name: &str| node.attribute(name).unwrap().parse::<f64>().unwrap();
+                let text = node.text().unwrap_or("").to_owned();
+                let width = text.chars().count() as f64 * svg::LETTER;
+                let left =
+                    if node.attribute("text-anchor") == Some("end") { at("x") - width } else { at("x") };
+                (left, left + width, at("y"), text)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_number_is_told_and_no_text_lies_over_another() {
+        let long = "label:a-name-that-is-longer-than-any-column-of-this-picture-is-wide<b>\u{202e}";
+        for (counts, from) in [
+            ([1, 1, 1, 2, 1, 0, 1], "445/tcp"),
+            ([0; 7], "445/tcp"),
+            ([0, 0, 0, 1, 0, 0, 9_000_000], long),
+            ([2_000_000, 1, 1, 1, 1, 1, 1], long),
+        ] {
+            let svg = drawn(counts, from);
+            let boxes = boxes(&svg);
+            for (at, (left, right, y, text)) in boxes.iter().enumerate() {
+                assert!(*left >= 0.0 && *right <= WIDTH, "{text}: {left} to {right}");
+                for (other_left, other_right, other_y, other) in &boxes[at + 1..] {
+                    let apart = (y - other_y).abs() >= 12.0 || right <= other_left || other_right <= left;
+                    assert!(apart, "{text} over {other}");
+                }
+            }
+            let names = ["stayed", "gone", "otherwise", "switched", "both", "from elsewhere", "new"];
+            for (hosts, name) in counts.into_iter().zip(names) {
+                let label = format!("{} {name}", number_of(hosts));
+                assert!(boxes.iter().any(|(.., text)| *text == label), "{label}");
+            }
+            assert!(!svg.contains("<b>") && !svg.contains('\u{202e}'));
+        }
+    }
+}

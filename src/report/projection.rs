@@ -1,0 +1,259 @@
+//! What sensors would see of a sample, for people and for machines, and the tiles that are expected. The JSON's field
+//! names are stable.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::behavior::{BehaviorId, OpenWindow};
+use crate::history::{ExamplePacket, Granularity, Scope, Sensor};
+use crate::sample::{Answered, Attempts, Order, Predicted, Projection, Scan, SourcePorts, Targeting};
+
+use super::text::{shown, table};
+use super::tile::{Tile, TilePacket};
+
+/// Behaviors told of each kind in text; JSON has all.
+const TOLD_MAX: usize = 8;
+
+/// How a sample scans, in lines.
+#[must_use]
+pub fn scan_in_words(scan: &Scan) -> Vec<String> {
+    let services: Vec<String> = scan
+        .services
+        .iter()
+        .take(TOLD_MAX)
+        .map(|(service, share)| format!("{service} ({:.0} %)", share * 100.0))
+        .collect();
+    let more = scan.services.len().saturating_sub(TOLD_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let attempts: Vec<String> = scan
+        .attempts
+        .shares
+        .iter()
+        .map(|(packets, share)| format!("{packets} ({:.0} %)", share * 100.0))
+        .collect();
+    let mut lines = vec![
+        format!("targets: {} seen, {}", scan.targets, targeting_in_words(&scan.targeting)),
+        format!("services, by share of targets: {}{more}", services.join(", ")),
+        format!("packets to a silent target: {}", attempts.join(", ")),
+        match scan.source_ports {
+            SourcePorts::One => "source ports: one for the whole scan".to_owned(),
+            SourcePorts::PerTarget => "source ports: new ones for each target".to_owned(),
+        },
+        match scan.targets_per_second {
+            Some(rate) => format!("rate: {rate:.2} new targets a second"),
+            None => "rate: unknown".to_owned(),
+        },
+    ];
+    lines.extend(scan.answered.map(|Answered { share, packets }| {
+        format!(
+            "{:.0} % of the targets answered, after {packets:.1} packets on average; a darknet never does",
+            share * 100.0
+        )
+    }));
+    lines.extend(scan.assumptions().into_iter().map(|assumption| format!("assumed: {assumption}")));
+    lines
+}
+
+fn targeting_in_words(targeting: &Targeting) -> String {
+    let order = match &targeting.order {
+        Order::Link => return "on the victim's own link only, which no darknet sees".to_owned(),
+        Order::Random => "in no order".to_owned(),
+        Order::Sequential { longest, spans, threads, .. } => {
+            let whole = if spans.is_empty() { "none seen to its end" } else { "some seen to their ends" };
+            let beside =
+                if *threads > 1.5 { format!(", {threads:.0} beside each other") } else { String::new() };
+            format!("in sweeps of up to {longest} addresses, {whole}{beside}")
+        }
+    };
+    let reach = &targeting.reach;
+    let parts = [(reach.own_24, "/24"), (reach.own_16, "/16"), (reach.own_8, "/8")];
+    let near: Vec<String> = parts
+        .iter()
+        .filter(|(share, _)| *share > 0.0)
+        .map(|(share, block)| format!("{:.0} % in the victim's own {block}", share * 100.0))
+        .collect();
+    let elsewhere = match (reach.confined_bits, reach.known) {
+        (0, true) => "the rest anywhere".to_owned(),
+        (0, false) => "where they lie is not seen".to_owned(),
+        (bits, _) => format!("the rest within one /{bits}"),
+    };
+    let near = if near.is_empty() { elsewhere } else { format!("{}, {elsewhere}", near.join(", ")) };
+    format!("{order}; {near}")
+}
+
+/// Writes a sample's scan and what each sensor would see, as text.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn text(
+    out: &mut dyn Write,
+    title: &str,
+    scan: &Scan,
+    sensors: &[(Sensor, Projection)],
+) -> io::Result<()> {
+    writeln!(out, "{}", shown(title))?;
+    for line in scan_in_words(scan) {
+        writeln!(out, "  {}", shown(&line))?;
+    }
+    for (sensor, projection) in sensors {
+        writeln!(
+            out,
+            "\nsensor {} ({} dark IPv4 addresses)",
+            shown(&sensor.name),
+            sensor.space().ipv4_size()
+        )?;
+        if projection.windows == 0 {
+            writeln!(out, "  would see nothing of it")?;
+            continue;
+        }
+        writeln!(
+            out,
+            "  a host that scans all day: {} windows and {} dark addresses a day on average, seen at all on a day with {:.2} %",
+            amount(projection.windows_per_host_day),
+            amount(projection.contacts_per_host_day),
+            projection.seen_per_host_day * 100.0
+        )?;
+        if projection.near_share > 0.0 {
+            let share = projection.near_share * 100.0;
+            writeln!(
+                out,
+                "  {share:.0} % of the windows come from hosts in the sensor's own /8, /16 or /24"
+            )?;
+        }
+        for (granularity, scope, name) in KINDS {
+            kind(out, projection, granularity, scope, name)?;
+        }
+    }
+    Ok(())
+}
+
+const KINDS: [(Granularity, Scope, &str); 4] = [
+    (Granularity::Type, Scope::Whole, "types"),
+    (Granularity::Shape, Scope::Whole, "shapes"),
+    (Granularity::Family, Scope::Whole, "families"),
+    (Granularity::Shape, Scope::Facet, "shapes of parts of windows"),
+];
+
+fn kind(
+    out: &mut dyn Write,
+    projection: &Projection,
+    granularity: Granularity,
+    scope: Scope,
+    name: &str,
+) -> io::Result<()> {
+    let all: Vec<&Predicted> = projection.of_kind(granularity, scope).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  {name}:")?;
+    let row = |one: &&Predicted| {
+        vec![
+            format!("  {:5.1} %", one.share * 100.0),
+            one.behavior.canonical.clone(),
+            one.behavior.id.to_string(),
+        ]
+    };
+    table(out, &all.iter().take(TOLD_MAX).map(row).collect::<Vec<_>>())?;
+    let more = all.len().saturating_sub(TOLD_MAX);
+    if more > 0 {
+        let rest: f64 = all.iter().skip(TOLD_MAX).map(|one| one.share).sum();
+        writeln!(out, "   {:5.1} %  {more} more", rest * 100.0)?;
+    }
+    Ok(())
+}
+
+/// A mean of few or many.
+fn amount(value: f64) -> String {
+    if value >= 0.1 { format!("{value:.1}") } else { format!("{value:.2e}") }
+}
+
+#[derive(Serialize)]
+struct PredictedJson<'a> {
+    granularity: Granularity,
+    scope: &'static str,
+    canonical: &'a str,
+    id: BehaviorId,
+    share: f64,
+}
+
+#[derive(Serialize)]
+struct ProjectionJson<'a> {
+    sample: &'a str,
+    title: &'a str,
+    sensor: &'a str,
+    dark_addresses: u64,
+    targeting: &'a Targeting,
+    services: Vec<(String, f64)>,
+    attempts: &'a Attempts,
+    source_ports: SourcePorts,
+    targets_per_second: Option<f64>,
+    answered: Option<Answered>,
+    assumptions: Vec<String>,
+    windows_per_host_day: f64,
+    contacts_per_host_day: f64,
+    seen_per_host_day: f64,
+    near_share: f64,
+    windows_simulated: u64,
+    predicted: Vec<PredictedJson<'a>>,
+}
+
+/// Writes a line of JSON a sensor.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn json(
+    out: &mut dyn Write,
+    (sample, title): (&str, &str),
+    scan: &Scan,
+    sensors: &[(Sensor, Projection)],
+) -> io::Result<()> {
+    for (sensor, projection) in sensors {
+        let predicted = projection.predicted.iter().map(|one| PredictedJson {
+            granularity: one.granularity,
+            scope: if one.scope == Scope::Whole { "window" } else { "facet" },
+            canonical: &one.behavior.canonical,
+            id: one.behavior.id,
+            share: one.share,
+        });
+        let view = ProjectionJson {
+            sample,
+            title,
+            sensor: &sensor.name,
+            dark_addresses: sensor.space().ipv4_size(),
+            targeting: &scan.targeting,
+            services: scan.services.iter().map(|(service, share)| (service.to_string(), *share)).collect(),
+            attempts: &scan.attempts,
+            source_ports: scan.source_ports,
+            targets_per_second: scan.targets_per_second,
+            answered: scan.answered,
+            assumptions: scan.assumptions(),
+            windows_per_host_day: projection.windows_per_host_day,
+            contacts_per_host_day: projection.contacts_per_host_day,
+            seen_per_host_day: projection.seen_per_host_day,
+            near_share: projection.near_share,
+            windows_simulated: projection.windows,
+            predicted: predicted.collect(),
+        };
+        serde_json::to_writer(&mut *out, &view)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// The tile of a window that a sensor is expected to see.
+#[must_use]
+pub fn tile(sample: &str, sensor: &str, share: f64, window: &OpenWindow, window_seconds: u32) -> Tile {
+    let packets: Vec<ExamplePacket> = ExamplePacket::all_of(window);
+    Tile {
+        title: format!("Expected at sensor {sensor}"),
+        packets: packets.iter().map(TilePacket::from).collect(),
+        packets_total: window.packets,
+        window_seconds,
+        legend: vec![
+            ("sample".to_owned(), sample.to_owned()),
+            ("share".to_owned(), format!("{:.1} % of the windows have its type", share * 100.0)),
+        ],
+        ..Tile::default()
+    }
+}

@@ -1,0 +1,130 @@
+//! The behaviors that a sensor is asked for: those of the sandbox run as they are, and those of its projection.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::behavior::{Behavior, Facet, Parameters, Ports, Profile, ProtocolSet};
+use crate::event::Protocol;
+use crate::history::Granularity;
+
+use super::{Projection, SampleProfile};
+
+/// A projected behavior of a smaller share is not asked for: it would match what anybody does.
+const SHARE_MIN: f64 = 0.005;
+
+/// How a behavior follows from the sandbox run, the strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A window of the run has it.
+    Window,
+    /// One (protocol, port) pair of a window has it.
+    Facet,
+    /// The scan, projected onto the sensor's dark addresses, has it.
+    Projected,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Origin::Window => "window",
+            Origin::Facet => "facet",
+            Origin::Projected => "projected",
+        })
+    }
+}
+
+/// A behavior that a sensor might see, and how large a part of the run it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectedBehavior {
+    /// What `behavior` names.
+    pub granularity: Granularity,
+    /// How it follows from the run.
+    pub origin: Origin,
+    /// The behavior.
+    pub behavior: Behavior,
+    /// Parameters of the first window (or part) of the run that has it.
+    pub parameters: Parameters,
+    /// Share of the run's windows (of its pairs, of the windows projected onto the sensor) that have it, 0 to 1.
+    pub share: f64,
+}
+
+/// All behaviors that a sensor might see of a sample, the strongest origin of each, most frequent first.
+#[must_use]
+pub fn projected(
+    sample: &SampleProfile,
+    projection: Option<&Projection>,
+    profile: &Profile,
+) -> Vec<ProjectedBehavior> {
+    let mut tally = Tally::default();
+    for window in &sample.windows {
+        let fingerprint = &window.fingerprint;
+        tally.count(Origin::Window, &fingerprint.whole, profile);
+        for facet in &fingerprint.facets {
+            tally.count(Origin::Facet, facet, profile);
+        }
+    }
+    let predicted = projection.into_iter().flat_map(|projection| &projection.predicted);
+    for one in predicted.filter(|one| one.share >= SHARE_MIN) {
+        let origins = tally.behaviors.entry((one.granularity, one.behavior.clone())).or_default();
+        origins.entry(Origin::Projected).or_insert_with(|| (0.0, one.parameters.clone())).0 += one.share;
+    }
+    tally.totals.insert(Origin::Projected, 1.0);
+    tally.into_behaviors()
+}
+
+/// A sample's services, each scanned alone: by a facet, or by a window to one port.
+#[must_use]
+pub fn services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> {
+    let mut services: Vec<(&ProtocolSet, &Ports)> = Vec::new();
+    for behavior in projected.iter().filter(|behavior| behavior.granularity == Granularity::Type) {
+        let Parameters { protocol, ports, .. } = &behavior.parameters;
+        let portless = |protocol: Protocol| !protocol.has_ports();
+        let alone = ports.listed().len() == 1 || protocol.protocols().all(portless);
+        if alone && !services.contains(&(protocol, ports)) {
+            services.push((protocol, ports));
+        }
+    }
+    services
+}
+
+#[derive(Default)]
+struct Tally {
+    behaviors: BTreeMap<(Granularity, Behavior), BTreeMap<Origin, (f64, Parameters)>>,
+    totals: BTreeMap<Origin, f64>,
+}
+
+impl Tally {
+    fn count(&mut self, origin: Origin, facet: &Facet, profile: &Profile) {
+        let parameters = &facet.parameters;
+        *self.totals.entry(origin).or_default() += 1.0;
+        for (granularity, behavior) in [
+            (Granularity::Type, Behavior::of_type(parameters, profile)),
+            (Granularity::Shape, Behavior::of_shape(parameters, profile)),
+            (Granularity::Family, Behavior::of_family(parameters, profile)),
+        ] {
+            let origins = self.behaviors.entry((granularity, behavior)).or_default();
+            origins.entry(origin).or_insert_with(|| (0.0, parameters.clone())).0 += 1.0;
+        }
+    }
+
+    fn into_behaviors(self) -> Vec<ProjectedBehavior> {
+        let mut all: Vec<ProjectedBehavior> = self
+            .behaviors
+            .into_iter()
+            .filter_map(|((granularity, behavior), origins)| {
+                let (origin, (count, parameters)) = origins.into_iter().next()?;
+                let share = (count / self.totals.get(&origin).copied().unwrap_or(1.0)).min(1.0);
+                Some(ProjectedBehavior { granularity, origin, behavior, parameters, share })
+            })
+            .collect();
+        all.sort_by(|a, b| {
+            (a.granularity, a.origin)
+                .cmp(&(b.granularity, b.origin))
+                .then(b.share.total_cmp(&a.share))
+                .then_with(|| a.behavior.canonical.cmp(&b.behavior.canonical))
+        });
+        all
+    }
+}

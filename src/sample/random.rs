@@ -1,0 +1,71 @@
+//! Numbers that look drawn by lot and are the same on every machine: what a projection is simulated with.
+
+/// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// A generator of its own for each seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    /// A generator whose seed is a text with a number.
+    #[must_use]
+    pub fn named(name: &str, number: u64) -> Random {
+        // FNV-1a: short, and the same in every build.
+        let byte = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, byte);
+        Random(hash ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`; 0 where `end` is 0. The bias is below `end` in 2^64.
+    pub fn below(&mut self, end: u64) -> u64 {
+        let product = u128::from(self.bits()) * u128::from(end);
+        u64::try_from(product >> 64).unwrap_or(0)
+    }
+
+    /// A number from 0 up to, not including, 1.
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// The time to the next of events that come `rate` times a second, at random.
+    pub fn wait(&mut self, rate: f64) -> f64 {
+        -(1.0 - self.unit()).ln() / rate
+    }
+
+    /// One of some; `None` of none.
+    pub fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
+        let at = self.below(of.len() as u64);
+        usize::try_from(at).ok().and_then(|at| of.get(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_within_and_average_as_they_ought() {
+        let mut random = Random::named("x", 1);
+        let mean = |mut draw: Box<dyn FnMut(&mut Random) -> f64>, random: &mut Random| {
+            (0..20_000).map(|_| draw(random)).sum::<f64>() / 20_000.0
+        };
+        assert!((mean(Box::new(Random::unit), &mut random) - 0.5).abs() < 0.01);
+        assert!((mean(Box::new(|random| random.wait(4.0)), &mut random) - 0.25).abs() < 0.01);
+        assert!((mean(Box::new(|random| random.below(7) as f64), &mut random) - 3.0).abs() < 0.06);
+        assert_eq!((random.below(0), random.one::<u8>(&[])), (0, None));
+        assert_ne!(Random::named("a", 1).bits(), Random::named("b", 1).bits());
+    }
+}

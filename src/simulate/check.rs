@@ -1,0 +1,300 @@
+//! What is wrong with a scenario that is YAML and of the schema.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+
+use crate::event::{Protocol, TcpFlags};
+use crate::yaml::nearest;
+
+use super::probe_plan::ProbePlan;
+use super::scenario::{Family, Listed, Scenario, Sequential, Targets, Uniform};
+
+/// Addresses of a hit list.
+const LISTED_MAX: u64 = 1 << 20;
+/// Spans of time that are divided by: seconds or days.
+const SHORTEST: f64 = 0.001;
+/// Actors that 16 bits tell apart, with room.
+const ACTORS_MAX: usize = 10_000;
+
+/// The first thing that is wrong, with the remedy.
+pub(super) fn fault(scenario: &Scenario) -> Option<String> {
+    check(scenario).err()
+}
+
+fn check(scenario: &Scenario) -> Result<(), String> {
+    let Scenario { first, last, .. } = scenario;
+    if first > last {
+        return Err(format!("`first` {first} lies after `last` {last}"));
+    }
+    if first.year() < 1970 || last.year() > 2105 {
+        return Err(format!("{first} to {last}: captures hold times of the years 1970 to 2105"));
+    }
+    zone("time_zone", &scenario.time_zone)?;
+    sensors(scenario)?;
+    for network in &scenario.networks {
+        zone(&format!("network `{}`", network.name), &network.time_zone)?;
+        at_least(&format!("network `{}`: weight", network.name), network.weight, 0.0)?;
+    }
+    let mut names = BTreeSet::new();
+    let background = &scenario.background;
+    for family in scenario.families.iter().chain(&background.scanners) {
+        check_family(scenario, family, &names)
+            .map_err(|fault| format!("family `{}`: {fault}", family.name))?;
+        once(&mut names, &family.name)?;
+    }
+    if let Some(scanner) = background.scanners.iter().find(|scanner| scanner.sample.is_some()) {
+        return Err(format!("scanner `{}`: samples are caught of `families` only", scanner.name));
+    }
+    let parts = background.noise.iter().map(|one| (&one.name, &one.probes, one.per_address_day));
+    let parts = parts.chain(background.floods.iter().map(|one| (&one.name, &one.probes, one.per_day)));
+    let parts =
+        parts.chain(background.stray.iter().map(|one| (&one.name, &one.probes, one.hosts_per_address_day)));
+    let wrong = background.misconfigured.iter().map(|one| (&one.name, &one.probes, one.every_seconds));
+    for (name, plans, rate) in parts.chain(wrong) {
+        once(&mut names, name)?;
+        at_least(&format!("background `{name}`: how often it comes"), rate, 0.0)?;
+        probes(plans).map_err(|fault| format!("background `{name}`: {fault}"))?;
+    }
+    for wrong in &background.misconfigured {
+        at_least(&format!("background `{}`: every_seconds", wrong.name), wrong.every_seconds, SHORTEST)?;
+    }
+    for flood in &background.floods {
+        at_least(&format!("background `{}`: minutes", flood.name), flood.minutes, 0.0)?;
+        at_least(&format!("background `{}`: packets_per_second", flood.name), flood.packets_per_second, 0.0)?;
+    }
+    let sensors: Vec<&str> = scenario.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
+    let named = background.noise.iter().flat_map(|one| &one.sensors);
+    for name in named.chain(background.stray.iter().flat_map(|one| &one.sensors)) {
+        known_name("sensor", name, &sensors)?;
+    }
+    if names.len() > ACTORS_MAX {
+        return Err(format!("{} families and parts of the background, {ACTORS_MAX} at most", names.len()));
+    }
+    Ok(())
+}
+
+fn sensors(scenario: &Scenario) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    for plan in &scenario.sensors {
+        plan.sensor().validate().map_err(|fault| fault.to_string())?;
+        once(&mut names, &plan.name)?;
+        share(&format!("sensor `{}`: loss", plan.name), plan.loss)?;
+        let backwards = plan.outages.iter().find(|outage| outage.first > outage.last);
+        if let Some(outage) = backwards {
+            return Err(format!(
+                "sensor `{}`: the outage's first day {} lies after its last",
+                plan.name, outage.first
+            ));
+        }
+    }
+    match names.contains("samples") {
+        true => Err("no sensor can be called `samples`: the folder of the samples has that name".to_owned()),
+        false if scenario.sensors.is_empty() => Err("`sensors` is empty; name at least one".to_owned()),
+        false => Ok(()),
+    }
+}
+
+fn check_family(scenario: &Scenario, family: &Family, before: &BTreeSet<String>) -> Result<(), String> {
+    file_name(&family.name)?;
+    if !(family.rate > 0.0 && family.rate <= 1e6) {
+        return Err(format!("rate is {}; targets a second lie above 0 and up to 1e6", family.rate));
+    }
+    at_least("rate_spread", family.rate_spread, 0.0)?;
+    targets(&family.targets)?;
+    probes(&family.probes)?;
+    for (key, weights, count) in
+        [("hours", &family.rhythm.hours, 24), ("weekdays", &family.rhythm.weekdays, 7)]
+    {
+        if !weights.is_empty() && weights.len() != count {
+            return Err(format!("rhythm.{key} has {} weights; give all {count}, or none", weights.len()));
+        }
+        weights.iter().try_for_each(|weight| at_least(&format!("rhythm.{key}"), *weight, 0.0))?;
+    }
+    let known: Vec<&str> = scenario.networks.iter().map(|network| network.name.as_str()).collect();
+    for name in &family.population.networks {
+        known_name("network", name, &known)?;
+    }
+    let families: Vec<&str> = before.iter().map(String::as_str).collect();
+    for succession in &family.population.succeeds {
+        known_name("family told before this one", &succession.family, &families)?;
+        share("succeeds.share", succession.share)?;
+        at_least("succeeds.days", succession.days, 0.0)?;
+    }
+    population(family)
+}
+
+fn population(family: &Family) -> Result<(), String> {
+    let plan = &family.population;
+    for growth in &plan.growth {
+        at_least("growth.hosts", growth.hosts, 0.0)?;
+        at_least("growth.days", growth.days.unwrap_or(0.0), 0.0)?;
+    }
+    for visits in &plan.visits {
+        at_least("visits.hosts", visits.hosts, 0.0)?;
+        at_least("visits.minutes", visits.minutes, 0.0)?;
+        at_least("visits.swing", visits.swing, 0.0)?;
+    }
+    for host in &plan.hosts {
+        let rate = host.rate.unwrap_or(1.0);
+        if !(rate > 0.0 && rate <= 1e6) {
+            return Err(format!("host {}: rate is {rate}; it lies above 0 and up to 1e6", host.address));
+        }
+    }
+    plan.patches.iter().try_for_each(|patch| share("patches.share", patch.share))?;
+    if let Some(decay) = plan.decay {
+        at_least("decay.half_life_days", decay.half_life_days, SHORTEST)?;
+    }
+    if let Some(again) = plan.again {
+        share("again.share", again.share)?;
+    }
+    if let Some(churn) = plan.churn {
+        share("churn.share", churn.share)?;
+        at_least("churn.lease_days", churn.lease_days, SHORTEST)?;
+    }
+    family.sample.as_ref().map_or(Ok(()), |sample| sample.check())
+}
+
+fn targets(plan: &Targets) -> Result<(), String> {
+    let Targets { uniform, sequential, permutation, hit_list, none } = plan;
+    let given =
+        [uniform.is_some(), sequential.is_some(), permutation.is_some(), hit_list.is_some(), none.is_some()];
+    if given.iter().filter(|given| **given).count() != 1 {
+        return Err(
+            "targets: give one of `uniform: {}`, `sequential: {}`, `permutation: {}`, `hit_list: {…}`, `none: {}`"
+                .to_owned(),
+        );
+    }
+    if let Some(Uniform { own, octets_below }) = uniform {
+        own.iter().try_for_each(|own| share("uniform.own.share", own.share))?;
+        if own.iter().any(|own| own.prefix > 32 || own.prefix == 0) {
+            return Err("uniform.own.prefix lies between 1 and 32".to_owned());
+        }
+        share("the sum of uniform.own.share", own.iter().map(|own| own.share).sum())?;
+        if octets_below.is_some_and(|limits| limits.iter().any(|limit| !(1..=256).contains(limit))) {
+            return Err("uniform.octets_below has four limits between 1 and 256".to_owned());
+        }
+    }
+    if let Some(Sequential { block, stride, own, passes, threads, byte_reversed, .. }) = sequential {
+        share("sequential.own", *own)?;
+        let small = *block == 0 || u64::from(*stride) <= 1 << (32 - u32::from(*block).min(32));
+        if *block > 32 || !small || *stride == 0 || *passes == 0 || !(1..=10_000).contains(threads) {
+            return Err(
+                "sequential: `block` up to 32, `stride` from 1 to the size of a block, `passes` from 1, \
+                        `threads` from 1 to 10000"
+                    .to_owned(),
+            );
+        }
+        if *block == 0 && (*stride, *passes) != (1, 1) {
+            return Err(
+                "sequential with block 0 goes round the Internet: leave out `stride` and `passes`".to_owned()
+            );
+        }
+        if *byte_reversed && *block != 0 {
+            return Err(
+                "sequential.byte_reversed counts through the Internet; it needs `block: 0`".to_owned()
+            );
+        }
+    }
+    if let Some(list) = hit_list {
+        let size = |listed: &Listed| match listed {
+            Listed::Address(_) => 1,
+            Listed::Prefix(prefix) => 1u64 << (prefix.max_prefix_len() - prefix.prefix_len()).min(40),
+        };
+        let count: u64 = list.addresses.iter().map(size).sum();
+        if !(1..=LISTED_MAX).contains(&count) {
+            return Err(format!("hit_list.addresses has {count} addresses; give 1 to {LISTED_MAX}"));
+        }
+    }
+    Ok(())
+}
+
+fn probes(plans: &[ProbePlan]) -> Result<(), String> {
+    if plans.is_empty() || plans.len() > 200 {
+        return Err("probes: give 1 to 200".to_owned());
+    }
+    for plan in plans {
+        at_least("probes.share", plan.share, 0.0)?;
+        let has_ports = matches!(plan.protocol, Protocol::Tcp | Protocol::Udp);
+        if !has_ports && plan.protocol != Protocol::Icmp {
+            return Err(format!("probes.protocol is {}; known are TCP, UDP and ICMP", plan.protocol));
+        }
+        if has_ports && plan.ports.is_empty() {
+            return Err(format!("a {} probe needs `ports`, like `[445]`", plan.protocol));
+        }
+        if let Some(letter) = plan.flags.chars().find(|letter| TcpFlags::from_letter(*letter).is_none()) {
+            return Err(format!("probes.flags has `{}`; letters are of FSRPAUEC", letter.escape_debug()));
+        }
+        for sends in &plan.sends {
+            at_least("probes.sends.share", sends.share, 0.0)?;
+            let ascends = sends.at.is_sorted() && sends.at.first().is_some_and(|first| *first == 0.0);
+            if !ascends || sends.at.len() > 100 || sends.at.iter().any(|at| !(0.0..=3_600.0).contains(at)) {
+                return Err(
+                    "probes.sends.at has 1 to 100 seconds, ascending from 0 to at most 3600".to_owned()
+                );
+            }
+        }
+        let digits: Vec<char> = plan.payload_hex.chars().filter(|c| !c.is_whitespace()).collect();
+        if digits.len() % 2 == 1 || digits.iter().any(|c| !c.is_ascii_hexdigit()) {
+            return Err("probes.payload_hex has pairs of hexadecimal digits".to_owned());
+        }
+        if plan.payload.len() + digits.len() / 2 > 1_400 {
+            return Err("a payload has 1400 bytes at most".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// A name that is safe in a path, a page and a terminal.
+fn file_name(name: &str) -> Result<(), String> {
+    let safe = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    match (1..=64).contains(&name.len()) && name.chars().all(safe) && !name.starts_with(['.', '-']) {
+        true => Ok(()),
+        false => {
+            Err("its name must be 1 to 64 letters, digits, `.`, `_` or `-`, and not begin with `.` or `-`"
+                .to_owned())
+        }
+    }
+}
+
+fn once(names: &mut BTreeSet<String>, name: &str) -> Result<(), String> {
+    file_name(name).map_err(|fault| format!("`{}`: {fault}", name.escape_debug()))?;
+    match names.insert(name.to_owned()) {
+        true => Ok(()),
+        false => Err(format!("`{name}` is told twice; give each a name of its own")),
+    }
+}
+
+fn known_name(what: &str, name: &str, known: &[&str]) -> Result<(), String> {
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let near = nearest(name, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    Err(format!("no {what} is called `{}`{near}", name.escape_debug()))
+}
+
+fn zone(what: &str, name: &str) -> Result<(), String> {
+    match TimeZone::get(name) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!(
+            "{what}: unknown time zone `{}`; use an IANA name like Asia/Tokyo",
+            name.escape_debug()
+        )),
+    }
+}
+
+pub(super) fn share(what: &str, share: f64) -> Result<(), String> {
+    if (0.0..=1.0 + 1e-9).contains(&share) {
+        Ok(())
+    } else {
+        Err(format!("{what} is {share}; a share lies between 0 and 1"))
+    }
+}
+
+fn at_least(what: &str, number: f64, least: f64) -> Result<(), String> {
+    if number.is_finite() && number >= least {
+        Ok(())
+    } else {
+        Err(format!("{what} is {number}; it must be a number from {least} on"))
+    }
+}

@@ -1,0 +1,109 @@
+//! A target that lies in the dark, and the clock by which hosts come to it.
+
+use std::net::IpAddr;
+
+use jiff::tz::TimeZone;
+
+use crate::event::Timestamp;
+
+use super::scenario::Rhythm;
+
+/// A host has come to a dark address. What it sends follows from this alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hit {
+    /// When.
+    pub(super) at: Timestamp,
+    /// The host's address then.
+    pub(super) source: IpAddr,
+    /// The dark address.
+    pub(super) destination: IpAddr,
+    /// How many targets the host had before.
+    pub(super) ordinal: u64,
+    /// The host's seed.
+    pub(super) key: u64,
+    /// The actor.
+    pub(super) actor: u16,
+    /// The host's place in the actor's population; `u32::MAX` for one that has none.
+    pub(super) host: u32,
+}
+
+const SECOND: i64 = 1_000_000_000;
+const HOUR: i64 = 3_600 * SECOND;
+
+/// How much of a family's scanning time has passed: weighted seconds since the scenario's start, by the rhythm of a
+/// time zone. It is known at each hour and grows evenly between two; memory: 8 bytes an hour.
+#[derive(Clone, Debug)]
+pub(super) struct ActiveClock {
+    start: i64,
+    /// Weighted seconds at the beginning of each hour.
+    passed: Vec<f64>,
+}
+
+impl ActiveClock {
+    pub(super) fn new(start: Timestamp, end: Timestamp, rhythm: &Rhythm, zone: &TimeZone) -> ActiveClock {
+        let hours = (end.0 - start.0) / HOUR + 2;
+        let mut passed = Vec::with_capacity(usize::try_from(hours).unwrap_or(0) + 1);
+        let mut sum = 0.0;
+        for hour in 0..hours {
+            passed.push(sum);
+            sum += 3_600.0 * weight(rhythm, start.plus_nanoseconds(hour * HOUR), zone);
+        }
+        passed.push(sum);
+        ActiveClock { start: start.0, passed }
+    }
+
+    /// Weighted seconds that have passed at a moment.
+    #[expect(clippy::cast_precision_loss, reason = "within an hour")]
+    pub(super) fn at(&self, time: Timestamp) -> f64 {
+        let since = (time.0 - self.start).max(0);
+        let hour = usize::try_from(since / HOUR).unwrap_or(0).min(self.passed.len() - 2);
+        let within = ((since % HOUR) as f64 / HOUR as f64).min(1.0);
+        self.passed[hour] + within * (self.passed[hour + 1] - self.passed[hour])
+    }
+
+    /// The moment at which so many weighted seconds have passed; `None` where that is after the end.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "within an hour")]
+    pub(super) fn when(&self, seconds: f64) -> Option<Timestamp> {
+        let after = self.passed.partition_point(|passed| *passed <= seconds);
+        let hour = after.checked_sub(1).filter(|_| after < self.passed.len())?;
+        let share = (seconds - self.passed[hour]) / (self.passed[after] - self.passed[hour]);
+        let within = (share * HOUR as f64) as i64;
+        Some(Timestamp(self.start + i64::try_from(hour).ok()? * HOUR + within.clamp(0, HOUR - 1)))
+    }
+}
+
+fn weight(rhythm: &Rhythm, time: Timestamp, zone: &TimeZone) -> f64 {
+    let instant = jiff::Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let local = instant.to_zoned(zone.clone());
+    let of = |weights: &[f64], at: i8| {
+        usize::try_from(at).ok().and_then(|at| weights.get(at)).copied().unwrap_or(1.0)
+    };
+    of(&rhythm.hours, local.hour()) * of(&rhythm.weekdays, local.weekday().to_monday_zero_offset())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_stands_still_while_hosts_are_off_and_reads_back() {
+        let start: Timestamp = "2009-03-06T00:00:00Z".parse().unwrap();
+        let end = start.plus_nanoseconds(4 * 24 * HOUR);
+        let mut hours = vec![0.0; 24];
+        hours[9..17].fill(1.0);
+        let rhythm = Rhythm { hours, weekdays: vec![1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0] };
+        let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
+        let clock = ActiveClock::new(start, end, &rhythm, &tokyo);
+        let at = |text: &str| clock.at(text.parse().unwrap());
+        // Friday nine o'clock in Tokyo is midnight in UTC; Saturday and Sunday pass without work.
+        assert_eq!(at("2009-03-06T01:30:00Z"), 5_400.0);
+        assert_eq!(at("2009-03-06T12:00:00Z"), at("2009-03-08T23:00:00Z"));
+        assert_eq!(at("2009-03-09T01:00:00Z"), 9.0 * 3_600.0);
+        for seconds in [0.0, 5_400.0, 8.0 * 3_600.0 - 1.0, 8.0 * 3_600.0, 30_000.0] {
+            let when = clock.when(seconds).unwrap();
+            assert!((clock.at(when) - seconds).abs() < 1e-3, "{seconds}");
+        }
+        assert_eq!(clock.when(8.0 * 3_600.0).unwrap().to_string(), "2009-03-09T00:00:00.000000000Z");
+        assert_eq!(clock.when(1e9), None);
+    }
+}

@@ -1,0 +1,254 @@
+//! F3: outbreaks whose cause is known. A [`Scenario`] says who is infected by what; a [`Simulation`] of it tells what
+//! sensors would capture ([`SensorStream`]), what sandboxes would ([`CaughtSample`]), and the [`Truth`].
+//!
+//! Only packets that reach dark addresses are made. A scan at random is thinned: a host that picks `n` targets a day
+//! hits a sensor with `k` dark addresses `Binomial(n, k / 2^32)` times, so this many hits are drawn, and their times and
+//! addresses. Of a scan in order the stretches that cross the sensor are worked out, live holes cut out.
+//!
+//! The same seed gives the same packets, whatever is asked for first: everything is drawn from generators that are
+//! seeded by names, such as (family, host, day, sensor). Nothing here opens a file; `app::simulate` does, and its
+//! `simulate_into` puts a scenario straight into a history.
+
+mod actor;
+mod background;
+mod check;
+mod dark;
+mod derived;
+mod growth;
+mod hit;
+mod population;
+mod probe_plan;
+mod probing;
+mod random;
+mod sample;
+mod sandbox;
+mod scenario;
+mod stream;
+mod targets;
+mod text;
+mod tour;
+mod truth;
+mod wire;
+
+use jiff::civil::Date;
+
+use crate::history::Sensor;
+use crate::yaml::{self, YamlError};
+
+use actor::{Actor, Hosts, Interval, Source};
+use dark::Dark;
+use population::{Period, infections};
+use probing::Probing;
+use random::Seed;
+use targets::Targeting;
+
+pub use background::{Background, Floods, Misconfigured, Noise, Stray};
+pub use growth::{Again, Churn, Decay, Growth, NamedHost, Patch, Population, Succession, Visits};
+pub use population::Infection;
+pub use probe_plan::{
+    AnyPort, Derived, Header, PortPlan, ProbePlan, Sends, SourcePort, System, WeightedPort,
+};
+pub use probing::Shot;
+pub use sample::{CaughtSample, LogFormat, SamplePlan, SandboxPlan};
+pub use scenario::{
+    Cut, Family, HitList, Listed, Network, Nothing, Own, Permutation, Rhythm, Scenario, SensorPlan,
+    Sequential, Start, Targets, Uniform,
+};
+pub use stream::{SensorStream, Tally};
+pub use truth::{InfectedHost, SensorTruth, Truth};
+pub use wire::{PcapWriter, write_frame};
+
+/// A scenario with a seed and a scale: all that will happen is settled.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    scenario: Scenario,
+    actors: Vec<Actor>,
+    /// Where hosts live.
+    networks: Vec<Network>,
+    /// Of each sensor.
+    dark: Vec<Dark>,
+    period: Period,
+    seed: Seed,
+    scale: f64,
+    number: u64,
+}
+
+impl Scenario {
+    /// Reads and checks a scenario.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its place where it is known and the remedy.
+    pub fn parse(text: &str) -> Result<Scenario, YamlError> {
+        let scenario: Scenario = yaml::parse(text)?;
+        match check::fault(&scenario) {
+            None => Ok(scenario),
+            Some(message) => Err(YamlError { line: None, column: None, message }),
+        }
+    }
+}
+
+impl Scenario {
+    /// How many infections are expected at scale 1; a [`Simulation`] holds each.
+    #[must_use]
+    pub fn infections(&self) -> f64 {
+        let days = f64::from((self.last - self.first).get_days()) + 1.0;
+        let families = self.families.iter().chain(&self.background.scanners);
+        families.map(|family| family.population.infections(days)).sum()
+    }
+}
+
+impl Simulation {
+    /// Settles a scenario: `seed` chooses among all that can happen; `scale` multiplies hosts and background. Memory:
+    /// 56 bytes an infection.
+    #[must_use]
+    pub fn new(scenario: &Scenario, seed: u64, scale: f64) -> Simulation {
+        let root = Seed::root(seed);
+        let zone = jiff::tz::TimeZone::get(&scenario.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let mut period =
+            Period { zone, first: scenario.first, start: <_>::default(), end: <_>::default(), scale };
+        period.start = period.day(scenario.first);
+        period.end = period.day(scenario.last.saturating_add(jiff::Span::new().days(1)));
+        let networks = match scenario.networks.is_empty() {
+            true => vec![actor::nowhere()],
+            false => scenario.networks.clone(),
+        };
+        let dark = scenario.sensors.iter().map(|sensor| Dark::new(&sensor.prefixes, &sensor.live)).collect();
+        let mut simulation = Simulation {
+            scenario: scenario.clone(),
+            actors: Vec::new(),
+            networks,
+            dark,
+            period,
+            seed: root,
+            scale,
+            number: seed,
+        };
+        for (family, is_family) in scenario
+            .families
+            .iter()
+            .map(|family| (family, true))
+            .chain(scenario.background.scanners.iter().map(|family| (family, false)))
+        {
+            simulation.add_hosts(family, is_family);
+        }
+        simulation.add_background(&scenario.background);
+        simulation
+    }
+
+    /// The scenario.
+    #[must_use]
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.number
+    }
+
+    /// The scale.
+    #[must_use]
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// The scenario's days, in its own zone.
+    pub fn days(&self) -> impl Iterator<Item = Date> + use<> {
+        let last = self.scenario.last;
+        self.period.first.series(jiff::Span::new().days(1)).take_while(move |day| *day <= last)
+    }
+
+    /// The hours of a day as their first moments, with the next day's first behind them.
+    #[must_use]
+    pub fn hours(&self, date: Date) -> Vec<crate::event::Timestamp> {
+        const HOUR: i64 = 3_600_000_000_000;
+        let Interval { start, end } = self.interval(date);
+        let mut hours: Vec<_> =
+            (0..(end.0 - start.0) / HOUR).map(|at| start.plus_nanoseconds(at * HOUR)).collect();
+        hours.push(end);
+        hours
+    }
+
+    /// The sensors, in the order of the scenario.
+    pub fn sensors(&self) -> impl Iterator<Item = Sensor> + '_ {
+        self.scenario.sensors.iter().map(SensorPlan::sensor)
+    }
+
+    /// What the sensor of a place in the scenario records, from the first day on.
+    #[must_use]
+    pub fn stream(&self, sensor: usize) -> SensorStream<'_> {
+        SensorStream::new(self, sensor)
+    }
+
+    /// The name of an actor: a family's, or that of a part of the background.
+    #[must_use]
+    pub fn actor(&self, number: u16) -> &str {
+        self.actors.get(usize::from(number)).map_or("", |actor| &actor.name)
+    }
+
+    /// The samples that were caught.
+    #[must_use]
+    pub fn samples(&self) -> Vec<CaughtSample> {
+        let families = self.scenario.families.iter();
+        families.filter_map(|family| CaughtSample::of(family, self.seed, &self.period)).collect()
+    }
+
+    fn interval(&self, date: Date) -> Interval {
+        let next = date.saturating_add(jiff::Span::new().days(1));
+        Interval { start: self.period.day(date), end: self.period.day(next) }
+    }
+
+    fn add_hosts(&mut self, family: &Family, is_family: bool) {
+        let seed = self.seed.of("family").of(&family.name);
+        let before = self.actors.iter_mut().filter_map(|actor| match &mut actor.source {
+            Source::Hosts(hosts) => Some((actor.name.as_str(), &mut hosts.infections)),
+            _ => None,
+        });
+        let mut before: Vec<_> = before.collect();
+        let infections = infections(&family.population, &self.period, seed, &mut before);
+        let homes = Hosts::homes(family, &self.networks, &self.period);
+        let probing = Probing::new(&family.probes, family.together, family.header);
+        let source = Source::Hosts(Box::new(Hosts { family: family.clone(), infections, homes }));
+        self.actors.push(Actor { name: family.name.clone(), is_family, probing, source, seed });
+    }
+
+    fn add_background(&mut self, background: &Background) {
+        let root = self.seed.of("background");
+        let mut add = |name: &str, probes: &[ProbePlan], header: Header, source: Source| {
+            let probing = Probing::new(probes, false, header);
+            let seed = root.of(name);
+            self.actors.push(Actor { name: name.to_owned(), is_family: false, probing, source, seed });
+        };
+        for one in &background.noise {
+            add(&one.name, &one.probes, one.header, Source::Noise(one.clone()));
+        }
+        for one in &background.floods {
+            add(&one.name, &one.probes, one.header, Source::Floods(one.clone()));
+        }
+        for one in &background.stray {
+            add(&one.name, &one.probes, one.header, Source::Stray(one.clone()));
+        }
+        for one in &background.misconfigured {
+            add(&one.name, &one.probes, one.header, Source::Misconfigured(one.clone()));
+        }
+    }
+}
+
+impl Actor {
+    fn targeting(&self, dark: &Dark) -> Targeting {
+        match &self.source {
+            Source::Hosts(hosts) => Targeting::new(&hosts.family.targets, dark),
+            _ => Targeting::None,
+        }
+    }
+}
+
+impl SensorPlan {
+    /// The sensor as a history has it.
+    #[must_use]
+    pub fn sensor(&self) -> Sensor {
+        let SensorPlan { name, kind, prefixes, live, time_zone, .. } = self.clone();
+        Sensor { name, kind, prefixes, live, time_zone }
+    }
+}

@@ -1,0 +1,187 @@
+//! Who is infected, since when and until when: the language of growth as a list of infections.
+
+use std::net::IpAddr;
+
+use rand::RngExt;
+use rand_distr::{Distribution, Normal};
+
+use crate::event::Timestamp;
+
+use super::growth::{Growth, Population, Succession, Visits};
+use super::probing::number;
+use super::random::{Random, Seed, poisson};
+
+/// One host infected by one family, from a moment to another: 56 bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Infection {
+    /// The host: the same in every family that it is infected by.
+    pub host: u64,
+    /// The moment of the infection; the scenario's start for older ones.
+    pub from: Timestamp,
+    /// The moment at which it is clean; the scenario's end where it never is.
+    pub until: Timestamp,
+    /// The address of a host that was told by it.
+    pub address: Option<IpAddr>,
+    /// The rate of a host that has its own.
+    pub rate: Option<f32>,
+}
+
+/// The scenario's span and how dates are read in it.
+#[derive(Clone, Debug)]
+pub(super) struct Period {
+    pub(super) zone: jiff::tz::TimeZone,
+    pub(super) first: jiff::civil::Date,
+    pub(super) start: Timestamp,
+    pub(super) end: Timestamp,
+    /// What `--scale` multiplies.
+    pub(super) scale: f64,
+}
+
+const DAY_SECONDS: f64 = 86_400.0;
+
+impl Period {
+    /// The moment at which a day begins.
+    pub(super) fn day(&self, date: jiff::civil::Date) -> Timestamp {
+        crate::history::Day::on(date, &self.zone).start
+    }
+
+    fn days_after(&self, date: jiff::civil::Date, days: f64) -> Timestamp {
+        later(self.day(date), days)
+    }
+}
+
+/// So many days of 24 hours later.
+#[expect(clippy::cast_possible_truncation, reason = "stays at the end of time")]
+pub(super) fn later(time: Timestamp, days: f64) -> Timestamp {
+    time.plus_nanoseconds((days * DAY_SECONDS * 1e9) as i64)
+}
+
+/// A count, scaled: what is left of a whole one is one by chance, so that sums are right.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and not negative")]
+fn scaled(count: f64, period: &Period, random: &mut Random) -> u64 {
+    let scaled = count * period.scale;
+    scaled as u64 + u64::from(random.random::<f64>() < scaled.fract())
+}
+
+/// The infections of a family. `before` are those of the families told before it, which it may take hosts from.
+pub(super) fn infections(
+    plan: &Population,
+    period: &Period,
+    seed: Seed,
+    before: &mut [(&str, &mut Vec<Infection>)],
+) -> Vec<Infection> {
+    let mut all = Vec::new();
+    let mut random = seed.of("growth").generator();
+    for growth in &plan.growth {
+        grow(growth, period, &mut random, &mut all);
+    }
+    for visits in &plan.visits {
+        visit(visits, period, &mut random, &mut all);
+    }
+    for (host, infection) in (0u64..).zip(&mut all) {
+        infection.host = seed.of("host").at(host).number();
+    }
+    for succession in &plan.succeeds {
+        for (_, theirs) in before.iter_mut().filter(|(name, _)| *name == succession.family) {
+            succeed(succession, period, &mut random, theirs, &mut all);
+        }
+    }
+    let grown = all.len();
+    heal(plan, period, seed, &mut all[..grown]);
+    if let Some(again) = &plan.again {
+        let mut random = seed.of("again").generator();
+        let since = period.day(again.from);
+        let clean: Vec<Infection> = all.iter().filter(|one| one.until <= since).copied().collect();
+        for one in clean {
+            if random.random::<f64>() < again.share {
+                let from = period.days_after(again.from, random.random::<f64>() * again.days);
+                all.push(Infection { from, until: period.end, ..one });
+            }
+        }
+        heal(plan, period, seed.of("again"), &mut all[grown..]);
+    }
+    for host in &plan.hosts {
+        all.push(Infection {
+            host: Seed::root(number(host.address)).of("named").number(),
+            from: host.from.map_or(period.start, |from| period.day(from)).max(period.start),
+            until: host.last.map_or(period.end, |last| period.days_after(last, 1.0)).min(period.end),
+            address: Some(host.address),
+            rate: host.rate.map(narrow),
+        });
+    }
+    all.retain(|one| one.from < one.until && one.from < period.end);
+    all
+}
+
+fn grow(growth: &Growth, period: &Period, random: &mut Random, all: &mut Vec<Infection>) {
+    let days = growth.days.unwrap_or(1.0);
+    for _ in 0..scaled(growth.hosts, period, random) {
+        let share: f64 = random.random();
+        let after = match (growth.days.is_some(), growth.even) {
+            // The logistic curve turned around, from 1 % to 99 %.
+            (true, false) => {
+                let share = 0.01 + 0.98 * share;
+                days * (0.5 + (share / (1.0 - share)).ln() / (2.0 * 99f64.ln()))
+            }
+            _ => days * share,
+        };
+        let from = period.days_after(growth.from, after).max(period.start);
+        all.push(Infection { host: 0, from, until: period.end, address: None, rate: None });
+    }
+}
+
+fn visit(visits: &Visits, period: &Period, random: &mut Random, all: &mut Vec<Infection>) {
+    let mut day = visits.from.map_or(period.start, |from| period.day(from)).max(period.start);
+    let end = visits.last.map_or(period.end, |last| period.days_after(last, 1.0)).min(period.end);
+    while day < end {
+        let swing = Normal::new(0.0, visits.swing).map_or(0.0, |law| law.sample(random));
+        for _ in 0..poisson(random, visits.hosts * period.scale * swing.exp()) {
+            let from = later(day, random.random());
+            let until = later(from, visits.minutes / 1_440.0).min(period.end);
+            all.push(Infection { host: 0, from, until, address: None, rate: None });
+        }
+        day = later(day, 1.0);
+    }
+}
+
+fn succeed(
+    plan: &Succession,
+    period: &Period,
+    random: &mut Random,
+    theirs: &mut [Infection],
+    ours: &mut Vec<Infection>,
+) {
+    for their in theirs {
+        let changes: f64 = random.random();
+        let from = period.days_after(plan.from, changes * plan.days);
+        if their.from < from && from < their.until && random.random::<f64>() < plan.share {
+            ours.push(Infection { from, until: period.end, ..*their });
+            if !plan.keeps {
+                their.until = from;
+            }
+        }
+    }
+}
+
+/// Ends infections, by each host's own chance.
+fn heal(plan: &Population, period: &Period, seed: Seed, all: &mut [Infection]) {
+    for (at, one) in (0u64..).zip(all) {
+        let chance = seed.of("heal").at(at);
+        if let Some(decay) = &plan.decay {
+            let since = decay.from.map_or(one.from, |from| period.day(from)).max(one.from);
+            let days = -(1.0 - chance.share()).log2() * decay.half_life_days;
+            one.until = one.until.min(later(since, days));
+        }
+        for (number, patch) in (0u64..).zip(&plan.patches) {
+            let day = chance.of("patch").at(number);
+            if one.from < period.day(patch.on) && day.share() < patch.share {
+                one.until = one.until.min(period.days_after(patch.on, day.of("hour").share()));
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a rate, to seven digits")]
+fn narrow(rate: f64) -> f32 {
+    rate as f32
+}

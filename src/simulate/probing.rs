@@ -1,0 +1,220 @@
+//! The packets that a target gets.
+
+use std::net::IpAddr;
+
+use crate::event::{IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
+use rand::RngExt;
+
+use super::derived::derived_ports;
+use super::hit::Hit;
+use super::probe_plan::{AnyPort, Header, PortPlan, ProbePlan, SourcePort, System, WeightedPort};
+use super::random::{Random, Seed, weighted};
+
+/// A packet and what else it needs to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Shot {
+    /// Its header.
+    pub packet: Packet,
+    /// Who sent it: the number of its actor.
+    pub actor: u16,
+    /// Which infection of the actor's population sent it; `u32::MAX` in the background.
+    pub host: u32,
+    pub(super) probe: u8,
+    pub(super) options: bool,
+}
+
+impl Shot {
+    /// Whether its TCP header carries the options of a system's SYN.
+    #[must_use]
+    pub fn options(&self) -> bool {
+        self.options
+    }
+}
+
+/// An actor's way to send.
+#[derive(Clone, Debug)]
+pub(super) struct Probing {
+    probes: Vec<ProbePlan>,
+    payloads: Vec<Vec<u8>>,
+    together: bool,
+    header: Header,
+    /// The flags of each probe.
+    flags: Vec<TcpFlags>,
+}
+
+impl Probing {
+    pub(super) fn new(probes: &[ProbePlan], together: bool, header: Header) -> Probing {
+        let flags = |probe: &ProbePlan| {
+            let letters = probe.flags.chars().filter_map(TcpFlags::from_letter);
+            letters.fold(TcpFlags::default(), TcpFlags::with)
+        };
+        Probing {
+            payloads: probes.iter().map(ProbePlan::payload_bytes).collect(),
+            flags: probes.iter().map(flags).collect(),
+            probes: probes.to_vec(),
+            together,
+            header,
+        }
+    }
+
+    pub(super) fn payload(&self, probe: u8) -> &[u8] {
+        self.payloads.get(usize::from(probe)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The packets that a target gets, in no order of times.
+    pub(super) fn send(&self, hit: &Hit, sink: &mut dyn FnMut(Shot)) {
+        let mut random = Seed::root(hit.key).at(hit.ordinal).at(number(hit.destination)).generator();
+        if self.together {
+            for at in 0..self.probes.len() {
+                self.send_one(at, hit, &mut random, sink);
+            }
+        } else {
+            let places: Vec<usize> = (0..self.probes.len()).collect();
+            if let Some(at) = weighted(&mut random, &places, |at| self.probes[*at].share) {
+                self.send_one(*at, hit, &mut random, sink);
+            }
+        }
+    }
+
+    fn send_one(&self, at: usize, hit: &Hit, random: &mut Random, sink: &mut dyn FnMut(Shot)) {
+        let probe = &self.probes[at];
+        let destination_port = probe.destination_port(at, hit, random);
+        let sequence: u32 = random.random();
+        let mut source_port = probe.source_port(at, self.probes.len(), hit, destination_port, random);
+        let sends = weighted(random, &probe.sends, |sends| sends.share);
+        let times: &[f64] = sends.map_or(&[0.0], |sends| &sends.at);
+        for (retry, seconds) in (0u16..).zip(times) {
+            if probe.retry_from_new_port && retry > 0 {
+                source_port = port_of(u64::from(source_port) + u64::from(retry));
+            }
+            let mut packet = Packet {
+                // Retries are a little late, as timers are.
+                time: Some(hit.at.plus_nanoseconds(late(*seconds, random))),
+                ttl: Some(self.ttl(hit)),
+                ..Packet::new(hit.source, hit.destination, probe.protocol)
+            };
+            match probe.protocol {
+                Protocol::Icmp | Protocol::Icmpv6 => packet = echo(packet, probe.icmp_type),
+                _ => {
+                    (packet.source_port, packet.destination_port) =
+                        (Some(source_port), Some(destination_port))
+                }
+            }
+            if probe.protocol == Protocol::Tcp {
+                packet.flags = Some(self.flags[at]);
+                self.tcp(&mut packet, sequence, random);
+            }
+            packet.ip_id = hit.destination.is_ipv4().then(|| self.ip_id(&packet, hit, retry, random));
+            let options = self.header.system.has_options() && self.flags[at].opens();
+            let probe = u8::try_from(at).unwrap_or(u8::MAX);
+            sink(Shot { packet, actor: hit.actor, host: hit.host, probe, options });
+        }
+    }
+
+    fn tcp(&self, packet: &mut Packet, sequence: u32, random: &mut Random) {
+        let (window, sequence) = match self.header.system {
+            System::Windows | System::Zmap => (65_535, sequence),
+            System::Linux => (5_840, sequence),
+            System::Masscan => (1_024, sequence),
+            System::Mirai => (random.random(), super::dark::low(number(packet.destination))),
+        };
+        packet.tcp_window = Some(self.header.window.unwrap_or(window));
+        packet.sequence = Some(sequence);
+    }
+
+    /// As it arrives, 6 to 21 routers away from where it was sent.
+    fn ttl(&self, hit: &Hit) -> u8 {
+        let hops = u8::try_from(Seed::root(hit.key).of("hops").number() % 16).unwrap_or(0) + 6;
+        self.header.initial_ttl().saturating_sub(hops).max(1)
+    }
+
+    fn ip_id(&self, packet: &Packet, hit: &Hit, retry: u16, random: &mut Random) -> u16 {
+        let counted = || {
+            let first = Seed::root(hit.key).of("ip id").number();
+            low_half(first.wrapping_add(hit.ordinal.wrapping_mul(3)).wrapping_add(u64::from(retry)))
+        };
+        self.header.ip_id.unwrap_or_else(|| match self.header.system {
+            System::Windows => counted(),
+            System::Linux | System::Mirai => random.random(),
+            System::Zmap => 54_321,
+            System::Masscan => {
+                let port = u64::from(packet.destination_port.unwrap_or(0));
+                low_half(number(packet.destination) ^ port ^ u64::from(packet.sequence.unwrap_or(0)))
+            }
+        })
+    }
+}
+
+impl ProbePlan {
+    fn payload_bytes(&self) -> Vec<u8> {
+        let digits: Vec<u8> = self.payload_hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let byte =
+            |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        self.payload.bytes().chain(digits.chunks_exact(2).filter_map(byte)).collect()
+    }
+
+    fn destination_port(&self, at: usize, hit: &Hit, random: &mut Random) -> u16 {
+        match weighted(random, &self.ports, PortPlan::share) {
+            None => 0,
+            Some(PortPlan::Port(port) | PortPlan::Weighted(WeightedPort { port, .. })) => *port,
+            Some(PortPlan::Any(AnyPort { any_from, .. })) => random.random_range(*any_from..=u16::MAX),
+            Some(PortPlan::Derived(_)) => {
+                let ports = derived_ports(hit.destination, hit.at);
+                let pair = if self.protocol == Protocol::Tcp { ports.tcp } else { ports.udp };
+                pair[(at + usize::from(random.random::<bool>())) % 2]
+            }
+        }
+    }
+
+    fn source_port(&self, at: usize, all: usize, hit: &Hit, to: u16, random: &mut Random) -> u16 {
+        let first = Seed::root(hit.key).of("source port").number();
+        match self.source_port {
+            SourcePort::Next => {
+                let before = hit.ordinal.wrapping_mul(all as u64).wrapping_add(at as u64);
+                port_of((first % 4096).wrapping_add(before))
+            }
+            SourcePort::Random => random.random_range(1024..=u16::MAX),
+            SourcePort::Kept => port_of(first % 60_000 + at as u64),
+            SourcePort::Same => to,
+            SourcePort::Http => 80,
+            SourcePort::Dns => 53,
+        }
+    }
+}
+
+/// Ports as Windows XP hands them out.
+fn port_of(number: u64) -> u16 {
+    u16::try_from(1025 + number % 3976).unwrap_or(1025)
+}
+
+/// The low 16 bits.
+pub(super) fn low_half(number: u64) -> u16 {
+    u16::try_from(number & 0xffff).unwrap_or(0)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "seconds of a probe, some hundred at most")]
+fn late(seconds: f64, random: &mut Random) -> i64 {
+    let jitter = if seconds > 0.0 { random.random_range(0..20_000) } else { 0 };
+    (seconds * 1e6) as i64 * 1_000 + jitter * 1_000
+}
+
+fn echo(mut packet: Packet, kind: Option<u8>) -> Packet {
+    let (protocol, request) =
+        if packet.destination.is_ipv4() { (Protocol::Icmp, 8) } else { (Protocol::Icmpv6, 128) };
+    packet.protocol = protocol;
+    packet.icmp = Some(IcmpKind { kind: kind.unwrap_or(request), code: Some(0) });
+    packet
+}
+
+/// An address as a number; of IPv6 the lower half.
+pub(super) fn number(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(four) => u64::from(u32::from(four)),
+        IpAddr::V6(six) => six.octets()[8..].iter().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+    }
+}
+
+/// A moment in whole microseconds, as captures keep it.
+pub(super) fn micros(nanoseconds: i64) -> Timestamp {
+    Timestamp(nanoseconds.div_euclid(1_000) * 1_000)
+}

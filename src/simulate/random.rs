@@ -1,0 +1,117 @@
+//! Seeded chance: one independent generator for each thing that is named, so that the order of work never matters.
+
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Binomial, Distribution, Poisson};
+use rand_pcg::Pcg64Mcg;
+
+/// A place in the tree of seeds. The root is the run's seed; below it everything has the seed of its names, such as
+/// (family, host, day), whoever asks and whenever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seed(u64);
+
+/// A generator of random numbers; its stream is fixed by its seed on every machine and in every version.
+pub(super) type Random = Pcg64Mcg;
+
+impl Seed {
+    pub(super) fn root(seed: u64) -> Seed {
+        Seed(mixed(seed ^ 0x696e_6761))
+    }
+
+    /// The seed of a name below this one.
+    pub(super) fn of(self, name: &str) -> Seed {
+        name.bytes().fold(self.at(name.len() as u64), |seed, byte| seed.at(u64::from(byte)))
+    }
+
+    /// The seed of a number below this one.
+    pub(super) fn at(self, number: u64) -> Seed {
+        Seed(mixed(self.0.rotate_left(23) ^ mixed(number)))
+    }
+
+    /// The seed as a number, for whoever needs no more than one.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The seed as a number from 0 up to 1, without 1.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+    pub(super) fn share(self) -> f64 {
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub(super) fn generator(self) -> Random {
+        Pcg64Mcg::seed_from_u64(self.0)
+    }
+}
+
+/// The finisher of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+pub(super) fn mixed(number: u64) -> u64 {
+    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// How many of `tries` succeed, each with chance `share`.
+pub(super) fn binomial(random: &mut Random, tries: u64, share: f64) -> u64 {
+    match Binomial::new(tries, share.clamp(0.0, 1.0)) {
+        Ok(law) if share > 0.0 => law.sample(random),
+        _ => 0,
+    }
+}
+
+/// How many events come where `mean` are expected.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and not negative")]
+pub(super) fn poisson(random: &mut Random, mean: f64) -> u64 {
+    match Poisson::new(mean) {
+        Ok(law) if mean > 0.0 => law.sample(random) as u64,
+        _ => 0,
+    }
+}
+
+/// One of several, by weight; `None` where all weights are zero.
+pub(super) fn weighted<'a, T>(
+    random: &mut Random,
+    all: &'a [T],
+    weight: impl Fn(&T) -> f64,
+) -> Option<&'a T> {
+    pick(random.random(), all, weight)
+}
+
+/// The one of several on which a share of all weight falls.
+pub(super) fn pick<T>(share: f64, all: &[T], weight: impl Fn(&T) -> f64) -> Option<&T> {
+    let total: f64 = all.iter().map(&weight).sum();
+    let mut left = share * total;
+    let found = all.iter().find(|one| {
+        left -= weight(one);
+        left < 0.0
+    });
+    found.or(all.last()).filter(|_| total > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_have_seeds_of_their_own() {
+        let root = Seed::root(1);
+        let seeds = [root.of("ab"), root.of("a").of("b"), root.of("ba"), root.at(1), root.at(1).at(1), root];
+        for (at, seed) in seeds.iter().enumerate() {
+            assert!(!seeds[..at].contains(seed), "{at}");
+        }
+        assert_eq!(root.of("ab"), Seed::root(1).of("ab"));
+        assert_ne!(root.of("ab"), Seed::root(2).of("ab"));
+    }
+
+    #[test]
+    fn weights_are_kept() {
+        let mut random = Seed::root(3).generator();
+        let mut found = [0; 3];
+        for _ in 0..3000 {
+            found[*weighted(&mut random, &[0usize, 1, 2], |one| [1.0, 0.0, 2.0][*one]).unwrap()] += 1;
+        }
+        assert_eq!(found[1], 0);
+        assert!((900..1100).contains(&found[0]), "{found:?}");
+        assert_eq!(weighted(&mut random, &[1], |_| 0.0), None);
+    }
+}

@@ -1,0 +1,190 @@
+//! The sample that was caught of a family: when, what vendors call it, its run in a sandbox, its report.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jiff::civil::Date;
+use md5::{Digest, Md5};
+use serde::Deserialize;
+
+use super::population::Period;
+use super::random::Seed;
+use super::sandbox::{self, VICTIM};
+use super::scenario::Family;
+use super::text;
+use super::wire::PcapWriter;
+
+/// A sample that somebody caught.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplePlan {
+    /// Its hash, 32 hexadecimal digits; without it, the MD5 of the family's name.
+    pub md5: Option<String>,
+    /// What vendors call it.
+    #[serde(default)]
+    pub names: BTreeMap<String, String>,
+    /// When it was caught.
+    pub caught: Option<Date>,
+    /// When a vendor told of it.
+    pub discovered: Option<Date>,
+    /// Which vendor.
+    pub vendor: Option<String>,
+    /// Its run.
+    #[serde(default)]
+    pub sandbox: SandboxPlan,
+}
+
+/// A run in a sandbox.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxPlan {
+    /// How long it runs.
+    #[serde(default = "minute")]
+    pub seconds: f64,
+    /// Whether what it scans answers.
+    #[serde(default)]
+    pub answers: bool,
+    /// Whether there are a DNS and an IRC server that answer, and the sample asks them.
+    #[serde(default)]
+    pub dummy_servers: bool,
+    /// Share of packets that the capture lost.
+    #[serde(default)]
+    pub loss: f64,
+    /// Whether the system chatters: NetBIOS, NTP, SSDP.
+    #[serde(default)]
+    pub chatter: bool,
+    /// As what it was kept.
+    #[serde(default)]
+    pub format: LogFormat,
+}
+
+impl Default for SandboxPlan {
+    fn default() -> SandboxPlan {
+        SandboxPlan {
+            seconds: minute(),
+            answers: false,
+            dummy_servers: false,
+            loss: 0.0,
+            chatter: false,
+            format: LogFormat::Pcap,
+        }
+    }
+}
+
+fn minute() -> f64 {
+    60.0
+}
+
+/// What sandboxes keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// A pcap file.
+    #[default]
+    Pcap,
+    /// Text of tcpdump 3, with times of day.
+    Tcpdump3,
+    /// Text of tcpdump 4, with dates.
+    Tcpdump4,
+    /// Text as the report's figure 8 has it: no times, and nothing behind the flags.
+    Figure8,
+}
+
+/// A sample as others would hand it on: a report and what was kept of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaughtSample {
+    /// The family that it is of.
+    pub family: String,
+    /// Its MD5.
+    pub md5: String,
+    /// The report, as YAML.
+    pub report: String,
+    /// The capture's or log's name, as the report has it.
+    pub capture_name: String,
+    /// The capture or log.
+    pub capture: Vec<u8>,
+}
+
+impl SamplePlan {
+    pub(super) fn check(&self) -> Result<(), String> {
+        let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if self.md5.as_ref().is_some_and(|md5| md5.len() != 32 || !md5.chars().all(hex)) {
+            return Err("sample.md5 has 32 hexadecimal digits, lower case".to_owned());
+        }
+        if !(1.0..=86_400.0).contains(&self.sandbox.seconds) {
+            return Err("sample.sandbox.seconds lies between 1 and 86400".to_owned());
+        }
+        super::check::share("sample.sandbox.loss", self.sandbox.loss)
+    }
+}
+
+impl CaughtSample {
+    /// The sample of a family; `None` where none was caught.
+    pub(super) fn of(family: &Family, seed: Seed, period: &Period) -> Option<CaughtSample> {
+        let plan = family.sample.as_ref()?;
+        let md5 = plan.md5.clone().unwrap_or_else(|| {
+            let digest = Md5::digest(family.name.as_bytes());
+            digest.iter().fold(String::new(), |mut text, byte| {
+                let _infallible = write!(text, "{byte:02x}");
+                text
+            })
+        });
+        let day = plan.caught.or(plan.discovered).unwrap_or(period.first);
+        let midnight = crate::history::Day::on(day, &jiff::tz::TimeZone::UTC).start;
+        let run = sandbox::run(family, plan, seed.of("sandbox").of(&family.name), midnight);
+        let (capture_name, capture) = match plan.sandbox.format {
+            LogFormat::Pcap => ("run.pcap", pcap(&run)),
+            format => ("run.txt", text::log(&run, format).into_bytes()),
+        };
+        let report = report(family, plan, &md5, capture_name, day);
+        let (family, capture_name) = (family.name.clone(), capture_name.to_owned());
+        Some(CaughtSample { family, md5, report, capture_name, capture })
+    }
+}
+
+fn pcap(run: &[sandbox::Sent]) -> Vec<u8> {
+    // Memory takes all that is written to it.
+    let Ok(mut writer) = PcapWriter::new(Vec::new()) else { return Vec::new() };
+    for sent in run {
+        let _infallible = writer.packet(&sent.packet, &sent.payload, sent.options);
+    }
+    writer.into_inner()
+}
+
+fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Date) -> String {
+    let mut out = format!("identity: {{md5: {md5}}}\n");
+    let mut line = |text: std::fmt::Arguments<'_>| {
+        let _infallible = out.write_fmt(text);
+    };
+    if !plan.names.is_empty() {
+        line(format_args!("names:\n"));
+        for (vendor, name) in &plan.names {
+            line(format_args!("  {}: {}\n", quoted(vendor), quoted(name)));
+        }
+    }
+    if let Some(caught) = plan.caught {
+        line(format_args!("acquired: {caught}\n"));
+    }
+    match (plan.discovered, &plan.vendor) {
+        (Some(date), Some(vendor)) => {
+            line(format_args!("discovered: {{date: {date}, source: {}}}\n", quoted(vendor)))
+        }
+        (Some(date), None) => line(format_args!("discovered: {{date: {date}}}\n")),
+        (None, _) => {}
+    }
+    line(format_args!("victims: [{VICTIM}]\n"));
+    if plan.sandbox.dummy_servers {
+        line(format_args!("dummy_servers: [{}, {}]\n", sandbox::DNS, sandbox::IRC));
+    }
+    match plan.sandbox.format {
+        LogFormat::Tcpdump3 => line(format_args!("captures: [{{path: {capture}, date: {day}}}]\n")),
+        _ => line(format_args!("captures: [{capture}]\n")),
+    }
+    line(format_args!("notes: Simulated; the family is {}.\n", family.name));
+    out
+}
+
+/// A string of YAML that is read as itself, whatever is in it.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}

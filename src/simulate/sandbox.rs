@@ -1,0 +1,267 @@
+//! A run in a sandbox: all of a sample's targets for a while, and what else a victim host sends.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use rand::RngExt;
+
+use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
+
+use super::actor::{count, whole};
+use super::dark::low;
+use super::hit::Hit;
+use super::probing::{Probing, Shot, low_half, micros, number};
+use super::random::{Random, Seed};
+use super::sample::SamplePlan;
+use super::scenario::{Family, HitList, Sequential, Start, Targets};
+use super::targets::{below, own_network};
+use super::tour::unpermuted;
+
+/// The victim host; its network is the sandbox's.
+pub(super) const VICTIM: Ipv4Addr = Ipv4Addr::new(192, 168, 20, 21);
+/// The sandbox's own servers.
+pub(super) const DNS: Ipv4Addr = Ipv4Addr::new(192, 168, 20, 1);
+pub(super) const IRC: Ipv4Addr = Ipv4Addr::new(192, 168, 20, 2);
+
+/// A packet of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) packet: Packet,
+    pub(super) payload: Vec<u8>,
+    pub(super) options: bool,
+}
+
+/// Targets of a run: a sandbox that is asked for more is stopped.
+const TARGETS_MAX: u64 = 100_000;
+
+/// A run that begins at nine o'clock (UTC, as logs have it) of a day, in time order. Memory: some 150 bytes a packet, 100,000 targets at most.
+pub(super) fn run(family: &Family, plan: &SamplePlan, seed: Seed, day: Timestamp) -> Vec<Sent> {
+    let start = day.plus_nanoseconds(9 * 3_600_000_000_000);
+    let mut sent = Vec::new();
+    let mut random = seed.generator();
+    if plan.sandbox.dummy_servers {
+        ask_servers(start, &mut random, &mut sent);
+    }
+    if plan.sandbox.chatter {
+        chatter(start, plan.sandbox.seconds, &mut random, &mut sent);
+    }
+    scan(family, plan, seed, start, &mut sent);
+    let loss = plan.sandbox.loss;
+    sent.retain(|_| loss <= 0.0 || random.random::<f64>() >= loss);
+    sent.sort_by_key(|sent| sent.packet.time);
+    sent
+}
+
+fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: &mut Vec<Sent>) {
+    let probing = Probing::new(&family.probes, family.together, family.header);
+    let targets = whole(plan.sandbox.seconds * family.rate).min(TARGETS_MAX);
+    let end = start.plus_nanoseconds(seconds(plan.sandbox.seconds));
+    let listed = family.targets.hit_list.as_ref().map(HitList::all).unwrap_or_default();
+    for ordinal in 0..targets {
+        let Some(destination) = target(&family.targets, &listed, ordinal, seed) else { return };
+        let jitter = 0.9 * seed.of("jitter").at(ordinal).share();
+        let at = start.plus_nanoseconds(seconds((count(ordinal) + jitter) / family.rate));
+        let source = IpAddr::V4(VICTIM);
+        let (key, at) = (seed.number(), micros(at.0));
+        let hit = Hit { at, source, destination, ordinal, key, actor: 0, host: 0 };
+        let mut answered = false;
+        probing.send(&hit, &mut |shot| {
+            let retry = shot.packet.time > Some(at);
+            if shot.packet.time >= Some(end) || answered && retry {
+                return;
+            }
+            let mut shot = shot;
+            // It has crossed no router yet.
+            shot.packet.ttl = Some(family.header.initial_ttl());
+            let payload = probing.payload(shot.probe).to_vec();
+            let opens = shot.packet.flags.is_some_and(TcpFlags::opens);
+            sent.push(Sent { packet: shot.packet, payload, options: shot.options });
+            if plan.sandbox.answers {
+                answered = true;
+                answer(&shot, opens, sent);
+            }
+        });
+    }
+}
+
+/// The target of a number, wherever it lies; `listed` are the addresses of a hit list.
+fn target(targets: &Targets, listed: &[IpAddr], ordinal: u64, seed: Seed) -> Option<IpAddr> {
+    let drawn = seed.of("target").at(ordinal);
+    let mut random = drawn.generator();
+    let address = match targets {
+        Targets { uniform: Some(plan), .. } => {
+            let mut share: f64 = random.random();
+            let own = plan.own.iter().find(|own| {
+                share -= own.share;
+                share < 0.0
+            });
+            match own.and_then(|own| own_network(VICTIM.into(), own.prefix)) {
+                Some((first, last)) => random.random_range(first..=last),
+                None => anywhere(&mut random, plan.octets_below.unwrap_or([256; 4])),
+            }
+        }
+        Targets { sequential: Some(plan), .. } => in_order(plan, ordinal, seed),
+        Targets { permutation: Some(plan), .. } => {
+            unpermuted(low(seed.of("start").number() + ordinal), plan.key)
+        }
+        Targets { hit_list: Some(plan), .. } => {
+            let length = listed.len() as u64;
+            let done = plan.passes.is_some_and(|passes| ordinal >= passes * length);
+            let at = usize::try_from(ordinal % length.max(1)).unwrap_or(0);
+            return listed.get(at).copied().filter(|_| !done);
+        }
+        _ => return None,
+    };
+    Some(Ipv4Addr::from(address).into())
+}
+
+/// Any address that is a host's: none of the networks that no host scans for.
+fn anywhere(random: &mut Random, limits: [u16; 4]) -> u32 {
+    loop {
+        let address: u32 = random.random();
+        let [first, ..] = address.to_be_bytes();
+        if below(address, limits) && (1..224).contains(&first) && first != 127 {
+            return address;
+        }
+    }
+}
+
+fn in_order(plan: &Sequential, ordinal: u64, seed: Seed) -> u32 {
+    let threads = u64::from(plan.threads.max(1));
+    let (thread, step) = (ordinal % threads, ordinal / threads);
+    if plan.block == 0 {
+        let place = low(seed.of("start").at(thread).number() + step);
+        return if plan.byte_reversed { place.swap_bytes() } else { place };
+    }
+    let size = 1u64 << (32 - u32::from(plan.block.min(32)));
+    let stride = u64::from(plan.stride.max(1));
+    let pass = size.div_ceil(stride);
+    let round = pass * u64::from(plan.passes.max(1));
+    let block = seed.of("block").at(thread).at(step / round);
+    let own = (block.of("own").share() < plan.own).then(|| own_network(VICTIM.into(), plan.block)).flatten();
+    let first = match own {
+        Some((first, _)) => first,
+        None => anywhere(&mut block.generator(), [256; 4]) & !low(size - 1),
+    };
+    let offset = match plan.start {
+        Start::First => 0,
+        Start::Random => block.of("offset").number() % size,
+    };
+    first + low((offset + step % round % pass * stride) % size)
+}
+
+/// What a host that answers sends back, and how a client goes on.
+fn answer(shot: &Shot, opens: bool, sent: &mut Vec<Sent>) {
+    let asked = &shot.packet;
+    let time = asked.time.unwrap_or_default();
+    let later = |micros: i64| Some(time.plus_nanoseconds(micros * 1_000));
+    let back = Packet {
+        time: later(20_000),
+        source_port: asked.destination_port,
+        destination_port: asked.source_port,
+        sequence: asked.sequence.map(|sequence| !sequence),
+        tcp_window: asked.tcp_window,
+        ttl: Some(64),
+        ip_id: Some(0),
+        ..Packet::new(asked.destination, asked.source, asked.protocol)
+    };
+    let mut push = |packet: Packet| sent.push(Sent { packet, payload: Vec::new(), options: false });
+    match asked.protocol {
+        Protocol::Tcp if opens => {
+            let ack = TcpFlags::ACK;
+            push(Packet { flags: Some(TcpFlags::SYN.with(ack)), ..back });
+            push(Packet { flags: Some(ack), time: later(20_200), ..*asked });
+            push(Packet { flags: Some(TcpFlags::FIN.with(ack)), time: later(900_000), ..*asked });
+            push(Packet { flags: Some(TcpFlags::FIN.with(ack)), time: later(920_000), ..back });
+        }
+        Protocol::Icmp => {
+            let icmp = Some(crate::event::IcmpKind { kind: 0, code: Some(0) });
+            push(Packet { icmp, ..back });
+        }
+        _ => {}
+    }
+}
+
+/// The sample looks up a name and logs in to an IRC server.
+fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
+    let at = |millis: i64| Some(start.plus_nanoseconds(millis * 1_000_000));
+    let (id, port): (u16, u16) = (random.random(), random.random_range(1025..2000));
+    let udp = |time, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: Vec<u8>| Sent {
+        packet: Packet {
+            time,
+            source_port: Some(from.1),
+            destination_port: Some(to.1),
+            ttl: Some(128),
+            ip_id: Some(id),
+            ..Packet::new(from.0.into(), to.0.into(), Protocol::Udp)
+        },
+        payload,
+        options: false,
+    };
+    sent.push(udp(at(0), (VICTIM, port), (DNS, 53), dns(id, None)));
+    sent.push(udp(at(4), (DNS, 53), (VICTIM, port), dns(id, Some(IRC))));
+    let push = TcpFlags::PSH.with(TcpFlags::ACK);
+    let steps: [(bool, TcpFlags, &[u8]); 5] = [
+        (true, TcpFlags::SYN, b""),
+        (false, TcpFlags::SYN.with(TcpFlags::ACK), b""),
+        (true, TcpFlags::ACK, b""),
+        (true, push, b"NICK guest\r\nUSER guest 0 * :guest\r\n"),
+        (false, push, b":irc 001 guest :hello\r\n"),
+    ];
+    let sequence: u32 = random.random();
+    for (step, (ours, flags, payload)) in (0i64..).zip(steps) {
+        let (from, to) =
+            if ours { ((VICTIM, port + 1), (IRC, 6667)) } else { ((IRC, 6667), (VICTIM, port + 1)) };
+        let mut one = udp(at(20 + step * 5), from, to, payload.to_vec());
+        one.packet.protocol = Protocol::Tcp;
+        (one.packet.flags, one.packet.sequence) = (Some(flags), Some(sequence));
+        one.packet.tcp_window = Some(65_535);
+        sent.push(one);
+    }
+}
+
+/// A question for `irc.example.net`, or with an address its answer (RFC 1035).
+fn dns(id: u16, answer: Option<Ipv4Addr>) -> Vec<u8> {
+    let mut out = id.to_be_bytes().to_vec();
+    let answers = u8::from(answer.is_some());
+    out.extend([answers << 7 | 1, answers << 7, 0, 1, 0, answers, 0, 0, 0, 0]);
+    for label in ["irc", "example", "net"] {
+        out.push(u8::try_from(label.len()).unwrap_or(0));
+        out.extend(label.bytes());
+    }
+    out.extend([0, 0, 1, 0, 1]);
+    if let Some(address) = answer {
+        out.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+        out.extend(address.octets());
+    }
+    out
+}
+
+/// What a Windows host sends by itself.
+fn chatter(start: Timestamp, seconds_in_all: f64, random: &mut Random, sent: &mut Vec<Sent>) {
+    let everyone = Ipv4Addr::new(192, 168, 20, 255);
+    let ssdp = Ipv4Addr::new(239, 255, 255, 250);
+    let kinds: [(Ipv4Addr, u16, &[u8]); 3] = [
+        (everyone, 137, &[0; 50]),
+        (Ipv4Addr::new(192, 168, 20, 3), 123, &[0x1b; 48]),
+        (ssdp, 1900, b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\r\n"),
+    ];
+    let mut after = 1.0;
+    while after < seconds_in_all {
+        let (to, port, payload) = kinds[random.random_range(0..kinds.len())];
+        let packet = Packet {
+            time: Some(micros(start.plus_nanoseconds(seconds(after)).0)),
+            source_port: Some(if port == 1900 { 1029 } else { port }),
+            destination_port: Some(port),
+            ttl: Some(if port == 1900 { 1 } else { 128 }),
+            ip_id: Some(low_half(number(to.into()))),
+            ..Packet::new(VICTIM.into(), to.into(), Protocol::Udp)
+        };
+        sent.push(Sent { packet, payload: payload.to_vec(), options: false });
+        after += random.random_range(2.0..15.0);
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a day at most")]
+fn seconds(seconds: f64) -> i64 {
+    (seconds * 1e9) as i64
+}

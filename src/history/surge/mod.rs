@@ -6,8 +6,9 @@
 //! by which later ones are judged, unless they stay; nor do the last days, among which a surge may have begun.
 //!
 //! A day is judged by itself, and by its week: itself and the six days before. A day tells an outbreak at once, a week
-//! one that is small and stays. Who scans today often scans tomorrow, too, so a week is as sure as its days are
-//! independent: the correlation of neighbouring days widens what chance may do.
+//! one that is small and stays. What began is judged as a whole, too, up to four weeks. Who scans today often scans
+//! tomorrow, too, so days together are as sure as they are independent: the correlation of neighbouring days widens what
+//! chance may do.
 
 mod norm;
 
@@ -15,10 +16,12 @@ use jiff::civil::Date;
 
 use norm::{PAST_DAYS_MIN, Past};
 
-/// Days that stood out less than this are the norm of later ones.
-const UNUSUAL: f64 = 1e-3;
+/// Days that stood out less than this are the norm of later ones; a surge may begin with one that did more.
+const UNUSUAL: f64 = 1e-2;
 /// Days that are judged together; the days before a day that are not its norm are one fewer.
 const WEEK: usize = 7;
+/// A day, its week and a surge so far are three tests: a p is three times the smallest.
+const SCALES: f64 = 3.0;
 /// Unremarkable days in a row that end a surge. A weekend must not.
 const CALM_DAYS: usize = 4;
 /// A surge that lasts so many days is a new level, and becomes the norm.
@@ -40,7 +43,7 @@ pub struct Judged {
     pub count: u64,
     /// The count that the past makes expect.
     pub expected: f64,
-    /// The chance of such a count or a higher one, of the day or of its week: twice the smaller one.
+    /// The chance of such a count or a higher one, of the day or of its week: the smaller one, for all the [`SCALES`].
     pub p: f64,
 }
 
@@ -75,9 +78,9 @@ pub struct Surge {
     pub last: Date,
     /// The day with most above what was expected.
     pub peak: Judged,
-    /// The smallest chance of its days.
+    /// The smallest chance of its days, of their weeks and of all days since its first, up to four weeks.
     pub p: f64,
-    /// The sum of counts above what was expected.
+    /// The sum of what its days that stood out had above what was expected.
     pub excess: f64,
     /// What became of it.
     pub outcome: Outcome,
@@ -110,7 +113,8 @@ pub fn surges(days: &Observed, p_max: f64) -> Vec<Surge> {
         }
         let Some(episode) = &mut open else { continue };
         if stands_out {
-            episode.extend(at, judged);
+            let run = &days[episode.first.max((at + 1).saturating_sub(LEVEL_DAYS))..=at];
+            episode.extend(at, judged, past.chance_of_run(run));
         }
         let outcome = if at - episode.last >= CALM_DAYS {
             // The lulls of a surge are no norm either; what follows it is.
@@ -145,11 +149,13 @@ impl Episode {
         Episode { first, last: at, days: 0, peak: judged, p: 1.0, excess: 0.0 }
     }
 
-    fn extend(&mut self, at: usize, judged: Judged) {
+    /// By a day that stands out; `run` is the chance of all days since the first. It is one of as many as a surge can
+    /// have days.
+    fn extend(&mut self, at: usize, judged: Judged, run: f64) {
         self.last = at;
         self.days += 1;
         self.excess += judged.excess();
-        self.p = self.p.min(judged.p);
+        self.p = self.p.min(judged.p).min(SCALES * float(LEVEL_DAYS as u64) * run);
         if self.peak.excess() < judged.excess() {
             self.peak = judged;
         }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use jiff::civil::Date;
 use statrs::function::beta::checked_beta_reg;
 
-use super::{Judged, Observed, WEEK, float};
+use super::{Judged, Observed, SCALES, WEEK, float};
 
 /// Days of the past that a day is judged by, at most: eight weeks.
 const PAST_DAYS_MAX: usize = 56;
@@ -58,8 +58,13 @@ impl Past {
         let norm = self.norm();
         let expected = norm.expected(*day);
         let week = &days[from.max(days.len().saturating_sub(WEEK)).min(days.len() - 1)..];
-        let p = norm.chance(*count, expected, 1).min(norm.chance_of_week(week));
-        Some(Judged { day: *day, count: *count, expected, p: (2.0 * p).min(1.0) })
+        let p = norm.chance(*count, expected, 1).min(norm.chance_of_run(week));
+        Some(Judged { day: *day, count: *count, expected, p: (SCALES * p).min(1.0) })
+    }
+
+    /// The chance of days in a row as high or higher.
+    pub(super) fn chance_of_run(&self, days: &Observed) -> f64 {
+        self.norm().chance_of_run(days)
     }
 
     /// Where a surge began that the last of these days told: the day of its week, from `from` on, since which the counts
@@ -113,17 +118,15 @@ fn persistence(fitted: &[(f64, f64)]) -> f64 {
     (correlation.max(0.0) + 1.0 / float(seen.max(1) as u64).sqrt()).min(1.0)
 }
 
-/// Pearson's dispersion at the upper end of what it may be (one-sided 95 %), since a few weeks tell it only roughly.
-/// Where nothing speaks against a Poisson series, only what exceeds that series' 1 is taken so high.
+/// Pearson's dispersion at the upper end of what it may be (one-sided 95 %), since a few weeks tell it only roughly;
+/// 1 where the days spread no more than a Poisson series' would.
 fn dispersion(fitted: impl Iterator<Item = (f64, f64)>, freedom: f64) -> f64 {
     let square = |(count, fit): (f64, f64)| if fit > 0.0 { (count - fit).powi(2) / fit } else { 0.0 };
     let pearson: f64 = fitted.map(square).sum();
     // Quantiles of chi-squared, by Wilson and Hilferty.
     let spread = 2.0 / (9.0 * freedom);
     let quantile = |normal: f64| freedom * (1.0 - spread + normal * spread.sqrt()).powi(3);
-    let upper = pearson / quantile(-1.6449);
-    let poisson = pearson <= quantile(1.0);
-    if poisson { 1.0 + (pearson - freedom).max(0.0) / quantile(-1.6449) } else { upper }
+    if pearson <= quantile(0.0) { 1.0 } else { (pearson / quantile(-1.6449)).max(1.0) }
 }
 
 impl Norm {
@@ -131,14 +134,14 @@ impl Norm {
         self.rhythm.factor(day) * self.growth.level(day)
     }
 
-    /// The chance of a week as high or higher, without its largest day: one day is told once, not in seven weeks. What is
-    /// left is at most the sum without any other day, so also without that of which most is expected.
-    fn chance_of_week(&self, week: &Observed) -> f64 {
-        let counts = || week.iter().map(|(_, count)| *count);
-        let expected = || week.iter().map(|(day, _)| self.expected(*day));
+    /// The chance of days in a row as high or higher, without the largest of them: one day is told once, not in seven
+    /// weeks. What is left is at most the sum without any other day, so also without that of which most is expected.
+    fn chance_of_run(&self, days: &Observed) -> f64 {
+        let counts = || days.iter().map(|(_, count)| *count);
+        let expected = || days.iter().map(|(day, _)| self.expected(*day));
         let sum = counts().sum::<u64>() - counts().max().unwrap_or(0);
         let rest = expected().sum::<f64>() - expected().fold(0.0, f64::max);
-        if week.len() > 1 { self.chance(sum, rest, week.len() - 1) } else { 1.0 }
+        if days.len() > 1 { self.chance(sum, rest, days.len() - 1) } else { 1.0 }
     }
 
     /// The chance of so high a sum of `together` days or a higher one.

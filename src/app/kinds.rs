@@ -1,17 +1,15 @@
 //! Use case: the number of kinds of type a day, its jumps, and what they consist of.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
-use crate::behavior::Parameters;
+use crate::behavior::{BehaviorId, Parameters};
 use crate::capture::Input;
 use crate::history::derived::{Asked, Derived, derived};
 use crate::history::surge::{Surge, judged_days, surges};
 use crate::history::{DayState, Restriction, Sensor};
-use crate::rules::Rules;
+use crate::rules::{NamedWindow, Rules};
 use crate::store::HistoryStore;
 
 use super::events::Victims;
@@ -23,8 +21,10 @@ use super::{AppError, CaptureOptions, Notices};
 const GROUPS_MAX: usize = 5;
 /// Ports from here on are masked in a group: below lie the system ports, which say something.
 const MASKED_PORT_MIN: u16 = 1024;
-/// Windows that the test of derived ports takes, at most; it deals them out a thousand times.
+/// Windows of a group that the test of derived ports takes, the first at most; it deals them out a thousand times.
 const TESTED_MAX: usize = 20_000;
+/// Types of a group that are told by their ids.
+const MEMBERS_TOLD_MAX: usize = 20;
 
 /// A group of new types: one family, whatever high port its types ask for.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Group {
     pub family: String,
     /// New types in it.
     pub types: u64,
+    /// The first of them, in the order of their numbers in the history; at most twenty.
+    pub members: Vec<BehaviorId>,
     /// How many different ports they ask for, where each asks for one.
     pub ports: u64,
     /// Labels that the parameters of the first give.
@@ -56,7 +58,7 @@ pub struct Jump {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kinds {
     /// The sensor.
-    pub sensor: String,
+    pub sensor: Sensor,
     /// Kinds a day, of days with a look.
     pub days: Vec<(Date, u64)>,
     /// Its jumps, ascending.
@@ -92,7 +94,7 @@ pub fn kinds(
             })?;
         }
         let jumps = found.into_iter().map(|surge| jump(store, surge, &firsts, rules));
-        Ok(Kinds { sensor: sensor.name, days, jumps: jumps.collect::<Result<_, _>>()? })
+        Ok(Kinds { sensor, days, jumps: jumps.collect::<Result<_, _>>()? })
     };
     chosen(store, sensors)?.into_iter().map(one).collect()
 }
@@ -111,10 +113,13 @@ fn jump(
         let (group, ports) = groups.entry(family.clone()).or_insert_with(|| {
             let labels = rules.labels(&record.parameters, &[], None);
             let labels = labels.into_iter().map(str::to_owned).collect();
-            (Group { family, types: 0, ports: 0, labels, derived: None }, Vec::new())
+            (Group { family, types: 0, members: Vec::new(), ports: 0, labels, derived: None }, Vec::new())
         });
         new_types += 1;
         group.types += 1;
+        if group.members.len() < MEMBERS_TOLD_MAX {
+            group.members.push(record.behavior.id);
+        }
         if let [port] = record.parameters.ports.listed() {
             ports.push(*port);
         }
@@ -140,7 +145,8 @@ fn masked(canonical: &str, parameters: &Parameters) -> String {
 }
 
 /// Tests by captures whether the ports of the jumps' groups follow from the destinations: of windows with one
-/// destination and one port, in the days of the jump. Days are UTC's.
+/// destination and one port that the sensor saw in the days of the jump. Captures are read once for each sensor that has
+/// a jump. Memory: 48 bytes for each of [`TESTED_MAX`] windows a group, and what the captures take.
 ///
 /// # Errors
 /// When a capture cannot be read.
@@ -151,33 +157,47 @@ pub fn test_ports(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<(), AppError> {
-    let mut asked: HashMap<String, Vec<(Date, Asked)>> = HashMap::new();
-    let selection = Selection { victims: Victims::None, dark: Vec::new() };
-    fingerprints(inputs, &selection, options, rules, notices, &mut |window| {
-        let whole = &window.fingerprint.whole;
-        let start = window.fingerprint.start.map(|start| start.day(&TimeZone::UTC));
-        if let (Some(day), 1, [port]) =
-            (start, whole.parameters.destinations, whole.parameters.ports.listed())
-            && let Some(destination) = destination(&window.window)
-        {
-            let family = masked(&whole.names.family.canonical, &whole.parameters);
-            let windows = asked.entry(family).or_default();
-            windows.push((day, (destination, *port)));
-        }
-        Ok(())
-    })?;
-    for jump in all.iter_mut().flat_map(|kinds| &mut kinds.jumps) {
-        let (first, last) = (jump.surge.first, jump.surge.last);
-        for group in &mut jump.groups {
-            let windows = asked.get(&group.family).map_or(&[][..], Vec::as_slice);
-            let inside = windows.iter().filter(|(day, _)| (first..=last).contains(day));
-            let inside: Vec<Asked> = inside.map(|(_, asked)| *asked).take(TESTED_MAX).collect();
-            group.derived = derived(&inside);
+    for Kinds { sensor, jumps, .. } in all.iter_mut().filter(|kinds| !kinds.jumps.is_empty()) {
+        let (space, zone) = (sensor.space(), sensor.zone()?);
+        let selection = Selection { victims: Victims::None, dark: sensor.prefixes.clone() };
+        let mut asked: Vec<Vec<Vec<Asked>>> =
+            jumps.iter().map(|jump| vec![Vec::new(); jump.groups.len()]).collect();
+        fingerprints(inputs, &selection, options, rules, notices, &mut |window| {
+            let start = window.fingerprint.start.map(|start| start.day(&zone));
+            let (Some(day), Some((family, one))) = (start, single(&window, start)) else { return Ok(()) };
+            if !space.contains(one.destination) {
+                return Ok(());
+            }
+            for (jump, asked) in jumps.iter().zip(&mut asked) {
+                let inside = (jump.surge.first..=jump.surge.last).contains(&day);
+                for (group, asked) in jump.groups.iter().zip(asked).filter(|_| inside) {
+                    if group.family == family && asked.len() < TESTED_MAX {
+                        asked.push(one);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        for (jump, asked) in jumps.iter_mut().zip(asked) {
+            for (group, asked) in jump.groups.iter_mut().zip(asked) {
+                group.derived = derived(&asked);
+            }
         }
     }
     Ok(())
 }
 
-fn destination(window: &crate::behavior::OpenWindow) -> Option<IpAddr> {
-    window.probes.get(0).map(|probe| probe.destination())
+/// What the host of a window with one destination and one port asked for, and the window's masked family.
+fn single(window: &NamedWindow, day: Option<Date>) -> Option<(String, Asked)> {
+    let whole = &window.fingerprint.whole;
+    let ([port], 1) = (whole.parameters.ports.listed(), whole.parameters.destinations) else { return None };
+    let destination = window.window.probes.get(0)?.destination();
+    let asked = Asked { week: week(day?), source: window.window.source, destination, port: *port };
+    Some((masked(&whole.names.family.canonical, &whole.parameters), asked))
+}
+
+/// The number of a day's week, from Monday to Sunday.
+fn week(day: Date) -> i64 {
+    let monday = jiff::civil::date(1970, 1, 5);
+    (monday.duration_until(day).as_hours() / 24).div_euclid(7)
 }

@@ -116,7 +116,7 @@ pub fn surges(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
     }
     found.sort_by(|a, b| {
         a.q.total_cmp(&b.q)
-            .then(a.surge.peak.p.total_cmp(&b.surge.peak.p))
+            .then(a.surge.p.total_cmp(&b.surge.p))
             .then(b.surge.excess.total_cmp(&a.surge.excess))
             .then_with(|| (&a.sensor, &a.behavior).cmp(&(&b.sensor, &b.behavior)))
     });
@@ -243,7 +243,7 @@ impl Seen {
         for (granularity, found) in by_granularity {
             let behaviors = self.number.get(&granularity).copied().unwrap_or(0);
             let tests = behaviors * judged_days(self.observed.len()) as u64;
-            let p: Vec<f64> = found.iter().map(|(_, surge)| surge.peak.p).collect();
+            let p: Vec<f64> = found.iter().map(|(_, surge)| surge.p).collect();
             for ((place, surge), q) in found.into_iter().zip(adjusted_p_values(&p, tests)) {
                 if q <= level {
                     let types = self.types.get(&place).cloned().unwrap_or_default();

@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::app::kinds::{Group, Kinds, kinds, test_ports};
 use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::history::derived::Derived;
+use crate::behavior::BehaviorId;
+use crate::history::derived::{Derived, From};
 use crate::history::surge::Outcome;
 use crate::report::text::shown;
 
@@ -25,14 +26,18 @@ use super::shared::{Format, HistoryArgs, RuleArgs};
   inga kinds --db history.db
   inga kinds --db history.db --sensor II --captures captures/2009-03/ --format json
 
-With captures, it is tested whether the port follows from the destination: pairs of windows that agree in both, against
-as many as there are when the ports are dealt out by chance (999 times). A family of derived ports has a p of at most
-0.01, at least 10 ports, at least 5 destinations that repeat a port, and at least a quarter of the pairs that could agree
-do beyond chance. Without repeats nothing can be told.
+With captures, it is tested whether the port follows from the destination, or from it and the week (Monday to Sunday):
+pairs of hosts that agree in both, against as many as there are when the week's ports are dealt out by chance (999
+times). A family of derived ports has a p of at most 0.01, at least 10 ports, at least 5 destinations at which hosts
+agree, and at least a quarter of the pairs of hosts at a destination agree beyond chance: as if each had four ports.
+Old peers of file sharing can look so, too. Where no destination was asked twice nothing can be told; more days or
+captures may.
 
-JSON is a line a jump: sensor, first, last, peak, kinds, expected, p, outcome (over, new-level, open: a plateau),
-new_types, groups (family, types, share, ports, labels, derived: null or windows, destinations, ports, repeating,
-agreeing, expected, agreement, p; port_follows_destination: true, false or null where it was not or cannot be tested).
+JSON is a line a jump: sensor, first, last, peak (the day with most above what was expected), kinds, expected, p,
+outcome (over, new-level, open: a plateau), new_types, groups: family, types, share, ports, members (ids of the first
+20 types), labels, derived (null or from: destination, destination-and-week; asked, destinations, ports, repeating,
+agreeing, expected, agreement, p), port_follows_destination (true, false, or null where it was not or cannot be
+tested).
 The series itself is that of `inga series --value types`.")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -74,10 +79,23 @@ fn share(group: &Group, new_types: u64) -> f64 {
     group.types as f64 / new_types.max(1) as f64
 }
 
+fn follows(test: &Derived) -> String {
+    let what = match (test.holds(), test.from) {
+        (false, _) => "is not shown to follow from the destination",
+        (true, From::Destination) => "follows from the destination",
+        (true, From::DestinationAndWeek) => "follows from the destination and the week",
+    };
+    let Derived { agreeing, expected, agreement, p, .. } = test;
+    let percent = 100.0 * agreement;
+    format!(
+        "; the port {what} ({agreeing} pairs agree, {expected:.1} by chance, {percent:.0} % of the rest, p {p:.3})"
+    )
+}
+
 fn text(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
     for Kinds { sensor, days, jumps } in all {
         let most = days.iter().map(|(_, kinds)| *kinds).max().unwrap_or(0);
-        writeln!(out, "sensor {}: {} days, at most {most} kinds a day", shown(sensor), days.len())?;
+        writeln!(out, "sensor {}: {} days, at most {most} kinds a day", shown(&sensor.name), days.len())?;
         if jumps.is_empty() {
             writeln!(out, "  no jump")?;
         }
@@ -91,29 +109,16 @@ fn text(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
             writeln!(
                 out,
                 "  since {}: {} kinds on {} where {:.1} were expected (p {:.1e}), {end}; {} new types",
-                surge.first,
-                surge.peak.count,
-                surge.peak.day,
-                surge.peak.expected,
-                surge.peak.p,
-                jump.new_types
+                surge.first, surge.peak.count, surge.peak.day, surge.peak.expected, surge.p, jump.new_types
             )?;
             for group in &jump.groups {
                 let percent = 100.0 * share(group, jump.new_types);
-                let follows = match &group.derived {
-                    None => String::new(),
-                    Some(test) => format!(
-                        "; the port {} from the destination ({} of {} agreeing pairs by chance, p {:.3})",
-                        if test.holds() { "follows" } else { "is not shown to follow" },
-                        test.expected.round(),
-                        test.agreeing,
-                        test.p
-                    ),
-                };
-                let (family, labels) = (&group.family, shown(&group.labels.join(" ")));
+                let follows = group.derived.as_ref().map_or_else(String::new, follows);
+                let family = &group.family;
+                let labels: String = group.labels.iter().map(|label| format!(", {}", shown(label))).collect();
                 writeln!(
                     out,
-                    "    {percent:.0} % {family}: {} types, {} ports {labels}{follows}",
+                    "    {percent:.0} % {family}: {} types, {} ports{labels}{follows}",
                     group.types, group.ports
                 )?;
             }
@@ -128,6 +133,7 @@ struct JsonGroup<'a> {
     types: u64,
     share: f64,
     ports: u64,
+    members: &'a [BehaviorId],
     labels: &'a [String],
     derived: Option<Derived>,
     port_follows_destination: Option<bool>,
@@ -154,19 +160,20 @@ fn json(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
             types: group.types,
             share: share(group, jump.new_types),
             ports: group.ports,
+            members: &group.members,
             labels: &group.labels,
             derived: group.derived,
             port_follows_destination: group.derived.map(|test| test.holds()),
         });
         let surge = &jump.surge;
         let line = JsonJump {
-            sensor: &kinds.sensor,
+            sensor: &kinds.sensor.name,
             first: surge.first,
             last: surge.last,
             peak: surge.peak.day,
             kinds: surge.peak.count,
             expected: surge.peak.expected,
-            p: surge.peak.p,
+            p: surge.p,
             outcome: surge.outcome,
             new_types: jump.new_types,
             groups: groups.collect(),

@@ -18,21 +18,23 @@ use super::shared::{Format, HistoryArgs, RuleArgs};
 /// Tell which behaviors surged, when, by how much and how surely
 ///
 /// Types, shapes, families and services (a protocol and port) are judged each against its own past of up to eight
-/// weeks, with its weekly rhythm and slow growth; days without a look are left out.
+/// weeks, with its weekly rhythm and slow growth, day by day and week by week; days without a look are left out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga surges --db history.db
   inga surges --db history.db --sensor II --q 0.001 --format json
 
-A surge is a run of days with at least 3 unique hosts and 1.5 times what the past makes expect. Its q is that of its
-surest day, adjusted for all days of all behaviors of its granularity at the sensor (Benjamini-Hochberg), those that
-are too rare to surge among them; on a quiet history it is told by mistake with at most that chance. Days before the
-twenty-second observed one have too little past.
+A surge is a run of days above what the past makes expect, one of them with at least 3 unique hosts and 1.5 times as
+many as expected. Its p is that of its surest day, alone or with the six days before it, or of all its days. Its q is
+that p adjusted for all days of all behaviors of its granularity at the sensor (Benjamini-Hochberg), those that are too
+rare to surge among them; on a quiet history a surge is told by mistake with at most that chance, or 1.3 times it where
+the few hosts there are come back for days (measured at 0.01). A day needs 27 days before it to be judged.
 
 Text leaves out what is a part of a coarser surge of the same days; `--all` tells it, too. JSON tells all, a line each:
-rank, sensor, granularity (service, family, shape, type), behavior, id, kind (scan, backscatter), first, last, peak,
-peak_hosts, expected, ratio, excess (host-days above what was expected), outcome (over, new-level, open), p, q,
-part_of (a rank), hosts, types (their number), top_types, top_hosts (with packets), labels, marks (with hosts).")]
+rank, sensor, granularity (service, family, shape, type), behavior, id, kind (scan, backscatter), first, last, peak
+(the day with most above what was expected), peak_hosts, expected, ratio, excess (host-days above what was expected, of
+days that stood out), outcome (over, new-level, open), p, q, part_of (a rank), hosts, types (their number), top_types,
+top_hosts (with packets), labels, marks (with hosts).")]
 pub(super) struct Args {
     #[command(flatten)]
     history: HistoryArgs,
@@ -190,7 +192,7 @@ fn json(out: &mut dyn Write, found: &[Found]) -> io::Result<()> {
             ratio,
             excess: one.surge.excess,
             outcome: one.surge.outcome,
-            p: peak.p,
+            p: one.surge.p,
             q: one.q,
             part_of: one.part_of.map(|at| at + 1),
             hosts: one.hosts,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::sample::SampleReport;
+use crate::sample::{SampleReport, Span};
 use crate::store::HistoryStore;
 
 use super::AppError;
@@ -73,8 +73,10 @@ fn read(path: &Path) -> Result<Vec<Event>, AppError> {
 fn dates(report: &SampleReport) -> Vec<Event> {
     let discovered = report.discovered.as_ref().map(|discovery| (discovery.date, "discovered"));
     let acquired = report.acquired.map(|span| (span, "acquired"));
-    let events = discovered.into_iter().chain(acquired);
-    events
-        .map(|(span, what)| Event { date: span.first, label: format!("{} {what} {span}", report.title()) })
-        .collect()
+    let event = |(span, what): (Span, &str)| {
+        // The axis tells days; what is known less exactly is said in words.
+        let when = if span.first == span.last { String::new() } else { format!(" {span}") };
+        Event { date: span.first, label: format!("{} {what}{when}", report.title()) }
+    };
+    discovered.into_iter().chain(acquired).map(event).collect()
 }

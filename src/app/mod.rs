@@ -14,6 +14,7 @@ pub mod kinds;
 pub mod marks;
 pub mod observe;
 pub mod output;
+pub mod png;
 pub mod project;
 pub mod rules;
 pub mod sandbox;

@@ -15,7 +15,7 @@ use crate::report::flow::{Compared, SensorFlow, flow_svg};
 use crate::report::text::{shown, table};
 
 use super::EXIT_OK;
-use super::shared::{HistoryArgs, Picture, RuleArgs, check_label, of, of_name};
+use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs, check_label, of, of_name};
 
 /// Tell which hosts switched from one behavior to another about a date
 ///
@@ -52,6 +52,8 @@ pub(super) struct Args {
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    picture: PictureArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
@@ -92,11 +94,11 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         }
     }
     let output = Output::of(args.output.as_deref());
-    output.write(|out| match Picture::chosen(args.format, args.output.as_deref()) {
-        Picture::Text => text(out, &answers),
-        Picture::Json => json(out, args, &answers),
-        Picture::Svg => out.write_all(flow(args, &answers).as_bytes()),
-    })?;
+    match Picture::chosen(args.format, args.output.as_deref()) {
+        Picture::Text => output.write(|out| text(out, &answers)),
+        Picture::Json => output.write(|out| json(out, args, &answers)),
+        format => args.picture.write(&output, &flow(args, &answers), format == Picture::Png),
+    }?;
     Ok(EXIT_OK)
 }
 

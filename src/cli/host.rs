@@ -15,7 +15,7 @@ use crate::report::host::{HostRow, host_svg};
 use crate::report::text::{shown, table};
 
 use super::EXIT_OK;
-use super::shared::{HistoryArgs, Picture, RuleArgs};
+use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
 
 /// Show what sensors saw of a host
 ///
@@ -40,6 +40,8 @@ pub(super) struct Args {
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    picture: PictureArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
@@ -68,11 +70,11 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         notices.add(format!("{} was not seen", args.host));
     }
     let output = Output::of(args.output.as_deref());
-    output.write(|out| match Picture::chosen(args.format, args.output.as_deref()) {
-        Picture::Text => text(out, &all),
-        Picture::Json => json(out, args.host, &all),
-        Picture::Svg => out.write_all(picture(args.host, &all).as_bytes()),
-    })?;
+    match Picture::chosen(args.format, args.output.as_deref()) {
+        Picture::Text => output.write(|out| text(out, &all)),
+        Picture::Json => output.write(|out| json(out, args.host, &all)),
+        format => args.picture.write(&output, &picture(args.host, &all), format == Picture::Png),
+    }?;
     Ok(EXIT_OK)
 }
 

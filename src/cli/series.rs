@@ -1,6 +1,6 @@
 //! `inga series`: what sensors see, over hours, days, weeks or months.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use jiff::civil::Date;
@@ -10,11 +10,11 @@ use crate::app::output::Output;
 use crate::app::series::{Question, Series, series};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::history::Step;
-use crate::report::series::{Mark, series_svg};
-use crate::report::spans::{self, Counted, Value};
+use crate::report::series::{Mark, panels_svg};
+use crate::report::spans::{self, Counted, Drawing, Panels, Value};
 
 use super::EXIT_OK;
-use super::shared::{HistoryArgs, OfArgs, RuleArgs, of_name};
+use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, ending, of_name};
 
 /// Count what sensors saw, by hour, day, week or month
 ///
@@ -27,6 +27,7 @@ use super::shared::{HistoryArgs, OfArgs, RuleArgs, of_name};
   inga series --db history.db --sensor II
   inga series --db history.db --of 445/tcp --value hosts --value packets-per-host -o hosts.svg
   inga series --db history.db --by week --format csv
+  inga series --db history.db --of label:seed-type-1 --of label:seed-type-2 --panels sensor -o types.png
   inga series --db history.db --by hour --from 2009-03-10 --to 2009-03-11 -o hours.svg
   inga series --db history.db --of 445/tcp --of 135/tcp --value packets --log --mark events.yaml -o ports.svg")]
 pub(super) struct Args {
@@ -49,12 +50,18 @@ pub(super) struct Args {
     /// To this day
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Option<Date>,
-    /// What a plot shows; of two, the second goes by the axis on the right
+    /// What a plot shows; of two in one panel, the second goes by the axis on the right
     #[arg(long, value_enum, default_value = "hosts")]
     value: Vec<PlotValue>,
     /// Logarithmic axes of a plot
     #[arg(long)]
     log: bool,
+    /// A panel each in one picture, below each other
+    #[arg(long, value_enum, value_name = "EACH")]
+    panels: Option<PanelsBy>,
+    /// All lines by the axis on the left, however small some are
+    #[arg(long)]
+    one_axis: bool,
     /// Dates to mark in a plot: YAML, a list of `{date: 2009-03-02, label: text}` or a sample's report, or the hash of a
     /// sample that the history keeps; may be given several times
     #[arg(long, value_name = "FILE|HASH")]
@@ -66,7 +73,19 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
+    picture: PictureArgs,
+    #[command(flatten)]
     rules: RuleArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum PanelsBy {
+    /// Each sensor
+    Sensor,
+    /// Each behavior
+    Of,
+    /// Each value
+    Value,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -107,23 +126,28 @@ enum SeriesFormat {
     Json,
     /// A plot
     Svg,
+    /// A plot in pixels
+    Png,
 }
 
 impl SeriesFormat {
-    fn of(path: Option<&Path>) -> SeriesFormat {
-        match path.and_then(Path::extension).and_then(|extension| extension.to_str()) {
+    /// What was asked for, else what the output file's ending says, else text.
+    fn chosen(args: &Args) -> SeriesFormat {
+        args.format.unwrap_or(match ending(args.output.as_deref()) {
             Some("csv") => SeriesFormat::Csv,
             Some("json" | "ndjson") => SeriesFormat::Json,
             Some("svg") => SeriesFormat::Svg,
+            Some("png") => SeriesFormat::Png,
             _ => SeriesFormat::Text,
-        }
+        })
     }
 }
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    if args.value.len() > 2 {
-        return Err(AppError::Usage("--value at most twice: a plot has two axes".to_owned()));
+    if args.value.len() > 2 && args.panels != Some(PanelsBy::Value) {
+        let message = "--value at most twice, a plot has two axes; or with --panels value";
+        return Err(AppError::Usage(message.to_owned()));
     }
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
     let question = Question {
@@ -157,16 +181,29 @@ fn write(args: &Args, answer: &[Series], events: Vec<Event>) -> Result<(), AppEr
         })
         .collect();
     let output = Output::of(args.output.as_deref());
-    match args.format.unwrap_or_else(|| SeriesFormat::of(args.output.as_deref())) {
+    let format = SeriesFormat::chosen(args);
+    match format {
         SeriesFormat::Text => output.write(|out| spans::text(out, &counted)),
         SeriesFormat::Csv => output.write(|out| spans::csv(out, &counted)),
         SeriesFormat::Json => output.write(|out| spans::json(out, &counted)),
-        SeriesFormat::Svg => {
-            let values: Vec<Value> = args.value.iter().map(|value| Value::from(*value)).collect();
-            let marks = events.into_iter().map(|Event { date, label }| Mark { day: date, label }).collect();
-            let plot = spans::plot(&counted, &values, marks, args.log);
-            output.write(|out| out.write_all(series_svg(&plot).as_bytes()))
+        SeriesFormat::Svg | SeriesFormat::Png => {
+            let plots = spans::plots(&counted, &drawing(args, events));
+            args.picture.write(&output, &panels_svg(&plots), format == SeriesFormat::Png)
         }
+    }
+}
+
+fn drawing(args: &Args, events: Vec<Event>) -> Drawing {
+    Drawing {
+        values: args.value.iter().map(|value| Value::from(*value)).collect(),
+        panels: args.panels.map(|by| match by {
+            PanelsBy::Sensor => Panels::Sensor,
+            PanelsBy::Of => Panels::Of,
+            PanelsBy::Value => Panels::Value,
+        }),
+        marks: events.into_iter().map(|Event { date, label }| Mark { day: date, label }).collect(),
+        log: args.log,
+        one_axis: args.one_axis,
     }
 }
 

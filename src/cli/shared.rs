@@ -10,11 +10,14 @@ use jiff::tz::TimeZone;
 
 use crate::app::events::Victims;
 use crate::app::history::HistorySource;
+use crate::app::output::Output;
+use crate::app::png::png;
 use crate::app::series::Of;
 use crate::app::{AppError, CaptureOptions, rules};
 use crate::behavior::BehaviorId;
 use crate::event::Protocol;
 use crate::history::{Granularity, Selection};
+use crate::report::svg::{Theme, on_ground};
 use crate::rules::Rules;
 
 /// How captures are read.
@@ -223,16 +226,55 @@ pub(super) enum Picture {
     Json,
     /// A picture
     Svg,
+    /// A picture in pixels
+    Png,
 }
 
 impl Picture {
     /// What was asked for, else what the output file's ending says, else text.
     pub(super) fn chosen(asked: Option<Picture>, output: Option<&Path>) -> Picture {
-        let ending = output.and_then(Path::extension).and_then(|ending| ending.to_str());
-        asked.unwrap_or(match ending {
+        asked.unwrap_or(match ending(output) {
             Some("json" | "ndjson") => Picture::Json,
             Some("svg") => Picture::Svg,
+            Some("png") => Picture::Png,
             _ => Picture::Text,
         })
+    }
+}
+
+/// The ending of an output file.
+pub(super) fn ending(output: Option<&Path>) -> Option<&str> {
+    output.and_then(Path::extension).and_then(|ending| ending.to_str())
+}
+
+/// How pictures look.
+#[derive(Debug, clap::Args)]
+pub(super) struct PictureArgs {
+    /// The ground of a picture
+    #[arg(long, value_enum, default_value = "reader")]
+    ground: Ground,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Ground {
+    /// As the browser of its reader has it; light where none says
+    Reader,
+    /// Light, as on paper
+    Light,
+    /// Dark
+    Dark,
+}
+
+impl PictureArgs {
+    /// Writes a picture, in pixels or as it was drawn.
+    pub(super) fn write(&self, output: &Output, picture: &str, pixels: bool) -> Result<(), AppError> {
+        let theme = match self.ground {
+            Ground::Reader => Theme::Reader,
+            Ground::Light => Theme::Light,
+            Ground::Dark => Theme::Dark,
+        };
+        let picture = on_ground(picture, theme);
+        let bytes = if pixels { png(&picture)? } else { picture.into_bytes() };
+        output.write(|out| out.write_all(&bytes))
     }
 }

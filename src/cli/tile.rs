@@ -9,12 +9,12 @@ use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::BehaviorId;
 use crate::correlate::gaps;
 use crate::event::Timestamp;
-use crate::report::hypotheses::gaps_in_words;
+use crate::report::hypotheses::{differences_in_words, gaps_in_words};
 use crate::report::tile::{Tile, tile_pair_svg, tile_svg};
 use crate::report::{evidence, fingerprints};
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, HistoryArgs, RuleArgs};
+use super::shared::{CaptureArgs, HistoryArgs, PictureArgs, RuleArgs, ending};
 
 /// Draw a window as a tile
 ///
@@ -43,9 +43,11 @@ pub(super) struct Args {
     /// The sensor whose example is drawn; without any, whichever saw the type first
     #[arg(long, value_name = "NAME", requires = "types")]
     sensor: Vec<String>,
-    /// Where to write; `-` is standard output
+    /// Where to write, a `.png` in pixels, else SVG; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    picture: PictureArgs,
     #[command(flatten)]
     reading: CaptureArgs,
     #[command(flatten)]
@@ -70,7 +72,12 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let svg = match drawn.as_slice() {
         [one] => tile_svg(&tile(one, seconds)),
         [one, other] => {
-            let differences = gaps_in_words(&gaps(one.parameters(), other.parameters()));
+            let gaps = gaps(one.parameters(), other.parameters());
+            // What a sandbox and a darknet do to a scan explains nothing between two darknets.
+            let differences = match one {
+                Drawn::Window(_) => gaps_in_words(&gaps),
+                Drawn::Example { .. } => differences_in_words(&gaps).into_iter().collect(),
+            };
             tile_pair_svg(&tile(one, seconds), &tile(other, seconds), &differences)
         }
         _ => {
@@ -78,7 +85,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
             return Err(AppError::Usage(message.to_owned()));
         }
     };
-    Output::of(args.output.as_deref()).write(|out| out.write_all(svg.as_bytes()))?;
+    let pixels = ending(args.output.as_deref()) == Some("png");
+    args.picture.write(&Output::of(args.output.as_deref()), &svg, pixels)?;
     Ok(EXIT_OK)
 }
 

@@ -40,6 +40,8 @@ impl Place {
 pub(super) struct Calendar {
     pub(super) first: Date,
     pub(super) last: Date,
+    /// Whether values are hours.
+    hourly: bool,
     /// Where the axis begins and ends in the picture.
     pub(super) ends: (f64, f64),
 }
@@ -51,12 +53,44 @@ fn between(first: Date, last: Date) -> f64 {
 }
 
 /// Labels that find room beside each other.
-const LABELS_MAX: f64 = 8.0;
+const LABELS_MAX: f64 = 6.0;
 
 impl Calendar {
-    /// The middle of a day; half a day of room at both ends.
-    pub(super) fn x(&self, day: Date) -> f64 {
-        self.edge(day, 0.5)
+    /// An axis of days.
+    pub(super) fn of_days(first: Date, last: Date, ends: (f64, f64)) -> Calendar {
+        Calendar { first, last, hourly: false, ends }
+    }
+
+    /// An axis of the values of lines, that reaches as far as some dates; `None` without any value's place.
+    pub(super) fn of<'a>(
+        lines: impl Iterator<Item = &'a Line>,
+        dates: impl Iterator<Item = Date>,
+        ends: (f64, f64),
+    ) -> Option<Calendar> {
+        let mut places = lines.flat_map(|line| line.values.iter().map(|(place, _)| *place));
+        let Place { day, clock, .. } = places.next()?;
+        let mut calendar = Calendar { first: day, last: day, hourly: clock.is_some(), ends };
+        for day in places.map(|place| place.day).chain(dates) {
+            calendar.first = calendar.first.min(day);
+            calendar.last = calendar.last.max(day);
+        }
+        Some(calendar)
+    }
+
+    /// Where a date is marked: in the middle of its day, or, among hours, where it begins.
+    pub(super) fn mark(&self, date: Date) -> f64 {
+        self.edge(date, if self.hourly { 0.0 } else { 0.5 })
+    }
+
+    /// The edges of some days, as far as they lie on the axis.
+    pub(super) fn edges(&self, first: Date, last: Date) -> Option<(f64, f64)> {
+        let (first, last) = (first.max(self.first), last.min(self.last));
+        (first <= last).then(|| (self.edge(first, 0.0), self.edge(last, 1.0)))
+    }
+
+    /// What the axis shows.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.hourly { "date and hour of the sensor" } else { "date" }
     }
 
     /// The middle of a value's span.
@@ -74,7 +108,7 @@ impl Calendar {
     pub(super) fn draw(&self, out: &mut String, bottom: f64, lines: &[Line]) {
         svg::line(out, "axis", (self.ends.0, bottom), (self.ends.1, bottom));
         let hours = self.hours(lines);
-        let ticks = if hours.is_empty() { self.days(lines) } else { hours };
+        let ticks = if hours.is_empty() { self.days() } else { hours };
         for (x, label) in ticks {
             svg::line(out, "axis", (x, bottom), (x, bottom + 4.0));
             svg::text(out, x, bottom + 18.0, "middle", "", &label);
@@ -88,7 +122,7 @@ impl Calendar {
             return Vec::new();
         };
         let hours = (between(self.first, self.last) + 1.0) * 24.0;
-        let step = [1, 2, 3, 6, 12].into_iter().find(|step| hours / f64::from(*step) <= LABELS_MAX);
+        let step = [1, 2, 3, 6, 12, 24].into_iter().find(|step| hours / f64::from(*step) <= LABELS_MAX);
         let Some(step) = step else { return Vec::new() };
         let ticks = line.values.iter().filter_map(|(place, _)| {
             let clock = place.clock.filter(|clock| i32::from(clock.hour()) % step == 0)?;
@@ -101,24 +135,26 @@ impl Calendar {
         ticks.collect()
     }
 
-    /// Labels at days: in the middle of theirs, or, where values are hours, at its begin.
-    fn days(&self, lines: &[Line]) -> Vec<(f64, String)> {
-        let hourly = lines.iter().flat_map(|line| &line.values).any(|(place, _)| place.clock.is_some());
-        let part = if hourly { 0.0 } else { 0.5 };
+    /// Labels at days.
+    fn days(&self) -> Vec<(f64, String)> {
         let count = between(self.first, self.last) + 1.0;
         let step = [1.0, 2.0, 7.0, 14.0].into_iter().find(|step| count / step <= LABELS_MAX);
         let wanted = |day: Date| match step {
             Some(step) => between(self.first, day) % step == 0.0,
             None => {
-                let month = count <= 240.0
-                    || count <= 700.0 && day.month() % 3 == 1
-                    || count <= 2_900.0 && day.month() == 1
+                let month = count <= 190.0
+                    || count <= 540.0 && day.month() % 3 == 1
+                    || count <= 2_100.0 && day.month() == 1
                     || day.month() == 1 && day.year() % 5 == 0;
                 day.day() == 1 && month
             }
         };
         let days = self.first.series(jiff::Span::new().days(1)).take_while(|day| *day <= self.last);
-        days.filter(|day| wanted(*day)).map(|day| (self.edge(day, part), day.to_string())).collect()
+        let label = |day: Date| match step {
+            Some(_) => day.to_string(),
+            None => day.strftime("%Y-%m").to_string(),
+        };
+        days.filter(|day| wanted(*day)).map(|day| (self.mark(day), label(day))).collect()
     }
 }
 
@@ -129,12 +165,11 @@ mod tests {
 
     use super::*;
     use crate::history::Hour;
-    use crate::report::svg::LETTER;
+    use crate::report::svg::text_width;
 
     /// Labels stand around their places, at least a few pixels from each other.
-    #[expect(clippy::cast_precision_loss, reason = "letters of a label")]
     fn apart(ticks: &[(f64, String)]) {
-        let half = |label: &str| label.len() as f64 * LETTER / 2.0;
+        let half = |label: &str| text_width(label) / 2.0;
         for pair in ticks.windows(2) {
             let room = (pair[1].0 - half(&pair[1].1)) - (pair[0].0 + half(&pair[0].1));
             assert!(room >= 2.0, "{pair:?}");
@@ -146,8 +181,8 @@ mod tests {
         for days in (1..400).chain([700, 701, 1_000, 2_900, 3_650, 7_300]) {
             let first = date(2008, 11, 1);
             let last = first.checked_add(jiff::Span::new().days(days - 1)).unwrap();
-            let calendar = Calendar { first, last, ends: (76.0, 684.0) };
-            let ticks = calendar.days(&[]);
+            let calendar = Calendar::of_days(first, last, (76.0, 612.0));
+            let ticks = calendar.days();
             assert!(!ticks.is_empty(), "{days}");
             apart(&ticks);
         }
@@ -165,7 +200,7 @@ mod tests {
             let hours = Hour::all_of(day, &zone);
             let values = hours.into_iter().map(|hour| (place(hour), Some(1.0))).collect();
             let lines = [Line { values, ..Line::default() }];
-            let calendar = Calendar { first: day, last: day, ends: (0.0, 600.0) };
+            let calendar = Calendar::of(lines.iter(), std::iter::empty(), (0.0, 600.0)).unwrap();
             let ticks = calendar.hours(&lines);
             let noon = ticks.iter().find(|(_, label)| label == "12:00").unwrap();
             // Twelve hours before the day's end, on each of the three.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::history::Cohort;
 
-use super::svg::{self, escape_xml, fitted, number};
+use super::svg::{self, cut, escape_xml, number};
 
 const WIDTH: f64 = 600.0;
 const MARGIN: f64 = 12.0;
@@ -54,14 +54,14 @@ struct Way {
 fn ways(cohort: &Cohort) -> [Vec<Way>; 4] {
     let way = |name, hosts, colour, source| Way { name, hosts, colour, source };
     [
-        vec![way("gone", cohort.gone, "--rule", 0)],
-        vec![way("otherwise", cohort.otherwise, "--soft", 0)],
-        vec![way("stayed", cohort.stayed, "--c0", 0)],
+        vec![way("gone", cohort.gone, "rule-fill", 0)],
+        vec![way("otherwise", cohort.otherwise, "soft-fill", 0)],
+        vec![way("stayed", cohort.stayed, "f0", 0)],
         vec![
-            way("both", cohort.both, "--c2", 0),
-            way("switched", cohort.switched, "--c1", 0),
-            way("from elsewhere", cohort.from_elsewhere, "--c3", 1),
-            way("new", cohort.new, "--c4", 2),
+            way("both", cohort.both, "f2", 0),
+            way("switched", cohort.switched, "f1", 0),
+            way("from elsewhere", cohort.from_elsewhere, "f3", 1),
+            way("new", cohort.new, "f4", 2),
         ],
     ]
 }
@@ -81,7 +81,7 @@ pub fn flow_svg(compared: &Compared<'_>, sensors: &[SensorFlow<'_>]) -> String {
     svg::text(&mut out, MARGIN, MARGIN + ROW - 5.0, "start", "title", "Hosts that changed their behavior");
     let lines = [("from", compared.from), ("to", compared.to), ("about", compared.when)];
     for (line, (word, what)) in (1u8..).zip(lines) {
-        let what = fitted(&format!("{word} {what}"), WIDTH - 2.0 * MARGIN);
+        let what = cut(&format!("{word} {what}"), WIDTH - 2.0 * MARGIN);
         svg::text(&mut out, MARGIN, MARGIN + ROW * f64::from(line + 1) - 5.0, "start", "soft", &what);
     }
     if sensors.is_empty() {
@@ -105,14 +105,7 @@ fn panel(out: &mut String, compared: &Compared<'_>, sensor: &SensorFlow<'_>, top
     let most = before.iter().sum();
     svg::line(out, "rule", (MARGIN, top), (WIDTH - MARGIN, top));
     let words = words(sensor);
-    svg::text(
-        out,
-        MARGIN,
-        top + ROW + 4.0,
-        "start",
-        "title",
-        &fitted(&words[0], WIDTH - 2.0 * MARGIN - 60.0),
-    );
+    svg::text(out, MARGIN, top + ROW + 4.0, "start", "title", &cut(&words[0], WIDTH - 2.0 * MARGIN - 60.0));
     for (line, words) in (2u8..).zip(&words[1..]) {
         svg::text(out, MARGIN, top + ROW * f64::from(line) + 4.0, "start", "soft", words);
     }
@@ -126,7 +119,7 @@ fn panel(out: &mut String, compared: &Compared<'_>, sensor: &SensorFlow<'_>, top
     for (name, hosts) in sources.into_iter().zip(&before) {
         let height = thickness(*hosts, most);
         node(out, BEFORE, y, height);
-        let name = fitted(name, BEFORE - MARGIN - 6.0);
+        let name = cut(name, BEFORE - MARGIN - 6.0);
         svg::text(out, BEFORE - 6.0, y + 10.0, "end", "", &name);
         svg::text(out, BEFORE - 6.0, y + 10.0 + ROW, "end", "", &number_of(*hosts));
         starts.push(y);
@@ -148,7 +141,7 @@ fn after_nodes(
 ) -> f64 {
     let mut y = top;
     for (ways, name) in ways.iter().zip(names) {
-        let name = fitted(name, WIDTH - AFTER - BAR - 6.0 - MARGIN);
+        let name = cut(name, WIDTH - AFTER - BAR - 6.0 - MARGIN);
         svg::text(out, AFTER + BAR + 6.0, y + 10.0, "start", "", &name);
         y += ROW;
         for way in ways {
@@ -210,7 +203,7 @@ fn ribbon(out: &mut String, way: &Way, from: f64, to: f64, height: f64) {
     let (from_end, to_end) = (from + height, to + height);
     let _ = writeln!(
         out,
-        "<path style=\"fill: var({}); fill-opacity: 0.6\" d=\"M{left:.1} {from:.1} C{middle:.1} {from:.1} {middle:.1} {to:.1} {right:.1} {to:.1} V{to_end:.1} C{middle:.1} {to_end:.1} {middle:.1} {from_end:.1} {left:.1} {from_end:.1} Z\"><title>{title}</title></path>",
+        "<path class=\"flow {}\" d=\"M{left:.1} {from:.1} C{middle:.1} {from:.1} {middle:.1} {to:.1} {right:.1} {to:.1} V{to_end:.1} C{middle:.1} {to_end:.1} {middle:.1} {from_end:.1} {left:.1} {from_end:.1} Z\"><title>{title}</title></path>",
         way.colour
     );
 }
@@ -242,7 +235,6 @@ mod tests {
     }
 
     /// Boxes of texts that do not go upwards, by the letters' width about.
-    #[expect(clippy::cast_precision_loss, reason = "letters of a text")]
     fn boxes(svg: &str) -> Vec<(f64, f64, f64, String)> {
         let document = roxmltree::Document::parse(svg).unwrap();
         let texts =
@@ -251,7 +243,7 @@ mod tests {
             .map(|node| {
                 let at = |name: &str| node.attribute(name).unwrap().parse::<f64>().unwrap();
                 let text = node.text().unwrap_or("").to_owned();
-                let width = text.chars().count() as f64 * svg::LETTER;
+                let width = svg::text_width(&text);
                 let left =
                     if node.attribute("text-anchor") == Some("end") { at("x") - width } else { at("x") };
                 (left, left + width, at("y"), text)

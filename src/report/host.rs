@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use crate::history::Coverage;
 
 use super::calendar::Calendar;
-use super::svg::{self, fitted};
+use super::svg::{self, cut};
 
 const WIDTH: f64 = 760.0;
 const ENDS: (f64, f64) = (46.0, 714.0);
@@ -40,7 +40,7 @@ pub fn host_svg(host: &str, rows: &[HostRow<'_>]) -> String {
     let mut out = String::new();
     let title = format!("{host}: days on which it was seen, by sensor and type");
     svg::open(&mut out, WIDTH, bottom + 34.0, &title, "a row a sensor and type, over days");
-    svg::text(&mut out, ENDS.0, 20.0, "start", "title", &fitted(&title, ENDS.1 - ENDS.0 - 80.0));
+    svg::text(&mut out, ENDS.0, 20.0, "start", "title", &cut(&title, ENDS.1 - ENDS.0 - 80.0));
     let left_out = match rows.len() - shown.len() {
         0 => String::new(),
         more => format!("; {more} more are left out"),
@@ -52,10 +52,10 @@ pub fn host_svg(host: &str, rows: &[HostRow<'_>]) -> String {
         out.push_str("</svg>\n");
         return out;
     };
-    let calendar = Calendar { first, last, ends: ENDS };
+    let calendar = Calendar::of_days(first, last, ENDS);
     let mut top = HEAD;
     for row in shown {
-        svg::text(&mut out, ENDS.0, top, "start", "", &fitted(&row.label, ENDS.1 - ENDS.0));
+        svg::text(&mut out, ENDS.0, top, "start", "", &cut(&row.label, ENDS.1 - ENDS.0));
         track(&mut out, row, &calendar, top + 5.0);
         top += ROW;
     }
@@ -80,7 +80,7 @@ fn track(out: &mut String, row: &HostRow<'_>, calendar: &Calendar, top: f64) {
         bar(from, to, "class=\"band\"");
     }
     for (from, to) in runs(&row.days) {
-        bar(from, to, "style=\"fill: var(--c0)\"");
+        bar(from, to, "class=\"f0\"");
     }
     svg::line(out, "rule", (ENDS.0, top + TRACK), (ENDS.1, top + TRACK));
 }
@@ -113,7 +113,7 @@ mod tests {
         let row = HostRow { label: "I: 445/tcp <b>".to_owned(), days, coverage: &coverage };
         let svg = host_svg("192.0.2.1", std::slice::from_ref(&row));
         roxmltree::Document::parse(&svg).unwrap();
-        assert_eq!((svg.matches("class=\"band\"").count(), svg.matches("fill: var(--c0)").count()), (1, 2));
+        assert_eq!((svg.matches("class=\"band\"").count(), svg.matches("class=\"f0\"").count()), (1, 2));
         let many = host_svg("192.0.2.1", &vec![row; ROWS_MAX + 3]);
         assert!(many.contains("40 rows; 3 more are left out"));
         assert!(host_svg("192.0.2.1", &[]).contains("it was not seen"));

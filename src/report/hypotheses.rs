@@ -131,12 +131,12 @@ fn near_misses(out: &mut dyn Write, hypothesis: &Hypothesis) -> io::Result<()> {
     Ok(())
 }
 
-/// What differs, with what would explain it: one line an explanation.
+/// What differs between a sample and a sensor, with what would explain it: one line an explanation.
 #[must_use]
 pub fn gaps_in_words(gaps: &[Gap]) -> Vec<String> {
     let mut lines: Vec<(Option<&str>, Vec<String>)> = Vec::new();
     for gap in gaps {
-        let words = format!("{}: sample {}, sensor {}", gap.parameter, gap.sample, gap.sensor);
+        let words = gap_between(gap, ["sample", "sensor"]);
         match lines.iter_mut().find(|(why, _)| *why == gap.explained_by) {
             Some((_, line)) => line.push(words),
             None => lines.push((gap.explained_by, vec![words])),
@@ -147,6 +147,17 @@ pub fn gaps_in_words(gaps: &[Gap]) -> Vec<String> {
         format!("{}{why}", words.join("; "))
     };
     lines.into_iter().map(line).collect()
+}
+
+/// What differs between any two windows, in one line; nothing where nothing does.
+#[must_use]
+pub fn differences_in_words(gaps: &[Gap]) -> Option<String> {
+    let words: Vec<String> = gaps.iter().map(|gap| gap_between(gap, ["left", "right"])).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
+fn gap_between(gap: &Gap, [one, other]: [&str; 2]) -> String {
+    format!("{}: {one} {}, {other} {}", gap.parameter, gap.sample, gap.sensor)
 }
 
 /// Hosts that the sample may explain, the most probable ones, and where most of them are.

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use super::series::{Line, dash};
-use super::svg::{self, COLOURS, LETTER};
+use super::svg::{self, COLOURS, cut, text_width};
 
 /// Height of a row.
 const ROW: f64 = 18.0;
-/// Room for a line's colour before its name, and behind it.
-const ROOM: f64 = 36.0;
+/// The piece of a line before its name, and with room about both.
+const PIECE: f64 = 30.0;
+const ROOM: f64 = PIECE + 22.0;
 
 /// Where each line's name goes.
 pub(super) struct Legend {
@@ -28,9 +29,8 @@ impl Legend {
         let mut entries = Vec::new();
         for line in lines {
             let side = if line.second_axis { " (right axis)" } else { "" };
-            let name = format!("{}{side}", line.name);
-            #[expect(clippy::cast_precision_loss, reason = "letters of a name")]
-            let width = ROOM + name.chars().count() as f64 * LETTER;
+            let name = format!("{}{side}", cut(&line.name, right - left - ROOM - text_width(side)));
+            let width = ROOM + text_width(&name);
             if x > left && x + width > right {
                 (x, row) = (left, row + 1);
             }
@@ -50,14 +50,14 @@ impl Legend {
         for (place, Entry { name, row, x }) in self.entries.iter().enumerate() {
             let colour = place % COLOURS;
             #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
-            let y = 31.0 + ROW * *row as f64;
+            let y = 36.0 + ROW * *row as f64;
             let _ = writeln!(
                 out,
-                "<path class=\"line\" style=\"stroke: var(--c{colour}); stroke-width: 2.5\" stroke-dasharray=\"{}\" d=\"M{x:.1} {:.1} h16\"/>",
+                "<line class=\"line s{colour}\" stroke-dasharray=\"{}\" x1=\"{x:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>",
                 dash(place),
-                y + 1.5
+                x + PIECE
             );
-            svg::text(out, x + 20.0, y + 6.0, "start", "", name);
+            svg::text(out, x + PIECE + 6.0, y + 4.0, "start", "", name);
         }
     }
 }
@@ -72,8 +72,15 @@ mod tests {
         let lines: Vec<Line> = (0..9).map(line).collect();
         let legend = Legend::of(&lines, 76.0, 760.0);
         for entry in &legend.entries {
-            assert!(entry.x + 20.0 + 20.0 * LETTER <= 760.0, "{} at {}", entry.name, entry.x);
+            assert!(
+                entry.x + ROOM + text_width(&entry.name) - 16.0 <= 760.0,
+                "{} at {}",
+                entry.name,
+                entry.x
+            );
         }
-        assert_eq!(legend.entries.last().map(|entry| entry.row), Some(2));
+        assert!(legend.entries.last().is_some_and(|entry| entry.row >= 2));
+        let long = Line { name: "endless ".repeat(60), ..Line::default() };
+        assert!(text_width(&Legend::of(&[long], 76.0, 680.0).entries[0].name) < 604.0);
     }
 }

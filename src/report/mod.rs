@@ -19,6 +19,7 @@ pub mod junit;
 mod legend;
 pub mod projection;
 pub mod rows;
+mod scale;
 pub mod series;
 pub mod spans;
 pub mod svg;

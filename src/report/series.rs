@@ -1,4 +1,5 @@
-//! Lines over days or hours (nicter report 2009, figures 3, 4, 5 and 11): outages as gaps with a band, dates as marks.
+//! Lines over days or hours (nicter report 2009, figures 3, 4, 5 and 11): outages as gaps with a band, dates as marks;
+//! several plots below each other as the panels of one picture.
 
 use std::fmt::Write;
 
@@ -6,15 +7,17 @@ use jiff::civil::Date;
 
 use super::calendar::{Calendar, Place};
 use super::legend::Legend;
-use super::svg::{self, COLOURS, LETTER, number, ticks};
+use super::scale::{Frame, Scale};
+use super::svg::{self, COLOURS, cut, short, text_width};
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 640.0;
 const LEFT: f64 = 76.0;
-const RIGHT: f64 = 684.0;
-const BOTTOM_ROOM: f64 = 52.0;
+/// Room for labels of the second axis, and for the half of a date where there is none.
+const RIGHT_ROOM: (f64, f64) = (76.0, 28.0);
+const BOTTOM_ROOM: f64 = 48.0;
 const PLOT_HEIGHT: f64 = 210.0;
 /// Height of one row of marks' labels.
-const MARK_ROW: f64 = 16.0;
+const MARK_ROW: f64 = 17.0;
 
 /// One line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,7 +26,7 @@ pub struct Line {
     pub name: String,
     /// Whether its values belong to the axis on the right.
     pub second_axis: bool,
-    /// Every span, ascending; `None` is no value: a gap.
+    /// By day or hour, ascending, each span that there is; `None` is no value: a gap.
     pub values: Vec<(Place, Option<f64>)>,
 }
 
@@ -69,201 +72,192 @@ pub struct SeriesPlot {
 /// Draws a plot.
 #[must_use]
 pub fn series_svg(plot: &SeriesPlot) -> String {
-    let mut out = String::new();
-    let days = plot.lines.iter().flat_map(|line| line.values.iter().map(|(place, _)| place.day));
-    let marked = plot.marks.iter().map(|mark| mark.day);
-    let span = days.clone().min().zip(days.clone().max());
+    panels_svg(std::slice::from_ref(plot))
+}
+
+/// Draws plots below each other, as panels of one picture.
+#[must_use]
+pub fn panels_svg(plots: &[SeriesPlot]) -> String {
+    let (mut panels, mut height) = (String::new(), 0.0);
+    // All panels have one axis of time, so that what lies below each other is of one day.
+    let lines = plots.iter().flat_map(|plot| &plot.lines);
     // A mark outside the days stretches the axis, so that it can be seen.
-    let span =
-        span.map(|(first, last)| (marked.clone().fold(first, Date::min), marked.fold(last, Date::max)));
-    let days = span.map(|(first, last)| Calendar { first, last, ends: (LEFT, RIGHT) });
-    let placed = days.as_ref().map_or_else(Vec::new, |days| place_marks(&plot.marks, days));
-    let rows = placed.iter().map(|(row, _)| row + 1).max().unwrap_or(0);
-    let legend = Legend::of(&plot.lines, LEFT, WIDTH);
-    #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
-    let top = 38.0 + legend.height() + MARK_ROW * rows as f64;
-    let frame = Frame { top, bottom: top + PLOT_HEIGHT };
-    let description = format!("{} over time, {} lines", plot.unit, plot.lines.len());
-    svg::open(&mut out, WIDTH, frame.bottom + BOTTOM_ROOM, &plot.title, &description);
-    svg::text(&mut out, LEFT, 20.0, "start", "title", &plot.title);
-    match &days {
-        None => svg::text(
-            &mut out,
-            WIDTH / 2.0,
-            f64::midpoint(frame.top, frame.bottom),
-            "middle",
-            "soft",
-            "no data",
-        ),
-        Some(days) => {
-            draw(&mut out, plot, &frame, days, &placed);
-            legend.draw(&mut out);
-        }
+    let dates = plots.iter().flat_map(|plot| &plot.marks).map(|mark| mark.day);
+    let second = plots.iter().any(|plot| plot.lines.iter().any(|line| line.second_axis));
+    let right = WIDTH - if second { RIGHT_ROOM.0 } else { RIGHT_ROOM.1 };
+    let calendar = Calendar::of(lines, dates, (LEFT, right));
+    for plot in plots {
+        let _ = writeln!(panels, "<g transform=\"translate(0 {height:.1})\">");
+        height += panel(&mut panels, plot, calendar.as_ref());
+        panels.push_str("</g>\n");
     }
+    let titles: Vec<&str> = plots.iter().map(|plot| plot.title.as_str()).collect();
+    let facts: Vec<String> = plots
+        .iter()
+        .map(|plot| {
+            let names: Vec<&str> = plot.lines.iter().map(|line| line.name.as_str()).collect();
+            format!("{} over time: {}.", plot.unit, names.join("; "))
+        })
+        .collect();
+    let mut out = String::new();
+    svg::open(&mut out, WIDTH, height, &titles.join("; "), &facts.join(" "));
+    out.push_str(&panels);
     out.push_str("</svg>\n");
     out
 }
 
-struct Frame {
-    top: f64,
-    bottom: f64,
+/// Draws a panel; answers its height.
+fn panel(out: &mut String, plot: &SeriesPlot, calendar: Option<&Calendar>) -> f64 {
+    svg::text(out, LEFT, 20.0, "start", "title", &cut(&plot.title, (WIDTH - LEFT) / 1.25));
+    let Some(calendar) = calendar else {
+        svg::text(out, WIDTH / 2.0, 60.0, "middle", "soft", "no data");
+        return 90.0;
+    };
+    let marks = place_marks(&plot.marks, calendar);
+    let rows = marks.iter().map(|mark| mark.row + 1).max().unwrap_or(0);
+    let legend = Legend::of(&plot.lines, LEFT, WIDTH - 8.0);
+    #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
+    let top = 40.0 + legend.height() + MARK_ROW * rows as f64;
+    let frame = Frame { top, bottom: top + PLOT_HEIGHT };
+    draw(out, plot, &frame, calendar, &marks);
+    legend.draw(out);
+    frame.bottom + BOTTOM_ROOM
 }
 
-/// A scale of values: its top and how they are spaced.
-struct Scale {
-    ticks: Vec<f64>,
-    log: bool,
+/// A mark's line and label.
+struct PlacedMark {
+    x: f64,
+    /// Rows are counted upwards from the plot.
+    row: usize,
+    /// Where the label starts.
+    start: f64,
+    label: String,
 }
 
-impl Scale {
-    fn of(plot: &SeriesPlot, second: bool) -> Scale {
-        let lines = plot.lines.iter().filter(|line| line.second_axis == second);
-        let max =
-            lines.flat_map(|line| line.values.iter().filter_map(|(_, value)| *value)).fold(0.0, f64::max);
-        let ticks = if plot.log { powers(max) } else { ticks(max, 5) };
-        Scale { ticks, log: plot.log }
-    }
-
-    fn spaced(&self, value: f64) -> f64 {
-        if self.log { value.max(0.0).ln_1p() } else { value.max(0.0) }
-    }
-
-    fn y(&self, frame: &Frame, value: f64) -> f64 {
-        let top = self.spaced(self.ticks.last().copied().unwrap_or(1.0)).max(f64::MIN_POSITIVE);
-        frame.bottom - self.spaced(value) / top * (frame.bottom - frame.top)
-    }
-}
-
-/// 0, 1, 10, 100 and so on, up to the first power that `max` does not pass.
-fn powers(max: f64) -> Vec<f64> {
-    let mut ticks = vec![0.0, 1.0];
-    while ticks.last().is_some_and(|last| *last < max) && ticks.len() < 20 {
-        ticks.push(ticks[ticks.len() - 1] * 10.0);
-    }
-    ticks
-}
-
-/// Rows for marks' labels, so that none lies over another: row and place from which a label runs.
-fn place_marks(marks: &[Mark], days: &Calendar) -> Vec<(usize, f64)> {
-    let mut ends: Vec<f64> = Vec::new();
-    let mut order: Vec<usize> = (0..marks.len()).collect();
-    order.sort_by_key(|at| marks[*at].day);
-    let mut placed = vec![(0, 0.0); marks.len()];
-    for at in order {
-        #[expect(clippy::cast_precision_loss, reason = "letters of a label")]
-        let width = marks[at].label.chars().count() as f64 * LETTER;
-        let start = (days.x(marks[at].day) + 4.0).min(RIGHT - width).max(LEFT);
-        let row = ends.iter().position(|end| *end + 8.0 < start).unwrap_or(ends.len());
-        if row == ends.len() {
-            ends.push(0.0);
+/// Places marks so that no label lies over another: from the last to the first, each label right of its line where there
+/// is room, and as low as there is, so that lines of marks before it pass it by.
+fn place_marks(marks: &[Mark], calendar: &Calendar) -> Vec<PlacedMark> {
+    let mut rows: Vec<Vec<(f64, f64)>> = Vec::new();
+    let mut order: Vec<&Mark> = marks.iter().collect();
+    order.sort_by_key(|mark| std::cmp::Reverse(mark.day));
+    let place = |mark: &Mark| {
+        let label = cut(&mark.label, calendar.ends.1 - calendar.ends.0);
+        let (x, width) = (calendar.mark(mark.day), text_width(&label));
+        let right = x + 4.0;
+        let start = if right + width <= WIDTH - 8.0 { right } else { (x - 4.0 - width).max(LEFT) };
+        let end = start + width;
+        let free =
+            |row: &Vec<(f64, f64)>| row.iter().all(|(from, to)| end + 8.0 < *from || *to + 8.0 < start);
+        let row = rows.iter().position(free).unwrap_or(rows.len());
+        if row == rows.len() {
+            rows.push(Vec::new());
         }
-        ends[row] = start + width;
-        placed[at] = (row, start);
-    }
-    placed
+        rows[row].push((start, end));
+        PlacedMark { x, row, start, label }
+    };
+    order.into_iter().map(place).collect()
 }
 
-fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, days: &Calendar, placed: &[(usize, f64)]) {
+fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, calendar: &Calendar, marks: &[PlacedMark]) {
     let first = Scale::of(plot, false);
     let second = plot.lines.iter().any(|line| line.second_axis).then(|| Scale::of(plot, true));
-    let bands: Vec<(f64, &str)> =
-        plot.bands.iter().filter_map(|band| draw_band(out, band, &plot.marks, frame, days)).collect();
-    axis(out, frame, &first, LEFT, "end", -6.0);
-    svg::upright(out, 16.0, f64::midpoint(frame.top, frame.bottom), &plot.unit);
+    let bands: Vec<(f64, String)> =
+        plot.bands.iter().filter_map(|band| draw_band(out, band, marks, frame, calendar)).collect();
+    for (_, tick) in first.labels(frame) {
+        let y = first.y(frame, tick);
+        svg::line(out, "rule", (calendar.ends.0, y), (calendar.ends.1, y));
+    }
+    let log = if plot.log { " (log scale)" } else { "" };
+    axis(out, frame, &first, (calendar.ends.0, "end", -6.0));
+    svg::upright(out, 16.0, frame.middle(), &format!("{}{log}", plot.unit));
     if let Some(second) = &second {
-        axis(out, frame, second, RIGHT, "start", 6.0);
+        axis(out, frame, second, (calendar.ends.1, "start", 6.0));
         let unit = plot.second_unit.as_deref().unwrap_or(&plot.unit);
-        svg::upright(out, WIDTH - 6.0, f64::midpoint(frame.top, frame.bottom), unit);
+        svg::upright(out, WIDTH - 6.0, frame.middle(), &format!("{unit}{log}"));
     }
-    days.draw(out, frame.bottom, &plot.lines);
-    for (mark, (row, start)) in plot.marks.iter().zip(placed) {
-        let x = days.x(mark.day);
-        #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
-        let y = frame.top - 6.0 - MARK_ROW * *row as f64;
-        svg::line(out, "mark", (x, y - 8.0), (x, frame.bottom));
-        svg::text(out, *start, y, "start", "soft", &mark.label);
-    }
+    calendar.draw(out, frame.bottom, &plot.lines);
+    let middle = f64::midpoint(calendar.ends.0, calendar.ends.1);
+    svg::text(out, middle, frame.bottom + 38.0, "middle", "soft", calendar.unit());
+    draw_marks(out, frame, marks);
     for (place, line) in plot.lines.iter().enumerate() {
         let scale = if line.second_axis { second.as_ref().unwrap_or(&first) } else { &first };
-        draw_line(out, line, place, frame, days, scale);
+        draw_line(out, line, place, frame, calendar, scale);
     }
     // Above the lines: other sensors may have looked while this one did not.
     for (x, label) in bands {
-        svg::upright(out, x, f64::midpoint(frame.top, frame.bottom), label);
+        svg::upright(out, x, frame.middle(), &label);
+    }
+}
+
+/// Lines first, so that a label that one has to pass covers it.
+fn draw_marks(out: &mut String, frame: &Frame, marks: &[PlacedMark]) {
+    #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
+    let y = |mark: &PlacedMark| frame.top - 6.0 - MARK_ROW * mark.row as f64;
+    for mark in marks {
+        svg::line(out, "mark", (mark.x, y(mark) - 8.0), (mark.x, frame.bottom));
+    }
+    for mark in marks {
+        svg::text(out, mark.start, y(mark), "start", "soft", &mark.label);
     }
 }
 
 /// Shades a band; answers where its label goes, and the label.
-fn draw_band<'a>(
+fn draw_band(
     out: &mut String,
-    band: &'a Band,
-    marks: &[Mark],
+    band: &Band,
+    marks: &[PlacedMark],
     frame: &Frame,
-    days: &Calendar,
-) -> Option<(f64, &'a str)> {
-    let (from, to) = (band.first.max(days.first), band.last.min(days.last));
-    if from > to {
-        return None;
-    }
-    let (left, right) = (days.edge(from, 0.0), days.edge(to, 1.0));
+    calendar: &Calendar,
+) -> Option<(f64, String)> {
+    let (left, right) = calendar.edges(band.first, band.last)?;
+    let (width, height) = (right - left, frame.bottom - frame.top);
     let _ = writeln!(
         out,
-        "<rect class=\"band\" x=\"{left:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
-        frame.top,
-        right - left,
-        frame.bottom - frame.top
+        "<rect class=\"band\" x=\"{left:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>",
+        frame.top
     );
     let label = if band.label.is_empty() { "no data" } else { band.label.as_str() };
     // Where it is farthest from any mark's line: in the middle, or at an edge.
-    let nearest =
-        |x: &f64| marks.iter().map(|mark| (days.x(mark.day) - (x - 4.0)).abs()).fold(f64::INFINITY, f64::min);
+    let nearest = |x: &f64| marks.iter().map(|mark| (mark.x - (x - 4.0)).abs()).fold(f64::INFINITY, f64::min);
     let places = [f64::midpoint(left, right) + 4.0, left + 12.0, right - 3.0];
     let x = places.into_iter().max_by(|a, b| nearest(a).total_cmp(&nearest(b)).then(b.total_cmp(a)));
-    Some((x.unwrap_or(left), label))
+    Some((x.unwrap_or(left), cut(label, PLOT_HEIGHT - 8.0)))
 }
 
-fn axis(out: &mut String, frame: &Frame, scale: &Scale, x: f64, anchor: &str, aside: f64) {
-    for tick in &scale.ticks {
-        let y = scale.y(frame, *tick);
-        if anchor == "end" {
-            svg::line(out, "rule", (LEFT, y), (RIGHT, y));
-        }
-        svg::text(out, x + aside, y + 4.0, anchor, "", &number(*tick));
+fn axis(out: &mut String, frame: &Frame, scale: &Scale, (x, anchor, aside): (f64, &str, f64)) {
+    for (y, tick) in scale.labels(frame) {
+        svg::text(out, x + aside, y + 4.0, anchor, "", &short(tick));
     }
     svg::line(out, "axis", (x, frame.top), (x, frame.bottom));
 }
 
+/// How a line is told from others without colours; the sixth, and each sixth after it, shifts colours against dashes.
+pub(super) fn dash(place: usize) -> &'static str {
+    ["none", "7 3", "2 2", "9 3 2 3", "4 4", "1 4"][(place + place / COLOURS) % COLOURS]
+}
+
 /// A line with a piece for each run of spans with a value; one alone is a dot.
-fn draw_line(out: &mut String, line: &Line, place: usize, frame: &Frame, days: &Calendar, scale: &Scale) {
+fn draw_line(out: &mut String, line: &Line, place: usize, frame: &Frame, calendar: &Calendar, scale: &Scale) {
     for run in line.values.split(|(_, value)| value.is_none()) {
-        let points = run.iter().filter_map(|(place, value)| Some((days.middle(*place), (*value)?)));
-        let points: Vec<(f64, f64)> = points.map(|(x, value)| (x, scale.y(frame, value))).collect();
-        draw_run(out, &points, place);
+        let points =
+            run.iter().filter_map(|(at, value)| Some((calendar.middle(*at), scale.y(frame, (*value)?))));
+        draw_run(out, &points.collect::<Vec<_>>(), place);
     }
 }
 
-/// How the line of a place is broken. Where colours come again, with other gaps: six times six lines differ.
-pub(super) fn dash(place: usize) -> &'static str {
-    ["", "6 2", "2 2", "8 2 2 2", "4 4", "1 3"][(place + place / COLOURS) % COLOURS]
-}
-
 fn draw_run(out: &mut String, run: &[(f64, f64)], place: usize) {
+    let colour = place % COLOURS;
     match run {
         [] => {}
         [(x, y)] => {
-            let colour = place % COLOURS;
-            let _ = writeln!(
-                out,
-                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\" style=\"fill: var(--c{colour})\"/>"
-            );
+            let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\" class=\"f{colour}\"/>");
         }
         run => {
             let points: Vec<String> = run.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-            let dash = dash(place);
-            let colour = place % COLOURS;
             let _ = writeln!(
                 out,
-                "<polyline class=\"line\" style=\"stroke: var(--c{colour})\" stroke-dasharray=\"{dash}\" points=\"{}\"/>",
+                "<polyline class=\"line s{colour}\" stroke-dasharray=\"{}\" points=\"{}\"/>",
+                dash(place),
                 points.join(" ")
             );
         }
@@ -276,8 +270,7 @@ mod tests {
 
     use super::*;
 
-    fn plot(values: Vec<(Date, Option<f64>)>) -> SeriesPlot {
-        let values = values.into_iter().map(|(day, value)| (Place::day(day), value)).collect();
+    fn plot(values: Vec<(Place, Option<f64>)>) -> SeriesPlot {
         SeriesPlot {
             title: "t<t".to_owned(),
             unit: "hosts".to_owned(),
@@ -294,7 +287,7 @@ mod tests {
     #[test]
     fn an_outage_breaks_the_line_and_shades_the_days() {
         let day = |day| date(2009, 3, day);
-        let value = |at: i8| (day(at), (!(3..=5).contains(&at)).then_some(f64::from(at)));
+        let value = |at: i8| (Place::day(day(at)), (!(3..=5).contains(&at)).then_some(f64::from(at)));
         let mut plot = plot((1..=9).map(value).collect());
         plot.bands.push(Band { first: day(3), last: day(5), label: "data loss".to_owned() });
         let svg = series_svg(&plot);
@@ -304,17 +297,25 @@ mod tests {
 
     #[test]
     fn one_day_is_a_dot_and_no_day_says_so() {
-        assert_eq!(count(&series_svg(&plot(vec![(date(2009, 3, 1), Some(0.0))])), "circle"), 1);
+        assert_eq!(count(&series_svg(&plot(vec![(Place::day(date(2009, 3, 1)), Some(0.0))])), "circle"), 1);
         assert!(series_svg(&plot(vec![])).contains("no data"));
     }
 
     #[test]
     fn labels_of_marks_do_not_lie_over_each_other() {
-        let days = Calendar { first: date(2009, 1, 1), last: date(2009, 4, 30), ends: (LEFT, RIGHT) };
+        let calendar = Calendar::of_days(date(2009, 1, 1), date(2009, 4, 30), (LEFT, 620.0));
         let mark = |day| Mark { day, label: "a long label of a mark".to_owned() };
-        let placed =
-            place_marks(&[mark(date(2009, 3, 2)), mark(date(2009, 3, 4)), mark(date(2009, 1, 1))], &days);
-        assert_ne!(placed[0].0, placed[1].0);
-        assert_eq!(placed[2].0, 0);
+        let days = [date(2009, 3, 2), date(2009, 3, 4), date(2009, 1, 1), date(2009, 4, 29)];
+        let placed = place_marks(&days.map(mark), &calendar);
+        // From the last on; the label of the last has no room on the right of its line.
+        assert_eq!(placed.iter().map(|mark| mark.row).collect::<Vec<_>>(), [0, 1, 2, 0]);
+        assert!(placed[0].start + text_width(&placed[0].label) < placed[0].x);
+    }
+
+    #[test]
+    fn twelve_lines_are_told_apart_without_colours_or_by_them() {
+        let looks: std::collections::BTreeSet<(usize, &str)> =
+            (0..36).map(|place| (place % COLOURS, dash(place))).collect();
+        assert_eq!(looks.len(), 36);
     }
 }

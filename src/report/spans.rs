@@ -173,9 +173,56 @@ pub fn json(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     Ok(())
 }
 
-/// A plot of one or two values; those of the second go by the axis on the right.
+/// How counts are drawn.
+#[derive(Clone, Debug, Default)]
+pub struct Drawing {
+    /// What lines show: in one panel two at most, of which the second goes by the axis on the right.
+    pub values: Vec<Value>,
+    /// What has a panel each; nothing: all is one plot.
+    pub panels: Option<Panels>,
+    /// Dates to mark, in each panel.
+    pub marks: Vec<Mark>,
+    /// Whether axes are logarithmic.
+    pub log: bool,
+    /// Whether lines of much smaller values stay on the axis of the others.
+    pub one_axis: bool,
+}
+
+/// What has a panel each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panels {
+    /// Each sensor.
+    Sensor,
+    /// Each thing counted.
+    Of,
+    /// Each value.
+    Value,
+}
+
+/// The plots of counts, a panel each.
 #[must_use]
-pub fn plot(all: &[Counted<'_>], values: &[Value], marks: Vec<Mark>, log: bool) -> SeriesPlot {
+pub fn plots(all: &[Counted<'_>], drawing: &Drawing) -> Vec<SeriesPlot> {
+    let values = drawing.values.as_slice();
+    let by = |key: fn(&Counted<'_>) -> String| {
+        let mut keys: Vec<String> = Vec::new();
+        for counted in all {
+            if !keys.contains(&key(counted)) {
+                keys.push(key(counted));
+            }
+        }
+        let part =
+            |wanted: &String| all.iter().filter(|one| key(one) == *wanted).cloned().collect::<Vec<_>>();
+        keys.iter().map(|wanted| plot(&part(wanted), values, drawing)).collect()
+    };
+    match drawing.panels {
+        None => vec![plot(all, values, drawing)],
+        Some(Panels::Value) => values.iter().map(|value| plot(all, &[*value], drawing)).collect(),
+        Some(Panels::Sensor) => by(|counted| counted.sensor.to_owned()),
+        Some(Panels::Of) => by(|counted| counted.of.clone()),
+    }
+}
+
+fn plot(all: &[Counted<'_>], values: &[Value], drawing: &Drawing) -> SeriesPlot {
     let several_sensors = all.iter().any(|counted| counted.sensor != all[0].sensor);
     let several_things = all.iter().any(|counted| counted.of != all[0].of);
     let mut lines = Vec::new();
@@ -185,25 +232,47 @@ pub fn plot(all: &[Counted<'_>], values: &[Value], marks: Vec<Mark>, log: bool) 
             parts.extend(several_sensors.then(|| format!("sensor {}", counted.sensor)));
             parts.extend(several_things.then(|| counted.of.clone()));
             parts.extend((values.len() > 1 || parts.is_empty()).then(|| value.unit().to_owned()));
+            let spans = counted.spans.iter();
             lines.push(Line {
                 name: parts.join(", "),
                 second_axis: place == 1,
-                values: counted.spans.iter().map(|span| (Place::of(span), value.of(span))).collect(),
+                values: spans.map(|span| (Place::of(span), value.of(span))).collect(),
             });
         }
     }
+    if values.len() < 2 && !drawing.log && !drawing.one_axis {
+        set_apart(&mut lines);
+    }
+    let first = all.first();
     let mut titled: Vec<String> = values.iter().take(2).map(|value| value.unit().to_owned()).collect();
-    titled.extend(all.first().filter(|_| !several_things).map(|counted| counted.of.clone()));
-    titled
-        .extend(all.first().filter(|_| !several_sensors).map(|counted| format!("sensor {}", counted.sensor)));
+    titled.extend(first.filter(|one| !several_things && one.of != "all").map(|counted| counted.of.clone()));
+    titled.extend(first.filter(|_| !several_sensors).map(|counted| format!("sensor {}", counted.sensor)));
     SeriesPlot {
         title: titled.join(", "),
         unit: values.first().map_or("", |value| value.unit()).to_owned(),
         second_unit: values.get(1).map(|value| value.unit().to_owned()),
         lines,
         bands: bands(all, several_sensors),
-        marks,
-        log,
+        marks: drawing.marks.clone(),
+        log: drawing.log,
+    }
+}
+
+/// How many times as large the next larger line must be for a line to have the second axis.
+const APART: f64 = 8.0;
+
+/// Gives the axis on the right to lines that are much smaller than all others (as sensor III is in figure 3, a): where
+/// the largest values of lines, in their order, fall most, and by enough that the rest would lie on the ground.
+fn set_apart(lines: &mut [Line]) {
+    let largest = |line: &Line| line.values.iter().filter_map(|(_, value)| *value).fold(0.0, f64::max);
+    let mut heights: Vec<f64> = lines.iter().map(largest).filter(|height| *height > 0.0).collect();
+    heights.sort_by(f64::total_cmp);
+    let falls = heights.windows(2).map(|pair| (pair[1] / pair[0], pair[1]));
+    if let Some((_, above)) = falls.filter(|(times, _)| *times >= APART).max_by(|a, b| a.0.total_cmp(&b.0)) {
+        for line in lines {
+            let height = largest(line);
+            line.second_axis = height > 0.0 && height < above;
+        }
     }
 }
 
@@ -228,6 +297,23 @@ fn bands(all: &[Counted<'_>], several_sensors: bool) -> Vec<Band> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_much_smaller_lines_have_the_second_axis() {
+        let sides = |heights: &[f64]| {
+            let line = |height: &f64| Line {
+                values: vec![(Place::day(jiff::civil::date(2009, 3, 1)), Some(*height))],
+                ..Line::default()
+            };
+            let mut lines: Vec<Line> = heights.iter().map(line).collect();
+            set_apart(&mut lines);
+            lines.into_iter().map(|line| line.second_axis).collect::<Vec<_>>()
+        };
+        assert_eq!(sides(&[1e6, 2e6, 1e5]), [false, false, true]);
+        assert_eq!(sides(&[1e6, 2e6, 3e5]), [false, false, false]);
+        assert_eq!(sides(&[0.0, 5.0]), [false, false]);
+        assert_eq!(sides(&[]), [false; 0]);
+    }
 
     #[test]
     fn csv_cells_stay_cells_and_are_no_formulas() {

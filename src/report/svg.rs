@@ -26,52 +26,140 @@ pub fn escape_xml(text: &str) -> String {
     out
 }
 
-/// Styles of all pictures.
-pub(super) const STYLE: &str = "<style>
-svg.inga { --ground: #ffffff; --ink: #1b1b1b; --soft: #5c5c5c; --rule: #d5d5d5; --band: #ece4d2;
-  --c0: #0072b2; --c1: #d55e00; --c2: #007a5a; --c3: #a8558a; --c4: #8a6d00; --c5: #2a7fb8; }
-@media (prefers-color-scheme: dark) { svg.inga { --ground: #15181c; --ink: #e8e8e8; --soft: #a5a9ae;
-  --rule: #3a3f45; --band: #3a3424; --c0: #56b4e9; --c1: #ff9e4f; --c2: #3fd0a4; --c3: #e49ac8;
-  --c4: #f0e442; --c5: #9ad0f5; } }
-svg.inga text { font: 12px system-ui, 'DejaVu Sans', sans-serif; fill: var(--ink); }
-svg.inga text.title { font-size: 14px; font-weight: 600; }
-svg.inga text.soft { fill: var(--soft); paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
-svg.inga .ground { fill: var(--ground); }
-svg.inga .axis { stroke: var(--ink); stroke-width: 1; fill: none; }
-svg.inga .rule { stroke: var(--rule); stroke-width: 1; }
-svg.inga .band { fill: var(--band); }
-svg.inga .mark { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 3; }
-svg.inga .probe { stroke: var(--c0); stroke-width: 1; fill: none; }
-svg.inga .dot { fill: var(--ink); }
-svg.inga .line { stroke-width: 1.6; fill: none; stroke-linejoin: round; }
-</style>";
+/// The colours of a picture.
+struct Palette {
+    ground: &'static str,
+    ink: &'static str,
+    soft: &'static str,
+    rule: &'static str,
+    band: &'static str,
+    lines: [&'static str; COLOURS],
+}
 
 /// How many line colours there are.
 pub(super) const COLOURS: usize = 6;
 
-/// Width of a letter, about: texts are kept apart and cut by it.
-pub(super) const LETTER: f64 = 6.6;
+const LIGHT: Palette = Palette {
+    ground: "#ffffff",
+    ink: "#1b1b1b",
+    soft: "#5c5c5c",
+    rule: "#d5d5d5",
+    band: "#ece4d2",
+    lines: ["#0072b2", "#d55e00", "#007a5a", "#a8558a", "#8a6d00", "#2a7fb8"],
+};
 
-/// A text cut to a width, its end then three points. Letters beyond ASCII count twice: many are as wide as two.
-pub(super) fn fitted(text: &str, width: f64) -> String {
-    let letter = |c: char| if c.is_ascii() { LETTER } else { 2.0 * LETTER };
-    if text.chars().map(letter).sum::<f64>() <= width {
+const DARK: Palette = Palette {
+    ground: "#15181c",
+    ink: "#e8e8e8",
+    soft: "#a5a9ae",
+    rule: "#3a3f45",
+    band: "#3a3424",
+    lines: ["#56b4e9", "#ff9e4f", "#3fd0a4", "#e49ac8", "#f0e442", "#9ad0f5"],
+};
+
+/// On which ground a picture stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As its reader's browser has it; light where nothing says otherwise.
+    #[default]
+    Reader,
+    /// Light, as on paper.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+/// Styles that no ground changes.
+const SHAPES: &str = "svg.inga text { font: 13px system-ui, 'DejaVu Sans', sans-serif; }
+svg.inga text.title { font-size: 15px; font-weight: 600; }
+svg.inga text.soft { paint-order: stroke; stroke-width: 3px; }
+svg.inga .axis, svg.inga .mark, svg.inga .probe, svg.inga .line { fill: none; stroke-width: 1; }
+svg.inga .mark { stroke-dasharray: 4 3; }
+svg.inga .line { stroke-width: 1.8; stroke-linejoin: round; }
+svg.inga .flow { fill-opacity: 0.6; }
+";
+
+/// Colours are written out, and no variables: librsvg, Inkscape and resvg know none and draw black.
+fn colours(palette: &Palette) -> String {
+    let Palette { ground, ink, soft, rule, band, lines } = palette;
+    let mut out = format!(
+        "svg.inga text, svg.inga .dot {{ fill: {ink}; }}
+svg.inga text.soft {{ fill: {soft}; stroke: {ground}; }}
+svg.inga .ground {{ fill: {ground}; }}
+svg.inga .axis {{ stroke: {ink}; }}
+svg.inga .rule {{ stroke: {rule}; }}
+svg.inga .band {{ fill: {band}; }}
+svg.inga .mark {{ stroke: {soft}; }}
+svg.inga .soft-fill {{ fill: {soft}; }}
+svg.inga .rule-fill {{ fill: {rule}; }}
+svg.inga .probe {{ stroke: {}; }}
+",
+        lines[0]
+    );
+    for (place, colour) in lines.iter().enumerate() {
+        let _ = writeln!(
+            out,
+            "svg.inga .s{place} {{ stroke: {colour}; }} svg.inga .f{place} {{ fill: {colour}; }}"
+        );
+    }
+    out
+}
+
+/// The styles of all pictures on a ground.
+fn style(theme: Theme) -> String {
+    let colours = match theme {
+        Theme::Light => colours(&LIGHT),
+        Theme::Dark => colours(&DARK),
+        Theme::Reader => {
+            let (light, dark) = (colours(&LIGHT), colours(&DARK));
+            format!("{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n")
+        }
+    };
+    format!("<style>\n{SHAPES}{colours}</style>")
+}
+
+/// A picture of this room on a ground, whatever its reader's browser would have.
+#[must_use]
+pub fn on_ground(picture: &str, theme: Theme) -> String {
+    picture.replace(&style(Theme::Reader), &style(theme))
+}
+
+/// The width of a text in 13 px, about: that of DejaVu Sans, which is wide among the fonts that systems have, and of
+/// square letters where a script has those.
+#[must_use]
+pub(super) fn text_width(text: &str) -> f64 {
+    let width = |c: char| match c {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '|' | '\'' | ' ' | '(' | ')' | '/' | '-' => 4.8,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' => 12.6,
+        c if c.is_ascii_uppercase() => 9.2,
+        c if c < '\u{1100}' => 8.2,
+        _ => 13.0,
+    };
+    text.chars().map(width).sum()
+}
+
+/// A text that is no wider than so much; what is left out is told by an ellipsis.
+#[must_use]
+pub(super) fn cut(text: &str, width: f64) -> String {
+    if text_width(text) <= width {
         return text.to_owned();
     }
-    let mut room = width - 3.0 * LETTER;
-    let fits = text.chars().take_while(|c| {
-        room -= letter(*c);
-        room >= 0.0
-    });
-    fits.chain("...".chars()).collect()
+    let mut out = String::new();
+    for c in text.chars() {
+        if text_width(&out) + text_width(c.encode_utf8(&mut [0; 4])) + 13.0 > width {
+            break;
+        }
+        out.push(c);
+    }
+    out + "\u{2026}"
 }
 
 /// Opens a picture with its ground, title and description.
 pub(super) fn open(out: &mut String, width: f64, height: f64, title: &str, description: &str) {
-    let (title, description) = (escape_xml(title), escape_xml(description));
+    let (title, description, style) = (escape_xml(title), escape_xml(description), style(Theme::Reader));
     let _ = write!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"inga\" role=\"img\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">\n<title>{title}</title><desc>{description}</desc>\n{STYLE}\n<rect class=\"ground\" width=\"{width:.0}\" height=\"{height:.0}\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"inga\" role=\"img\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">\n<title>{title}</title><desc>{description}</desc>\n{style}\n<rect class=\"ground\" width=\"{width:.0}\" height=\"{height:.0}\"/>\n"
     );
 }
 
@@ -122,6 +210,34 @@ pub fn ticks(max: f64, count: usize) -> Vec<f64> {
     ticks
 }
 
+/// A text in lines that are no wider than so much, parted at spaces.
+#[must_use]
+pub(super) fn wrapped(text: &str, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if text_width(line) + text_width(" ") + text_width(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(cut(word, width)),
+        }
+    }
+    lines
+}
+
+/// A number for an axis, short however large it is: `2,500`, `150 k`, `1.2 M`.
+#[must_use]
+pub(super) fn short(value: f64) -> String {
+    let units = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+    match units.into_iter().find(|(unit, _)| value >= *unit) {
+        Some((unit, name)) if value >= 1e5 => {
+            format!("{} {name}", number((value / unit * 100.0).round() / 100.0))
+        }
+        _ => number(value),
+    }
+}
+
 /// A number as people write it: thousands apart, no more digits than it has.
 #[must_use]
 pub fn number(value: f64) -> String {
@@ -159,5 +275,22 @@ mod tests {
         assert_eq!(ticks(1.0, 4), [0.0, 0.5, 1.0]);
         assert_eq!(number(1_234_567.0), "1,234,567");
         assert_eq!(number(0.5), "0.5");
+        assert_eq!([2_500.0, 150_000.0, 1_200_000.0, 3e9].map(short), ["2,500", "150 k", "1.2 M", "3 G"]);
+    }
+
+    #[test]
+    fn a_ground_is_chosen_and_texts_are_cut() {
+        let mut picture = String::new();
+        open(&mut picture, 10.0, 10.0, "t", "d");
+        assert!(picture.contains("prefers-color-scheme") && picture.contains(DARK.ink));
+        let dark = on_ground(&picture, Theme::Dark);
+        assert!(
+            !dark.contains("prefers-color-scheme") && dark.contains(DARK.ink) && !dark.contains(LIGHT.ink)
+        );
+        assert_eq!(cut("short", 100.0), "short");
+        let lines = wrapped(&"some words ".repeat(20), 100.0);
+        assert!(lines.len() > 10 && lines.iter().all(|line| text_width(line) <= 100.0), "{lines:?}");
+        let long = cut(&"long ".repeat(40), 100.0);
+        assert!(long.ends_with('\u{2026}') && text_width(&long) <= 100.0, "{long}");
     }
 }

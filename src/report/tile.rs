@@ -4,13 +4,14 @@
 //! joins its place on the left with its place on the right, so that a sweep is a fan and a retry a second line to
 //! the same place.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::net::IpAddr;
 
 use crate::history::ExamplePacket;
 
 use super::axes::{AddressAxis, LEFT, MARGIN, PANEL_BOTTOM, PANEL_TOP, PortAxis, RIGHT};
-use super::svg::{self, number};
+use super::svg::{self, cut, number, wrapped};
 
 /// Packets drawn of one window; more would be one blot.
 const PACKETS_MAX: usize = 2_000;
@@ -73,6 +74,8 @@ pub fn tile_svg(tile: &Tile) -> String {
 #[must_use]
 pub fn tile_pair_svg(left: &Tile, right: &Tile, differences: &[String]) -> String {
     let legends = LEGEND_TOP + LEGEND_LINE * lines(left).max(lines(right)) + 12.0;
+    let differences: Vec<String> =
+        differences.iter().flat_map(|told| wrapped(told, 2.0 * WIDTH - LEFT.0 - 16.0)).collect();
     #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
     let height = legends + LEGEND_LINE * differences.len() as f64 + 8.0;
     let mut out = String::new();
@@ -91,7 +94,7 @@ pub fn tile_pair_svg(left: &Tile, right: &Tile, differences: &[String]) -> Strin
     out.push_str("</g>\n");
     for (place, difference) in (0u32..).zip(differences) {
         let y = legends + LEGEND_LINE * f64::from(place);
-        svg::text(&mut out, LEFT.0, y, "start", "", difference);
+        svg::text(&mut out, LEFT.0, y, "start", "", &difference);
     }
     out.push_str("</svg>\n");
     out
@@ -103,7 +106,7 @@ fn description(tile: &Tile) -> String {
 }
 
 fn lines(tile: &Tile) -> f64 {
-    f64::from(u32::try_from(tile.legend.len()).unwrap_or(u32::MAX)) + if is_cut(tile) { 1.0 } else { 0.0 }
+    f64::from(u32::try_from(tile.legend.len()).unwrap_or(u32::MAX)) + if is_cut(tile) { 2.0 } else { 1.0 }
 }
 
 fn is_cut(tile: &Tile) -> bool {
@@ -202,17 +205,29 @@ fn frames(out: &mut String, tile: &Tile) {
 
 fn legend(out: &mut String, tile: &Tile) {
     let mut y = LEGEND_TOP;
-    for (key, value) in &tile.legend {
+    for (key, value) in tile.legend.iter().chain(&[packets(tile)]) {
         svg::text(out, LEFT.0, y, "start", "soft", key);
-        let shown: String = value.chars().take(56).collect();
-        let more = if shown.len() < value.len() { "…" } else { "" };
-        svg::text(out, LEFT.0 + 132.0, y, "start", "", &format!("{shown}{more}"));
+        let x = LEFT.0 + 132.0;
+        svg::text(out, x, y, "start", "", &cut(value, WIDTH - x - 4.0));
         y += LEGEND_LINE;
     }
     if is_cut(tile) {
         let note = format!("first {} of {} packets drawn", drawn(tile).len(), number_of(tile.packets_total));
         svg::text(out, LEFT.0, y, "start", "soft", &note);
     }
+}
+
+/// How many packets there are, and how many of them are retries, whose lines end where one of an earlier packet does.
+fn packets(tile: &Tile) -> (String, String) {
+    let places = drawn(tile).iter().map(|packet| (packet.destination, packet.destination_port));
+    let again = drawn(tile).len() - places.collect::<HashSet<_>>().len();
+    let total = number_of(tile.packets_total);
+    let retries = if again == 0 {
+        String::new()
+    } else {
+        format!(", {} to a port asked before", number_of(again as u64))
+    };
+    ("packets".to_owned(), format!("{total}{retries}"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count for people")]
@@ -268,6 +283,9 @@ mod tests {
             &["a < b".to_owned()],
         );
         assert_eq!(count(&pair, "polyline"), 19);
+        assert!(!pair.contains("asked before"));
+        let twice = Tile { packets: vec![bare; 3], packets_total: 3, ..empty.clone() };
+        assert!(tile_svg(&twice).contains("3, 2 to a port asked before"));
         assert!(pair.contains("a &lt; b"));
         assert_eq!(count(&tile_svg(&empty), "polyline"), 0);
     }

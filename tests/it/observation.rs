@@ -266,7 +266,7 @@ fn samples_are_marks_by_their_report_and_by_their_hash() {
     assert_eq!(inga(&["sample", "add", arg(&report), "--db", &db]).code, 0);
     for marks in [[arg(&report), arg(&events)], [hash, arg(&events)]] {
         let told = words(&drawn(&marks).stdout);
-        for mark in ["the switch", "W32.<b> (a2eaf57c47a1) discovered 2009-03-10", "acquired 2009-03"] {
+        for mark in ["the switch", "W32.<b> (a2eaf57c47a1) discovered", "acquired 2009-03"] {
             assert!(told.contains(mark), "{mark} in {told}");
         }
     }

@@ -99,6 +99,9 @@ fn every_scenario_that_ships_is_read_and_its_samples_as_well() {
     let mut count = 0;
     for entry in std::fs::read_dir("samples/scenarios").unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "sh") {
+            continue;
+        }
         let scenario = Scenario::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let short = Scenario { last: scenario.first, ..scenario };
         let options = SimulateOptions { seed: 3, scale: 0.0001, threads: 1 };
@@ -376,8 +379,8 @@ fn kinds_jump_and_level(found: &Outbreak) {
         assert!(january > 1.5 * november, "{sensor}: {november}, {january}");
         assert!(march > 1.7 * january, "{sensor}: {january}, {march}");
         assert!((0.7..1.1).contains(&(april / march)), "{sensor}: {march}, {april}");
-        // A five-hundredth of 150,000, within a third: at full size some ports are met twice.
-        assert!((200.0..450.0).contains(&march), "{sensor}: {march}");
+        // A five-hundredth of 150,000 and up to two thirds more: at full size many ports are met twice.
+        assert!((200.0..500.0).contains(&march), "{sensor}: {march}");
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn wide(out: &mut Vec<u8>, mut value: u128) {
 }
 
 /// Reads numbers from the front of bytes.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {

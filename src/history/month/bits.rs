@@ -5,6 +5,9 @@ use crate::history::packed::Damaged;
 /// Zeros before a number that is written whole, because its code would be longer.
 const ESCAPE: u32 = 28;
 
+/// Bits that are at hand at once.
+const PEEKED: u32 = 56;
+
 /// Writes bits, the lowest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BitWriter {
@@ -85,6 +88,11 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at }
     }
 
+    /// The place of the next bit.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Passes over bits.
     pub(super) fn skip(&mut self, bits: u64) {
         self.at = self.at.saturating_add(bits);
@@ -102,7 +110,7 @@ impl<'a> BitReader<'a> {
     }
 
     fn pass(&mut self, bits: u32) -> Result<(), Damaged> {
-        self.at += u64::from(bits);
+        self.at = self.at.saturating_add(u64::from(bits));
         if self.at <= self.bytes.len() as u64 * 8 { Ok(()) } else { Err(Damaged) }
     }
 
@@ -119,21 +127,29 @@ impl<'a> BitReader<'a> {
 
     /// A number in gamma code.
     pub(super) fn gamma(&mut self) -> Result<u64, Damaged> {
-        let width = self.peek().trailing_zeros();
+        let held = self.peek();
+        let width = held.trailing_zeros();
         if width >= ESCAPE {
             self.pass(ESCAPE)?;
             return self.whole();
         }
-        self.pass(width + 1)?;
-        Ok(self.get(width)? | 1 << width)
+        // All of it is at hand: 55 bits at most.
+        self.pass(2 * width + 1)?;
+        Ok(held >> (width + 1) & mask(width) | 1 << width)
     }
 
     /// A number in Rice's code.
     pub(super) fn rice(&mut self, low: u32) -> Result<u64, Damaged> {
-        let high = self.peek().trailing_zeros();
+        let held = self.peek();
+        let high = held.trailing_zeros();
         if high >= ESCAPE {
             self.pass(ESCAPE)?;
             return self.whole();
+        }
+        let width = high + 1 + low;
+        if width <= PEEKED {
+            self.pass(width)?;
+            return Ok(held >> (high + 1) & mask(low) | u64::from(high) << low);
         }
         self.pass(high + 1)?;
         Ok(self.get(low)? | u64::from(high) << low)

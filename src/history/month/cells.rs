@@ -1,20 +1,35 @@
-//! Observations of a month as bytes, in the order of their types: some four bytes each.
+//! Observations of a month as bytes, in the order of their types: some three bytes each.
 //!
-//! A type is a number (LEB128: by how much it is above the one before) and then its cells, by scope and day. A cell
-//! begins with a byte for its day, its scope, whether it is its type's last, and whether it is *plain*: one host in one
-//! part with one window. Of a plain one packets follow; else hosts, parts beyond one a host, windows and packets, and,
-//! where it has many parts, how many bits these take.
+//! A row holds what there is of [`TYPES`] numbers that follow each other. It begins with a directory: how many types, the
+//! place of each among these numbers (a byte), how many bytes its cells take (LEB128). Who asks for one type reads its
+//! cells alone.
+//!
+//! A type's cells come by scope and day. A cell begins with a byte for its day, its scope, whether it has as many
+//! packets as windows, and whether it is *plain*: one host in one part with one window. Unless it is plain, hosts follow,
+//! parts beyond one a host, and windows; then packets, where they are not as many; and, where it has many parts, how many
+//! bits these take.
 
 use crate::history::Scope;
 use crate::history::leb128::{Reader, varint};
 use crate::history::packed::Damaged;
 
-/// From so many parts on a cell tells how many bits they take, so that they can be passed over.
-const MANY: u64 = 32;
+/// Numbers of types of a row.
+pub const TYPES: u64 = 128;
 
-const LAST: u8 = 1 << 5;
+/// From so many parts on a cell tells how many bits they take, so that they can be passed over.
+pub(super) const MANY: u64 = 32;
+
+const DAY: u8 = (1 << 5) - 1;
+/// As many packets as windows.
+const SINGLE: u8 = 1 << 5;
 const PLAIN: u8 = 1 << 6;
 const FACET: u8 = 1 << 7;
+
+/// The row that a type's cells are in.
+#[must_use]
+pub fn row_of(number: u64) -> u64 {
+    number / TYPES
+}
 
 /// What a sensor observed of a type on a day of a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,53 +52,39 @@ pub struct Cell {
     pub(super) bits: Option<(u64, u64)>,
 }
 
-/// Appends cells to a row.
+/// Packs the cells of a row.
 #[derive(Debug, Default)]
 pub struct CellsWriter {
+    /// Places of types, and where their cells begin.
+    types: Vec<(u8, usize)>,
     bytes: Vec<u8>,
-    /// The number that the first one is told from, then the last one's.
-    before: u64,
-    /// Where the last cell begins.
-    last: Option<(usize, u64)>,
 }
 
 impl CellsWriter {
-    /// An empty row of types from this number on.
-    #[must_use]
-    pub fn new(first: u64) -> CellsWriter {
-        CellsWriter { before: first, ..CellsWriter::default() }
-    }
-
-    /// Adds a cell; cells come ascending by type, scope and day.
+    /// Adds a cell; cells are all of one row and come ascending by type, scope and day.
     pub fn push(&mut self, cell: &Cell) {
-        match self.last {
-            Some((at, number)) if number == cell.number => self.bytes[at] &= !LAST,
-            _ => {
-                varint(&mut self.bytes, cell.number - self.before);
-                self.before = cell.number;
-            }
+        let place = u8::try_from(cell.number % TYPES).unwrap_or(u8::MAX);
+        if self.types.last().is_none_or(|(last, _)| *last != place) {
+            self.types.push((place, self.bytes.len()));
         }
-        self.last = Some((self.bytes.len(), cell.number));
         let plain = (cell.hosts, cell.parts, cell.windows) == (1, 1, 1);
-        let facet = if cell.scope == Scope::Facet { FACET } else { 0 };
-        self.bytes.push(cell.day & (LAST - 1) | LAST | facet | if plain { PLAIN } else { 0 });
+        let single = cell.packets == cell.windows;
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        let facet = flag(cell.scope == Scope::Facet, FACET);
+        self.bytes.push(cell.day & DAY | flag(single, SINGLE) | flag(plain, PLAIN) | facet);
         if !plain {
             varint(&mut self.bytes, cell.hosts);
             varint(&mut self.bytes, cell.parts - cell.hosts);
             varint(&mut self.bytes, cell.windows);
         }
-        varint(&mut self.bytes, cell.packets);
+        if !single {
+            varint(&mut self.bytes, cell.packets);
+        }
         if cell.parts >= MANY {
             let (hosts, details) = cell.bits.unwrap_or_default();
             varint(&mut self.bytes, hosts);
             varint(&mut self.bytes, details);
         }
-    }
-
-    /// Bytes so far.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.bytes.len()
     }
 
     /// Whether there is no cell.
@@ -95,42 +96,124 @@ impl CellsWriter {
     /// The row.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
-        self.bytes
+        let mut row = Vec::with_capacity(1 + 2 * self.types.len() + self.bytes.len());
+        varint(&mut row, self.types.len() as u64);
+        row.extend(self.types.iter().map(|(place, _)| place));
+        let ends = self.types.iter().skip(1).map(|(_, start)| *start).chain([self.bytes.len()]);
+        for ((_, start), end) in self.types.iter().zip(ends) {
+            varint(&mut row, (end - start) as u64);
+        }
+        row.extend_from_slice(&self.bytes);
+        row
     }
 }
 
-/// The cells of a row that was begun with this number.
-pub fn cells(bytes: &[u8], first: u64) -> impl Iterator<Item = Result<Cell, Damaged>> + '_ {
-    let mut reader = Reader(bytes);
-    let mut number = first;
-    let mut begins = true;
-    std::iter::from_fn(move || {
-        if reader.0.is_empty() {
+/// A row of cells.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<'a> {
+    /// The number of the row's first type, whether it has cells or not.
+    first: u64,
+    places: &'a [u8],
+    lengths: &'a [u8],
+    cells: &'a [u8],
+}
+
+impl<'a> Cells<'a> {
+    /// A row as it was packed.
+    ///
+    /// # Errors
+    /// When its directory is damaged.
+    pub fn of(bytes: &'a [u8], row: u64) -> Result<Cells<'a>, Damaged> {
+        let mut reader = Reader(bytes);
+        let count = usize::try_from(reader.number()?).map_err(|_| Damaged)?;
+        let (places, rest) = reader.0.split_at_checked(count).ok_or(Damaged)?;
+        let mut reader = Reader(rest);
+        let length = sum_of(&mut reader, count)?;
+        let (lengths, cells) = rest.split_at(rest.len() - reader.0.len());
+        let ascend =
+            places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|last| u64::from(*last) < TYPES);
+        if !ascend || length != cells.len() as u64 {
+            return Err(Damaged);
+        }
+        let first =
+            row.checked_mul(TYPES).filter(|first| first.checked_add(TYPES).is_some()).ok_or(Damaged)?;
+        Ok(Cells { first, places, lengths, cells })
+    }
+
+    /// The cells of one type.
+    ///
+    /// # Errors
+    /// When the directory is damaged.
+    pub fn of_type(&self, number: u64) -> Result<Run<'a>, Damaged> {
+        let place = number.checked_sub(self.first).and_then(|place| u8::try_from(place).ok());
+        let at = place.and_then(|place| self.places.binary_search(&place).ok());
+        let Some(at) = at else { return Ok(Run { number, reader: Reader(&[]) }) };
+        let mut lengths = Reader(self.lengths);
+        let start = usize::try_from(sum_of(&mut lengths, at)?).map_err(|_| Damaged)?;
+        let length = usize::try_from(lengths.number()?).map_err(|_| Damaged)?;
+        let run = self.cells.get(start..).and_then(|cells| cells.get(..length)).ok_or(Damaged)?;
+        Ok(Run { number, reader: Reader(run) })
+    }
+
+    /// All cells.
+    pub fn all(&self) -> impl Iterator<Item = Result<Cell, Damaged>> + 'a {
+        let Cells { first, places, lengths, cells } = *self;
+        let (mut lengths, mut cells) = (Reader(lengths), cells);
+        places.iter().flat_map(move |place| {
+            let length = lengths.number().ok().and_then(|length| usize::try_from(length).ok());
+            // The directory was checked: the lengths add up to what there is.
+            let (run, rest) = cells.split_at_checked(length.unwrap_or(0)).unwrap_or_default();
+            cells = rest;
+            Run { number: first + u64::from(*place), reader: Reader(run) }
+        })
+    }
+}
+
+/// The sum of some numbers.
+fn sum_of(reader: &mut Reader<'_>, count: usize) -> Result<u64, Damaged> {
+    // One byte each is what nearly all rows have.
+    if let Some((short, rest)) = reader.0.split_at_checked(count)
+        && short.iter().fold(0, |all, byte| all | byte) & 0x80 == 0
+    {
+        reader.0 = rest;
+        return Ok(short.iter().map(|byte| u64::from(*byte)).sum());
+    }
+    (0..count).try_fold(0u64, |sum, _| sum.checked_add(reader.number()?).ok_or(Damaged))
+}
+
+/// The cells of a type of a row; after damage there are no more.
+#[derive(Debug)]
+pub struct Run<'a> {
+    number: u64,
+    reader: Reader<'a>,
+}
+
+impl Iterator for Run<'_> {
+    type Item = Result<Cell, Damaged>;
+
+    fn next(&mut self) -> Option<Result<Cell, Damaged>> {
+        if self.reader.0.is_empty() {
             return None;
         }
-        let cell = next(&mut reader, &mut number, &mut begins);
+        let cell = next(&mut self.reader, self.number);
         if cell.is_err() {
-            reader.0 = &[];
+            self.reader.0 = &[];
         }
         Some(cell)
-    })
+    }
 }
 
-fn next(reader: &mut Reader<'_>, number: &mut u64, begins: &mut bool) -> Result<Cell, Damaged> {
-    if *begins {
-        *number = number.checked_add(reader.number()?).ok_or(Damaged)?;
-    }
+fn next(reader: &mut Reader<'_>, number: u64) -> Result<Cell, Damaged> {
     let head = reader.byte()?;
-    *begins = head & LAST != 0;
     let [hosts, more, windows] = match head & PLAIN {
         0 => [reader.number()?, reader.number()?, reader.number()?],
         _ => [1, 0, 1],
     };
     let parts = hosts.checked_add(more).ok_or(Damaged)?;
-    let packets = reader.number()?;
+    let packets = if head & SINGLE == 0 { reader.number()? } else { windows };
     let bits = if parts < MANY { None } else { Some((reader.number()?, reader.number()?)) };
     let scope = if head & FACET == 0 { Scope::Whole } else { Scope::Facet };
-    Ok(Cell { number: *number, scope, day: head & (LAST - 1), windows, packets, hosts, parts, bits })
+    Ok(Cell { number, scope, day: head & DAY, windows, packets, hosts, parts, bits })
 }
 
 #[cfg(test)]
@@ -148,29 +231,48 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_reads_back(
-            packed in prop::collection::btree_map((0..9u64, any::<bool>(), 0..31u8), counts(), 0..80),
-            first in 0..1000u64,
+        fn what_is_packed_reads_back_all_of_it_and_type_by_type(
+            packed in prop::collection::btree_map((0..TYPES, any::<bool>(), 0..31u8), counts(), 0..300),
+            row in 0..1000u64,
         ) {
             let cells_of: Vec<Cell> = packed
                 .into_iter()
-                .map(|((number, facet, day), [hosts, more, windows, packets])| {
+                .map(|((place, facet, day), [hosts, more, windows, packets])| {
                     let scope = if facet { Scope::Facet } else { Scope::Whole };
-                    let parts = hosts + more;
+                    let (number, parts) = (row * TYPES + place, hosts + more);
                     let bits = (parts >= MANY).then_some((packets, windows));
-                    Cell { number: first + number * 100, scope, day, windows, packets, hosts, parts, bits }
+                    Cell { number, scope, day, windows, packets, hosts, parts, bits }
                 })
                 .collect();
-            let mut writer = CellsWriter::new(first);
+            let mut writer = CellsWriter::default();
             cells_of.iter().for_each(|cell| writer.push(cell));
             let bytes = writer.finish();
-            let read: Vec<Cell> = cells(&bytes, first).collect::<Result<_, _>>().unwrap();
-            prop_assert_eq!(read, cells_of);
+            let cells = Cells::of(&bytes, row).unwrap();
+            let read: Vec<Cell> = cells.all().collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(&read, &cells_of);
+            for number in row * TYPES..(row + 1) * TYPES {
+                let read: Vec<Cell> = cells.of_type(number).unwrap().collect::<Result<_, _>>().unwrap();
+                let expected: Vec<Cell> = cells_of.iter().filter(|cell| cell.number == number).copied().collect();
+                prop_assert_eq!(read, expected);
+            }
+            prop_assert_eq!(cells.of_type((row + 1) * TYPES + 3).unwrap().count(), 0);
+            for cut in [bytes.len().saturating_sub(1), bytes.len() / 2] {
+                let read = |cells: Cells<'_>| cells.all().collect::<Result<Vec<_>, _>>();
+                prop_assert!(cells_of.is_empty() || Cells::of(&bytes[..cut], row).and_then(read).is_err());
+            }
         }
 
         #[test]
-        fn damage_is_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(cells(&bytes, u64::MAX - 9).count() <= bytes.len());
+        fn damage_is_an_error_and_never_a_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0..9u8, row in any::<u64>(), number in any::<u64>(),
+        ) {
+            let told = [&[count][..], &bytes].concat();
+            for bytes in [&bytes, &told] {
+                if let Ok(cells) = Cells::of(bytes, row) {
+                    prop_assert!(cells.all().count() <= bytes.len());
+                    let _ = cells.of_type(number).map(Iterator::count);
+                }
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::history::Hosts;
 use crate::history::leb128::{Reader, varint, wide};
 use crate::history::packed::Damaged;
 
-/// Hosts of a block.
-const BLOCK: usize = 8192;
+/// Hosts of a block, which but the last of a kind are full.
+pub const BLOCK: u64 = 8192;
 
 /// Hosts by number: IPv4 before IPv6, ascending. Memory: 4 bytes an IPv4 address, 16 an IPv6 one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,15 +93,16 @@ impl Directory {
         let four = |(at, some): (usize, &[u32])| {
             let host = Ipv4Addr::from(*some.first()?).into();
             let numbers = some.iter().map(|four| u128::from(*four));
-            Some(Block { first: (at * BLOCK) as u64, host, bytes: pack(false, some.len(), numbers) })
+            Some(Block { first: at as u64 * BLOCK, host, bytes: pack(false, some.len(), numbers) })
         };
         let six = |(at, some): (usize, &[u128])| {
             let host = Ipv6Addr::from(*some.first()?).into();
-            let first = (self.fours.len() + at * BLOCK) as u64;
+            let first = self.fours.len() as u64 + at as u64 * BLOCK;
             Some(Block { first, host, bytes: pack(true, some.len(), some.iter().copied()) })
         };
-        let fours = self.fours.chunks(BLOCK).enumerate().filter_map(four);
-        fours.chain(self.sixes.chunks(BLOCK).enumerate().filter_map(six))
+        let hosts = usize::try_from(BLOCK).unwrap_or(usize::MAX);
+        let fours = self.fours.chunks(hosts).enumerate().filter_map(four);
+        fours.chain(self.sixes.chunks(hosts).enumerate().filter_map(six))
     }
 
     /// Adds the hosts of a packed block, which come after all that are there.

@@ -7,8 +7,10 @@
 mod bits;
 mod cells;
 mod directory;
+mod hits;
 mod parts;
 
-pub use cells::{Cell, CellsWriter, cells};
-pub use directory::{Block, Directory};
-pub use parts::{Part, PartsReader, PartsWriter, Place};
+pub use cells::{Cell, Cells, CellsWriter, TYPES, row_of};
+pub use directory::{BLOCK, Block, Directory};
+pub use hits::{DetailsReader, Hit, HostsReader};
+pub use parts::{Codes, Part, PartsWriter, Place};

@@ -226,7 +226,9 @@ fn compact_month(transaction: &Transaction<'_>, sensor: i64, first: Date) -> Res
         })?;
         if let Some((month, numbers)) = &known {
             let types = TypeIds::Range(span.0, span.1);
-            month::each_part(transaction, month, types, numbers, &|_| true, &mut |cell, host, part| {
+            let of = (std::slice::from_ref(month), std::slice::from_ref(numbers));
+            month::each_part(transaction, of, types, &|_, _| true, &mut |_, cell, part| {
+                let host = numbers.host(transaction, part.host)?;
                 let of = (cell.number, cell.scope, cell.day);
                 entries.push(Entry::new(of, number(host)?, part.seen));
                 Ok(())
@@ -257,8 +259,8 @@ fn contents(
         Ok(hosts.add(chunk.day, &group)?)
     })?;
     if let Some((month, numbers)) = known {
-        numbers.hosts().for_each(|host| hosts.insert(host));
-        month::each_cell(transaction, month, TypeIds::ALL, &mut |cell| {
+        numbers.each_host(transaction, &mut |host| hosts.insert(host))?;
+        month::each_cell(transaction, std::slice::from_ref(month), TypeIds::ALL, &mut |_, cell| {
             *sizes.entry(codec::count(cell.number)).or_default() += cell.parts;
             Ok(())
         })?;

@@ -9,6 +9,7 @@ mod compact;
 mod example;
 mod month;
 mod read;
+mod recount;
 mod schema;
 mod select;
 mod service;
@@ -119,13 +120,11 @@ impl SqliteStore {
     }
 
     fn source(&self, sensor: &str) -> Result<Source<'_>, StoreError> {
-        Source::known(&self.connection, self.sensor_id(sensor)?, &mut self.layouts.borrow_mut())
+        Source::known(&self.connection, sensor, &mut self.layouts.borrow_mut())
     }
 
     fn sensor_id(&self, name: &str) -> Result<i64, StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT id FROM sensor WHERE name = ?1")?;
-        let id = statement.query_row([name], |row| row.get(0)).optional()?;
-        id.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()))
+        read::sensor_id(&self.connection, name)
     }
 }
 
@@ -201,6 +200,7 @@ impl HistoryStore for SqliteStore {
     }
 
     fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
         let source = self.source(sensor)?;
         let ids = selections.iter().map(|selection| self.types_of(selection));
         let ids: Vec<Vec<i64>> = ids.collect::<Result<_, _>>()?;
@@ -222,6 +222,7 @@ impl HistoryStore for SqliteStore {
         restriction: &Restriction<'_>,
         sink: &mut dyn FnMut(&Met),
     ) -> Result<(), StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
         let ids = self.restricted(restriction)?;
         self.source(sensor)?.each_sighting(
             &wanted(restriction, &|day| restriction.has_day(day), ids.as_deref()),
@@ -238,6 +239,7 @@ impl HistoryStore for SqliteStore {
         restriction: &Restriction<'_>,
         sink: &mut dyn FnMut(&Observation),
     ) -> Result<(), StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
         let ids = self.restricted(restriction)?;
         self.source(sensor)?.each_observation(
             &wanted(restriction, &|day| restriction.has_day(day), ids.as_deref()),
@@ -253,6 +255,7 @@ impl HistoryStore for SqliteStore {
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
         let (source, types) = (self.source(sensor)?, self.types_of(selection)?);
         read::hosts(&self.connection, &source, &types, selection.facets, most)
     }
@@ -264,15 +267,18 @@ impl HistoryStore for SqliteStore {
         ports: Option<&Ports>,
         most: usize,
     ) -> Result<Vec<TypeTotal>, StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
         read::neighbours(&self.connection, &self.profile, &self.source(sensor)?, protocol, ports, most)
     }
 
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
         let (source, types) = (self.source(sensor)?, self.types_of(selection)?);
         read::type_totals(&self.connection, &self.profile, &source, &types, selection.facets, most)
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
         let id = self.sensor_id(sensor)?;
         match types::find(&self.connection, behavior)? {
             Some(wanted) => example::read(&self.connection, id, behavior, wanted),

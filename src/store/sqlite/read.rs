@@ -20,6 +20,30 @@ use crate::store::{StoreError, names_of_marks};
 use super::select::{Source, TypeIds, Wanted};
 use super::{codec, types};
 
+/// A transaction in which a question is answered: one state of the history, and its locks taken once.
+pub(super) struct Reading<'c>(Option<&'c Connection>);
+
+impl<'c> Reading<'c> {
+    /// Begins one, unless one goes on.
+    pub(super) fn begin(connection: &'c Connection) -> Result<Reading<'c>, StoreError> {
+        if !connection.is_autocommit() {
+            return Ok(Reading(None));
+        }
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Reading(Some(connection)))
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        // Nothing was written: however it ends, nothing is lost.
+        let end = |sql: &str| self.0.map(|connection| connection.prepare_cached(sql)?.execute([]));
+        if !matches!(end("COMMIT"), None | Some(Ok(_))) {
+            let _ = end("ROLLBACK");
+        }
+    }
+}
+
 pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT settings FROM sensor ORDER BY name")?;
     let mut rows = statement.query([])?;
@@ -29,6 +53,13 @@ pub(super) fn sensors(connection: &Connection) -> Result<Vec<Sensor>, StoreError
         sensors.push(codec::unjson(&settings)?);
     }
     Ok(sensors)
+}
+
+/// The id of a sensor.
+pub(super) fn sensor_id(connection: &Connection, name: &str) -> Result<i64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM sensor WHERE name = ?1")?;
+    let id = statement.query_row([name], |row| row.get(0)).optional()?;
+    id.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()))
 }
 
 /// The time zone of a sensor.
@@ -101,11 +132,18 @@ pub(super) fn series_of_types(
     let types: BTreeSet<i64> = ids.iter().zip(selections).filter_map(single).collect();
     let types: Vec<i64> = types.into_iter().collect();
     let mut series: BTreeMap<i64, Vec<DayCount>> = BTreeMap::new();
+    // They come type by type.
+    let (mut last, mut days) = (None, Vec::new());
     source.each_observation(&Wanted::of_types(TypeIds::List(&types), false), &mut |seen| {
-        let Observation { day, windows, packets, hosts, .. } = *seen;
-        series.entry(codec::count(seen.number)).or_default().push(DayCount { day, windows, packets, hosts });
+        let Observation { number, day, windows, packets, hosts, .. } = *seen;
+        if let Some(before) = last.filter(|last| *last != number) {
+            series.insert(codec::count(before), std::mem::take(&mut days));
+        }
+        last = Some(number);
+        days.push(DayCount { day, windows, packets, hosts });
         Ok(())
     })?;
+    series.extend(last.map(|number| (codec::count(number), days)));
     Ok(series)
 }
 

@@ -11,8 +11,11 @@ const APPLICATION: i64 = 0x696e_6761;
 /// What a connection may hold of the file in memory.
 const CACHE_KIB: i64 = 16 * 1024;
 
+/// Versions up to which files are drafts, which are refused: nothing of them was released.
+const DRAFTS: i64 = 1;
+
 /// Each a step that is never changed once released.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = ["", "
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE sensor (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings TEXT NOT NULL) STRICT;
 CREATE TABLE outage (
@@ -48,12 +51,11 @@ CREATE TABLE month (
     id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, month INTEGER NOT NULL,
     hosts INTEGER NOT NULL, dropped INTEGER NOT NULL, starts BLOB NOT NULL, checksum INTEGER NOT NULL,
     UNIQUE (sensor, month)) STRICT;
--- Observations. seen: the row with their sightings, which begin at these bits.
+-- Observations of some types (history::month::Cells), which the id tells (sqlite::month). seen: the row with their
+-- sightings, which begin at these bits.
 CREATE TABLE cell (
-    id INTEGER PRIMARY KEY, month INTEGER NOT NULL REFERENCES month, first_type INTEGER NOT NULL,
-    last_type INTEGER NOT NULL, seen INTEGER NOT NULL, hosts_at INTEGER NOT NULL, details_at INTEGER NOT NULL,
-    cells BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
-CREATE INDEX cell_types ON cell (month, last_type, first_type);
+    id INTEGER PRIMARY KEY, month INTEGER NOT NULL REFERENCES month, seen INTEGER NOT NULL,
+    hosts_at INTEGER NOT NULL, details_at INTEGER NOT NULL, cells BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
 -- Sightings: hosts by number, and apart from them when and how much.
 CREATE TABLE seen (
     id INTEGER PRIMARY KEY, month INTEGER NOT NULL REFERENCES month, hosts BLOB NOT NULL, details BLOB NOT NULL,
@@ -95,6 +97,9 @@ pub(super) fn prepare(connection: &mut Connection, path: &str) -> Result<(), Sto
     match (application, tables) {
         (APPLICATION, _) if version > known => {
             return Err(StoreError::NewerSchema { path: path.to_owned(), found: version, known });
+        }
+        (APPLICATION, _) if (1..=DRAFTS).contains(&version) => {
+            return Err(not_a_history("it is of a draft of inga; its captures make it anew".to_owned()));
         }
         (APPLICATION, _) | (0, 0) => {}
         _ => return Err(not_a_history("it is the SQLite database of another program".to_owned())),

@@ -1,6 +1,6 @@
 //! What is read of a sensor: sightings and observations, whether of days as they came or of months put together.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -9,15 +9,19 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::history::month::Cell;
-use crate::history::{Hosts, Met, Observation, Scope, Sighting};
+use crate::history::{Met, Observation, Scope, Sighting};
 use crate::store::StoreError;
 
 use super::month::{self, Month, Numbers};
-use super::{chunk, codec};
+use super::recount::{self, Sums};
+use super::{chunk, codec, read};
 
 /// Types whose observations are put in order at once: some 40 MB of them, if all are met every day of half a year.
 const AT_ONCE: i64 = 1 << 12;
 const LISTED_AT_ONCE: usize = 1 << 12;
+
+/// Hosts in memory up to which sightings of several months are read at once.
+const HOSTS_AT_ONCE: u64 = 1 << 20;
 
 /// Ids of types.
 #[derive(Clone, Copy, Debug)]
@@ -135,25 +139,33 @@ pub(super) struct Layout {
 pub(super) struct Layouts {
     /// Changes by others, and of this connection, when they were read.
     stamp: (i64, u64),
-    known: HashMap<i64, Rc<Layout>>,
+    known: HashMap<String, (i64, Rc<Layout>)>,
 }
 
-/// An observation's key, and what it comes to.
-type Sums = BTreeMap<(u64, Scope, Date), (u64, u64, Hosts)>;
+/// Months of which sightings are read at once, each with its hosts and, as bits, the days that are wanted.
+#[derive(Default)]
+struct Group {
+    months: Vec<Month>,
+    numbers: Vec<Numbers>,
+    days: Vec<u32>,
+    /// Hosts in memory.
+    held: u64,
+}
 
 impl Layouts {
-    fn of(&mut self, connection: &Connection, sensor: i64) -> Result<Rc<Layout>, StoreError> {
+    fn of(&mut self, connection: &Connection, sensor: &str) -> Result<(i64, Rc<Layout>), StoreError> {
         let others = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         let stamp = (others, connection.total_changes());
         if self.stamp != stamp {
             *self = Layouts { stamp, known: HashMap::new() };
         }
-        if let Some(known) = self.known.get(&sensor) {
-            return Ok(Rc::clone(known));
+        if let Some((id, known)) = self.known.get(sensor) {
+            return Ok((*id, Rc::clone(known)));
         }
-        let layout = Rc::new(Layout::read(connection, sensor)?);
-        self.known.insert(sensor, Rc::clone(&layout));
-        Ok(layout)
+        let id = read::sensor_id(connection, sensor)?;
+        let layout = Rc::new(Layout::read(connection, id)?);
+        self.known.insert(sensor.to_owned(), (id, Rc::clone(&layout)));
+        Ok((id, layout))
     }
 }
 
@@ -171,13 +183,14 @@ impl<'c> Source<'c> {
         Ok(Source { connection, sensor, layout })
     }
 
-    /// One whose layout is known, if nobody has written since.
+    /// A sensor by its name; its layout is known, if nobody has written since.
     pub(super) fn known(
         connection: &'c Connection,
-        sensor: i64,
+        sensor: &str,
         layouts: &mut Layouts,
     ) -> Result<Source<'c>, StoreError> {
-        Ok(Source { connection, sensor, layout: layouts.of(connection, sensor)? })
+        let (sensor, layout) = layouts.of(connection, sensor)?;
+        Ok(Source { connection, sensor, layout })
     }
 
     /// Hands on sightings, in no order that means anything.
@@ -199,7 +212,7 @@ impl<'c> Source<'c> {
         wanted: &Wanted<'_>,
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.layout.months.iter().try_for_each(|month| self.each_of_month(month, wanted, &|_, _| true, sink))
+        self.each_of(self.layout.months.iter(), wanted, sink)
     }
 
     /// Hands on observations, ascending by type, scope and day.
@@ -220,7 +233,8 @@ impl<'c> Source<'c> {
         let mut rest = wanted.types.between(first.max(0), last);
         while let Some((batch, others)) = rest.split() {
             let mut found = self.observations(&Wanted { types: batch, ..*wanted })?;
-            found.sort_unstable();
+            // Most of them come in their order: this sort makes use of it.
+            found.sort();
             found.iter().try_for_each(&mut *sink)?;
             rest = others;
         }
@@ -239,28 +253,32 @@ impl<'c> Source<'c> {
             Ok(())
         };
         self.each_loose(wanted, &mut |met| add(&mut sums, met))?;
-        // What has a part outside its month is counted again with it; so are some hosts only.
-        let both: HashSet<(u64, Scope, Date)> = sums.keys().copied().collect();
-        for month in &self.layout.months {
-            let mut again = false;
-            month::each_cell(self.connection, month, wanted.types, &mut |cell| {
-                let Cell { number, scope, windows, packets, hosts, .. } = *cell;
-                let day = month.date(cell.day)?;
-                if !wanted.scope(scope) || !(wanted.days)(day) {
-                    return Ok(());
-                }
-                if wanted.sources.is_some() || both.contains(&(number, scope, day)) {
-                    again = true;
-                } else {
-                    found.push(Observation { number, scope, day, windows, packets, hosts });
-                }
-                Ok(())
-            })?;
-            if again {
-                let counts = |cell: &Cell, day| {
-                    wanted.sources.is_some() || both.contains(&(cell.number, cell.scope, day))
-                };
-                self.each_of_month(month, wanted, &counts, &mut |met| add(&mut sums, met))?;
+        // What has a part outside its month is counted with it; some hosts only are counted again.
+        let mut again: BTreeMap<i64, Vec<Cell>> = BTreeMap::new();
+        month::each_cell(self.connection, &self.layout.months, wanted.types, &mut |month, cell| {
+            let Cell { number, scope, windows, packets, hosts, .. } = *cell;
+            let day = month.date(cell.day)?;
+            if !wanted.scope(scope) || !(wanted.days)(day) {
+                return Ok(());
+            }
+            if wanted.sources.is_some() {
+                again.entry(month.id).or_default();
+            } else if sums.contains_key(&(number, scope, day)) {
+                again.entry(month.id).or_default().push(*cell);
+            } else {
+                found.push(Observation { number, scope, day, windows, packets, hosts });
+            }
+            Ok(())
+        })?;
+        let months = || self.layout.months.iter().filter(|month| again.contains_key(&month.id));
+        if wanted.sources.is_some() {
+            self.each_of(months(), wanted, &mut |met| add(&mut sums, met))?;
+        } else if months().any(|month| month.dropped) {
+            return Err(self.dropped());
+        } else {
+            for month in months() {
+                let cells = again.get(&month.id).map_or(&[][..], Vec::as_slice);
+                found.extend(recount::with_outside(self.connection, month, cells, &mut sums)?);
             }
         }
         let counted = sums.into_iter().map(|((number, scope, day), (windows, packets, mut hosts))| {
@@ -294,46 +312,58 @@ impl<'c> Source<'c> {
         })
     }
 
-    /// Sightings of a month, of cells that `counts` as well, by their days.
-    fn each_of_month(
+    /// Sightings of some months.
+    fn each_of<'m>(
         &self,
-        month: &Month,
+        months: impl Iterator<Item = &'m Month>,
         wanted: &Wanted<'_>,
-        counts: &dyn Fn(&Cell, Date) -> bool,
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let days: Vec<Option<Date>> = (0..month.first.days_in_month().cast_unsigned())
-            .map(|day| month.date(day).ok().filter(|date| (wanted.days)(*date)))
-            .collect();
-        let wants = |cell: &Cell| {
-            let day = days.get(usize::from(cell.day)).copied().flatten();
-            wanted.scope(cell.scope) && day.is_some_and(|day| counts(cell, day))
-        };
-        if days.iter().all(Option::is_none) {
-            return Ok(());
+        let mut group = Group::default();
+        for month in months {
+            let days = (0..).zip(month.dates()).filter(|(_, date)| (wanted.days)(*date));
+            let days = days.fold(0, |days: u32, (day, _)| days | 1 << day);
+            if days == 0 {
+                continue;
+            }
+            if month.dropped {
+                self.refuse_dropped(month, wanted, days)?;
+                continue;
+            }
+            let numbers = Numbers::of(self.connection, month, wanted.sources.as_ref())?;
+            if group.held + numbers.held() > HOSTS_AT_ONCE {
+                self.each_of_group(&std::mem::take(&mut group), wanted, sink)?;
+            }
+            if !numbers.wanted.is_empty() {
+                group.held += numbers.held();
+                group.months.push(month.clone());
+                group.numbers.push(numbers);
+                group.days.push(days);
+            }
         }
-        if month.dropped {
-            return self.refuse_dropped(month, wanted, &wants);
-        }
-        let numbers = Numbers::of(self.connection, month, wanted.sources.as_ref())?;
-        if numbers.wanted.is_empty() {
-            return Ok(());
-        }
-        month::each_part(self.connection, month, wanted.types, &numbers, &wants, &mut |cell, host, part| {
-            let day = month.date(cell.day)?;
+        self.each_of_group(&group, wanted, sink)
+    }
+
+    fn each_of_group(
+        &self,
+        group: &Group,
+        wanted: &Wanted<'_>,
+        sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Group { months, numbers, days, .. } = group;
+        let wants = |at: usize, cell: &Cell| days[at] >> cell.day & 1 == 1 && wanted.scope(cell.scope);
+        month::each_part(self.connection, (months, numbers), wanted.types, &wants, &mut |at, cell, part| {
+            let host = numbers[at].host(self.connection, part.host)?;
+            let day = months[at].date(cell.day)?;
             sink(&Met { day, number: cell.number, scope: cell.scope, host, seen: part.seen })
         })
     }
 
     /// Of a month whose sightings are no more, nothing can be told but that there was nothing.
-    fn refuse_dropped(
-        &self,
-        month: &Month,
-        wanted: &Wanted<'_>,
-        wants: &dyn Fn(&Cell) -> bool,
-    ) -> Result<(), StoreError> {
-        month::each_cell(self.connection, month, wanted.types, &mut |cell| {
-            if wants(cell) { Err(self.dropped()) } else { Ok(()) }
+    fn refuse_dropped(&self, month: &Month, wanted: &Wanted<'_>, days: u32) -> Result<(), StoreError> {
+        month::each_cell(self.connection, std::slice::from_ref(month), wanted.types, &mut |_, cell| {
+            let wants = days >> cell.day & 1 == 1 && wanted.scope(cell.scope);
+            if wants { Err(self.dropped()) } else { Ok(()) }
         })
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::behavior::{Behavior, Profile};
 use crate::history::Scope;
-use crate::history::month::{Cell, cells};
+use crate::history::month::{Cell, Cells};
 use crate::history::packed::{self, Damaged};
 use crate::store::StoreError;
 
@@ -52,7 +52,7 @@ CREATE TEMP VIEW IF NOT EXISTS observation AS
         SELECT month.sensor, inga_day(month.month, entry.value ->> 2), entry.value ->> 0, entry.value ->> 3,
                entry.value ->> 4, entry.value ->> 5
         FROM month JOIN cell ON cell.month = month.id
-             JOIN json_each(inga_cells(cell.first_type, cell.cells)) AS entry
+             JOIN json_each(inga_cells(cell.id, cell.cells)) AS entry
         WHERE entry.value ->> 1 = 0
             AND (month.sensor, inga_day(month.month, entry.value ->> 2)) NOT IN inga_loose
     ) AS seen JOIN sensor ON sensor.id = seen.sensor JOIN type ON type.id = seen.type;
@@ -144,7 +144,8 @@ impl Months {
         }
         let Some((month, numbers)) = &self.last else { return Ok(String::new()) };
         let mut rows = Vec::new();
-        month::parts_of_row(&self.reader, month, cell, numbers, &mut |cell, host, part| {
+        month::parts_of_row(&self.reader, cell, (month, numbers), &mut |cell, part| {
+            let host = numbers.host(&self.reader, part.host)?;
             let facet = u8::from(cell.scope == Scope::Facet);
             let (first, last) = (part.seen.first.to_string(), part.seen.last.to_string());
             let day = codec::day(month.date(cell.day)?);
@@ -157,13 +158,14 @@ impl Months {
 
 /// The cells of a row as JSON: an array a cell of type id, facet or not, day of the month from 0, windows, packets, hosts.
 fn unpacked_cells(context: &Context<'_>) -> rusqlite::Result<String> {
-    let first = codec::uncount(context.get(0)?);
+    let row_of = month::row_of_id(context.get(0)?);
     let bytes = context.get_raw(1).as_blob().map_err(failed)?;
     let row = |cell: Result<Cell, Damaged>| {
         let Cell { number, scope, day, windows, packets, hosts, .. } = cell?;
         Ok((number, u8::from(scope == Scope::Facet), day, windows, packets, hosts))
     };
-    let rows: Vec<_> = cells(bytes, first).map(row).collect::<Result<_, Damaged>>().map_err(failed)?;
+    let cells = Cells::of(bytes, row_of).map_err(failed)?;
+    let rows: Vec<_> = cells.all().map(row).collect::<Result<_, Damaged>>().map_err(failed)?;
     codec::json(&rows).map_err(failed)
 }
 

@@ -2,6 +2,7 @@
 //! they are first asked for. Indexes of these would take longer to write than all sightings.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
@@ -67,7 +68,8 @@ pub(super) fn find(connection: &Connection, behavior: BehaviorId) -> Result<Opti
 /// A type, its names worked out from its parameters.
 pub(super) fn read(connection: &Connection, profile: &Profile, id: i64) -> Result<TypeRecord, StoreError> {
     let sql = "SELECT md5, parameters FROM type WHERE id = ?1";
-    let found = connection.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let (name, parameters): (Vec<u8>, Vec<u8>) =
         found.ok_or_else(|| StoreError::Damaged(format!("no type {id}")))?;
     let parameters = codec::unpack(&parameters)?;
@@ -94,9 +96,14 @@ pub(super) fn passing(
     Ok(ids)
 }
 
-/// Types by shape and family. Memory: 32 bytes a type for each of them that was asked for.
+/// Names that are kept with their ids, at most.
+const FOUND: usize = 1 << 16;
+
+/// Types by shape and family. Memory: 32 bytes a type for each of them that was asked for, and 3 MB of single ones.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
+    /// Types that were asked for, and found: each sensor is asked for the same ones, and an id never changes.
+    found: RefCell<HashMap<BehaviorId, i64>>,
     shapes: RefCell<Sorted>,
     families: RefCell<Sorted>,
 }
@@ -108,6 +115,19 @@ type Ids = Rc<Vec<([u8; 16], i64)>>;
 type Sorted = (i64, Ids);
 
 impl Catalogue {
+    fn find(&self, connection: &Connection, behavior: BehaviorId) -> Result<Option<i64>, StoreError> {
+        let mut found = self.found.borrow_mut();
+        if let Some(id) = found.get(&behavior) {
+            return Ok(Some(*id));
+        }
+        let id = find(connection, behavior)?;
+        if found.len() >= FOUND {
+            found.clear();
+        }
+        found.extend(id.map(|id| (behavior, id)));
+        Ok(id)
+    }
+
     /// The ids of the types of a selection, ascending.
     pub(super) fn types_of(
         &self,
@@ -115,7 +135,7 @@ impl Catalogue {
         selection: &Selection,
     ) -> Result<Vec<i64>, StoreError> {
         let names = match selection.granularity {
-            Granularity::Type => return Ok(find(connection, selection.id)?.into_iter().collect()),
+            Granularity::Type => return Ok(self.find(connection, selection.id)?.into_iter().collect()),
             Granularity::Shape => sorted(&self.shapes, connection, "SELECT shape, id FROM type")?,
             Granularity::Family => sorted(&self.families, connection, "SELECT family, id FROM type")?,
         };

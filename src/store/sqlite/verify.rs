@@ -40,8 +40,8 @@ impl SqliteStore {
         rows += checksums::<0>(&self.connection, services, "types by port", faults)?;
         let months = "SELECT id, sensor, month, hosts, starts, x'', checksum FROM month";
         rows += checksums::<3>(&self.connection, months, "months", faults)?;
-        let cells = "SELECT id, month, first_type, last_type, seen, hosts_at, details_at, cells, x'', checksum FROM cell";
-        rows += checksums::<6>(&self.connection, cells, "observations", faults)?;
+        let cells = "SELECT id, id, month, seen, hosts_at, details_at, cells, x'', checksum FROM cell";
+        rows += checksums::<5>(&self.connection, cells, "observations", faults)?;
         let seen = "SELECT id, id, month, hosts, details, checksum FROM seen";
         rows += checksums::<2>(&self.connection, seen, "sightings of months", faults)?;
         let hosts = "SELECT rowid, month, first, host, hosts, checksum FROM host";

@@ -1,125 +1,163 @@
-//! Reading a month: cells of some types, and the sightings behind cells.
+//! Reading months of a sensor: cells of some types, and the sightings behind cells.
 
-use std::net::IpAddr;
+use rusqlite::{Connection, Row};
 
-use rusqlite::Connection;
-
-use crate::history::month::{Cell, Part, PartsReader, Place, cells};
+use crate::history::month::{Cell, Cells, DetailsReader, Hit, HostsReader, Part, Place, row_of};
 use crate::store::StoreError;
 
 use super::super::codec;
 use super::super::select::TypeIds;
-use super::{Month, Numbers};
+use super::{Month, Numbers, ids, month_of_id, row_of_id, types_of_row};
 
-/// A row of cells.
-struct Row {
-    first_type: u64,
-    seen: i64,
-    place: Place,
-    cells: Vec<u8>,
-}
-
-/// Hands on the cells of some types, ascending by type, scope and day.
+/// Hands on the cells of some types in some months of a sensor: rows of types ascending, in each the months, in each of
+/// these cells by type, scope and day.
 pub(in super::super) fn each_cell(
     connection: &Connection,
-    month: &Month,
+    months: &[Month],
     types: TypeIds<'_>,
-    sink: &mut dyn FnMut(&Cell) -> Result<(), StoreError>,
+    sink: &mut dyn FnMut(&Month, &Cell) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut read = connection.prepare_cached("SELECT first_type, cells FROM cell WHERE id = ?1")?;
-    each_row(connection, month, types, &mut |id| {
-        let mut rows = read.query([id])?;
-        let Some(row) = rows.next()? else { return Ok(()) };
-        let mut wanted = types.from(row.get(0)?);
-        for cell in cells(row.get_ref(1)?.as_blob()?, codec::uncount(row.get(0)?)) {
-            let cell = cell?;
-            let id = codec::count(cell.number);
-            if wanted.is_some_and(|wanted| wanted < id) {
-                wanted = types.from(id);
+    let sql = "SELECT id, cells FROM cell WHERE id BETWEEN ?1 AND ?2";
+    each_row(connection, sql, months, types, &mut |at, types, row| {
+        let month = &months[at];
+        let cells = Cells::of(row.get_ref(1)?.as_blob()?, row_of_id(row.get(0)?))?;
+        if let TypeIds::List(ids) = types {
+            for id in ids {
+                cells.of_type(codec::uncount(*id))?.try_for_each(|cell| sink(month, &cell?))?;
             }
-            match wanted {
-                None => break,
-                Some(wanted) if wanted == id => sink(&cell)?,
-                Some(_) => {}
-            }
+            return Ok(());
         }
-        Ok(())
+        cells.all().try_for_each(|cell| match cell? {
+            cell if types.has(cell.number) => sink(month, &cell),
+            _ => Ok(()),
+        })
     })
 }
 
-/// Takes a cell, a host of it and a part of what that host did.
-type PartSink<'a> = &'a mut dyn FnMut(&Cell, IpAddr, Part) -> Result<(), StoreError>;
+/// Takes a row, the place of its month among some, and the types that are wanted of it.
+type RowSink<'a> = &'a mut dyn FnMut(usize, TypeIds<'_>, &Row<'_>) -> Result<(), StoreError>;
 
-/// Hands on the sightings behind the cells of some types that `wants` them, by hosts that are wanted.
+/// Hands on the rows of some months of a sensor that can hold one of some types; `sql` selects them by their ids from
+/// one to another, the id first.
+fn each_row(
+    connection: &Connection,
+    sql: &str,
+    months: &[Month],
+    types: TypeIds<'_>,
+    sink: RowSink<'_>,
+) -> Result<(), StoreError> {
+    let (Some(first), Some(last)) = (months.first(), months.last()) else { return Ok(()) };
+    let types = match types {
+        TypeIds::List(_) => types,
+        TypeIds::Range(..) => types.between(0, last_type(connection)?),
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut next = types.from(0);
+    while let Some(wanted) = next {
+        let at = row_of(codec::uncount(wanted));
+        let (_, high) = types_of_row(at);
+        let here = types.between(wanted, high);
+        let mut rows = statement.query(ids(at, first.sensor, (first.number(), last.number()))?)?;
+        while let Some(row) = rows.next()? {
+            let number = month_of_id(row.get(0)?);
+            if let Ok(at) = months.binary_search_by_key(&number, Month::number) {
+                sink(at, here, row)?;
+            }
+        }
+        next = high.checked_add(1).and_then(|after| types.from(after));
+    }
+    Ok(())
+}
+
+/// The last type that a row can hold.
+fn last_type(connection: &Connection) -> Result<i64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT max(id) FROM cell")?;
+    let last: Option<i64> = statement.query_row([], |row| row.get(0))?;
+    Ok(last.map_or(-1, |id| types_of_row(row_of_id(id)).1))
+}
+
+/// Takes the place of a month among some, a cell of it and a part, its host by number.
+pub(in super::super) type PartSink<'a> = &'a mut dyn FnMut(usize, &Cell, Part) -> Result<(), StoreError>;
+
+/// The same of one month.
+type OfCell<'a> = &'a mut dyn FnMut(&Cell, Part) -> Result<(), StoreError>;
+
+/// Hands on the sightings behind the cells of some types that `wants` them, by hosts that are wanted: of some months of a
+/// sensor, each with its hosts.
 pub(in super::super) fn each_part(
     connection: &Connection,
-    month: &Month,
+    (months, numbers): (&[Month], &[Numbers]),
     types: TypeIds<'_>,
-    numbers: &Numbers,
-    wants: &dyn Fn(&Cell) -> bool,
+    wants: &dyn Fn(usize, &Cell) -> bool,
     sink: PartSink<'_>,
 ) -> Result<(), StoreError> {
-    let mut seen = Seen::default();
-    let wanted = |cell: &Cell| types.has(cell.number) && wants(cell);
-    each_row(connection, month, types, &mut |id| {
-        let row = read_row(connection, id)?;
-        seen.each_part(connection, &row, (month, numbers), &wanted, sink)
+    let sql = "SELECT id, seen, hosts_at, details_at, cells FROM cell WHERE id BETWEEN ?1 AND ?2";
+    let mut seen: Vec<Seen> = months.iter().map(|_| Seen::default()).collect();
+    each_row(connection, sql, months, types, &mut |at, types, row| {
+        let of = (&months[at], &numbers[at]);
+        let wanted = |cell: &Cell| types.has(cell.number) && wants(at, cell);
+        let mut sink = |cell: &Cell, part: Part| sink(at, cell, part);
+        seen[at].each_part(connection, of, row, &wanted, &mut sink)
     })
 }
 
 /// Hands on all sightings behind one row of cells.
 pub(in super::super) fn parts_of_row(
     connection: &Connection,
-    month: &Month,
     id: i64,
-    numbers: &Numbers,
-    sink: PartSink<'_>,
+    of: (&Month, &Numbers),
+    sink: OfCell<'_>,
 ) -> Result<(), StoreError> {
-    let row = read_row(connection, id)?;
-    Seen::default().each_part(connection, &row, (month, numbers), &|_| true, sink)
+    let sql = "SELECT id, seen, hosts_at, details_at, cells FROM cell WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([id])?;
+    match rows.next()? {
+        Some(row) => Seen::default().each_part(connection, of, row, &|_| true, sink),
+        None => Err(StoreError::Damaged(format!("no row {id} of observations"))),
+    }
 }
 
-/// The row of sightings that was read last.
+/// The row of sightings that was read last, and what is wanted of it.
 #[derive(Default)]
 struct Seen {
     id: Option<i64>,
     hosts: Vec<u8>,
     details: Vec<u8>,
     detailed: bool,
+    /// Cells, and whether they are wanted.
+    cells: Vec<(Cell, bool)>,
+    hits: Vec<Hit>,
 }
 
 impl Seen {
     fn each_part(
         &mut self,
         connection: &Connection,
-        row: &Row,
         (month, numbers): (&Month, &Numbers),
+        row: &Row<'_>,
         wanted: &dyn Fn(&Cell) -> bool,
-        sink: PartSink<'_>,
+        sink: OfCell<'_>,
     ) -> Result<(), StoreError> {
-        let listed: Vec<Cell> = cells(&row.cells, row.first_type).collect::<Result<_, _>>()?;
-        let Some(last) = listed.iter().rposition(wanted) else { return Ok(()) };
-        let listed = &listed[..=last];
-        self.load_hosts(connection, row.seen)?;
-        if numbers.wanted != (0..month.hosts) && !self.meets(row, month, listed, numbers)? {
-            return Ok(());
+        let mut place = Place { hosts: codec::uncount(row.get(2)?), details: codec::uncount(row.get(3)?) };
+        let mut listed = std::mem::take(&mut self.cells);
+        listed.clear();
+        for cell in Cells::of(row.get_ref(4)?.as_blob()?, row_of_id(row.get(0)?))?.all() {
+            let cell = cell?;
+            listed.push((cell, wanted(&cell)));
         }
-        self.load_details(connection)?;
-        let mut reader = PartsReader::new((&self.hosts, &self.details), row.place, month.hosts);
-        for cell in listed {
-            let start = month.start(cell.day)?;
-            if !wanted(cell) {
-                reader.skip(cell, start)?;
-                continue;
+        let count = listed.iter().rposition(|(_, wanted)| *wanted).map_or(0, |last| last + 1);
+        let (mut id, mut rest): (i64, _) = (row.get(1)?, &listed[..count]);
+        while !rest.is_empty() {
+            self.load_hosts(connection, id)?;
+            let (here, others) = rest.split_at(self.find(rest, place.hosts, month, numbers)?);
+            if !self.hits.is_empty() {
+                self.load_details(connection)?;
+                self.tell(here, place.details, month, sink)?;
             }
-            let mut told = Ok(());
-            reader.read(cell, start, &mut |part| {
-                if told.is_ok() && numbers.wanted.contains(&part.host) {
-                    told = numbers.host(part.host).and_then(|host| sink(cell, host, part));
-                }
-            })?;
-            told?;
+            // Where one row of sightings is full, the next one goes on.
+            (id, place, rest) = (id + 1, Place::default(), others);
         }
+        self.cells = listed;
         Ok(())
     }
 
@@ -141,60 +179,53 @@ impl Seen {
         Ok(())
     }
 
-    /// Whether any of the cells has a host that is wanted: told from the hosts alone.
-    fn meets(
-        &self,
-        row: &Row,
+    /// Finds the hosts that are wanted, up to the row's end, from the hosts alone. Answers how many cells these were.
+    fn find(
+        &mut self,
+        cells: &[(Cell, bool)],
+        at: u64,
         month: &Month,
-        listed: &[Cell],
         numbers: &Numbers,
-    ) -> Result<bool, StoreError> {
-        let mut reader = PartsReader::new((&self.hosts, &[]), row.place, month.hosts);
-        for cell in listed {
-            if reader.has_host(cell, &numbers.wanted)? {
-                return Ok(true);
+    ) -> Result<usize, StoreError> {
+        self.hits.clear();
+        let mut reader = HostsReader::new(&self.hosts, at, &month.codes);
+        for (place, (cell, wanted)) in cells.iter().enumerate() {
+            match wanted {
+                true => reader.find((place, cell), &numbers.wanted, &mut self.hits)?,
+                false => reader.pass(cell)?,
+            }
+            if reader.is_full() {
+                return Ok(place + 1);
             }
         }
-        Ok(false)
+        Ok(cells.len())
     }
-}
 
-/// Hands on the ids of the rows that can hold one of some types.
-fn each_row(
-    connection: &Connection,
-    month: &Month,
-    types: TypeIds<'_>,
-    sink: &mut dyn FnMut(i64) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    // The index alone tells which rows these are.
-    let sql = "SELECT id, first_type, last_type FROM cell WHERE month = ?1 AND last_type >= ?2
-               ORDER BY last_type, first_type, id";
-    let mut find = connection.prepare_cached(sql)?;
-    let mut next = types.from(i64::MIN);
-    'seek: while let Some(wanted) = next {
-        let mut rows = find.query((month.id, wanted))?;
-        while let Some(row) = rows.next()? {
-            let (id, first, last): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            next = types.from(first.max(next.unwrap_or(first)));
-            match next {
-                None => return Ok(()),
-                Some(wanted) if wanted > last => continue 'seek,
-                Some(_) => sink(id)?,
+    /// Hands on what was found.
+    fn tell(
+        &self,
+        cells: &[(Cell, bool)],
+        at: u64,
+        month: &Month,
+        sink: OfCell<'_>,
+    ) -> Result<(), StoreError> {
+        let mut reader = DetailsReader::new(&self.details, at);
+        let mut hits = &self.hits[..];
+        for (place, (cell, _)) in cells.iter().enumerate() {
+            let here = hits.iter().take_while(|hit| hit.cell == place).count();
+            let (here, others) = hits.split_at(here);
+            let mut told = Ok(());
+            reader.read(cell, month.start(cell.day)?, here, &mut |part| {
+                if told.is_ok() {
+                    told = sink(cell, part);
+                }
+            })?;
+            told?;
+            hits = others;
+            if hits.is_empty() {
+                break;
             }
-            // The row's last type may go on in the next one.
-            next = types.from(last);
         }
-        return Ok(());
+        Ok(())
     }
-    Ok(())
-}
-
-fn read_row(connection: &Connection, id: i64) -> Result<Row, StoreError> {
-    let sql = "SELECT first_type, seen, hosts_at, details_at, cells FROM cell WHERE id = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement.query_row([id], |row| {
-        let place = Place { hosts: codec::uncount(row.get(2)?), details: codec::uncount(row.get(3)?) };
-        let first_type = codec::uncount(row.get(0)?);
-        Ok(Row { first_type, seen: row.get(1)?, place, cells: row.get(4)? })
-    })?)
 }

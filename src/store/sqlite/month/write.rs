@@ -4,18 +4,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
-use crate::history::month::{CellsWriter, Directory, Part, PartsWriter, Place};
+use crate::history::month::{CellsWriter, Directory, Part, PartsWriter, Place, row_of};
 use crate::history::{Day, Scope, Sighting};
 use crate::store::StoreError;
 
 use super::super::codec;
 use super::{Month, host};
-
-/// Bytes of cells from which on a row is full: it then fills the page that it lies on, without reaching into a second.
-const CELLS: usize = 3900;
-
-/// Bytes of sightings from which on a row is full.
-const SEEN: u64 = 96 * 1024;
 
 /// A part of a sighting on its way into a month. Sorts by type, scope, day, host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +38,8 @@ pub(in super::super) struct MonthWriter<'a> {
     transaction: &'a Transaction<'a>,
     month: Month,
     cells: CellsWriter,
-    /// The types of the cells, and where their parts begin.
-    row: Option<(u64, u64, Place)>,
+    /// Which row the cells are of, and where their parts begin.
+    row: Option<(u64, i64, Place)>,
     parts: PartsWriter,
     /// The id of the row that the parts will be.
     seen: i64,
@@ -83,7 +77,8 @@ impl<'a> MonthWriter<'a> {
     }
 
     /// Adds sightings, sorted as they are read; a host's hour can be in several entries that follow each other. No
-    /// later call may have a type of an earlier one.
+    /// later call may have a type of an earlier one. A month's old row of some types is replaced when a type of a later row
+    /// comes.
     pub(in super::super) fn add(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
         let cell = |entry: &Entry| (entry.number, entry.scope, entry.day);
         let mut parts = Vec::new();
@@ -100,37 +95,29 @@ impl<'a> MonthWriter<'a> {
     }
 
     fn push(&mut self, of: (u64, Scope, u8), on: Day, parts: &[Part]) -> Result<(), StoreError> {
-        let (first, _, place) = self.row.unwrap_or((of.0, 0, self.parts.place()));
-        if self.row.is_none() {
-            self.cells = CellsWriter::new(first);
-        }
-        self.row = Some((first, of.0, place));
-        self.cells.push(&self.parts.push(of, self.month.hosts, on.start, parts));
-        if self.cells.len() >= CELLS || self.parts.len() >= 2 * SEEN {
+        let row = row_of(of.0);
+        if self.row.is_none_or(|(known, ..)| known != row) {
             self.end_row()?;
+            self.row = Some((row, self.seen, self.parts.place()));
         }
-        Ok(())
+        self.cells.push(&self.parts.push(of, &self.month.codes, on.start, parts));
+        if self.parts.is_full() { self.end_seen() } else { Ok(()) }
     }
 
     fn end_row(&mut self) -> Result<(), StoreError> {
-        let Some((first, last, place)) = self.row.take() else { return Ok(()) };
+        let Some((row, seen, place)) = self.row.take() else { return Ok(()) };
         let cells = std::mem::take(&mut self.cells).finish();
-        let numbers = [
-            self.month.id,
-            codec::count(first),
-            codec::count(last),
-            self.seen,
-            codec::count(place.hosts),
-            codec::count(place.details),
-        ];
+        let number = self.month.number();
+        let (id, _) = super::ids(row, self.month.sensor, (number, number))?;
+        let numbers = [id, self.month.id, seen, codec::count(place.hosts), codec::count(place.details)];
         let checksum = codec::checksum(&numbers, [&cells, b""]);
-        let sql =
-            "INSERT INTO cell (month, first_type, last_type, seen, hosts_at, details_at, cells, checksum)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let [month, first, last, seen, hosts, details] = numbers;
-        let values = (month, first, last, seen, hosts, details, &cells, checksum);
+        // The row of the month as it was gives way: it has been read.
+        let sql = "INSERT OR REPLACE INTO cell (id, month, seen, hosts_at, details_at, cells, checksum)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let [id, month, seen, hosts, details] = numbers;
+        let values = (id, month, seen, hosts, details, &cells, checksum);
         self.transaction.prepare_cached(sql)?.execute(values)?;
-        if self.parts.len() >= SEEN { self.end_seen() } else { Ok(()) }
+        Ok(())
     }
 
     fn end_seen(&mut self) -> Result<(), StoreError> {

@@ -62,6 +62,9 @@ fn months_put_together_answer_as_the_days_did() {
     feed(&days, &MONTHS);
     let expected = answers(&days);
     assert!(expected[0].lines().count() > 1000, "{}", expected[0]);
+    let counted = "SELECT sensor, day, type, canonical, sum(windows) AS windows, sum(packets) AS packets, count(*) AS hosts
+                   FROM sightings WHERE facet = 0 GROUP BY sensor, day, type ORDER BY sensor, day, type";
+    assert_eq!(called(&["sql", "--db", &days, counted]), expected[1]);
 
     // January comes when the months about it are put together, and lies beside nothing, then in a month of its own.
     feed(&months, &MONTHS[..5]);

@@ -87,7 +87,8 @@ impl Chunk {
     }
 }
 
-type Sink<'a> = &'a mut dyn FnMut(&Chunk, Group<'_>) -> Result<(), StoreError>;
+/// Takes a group and the row that it is in.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(&Chunk, Group<'_>) -> Result<(), StoreError>;
 
 /// Hands on every group of some types of a sensor, on the days that count.
 pub(super) fn of_types(

@@ -7,6 +7,7 @@ mod chunk;
 mod codec;
 mod compact;
 mod example;
+mod layout;
 mod month;
 mod read;
 mod recount;
@@ -22,7 +23,8 @@ pub use compact::{Compacted, Months};
 pub use sql::{INFO, RowSink};
 pub use verify::Checked;
 
-use select::{Layouts, Source, TypeIds, Wanted};
+use layout::Layouts;
+use select::{Source, TypeIds, Wanted};
 use types::Catalogue;
 
 use std::cell::RefCell;

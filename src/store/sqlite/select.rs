@@ -1,6 +1,6 @@
 //! What is read of a sensor: sightings and observations, whether of days as they came or of months put together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -9,12 +9,15 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::history::month::Cell;
+use crate::history::packed;
 use crate::history::{Met, Observation, Scope, Sighting};
 use crate::store::StoreError;
 
+use super::chunk::{self, Chunk};
+use super::codec;
+use super::layout::{Layout, Layouts};
 use super::month::{self, Month, Numbers};
 use super::recount::{self, Sums};
-use super::{chunk, codec, read};
 
 /// Types whose observations are put in order at once: some 40 MB of them, if all are met every day of half a year.
 const AT_ONCE: i64 = 1 << 12;
@@ -126,22 +129,6 @@ pub(super) struct Source<'c> {
     layout: Rc<Layout>,
 }
 
-/// Where a sensor's sightings lie.
-#[derive(Debug)]
-pub(super) struct Layout {
-    months: Vec<Month>,
-    /// Whether there are days that are, or of which parts are, not yet in a month.
-    loose: bool,
-}
-
-/// The layouts of sensors, while nobody writes.
-#[derive(Debug, Default)]
-pub(super) struct Layouts {
-    /// Changes by others, and of this connection, when they were read.
-    stamp: (i64, u64),
-    known: HashMap<String, (i64, Rc<Layout>)>,
-}
-
 /// Months of which sightings are read at once, each with its hosts and, as bits, the days that are wanted.
 #[derive(Default)]
 struct Group {
@@ -152,30 +139,8 @@ struct Group {
     held: u64,
 }
 
-impl Layouts {
-    fn of(&mut self, connection: &Connection, sensor: &str) -> Result<(i64, Rc<Layout>), StoreError> {
-        let others = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        let stamp = (others, connection.total_changes());
-        if self.stamp != stamp {
-            *self = Layouts { stamp, known: HashMap::new() };
-        }
-        if let Some((id, known)) = self.known.get(sensor) {
-            return Ok((*id, Rc::clone(known)));
-        }
-        let id = read::sensor_id(connection, sensor)?;
-        let layout = Rc::new(Layout::read(connection, id)?);
-        self.known.insert(sensor.to_owned(), (id, Rc::clone(&layout)));
-        Ok((id, layout))
-    }
-}
-
-impl Layout {
-    fn read(connection: &Connection, sensor: i64) -> Result<Layout, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM chunk WHERE sensor = ?1)";
-        let loose = connection.query_row(sql, [sensor], |row| row.get(0))?;
-        Ok(Layout { months: Month::all(connection, sensor)?, loose })
-    }
-}
+/// Hands on groups of sightings.
+type Groups<'a> = &'a dyn Fn(chunk::Sink<'_>) -> Result<(), StoreError>;
 
 impl<'c> Source<'c> {
     pub(super) fn new(connection: &'c Connection, sensor: i64) -> Result<Source<'c>, StoreError> {
@@ -241,8 +206,20 @@ impl<'c> Source<'c> {
         Ok(())
     }
 
+    /// The observations of whole windows on a day, in no order: for a day of which there are parts outside its month.
+    pub(super) fn of_day(&self, day: Date) -> Result<Vec<Observation>, StoreError> {
+        let days = |one| one == day;
+        let wanted = Wanted { days: &days, ..Wanted::of_types(TypeIds::ALL, false) };
+        self.counted(&wanted, &|sink| chunk::of_day(self.connection, self.sensor, codec::day(day), sink))
+    }
+
     /// Observations in no order.
     fn observations(&self, wanted: &Wanted<'_>) -> Result<Vec<Observation>, StoreError> {
+        self.counted(wanted, &|sink| self.each_group(wanted, sink))
+    }
+
+    /// Observations, of what `groups` hands on and of months.
+    fn counted(&self, wanted: &Wanted<'_>, groups: Groups<'_>) -> Result<Vec<Observation>, StoreError> {
         let mut found = Vec::new();
         let mut sums = Sums::new();
         let add = |sums: &mut Sums, met: &Met| {
@@ -252,7 +229,7 @@ impl<'c> Source<'c> {
             hosts.insert(met.host);
             Ok(())
         };
-        self.each_loose(wanted, &mut |met| add(&mut sums, met))?;
+        groups(&mut |chunk, group| each_met(wanted, chunk, group, &mut |met| add(&mut sums, met)))?;
         // What has a part outside its month is counted with it; some hosts only are counted again.
         let mut again: BTreeMap<i64, Vec<Cell>> = BTreeMap::new();
         month::each_cell(self.connection, &self.layout.months, wanted.types, &mut |month, cell| {
@@ -294,22 +271,15 @@ impl<'c> Source<'c> {
         wanted: &Wanted<'_>,
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        if !self.layout.loose {
-            return Ok(());
+        self.each_group(wanted, &mut |chunk, group| each_met(wanted, chunk, group, sink))
+    }
+
+    /// Groups of sightings that are not yet in a month.
+    fn each_group(&self, wanted: &Wanted<'_>, sink: chunk::Sink<'_>) -> Result<(), StoreError> {
+        match self.layout.loose {
+            true => chunk::of_types(self.connection, self.sensor, wanted.types, wanted.days, sink),
+            false => Ok(()),
         }
-        chunk::of_types(self.connection, self.sensor, wanted.types, wanted.days, &mut |chunk, group| {
-            if !wanted.scope(group.scope) {
-                return Ok(());
-            }
-            for sighting in group.sightings(chunk.day) {
-                let (host, seen) = sighting?;
-                if wanted.host(host) {
-                    let seen = Sighting { marks: chunk.marks(seen.marks), ..seen };
-                    sink(&Met { day: chunk.day, number: group.number, scope: group.scope, host, seen })?;
-                }
-            }
-            Ok(())
-        })
     }
 
     /// Sightings of some months.
@@ -379,4 +349,24 @@ impl<'c> Source<'c> {
         let dropped = |month: &Month| month.dropped && month.first == day.first_of_month();
         if self.layout.months.iter().any(dropped) { Err(self.dropped()) } else { Ok(()) }
     }
+}
+
+/// Hands on the sightings of a group that are wanted.
+fn each_met(
+    wanted: &Wanted<'_>,
+    chunk: &Chunk,
+    group: packed::Group<'_>,
+    sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    if !wanted.scope(group.scope) {
+        return Ok(());
+    }
+    for sighting in group.sightings(chunk.day) {
+        let (host, seen) = sighting?;
+        if wanted.host(host) {
+            let seen = Sighting { marks: chunk.marks(seen.marks), ..seen };
+            sink(&Met { day: chunk.day, number: group.number, scope: group.scope, host, seen })?;
+        }
+    }
+    Ok(())
 }

@@ -15,10 +15,12 @@ use crate::history::packed::{self, Damaged};
 use crate::store::StoreError;
 
 use super::month::{self, Month, Numbers};
+use super::select::Source;
 use super::{SqliteStore, codec};
 
 /// What `inga sql` offers beside the tables, for this connection only: it needs functions that it brings. A day that lies
-/// in its month alone has its observations there; else they are counted out of sightings.
+/// in its month alone has its observations there; else they are counted, a day at once. Sensors come first in each
+/// join, so that a question about one unpacks nothing of the others.
 const VIEWS: &str = "
 CREATE TEMP VIEW IF NOT EXISTS inga_loose AS SELECT DISTINCT sensor, day FROM chunk;
 CREATE TEMP VIEW IF NOT EXISTS inga_part AS
@@ -38,24 +40,20 @@ CREATE TEMP VIEW IF NOT EXISTS sightings AS
     FROM inga_part AS part JOIN sensor ON sensor.id = part.sensor JOIN type ON type.id = part.type
     GROUP BY part.sensor, part.day, part.type, part.facet, part.host;
 CREATE TEMP VIEW IF NOT EXISTS observation AS
-    SELECT sensor.name AS sensor, date(seen.day * 86400, 'unixepoch') AS day, lower(hex(type.md5)) AS type,
-           inga_canonical(type.parameters) AS canonical, seen.windows AS windows, seen.packets AS packets,
-           seen.hosts AS hosts
-    FROM (
-        SELECT sensor, day, type, sum(windows) AS windows, sum(packets) AS packets, count(DISTINCT host) AS hosts
-        FROM inga_part AS part
-        WHERE facet = 0 AND (sensor, day) IN inga_loose AND (month = 0 OR month IN (
-            SELECT month.id FROM month JOIN inga_loose ON inga_loose.sensor = month.sensor
-                AND inga_loose.day BETWEEN inga_day(month.month, 0) AND inga_day(month.month, 30)))
-        GROUP BY sensor, day, type
-        UNION ALL
-        SELECT month.sensor, inga_day(month.month, entry.value ->> 2), entry.value ->> 0, entry.value ->> 3,
-               entry.value ->> 4, entry.value ->> 5
-        FROM month JOIN cell ON cell.month = month.id
-             JOIN json_each(inga_cells(cell.id, cell.cells)) AS entry
-        WHERE entry.value ->> 1 = 0
-            AND (month.sensor, inga_day(month.month, entry.value ->> 2)) NOT IN inga_loose
-    ) AS seen JOIN sensor ON sensor.id = seen.sensor JOIN type ON type.id = seen.type;
+    SELECT sensor.name AS sensor, date(loose.day * 86400, 'unixepoch') AS day, lower(hex(type.md5)) AS type,
+           inga_canonical(type.parameters) AS canonical, entry.value ->> 1 AS windows, entry.value ->> 2 AS packets,
+           entry.value ->> 3 AS hosts
+    FROM sensor CROSS JOIN inga_loose AS loose ON loose.sensor = sensor.id
+         CROSS JOIN json_each(inga_counted(loose.sensor, loose.day)) AS entry
+         CROSS JOIN type ON type.id = entry.value ->> 0
+    UNION ALL
+    SELECT sensor.name, date(inga_day(month.month, entry.value ->> 2) * 86400, 'unixepoch'), lower(hex(type.md5)),
+           inga_canonical(type.parameters), entry.value ->> 3, entry.value ->> 4, entry.value ->> 5
+    FROM sensor CROSS JOIN month ON month.sensor = sensor.id CROSS JOIN cell ON cell.month = month.id
+         CROSS JOIN json_each(inga_cells(cell.id, cell.cells)) AS entry
+         CROSS JOIN type ON type.id = entry.value ->> 0
+    WHERE entry.value ->> 1 = 0
+        AND (month.sensor, inga_day(month.month, entry.value ->> 2)) NOT IN inga_loose;
 ";
 
 /// Rows, and bytes of packed values, by what they are.
@@ -113,10 +111,15 @@ impl SqliteStore {
             let first = codec::first_of_month(context.get(0)?).map_err(failed)?;
             Ok(codec::day(first) + context.get::<i64>(1)?)
         })?;
-        // Hosts of a month are looked up through a connection of its own, while the asking one is at work.
+        // What is looked up while the asking connection is at work has connections of its own.
         let path = self.connection.path().unwrap_or_default();
-        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let months = Mutex::new(Months { reader, last: None });
+        let reader = || Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let counting = Mutex::new(reader()?);
+        to.create_scalar_function("inga_counted", 2, pure, move |context| {
+            let reader = counting.lock().unwrap_or_else(PoisonError::into_inner);
+            counted(&reader, context.get(0)?, context.get(1)?).map_err(failed)
+        })?;
+        let months = Mutex::new(Months { reader: reader()?, last: None });
         to.create_scalar_function("inga_month", 1, pure, move |context| {
             let mut months = months.lock().unwrap_or_else(PoisonError::into_inner);
             months.unpacked(context.get(0)?).map_err(failed)
@@ -154,6 +157,14 @@ impl Months {
         })?;
         codec::json(&rows)
     }
+}
+
+/// The observations of a day as JSON: an array each of type id, windows, packets, hosts.
+fn counted(reader: &Connection, sensor: i64, day: i64) -> Result<String, StoreError> {
+    let found = Source::new(reader, sensor)?.of_day(codec::date(day)?)?;
+    let rows: Vec<_> =
+        found.iter().map(|seen| (seen.number, seen.windows, seen.packets, seen.hosts)).collect();
+    codec::json(&rows)
 }
 
 /// The cells of a row as JSON: an array a cell of type id, facet or not, day of the month from 0, windows, packets, hosts.

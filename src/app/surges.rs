@@ -1,10 +1,10 @@
 //! Use case: days on which behaviors departed from their own past, most sure first.
 //!
 //! Types, shapes, families and services (a protocol and port) are judged each against its own past, so that a large
-//! outbreak does not hide a small one. Memory: some 60 bytes a type, 16 a type and day while types are read, and
-//! 8 a host, behavior and day of one month.
+//! outbreak does not hide a small one. Memory: some 60 bytes a type, 16 a type and day while types are read, 8 a host,
+//! behavior and day of one month, and 50 a type and host of the surge that is being told.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use jiff::civil::Date;
@@ -12,9 +12,7 @@ use jiff::civil::Date;
 use crate::behavior::{BehaviorId, Parameters};
 use crate::event::Protocol;
 use crate::history::surge::{SURGE_HOSTS_MIN, Surge, judged_days, surges as surges_of};
-use crate::history::{
-    Coverage, DayState, Granularity, Hosts, Restriction, Selection, TypeRecord, adjusted_p_values,
-};
+use crate::history::{Coverage, DayState, Granularity, Hosts, Restriction, Types, adjusted_p_values};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
@@ -318,40 +316,28 @@ const TOLD_MAX: usize = 5;
 
 impl Made<'_> {
     fn up(&self, behavior: Behavior, types: BTreeSet<u64>, surge: Surge, q: f64) -> Result<Found, AppError> {
-        let restriction =
-            Restriction { first: Some(surge.first), last: Some(surge.last), ..Restriction::default() };
-        let mut by_type: BTreeMap<u64, BTreeSet<IpAddr>> = BTreeMap::new();
-        let mut packets: BTreeMap<IpAddr, u64> = BTreeMap::new();
-        self.store.each_sighting(self.sensor, &restriction, &mut |met| {
-            if types.contains(&met.number) {
-                by_type.entry(met.number).or_default().insert(met.host);
-                *packets.entry(met.host).or_default() += met.seen.packets;
-            }
-        })?;
-        let mut marks: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
-        let mut labels: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
-        let mut backscatter: BTreeSet<IpAddr> = BTreeSet::new();
+        let Hosted { by_type, packets } = self.read(&types, &surge)?;
+        let names = self.store.mark_names()?;
+        let mut marks: BTreeMap<&str, HashSet<IpAddr>> = BTreeMap::new();
+        let mut labels: BTreeMap<String, HashSet<IpAddr>> = BTreeMap::new();
+        let mut backscatter: HashSet<IpAddr> = HashSet::new();
         let mut named = Vec::new();
         for (number, hosts) in &by_type {
             let record = self.store.type_of(*number)?;
-            let of_type = self.marks(&record, hosts, &mut marks)?;
-            let of_type: Vec<&str> = of_type.iter().map(String::as_str).collect();
+            let of_type = common_marks(hosts, &names, &mut marks);
             let given = self.rules.labels(&record.parameters, &of_type, None);
             let answers = record.parameters.protocol.only_answers()
                 || given.iter().any(|label| self.rules.is_backscatter(label));
             if answers {
-                backscatter.extend(hosts);
+                backscatter.extend(hosts.keys());
             }
             for label in given {
-                labels.entry(label.to_owned()).or_default().extend(hosts);
+                labels.entry(label.to_owned()).or_default().extend(hosts.keys());
             }
             named.push((record.behavior.canonical, hosts.len() as u64));
         }
-        marks.retain(|mark, _| self.rules.is_told(mark));
+        let marks = marks.into_iter().filter(|(mark, _)| self.rules.is_told(mark));
         let kind = if 2 * backscatter.len() > packets.len() { Kind::Backscatter } else { Kind::Scan };
-        let counted = |all: BTreeMap<String, BTreeSet<IpAddr>>| {
-            most(all.into_iter().map(|(name, hosts)| (name, hosts.len() as u64)).collect(), usize::MAX)
-        };
         Ok(Found {
             sensor: self.sensor.to_owned(),
             behavior,
@@ -363,30 +349,62 @@ impl Made<'_> {
             hosts: packets.len() as u64,
             types: most(named, TOLD_MAX),
             top_hosts: most(packets.into_iter().collect(), TOLD_MAX),
-            labels: counted(labels),
-            marks: counted(marks),
+            labels: counted(labels.into_iter()),
+            marks: counted(marks.map(|(mark, hosts)| (mark.to_owned(), hosts))),
         })
     }
 
-    /// The marks that most of these hosts have in windows of a type; those of each host are added to `all`.
-    fn marks(
-        &self,
-        record: &TypeRecord,
-        hosts: &BTreeSet<IpAddr>,
-        all: &mut BTreeMap<String, BTreeSet<IpAddr>>,
-    ) -> Result<Vec<String>, AppError> {
-        let selection = Selection { granularity: Granularity::Type, id: record.behavior.id, facets: false };
-        let list = self.store.hosts(self.sensor, &selection, usize::MAX)?;
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for host in list.hosts.iter().filter(|host| hosts.contains(&host.host)) {
-            for mark in &host.marks {
-                *counts.entry(mark).or_default() += 1;
-                all.entry(mark.clone()).or_default().insert(host.host);
-            }
-        }
-        let held = counts.into_iter().filter(|(_, count)| 2 * count > hosts.len());
-        Ok(held.map(|(mark, _)| mark.to_owned()).collect())
+    /// The hosts of each type in the days of a surge with their marks, and the packets of each host.
+    fn read(&self, types: &BTreeSet<u64>, surge: &Surge) -> Result<Hosted, AppError> {
+        let listed: Vec<u64> = types.iter().copied().collect();
+        let restriction = Restriction {
+            types: Types::Listed(&listed),
+            first: Some(surge.first),
+            last: Some(surge.last),
+            ..Restriction::default()
+        };
+        let mut hosted = Hosted::default();
+        self.store.each_sighting(self.sensor, &restriction, &mut |met| {
+            *hosted.by_type.entry(met.number).or_default().entry(met.host).or_default() |= met.seen.marks;
+            *hosted.packets.entry(met.host).or_default() += met.seen.packets;
+        })?;
+        Ok(hosted)
     }
+}
+
+/// Hosts with the bits of their marks.
+type Marked = HashMap<IpAddr, u64>;
+
+/// The hosts of a surge.
+#[derive(Default)]
+struct Hosted {
+    by_type: BTreeMap<u64, Marked>,
+    packets: HashMap<IpAddr, u64>,
+}
+
+/// The marks that most of these hosts have; those of each host are added to `all`.
+fn common_marks<'n>(
+    hosts: &Marked,
+    names: &'n [String],
+    all: &mut BTreeMap<&'n str, HashSet<IpAddr>>,
+) -> Vec<&'n str> {
+    let mut common = Vec::new();
+    for (bit, name) in names.iter().enumerate() {
+        let marked = || hosts.iter().filter(|(_, bits)| **bits >> bit & 1 == 1).map(|(host, _)| *host);
+        let count = marked().count();
+        if count > 0 {
+            all.entry(name).or_default().extend(marked());
+        }
+        if 2 * count > hosts.len() {
+            common.push(name.as_str());
+        }
+    }
+    common
+}
+
+/// Names with their number of hosts, the most first.
+fn counted(all: impl Iterator<Item = (String, HashSet<IpAddr>)>) -> Vec<(String, u64)> {
+    most(all.map(|(name, hosts)| (name, hosts.len() as u64)).collect(), usize::MAX)
 }
 
 /// The largest, at most so many.

@@ -32,6 +32,8 @@ pub enum Types<'a> {
     All,
     /// Those of one behavior.
     Of(Selection),
+    /// Those of these numbers, ascending; whole windows only.
+    Listed(&'a [u64]),
     /// Those of one protocol alone and to one port alone, of whole windows and of facets.
     Service(Protocol, u16),
     /// Those whose parameters pass, of whole windows and, if so said, of facets.
@@ -52,6 +54,7 @@ impl fmt::Debug for Types<'_> {
         match self {
             Types::All => f.write_str("All"),
             Types::Of(selection) => f.debug_tuple("Of").field(selection).finish(),
+            Types::Listed(numbers) => f.debug_tuple("Listed").field(&numbers.len()).finish(),
             Types::Service(protocol, port) => f.debug_tuple("Service").field(protocol).field(port).finish(),
             Types::Where(_, facets) => f.debug_tuple("Where").field(facets).finish(),
         }
@@ -63,7 +66,7 @@ impl Types<'_> {
     #[must_use]
     pub fn facets(&self) -> bool {
         match self {
-            Types::All => false,
+            Types::All | Types::Listed(_) => false,
             Types::Of(selection) => selection.facets,
             Types::Service(..) => true,
             Types::Where(_, facets) => *facets == Facets::Counted,

@@ -276,6 +276,9 @@ impl HistoryStore for MemoryStore {
         let wanted = |behavior: BehaviorId| match &restriction.types {
             Types::All => true,
             Types::Of(selection) => self.is_of(behavior, selection),
+            Types::Listed(listed) => {
+                numbers.get(&behavior).is_some_and(|number| listed.binary_search(number).is_ok())
+            }
             Types::Service(protocol, port) => {
                 let record = self.types.get(&behavior);
                 record.is_some_and(|record| record.parameters.is_service(*protocol, *port))
@@ -295,6 +298,10 @@ impl HistoryStore for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    fn mark_names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.marks.clone())
     }
 
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {

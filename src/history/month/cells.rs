@@ -156,16 +156,43 @@ impl<'a> Cells<'a> {
     }
 
     /// All cells.
-    pub fn all(&self) -> impl Iterator<Item = Result<Cell, Damaged>> + 'a {
+    #[must_use]
+    pub fn all(&self) -> All<'a> {
         let Cells { first, places, lengths, cells } = *self;
-        let (mut lengths, mut cells) = (Reader(lengths), cells);
-        places.iter().flat_map(move |place| {
-            let length = lengths.number().ok().and_then(|length| usize::try_from(length).ok());
+        All { first, places, lengths: Reader(lengths), cells, number: first, run: Reader(&[]) }
+    }
+}
+
+/// All cells of a row.
+#[derive(Clone, Debug)]
+pub struct All<'a> {
+    first: u64,
+    places: &'a [u8],
+    lengths: Reader<'a>,
+    cells: &'a [u8],
+    /// The type that is read, and what is left of its cells.
+    number: u64,
+    run: Reader<'a>,
+}
+
+impl Iterator for All<'_> {
+    type Item = Result<Cell, Damaged>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Result<Cell, Damaged>> {
+        while self.run.0.is_empty() {
+            let (place, places) = self.places.split_first()?;
             // The directory was checked: the lengths add up to what there is.
-            let (run, rest) = cells.split_at_checked(length.unwrap_or(0)).unwrap_or_default();
-            cells = rest;
-            Run { number: first + u64::from(*place), reader: Reader(run) }
-        })
+            let length = self.lengths.number().ok().and_then(|length| usize::try_from(length).ok());
+            let (run, cells) = self.cells.split_at_checked(length.unwrap_or(0)).unwrap_or_default();
+            self.number = self.first + u64::from(*place);
+            (self.places, self.cells, self.run.0) = (places, cells, run);
+        }
+        let cell = next(&mut self.run, self.number);
+        if cell.is_err() {
+            (self.places, self.run.0) = (&[], &[]);
+        }
+        Some(cell)
     }
 }
 
@@ -191,6 +218,7 @@ pub struct Run<'a> {
 impl Iterator for Run<'_> {
     type Item = Result<Cell, Damaged>;
 
+    #[inline]
     fn next(&mut self) -> Option<Result<Cell, Damaged>> {
         if self.reader.0.is_empty() {
             return None;
@@ -203,6 +231,7 @@ impl Iterator for Run<'_> {
     }
 }
 
+#[inline(always)]
 fn next(reader: &mut Reader<'_>, number: u64) -> Result<Cell, Damaged> {
     let head = reader.byte()?;
     let [hosts, more, windows] = match head & PLAIN {

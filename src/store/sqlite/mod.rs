@@ -42,7 +42,7 @@ use crate::history::{
 
 use crate::sample::KeptSample;
 
-use super::{HistoryStore, StoreError};
+use super::{BehaviorSink, HistoryStore, StoreError};
 
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(30);
@@ -116,6 +116,7 @@ impl SqliteStore {
         match &restriction.types {
             Types::All => Ok(None),
             Types::Of(selection) => self.types_of(selection).map(Some),
+            Types::Listed(numbers) => Ok(Some(numbers.iter().map(|number| codec::count(*number)).collect())),
             Types::Service(protocol, port) => service::types_of(&self.connection, *protocol, *port).map(Some),
             Types::Where(passes, _) => types::passing(&self.connection, *passes).map(Some),
         }
@@ -252,8 +253,22 @@ impl HistoryStore for SqliteStore {
         )
     }
 
+    fn mark_names(&self) -> Result<Vec<String>, StoreError> {
+        read::mark_names(&self.connection)
+    }
+
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
         types::read(&self.connection, &self.profile, codec::count(number))
+    }
+
+    fn each_behavior(&self, numbers: &[u64], sink: BehaviorSink<'_>) -> Result<(), StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
+        for number in numbers {
+            let id = codec::count(*number);
+            let (behavior, parameters) = types::behavior(&self.connection, &self.profile, id)?;
+            sink(*number, behavior, &parameters);
+        }
+        Ok(())
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {

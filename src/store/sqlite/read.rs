@@ -208,7 +208,7 @@ pub(super) fn hosts(
     Ok(HostList::of(summaries.collect(), most))
 }
 
-fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {
+pub(super) fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT name FROM mark ORDER BY bit")?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)

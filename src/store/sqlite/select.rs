@@ -16,7 +16,7 @@ use crate::store::StoreError;
 use super::chunk::{self, Chunk};
 use super::codec;
 use super::layout::{Layout, Layouts};
-use super::month::{self, Month, Numbers};
+use super::month::{self, Month, Numbers, Wants};
 use super::recount::{self, Sums};
 
 /// Types whose observations are put in order at once: some 40 MB of them, if all are met every day of half a year.
@@ -321,8 +321,8 @@ impl<'c> Source<'c> {
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let Group { months, numbers, days, .. } = group;
-        let wants = |at: usize, cell: &Cell| days[at] >> cell.day & 1 == 1 && wanted.scope(cell.scope);
-        month::each_part(self.connection, (months, numbers), wanted.types, &wants, &mut |at, cell, part| {
+        let wants = Wants::Days(days, wanted.facets);
+        month::each_part(self.connection, (months, numbers), wanted.types, wants, &mut |at, cell, part| {
             let host = numbers[at].host(self.connection, part.host)?;
             let day = months[at].date(cell.day)?;
             sink(&Met { day, number: cell.number, scope: cell.scope, host, seen: part.seen })

@@ -146,7 +146,7 @@ fn masked(canonical: &str, parameters: &Parameters) -> String {
 
 /// Tests by captures whether the ports of the jumps' groups follow from the destinations: of windows with one
 /// destination and one port that the sensor saw in the days of the jump. Captures are read once for each sensor that has
-/// a jump. Memory: 48 bytes for each of [`TESTED_MAX`] windows a group, and what the captures take.
+/// a jump. Memory: 48 bytes for each of at most 20,000 windows a group, and what the captures take.
 ///
 /// # Errors
 /// When a capture cannot be read.

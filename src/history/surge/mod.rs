@@ -43,7 +43,7 @@ pub struct Judged {
     pub count: u64,
     /// The count that the past makes expect.
     pub expected: f64,
-    /// The chance of such a count or a higher one, of the day or of its week: the smaller one, for all the [`SCALES`].
+    /// The chance of such a count or a higher one, of the day or of its week or surge: the smallest one, times three.
     pub p: f64,
 }
 

@@ -1,12 +1,14 @@
 //! Use case: all that sensors saw of one host.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use crate::history::{Coverage, Met, Restriction, Sighting, TypeRecord, Types};
+use crate::behavior::Behavior;
+use crate::history::{Coverage, Met, Restriction, Sighting, Types};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
@@ -17,17 +19,17 @@ use super::history::chosen;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaved {
     /// The sensor.
-    pub sensor: String,
+    pub sensor: Rc<str>,
     /// The type.
-    pub record: TypeRecord,
+    pub behavior: Behavior,
     /// Labels that the type's parameters give it.
     pub labels: Vec<String>,
     /// All windows together.
     pub seen: Sighting,
-    /// Days on which it was seen.
-    pub days: BTreeSet<Date>,
+    /// Days on which it was seen, ascending.
+    pub days: Vec<Date>,
     /// The days that the sensor looked.
-    pub coverage: Coverage,
+    pub coverage: Rc<Coverage>,
     /// Most days in a row between two of these on which the sensor looked and did not see it.
     pub gap: u64,
 }
@@ -44,36 +46,43 @@ pub fn host(
 ) -> Result<Vec<Behaved>, AppError> {
     let mut all = Vec::new();
     for sensor in chosen(store, sensors)? {
-        let coverage = store.coverage(&sensor.name)?;
-        let mut kinds: BTreeMap<u64, (Sighting, BTreeSet<Date>)> = BTreeMap::new();
+        let (name, coverage) = (Rc::from(&*sensor.name), Rc::new(store.coverage(&sensor.name)?));
+        let looked: Vec<Date> = coverage.days().collect();
+        let mut kinds: BTreeMap<u64, (Sighting, Vec<Date>)> = BTreeMap::new();
         let restriction =
             Restriction { types: Types::All, sources: Some(IpNet::from(host)), first: None, last: None };
         store.each_sighting(&sensor.name, &restriction, &mut |met: &Met| {
-            let (sum, days) = kinds.entry(met.number).or_insert_with(|| (Sighting::NONE, BTreeSet::new()));
+            let (sum, days) = kinds.entry(met.number).or_insert_with(|| (Sighting::NONE, Vec::new()));
             *sum = sum.merged(met.seen);
-            days.insert(met.day);
+            days.push(met.day);
         })?;
-        let mut here = Vec::new();
-        for (number, (seen, days)) in kinds {
-            let record = store.type_of(number)?;
-            let labels = rules.labels(&record.parameters, &[], Some(seen.first));
+        let numbers: Vec<u64> = kinds.keys().copied().collect();
+        let mut here = Vec::with_capacity(numbers.len());
+        // A host that asks for a port a destination has tens of thousands of types.
+        store.each_behavior(&numbers, &mut |number, behavior, parameters| {
+            let Some((seen, mut days)) = kinds.remove(&number) else { return };
+            days.sort_unstable();
+            days.dedup();
+            let labels = rules.labels(parameters, &[], Some(seen.first));
             let labels = labels.into_iter().map(str::to_owned).collect();
-            let gap = longest_gap(&days, &coverage);
-            let coverage = coverage.clone();
-            here.push(Behaved { sensor: sensor.name.clone(), record, labels, seen, days, coverage, gap });
-        }
-        here.sort_by_key(|behaved| (behaved.seen.first, behaved.record.behavior.id));
+            let gap = longest_gap(&days, &looked);
+            let (sensor, coverage) = (Rc::clone(&name), Rc::clone(&coverage));
+            here.push(Behaved { sensor, behavior, labels, seen, days, coverage, gap });
+        })?;
+        here.sort_by_key(|behaved| (behaved.seen.first, behaved.behavior.id));
         all.extend(here);
     }
     Ok(all)
 }
 
-fn longest_gap(days: &BTreeSet<Date>, coverage: &Coverage) -> u64 {
-    let (Some(first), Some(last)) = (days.first(), days.last()) else { return 0 };
-    let (mut gap, mut longest) = (0, 0);
-    for day in coverage.days().filter(|day| first <= day && day <= last) {
-        gap = if days.contains(&day) { 0 } else { gap + 1 };
-        longest = longest.max(gap);
-    }
-    longest
+/// Most days in a row that the sensor looked, ascending, between two on which the host was seen.
+fn longest_gap(days: &[Date], looked: &[Date]) -> u64 {
+    let between = |pair: &[Date]| match pair {
+        [before, after] => {
+            let from = looked.partition_point(|day| day <= before);
+            looked.partition_point(|day| day < after).saturating_sub(from) as u64
+        }
+        _ => 0,
+    };
+    days.windows(2).map(between).max().unwrap_or(0)
 }

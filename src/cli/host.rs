@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
 fn text(out: &mut dyn Write, all: &[Behaved]) -> io::Result<()> {
     let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for Behaved { sensor, record, labels, seen, days, gap, .. } in all {
+    for Behaved { sensor, behavior, labels, seen, days, gap, .. } in all {
         rows.push(vec![
             shown(sensor),
             seen.first.to_string(),
@@ -89,19 +89,19 @@ fn text(out: &mut dyn Write, all: &[Behaved]) -> io::Result<()> {
             seen.windows.to_string(),
             seen.packets.to_string(),
             shown(&labels.join(" ")),
-            record.behavior.canonical.clone(),
+            behavior.canonical.clone(),
         ]);
     }
     table(out, &rows)
 }
 
 fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
-    for Behaved { sensor, record, labels, seen, days, gap, .. } in all {
+    for Behaved { sensor, behavior, labels, seen, days, gap, .. } in all {
         let line = JsonBehaved {
             host,
             sensor,
-            behavior: record.behavior.id,
-            canonical: &record.behavior.canonical,
+            behavior: behavior.id,
+            canonical: &behavior.canonical,
             labels,
             first: seen.first,
             last: seen.last,
@@ -118,7 +118,7 @@ fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
 
 fn picture(host: IpAddr, all: &[Behaved]) -> String {
     let row = |behaved: &'_ Behaved| -> String {
-        let parts = [behaved.labels.join(", "), behaved.record.behavior.canonical.clone()];
+        let parts = [behaved.labels.join(", "), behaved.behavior.canonical.clone()];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         format!("{}: {}", behaved.sensor, parts.join(", "))
     };
@@ -126,7 +126,7 @@ fn picture(host: IpAddr, all: &[Behaved]) -> String {
         .iter()
         .map(|behaved| HostRow {
             label: row(behaved),
-            days: behaved.days.iter().copied().collect(),
+            days: behaved.days.clone(),
             coverage: &behaved.coverage,
         })
         .collect();

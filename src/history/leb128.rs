@@ -38,12 +38,14 @@ impl<'a> Reader<'a> {
         Err(Damaged)
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Damaged> {
         let (byte, rest) = self.0.split_first().ok_or(Damaged)?;
         self.0 = rest;
         Ok(*byte)
     }
 
+    #[inline]
     pub(super) fn number(&mut self) -> Result<u64, Damaged> {
         // One byte is what nearly all of them are.
         match self.0 {

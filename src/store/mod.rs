@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use crate::behavior::{BehaviorId, Ports, ProtocolSet};
+use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
 use crate::history::packed::Damaged;
 use crate::history::{
     Contribution, Coverage, DayCount, DayTotal, Example, HostList, Hosts, Met, Observation, Outage,
@@ -83,6 +83,9 @@ impl From<Damaged> for StoreError {
         StoreError::Damaged(damaged.to_string())
     }
 }
+
+/// Takes a type's number, its name and its parameters.
+pub type BehaviorSink<'a> = &'a mut dyn FnMut(u64, Behavior, &Parameters);
 
 /// A history of sensors over days. All writing is by whole captures; all reading answers with aggregates.
 ///
@@ -183,6 +186,19 @@ pub trait HistoryStore {
     /// # Errors
     /// When there is none, and see the trait.
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError>;
+
+    /// Hands on the types of some numbers, in their order: quicker than one by one, and shapes and families are not
+    /// worked out.
+    ///
+    /// # Errors
+    /// As [`HistoryStore::type_of`].
+    fn each_behavior(&self, numbers: &[u64], sink: BehaviorSink<'_>) -> Result<(), StoreError> {
+        for number in numbers {
+            let TypeRecord { behavior, parameters, .. } = self.type_of(*number)?;
+            sink(*number, behavior, &parameters);
+        }
+        Ok(())
+    }
 
     /// The hosts of a selection, at most `most` of them in detail.
     ///

@@ -99,6 +99,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next bits, 56 at least; zeros beyond the end.
+    #[inline(always)]
     fn peek(&self) -> u64 {
         let byte = usize::try_from(self.at / 8).unwrap_or(usize::MAX);
         let rest = self.bytes.get(byte..).unwrap_or_default();
@@ -109,12 +110,14 @@ impl<'a> BitReader<'a> {
         held >> (self.at % 8)
     }
 
+    #[inline(always)]
     fn pass(&mut self, bits: u32) -> Result<(), Damaged> {
         self.at = self.at.saturating_add(u64::from(bits));
         if self.at <= self.bytes.len() as u64 * 8 { Ok(()) } else { Err(Damaged) }
     }
 
     /// A number of `width` bits, 32 at most.
+    #[inline]
     pub(super) fn get(&mut self, width: u32) -> Result<u64, Damaged> {
         let value = self.peek() & mask(width);
         self.pass(width)?;
@@ -126,6 +129,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// A number in gamma code.
+    #[inline]
     pub(super) fn gamma(&mut self) -> Result<u64, Damaged> {
         let held = self.peek();
         let width = held.trailing_zeros();
@@ -139,6 +143,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// A number in Rice's code.
+    #[inline(always)]
     pub(super) fn rice(&mut self, low: u32) -> Result<u64, Damaged> {
         let held = self.peek();
         let high = held.trailing_zeros();

@@ -37,6 +37,7 @@ impl<'a> HostsReader<'a> {
 
     /// Whether the row ends here: the next cell's parts begin another one.
     #[must_use]
+    #[inline]
     pub fn is_full(&self) -> bool {
         self.bits.at() >= FULL
     }
@@ -45,6 +46,7 @@ impl<'a> HostsReader<'a> {
     ///
     /// # Errors
     /// When the bytes are damaged.
+    #[inline]
     pub fn find(
         &mut self,
         (place, cell): (usize, &Cell),
@@ -68,6 +70,7 @@ impl<'a> HostsReader<'a> {
     ///
     /// # Errors
     /// When the bytes are damaged.
+    #[inline]
     pub fn pass(&mut self, cell: &Cell) -> Result<(), Damaged> {
         match cell.bits {
             Some((hosts, _)) => self.bits.skip(hosts),

@@ -10,7 +10,7 @@ mod directory;
 mod hits;
 mod parts;
 
-pub use cells::{Cell, Cells, CellsWriter, TYPES, row_of};
+pub use cells::{All, Cell, Cells, CellsWriter, TYPES, row_of};
 pub use directory::{BLOCK, Block, Directory};
 pub use hits::{DetailsReader, Hit, HostsReader};
 pub use parts::{Codes, Part, PartsWriter, Place};

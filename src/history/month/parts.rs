@@ -133,6 +133,7 @@ impl Codes {
     }
 
     /// Bits of a usual distance, and what the next host is ahead at least: nothing where a host can come twice.
+    #[inline]
     pub(super) fn of(&self, cell: &Cell) -> (u32, u64) {
         let few = usize::try_from(cell.parts).ok().and_then(|parts| self.few.get(parts));
         let low = few.copied().unwrap_or_else(|| usual(self.directory, cell.parts));

@@ -16,13 +16,16 @@ use crate::history::packed::{self, Group, Waiting};
 use crate::history::{Day, Hosts};
 use crate::store::StoreError;
 
-use super::month::{self, Entry, Month, MonthWriter, Numbers};
+use super::month::{self, Entry, Month, MonthWriter, Numbers, Wants};
 use super::select::TypeIds;
-use super::{SqliteStore, chunk, codec, read, service};
+use super::{SqliteStore, chunk, codec, example, read, service};
 
 /// Sightings that are put together at once: some 25 MB of a day, some 80 MB of a month.
 const AT_ONCE: u64 = 1 << 18;
 const AT_ONCE_OF_MONTH: u64 = 1 << 20;
+
+/// Types whose examples are: some 20 MB.
+const EXAMPLES_AT_ONCE: i64 = 1 << 18;
 
 /// Which months are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,7 +230,7 @@ fn compact_month(transaction: &Transaction<'_>, sensor: i64, first: Date) -> Res
         if let Some((month, numbers)) = &known {
             let types = TypeIds::Range(span.0, span.1);
             let of = (std::slice::from_ref(month), std::slice::from_ref(numbers));
-            month::each_part(transaction, of, types, &|_, _| true, &mut |_, cell, part| {
+            month::each_part(transaction, of, types, Wants::Of(&|_, _| true), &mut |_, cell, part| {
                 let host = numbers.host(transaction, part.host)?;
                 let of = (cell.number, cell.scope, cell.day);
                 entries.push(Entry::new(of, number(host)?, part.seen));
@@ -238,12 +241,30 @@ fn compact_month(transaction: &Transaction<'_>, sensor: i64, first: Date) -> Res
         writer.add(&entries)?;
     }
     writer.finish()?;
+    thin_examples(transaction, (sensor, codec::month(first)), &sizes)?;
     if let Some((month, _)) = &known {
         month::delete(transaction, month.id)?;
     }
     let sql = "DELETE FROM chunk WHERE sensor = ?1 AND day BETWEEN ?2 AND ?3 AND open = 0";
     transaction.execute(sql, (sensor, days.0, days.1))?;
     Ok(())
+}
+
+/// Puts a month's examples together, some types after the other.
+fn thin_examples(
+    transaction: &Transaction<'_>,
+    of: (i64, i64),
+    sizes: &BTreeMap<i64, u64>,
+) -> Result<(), StoreError> {
+    let earlier = example::Earlier::read(transaction, of.0, of.1)?;
+    let last = super::types::last(transaction)?;
+    let mut first = 0;
+    while first <= last {
+        let types = (first, first.saturating_add(EXAMPLES_AT_ONCE - 1));
+        example::thin(transaction, of, types, &earlier, sizes)?;
+        first = types.1 + 1;
+    }
+    example::drop_rows(transaction, of, &earlier)
 }
 
 /// The hosts of a month, and how many parts of sightings each type has.

@@ -1,7 +1,8 @@
 //! Example windows as rows: each row some of one sensor and month, in the order of their types' ids.
 //!
 //! A day can bring a hundred thousand types, most of them for the first time: a row each would take as long as all
-//! their sightings.
+//! their sightings. When a month is put together, a type that was seen a few times in it and has an example of an earlier
+//! month needs no other one: most types are of that kind, and their examples would take more room than all else.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,6 +19,15 @@ use super::codec;
 
 /// Bytes from which on a row is full.
 const ROW: usize = 64 * 1024;
+
+/// Sightings in a month from which on a type keeps an example of that month beside an earlier one.
+const OFTEN: u64 = 8;
+
+/// Bytes of a row, unpacked, beyond which it is damaged.
+const ROW_MAX: usize = 1 << 26;
+
+/// How hard rows are packed: beyond this they take longer and no less room.
+const LEVEL: i32 = 1;
 
 /// An example as a row holds it: the type's id, the start, the host, its packets as postcard has them.
 type Entry<'a> = (i64, i64, IpAddr, &'a [u8]);
@@ -68,8 +78,108 @@ fn write_rows(
             row = postcard::to_extend(entry, row).map_err(|error| StoreError::Backend(error.to_string()))?;
             (last, rest) = (entry.0, others);
         }
+        let row = pack(&row)?;
         let checksum = codec::checksum(&[sensor, month, open.into(), *first, last], [b"", &row]);
         insert.execute((sensor, month, open, first, last, &row, checksum))?;
+    }
+    Ok(())
+}
+
+/// Puts a month's examples of some types together: one of each, and of those only that are new or were seen often.
+/// `sizes` tells how many sightings a type has in the month. The rows that gave them are to be deleted by [`drop_rows`].
+pub(super) fn thin(
+    transaction: &Transaction<'_>,
+    (sensor, month): (i64, i64),
+    (first, last): (i64, i64),
+    earlier: &Earlier,
+    sizes: &BTreeMap<i64, u64>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT examples FROM example WHERE sensor = ?1 AND month = ?2 AND open = 0 AND id <= ?3
+                   AND first_type <= ?5 AND last_type >= ?4";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let mut found = statement.query((sensor, month, earlier.rows, first, last))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        rows.push(unpack(row.get_ref(0)?.as_blob()?)?);
+    }
+    let mut entries = Vec::new();
+    for row in &rows {
+        each(row, &mut |entry: Entry<'_>| {
+            let often = sizes.get(&entry.0).is_some_and(|seen| *seen >= OFTEN);
+            if first <= entry.0 && entry.0 <= last && (often || !earlier.has(entry.0)) {
+                entries.push(entry);
+            }
+        })?;
+    }
+    entries.sort_unstable();
+    entries.dedup_by_key(|(id, ..)| *id);
+    write_rows(transaction, (sensor, month, false), &entries)
+}
+
+/// Deletes the rows of a month that were there before its examples were put together.
+pub(super) fn drop_rows(
+    transaction: &Transaction<'_>,
+    (sensor, month): (i64, i64),
+    earlier: &Earlier,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM example WHERE sensor = ?1 AND month = ?2 AND open = 0 AND id <= ?3";
+    transaction.execute(sql, (sensor, month, earlier.rows))?;
+    Ok(())
+}
+
+/// What there is before a month's examples are put together: types that have one of an earlier month, and the last row.
+pub(super) struct Earlier {
+    types: Vec<u8>,
+    rows: i64,
+}
+
+impl Earlier {
+    pub(super) fn read(connection: &Connection, sensor: i64, month: i64) -> Result<Earlier, StoreError> {
+        let mut statement =
+            connection.prepare_cached("SELECT types FROM exampled WHERE sensor = ?1 AND month < ?2")?;
+        let mut rows = statement.query((sensor, month))?;
+        let mut types: Vec<u8> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let bits = row.get_ref(0)?.as_blob()?;
+            types.resize(types.len().max(bits.len()), 0);
+            types.iter_mut().zip(bits).for_each(|(all, bits)| *all |= bits);
+        }
+        let sql = "SELECT coalesce(max(id), 0) FROM example";
+        Ok(Earlier { types, rows: connection.query_row(sql, [], |row| row.get(0))? })
+    }
+
+    fn has(&self, id: i64) -> bool {
+        let (byte, bit) = place(id);
+        self.types.get(byte).is_some_and(|byte| byte & bit != 0)
+    }
+}
+
+/// A row's bytes, packed: how many they are, and they as zstd has them.
+fn pack(row: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let packed = zstd::bulk::compress(row, LEVEL).map_err(|error| StoreError::Backend(error.to_string()))?;
+    let length =
+        u32::try_from(row.len()).map_err(|_| StoreError::Backend("an example too large".to_owned()))?;
+    Ok([&length.to_le_bytes()[..], &packed].concat())
+}
+
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let damaged = || StoreError::Damaged("a row of examples".to_owned());
+    let (length, packed) = bytes.split_first_chunk().ok_or_else(damaged)?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    if length > ROW_MAX {
+        return Err(damaged());
+    }
+    zstd::bulk::decompress(packed, length).map_err(|_| damaged())
+}
+
+/// Hands on the examples of an unpacked row.
+fn each<'r>(row: &'r [u8], sink: &mut dyn FnMut(Entry<'r>)) -> Result<(), StoreError> {
+    let mut rest = row;
+    while !rest.is_empty() {
+        let (entry, others) =
+            postcard::take_from_bytes(rest).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        sink(entry);
+        rest = others;
     }
     Ok(())
 }
@@ -133,18 +243,47 @@ pub(super) fn read(
     let mut rows = statement.query((sensor, wanted))?;
     let mut earliest: Option<Example> = None;
     while let Some(row) = rows.next()? {
-        let mut rest = row.get_ref(0)?.as_blob()?;
-        while !rest.is_empty() {
-            let entry: (Entry<'_>, _) =
-                postcard::take_from_bytes(rest).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            let ((id, start, host, packets), others) = entry;
-            rest = others;
+        let row = unpack(row.get_ref(0)?.as_blob()?)?;
+        let mut found = Ok(());
+        each(&row, &mut |(id, start, host, packets)| {
             let earlier = earliest.as_ref().is_none_or(|kept| (start, host) < (kept.start.0, kept.host));
             if id == wanted && earlier {
-                let packets = codec::unpack(packets)?;
-                earliest = Some(Example { behavior, host, start: Timestamp(start), packets });
+                match codec::unpack(packets) {
+                    Ok(packets) => {
+                        earliest = Some(Example { behavior, host, start: Timestamp(start), packets });
+                    }
+                    Err(error) => found = Err(error),
+                }
+            }
+        })?;
+        found?;
+    }
+    Ok(earliest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rows_read_back_and_damage_is_an_error_and_never_a_panic(
+            row in prop::collection::vec(0..4u8, 0..500),
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+            flip in any::<prop::sample::Index>(),
+        ) {
+            let packed = pack(&row).unwrap();
+            prop_assert_eq!(unpack(&packed).unwrap(), row);
+            let mut flipped = packed;
+            let at = flip.index(flipped.len());
+            flipped[at] ^= 16;
+            for damaged in [&flipped, &bytes] {
+                if let Ok(row) = unpack(damaged) {
+                    let _ = each(&row, &mut |_| {});
+                }
             }
         }
     }
-    Ok(earliest)
 }

@@ -40,7 +40,7 @@ use crate::history::{
 
 use crate::sample::KeptSample;
 
-use super::{HistoryStore, StoreError};
+use super::{BehaviorSink, HistoryStore, StoreError};
 
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(30);
@@ -252,6 +252,16 @@ impl HistoryStore for SqliteStore {
 
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
         types::read(&self.connection, &self.profile, codec::count(number))
+    }
+
+    fn each_behavior(&self, numbers: &[u64], sink: BehaviorSink<'_>) -> Result<(), StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
+        for number in numbers {
+            let id = codec::count(*number);
+            let (behavior, parameters) = types::behavior(&self.connection, &self.profile, id)?;
+            sink(*number, behavior, &parameters);
+        }
+        Ok(())
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {

@@ -13,7 +13,7 @@ use crate::history::{Hosts, Observation, Scope};
 use crate::store::StoreError;
 
 use super::codec;
-use super::month::{self, Month, Numbers};
+use super::month::{self, Month, Numbers, Wants};
 use super::select::TypeIds;
 
 /// An observation's type, scope and day.
@@ -47,7 +47,7 @@ pub(super) fn with_outside(
     let wanted: BTreeMap<_, Vec<u64>> = found.iter().map(|(key, (_, known))| (*key, known.clone())).collect();
     let wants = |_: usize, cell: &Cell| wanted.get(&of(cell)).is_some_and(|known| !known.is_empty());
     let at = (std::slice::from_ref(month), std::slice::from_ref(&numbers));
-    month::each_part(connection, at, TypeIds::List(&types), &wants, &mut |_, cell, part| {
+    month::each_part(connection, at, TypeIds::List(&types), Wants::Of(&wants), &mut |_, cell, part| {
         if let Some((observation, known)) = found.get_mut(&of(cell)) {
             // Once, though a host can have several parts.
             if let Ok(at) = known.binary_search(&part.host) {

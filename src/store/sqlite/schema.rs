@@ -65,7 +65,7 @@ CREATE INDEX seen_month ON seen (month);
 CREATE TABLE host (
     month INTEGER NOT NULL REFERENCES month, host BLOB NOT NULL, first INTEGER NOT NULL, hosts BLOB NOT NULL,
     checksum INTEGER NOT NULL, PRIMARY KEY (month, host)) STRICT;
--- Packed examples; open as above. exampled: which types a month has one of, as bits, and when the last begins.
+-- Packed examples (sqlite::example); open as above. exampled: which types a month had one of, as bits, and when the last begins.
 CREATE TABLE example (
     id INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, month INTEGER NOT NULL,
     open INTEGER NOT NULL, first_type INTEGER NOT NULL, last_type INTEGER NOT NULL, examples BLOB NOT NULL,

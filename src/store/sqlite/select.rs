@@ -12,7 +12,7 @@ use crate::history::month::Cell;
 use crate::history::{Met, Observation, Scope, Sighting};
 use crate::store::StoreError;
 
-use super::month::{self, Month, Numbers};
+use super::month::{self, Month, Numbers, Wants};
 use super::recount::{self, Sums};
 use super::{chunk, codec, read};
 
@@ -351,8 +351,8 @@ impl<'c> Source<'c> {
         sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let Group { months, numbers, days, .. } = group;
-        let wants = |at: usize, cell: &Cell| days[at] >> cell.day & 1 == 1 && wanted.scope(cell.scope);
-        month::each_part(self.connection, (months, numbers), wanted.types, &wants, &mut |at, cell, part| {
+        let wants = Wants::Days(days, wanted.facets);
+        month::each_part(self.connection, (months, numbers), wanted.types, wants, &mut |at, cell, part| {
             let host = numbers[at].host(self.connection, part.host)?;
             let day = months[at].date(cell.day)?;
             sink(&Met { day, number: cell.number, scope: cell.scope, host, seen: part.seen })

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::behavior::{BehaviorId, Names, Parameters, Profile, TypeList};
+use crate::behavior::{Behavior, BehaviorId, Names, Parameters, Profile, TypeList};
 use crate::history::{Granularity, Selection, TypeRecord};
 use crate::store::StoreError;
 
@@ -67,17 +67,37 @@ pub(super) fn find(connection: &Connection, behavior: BehaviorId) -> Result<Opti
 
 /// A type, its names worked out from its parameters.
 pub(super) fn read(connection: &Connection, profile: &Profile, id: i64) -> Result<TypeRecord, StoreError> {
-    let sql = "SELECT md5, parameters FROM type WHERE id = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let (name, parameters): (Vec<u8>, Vec<u8>) =
-        found.ok_or_else(|| StoreError::Damaged(format!("no type {id}")))?;
-    let parameters = codec::unpack(&parameters)?;
+    let (name, parameters) = kept(connection, id)?;
     let Names { behavior, shape, family } = Names::of(&parameters, profile);
-    if behavior.id != codec::id(&name)? {
-        return Err(StoreError::Damaged(format!("type {id} has another name than its parameters give")));
-    }
+    check(id, &behavior, name)?;
     Ok(TypeRecord { behavior, shape, family, parameters })
+}
+
+/// The same without shape and family.
+pub(super) fn behavior(
+    connection: &Connection,
+    profile: &Profile,
+    id: i64,
+) -> Result<(Behavior, Parameters), StoreError> {
+    let (name, parameters) = kept(connection, id)?;
+    let behavior = Behavior::of_type(&parameters, profile);
+    check(id, &behavior, name)?;
+    Ok((behavior, parameters))
+}
+
+fn kept(connection: &Connection, id: i64) -> Result<(BehaviorId, Parameters), StoreError> {
+    let mut statement = connection.prepare_cached("SELECT md5, parameters FROM type WHERE id = ?1")?;
+    let mut rows = statement.query([id])?;
+    let row = rows.next()?.ok_or_else(|| StoreError::Damaged(format!("no type {id}")))?;
+    let parameters = codec::unpack(row.get_ref(1)?.as_blob()?)?;
+    Ok((codec::id(row.get_ref(0)?.as_blob()?)?, parameters))
+}
+
+fn check(id: i64, behavior: &Behavior, name: BehaviorId) -> Result<(), StoreError> {
+    if behavior.id == name {
+        return Ok(());
+    }
+    Err(StoreError::Damaged(format!("type {id} has another name than its parameters give")))
 }
 
 /// The ids of the types whose parameters pass, ascending.

@@ -15,12 +15,15 @@ path = os.path.join(folder, "duck.db")
 if os.path.exists(path): os.remove(path)
 db = duckdb.connect(path)
 db.execute("SET threads = 2")
+# Else a bar of progress is drawn on standard output, before the numbers.
+db.execute("SET enable_progress_bar = false")
 columns = "{'sensor':'UTINYINT','day':'USMALLINT','type':'UINTEGER','windows':'UINTEGER','packets':'UINTEGER','hosts':'UINTEGER'}"
 db.execute(f"CREATE TABLE cell AS SELECT * FROM read_csv('{folder}/cells.csv', header=false, columns={columns}) ORDER BY type, sensor, day")
 db.execute("CHECKPOINT")
 asked = [int(line) for line in open(os.path.join(folder, "asked.txt"))]
-db.execute("CREATE TEMP TABLE asked (type UINTEGER)")
-db.executemany("INSERT INTO asked VALUES (?)", [[a] for a in asked])
+def fill(db):
+    db.execute("CREATE TEMP TABLE asked AS SELECT unnest(?::UINTEGER[]) AS type", [asked])
+fill(db)
 many = "SELECT sum(windows::BIGINT + packets + hosts) FROM cell JOIN asked USING (type)"
 one = "SELECT sum(windows::BIGINT + packets + hosts) FROM cell WHERE type = ?"
 db.execute(many).fetchone()
@@ -29,7 +32,22 @@ for a in asked[:one_by_one]: db.execute(one, [a]).fetchone()
 took = (time.time() - began) / one_by_one
 began = time.time()
 total = db.execute(many).fetchone()[0]
-print(took, time.time() - began, total, os.path.getsize(path))
+print("told", took, time.time() - began, total, os.path.getsize(path))
+def cold(query, values):
+    global db
+    db.close()
+    os.sync()
+    open("/proc/sys/vm/drop_caches", "w").write("3")
+    db = duckdb.connect(path)
+    db.execute("SET threads = 2")
+    fill(db)
+    began = time.time()
+    db.execute(query, values).fetchone()
+    return time.time() - began
+try:
+    print("cold", sum(cold(one, [a]) for a in asked[:10]) / 10, cold(many, []))
+except OSError:
+    pass
 db.close()
 os.remove(path)
 "#;
@@ -53,8 +71,13 @@ pub(crate) fn measure(folder: &Path, cells: &[Cell], asked: &[u32]) -> Option<An
     let output = output.expect("python3");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told = String::from_utf8(output.stdout).expect("UTF-8");
-    let numbers: Vec<f64> = told.split_whitespace().map(|word| word.parse().expect("a number")).collect();
-    let [one, many, sum, bytes] = numbers[..] else { panic!("DuckDB told {told}") };
-    let sum = sum as u64;
-    Some(Answers { one, many, sum, bytes: Some(bytes / crate::number(cells.len() as u64)) })
+    let numbers = |word: &str| -> Option<Vec<f64>> {
+        let line = told.lines().find_map(|line| line.strip_prefix(word))?;
+        Some(line.split_whitespace().map(|word| word.parse().expect("a number")).collect())
+    };
+    let warm = numbers("told ").unwrap_or_default();
+    let [one, many, sum, bytes] = warm[..] else { panic!("DuckDB told {told}") };
+    let cold = numbers("cold ").map(|cold| (cold[0], cold[1]));
+    let bytes = Some(bytes / crate::number(cells.len() as u64));
+    Some(Answers { one, many, cold, sum: sum as u64, bytes })
 }

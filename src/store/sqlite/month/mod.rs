@@ -9,7 +9,7 @@ mod read;
 mod write;
 
 pub(super) use host::Numbers;
-pub(super) use read::{each_cell, each_part, parts_of_row};
+pub(super) use read::{Wants, each_cell, each_part, parts_of_row};
 pub(super) use write::{Entry, MonthWriter};
 
 use jiff::civil::Date;

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, Row};
 
-use crate::history::month::{Cell, Cells, DetailsReader, Hit, HostsReader, Part, Place, row_of};
+use crate::history::Scope;
+use crate::history::month::{All, Cell, Cells, DetailsReader, Hit, HostsReader, Part, Place, row_of};
 use crate::store::StoreError;
 
 use super::super::codec;
@@ -79,8 +80,44 @@ fn last_type(connection: &Connection) -> Result<i64, StoreError> {
 /// Takes the place of a month among some, a cell of it and a part, its host by number.
 pub(in super::super) type PartSink<'a> = &'a mut dyn FnMut(usize, &Cell, Part) -> Result<(), StoreError>;
 
-/// The same of one month.
+/// The same of one month's.
 type OfCell<'a> = &'a mut dyn FnMut(&Cell, Part) -> Result<(), StoreError>;
+
+/// Which cells of some months are wanted.
+#[derive(Clone, Copy)]
+pub(in super::super) enum Wants<'a> {
+    /// Those of some days, a bit each, by month; of facets, too, or not.
+    Days(&'a [u32], bool),
+    /// Those of which this is true; it takes the month's place.
+    Of(&'a dyn Fn(usize, &Cell) -> bool),
+}
+
+/// The same of one month.
+#[derive(Clone, Copy)]
+enum WantsOne<'a> {
+    Days(u32, bool),
+    Of(usize, &'a dyn Fn(usize, &Cell) -> bool),
+}
+
+impl<'a> Wants<'a> {
+    fn at(self, at: usize) -> WantsOne<'a> {
+        match self {
+            Wants::Days(days, facets) => WantsOne::Days(days.get(at).copied().unwrap_or(0), facets),
+            Wants::Of(wants) => WantsOne::Of(at, wants),
+        }
+    }
+}
+
+impl WantsOne<'_> {
+    fn has(self, cell: &Cell) -> bool {
+        match self {
+            WantsOne::Days(days, facets) => {
+                days >> cell.day & 1 == 1 && (facets || cell.scope == Scope::Whole)
+            }
+            WantsOne::Of(at, wants) => wants(at, cell),
+        }
+    }
+}
 
 /// Hands on the sightings behind the cells of some types that `wants` them, by hosts that are wanted: of some months of a
 /// sensor, each with its hosts.
@@ -88,16 +125,15 @@ pub(in super::super) fn each_part(
     connection: &Connection,
     (months, numbers): (&[Month], &[Numbers]),
     types: TypeIds<'_>,
-    wants: &dyn Fn(usize, &Cell) -> bool,
+    wants: Wants<'_>,
     sink: PartSink<'_>,
 ) -> Result<(), StoreError> {
     let sql = "SELECT id, seen, hosts_at, details_at, cells FROM cell WHERE id BETWEEN ?1 AND ?2";
     let mut seen: Vec<Seen> = months.iter().map(|_| Seen::default()).collect();
     each_row(connection, sql, months, types, &mut |at, types, row| {
         let of = (&months[at], &numbers[at]);
-        let wanted = |cell: &Cell| types.has(cell.number) && wants(at, cell);
         let mut sink = |cell: &Cell, part: Part| sink(at, cell, part);
-        seen[at].each_part(connection, of, row, &wanted, &mut sink)
+        seen[at].each_part(connection, of, row, (types, wants.at(at)), &mut sink)
     })
 }
 
@@ -112,7 +148,10 @@ pub(in super::super) fn parts_of_row(
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([id])?;
     match rows.next()? {
-        Some(row) => Seen::default().each_part(connection, of, row, &|_| true, sink),
+        Some(row) => {
+            let all = (TypeIds::ALL, WantsOne::Days(u32::MAX, true));
+            Seen::default().each_part(connection, of, row, all, sink)
+        }
         None => Err(StoreError::Damaged(format!("no row {id} of observations"))),
     }
 }
@@ -124,8 +163,6 @@ struct Seen {
     hosts: Vec<u8>,
     details: Vec<u8>,
     detailed: bool,
-    /// Cells, and whether they are wanted.
-    cells: Vec<(Cell, bool)>,
     hits: Vec<Hit>,
 }
 
@@ -135,30 +172,45 @@ impl Seen {
         connection: &Connection,
         (month, numbers): (&Month, &Numbers),
         row: &Row<'_>,
-        wanted: &dyn Fn(&Cell) -> bool,
+        (types, wants): (TypeIds<'_>, WantsOne<'_>),
         sink: OfCell<'_>,
     ) -> Result<(), StoreError> {
+        let mut id: i64 = row.get(1)?;
         let mut place = Place { hosts: codec::uncount(row.get(2)?), details: codec::uncount(row.get(3)?) };
-        let mut listed = std::mem::take(&mut self.cells);
-        listed.clear();
-        for cell in Cells::of(row.get_ref(4)?.as_blob()?, row_of_id(row.get(0)?))?.all() {
-            let cell = cell?;
-            listed.push((cell, wanted(&cell)));
-        }
-        let count = listed.iter().rposition(|(_, wanted)| *wanted).map_or(0, |last| last + 1);
-        let (mut id, mut rest): (i64, _) = (row.get(1)?, &listed[..count]);
-        while !rest.is_empty() {
+        let Some((_, last)) = types.ends() else { return Ok(()) };
+        let last = codec::uncount(last);
+        let mut cells = Cells::of(row.get_ref(4)?.as_blob()?, row_of_id(row.get(0)?))?.all();
+        loop {
+            // Where one row of sightings is full, the next one goes on.
+            let here = cells.clone();
+            if cells.clone().next().is_none_or(|cell| cell.is_ok_and(|cell| cell.number > last)) {
+                return Ok(());
+            }
             self.load_hosts(connection, id)?;
-            let (here, others) = rest.split_at(self.find(rest, place.hosts, month, numbers)?);
+            self.hits.clear();
+            let mut reader = HostsReader::new(&self.hosts, place.hosts, &month.codes);
+            let (mut at, mut cell) = (0, Cell::NONE);
+            while cells.read(&mut cell)? && cell.number <= last {
+                if types.has(cell.number) && wants.has(&cell) {
+                    reader.find((at, &cell), &numbers.wanted, &mut self.hits)?;
+                } else {
+                    reader.pass(&cell)?;
+                }
+                at += 1;
+                if reader.is_full() {
+                    break;
+                }
+            }
+            let ended = !reader.is_full();
             if !self.hits.is_empty() {
                 self.load_details(connection)?;
                 self.tell(here, place.details, month, sink)?;
             }
-            // Where one row of sightings is full, the next one goes on.
-            (id, place, rest) = (id + 1, Place::default(), others);
+            if ended {
+                return Ok(());
+            }
+            (id, place) = (id + 1, Place::default());
         }
-        self.cells = listed;
-        Ok(())
     }
 
     fn load_hosts(&mut self, connection: &Connection, id: i64) -> Result<(), StoreError> {
@@ -179,45 +231,18 @@ impl Seen {
         Ok(())
     }
 
-    /// Finds the hosts that are wanted, up to the row's end, from the hosts alone. Answers how many cells these were.
-    fn find(
-        &mut self,
-        cells: &[(Cell, bool)],
-        at: u64,
-        month: &Month,
-        numbers: &Numbers,
-    ) -> Result<usize, StoreError> {
-        self.hits.clear();
-        let mut reader = HostsReader::new(&self.hosts, at, &month.codes);
-        for (place, (cell, wanted)) in cells.iter().enumerate() {
-            match wanted {
-                true => reader.find((place, cell), &numbers.wanted, &mut self.hits)?,
-                false => reader.pass(cell)?,
-            }
-            if reader.is_full() {
-                return Ok(place + 1);
-            }
-        }
-        Ok(cells.len())
-    }
-
-    /// Hands on what was found.
-    fn tell(
-        &self,
-        cells: &[(Cell, bool)],
-        at: u64,
-        month: &Month,
-        sink: OfCell<'_>,
-    ) -> Result<(), StoreError> {
+    /// Hands on what was found of these cells.
+    fn tell(&self, cells: All<'_>, at: u64, month: &Month, sink: OfCell<'_>) -> Result<(), StoreError> {
         let mut reader = DetailsReader::new(&self.details, at);
         let mut hits = &self.hits[..];
-        for (place, (cell, _)) in cells.iter().enumerate() {
+        for (place, cell) in cells.enumerate() {
+            let cell = cell?;
             let here = hits.iter().take_while(|hit| hit.cell == place).count();
             let (here, others) = hits.split_at(here);
             let mut told = Ok(());
-            reader.read(cell, month.start(cell.day)?, here, &mut |part| {
+            reader.read(&cell, month.start(cell.day)?, here, &mut |part| {
                 if told.is_ok() {
-                    told = sink(cell, part);
+                    told = sink(&cell, part);
                 }
             })?;
             told?;

@@ -52,6 +52,20 @@ pub struct Cell {
     pub(super) bits: Option<(u64, u64)>,
 }
 
+impl Cell {
+    /// Nothing, to read into.
+    pub const NONE: Cell = Cell {
+        number: 0,
+        scope: Scope::Whole,
+        day: 0,
+        windows: 0,
+        packets: 0,
+        hosts: 0,
+        parts: 0,
+        bits: None,
+    };
+}
+
 /// Packs the cells of a row.
 #[derive(Debug, Default)]
 pub struct CellsWriter {
@@ -175,24 +189,39 @@ pub struct All<'a> {
     run: Reader<'a>,
 }
 
-impl Iterator for All<'_> {
-    type Item = Result<Cell, Damaged>;
-
+impl All<'_> {
+    /// Reads the next cell into one that is there, which is quicker than handing it on; `false` when there is none.
+    ///
+    /// # Errors
+    /// When it is damaged; then there are no more.
     #[inline]
-    fn next(&mut self) -> Option<Result<Cell, Damaged>> {
+    pub fn read(&mut self, into: &mut Cell) -> Result<bool, Damaged> {
         while self.run.0.is_empty() {
-            let (place, places) = self.places.split_first()?;
+            let Some((place, places)) = self.places.split_first() else { return Ok(false) };
             // The directory was checked: the lengths add up to what there is.
             let length = self.lengths.number().ok().and_then(|length| usize::try_from(length).ok());
             let (run, cells) = self.cells.split_at_checked(length.unwrap_or(0)).unwrap_or_default();
             self.number = self.first + u64::from(*place);
             (self.places, self.cells, self.run.0) = (places, cells, run);
         }
-        let cell = next(&mut self.run, self.number);
-        if cell.is_err() {
+        let read = next(&mut self.run, self.number, into);
+        if read.is_err() {
             (self.places, self.run.0) = (&[], &[]);
         }
-        Some(cell)
+        read.map(|()| true)
+    }
+}
+
+impl Iterator for All<'_> {
+    type Item = Result<Cell, Damaged>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Result<Cell, Damaged>> {
+        let mut cell = Cell::NONE;
+        match self.read(&mut cell) {
+            Ok(read) => read.then_some(Ok(cell)),
+            Err(damaged) => Some(Err(damaged)),
+        }
     }
 }
 
@@ -223,26 +252,28 @@ impl Iterator for Run<'_> {
         if self.reader.0.is_empty() {
             return None;
         }
-        let cell = next(&mut self.reader, self.number);
-        if cell.is_err() {
+        let mut cell = Cell::NONE;
+        let read = next(&mut self.reader, self.number, &mut cell);
+        if read.is_err() {
             self.reader.0 = &[];
         }
-        Some(cell)
+        Some(read.map(|()| cell))
     }
 }
 
 #[inline(always)]
-fn next(reader: &mut Reader<'_>, number: u64) -> Result<Cell, Damaged> {
+fn next(reader: &mut Reader<'_>, number: u64, into: &mut Cell) -> Result<(), Damaged> {
     let head = reader.byte()?;
-    let [hosts, more, windows] = match head & PLAIN {
+    [into.hosts, into.parts, into.windows] = match head & PLAIN {
         0 => [reader.number()?, reader.number()?, reader.number()?],
         _ => [1, 0, 1],
     };
-    let parts = hosts.checked_add(more).ok_or(Damaged)?;
-    let packets = if head & SINGLE == 0 { reader.number()? } else { windows };
-    let bits = if parts < MANY { None } else { Some((reader.number()?, reader.number()?)) };
-    let scope = if head & FACET == 0 { Scope::Whole } else { Scope::Facet };
-    Ok(Cell { number, scope, day: head & DAY, windows, packets, hosts, parts, bits })
+    into.parts = into.hosts.checked_add(into.parts).ok_or(Damaged)?;
+    into.packets = if head & SINGLE == 0 { reader.number()? } else { into.windows };
+    into.bits = if into.parts < MANY { None } else { Some((reader.number()?, reader.number()?)) };
+    into.scope = if head & FACET == 0 { Scope::Whole } else { Scope::Facet };
+    (into.number, into.day) = (number, head & DAY);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -189,16 +189,14 @@ impl Seen {
             self.load_hosts(connection, id)?;
             self.hits.clear();
             let mut reader = HostsReader::new(&self.hosts, place.hosts, &month.codes);
-            for (at, cell) in cells.by_ref().enumerate() {
-                let cell = cell?;
-                if cell.number > last {
-                    break;
-                }
+            let (mut at, mut cell) = (0, Cell::NONE);
+            while cells.read(&mut cell)? && cell.number <= last {
                 if types.has(cell.number) && wants.has(&cell) {
                     reader.find((at, &cell), &numbers.wanted, &mut self.hits)?;
                 } else {
                     reader.pass(&cell)?;
                 }
+                at += 1;
                 if reader.is_full() {
                     break;
                 }

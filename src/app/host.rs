@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::behavior::Behavior;
-use crate::history::{Coverage, Met, Restriction, Sighting, Types};
+use crate::history::{Coverage, Met, Restriction, Sensor, Sighting, Types};
 use crate::rules::Rules;
-use crate::store::HistoryStore;
+use crate::store::{HistoryStore, SqliteStore};
 
-use super::AppError;
-use super::history::chosen;
+use super::history::{HistorySource, chosen};
+use super::{AppError, CaptureOptions, Notices};
 
 /// A host's windows of one type at one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaved {
     /// The sensor.
-    pub sensor: Rc<str>,
+    pub sensor: Arc<str>,
     /// The type.
     pub behavior: Behavior,
     /// Labels that the type's parameters give it.
@@ -29,50 +30,83 @@ pub struct Behaved {
     /// Days on which it was seen, ascending.
     pub days: Vec<Date>,
     /// The days that the sensor looked.
-    pub coverage: Rc<Coverage>,
+    pub coverage: Arc<Coverage>,
     /// Most days in a row between two of these on which the sensor looked and did not see it.
     pub gap: u64,
 }
+
+/// So many sensors of a file are asked side by side, each through a connection of its own (16 MiB).
+const AT_ONCE: usize = 4;
 
 /// What sensors saw of a host; by sensor, then in the order in which the types began.
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
 pub fn host(
-    store: &dyn HistoryStore,
+    source: &HistorySource,
     host: IpAddr,
     sensors: &[String],
     rules: &Rules,
+    notices: &mut Notices,
 ) -> Result<Vec<Behaved>, AppError> {
+    let store = source.open(&CaptureOptions::default(), rules, notices)?;
+    let sensors = chosen(store.as_ref(), sensors)?;
+    let HistorySource::Database(path) = source else {
+        let found = sensors.iter().map(|sensor| at_sensor(store.as_ref(), host, sensor, rules));
+        return Ok(found.collect::<Result<Vec<_>, _>>()?.concat());
+    };
+    // A host can be in any row of a sensor's months, so that it takes a while to look.
+    let look = |sensor: &Sensor| {
+        let store = SqliteStore::open_existing(path, &rules.profile)?;
+        at_sensor(&store, host, sensor, rules)
+    };
     let mut all = Vec::new();
-    for sensor in chosen(store, sensors)? {
-        let (name, coverage) = (Rc::from(&*sensor.name), Rc::new(store.coverage(&sensor.name)?));
-        let looked: Vec<Date> = coverage.days().collect();
-        let mut kinds: BTreeMap<u64, (Sighting, Vec<Date>)> = BTreeMap::new();
-        let restriction =
-            Restriction { types: Types::All, sources: Some(IpNet::from(host)), first: None, last: None };
-        store.each_sighting(&sensor.name, &restriction, &mut |met: &Met| {
-            let (sum, days) = kinds.entry(met.number).or_insert_with(|| (Sighting::NONE, Vec::new()));
-            *sum = sum.merged(met.seen);
-            days.push(met.day);
-        })?;
-        let numbers: Vec<u64> = kinds.keys().copied().collect();
-        let mut here = Vec::with_capacity(numbers.len());
-        // A host that asks for a port a destination has tens of thousands of types.
-        store.each_behavior(&numbers, &mut |number, behavior, parameters| {
-            let Some((seen, mut days)) = kinds.remove(&number) else { return };
-            days.sort_unstable();
-            days.dedup();
-            let labels = rules.labels(parameters, &[], Some(seen.first));
-            let labels = labels.into_iter().map(str::to_owned).collect();
-            let gap = longest_gap(&days, &looked);
-            let (sensor, coverage) = (Rc::clone(&name), Rc::clone(&coverage));
-            here.push(Behaved { sensor, behavior, labels, seen, days, coverage, gap });
-        })?;
-        here.sort_by_key(|behaved| (behaved.seen.first, behaved.behavior.id));
-        all.extend(here);
+    for group in sensors.chunks(AT_ONCE) {
+        let found: Vec<Result<Vec<Behaved>, AppError>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = group.iter().map(|sensor| scope.spawn(|| look(sensor))).collect();
+            let join = |thread: ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        for found in found {
+            all.extend(found?);
+        }
     }
     Ok(all)
+}
+
+fn at_sensor(
+    store: &dyn HistoryStore,
+    host: IpAddr,
+    sensor: &Sensor,
+    rules: &Rules,
+) -> Result<Vec<Behaved>, AppError> {
+    let (name, coverage) = (Arc::from(&*sensor.name), Arc::new(store.coverage(&sensor.name)?));
+    let looked: Vec<Date> = coverage.days().collect();
+    let mut kinds: BTreeMap<u64, (Sighting, Vec<Date>)> = BTreeMap::new();
+    let restriction =
+        Restriction { types: Types::All, sources: Some(IpNet::from(host)), first: None, last: None };
+    store.each_sighting(&sensor.name, &restriction, &mut |met: &Met| {
+        let (sum, days) = kinds.entry(met.number).or_insert_with(|| (Sighting::NONE, Vec::new()));
+        *sum = sum.merged(met.seen);
+        days.push(met.day);
+    })?;
+    let numbers: Vec<u64> = kinds.keys().copied().collect();
+    let mut here = Vec::with_capacity(numbers.len());
+    // A host that asks for a port a destination has tens of thousands of types.
+    store.each_behavior(&numbers, &mut |number, behavior, parameters| {
+        let Some((seen, mut days)) = kinds.remove(&number) else { return };
+        days.sort_unstable();
+        days.dedup();
+        let labels = rules.labels(parameters, &[], Some(seen.first));
+        let labels = labels.into_iter().map(str::to_owned).collect();
+        let gap = longest_gap(&days, &looked);
+        let (sensor, coverage) = (Arc::clone(&name), Arc::clone(&coverage));
+        here.push(Behaved { sensor, behavior, labels, seen, days, coverage, gap });
+    })?;
+    here.sort_by_key(|behaved| (behaved.seen.first, behaved.behavior.id));
+    Ok(here)
 }
 
 /// Most days in a row that the sensor looked, ascending, between two on which the host was seen.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::host::{Behaved, host};
 use crate::app::output::Output;
-use crate::app::{AppError, CaptureOptions, Notices};
+use crate::app::{AppError, Notices};
 use crate::behavior::BehaviorId;
 use crate::event::Timestamp;
 use crate::report::host::{HostRow, host_svg};
@@ -64,8 +64,7 @@ struct JsonBehaved<'a> {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
-    let all = host(store.as_ref(), args.host, &args.sensor, &rules)?;
+    let all = host(&args.history.source()?, args.host, &args.sensor, &rules, notices)?;
     if all.is_empty() {
         notices.add(format!("{} was not seen", args.host));
     }

@@ -54,12 +54,17 @@ impl<'a> HostsReader<'a> {
         hits: &mut Vec<Hit>,
     ) -> Result<(), Damaged> {
         let (low, step) = self.codes.of(cell);
+        let begins = self.bits.at();
         let mut next = 0u64;
         for at in 0..cell.parts {
             let host = self.bits.rice(low)?.checked_add(next).filter(|host| *host < self.codes.directory);
             let host = host.ok_or(Damaged)?;
             if wanted.contains(&host) {
                 hits.push(Hit { cell: place, at, host });
+            } else if let (true, Some((hosts, _))) = (host >= wanted.end, cell.bits) {
+                // Hosts ascend: none of the others is wanted.
+                self.bits.skip(begins.saturating_add(hosts).saturating_sub(self.bits.at()));
+                break;
             }
             next = host + step;
         }

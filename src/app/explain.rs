@@ -1,19 +1,22 @@
 //! Use case: from an event to its causes: which samples explain what came at a sensor about a day.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
 
 use crate::behavior::{Names, Parameters};
-use crate::correlate::{Candidate, Explanation, SensorHistory, explain};
-use crate::history::{Granularity, Sensor};
+use crate::correlate::{Candidate, Explanation, NoExplanation, SensorHistory, explain};
+use crate::history::{Granularity, Selection, Sensor};
 use crate::rules::Rules;
 use crate::sample::{Projection, Scan};
+use crate::store::HistoryStore;
 
 use super::correlate::{load_samples, refuse_twins};
 use super::history::{HistorySource, named};
 use super::sandbox::LoadedSample;
 use super::series::Of;
+use super::surges::{self, Behavior, Found, Kind};
 use super::{AppError, CaptureOptions, Notices, ledger};
 
 /// What is asked.
@@ -55,6 +58,104 @@ pub fn answer(
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
     refuse_twins(&samples)?;
     let sensor = named(store.as_ref(), &question.sensor)?;
+    let candidates = candidates(&samples, &sensor, rules);
+    let explanation = explained(store.as_ref(), &sensor, &candidates, question, rules)?
+        .map_err(|why| AppError::Usage(format!("sensor {}: {why}", sensor.name)))?;
+    Ok(Answer { sensor, samples, explanation })
+}
+
+/// A surge with its causes.
+#[derive(Clone, Debug)]
+pub struct Surged {
+    /// Its place among all surges, from 1, as `inga surges` tells it.
+    pub rank: usize,
+    /// The surge.
+    pub found: Found,
+    /// What was asked of it.
+    pub of: Of,
+    /// Its causes, or why there are none to tell.
+    pub explanation: Result<Explanation, String>,
+}
+
+/// Explains every surge of some sensors (of all, if none is named) that is no part of another one, the surest first;
+/// with the samples that causes' places mean.
+///
+/// # Errors
+/// When a report, a capture or the history cannot be read, or there is no such sensor.
+pub fn surged(
+    reports: &[PathBuf],
+    source: &HistorySource,
+    question: &surges::Question,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<(Vec<LoadedSample>, Vec<Surged>), AppError> {
+    let (store, samples) = load_samples(reports, source, options, rules, notices)?;
+    refuse_twins(&samples)?;
+    let store = store.as_ref();
+    let mut known: BTreeMap<String, (Sensor, Vec<Candidate>)> = BTreeMap::new();
+    let mut all = Vec::new();
+    for (found, rank) in surges::surges(store, question, rules)?.into_iter().zip(1..) {
+        if found.part_of.is_some() {
+            continue;
+        }
+        if !known.contains_key(&found.sensor) {
+            let sensor = named(store, &found.sensor)?;
+            let candidates = candidates(&samples, &sensor, rules);
+            known.insert(found.sensor.clone(), (sensor, candidates));
+        }
+        let of = of(&found.behavior);
+        let explanation = match (known.get(&found.sensor), found.kind) {
+            (_, Kind::Backscatter) => {
+                Err("answers to spoofed packets, by hosts that scan nothing".to_owned())
+            }
+            (None, Kind::Scan) => Err("no such sensor".to_owned()),
+            (Some((sensor, candidates)), Kind::Scan) => {
+                let coverage = store.coverage(&found.sensor)?;
+                let lasting =
+                    coverage.days().filter(|day| (found.surge.first..=found.surge.last).contains(day));
+                let question = Question {
+                    sensor: found.sensor.clone(),
+                    day: found.surge.first,
+                    days: u16::try_from(lasting.count()).unwrap_or(u16::MAX),
+                    of: of.clone(),
+                };
+                explained(store, sensor, candidates, &question, rules)?.map_err(|why| why.to_string())
+            }
+        };
+        all.push(Surged { rank, found, of, explanation });
+    }
+    Ok((samples, all))
+}
+
+/// What surged, as it is asked for.
+fn of(behavior: &Behavior) -> Of {
+    match behavior {
+        Behavior::Service(protocol, port) => Of::Service(*protocol, *port),
+        Behavior::Named(granularity, id, _) => {
+            Of::Behavior(Selection { granularity: *granularity, id: *id, facets: false })
+        }
+    }
+}
+
+/// The samples as causes at a sensor.
+fn candidates(samples: &[LoadedSample], sensor: &Sensor, rules: &Rules) -> Vec<Candidate> {
+    let candidate = |sample: &LoadedSample| {
+        let scan = Scan::of(&sample.profile);
+        let projection = scan.map(|scan| Projection::of(&scan, sensor, &rules.profile));
+        let date = sample.report.pivot().map(|(span, _)| span);
+        Candidate::new(&sample.profile, projection.as_ref(), date)
+    };
+    samples.iter().map(candidate).collect()
+}
+
+fn explained(
+    store: &dyn HistoryStore,
+    sensor: &Sensor,
+    candidates: &[Candidate],
+    question: &Question,
+    rules: &Rules,
+) -> Result<Result<Explanation, NoExplanation>, AppError> {
     let history =
         SensorHistory { coverage: store.coverage(&sensor.name)?, totals: Vec::new(), sensor: sensor.clone() };
     // Answers to spoofed packets scan nothing, so no sample is looked for that would explain them.
@@ -64,17 +165,8 @@ pub fn answer(
     let relevant = |parameters: &Parameters| passes(&question.of, parameters, rules) && is_scan(parameters);
     let away = |days: i64| question.day.saturating_add(jiff::Span::new().days(days));
     let between = (away(-BEFORE_DAYS), away(i64::from(question.days) + GAP_DAYS));
-    let ledger = ledger::between(store.as_ref(), &history, &relevant, between)?;
-    let candidate = |sample: &LoadedSample| {
-        let scan = Scan::of(&sample.profile);
-        let projection = scan.map(|scan| Projection::of(&scan, &sensor, &rules.profile));
-        let date = sample.report.pivot().map(|(span, _)| span);
-        Candidate::new(&sample.profile, projection.as_ref(), date)
-    };
-    let candidates: Vec<Candidate> = samples.iter().map(candidate).collect();
-    let explanation = explain(&ledger, &candidates, question.day, question.days.into())
-        .map_err(|why| AppError::Usage(format!("sensor {}: {why}", sensor.name)))?;
-    Ok(Answer { sensor, samples, explanation })
+    let ledger = ledger::between(store, &history, &relevant, between)?;
+    Ok(explain(&ledger, candidates, question.day, question.days.into()))
 }
 
 /// Days of the calendar in which the observed days before an event are looked for: an outage may lie among them.

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 
-use crate::app::explain::{Question, answer};
+use crate::app::explain::{Question, Surged, answer, surged};
+use crate::app::history::HistorySource;
 use crate::app::output::Output;
+use crate::app::sandbox::LoadedSample;
 use crate::app::series::Of;
-use crate::app::{AppError, Notices};
-use crate::report::explanation::{self as report, Named};
+use crate::app::{AppError, Notices, surges};
+use crate::report::explanation::{self as report, Named, SurgeOf};
+use crate::rules::Rules;
 
 use super::EXIT_OK;
 use super::shared::{CaptureArgs, Format, HistoryArgs, RuleArgs, check_label, of, of_name};
@@ -20,6 +23,7 @@ use super::shared::{CaptureArgs, Format, HistoryArgs, RuleArgs, check_label, of,
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga explain --db history.db --sensor II --day 2009-03-10
+  inga explain --db history.db --surges
   inga explain samples/*/report.yaml --darknet samples/darknet --sensor north --day 2009-03-02 --of 445/tcp")]
 pub(super) struct Args {
     /// Sample reports (YAML); without any, the samples kept in the history
@@ -28,11 +32,14 @@ pub(super) struct Args {
     #[command(flatten)]
     history: HistoryArgs,
     /// The sensor
-    #[arg(long, value_name = "NAME")]
-    sensor: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "surges")]
+    sensor: Option<String>,
     /// The event's first day
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    day: Date,
+    #[arg(long, value_name = "YYYY-MM-DD", required_unless_present = "surges")]
+    day: Option<Date>,
+    /// Instead of a day: each surge that `inga surges` tells, of one sensor or of all
+    #[arg(long, conflicts_with_all = ["day", "days", "of"])]
+    surges: bool,
     /// Observed days that it lasts
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: u16,
@@ -48,22 +55,78 @@ pub(super) struct Args {
     rules: RuleArgs,
 }
 
+/// Surges with at most this q are explained, as `inga surges` tells them when nothing else is asked for.
+const SURGE_Q_MAX: f64 = 0.01;
+
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
+    let source = args.history.source()?;
+    let (Some(sensor), Some(day)) = (args.sensor.clone(), args.day) else {
+        return run_surges(args, &source, &rules, notices);
+    };
     let of = args.of.clone().unwrap_or(Of::All);
     check_label(&of, &rules)?;
-    let question = Question { sensor: args.sensor.clone(), day: args.day, days: args.days, of };
-    let source = args.history.source()?;
+    let question = Question { sensor, day, days: args.days, of };
     let found = answer(&args.reports, &source, &question, &args.reading.options(), &rules, notices)?;
-    let named = found
-        .samples
-        .iter()
-        .map(|sample| Named { id: sample.profile.id.clone(), title: sample.report.title() });
-    let samples: Vec<Named> = named.collect();
+    let samples = named(&found.samples);
     let of = of_name(&question.of, None);
     Output::Stdout.write(|out| match args.format {
-        Format::Text => report::text(out, &found.sensor.name, &of, &samples, &found.explanation),
-        Format::Json => report::json(out, &found.sensor.name, &of, &samples, &found.explanation),
+        Format::Text => {
+            report::text(out, &found.sensor.name, &of, &samples, &found.explanation)?;
+            report::caveat(out)
+        }
+        Format::Json => report::json(out, (&found.sensor.name, &of), None, &samples, &found.explanation),
     })?;
     Ok(EXIT_OK)
+}
+
+fn named(samples: &[LoadedSample]) -> Vec<Named> {
+    let named = |sample: &LoadedSample| Named { id: sample.profile.id.clone(), title: sample.report.title() };
+    samples.iter().map(named).collect()
+}
+
+fn run_surges(
+    args: &Args,
+    source: &HistorySource,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<u8, AppError> {
+    let question = surges::Question { sensors: args.sensor.iter().cloned().collect(), level: SURGE_Q_MAX };
+    let (samples, all) = surged(&args.reports, source, &question, &args.reading.options(), rules, notices)?;
+    if all.is_empty() {
+        notices.add(format!("no surge with a q of at most {SURGE_Q_MAX}"));
+    }
+    let samples = named(&samples);
+    Output::Stdout.write(|out| {
+        for one in &all {
+            let (of, sensor, surge) = (of_name(&one.of, None), one.found.sensor.as_str(), surge_of(one));
+            match (&one.explanation, args.format) {
+                (Err(why), format) => {
+                    report::unexplained(out, (sensor, &of), &surge, why, format == Format::Json)?;
+                }
+                (Ok(explanation), Format::Json) => {
+                    report::json(out, (sensor, &of), Some(&surge), &samples, explanation)?;
+                }
+                (Ok(explanation), Format::Text) => {
+                    report::surge_text(out, &surge)?;
+                    report::text(out, sensor, &of, &samples, explanation)?;
+                }
+            }
+        }
+        if args.format == Format::Text && !all.is_empty() { report::caveat(out) } else { Ok(()) }
+    })?;
+    Ok(EXIT_OK)
+}
+
+fn surge_of(one: &Surged) -> SurgeOf {
+    let surge = &one.found.surge;
+    SurgeOf {
+        rank: one.rank,
+        first: surge.first.to_string(),
+        last: surge.last.to_string(),
+        peak: surge.peak.day.to_string(),
+        peak_hosts: surge.peak.count,
+        peak_expected: surge.peak.expected,
+        q: one.found.q,
+    }
 }

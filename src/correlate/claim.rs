@@ -7,9 +7,7 @@ use crate::behavior::{Parameters, Ports, ProtocolSet, Transition};
 use crate::sample::{Projection, SampleProfile, ScanWindow, Span, Variant};
 
 use super::onset::{AFTER_DAYS_MIN, BEFORE_DAYS_MIN, SIDE_DAYS, lag_weight, lags};
-use super::{
-    Cause, Event, Ledger, Null, Rise, Scale, Shares, Weighed, Weighing, logit, rise, shares_on, weigh,
-};
+use super::{Cause, Event, Ledger, Null, Rise, Scale, Shares, Weighed, Weighing, rise, shares_on, weigh};
 
 /// Habits of a smaller part of the most frequent one's share are left out of a sample's series: they bring more of
 /// others' hosts than of its own.
@@ -18,15 +16,12 @@ const SIGNATURE_PART: f64 = 0.1;
 const ALIKE: f64 = 2.5;
 /// How likely it is beforehand that a sensor sees sweeps just as the sandbox did: a sweep's end may be beyond the run.
 const AS_IN_THE_RUN: f64 = 0.2;
-/// A probability from which on a cause is called likely: three to one.
-pub const PROBABLE: f64 = 0.75;
+/// A probability from which on a cause is called likely: some six to one.
+pub const PROBABLE: f64 = 0.85;
 /// A p-value that is no chance.
 const SIGNIFICANT: f64 = 0.05;
 /// Deviations that happen by chance once in a million series of some hundred days.
 const NO_CHANCE_DEVIATIONS: f64 = 5.0;
-/// Slope and intercept, on logits, that make probabilities hold: measured on the training families of `inga evaluate
-/// --training` and kept apart from those that figures are reported of.
-const CALIBRATION: (f64, f64) = (0.885, -0.896);
 /// A rival with a smaller part of a cause's probability is none.
 const RIVAL_PART: f64 = 0.1;
 
@@ -123,12 +118,14 @@ pub fn claims(
             causes.iter_mut().for_each(|cause| cause.timing = 0.0);
         }
         let lines = services(ledger, &shares[number]);
-        let weighed = weigh(&event, &causes, &habits, Scale { lines: &lines, strength: rise.strength() });
+        let nothing = rise.against(ledger.days.len());
+        let scale = Scale { lines: &lines, strength: rise.strength(), nothing };
+        let weighed = weigh(&event, &causes, &habits, scale);
         let total = series.iter().sum();
-        let (probability, group_probability, alike) = calibrated_among(&weighed, number);
+        let (group_probability, alike) = group(&weighed, number);
         Ok(Claim {
             p: null.rank(&rise, total, candidate.date.is_some()),
-            probability,
+            probability: weighed.causes[number],
             group_probability,
             unknown: weighed.unknown,
             excess: event.excess(&lines),
@@ -142,20 +139,11 @@ pub fn claims(
     each.collect()
 }
 
-/// What a probability turned out to be worth: that of a group of causes that look alike is measured, and each has its
-/// part of it.
-fn calibrated(probability: f64, group: f64) -> f64 {
-    let (slope, intercept) = CALIBRATION;
-    let part = if group > 0.0 { probability / group } else { 0.0 };
-    part / (1.0 + (-(slope * logit(group) + intercept)).exp())
-}
-
-/// A candidate's calibrated probability, and the candidates that fit as well.
-pub(super) fn calibrated_among(weighed: &Weighed, number: usize) -> (f64, f64, Vec<usize>) {
+/// The probability of a candidate with those that fit as well, and which these are.
+pub(super) fn group(weighed: &Weighed, number: usize) -> (f64, Vec<usize>) {
     let alike = alike(weighed, number);
-    let own = weighed.causes[number];
-    let group = own + alike.iter().map(|other| weighed.causes[*other]).sum::<f64>();
-    (calibrated(own, group), calibrated(group, group), alike)
+    let others = alike.iter().map(|other| weighed.causes[*other]).sum::<f64>();
+    (weighed.causes[number] + others, alike)
 }
 
 /// Which lines of a ledger are of the services that a sample scans, alone or together.

@@ -3,12 +3,14 @@
 
 use jiff::civil::Date;
 
-use super::claim::{alike, calibrated_among, causes, services};
+use super::claim::{alike, causes, services};
 use super::onset::{BEFORE_DAYS_MIN, lags};
 use super::{Candidate, Event, Ledger, Line, Mix, Scale, Shares, Weighed, mix, shares_on, weigh};
 
 /// A cause that is less probable is in the mix only to be told from.
 const IN_THE_MIX_MIN: f64 = 0.01;
+/// Days about the one asked for on which the event may have begun.
+const ABOUT_DAYS: f64 = 7.0;
 
 /// A sample as a cause of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,9 +84,11 @@ pub fn explain(
         candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
     let habits: Vec<&[usize]> = ledger.habits().collect();
     let causes = causes(ledger, candidates, &shares, place);
+    // Who asks for a day means one of those about it.
+    let nothing = (ledger.days.len() as f64 / ABOUT_DAYS).ln().max(0.0);
     let weighed_on = |lines: &[bool]| {
         let strength = event.deviations(lines).max(0.0).powi(2) / 2.0;
-        weigh(&event, &causes, &habits, Scale { lines, strength })
+        weigh(&event, &causes, &habits, Scale { lines, strength, nothing })
     };
     // Each sample on the services that it scans; what no sample is known of on all that was asked for.
     let each: Vec<Weighed> = shares.iter().map(|of| weighed_on(&services(ledger, of))).collect();
@@ -95,7 +99,8 @@ pub fn explain(
         .into_iter()
         .enumerate()
         .map(|(candidate, late)| {
-            let (probability, _, alike) = calibrated_among(&each[candidate], candidate);
+            let (probability, alike) =
+                (each[candidate].causes[candidate], alike(&each[candidate], candidate));
             Explained { candidate, probability, amount: mixed.amounts[candidate], late, alike }
         })
         .collect();

@@ -52,6 +52,13 @@ impl Rise {
     pub fn strength(&self) -> f64 {
         self.deviations.max(0.0).powi(2) / 2.0
     }
+
+    /// How much likelier it is that nothing began than that something began just then, of so many days on any of which
+    /// it might have, before looking at how much rose: the logarithm of a ratio.
+    #[must_use]
+    pub fn against(&self, days: usize) -> f64 {
+        (days.max(1) as f64 / self.width.max(1.0)).ln()
+    }
 }
 
 impl Sums {
@@ -147,6 +154,9 @@ pub struct Rise {
     pub deviations: f64,
     /// What it is ranked by: half the squared deviations, less what the distance from the sample's date costs.
     weight: f64,
+    /// Days on which it may as well have begun, each counted for as much as it is less likely than the best: one or two of
+    /// a step, many of a chance hill.
+    width: f64,
 }
 
 /// Days from an onset at a place to each of some dates.
@@ -163,9 +173,9 @@ pub(super) fn lags(
 #[must_use]
 pub fn rise(days: &[Date], values: &[f64], date: Option<Span>) -> Option<Rise> {
     let found = best(&began(days), &Sums::of(&without_weekdays(days, values)).rises(), date.map(numbers))?;
-    let Best { place, late, ratio, weight } = found;
+    let Best { place, late, ratio, weight, width } = found;
     let deviations = ratio.abs().sqrt().copysign(ratio);
-    Some(Rise { place, day: *days.get(place)?, late, deviations, weight })
+    Some(Rise { place, day: *days.get(place)?, late, deviations, weight, width })
 }
 
 /// The best split of a series.
@@ -175,10 +185,12 @@ struct Best {
     late: Option<i64>,
     ratio: f64,
     weight: f64,
+    width: f64,
 }
 
 fn best(began: &[(i64, i64)], rises: &[Option<f64>], date: Option<(i64, i64)>) -> Option<Best> {
     let mut found: Option<Best> = None;
+    let mut weights = Vec::new();
     for (place, (onset, ratio)) in began.iter().zip(rises).enumerate() {
         let Some(ratio) = *ratio else { continue };
         let late = date.map(|date| days_late(*onset, date));
@@ -186,11 +198,13 @@ fn best(began: &[(i64, i64)], rises: &[Option<f64>], date: Option<(i64, i64)>) -
             continue;
         }
         let weight = ratio / 2.0 + late.map_or(0.0, lag_weight);
+        weights.push(weight);
         if found.is_none_or(|found| weight > found.weight) {
-            found = Some(Best { place, late, ratio, weight });
+            found = Some(Best { place, late, ratio, weight, width: 1.0 });
         }
     }
-    found
+    let width = |found: Best| weights.iter().map(|weight| (weight - found.weight).exp()).sum();
+    found.map(|found| Best { width: width(found), ..found })
 }
 
 /// The same statistic of a sensor's families at many dates.

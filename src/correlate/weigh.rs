@@ -26,12 +26,11 @@ const HABITS: f64 = 8.0;
 const VOLUMES: f64 = 6.0;
 /// Services that most scanners come for.
 const SERVICES: f64 = 16.0;
-/// Beforehand: that nothing began on the day that was chosen because it looks most as if something did,
-const NOTHING_PRIOR: f64 = 0.9;
-/// that a scanner began of which nobody has a sample,
-const UNKNOWN_PRIOR: f64 = 0.05;
-/// and that one of the samples did.
-const SAMPLE_PRIOR: f64 = 0.05;
+/// Of this many samples one began something that a darknet saw in the time of its history.
+const SAMPLES_A_CAUSE: f64 = 20.0;
+/// In the time of one of so many histories a scanner began of which nobody has a sample, of any service and habit: as
+/// likely as any of ten samples.
+const HISTORIES_AN_UNKNOWN: f64 = 2.0;
 
 /// What came at a sensor about a day, line by line.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,13 +130,16 @@ pub struct Scale<'a> {
     /// What the best explanation may be worth, as the logarithm of a likelihood ratio: the rise's own, over-scatter
     /// taken out, since no explanation of a rise is surer than that there is one.
     pub strength: f64,
+    /// How much likelier nothing is than that something began just when the rise began, as the logarithm of a ratio: a
+    /// cause may begin on any day, and the rise is the one that looks most like a beginning.
+    pub nothing: f64,
 }
 
 /// Weighs causes of an event against each other and against unknown scanners, which have one of these habits each,
 /// given by their lines.
 #[must_use]
 pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Scale<'_>) -> Weighed {
-    let Scale { lines, strength } = scale;
+    let Scale { lines, strength, nothing } = scale;
     let fitting = Fitting::of(event, lines);
     let fits: Vec<Vec<(f64, f64)>> = causes.iter().map(|cause| fitting.cause(cause)).collect();
     let rose =
@@ -152,7 +154,7 @@ pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Sc
     // A likelihood of many hosts is a power of that of some.
     let counted = HOSTS_COUNTED_MAX / fitting.excess().max(HOSTS_COUNTED_MAX);
     let tempering = if best > 0.0 { counted.min(strength.max(0.0) / best) } else { 1.0 };
-    let prior = (SAMPLE_PRIOR / causes.len().max(1) as f64).ln();
+    let prior = -SAMPLES_A_CAUSE.ln();
     // The likelihood of a cause that may be several is their mean; its amount is that of the best.
     let mean = |cause: &Cause<'_>, fits: &[(f64, f64)]| {
         let weighted = |at: usize| {
@@ -170,13 +172,12 @@ pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Sc
         .collect();
     let weights: Vec<f64> =
         causes.iter().zip(&fitted).map(|(cause, (_, _, fit))| prior + cause.timing + fit).collect();
-    let unknown_prior = (UNKNOWN_PRIOR / HABITS / SERVICES / 2.0).ln();
+    let unknown_prior = -(HISTORIES_AN_UNKNOWN * HABITS * SERVICES * 2.0).ln();
     let unknown: Vec<f64> =
         unknown.into_iter().flatten().map(|fit| unknown_prior + tempering * fit).collect();
-    let most = weights.iter().chain(&unknown).copied().fold(0.0, f64::max);
+    let most = weights.iter().chain(&unknown).copied().fold(nothing, f64::max);
     let sum = |all: &[f64]| all.iter().map(|weight| (weight - most).exp()).sum::<f64>();
-    // Nothing at all happened: its likelihood ratio is 1.
-    let total = sum(&weights) + sum(&unknown) + (NOTHING_PRIOR.ln() - most).exp();
+    let total = sum(&weights) + sum(&unknown) + (nothing - most).exp();
     Weighed {
         causes: weights.iter().map(|weight| (weight - most).exp() / total).collect(),
         explained: fitted.iter().map(|(_, amount, _)| *amount).collect(),
@@ -302,7 +303,8 @@ mod tests {
     fn weigh_all(event: &Event, all: &[&[(usize, f64)]], habits: &[&[usize]], strength: f64) -> Weighed {
         let all: Vec<Vec<Shares>> = all.iter().map(|one| shares(one)).collect();
         let causes: Vec<Cause<'_>> = all.iter().map(|variants| Cause { variants, timing: 0.0 }).collect();
-        weigh(event, &causes, habits, Scale { lines: &[true; 4][..event.counts.len()], strength })
+        let scale = Scale { lines: &[true; 4][..event.counts.len()], strength, nothing: 4.0 };
+        weigh(event, &causes, habits, scale)
     }
 
     const HABITS: [&[usize]; 4] = [&[0], &[1], &[2], &[3]];

@@ -24,7 +24,64 @@ pub struct Named {
     pub title: String,
 }
 
-/// Writes an explanation as text.
+/// The surge that an explanation is of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SurgeOf {
+    /// Its place among all surges.
+    pub rank: usize,
+    /// Its first day.
+    pub first: String,
+    /// Its last day.
+    pub last: String,
+    /// The day with most above what was expected.
+    pub peak: String,
+    /// Hosts on that day.
+    pub peak_hosts: u64,
+    /// Hosts that were expected on it.
+    pub peak_expected: f64,
+    /// Its adjusted p-value.
+    pub q: f64,
+}
+
+/// Writes what surged, before its explanation or the reason why there is none.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn surge_text(out: &mut dyn Write, surge: &SurgeOf) -> io::Result<()> {
+    let SurgeOf { rank, first, last, peak, peak_hosts, peak_expected, q } = surge;
+    write!(out, "surge {rank}, {first} to {last}: {peak_hosts} hosts on {peak}, ")?;
+    writeln!(out, "of which {peak_expected:.1} were expected (q {q:.1e})")
+}
+
+/// Writes why a surge has no explanation, as text or a line of JSON.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn unexplained(
+    out: &mut dyn Write,
+    (sensor, of): (&str, &str),
+    surge: &SurgeOf,
+    reason: &str,
+    machine: bool,
+) -> io::Result<()> {
+    if machine {
+        let view = serde_json::json!({ "surge": surge, "sensor": sensor, "of": of, "reason": reason });
+        serde_json::to_writer(&mut *out, &view)?;
+        return writeln!(out);
+    }
+    surge_text(out, surge)?;
+    writeln!(out, "sensor {}, {of}: {}", shown(sensor), shown(reason))
+}
+
+/// Writes the caveat that belongs to explanations.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn caveat(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n{CAVEAT}")
+}
+
+/// Writes an explanation as text, without the caveat.
 ///
 /// # Errors
 /// When `out` cannot be written to.
@@ -70,8 +127,7 @@ pub fn text(
         found.unknown * 100.0,
         found.nothing * 100.0
     )?;
-    rest(out, found)?;
-    writeln!(out, "\n{CAVEAT}")
+    rest(out, found)
 }
 
 fn reasons(samples: &[Named], cause: &Explained) -> Vec<String> {
@@ -123,6 +179,8 @@ struct RestJson<'a> {
 
 #[derive(Serialize)]
 struct ExplanationJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    surge: Option<&'a SurgeOf>,
     sensor: &'a str,
     of: &'a str,
     day: String,
@@ -143,8 +201,8 @@ struct ExplanationJson<'a> {
 /// When `out` cannot be written to.
 pub fn json(
     out: &mut dyn Write,
-    sensor: &str,
-    of: &str,
+    (sensor, of): (&str, &str),
+    surge: Option<&SurgeOf>,
     samples: &[Named],
     found: &Explanation,
 ) -> io::Result<()> {
@@ -161,6 +219,7 @@ pub fn json(
         })
     };
     let view = ExplanationJson {
+        surge,
         sensor,
         of,
         day: found.day.to_string(),

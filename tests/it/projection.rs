@@ -201,6 +201,32 @@ fn an_event_is_taken_apart_into_samples_and_a_rest() {
 }
 
 #[test]
+fn each_surge_is_explained() {
+    let samples = ["samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml", "samples/udp-worm/report.yaml"];
+    let ask = [&["explain"][..], &samples, &["--darknet", "samples/darknet", "--surges"]].concat();
+    let all = inga(&[&ask[..], &["--format", "json"]].concat()).json();
+    assert_eq!(all.len(), 4, "{all:?}");
+    let (mut small, mut large) = (0, 0);
+    for one in &all {
+        let first = &one["causes"][0];
+        if one["surge"]["first"].as_str().unwrap() < "2009-02" {
+            // Of the large worm there is no sample.
+            assert!(one["unknown_probability"].as_f64().unwrap() > 0.9, "{one}");
+            large += 1;
+        } else if one["sensor"] == "north" {
+            assert!(first["title"].as_str().unwrap().starts_with("W32.SillyFDC.BAW"), "{one}");
+            assert!(first["probability"].as_f64().unwrap() > 0.75, "{one}");
+            small += 1;
+        }
+    }
+    assert_eq!((large, small), (2, 1));
+    let text = inga(&ask).stdout;
+    assert_eq!(text.matches("surge ").count(), 4, "{text}");
+    let both = inga(&[&ask[..], &["--day", "2009-03-02"]].concat());
+    assert!(both.code == 2 && both.stderr.contains("--surges"), "{}", both.stderr);
+}
+
+#[test]
 fn suspects_have_probabilities_and_places_and_paths_lead_to_the_sample() {
     let sample = "samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml";
     let ask = ["correlate", sample, "--darknet", "samples/darknet"];

@@ -22,9 +22,13 @@ use super::visit::{Victim, dated, normal, public_address};
 /// Days of a history.
 const DAYS: i64 = 150;
 const FIRST: Date = date(2020, 1, 6);
+/// Families of each half: so many that chance likenesses among a few do not decide.
+const FAMILIES: u64 = 2_000;
 const DAY_SECONDS: f64 = 86_400.0;
-/// The first dark address of all.
+/// The first dark address of the first sensor.
 const DARK: u32 = 203 << 24;
+/// From one sensor's first dark address to the next one's.
+const APART: u32 = 1 << 22;
 
 /// A case: a history, samples, and the truth.
 pub(super) struct Case {
@@ -34,16 +38,48 @@ pub(super) struct Case {
     pub(super) cause: Option<String>,
     /// The outbreak's first day.
     pub(super) onset: Date,
-    /// Bits of the sensor's prefix.
+    /// Bits of the largest sensor's prefix.
     pub(super) bits: u8,
-    /// Hosts of the outbreak that the sensor sees a day at its height, on average.
+    /// Hosts of the outbreak that this sensor sees a day at its height, on average.
     pub(super) hosts_a_day: f64,
 }
 
-/// A family at work at a sensor.
+/// The dark prefix of a sensor.
+#[derive(Clone, Copy)]
+struct Dark {
+    first: u32,
+    bits: u8,
+}
+
+impl Dark {
+    fn size(self) -> u32 {
+        1 << (32 - self.bits)
+    }
+
+    /// How much of what comes upon the largest sensor comes upon this one: as many hosts an address, and of sweeps, as
+    /// many starts from which one reaches it.
+    fn part(self, largest: Dark, family: &Family) -> f64 {
+        let reach = match family.aim {
+            Aim::Uniform => 0,
+            Aim::Sweep { targets, stride } => targets * stride,
+        };
+        f64::from(self.size() + reach) / f64::from(largest.size() + reach)
+    }
+}
+
+/// One to three sensors, the largest first.
+fn sensors(random: &mut Random) -> Vec<Dark> {
+    const BITS: [u8; 6] = [24, 24, 22, 20, 18, 16];
+    let mut bits: Vec<u8> = (0..=random.below(3)).map(|_| random.one(&BITS).copied().unwrap_or(24)).collect();
+    bits.sort_unstable();
+    let firsts = (0u32..).map(|number| DARK + number * APART);
+    firsts.zip(bits).map(|(first, bits)| Dark { first, bits }).collect()
+}
+
+/// A family at work.
 struct Activity<'a> {
     family: &'a Family,
-    /// Hosts seen a day at the height.
+    /// Hosts that the largest sensor sees a day at the height.
     hosts: f64,
     /// First day; before the history for those that were always there.
     first: i64,
@@ -63,9 +99,9 @@ impl Activity<'_> {
 /// Draws the case of a number.
 pub(super) fn draw(half: Half, number: u64, rules: &Rules) -> Result<Case, AppError> {
     let mut random = Random::named(if half == Half::Training { "training" } else { "reporting" }, number);
-    let family = |random: &mut Random| Family::draw(half, random.below(200));
+    let family = |random: &mut Random| Family::draw(half, random.below(FAMILIES));
     let cause = family(&mut random);
-    let bits = [24u8, 24, 22, 20, 18, 16][usize::try_from(random.below(6)).unwrap_or(0)];
+    let darks = sensors(&mut random);
     let onset = 35 + i64::try_from(random.below(80)).unwrap_or(0);
     // From one host in two days to thirty a day, each order as likely.
     let hosts_a_day = (0.5f64.ln() + random.unit() * 60f64.ln()).exp();
@@ -91,7 +127,12 @@ pub(super) fn draw(half: Half, number: u64, rules: &Rules) -> Result<Case, AppEr
     }
     let known = random.below(10) >= 3 && stranger.number != cause.number;
     let mut samples = samples(&cause, &others, onset, known, rules, &mut random);
-    let store = history(&activities, bits, rules, &mut random)?;
+    let mut store = MemoryStore::new();
+    for (number, dark) in darks.iter().enumerate() {
+        let name = format!("dark {}", number + 1);
+        history(&mut store, &name, (*dark, darks[0]), &activities, rules, &mut random)?;
+    }
+    let bits = darks[0].bits;
     let id = known.then(|| samples[0].profile.id.clone());
     // Equal answers must not be right because the cause was drawn first.
     samples.sort_by(|a, b| a.profile.id.cmp(&b.profile.id));
@@ -130,17 +171,19 @@ fn samples(
     all
 }
 
+/// Adds what a sensor saw to a store.
 fn history(
+    store: &mut MemoryStore,
+    name: &str,
+    (dark, largest): (Dark, Dark),
     activities: &[Activity<'_>],
-    bits: u8,
     rules: &Rules,
     random: &mut Random,
-) -> Result<MemoryStore, AppError> {
-    let mut store = MemoryStore::new();
-    let prefix = ipnet::Ipv4Net::new(Ipv4Addr::from(DARK), bits)
+) -> Result<(), AppError> {
+    let prefix = ipnet::Ipv4Net::new(Ipv4Addr::from(dark.first), dark.bits)
         .map_err(|error| AppError::Usage(error.to_string()))?;
     let sensor = Sensor {
-        name: "dark".to_owned(),
+        name: name.to_owned(),
         kind: SensorKind::Subnet,
         prefixes: vec![prefix.into()],
         live: Vec::new(),
@@ -162,21 +205,22 @@ fn history(
         let weekday = if day % 7 >= 5 { 0.75 } else { 1.0 };
         for activity in activities {
             // The days scatter more than Poisson's law says.
-            let mean = activity.hosts_on(day) * weekday * (0.2 * normal(random)).exp();
+            let part = dark.part(largest, activity.family);
+            let mean = activity.hosts_on(day) * part * weekday * (0.2 * normal(random)).exp();
             for _ in 0..poisson(mean, random) {
-                visit(activity, bits, random, &mut packets);
+                visit(activity, dark, random, &mut packets);
             }
         }
-        background(bits, day == burst, random, &mut packets);
+        background(dark, day == burst, random, &mut packets);
         packets.retain(|_| random.unit() >= loss);
         if outage.as_ref().is_some_and(|days| days.contains(&day)) {
             continue;
         }
         let start =
             day_of(day).to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |time| time.timestamp().as_second());
-        ingest_packets(&mut store, &sensor, &dated(packets, start as f64), rules)?;
+        ingest_packets(store, &sensor, &dated(packets, start as f64), rules)?;
     }
-    Ok(store)
+    Ok(())
 }
 
 fn poisson(mean: f64, random: &mut Random) -> u64 {
@@ -194,9 +238,9 @@ fn poisson(mean: f64, random: &mut Random) -> u64 {
 }
 
 /// The packets of one host that comes upon the sensor some time of a day.
-fn visit(activity: &Activity<'_>, bits: u8, random: &mut Random, packets: &mut Vec<(f64, Packet)>) {
+fn visit(activity: &Activity<'_>, dark: Dark, random: &mut Random, packets: &mut Vec<(f64, Packet)>) {
     let family = activity.family;
-    let size = 1u32 << (32 - bits);
+    let size = dark.size();
     let host = Random::named("host", family.number << 32 | random.below(activity.population)).bits();
     let host = Ipv4Addr::from(u32::try_from(host >> 32).unwrap_or(1) & 0x7fff_ffff | 0x0100_0000);
     let mut victim = Victim::of(family, host.into(), random);
@@ -207,7 +251,8 @@ fn visit(activity: &Activity<'_>, bits: u8, random: &mut Random, packets: &mut V
             let hits = victim.rate * f64::from(size) / 4.29e9;
             let mut at = 0.0;
             while at < 300.0 {
-                let target = Ipv4Addr::from(DARK + u32::try_from(random.below(size.into())).unwrap_or(0));
+                let target =
+                    Ipv4Addr::from(dark.first + u32::try_from(random.below(size.into())).unwrap_or(0));
                 victim.ask(family, start + at, target, random, packets);
                 at += random.wait(hits);
             }
@@ -215,11 +260,11 @@ fn visit(activity: &Activity<'_>, bits: u8, random: &mut Random, packets: &mut V
         Aim::Sweep { targets, stride } => {
             let span = targets * stride;
             let offset = u32::try_from(random.below(u64::from(size + span))).unwrap_or(0);
-            let first = DARK + offset - span;
+            let first = dark.first + offset - span;
             let mut at = 0.0;
             for step in 0..targets {
                 let target = first + step * stride;
-                if (DARK..DARK + size).contains(&target) {
+                if (dark.first..dark.first + size).contains(&target) {
                     victim.ask(family, start + at, Ipv4Addr::from(target), random, packets);
                 }
                 at += random.wait(victim.rate);
@@ -229,10 +274,10 @@ fn visit(activity: &Activity<'_>, bits: u8, random: &mut Random, packets: &mut V
 }
 
 /// What every darknet sees: single packets to any port, answers to floods, now and then somebody who asks everybody.
-fn background(bits: u8, burst: bool, random: &mut Random, packets: &mut Vec<(f64, Packet)>) {
-    let size = 1u64 << (32 - bits);
+fn background(dark: Dark, burst: bool, random: &mut Random, packets: &mut Vec<(f64, Packet)>) {
+    let size = u64::from(dark.size());
     let mut send = |at: f64, host: Ipv4Addr, flags: Option<u8>, ports: (u16, u16), random: &mut Random| {
-        let target = Ipv4Addr::from(DARK + u32::try_from(random.below(size)).unwrap_or(0));
+        let target = Ipv4Addr::from(dark.first + u32::try_from(random.below(size)).unwrap_or(0));
         let protocol = if flags.is_some() { Protocol::Tcp } else { Protocol::Udp };
         let packet = Packet {
             source_port: Some(ports.0),

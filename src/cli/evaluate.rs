@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// Outbreaks
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     cases: u64,
-    /// Take the families that thresholds and calibration were chosen with, not those that figures are reported of
+    /// Take the families that thresholds and priors were chosen with, not those that figures are reported of
     #[arg(long)]
     training: bool,
     /// What to write

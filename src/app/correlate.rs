@@ -150,7 +150,7 @@ pub(super) fn weigh_all(
     let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
     let services = Services::of(scans.iter().flatten());
     let weigh = |history: SensorHistory| {
-        let ledger = ledger::of(store, &history, &|parameters| services.meet(parameters))?;
+        let ledger = ledger::of(store, &history, &services)?;
         let onto = projections(samples, &scans, &history, rules);
         let candidate = |(sample, onto): (&LoadedSample, &Onto)| {
             let date = sample.report.pivot().map(|(span, _)| span);

@@ -9,15 +9,16 @@ use crate::behavior::{Names, Parameters};
 use crate::correlate::{Candidate, Explanation, NoExplanation, SensorHistory, explain};
 use crate::history::{Granularity, Selection, Sensor};
 use crate::rules::Rules;
-use crate::sample::{Projection, Scan};
+use crate::sample::{AnewPorts, Projection, Scan};
 use crate::store::HistoryStore;
 
 use super::correlate::{load_samples, refuse_twins};
 use super::history::{HistorySource, named};
+use super::ledger::{self, Services};
 use super::sandbox::LoadedSample;
 use super::series::Of;
 use super::surges::{self, Behavior, Found, Kind};
-use super::{AppError, CaptureOptions, Notices, ledger};
+use super::{AppError, CaptureOptions, Notices};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub fn surged(
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
     refuse_twins(&samples)?;
     let store = store.as_ref();
-    let mut known: BTreeMap<String, (Sensor, Vec<Candidate>)> = BTreeMap::new();
+    let mut known: BTreeMap<String, (Sensor, Causes)> = BTreeMap::new();
     let mut all = Vec::new();
     for (found, rank) in surges::surges(store, question, rules)?.into_iter().zip(1..) {
         if found.part_of.is_some() {
@@ -139,20 +140,26 @@ fn of(behavior: &Behavior) -> Of {
 }
 
 /// The samples as causes at a sensor.
-fn candidates(samples: &[LoadedSample], sensor: &Sensor, rules: &Rules) -> Vec<Candidate> {
-    let candidate = |sample: &LoadedSample| {
-        let scan = Scan::of(&sample.profile);
-        let projection = scan.map(|scan| Projection::of(&scan, sensor, &rules.profile));
+struct Causes {
+    candidates: Vec<Candidate>,
+    services: Services,
+}
+
+fn candidates(samples: &[LoadedSample], sensor: &Sensor, rules: &Rules) -> Causes {
+    let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
+    let candidate = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
+        let projection = scan.as_ref().map(|scan| Projection::of(scan, sensor, &rules.profile));
         let date = sample.report.pivot().map(|(span, _)| span);
         Candidate::new(&sample.profile, projection.as_ref(), date)
     };
-    samples.iter().map(candidate).collect()
+    let candidates = samples.iter().zip(&scans).map(candidate).collect();
+    Causes { candidates, services: Services::of(scans.iter().flatten()) }
 }
 
 fn explained(
     store: &dyn HistoryStore,
     sensor: &Sensor,
-    candidates: &[Candidate],
+    causes: &Causes,
     question: &Question,
     rules: &Rules,
 ) -> Result<Result<Explanation, NoExplanation>, AppError> {
@@ -162,11 +169,16 @@ fn explained(
     let is_scan = |parameters: &Parameters| {
         !rules.labels(parameters, &[], None).iter().any(|label| rules.is_backscatter(label))
     };
-    let relevant = |parameters: &Parameters| passes(&question.of, parameters, rules) && is_scan(parameters);
+    let services = &causes.services;
+    let asked = |parameters: &Parameters| passes(&question.of, parameters, &services.anew, rules);
+    // What samples do beside it tells how much of it may be theirs.
+    let relevant =
+        |parameters: &Parameters| (asked(parameters) || services.meet(parameters)) && is_scan(parameters);
     let away = |days: i64| question.day.saturating_add(jiff::Span::new().days(days));
     let between = (away(-BEFORE_DAYS), away(i64::from(question.days) + GAP_DAYS));
-    let ledger = ledger::between(store, &history, &relevant, between)?;
-    Ok(explain(&ledger, candidates, question.day, question.days.into()))
+    let ledger = ledger::between(store, &history, &relevant, services, between)?;
+    let lines: Vec<bool> = ledger.lines.iter().map(|line| asked(&line.parameters)).collect();
+    Ok(explain(&ledger, &lines, &causes.candidates, question.day, question.days.into()))
 }
 
 /// Days of the calendar in which the observed days before an event are looked for: an outage may lie among them.
@@ -174,11 +186,12 @@ const BEFORE_DAYS: i64 = 90;
 /// And days by which outages may draw out an event.
 const GAP_DAYS: i64 = 31;
 
-/// Whether a whole window with these parameters is of a behavior, or has a part that is.
-fn passes(of: &Of, parameters: &Parameters, rules: &Rules) -> bool {
+/// Whether a whole window with these parameters is of a behavior, or has a part that is. A family's ports that some sample
+/// chooses anew are one.
+fn passes(of: &Of, parameters: &Parameters, anew: &AnewPorts, rules: &Rules) -> bool {
     match of {
         Of::Behavior(selection) => {
-            let names = Names::of(parameters, &rules.profile);
+            let names = anew.names(parameters, Names::of(parameters, &rules.profile));
             let name = match selection.granularity {
                 Granularity::Type => names.behavior,
                 Granularity::Shape => names.shape,

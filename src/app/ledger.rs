@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::behavior::{Parameters, Ports};
 use crate::correlate::{Ledger, SensorHistory};
 use crate::history::{Facets, Observation, Restriction, TypeRecord, Types};
-use crate::sample::{Port, Scan, Service};
+use crate::sample::{AnewPorts, Port, Scan, Service};
 use crate::store::HistoryStore;
 
 use super::AppError;
@@ -17,15 +17,16 @@ use super::AppError;
 /// Types that no sample may have, but whose families' rises a sample's are compared with.
 const PEER_TYPES_MAX: u32 = 20_000;
 
-/// The ledger of a sensor for types whose parameters are `relevant`, and for some others to compare with.
+/// The ledger of a sensor for types that the samples of these services may have, and for some others to compare with.
 ///
 /// # Errors
 /// When the store fails.
 pub(super) fn of(
     store: &dyn HistoryStore,
     history: &SensorHistory,
-    relevant: &dyn Fn(&Parameters) -> bool,
+    services: &Services,
 ) -> Result<Ledger, AppError> {
+    let relevant = |parameters: &Parameters| services.meet(parameters);
     let peers = Cell::new(0u32);
     let wanted = |parameters: &Parameters| {
         let relevant = relevant(parameters);
@@ -34,10 +35,11 @@ pub(super) fn of(
         relevant || peer
     };
     let restriction = Restriction { types: Types::Where(&wanted, Facets::Counted), ..Restriction::default() };
-    read(store, &history.sensor.name, &restriction, relevant, Ledger::new(history.coverage.days()))
+    let ledger = Ledger::new(history.coverage.days(), services.anew.clone());
+    read(store, &history.sensor.name, &restriction, &relevant, ledger)
 }
 
-/// The same between two days, and without others to compare with.
+/// That for types whose parameters are `relevant`, between two days, and without others to compare with.
 ///
 /// # Errors
 /// When the store fails.
@@ -45,12 +47,13 @@ pub(super) fn between(
     store: &dyn HistoryStore,
     history: &SensorHistory,
     relevant: &dyn Fn(&Parameters) -> bool,
+    services: &Services,
     (first, last): (Date, Date),
 ) -> Result<Ledger, AppError> {
     let types = Types::Where(relevant, Facets::LeftOut);
     let restriction = Restriction { types, first: Some(first), last: Some(last), sources: None };
     let days = history.coverage.days().filter(|day| restriction.has_day(*day));
-    read(store, &history.sensor.name, &restriction, relevant, Ledger::new(days))
+    read(store, &history.sensor.name, &restriction, relevant, Ledger::new(days, services.anew.clone()))
 }
 
 fn read(
@@ -86,28 +89,34 @@ fn read(
 }
 
 /// What samples scan, each service once.
-pub(super) struct Services(Vec<Service>);
+pub(super) struct Services {
+    all: Vec<Service>,
+    /// Ports of theirs that say nothing.
+    pub(super) anew: AnewPorts,
+}
 
 impl Services {
-    pub(super) fn of<'a>(scans: impl Iterator<Item = &'a Scan>) -> Services {
+    pub(super) fn of<'a>(scans: impl Iterator<Item = &'a Scan> + Clone) -> Services {
+        let anew = AnewPorts::of(scans.clone());
         let mut all: Vec<Service> =
             scans.flat_map(|scan| scan.services.iter().map(|(service, _)| *service)).collect();
         all.sort_unstable();
         all.dedup();
-        Services(all)
+        Services { all, anew }
     }
 
     /// Whether a window with these parameters may be a sample's.
     pub(super) fn meet(&self, parameters: &Parameters) -> bool {
         let Parameters { protocol, ports, ports_ephemeral, ports_follow_destinations, .. } = parameters;
-        self.0.iter().any(|service| {
+        self.all.iter().any(|service| {
             protocol.contains(&service.token)
                 && match (service.port, ports) {
                     (Port::None, ports) => *ports == Ports::None,
                     (Port::Is(_) | Port::Anew(..), Ports::Many) => true,
                     (Port::Is(port), ports) => ports.listed().contains(&port),
-                    // Other ports are told by their family, which masks them where they say nothing.
-                    (Port::Anew(..), _) => *ports_ephemeral || *ports_follow_destinations,
+                    (Port::Anew(..), _) => {
+                        *ports_ephemeral || *ports_follow_destinations || self.anew.has(parameters)
+                    }
                 }
         })
     }

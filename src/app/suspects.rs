@@ -67,7 +67,7 @@ fn suspects(
             Some(known) => *known,
             None => match store.type_of(met.number) {
                 Ok(record) => {
-                    let line = parts.get(&record.names().line().id).copied();
+                    let line = parts.get(&ledger.name_of(&record)).copied();
                     lines.insert(met.number, line);
                     line
                 }

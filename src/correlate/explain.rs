@@ -64,12 +64,14 @@ pub enum NoExplanation {
     },
 }
 
-/// Explains what came from a day on, for so many observed days at most.
+/// Explains what came from a day on, for so many observed days at most, on the lines that were asked for. The others tell
+/// what else a sample does.
 ///
 /// # Errors
 /// When the sensor did not look, or not for long enough before.
 pub fn explain(
     ledger: &Ledger,
+    asked: &[bool],
     candidates: &[Candidate],
     day: Date,
     lasting: usize,
@@ -91,9 +93,12 @@ pub fn explain(
         weigh(&event, &causes, &habits, Scale { lines, strength, nothing })
     };
     // Each sample on the services that it scans; what no sample is known of on all that was asked for.
-    let each: Vec<Weighed> = shares.iter().map(|of| weighed_on(&services(ledger, of))).collect();
-    let whole = weighed_on(&vec![true; ledger.lines.len()]);
-    let mixed = mixed(&event, &shares, &each);
+    let both = |of: &Vec<Shares>| -> Vec<bool> {
+        services(ledger, of).iter().zip(asked).map(|(one, other)| *one && *other).collect()
+    };
+    let each: Vec<Weighed> = shares.iter().map(|of| weighed_on(&both(of))).collect();
+    let whole = weighed_on(asked);
+    let mixed = mixed(&event.only(asked), &shares, &each, asked);
     let lags = lags(&ledger.days, place, candidates.iter().map(|candidate| candidate.date));
     let mut all: Vec<Explained> = lags
         .into_iter()
@@ -109,7 +114,7 @@ pub fn explain(
     Ok(Explanation {
         day: first,
         days: event.days,
-        deviations: event.deviations(&vec![true; ledger.lines.len()]),
+        deviations: event.deviations(asked),
         causes: all,
         unknown: whole.unknown,
         nothing: (1.0 - known - whole.unknown).max(0.0),
@@ -120,7 +125,7 @@ pub fn explain(
 
 /// The mix of all candidates that are probable at all, each by its best variant; of those that look alike only the
 /// most probable, since their amounts cannot be told apart.
-fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Weighed]) -> Mix {
+fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Weighed], asked: &[bool]) -> Mix {
     let probability = |one: usize| weighed[one].causes[one];
     let mut order: Vec<usize> = (0..shares.len()).collect();
     order.sort_by(|a, b| probability(*b).total_cmp(&probability(*a)));
@@ -131,8 +136,9 @@ fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Weighed]) -> Mix {
             used.push(one);
         }
     }
-    let of: Vec<&Shares> = used.iter().filter_map(|one| shares[*one].get(weighed[*one].best[*one])).collect();
-    let mut found = mix(event, &of);
+    let best = |one: &usize| Some(shares[*one].get(weighed[*one].best[*one])?.only(asked));
+    let of: Vec<Shares> = used.iter().filter_map(best).collect();
+    let mut found = mix(event, &of.iter().collect::<Vec<_>>());
     let mut amounts = vec![0.0; shares.len()];
     for (one, amount) in used.iter().zip(&found.amounts) {
         amounts[*one] = *amount;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::civil::Date;
 
-use crate::behavior::{Behavior, BehaviorId, Parameters};
+use crate::behavior::{Behavior, BehaviorId, Names, Parameters};
 use crate::history::{Scope, TypeRecord};
+use crate::sample::AnewPorts;
 
 /// What hosts are counted by: see [`Names::line`](crate::behavior::Names::line).
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,8 @@ pub struct Ledger {
     pub lines: Vec<Line>,
     /// Families of what was seen: what a sample's rises are compared with.
     pub peers: Vec<Vec<f64>>,
+    /// Ports that say nothing, since samples choose them anew.
+    anew: AnewPorts,
     places: HashMap<Date, usize>,
     by_name: HashMap<BehaviorId, usize>,
     by_habit: BTreeMap<BehaviorId, Vec<usize>>,
@@ -52,10 +55,10 @@ pub struct Ledger {
 impl Ledger {
     /// Some days that a sensor looked, ascending, without anything seen.
     #[must_use]
-    pub fn new(days: impl Iterator<Item = Date>) -> Ledger {
+    pub fn new(days: impl Iterator<Item = Date>, anew: AnewPorts) -> Ledger {
         let days: Vec<Date> = days.collect();
         let places = days.iter().copied().zip(0..).collect();
-        Ledger { days, places, ..Ledger::default() }
+        Ledger { days, anew, places, ..Ledger::default() }
     }
 
     /// Adds a type's hosts of a day; `relevant` types may be a sample's.
@@ -76,7 +79,7 @@ impl Ledger {
         if !relevant {
             return;
         }
-        let names = record.names();
+        let names = self.names(record);
         let line = *self.by_name.entry(names.line().id).or_insert_with(|| {
             let (name, habit) = (names.line().clone(), names.habit().id);
             self.by_habit.entry(habit).or_default().push(self.lines.len());
@@ -85,6 +88,16 @@ impl Ledger {
             self.lines.len() - 1
         });
         self.lines[line].hosts[place] += hosts as f64;
+    }
+
+    fn names(&self, record: &TypeRecord) -> Names {
+        self.anew.names(&record.parameters, record.names())
+    }
+
+    /// The name of the line that a type's hosts are counted by.
+    #[must_use]
+    pub fn name_of(&self, record: &TypeRecord) -> BehaviorId {
+        self.names(record).line().id
     }
 
     /// Whether a relevant type, shape or family was seen.

@@ -56,6 +56,14 @@ impl Event {
         Event { counts: counts.collect(), days }
     }
 
+    /// The event on some lines, as if nothing had been seen on the others.
+    #[must_use]
+    pub fn only(&self, lines: &[bool]) -> Event {
+        let counts = self.counts.iter().zip(lines);
+        let counts = counts.map(|(count, counted)| if *counted { *count } else { (0.0, 0.0) });
+        Event { days: self.days, counts: counts.collect() }
+    }
+
     /// Host-days above what was expected on some lines, each above nothing.
     #[must_use]
     pub fn excess(&self, lines: &[bool]) -> f64 {
@@ -79,6 +87,17 @@ pub struct Shares {
     pub weight: f64,
     /// Share of the windows by line; what shows in habits that were never seen is not in it.
     pub lines: Vec<(usize, f64)>,
+}
+
+impl Shares {
+    /// The distribution of those windows that are not on the other lines.
+    #[must_use]
+    pub fn only(&self, lines: &[bool]) -> Shares {
+        let (kept, others): (Vec<_>, Vec<_>) = self.lines.iter().copied().partition(|(line, _)| lines[*line]);
+        let rest = 1.0 - others.iter().map(|(_, share)| share).sum::<f64>();
+        let scaled = kept.into_iter().map(|(line, share)| (line, share / rest.max(share)));
+        Shares { weight: self.weight, lines: scaled.collect() }
+    }
 }
 
 /// A cause to weigh.

@@ -1,5 +1,6 @@
 //! F2: a malware sample: its report, what its sandbox run shows, what a darknet would see of it.
 
+mod anew;
 mod contacts;
 mod expectation;
 mod profile;
@@ -13,6 +14,7 @@ mod thinning;
 mod traffic;
 mod victim;
 
+pub use anew::AnewPorts;
 pub use expectation::{Checked, DarknetExpectation, Difference, Expectation};
 pub use profile::{Access, KeptSample, SampleProfile, ScanWindow};
 pub use projected::{Origin, ProjectedBehavior, projected, services};

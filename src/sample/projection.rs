@@ -15,7 +15,7 @@ use crate::history::{Granularity, Scope, Sensor, SensorKind};
 use super::random::Random;
 use super::targets::{Order, Reach};
 use super::thinning::{Aim, Mode, Simulated, simulate};
-use super::{SampleProfile, Scan};
+use super::{AnewPorts, SampleProfile, Scan};
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 const ALL_IPV4: f64 = 4_294_967_296.0;
@@ -95,8 +95,9 @@ impl Projection {
         let mut variants = Vec::new();
         if aim.size > 0 && !matches!(scan.targeting.order, Order::Link) {
             let modes = modes(&scan.targeting.reach, &aim, sensor.kind);
+            let anew = AnewPorts::of(std::iter::once(scan));
             for (weight, scan) in scan.variants() {
-                let mut alone = Tally::default();
+                let mut alone = Tally { anew: anew.clone(), ..Tally::default() };
                 for (number, mode) in modes.iter().enumerate() {
                     let random = Random::named("projection", number as u64);
                     let simulated = simulate(&scan, &aim, *mode, profile, random);
@@ -170,6 +171,8 @@ type Key = (Granularity, Scope, Behavior);
 
 #[derive(Default)]
 struct Tally {
+    /// Ports of the scan that say nothing.
+    anew: AnewPorts,
     /// Weight and first parameters.
     behaviors: BTreeMap<Key, (f64, Parameters)>,
     /// Weight by habit of whole windows.
@@ -202,7 +205,8 @@ impl Tally {
         for window in windows {
             let fingerprint = fingerprint(&window, space, profile);
             self.count(Scope::Whole, &fingerprint.whole, weight);
-            let names = &fingerprint.whole.names;
+            let whole = &fingerprint.whole;
+            let names = self.anew.names(&whole.parameters, whole.names.clone());
             *self.habits.entry(names.habit().id).or_default() += weight;
             *self.lines.entry(names.line().id).or_default() += weight;
             fingerprint.facets.iter().for_each(|facet| self.count(Scope::Facet, facet, weight));

@@ -13,6 +13,8 @@ use inga::simulate::{LogFormat, Scenario};
 use inga::store::{HistoryStore, MemoryStore};
 use jiff::civil::{Date, date};
 
+use crate::command::{arg, inga};
+
 /// A scenario's history, and what really happened.
 struct Outbreak {
     store: MemoryStore,
@@ -490,4 +492,31 @@ fn more_infections_than_memory_should_hold_are_refused() {
     let refused =
         simulate_into(&mut MemoryStore::new(), &scenario("conficker-2009"), options, &rules, notices);
     assert!(refused.unwrap_err().to_string().contains("smaller --scale"));
+}
+
+/// Conficker.D's ports are as many as there are; what they have in common is that each follows from its destination.
+#[test]
+fn a_surge_of_derived_ports_is_explained_by_the_sample_that_derives_them() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let made = folder.path().join("made");
+    let scenario = "samples/scenarios/conficker-2009.yaml";
+    let (out, scale) = (arg(&made), "0.002");
+    let simulated = inga(&["simulate", scenario, "--out", out, "--scale", scale, "--format", "sightings"]);
+    assert_eq!(simulated.code, 0, "{}", simulated.stderr);
+    let db = made.join("history.db");
+    let reports: Vec<String> = ["conficker-a", "conficker-b", "conficker-d", "sample-a"]
+        .map(|name| arg(&made.join("samples").join(name).join("report.yaml")).to_owned())
+        .to_vec();
+    for of in [None, Some("label:conficker-d-udp"), Some("label:conficker-d-tcp")] {
+        let mut args = vec!["explain", "--db", arg(&db), "--sensor", "II", "--day", "2009-03-10"];
+        args.extend(["--format", "json"]);
+        args.extend(of.iter().flat_map(|of| ["--of", *of]));
+        args.extend(reports.iter().map(String::as_str));
+        let explained = inga(&args);
+        assert_eq!(explained.code, 0, "{}", explained.stderr);
+        let told = explained.json().swap_remove(0);
+        let first = &told["causes"][0];
+        assert!(first["title"].as_str().unwrap().contains("Conficker.D"), "{of:?}: {told}");
+        assert!(first["probability"].as_f64().unwrap() > 0.85, "{of:?}: {first}");
+    }
 }

@@ -116,7 +116,7 @@ pub struct Weighed {
     pub causes: Vec<f64>,
     /// Host-days that each would explain alone.
     pub explained: Vec<f64>,
-    /// Logarithm of the likelihood ratio of each against no cause at all.
+    /// Logarithm of the likelihood ratio of each, by which they are compared with each other.
     pub fits: Vec<f64>,
     /// Which of its variants fits best; 0 where it has none.
     pub best: Vec<usize>,
@@ -170,15 +170,19 @@ pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Sc
         .map(|(_, fit)| *fit)
         .chain(unknown.iter().flatten().copied())
         .fold(0.0, f64::max);
-    // A likelihood of many hosts is a power of that of some.
+    // Between causes a likelihood of many hosts is a power of that of some. Against nothing at all, the best of them is
+    // worth what it explains, but no more than the rise is.
     let counted = HOSTS_COUNTED_MAX / fitting.excess().max(HOSTS_COUNTED_MAX);
-    let tempering = if best > 0.0 { counted.min(strength.max(0.0) / best) } else { 1.0 };
+    let worth = best.min(strength.max(0.0));
+    let tempering = if best > 0.0 { counted.min(worth / best) } else { 1.0 };
+    let beyond = worth - tempering * best;
+    let tempered = |fit: f64| tempering * fit + beyond;
     let prior = -SAMPLES_A_CAUSE.ln();
     // The likelihood of a cause that may be several is their mean; its amount is that of the best.
     let mean = |cause: &Cause<'_>, fits: &[(f64, f64)]| {
         let weighted = |at: usize| {
             let Shares { weight, .. } = cause.variants[at / UNSAID.len()];
-            tempering * fits[at].1 + (weight / UNSAID.len() as f64).ln()
+            tempered(fits[at].1) + (weight / UNSAID.len() as f64).ln()
         };
         let best = (0..fits.len()).max_by(|a, b| weighted(*a).total_cmp(&weighted(*b)))?;
         let sum: f64 = (0..fits.len()).map(|at| (weighted(at) - weighted(best)).exp()).sum();
@@ -192,15 +196,14 @@ pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Sc
     let weights: Vec<f64> =
         causes.iter().zip(&fitted).map(|(cause, (_, _, fit))| prior + cause.timing + fit).collect();
     let unknown_prior = -(HISTORIES_AN_UNKNOWN * HABITS * SERVICES * 2.0).ln();
-    let unknown: Vec<f64> =
-        unknown.into_iter().flatten().map(|fit| unknown_prior + tempering * fit).collect();
+    let unknown: Vec<f64> = unknown.into_iter().flatten().map(|fit| unknown_prior + tempered(fit)).collect();
     let most = weights.iter().chain(&unknown).copied().fold(nothing, f64::max);
     let sum = |all: &[f64]| all.iter().map(|weight| (weight - most).exp()).sum::<f64>();
     let total = sum(&weights) + sum(&unknown) + (nothing - most).exp();
     Weighed {
         causes: weights.iter().map(|weight| (weight - most).exp() / total).collect(),
         explained: fitted.iter().map(|(_, amount, _)| *amount).collect(),
-        fits: fitted.iter().map(|(_, _, fit)| *fit).collect(),
+        fits: fitted.iter().map(|(_, _, fit)| *fit - beyond).collect(),
         best: fitted.iter().map(|(best, _, _)| *best).collect(),
         unknown: sum(&unknown) / total,
     }

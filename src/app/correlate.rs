@@ -138,6 +138,11 @@ impl Weighed {
     }
 }
 
+/// A sample as a cause at a sensor, by its projection.
+pub(super) fn candidate(sample: &LoadedSample, projection: Option<&Projection>) -> Candidate {
+    Candidate::new(&sample.profile, projection, sample.report.pivot().map(|(span, _)| span))
+}
+
 /// Weighs samples against each other at every sensor of a history.
 ///
 /// # Errors
@@ -152,11 +157,8 @@ pub(super) fn weigh_all(
     let weigh = |history: SensorHistory| {
         let ledger = ledger::of(store, &history, &services)?;
         let onto = projections(samples, &scans, &history, rules);
-        let candidate = |(sample, onto): (&LoadedSample, &Onto)| {
-            let date = sample.report.pivot().map(|(span, _)| span);
-            Candidate::new(&sample.profile, onto.projection.as_ref(), date)
-        };
-        let candidates: Vec<Candidate> = samples.iter().zip(&onto).map(candidate).collect();
+        let of = |(sample, onto): (&LoadedSample, &Onto)| candidate(sample, onto.projection.as_ref());
+        let candidates: Vec<Candidate> = samples.iter().zip(&onto).map(of).collect();
         let null = Null::of(&ledger);
         let claims = claims(&ledger, &null, &candidates, &Weighing::default());
         Ok(Weighed { history, ledger, null, candidates, claims, onto })

@@ -1,6 +1,7 @@
 //! Use case: from an event to its causes: which samples explain what came at a sensor about a day.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
@@ -12,7 +13,7 @@ use crate::rules::Rules;
 use crate::sample::{AnewPorts, Projection, Scan};
 use crate::store::HistoryStore;
 
-use super::correlate::{load_samples, refuse_twins};
+use super::correlate::{candidate, load_samples, refuse_twins};
 use super::history::{HistorySource, named};
 use super::ledger::{self, Services};
 use super::sandbox::LoadedSample;
@@ -59,8 +60,8 @@ pub fn answer(
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
     refuse_twins(&samples)?;
     let sensor = named(store.as_ref(), &question.sensor)?;
-    let candidates = candidates(&samples, &sensor, rules);
-    let explanation = explained(store.as_ref(), &sensor, &candidates, question, rules)?
+    let asked = Asked::of(store.as_ref(), sensor.clone(), &samples, rules)?;
+    let explanation = explained(store.as_ref(), &asked, question, rules)?
         .map_err(|why| AppError::Usage(format!("sensor {}: {why}", sensor.name)))?;
     Ok(Answer { sensor, samples, explanation })
 }
@@ -94,35 +95,31 @@ pub fn surged(
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
     refuse_twins(&samples)?;
     let store = store.as_ref();
-    let mut known: BTreeMap<String, (Sensor, Causes)> = BTreeMap::new();
+    let mut known: BTreeMap<String, Asked> = BTreeMap::new();
     let mut all = Vec::new();
     for (found, rank) in surges::surges(store, question, rules)?.into_iter().zip(1..) {
         if found.part_of.is_some() {
             continue;
         }
-        if !known.contains_key(&found.sensor) {
-            let sensor = named(store, &found.sensor)?;
-            let candidates = candidates(&samples, &sensor, rules);
-            known.insert(found.sensor.clone(), (sensor, candidates));
-        }
         let of = of(&found.behavior);
-        let explanation = match (known.get(&found.sensor), found.kind) {
-            (_, Kind::Backscatter) => {
-                Err("answers to spoofed packets, by hosts that scan nothing".to_owned())
-            }
-            (None, Kind::Scan) => Err("no such sensor".to_owned()),
-            (Some((sensor, candidates)), Kind::Scan) => {
-                let coverage = store.coverage(&found.sensor)?;
-                let lasting =
-                    coverage.days().filter(|day| (found.surge.first..=found.surge.last).contains(day));
-                let question = Question {
-                    sensor: found.sensor.clone(),
-                    day: found.surge.first,
-                    days: u16::try_from(lasting.count()).unwrap_or(u16::MAX),
-                    of: of.clone(),
-                };
-                explained(store, sensor, candidates, &question, rules)?.map_err(|why| why.to_string())
-            }
+        let explanation = if found.kind == Kind::Backscatter {
+            Err("answers to spoofed packets, by hosts that scan nothing".to_owned())
+        } else {
+            let asked = match known.entry(found.sensor.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    new.insert(Asked::of(store, named(store, &found.sensor)?, &samples, rules)?)
+                }
+            };
+            let days = asked.history.coverage.days();
+            let lasting = days.filter(|day| (found.surge.first..=found.surge.last).contains(day));
+            let question = Question {
+                sensor: found.sensor.clone(),
+                day: found.surge.first,
+                days: u16::try_from(lasting.count()).unwrap_or(u16::MAX),
+                of: of.clone(),
+            };
+            explained(store, asked, &question, rules)?.map_err(|why| why.to_string())
         };
         all.push(Surged { rank, found, of, explanation });
     }
@@ -139,46 +136,51 @@ fn of(behavior: &Behavior) -> Of {
     }
 }
 
-/// The samples as causes at a sensor.
-struct Causes {
+/// A sensor that is asked, and the samples as causes there.
+struct Asked {
+    history: SensorHistory,
     candidates: Vec<Candidate>,
     services: Services,
 }
 
-fn candidates(samples: &[LoadedSample], sensor: &Sensor, rules: &Rules) -> Causes {
-    let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
-    let candidate = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
-        let projection = scan.as_ref().map(|scan| Projection::of(scan, sensor, &rules.profile));
-        let date = sample.report.pivot().map(|(span, _)| span);
-        Candidate::new(&sample.profile, projection.as_ref(), date)
-    };
-    let candidates = samples.iter().zip(&scans).map(candidate).collect();
-    Causes { candidates, services: Services::of(scans.iter().flatten()) }
+impl Asked {
+    fn of(
+        store: &dyn HistoryStore,
+        sensor: Sensor,
+        samples: &[LoadedSample],
+        rules: &Rules,
+    ) -> Result<Asked, AppError> {
+        let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
+        let of = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
+            let projection = scan.as_ref().map(|scan| Projection::of(scan, &sensor, &rules.profile));
+            candidate(sample, projection.as_ref())
+        };
+        let candidates = samples.iter().zip(&scans).map(of).collect();
+        let services = Services::of(scans.iter().flatten());
+        let coverage = store.coverage(&sensor.name)?;
+        Ok(Asked { history: SensorHistory { coverage, totals: Vec::new(), sensor }, candidates, services })
+    }
 }
 
 fn explained(
     store: &dyn HistoryStore,
-    sensor: &Sensor,
-    causes: &Causes,
+    Asked { history, candidates, services }: &Asked,
     question: &Question,
     rules: &Rules,
 ) -> Result<Result<Explanation, NoExplanation>, AppError> {
-    let history =
-        SensorHistory { coverage: store.coverage(&sensor.name)?, totals: Vec::new(), sensor: sensor.clone() };
     // Answers to spoofed packets scan nothing, so no sample is looked for that would explain them.
     let is_scan = |parameters: &Parameters| {
         !rules.labels(parameters, &[], None).iter().any(|label| rules.is_backscatter(label))
     };
-    let services = &causes.services;
     let asked = |parameters: &Parameters| passes(&question.of, parameters, &services.anew, rules);
     // What samples do beside it tells how much of it may be theirs.
     let relevant =
         |parameters: &Parameters| (asked(parameters) || services.meet(parameters)) && is_scan(parameters);
     let away = |days: i64| question.day.saturating_add(jiff::Span::new().days(days));
     let between = (away(-BEFORE_DAYS), away(i64::from(question.days) + GAP_DAYS));
-    let ledger = ledger::between(store, &history, &relevant, services, between)?;
+    let ledger = ledger::between(store, history, &relevant, services, between)?;
     let lines: Vec<bool> = ledger.lines.iter().map(|line| asked(&line.parameters)).collect();
-    Ok(explain(&ledger, &lines, &causes.candidates, question.day, question.days.into()))
+    Ok(explain(&ledger, &lines, candidates, question.day, question.days.into()))
 }
 
 /// Days of the calendar in which the observed days before an event are looked for: an outage may lie among them.

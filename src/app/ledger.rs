@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 
 use jiff::civil::Date;
 
-use crate::behavior::{Parameters, Ports};
+use crate::behavior::{Names, Parameters, Ports};
 use crate::correlate::{Ledger, SensorHistory};
 use crate::history::{Facets, Observation, Restriction, TypeRecord, Types};
 use crate::sample::{AnewPorts, Port, Scan, Service};
@@ -63,16 +63,16 @@ fn read(
     relevant: &dyn Fn(&Parameters) -> bool,
     mut ledger: Ledger,
 ) -> Result<Ledger, AppError> {
-    let mut records: HashMap<u64, (TypeRecord, bool)> = HashMap::new();
+    let mut records: HashMap<u64, (TypeRecord, Option<Names>)> = HashMap::new();
     let mut failed = None;
     store.each_observation(sensor, restriction, &mut |one| {
         let Observation { number, scope, day, hosts, .. } = *one;
-        let (record, relevant) = match records.entry(number) {
+        let (record, names) = match records.entry(number) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => match store.type_of(number) {
                 Ok(record) => {
-                    let relevant = relevant(&record.parameters);
-                    new.insert((record, relevant))
+                    let names = relevant(&record.parameters).then(|| ledger.names(&record));
+                    new.insert((record, names))
                 }
                 Err(error) => {
                     failed.get_or_insert(error);
@@ -80,7 +80,7 @@ fn read(
                 }
             },
         };
-        ledger.add(record, scope, day, hosts, *relevant);
+        ledger.add(record, scope, day, hosts, names.as_ref());
     })?;
     match failed {
         Some(error) => Err(error.into()),

@@ -67,7 +67,7 @@ fn suspects(
             Some(known) => *known,
             None => match store.type_of(met.number) {
                 Ok(record) => {
-                    let line = parts.get(&ledger.name_of(&record)).copied();
+                    let line = parts.get(&ledger.names(&record).line().id).copied();
                     lines.insert(met.number, line);
                     line
                 }

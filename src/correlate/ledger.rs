@@ -61,9 +61,9 @@ impl Ledger {
         Ledger { days, anew, places, ..Ledger::default() }
     }
 
-    /// Adds a type's hosts of a day; `relevant` types may be a sample's.
-    pub fn add(&mut self, record: &TypeRecord, scope: Scope, day: Date, hosts: u64, relevant: bool) {
-        if relevant {
+    /// Adds a type's hosts of a day; `names` are what it is [counted by](Ledger::names), if it may be a sample's.
+    pub fn add(&mut self, record: &TypeRecord, scope: Scope, day: Date, hosts: u64, names: Option<&Names>) {
+        if names.is_some() {
             self.known.extend([record.behavior.id, record.shape.id, record.family.id]);
         }
         let Some(place) = self.places.get(&day).copied().filter(|_| scope == Scope::Whole) else { return };
@@ -76,10 +76,7 @@ impl Ledger {
             });
             self.peers[peer][place] += hosts as f64;
         }
-        if !relevant {
-            return;
-        }
-        let names = self.names(record);
+        let Some(names) = names else { return };
         let line = *self.by_name.entry(names.line().id).or_insert_with(|| {
             let (name, habit) = (names.line().clone(), names.habit().id);
             self.by_habit.entry(habit).or_default().push(self.lines.len());
@@ -90,14 +87,10 @@ impl Ledger {
         self.lines[line].hosts[place] += hosts as f64;
     }
 
-    fn names(&self, record: &TypeRecord) -> Names {
-        self.anew.names(&record.parameters, record.names())
-    }
-
-    /// The name of the line that a type's hosts are counted by.
+    /// The names by whose line and habit a type's hosts are counted.
     #[must_use]
-    pub fn name_of(&self, record: &TypeRecord) -> BehaviorId {
-        self.names(record).line().id
+    pub fn names(&self, record: &TypeRecord) -> Names {
+        self.anew.names(&record.parameters, record.names())
     }
 
     /// Whether a relevant type, shape or family was seen.

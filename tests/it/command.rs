@@ -47,3 +47,9 @@ impl Called {
 pub(crate) fn arg(path: &Path) -> &str {
     path.to_str().unwrap()
 }
+
+/// All texts of a picture, which is parsed as XML.
+pub(crate) fn words(svg: &str) -> String {
+    let document = roxmltree::Document::parse(svg).unwrap();
+    document.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect()
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::command::{arg, inga};
+use crate::command::{arg, inga, words};
 use crate::corpora::corpora;
 use crate::make::packets::{Pcap, RAW_IP, tcp};
 
@@ -289,11 +289,6 @@ fn a_cohort_and_a_host_are_drawn() {
     assert_eq!(inga(&["host", "203.0.113.4", "--db", &db, "-o", arg(&host)]).code, 0);
     let told = words(&std::fs::read_to_string(&host).unwrap());
     assert!(told.contains("203.0.113.4") && told.contains("2 rows") && told.contains("pt=23"), "{told}");
-}
-
-fn words(svg: &str) -> String {
-    let document = roxmltree::Document::parse(svg).unwrap();
-    document.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect()
 }
 
 #[test]

@@ -50,6 +50,7 @@ struct Days {
 }
 
 impl Days {
+    #[inline]
     fn day(&mut self, time: Timestamp) -> Day {
         match self.known {
             Some((day, next)) if day.start <= time && time < next => day,

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::behavior::{Closed, Engine, Marks, OpenWindow};
+use crate::behavior::{Arrival, Closed, Engine, Marks, OpenWindow};
 use crate::capture::CaptureError;
 use crate::event::Packet;
 
@@ -32,15 +32,15 @@ pub(super) fn run<T: Send>(
     closed: Closed<'_>,
 ) -> Result<T, CaptureError> {
     if threads < 2 {
-        return read(&mut |packet, marks| engine.push(packet, marks, closed));
+        return alone(engine, read, closed);
     }
     thread::scope(|scope| {
         let (mut packets_out, packets) = lane();
         let (mut windows_out, windows) = lane();
         let reader = scope.spawn(move || {
-            let mut batch: Vec<(Packet, Marks)> = Vec::new();
+            let mut batch: Vec<Arrival> = Vec::new();
             let answer = read(&mut |packet, marks| {
-                batch.push((*packet, marks));
+                batch.push(Arrival::of(packet, marks));
                 if batch.len() == PACKETS {
                     packets_out.send(&mut batch);
                 }
@@ -51,9 +51,7 @@ pub(super) fn run<T: Send>(
         let windower = scope.spawn(move || {
             let mut batch = Windows::default();
             packets.each(|packets| {
-                for (packet, marks) in packets.iter() {
-                    engine.push(packet, *marks, &mut |window| batch.take(window, &mut windows_out));
-                }
+                engine.push_all(packets, &mut |window| batch.take(window, &mut windows_out));
                 packets.clear();
             });
             windows_out.send(&mut batch);
@@ -62,6 +60,26 @@ pub(super) fn run<T: Send>(
         windower.join().unwrap_or_else(|panic| resume_unwind(panic));
         reader.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
+}
+
+/// All of it by one thread.
+fn alone<T>(
+    engine: &mut Engine,
+    read: impl FnOnce(Feed<'_>) -> Result<T, CaptureError>,
+    closed: Closed<'_>,
+) -> Result<T, CaptureError> {
+    /// Few enough to stay in the processor's nearest cache.
+    const PACKETS: usize = 128;
+    let mut batch: Vec<Arrival> = Vec::with_capacity(PACKETS);
+    let answer = read(&mut |packet, marks| {
+        batch.push(Arrival::of(packet, marks));
+        if batch.len() == PACKETS {
+            engine.push_all(&batch, closed);
+            batch.clear();
+        }
+    });
+    engine.push_all(&batch, closed);
+    answer
 }
 
 /// Closed windows on their way. Those behind `used` only have memory that serves again.

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
-use crate::behavior::{Engine, Marks};
+use crate::behavior::{Engine, Marks, Profile};
 use crate::capture::Input;
 use crate::event::{AddressSpace, Clock};
 use crate::history::{DaySummary, Tally};
@@ -27,7 +27,8 @@ pub fn summary(
 ) -> Result<Vec<DaySummary>, AppError> {
     let space = AddressSpace::new(dark, &[]);
     let mut gatherer = Gatherer::new(space.clone(), TimeZone::UTC, rules);
-    let mut engine = Engine::new(rules.profile.clone());
+    // Times within a window serve its tile, and nobody draws one here.
+    let mut engine = Engine::new(Profile { trace_packets_max: 0, ..rules.profile.clone() });
     let mut tally = Tally::default();
     for input in inputs {
         let before = engine.clone();

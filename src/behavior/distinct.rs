@@ -12,6 +12,8 @@ const SCANNED_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Distinct<K, V> {
     list: Vec<(K, V)>,
+    /// Of the hashes in the list, which values their six uppermost bits have: most new keys are told without a look.
+    met: u64,
     /// Once the list is too long to be looked through: each key's place in it and one more, at the first free
     /// entry from where its hash says. At most half the entries are taken, none is ever given back, and there is a
     /// power of two of them.
@@ -45,7 +47,7 @@ pub(super) fn address_number(address: IpAddr) -> u128 {
 
 impl<K, V> Default for Distinct<K, V> {
     fn default() -> Distinct<K, V> {
-        Distinct { list: Vec::new(), index: Vec::new() }
+        Distinct { list: Vec::new(), met: 0, index: Vec::new() }
     }
 }
 
@@ -62,25 +64,32 @@ impl<K: Key, V> Distinct<K, V> {
         }
         self.list.clear();
         self.index.clear();
+        self.met = 0;
     }
 
     /// The place and value of a key; a new one gets `value`, unless there are `most` already.
     pub(super) fn entry(&mut self, key: K, most: usize, value: V) -> Option<(usize, &mut V)> {
+        let hash = key.hash_code();
+        let met = 1 << (hash >> 58);
         let known = match self.index.is_empty() {
+            true if self.met & met == 0 => None,
             // What comes again came lately.
             true => self.list.iter().rposition(|(known, _)| *known == key),
-            false => self.place(key),
+            false => self.place(key, hash),
         };
         let place = match known {
             Some(place) => place,
-            None if self.list.len() < most => self.add(key, value),
+            None if self.list.len() < most => {
+                self.met |= met;
+                self.add(key, hash, value)
+            }
             None => return None,
         };
         self.list.get_mut(place).map(|(_, value)| (place, value))
     }
 
-    fn place(&self, key: K) -> Option<usize> {
-        let mut at = self.start(key);
+    fn place(&self, key: K, hash: u64) -> Option<usize> {
+        let mut at = self.start(hash);
         loop {
             let place = usize::try_from(self.index.get(at)?.checked_sub(1)?).ok()?;
             if self.list.get(place)?.0 == key {
@@ -90,7 +99,7 @@ impl<K: Key, V> Distinct<K, V> {
         }
     }
 
-    fn add(&mut self, key: K, value: V) -> usize {
+    fn add(&mut self, key: K, hash: u64, value: V) -> usize {
         let place = self.list.len();
         self.list.push((key, value));
         if place < SCANNED_MAX {
@@ -100,15 +109,15 @@ impl<K: Key, V> Distinct<K, V> {
             let entries = (4 * self.list.len()).next_power_of_two();
             self.index.clear();
             self.index.resize(entries, 0);
-            (0..place).for_each(|place| self.enter(place));
+            (0..place).for_each(|place| self.enter(place, self.list[place].0.hash_code()));
         }
-        self.enter(place);
+        self.enter(place, hash);
         place
     }
 
     /// Enters a place of the list in the index.
-    fn enter(&mut self, place: usize) {
-        let mut at = self.start(self.list[place].0);
+    fn enter(&mut self, place: usize, hash: u64) {
+        let mut at = self.start(hash);
         while self.index[at] != 0 {
             at = (at + 1) & (self.index.len() - 1);
         }
@@ -116,8 +125,8 @@ impl<K: Key, V> Distinct<K, V> {
     }
 
     /// Where a key's entry is looked for first.
-    fn start(&self, key: K) -> usize {
-        usize::try_from(key.hash_code()).unwrap_or(usize::MAX) & (self.index.len() - 1)
+    fn start(&self, hash: u64) -> usize {
+        usize::try_from(hash).unwrap_or(usize::MAX) & (self.index.len() - 1)
     }
 }
 

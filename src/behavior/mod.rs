@@ -6,6 +6,7 @@
 //! the same parameters follow shape and family. Nothing here knows where packets come from or where
 //! fingerprints go.
 
+mod arrival;
 mod canonical;
 mod distinct;
 mod engine;
@@ -17,11 +18,13 @@ mod probe;
 mod probes;
 mod profile;
 mod reduction;
+mod ring;
 mod singles;
 mod transition;
 mod types;
 mod window;
 
+pub use arrival::Arrival;
 pub use canonical::{Behavior, BehaviorId, Names, ParseIdError, bin};
 pub use engine::{Closed, Engine};
 pub use fingerprint::{Facet, Fingerprint, fingerprint};

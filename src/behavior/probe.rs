@@ -13,7 +13,7 @@ use super::distinct::{Key, hash_of};
 ///
 /// Nearly every packet is compared with the ones before it, so what its parts say is packed. They are compared as
 /// three numbers: two at once, as an array would be, had to wait until both were written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Probe {
     /// The destination's number.
     upper: u64,
@@ -39,6 +39,15 @@ pub(super) struct Address {
     is_ipv6: bool,
 }
 
+impl Address {
+    /// An IPv4 address's number, or else an IPv6 address's.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "an IPv4 address's number")]
+    pub(super) fn number(self) -> Result<u32, u128> {
+        if self.is_ipv6 { Err(u128::from(self.upper) << 64 | u128::from(self.lower)) } else { Ok(self.lower as u32) }
+    }
+}
+
 impl From<IpAddr> for Address {
     #[inline]
     fn from(address: IpAddr) -> Address {
@@ -54,10 +63,11 @@ impl From<IpAddr> for Address {
 }
 
 impl From<Address> for IpAddr {
-    fn from(Address { upper, lower, is_ipv6 }: Address) -> IpAddr {
-        match u32::try_from(lower) {
-            Ok(four) if !is_ipv6 => Ipv4Addr::from(four).into(),
-            _ => Ipv6Addr::from(u128::from(upper) << 64 | u128::from(lower)).into(),
+    #[inline]
+    fn from(address: Address) -> IpAddr {
+        match address.number() {
+            Ok(four) => Ipv4Addr::from(four).into(),
+            Err(six) => Ipv6Addr::from(six).into(),
         }
     }
 }

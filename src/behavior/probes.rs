@@ -9,39 +9,39 @@ use super::distinct::Distinct;
 /// Distinct probes in order of first sight, with how many packets each had.
 #[derive(Clone, Debug, Default)]
 pub struct Probes {
-    first: Option<(Probe, u64)>,
-    /// The others.
+    first: (Probe, u64),
+    /// How many there are: with none, `first` means nothing.
+    count: usize,
+    /// The others; with none, memory that waits for some.
     more: Option<Box<Distinct<Probe, u64>>>,
 }
 
 impl Probes {
     /// How many there are.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.others().len()
+        self.count
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.count == 0
     }
 
     /// The one probe of a window that has no other, with its packets.
     #[inline]
     #[must_use]
     pub fn single(&self) -> Option<(&Probe, u64)> {
-        match &self.first {
-            Some((probe, count)) if self.others().is_empty() => Some((probe, *count)),
-            _ => None,
-        }
+        (self.count == 1).then_some((&self.first.0, self.first.1))
     }
 
     /// The probe of a number, counted from 0.
     #[must_use]
     pub fn get(&self, number: usize) -> Option<&Probe> {
         let known = match number.checked_sub(1) {
-            None => self.first.as_ref(),
+            None => (self.count > 0).then_some(&self.first),
             Some(at) => self.others().get(at),
         };
         known.map(|(probe, _)| probe)
@@ -49,33 +49,34 @@ impl Probes {
 
     /// All, in order of first sight.
     pub fn iter(&self) -> impl Iterator<Item = (&Probe, u64)> + '_ {
-        self.first.iter().chain(self.others()).map(|(probe, count)| (probe, *count))
+        let first = (self.count > 0).then_some(&self.first);
+        first.into_iter().chain(self.others()).map(|(probe, count)| (probe, *count))
     }
 
     /// Forgets all, and keeps a little memory for the next window: most have few probes, and there can be a million.
     #[inline]
     pub(super) fn clear(&mut self) {
         const KEPT: usize = 16;
-        self.first = None;
-        if let Some(more) = &mut self.more {
+        if self.count > 1
+            && let Some(more) = &mut self.more
+        {
             more.clear(KEPT);
         }
+        self.count = 0;
     }
 
     /// Counts packets; answers the probe's number, or `None` for a new probe beyond `most`.
     #[inline]
     pub(super) fn add(&mut self, probe: Probe, packets: u64, most: usize) -> Option<usize> {
-        match &mut self.first {
-            Some((first, count)) if *first == probe => {
-                *count = count.saturating_add(packets);
-                Some(0)
-            }
-            Some(_) => self.add_other(probe, packets, most),
-            None => {
-                self.first = Some((probe, packets));
-                Some(0)
-            }
+        if self.count == 0 {
+            (self.first, self.count) = ((probe, packets), 1);
+            return Some(0);
         }
+        if self.first.0 == probe {
+            self.first.1 = self.first.1.saturating_add(packets);
+            return Some(0);
+        }
+        self.add_other(probe, packets, most)
     }
 
     /// Apart, so that the way of most packets is short enough to be inlined.
@@ -84,12 +85,15 @@ impl Probes {
         let more = self.more.get_or_insert_default();
         let (at, count) = more.entry(probe, most.saturating_sub(1), 0)?;
         *count = count.saturating_add(packets);
+        self.count = self.count.max(at + 2);
         Some(at + 1)
     }
 
-    #[inline]
     fn others(&self) -> &[(Probe, u64)] {
-        self.more.as_ref().map_or(&[], |more| more.as_slice())
+        match &self.more {
+            Some(more) if self.count > 1 => more.as_slice(),
+            _ => &[],
+        }
     }
 }
 

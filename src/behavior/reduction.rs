@@ -87,7 +87,11 @@ impl Reduction {
             transition: transition(
                 all.iter().zip(&self.ranks).map(|((address, _), rank)| ((*address).into(), *rank)),
             ),
-            packets_per_destination: attempts(all.iter().map(|(_, seen)| seen.packets)),
+            packets_per_destination: if packets == destinations {
+                PacketsPerDestination::Exactly(1)
+            } else {
+                attempts(all.iter().map(|(_, seen)| seen.packets))
+            },
             source_port_use: source_port_use(source_ports, destinations, packets),
             ports_follow_destinations: self.ports_follow_destinations(),
             ports_ephemeral: self.ports.first().is_some_and(|lowest| *lowest >= profile.ephemeral_port_min),
@@ -149,8 +153,10 @@ fn source_port_use(source_ports: u64, destinations: u64, packets: u64) -> Source
     fn nearer(a: (u128, u128), b: (u128, u128)) -> bool {
         a.0 * b.1 < b.0 * a.1
     }
-    if source_ports == 0 {
-        return SourcePortUse::None;
+    match source_ports {
+        0 => return SourcePortUse::None,
+        1 => return SourcePortUse::One,
+        _ => {}
     }
     let mut best = (SourcePortUse::One, ratio(source_ports, 1));
     for (using, count) in [(SourcePortUse::PerDestination, destinations), (SourcePortUse::PerPacket, packets)]

@@ -7,47 +7,64 @@ use foldhash::fast::FixedState;
 
 /// Classes with a table of ports: what they take, 256 KiB each where all ports are met, stays in the cache.
 const TABLES_MAX: usize = 16;
+/// Places for them, a power of two: so many that nearly always the first one looked at is the one.
+const PLACES: usize = 64;
 const PORTS: usize = 1 << 16;
 
 /// Numbers of types by the class and destination port of their one probe.
-#[derive(Default)]
 pub(super) struct Singles {
-    /// The first classes that were met, which are the ones that are met most.
-    classes: Vec<u64>,
-    /// By class and port, the number and one more; 0 for a port that was not met.
+    /// Where the tables of the first classes that were met are, which are the ones that are met most: each class at the
+    /// first free place from where its hash says, with the place of its table and one more.
+    classes: [(u64, usize); PLACES],
+    /// By table and port, the number and one more; 0 for a port that was not met.
     tables: Vec<Vec<u32>>,
-    /// The others.
+    /// Those of other classes.
     others: HashMap<(u64, u16), u32, FixedState>,
+}
+
+impl Default for Singles {
+    fn default() -> Singles {
+        Singles { classes: [(0, 0); PLACES], tables: Vec::new(), others: HashMap::default() }
+    }
 }
 
 impl Singles {
     /// The number of a class and port.
     #[inline]
     pub(super) fn get(&self, class: u64, port: u16) -> Option<u32> {
-        match self.classes.iter().position(|known| *known == class) {
-            Some(at) => self.tables.get(at)?.get(usize::from(port))?.checked_sub(1),
-            None if self.others.is_empty() => None,
+        match self.tables.get(self.classes[self.place(class)].1.wrapping_sub(1)) {
+            Some(table) => table.get(usize::from(port))?.checked_sub(1),
             None => self.others.get(&(class, port)).copied(),
         }
     }
 
     /// Keeps a number.
     pub(super) fn insert(&mut self, class: u64, port: u16, number: u32) {
-        let at = match self.classes.iter().position(|known| *known == class) {
-            Some(at) => at,
-            None if self.classes.len() < TABLES_MAX => {
-                self.classes.push(class);
-                self.tables.push(vec![0; PORTS]);
-                self.classes.len() - 1
-            }
-            None => {
+        let place = self.place(class);
+        if self.classes[place].1 == 0 {
+            if self.tables.len() == TABLES_MAX {
                 self.others.insert((class, port), number);
                 return;
             }
-        };
-        if let Some(kept) = self.tables.get_mut(at).and_then(|table| table.get_mut(usize::from(port))) {
+            self.tables.push(vec![0; PORTS]);
+            self.classes[place] = (class, self.tables.len());
+        }
+        let table = self.tables.get_mut(self.classes[place].1 - 1);
+        if let Some(kept) = table.and_then(|table| table.get_mut(usize::from(port))) {
             *kept = number.saturating_add(1);
         }
+    }
+
+    /// Where a class is, or would be.
+    #[inline]
+    fn place(&self, class: u64) -> usize {
+        // Fibonacci hashing: the uppermost bits are the best mixed.
+        let hash = class.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACES.ilog2());
+        let mut place = usize::try_from(hash).unwrap_or(0);
+        while self.classes[place].1 != 0 && self.classes[place].0 != class {
+            place = (place + 1) % PLACES;
+        }
+        place
     }
 }
 

@@ -32,6 +32,8 @@ const SHARE_PERCENT: usize = 80;
 const GROUP_MIN: usize = 3;
 /// Steps that the groups must hold together.
 const GROUPED_STEPS_MIN: usize = 4;
+/// Fewer destinations cannot be that steady.
+const STEADY_MIN: usize = 10;
 /// Squared standard deviations above the mean number of ascents that the third rule asks for (4.5²).
 const STEADY_DEVIATIONS_SQUARED: f64 = 20.25;
 
@@ -107,6 +109,9 @@ fn is_near(from: u128, to: u128) -> bool {
 
 fn near_in_groups(destinations: impl ExactSizeIterator<Item = (IpAddr, u128)> + Clone) -> bool {
     let steps_possible = destinations.len() - 1;
+    if steps_possible < GROUPED_STEPS_MIN {
+        return false;
+    }
     let neighbourhoods = destinations.clone().map(|(address, _)| neighbourhood(address));
     if returns_at_most(neighbourhoods) * 2 <= steps_possible {
         return false;
@@ -143,6 +148,9 @@ fn returns_at_most(neighbourhoods: impl Iterator<Item = IpAddr>) -> usize {
 
 #[expect(clippy::cast_precision_loss, reason = "counts of one window, far below 2^52")]
 fn steady(ranks: impl Iterator<Item = u128>, count: usize) -> bool {
+    if count < STEADY_MIN {
+        return false;
+    }
     let mut steps = Steps::default();
     let mut last = None;
     for rank in ranks {

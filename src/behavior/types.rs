@@ -82,14 +82,20 @@ impl Types {
         self.facets = facets;
     }
 
+    #[inline]
     fn of_single(&mut self, probe: &Probe, packets: u64) -> u32 {
         if packets > PACKETS_MAX {
             return self.of_probes(std::iter::once((probe, packets)), packets);
         }
         let (class, port) = single(probe, packets, self.list.profile.exact_counts_max);
-        if let Some(number) = self.singles.get(class, port) {
-            return number;
+        match self.singles.get(class, port) {
+            Some(number) => number,
+            None => self.of_new_single(probe, packets, class, port),
         }
+    }
+
+    #[cold]
+    fn of_new_single(&mut self, probe: &Probe, packets: u64, class: u64, port: u16) -> u32 {
         let number = self.of_probes(std::iter::once((probe, packets)), packets);
         self.singles.insert(class, port, number);
         number

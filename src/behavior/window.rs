@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{Packet, Timestamp};
+use crate::event::Timestamp;
 
-use super::{Probe, Probes, Profile};
+use super::{Arrival, Probe, Probes, Profile};
 
 /// Which rules (of headers or payloads) a packet answers to: bit i stands for the i-th marking rule of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,33 +85,38 @@ impl OpenWindow {
         marked.clear();
     }
 
-    /// Takes a packet of this host that belongs to this window.
+    /// Takes a packet of this host that belongs to this window; `time` is when it came, as far as that is known.
     #[inline]
-    pub(super) fn add(&mut self, packet: &Packet, marks: Marks, time: Option<Timestamp>, profile: &Profile) {
+    pub(super) fn add(&mut self, arrival: &Arrival, time: Option<Timestamp>, profile: &Profile) {
         if self.packets == 0 {
             (self.start, self.end) = (time, time);
-        } else if time > self.end {
+        } else if let Some(now) = time
+            && self.end.is_none_or(|end| end < now)
+        {
             self.end = time;
             self.start = self.start.or(time);
         }
         self.packets += 1;
-        if marks != Marks::default() {
-            self.count_marks(marks);
+        if arrival.marks != Marks::default() {
+            self.count_marks(arrival.marks);
         }
-        let Some(index) = self.probes.add(Probe::of(packet), 1, profile.probes_per_window_max) else {
-            self.saturated = true;
-            return;
-        };
-        if self.trace.len() < profile.trace_packets_max {
-            let micros = match (self.start, time) {
-                (Some(start), Some(time)) => time.0.saturating_sub(start.0) / 1_000,
-                _ => 0,
-            };
-            let offset_micros = u32::try_from(micros.max(0)).unwrap_or(u32::MAX);
-            self.trace.push(TracePoint { offset_micros, probe: u32::try_from(index).unwrap_or(u32::MAX) });
+        match self.probes.add(arrival.probe, 1, profile.probes_per_window_max) {
+            Some(probe) if self.trace.len() < profile.trace_packets_max => self.note_time(time, probe),
+            Some(_) => {}
+            None => self.saturated = true,
         }
     }
 
+    fn note_time(&mut self, time: Option<Timestamp>, probe: usize) {
+        let micros = match (self.start, time) {
+            (Some(start), Some(time)) => time.0.saturating_sub(start.0) / 1_000,
+            _ => 0,
+        };
+        let offset_micros = u32::try_from(micros.max(0)).unwrap_or(u32::MAX);
+        self.trace.push(TracePoint { offset_micros, probe: u32::try_from(probe).unwrap_or(u32::MAX) });
+    }
+
+    #[inline(never)]
     fn count_marks(&mut self, marks: Marks) {
         for rule in marks.iter() {
             match self.marked.iter_mut().find(|(known, _)| *known == rule) {

@@ -49,6 +49,7 @@ impl Tally {
     }
 
     /// Adds a window that began on `day`, of a type that has this number.
+    #[inline]
     pub fn add(&mut self, day: Date, host: IpAddr, number: u32, packets: u64) {
         if self.now.as_ref().is_none_or(|(now, _)| *now != day) {
             self.turn_to(day);
@@ -162,6 +163,7 @@ struct Pairs {
 const PARTS: usize = 256;
 
 impl Pairs {
+    #[inline]
     fn add(&mut self, host: IpAddr, number: u32) {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
         if self.types.len() <= at / 64 {
@@ -233,6 +235,7 @@ struct Part {
 const BLOCK: usize = 512;
 
 impl Part {
+    #[inline]
     fn push(&mut self, number: u64) {
         if self.last.len() == BLOCK {
             self.full.push(std::mem::replace(&mut self.last, Vec::with_capacity(BLOCK)));

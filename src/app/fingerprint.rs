@@ -83,7 +83,7 @@ impl Run<'_> {
         for (index, (packet, marks)) in marked.packets.iter().zip(&marked.marks).enumerate() {
             let counts =
                 traffic.as_ref().is_none_or(|traffic| traffic.class(index, packet) == Some(Class::Scan));
-            if counts && self.space.contains(packet.destination) {
+            if counts && self.space.contains(packet.destination()) {
                 self.push(packet, *marks);
             }
         }

@@ -202,7 +202,7 @@ fn again<'a>(
     notices: &mut Notices,
 ) -> Result<Pass<'a>, AppError> {
     let loaded = options.load_marked(input, rules)?;
-    let first = loaded.packets.first().and_then(|packet| packet.time);
+    let first = loaded.packets.first().and_then(|packet| packet.time());
     let late = resume.clock.is_some() && first < resume.clock;
     if late {
         notices.add(format!(
@@ -353,11 +353,11 @@ struct Seen {
 impl Seen {
     /// Notes a packet; answers whether it counts.
     fn takes(&mut self, packet: &Packet, space: &AddressSpace) -> bool {
-        if let Some(time) = packet.time {
+        if let Some(time) = packet.time() {
             let (first, last) = self.span.unwrap_or((time, time));
             self.span = Some((first.min(time), last.max(time)));
         }
-        let dark = space.contains(packet.destination);
+        let dark = space.contains(packet.destination());
         self.dark += u64::from(dark);
         dark
     }

@@ -76,10 +76,10 @@ impl CaptureOptions {
         let Some(rate) = self.packets_per_second else { return read(sink) };
         let mut made_up = 0u64;
         read(&mut |packet, payload| {
-            if packet.time.is_some() {
+            if packet.time().is_some() {
                 return sink(packet, payload);
             }
-            sink(&Packet { time: Some(synthetic(made_up, rate)), ..*packet }, payload);
+            sink(&packet.with_time(Some(synthetic(made_up, rate))), payload);
             made_up += 1;
         })
     }

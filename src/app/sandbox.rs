@@ -126,7 +126,7 @@ pub fn victims_of(
 /// Notes the addresses that a DNS answer gives.
 pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut Names) {
     const DNS: u16 = 53;
-    if packet.protocol != Protocol::Udp || packet.source_port != Some(DNS) {
+    if packet.protocol() != Protocol::Udp || packet.source_port() != Some(DNS) {
         return;
     }
     let Ok(answer) = simple_dns::Packet::parse(payload) else { return };

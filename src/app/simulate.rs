@@ -265,7 +265,7 @@ impl Capture {
         shot: &Shot,
         closed: &mut Vec<(String, By)>,
     ) -> Result<&'a mut Capture, AppError> {
-        let time = shot.packet.time.unwrap_or_default();
+        let time = shot.packet.time().unwrap_or_default();
         if let Some(ended) = open.take_if(|capture| capture.end <= time) {
             closed.push(ended.close()?);
         }

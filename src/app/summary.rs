@@ -35,7 +35,7 @@ pub fn summary(
         let mut part = Tally::part();
         let read = |feed: Feed<'_>| {
             options.stream(input, &mut |packet, _| {
-                if space.contains(packet.destination) {
+                if space.contains(packet.destination()) {
                     feed(packet, Marks::default());
                 }
             })
@@ -49,7 +49,7 @@ pub fn summary(
             engine = before;
             part = Tally::part();
             let loaded = options.load_marked(input, rules)?;
-            for packet in loaded.packets.iter().filter(|packet| space.contains(packet.destination)) {
+            for packet in loaded.packets.iter().filter(|packet| space.contains(packet.destination())) {
                 engine.push(packet, Marks::default(), &mut |window| gatherer.tally(&mut part, window));
             }
         }

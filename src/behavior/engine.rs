@@ -100,7 +100,7 @@ impl Engine {
             *known = self.open.find(arrival.source);
         }
         self.open.fetch(known.iter().flatten().copied());
-        if let Some(last) = arrivals.last().and_then(Arrival::time) {
+        if let Some(last) = arrivals.last().and_then(|arrival| arrival.time) {
             let length = self.profile.window_nanoseconds();
             self.open.fetch_first(arrivals.len(), Timestamp(last.0.saturating_sub(length)));
         }
@@ -109,7 +109,7 @@ impl Engine {
     /// `known` is the number of the host's window, if it had one a moment ago.
     #[inline]
     fn take(&mut self, arrival: &Arrival, known: Option<u32>, closed: Closed<'_>) {
-        let time = match arrival.time() {
+        let time = match arrival.time {
             Some(time) => {
                 let clock = self.advance(time);
                 while self.next_end <= clock && self.close_oldest(closed) {}
@@ -203,13 +203,11 @@ mod tests {
     use crate::event::{Protocol, TcpFlags};
 
     fn packet(host: u8, seconds: i64, port: u16) -> Packet {
-        Packet {
-            time: Timestamp::from_parts(seconds, 0),
-            source_port: Some(port),
-            destination_port: Some(445),
-            flags: Some(TcpFlags::SYN),
-            ..Packet::new([10, 0, 0, host].into(), [192, 0, 2, 1].into(), Protocol::Tcp)
-        }
+        Packet::new([10, 0, 0, host].into(), [192, 0, 2, 1].into(), Protocol::Tcp)
+            .with_time(Timestamp::from_parts(seconds, 0))
+            .with_source_port(Some(port))
+            .with_destination_port(Some(445))
+            .with_flags(Some(TcpFlags::SYN))
     }
 
     fn run(mut engine: Engine, packets: &[Packet]) -> Vec<(u64, Option<Timestamp>)> {
@@ -255,7 +253,7 @@ mod tests {
 
     #[test]
     fn without_times_a_host_has_one_window() {
-        let packets: Vec<Packet> = (1..50).map(|port| Packet { time: None, ..packet(1, 0, port) }).collect();
+        let packets: Vec<Packet> = (1..50).map(|port| packet(1, 0, port).with_time(None)).collect();
         assert_eq!(run(Engine::new(Profile::default()), &packets), [(49, None)]);
     }
 

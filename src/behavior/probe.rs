@@ -1,11 +1,11 @@
 //! What tells one packet of a window from another, in 24 bytes that compare as three numbers.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::event::{Packet, Protocol, TcpFlags};
+use crate::event::{Address, Header, Packet, Protocol, TcpFlags};
 
 use super::distinct::{Key, hash_of};
 
@@ -18,77 +18,26 @@ pub struct Probe {
     /// The destination's number.
     upper: u64,
     lower: u64,
-    /// All else, by the masks below.
-    rest: u64,
+    /// All else, and what kind of address the destination is.
+    header: Header,
 }
 
 impl PartialEq for Probe {
     #[inline]
     fn eq(&self, other: &Probe) -> bool {
-        (self.upper ^ other.upper) | (self.lower ^ other.lower) | (self.rest ^ other.rest) == 0
+        (self.upper ^ other.upper)
+            | (self.lower ^ other.lower)
+            | (self.header.number() ^ other.header.number())
+            == 0
     }
 }
 
 impl Eq for Probe {}
 
-/// An address that is quick to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Address {
-    upper: u64,
-    lower: u64,
-    is_ipv6: bool,
-}
-
-impl Address {
-    /// An IPv4 address's number, or else an IPv6 address's.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "an IPv4 address's number")]
-    pub(super) fn number(self) -> Result<u32, u128> {
-        if self.is_ipv6 { Err(u128::from(self.upper) << 64 | u128::from(self.lower)) } else { Ok(self.lower as u32) }
-    }
-}
-
-impl From<IpAddr> for Address {
-    #[inline]
-    fn from(address: IpAddr) -> Address {
-        match address {
-            IpAddr::V4(four) => Address { upper: 0, lower: u64::from(u32::from(four)), is_ipv6: false },
-            IpAddr::V6(six) => {
-                let [a, b, c, d, e, f, g, h] = six.segments().map(u64::from);
-                let (upper, lower) = (a << 48 | b << 32 | c << 16 | d, e << 48 | f << 32 | g << 16 | h);
-                Address { upper, lower, is_ipv6: true }
-            }
-        }
-    }
-}
-
-impl From<Address> for IpAddr {
-    #[inline]
-    fn from(address: Address) -> IpAddr {
-        match address.number() {
-            Ok(four) => Ipv4Addr::from(four).into(),
-            Err(six) => Ipv6Addr::from(six).into(),
-        }
-    }
-}
-
 impl Key for Address {
     fn hash_code(&self) -> u64 {
-        hash_of(&(self.upper, self.lower))
+        hash_of(&self.halves())
     }
-}
-
-/// Where the parts lie in [`Probe::rest`]. A part that is not known is 0, and so is the bit that says it is known.
-mod place {
-    pub(super) const DESTINATION_PORT: u32 = 0;
-    pub(super) const SOURCE_PORT: u32 = 16;
-    pub(super) const FLAGS: u32 = 32;
-    /// Nine bits, since ARP has the number 256.
-    pub(super) const PROTOCOL: u32 = 40;
-    pub(super) const HAS_DESTINATION_PORT: u32 = 49;
-    pub(super) const HAS_SOURCE_PORT: u32 = 50;
-    pub(super) const HAS_FLAGS: u32 = 51;
-    pub(super) const IS_IPV6: u32 = 52;
 }
 
 impl Probe {
@@ -96,17 +45,9 @@ impl Probe {
     #[inline]
     #[must_use]
     pub fn of(packet: &Packet) -> Probe {
-        let Address { upper, lower, is_ipv6 } = packet.destination.into();
-        let part = |part: Option<u16>, place: u32, known: u32| match part {
-            Some(part) => u64::from(part) << place | 1 << known,
-            None => 0,
-        };
-        let rest = part(packet.destination_port, place::DESTINATION_PORT, place::HAS_DESTINATION_PORT)
-            | part(packet.source_port, place::SOURCE_PORT, place::HAS_SOURCE_PORT)
-            | part(packet.flags.map(|flags| flags.0.into()), place::FLAGS, place::HAS_FLAGS)
-            | u64::from(packet.protocol.number()) << place::PROTOCOL
-            | u64::from(is_ipv6) << place::IS_IPV6;
-        Probe { upper, lower, rest }
+        let (_, destination) = packet.addresses();
+        let (upper, lower) = destination.halves();
+        Probe { upper, lower, header: packet.header().with_ipv6(destination.is_ipv6()) }
     }
 
     /// Where to.
@@ -117,62 +58,49 @@ impl Probe {
 
     /// Where to, as it is packed.
     pub(super) fn address(&self) -> Address {
-        Address { upper: self.upper, lower: self.lower, is_ipv6: self.has(place::IS_IPV6) }
+        Address::of_halves((self.upper, self.lower), self.header.is_ipv6())
     }
 
     /// By which protocol.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        Protocol::from_number(self.bits(place::PROTOCOL) & 0x1ff).unwrap_or(Protocol::Arp)
+        self.header.protocol()
     }
 
     /// TCP flags, where known.
     #[must_use]
     pub fn flags(&self) -> Option<TcpFlags> {
-        let [_, flags] = self.bits(place::FLAGS).to_be_bytes();
-        self.has(place::HAS_FLAGS).then_some(TcpFlags(flags))
+        self.header.flags()
     }
 
     /// From which port.
     #[must_use]
     pub fn source_port(&self) -> Option<u16> {
-        self.has(place::HAS_SOURCE_PORT).then(|| self.bits(place::SOURCE_PORT))
+        self.header.source_port()
     }
 
     /// To which port.
     #[must_use]
     pub fn destination_port(&self) -> Option<u16> {
-        self.has(place::HAS_DESTINATION_PORT).then(|| self.bits(place::DESTINATION_PORT))
+        self.header.destination_port()
     }
 
     /// Protocol and flags, as one number.
     pub(super) fn kind(&self) -> u64 {
-        const PARTS: u64 = 0xff << place::FLAGS | 0x1ff << place::PROTOCOL | 1 << place::HAS_FLAGS;
-        self.rest & PARTS
+        self.header.kind()
     }
 
     /// All that the type of a window with this probe alone depends on beside its packets, and these; and the
     /// destination port, or 0.
-    pub(super) fn alone(&self, packets: u16) -> (u64, u16) {
-        const ELSEWHERE: u64 =
-            0xffff << place::SOURCE_PORT | 0xffff << place::DESTINATION_PORT | 1 << place::IS_IPV6;
-        let class = self.rest & !ELSEWHERE | u64::from(packets) << place::SOURCE_PORT;
-        (class, self.bits(place::DESTINATION_PORT))
-    }
-
-    fn has(&self, bit: u32) -> bool {
-        self.rest >> bit & 1 == 1
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the sixteen bits at a place")]
-    fn bits(&self, place: u32) -> u16 {
-        (self.rest >> place) as u16
+    #[inline]
+    pub(super) fn alone(&self, packets: u32) -> (u64, u16) {
+        (self.header.class() | u64::from(packets), self.destination_port().unwrap_or(0))
     }
 }
 
 impl Key for Probe {
     fn hash_code(&self) -> u64 {
-        hash_of(&(self.upper, self.lower, self.rest))
+        hash_of(&(self.upper, self.lower, self.header.number()))
     }
 }
 
@@ -202,12 +130,12 @@ impl From<&Probe> for Parts {
 impl From<Parts> for Probe {
     fn from(parts: Parts) -> Probe {
         let Parts { destination, protocol, flags, source_port, destination_port } = parts;
-        Probe::of(&Packet {
-            flags,
-            source_port,
-            destination_port,
-            ..Packet::new(destination, destination, protocol)
-        })
+        Probe::of(
+            &Packet::new(destination, destination, protocol)
+                .with_flags(flags)
+                .with_source_port(source_port)
+                .with_destination_port(destination_port),
+        )
     }
 }
 
@@ -233,6 +161,8 @@ impl<'de> Deserialize<'de> for Probe {
 mod tests {
     use proptest::prelude::*;
 
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use super::*;
 
     proptest! {
@@ -244,12 +174,7 @@ mod tests {
         ) {
             let destination = if is_six { IpAddr::from(Ipv6Addr::from(six)) } else { Ipv4Addr::from(four).into() };
             let protocol = Protocol::from_number(number).unwrap();
-            let packet = Packet {
-                flags: flags.map(TcpFlags),
-                source_port: from,
-                destination_port: to,
-                ..Packet::new(destination, destination, protocol)
-            };
+            let packet = Packet::new(destination, destination, protocol).with_flags(flags.map(TcpFlags)).with_source_port(from).with_destination_port(to);
             let probe = Probe::of(&packet);
             prop_assert_eq!((probe.destination(), probe.protocol()), (destination, protocol));
             prop_assert_eq!((probe.source_port(), probe.destination_port()), (from, to));

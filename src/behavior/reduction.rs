@@ -1,9 +1,8 @@
 //! From probes to parameters: the distinct values of a window counted, with memory that serves many windows.
 
-use crate::event::AddressSpace;
+use crate::event::{Address, AddressSpace};
 
 use super::distinct::Distinct;
-use super::probe::Address;
 use super::{
     PacketsPerDestination, Parameters, Ports, Probe, Profile, ProtocolSet, ProtocolToken, SourcePortUse,
     transition,

@@ -5,10 +5,9 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::event::Timestamp;
+use crate::event::{Address, Timestamp};
 
 use super::OpenWindow;
-use super::probe::Address;
 
 /// Open windows. They are numbered as they open, and close in that order: the numbers of those that are open follow
 /// one another, and a number's lowest bits are its window's place. What a closed window had allocated serves the next
@@ -63,7 +62,9 @@ impl Ring {
         let open = (0..self.next.wrapping_sub(self.first)).take(most);
         let windows = open.filter_map(|ahead| self.places.get(self.place(self.first.wrapping_add(ahead))));
         let ending = windows.take_while(|window| window.start.is_none_or(|began| began <= start));
-        std::hint::black_box(ending.fold(0, |sum, window| sum ^ self.find(window.source.into()).unwrap_or(0)));
+        std::hint::black_box(
+            ending.fold(0, |sum, window| sum ^ self.find(window.source.into()).unwrap_or(0)),
+        );
     }
 
     /// The window of a number, which must be that of an open one.

@@ -174,5 +174,5 @@ fn single(probe: &Probe, packets: u64, exact_counts_max: u64) -> (u64, u16) {
     let packets =
         if packets <= exact_counts_max.max(TOLD_APART) { packets } else { packets.next_power_of_two() };
     // At most PACKETS_MAX, rounded up.
-    probe.alone(u16::try_from(packets).unwrap_or(u16::MAX))
+    probe.alone(u32::try_from(packets).unwrap_or(u32::MAX))
 }

@@ -55,7 +55,7 @@ impl Compression {
 
     /// The uncompressed bytes of a source. One that is not compressed is handed on as it is: whoever reads it has a
     /// buffer already.
-    pub(super) fn open<'a>(self, source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    pub(super) fn open<'a>(self, source: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
         let buffered = |source| BufReader::with_capacity(BUFFER, source);
         Ok(match self {
             Compression::None => Box::new(source),

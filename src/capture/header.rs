@@ -71,9 +71,9 @@ fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem>
     }
     let address = |at: usize| Ipv4Addr::new(fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]);
     let protocol = fixed[9];
-    *packet = Packet::new(address(12).into(), address(16).into(), Protocol::from_ip_number(protocol));
-    packet.ip_id = Some(half(4));
-    packet.ttl = Some(fixed[8]);
+    *packet = Packet::new(address(12).into(), address(16).into(), Protocol::from_ip_number(protocol))
+        .with_ip_id(Some(half(4)))
+        .with_ttl(Some(fixed[8]));
     // A total length of 0 is what segmentation offload leaves; one below the header says nothing either.
     let total = match usize::from(half(2)) {
         total if total < header => data.len(),
@@ -100,7 +100,7 @@ fn authenticated<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, 
     match data {
         _ if later_fragment => transport(packet, data, later_fragment, cut),
         [protocol, words, ..] if data.len() >= length(*words) => {
-            packet.protocol = Protocol::from_ip_number(*protocol);
+            *packet = packet.with_protocol(Protocol::from_ip_number(*protocol));
             transport(packet, &data[length(*words)..], later_fragment, cut)
         }
         _ => (&[], Some(Problem::TruncatedPacket)),
@@ -118,8 +118,8 @@ fn ipv6<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem>
         IpAddr::V6(header.source_addr()),
         IpAddr::V6(header.destination_addr()),
         Protocol::from_ip_number(payload.ip_number.0),
-    );
-    packet.ttl = Some(header.hop_limit());
+    )
+    .with_ttl(Some(header.hop_limit()));
     if stopped.is_some() {
         return Ok((payload.payload, Some(Problem::TruncatedPacket)));
     }
@@ -141,14 +141,15 @@ fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut:
         return (data, Some(Problem::LaterFragment));
     }
     let least = |header: usize| (data.len() >= header).then_some(header);
-    let whole = match packet.protocol {
+    let whole = match packet.protocol() {
         Protocol::Tcp => tcp(packet, data),
         Protocol::Udp | Protocol::Other(DCCP | UDP_LITE) => {
             ports(packet, data);
             least(8)
         }
         Protocol::Icmp | Protocol::Icmpv6 => {
-            packet.icmp = data.first().map(|kind| IcmpKind { kind: *kind, code: data.get(1).copied() });
+            let icmp = data.first().map(|kind| IcmpKind { kind: *kind, code: data.get(1).copied() });
+            *packet = packet.with_icmp(icmp);
             least(4)
         }
         Protocol::Sctp => {
@@ -168,17 +169,16 @@ fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut:
 #[inline]
 fn tcp(packet: &mut Packet, data: &[u8]) -> Option<usize> {
     ports(packet, data);
-    packet.sequence = data.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
-    packet.flags = data.get(13).map(|flags| TcpFlags(*flags));
-    packet.tcp_window = word(data, 14);
+    let sequence = data.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+    let flags = data.get(13).map(|flags| TcpFlags(*flags));
+    *packet = packet.with_sequence(sequence).with_flags(flags).with_tcp_window(word(data, 14));
     let length = usize::from(data.get(12)? >> 4) * 4;
     (length >= 20 && data.len() >= length).then_some(length)
 }
 
 #[inline]
 fn ports(packet: &mut Packet, data: &[u8]) {
-    packet.source_port = word(data, 0);
-    packet.destination_port = word(data, 2).filter(|_| packet.source_port.is_some());
+    *packet = packet.with_source_port(word(data, 0)).with_destination_port(word(data, 2));
 }
 
 #[inline]
@@ -216,9 +216,9 @@ mod tests {
                 assert!(length < 20);
                 continue;
             };
-            assert_eq!(packet.source_port.is_some(), length >= 22, "{length}");
-            assert_eq!(packet.destination_port, (length >= 24).then_some(445), "{length}");
-            assert_eq!(packet.flags.is_some(), length >= 34, "{length}");
+            assert_eq!(packet.source_port().is_some(), length >= 22, "{length}");
+            assert_eq!(packet.destination_port(), (length >= 24).then_some(445), "{length}");
+            assert_eq!(packet.flags().is_some(), length >= 34, "{length}");
             assert_eq!(problem.is_none(), length == whole.len(), "{length}");
         }
     }
@@ -228,14 +228,14 @@ mod tests {
         let mut bytes = syn();
         bytes[7] = 5;
         let (packet, problem) = read(Network::Ip, &bytes).unwrap();
-        assert_eq!((packet.source_port, problem), (None, Some(Problem::LaterFragment)));
+        assert_eq!((packet.source_port(), problem), (None, Some(Problem::LaterFragment)));
     }
 
     #[test]
     fn arp_gives_sender_and_target() {
         let bytes = [0, 1, 8, 0, 6, 4, 0, 1, 1, 2, 3, 4, 5, 6, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 9];
         let (packet, _) = read(Network::Arp, &bytes).unwrap();
-        assert_eq!((packet.source, packet.destination), ([10, 0, 0, 1].into(), [10, 0, 0, 9].into()));
+        assert_eq!((packet.source(), packet.destination()), ([10, 0, 0, 1].into(), [10, 0, 0, 9].into()));
         assert_eq!(read(Network::Arp, &bytes[..20]), Err(Problem::TruncatedPacket));
     }
 }

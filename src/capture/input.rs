@@ -117,7 +117,7 @@ fn walk(folder: &Path, options: &ReadOptions, expanded: &mut Expanded) -> Result
 /// The time of a capture's first packet.
 fn first_time(input: &Input, options: &ReadOptions) -> Result<Option<Timestamp>, CaptureError> {
     let mut first = None;
-    head(input, options, &mut |packet, _| first = first.or(packet.time))?;
+    head(input, options, &mut |packet, _| first = first.or(packet.time()))?;
     Ok(first)
 }
 
@@ -130,6 +130,6 @@ pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result
     const FIRST_BYTES: u64 = 256 * 1024;
     let failed = |error| CaptureError::Io { input: input.to_string(), error };
     let file = std::fs::File::open(input.path()).map_err(failed)?;
-    let options = ReadOptions { progress: None, ..options.clone() };
+    let options = ReadOptions { progress: None, ahead: false, ..options.clone() };
     read_source(io::Read::take(file, FIRST_BYTES), &input.to_string(), &options, sink)
 }

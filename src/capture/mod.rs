@@ -1,5 +1,6 @@
 //! I/O: packets out of captures and logs, whatever wrote them.
 
+mod ahead;
 mod bytes;
 mod compression;
 mod error;

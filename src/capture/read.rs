@@ -6,9 +6,11 @@ use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use crate::event::{Clock, Packet, Protocol, Timestamp};
 
+use super::ahead::Ahead;
 use super::bytes::ByteStream;
 use super::compression::Compression;
 use super::text::{self, TextOptions};
@@ -24,6 +26,8 @@ pub struct ReadOptions {
     pub text: TextOptions,
     /// Counts the bytes read of the file as it is, compressed or not, for whoever shows progress.
     pub progress: Option<Arc<AtomicU64>>,
+    /// Unpacks compressed captures on a thread of its own.
+    pub ahead: bool,
 }
 
 /// A container.
@@ -115,7 +119,7 @@ pub fn read_hashed(
 /// # Errors
 /// As [`read`].
 pub fn read_source(
-    source: impl Read,
+    source: impl Read + Send,
     name: &str,
     options: &ReadOptions,
     sink: &mut Sink<'_>,
@@ -130,7 +134,7 @@ fn open(input: &Input, options: &ReadOptions) -> Result<Counted, CaptureError> {
 }
 
 fn stream(
-    mut source: impl Read,
+    mut source: impl Read + Send,
     name: &str,
     options: &ReadOptions,
     hash: Option<&mut blake3::Hasher>,
@@ -145,7 +149,25 @@ fn stream(
     // The bytes that told the compression are read already: put them back in front.
     let whole = io::Cursor::new(head).chain(source);
     let plain = compression.open(whole).map_err(failed)?;
-    let mut stream = ByteStream::new(plain, compression != Compression::None, hash);
+    if compression == Compression::None || !options.ahead {
+        let stream = ByteStream::new(plain, compression != Compression::None, hash);
+        return read_plain(stream, name, compression, options, sink);
+    }
+    thread::scope(|scope| {
+        let stream = ByteStream::new(Box::new(Ahead::start(scope, plain)), true, hash);
+        read_plain(stream, name, compression, options, sink)
+    })
+}
+
+/// Reads what is no longer compressed.
+fn read_plain(
+    mut stream: ByteStream<'_>,
+    name: &str,
+    compression: Compression,
+    options: &ReadOptions,
+    sink: &mut Sink<'_>,
+) -> Result<ReadReport, CaptureError> {
+    let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
     stream.want(HEAD).map_err(failed)?;
     let container = container_of(&stream, name, compression)?;
     let format = Format { container, compression };
@@ -186,7 +208,7 @@ fn read_container(
             let Frames { sink, problems, packets, ordered, last, .. } = frames;
             let mut count = |packet: &Packet, payload: &[u8]| {
                 *packets += 1;
-                note_order(packet.time, last, ordered);
+                note_order(packet.time(), last, ordered);
                 sink(packet, payload);
             };
             return text::read(stream, &options.text, problems, &mut count).map(|summary| summary.clock);
@@ -265,7 +287,7 @@ pub fn sort_by_time(packets: &mut Vec<Packet>) -> Vec<usize> {
         .iter()
         .enumerate()
         .map(|(at, packet)| {
-            last = packet.time.or(last);
+            last = packet.time().or(last);
             (last, at)
         })
         .collect();
@@ -315,7 +337,7 @@ impl<'a, 'b> Frames<'a, 'b> {
             link::strip(link, frame).and_then(|(network, data)| header::decode(network, data, packet));
         match decoded {
             Ok((payload, problem)) => {
-                packet.time = time;
+                *packet = packet.with_time(time);
                 self.hand_on(payload);
                 problem.into_iter().for_each(|problem| self.problems.count(problem, place));
             }
@@ -325,7 +347,7 @@ impl<'a, 'b> Frames<'a, 'b> {
 
     #[inline]
     fn hand_on(&mut self, payload: &[u8]) {
-        note_order(self.packet.time, &mut self.last, &mut self.ordered);
+        note_order(self.packet.time(), &mut self.last, &mut self.ordered);
         self.packets += 1;
         (self.sink)(&self.packet, payload);
     }

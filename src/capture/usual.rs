@@ -22,43 +22,36 @@ pub(super) fn read<'a>(frame: &'a [u8], time: Option<Timestamp>, packet: &mut Pa
         return None;
     }
     let address = |at: usize| Ipv4Addr::new(head[at], head[at + 1], head[at + 2], head[at + 3]).into();
-    let blank = Packet {
-        time,
-        ip_id: Some(half(18)),
-        ttl: Some(head[22]),
-        ..Packet::new(address(26), address(30), Protocol::Tcp)
+    let of = |protocol| {
+        Packet::of_addresses(address(26), address(30), protocol)
+            .with_time(time)
+            .with_ip_id(Some(half(18)))
+            .with_ttl(Some(head[22]))
     };
-    // Each kind fills in its own packet: one that is handed around in pieces is copied.
     match head[23] {
         6 => {
             let fixed: &[u8; 20] = data.first_chunk()?;
             let half = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
             let header = usize::from(fixed[12] >> 4) * 4;
             let payload = data.get(header..).filter(|_| header >= fixed.len())?;
-            *packet = Packet {
-                source_port: Some(half(0)),
-                destination_port: Some(half(2)),
-                sequence: Some(u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]])),
-                flags: Some(TcpFlags(fixed[13])),
-                tcp_window: Some(half(14)),
-                ..blank
-            };
+            *packet = of(Protocol::Tcp)
+                .with_source_port(Some(half(0)))
+                .with_destination_port(Some(half(2)))
+                .with_flags(Some(TcpFlags(fixed[13])))
+                .with_sequence(Some(u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]])))
+                .with_tcp_window(Some(half(14)));
             Some(payload)
         }
         17 => {
             let ([a, b, c, d, ..], payload) = data.split_first_chunk::<8>()?;
-            *packet = Packet {
-                protocol: Protocol::Udp,
-                source_port: Some(u16::from_be_bytes([*a, *b])),
-                destination_port: Some(u16::from_be_bytes([*c, *d])),
-                ..blank
-            };
+            *packet = of(Protocol::Udp)
+                .with_source_port(Some(u16::from_be_bytes([*a, *b])))
+                .with_destination_port(Some(u16::from_be_bytes([*c, *d])));
             Some(payload)
         }
         1 => {
             let ([kind, code, ..], payload) = data.split_first_chunk::<4>()?;
-            let icmp = Some(IcmpKind { kind: *kind, code: Some(*code) });
-            *packet = Packet { protocol: Protocol::Icmp, icmp, ..blank };
+            *packet = of(Protocol::Icmp).with_icmp(Some(IcmpKind { kind: *kind, code: Some(*code) }));
             Some(payload)
         }
         _ => None,

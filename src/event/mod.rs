@@ -1,12 +1,17 @@
 //! F0: what one packet says, whatever it was read from.
 
+mod address;
 mod flags;
+mod header;
+mod packed;
 mod packet;
 mod protocol;
 mod space;
 mod time;
 
+pub use address::Address;
 pub use flags::TcpFlags;
+pub use header::Header;
 pub use packet::{IcmpKind, Packet};
 pub use protocol::Protocol;
 pub use space::{AddressSpace, neighbourhood};

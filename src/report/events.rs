@@ -28,7 +28,7 @@ struct EventJson {
 
 /// The flags' letters; none for a packet that has no flag set.
 fn letters(packet: &Packet) -> Option<String> {
-    packet.flags.map(|flags| if flags.0 == 0 { String::new() } else { flags.to_string() })
+    packet.flags().map(|flags| if flags.0 == 0 { String::new() } else { flags.to_string() })
 }
 
 /// Writes an event as one line of JSON.
@@ -38,16 +38,16 @@ fn letters(packet: &Packet) -> Option<String> {
 pub fn json(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<Class>) -> io::Result<()> {
     let relative = clock == Clock::Relative;
     let event = EventJson {
-        time: packet.time.filter(|_| !relative),
-        seconds: packet.time.filter(|_| relative).map(|time| time.seconds_since(Timestamp(0))),
-        source: packet.source.to_string(),
-        destination: packet.destination.to_string(),
-        protocol: packet.protocol.to_string(),
-        source_port: packet.source_port,
-        destination_port: packet.destination_port,
+        time: packet.time().filter(|_| !relative),
+        seconds: packet.time().filter(|_| relative).map(|time| time.seconds_since(Timestamp(0))),
+        source: packet.source().to_string(),
+        destination: packet.destination().to_string(),
+        protocol: packet.protocol().to_string(),
+        source_port: packet.source_port(),
+        destination_port: packet.destination_port(),
         flags: letters(packet),
-        icmp_type: packet.icmp.map(|icmp| icmp.kind),
-        icmp_code: packet.icmp.and_then(|icmp| icmp.code),
+        icmp_type: packet.icmp().map(|icmp| icmp.kind),
+        icmp_code: packet.icmp().and_then(|icmp| icmp.code),
         class,
     };
     serde_json::to_writer(&mut *out, &event)?;
@@ -59,7 +59,7 @@ pub fn json(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<Cl
 /// # Errors
 /// When `out` cannot be written to.
 pub fn text(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<&Class>) -> io::Result<()> {
-    let time = match (packet.time, clock) {
+    let time = match (packet.time(), clock) {
         (None, _) => "-".to_owned(),
         (Some(time), Clock::Relative) => format!("+{:.6}", time.seconds_since(Timestamp(0))),
         (Some(time), _) => time.to_string(),
@@ -68,14 +68,14 @@ pub fn text(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<&C
         Some(port) => std::net::SocketAddr::new(address, port).to_string(),
         None => address.to_string(),
     };
-    let source = end(packet.source, packet.source_port);
-    let destination = end(packet.destination, packet.destination_port);
-    let flags = packet.flags.map_or_else(String::new, |flags| format!(" {flags}"));
-    let icmp = packet.icmp.map_or_else(String::new, |icmp| format!(" {}", icmp.kind));
+    let source = end(packet.source(), packet.source_port());
+    let destination = end(packet.destination(), packet.destination_port());
+    let flags = packet.flags().map_or_else(String::new, |flags| format!(" {flags}"));
+    let icmp = packet.icmp().map_or_else(String::new, |icmp| format!(" {}", icmp.kind));
     let class = match class {
         None => String::new(),
         Some(Class::Scan) => "  scan".to_owned(),
         Some(Class::Access(reason)) => format!("  access {reason}"),
     };
-    writeln!(out, "{time} {}{flags}{icmp} {source} > {destination}{class}", packet.protocol)
+    writeln!(out, "{time} {}{flags}{icmp} {source} > {destination}{class}", packet.protocol())
 }

@@ -52,12 +52,12 @@ pub fn conficker_d_week(at: Timestamp) -> u32 {
 /// Whether a packet asks for a peer: a SYN or a datagram to a port that its destination has in its week. Without a time
 /// only ports that are the same in every week count. Chance agrees about three times in 100,000 packets to high ports.
 pub(super) fn asks_for_peer(packet: &Packet) -> bool {
-    let place = match packet.protocol {
-        Protocol::Tcp if packet.flags.is_none_or(TcpFlags::opens) => 0,
+    let place = match packet.protocol() {
+        Protocol::Tcp if packet.flags().is_none_or(TcpFlags::opens) => 0,
         Protocol::Udp => 1,
         _ => return false,
     };
-    let (IpAddr::V4(address), Some(port)) = (packet.destination, packet.destination_port) else {
+    let (IpAddr::V4(address), Some(port)) = (packet.destination(), packet.destination_port()) else {
         return false;
     };
     if is_avoided(port) {
@@ -67,7 +67,7 @@ pub(super) fn asks_for_peer(packet: &Packet) -> bool {
     if generator.pair()[place] == port {
         return true;
     }
-    let Some(time) = packet.time else { return false };
+    let Some(time) = packet.time() else { return false };
     let near = |seconds: i64| conficker_d_week(time.plus_nanoseconds(seconds * 1_000_000_000));
     let weeks = [near(-CLOCKS_DIFFER_SECONDS), near(CLOCKS_DIFFER_SECONDS)];
     let of_week = |week: u32| Generator(generator.0 ^ week).pair()[place] == port;
@@ -152,9 +152,9 @@ mod tests {
         let week = conficker_d_week(monday);
         let packet = |protocol, port, minutes: i64| {
             let mut packet = Packet::new([10, 0, 0, 1].into(), address.into(), protocol);
-            packet.destination_port = Some(port);
-            packet.flags = (protocol == Protocol::Tcp).then_some(TcpFlags(2));
-            packet.time = Some(monday.plus_nanoseconds(minutes * 60_000_000_000));
+            packet = packet.with_destination_port(Some(port));
+            packet = packet.with_flags((protocol == Protocol::Tcp).then_some(TcpFlags(2)));
+            packet = packet.with_time(Some(monday.plus_nanoseconds(minutes * 60_000_000_000)));
             packet
         };
         let [tcp, udp, tcp_of_week, udp_of_week] = conficker_d_ports(address, week);
@@ -164,9 +164,9 @@ mod tests {
         assert!(!asks(Protocol::Udp, tcp, 100) && !asks(Protocol::Tcp, udp, 100));
         assert!(asks(Protocol::Udp, udp_of_week, -10), "the other host's clock may be ahead");
         assert!(!asks(Protocol::Udp, udp_of_week, -20), "last week it was another");
-        let answer = Packet { flags: Some(TcpFlags(0x12)), ..packet(Protocol::Tcp, tcp, 100) };
+        let answer = packet(Protocol::Tcp, tcp, 100).with_flags(Some(TcpFlags(0x12)));
         assert!(!asks_for_peer(&answer));
-        let timeless = |port| asks_for_peer(&Packet { time: None, ..packet(Protocol::Udp, port, 0) });
+        let timeless = |port| asks_for_peer(&packet(Protocol::Udp, port, 0).with_time(None));
         assert!(timeless(udp) && !timeless(udp_of_week));
         let by_chance = (2048..=u16::MAX).filter(|port| asks(Protocol::Udp, *port, 100)).count();
         assert_eq!(by_chance, 2);

@@ -80,12 +80,12 @@ impl Mark {
 
     pub(super) fn matches(&self, packet: &Packet, payload: &[u8]) -> bool {
         match &self.test {
-            Test::Header(relation) => self.protocol_matches(packet.protocol) && relation.holds(packet),
+            Test::Header(relation) => self.protocol_matches(packet.protocol()) && relation.holds(packet),
             Test::Payload(regex) => {
                 !payload.is_empty()
-                    && self.protocol_matches(packet.protocol)
+                    && self.protocol_matches(packet.protocol())
                     && (self.ports.is_empty()
-                        || packet.destination_port.is_some_and(|port| self.ports.contains(&port)))
+                        || packet.destination_port().is_some_and(|port| self.ports.contains(&port)))
                     && regex.is_match(payload)
             }
         }
@@ -112,20 +112,20 @@ const ANSWERING_SERVICES: [u16; 14] =
 impl Relation {
     fn holds(self, packet: &Packet) -> bool {
         match self {
-            Relation::IpId54321 => packet.ip_id == Some(54_321),
+            Relation::IpId54321 => packet.ip_id() == Some(54_321),
             Relation::IpIdMasscan => ip_id_masscan(packet),
             Relation::SequenceIsDestination => sequence_is_destination(packet),
-            Relation::IcmpAnswer => packet.icmp.is_some_and(|icmp| match packet.protocol {
+            Relation::IcmpAnswer => packet.icmp().is_some_and(|icmp| match packet.protocol() {
                 Protocol::Icmpv6 => matches!(icmp.kind, 1..=4 | 129),
                 _ => matches!(icmp.kind, 0 | 3 | 4 | 5 | 11 | 12 | 14 | 16 | 18),
             }),
-            Relation::IcmpEchoRequest => packet.icmp.is_some_and(|icmp| match packet.protocol {
+            Relation::IcmpEchoRequest => packet.icmp().is_some_and(|icmp| match packet.protocol() {
                 Protocol::Icmpv6 => icmp.kind == 128,
                 _ => icmp.kind == 8,
             }),
             Relation::UdpFromService => {
-                packet.source_port.is_some_and(|port| ANSWERING_SERVICES.contains(&port))
-                    && packet.destination_port.is_some_and(|port| port >= 1024)
+                packet.source_port().is_some_and(|port| ANSWERING_SERVICES.contains(&port))
+                    && packet.destination_port().is_some_and(|port| port >= 1024)
             }
             Relation::PortOfConfickerD => conficker::asks_for_peer(packet),
         }
@@ -133,20 +133,20 @@ impl Relation {
 }
 
 fn destination_number(packet: &Packet) -> Option<u32> {
-    match packet.destination {
+    match packet.destination() {
         IpAddr::V4(address) => Some(u32::from(address)),
         IpAddr::V6(_) => None,
     }
 }
 
 fn opens(packet: &Packet) -> bool {
-    packet.flags.is_some_and(TcpFlags::opens)
+    packet.flags().is_some_and(TcpFlags::opens)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the relation is of the lower 16 bits")]
 fn ip_id_masscan(packet: &Packet) -> bool {
     let (Some(address), Some(port), Some(sequence), Some(ip_id)) =
-        (destination_number(packet), packet.destination_port, packet.sequence, packet.ip_id)
+        (destination_number(packet), packet.destination_port(), packet.sequence(), packet.ip_id())
     else {
         return false;
     };
@@ -154,5 +154,5 @@ fn ip_id_masscan(packet: &Packet) -> bool {
 }
 
 fn sequence_is_destination(packet: &Packet) -> bool {
-    opens(packet) && packet.sequence.is_some() && packet.sequence == destination_number(packet)
+    opens(packet) && packet.sequence().is_some() && packet.sequence() == destination_number(packet)
 }

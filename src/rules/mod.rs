@@ -123,7 +123,7 @@ impl Rules {
     /// The marks of a packet.
     #[must_use]
     pub fn marks(&self, packet: &Packet, payload: &[u8]) -> Marks {
-        let mut left = self.candidates.bits(packet.protocol, payload);
+        let mut left = self.candidates.bits(packet.protocol(), payload);
         let mut marks = 0;
         while left != 0 {
             let lowest = left & left.wrapping_neg();

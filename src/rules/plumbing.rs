@@ -25,12 +25,12 @@ impl Plumbing {
 
     pub(super) fn matches(&self, packet: &Packet) -> bool {
         let PlumbingWhen { protocol, destination_ports, icmp_kinds, group, local } = &self.when;
-        protocol.is_none_or(|wanted| wanted == packet.protocol)
+        protocol.is_none_or(|wanted| wanted == packet.protocol())
             && (destination_ports.is_empty()
-                || packet.destination_port.is_some_and(|port| destination_ports.contains(&port)))
-            && (icmp_kinds.is_empty() || packet.icmp.is_some_and(|icmp| icmp_kinds.contains(&icmp.kind)))
+                || packet.destination_port().is_some_and(|port| destination_ports.contains(&port)))
+            && (icmp_kinds.is_empty() || packet.icmp().is_some_and(|icmp| icmp_kinds.contains(&icmp.kind)))
             && (!group || is_group(packet))
-            && (!local || is_local(packet.destination))
+            && (!local || is_local(packet.destination()))
     }
 }
 
@@ -38,9 +38,9 @@ impl Plumbing {
 /// limited broadcast counts; ARP's targets are never groups.
 fn is_group(packet: &Packet) -> bool {
     let limited = |address: IpAddr| matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    packet.protocol != Protocol::Arp
-        && (packet.destination.is_multicast() && is_assigned(packet.destination)
-            || limited(packet.destination))
+    packet.protocol() != Protocol::Arp
+        && (packet.destination().is_multicast() && is_assigned(packet.destination())
+            || limited(packet.destination()))
 }
 
 /// Random scans draw from all of 224/4; what hosts send by themselves goes to the local and the organisation's

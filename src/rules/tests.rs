@@ -29,10 +29,10 @@ fn labels_of(packets: &[Packet]) -> Vec<String> {
 fn packet(protocol: Protocol, last: u8, port: u16, flags: u8) -> Packet {
     let mut packet = Packet::new([10, 0, 0, 1].into(), [192, 0, 2, last].into(), protocol);
     if protocol.has_ports() {
-        packet.source_port = Some(4000);
-        packet.destination_port = Some(port);
+        packet = packet.with_source_port(Some(4000));
+        packet = packet.with_destination_port(Some(port));
     }
-    packet.flags = (protocol == Protocol::Tcp).then_some(TcpFlags(flags));
+    packet = packet.with_flags((protocol == Protocol::Tcp).then_some(TcpFlags(flags)));
     packet
 }
 
@@ -65,13 +65,13 @@ fn every_label_has_traffic_that_it_names() {
     let icmp = |kind| {
         many(Icmp, 5, 0)
             .into_iter()
-            .map(|p| Packet { icmp: Some(IcmpKind { kind, code: None }), ..p })
+            .map(|p| p.with_icmp(Some(IcmpKind { kind, code: None })))
             .collect::<Vec<_>>()
     };
     let scattered: Vec<Packet> =
         [9u8, 200, 30, 77, 140].iter().map(|last| packet(Tcp, *last, 23, SYN)).collect();
     let peer = conficker_d_ports([192, 0, 2, 1].into(), 0);
-    let dns = Packet { source_port: Some(53), ..packet(Udp, 1, 40_000, 0) };
+    let dns = packet(Udp, 1, 40_000, 0).with_source_port(Some(53));
     let cases: Vec<(Vec<Packet>, &[&str])> = vec![
         (vec![packet(Tcp, 1, 445, SYN); 2], &["seed-type-1"]),
         (vec![packet(Tcp, 1, 445, SYN); 3], &["seed-type-2"]),
@@ -101,16 +101,16 @@ fn every_label_has_traffic_that_it_names() {
 #[test]
 fn header_habits_are_told_and_their_neighbours_are_not() {
     let rules = shipped();
-    let syn = Packet { sequence: Some(0xc000_0201), ip_id: Some(54_321), ..packet(Protocol::Tcp, 1, 23, 2) };
+    let syn = packet(Protocol::Tcp, 1, 23, 2).with_sequence(Some(0xc000_0201)).with_ip_id(Some(54_321));
     let names = |packet: &Packet| -> Vec<&str> {
         rules.marks(packet, b"").iter().map(|at| rules.mark_names()[at].as_str()).collect()
     };
     assert_eq!(names(&syn), ["mirai", "zmap"]);
-    assert!(names(&Packet { sequence: Some(1), ip_id: Some(1), ..syn }).is_empty());
+    assert!(names(&syn.with_sequence(Some(1)).with_ip_id(Some(1))).is_empty());
     let address: u32 = 0xc000_0201;
-    let masscan = Packet { sequence: Some(77), ip_id: Some(((address ^ 23 ^ 77) & 0xffff) as u16), ..syn };
+    let masscan = syn.with_sequence(Some(77)).with_ip_id(Some(((address ^ 23 ^ 77) & 0xffff) as u16));
     assert_eq!(names(&masscan), ["masscan"]);
-    assert!(names(&Packet { flags: Some(TcpFlags(0x12)), ..masscan }).is_empty());
+    assert!(names(&masscan.with_flags(Some(TcpFlags(0x12)))).is_empty());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn plumbing_is_told_from_scans() {
     let rules = shipped();
     let to = |protocol, address: &str, port| {
         let mut packet = packet(protocol, 1, port, 2);
-        packet.destination = address.parse().unwrap();
+        packet = packet.with_destination(address.parse().unwrap());
         rules.plumbing(&packet).map(str::to_owned)
     };
     assert_eq!(to(Protocol::Udp, "8.8.8.8", 53).as_deref(), Some("dns"));
@@ -225,10 +225,10 @@ fn the_marks_asked_of_a_packet_are_all_that_it_can_have() {
     let rules = shipped();
     for number in 0..=256 {
         let mut packet = packet(Protocol::from_number(number).unwrap(), 1, 1900, 2);
-        packet.icmp = Some(IcmpKind { kind: 8, code: None });
+        packet = packet.with_icmp(Some(IcmpKind { kind: 8, code: None }));
         for (ip_id, payload) in [(1, &b""[..]), (54_321, b"M-SEARCH * HTTP/1.1"), (54_321, b"GET / HTTP/1.1")]
         {
-            packet.ip_id = Some(ip_id);
+            packet = packet.with_ip_id(Some(ip_id));
             let all = rules.marks.iter().enumerate().filter(|(_, mark)| mark.matches(&packet, payload));
             let all = all.fold(0, |bits, (at, _)| bits | 1u64 << at);
             assert_eq!(rules.marks(&packet, payload).0, all, "{number}");

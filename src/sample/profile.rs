@@ -128,9 +128,9 @@ impl Access {
     fn of(reason: Reason, packet: &Packet) -> Access {
         Access {
             reason,
-            destination: packet.destination,
-            protocol: packet.protocol,
-            port: packet.destination_port,
+            destination: packet.destination(),
+            protocol: packet.protocol(),
+            port: packet.destination_port(),
         }
     }
 }

@@ -254,12 +254,10 @@ impl<'a> Run<'a> {
                 SourcePorts::PerTarget => self.next_port.saturating_add(cue.source_port),
             };
             let protocol = service.token.protocol;
-            let packet = Packet {
-                source_port: protocol.has_ports().then_some(source),
-                destination_port: port,
-                flags: service.token.flags,
-                ..Packet::new(target, target, protocol)
-            };
+            let packet = Packet::new(target, target, protocol)
+                .with_source_port(protocol.has_ports().then_some(source))
+                .with_destination_port(port)
+                .with_flags(service.token.flags);
             made.push((at + cue.after, packet));
         }
         let used = script.cues.iter().map(|cue| cue.source_port).max().unwrap_or(0) + 1;
@@ -293,7 +291,7 @@ impl<'a> Run<'a> {
         let begin = self.clock;
         for (at, packet) in made {
             self.clock = begin + at;
-            let packet = Packet { time: Some(timestamp(self.clock)), source, ..packet };
+            let packet = packet.with_time(Some(timestamp(self.clock))).with_source(source);
             self.engine.push(&packet, Marks::default(), &mut |window| self.out.windows.push(window.clone()));
         }
         self.clock += QUIET_SECONDS;

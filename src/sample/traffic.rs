@@ -147,7 +147,7 @@ impl<'a> Traffic<'a> {
     /// What the `index`-th packet is; `None` when no victim sent it.
     #[must_use]
     pub fn class(&self, index: usize, packet: &Packet) -> Option<Class> {
-        if !self.victims.contains(&packet.source) {
+        if !self.victims.contains(&packet.source()) {
             return None;
         }
         Some(match self.access(index, packet) {
@@ -157,14 +157,14 @@ impl<'a> Traffic<'a> {
     }
 
     fn see(&mut self, index: usize, packet: &Packet) {
-        let from_victim = self.victims.contains(&packet.source);
-        if packet.protocol == Protocol::Arp {
-            if from_victim && packet.destination != packet.source {
-                self.arp_targets.insert(packet.destination);
+        let from_victim = self.victims.contains(&packet.source());
+        if packet.protocol() == Protocol::Arp {
+            if from_victim && packet.destination() != packet.source() {
+                self.arp_targets.insert(packet.destination());
             }
         } else if is_icmp(packet) {
             if from_victim && is_ping(packet) && (self.plumbing)(packet).is_none() {
-                self.ping_targets.insert(packet.destination);
+                self.ping_targets.insert(packet.destination());
             }
         } else if from_victim {
             let plumbing = self.plumbing;
@@ -173,10 +173,10 @@ impl<'a> Traffic<'a> {
                 is_plumbing: plumbing(packet).is_some(),
                 answered_at: None,
             });
-        } else if self.victims.contains(&packet.destination) {
+        } else if self.victims.contains(&packet.destination()) {
             let begun = FlowState { begun_by_victim: false, is_plumbing: false, answered_at: None };
             let flow = self.flows.entry(reverse(flow_of(packet))).or_insert(begun);
-            let refused = packet.flags.is_some_and(|flags| flags.contains(crate::event::TcpFlags::RST));
+            let refused = packet.flags().is_some_and(|flags| flags.contains(crate::event::TcpFlags::RST));
             if !refused {
                 flow.answered_at = flow.answered_at.or(Some(index));
             }
@@ -219,11 +219,11 @@ impl<'a> Traffic<'a> {
         if let Some(rule) = (self.plumbing)(packet) {
             return Some(Reason::Plumbing(rule));
         }
-        if self.dummy_servers.contains(&packet.destination) {
+        if self.dummy_servers.contains(&packet.destination()) {
             return Some(Reason::DummyServer);
         }
-        if packet.protocol == Protocol::Arp {
-            return (self.arp_targets.len() < ARP_SWEEP_MIN || packet.destination == packet.source)
+        if packet.protocol() == Protocol::Arp {
+            return (self.arp_targets.len() < ARP_SWEEP_MIN || packet.destination() == packet.source())
                 .then_some(Reason::Arp);
         }
         if is_icmp(packet) {
@@ -237,22 +237,22 @@ impl<'a> Traffic<'a> {
 
     fn access_in_flow(&self, index: usize, packet: &Packet) -> Option<Reason> {
         let flow = self.flows.get(&flow_of(packet))?;
-        let answers_nobody = packet.flags.is_none_or(|flags| !flags.answers());
+        let answers_nobody = packet.flags().is_none_or(|flags| !flags.answers());
         if !flow.begun_by_victim || !answers_nobody {
             return Some(Reason::Answer);
         }
         if flow.answered_at.is_some_and(|answer| answer < index) {
             return Some(Reason::Answered);
         }
-        if self.names.contains(&packet.destination) {
+        if self.names.contains(&packet.destination()) {
             return Some(Reason::Named);
         }
         let answers = flow.answered_at.is_some();
-        if answers && self.is_service(packet.protocol, packet.destination_port) {
+        if answers && self.is_service(packet.protocol(), packet.destination_port()) {
             return Some(Reason::Service);
         }
-        let socket = (packet.source, packet.source_port);
-        (packet.protocol == Protocol::Udp && self.lookups.contains(&socket)).then_some(Reason::PeerLookup)
+        let socket = (packet.source(), packet.source_port());
+        (packet.protocol() == Protocol::Udp && self.lookups.contains(&socket)).then_some(Reason::PeerLookup)
     }
 
     /// Whether a port is used rather than scanned: few bare addresses were asked, and most of them answered.
@@ -272,19 +272,25 @@ fn ports_follow(peers: &HashMap<IpAddr, HashSet<Port>>) -> bool {
 }
 
 fn is_icmp(packet: &Packet) -> bool {
-    matches!(packet.protocol, Protocol::Icmp | Protocol::Icmpv6)
+    matches!(packet.protocol(), Protocol::Icmp | Protocol::Icmpv6)
 }
 
 /// An echo request; a text log that does not tell the kind is believed to show one.
 fn is_ping(packet: &Packet) -> bool {
-    packet.icmp.is_none_or(|icmp| match packet.protocol {
+    packet.icmp().is_none_or(|icmp| match packet.protocol() {
         Protocol::Icmpv6 => icmp.kind == 128,
         _ => icmp.kind == 8,
     })
 }
 
 fn flow_of(packet: &Packet) -> Flow {
-    (packet.source, packet.destination, packet.protocol, packet.source_port, packet.destination_port)
+    (
+        packet.source(),
+        packet.destination(),
+        packet.protocol(),
+        packet.source_port(),
+        packet.destination_port(),
+    )
 }
 
 fn reverse((source, destination, protocol, source_port, destination_port): Flow) -> Flow {

@@ -43,7 +43,7 @@ pub fn likely_victims(
     packets: &[Packet],
     is_plumbing: &dyn Fn(&Packet) -> bool,
 ) -> Result<Vec<IpAddr>, VictimError> {
-    let without_arp = begun(packets, &|packet| packet.protocol == Protocol::Arp || is_plumbing(packet));
+    let without_arp = begun(packets, &|packet| packet.protocol() == Protocol::Arp || is_plumbing(packet));
     let begun = if without_arp.is_empty() { begun(packets, is_plumbing) } else { without_arp };
     let total: usize = begun.values().sum();
     let mut hosts: Vec<(IpAddr, usize)> = begun.into_iter().collect();
@@ -68,11 +68,11 @@ fn begun(packets: &[Packet], skip: &dyn Fn(&Packet) -> bool) -> BTreeMap<IpAddr,
     let mut seen = HashSet::new();
     let mut begun = BTreeMap::new();
     for packet in packets.iter().filter(|packet| !skip(packet)) {
-        let there = (packet.source, packet.source_port);
-        let back = (packet.destination, packet.destination_port);
-        let conversation = (packet.protocol, there.min(back), there.max(back));
+        let there = (packet.source(), packet.source_port());
+        let back = (packet.destination(), packet.destination_port());
+        let conversation = (packet.protocol(), there.min(back), there.max(back));
         if seen.insert(conversation) {
-            *begun.entry(packet.source).or_default() += 1;
+            *begun.entry(packet.source()).or_default() += 1;
         }
     }
     begun

@@ -87,24 +87,23 @@ impl Probing {
             if probe.retry_from_new_port && retry > 0 {
                 source_port = port_of(u64::from(source_port) + u64::from(retry));
             }
-            let mut packet = Packet {
-                // Retries are a little late, as timers are.
-                time: Some(hit.at.plus_nanoseconds(late(*seconds, random))),
-                ttl: Some(self.ttl(hit)),
-                ..Packet::new(hit.source, hit.destination, probe.protocol)
-            };
+            let mut packet = Packet::new(hit.source, hit.destination, probe.protocol)
+                .with_time(Some(hit.at.plus_nanoseconds(late(*seconds, random))))
+                .with_ttl(Some(self.ttl(hit)));
             match probe.protocol {
                 Protocol::Icmp | Protocol::Icmpv6 => packet = echo(packet, probe.icmp_type),
                 _ => {
-                    (packet.source_port, packet.destination_port) =
-                        (Some(source_port), Some(destination_port))
+                    packet = packet
+                        .with_source_port(Some(source_port))
+                        .with_destination_port(Some(destination_port));
                 }
             }
             if probe.protocol == Protocol::Tcp {
-                packet.flags = Some(self.flags[at]);
+                packet = packet.with_flags(Some(self.flags[at]));
                 self.tcp(&mut packet, sequence, random);
             }
-            packet.ip_id = hit.destination.is_ipv4().then(|| self.ip_id(&packet, hit, retry, random));
+            packet =
+                packet.with_ip_id(hit.destination.is_ipv4().then(|| self.ip_id(&packet, hit, retry, random)));
             let options = self.header.system.has_options() && self.flags[at].opens();
             let probe = u8::try_from(at).unwrap_or(u8::MAX);
             sink(Shot { packet, actor: hit.actor, host: hit.host, probe, options });
@@ -116,10 +115,10 @@ impl Probing {
             System::Windows | System::Zmap => (65_535, sequence),
             System::Linux => (5_840, sequence),
             System::Masscan => (1_024, sequence),
-            System::Mirai => (random.random(), super::dark::low(number(packet.destination))),
+            System::Mirai => (random.random(), super::dark::low(number(packet.destination()))),
         };
-        packet.tcp_window = Some(self.header.window.unwrap_or(window));
-        packet.sequence = Some(sequence);
+        let window = self.header.window.unwrap_or(window);
+        *packet = packet.with_tcp_window(Some(window)).with_sequence(Some(sequence));
     }
 
     /// As it arrives, 6 to 21 routers away from where it was sent.
@@ -138,8 +137,8 @@ impl Probing {
             System::Linux | System::Mirai => random.random(),
             System::Zmap => 54_321,
             System::Masscan => {
-                let port = u64::from(packet.destination_port.unwrap_or(0));
-                low_half(number(packet.destination) ^ port ^ u64::from(packet.sequence.unwrap_or(0)))
+                let port = u64::from(packet.destination_port().unwrap_or(0));
+                low_half(number(packet.destination()) ^ port ^ u64::from(packet.sequence().unwrap_or(0)))
             }
         })
     }
@@ -200,9 +199,9 @@ fn late(seconds: f64, random: &mut Random) -> i64 {
 
 fn echo(mut packet: Packet, kind: Option<u8>) -> Packet {
     let (protocol, request) =
-        if packet.destination.is_ipv4() { (Protocol::Icmp, 8) } else { (Protocol::Icmpv6, 128) };
-    packet.protocol = protocol;
-    packet.icmp = Some(IcmpKind { kind: kind.unwrap_or(request), code: Some(0) });
+        if packet.destination().is_ipv4() { (Protocol::Icmp, 8) } else { (Protocol::Icmpv6, 128) };
+    packet = packet.with_protocol(protocol);
+    packet = packet.with_icmp(Some(IcmpKind { kind: kind.unwrap_or(request), code: Some(0) }));
     packet
 }
 

@@ -47,7 +47,7 @@ pub(super) fn run(family: &Family, plan: &SamplePlan, seed: Seed, day: Timestamp
     scan(family, plan, seed, start, &mut sent);
     let loss = plan.sandbox.loss;
     sent.retain(|_| loss <= 0.0 || random.random::<f64>() >= loss);
-    sent.sort_by_key(|sent| sent.packet.time);
+    sent.sort_by_key(|sent| sent.packet.time());
     sent
 }
 
@@ -65,15 +65,15 @@ fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: 
         let hit = Hit { at, source, destination, ordinal, key, actor: 0, host: 0 };
         let mut answered = false;
         probing.send(&hit, &mut |shot| {
-            let retry = shot.packet.time > Some(at);
-            if shot.packet.time >= Some(end) || answered && retry {
+            let retry = shot.packet.time() > Some(at);
+            if shot.packet.time() >= Some(end) || answered && retry {
                 return;
             }
             let mut shot = shot;
             // It has crossed no router yet.
-            shot.packet.ttl = Some(family.header.initial_ttl());
+            shot.packet = shot.packet.with_ttl(Some(family.header.initial_ttl()));
             let payload = probing.payload(shot.probe).to_vec();
-            let opens = shot.packet.flags.is_some_and(TcpFlags::opens);
+            let opens = shot.packet.flags().is_some_and(TcpFlags::opens);
             sent.push(Sent { packet: shot.packet, payload, options: shot.options });
             if plan.sandbox.answers {
                 answered = true;
@@ -152,30 +152,28 @@ fn in_order(plan: &Sequential, ordinal: u64, seed: Seed) -> u32 {
 /// What a host that answers sends back, and how a client goes on.
 fn answer(shot: &Shot, opens: bool, sent: &mut Vec<Sent>) {
     let asked = &shot.packet;
-    let time = asked.time.unwrap_or_default();
+    let time = asked.time().unwrap_or_default();
     let later = |micros: i64| Some(time.plus_nanoseconds(micros * 1_000));
-    let back = Packet {
-        time: later(20_000),
-        source_port: asked.destination_port,
-        destination_port: asked.source_port,
-        sequence: asked.sequence.map(|sequence| !sequence),
-        tcp_window: asked.tcp_window,
-        ttl: Some(64),
-        ip_id: Some(0),
-        ..Packet::new(asked.destination, asked.source, asked.protocol)
-    };
+    let back = Packet::new(asked.destination(), asked.source(), asked.protocol())
+        .with_time(later(20_000))
+        .with_source_port(asked.destination_port())
+        .with_destination_port(asked.source_port())
+        .with_sequence(asked.sequence().map(|sequence| !sequence))
+        .with_tcp_window(asked.tcp_window())
+        .with_ttl(Some(64))
+        .with_ip_id(Some(0));
     let mut push = |packet: Packet| sent.push(Sent { packet, payload: Vec::new(), options: false });
-    match asked.protocol {
+    match asked.protocol() {
         Protocol::Tcp if opens => {
             let ack = TcpFlags::ACK;
-            push(Packet { flags: Some(TcpFlags::SYN.with(ack)), ..back });
-            push(Packet { flags: Some(ack), time: later(20_200), ..*asked });
-            push(Packet { flags: Some(TcpFlags::FIN.with(ack)), time: later(900_000), ..*asked });
-            push(Packet { flags: Some(TcpFlags::FIN.with(ack)), time: later(920_000), ..back });
+            push(back.with_flags(Some(TcpFlags::SYN.with(ack))));
+            push(asked.with_flags(Some(ack)).with_time(later(20_200)));
+            push(asked.with_flags(Some(TcpFlags::FIN.with(ack))).with_time(later(900_000)));
+            push(back.with_flags(Some(TcpFlags::FIN.with(ack))).with_time(later(920_000)));
         }
         Protocol::Icmp => {
             let icmp = Some(crate::event::IcmpKind { kind: 0, code: Some(0) });
-            push(Packet { icmp, ..back });
+            push(back.with_icmp(icmp));
         }
         _ => {}
     }
@@ -186,14 +184,12 @@ fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
     let at = |millis: i64| Some(start.plus_nanoseconds(millis * 1_000_000));
     let (id, port): (u16, u16) = (random.random(), random.random_range(1025..2000));
     let udp = |time, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: Vec<u8>| Sent {
-        packet: Packet {
-            time,
-            source_port: Some(from.1),
-            destination_port: Some(to.1),
-            ttl: Some(128),
-            ip_id: Some(id),
-            ..Packet::new(from.0.into(), to.0.into(), Protocol::Udp)
-        },
+        packet: Packet::new(from.0.into(), to.0.into(), Protocol::Udp)
+            .with_time(time)
+            .with_source_port(Some(from.1))
+            .with_destination_port(Some(to.1))
+            .with_ttl(Some(128))
+            .with_ip_id(Some(id)),
         payload,
         options: false,
     };
@@ -212,9 +208,9 @@ fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
         let (from, to) =
             if ours { ((VICTIM, port + 1), (IRC, 6667)) } else { ((IRC, 6667), (VICTIM, port + 1)) };
         let mut one = udp(at(20 + step * 5), from, to, payload.to_vec());
-        one.packet.protocol = Protocol::Tcp;
-        (one.packet.flags, one.packet.sequence) = (Some(flags), Some(sequence));
-        one.packet.tcp_window = Some(65_535);
+        one.packet = one.packet.with_protocol(Protocol::Tcp);
+        one.packet = one.packet.with_flags(Some(flags)).with_sequence(Some(sequence));
+        one.packet = one.packet.with_tcp_window(Some(65_535));
         sent.push(one);
     }
 }
@@ -248,14 +244,12 @@ fn chatter(start: Timestamp, seconds_in_all: f64, random: &mut Random, sent: &mu
     let mut after = 1.0;
     while after < seconds_in_all {
         let (to, port, payload) = kinds[random.random_range(0..kinds.len())];
-        let packet = Packet {
-            time: Some(micros(start.plus_nanoseconds(seconds(after)).0)),
-            source_port: Some(if port == 1900 { 1029 } else { port }),
-            destination_port: Some(port),
-            ttl: Some(if port == 1900 { 1 } else { 128 }),
-            ip_id: Some(low_half(number(to.into()))),
-            ..Packet::new(VICTIM.into(), to.into(), Protocol::Udp)
-        };
+        let packet = Packet::new(VICTIM.into(), to.into(), Protocol::Udp)
+            .with_time(Some(micros(start.plus_nanoseconds(seconds(after)).0)))
+            .with_source_port(Some(if port == 1900 { 1029 } else { port }))
+            .with_destination_port(Some(port))
+            .with_ttl(Some(if port == 1900 { 1 } else { 128 }))
+            .with_ip_id(Some(low_half(number(to.into()))));
         sent.push(Sent { packet, payload: payload.to_vec(), options: false });
         after += random.random_range(2.0..15.0);
     }

@@ -101,7 +101,7 @@ impl<'a> SensorStream<'a> {
             let (waiting, made) = (&mut self.waiting, &mut self.made);
             let actor = &self.simulation.actors[usize::from(hit.actor)];
             actor.probing.send(hit, &mut |shot| {
-                let at = shot.packet.time.unwrap_or(hit.at);
+                let at = shot.packet.time().unwrap_or(hit.at);
                 waiting.push(Reverse(Waiting { at, number: *made, shot }));
                 *made += 1;
             });
@@ -156,7 +156,7 @@ impl<'a> SensorStream<'a> {
             }
             let actor = &self.simulation.actors[usize::from(shot.actor)];
             let (host, source) = match actor.is_family {
-                true => (shot.host, shot.packet.source),
+                true => (shot.host, shot.packet.source()),
                 false => (u32::MAX, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             };
             *self.tally.hosts.entry((shot.actor, host, source)).or_default() += 1;

@@ -19,7 +19,7 @@ pub(super) fn log(run: &[Sent], format: LogFormat) -> String {
 
 fn line(out: &mut String, sent: &Sent, format: LogFormat) {
     let Sent { packet, payload, options } = sent;
-    let instant = packet.time.unwrap_or_default().0;
+    let instant = packet.time().unwrap_or_default().0;
     let instant = jiff::Timestamp::from_nanosecond(i128::from(instant)).unwrap_or_default();
     let local = instant.to_zoned(TimeZone::UTC);
     let time = match format {
@@ -31,9 +31,9 @@ fn line(out: &mut String, sent: &Sent, format: LogFormat) {
         Some(port) => format!("{address}.{port}"),
         None => address.to_string(),
     };
-    let from = end(packet.source, packet.source_port);
-    let to = end(packet.destination, packet.destination_port);
-    let rest = match (packet.protocol, format) {
+    let from = end(packet.source(), packet.source_port());
+    let to = end(packet.destination(), packet.destination_port());
+    let rest = match (packet.protocol(), format) {
         (Protocol::Tcp, LogFormat::Figure8) => flags(packet),
         (Protocol::Tcp, LogFormat::Tcpdump4) => tcp_4(packet, payload.len(), *options),
         (Protocol::Tcp, _) => tcp_3(packet, payload.len(), *options),
@@ -45,7 +45,7 @@ fn line(out: &mut String, sent: &Sent, format: LogFormat) {
 
 /// As tcpdump 3 prints them: letters of what opens and ends, a dot for what does neither.
 fn flags(packet: &Packet) -> String {
-    let flags = packet.flags.unwrap_or_default();
+    let flags = packet.flags().unwrap_or_default();
     let letters = [(TcpFlags::SYN, 'S'), (TcpFlags::FIN, 'F'), (TcpFlags::PSH, 'P'), (TcpFlags::RST, 'R')];
     let text: String =
         letters.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, letter)| *letter).collect();
@@ -53,18 +53,18 @@ fn flags(packet: &Packet) -> String {
 }
 
 fn tcp_3(packet: &Packet, length: usize, options: bool) -> String {
-    let sequence = packet.sequence.unwrap_or(0);
+    let sequence = packet.sequence().unwrap_or(0);
     let end = sequence.wrapping_add(u32::try_from(length).unwrap_or(0));
-    let acknowledged = packet.flags.is_some_and(|flags| flags.contains(TcpFlags::ACK));
+    let acknowledged = packet.flags().is_some_and(|flags| flags.contains(TcpFlags::ACK));
     let ack = if acknowledged { format!(" ack {}", sequence.rotate_left(13) | 1) } else { String::new() };
     let options = if options { " <mss 1460,nop,nop,sackOK>" } else { "" };
-    let window = packet.tcp_window.unwrap_or(65_535);
+    let window = packet.tcp_window().unwrap_or(65_535);
     format!("{} {sequence}:{end}({length}){ack} win {window}{options}", flags(packet))
 }
 
 fn tcp_4(packet: &Packet, length: usize, options: bool) -> String {
-    let sequence = packet.sequence.unwrap_or(0);
-    let acknowledged = packet.flags.is_some_and(|flags| flags.contains(TcpFlags::ACK));
+    let sequence = packet.sequence().unwrap_or(0);
+    let acknowledged = packet.flags().is_some_and(|flags| flags.contains(TcpFlags::ACK));
     let (dot, ack) = match acknowledged {
         true => (".", format!(", ack {}", sequence.rotate_left(13) | 1)),
         false => ("", String::new()),
@@ -76,6 +76,6 @@ fn tcp_4(packet: &Packet, length: usize, options: bool) -> String {
         _ => format!(", seq {sequence}:{}", sequence.wrapping_add(u32::try_from(length).unwrap_or(0))),
     };
     let options = if options { ", options [mss 1460,nop,nop,sackOK]" } else { "" };
-    let window = packet.tcp_window.unwrap_or(65_535);
+    let window = packet.tcp_window().unwrap_or(65_535);
     format!("Flags [{letters}{dot}]{seq}{ack}, win {window}{options}, length {length}")
 }

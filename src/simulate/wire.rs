@@ -37,7 +37,7 @@ impl<W: Write> PcapWriter<W> {
         let mut frame = std::mem::take(&mut self.frame);
         frame.clear();
         write_frame(&mut frame, packet, payload, options);
-        let done = self.record(packet.time.unwrap_or_default(), &frame);
+        let done = self.record(packet.time().unwrap_or_default(), &frame);
         self.frame = frame;
         done
     }
@@ -62,21 +62,21 @@ impl<W: Write> PcapWriter<W> {
 /// Appends an Ethernet frame. ARP and protocols without a form here are frames without a payload.
 pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options: bool) {
     frame.extend(ETHERNET);
-    if packet.protocol == Protocol::Arp {
+    if packet.protocol() == Protocol::Arp {
         return arp(frame, packet);
     }
     let options: &[u8] = if options { &SYN_OPTIONS } else { &[] };
-    let transport = match packet.protocol {
+    let transport = match packet.protocol() {
         Protocol::Tcp => 20 + options.len(),
         Protocol::Udp | Protocol::Icmp | Protocol::Icmpv6 => 8,
         _ => 0,
     };
     let length = u16::try_from(transport + payload.len()).unwrap_or(u16::MAX);
-    let pseudo = match (packet.source, packet.destination) {
+    let pseudo = match (packet.source(), packet.destination()) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
             ipv4(frame, packet, length, from.octets(), to.octets());
             let ends = sum(&from.octets()) + sum(&to.octets());
-            ends + u32::from(length) + u32::from(packet.protocol.number())
+            ends + u32::from(length) + u32::from(packet.protocol().number())
         }
         (from, to) => {
             let six = |address: IpAddr| match address {
@@ -84,11 +84,11 @@ pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options
                 IpAddr::V6(six) => six.octets(),
             };
             ipv6(frame, packet, length, six(from), six(to));
-            sum(&six(from)) + sum(&six(to)) + u32::from(length) + u32::from(packet.protocol.number())
+            sum(&six(from)) + sum(&six(to)) + u32::from(length) + u32::from(packet.protocol().number())
         }
     };
     let start = frame.len();
-    let sum_at = match packet.protocol {
+    let sum_at = match packet.protocol() {
         Protocol::Tcp => {
             tcp(frame, packet, options);
             Some(start + 16)
@@ -100,8 +100,8 @@ pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options
             Some(start + 6)
         }
         Protocol::Icmp | Protocol::Icmpv6 => {
-            let icmp = packet.icmp.unwrap_or(crate::event::IcmpKind { kind: 8, code: None });
-            let id = packet.ip_id.unwrap_or(512);
+            let icmp = packet.icmp().unwrap_or(crate::event::IcmpKind { kind: 8, code: None });
+            let id = packet.ip_id().unwrap_or(512);
             frame.extend([icmp.kind, icmp.code.unwrap_or(0), 0, 0, 2, 0]);
             frame.extend(id.to_be_bytes());
             Some(start + 2)
@@ -111,9 +111,9 @@ pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options
     frame.extend(payload);
     if let Some(at) = sum_at {
         // ICMP over IPv4 alone sums no addresses.
-        let pseudo = if packet.protocol == Protocol::Icmp { 0 } else { pseudo };
+        let pseudo = if packet.protocol() == Protocol::Icmp { 0 } else { pseudo };
         let mut check = checksum(pseudo + sum(&frame[start..]));
-        if packet.protocol == Protocol::Udp && check == 0 {
+        if packet.protocol() == Protocol::Udp && check == 0 {
             check = 0xffff;
         }
         frame[at..at + 2].copy_from_slice(&check.to_be_bytes());
@@ -121,7 +121,7 @@ pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options
 }
 
 fn arp(frame: &mut Vec<u8>, packet: &Packet) {
-    let (IpAddr::V4(from), IpAddr::V4(to)) = (packet.source, packet.destination) else { return };
+    let (IpAddr::V4(from), IpAddr::V4(to)) = (packet.source(), packet.destination()) else { return };
     frame[..6].fill(0xff);
     frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
     frame.extend(&ETHERNET[6..]);
@@ -135,9 +135,9 @@ fn ipv4(frame: &mut Vec<u8>, packet: &Packet, length: u16, from: [u8; 4], to: [u
     let start = frame.len();
     frame.extend([0x45, 0]);
     frame.extend(length.saturating_add(20).to_be_bytes());
-    frame.extend(packet.ip_id.unwrap_or(0).to_be_bytes());
+    frame.extend(packet.ip_id().unwrap_or(0).to_be_bytes());
     // Not to be fragmented, as systems ask for.
-    frame.extend([0x40, 0, packet.ttl.unwrap_or(64), low_byte(packet.protocol), 0, 0]);
+    frame.extend([0x40, 0, packet.ttl().unwrap_or(64), low_byte(packet.protocol()), 0, 0]);
     frame.extend(from);
     frame.extend(to);
     let check = checksum(sum(&frame[start..]));
@@ -147,28 +147,28 @@ fn ipv4(frame: &mut Vec<u8>, packet: &Packet, length: u16, from: [u8; 4], to: [u
 fn ipv6(frame: &mut Vec<u8>, packet: &Packet, length: u16, from: [u8; 16], to: [u8; 16]) {
     frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
     frame.extend(length.to_be_bytes());
-    frame.extend([low_byte(packet.protocol), packet.ttl.unwrap_or(64)]);
+    frame.extend([low_byte(packet.protocol()), packet.ttl().unwrap_or(64)]);
     frame.extend(from);
     frame.extend(to);
 }
 
 fn tcp(frame: &mut Vec<u8>, packet: &Packet, options: &[u8]) {
-    let flags = packet.flags.unwrap_or(TcpFlags::SYN);
+    let flags = packet.flags().unwrap_or(TcpFlags::SYN);
     ports(frame, packet);
-    let sequence = packet.sequence.unwrap_or(0);
+    let sequence = packet.sequence().unwrap_or(0);
     frame.extend(sequence.to_be_bytes());
     let acknowledged = if flags.contains(TcpFlags::ACK) { sequence.rotate_left(13) | 1 } else { 0 };
     frame.extend(acknowledged.to_be_bytes());
     let words = u8::try_from(5 + options.len() / 4).unwrap_or(5);
     frame.extend([words << 4, flags.0]);
-    frame.extend(packet.tcp_window.unwrap_or(65_535).to_be_bytes());
+    frame.extend(packet.tcp_window().unwrap_or(65_535).to_be_bytes());
     frame.extend([0; 4]);
     frame.extend(options);
 }
 
 fn ports(frame: &mut Vec<u8>, packet: &Packet) {
-    frame.extend(packet.source_port.unwrap_or(0).to_be_bytes());
-    frame.extend(packet.destination_port.unwrap_or(0).to_be_bytes());
+    frame.extend(packet.source_port().unwrap_or(0).to_be_bytes());
+    frame.extend(packet.destination_port().unwrap_or(0).to_be_bytes());
 }
 
 fn low_byte(protocol: Protocol) -> u8 {
@@ -255,11 +255,12 @@ mod tests {
                 for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::Icmp] {
                     let icmpv6 = protocol == Protocol::Icmp && from.is_ipv6();
                     let mut packet = Packet::new(from, to, if icmpv6 { Protocol::Icmpv6 } else { protocol });
-                    packet.source_port = Some(65_535);
-                    packet.destination_port = Some(445);
-                    packet.sequence = Some(number);
-                    packet.icmp = Some(IcmpKind { kind: if icmpv6 { 128 } else { 8 }, code: Some(0) });
-                    packet.ip_id = Some(u16::MAX);
+                    packet = packet.with_source_port(Some(65_535));
+                    packet = packet.with_destination_port(Some(445));
+                    packet = packet.with_sequence(Some(number));
+                    packet = packet
+                        .with_icmp(Some(IcmpKind { kind: if icmpv6 { 128 } else { 8 }, code: Some(0) }));
+                    packet = packet.with_ip_id(Some(u16::MAX));
                     check(&packet, payload, protocol == Protocol::Tcp && payload.is_empty());
                 }
             }

@@ -57,7 +57,7 @@ fn parse(bencher: Bencher<'_, '_>) {
     counted.bench(|| {
         let mut ports = 0;
         read_source(&bytes[..], "made", &ReadOptions::default(), &mut |packet, _| {
-            ports += u64::from(packet.destination_port.unwrap_or(0));
+            ports += u64::from(packet.destination_port().unwrap_or(0));
         })
         .expect("the capture is one");
         ports

@@ -40,14 +40,15 @@ struct Day {
 
 impl Plain {
     pub(crate) fn push(&mut self, packet: &Packet) {
-        let Some(time) = packet.time else { return };
-        let over = |(first, _): &Window| first.time.is_some_and(|start| time.0 - start.0 >= 30_000_000_000);
-        if self.open.get(&packet.source).is_some_and(over)
-            && let Some(window) = self.open.remove(&packet.source)
+        let Some(time) = packet.time() else { return };
+        let over = |(first, _): &Window| first.time().is_some_and(|start| time.0 - start.0 >= 30_000_000_000);
+        if self.open.get(&packet.source()).is_some_and(over)
+            && let Some(window) = self.open.remove(&packet.source())
         {
             self.close(window);
         }
-        let (_, probes) = self.open.entry(packet.source).or_insert_with(|| (*packet, Vec::with_capacity(1)));
+        let (_, probes) =
+            self.open.entry(packet.source()).or_insert_with(|| (*packet, Vec::with_capacity(1)));
         let probe = Probe::of(packet);
         match probes.iter_mut().find(|(known, _)| *known == probe) {
             Some((_, count)) => *count += 1,
@@ -56,7 +57,7 @@ impl Plain {
     }
 
     fn close(&mut self, (first, probes): Window) {
-        let Some(time) = first.time else { return };
+        let Some(time) = first.time() else { return };
         let count = probes.iter().map(|(_, count)| count).sum();
         let of = probes.iter().map(|(probe, count)| (probe, *count));
         let parameters = Parameters::of(of, count, &AddressSpace::whole(), &self.profile);
@@ -64,9 +65,9 @@ impl Plain {
         let day = self.days.entry(time.day(&TimeZone::UTC).to_string()).or_default();
         day.packets += count;
         day.windows += 1;
-        day.hosts.insert(first.source);
+        day.hosts.insert(first.source());
         day.types.insert(id);
-        day.sightings.insert((first.source, id));
+        day.sightings.insert((first.source(), id));
         self.types.insert(id);
     }
 

@@ -48,7 +48,11 @@ fn expression() -> Regex {
 fn by_hand(text: &str) -> u64 {
     let mut sum = 0;
     read_source(text.as_bytes(), "log", &ReadOptions::default(), &mut |packet, _| {
-        sum += endpoints(packet.source_port, packet.destination_port, packet.destination.to_string().len());
+        sum += endpoints(
+            packet.source_port(),
+            packet.destination_port(),
+            packet.destination().to_string().len(),
+        );
     })
     .expect("the log is a log");
     sum

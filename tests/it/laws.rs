@@ -16,9 +16,12 @@ fn packet() -> impl Strategy<Value = (u64, Packet)> {
         let blank = |protocol| Packet::new(source, destination, protocol);
         let (source_port, destination_port) = (Some(from), Some(port));
         let packet = match kind {
-            0 => Packet { icmp: Some(IcmpKind { kind: 8, code: Some(0) }), ..blank(Protocol::Icmp) },
-            1 => Packet { source_port, destination_port, ..blank(Protocol::Udp) },
-            _ => Packet { source_port, destination_port, flags: Some(TcpFlags::SYN), ..blank(Protocol::Tcp) },
+            0 => blank(Protocol::Icmp).with_icmp(Some(IcmpKind { kind: 8, code: Some(0) })),
+            1 => blank(Protocol::Udp).with_source_port(source_port).with_destination_port(destination_port),
+            _ => blank(Protocol::Tcp)
+                .with_source_port(source_port)
+                .with_destination_port(destination_port)
+                .with_flags(Some(TcpFlags::SYN)),
         };
         (pause, packet)
     })
@@ -33,7 +36,7 @@ fn capture() -> impl Strategy<Value = Vec<Packet>> {
             .map(|(pause, packet)| {
                 millis += pause;
                 let nanoseconds = i64::try_from(millis * 1_000_000).unwrap();
-                Packet { time: Some(Timestamp(nanoseconds)), ..packet }
+                packet.with_time(Some(Timestamp(nanoseconds)))
             })
             .collect()
     })
@@ -63,11 +66,11 @@ fn moved(packets: &[Packet], blocks: u32, nanoseconds: i64) -> Vec<Packet> {
         IpAddr::V4(v4) => IpAddr::V4(u32::from(v4).wrapping_add(blocks << 8).into()),
         v6 @ IpAddr::V6(_) => v6,
     };
-    let step = |packet: &Packet| Packet {
-        destination: by(packet.destination),
-        source: by(packet.source),
-        time: packet.time.map(|time| time.plus_nanoseconds(nanoseconds)),
-        ..*packet
+    let step = |packet: &Packet| {
+        packet
+            .with_destination(by(packet.destination()))
+            .with_source(by(packet.source()))
+            .with_time(packet.time().map(|time| time.plus_nanoseconds(nanoseconds)))
     };
     packets.iter().map(step).collect()
 }
@@ -129,7 +132,7 @@ proptest! {
     fn the_order_of_different_hosts_packets_does_not_matter(packets in capture()) {
         // Host by host, as a capture that was merged without regard to time; reading whole puts it in order.
         let mut by_host = packets.clone();
-        by_host.sort_by_key(|packet| packet.source);
+        by_host.sort_by_key(|packet| packet.source());
         sort_by_time(&mut by_host);
         let space = AddressSpace::whole();
         prop_assert_eq!(fingerprints(windows(&by_host), &space), fingerprints(windows(&packets), &space));
@@ -167,7 +170,7 @@ proptest! {
         // Prefixes must begin at a multiple of their size.
         let blocks = blocks / 4 * 4;
         let in_space = |packets: Vec<Packet>, space: &AddressSpace| -> Vec<_> {
-            let dark: Vec<Packet> = packets.into_iter().filter(|packet| space.contains(packet.destination)).collect();
+            let dark: Vec<Packet> = packets.into_iter().filter(|packet| space.contains(packet.destination())).collect();
             fingerprints(windows(&dark), space).iter().map(names).collect()
         };
         let here = in_space(packets.clone(), &sensor(0));

@@ -78,9 +78,9 @@ fn every_packet_is_accounted_for() {
             let path = folder.path().join(sensor).join(&name);
             let mut last = None;
             let report = read(&Input::Path(path), &ReadOptions::default(), &mut |packet, _| {
-                assert!(last <= packet.time);
-                last = packet.time;
-                *by_source.entry(packet.source.to_string()).or_default() += 1;
+                assert!(last <= packet.time());
+                last = packet.time();
+                *by_source.entry(packet.source().to_string()).or_default() += 1;
             })
             .unwrap();
             let name = format!("{sensor}/{}", name.display());
@@ -235,8 +235,8 @@ fn sweep(targets: &str, rate: u32) -> Vec<(i64, u32)> {
     let (mut stream, mut all) = (simulation.stream(0), Vec::new());
     for day in simulation.days() {
         stream.day(day, &mut |shot, _| {
-            if let std::net::IpAddr::V4(to) = shot.packet.destination {
-                all.push((shot.packet.time.unwrap().0, u32::from(to)));
+            if let std::net::IpAddr::V4(to) = shot.packet.destination() {
+                all.push((shot.packet.time().unwrap().0, u32::from(to)));
             }
         });
     }
@@ -286,7 +286,7 @@ fn a_host_that_stays_in_its_block_visits_each_address_once_a_round() {
         let mut count = 0;
         simulation.stream(0).day(simulation.days().next().unwrap(), &mut |shot, _| {
             count += 1;
-            times.insert(shot.packet.time);
+            times.insert(shot.packet.time());
         });
         assert_eq!(times.len(), count, "{targets}: one target at a time");
         let expected = share * 86_400.0 * 240.0 / 256.0;
@@ -305,7 +305,7 @@ fn packets_are_in_order_from_day_to_day() {
     let (mut stream, mut last, mut count) = (simulation.stream(0), None, 0);
     for day in simulation.days() {
         stream.day(day, &mut |shot, _| {
-            let time = shot.packet.time.unwrap();
+            let time = shot.packet.time().unwrap();
             assert!(last <= Some(time) && time.day(&jiff::tz::TimeZone::UTC) == day, "{time} on {day}");
             (last, count) = (Some(time), count + 1);
         });

@@ -12,10 +12,10 @@ use crate::corpora::corpora;
 fn endpoints(packets: &[Packet]) -> Vec<String> {
     let port = |port: Option<u16>| port.map_or_else(|| "-".to_owned(), |port| port.to_string());
     let to =
-        |p: &Packet| if p.protocol == Protocol::Arp { "?".to_owned() } else { p.destination.to_string() };
+        |p: &Packet| if p.protocol() == Protocol::Arp { "?".to_owned() } else { p.destination().to_string() };
     packets
         .iter()
-        .map(|p| format!("{} {} {} {}", p.source, port(p.source_port), to(p), port(p.destination_port)))
+        .map(|p| format!("{} {} {} {}", p.source(), port(p.source_port()), to(p), port(p.destination_port())))
         .collect()
 }
 
@@ -86,35 +86,35 @@ fn differing(text: &Packet, capture: &Packet, dated: bool, letters_only: bool) -
         }
     };
     let flags =
-        |packet: &Packet| packet.flags.map(|flags| if letters_only { flags.0 & 0x0f } else { flags.0 });
-    same("source", text.source.to_string(), capture.source.to_string());
-    same("protocol", text.protocol.to_string(), capture.protocol.to_string());
-    same("source port", format!("{:?}", text.source_port), format!("{:?}", capture.source_port));
+        |packet: &Packet| packet.flags().map(|flags| if letters_only { flags.0 & 0x0f } else { flags.0 });
+    same("source", text.source().to_string(), capture.source().to_string());
+    same("protocol", text.protocol().to_string(), capture.protocol().to_string());
+    same("source port", format!("{:?}", text.source_port()), format!("{:?}", capture.source_port()));
     same(
         "destination port",
-        format!("{:?}", text.destination_port),
-        format!("{:?}", capture.destination_port),
+        format!("{:?}", text.destination_port()),
+        format!("{:?}", capture.destination_port()),
     );
-    if text.protocol != Protocol::Arp || !text.destination.is_unspecified() {
-        same("destination", text.destination.to_string(), capture.destination.to_string());
+    if text.protocol() != Protocol::Arp || !text.destination().is_unspecified() {
+        same("destination", text.destination().to_string(), capture.destination().to_string());
     }
     if dated {
         // Text has microseconds; 4.0 cuts off the last digit of a negative difference.
-        let close = text.time.unwrap().0.abs_diff(capture.time.unwrap().0) < 100_000;
-        same("time", format!("{:?} {close}", text.time), format!("{:?} true", text.time));
+        let close = text.time().unwrap().0.abs_diff(capture.time().unwrap().0) < 100_000;
+        same("time", format!("{:?} {close}", text.time()), format!("{:?} true", text.time()));
     }
     let printed = [
         ("flags", flags(text).map(u32::from), flags(capture).map(u32::from)),
-        ("icmp", text.icmp.map(|icmp| icmp.kind.into()), capture.icmp.map(|icmp| icmp.kind.into())),
+        ("icmp", text.icmp().map(|icmp| icmp.kind.into()), capture.icmp().map(|icmp| icmp.kind.into())),
         (
             "icmp code",
-            text.icmp.and_then(|icmp| icmp.code).map(u32::from),
-            capture.icmp.and_then(|icmp| icmp.code).map(u32::from),
+            text.icmp().and_then(|icmp| icmp.code).map(u32::from),
+            capture.icmp().and_then(|icmp| icmp.code).map(u32::from),
         ),
-        ("ttl", text.ttl.map(u32::from), capture.ttl.map(u32::from)),
-        ("ip id", text.ip_id.map(u32::from), capture.ip_id.map(u32::from)),
-        ("sequence", text.sequence, capture.sequence),
-        ("window", text.tcp_window.map(u32::from), capture.tcp_window.map(u32::from)),
+        ("ttl", text.ttl().map(u32::from), capture.ttl().map(u32::from)),
+        ("ip id", text.ip_id().map(u32::from), capture.ip_id().map(u32::from)),
+        ("sequence", text.sequence(), capture.sequence()),
+        ("window", text.tcp_window().map(u32::from), capture.tcp_window().map(u32::from)),
     ];
     for (what, a, b) in printed {
         if a.is_some() {
@@ -126,16 +126,16 @@ fn differing(text: &Packet, capture: &Packet, dated: bool, letters_only: bool) -
 
 /// The packets of a capture that a version and style print with addresses.
 fn printable(capture: &[Packet], text: &[Packet], style: &str) -> Vec<Packet> {
-    let prints_v6 = text.iter().any(|packet| packet.source.is_ipv6());
-    let prints_arp = text.iter().any(|packet| packet.protocol == Protocol::Arp);
+    let prints_v6 = text.iter().any(|packet| packet.source().is_ipv6());
+    let prints_arp = text.iter().any(|packet| packet.protocol() == Protocol::Arp);
     let prints_tcp_only = style == "fig8";
     capture
         .iter()
-        .filter(|packet| prints_v6 || packet.source.is_ipv4())
-        .filter(|packet| prints_arp || packet.protocol != Protocol::Arp)
-        .filter(|packet| !prints_tcp_only || packet.protocol == Protocol::Tcp)
+        .filter(|packet| prints_v6 || packet.source().is_ipv4())
+        .filter(|packet| prints_arp || packet.protocol() != Protocol::Arp)
+        .filter(|packet| !prints_tcp_only || packet.protocol() == Protocol::Tcp)
         // Names stand for these in `names`.
-        .filter(|packet| style != "names" || !packet.source.is_loopback())
+        .filter(|packet| style != "names" || !packet.source().is_loopback())
         .copied()
         .collect()
 }
@@ -154,7 +154,7 @@ fn every_version_and_style_of_text_says_what_the_capture_says() {
             let Ok(whole) = packets(&folder.join("pcap").join(format!("{capture}.pcap")), None) else {
                 panic!("{capture}")
             };
-            let day = whole[0].time.unwrap().to_string()[..10].to_owned();
+            let day = whole[0].time().unwrap().to_string()[..10].to_owned();
             let text = packets(&path, Some(&day)).unwrap_or_default();
             let expected = printable(&whole, &text, style);
             // Logs in the other styles are of the first packets only.

@@ -17,17 +17,15 @@ fn syn() -> Vec<u8> {
 }
 
 fn expected(nanoseconds: u32) -> Packet {
-    Packet {
-        time: Timestamp::from_parts(SECONDS.into(), nanoseconds),
-        source_port: Some(1061),
-        destination_port: Some(445),
-        flags: Some(TcpFlags::SYN),
-        ip_id: Some(7),
-        ttl: Some(128),
-        sequence: Some(7),
-        tcp_window: Some(65_535),
-        ..Packet::new([192, 168, 20, 21].into(), [192, 0, 0, 14].into(), Protocol::Tcp)
-    }
+    Packet::new([192, 168, 20, 21].into(), [192, 0, 0, 14].into(), Protocol::Tcp)
+        .with_time(Timestamp::from_parts(SECONDS.into(), nanoseconds))
+        .with_source_port(Some(1061))
+        .with_destination_port(Some(445))
+        .with_flags(Some(TcpFlags::SYN))
+        .with_ip_id(Some(7))
+        .with_ttl(Some(128))
+        .with_sequence(Some(7))
+        .with_tcp_window(Some(65_535))
 }
 
 fn read(bytes: &[u8]) -> Result<(Vec<Packet>, ReadReport), String> {
@@ -187,14 +185,12 @@ fn what_a_snap_length_cuts_off_is_counted_and_the_rest_is_read() {
     assert_eq!(packets, [expected(NANOSECONDS)]);
     assert_eq!(counted(&report), [], "the header is whole");
     let (packets, report) = read(&pcap(false, true, RAW_IP, &frame[..22], frame.len())).unwrap();
-    let bare = Packet {
-        time: expected(NANOSECONDS).time,
-        ip_id: Some(7),
-        ttl: Some(128),
-        source_port: Some(1061),
-        ..Packet::new([192, 168, 20, 21].into(), [192, 0, 0, 14].into(), Protocol::Tcp)
-    };
-    let without_port = Packet { source_port: None, ..bare };
+    let bare = Packet::new([192, 168, 20, 21].into(), [192, 0, 0, 14].into(), Protocol::Tcp)
+        .with_time(expected(NANOSECONDS).time())
+        .with_ip_id(Some(7))
+        .with_ttl(Some(128))
+        .with_source_port(Some(1061));
+    let without_port = bare.with_source_port(None);
     assert!(packets == [bare] || packets == [without_port], "{packets:?}");
     assert_eq!(counted(&report).len(), 1, "the transport header is cut: {:?}", counted(&report));
 }

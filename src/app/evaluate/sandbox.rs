@@ -59,30 +59,26 @@ pub(super) fn run(family: &Family, date: Option<Date>, rules: &Rules, random: &m
 
 /// What a target that answers makes of a contact: a SYN is answered, and data follow.
 fn answered(sent: Vec<(f64, Packet)>, answers: bool) -> Vec<(f64, Packet)> {
-    let Some((at, first)) = sent.first().copied().filter(|(_, packet)| answers && packet.flags.is_some())
+    let Some((at, first)) = sent.first().copied().filter(|(_, packet)| answers && packet.flags().is_some())
     else {
         return sent;
     };
-    let back = Packet {
-        source: first.destination,
-        destination: first.source,
-        source_port: first.destination_port,
-        destination_port: first.source_port,
-        flags: Some(TcpFlags(0x12)),
-        ..first
-    };
-    let then = Packet { flags: Some(TcpFlags(0x10)), ..first };
+    let back = first
+        .with_source(first.destination())
+        .with_destination(first.source())
+        .with_source_port(first.destination_port())
+        .with_destination_port(first.source_port())
+        .with_flags(Some(TcpFlags(0x12)));
+    let then = first.with_flags(Some(TcpFlags(0x10)));
     vec![(at, first), (at + 0.05, back), (at + 0.06, then)]
 }
 
 /// What a system does beside: names looked up at the sandbox's own server.
 fn chatter(random: &mut Random, seconds: f64) -> Vec<(f64, Packet)> {
     let ask = |at: f64, port: u16| {
-        let packet = Packet {
-            source_port: Some(port),
-            destination_port: Some(53),
-            ..Packet::new(VICTIM, SERVER, Protocol::Udp)
-        };
+        let packet = Packet::new(VICTIM, SERVER, Protocol::Udp)
+            .with_source_port(Some(port))
+            .with_destination_port(Some(53));
         (at, packet)
     };
     (0..10).map(|number| ask(random.unit() * seconds, 1_100 + number)).collect()

@@ -47,12 +47,10 @@ impl Victim {
             if !family.raw {
                 self.next_port = self.next_port.checked_add(1).unwrap_or(1_024);
             }
-            let packet = Packet {
-                source_port: Some(self.next_port),
-                destination_port: Some(port),
-                flags: family.flags(),
-                ..Packet::new(self.host, IpAddr::V4(target), family.protocol)
-            };
+            let packet = Packet::new(self.host, IpAddr::V4(target), family.protocol)
+                .with_source_port(Some(self.next_port))
+                .with_destination_port(Some(port))
+                .with_flags(family.flags());
             packets.push((at, packet));
             packets.extend(self.retries.iter().map(|after| (at + after + 0.02 * random.unit(), packet)));
         }
@@ -73,8 +71,7 @@ pub(super) fn public_address(random: &mut Random) -> Ipv4Addr {
 /// Packets in time order with their times, `start` seconds since 1970 later.
 pub(super) fn dated(mut packets: Vec<(f64, Packet)>, start: f64) -> Vec<Packet> {
     packets.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let dated =
-        packets.into_iter().map(|(at, packet)| Packet { time: Some(timestamp(start + at)), ..packet });
+    let dated = packets.into_iter().map(|(at, packet)| packet.with_time(Some(timestamp(start + at))));
     dated.collect()
 }
 

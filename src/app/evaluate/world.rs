@@ -279,12 +279,10 @@ fn background(dark: Dark, burst: bool, random: &mut Random, packets: &mut Vec<(f
     let mut send = |at: f64, host: Ipv4Addr, flags: Option<u8>, ports: (u16, u16), random: &mut Random| {
         let target = Ipv4Addr::from(dark.first + u32::try_from(random.below(size)).unwrap_or(0));
         let protocol = if flags.is_some() { Protocol::Tcp } else { Protocol::Udp };
-        let packet = Packet {
-            source_port: Some(ports.0),
-            destination_port: Some(ports.1),
-            flags: flags.map(TcpFlags),
-            ..Packet::new(host.into(), target.into(), protocol)
-        };
+        let packet = Packet::new(host.into(), target.into(), protocol)
+            .with_source_port(Some(ports.0))
+            .with_destination_port(Some(ports.1))
+            .with_flags(flags.map(TcpFlags));
         packets.push((at, packet));
     };
     const KNOCKED: [u16; 10] = [22, 23, 80, 135, 443, 445, 1433, 3389, 5900, 8080];

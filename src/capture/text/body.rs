@@ -15,19 +15,19 @@ pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem
     let has_ports = pair.source.port != Port::None && pair.destination.port != Port::None;
     let shown = protocol(body, pair.body, has_ports);
     let mut packet = Packet::new(pair.source.address, pair.destination.address, UNKNOWN);
-    packet.protocol = match header.protocol.map(Protocol::from_ip_number) {
+    packet = packet.with_protocol(match header.protocol.map(Protocol::from_ip_number) {
         // An IPv6 header names the extension that follows it, not the protocol behind.
         Some(Protocol::Other(0 | 43 | 44 | 51 | 60)) | None => shown,
         Some(known) => known,
-    };
-    packet.ttl = header.ttl;
-    packet.ip_id = header.ip_id;
-    packet.source_port = pair.source.port.number();
-    packet.destination_port = pair.destination.port.number();
-    match packet.protocol {
+    });
+    packet = packet.with_ttl(header.ttl);
+    packet = packet.with_ip_id(header.ip_id);
+    packet = packet.with_source_port(pair.source.port.number());
+    packet = packet.with_destination_port(pair.destination.port.number());
+    match packet.protocol() {
         Protocol::Tcp => tcp(&mut packet, body),
-        Protocol::Icmp => packet.icmp = icmp(body),
-        Protocol::Icmpv6 => packet.icmp = icmpv6(body),
+        Protocol::Icmp => packet = packet.with_icmp(icmp(body)),
+        Protocol::Icmpv6 => packet = packet.with_icmp(icmpv6(body)),
         _ => {}
     }
     (packet, problem(pair, header))
@@ -121,11 +121,11 @@ fn old_flags(body: &[u8]) -> Option<&[u8]> {
 fn tcp(packet: &mut Packet, body: &[u8]) {
     if let Some(rest) = body.strip_prefix(b"Flags [") {
         let end = rest.iter().position(|byte| *byte == b']').unwrap_or(rest.len());
-        packet.flags = Some(new_flags(&rest[..end]));
+        *packet = packet.with_flags(Some(new_flags(&rest[..end])));
         numbers(packet, &rest[end..], b"seq ");
     } else if let Some(letters) = old_flags(body) {
         let rest = before_options(&body[letters.len()..]);
-        packet.flags = flags_of_3(letters, rest);
+        *packet = packet.with_flags(flags_of_3(letters, rest));
         numbers(packet, rest, b"");
     }
 }
@@ -167,10 +167,13 @@ fn flags_of_3(letters: &[u8], rest: &[u8]) -> Option<TcpFlags> {
 /// Sequence number and window. Sequence numbers are absolute in SYNs only; later ones count from there.
 fn numbers(packet: &mut Packet, rest: &[u8], sequence: &[u8]) {
     let after = |word: &[u8]| find(rest, word).map(|at| &rest[at + word.len()..]);
-    packet.tcp_window = after(b"win ").and_then(leading_number).and_then(|window| u16::try_from(window).ok());
-    if packet.flags.is_some_and(|flags| flags.contains(TcpFlags::SYN)) {
+    *packet = packet.with_tcp_window(
+        after(b"win ").and_then(leading_number).and_then(|window| u16::try_from(window).ok()),
+    );
+    if packet.flags().is_some_and(|flags| flags.contains(TcpFlags::SYN)) {
         let printed = if sequence.is_empty() { after_checksum(rest) } else { after(sequence) };
-        packet.sequence = printed.and_then(leading_number).and_then(|number| u32::try_from(number).ok());
+        *packet = packet
+            .with_sequence(printed.and_then(leading_number).and_then(|number| u32::try_from(number).ok()));
     }
 }
 

@@ -152,23 +152,23 @@ fn packet(pair: &Pair<'_>, header: Header) -> Option<Packet> {
     if has_ports && let Some(rest) = body.strip_prefix(b"Flags [") {
         tcp(&mut packet, rest)?;
     } else if has_ports && body.starts_with(b"UDP") {
-        packet.protocol = Protocol::Udp;
+        packet = packet.with_protocol(Protocol::Udp);
     } else if !has_ports && body.starts_with(b"ICMP echo request") {
-        packet.protocol = Protocol::Icmp;
-        packet.icmp = Some(IcmpKind { kind: 8, code: None });
+        packet = packet.with_protocol(Protocol::Icmp);
+        packet = packet.with_icmp(Some(IcmpKind { kind: 8, code: None }));
     } else if !has_ports && body.starts_with(b"ICMP6, echo request") {
-        packet.protocol = Protocol::Icmpv6;
-        packet.icmp = Some(IcmpKind { kind: 128, code: None });
+        packet = packet.with_protocol(Protocol::Icmpv6);
+        packet = packet.with_icmp(Some(IcmpKind { kind: 128, code: None }));
     } else {
         return None;
     }
-    if header.protocol.is_some_and(|number| Protocol::from_ip_number(number) != packet.protocol) {
+    if header.protocol.is_some_and(|number| Protocol::from_ip_number(number) != packet.protocol()) {
         return None;
     }
-    packet.ttl = header.ttl;
-    packet.ip_id = header.ip_id;
-    packet.source_port = pair.source.port.number();
-    packet.destination_port = pair.destination.port.number();
+    packet = packet.with_ttl(header.ttl);
+    packet = packet.with_ip_id(header.ip_id);
+    packet = packet.with_source_port(pair.source.port.number());
+    packet = packet.with_destination_port(pair.destination.port.number());
     Some(packet)
 }
 
@@ -198,10 +198,10 @@ fn tcp(packet: &mut Packet, text: &[u8]) -> Option<()> {
         rest = digits(ack)?.1;
     }
     let (window, _) = digits(rest.strip_prefix(b", win ")?)?;
-    packet.flags = Some(flags);
-    packet.tcp_window = u16::try_from(window).ok();
+    *packet = packet.with_flags(Some(flags));
+    *packet = packet.with_tcp_window(u16::try_from(window).ok());
     if flags.contains(TcpFlags::SYN) {
-        packet.sequence = u32::try_from(sequence?).ok();
+        *packet = packet.with_sequence(u32::try_from(sequence?).ok());
     }
     Some(())
 }

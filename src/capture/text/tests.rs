@@ -16,10 +16,15 @@ fn read_log(log: &str, date: Option<&str>) -> (Vec<Packet>, Clock, Problems) {
 
 fn shown(packet: &Packet) -> String {
     let port = |port: Option<u16>| port.map_or_else(String::new, |port| format!(":{port}"));
-    let flags = packet.flags.map_or_else(String::new, |flags| format!(" {flags}"));
-    let icmp = packet.icmp.map_or_else(String::new, |icmp| format!(" {}", icmp.kind));
-    let (source, destination) = (port(packet.source_port), port(packet.destination_port));
-    format!("{} {}{source} {}{destination}{flags}{icmp}", packet.protocol, packet.source, packet.destination)
+    let flags = packet.flags().map_or_else(String::new, |flags| format!(" {flags}"));
+    let icmp = packet.icmp().map_or_else(String::new, |icmp| format!(" {}", icmp.kind));
+    let (source, destination) = (port(packet.source_port()), port(packet.destination_port()));
+    format!(
+        "{} {}{source} {}{destination}{flags}{icmp}",
+        packet.protocol(),
+        packet.source(),
+        packet.destination()
+    )
 }
 
 fn check(line: &str, expected: &str) {
@@ -82,13 +87,16 @@ fn a_packet_on_two_lines_has_its_header() {
     let log = "19:36:38.895530 IP (tos 0x0, ttl 117, id 23454, offset 0, flags [DF], proto TCP (6), length 52)\n    1.2.3.4.5 > 6.7.8.9.445: Flags [S], cksum 0xbf93 (correct), seq 4000000000, win 8192, length 0\n\t0x0000:  4500\n";
     let (packets, clock, problems) = read_log(log, Some("2017-09-10"));
     assert_eq!(shown(&packets[0]), "TCP 1.2.3.4:5 6.7.8.9:445 S");
-    assert_eq!((packets[0].ttl, packets[0].ip_id), (Some(117), Some(23454)));
-    assert_eq!((packets[0].sequence, packets[0].tcp_window), (Some(4_000_000_000), Some(8192)));
-    assert_eq!(packets[0].time.unwrap().to_string(), "2017-09-10T19:36:38.895530000Z");
+    assert_eq!((packets[0].ttl(), packets[0].ip_id()), (Some(117), Some(23454)));
+    assert_eq!((packets[0].sequence(), packets[0].tcp_window()), (Some(4_000_000_000), Some(8192)));
+    assert_eq!(packets[0].time().unwrap().to_string(), "2017-09-10T19:36:38.895530000Z");
     assert!(clock == Clock::Absolute && problems.is_empty());
     let old = "1.2.3.4.5 > 6.7.8.9.445: S [tcp sum ok] 77:77(0) win 9 (DF) (ttl 117, id 23454, len 52)\n";
     let (packets, _, _) = read_log(old, None);
-    assert_eq!((packets[0].ttl, packets[0].ip_id, packets[0].sequence), (Some(117), Some(23454), Some(77)));
+    assert_eq!(
+        (packets[0].ttl(), packets[0].ip_id(), packets[0].sequence()),
+        (Some(117), Some(23454), Some(77))
+    );
 }
 
 #[test]
@@ -107,7 +115,7 @@ fn names_are_ports_or_are_counted() {
 fn times(stamps: &[&str]) -> Vec<f64> {
     let log: String = stamps.iter().map(|stamp| format!("{stamp}IP 1.2.3.4.5 > 6.7.8.9.445: S\n")).collect();
     let (packets, _, _) = read_log(&log, None);
-    packets.iter().map(|packet| packet.time.unwrap().seconds_since(Timestamp(0))).collect()
+    packets.iter().map(|packet| packet.time().unwrap().seconds_since(Timestamp(0))).collect()
 }
 
 use crate::event::Timestamp;
@@ -172,7 +180,7 @@ fn long_lines_and_wild_bytes_are_survived() {
     let mut sink = |packet: &Packet, _: &[u8]| packets.push(*packet);
     read(&mut log.as_slice(), &TextOptions::default(), &mut problems, &mut sink).unwrap();
     assert_eq!(packets.len(), 1);
-    assert_eq!((packets[0].protocol, packets[0].flags), (Protocol::Tcp, Some(TcpFlags::SYN)));
+    assert_eq!((packets[0].protocol(), packets[0].flags()), (Protocol::Tcp, Some(TcpFlags::SYN)));
 }
 
 proptest::proptest! {

@@ -216,7 +216,7 @@ impl<'a> TimeKeeper<'a> {
             }
             None => {
                 let time = self.time(stamp);
-                hand_on(Packet { time, ..packet });
+                hand_on(packet.with_time(time));
             }
         }
     }
@@ -279,7 +279,7 @@ impl<'a> TimeKeeper<'a> {
                 }
             };
             let time = self.after_midnight(since_midnight);
-            hand_on(Packet { time: Some(time), ..packet });
+            hand_on(packet.with_time(Some(time)));
         }
     }
 

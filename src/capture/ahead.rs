@@ -1,0 +1,116 @@
+//! Unpacking on a thread of its own, ahead of whoever reads.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+/// Bytes handed on at a time, and how many times before the thread waits: half a megabyte in all.
+const PIECE: usize = 128 * 1024;
+const WAITING: usize = 4;
+
+/// What another thread reads of a source, in order. When it is dropped, that thread stops.
+pub(super) struct Ahead {
+    filled: Receiver<io::Result<Vec<u8>>>,
+    /// Pieces that were read go back to be filled again.
+    used: SyncSender<Vec<u8>>,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Ahead {
+    /// Starts a thread that reads `source` to its end, or to its first error, which comes after all that was read.
+    pub(super) fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        source: impl Read + Send + 'scope,
+    ) -> Ahead {
+        let (send, filled) = sync_channel(WAITING);
+        let (used, emptied) = sync_channel(WAITING);
+        scope.spawn(move || pass_on(source, &send, &emptied));
+        Ahead { filled, used, piece: Vec::new(), at: 0 }
+    }
+}
+
+/// Reads until the end, an error, or until nobody waits any more.
+fn pass_on(mut source: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, emptied: &Receiver<Vec<u8>>) {
+    loop {
+        let mut piece = emptied.try_recv().unwrap_or_default();
+        piece.clear();
+        let read = source.by_ref().take(PIECE as u64).read_to_end(&mut piece);
+        let ended = piece.len() < PIECE;
+        if !piece.is_empty() && filled.send(Ok(piece)).is_err() {
+            return;
+        }
+        if let Err(error) = read {
+            // Whoever is gone does not miss it.
+            let _gone = filled.send(Err(error));
+            return;
+        }
+        if ended {
+            return;
+        }
+    }
+}
+
+impl Read for Ahead {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.piece.len() {
+            // A thread that is gone has read all.
+            let Ok(next) = self.filled.recv() else { return Ok(0) };
+            let read = std::mem::replace(&mut self.piece, next?);
+            self.at = 0;
+            // One that finds no room is given up.
+            let _full = self.used.try_send(read);
+        }
+        let rest = &self.piece[self.at..];
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a few bytes at a time, and then breaks off.
+    struct Breaking {
+        left: usize,
+    }
+
+    impl Read for Breaking {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            if self.left == 0 {
+                return Err(io::Error::other("broken off"));
+            }
+            let count = self.left.min(into.len()).min(1000);
+            into[..count].fill(7);
+            self.left -= count;
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn all_bytes_come_in_order() {
+        let bytes: Vec<u8> = (0..=250).cycle().take(3 * PIECE + 17).collect();
+        let mut read = Vec::new();
+        std::thread::scope(|scope| Ahead::start(scope, bytes.as_slice()).read_to_end(&mut read)).unwrap();
+        assert!(read == bytes);
+    }
+
+    #[test]
+    fn an_error_comes_after_what_was_read_before_it() {
+        let left = PIECE + 5000;
+        let mut read = Vec::new();
+        let end = std::thread::scope(|scope| Ahead::start(scope, Breaking { left }).read_to_end(&mut read));
+        assert_eq!((end.unwrap_err().to_string().as_str(), read.len()), ("broken off", left));
+    }
+
+    #[test]
+    fn the_thread_stops_when_nobody_reads_on() {
+        std::thread::scope(|scope| {
+            let mut ahead = Ahead::start(scope, io::repeat(1));
+            assert_eq!(ahead.read(&mut [0; 10]).unwrap(), 10);
+        });
+    }
+}

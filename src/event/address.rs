@@ -1,0 +1,91 @@
+//! An address as two numbers.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An address that is quick to compare.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// 0 of an IPv4 address …
+    upper: u64,
+    /// … whose number this is.
+    lower: u64,
+    is_ipv6: bool,
+}
+
+impl Address {
+    /// An IPv4 address's number, or else an IPv6 address's.
+    ///
+    /// # Errors
+    /// An IPv6 address's number.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "an IPv4 address's number")]
+    pub fn number(self) -> Result<u32, u128> {
+        if self.is_ipv6 { Err(self.wide()) } else { Ok(self.lower as u32) }
+    }
+
+    /// Its number; two addresses of different families may share one.
+    #[inline]
+    #[must_use]
+    pub fn wide(self) -> u128 {
+        u128::from(self.upper) << 64 | u128::from(self.lower)
+    }
+
+    /// The halves of its number, as [`of_halves`](Address::of_halves) takes them.
+    #[inline]
+    #[must_use]
+    pub fn halves(self) -> (u64, u64) {
+        (self.upper, self.lower)
+    }
+
+    /// The address of a family with these halves.
+    #[inline]
+    #[must_use]
+    pub fn of_halves((upper, lower): (u64, u64), is_ipv6: bool) -> Address {
+        Address { upper, lower, is_ipv6 }
+    }
+
+    /// Whether it is an IPv6 address.
+    #[inline]
+    #[must_use]
+    pub fn is_ipv6(self) -> bool {
+        self.is_ipv6
+    }
+}
+
+impl From<IpAddr> for Address {
+    #[inline]
+    fn from(address: IpAddr) -> Address {
+        match address {
+            IpAddr::V4(four) => four.into(),
+            IpAddr::V6(six) => {
+                let [a, b, c, d, e, f, g, h] = six.segments().map(u64::from);
+                let (upper, lower) = (a << 48 | b << 32 | c << 16 | d, e << 48 | f << 32 | g << 16 | h);
+                Address { upper, lower, is_ipv6: true }
+            }
+        }
+    }
+}
+
+impl From<Ipv4Addr> for Address {
+    #[inline]
+    fn from(four: Ipv4Addr) -> Address {
+        Address { upper: 0, lower: u32::from(four).into(), is_ipv6: false }
+    }
+}
+
+impl From<Address> for IpAddr {
+    #[inline]
+    fn from(address: Address) -> IpAddr {
+        match address.number() {
+            Ok(four) => Ipv4Addr::from(four).into(),
+            Err(six) => Ipv6Addr::from(six).into(),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        IpAddr::from(*self).fmt(f)
+    }
+}

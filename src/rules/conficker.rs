@@ -152,9 +152,10 @@ mod tests {
         let week = conficker_d_week(monday);
         let packet = |protocol, port, minutes: i64| {
             let mut packet = Packet::new([10, 0, 0, 1].into(), address.into(), protocol);
-            packet = packet.with_destination_port(Some(port));
-            packet = packet.with_flags((protocol == Protocol::Tcp).then_some(TcpFlags(2)));
-            packet = packet.with_time(Some(monday.plus_nanoseconds(minutes * 60_000_000_000)));
+            packet = packet
+                .with_destination_port(Some(port))
+                .with_flags((protocol == Protocol::Tcp).then_some(TcpFlags(2)))
+                .with_time(Some(monday.plus_nanoseconds(minutes * 60_000_000_000)));
             packet
         };
         let [tcp, udp, tcp_of_week, udp_of_week] = conficker_d_ports(address, week);

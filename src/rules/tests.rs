@@ -29,8 +29,7 @@ fn labels_of(packets: &[Packet]) -> Vec<String> {
 fn packet(protocol: Protocol, last: u8, port: u16, flags: u8) -> Packet {
     let mut packet = Packet::new([10, 0, 0, 1].into(), [192, 0, 2, last].into(), protocol);
     if protocol.has_ports() {
-        packet = packet.with_source_port(Some(4000));
-        packet = packet.with_destination_port(Some(port));
+        packet = packet.with_source_port(Some(4000)).with_destination_port(Some(port));
     }
     packet = packet.with_flags((protocol == Protocol::Tcp).then_some(TcpFlags(flags)));
     packet

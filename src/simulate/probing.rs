@@ -200,8 +200,9 @@ fn late(seconds: f64, random: &mut Random) -> i64 {
 fn echo(mut packet: Packet, kind: Option<u8>) -> Packet {
     let (protocol, request) =
         if packet.destination().is_ipv4() { (Protocol::Icmp, 8) } else { (Protocol::Icmpv6, 128) };
-    packet = packet.with_protocol(protocol);
-    packet = packet.with_icmp(Some(IcmpKind { kind: kind.unwrap_or(request), code: Some(0) }));
+    packet = packet
+        .with_protocol(protocol)
+        .with_icmp(Some(IcmpKind { kind: kind.unwrap_or(request), code: Some(0) }));
     packet
 }
 

@@ -208,9 +208,12 @@ fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
         let (from, to) =
             if ours { ((VICTIM, port + 1), (IRC, 6667)) } else { ((IRC, 6667), (VICTIM, port + 1)) };
         let mut one = udp(at(20 + step * 5), from, to, payload.to_vec());
-        one.packet = one.packet.with_protocol(Protocol::Tcp);
-        one.packet = one.packet.with_flags(Some(flags)).with_sequence(Some(sequence));
-        one.packet = one.packet.with_tcp_window(Some(65_535));
+        one.packet = one
+            .packet
+            .with_protocol(Protocol::Tcp)
+            .with_flags(Some(flags))
+            .with_sequence(Some(sequence))
+            .with_tcp_window(Some(65_535));
         sent.push(one);
     }
 }

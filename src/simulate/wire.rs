@@ -255,12 +255,12 @@ mod tests {
                 for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::Icmp] {
                     let icmpv6 = protocol == Protocol::Icmp && from.is_ipv6();
                     let mut packet = Packet::new(from, to, if icmpv6 { Protocol::Icmpv6 } else { protocol });
-                    packet = packet.with_source_port(Some(65_535));
-                    packet = packet.with_destination_port(Some(445));
-                    packet = packet.with_sequence(Some(number));
                     packet = packet
-                        .with_icmp(Some(IcmpKind { kind: if icmpv6 { 128 } else { 8 }, code: Some(0) }));
-                    packet = packet.with_ip_id(Some(u16::MAX));
+                        .with_source_port(Some(65_535))
+                        .with_destination_port(Some(445))
+                        .with_sequence(Some(number))
+                        .with_icmp(Some(IcmpKind { kind: if icmpv6 { 128 } else { 8 }, code: Some(0) }))
+                        .with_ip_id(Some(u16::MAX));
                     check(&packet, payload, protocol == Protocol::Tcp && payload.is_empty());
                 }
             }

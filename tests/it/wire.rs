@@ -29,10 +29,17 @@ fn expected(nanoseconds: u32) -> Packet {
 }
 
 fn read(bytes: &[u8]) -> Result<(Vec<Packet>, ReadReport), String> {
-    let mut packets = Vec::new();
-    let report = read_source(bytes, "made", &ReadOptions::default(), &mut |packet, _| packets.push(*packet))
-        .map_err(|error| error.to_string())?;
-    Ok((packets, report))
+    let read = |ahead| {
+        let mut packets = Vec::new();
+        let options = ReadOptions { ahead, ..ReadOptions::default() };
+        let report = read_source(bytes, "made", &options, &mut |packet, _| packets.push(*packet))
+            .map_err(|error| error.to_string())?;
+        Ok((packets, report))
+    };
+    let told = |answer: &Result<_, String>| format!("{answer:?}");
+    let (here, ahead) = (read(false), read(true));
+    assert_eq!(told(&here), told(&ahead), "unpacked on a thread of its own");
+    here
 }
 
 /// What a capture with these bytes is known by.

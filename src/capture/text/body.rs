@@ -15,15 +15,16 @@ pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem
     let has_ports = pair.source.port != Port::None && pair.destination.port != Port::None;
     let shown = protocol(body, pair.body, has_ports);
     let mut packet = Packet::new(pair.source.address, pair.destination.address, UNKNOWN);
-    packet = packet.with_protocol(match header.protocol.map(Protocol::from_ip_number) {
-        // An IPv6 header names the extension that follows it, not the protocol behind.
-        Some(Protocol::Other(0 | 43 | 44 | 51 | 60)) | None => shown,
-        Some(known) => known,
-    });
-    packet = packet.with_ttl(header.ttl);
-    packet = packet.with_ip_id(header.ip_id);
-    packet = packet.with_source_port(pair.source.port.number());
-    packet = packet.with_destination_port(pair.destination.port.number());
+    packet = packet
+        .with_protocol(match header.protocol.map(Protocol::from_ip_number) {
+            // An IPv6 header names the extension that follows it, not the protocol behind.
+            Some(Protocol::Other(0 | 43 | 44 | 51 | 60)) | None => shown,
+            Some(known) => known,
+        })
+        .with_ttl(header.ttl)
+        .with_ip_id(header.ip_id)
+        .with_source_port(pair.source.port.number())
+        .with_destination_port(pair.destination.port.number());
     match packet.protocol() {
         Protocol::Tcp => tcp(&mut packet, body),
         Protocol::Icmp => packet = packet.with_icmp(icmp(body)),

@@ -154,21 +154,20 @@ fn packet(pair: &Pair<'_>, header: Header) -> Option<Packet> {
     } else if has_ports && body.starts_with(b"UDP") {
         packet = packet.with_protocol(Protocol::Udp);
     } else if !has_ports && body.starts_with(b"ICMP echo request") {
-        packet = packet.with_protocol(Protocol::Icmp);
-        packet = packet.with_icmp(Some(IcmpKind { kind: 8, code: None }));
+        packet = packet.with_protocol(Protocol::Icmp).with_icmp(Some(IcmpKind { kind: 8, code: None }));
     } else if !has_ports && body.starts_with(b"ICMP6, echo request") {
-        packet = packet.with_protocol(Protocol::Icmpv6);
-        packet = packet.with_icmp(Some(IcmpKind { kind: 128, code: None }));
+        packet = packet.with_protocol(Protocol::Icmpv6).with_icmp(Some(IcmpKind { kind: 128, code: None }));
     } else {
         return None;
     }
     if header.protocol.is_some_and(|number| Protocol::from_ip_number(number) != packet.protocol()) {
         return None;
     }
-    packet = packet.with_ttl(header.ttl);
-    packet = packet.with_ip_id(header.ip_id);
-    packet = packet.with_source_port(pair.source.port.number());
-    packet = packet.with_destination_port(pair.destination.port.number());
+    packet = packet
+        .with_ttl(header.ttl)
+        .with_ip_id(header.ip_id)
+        .with_source_port(pair.source.port.number())
+        .with_destination_port(pair.destination.port.number());
     Some(packet)
 }
 
@@ -198,8 +197,7 @@ fn tcp(packet: &mut Packet, text: &[u8]) -> Option<()> {
         rest = digits(ack)?.1;
     }
     let (window, _) = digits(rest.strip_prefix(b", win ")?)?;
-    *packet = packet.with_flags(Some(flags));
-    *packet = packet.with_tcp_window(u16::try_from(window).ok());
+    *packet = packet.with_flags(Some(flags)).with_tcp_window(u16::try_from(window).ok());
     if flags.contains(TcpFlags::SYN) {
         *packet = packet.with_sequence(u32::try_from(sequence?).ok());
     }

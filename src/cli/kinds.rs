@@ -30,7 +30,8 @@ use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
   inga kinds --db history.db --sensor II --captures captures/2009-03/ --format json
 
 A fall is a jump downwards: below the past, by as much and as surely as a jump lies above it, or back to the past when
-what had jumped is over. A day of which only a part was captured falls, too, unless it is told as an outage.
+what had jumped is over. A day that was captured for less than two thirds of the usual time is not judged: a part of a
+day falls by itself.
 
 Of a jump the new types are told: those never seen before it. Of a fall those that are gone: seen in the week before it,
 and never since. Families come in the order of what they added to the number of kinds a day, or took from it: kinds that
@@ -83,6 +84,10 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         let inputs = options.expand(&args.captures, notices)?;
         test_ports(&mut all, &inputs, &options, &rules, notices)?;
     }
+    for Kinds { sensor, left_out, .. } in all.iter().filter(|kinds| kinds.left_out > 0) {
+        let why = "looked at for less than two thirds of the usual time, not judged";
+        notices.add(format!("sensor {}: days {why}: {left_out}", sensor.name));
+    }
     let output = Output::of(args.output.as_deref());
     match Picture::chosen(args.format, args.output.as_deref()) {
         Picture::Text => output.write(|out| text(out, &all)),
@@ -97,7 +102,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
 
 /// A sensor's panel, with a mark for each jump.
 fn plots(kinds: &Kinds) -> Vec<SeriesPlot> {
-    let Kinds { sensor, days, coverage, jumps } = kinds;
+    let Kinds { sensor, days, coverage, jumps, .. } = kinds;
     let label = |jump: &Jump| match jump.surge.direction {
         Direction::Up => format!("{} new types", jump.types),
         Direction::Down => format!("{} types gone", jump.types),

@@ -342,6 +342,17 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
     let text = inga(&["kinds", "--db", db]).stdout;
     assert!(text.contains("since 2009-03-23") && text.contains("since 2009-04-12: a fall to"), "{text}");
     assert!(text.matches("100 %").count() == 2, "{text}");
+    // Two hours of a day, two days later.
+    let (part, mut pcap) = (folder.path().join("part.pcap"), Pcap::new(RAW_IP));
+    for minute in [0, 60, 120] {
+        let time = start + 81 * 86_400_000_000 + minute * 60_000_000;
+        pcap.add(time, udp(([203, 0, 113, 1].into(), 4000), ([198, 51, 100, 1].into(), 161), b"x"));
+    }
+    std::fs::write(&part, pcap.bytes()).unwrap();
+    assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&part)]).code, 0);
+    let notes = inga(&["kinds", "--db", db]).stderr;
+    // So short was the last day of the other capture, too.
+    assert!(notes.contains("not judged: 2"), "{notes}");
     let picture = inga(&["kinds", "--db", db, "--format", "svg"]).stdout;
     assert!(picture.contains("new types") && picture.contains("types gone"), "{picture}");
 }

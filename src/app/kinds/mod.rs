@@ -4,9 +4,10 @@ mod groups;
 mod ports;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
-use crate::history::surge::{Surge, judged_days, jumps};
-use crate::history::{Coverage, DayState, Restriction, Sensor, SpanCount, Spans};
+use crate::history::surge::{SURGE_RATIO_MIN, Surge, judged_days, jumps};
+use crate::history::{Coverage, Day, DayState, Looks, Restriction, Sensor, SpanCount, Spans};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
@@ -39,6 +40,8 @@ pub struct Kinds {
     pub days: Vec<SpanCount>,
     /// The days with a look.
     pub coverage: Coverage,
+    /// Days that were looked at for so much less time than others that they are not judged: that alone makes a fall.
+    pub left_out: usize,
     /// Its jumps, ascending.
     pub jumps: Vec<Jump>,
 }
@@ -62,8 +65,11 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
         Some((first, last)) => Spans::of_days(&coverage, &store.totals(&sensor.name)?, first, last),
         None => Vec::new(),
     };
-    let days: Vec<(Date, u64)> =
+    let mut days: Vec<(Date, u64)> =
         spans.iter().filter(|day| day.observed > 0).map(|day| (day.first, day.types)).collect();
+    let observed = days.len();
+    leave_out_parts(&mut days, &Looks::of(store.looks(&sensor.name)?), &sensor.zone()?);
+    let left_out = observed - days.len();
     // Each day is tested to both sides.
     #[expect(clippy::cast_precision_loss, reason = "a number of days")]
     let p_max = level / (2 * judged_days(days.len())).max(1) as f64;
@@ -90,5 +96,19 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
         Ok(Jump { surge, types, seen, groups })
     });
     let jumps = told.collect::<Result<_, AppError>>()?;
-    Ok(Kinds { sensor, days: spans, coverage, jumps })
+    Ok(Kinds { sensor, days: spans, coverage, left_out, jumps })
+}
+
+/// Leaves out days that were looked at for so short a part of the usual time (the median's) that by this alone their count
+/// would be a fall.
+#[expect(clippy::cast_precision_loss, reason = "a part of a day")]
+fn leave_out_parts(days: &mut Vec<(Date, u64)>, looks: &Looks, zone: &TimeZone) {
+    let looked = |day: Date| {
+        let next = day.tomorrow().unwrap_or(day);
+        looks.within(Day::on(day, zone).start, Day::on(next, zone).start) as f64
+    };
+    let mut times: Vec<f64> = days.iter().map(|(day, _)| looked(*day)).collect();
+    times.sort_unstable_by(f64::total_cmp);
+    let usual = times.get(times.len() / 2).copied().unwrap_or(0.0);
+    days.retain(|(day, _)| SURGE_RATIO_MIN * looked(*day) >= usual);
 }

@@ -21,7 +21,7 @@ use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
 
 /// Tell when the number of kinds of type jumped or fell, and what came or went
 ///
-/// The number of kinds a day is judged by its own past, as `inga surges` judges hosts; days without a look are left
+/// The number of kinds a day is judged by its own past, as `inga surges` judges hosts, from the 21st day on; days without a look are left
 /// out. Types are grouped by family, whatever high port (from 1024 on) they ask for.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -10,6 +10,8 @@ use crate::corpora::corpora;
 use crate::make::Random;
 
 const DAYS: usize = 181;
+/// Days of a history that has just begun.
+const EARLY: usize = 30;
 
 fn day(at: usize) -> Date {
     date(2008, 11, 1).saturating_add(jiff::Span::new().days(i64::try_from(at).unwrap()))
@@ -99,15 +101,18 @@ fn quiet_series_alarm_as_seldom_as_claimed() {
     let level = 0.01;
     // One history is one series: its days are the tests, and a surge is told by mistake with the level's chance.
     let p_max = level / judged_days(DAYS) as f64;
+    // Of a history that is young, all days have little past.
+    let early_p_max = level / judged_days(EARLY) as f64;
     for kind in kinds {
-        let (mut surged, mut fell) = (0, 0);
+        let (mut surged, mut fell, mut early) = (0, 0, 0);
         for _ in 0..series {
             let days = quiet(kind, &mut random);
             surged += u32::from(!surges(&days, p_max).is_empty());
+            early += u32::from(!surges(&days[..EARLY], early_p_max).is_empty());
             let falls = jumps(&days, p_max);
             fell += u32::from(falls.iter().any(|jump| jump.direction == Direction::Down && !is_end(jump)));
         }
-        for (words, alarms) in [("surges", surged), ("falls", fell)] {
+        for (words, alarms) in [("surges", surged), ("falls", fell), ("early surges", early)] {
             let rate = f64::from(alarms) / f64::from(series);
             println!("{kind:?}: {words} {rate}");
             // Twice the standard error of what is claimed is allowed for.
@@ -255,6 +260,8 @@ fn backscatter_is_no_surge_of_scanning() {
     assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&trace)]).code, 0);
     let answer = inga(&["surges", "--db", db, "--q", "0.1", "--format", "json"]);
     assert_eq!((answer.code, answer.json().len()), (0, 0), "{}", answer.stdout);
+    let note = "the first 2 of 2 observed days";
+    assert!(answer.stderr.contains(note), "{}", answer.stderr);
 }
 
 /// The trace has one day, which has no past. So here servers that somebody floods answer for ten days, after fifty days
@@ -286,7 +293,10 @@ fn a_surge_of_backscatter_is_called_so() {
     let db = arg(&db);
     inga(&["sensor", "add", "I", "--db", db, "--prefix", "198.51.100.0/24"]);
     assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&capture)]).code, 0);
-    let found = inga(&["surges", "--db", db, "--format", "json"]).json();
+    let answer = inga(&["surges", "--db", db, "--format", "json"]);
+    let note = "sensor I: the first 20 of 60 observed days, to 2009-02-20, have too little past";
+    assert!(answer.stderr.contains(note), "{}", answer.stderr);
+    let found = answer.json();
     assert!(!found.is_empty());
     for surge in found {
         assert_eq!(

@@ -13,8 +13,9 @@ use super::{Direction, Judged, Observed, SCALES, WEEK, float};
 
 /// Days of the past that a day is judged by, at most: eight weeks.
 const PAST_DAYS_MAX: usize = 56;
-/// Days of the past without which none is judged.
-pub(super) const PAST_DAYS_MIN: usize = 21;
+/// Days of the past without which none is judged: two of each day of the week. What so few leave unknown of mean and spread
+/// is a part of the test; fewer would hold a weekend once.
+pub(super) const PAST_DAYS_MIN: usize = 14;
 /// From so many hosts a day on a series shows rhythm and growth; below, chance hides them.
 const RHYTHM_MEAN_MIN: f64 = 5.0;
 /// Slow growth is at most a doubling in four weeks; what grows faster is a surge. So with halving, and falls.

@@ -43,6 +43,28 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     })
 }
 
+/// Refuses a value that was read, for what it means. Values have lost their places: the place told is that of the thing
+/// which the message names first in backticks, by its `name:`, else of the key so called, where the text has one such line.
+#[must_use]
+pub fn refused(text: &str, message: String) -> YamlError {
+    let word = message.split('`').nth(1).unwrap_or_default();
+    let place =
+        only(text, |key, value| key == "name" && value == word).or_else(|| only(text, |key, _| key == word));
+    YamlError { line: place.map(|(line, _)| line), column: place.map(|(_, column)| column), message }
+}
+
+/// The line and column of the only line that begins with a key and value of which this is true.
+fn only(text: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<(usize, usize)> {
+    let mut found = text.lines().enumerate().filter_map(|(at, line)| {
+        let entry = line.trim_start_matches(['-', ' ', '{']);
+        let (key, value) = entry.split_once(':')?;
+        let value = value.split([',', '}', '#']).next().unwrap_or_default();
+        let column = line.chars().count() - entry.chars().count() + 1;
+        wanted(key.trim(), value.trim().trim_matches(['"', '\''])).then_some((at + 1, column))
+    });
+    found.next().filter(|_| found.next().is_none())
+}
+
 /// The library's message without its own place, with a remedy for an unknown key.
 fn explained(message: &str) -> String {
     #[expect(clippy::unwrap_used, reason = "constant patterns, compiled by a test")]
@@ -102,6 +124,20 @@ mod tests {
         let error = parse::<Outer>("inner:\n  victims: []\n  capture: []\n").unwrap_err();
         assert_eq!(error.message, "unknown key `capture`; did you mean `captures`?");
         assert_eq!(error.place(), ":3:3");
+    }
+
+    #[test]
+    fn a_refused_meaning_has_the_place_of_what_it_names() {
+        let text = "first: 2009-03-01\nfamilies:\n  - name: \"bot\"  # old\n    rate: 0\n  - {name: worm, rate: 0}\n";
+        let place = |message: &str| refused(text, message.to_owned()).place();
+        assert_eq!(place("family `bot`: rate is 0"), ":3:5");
+        assert_eq!(place("family `worm`: rate is 0"), ":5:6");
+        assert_eq!(place("`first` lies after `last`"), ":1:1");
+        // Two lines have the key, none the name; a message may name nothing.
+        assert_eq!(
+            [place("`nobody`"), place("no sensor"), refused("a: 1\na: 2", "`a`".to_owned()).place()],
+            ["", "", ""]
+        );
     }
 
     #[test]

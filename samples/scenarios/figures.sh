@@ -31,9 +31,9 @@ knocks() { type_of "bt1|sp=1|pk=$1|dp=1|di=1|tr=-|pt=445|pr=TCP:S"; }
 tile --sensor I --type "$(knocks 2)" --type "$(knocks 3)" -o "$out/figure-6-types-1-2.svg"
 tile --sensor I --type "$(knocks 1)" --type "$(knocks 4)" -o "$out/figure-6-types-3-4.svg"
 
-# One of the types that made the last jump of sensor II, the first of its largest group.
+# One of the types that made the last jump of sensor II, the first of its first group.
 first='s/.*"groups":\[{[^[]*"members":\["\([0-9a-f]*\)".*/\1/p'
-new=$("$inga" kinds --db "$db" --sensor II --format json | tail -n 1 | sed -n "$first")
+new=$("$inga" kinds --db "$db" --sensor II --format json | grep '"direction":"up"' | tail -n 1 | sed -n "$first")
 tile --sensor II --type "$new" -o "$out/figure-7.svg"
 
 sample=$made/samples/sample-a

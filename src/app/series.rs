@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use crate::behavior::Parameters;
 use crate::event::Protocol;
 use crate::history::{
-    Coverage, DayTotal, Facets, Granularity, Met, Restriction, Selection, Sensor, SpanCount, Spans, Step,
-    Types,
+    Coverage, DayTotal, Facets, Granularity, Looks, Met, Restriction, Selection, Sensor, SpanCount, Spans,
+    Step, Types,
 };
 use crate::rules::Rules;
 use crate::store::HistoryStore;
@@ -95,7 +95,11 @@ fn spans(
         return Ok(Spans::of_days(coverage, &counts, first, last));
     }
     let zone = sensor.zone()?;
-    let mut spans = Spans::new(question.step, coverage, &zone);
+    let looks = match question.step {
+        Step::Hour => Looks::of(store.looks(&sensor.name)?),
+        _ => Looks::default(),
+    };
+    let mut spans = Spans::new(question.step, coverage, &zone, &looks);
     let days = (Some(first), Some(last));
     each(store, &sensor.name, of, rules, days, question.sources, &mut |met| spans.add(met))?;
     Ok(spans.finish(first, last))

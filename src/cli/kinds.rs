@@ -1,4 +1,4 @@
-//! `inga kinds`: the number of kinds of type a day, its jumps, and what they consist of.
+//! `inga kinds`: the number of kinds of type a day, its jumps up and down, and what they consist of.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,25 +6,36 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::app::kinds::{Group, Kinds, kinds, test_ports};
+use crate::app::kinds::{Group, Jump, Kinds, kinds, test_ports};
 use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::BehaviorId;
 use crate::history::derived::{Derived, From};
-use crate::history::surge::Outcome;
+use crate::history::surge::{Direction, Outcome};
+use crate::report::series::{Mark, SeriesPlot, panels_svg};
+use crate::report::spans::{self, Counted, Drawing, Value};
 use crate::report::text::shown;
 
 use super::EXIT_OK;
-use super::shared::{Format, HistoryArgs, RuleArgs};
+use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
 
-/// Tell when the number of kinds of type jumped, and what the new ones are
+/// Tell when the number of kinds of type jumped or fell, and what came or went
 ///
-/// The number of kinds a day is judged by its own past, as `inga surges` judges hosts; days without a look are left
-/// out. New types are grouped by family, whatever high port (from 1024 on) they ask for.
+/// The number of kinds a day is judged by its own past, as `inga surges` judges hosts, from the 21st day on; days without a look are left
+/// out. Types are grouped by family, whatever high port (from 1024 on) they ask for.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga kinds --db history.db
+  inga kinds --db history.db -o kinds.svg
   inga kinds --db history.db --sensor II --captures captures/2009-03/ --format json
+
+A fall is a jump downwards: below the past, by as much and as surely as a jump lies above it, or back to the past when
+what had jumped is over. A day that was captured for less than two thirds of the usual time is not judged: a part of a
+day falls by itself.
+
+Of a jump the new types are told: those never seen before it. Of a fall those that are gone: seen in the week before it,
+and never since. Families come in the order of what they added to the number of kinds a day, or took from it: kinds that
+are met once and never again come and go on any day.
 
 With captures, it is tested whether the port follows from the destination, or from it and the week (Monday to Sunday):
 pairs of hosts that agree in both, against as many as there are when the week's ports are dealt out by chance (999
@@ -33,11 +44,12 @@ agree, and at least a quarter of the pairs of hosts at a destination agree beyon
 Old peers of file sharing can look so, too. Where no destination was asked twice nothing can be told; more days or
 captures may.
 
-JSON is a line a jump: sensor, first, last, peak (the day with most above what was expected), kinds, expected, p,
-outcome (over, new-level, open: a plateau), new_types, groups: family, types, share, ports, members (ids of the first
-20 types), labels, derived (null or from: destination, destination-and-week; asked, destinations, ports, repeating,
-agreeing, expected, agreement, p), port_follows_destination (true, false, or null where it was not or cannot be
-tested).
+JSON is a line a jump: sensor, direction (up, down), first, last, peak (the day with most above what was expected, or
+below it), kinds, expected, p, outcome (over, new-level, open: a plateau; old-level: what had jumped is over, p is the
+jump's), new_types (null in a fall), gone_types (null in a jump), groups: family, types, share, ports, members (ids of
+the first 20 types), labels, before, since (kinds a day in the week before and in the jump), derived (null or from:
+destination, destination-and-week; asked, destinations, ports, repeating, agreeing, expected, agreement, p),
+port_follows_destination (true, false, or null where it was not or cannot be tested).
 The series itself is that of `inga series --value types`.")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -45,17 +57,22 @@ pub(super) struct Args {
     /// A sensor; without any, all
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
-    /// Captures of the jump's days, to test whether ports follow from destinations
+    /// Captures of the jump's days, or of the week before a fall, to test whether ports follow from destinations
     #[arg(long, value_name = "PATH", num_args = 1..)]
     captures: Vec<PathBuf>,
-    /// For people, or a line of JSON a jump
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    /// For people, a line of JSON a jump, or a picture; by the output file's ending where left out, else text
+    #[arg(long, value_enum)]
+    format: Option<Picture>,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    picture: PictureArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
 
-/// The chance that a quiet sensor has a jump told.
+/// The chance that a quiet sensor has a jump or a fall told.
 const LEVEL: f64 = 0.01;
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
@@ -67,16 +84,38 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         let inputs = options.expand(&args.captures, notices)?;
         test_ports(&mut all, &inputs, &options, &rules, notices)?;
     }
-    Output::Stdout.write(|out| match args.format {
-        Format::Text => text(out, &all),
-        Format::Json => json(out, &all),
-    })?;
+    for Kinds { sensor, left_out, .. } in all.iter().filter(|kinds| kinds.left_out > 0) {
+        let why = "looked at for less than two thirds of the usual time, not judged";
+        notices.add(format!("sensor {}: days {why}: {left_out}", sensor.name));
+    }
+    let output = Output::of(args.output.as_deref());
+    match Picture::chosen(args.format, args.output.as_deref()) {
+        Picture::Text => output.write(|out| text(out, &all)),
+        Picture::Json => output.write(|out| json(out, &all)),
+        format => {
+            let plots: Vec<SeriesPlot> = all.iter().flat_map(plots).collect();
+            args.picture.write(&output, &panels_svg(&plots), format == Picture::Png)
+        }
+    }?;
     Ok(EXIT_OK)
 }
 
+/// A sensor's panel, with a mark for each jump.
+fn plots(kinds: &Kinds) -> Vec<SeriesPlot> {
+    let Kinds { sensor, days, coverage, jumps, .. } = kinds;
+    let label = |jump: &Jump| match jump.surge.direction {
+        Direction::Up => format!("{} new types", jump.types),
+        Direction::Down => format!("{} types gone", jump.types),
+    };
+    let mark = |jump: &Jump| Mark { day: jump.surge.first, label: label(jump) };
+    let counted = Counted { sensor: &sensor.name, of: "all".to_owned(), spans: days, coverage };
+    let marks = jumps.iter().map(mark).collect();
+    spans::plots(&[counted], &Drawing { values: vec![Value::Types], marks, ..Drawing::default() })
+}
+
 #[expect(clippy::cast_precision_loss, reason = "numbers of types")]
-fn share(group: &Group, new_types: u64) -> f64 {
-    group.types as f64 / new_types.max(1) as f64
+fn share(group: &Group, types: u64) -> f64 {
+    group.types as f64 / types.max(1) as f64
 }
 
 fn follows(test: &Derived) -> String {
@@ -93,36 +132,47 @@ fn follows(test: &Derived) -> String {
 }
 
 fn text(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
-    for Kinds { sensor, days, jumps } in all {
-        let most = days.iter().map(|(_, kinds)| *kinds).max().unwrap_or(0);
-        writeln!(out, "sensor {}: {} days, at most {most} kinds a day", shown(&sensor.name), days.len())?;
+    for Kinds { sensor, days, jumps, .. } in all {
+        let most = days.iter().map(|day| day.types).max().unwrap_or(0);
+        let observed = days.iter().filter(|day| day.observed > 0).count();
+        writeln!(out, "sensor {}: {observed} days, at most {most} kinds a day", shown(&sensor.name))?;
         if jumps.is_empty() {
             writeln!(out, "  no jump")?;
         }
         for jump in jumps {
-            let surge = &jump.surge;
-            let end = match surge.outcome {
-                Outcome::Over => format!("to {}", surge.last),
-                Outcome::NewLevel => format!("a plateau from then on (judged to {})", surge.last),
-                Outcome::Open => format!("still on {}", surge.last),
-            };
-            writeln!(
-                out,
-                "  since {}: {} kinds on {} where {:.1} were expected (p {:.1e}), {end}; {} new types",
-                surge.first, surge.peak.count, surge.peak.day, surge.peak.expected, surge.p, jump.new_types
-            )?;
-            for group in &jump.groups {
-                let percent = 100.0 * share(group, jump.new_types);
-                let follows = group.derived.as_ref().map_or_else(String::new, follows);
-                let family = &group.family;
-                let labels: String = group.labels.iter().map(|label| format!(", {}", shown(label))).collect();
-                writeln!(
-                    out,
-                    "    {percent:.0} % {family}: {} types, {} ports{labels}{follows}",
-                    group.types, group.ports
-                )?;
-            }
+            text_jump(out, jump)?;
         }
+    }
+    Ok(())
+}
+
+fn text_jump(out: &mut dyn Write, jump: &Jump) -> io::Result<()> {
+    let surge = &jump.surge;
+    let end = match surge.outcome {
+        Outcome::Over => format!("to {}", surge.last),
+        Outcome::NewLevel => format!("a plateau from then on (judged to {})", surge.last),
+        Outcome::Open => format!("still on {}", surge.last),
+        Outcome::OldLevel => "what had jumped is over".to_owned(),
+    };
+    let (fell, what) = match surge.direction {
+        Direction::Up => ("", "new types"),
+        Direction::Down => ("a fall to ", "types gone"),
+    };
+    writeln!(
+        out,
+        "  since {}: {fell}{} kinds on {} where {:.1} were expected (p {:.1e}), {end}; {} {what}",
+        surge.first, surge.peak.count, surge.peak.day, surge.peak.expected, surge.p, jump.types
+    )?;
+    for group in &jump.groups {
+        let percent = 100.0 * share(group, jump.types);
+        let follows = group.derived.as_ref().map_or_else(String::new, follows);
+        let labels: String = group.labels.iter().map(|label| format!(", {}", shown(label))).collect();
+        let Group { family, types, ports, before, since, .. } = group;
+        writeln!(
+            out,
+            "    {percent:.0} % {family}: {types} types, {ports} ports{labels}; {before:.1} kinds a day before, \
+             {since:.1} since{follows}"
+        )?;
     }
     Ok(())
 }
@@ -135,6 +185,8 @@ struct JsonGroup<'a> {
     ports: u64,
     members: &'a [BehaviorId],
     labels: &'a [String],
+    before: f64,
+    since: f64,
     derived: Option<Derived>,
     port_follows_destination: Option<bool>,
 }
@@ -142,6 +194,7 @@ struct JsonGroup<'a> {
 #[derive(Serialize)]
 struct JsonJump<'a> {
     sensor: &'a str,
+    direction: Direction,
     first: Date,
     last: Date,
     peak: Date,
@@ -149,7 +202,8 @@ struct JsonJump<'a> {
     expected: f64,
     p: f64,
     outcome: Outcome,
-    new_types: u64,
+    new_types: Option<u64>,
+    gone_types: Option<u64>,
     groups: Vec<JsonGroup<'a>>,
 }
 
@@ -158,16 +212,19 @@ fn json(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
         let groups = jump.groups.iter().map(|group| JsonGroup {
             family: &group.family,
             types: group.types,
-            share: share(group, jump.new_types),
+            share: share(group, jump.types),
             ports: group.ports,
             members: &group.members,
             labels: &group.labels,
+            before: group.before,
+            since: group.since,
             derived: group.derived,
             port_follows_destination: group.derived.map(|test| test.holds()),
         });
         let surge = &jump.surge;
         let line = JsonJump {
             sensor: &kinds.sensor.name,
+            direction: surge.direction,
             first: surge.first,
             last: surge.last,
             peak: surge.peak.day,
@@ -175,7 +232,8 @@ fn json(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
             expected: surge.peak.expected,
             p: surge.p,
             outcome: surge.outcome,
-            new_types: jump.new_types,
+            new_types: (surge.direction == Direction::Up).then_some(jump.types),
+            gone_types: (surge.direction == Direction::Down).then_some(jump.types),
             groups: groups.collect(),
         };
         serde_json::to_writer(&mut *out, &line)?;

@@ -21,7 +21,8 @@ use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, ending, of_name}
 /// Packets, unique hosts, windows, kinds of type and packets per host, of all windows or of some behavior.
 /// Days are the sensor's own. A span without a look has no value, which is not zero; unique hosts of a week, a month
 /// or all time are exact, and no sums of days. Hours are those of the sensor's clock, told with its offset from UTC; an
-/// hour counts the windows that began in it, and has a value where its day has one.
+/// hour counts the windows that began in it, and has a value where some capture, from its first packet to its last,
+/// reaches into it; between two captures a silence of ten mean distances of packets is no gap.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga series --db history.db --sensor II

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::app::output::Output;
-use crate::app::surges::{Behavior, Found, Kind, Question, surges};
+use crate::app::surges::{Behavior, Found, Kind, Question, Unjudged, surges, unjudged};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::history::surge::Outcome;
 use crate::report::text::{shown, table};
@@ -28,7 +28,7 @@ A surge is a run of days above what the past makes expect, one of them with at l
 many as expected. Its p is that of its surest day, alone or with the six days before it, or of all its days. Its q is
 that p adjusted for all days of all behaviors of its granularity at the sensor (Benjamini-Hochberg), those that are too
 rare to surge among them; on a quiet history a surge is told by mistake with at most that chance, or 1.3 times it where
-the few hosts there are come back for days (measured at 0.01). A day needs 27 days before it to be judged.
+the few hosts there are come back for days (measured at 0.01). A day needs 20 days before it to be judged.
 
 Text leaves out what is a part of a coarser surge of the same days; `--all` tells it, too. JSON tells all, a line each:
 rank, sensor, granularity (service, family, shape, type), behavior, id, kind (scan, backscatter), first, last, peak
@@ -68,6 +68,10 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
     let question = Question { sensors: args.sensor.clone(), level: args.q };
     let found = surges(store.as_ref(), &question, &rules)?;
+    for Unjudged { sensor, observed, days, last } in unjudged(store.as_ref(), &args.sensor)? {
+        let which = format!("sensor {sensor}: the first {days} of {observed} observed days, to {last}");
+        notices.add(format!("{which}, have too little past to be judged"));
+    }
     if found.is_empty() {
         notices.add(format!("no surge with a q of at most {}", args.q));
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 
+use crate::event::Timestamp;
+
 use super::Day;
 
 const HOUR_SECONDS: i64 = 3_600;
@@ -17,6 +19,8 @@ pub struct Hour {
     pub clock: DateTime,
     /// How far that clock is from UTC: tells the hour that comes twice, when clocks go back, from its double.
     pub offset: Offset,
+    /// When it begins, and when it ends.
+    pub times: (Timestamp, Timestamp),
     /// Seconds of the day that have passed when it begins, and when it ends.
     pub passed: (i64, i64),
     /// Seconds of the whole day.
@@ -37,7 +41,9 @@ impl Hour {
             let end = (passed + HOUR_SECONDS).min(day_seconds);
             let Ok(begins) = jiff::Timestamp::from_second(start + passed) else { break };
             let offset = zone.to_offset(begins);
+            let time = |passed: i64| Timestamp((start + passed).saturating_mul(1_000_000_000));
             hours.push(Hour {
+                times: (time(passed), time(end)),
                 clock: offset.to_datetime(begins),
                 offset,
                 passed: (passed, end),

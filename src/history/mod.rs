@@ -11,6 +11,7 @@ mod gathering;
 mod hosts;
 mod hour;
 mod leb128;
+mod looks;
 pub mod month;
 pub mod packed;
 mod query;
@@ -28,6 +29,7 @@ pub use examples::{Examples, PackedExample, packets_of};
 pub use gathering::{Gathered, Gathering, Run};
 pub use hosts::Hosts;
 pub use hour::Hour;
+pub use looks::{Look, Looks};
 pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, Selection, TypeTotal};
 pub use record::{
     CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::behavior::{Behavior, BehaviorId, Names, OpenWindow, Parameters, TypeList};
 use crate::event::{Protocol, TcpFlags, Timestamp};
 
-use super::{Gathered, Scope};
+use super::{Gathered, Look, Scope};
 
 /// A capture, known by its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,14 @@ pub struct CaptureRecord {
     pub first: Option<Timestamp>,
     /// Time of the last one.
     pub last: Option<Timestamp>,
+}
+
+impl CaptureRecord {
+    /// When the sensor looked; `None` for a capture without packets.
+    #[must_use]
+    pub fn look(&self) -> Option<Look> {
+        Some(Look { first: self.first?, last: self.last?, packets: self.packets })
+    }
 }
 
 /// A behavior type as the history knows it.

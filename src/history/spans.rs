@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Coverage, Day, DayState, DayTotal, Hosts, Hour, Met};
+use super::{Coverage, Day, DayState, DayTotal, Hosts, Hour, Looks, Met};
 
 /// How long a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct SpanCount {
     pub first: Date,
     /// Its hour of that day, where spans are hours.
     pub hour: Option<Hour>,
-    /// Its days on which the sensor looked; of an hour, whether its day is one of them. None of them: no value.
+    /// Its days on which the sensor looked; of an hour, whether it looked in it. None of them: no value.
     pub observed: u64,
     /// Packets.
     pub packets: u64,
@@ -61,6 +61,8 @@ pub struct Spans<'a> {
     step: Step,
     coverage: &'a Coverage,
     zone: &'a TimeZone,
+    /// When it looked, for hours; days are looked at as a whole.
+    looks: &'a Looks,
     /// The day of the last sighting whose hour was asked for; many sightings of a day come one after another.
     day: Option<Day>,
     /// By the first day, and for hours by the hour of it ([`Day::hour`]); else that is 0.
@@ -76,16 +78,17 @@ struct Sum {
 }
 
 impl<'a> Spans<'a> {
-    /// Without any sighting yet; hours are those of a sensor's time zone.
+    /// Without any sighting yet; hours are those of a sensor's time zone, and have a value if the sensor looked in them.
     #[must_use]
-    pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone) -> Spans<'a> {
-        Spans { step, coverage, zone, day: None, sums: BTreeMap::new() }
+    pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone, looks: &'a Looks) -> Spans<'a> {
+        Spans { step, coverage, zone, looks, day: None, sums: BTreeMap::new() }
     }
 
     /// Every day from the first to the last, of days that are counted already.
     #[must_use]
     pub fn of_days(coverage: &Coverage, counts: &[DayTotal], first: Date, last: Date) -> Vec<SpanCount> {
-        let mut days = Spans::new(Step::Day, coverage, &TimeZone::UTC).finish(first, last);
+        let looks = Looks::default();
+        let mut days = Spans::new(Step::Day, coverage, &TimeZone::UTC, &looks).finish(first, last);
         for DayTotal { count, types } in counts {
             let day = days.binary_search_by_key(&count.day, |span| span.first);
             if let Some(span) = day.ok().and_then(|at| days.get_mut(at)).filter(|span| span.observed > 0) {
@@ -126,7 +129,8 @@ impl<'a> Spans<'a> {
             if self.step == Step::Hour {
                 for (number, hour) in (0..).zip(Hour::all_of(day, self.zone)) {
                     let sum = self.sums.remove(&(day, number)).unwrap_or_default();
-                    spans.push(sum.span(day, Some(hour), observed));
+                    let looked = observed > 0 && self.looks.within(hour.times.0, hour.times.1) > 0;
+                    spans.push(sum.span(day, Some(hour), u64::from(looked)));
                 }
                 continue;
             }
@@ -163,7 +167,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::history::{Outage, Scope, Sighting};
+    use crate::history::{Look, Outage, Scope, Sighting};
 
     fn met(day: i8, host: u8, number: u64) -> Met {
         let seen = Sighting { windows: 1, packets: 2, ..Sighting::NONE };
@@ -179,7 +183,8 @@ mod tests {
         let sightings = [met(2, 1, 1), met(3, 1, 2), met(4, 9, 9), met(9, 1, 1), met(9, 2, 1)];
         let count = |step: Step| {
             let zone = TimeZone::UTC;
-            let mut spans = Spans::new(step, &coverage, &zone);
+            let looks = Looks::default();
+            let mut spans = Spans::new(step, &coverage, &zone, &looks);
             sightings.iter().for_each(|met| spans.add(met));
             spans
                 .finish(date(2009, 3, 2), date(2009, 3, 15))
@@ -201,7 +206,10 @@ mod tests {
     fn hours(day: Date, seen: &[(&str, u8)]) -> (usize, Vec<(String, u64, u64)>) {
         let zone = TimeZone::get("America/New_York").unwrap();
         let coverage = Coverage { observed: [day].into(), outages: vec![] };
-        let mut spans = Spans::new(Step::Hour, &coverage, &zone);
+        let time = |(time, _): &(&str, u8)| time.parse().unwrap();
+        let (first, last) = (time(&seen[0]), time(&seen[seen.len() - 1]));
+        let looks = Looks::of(vec![Look { first, last, packets: 3 }]);
+        let mut spans = Spans::new(Step::Hour, &coverage, &zone, &looks);
         for (time, host) in seen {
             let mut met = met(1, *host, 1);
             (met.day, met.seen.first) = (day, time.parse().unwrap());

@@ -82,7 +82,7 @@ impl Scenario {
         let scenario: Scenario = yaml::parse(text)?;
         match check::fault(&scenario) {
             None => Ok(scenario),
-            Some(message) => Err(YamlError { line: None, column: None, message }),
+            Some(message) => Err(yaml::refused(text, message)),
         }
     }
 }

@@ -8,9 +8,9 @@ use jiff::civil::Date;
 
 use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, HostSummary, Met,
-    Outage, PackedExample, Restriction, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord,
-    TypeTotal, Types, packets_of,
+    Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, HostSummary, Look,
+    Met, Outage, PackedExample, Restriction, Resume, Scope, Selection, Sensor, Sighting, SightingKey,
+    TypeRecord, TypeTotal, Types, packets_of,
 };
 
 use crate::sample::KeptSample;
@@ -31,6 +31,7 @@ struct Kept {
     sensor: Sensor,
     coverage: Coverage,
     captures: BTreeSet<[u8; 32]>,
+    looks: Vec<Look>,
     closed: Seen,
     open: Seen,
     resume: Resume,
@@ -194,6 +195,7 @@ impl HistoryStore for MemoryStore {
                     sensor: sensor.clone(),
                     coverage: Coverage::default(),
                     captures: BTreeSet::new(),
+                    looks: Vec::new(),
                     closed: Seen::default(),
                     open: Seen::default(),
                     resume: Resume::default(),
@@ -215,6 +217,10 @@ impl HistoryStore for MemoryStore {
 
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
         self.kept(sensor).map(|kept| kept.coverage.clone())
+    }
+
+    fn looks(&self, sensor: &str) -> Result<Vec<Look>, StoreError> {
+        self.kept(sensor).map(|kept| kept.looks.clone())
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
@@ -243,6 +249,7 @@ impl HistoryStore for MemoryStore {
             return Err(StoreError::FedMeanwhile);
         }
         kept.captures.insert(contribution.capture.content);
+        kept.looks.extend(contribution.capture.look());
         kept.coverage.observed.extend(&contribution.days);
         kept.closed.merge(closed);
         kept.open = open;

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
 use crate::history::packed::Damaged;
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Hosts, Met, Observation, Outage,
+    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Hosts, Look, Met, Observation, Outage,
     Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
@@ -114,6 +114,12 @@ pub trait HistoryStore {
     /// # Errors
     /// See the trait.
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError>;
+
+    /// The spans of a sensor's captures, in no order.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn looks(&self, sensor: &str) -> Result<Vec<Look>, StoreError>;
 
     /// Whether a capture of this content was stored for the sensor.
     ///

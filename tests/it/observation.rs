@@ -144,7 +144,7 @@ fn hours_are_the_sensors_and_add_up_to_its_days() {
     let (days, hours) = (series(&[]), series(&["--step", "hour"]));
     let sum = |spans: &[Value], day: &str| -> u64 {
         let of_day = spans.iter().filter(|span| span["first"].as_str().unwrap().starts_with(day));
-        of_day.map(|span| span["packets"].as_u64().unwrap()).sum()
+        of_day.map(|span| span["packets"].as_u64().unwrap_or(0)).sum()
     };
     for day in &days {
         let date = day["first"].as_str().unwrap();
@@ -155,12 +155,16 @@ fn hours_are_the_sensors_and_add_up_to_its_days() {
     // 01:17:25 UTC, host 1, to 02:07:25, host 6; five hours earlier there.
     let first: Vec<(&str, u64)> = hours
         .iter()
-        .map(|hour| (hour["first"].as_str().unwrap(), hour["hosts"].as_u64().unwrap()))
+        .map(|hour| (hour["first"].as_str().unwrap(), hour["hosts"].as_u64().unwrap_or(0)))
         .filter(|(_, hosts)| *hosts > 0)
         .take(2)
         .collect();
     assert_eq!(first, [("2009-02-28T20:00:00-05:00", 5), ("2009-02-28T21:00:00-05:00", 1)]);
-    assert_eq!((&hours[0]["observed_hours"], hours[0].get("observed_days")), (&1.into(), None));
+    // Before the capture's first packet, at eight in the evening, nobody looked; after it, until its last, it did.
+    let looked = |hour: usize| (hours[hour]["observed_hours"].as_u64(), hours[hour]["packets"].as_u64());
+    assert_eq!(hours[0].get("observed_days"), None);
+    assert_eq!([looked(0), looked(19)], [(Some(0), None); 2]);
+    assert_eq!((looked(20).0, looked(22)), (Some(1), (Some(1), Some(0))));
     let drawn = words(
         &inga(&["series", "--db", &db, "--by", "hour", "--to", "2009-03-01", "--format", "svg"]).stdout,
     );

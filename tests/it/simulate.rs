@@ -398,7 +398,7 @@ fn a_wrong_scenario_is_refused_with_its_place_and_a_remedy() {
     check("rate: 5", "rat: 5", "wrong.yaml:");
     check("rate: 5", "rate: 5\n    rate_spread: 300", "lies between 0 and 3");
     check("block: 24", "block: 24, passes: 4000000000", "`passes` from 1 to 1000");
-    check("rate: 5", "rate: 0", "family `knocker`: rate is 0");
+    check("rate: 5", "rate: 0", "wrong.yaml:10:5: family `knocker`: rate is 0");
     check("{uniform: {}}", "{}", "give one of");
     check("name: sweeper", "name: knocker", "told twice");
     check("name: sweeper", "name: ../up", "letters");

@@ -386,6 +386,22 @@ fn an_unknown_sensor_is_named() {
 }
 
 #[test]
+fn all_stores_tell_when_captures_began_and_ended() {
+    let fixture = Fixture::new();
+    let pieces = captures(&STEPS, &[4]);
+    let mut told = Vec::new();
+    for store in fixture.stores("a.db") {
+        let store = fixture.fed(store, &pieces);
+        let mut looks = store.looks("II").unwrap();
+        looks.sort_unstable();
+        assert!(looks.len() == 2 && looks.iter().all(|look| look.first < look.last), "{looks:?}");
+        assert!(matches!(store.looks("nobody"), Err(StoreError::UnknownSensor(_))));
+        told.push(looks);
+    }
+    assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
+}
+
+#[test]
 fn what_was_read_before_another_wrote_is_refused() {
     let fixture = Fixture::new();
     let pieces = captures(&STEPS, &[4]);

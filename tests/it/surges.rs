@@ -1,6 +1,7 @@
-//! Surges: false alarms as few as claimed on quiet series, what was put in found, outages and backscatter no surges.
+//! Surges and falls: false alarms as few as claimed on quiet series, what was put in found, outages and backscatter no
+//! surges.
 
-use inga::history::surge::{Outcome, Surge, judged_days, surges};
+use inga::history::surge::{Direction, Outcome, Surge, judged_days, jumps, surges};
 use jiff::civil::{Date, date};
 use tempfile::TempDir;
 
@@ -9,6 +10,8 @@ use crate::corpora::corpora;
 use crate::make::Random;
 
 const DAYS: usize = 181;
+/// Days of a history that has just begun.
+const EARLY: usize = 30;
 
 fn day(at: usize) -> Date {
     date(2008, 11, 1).saturating_add(jiff::Span::new().days(i64::try_from(at).unwrap()))
@@ -48,6 +51,7 @@ enum Quiet {
     Overdispersed(f64, u32),
     Weekly(f64),
     Growing(f64),
+    Shrinking(f64),
     /// So many hosts, each of which comes back every day for so many days on average.
     Staying(f64, f64),
 }
@@ -62,6 +66,7 @@ fn quiet(kind: Quiet, random: &mut Random) -> Vec<(Date, u64)> {
         }
         Quiet::Weekly(mean) => poisson(random, mean * if at % 7 < 2 { 0.5 } else { 1.0 }),
         Quiet::Growing(mean) => poisson(random, mean * (0.005 * at as f64).exp()),
+        Quiet::Shrinking(mean) => poisson(random, mean * (-0.005 * at as f64).exp()),
         Quiet::Staying(mean, stay) => {
             let stayed = (0..present).filter(|_| uniform(random) > 1.0 / stay).count() as u64;
             present = stayed + poisson(random, if at == 0 { mean } else { mean / stay });
@@ -86,6 +91,7 @@ fn quiet_series_alarm_as_seldom_as_claimed() {
         Quiet::Weekly(500.0),
         Quiet::Growing(20.0),
         Quiet::Growing(500.0),
+        Quiet::Shrinking(500.0),
         Quiet::Staying(0.3, 5.0),
         Quiet::Staying(2.0, 5.0),
         Quiet::Staying(20.0, 20.0),
@@ -95,13 +101,24 @@ fn quiet_series_alarm_as_seldom_as_claimed() {
     let level = 0.01;
     // One history is one series: its days are the tests, and a surge is told by mistake with the level's chance.
     let p_max = level / judged_days(DAYS) as f64;
+    // Of a history that is young, all days have little past.
+    let early_p_max = level / judged_days(EARLY) as f64;
     for kind in kinds {
-        let alarms = (0..series).filter(|_| !surges(&quiet(kind, &mut random), p_max).is_empty()).count();
-        let rate = alarms as f64 / f64::from(series);
-        println!("{kind:?}: {rate}");
-        // Twice the standard error of what is claimed is allowed for.
-        let most = level + 2.0 * (level * (1.0 - level) / f64::from(series)).sqrt();
-        assert!(rate <= most, "{kind:?}: {rate} of quiet series alarm, {level} is claimed");
+        let (mut surged, mut fell, mut early) = (0, 0, 0);
+        for _ in 0..series {
+            let days = quiet(kind, &mut random);
+            surged += u32::from(!surges(&days, p_max).is_empty());
+            early += u32::from(!surges(&days[..EARLY], early_p_max).is_empty());
+            let falls = jumps(&days, p_max);
+            fell += u32::from(falls.iter().any(|jump| jump.direction == Direction::Down && !is_end(jump)));
+        }
+        for (words, alarms) in [("surges", surged), ("falls", fell), ("early surges", early)] {
+            let rate = f64::from(alarms) / f64::from(series);
+            println!("{kind:?}: {words} {rate}");
+            // Twice the standard error of what is claimed is allowed for.
+            let most = level + 2.0 * (level * (1.0 - level) / f64::from(series)).sqrt();
+            assert!(rate <= most, "{kind:?}: {words} in {rate} of quiet series, {level} is claimed");
+        }
     }
 }
 
@@ -132,6 +149,50 @@ fn what_is_put_in_is_found() {
         let found = found.count();
         println!("{words}: {found} of 100");
         assert!(found >= least, "{words}: {found} of 100");
+    }
+}
+
+/// Whether a fall is the end of a surge, which is as sure as the surge.
+fn is_end(jump: &Surge) -> bool {
+    jump.outcome == Outcome::OldLevel
+}
+
+#[test]
+fn falls_that_are_put_in_are_found() {
+    let mut random = Random(17);
+    let p_max = 0.01 / (2 * judged_days(DAYS)) as f64;
+    let cases: [(&str, Quiet, f64, usize); 4] = [
+        ("six hosts a day that come no more", Quiet::Poisson(6.0), 0.0, 95),
+        ("all but a third", Quiet::Poisson(30.0), 1.0 / 3.0, 95),
+        ("half, in a weekly rhythm", Quiet::Weekly(200.0), 0.5, 95),
+        ("three in five of a noisy level", Quiet::Overdispersed(300.0, 40), 0.4, 95),
+    ];
+    for (words, kind, left, least) in cases {
+        let found = (0..100).filter(|_| {
+            let mut days = quiet(kind, &mut random);
+            days[120..].iter_mut().for_each(|(_, count)| *count = poisson(&mut random, *count as f64 * left));
+            let fell = one(&jumps(&days, p_max), 120);
+            fell.is_some_and(|fall| fall.direction == Direction::Down && fall.outcome == Outcome::NewLevel)
+        });
+        let found = found.count();
+        println!("{words}: {found} of 100");
+        assert!(found >= least, "{words}: {found} of 100");
+    }
+}
+
+/// A wave of ten days ends at the old level, one of six weeks is a new level by then: both end with a fall.
+#[test]
+fn a_wave_ends_with_a_fall() {
+    let mut random = Random(23);
+    for (length, before, after) in
+        [(10, Outcome::Over, Outcome::OldLevel), (42, Outcome::NewLevel, Outcome::NewLevel)]
+    {
+        let mut days = quiet(Quiet::Poisson(50.0), &mut random);
+        days[100..100 + length].iter_mut().for_each(|(_, count)| *count *= 4);
+        let told: Vec<_> =
+            jumps(&days, 1e-5).iter().map(|jump| (jump.direction, jump.first, jump.outcome)).collect();
+        let (rise, fall) = (day(100), day(100 + length));
+        assert_eq!(told, [(Direction::Up, rise, before), (Direction::Down, fall, after)]);
     }
 }
 
@@ -199,6 +260,8 @@ fn backscatter_is_no_surge_of_scanning() {
     assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&trace)]).code, 0);
     let answer = inga(&["surges", "--db", db, "--q", "0.1", "--format", "json"]);
     assert_eq!((answer.code, answer.json().len()), (0, 0), "{}", answer.stdout);
+    let note = "the first 2 of 2 observed days";
+    assert!(answer.stderr.contains(note), "{}", answer.stderr);
 }
 
 /// The trace has one day, which has no past. So here servers that somebody floods answer for ten days, after fifty days
@@ -230,7 +293,10 @@ fn a_surge_of_backscatter_is_called_so() {
     let db = arg(&db);
     inga(&["sensor", "add", "I", "--db", db, "--prefix", "198.51.100.0/24"]);
     assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&capture)]).code, 0);
-    let found = inga(&["surges", "--db", db, "--format", "json"]).json();
+    let answer = inga(&["surges", "--db", db, "--format", "json"]);
+    let note = "sensor I: the first 20 of 60 observed days, to 2009-02-20, have too little past";
+    assert!(answer.stderr.contains(note), "{}", answer.stderr);
+    let found = answer.json();
     assert!(!found.is_empty());
     for surge in found {
         assert_eq!(
@@ -241,8 +307,8 @@ fn a_surge_of_backscatter_is_called_so() {
     }
 }
 
-/// A sensor that looks for 80 days. From the fiftieth on hosts ask its addresses for the ports that Conficker.D would
-/// have there, one datagram each; before, they ask for a few services.
+/// A sensor that looks for 80 days. From the fiftieth on, for twenty days, hosts ask its addresses for the ports that
+/// Conficker.D would have there, one datagram each; before and after, they ask for a service.
 #[test]
 fn a_jump_of_kinds_is_told_by_its_derived_ports() {
     use crate::make::packets::{Pcap, RAW_IP, udp};
@@ -252,7 +318,8 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
         for host in 0..40u64 {
             let to = [198, 51, 100, u8::try_from(random.below(64)).unwrap()].into();
             let ports = inga::rules::conficker_d_ports(to, 2040 + u32::try_from(day / 7).unwrap());
-            let port = if day < 50 { 1434 } else { ports[1 + 2 * usize::from(random.below(2) == 1)] };
+            let port =
+                if !(50..70).contains(&day) { 161 } else { ports[1 + 2 * usize::from(random.below(2) == 1)] };
             let from = [203, 0, u8::try_from(day).unwrap(), u8::try_from(host).unwrap()].into();
             let time = start + day * 86_400_000_000 + host * 60_000_000;
             pcap.add(time, udp((from, 4000), (to, port), b"x"));
@@ -265,13 +332,37 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
     inga(&["sensor", "add", "I", "--db", db, "--prefix", "198.51.100.0/24"]);
     assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, capture]).code, 0);
     let told = inga(&["kinds", "--db", db, "--captures", capture, "--format", "json"]).json();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!((&told[0]["first"], &told[0]["sensor"]), (&"2009-03-23".into(), &"I".into()));
+    let found = |at: usize| (told[at]["direction"].as_str().unwrap(), told[at]["first"].as_str().unwrap());
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!((found(0), &told[0]["sensor"]), (("up", "2009-03-23"), &"I".into()));
+    assert_eq!((found(1), &told[1]["outcome"]), (("down", "2009-04-12"), &"old-level".into()));
+    let (new, gone) = (&told[0]["new_types"], &told[1]["gone_types"]);
+    assert!(new.as_u64() > gone.as_u64() && gone.as_u64() > Some(64), "{told:?}");
+    assert!(told[0]["gone_types"].is_null() && told[1]["new_types"].is_null(), "{told:?}");
+    let group = &told[1]["groups"][0];
+    assert!(group["family"].as_str().unwrap().contains("pt=~|pr=UDP"), "{group}");
+    assert_eq!((&group["share"], &group["since"]), (&1.0.into(), &0.0.into()), "{group}");
     let group = &told[0]["groups"][0];
+    assert_eq!(group["before"], 0.0, "{group}");
+    assert_eq!(told[1]["groups"][0]["port_follows_destination"], true, "{told:?}");
     assert!(group["family"].as_str().unwrap().contains("pt=~|pr=UDP"), "{group}");
     assert_eq!((&group["port_follows_destination"], &group["share"]), (&true.into(), &1.0.into()), "{group}");
     let ports = group["ports"].as_u64().unwrap();
     assert!(ports > 64 && group["members"].as_array().unwrap().len() == 20, "{group}");
     let text = inga(&["kinds", "--db", db]).stdout;
-    assert!(text.contains("since 2009-03-23") && text.contains("100 %"), "{text}");
+    assert!(text.contains("since 2009-03-23") && text.contains("since 2009-04-12: a fall to"), "{text}");
+    assert!(text.matches("100 %").count() == 2, "{text}");
+    // Two hours of a day, two days later.
+    let (part, mut pcap) = (folder.path().join("part.pcap"), Pcap::new(RAW_IP));
+    for minute in [0, 60, 120] {
+        let time = start + 81 * 86_400_000_000 + minute * 60_000_000;
+        pcap.add(time, udp(([203, 0, 113, 1].into(), 4000), ([198, 51, 100, 1].into(), 161), b"x"));
+    }
+    std::fs::write(&part, pcap.bytes()).unwrap();
+    assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&part)]).code, 0);
+    let notes = inga(&["kinds", "--db", db]).stderr;
+    // So short was the last day of the other capture, too.
+    assert!(notes.contains("not judged: 2"), "{notes}");
+    let picture = inga(&["kinds", "--db", db, "--format", "svg"]).stdout;
+    assert!(picture.contains("new types") && picture.contains("types gone"), "{picture}");
 }

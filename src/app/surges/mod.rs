@@ -128,6 +128,35 @@ pub fn surges(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
     Ok(found)
 }
 
+/// The first days of a sensor, which have too little past to be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unjudged {
+    /// The sensor.
+    pub sensor: String,
+    /// How many days it looked.
+    pub observed: usize,
+    /// How many of these are not judged.
+    pub days: usize,
+    /// The last of them.
+    pub last: Date,
+}
+
+/// What no answer about these sensors, or about all, says anything of.
+///
+/// # Errors
+/// When there is no such sensor, or the history cannot be read.
+pub fn unjudged(store: &dyn HistoryStore, sensors: &[String]) -> Result<Vec<Unjudged>, AppError> {
+    let mut all = Vec::new();
+    for sensor in chosen(store, sensors)? {
+        let coverage = store.coverage(&sensor.name)?;
+        let observed = coverage.days().count();
+        let days = observed - judged_days(observed);
+        let last = coverage.days().take(days).last();
+        all.extend(last.map(|last| Unjudged { sensor: sensor.name, observed, days, last }));
+    }
+    Ok(all)
+}
+
 impl Found {
     /// Whether another surge is a part of this one.
     fn holds(&self, part: &Found) -> bool {

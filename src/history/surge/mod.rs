@@ -1,4 +1,5 @@
-//! Surges: days on which a series of counts lies above its own past, by more than chance and rhythm make it.
+//! Surges: days on which a series of counts lies above its own past, by more than chance and rhythm make it. Falls, days
+//! that lie below it, are the same from the other side.
 //!
 //! Each day is tested against the days before it, as the algorithms do that find outbreaks of disease in counts of
 //! cases (Farrington and others 1996; Noufaily and others 2013): an expected count with rhythm of the week and slow
@@ -15,6 +16,16 @@ mod norm;
 use jiff::civil::Date;
 
 use norm::{PAST_DAYS_MIN, Past};
+
+/// To which side days depart from their past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Above it.
+    Up,
+    /// Below it.
+    Down,
+}
 
 /// Days that stood out less than this are the norm of later ones; a surge may begin with one that did more.
 const UNUSUAL: f64 = 1e-2;
@@ -43,17 +54,33 @@ pub struct Judged {
     pub count: u64,
     /// The count that the past makes expect.
     pub expected: f64,
-    /// The chance of such a count or a higher one, of the day or of its week or surge: the smallest one, times three.
+    /// The chance of such a count or a higher one (in a fall, a lower one), of the day or of its week or surge: the
+    /// smallest one, times three.
     pub p: f64,
 }
 
 impl Judged {
-    fn excess(&self) -> f64 {
-        float(self.count) - self.expected
+    /// By how much it departs to a side.
+    fn excess(&self, direction: Direction) -> f64 {
+        match direction {
+            Direction::Up => float(self.count) - self.expected,
+            Direction::Down => self.expected - float(self.count),
+        }
     }
 
-    fn is_high(&self) -> bool {
-        float(self.count) >= SURGE_RATIO_MIN * self.expected
+    fn is_far(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Up => float(self.count) >= SURGE_RATIO_MIN * self.expected,
+            Direction::Down => SURGE_RATIO_MIN * float(self.count) <= self.expected,
+        }
+    }
+
+    /// Whether there are hosts enough, now or, in a fall, before.
+    fn is_many(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Up => self.count >= SURGE_HOSTS_MIN,
+            Direction::Down => self.expected >= float(SURGE_HOSTS_MIN),
+        }
     }
 }
 
@@ -67,20 +94,24 @@ pub enum Outcome {
     NewLevel,
     /// The history ends in it.
     Open,
+    /// Of a fall alone: what had surged is over.
+    OldLevel,
 }
 
-/// A run of days above the past.
+/// A run of days above the past, or below it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Surge {
+    /// To which side.
+    pub direction: Direction,
     /// Its first day.
     pub first: Date,
     /// Its last day.
     pub last: Date,
-    /// The day with most above what was expected.
+    /// The day with most above what was expected; in a fall, below it.
     pub peak: Judged,
     /// The smallest chance of its days, of their weeks and of all days since its first, up to four weeks.
     pub p: f64,
-    /// The sum of what its days that stood out had above what was expected.
+    /// The sum of what its days that stood out had above what was expected; in a fall, below it.
     pub excess: f64,
     /// What became of it.
     pub outcome: Outcome,
@@ -95,6 +126,27 @@ pub fn judged_days(observed_days: usize) -> usize {
 /// The surges of a series whose surest day has at most this chance; ascending.
 #[must_use]
 pub fn surges(days: &Observed, p_max: f64) -> Vec<Surge> {
+    departures(days, &[Direction::Up], p_max)
+}
+
+/// The surges of a series and its falls, each with at most this chance; ascending. Where a surge is over, that is a fall,
+/// too, as sure as the surge was: its days are told against the surge's own.
+#[must_use]
+pub fn jumps(days: &Observed, p_max: f64) -> Vec<Surge> {
+    let mut found = departures(days, &[Direction::Up, Direction::Down], p_max);
+    let ends: Vec<Surge> = found.iter().filter_map(|surge| surge.end(days)).collect();
+    for end in ends {
+        // What falls below the old level at once is one fall.
+        let told = |other: &Surge| other.direction == Direction::Down && other.first <= end.last;
+        if !found.iter().any(|other| told(other) && end.first <= other.last) {
+            found.push(end);
+        }
+    }
+    found.sort_by_key(|jump| jump.first);
+    found
+}
+
+fn departures(days: &Observed, directions: &[Direction], p_max: f64) -> Vec<Surge> {
     let mut past = Past::default();
     // The first day that is neither kept in the past nor left out of it.
     let mut next = 0;
@@ -104,17 +156,20 @@ pub fn surges(days: &Observed, p_max: f64) -> Vec<Surge> {
         if open.is_none() {
             past.keep(days, &mut next, (at + 1).saturating_sub(WEEK));
         }
-        let Some(judged) = past.judge(&days[..=at], next) else { continue };
-        let stands_out = judged.p <= UNUSUAL && judged.is_high();
-        if stands_out && open.is_none() {
-            let first = past.onset(&days[..=at], next);
+        let watched = open.as_ref().map(|episode| episode.direction);
+        let far = directions.iter().filter(|direction| watched.is_none_or(|watched| watched == **direction));
+        let far = far.filter_map(|direction| Some((*direction, past.judge(&days[..=at], next, *direction)?)));
+        let far = far.filter(|(direction, judged)| judged.p <= UNUSUAL && judged.is_far(*direction));
+        let stands_out = far.min_by(|a, b| a.1.p.total_cmp(&b.1.p));
+        if let (Some((direction, judged)), None) = (stands_out, &open) {
+            let first = past.onset(&days[..=at], next, direction);
             past.keep(days, &mut next, first);
-            open = Some(Episode::new(first, at, judged));
+            open = Some(Episode::new(direction, first, at, judged));
         }
         let Some(episode) = &mut open else { continue };
-        if stands_out {
+        if let Some((direction, judged)) = stands_out {
             let run = &days[episode.first.max((at + 1).saturating_sub(LEVEL_DAYS))..=at];
-            episode.extend(at, judged, past.chance_of_run(run));
+            episode.extend(at, judged, past.chance_of_run(run, direction));
         }
         let outcome = if at - episode.last >= CALM_DAYS {
             // The lulls of a surge are no norm either; what follows it is.
@@ -130,12 +185,45 @@ pub fn surges(days: &Observed, p_max: f64) -> Vec<Surge> {
         found.extend(open.take().map(|episode| episode.surge(days, outcome)));
     }
     found.extend(open.map(|episode| episode.surge(days, Outcome::Open)));
-    found.retain(|surge| surge.p <= p_max && surge.peak.is_high() && surge.peak.count >= SURGE_HOSTS_MIN);
+    let sure = |surge: &Surge| {
+        let direction = surge.direction;
+        surge.p <= p_max && surge.peak.is_far(direction) && surge.peak.is_many(direction)
+    };
+    found.retain(sure);
     found
+}
+
+impl Surge {
+    /// The fall that ends a surge which is over: as many days as it took to see that.
+    fn end(&self, days: &Observed) -> Option<Surge> {
+        if (self.direction, self.outcome) != (Direction::Up, Outcome::Over) {
+            return None;
+        }
+        let inside: Vec<u64> = days
+            .iter()
+            .filter(|(day, _)| (self.first..=self.last).contains(day))
+            .map(|(_, count)| *count)
+            .collect();
+        let expected = float(inside.iter().sum()) / float(inside.len().max(1) as u64);
+        let after = days.iter().filter(|(day, _)| *day > self.last).take(CALM_DAYS);
+        let after: Vec<Judged> =
+            after.map(|(day, count)| Judged { day: *day, count: *count, expected, p: self.p }).collect();
+        let excess = |judged: &Judged| judged.excess(Direction::Down);
+        Some(Surge {
+            direction: Direction::Down,
+            first: after.first()?.day,
+            last: after.last()?.day,
+            peak: after.iter().copied().max_by(|a, b| excess(a).total_cmp(&excess(b)))?,
+            p: self.p,
+            excess: after.iter().map(excess).sum(),
+            outcome: Outcome::OldLevel,
+        })
+    }
 }
 
 /// Days that stand out, in a run.
 struct Episode {
+    direction: Direction,
     first: usize,
     last: usize,
     days: usize,
@@ -145,8 +233,8 @@ struct Episode {
 }
 
 impl Episode {
-    fn new(first: usize, at: usize, judged: Judged) -> Episode {
-        Episode { first, last: at, days: 0, peak: judged, p: 1.0, excess: 0.0 }
+    fn new(direction: Direction, first: usize, at: usize, judged: Judged) -> Episode {
+        Episode { direction, first, last: at, days: 0, peak: judged, p: 1.0, excess: 0.0 }
     }
 
     /// By a day that stands out; `run` is the chance of all days since the first. It is one of as many as a surge can
@@ -154,9 +242,9 @@ impl Episode {
     fn extend(&mut self, at: usize, judged: Judged, run: f64) {
         self.last = at;
         self.days += 1;
-        self.excess += judged.excess();
+        self.excess += judged.excess(self.direction);
         self.p = self.p.min(judged.p).min(SCALES * float(LEVEL_DAYS as u64) * run);
-        if self.peak.excess() < judged.excess() {
+        if self.peak.excess(self.direction) < judged.excess(self.direction) {
             self.peak = judged;
         }
     }
@@ -168,8 +256,8 @@ impl Episode {
     }
 
     fn surge(self, days: &Observed, outcome: Outcome) -> Surge {
-        let Episode { peak, p, excess, .. } = self;
-        Surge { first: days[self.first].0, last: days[self.last].0, peak, p, excess, outcome }
+        let Episode { direction, peak, p, excess, .. } = self;
+        Surge { direction, first: days[self.first].0, last: days[self.last].0, peak, p, excess, outcome }
     }
 }
 

@@ -1,22 +1,24 @@
 //! What a past makes expect of a day, and the chance that it has more.
 //!
 //! The chance is a negative binomial's, whose spread is that of the days and that of not knowing their mean. For a
-//! series that is Poisson, as rare behavior is, it is that of the exact test of two rates given their sum.
+//! series that is Poisson, as rare behavior is, it is that of the exact test of two rates given their sum. The chance that
+//! it has less is the same test from the other side.
 
 use std::collections::VecDeque;
 
 use jiff::civil::Date;
 use statrs::function::beta::checked_beta_reg;
 
-use super::{Judged, Observed, SCALES, WEEK, float};
+use super::{Direction, Judged, Observed, SCALES, WEEK, float};
 
 /// Days of the past that a day is judged by, at most: eight weeks.
 const PAST_DAYS_MAX: usize = 56;
-/// Days of the past without which none is judged.
-pub(super) const PAST_DAYS_MIN: usize = 21;
+/// Days of the past without which none is judged: two of each day of the week. What so few leave unknown of mean and spread
+/// is a part of the test; fewer would hold a weekend once.
+pub(super) const PAST_DAYS_MIN: usize = 14;
 /// From so many hosts a day on a series shows rhythm and growth; below, chance hides them.
 const RHYTHM_MEAN_MIN: f64 = 5.0;
-/// Slow growth is at most a doubling in four weeks; what grows faster is a surge.
+/// Slow growth is at most a doubling in four weeks; what grows faster is a surge. So with halving, and falls.
 const GROWTH_A_DAY_MAX: f64 = std::f64::consts::LN_2 / 28.0;
 
 /// The unremarkable days before a day, as many as count.
@@ -27,6 +29,7 @@ pub(super) struct Past {
 
 /// What a past makes expect, and how well it is known.
 struct Norm {
+    direction: Direction,
     rhythm: Rhythm,
     growth: Growth,
     /// The variance of a day as a multiple of its mean; at least 1.
@@ -50,55 +53,61 @@ impl Past {
     }
 
     /// Judges the last of these days, by itself and by its week, which begins at `from` at the earliest.
-    pub(super) fn judge(&self, days: &Observed, from: usize) -> Option<Judged> {
+    pub(super) fn judge(&self, days: &Observed, from: usize, direction: Direction) -> Option<Judged> {
         let [.., (day, count)] = days else { return None };
         if self.days.len() < PAST_DAYS_MIN {
             return None;
         }
-        let norm = self.norm();
+        let norm = self.norm(direction);
         let expected = norm.expected(*day);
         let week = &days[from.max(days.len().saturating_sub(WEEK)).min(days.len() - 1)..];
         let p = norm.chance(*count, expected, 1).min(norm.chance_of_run(week));
         Some(Judged { day: *day, count: *count, expected, p: (SCALES * p).min(1.0) })
     }
 
-    /// The chance of days in a row as high or higher.
-    pub(super) fn chance_of_run(&self, days: &Observed) -> f64 {
-        self.norm().chance_of_run(days)
+    /// The chance of days in a row as far to a side, or farther.
+    pub(super) fn chance_of_run(&self, days: &Observed, direction: Direction) -> f64 {
+        self.norm(direction).chance_of_run(days)
     }
 
     /// Where a surge began that the last of these days told: the day of its week, from `from` on, since which the counts
     /// are least like the past (the greatest likelihood ratio, as if Poisson).
-    pub(super) fn onset(&self, days: &Observed, from: usize) -> usize {
-        let norm = self.norm();
+    pub(super) fn onset(&self, days: &Observed, from: usize, direction: Direction) -> usize {
+        let norm = self.norm(direction);
         let (mut onset, mut best) = (days.len() - 1, 0.0);
         let (mut sum, mut expected) = (0.0, 0.0);
         for at in (from.max(days.len().saturating_sub(WEEK))..days.len()).rev() {
             let (day, count) = days[at];
             sum += float(count);
             expected += norm.expected(day).max(1.0 / norm.days);
-            let ratio = sum * (sum / expected).ln() - (sum - expected);
-            if sum > expected && ratio > best {
+            let far = match direction {
+                Direction::Up => sum > expected,
+                Direction::Down => sum < expected,
+            };
+            let of_sum = if sum > 0.0 { sum * (sum / expected).ln() } else { 0.0 };
+            let ratio = of_sum - (sum - expected);
+            if far && ratio > best {
                 (onset, best) = (at, ratio);
             }
         }
         onset
     }
 
-    fn norm(&self) -> Norm {
+    fn norm(&self, direction: Direction) -> Norm {
         let days = float(self.days.len() as u64);
         let mean = self.days.iter().map(|(_, count)| count).sum::<f64>() / days;
         let (rhythm, growth) = if mean < RHYTHM_MEAN_MIN {
             (Rhythm::none(), Growth::none(mean))
         } else {
             let rhythm = Rhythm::of(&self.days, mean);
-            let growth = Growth::of(&self.days, &rhythm);
+            let growth = Growth::of(&self.days, &rhythm, direction);
             (rhythm, growth)
         };
         let spent = 1.0 + rhythm.parameters + growth.parameters;
         // What a fit costs: seven means instead of one, and a line that is drawn on beyond its end.
         let days_known = days / (1.0 + rhythm.parameters + 4.0 * growth.parameters);
-        let mut norm = Norm { rhythm, growth, dispersion: 1.0, persistence: 0.0, days: days_known };
+        let mut norm =
+            Norm { direction, rhythm, growth, dispersion: 1.0, persistence: 0.0, days: days_known };
         let fitted: Vec<(f64, f64)> =
             self.days.iter().map(|(day, count)| (*count, norm.expected(*day))).collect();
         norm.persistence = persistence(&fitted);
@@ -134,29 +143,48 @@ impl Norm {
         self.rhythm.factor(day) * self.growth.level(day)
     }
 
-    /// The chance of days in a row as high or higher, without the largest of them: one day is told once, not in seven
-    /// weeks. What is left is at most the sum without any other day, so also without that of which most is expected.
+    /// The chance of days in a row as far or farther, without the farthest of them: one day is told once, not in seven
+    /// weeks. Above the past, what is left is at most the sum without any other day, so also without that of which most is
+    /// expected; below it, at least the sum without that of which least is.
     fn chance_of_run(&self, days: &Observed) -> f64 {
         let counts = || days.iter().map(|(_, count)| *count);
         let expected = || days.iter().map(|(day, _)| self.expected(*day));
-        let sum = counts().sum::<u64>() - counts().max().unwrap_or(0);
-        let rest = expected().sum::<f64>() - expected().fold(0.0, f64::max);
+        let (farthest, likeliest) = match self.direction {
+            Direction::Up => (counts().max(), expected().fold(0.0, f64::max)),
+            Direction::Down => (counts().min(), expected().fold(f64::INFINITY, f64::min)),
+        };
+        let sum = counts().sum::<u64>() - farthest.unwrap_or(0);
+        let rest = expected().sum::<f64>() - likeliest;
         if days.len() > 1 { self.chance(sum, rest, days.len() - 1) } else { 1.0 }
     }
 
-    /// The chance of so high a sum of `together` days or a higher one.
+    /// The chance of so high a sum of `together` days or a higher one; of a fall, of so low a sum or a lower one.
     fn chance(&self, sum: u64, expected: f64, together: usize) -> f64 {
-        if sum == 0 {
+        let certain = match self.direction {
+            Direction::Up => sum == 0,
+            Direction::Down => expected <= 0.0,
+        };
+        if certain {
             return 1.0;
         }
         let dispersion = self.dispersion * self.widening(together);
         let together = float(together as u64);
-        // What is not known of the mean is the same for all days of the sum.
-        let mean = expected + dispersion * together / self.days;
-        let of_days = if dispersion > 1.0 { (dispersion - 1.0) / mean } else { 0.0 };
-        let of_mean = dispersion / (expected / together * self.days + dispersion);
-        let size = 1.0 / (of_days + of_mean);
-        checked_beta_reg(float(sum), size, mean / (mean + size)).unwrap_or(1.0)
+        let of_days = |mean: f64| if dispersion > 1.0 { (dispersion - 1.0) / mean } else { 0.0 };
+        let known = expected / together * self.days;
+        // What is not known of the mean is the same for all days of the sum. For a Poisson series these are the tails of the
+        // exact test: one host more in the past, or one more now.
+        let chance = match self.direction {
+            Direction::Up => {
+                let mean = expected + dispersion * together / self.days;
+                let size = 1.0 / (of_days(mean) + dispersion / (known + dispersion));
+                checked_beta_reg(float(sum), size, mean / (mean + size))
+            }
+            Direction::Down => {
+                let size = 1.0 / (of_days(expected) + dispersion / known);
+                checked_beta_reg(size, float(sum + 1), size / (expected + size))
+            }
+        };
+        chance.unwrap_or(1.0)
     }
 
     /// By how much the correlation of days, which falls by the same factor from day to day, widens a sum's variance.
@@ -207,7 +235,7 @@ fn weekday(day: Date) -> usize {
     usize::from(day.weekday().to_monday_zero_offset().unsigned_abs())
 }
 
-/// A level that grows slowly.
+/// A level that grows slowly, or, where falls are looked for, shrinks.
 struct Growth {
     level: f64,
     at: Date,
@@ -221,7 +249,7 @@ impl Growth {
     }
 
     /// From the first half of the past to the second, where it grew by more than chance.
-    fn of(days: &VecDeque<(Date, f64)>, rhythm: &Rhythm) -> Growth {
+    fn of(days: &VecDeque<(Date, f64)>, rhythm: &Rhythm, direction: Direction) -> Growth {
         let half = days.len() / 2;
         let mean = |from: usize, to: usize| {
             let sum: f64 = days.range(from..to).map(|(day, count)| count / rhythm.factor(*day)).sum();
@@ -231,10 +259,14 @@ impl Growth {
         let middle = |at: usize| days[at].0;
         let (from, to) = (middle(half / 2), middle(half + (days.len() - half) / 2));
         let apart = float(from.duration_until(to).as_hours().unsigned_abs() / 24);
-        let a_day = ((after / before.max(f64::MIN_POSITIVE)).ln() / apart).clamp(0.0, GROWTH_A_DAY_MAX);
+        let a_day = (after / before.max(f64::MIN_POSITIVE)).ln() / apart;
+        let a_day = match direction {
+            Direction::Up => a_day.clamp(0.0, GROWTH_A_DAY_MAX),
+            Direction::Down => a_day.clamp(-GROWTH_A_DAY_MAX, 0.0),
+        };
         let noise =
             (1.0 / (before.max(1.0) * float(half as u64)) + 1.0 / (after * float(half as u64))).sqrt();
-        if a_day * apart <= noise {
+        if a_day.abs() * apart <= noise {
             return Growth::none(mean(0, days.len()));
         }
         Growth { level: after, at: to, a_day, parameters: 1.0 }

@@ -36,8 +36,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::behavior::{BehaviorId, Ports, Profile, ProtocolSet};
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Met, Observation, Outage, Restriction,
-    Resume, Selection, Sensor, TypeRecord, TypeTotal, Types,
+    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Look, Met, Observation, Outage,
+    Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal, Types,
 };
 
 use crate::sample::KeptSample;
@@ -185,6 +185,10 @@ impl HistoryStore for SqliteStore {
 
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
         read::coverage(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn looks(&self, sensor: &str) -> Result<Vec<Look>, StoreError> {
+        read::looks(&self.connection, self.sensor_id(sensor)?)
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::behavior::{Ports, Profile, ProtocolSet};
 use crate::event::Timestamp;
 use crate::history::{
-    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Observation, Outage, Resume, Selection,
+    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Look, Observation, Outage, Resume, Selection,
     Sensor, Sighting, TypeTotal,
 };
 use crate::sample::KeptSample;
@@ -86,6 +86,16 @@ pub(super) fn coverage(connection: &Connection, sensor: i64) -> Result<Coverage,
     }
     coverage.outages.sort();
     Ok(coverage)
+}
+
+pub(super) fn looks(connection: &Connection, sensor: i64) -> Result<Vec<Look>, StoreError> {
+    let sql = "SELECT first, last, packets FROM capture WHERE sensor = ?1 AND first IS NOT NULL";
+    let mut statement = connection.prepare_cached(sql)?;
+    let looks = statement.query_map([sensor], |row| {
+        let (first, last) = (Timestamp(row.get(0)?), Timestamp(row.get(1)?));
+        Ok(Look { first, last, packets: codec::uncount(row.get(2)?) })
+    })?;
+    Ok(looks.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn resume(connection: &Connection, sensor: i64) -> Result<Resume, StoreError> {

@@ -1,0 +1,75 @@
+//! Whether the ports of what jumped follow from the destinations, by captures.
+
+use jiff::civil::Date;
+
+use crate::app::events::Victims;
+use crate::app::fingerprint::{Selection, fingerprints};
+use crate::app::{AppError, CaptureOptions, Notices};
+use crate::capture::Input;
+use crate::history::derived::{Asked, derived};
+use crate::rules::{NamedWindow, Rules};
+
+use super::Kinds;
+use super::groups::masked;
+
+/// Windows of a group that the test of derived ports takes, the first at most; it deals them out a thousand times.
+const TESTED_MAX: usize = 20_000;
+
+/// Tests by captures whether the ports of the jumps' groups follow from the destinations: of windows with one
+/// destination and one port that the sensor saw in the days of the jump, or before the fall. Captures are read once for
+/// each sensor that has a jump. Memory: 48 bytes for each of at most 20,000 windows a group, and what the captures take.
+///
+/// # Errors
+/// When a capture cannot be read.
+pub fn test_ports(
+    all: &mut [Kinds],
+    inputs: &[Input],
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<(), AppError> {
+    for Kinds { sensor, jumps, .. } in all.iter_mut().filter(|kinds| !kinds.jumps.is_empty()) {
+        let (space, zone) = (sensor.space(), sensor.zone()?);
+        let selection = Selection { victims: Victims::None, dark: sensor.prefixes.clone() };
+        let mut asked: Vec<Vec<Vec<Asked>>> =
+            jumps.iter().map(|jump| vec![Vec::new(); jump.groups.len()]).collect();
+        fingerprints(inputs, &selection, options, rules, notices, &mut |window| {
+            let start = window.fingerprint.start.map(|start| start.day(&zone));
+            let (Some(day), Some((family, one))) = (start, single(&window, start)) else { return Ok(()) };
+            if !space.contains(one.destination) {
+                return Ok(());
+            }
+            for (jump, asked) in jumps.iter().zip(&mut asked) {
+                let (first, last) = jump.seen;
+                let inside = (first..=last).contains(&day);
+                for (group, asked) in jump.groups.iter().zip(asked).filter(|_| inside) {
+                    if group.family == family && asked.len() < TESTED_MAX {
+                        asked.push(one);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        for (jump, asked) in jumps.iter_mut().zip(asked) {
+            for (group, asked) in jump.groups.iter_mut().zip(asked) {
+                group.derived = derived(&asked);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the host of a window with one destination and one port asked for, and the window's masked family.
+fn single(window: &NamedWindow, day: Option<Date>) -> Option<(String, Asked)> {
+    let whole = &window.fingerprint.whole;
+    let ([port], 1) = (whole.parameters.ports.listed(), whole.parameters.destinations) else { return None };
+    let destination = window.window.probes.get(0)?.destination();
+    let asked = Asked { week: week(day?), source: window.window.source, destination, port: *port };
+    Some((masked(&whole.names.family.canonical, &whole.parameters), asked))
+}
+
+/// The number of a day's week, from Monday to Sunday.
+fn week(day: Date) -> i64 {
+    let monday = jiff::civil::date(1970, 1, 5);
+    (monday.duration_until(day).as_hours() / 24).div_euclid(7)
+}

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use crate::behavior::{Names, Parameters, Ports};
 use crate::correlate::{Ledger, SensorHistory};
-use crate::history::{Facets, Observation, Restriction, TypeRecord, Types};
+use crate::history::{Facets, Restriction, TypeRecord, Types};
 use crate::sample::{AnewPorts, Port, Scan, Service};
 use crate::store::HistoryStore;
 
@@ -66,10 +66,9 @@ fn read(
     let mut records: HashMap<u64, (TypeRecord, Option<Names>)> = HashMap::new();
     let mut failed = None;
     store.each_observation(sensor, restriction, &mut |one| {
-        let Observation { number, scope, day, hosts, .. } = *one;
-        let (record, names) = match records.entry(number) {
+        let (record, names) = match records.entry(one.number) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => match store.type_of(number) {
+            Entry::Vacant(new) => match store.type_of(one.number) {
                 Ok(record) => {
                     let names = relevant(&record.parameters).then(|| ledger.names(&record));
                     new.insert((record, names))
@@ -80,7 +79,7 @@ fn read(
                 }
             },
         };
-        ledger.add(record, scope, day, hosts, names.as_ref());
+        ledger.add(record, one, names.as_ref());
     })?;
     match failed {
         Some(error) => Err(error.into()),

@@ -28,7 +28,7 @@ pub use examples::{Examples, PackedExample, packets_of};
 pub use gathering::{Gathered, Gathering, Run};
 pub use hosts::Hosts;
 pub use hour::Hour;
-pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, Selection, TypeTotal};
+pub use query::{DayCount, DayTotal, Granularity, Habit, HostList, HostSummary, Scope, Selection, TypeTotal};
 pub use record::{
     CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
 };

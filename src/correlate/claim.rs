@@ -18,8 +18,8 @@ const SIGNATURE_PART: f64 = 0.1;
 const ALIKE: f64 = 2.5;
 /// How likely it is beforehand that a sensor sees sweeps just as the sandbox did: a sweep's end may be beyond the run.
 const AS_IN_THE_RUN: f64 = 0.2;
-/// A probability from which on a cause is called likely: some six to one.
-pub const PROBABLE: f64 = 0.85;
+/// A probability from which on a cause is called likely: some seven to one.
+pub const PROBABLE: f64 = 0.88;
 /// A p-value that is no chance.
 const SIGNIFICANT: f64 = 0.05;
 /// Deviations that happen by chance once in a million series of some hundred days.

@@ -38,14 +38,18 @@ pub fn strangers<'a>(ledger: &'a Ledger, candidates: &[Candidate]) -> Vec<Strang
             *known.entry(service(ledger, *line)).or_default() += 1;
         }
     }
-    // A sample is asked about because it scans what it scans: only others tell how often that is so.
-    let others = |count: usize| count.saturating_sub(1) as f64;
     let of = |lines: &'a [usize]| {
         let count = lines.first().and_then(|line| known.get(&service(ledger, *line))).copied().unwrap_or(0);
-        let share = (others(count) + SERVICES_WEIGHT / SERVICES) / (others(kinds.len()) + SERVICES_WEIGHT);
-        Stranger { lines, service: share }
+        Stranger { lines, service: share(count, kinds.len()) }
     };
     ledger.habits().map(of).collect()
+}
+
+/// How likely a stranger comes for a service that so many of the kinds known scan. A sample is asked about because it
+/// scans what it scans: only others tell how often that is so.
+fn share(count: usize, kinds: usize) -> f64 {
+    let others = |count: usize| count.saturating_sub(1) as f64;
+    (others(count) + SERVICES_WEIGHT / SERVICES) / (others(kinds) + SERVICES_WEIGHT)
 }
 
 fn service(ledger: &Ledger, line: usize) -> Service<'_> {
@@ -64,4 +68,19 @@ fn main_habit(candidate: &Candidate) -> Option<BehaviorId> {
         });
     }
     shares.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(habit, _)| habit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_other_samples_tell_how_often_a_service_is_scanned() {
+        assert!((share(1, 1) - 1.0 / SERVICES).abs() < 1e-9);
+        assert!((share(0, 1) - share(1, 1)).abs() < 1e-9);
+        // Ten samples, each on a port of its own: any one port is less likely than before. Five of ten on one: more.
+        assert!(share(1, 10) < share(1, 1) && share(5, 10) > 4.0 * share(1, 10));
+        // Of many samples only their shares count.
+        assert!((share(300, 1_000) - 0.3).abs() < 0.01);
+    }
 }

@@ -248,9 +248,8 @@ fn suspects_have_probabilities_and_places_and_paths_lead_to_the_sample() {
 
 #[test]
 fn answers_are_measured_and_the_threads_change_nothing() {
-    let evaluate = |cases, threads| {
-        inga(&["evaluate", "--cases", cases, "--threads", threads, "--format", "json"])
-    };
+    let evaluate =
+        |cases, threads| inga(&["evaluate", "--cases", cases, "--threads", threads, "--format", "json"]);
     // A case is drawn from its number, whichever thread has it: some are enough to see that none takes from another.
     assert_eq!(evaluate("5", "1").stdout, evaluate("5", "2").stdout);
     let ways = evaluate("24", "2").json();

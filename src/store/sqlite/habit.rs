@@ -20,6 +20,9 @@ use super::{codec, example, types};
 /// Ids of types, ascending, and whether their facets count, too.
 pub(super) type List<'a> = (&'a [i64], bool);
 
+/// Windows and packets by type.
+type Sums = BTreeMap<i64, (u64, u64)>;
+
 /// The types of several lists, and which lists each is in.
 struct Union {
     types: Vec<i64>,
@@ -57,8 +60,7 @@ impl Union {
 struct Gathered {
     days: BTreeMap<Date, (u64, u64, Hosts)>,
     hosts: HashMap<IpAddr, (BTreeSet<Date>, Sighting)>,
-    /// Windows and packets by type.
-    types: BTreeMap<i64, (u64, u64)>,
+    types: Sums,
 }
 
 impl Gathered {
@@ -173,7 +175,7 @@ pub(super) fn type_totals(
     most: usize,
 ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
     let union = Union::of(lists);
-    let mut sums: Vec<BTreeMap<i64, (u64, u64)>> = lists.iter().map(|_| BTreeMap::new()).collect();
+    let mut sums: Vec<Sums> = lists.iter().map(|_| Sums::new()).collect();
     source.each_observation(&union.wanted(), &mut |seen| {
         for list in union.lists(seen.number, seen.scope) {
             let (windows, packets) = sums[list].entry(codec::count(seen.number)).or_default();
@@ -193,7 +195,7 @@ pub(super) fn type_totals(
         }
         Ok(())
     })?;
-    let total = |(sums, told): (&BTreeMap<i64, (u64, u64)>, BTreeMap<i64, Hosts>)| {
+    let total = |(sums, told): (&Sums, BTreeMap<i64, Hosts>)| {
         let mut totals = Vec::new();
         for (id, mut hosts) in told {
             let (windows, packets) = sums.get(&id).copied().unwrap_or_default();
@@ -210,7 +212,7 @@ pub(super) fn type_totals(
 /// Those of most windows; of equally many those of the lower name.
 fn most_frequent(
     connection: &Connection,
-    sums: &BTreeMap<i64, (u64, u64)>,
+    sums: &Sums,
     most: usize,
 ) -> Result<BTreeMap<i64, Hosts>, StoreError> {
     let mut counts: Vec<u64> = sums.values().map(|(windows, _)| *windows).collect();

@@ -1,34 +1,27 @@
 //! Use case: samples against a history.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::ScopedJoinHandle;
 
 use jiff::civil::Date;
 
-use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 use crate::correlate::{
-    Candidate, Claim, EvidenceGraph, Hypothesis, Known, Ledger, NoClaim, Null, Question, Seen, SensorHistory,
+    Candidate, Claim, EvidenceGraph, Hypothesis, Known, Ledger, NoClaim, Null, Question, SensorHistory,
     Weighing, claims, evidence_graph, judge,
 };
-use crate::history::{Coverage, DayCount, Example, Granularity, HostList, Selection, TypeRecord, TypeTotal};
+use crate::history::{Coverage, Granularity};
 use crate::rules::Rules;
-use crate::sample::{ProjectedBehavior, Projection, Scan, projected, services};
+use crate::sample::{ProjectedBehavior, Projection, Scan, projected};
 use crate::store::HistoryStore;
 
+use super::asked::Asked;
 use super::history::{HistorySource, kept_samples};
 use super::ledger::Services;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, ledger, suspects};
 
-/// Hosts of a match that are told one by one.
-const HOSTS_MAX: usize = 20;
-/// Services of a sample whose neighbours at a sensor are looked at.
-const SERVICES_MAX: usize = 8;
-/// Neighbouring types of one service.
-const NEIGHBOURS_MAX: usize = 20;
 /// Behaviors of one granularity asked of a sensor, the most frequent first: a sample's run of any length must not
 /// make a question of any length.
 const BEHAVIORS_MAX: usize = 256;
@@ -182,7 +175,8 @@ pub fn correlate(
     let mut questions = Vec::new();
     for weighed in &sensors {
         let Weighed { history, ledger, claims, onto, .. } = weighed;
-        let mut asked = Asked::of(store, &history.sensor.name, ledger, onto)?;
+        let projected: Vec<&[ProjectedBehavior]> = onto.iter().map(|onto| &onto.behaviors[..]).collect();
+        let asked = Asked::of(store, &history.sensor.name, ledger, &projected)?;
         for ((sample, onto), claim) in samples.iter().zip(onto).zip(claims) {
             questions.push(Question {
                 claim: claim.clone(),
@@ -194,7 +188,7 @@ pub fn correlate(
                 projected: &onto.behaviors,
                 history,
                 seen: asked.seen(&onto.behaviors, rules),
-                neighbours: neighbours(&mut asked, &onto.behaviors)?,
+                neighbours: asked.neighbours(&onto.behaviors),
                 tool_marks: &tool_marks,
                 behavior: &rules.profile,
             });
@@ -277,104 +271,4 @@ fn bounded(all: Vec<ProjectedBehavior>) -> Vec<ProjectedBehavior> {
             *count <= BEHAVIORS_MAX
         })
         .collect()
-}
-
-/// What a sensor saw of a behavior, whichever sample asks.
-#[derive(Clone)]
-struct Habit {
-    series: Vec<DayCount>,
-    hosts: HostList,
-    seen_as: Option<TypeRecord>,
-    example: Option<Example>,
-}
-
-/// What a sensor saw, each behavior and service asked for once: samples are many, and scan the same ports the same ways.
-struct Asked<'a> {
-    store: &'a dyn HistoryStore,
-    sensor: &'a str,
-    behaviors: BTreeMap<(Granularity, BehaviorId), Habit>,
-    neighbours: BTreeMap<(ProtocolSet, Option<Ports>), Vec<TypeTotal>>,
-}
-
-impl<'a> Asked<'a> {
-    /// Asks for all behaviors of all samples that the sensor saw at all.
-    fn of(
-        store: &'a dyn HistoryStore,
-        sensor: &'a str,
-        ledger: &Ledger,
-        onto: &[Onto],
-    ) -> Result<Asked<'a>, AppError> {
-        let all = onto.iter().flat_map(|onto| &onto.behaviors).filter(|one| ledger.knows(one.behavior.id));
-        let all: BTreeSet<_> = all.map(|one| (one.granularity, one.behavior.id)).collect();
-        let selections: Vec<Selection> = all
-            .iter()
-            .map(|(granularity, id)| Selection { granularity: *granularity, id: *id, facets: true })
-            .collect();
-        let mut behaviors = BTreeMap::new();
-        for ((key, selection), series) in
-            all.into_iter().zip(&selections).zip(store.series(sensor, &selections)?)
-        {
-            if series.is_empty() {
-                continue;
-            }
-            let hosts = store.hosts(sensor, selection, HOSTS_MAX)?;
-            let seen_as = store.types(sensor, selection, 1)?.pop().map(|total| total.record);
-            let example = match &seen_as {
-                Some(record) => store.example(sensor, record.behavior.id)?,
-                None => None,
-            };
-            behaviors.insert(key, Habit { series, hosts, seen_as, example });
-        }
-        Ok(Asked { store, sensor, behaviors, neighbours: BTreeMap::new() })
-    }
-
-    /// The behaviors that the sensor saw, with all that is known of each.
-    fn seen(&self, projected: &[ProjectedBehavior], rules: &Rules) -> Vec<Seen> {
-        let known = |one: &ProjectedBehavior| {
-            let known = self.behaviors.get(&(one.granularity, one.behavior.id))?;
-            Some(seen_one(one, known.clone(), rules))
-        };
-        projected.iter().filter_map(known).collect()
-    }
-
-    /// Frequent types of a service.
-    fn frequent(&mut self, protocol: &ProtocolSet, ports: Option<&Ports>) -> Result<&[TypeTotal], AppError> {
-        Ok(match self.neighbours.entry((protocol.clone(), ports.cloned())) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                new.insert(self.store.neighbours(self.sensor, protocol, ports, NEIGHBOURS_MAX)?)
-            }
-        })
-    }
-}
-
-fn seen_one(behavior: &ProjectedBehavior, known: Habit, rules: &Rules) -> Seen {
-    let Habit { series, hosts, seen_as, example } = known;
-    // A mark that most hosts have says something of the behavior.
-    let usual = |(name, count): &&(String, u64)| *count * 2 > hosts.total && !name.is_empty();
-    let marks: Vec<&str> = hosts.marked.iter().filter(usual).map(|(name, _)| name.as_str()).collect();
-    let mut labels: Vec<String> =
-        rules.labels(&behavior.parameters, &marks, hosts.first).into_iter().map(str::to_owned).collect();
-    labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
-    let is_backscatter = labels.iter().any(|label| rules.is_backscatter(label));
-    Seen { behavior: behavior.clone(), series, hosts, labels, is_backscatter, seen_as, example }
-}
-
-/// Frequent types of a sensor on the services that a sample scans; where it saw none of them, those of the same
-/// protocols on other ports, so that an answer can say what came nearest.
-fn neighbours(asked: &mut Asked<'_>, projected: &[ProjectedBehavior]) -> Result<Vec<TypeTotal>, AppError> {
-    let mut services = services(projected);
-    services.truncate(SERVICES_MAX);
-    let mut all: BTreeMap<BehaviorId, TypeTotal> = BTreeMap::new();
-    for any_port in [false, true] {
-        for (protocol, ports) in &services {
-            let ports = (!any_port).then_some(*ports);
-            let found = asked.frequent(protocol, ports)?;
-            all.extend(found.iter().map(|total| (total.record.behavior.id, total.clone())));
-        }
-        if !all.is_empty() {
-            break;
-        }
-    }
-    Ok(all.into_values().collect())
 }

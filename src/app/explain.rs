@@ -97,10 +97,7 @@ pub fn surged(
     let store = store.as_ref();
     let mut known: BTreeMap<String, Asked> = BTreeMap::new();
     let mut all = Vec::new();
-    for (found, rank) in surges::surges(store, question, rules)?.into_iter().zip(1..) {
-        if found.part_of.is_some() {
-            continue;
-        }
+    for (rank, found) in surges::wholes(store, question, rules)? {
         let of = of(&found.behavior);
         let explanation = if found.kind == Kind::Backscatter {
             Err("answers to spoofed packets, by hosts that scan nothing".to_owned())

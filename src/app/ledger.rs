@@ -1,14 +1,14 @@
 //! A sensor's ledger, read from a history in one pass over its observations.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 
-use crate::behavior::{Names, Parameters, Ports};
+use crate::behavior::{Names, Parameters, Ports, ProtocolToken};
 use crate::correlate::{Ledger, SensorHistory};
-use crate::history::{Facets, Observation, Restriction, TypeRecord, Types};
+use crate::history::{Facets, Restriction, TypeRecord, Types};
 use crate::sample::{AnewPorts, Port, Scan, Service};
 use crate::store::HistoryStore;
 
@@ -66,10 +66,9 @@ fn read(
     let mut records: HashMap<u64, (TypeRecord, Option<Names>)> = HashMap::new();
     let mut failed = None;
     store.each_observation(sensor, restriction, &mut |one| {
-        let Observation { number, scope, day, hosts, .. } = *one;
-        let (record, names) = match records.entry(number) {
+        let (record, names) = match records.entry(one.number) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => match store.type_of(number) {
+            Entry::Vacant(new) => match store.type_of(one.number) {
                 Ok(record) => {
                     let names = relevant(&record.parameters).then(|| ledger.names(&record));
                     new.insert((record, names))
@@ -80,7 +79,7 @@ fn read(
                 }
             },
         };
-        ledger.add(record, scope, day, hosts, names.as_ref());
+        ledger.add(record, one, names.as_ref());
     })?;
     match failed {
         Some(error) => Err(error.into()),
@@ -88,36 +87,55 @@ fn read(
     }
 }
 
-/// What samples scan, each service once.
+/// What samples scan: asked of every type of a history, so that it must not matter how many samples there are.
 pub(super) struct Services {
-    all: Vec<Service>,
+    /// Those of one port.
+    ports: HashSet<(ProtocolToken, u16)>,
+    /// Those with ports, known or not.
+    ported: HashSet<ProtocolToken>,
+    /// Those without ports.
+    portless: HashSet<ProtocolToken>,
+    /// Those whose port is another one for each target.
+    changing: HashSet<ProtocolToken>,
     /// Ports of theirs that say nothing.
     pub(super) anew: AnewPorts,
 }
 
 impl Services {
     pub(super) fn of<'a>(scans: impl Iterator<Item = &'a Scan> + Clone) -> Services {
-        let anew = AnewPorts::of(scans.clone());
-        let mut all: Vec<Service> =
-            scans.flat_map(|scan| scan.services.iter().map(|(service, _)| *service)).collect();
-        all.sort_unstable();
-        all.dedup();
-        Services { all, anew }
+        let mut services = Services {
+            ports: HashSet::new(),
+            ported: HashSet::new(),
+            portless: HashSet::new(),
+            changing: HashSet::new(),
+            anew: AnewPorts::of(scans.clone()),
+        };
+        for (Service { token, port }, _) in scans.flat_map(|scan| &scan.services) {
+            match port {
+                Port::None => services.portless.insert(*token),
+                Port::Is(port) => services.ports.insert((*token, *port)),
+                Port::Anew(..) => services.changing.insert(*token),
+            };
+            if *port != Port::None {
+                services.ported.insert(*token);
+            }
+        }
+        services
     }
 
     /// Whether a window with these parameters may be a sample's.
     pub(super) fn meet(&self, parameters: &Parameters) -> bool {
         let Parameters { protocol, ports, ports_ephemeral, ports_follow_destinations, .. } = parameters;
-        self.all.iter().any(|service| {
-            protocol.contains(&service.token)
-                && match (service.port, ports) {
-                    (Port::None, ports) => *ports == Ports::None,
-                    (Port::Is(_) | Port::Anew(..), Ports::Many) => true,
-                    (Port::Is(port), ports) => ports.listed().contains(&port),
-                    (Port::Anew(..), _) => {
-                        *ports_ephemeral || *ports_follow_destinations || self.anew.has(parameters)
-                    }
+        let mut tokens = protocol.iter();
+        let changing = |token: &ProtocolToken| self.changing.contains(token);
+        let any_port = *ports_ephemeral || *ports_follow_destinations || self.anew.has(parameters);
+        (any_port && protocol.iter().any(changing))
+            || match ports {
+                Ports::None => tokens.any(|token| self.portless.contains(token)),
+                Ports::Many => tokens.any(|token| self.ported.contains(token)),
+                Ports::Listed(listed) => {
+                    tokens.any(|token| listed.iter().any(|port| self.ports.contains(&(*token, *port))))
                 }
-        })
+            }
     }
 }

@@ -24,6 +24,7 @@ pub mod summary;
 pub mod surges;
 pub mod tile;
 
+mod asked;
 mod error;
 mod gather;
 mod ledger;

@@ -1,11 +1,12 @@
 //! Hosts that a sample may explain, looked up for hypotheses that say so.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::behavior::BehaviorId;
-use crate::correlate::{Claim, Gatherer, Hypothesis, Ledger, Verdict};
-use crate::history::{Facets, Restriction, Types};
-use crate::store::{HistoryStore, StoreError};
+use jiff::civil::Date;
+
+use crate::correlate::{Gatherer, Hypothesis, Ledger, Verdict};
+use crate::history::{Restriction, Types};
+use crate::store::HistoryStore;
 
 use super::AppError;
 
@@ -16,6 +17,17 @@ const PAIRS_MAX: usize = 32;
 /// A less probable cause has no suspects.
 const PROBABILITY_MIN: f64 = 0.05;
 
+/// A hypothesis whose suspects are looked up.
+struct Wanted {
+    /// Its place.
+    place: usize,
+    first: Date,
+    probability: f64,
+    /// By line of the sensor's ledger: which part of its hosts the sample explains.
+    parts: HashMap<usize, f64>,
+    gatherer: Gatherer,
+}
+
 /// Looks up suspects for each sample and sensor whose best hypothesis says that the sample may be a cause.
 ///
 /// # Errors
@@ -25,66 +37,59 @@ pub(super) fn look_up(
     ledgers: &HashMap<&str, &Ledger>,
     hypotheses: &mut [Hypothesis],
 ) -> Result<(), AppError> {
-    let mut done: Vec<(String, String)> = Vec::new();
-    for hypothesis in hypotheses {
-        let pair = (hypothesis.sample.clone(), hypothesis.sensor.clone());
-        let may_be =
-            matches!(hypothesis.verdict, Verdict::Likely | Verdict::Possible | Verdict::Indistinguishable(_));
-        let (Ok(claim), Some(ledger)) = (&hypothesis.claim, ledgers.get(hypothesis.sensor.as_str())) else {
-            continue;
-        };
-        let told = done.len() < PAIRS_MAX && may_be && claim.group_probability >= PROBABILITY_MIN;
-        if told && !done.contains(&pair) {
-            hypothesis.suspects = Some(suspects(store, &hypothesis.sensor, ledger, claim)?);
-            done.push(pair);
+    for (sensor, mut wanted) in wanted(hypotheses) {
+        let Some(ledger) = ledgers.get(sensor.as_str()) else { continue };
+        gather(store, &sensor, ledger, &mut wanted)?;
+        for Wanted { place, probability, gatherer, .. } in wanted {
+            hypotheses[place].suspects = Some(gatherer.suspects(probability, HOSTS_MAX));
         }
     }
     Ok(())
 }
 
-fn suspects(
+/// The hypotheses whose suspects are told, by sensor.
+fn wanted(hypotheses: &[Hypothesis]) -> BTreeMap<String, Vec<Wanted>> {
+    let mut done: Vec<(&str, &str)> = Vec::new();
+    let mut wanted: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
+    for (place, hypothesis) in hypotheses.iter().enumerate() {
+        let pair = (hypothesis.sample.as_str(), hypothesis.sensor.as_str());
+        let may_be =
+            matches!(hypothesis.verdict, Verdict::Likely | Verdict::Possible | Verdict::Indistinguishable(_));
+        let Ok(claim) = &hypothesis.claim else { continue };
+        let told = done.len() < PAIRS_MAX && may_be && claim.group_probability >= PROBABILITY_MIN;
+        if told && !done.contains(&pair) {
+            done.push(pair);
+            wanted.entry(hypothesis.sensor.clone()).or_default().push(Wanted {
+                place,
+                first: claim.rise.day,
+                probability: claim.probability,
+                parts: claim.parts.iter().copied().collect(),
+                gatherer: Gatherer::default(),
+            });
+        }
+    }
+    wanted
+}
+
+/// Reads a sensor's sightings once for all that wait for them.
+fn gather(
     store: &dyn HistoryStore,
     sensor: &str,
     ledger: &Ledger,
-    claim: &Claim,
-) -> Result<crate::correlate::Suspects, AppError> {
-    let parts: HashMap<BehaviorId, (usize, f64)> =
-        claim.parts.iter().map(|(line, part)| (ledger.lines[*line].name.id, (*line, *part))).collect();
-    let services: Vec<_> = claim.parts.iter().map(|(line, _)| &ledger.lines[*line].parameters).collect();
-    let near = |parameters: &crate::behavior::Parameters| {
-        services.iter().any(|known| known.protocol == parameters.protocol)
-    };
-    let restriction = Restriction {
-        types: Types::Where(&near, Facets::LeftOut),
-        first: Some(claim.rise.day),
-        ..Restriction::default()
-    };
-    let mut lines: HashMap<u64, Option<(usize, f64)>> = HashMap::new();
-    let mut gatherer = Gatherer::default();
-    let mut failed: Option<StoreError> = None;
+    wanted: &mut [Wanted],
+) -> Result<(), AppError> {
+    let parts = |line: usize| wanted.iter().any(|one| one.parts.contains_key(&line));
+    let numbers = ledger.types().filter(|(_, line)| parts(*line));
+    let numbers: Vec<u64> = numbers.map(|(number, _)| number).collect();
+    let first = wanted.iter().map(|one| one.first).min();
+    let restriction = Restriction { types: Types::Listed(&numbers), first, ..Restriction::default() };
     store.each_sighting(sensor, &restriction, &mut |met| {
-        let line = match lines.get(&met.number) {
-            Some(known) => *known,
-            None => match store.type_of(met.number) {
-                Ok(record) => {
-                    let line = parts.get(&ledger.names(&record).line().id).copied();
-                    lines.insert(met.number, line);
-                    line
-                }
-                Err(error) => {
-                    failed.get_or_insert(error);
-                    None
-                }
-            },
-        };
-        if let Some((line, part)) = line
-            && ledger.has_day(met.day)
-        {
-            gatherer.add(met.host, met.day, line, part);
+        let Some(line) = ledger.line_of_type(met.number).filter(|_| ledger.has_day(met.day)) else { return };
+        for one in wanted.iter_mut().filter(|one| one.first <= met.day) {
+            if let Some(part) = one.parts.get(&line) {
+                one.gatherer.add(met.host, met.day, line, *part);
+            }
         }
     })?;
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(gatherer.suspects(claim.probability, HOSTS_MAX)),
-    }
+    Ok(())
 }

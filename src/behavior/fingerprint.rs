@@ -40,7 +40,18 @@ pub struct Fingerprint {
 /// `space`.
 #[must_use]
 pub fn fingerprint(window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
-    let facet = |parameters: Parameters| Facet { names: Names::of(&parameters, profile), parameters };
+    fingerprint_by(window, space, profile, &mut |parameters| Names::of(parameters, profile))
+}
+
+/// The same for somebody who knows the names of most parameters already: to work them out takes longer than all else.
+#[must_use]
+pub fn fingerprint_by(
+    window: &OpenWindow,
+    space: &AddressSpace,
+    profile: &Profile,
+    names: &mut dyn FnMut(&Parameters) -> Names,
+) -> Fingerprint {
+    let mut facet = |parameters: Parameters| Facet { names: names(&parameters), parameters };
     let whole = Parameters::of(window.probes.iter(), window.packets, space, profile);
     let mut facets = Vec::new();
     Facets::default().each(&window.probes, profile.facets_max, &mut |probes, packets| {

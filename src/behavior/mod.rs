@@ -27,7 +27,7 @@ mod window;
 pub use arrival::Arrival;
 pub use canonical::{Behavior, BehaviorId, Names, ParseIdError, bin};
 pub use engine::{Closed, Engine};
-pub use fingerprint::{Facet, Fingerprint, fingerprint};
+pub use fingerprint::{Facet, Fingerprint, fingerprint, fingerprint_by};
 pub use parameters::{PacketsPerDestination, Parameters, Ports, ProtocolSet, ProtocolToken, SourcePortUse};
 pub use probe::Probe;
 pub use probes::Probes;

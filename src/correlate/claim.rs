@@ -7,7 +7,9 @@ use crate::behavior::{Parameters, Ports, ProtocolSet, Transition};
 use crate::sample::{Projection, SampleProfile, ScanWindow, Span, Variant};
 
 use super::onset::{AFTER_DAYS_MIN, BEFORE_DAYS_MIN, SIDE_DAYS, lag_weight, lags};
-use super::{Cause, Event, Ledger, Null, Rise, Scale, Shares, Weighed, Weighing, rise, shares_on, weigh};
+use super::{
+    Cause, Event, Ledger, Null, Rise, Scale, Shares, Weighed, Weighing, rise, shares_on, strangers, weigh,
+};
 
 /// Habits of a smaller part of the most frequent one's share are left out of a sample's series: they bring more of
 /// others' hosts than of its own.
@@ -16,8 +18,8 @@ const SIGNATURE_PART: f64 = 0.1;
 const ALIKE: f64 = 2.5;
 /// How likely it is beforehand that a sensor sees sweeps just as the sandbox did: a sweep's end may be beyond the run.
 const AS_IN_THE_RUN: f64 = 0.2;
-/// A probability from which on a cause is called likely: some six to one.
-pub const PROBABLE: f64 = 0.85;
+/// A probability from which on a cause is called likely: some seven to one.
+pub const PROBABLE: f64 = 0.88;
 /// A p-value that is no chance.
 const SIGNIFICANT: f64 = 0.05;
 /// Deviations that happen by chance once in a million series of some hundred days.
@@ -105,7 +107,10 @@ pub fn claims(
 ) -> Vec<Result<Claim, NoClaim>> {
     let shares: Vec<Vec<Shares>> =
         candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
-    let habits: Vec<&[usize]> = ledger.habits().filter(|_| weighing.unknown_scanners).collect();
+    let mut strangers = strangers(ledger, candidates);
+    if !weighing.unknown_scanners {
+        strangers.clear();
+    }
     let each = candidates.iter().enumerate().map(|(number, candidate)| {
         let series = signature(ledger, &shares[number]).ok_or(NoClaim::Unseen)?;
         let rise = rise(&ledger.days, &series, candidate.date).ok_or(NoClaim::ShortHistory)?;
@@ -120,7 +125,7 @@ pub fn claims(
         let lines = services(ledger, &shares[number]);
         let nothing = rise.against(ledger.days.len());
         let scale = Scale { lines: &lines, strength: rise.strength(), nothing };
-        let weighed = weigh(&event, &causes, &habits, scale);
+        let weighed = weigh(&event, &causes, &strangers, scale);
         let total = series.iter().sum();
         let (group_probability, alike) = group(&weighed, number);
         Ok(Claim {

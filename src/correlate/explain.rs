@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::claim::{alike, causes, services};
 use super::onset::{BEFORE_DAYS_MIN, lags};
-use super::{Candidate, Event, Ledger, Line, Mix, Scale, Shares, Weighed, mix, shares_on, weigh};
+use super::{Candidate, Event, Ledger, Line, Mix, Scale, Shares, Weighed, mix, shares_on, strangers, weigh};
 
 /// A cause that is less probable is in the mix only to be told from.
 const IN_THE_MIX_MIN: f64 = 0.01;
@@ -84,13 +84,13 @@ pub fn explain(
     let event = Event::at(ledger, place, lasting.max(1));
     let shares: Vec<Vec<Shares>> =
         candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
-    let habits: Vec<&[usize]> = ledger.habits().collect();
+    let strangers = strangers(ledger, candidates);
     let causes = causes(ledger, candidates, &shares, place);
     // Who asks for a day means one of those about it.
     let nothing = (ledger.days.len() as f64 / ABOUT_DAYS).ln().max(0.0);
     let weighed_on = |lines: &[bool]| {
         let strength = event.deviations(lines).max(0.0).powi(2) / 2.0;
-        weigh(&event, &causes, &habits, Scale { lines, strength, nothing })
+        weigh(&event, &causes, &strangers, Scale { lines, strength, nothing })
     };
     // Each sample on the services that it scans; what no sample is known of on all that was asked for.
     let both = |of: &Vec<Shares>| -> Vec<bool> {

@@ -1,11 +1,11 @@
 //! What a sensor saw day by day, by habit: the sums that all samples are weighed with, made in one pass.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Names, Parameters};
-use crate::history::{Scope, TypeRecord};
+use crate::history::{Observation, Scope, TypeRecord};
 use crate::sample::AnewPorts;
 
 /// What hosts are counted by: see [`Names::line`](crate::behavior::Names::line).
@@ -48,8 +48,10 @@ pub struct Ledger {
     by_name: HashMap<BehaviorId, usize>,
     by_habit: BTreeMap<BehaviorId, Vec<usize>>,
     by_family: HashMap<BehaviorId, usize>,
-    /// Types, shapes and families seen, of whole windows and of parts.
-    known: HashSet<BehaviorId>,
+    /// Types, shapes and families seen, of whole windows and of parts, with their host-days by type.
+    known: HashMap<BehaviorId, u64>,
+    /// The line of each type, by the type's number in the store that was read.
+    by_type: BTreeMap<u64, usize>,
 }
 
 impl Ledger {
@@ -61,10 +63,13 @@ impl Ledger {
         Ledger { days, anew, places, ..Ledger::default() }
     }
 
-    /// Adds a type's hosts of a day; `names` are what it is [counted by](Ledger::names), if it may be a sample's.
-    pub fn add(&mut self, record: &TypeRecord, scope: Scope, day: Date, hosts: u64, names: Option<&Names>) {
+    /// Adds what was observed of a type; `names` are what it is [counted by](Ledger::names), if it may be a sample's.
+    pub fn add(&mut self, record: &TypeRecord, seen: &Observation, names: Option<&Names>) {
+        let Observation { number, scope, day, hosts, .. } = *seen;
         if names.is_some() {
-            self.known.extend([record.behavior.id, record.shape.id, record.family.id]);
+            for id in [record.behavior.id, record.shape.id, record.family.id] {
+                *self.known.entry(id).or_default() += hosts;
+            }
         }
         let Some(place) = self.places.get(&day).copied().filter(|_| scope == Scope::Whole) else { return };
         let days = self.days.len();
@@ -85,6 +90,7 @@ impl Ledger {
             self.lines.len() - 1
         });
         self.lines[line].hosts[place] += hosts as f64;
+        self.by_type.insert(number, line);
     }
 
     /// The names by whose line and habit a type's hosts are counted.
@@ -93,10 +99,22 @@ impl Ledger {
         self.anew.names(&record.parameters, record.names())
     }
 
-    /// Whether a relevant type, shape or family was seen.
+    /// The host-days of a relevant type, shape or family, a host once for each type of it; `None` where it was never
+    /// seen.
     #[must_use]
-    pub fn knows(&self, id: BehaviorId) -> bool {
-        self.known.contains(&id)
+    pub fn host_days(&self, id: BehaviorId) -> Option<u64> {
+        self.known.get(&id).copied()
+    }
+
+    /// The types that are counted in lines, by their numbers in the store that was read, ascending, with their lines.
+    pub fn types(&self) -> impl Iterator<Item = (u64, usize)> + '_ {
+        self.by_type.iter().map(|(number, line)| (*number, *line))
+    }
+
+    /// The line of a type, by its number in the store that was read.
+    #[must_use]
+    pub fn line_of_type(&self, number: u64) -> Option<usize> {
+        self.by_type.get(&number).copied()
     }
 
     /// The line of a name.

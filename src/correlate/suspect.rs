@@ -1,6 +1,6 @@
 //! Which hosts a cause explains, each with a probability; never more than that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -43,30 +43,21 @@ pub struct Gatherer {
     hosts: BTreeMap<IpAddr, Seen>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
-    /// The chance that none of its lines is the sample's.
-    other: f64,
-    days: Vec<Date>,
-    line: (f64, usize),
+    days: BTreeSet<Date>,
+    /// Its lines, each with the part of it that the sample explains.
+    lines: BTreeMap<usize, f64>,
 }
 
 impl Gatherer {
-    /// Adds a host's sighting of a line of which the sample explains so large a part.
+    /// Adds a host's sighting of a line of which the sample explains so large a part. In whichever order sightings come,
+    /// the suspects are the same.
     pub fn add(&mut self, host: IpAddr, day: Date, line: usize, part: f64) {
-        let seen = self.hosts.entry(host).or_insert_with(|| Seen {
-            other: 1.0,
-            days: Vec::new(),
-            line: (0.0, line),
-        });
+        let seen = self.hosts.entry(host).or_default();
         // One line seen on many days is one reason, not many.
-        if part > seen.line.0 || seen.days.is_empty() {
-            seen.other *= if seen.line.1 == line { 1.0 } else { 1.0 - seen.line.0 };
-            seen.line = (part, line);
-        }
-        if !seen.days.contains(&day) {
-            seen.days.push(day);
-        }
+        seen.lines.insert(line, part);
+        seen.days.insert(day);
     }
 
     /// The suspects, when the sample is the cause with this probability; at most `most` one by one.
@@ -74,9 +65,12 @@ impl Gatherer {
     pub fn suspects(self, cause: f64, most: usize) -> Suspects {
         let mut all = Suspects { total: self.hosts.len() as u64, ..Suspects::default() };
         let mut prefixes: BTreeMap<IpNet, (u64, f64)> = BTreeMap::new();
-        for (host, Seen { other, days, line: (part, line) }) in self.hosts {
-            let probability = cause * (1.0 - other * (1.0 - part));
-            let Some(first) = days.iter().min().copied() else { continue };
+        for (host, Seen { days, lines }) in self.hosts {
+            let none_is: f64 = lines.values().map(|part| 1.0 - part).product();
+            let probability = cause * (1.0 - none_is);
+            let most = lines.iter().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(a.0)));
+            let (Some(first), Some((line, _))) = (days.first().copied(), most) else { continue };
+            let line = *line;
             all.expected += probability;
             if let Some(prefix) = prefix(host) {
                 let sum = prefixes.entry(prefix).or_default();
@@ -121,5 +115,21 @@ mod tests {
         assert!((suspects.hosts[0].probability - 0.72).abs() < 1e-9, "{suspects:?}");
         assert!((suspects.expected - 0.80).abs() < 1e-9, "{suspects:?}");
         assert_eq!((suspects.hosts[0].days, suspects.prefixes[0].1), (3, 2));
+    }
+
+    #[test]
+    fn the_order_of_sightings_changes_nothing() {
+        let host = IpAddr::from([192, 0, 2, 1]);
+        let seen = [(4, 0.9), (5, 0.5), (4, 0.9), (6, 0.1)];
+        let of = |order: [usize; 4]| {
+            let mut gatherer = Gatherer::default();
+            for at in order {
+                gatherer.add(host, date(2009, 3, 1), seen[at].0, seen[at].1);
+            }
+            gatherer.suspects(1.0, 1)
+        };
+        assert_eq!(of([0, 1, 2, 3]), of([3, 2, 1, 0]));
+        let probability = of([1, 3, 0, 2]).hosts[0].probability;
+        assert!((probability - (1.0 - 0.1 * 0.5 * 0.9)).abs() < 1e-9, "{probability}");
     }
 }

@@ -8,8 +8,8 @@
 use crate::behavior::BehaviorId;
 use crate::sample::Variant;
 
-use super::Ledger;
 use super::onset::SIDE_DAYS;
+use super::{Ledger, Stranger};
 
 /// Hosts that a fit may count for.
 const HOSTS_COUNTED_MAX: f64 = 40.0;
@@ -24,8 +24,6 @@ const HALVINGS: usize = 20;
 const HABITS: f64 = 8.0;
 /// Volumes that windows with several destinations may well have: powers of two from a handful to some hundred.
 const VOLUMES: f64 = 6.0;
-/// Services that most scanners come for.
-const SERVICES: f64 = 16.0;
 /// Of this many samples one began something that a darknet saw in the time of its history.
 const SAMPLES_A_CAUSE: f64 = 20.0;
 /// In the time of one of so many histories a scanner began of which nobody has a sample, of any service and habit: as
@@ -154,21 +152,22 @@ pub struct Scale<'a> {
     pub nothing: f64,
 }
 
-/// Weighs causes of an event against each other and against unknown scanners, which have one of these habits each,
-/// given by their lines.
+/// Weighs causes of an event against each other and against unknown scanners, which have one of these habits each.
 #[must_use]
-pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Scale<'_>) -> Weighed {
+pub fn weigh(event: &Event, causes: &[Cause<'_>], strangers: &[Stranger<'_>], scale: Scale<'_>) -> Weighed {
     let Scale { lines, strength, nothing } = scale;
     let fitting = Fitting::of(event, lines);
     let fits: Vec<Vec<(f64, f64)>> = causes.iter().map(|cause| fitting.cause(cause)).collect();
-    let rose =
-        |of: &&&[usize]| of.iter().any(|line| lines[*line] && event.counts[*line].1 > event.counts[*line].0);
-    let unknown: Vec<[f64; 2]> = habits.iter().filter(rose).map(|of| fitting.unknown(of)).collect();
+    let rose = |of: &&Stranger<'_>| {
+        of.lines.iter().any(|line| lines[*line] && event.counts[*line].1 > event.counts[*line].0)
+    };
+    let unknown: Vec<(f64, [f64; 2])> =
+        strangers.iter().filter(rose).map(|of| (of.service.ln(), fitting.unknown(of.lines))).collect();
     let best = fits
         .iter()
         .flatten()
         .map(|(_, fit)| *fit)
-        .chain(unknown.iter().flatten().copied())
+        .chain(unknown.iter().flat_map(|(_, fits)| *fits))
         .fold(0.0, f64::max);
     // Between causes a likelihood of many hosts is a power of that of some. Against nothing at all, the best of them is
     // worth what it explains, but no more than the rise is.
@@ -195,8 +194,9 @@ pub fn weigh(event: &Event, causes: &[Cause<'_>], habits: &[&[usize]], scale: Sc
         .collect();
     let weights: Vec<f64> =
         causes.iter().zip(&fitted).map(|(cause, (_, _, fit))| prior + cause.timing + fit).collect();
-    let unknown_prior = -(HISTORIES_AN_UNKNOWN * HABITS * SERVICES * 2.0).ln();
-    let unknown: Vec<f64> = unknown.into_iter().flatten().map(|fit| unknown_prior + tempered(fit)).collect();
+    let unknown_prior = -(HISTORIES_AN_UNKNOWN * HABITS * UNSAID_UNKNOWN.len() as f64).ln();
+    let both = |(service, fits): (f64, [f64; 2])| fits.map(|fit| unknown_prior + service + tempered(fit));
+    let unknown: Vec<f64> = unknown.into_iter().flat_map(both).collect();
     let most = weights.iter().chain(&unknown).copied().fold(nothing, f64::max);
     let sum = |all: &[f64]| all.iter().map(|weight| (weight - most).exp()).sum::<f64>();
     let total = sum(&weights) + sum(&unknown) + (nothing - most).exp();
@@ -326,7 +326,9 @@ mod tests {
         let all: Vec<Vec<Shares>> = all.iter().map(|one| shares(one)).collect();
         let causes: Vec<Cause<'_>> = all.iter().map(|variants| Cause { variants, timing: 0.0 }).collect();
         let scale = Scale { lines: &[true; 4][..event.counts.len()], strength, nothing: 4.0 };
-        weigh(event, &causes, habits, scale)
+        let strangers: Vec<Stranger<'_>> =
+            habits.iter().map(|lines| Stranger { lines, service: 1.0 / 16.0 }).collect();
+        weigh(event, &causes, &strangers, scale)
     }
 
     const HABITS: [&[usize]; 4] = [&[0], &[1], &[2], &[3]];

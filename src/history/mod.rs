@@ -30,7 +30,7 @@ pub use gathering::{Gathered, Gathering, Run};
 pub use hosts::Hosts;
 pub use hour::Hour;
 pub use looks::{Look, Looks};
-pub use query::{DayCount, DayTotal, Granularity, HostList, HostSummary, Scope, Selection, TypeTotal};
+pub use query::{DayCount, DayTotal, Granularity, Habit, HostList, HostSummary, Scope, Selection, TypeTotal};
 pub use record::{
     CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,
 };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::behavior::BehaviorId;
 use crate::event::Timestamp;
 
-use super::TypeRecord;
+use super::{Example, TypeRecord};
 
 /// How finely behavior is told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,6 +87,19 @@ pub struct TypeTotal {
     pub packets: u64,
     /// Unique hosts over all days, exact.
     pub hosts: u64,
+}
+
+/// All that a sensor saw of a selection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Habit {
+    /// Its days, ascending; none where it was never seen.
+    pub series: Vec<DayCount>,
+    /// Its hosts.
+    pub hosts: HostList,
+    /// Of its types the one with most windows.
+    pub seen_as: Option<TypeRecord>,
+    /// The earliest window of that type.
+    pub example: Option<Example>,
 }
 
 /// A host of a selection.

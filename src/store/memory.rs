@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
-use crate::behavior::{BehaviorId, Ports, ProtocolSet};
+use crate::behavior::BehaviorId;
 use crate::history::{
     Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, HostSummary, Look,
     Met, Outage, PackedExample, Restriction, Resume, Scope, Selection, Sensor, Sighting, SightingKey,
@@ -15,7 +15,7 @@ use crate::history::{
 
 use crate::sample::KeptSample;
 
-use super::{HistoryStore, StoreError};
+use super::{HistoryStore, NearService, StoreError};
 
 /// A history in memory.
 #[derive(Debug, Default)]
@@ -342,18 +342,19 @@ impl HistoryStore for MemoryStore {
     fn neighbours(
         &self,
         sensor: &str,
-        protocol: &ProtocolSet,
-        ports: Option<&Ports>,
+        services: &[NearService],
         most: usize,
-    ) -> Result<Vec<TypeTotal>, StoreError> {
-        let near = |key: &SightingKey| {
+    ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
+        let kept = self.kept(sensor)?;
+        let near = |key: &SightingKey, (protocol, ports): &NearService| {
             key.scope == Scope::Whole
                 && self.types.get(&key.behavior).is_some_and(|record| {
                     record.parameters.protocol == *protocol
-                        && ports.is_none_or(|ports| record.parameters.ports == *ports)
+                        && ports.as_ref().is_none_or(|ports| record.parameters.ports == *ports)
                 })
         };
-        Ok(self.type_totals(self.kept(sensor)?.sightings().filter(|(key, _)| near(key)), most))
+        let of = |one| self.type_totals(kept.sightings().filter(|(key, _)| near(key, one)), most);
+        Ok(services.iter().map(of).collect())
     }
 
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {

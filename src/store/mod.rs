@@ -13,8 +13,8 @@ use jiff::civil::Date;
 use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
 use crate::history::packed::Damaged;
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Hosts, Look, Met, Observation, Outage,
-    Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal,
+    Contribution, Coverage, DayCount, DayTotal, Example, Habit, HostList, Hosts, Look, Met, Observation,
+    Outage, Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
@@ -83,6 +83,9 @@ impl From<Damaged> for StoreError {
         StoreError::Damaged(damaged.to_string())
     }
 }
+
+/// A protocol set with some ports, or with any.
+pub type NearService = (ProtocolSet, Option<Ports>);
 
 /// Takes a type's number, its name and its parameters.
 pub type BehaviorSink<'a> = &'a mut dyn FnMut(u64, Behavior, &Parameters);
@@ -218,18 +221,34 @@ pub trait HistoryStore {
     /// See the trait.
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError>;
 
-    /// The most frequent types (by windows, then by id) of whole windows of a protocol set, to these ports or
-    /// to any, at most `most`; for explaining near misses.
+    /// The most frequent types (by windows, then by id) of whole windows of each service, at most `most` of each, in the
+    /// order of the services; for explaining near misses.
     ///
     /// # Errors
     /// See the trait.
     fn neighbours(
         &self,
         sensor: &str,
-        protocol: &ProtocolSet,
-        ports: Option<&Ports>,
+        services: &[NearService],
         most: usize,
-    ) -> Result<Vec<TypeTotal>, StoreError>;
+    ) -> Result<Vec<Vec<TypeTotal>>, StoreError>;
+
+    /// All that was seen of each selection, at most `most` of its hosts in detail, in the order of the selections:
+    /// quicker than question by question.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn habits(&self, sensor: &str, selections: &[Selection], most: usize) -> Result<Vec<Habit>, StoreError> {
+        let habit = |(selection, series)| {
+            let seen_as = self.types(sensor, selection, 1)?.pop().map(|total| total.record);
+            let example = match &seen_as {
+                Some(record) => self.example(sensor, record.behavior.id)?,
+                None => None,
+            };
+            Ok(Habit { series, hosts: self.hosts(sensor, selection, most)?, seen_as, example })
+        };
+        selections.iter().zip(self.series(sensor, selections)?).map(habit).collect()
+    }
 
     /// The types that a selection's whole windows (and facets, if it asks for them) have, most windows first,
     /// at most `most`.

@@ -15,6 +15,7 @@ mod projection;
 mod scenarios;
 mod shipped;
 mod simulate;
+mod six_months;
 mod stores;
 mod summary;
 mod surges;

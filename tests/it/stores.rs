@@ -9,8 +9,8 @@ use inga::behavior::{Behavior, Parameters, Ports, ProtocolSet};
 use inga::capture::Input;
 use inga::event::{AddressSpace, Protocol};
 use inga::history::{
-    Day, DayState, Facets, Granularity, Met, Observation, Outage, Restriction, Selection, Sensor, SensorKind,
-    Types,
+    Day, DayState, Facets, Granularity, Habit, Met, Observation, Outage, Restriction, Selection, Sensor,
+    SensorKind, TypeRecord, Types,
 };
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
@@ -178,9 +178,10 @@ fn view(store: &dyn HistoryStore) -> String {
         let mut behaviors = BTreeSet::new();
         for protocols in ["TCP:S", "TCP:SA", "TCP:S+SA", "UDP", "ICMP", "ICMP,TCP:S", "TCP:S,UDP"] {
             let protocol = protocol_set(protocols);
-            for ports in [None, Some(Ports::Listed(vec![445].into())), Some(Ports::None)] {
-                let near = store.neighbours(name, &protocol, ports.as_ref(), 1000).unwrap();
-                writeln!(out, "{protocols} {ports:?} {near:?}").unwrap();
+            let ports = [None, Some(Ports::Listed(vec![445].into())), Some(Ports::None)];
+            let services = ports.map(|ports| (protocol.clone(), ports));
+            for (service, near) in services.iter().zip(store.neighbours(name, &services, 1000).unwrap()) {
+                writeln!(out, "{service:?} {near:?}").unwrap();
                 for total in near {
                     let record = total.record;
                     behaviors.insert((Granularity::Type, record.behavior));
@@ -190,10 +191,16 @@ fn view(store: &dyn HistoryStore) -> String {
             }
         }
         let selections = selections(&behaviors);
+        let mut habits = store.habits(name, &selections, 3).unwrap().into_iter();
         for (selection, series) in selections.iter().zip(store.series(name, &selections).unwrap()) {
             writeln!(out, "{selection:?} {series:?}").unwrap();
-            writeln!(out, "{:?}", store.hosts(name, selection, 3).unwrap()).unwrap();
-            writeln!(out, "{:?}", store.types(name, selection, 5).unwrap()).unwrap();
+            let hosts = store.hosts(name, selection, 3).unwrap();
+            let types = store.types(name, selection, 5).unwrap();
+            writeln!(out, "{hosts:?} {types:?}").unwrap();
+            let seen_as = types.into_iter().next().map(|total| total.record);
+            let known = |record: &TypeRecord| store.example(name, record.behavior.id).unwrap();
+            let example = seen_as.as_ref().and_then(known);
+            assert_eq!(habits.next(), Some(Habit { series, hosts, seen_as, example }), "{selection:?}");
             writeln!(out, "{:?}", store.example(name, selection.id).unwrap()).unwrap();
         }
     }
@@ -334,8 +341,9 @@ fn marks_are_counted_by_host() {
     let pings = [(0, 1, 1, 0), (100, 2, 1, 0), (100, 2, 2, 0), (40_000, 2, 1, 0)];
     for store in fixture.stores("a.db") {
         let store = fixture.fed(store, &captures(&pings, &[3]));
-        let types = store.neighbours("II", &protocol_set("ICMP"), Some(&Ports::None), 9).unwrap();
-        let id = types[0].record.shape.id;
+        let service = (protocol_set("ICMP"), Some(Ports::None));
+        let types = store.neighbours("II", &[service], 9).unwrap();
+        let id = types[0][0].record.shape.id;
         let selection = Selection { granularity: Granularity::Shape, id, facets: false };
         let hosts = store.hosts("II", &selection, 5).unwrap();
         assert_eq!(hosts.marked, [("echo-request".to_owned(), hosts.total)]);

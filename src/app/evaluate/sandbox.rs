@@ -48,7 +48,7 @@ pub(super) fn run(family: &Family, date: Option<Date>, rules: &Rules, random: &m
     }
     packets.retain(|(at, _)| *at < seconds);
     let id = format!("{:032x}", 0xfa31_0000_0000_0000_u64 | family.number);
-    let packets = dated(packets, 1.0e9);
+    let packets = dated(&packets, 1.0e9);
     let names = Names::new();
     let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
     let (victims, servers) = ([VICTIM], [SERVER]);

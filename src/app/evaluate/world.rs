@@ -218,7 +218,7 @@ fn history(
         }
         let start =
             day_of(day).to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |time| time.timestamp().as_second());
-        ingest_packets(store, &sensor, &dated(packets, start as f64), rules)?;
+        ingest_packets(store, &sensor, &dated(&packets, start as f64), rules)?;
     }
     Ok(())
 }

@@ -9,81 +9,72 @@ use crate::history::{Restriction, Types};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
-use super::{Behavior, Found, Kind};
-
-/// Tells what a surge is made of.
-pub(super) struct Made<'a> {
-    pub(super) store: &'a dyn HistoryStore,
-    pub(super) rules: &'a Rules,
-    pub(super) sensor: &'a str,
-}
+use super::{Found, Kind, Ranked};
 
 /// Of types and of hosts so many are told.
 const TOLD_MAX: usize = 5;
 
-impl Made<'_> {
-    /// The surge of these types with all that is told of it.
-    pub(super) fn up(
-        &self,
-        behavior: Behavior,
-        types: BTreeSet<u64>,
-        surge: Surge,
-        q: f64,
-    ) -> Result<Found, AppError> {
-        let Hosted { by_type, packets } = self.read(&types, &surge)?;
-        let names = self.store.mark_names()?;
-        let mut marks: BTreeMap<&str, HashSet<IpAddr>> = BTreeMap::new();
-        let mut labels: BTreeMap<String, HashSet<IpAddr>> = BTreeMap::new();
-        let mut backscatter: HashSet<IpAddr> = HashSet::new();
-        let mut named = Vec::new();
-        for (number, hosts) in &by_type {
-            let record = self.store.type_of(*number)?;
-            let of_type = common_marks(hosts, &names, &mut marks);
-            let given = self.rules.labels(&record.parameters, &of_type, None);
-            let answers = record.parameters.protocol.only_answers()
-                || given.iter().any(|label| self.rules.is_backscatter(label));
-            if answers {
-                backscatter.extend(hosts.keys());
-            }
-            for label in given {
-                labels.entry(label.to_owned()).or_default().extend(hosts.keys());
-            }
-            named.push((record.behavior.canonical, hosts.len() as u64));
+/// A surge with all that is told of it.
+pub(super) fn up(store: &dyn HistoryStore, rules: &Rules, ranked: Ranked) -> Result<Found, AppError> {
+    let Ranked { sensor, behavior, surge, q, part_of, members } = ranked;
+    let Hosted { by_type, packets } = read(store, &sensor, &members, &surge)?;
+    let names = store.mark_names()?;
+    let mut marks: BTreeMap<&str, HashSet<IpAddr>> = BTreeMap::new();
+    let mut labels: BTreeMap<String, HashSet<IpAddr>> = BTreeMap::new();
+    let mut backscatter: HashSet<IpAddr> = HashSet::new();
+    let mut named = Vec::new();
+    for (number, hosts) in &by_type {
+        let record = store.type_of(*number)?;
+        let of_type = common_marks(hosts, &names, &mut marks);
+        let given = rules.labels(&record.parameters, &of_type, None);
+        let answers = record.parameters.protocol.only_answers()
+            || given.iter().any(|label| rules.is_backscatter(label));
+        if answers {
+            backscatter.extend(hosts.keys());
         }
-        let marks = marks.into_iter().filter(|(mark, _)| self.rules.is_told(mark));
-        let kind = if 2 * backscatter.len() > packets.len() { Kind::Backscatter } else { Kind::Scan };
-        Ok(Found {
-            sensor: self.sensor.to_owned(),
-            behavior,
-            surge,
-            q,
-            kind,
-            part_of: None,
-            members: types,
-            hosts: packets.len() as u64,
-            types: most(named, TOLD_MAX),
-            top_hosts: most(packets.into_iter().collect(), TOLD_MAX),
-            labels: counted(labels.into_iter()),
-            marks: counted(marks.map(|(mark, hosts)| (mark.to_owned(), hosts))),
-        })
+        for label in given {
+            labels.entry(label.to_owned()).or_default().extend(hosts.keys());
+        }
+        named.push((record.behavior.canonical, hosts.len() as u64));
     }
+    let marks = marks.into_iter().filter(|(mark, _)| rules.is_told(mark));
+    let kind = if 2 * backscatter.len() > packets.len() { Kind::Backscatter } else { Kind::Scan };
+    Ok(Found {
+        sensor,
+        behavior,
+        surge,
+        q,
+        kind,
+        part_of,
+        members,
+        hosts: packets.len() as u64,
+        types: most(named, TOLD_MAX),
+        top_hosts: most(packets.into_iter().collect(), TOLD_MAX),
+        labels: counted(labels.into_iter()),
+        marks: counted(marks.map(|(mark, hosts)| (mark.to_owned(), hosts))),
+    })
+}
 
-    /// The hosts of each type in the days of a surge with their marks, and the packets of each host.
-    fn read(&self, types: &BTreeSet<u64>, surge: &Surge) -> Result<Hosted, AppError> {
-        let listed: Vec<u64> = types.iter().copied().collect();
-        let restriction = Restriction {
-            types: Types::Listed(&listed),
-            first: Some(surge.first),
-            last: Some(surge.last),
-            ..Restriction::default()
-        };
-        let mut hosted = Hosted::default();
-        self.store.each_sighting(self.sensor, &restriction, &mut |met| {
-            *hosted.by_type.entry(met.number).or_default().entry(met.host).or_default() |= met.seen.marks;
-            *hosted.packets.entry(met.host).or_default() += met.seen.packets;
-        })?;
-        Ok(hosted)
-    }
+/// The hosts of each type in the days of a surge with their marks, and the packets of each host.
+fn read(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    types: &BTreeSet<u64>,
+    surge: &Surge,
+) -> Result<Hosted, AppError> {
+    let listed: Vec<u64> = types.iter().copied().collect();
+    let restriction = Restriction {
+        types: Types::Listed(&listed),
+        first: Some(surge.first),
+        last: Some(surge.last),
+        ..Restriction::default()
+    };
+    let mut hosted = Hosted::default();
+    store.each_sighting(sensor, &restriction, &mut |met| {
+        *hosted.by_type.entry(met.number).or_default().entry(met.host).or_default() |= met.seen.marks;
+        *hosted.packets.entry(met.host).or_default() += met.seen.packets;
+    })?;
+    Ok(hosted)
 }
 
 /// Hosts with the bits of their marks.

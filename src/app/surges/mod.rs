@@ -18,8 +18,6 @@ use crate::history::{Coverage, DayState, Granularity, Hosts, Restriction, adjust
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
-use made::Made;
-
 use super::AppError;
 use super::history::chosen;
 
@@ -107,13 +105,39 @@ pub struct Found {
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
 pub fn surges(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> Result<Vec<Found>, AppError> {
+    ranked(store, question)?.into_iter().map(|one| made::up(store, rules, one)).collect()
+}
+
+/// Those that are no parts of others, with their places among all, from 1; what the others are made of is not read.
+///
+/// # Errors
+/// As [`surges`].
+pub fn wholes(
+    store: &dyn HistoryStore,
+    question: &Question,
+    rules: &Rules,
+) -> Result<Vec<(usize, Found)>, AppError> {
+    let whole = (1..).zip(ranked(store, question)?).filter(|(_, one)| one.part_of.is_none());
+    whole.map(|(rank, one)| Ok((rank, made::up(store, rules, one)?))).collect()
+}
+
+/// A surge, before it is read what it is made of.
+struct Ranked {
+    sensor: String,
+    behavior: Behavior,
+    surge: Surge,
+    q: f64,
+    part_of: Option<usize>,
+    members: BTreeSet<u64>,
+}
+
+fn ranked(store: &dyn HistoryStore, question: &Question) -> Result<Vec<Ranked>, AppError> {
     let mut catalog = Catalog::default();
     let mut found = Vec::new();
     for sensor in chosen(store, &question.sensors)? {
         let seen = Seen::read(store, &sensor.name, &mut catalog)?;
-        for (behavior, types, surge, q) in seen.surges(question.level, &catalog) {
-            let made = Made { store, rules, sensor: &sensor.name };
-            found.push(made.up(behavior, types, surge, q)?);
+        for (behavior, members, surge, q) in seen.surges(question.level, &catalog) {
+            found.push(Ranked { sensor: sensor.name.clone(), behavior, surge, q, part_of: None, members });
         }
     }
     found.sort_by(|a, b| {
@@ -157,9 +181,9 @@ pub fn unjudged(store: &dyn HistoryStore, sensors: &[String]) -> Result<Vec<Unju
     Ok(all)
 }
 
-impl Found {
+impl Ranked {
     /// Whether another surge is a part of this one.
-    fn holds(&self, part: &Found) -> bool {
+    fn holds(&self, part: &Ranked) -> bool {
         self.sensor == part.sensor
             && self.behavior.coarseness() > part.behavior.coarseness()
             && self.surge.first <= part.surge.last

@@ -231,34 +231,55 @@ fn place(id: i64) -> (usize, u8) {
     (usize::try_from(id / 8).unwrap_or(0), 1 << (id % 8))
 }
 
-/// The earliest example of a type; of those that begin together the one with the lowest address.
+/// The earliest example of each of some types, given by ids, ascending, and names; of those that begin together the one
+/// with the lowest address. A row is read once, whichever of them it may hold.
 pub(super) fn read(
     connection: &Connection,
     sensor: i64,
-    behavior: BehaviorId,
-    wanted: i64,
-) -> Result<Option<Example>, StoreError> {
-    let sql = "SELECT examples FROM example WHERE sensor = ?1 AND first_type <= ?2 AND last_type >= ?2";
+    wanted: &[(i64, BehaviorId)],
+) -> Result<BTreeMap<i64, Example>, StoreError> {
+    let (Some((lowest, _)), Some((highest, _))) = (wanted.first(), wanted.last()) else {
+        return Ok(BTreeMap::new());
+    };
+    let sql = "SELECT id, first_type, last_type FROM example
+               WHERE sensor = ?1 AND first_type <= ?3 AND last_type >= ?2";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((sensor, wanted))?;
-    let mut earliest: Option<Example> = None;
+    let mut rows = statement.query((sensor, lowest, highest))?;
+    let mut fetch = connection.prepare_cached("SELECT examples FROM example WHERE id = ?1")?;
+    let mut earliest = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let row = unpack(row.get_ref(0)?.as_blob()?)?;
-        let mut found = Ok(());
-        each(&row, &mut |(id, start, host, packets)| {
-            let earlier = earliest.as_ref().is_none_or(|kept| (start, host) < (kept.start.0, kept.host));
-            if id == wanted && earlier {
-                match codec::unpack(packets) {
-                    Ok(packets) => {
-                        earliest = Some(Example { behavior, host, start: Timestamp(start), packets });
-                    }
-                    Err(error) => found = Err(error),
-                }
-            }
-        })?;
-        found?;
+        let (id, first, last): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let from = wanted.partition_point(|(known, _)| *known < first);
+        let here = &wanted[from..wanted.partition_point(|(known, _)| *known <= last).max(from)];
+        if !here.is_empty() {
+            let packed: Vec<u8> = fetch.query_row([id], |row| row.get(0))?;
+            read_row(&unpack(&packed)?, here, &mut earliest)?;
+        }
     }
     Ok(earliest)
+}
+
+/// Keeps those examples of an unpacked row that are wanted and earlier than what is known.
+fn read_row(
+    row: &[u8],
+    wanted: &[(i64, BehaviorId)],
+    earliest: &mut BTreeMap<i64, Example>,
+) -> Result<(), StoreError> {
+    let mut found = Ok(());
+    each(row, &mut |(id, start, host, packets)| {
+        let Ok(at) = wanted.binary_search_by_key(&id, |(known, _)| *known) else { return };
+        if earliest.get(&id).is_some_and(|kept| (start, host) >= (kept.start.0, kept.host)) {
+            return;
+        }
+        match codec::unpack(packets) {
+            Ok(packets) => {
+                let behavior = wanted[at].1;
+                earliest.insert(id, Example { behavior, host, start: Timestamp(start), packets });
+            }
+            Err(error) => found = Err(error),
+        }
+    })?;
+    found
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod chunk;
 mod codec;
 mod compact;
 mod example;
+mod habit;
 mod layout;
 mod month;
 mod read;
@@ -34,15 +35,15 @@ use std::time::Duration;
 use jiff::civil::Date;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::behavior::{BehaviorId, Ports, Profile, ProtocolSet};
+use crate::behavior::{BehaviorId, Profile};
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, HostList, Look, Met, Observation, Outage,
+    Contribution, Coverage, DayCount, DayTotal, Example, Habit, HostList, Look, Met, Observation, Outage,
     Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal, Types,
 };
 
 use crate::sample::KeptSample;
 
-use super::{BehaviorSink, HistoryStore, StoreError};
+use super::{BehaviorSink, HistoryStore, NearService, StoreError};
 
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(30);
@@ -284,25 +285,36 @@ impl HistoryStore for SqliteStore {
     fn neighbours(
         &self,
         sensor: &str,
-        protocol: &ProtocolSet,
-        ports: Option<&Ports>,
+        services: &[NearService],
         most: usize,
-    ) -> Result<Vec<TypeTotal>, StoreError> {
+    ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
         let _reading = read::Reading::begin(&self.connection)?;
-        read::neighbours(&self.connection, &self.profile, &self.source(sensor)?, protocol, ports, most)
+        habit::neighbours(&self.connection, &self.profile, &self.source(sensor)?, services, most)
+    }
+
+    fn habits(&self, sensor: &str, selections: &[Selection], most: usize) -> Result<Vec<Habit>, StoreError> {
+        let _reading = read::Reading::begin(&self.connection)?;
+        let types = selections.iter().map(|selection| self.types_of(selection));
+        let types: Vec<Vec<i64>> = types.collect::<Result<_, _>>()?;
+        let (sensor, source) = (self.sensor_id(sensor)?, self.source(sensor)?);
+        let lists: Vec<(&[i64], bool)> =
+            types.iter().zip(selections).map(|(types, one)| (&types[..], one.facets)).collect();
+        habit::habits(&self.connection, &self.profile, (sensor, &source), &lists, most)
     }
 
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
         let _reading = read::Reading::begin(&self.connection)?;
         let (source, types) = (self.source(sensor)?, self.types_of(selection)?);
-        read::type_totals(&self.connection, &self.profile, &source, &types, selection.facets, most)
+        let lists = [(&types[..], selection.facets)];
+        let totals = habit::type_totals(&self.connection, &self.profile, &source, &lists, most)?;
+        Ok(totals.into_iter().flatten().collect())
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
         let _reading = read::Reading::begin(&self.connection)?;
         let id = self.sensor_id(sensor)?;
         match types::find(&self.connection, behavior)? {
-            Some(wanted) => example::read(&self.connection, id, behavior, wanted),
+            Some(wanted) => Ok(example::read(&self.connection, id, &[(wanted, behavior)])?.remove(&wanted)),
             None => Ok(None),
         }
     }

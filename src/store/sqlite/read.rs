@@ -1,6 +1,5 @@
 //! Reading: aggregates of packed sightings.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
@@ -8,17 +7,16 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::behavior::{Ports, Profile, ProtocolSet};
 use crate::event::Timestamp;
 use crate::history::{
-    Coverage, DayCount, DayTotal, HostList, HostSummary, Hosts, Look, Observation, Outage, Resume, Selection,
-    Sensor, Sighting, TypeTotal,
+    Coverage, DayCount, DayTotal, HostList, Hosts, Look, Observation, Outage, Resume, Selection, Sensor,
+    Sighting,
 };
 use crate::sample::KeptSample;
-use crate::store::{StoreError, names_of_marks};
+use crate::store::StoreError;
 
 use super::select::{Source, TypeIds, Wanted};
-use super::{codec, types};
+use super::{codec, habit};
 
 /// A transaction in which a question is answered: one state of the history, and its locks taken once.
 pub(super) struct Reading<'c>(Option<&'c Connection>);
@@ -206,90 +204,11 @@ pub(super) fn hosts(
         *sum = sum.merged(met.seen);
         Ok(())
     })?;
-    let summaries = seen.into_iter().map(|(host, (days, sum))| HostSummary {
-        host,
-        days: days.len() as u64,
-        windows: sum.windows,
-        packets: sum.packets,
-        first: sum.first,
-        last: sum.last,
-        marks: names_of_marks(sum.marks, &names),
-    });
-    Ok(HostList::of(summaries.collect(), most))
+    Ok(HostList::of(habit::summaries(seen, &names), most))
 }
 
 pub(super) fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT name FROM mark ORDER BY bit")?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn neighbours(
-    connection: &Connection,
-    profile: &Profile,
-    source: &Source<'_>,
-    protocol: &ProtocolSet,
-    ports: Option<&Ports>,
-    most: usize,
-) -> Result<Vec<TypeTotal>, StoreError> {
-    let sql = "SELECT id FROM type WHERE protocol = ?1 AND (?2 IS NULL OR ports = ?2) ORDER BY id";
-    let mut statement = connection.prepare_cached(sql)?;
-    let ids = statement.query_map((protocol.to_string(), ports.map(Ports::to_string)), |row| row.get(0))?;
-    type_totals(connection, profile, source, &ids.collect::<Result<Vec<i64>, _>>()?, false, most)
-}
-
-/// The most frequent of some types. Sums first; hosts only of those that are told.
-pub(super) fn type_totals(
-    connection: &Connection,
-    profile: &Profile,
-    source: &Source<'_>,
-    types: &[i64],
-    facets: bool,
-    most: usize,
-) -> Result<Vec<TypeTotal>, StoreError> {
-    let mut sums: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-    source.each_observation(&Wanted::of_types(TypeIds::List(types), facets), &mut |seen| {
-        let (windows, packets) = sums.entry(codec::count(seen.number)).or_default();
-        *windows += seen.windows;
-        *packets += seen.packets;
-        Ok(())
-    })?;
-    let mut hosts: BTreeMap<i64, Hosts> = most_frequent(connection, &sums, most)?;
-    let told: Vec<i64> = hosts.keys().copied().collect();
-    source.each_sighting(&Wanted::of_types(TypeIds::List(&told), facets), &mut |met| {
-        hosts.entry(codec::count(met.number)).or_default().insert(met.host);
-        Ok(())
-    })?;
-    let mut totals = Vec::new();
-    for (id, mut hosts) in hosts {
-        let (windows, packets) = sums.get(&id).copied().unwrap_or_default();
-        totals.push(TypeTotal {
-            record: types::read(connection, profile, id)?,
-            windows,
-            packets,
-            hosts: hosts.count(),
-        });
-    }
-    totals.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.record.behavior.id.cmp(&b.record.behavior.id)));
-    Ok(totals)
-}
-
-/// Those of most windows; of equally many those of the lower name.
-fn most_frequent(
-    connection: &Connection,
-    sums: &BTreeMap<i64, (u64, u64)>,
-    most: usize,
-) -> Result<BTreeMap<i64, Hosts>, StoreError> {
-    let mut counts: Vec<u64> = sums.values().map(|(windows, _)| *windows).collect();
-    counts.sort_unstable_by(|a, b| b.cmp(a));
-    let least = most.checked_sub(1).map(|last| counts.get(last).copied().unwrap_or(0));
-    let Some(least) = least else { return Ok(BTreeMap::new()) };
-    let mut ranked = Vec::new();
-    let mut find = connection.prepare_cached("SELECT md5 FROM type WHERE id = ?1")?;
-    for (id, (windows, _)) in sums.iter().filter(|(_, (windows, _))| *windows >= least) {
-        let name: Vec<u8> = find.query_row([id], |row| row.get(0))?;
-        ranked.push((Reverse(*windows), name, *id));
-    }
-    ranked.sort_unstable();
-    Ok(ranked.into_iter().take(most).map(|(_, _, id)| (id, Hosts::default())).collect())
 }

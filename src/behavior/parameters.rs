@@ -109,11 +109,18 @@ impl FromIterator<ProtocolToken> for ProtocolSet {
 /// `TCP:S`, `TCP:S+SA`, `TCP:?` (flags unknown), `UDP`; several protocols are joined by commas.
 impl fmt::Display for ProtocolSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |flags: Option<TcpFlags>| flags.map_or_else(|| "?".to_owned(), |flags| flags.to_string());
+        // Nearly all sets have one token, and types are named by the hundred thousand.
+        match self.0.as_slice() {
+            [ProtocolToken { protocol: Protocol::Tcp, flags }] => return write!(f, "TCP:{}", shown(*flags)),
+            [ProtocolToken { protocol, .. }] => return protocol.fmt(f),
+            _ => {}
+        }
         let mut by_name: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for token in &self.0 {
             let flags = by_name.entry(token.protocol.to_string()).or_default();
             if token.protocol == Protocol::Tcp {
-                flags.insert(token.flags.map_or_else(|| "?".to_owned(), |flags| flags.to_string()));
+                flags.insert(shown(token.flags));
             }
         }
         for (place, (name, flags)) in by_name.iter().enumerate() {

@@ -152,6 +152,12 @@ impl TypeList {
         Names::of(parameters, &self.profile)
     }
 
+    /// Shape and family of some parameters, by the same.
+    #[must_use]
+    pub fn shape_and_family(&self, parameters: &Parameters) -> [Behavior; 2] {
+        [Behavior::of_shape(parameters, &self.profile), Behavior::of_family(parameters, &self.profile)]
+    }
+
     fn add(&mut self, key: &[u8], build: Build) -> u32 {
         self.bytes.extend_from_slice(key);
         self.ends.push(self.bytes.len());

@@ -42,6 +42,7 @@ const NAMES: [(u8, &str); 14] = [
 impl Protocol {
     /// The protocol of an IP header's protocol (or last next-header) field.
     #[must_use]
+    #[inline]
     pub fn from_ip_number(number: u8) -> Protocol {
         match number {
             1 => Protocol::Icmp,
@@ -73,6 +74,7 @@ impl Protocol {
 
     /// The protocol of a [`number`](Protocol::number).
     #[must_use]
+    #[inline]
     pub fn from_number(number: u16) -> Option<Protocol> {
         match (u8::try_from(number), number) {
             (Ok(number), _) => Some(Protocol::from_ip_number(number)),

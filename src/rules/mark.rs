@@ -78,12 +78,13 @@ impl Mark {
         self.protocol
     }
 
-    pub(super) fn matches(&self, packet: &Packet, payload: &[u8]) -> bool {
+    /// Whether a packet of this protocol has it.
+    pub(super) fn matches(&self, packet: &Packet, protocol: Protocol, payload: &[u8]) -> bool {
         match &self.test {
-            Test::Header(relation) => self.protocol_matches(packet.protocol()) && relation.holds(packet),
+            Test::Header(relation) => self.protocol_matches(protocol) && relation.holds(packet),
             Test::Payload(regex) => {
                 !payload.is_empty()
-                    && self.protocol_matches(packet.protocol())
+                    && self.protocol_matches(protocol)
                     && (self.ports.is_empty()
                         || packet.destination_port().is_some_and(|port| self.ports.contains(&port)))
                     && regex.is_match(payload)

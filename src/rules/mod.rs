@@ -123,12 +123,14 @@ impl Rules {
     /// The marks of a packet.
     #[must_use]
     pub fn marks(&self, packet: &Packet, payload: &[u8]) -> Marks {
-        let mut left = self.candidates.bits(packet.protocol(), payload);
+        let protocol = packet.protocol();
+        let mut left = self.candidates.bits(protocol, payload);
         let mut marks = 0;
         while left != 0 {
             let lowest = left & left.wrapping_neg();
             let mark = self.marks.get(usize::try_from(lowest.trailing_zeros()).unwrap_or(usize::MAX));
-            marks |= if mark.is_some_and(|mark| mark.matches(packet, payload)) { lowest } else { 0 };
+            marks |=
+                if mark.is_some_and(|mark| mark.matches(packet, protocol, payload)) { lowest } else { 0 };
             left ^= lowest;
         }
         Marks(marks)

@@ -23,25 +23,31 @@ pub(super) fn write(transaction: &Transaction<'_>, types: &TypeList) -> Result<V
     for (behavior, number) in names {
         ids[number] = match (find(transaction, behavior)?, types.get(number)) {
             (Some(id), _) => id,
-            (None, Some(parameters)) => insert(transaction, &TypeRecord::new(parameters, types))?,
+            (None, Some(parameters)) => {
+                insert(transaction, behavior, &parameters, types.shape_and_family(&parameters))?
+            }
             (None, None) => return Err(StoreError::Backend("a type without parameters".to_owned())),
         };
     }
     Ok(ids)
 }
 
-fn insert(transaction: &Transaction<'_>, record: &TypeRecord) -> Result<i64, StoreError> {
-    let behavior = record.behavior.id;
+fn insert(
+    transaction: &Transaction<'_>,
+    behavior: BehaviorId,
+    parameters: &Parameters,
+    [shape, family]: [Behavior; 2],
+) -> Result<i64, StoreError> {
     let sql = "INSERT INTO type (key, md5, shape, family, protocol, ports, parameters)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let values = (
         key(behavior),
         behavior.0,
-        record.shape.id.0,
-        record.family.id.0,
-        record.parameters.protocol.to_string(),
-        record.parameters.ports.to_string(),
-        codec::pack(&record.parameters)?,
+        shape.id.0,
+        family.id.0,
+        parameters.protocol.to_string(),
+        parameters.ports.to_string(),
+        codec::pack(parameters)?,
     );
     // Not `RETURNING id`: it makes SQLite copy each page it touches aside, for each row.
     Ok(transaction.prepare_cached(sql)?.insert(values)?)

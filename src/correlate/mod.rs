@@ -36,7 +36,7 @@ pub use near_miss::{Gap, NearMiss, gaps, near_miss};
 pub use onset::{Null, Rise, rise};
 pub use question::{Known, Question, Seen, SensorHistory, SensorKnown};
 pub use rhythm::without_weekdays;
-pub use score::{Evaluation, Said, Score, Truth, calibration, logit};
+pub use score::{AtThreshold, Evaluation, Said, Score, THRESHOLDS, Truth, calibration, logit};
 pub use separate::separating;
 pub use strangers::{Stranger, strangers};
 pub use suspect::{Gatherer, Suspect, Suspects};

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// Probabilities are told apart by tenths.
 const BINS: usize = 10;
+/// Probabilities from which on an answer could be given.
+pub const THRESHOLDS: [f64; 10] = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.98, 0.99];
 
 /// What was measured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +25,8 @@ pub struct Said {
     pub ranked: Vec<(String, f64)>,
     /// Whether it answers with the first of them, or abstains.
     pub answers: bool,
+    /// Whether it would answer if probabilities sufficed from a threshold on, whichever.
+    pub would_answer: bool,
 }
 
 /// The truth of one case.
@@ -34,6 +38,17 @@ pub struct Truth {
     pub bits: u8,
     /// Hosts of the outbreak a day at its height.
     pub hosts_a_day: f64,
+}
+
+/// What would be answered from one threshold on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AtThreshold {
+    /// Cases in which a sample is the cause.
+    pub answered: usize,
+    /// Of these, rightly.
+    pub right: usize,
+    /// Cases in which none is.
+    pub false_attributions: usize,
 }
 
 /// How good a way of answering is.
@@ -53,6 +68,8 @@ pub struct Score {
     pub false_attributions: usize,
     /// By tenth of the first sample's probability: cases, the sum of probabilities, how often it was the cause.
     pub reliability: Vec<(usize, f64, usize)>,
+    /// By each of [`THRESHOLDS`].
+    pub at_thresholds: [AtThreshold; THRESHOLDS.len()],
     /// By bits of the sensor's prefix: outbreaks by the order of their hosts a day (of two), and those answered rightly.
     pub found: BTreeMap<u8, BTreeMap<i32, (usize, usize)>>,
 }
@@ -81,6 +98,16 @@ impl Score {
             }
         }
         if let Some((_, probability)) = first {
+            for (threshold, at) in THRESHOLDS.iter().zip(&mut self.at_thresholds) {
+                let answered = usize::from(said.would_answer && probability >= threshold);
+                match &truth.cause {
+                    Some(_) => {
+                        (at.answered, at.right) =
+                            (at.answered + answered, at.right + answered * usize::from(right))
+                    }
+                    None => at.false_attributions += answered,
+                }
+            }
             let bin = ((probability * BINS as f64) as usize).min(BINS - 1);
             let (count, sum, hits) = &mut self.reliability[bin];
             (*count, *sum, *hits) = (*count + 1, *sum + probability, *hits + usize::from(right));
@@ -109,6 +136,18 @@ impl Score {
     #[must_use]
     pub fn false_share(&self) -> f64 {
         share(self.false_attributions, self.unknown)
+    }
+
+    /// By each of [`THRESHOLDS`]: the shares that would be answered, rightly of these, and where no sample is the cause.
+    pub fn by_threshold(&self) -> impl Iterator<Item = (f64, [f64; 3])> + '_ {
+        THRESHOLDS.into_iter().zip(&self.at_thresholds).map(|(threshold, at)| {
+            let shares = [
+                share(at.answered, self.known),
+                share(at.right, at.answered),
+                share(at.false_attributions, self.unknown),
+            ];
+            (threshold, shares)
+        })
     }
 
     /// Expected calibration error: how far stated probabilities are from how often they hold, on average over cases.
@@ -178,6 +217,7 @@ mod tests {
             |cause: Option<&str>| Truth { cause: cause.map(str::to_owned), bits: 24, hosts_a_day: 5.0 };
         let said = |answers, ranked: &[(&str, f64)]| Said {
             answers,
+            would_answer: true,
             ranked: ranked.iter().map(|(id, probability)| ((*id).to_owned(), *probability)).collect(),
         };
         let mut score = Score::default();
@@ -190,6 +230,9 @@ mod tests {
         assert_eq!((score.recall_of_three(), score.false_share()), (2.0 / 3.0, 0.5));
         assert!((score.calibration_error() - (1.7 + 0.3) / 4.0).abs() < 1e-9, "{score:?}");
         assert_eq!(score.smallest_found(), [(24, None)]);
+        let at = |answered, right, false_attributions| AtThreshold { answered, right, false_attributions };
+        assert_eq!([score.at_thresholds[0], score.at_thresholds[5]], [at(2, 1, 1); 2]);
+        assert_eq!(score.at_thresholds[6], at(0, 0, 0));
     }
 
     #[test]

@@ -91,6 +91,11 @@ pub fn text(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
             *hits as f64 / count_of * 100.0
         )?;
     }
+    writeln!(out, "{name}, if it answered from another probability on: answered, right, false:")?;
+    for (threshold, at) in score.into_iter().flat_map(Score::by_threshold) {
+        let [answered, right, false_attributions] = at.map(percent);
+        writeln!(out, "  {:5.1} %  {answered:>7}  {right:>7}  {false_attributions:>7}", threshold * 100.0)?;
+    }
     let (slope, intercept) = evaluation.calibration;
     writeln!(out, "logistic calibration of these: slope {slope:.3}, intercept {intercept:.3}")
 }
@@ -117,6 +122,14 @@ struct BinJson {
 }
 
 #[derive(Serialize)]
+struct ThresholdJson {
+    from: f64,
+    answered: f64,
+    right: f64,
+    false_attributions: f64,
+}
+
+#[derive(Serialize)]
 struct WayJson<'a> {
     way: &'a str,
     with_cause: usize,
@@ -128,6 +141,7 @@ struct WayJson<'a> {
     calibration_error: f64,
     smallest_found: Vec<(u8, Option<f64>)>,
     reliability: Vec<BinJson>,
+    thresholds: Vec<ThresholdJson>,
     days_to_answer: Option<&'a [usize]>,
 }
 
@@ -142,6 +156,12 @@ pub fn json(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
             stated: sum / *cases as f64,
             held: *hits as f64 / *cases as f64,
         };
+        let at = |(from, [answered, right, false_attributions]): (f64, [f64; 3])| ThresholdJson {
+            from,
+            answered,
+            right,
+            false_attributions,
+        };
         let view = WayJson {
             way,
             with_cause: score.known,
@@ -153,6 +173,7 @@ pub fn json(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
             calibration_error: score.calibration_error(),
             smallest_found: score.smallest_found(),
             reliability: score.reliability.iter().filter(|bin| bin.0 > 0).map(bin).collect(),
+            thresholds: score.by_threshold().map(at).collect(),
             days_to_answer: (place == 0).then_some(evaluation.days_to_answer.as_slice()),
         };
         serde_json::to_writer(&mut *out, &view)?;

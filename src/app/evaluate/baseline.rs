@@ -73,7 +73,7 @@ fn said(
     let answers = ranked.first().is_some_and(|(_, rise)| *rise >= RISE_MIN);
     // They state no probability: an answer is taken as sure.
     let stated = |(id, rise): (String, f64)| (id, f64::from(u8::from(rise >= RISE_MIN)));
-    Ok(Said { answers, ranked: ranked.into_iter().map(stated).collect() })
+    Ok(Said { answers, would_answer: answers, ranked: ranked.into_iter().map(stated).collect() })
 }
 
 /// The mean of hosts a day after a date, as a multiple of that before; a host in two months is added to both.

@@ -130,9 +130,11 @@ fn said(case: &Case, weighed: &[Weighed], null: bool) -> Said {
         })
         .collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let answers =
-        ranked.first().is_some_and(|(_, probability, unusual)| *probability >= PROBABLE && *unusual);
-    Said { answers, ranked: ranked.into_iter().map(|(id, probability, _)| (id, probability)).collect() }
+    let first = ranked.first();
+    let would_answer = first.is_some_and(|(_, _, unusual)| *unusual);
+    let answers = would_answer && first.is_some_and(|(_, probability, _)| *probability >= PROBABLE);
+    let ranked = ranked.into_iter().map(|(id, probability, _)| (id, probability)).collect();
+    Said { ranked, answers, would_answer }
 }
 
 /// Days from the onset to the first of some days by whose history the answer is right.

@@ -60,7 +60,7 @@ pub fn answer(
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
     refuse_twins(&samples)?;
     let sensor = named(store.as_ref(), &question.sensor)?;
-    let asked = Asked::of(store.as_ref(), sensor.clone(), &samples, rules)?;
+    let asked = AskedSensor::of(store.as_ref(), sensor.clone(), &samples, rules)?;
     let explanation = explained(store.as_ref(), &asked, question, rules)?
         .map_err(|why| AppError::Usage(format!("sensor {}: {why}", sensor.name)))?;
     Ok(Answer { sensor, samples, explanation })
@@ -95,7 +95,7 @@ pub fn surged(
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
     refuse_twins(&samples)?;
     let store = store.as_ref();
-    let mut known: BTreeMap<String, Asked> = BTreeMap::new();
+    let mut known: BTreeMap<String, AskedSensor> = BTreeMap::new();
     let mut all = Vec::new();
     for (rank, found) in surges::wholes(store, question, rules)? {
         let of = of(&found.behavior);
@@ -105,7 +105,7 @@ pub fn surged(
             let asked = match known.entry(found.sensor.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
-                    new.insert(Asked::of(store, named(store, &found.sensor)?, &samples, rules)?)
+                    new.insert(AskedSensor::of(store, named(store, &found.sensor)?, &samples, rules)?)
                 }
             };
             let days = asked.history.coverage.days();
@@ -134,19 +134,19 @@ fn of(behavior: &Behavior) -> Of {
 }
 
 /// A sensor that is asked, and the samples as causes there.
-struct Asked {
+struct AskedSensor {
     history: SensorHistory,
     candidates: Vec<Candidate>,
     services: Services,
 }
 
-impl Asked {
+impl AskedSensor {
     fn of(
         store: &dyn HistoryStore,
         sensor: Sensor,
         samples: &[LoadedSample],
         rules: &Rules,
-    ) -> Result<Asked, AppError> {
+    ) -> Result<AskedSensor, AppError> {
         let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
         let of = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
             let projection = scan.as_ref().map(|scan| Projection::of(scan, &sensor, &rules.profile));
@@ -155,13 +155,17 @@ impl Asked {
         let candidates = samples.iter().zip(&scans).map(of).collect();
         let services = Services::of(scans.iter().flatten());
         let coverage = store.coverage(&sensor.name)?;
-        Ok(Asked { history: SensorHistory { coverage, totals: Vec::new(), sensor }, candidates, services })
+        Ok(AskedSensor {
+            history: SensorHistory { coverage, totals: Vec::new(), sensor },
+            candidates,
+            services,
+        })
     }
 }
 
 fn explained(
     store: &dyn HistoryStore,
-    Asked { history, candidates, services }: &Asked,
+    AskedSensor { history, candidates, services }: &AskedSensor,
     question: &Question,
     rules: &Rules,
 ) -> Result<Result<Explanation, NoExplanation>, AppError> {

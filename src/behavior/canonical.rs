@@ -58,6 +58,9 @@ impl std::str::FromStr for BehaviorId {
     }
 }
 
+/// Masked ports in a canonical string.
+const MASKED: &str = "|pt=~|";
+
 /// A canonical string with its MD5.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Behavior {
@@ -73,6 +76,18 @@ impl Behavior {
     pub fn new(canonical: String) -> Behavior {
         let id = BehaviorId(Md5::digest(canonical.as_bytes()).into());
         Behavior { canonical, id }
+    }
+
+    /// Whether its ports are masked.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        self.canonical.contains(MASKED)
+    }
+
+    /// The canonical string with its one port, this one, masked.
+    #[must_use]
+    pub fn masked(&self, port: u16) -> String {
+        self.canonical.replace(&format!("|pt={port}|"), MASKED)
     }
 
     /// The behavior type: all parameters, volumes binned.
@@ -148,7 +163,7 @@ impl Names {
     }
 
     fn ports_say_nothing(&self) -> bool {
-        self.family.canonical.contains("|pt=~|")
+        self.family.is_masked()
     }
 }
 

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
 
+use crate::event::Address;
+
 /// Up to so many keys a look at each is quicker than a hash.
 const SCANNED_MAX: usize = 8;
 
@@ -28,21 +30,19 @@ pub(super) trait Key: Copy + Eq {
 
 impl Key for IpAddr {
     fn hash_code(&self) -> u64 {
-        hash_of(&address_number(*self))
+        hash_of(&Address::from(*self).wide())
+    }
+}
+
+impl Key for Address {
+    fn hash_code(&self) -> u64 {
+        hash_of(&self.halves())
     }
 }
 
 /// A hash of some numbers.
 pub(super) fn hash_of<T: Hash>(numbers: &T) -> u64 {
     FixedState::default().hash_one(numbers)
-}
-
-/// An address as a number, for hashing: two addresses of different families may share one.
-pub(super) fn address_number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(four) => u128::from(u32::from(four)),
-        IpAddr::V6(six) => u128::from(six),
-    }
 }
 
 impl<K, V> Default for Distinct<K, V> {

@@ -34,12 +34,6 @@ impl PartialEq for Probe {
 
 impl Eq for Probe {}
 
-impl Key for Address {
-    fn hash_code(&self) -> u64 {
-        hash_of(&self.halves())
-    }
-}
-
 impl Probe {
     /// The probe that a packet is.
     #[inline]

@@ -149,13 +149,11 @@ fn stream(
     // The bytes that told the compression are read already: put them back in front.
     let whole = io::Cursor::new(head).chain(source);
     let plain = compression.open(whole).map_err(failed)?;
-    if compression == Compression::None || !options.ahead {
-        let stream = ByteStream::new(plain, compression != Compression::None, hash);
-        return read_plain(stream, name, compression, options, sink);
-    }
+    let is_packed = compression != Compression::None;
     thread::scope(|scope| {
-        let stream = ByteStream::new(Box::new(Ahead::start(scope, plain)), true, hash);
-        read_plain(stream, name, compression, options, sink)
+        let plain: Box<dyn Read + '_> =
+            if is_packed && options.ahead { Box::new(Ahead::start(scope, plain)) } else { plain };
+        read_plain(ByteStream::new(plain, is_packed, hash), name, compression, options, sink)
     })
 }
 

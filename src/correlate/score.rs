@@ -100,13 +100,12 @@ impl Score {
         if let Some((_, probability)) = first {
             for (threshold, at) in THRESHOLDS.iter().zip(&mut self.at_thresholds) {
                 let answered = usize::from(said.would_answer && probability >= threshold);
-                match &truth.cause {
-                    Some(_) => {
-                        (at.answered, at.right) =
-                            (at.answered + answered, at.right + answered * usize::from(right))
-                    }
-                    None => at.false_attributions += answered,
+                if truth.cause.is_none() {
+                    at.false_attributions += answered;
+                    continue;
                 }
+                at.answered += answered;
+                at.right += if right { answered } else { 0 };
             }
             let bin = ((probability * BINS as f64) as usize).min(BINS - 1);
             let (count, sum, hits) = &mut self.reliability[bin];

@@ -55,7 +55,7 @@ fn share(count: usize, kinds: usize) -> f64 {
 fn service(ledger: &Ledger, line: usize) -> Service<'_> {
     let line = &ledger.lines[line];
     // The line of ports that say nothing is that of all of them.
-    let ports = (!line.name.canonical.contains("|pt=~|")).then_some(&line.parameters.ports);
+    let ports = (!line.name.is_masked()).then_some(&line.parameters.ports);
     (ports, &line.parameters.protocol)
 }
 

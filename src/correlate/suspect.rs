@@ -68,9 +68,8 @@ impl Gatherer {
         for (host, Seen { days, lines }) in self.hosts {
             let none_is: f64 = lines.values().map(|part| 1.0 - part).product();
             let probability = cause * (1.0 - none_is);
-            let most = lines.iter().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(a.0)));
-            let (Some(first), Some((line, _))) = (days.first().copied(), most) else { continue };
-            let line = *line;
+            let likeliest = lines.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+            let (Some(first), Some((line, _))) = (days.first().copied(), likeliest) else { continue };
             all.expected += probability;
             if let Some(prefix) = prefix(host) {
                 let sum = prefixes.entry(prefix).or_default();

@@ -48,8 +48,7 @@ impl AnewPorts {
     pub fn names(&self, parameters: &Parameters, names: Names) -> Names {
         match parameters.ports.listed() {
             [port] if self.has(parameters) => {
-                let masked = names.family.canonical.replace(&format!("|pt={port}|"), "|pt=~|");
-                Names { family: Behavior::new(masked), ..names }
+                Names { family: Behavior::new(names.family.masked(*port)), ..names }
             }
             _ => names,
         }

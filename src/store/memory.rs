@@ -8,14 +8,14 @@ use jiff::civil::Date;
 
 use crate::behavior::BehaviorId;
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, HostSummary, Look,
-    Met, Outage, PackedExample, Restriction, Resume, Scope, Selection, Sensor, Sighting, SightingKey,
-    TypeRecord, TypeTotal, Types, packets_of,
+    Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, Look, Met, Outage,
+    PackedExample, Restriction, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord,
+    TypeTotal, Types, packets_of,
 };
 
 use crate::sample::KeptSample;
 
-use super::{HistoryStore, NearService, StoreError};
+use super::{HistoryStore, NearService, StoreError, host_summaries};
 
 /// A history in memory.
 #[derive(Debug, Default)]
@@ -327,16 +327,7 @@ impl HistoryStore for MemoryStore {
                 })
                 .or_insert_with(|| ([key.day].into(), *sighting));
         }
-        let summaries = seen.into_iter().map(|(host, (days, sum))| HostSummary {
-            host,
-            days: days.len() as u64,
-            windows: sum.windows,
-            packets: sum.packets,
-            first: sum.first,
-            last: sum.last,
-            marks: super::names_of_marks(sum.marks, &self.marks),
-        });
-        Ok(HostList::of(summaries.collect(), most))
+        Ok(HostList::of(host_summaries(seen, &self.marks), most))
     }
 
     fn neighbours(

@@ -6,15 +6,16 @@ pub mod sqlite;
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
 use crate::history::packed::Damaged;
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, Habit, HostList, Hosts, Look, Met, Observation,
-    Outage, Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal,
+    Contribution, Coverage, DayCount, DayTotal, Example, Habit, HostList, HostSummary, Hosts, Look, Met,
+    Observation, Outage, Restriction, Resume, Selection, Sensor, Sighting, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
@@ -292,6 +293,23 @@ fn renumbered(bits: u64, numbers: &[usize]) -> u64 {
         .enumerate()
         .filter(|(from, _)| bits >> from & 1 == 1)
         .fold(0, |bits, (_, to)| bits | 1 << to)
+}
+
+/// What is told of hosts, each with its days and all that was seen of it.
+fn host_summaries(
+    hosts: impl IntoIterator<Item = (IpAddr, (BTreeSet<Date>, Sighting))>,
+    marks: &[String],
+) -> Vec<HostSummary> {
+    let summary = |(host, (days, sum)): (IpAddr, (BTreeSet<Date>, Sighting))| HostSummary {
+        host,
+        days: days.len() as u64,
+        windows: sum.windows,
+        packets: sum.packets,
+        first: sum.first,
+        last: sum.last,
+        marks: names_of_marks(sum.marks, marks),
+    };
+    hosts.into_iter().map(summary).collect()
 }
 
 /// Names of all mark bits, ascending.

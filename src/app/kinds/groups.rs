@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 
 use crate::app::AppError;
-use crate::behavior::{BehaviorId, Parameters};
+use crate::behavior::{Behavior, BehaviorId, Parameters};
 use crate::history::derived::Derived;
 use crate::history::surge::{Direction, Surge};
 use crate::rules::Rules;
@@ -115,7 +115,7 @@ impl Change {
         let mut groups: HashMap<String, (Group, Vec<u16>)> = HashMap::new();
         for seen in &self.seen {
             let record = store.type_of(seen.number)?;
-            let family = masked(&record.family.canonical, &record.parameters);
+            let family = masked(&record.family, &record.parameters);
             let (group, ports) = groups.entry(family).or_insert_with_key(|family| {
                 let labels = rules.labels(&record.parameters, &[], None);
                 (Group::new(family, labels), Vec::new())
@@ -168,10 +168,10 @@ impl Group {
 }
 
 /// A family's canonical string with its one high port masked.
-pub(super) fn masked(canonical: &str, parameters: &Parameters) -> String {
+pub(super) fn masked(family: &Behavior, parameters: &Parameters) -> String {
     match parameters.ports.listed() {
-        [port] if *port >= MASKED_PORT_MIN => canonical.replace(&format!("|pt={port}|"), "|pt=~|"),
-        _ => canonical.to_owned(),
+        [port] if *port >= MASKED_PORT_MIN => family.masked(*port),
+        _ => family.canonical.clone(),
     }
 }
 

@@ -65,7 +65,7 @@ fn single(window: &NamedWindow, day: Option<Date>) -> Option<(String, Asked)> {
     let ([port], 1) = (whole.parameters.ports.listed(), whole.parameters.destinations) else { return None };
     let destination = window.window.probes.get(0)?.destination();
     let asked = Asked { week: week(day?), source: window.window.source, destination, port: *port };
-    Some((masked(&whole.names.family.canonical, &whole.parameters), asked))
+    Some((masked(&whole.names.family, &whole.parameters), asked))
 }
 
 /// The number of a day's week, from Monday to Sunday.

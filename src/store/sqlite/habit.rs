@@ -8,10 +8,8 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::behavior::{BehaviorId, Profile};
-use crate::history::{
-    DayCount, Habit, HostList, HostSummary, Hosts, Met, Scope, Sighting, TypeRecord, TypeTotal,
-};
-use crate::store::{NearService, StoreError, names_of_marks};
+use crate::history::{DayCount, Habit, HostList, Hosts, Met, Scope, Sighting, TypeRecord, TypeTotal};
+use crate::store::{NearService, StoreError, host_summaries};
 
 use super::read::mark_names;
 use super::select::{Source, TypeIds, Wanted};
@@ -84,26 +82,9 @@ impl Gathered {
             packets,
             hosts: hosts.count(),
         });
-        let hosts = HostList::of(summaries(self.hosts, marks), most);
+        let hosts = HostList::of(host_summaries(self.hosts, marks), most);
         Habit { series: series.collect(), hosts, seen_as, example: None }
     }
-}
-
-/// What is told of hosts, each with its days and all that was seen of it.
-pub(super) fn summaries(
-    hosts: HashMap<IpAddr, (BTreeSet<Date>, Sighting)>,
-    marks: &[String],
-) -> Vec<HostSummary> {
-    let summary = |(host, (days, sum)): (IpAddr, (BTreeSet<Date>, Sighting))| HostSummary {
-        host,
-        days: days.len() as u64,
-        windows: sum.windows,
-        packets: sum.packets,
-        first: sum.first,
-        last: sum.last,
-        marks: names_of_marks(sum.marks, marks),
-    };
-    hosts.into_iter().map(summary).collect()
 }
 
 /// All that was seen of each list of types.

@@ -13,10 +13,10 @@ use crate::history::{
     Sighting,
 };
 use crate::sample::KeptSample;
-use crate::store::StoreError;
+use crate::store::{StoreError, host_summaries};
 
+use super::codec;
 use super::select::{Source, TypeIds, Wanted};
-use super::{codec, habit};
 
 /// A transaction in which a question is answered: one state of the history, and its locks taken once.
 pub(super) struct Reading<'c>(Option<&'c Connection>);
@@ -204,7 +204,7 @@ pub(super) fn hosts(
         *sum = sum.merged(met.seen);
         Ok(())
     })?;
-    Ok(HostList::of(habit::summaries(seen, &names), most))
+    Ok(HostList::of(host_summaries(seen, &names), most))
 }
 
 pub(super) fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {

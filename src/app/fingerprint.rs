@@ -95,9 +95,10 @@ impl Run<'_> {
 
     fn push(&mut self, packet: &Packet, marks: Marks) {
         let Run { rules, space, engine, clock, failed, sink } = self;
-        engine.push(packet, marks, &mut |window| {
+        engine.push(packet, marks, &mut |windows| {
             if failed.is_none() {
-                *failed = sink(rules.name(window.clone(), space, *clock)).err();
+                let mut named = windows.iter().map(|window| rules.name(window.clone(), space, *clock));
+                *failed = named.try_for_each(&mut *sink).err();
             }
         });
     }
@@ -105,9 +106,10 @@ impl Run<'_> {
     fn finish(self, notices: &mut Notices) -> Result<(), AppError> {
         let Run { rules, space, engine, clock, mut failed, sink } = self;
         notices.add_engine(&engine);
-        engine.finish(&mut |window| {
+        engine.finish(&mut |windows| {
             if failed.is_none() {
-                failed = sink(rules.name(window.clone(), &space, clock)).err();
+                let mut named = windows.iter().map(|window| rules.name(window.clone(), &space, clock));
+                failed = named.try_for_each(&mut *sink).err();
             }
         });
         failed.map_or(Ok(()), Err)

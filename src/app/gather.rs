@@ -12,29 +12,39 @@ pub(super) struct Gatherer<'a> {
     rules: &'a Rules,
     types: Types,
     days: Days,
+    /// Memory for the types of some windows.
+    numbers: Vec<Option<u32>>,
 }
 
 impl<'a> Gatherer<'a> {
     /// Windows to addresses of `space`, on days of `zone`.
     pub(super) fn new(space: AddressSpace, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
         let types = Types::new(rules.profile.clone(), space);
-        Gatherer { rules, types, days: Days { zone, known: None } }
+        Gatherer { rules, types, days: Days { zone, known: None }, numbers: Vec::new() }
     }
 
-    /// Adds a window with its facets to what a history keeps; one without a time has no day, and is left out.
-    pub(super) fn gather(&mut self, to: &mut Gathering, window: &OpenWindow) {
-        let Some(start) = window.start else { return };
-        let (day, marks) = (self.days.day(start), self.rules.window_mark_bits(window));
-        to.add_window(window, day, self.types.of_window(window), marks);
-        self.types.of_facets(window, &mut |number, packets| {
-            to.add_facet(window, day, number, packets, marks);
-        });
+    /// Adds windows with their facets to what a history keeps; one without a time has no day, and is left out.
+    pub(super) fn gather(&mut self, to: &mut Gathering, windows: &[OpenWindow]) {
+        self.types.known(windows, &mut self.numbers);
+        for (window, known) in windows.iter().zip(&self.numbers) {
+            let Some(start) = window.start else { continue };
+            let (day, marks) = (self.days.day(start), self.rules.window_mark_bits(window));
+            let number = known.unwrap_or_else(|| self.types.of_window(window));
+            to.add_window(window, day, number, marks);
+            self.types.of_facets(window, &mut |number, packets| {
+                to.add_facet(window, day, number, packets, marks);
+            });
+        }
     }
 
-    /// Adds a window to a summary; one without a time is put on 1970-01-01.
-    pub(super) fn tally(&mut self, to: &mut Tally, window: &OpenWindow) {
-        let day = self.days.day(window.start.unwrap_or_default()).date;
-        to.add(day, window.source, self.types.of_window(window), window.packets);
+    /// Adds windows to a summary; those without a time are put on 1970-01-01.
+    pub(super) fn tally(&mut self, to: &mut Tally, windows: &[OpenWindow]) {
+        self.types.known(windows, &mut self.numbers);
+        for (window, known) in windows.iter().zip(&self.numbers) {
+            let day = self.days.day(window.start.unwrap_or_default()).date;
+            let number = known.unwrap_or_else(|| self.types.of_window(window));
+            to.add(day, window.source, number, window.packets);
+        }
     }
 
     /// The types that were numbered.

@@ -282,13 +282,13 @@ impl<'a> Pass<'a> {
                 }
             })
         };
-        pipeline::run(threads, engine, read, &mut |window| gatherer.gather(closed, window))
+        pipeline::run(threads, engine, read, &mut |windows| gatherer.gather(closed, windows))
     }
 
     fn push_marked(&mut self, packet: &Packet, marks: Marks) {
         let Pass { space, seen, gatherer, engine, closed, .. } = self;
         if seen.takes(packet, space) {
-            engine.push(packet, marks, &mut |window| gatherer.gather(closed, window));
+            engine.push(packet, marks, &mut |windows| gatherer.gather(closed, windows));
         }
     }
 
@@ -300,18 +300,14 @@ impl<'a> Pass<'a> {
         let clock = self.engine.clock().max(self.seen.span.map(|(_, last)| last));
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
-        for window in &windows {
-            self.gatherer.gather(&mut open, window);
-        }
+        self.gatherer.gather(&mut open, &windows);
         let mark_names = self.rules.mark_names().to_vec();
         let mut resume =
             Resume { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
         if let Some(kept) = self.keep_for_later.take() {
             // A late capture is closed as a whole; what its elder left open stays open.
             self.closed.merge(std::mem::take(&mut open).finish());
-            for window in renumbered(kept.clone(), self.rules.mark_names()) {
-                self.gatherer.gather(&mut open, &window);
-            }
+            self.gatherer.gather(&mut open, &renumbered(kept.clone(), self.rules.mark_names()));
             resume = kept;
         }
         let days = self.observed_days();
@@ -372,8 +368,8 @@ fn renumbered(resume: Resume, names: &[String]) -> Vec<OpenWindow> {
     };
     let mut windows = resume.windows.clone();
     for window in &mut windows {
-        window.marked =
-            window.marked.iter().filter_map(|(was, packets)| Some((now(*was)?, *packets))).collect();
+        let marked = window.marked.as_slice().iter();
+        window.marked = marked.filter_map(|(was, packets)| Some((now(*was)?, *packets))).collect();
     }
     windows
 }

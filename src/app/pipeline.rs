@@ -51,7 +51,9 @@ pub(super) fn run<T: Send>(
         let windower = scope.spawn(move || {
             let mut batch = Windows::default();
             packets.each(|packets| {
-                engine.push_all(packets, &mut |window| batch.take(window, &mut windows_out));
+                engine.push_all(packets, &mut |windows| {
+                    windows.iter_mut().for_each(|window| batch.take(window, &mut windows_out));
+                });
                 packets.clear();
             });
             windows_out.send(&mut batch);
@@ -69,7 +71,7 @@ fn alone<T>(
     closed: Closed<'_>,
 ) -> Result<T, CaptureError> {
     /// Few enough to stay in the processor's nearest cache.
-    const PACKETS: usize = 128;
+    const PACKETS: usize = 256;
     let mut batch: Vec<Arrival> = Vec::with_capacity(PACKETS);
     let answer = read(&mut |packet, marks| {
         batch.push(Arrival::of(packet, marks));
@@ -103,7 +105,7 @@ impl Windows {
     }
 
     fn each(&mut self, closed: Closed<'_>) {
-        self.windows.iter_mut().take(self.used).for_each(closed);
+        closed(&mut self.windows[..self.used]);
         self.used = 0;
     }
 }

@@ -40,8 +40,8 @@ pub fn summary(
                 }
             })
         };
-        let report = pipeline::run(options.threads, &mut engine, read, &mut |window| {
-            gatherer.tally(&mut part, window)
+        let report = pipeline::run(options.threads, &mut engine, read, &mut |windows| {
+            gatherer.tally(&mut part, windows);
         })?;
         notices.add_report(input, &report);
         if !report.ordered {
@@ -50,7 +50,7 @@ pub fn summary(
             part = Tally::part();
             let loaded = options.load_marked(input, rules)?;
             for packet in loaded.packets.iter().filter(|packet| space.contains(packet.destination())) {
-                engine.push(packet, Marks::default(), &mut |window| gatherer.tally(&mut part, window));
+                engine.push(packet, Marks::default(), &mut |windows| gatherer.tally(&mut part, windows));
             }
         }
         if report.clock != Clock::Absolute && report.packets > 0 {
@@ -59,7 +59,7 @@ pub fn summary(
         tally.merge(part);
     }
     notices.add_engine(&engine);
-    engine.finish(&mut |window| gatherer.tally(&mut tally, window));
+    engine.finish(&mut |windows| gatherer.tally(&mut tally, windows));
     if tally.late() > 0 {
         notices.add(format!(
             "{} windows of days that were over: hosts and types of these days may be counted twice",

@@ -7,15 +7,15 @@ use foldhash::fast::FixedState;
 
 use crate::event::Address;
 
-/// Up to so many keys a look at each is quicker than a hash.
-const SCANNED_MAX: usize = 8;
+/// Up to so many keys a look at each now and then is quicker than an index.
+const SCANNED_MAX: usize = 16;
 
 /// Distinct keys in order of first sight, each with a value.
 #[derive(Clone, Debug)]
 pub(super) struct Distinct<K, V> {
     list: Vec<(K, V)>,
-    /// Of the hashes in the list, which values their six uppermost bits have: most new keys are told without a look.
-    met: u64,
+    /// Of the hashes in the list, which values their eight uppermost bits have: most new keys are told without a look.
+    met: [u64; 4],
     /// Once the list is too long to be looked through: each key's place in it and one more, at the first free
     /// entry from where its hash says. At most half the entries are taken, none is ever given back, and there is a
     /// power of two of them.
@@ -47,7 +47,7 @@ pub(super) fn hash_of<T: Hash>(numbers: &T) -> u64 {
 
 impl<K, V> Default for Distinct<K, V> {
     fn default() -> Distinct<K, V> {
-        Distinct { list: Vec::new(), met: 0, index: Vec::new() }
+        Distinct { list: Vec::new(), met: [0; 4], index: Vec::new() }
     }
 }
 
@@ -64,15 +64,15 @@ impl<K: Key, V> Distinct<K, V> {
         }
         self.list.clear();
         self.index.clear();
-        self.met = 0;
+        self.met = [0; 4];
     }
 
     /// The place and value of a key; a new one gets `value`, unless there are `most` already.
     pub(super) fn entry(&mut self, key: K, most: usize, value: V) -> Option<(usize, &mut V)> {
         let hash = key.hash_code();
-        let met = 1 << (hash >> 58);
+        let (word, bit) = (usize::try_from(hash >> 62).unwrap_or(0), 1 << (hash >> 56 & 63));
         let known = match self.index.is_empty() {
-            true if self.met & met == 0 => None,
+            true if self.met[word] & bit == 0 => None,
             // What comes again came lately.
             true => self.list.iter().rposition(|(known, _)| *known == key),
             false => self.place(key, hash),
@@ -80,7 +80,7 @@ impl<K: Key, V> Distinct<K, V> {
         let place = match known {
             Some(place) => place,
             None if self.list.len() < most => {
-                self.met |= met;
+                self.met[word] |= bit;
                 self.add(key, hash, value)
             }
             None => return None,

@@ -2,6 +2,7 @@
 
 use crate::event::{Packet, Timestamp};
 
+use super::probes::Spare;
 use super::ring::Ring;
 use super::{Arrival, Marks, OpenWindow, Profile};
 
@@ -18,24 +19,33 @@ use super::{Arrival, Marks, OpenWindow, Profile};
 pub struct Engine {
     profile: Profile,
     open: Ring,
-    /// When the first of them ends; never, where it has no time or there is none.
-    next_end: Timestamp,
+    spare: Spare,
     clock: Option<Timestamp>,
+    /// Windows that began then or before have ended; earlier than any packet without a clock.
+    horizon: Timestamp,
     backwards: u64,
     closed_early: u64,
 }
 
-/// Later than any packet.
-const NEVER: Timestamp = Timestamp(i64::MAX);
+/// Earlier than any packet.
+const BEFORE_ALL: Timestamp = Timestamp(i64::MIN);
 
-/// Takes a closed window. It may keep it and leave any other: what stays is only used again as memory.
-pub type Closed<'a> = &'a mut dyn FnMut(&mut OpenWindow);
+/// Takes closed windows, oldest first. It may keep some and leave any others: what stays is only used again as memory.
+pub type Closed<'a> = &'a mut dyn FnMut(&mut [OpenWindow]);
 
 impl Engine {
     /// An engine without any open window.
     #[must_use]
     pub fn new(profile: Profile) -> Engine {
-        Engine { profile, open: Ring::default(), next_end: NEVER, clock: None, backwards: 0, closed_early: 0 }
+        Engine {
+            profile,
+            open: Ring::default(),
+            spare: Spare::default(),
+            clock: None,
+            horizon: BEFORE_ALL,
+            backwards: 0,
+            closed_early: 0,
+        }
     }
 
     /// An engine that goes on where another one stopped at `clock` with these windows open.
@@ -43,12 +53,13 @@ impl Engine {
     pub fn resume(profile: Profile, mut windows: Vec<OpenWindow>, clock: Option<Timestamp>) -> Engine {
         windows.sort_by_key(|window| (window.start, window.source));
         let mut engine = Engine::new(profile);
-        engine.clock = clock;
-        for window in windows {
-            let number = engine.open.open(window.source.into());
-            *engine.open.get_mut(number) = window;
+        if let Some(clock) = clock {
+            engine.set_clock(clock);
         }
-        engine.note_next_end();
+        for window in windows {
+            let host = window.source.into();
+            *engine.open.open(host) = window;
+        }
         engine
     }
 
@@ -70,27 +81,37 @@ impl Engine {
         self.closed_early
     }
 
-    /// Takes one packet with its marks; hands on each window that it closes, oldest first.
+    /// Takes one packet with its marks; hands on the windows that have ended by then.
+    #[inline]
     pub fn push(&mut self, packet: &Packet, marks: Marks, closed: Closed<'_>) {
         self.take(&Arrival::of(packet, marks), None, closed);
+        self.close_ended(closed);
     }
 
-    /// Takes packets in turn, as [`push`](Engine::push) does. Where so many windows are open that they are not in the
-    /// processor's cache, it is quicker: what several packets need is fetched at once.
+    /// Takes packets in turn, as [`push`](Engine::push) does, and hands on windows for several packets at once: the
+    /// same ones in the same order.
+    ///
+    /// Where so many windows are open that they are not in the processor's cache, it looks ahead: what several packets
+    /// need is fetched at once.
     pub fn push_all(&mut self, arrivals: &[Arrival], closed: Closed<'_>) {
         /// Windows that the second cache of a processor of our days holds; with as many, looking ahead costs more than
         /// it spares.
         const CACHED: usize = 8192;
         /// So many that what is fetched is still in the nearest cache when its turn comes.
         const AHEAD: usize = 64;
+        /// So many that windows that close together are told apart together, and are few beside those that are open.
+        const AT_ONCE: usize = 256;
         let mut known = [None; AHEAD];
-        for some in arrivals.chunks(AHEAD) {
+        for some in arrivals.chunks(AT_ONCE) {
             if self.open.len() > CACHED {
-                self.look_ahead(some, &mut known);
+                for few in some.chunks(AHEAD) {
+                    self.look_ahead(few, &mut known);
+                    few.iter().zip(known).for_each(|(arrival, known)| self.take(arrival, known, closed));
+                }
+            } else {
+                some.iter().for_each(|arrival| self.take(arrival, None, closed));
             }
-            for (arrival, known) in some.iter().zip(&mut known) {
-                self.take(arrival, known.take(), closed);
-            }
+            self.close_ended(closed);
         }
     }
 
@@ -111,8 +132,7 @@ impl Engine {
     fn take(&mut self, arrival: &Arrival, known: Option<u32>, closed: Closed<'_>) {
         let time = match arrival.time {
             Some(time) => {
-                let clock = self.advance(time);
-                while self.next_end <= clock && self.close_oldest(closed) {}
+                self.advance(time);
                 Some(time)
             }
             None => self.clock,
@@ -121,40 +141,46 @@ impl Engine {
             Some(number) if self.open.has(number) => Some(number),
             _ => self.open.find(arrival.source),
         };
-        match number {
-            Some(number) => self.open.get_mut(number).add(arrival, time, &self.profile),
-            None => self.begin(arrival, time, closed),
+        if let Some(number) = number {
+            if has_ended(self.open.get_mut(number), self.horizon) {
+                self.close_ended(closed);
+            }
+            if self.open.has(number) {
+                return self.open.get_mut(number).add(arrival, time, &self.profile, &mut self.spare);
+            }
         }
+        self.begin(arrival, time, closed);
     }
 
     /// Closes what is still open, oldest first.
     pub fn finish(mut self, closed: Closed<'_>) {
-        while self.close_oldest(closed) {}
+        self.open.close_while(|_| true, closed);
     }
 
     /// Takes out what is still open, oldest first, to be [resumed](Engine::resume) later.
     pub fn take_open(&mut self) -> Vec<OpenWindow> {
         let mut open = Vec::with_capacity(self.open.len());
-        while self.close_oldest(&mut |window| open.push(std::mem::take(window))) {}
+        self.open.close_while(|_| true, &mut |windows| open.extend(windows.iter_mut().map(std::mem::take)));
         open
     }
 
-    /// Sets the clock, which never goes back, and answers it.
+    /// Sets the clock, which never goes back.
     #[inline]
-    fn advance(&mut self, time: Timestamp) -> Timestamp {
-        let clock = match self.clock {
-            Some(clock) if time < clock => {
-                self.backwards += 1;
-                clock
-            }
-            Some(_) => time,
+    fn advance(&mut self, time: Timestamp) {
+        match self.clock {
+            Some(clock) if time < clock => self.backwards += 1,
+            Some(_) => self.set_clock(time),
             None => {
                 self.start_waiting(time);
-                time
+                self.set_clock(time);
             }
-        };
+        }
+    }
+
+    #[inline]
+    fn set_clock(&mut self, clock: Timestamp) {
         self.clock = Some(clock);
-        clock
+        self.horizon = Timestamp(clock.0.saturating_sub(self.profile.window_nanoseconds()));
     }
 
     /// Packets without a time that came before the first time belong to it.
@@ -164,35 +190,44 @@ impl Engine {
             window.start = Some(first);
             window.end = Some(first);
         });
-        self.note_next_end();
     }
 
     /// Opens the window of a host that has none, behind all others, with its first packet.
-    fn begin(&mut self, arrival: &Arrival, time: Option<Timestamp>, closed: Closed<'_>) {
-        while self.open.len() >= self.profile.open_windows_max && self.close_oldest(closed) {
-            self.closed_early += 1;
-        }
-        let number = self.open.open(arrival.source);
-        self.open.get_mut(number).add(arrival, time, &self.profile);
-        if self.open.len() == 1 {
-            self.note_next_end();
-        }
-    }
-
-    /// Closes the window that opened first; answers whether there was one.
-    fn close_oldest(&mut self, closed: Closed<'_>) -> bool {
-        let Some(window) = self.open.close() else { return false };
-        closed(window);
-        self.note_next_end();
-        true
-    }
-
     #[inline]
-    fn note_next_end(&mut self) {
-        let first = self.open.front().and_then(|window| window.start);
-        let length = self.profile.window_nanoseconds();
-        self.next_end = first.map_or(NEVER, |start| start.plus_nanoseconds(length));
+    fn begin(&mut self, arrival: &Arrival, time: Option<Timestamp>, closed: Closed<'_>) {
+        if self.open.len() >= self.profile.open_windows_max {
+            self.close_early(closed);
+        }
+        self.open.open(arrival.source).begin(arrival, time, &mut self.spare);
     }
+
+    /// Makes room for a window at the limit.
+    #[cold]
+    fn close_early(&mut self, closed: Closed<'_>) {
+        self.close_ended(closed);
+        let mut beyond =
+            (self.open.len() + 1).saturating_sub(self.profile.open_windows_max).min(self.open.len());
+        self.closed_early += beyond as u64;
+        let is_beyond = |_: &OpenWindow| {
+            let closes = beyond > 0;
+            beyond -= usize::from(closes);
+            closes
+        };
+        self.open.close_while(is_beyond, closed);
+    }
+
+    /// Closes the windows that have ended.
+    #[inline]
+    fn close_ended(&mut self, closed: Closed<'_>) {
+        let horizon = self.horizon;
+        self.open.close_while(|window| has_ended(window, horizon), closed);
+    }
+}
+
+/// Whether a window began at `horizon` or before; one without a time never ends.
+#[inline]
+fn has_ended(window: &OpenWindow, horizon: Timestamp) -> bool {
+    window.start.is_some_and(|start| start <= horizon)
 }
 
 #[cfg(test)]
@@ -212,7 +247,9 @@ mod tests {
 
     fn run(mut engine: Engine, packets: &[Packet]) -> Vec<(u64, Option<Timestamp>)> {
         let mut windows = Vec::new();
-        let mut keep = |window: &mut OpenWindow| windows.push((window.packets, window.start));
+        let mut keep = |closed: &mut [OpenWindow]| {
+            windows.extend(closed.iter().map(|window| (window.packets, window.start)));
+        };
         for packet in packets {
             engine.push(packet, Marks::default(), &mut keep);
         }
@@ -232,8 +269,9 @@ mod tests {
     fn an_idle_host_is_closed_by_the_others_clock() {
         let mut closed = Vec::new();
         let mut engine = Engine::new(Profile::default());
-        engine.push(&packet(1, 0, 1), Marks::default(), &mut |window| closed.push(window.source));
-        engine.push(&packet(2, 30, 1), Marks::default(), &mut |window| closed.push(window.source));
+        let mut note = |windows: &mut [OpenWindow]| closed.extend(windows.iter().map(|window| window.source));
+        engine.push(&packet(1, 0, 1), Marks::default(), &mut note);
+        engine.push(&packet(2, 30, 1), Marks::default(), &mut note);
         assert_eq!(closed, [IpAddr::from([10, 0, 0, 1])]);
     }
 
@@ -243,8 +281,8 @@ mod tests {
         let mut engine = Engine::new(profile);
         let mut closed = Vec::new();
         for host in 1..=3 {
-            engine.push(&packet(host, i64::from(host), 1), Marks::default(), &mut |window| {
-                closed.push(window.source)
+            engine.push(&packet(host, i64::from(host), 1), Marks::default(), &mut |windows| {
+                closed.extend(windows.iter().map(|window| window.source));
             });
         }
         assert_eq!(closed, [IpAddr::from([10, 0, 0, 1])]);
@@ -274,17 +312,17 @@ mod tests {
         let profile = Profile { open_windows_max: 11_000, ..Profile::default() };
         let mut one_by_one = Vec::new();
         let mut engine = Engine::new(profile.clone());
-        packets
-            .iter()
-            .for_each(|packet| engine.push(packet, Marks::default(), &mut |w| one_by_one.push(w.clone())));
-        engine.finish(&mut |window| one_by_one.push(window.clone()));
+        packets.iter().for_each(|packet| {
+            engine.push(packet, Marks::default(), &mut |w| one_by_one.extend_from_slice(w))
+        });
+        engine.finish(&mut |windows| one_by_one.extend_from_slice(windows));
         let arrivals: Vec<Arrival> =
             packets.iter().map(|packet| Arrival::of(packet, Marks::default())).collect();
         let mut at_once = Vec::new();
         let mut engine = Engine::new(profile);
-        engine.push_all(&arrivals, &mut |window| at_once.push(window.clone()));
+        engine.push_all(&arrivals, &mut |windows| at_once.extend_from_slice(windows));
         assert!(engine.open.len() > 10_000 && engine.closed_early() > 0);
-        engine.finish(&mut |window| at_once.push(window.clone()));
+        engine.finish(&mut |windows| at_once.extend_from_slice(windows));
         assert!(at_once == one_by_one);
     }
 
@@ -296,7 +334,7 @@ mod tests {
         for port in 1..=100 {
             engine.push(&packet(1, 0, port), Marks::default(), &mut |_| {});
         }
-        engine.finish(&mut |window| windows.push(window.clone()));
+        engine.finish(&mut |closed| windows.extend_from_slice(closed));
         assert!(windows[0].saturated);
         assert_eq!((windows[0].packets, windows[0].probes.len()), (100, 10));
     }

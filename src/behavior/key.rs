@@ -35,6 +35,43 @@ pub(super) fn write(parameters: &Parameters, profile: &Profile, key: &mut Vec<u8
     *key = postcard::to_extend(&part, std::mem::take(key)).unwrap_or_default();
 }
 
+/// The key of parameters with one protocol and at most one port listed, as nearly all are: equal where the keys are.
+pub(super) type Brief = [u64; 2];
+
+/// The brief of some parameters, if they have one.
+#[inline]
+pub(super) fn brief(parameters: &Parameters, profile: &Profile) -> Option<Brief> {
+    let Parameters { source_ports, packets, destination_ports, destinations, .. } = parameters;
+    let mut counts = 0;
+    for count in [source_ports, packets, destination_ports, destinations] {
+        counts = counts << 8 | brief_bin(upper_end(*count, profile.exact_counts_max))?;
+    }
+    let ports = match &parameters.ports {
+        Ports::None => 0,
+        Ports::Many => 1 << 16,
+        Ports::Listed(ports) => match ports.as_slice() {
+            [port] => 2 << 16 | u64::from(*port),
+            _ => return None,
+        },
+    };
+    let token = parameters.protocol.only()?;
+    let protocol = u64::from(token.protocol.number()) << 16;
+    let flags = token.flags.map_or(0, |flags| 1 << 8 | u64::from(flags.0));
+    let letter = u64::from(u32::from(parameters.transition.letter()));
+    Some([counts << 32 | letter, ports << 32 | protocol | flags])
+}
+
+/// A bin in eight bits: small numbers are themselves, and powers of two their exponents.
+#[inline]
+fn brief_bin(upper_end: u64) -> Option<u64> {
+    const ITSELF: u64 = 128;
+    match upper_end {
+        0..ITSELF => Some(upper_end),
+        _ if upper_end.is_power_of_two() => Some(ITSELF + u64::from(upper_end.trailing_zeros())),
+        _ => None,
+    }
+}
+
 /// Both parts together: the parameters with their counts at the upper ends of the bins.
 pub(super) fn read(key: &[u8], build: Build) -> Option<Parameters> {
     type Part = ([u64; 4], Transition, Ports, ProtocolSet);
@@ -55,4 +92,63 @@ pub(super) fn read(key: &[u8], build: Build) -> Option<Parameters> {
         ports_follow_destinations,
         ports_ephemeral,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ProtocolToken;
+    use super::*;
+    use crate::event::{Protocol, TcpFlags};
+
+    fn parameters() -> impl Strategy<Value = Parameters> {
+        let count = prop::sample::select(vec![1u64, 2, 3, 4, 5, 9, 127, 128, 129, 200, 1 << 20]);
+        let port = prop::sample::select(vec![0u16, 1, 445, u16::MAX]);
+        let ports = prop_oneof![
+            Just(Ports::None),
+            Just(Ports::Many),
+            prop::collection::btree_set(port, 1..3)
+                .prop_map(|ports| Ports::Listed(ports.into_iter().collect())),
+        ];
+        let flags = prop::option::of(prop::sample::select(vec![0u8, 2, 0xff]));
+        let protocol = prop::sample::select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Arp]);
+        let token = (protocol, flags)
+            .prop_map(|(protocol, flags)| ProtocolToken { protocol, flags: flags.map(TcpFlags) });
+        let order =
+            prop::sample::select(vec![Transition::Single, Transition::Sequential, Transition::Random]);
+        (prop::array::uniform4(count), order, ports, prop::collection::vec(token, 1..3)).prop_map(
+            |([source_ports, packets, destination_ports, destinations], transition, ports, tokens)| {
+                Parameters {
+                    source_ports,
+                    packets,
+                    destination_ports,
+                    destinations,
+                    transition,
+                    ports,
+                    protocol: tokens.into_iter().collect(),
+                    packets_per_destination: PacketsPerDestination::Exactly(1),
+                    source_port_use: SourcePortUse::One,
+                    ports_follow_destinations: false,
+                    ports_ephemeral: false,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn briefs_are_equal_where_keys_are(one in parameters(), other in parameters(), exact in prop::sample::select(vec![4u64, 256])) {
+            let profile = Profile { exact_counts_max: exact, ..Profile::default() };
+            let key = |parameters: &Parameters| {
+                let mut key = Vec::new();
+                write(parameters, &profile, &mut key);
+                key
+            };
+            let other = Parameters { transition: one.transition, ports: one.ports.clone(), ..other };
+            if let (Some(brief), Some(another)) = (brief(&one, &profile), brief(&other, &profile)) {
+                prop_assert_eq!(brief == another, key(&one) == key(&other));
+            }
+        }
+    }
 }

@@ -77,6 +77,16 @@ impl ProtocolSet {
         self.0.binary_search(token).is_ok()
     }
 
+    /// The token, where there is no other.
+    #[inline]
+    #[must_use]
+    pub fn only(&self) -> Option<&ProtocolToken> {
+        match self.0.as_slice() {
+            [token] => Some(token),
+            _ => None,
+        }
+    }
+
     /// The tokens, ascending.
     pub fn iter(&self) -> impl Iterator<Item = &ProtocolToken> + '_ {
         self.0.iter()
@@ -111,10 +121,12 @@ impl fmt::Display for ProtocolSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |flags: Option<TcpFlags>| flags.map_or_else(|| "?".to_owned(), |flags| flags.to_string());
         // Nearly all sets have one token, and types are named by the hundred thousand.
-        match self.0.as_slice() {
-            [ProtocolToken { protocol: Protocol::Tcp, flags }] => return write!(f, "TCP:{}", shown(*flags)),
-            [ProtocolToken { protocol, .. }] => return protocol.fmt(f),
-            _ => {}
+        match self.only() {
+            Some(ProtocolToken { protocol: Protocol::Tcp, flags }) => {
+                return write!(f, "TCP:{}", shown(*flags));
+            }
+            Some(ProtocolToken { protocol, .. }) => return protocol.fmt(f),
+            None => {}
         }
         let mut by_name: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for token in &self.0 {
@@ -211,7 +223,7 @@ impl Parameters {
     /// The parameters of a window's probes (with their packet counts), ranked in `space`. `packets` is the
     /// window's own count, which is larger than the probes' sum where the window is saturated.
     pub fn of<'a>(
-        probes: impl Iterator<Item = (&'a Probe, u64)>,
+        probes: impl Iterator<Item = (&'a Probe, u64)> + Clone,
         packets: u64,
         space: &AddressSpace,
         profile: &Profile,

@@ -12,8 +12,27 @@ pub struct Probes {
     first: (Probe, u64),
     /// How many there are: with none, `first` means nothing.
     count: usize,
-    /// The others; with none, memory that waits for some.
-    more: Option<Box<Distinct<Probe, u64>>>,
+    /// The others, where there are some.
+    more: Option<Box<Others>>,
+}
+
+type Others = Distinct<Probe, u64>;
+
+/// Memory of windows with several probes that have closed, for others: one window in ten has any, and its memory is
+/// still in the processor's cache.
+#[derive(Clone, Default)]
+pub(super) struct Spare(#[expect(clippy::vec_box, reason = "windows have them boxed")] Vec<Box<Others>>);
+
+impl Spare {
+    /// Keeps some: those of more windows, and of larger ones, are given back to the system.
+    fn keep(&mut self, mut others: Box<Others>) {
+        const WINDOWS: usize = 4096;
+        const PROBES: usize = 64;
+        if self.0.len() < WINDOWS {
+            others.clear(PROBES);
+            self.0.push(others);
+        }
+    }
 }
 
 impl Probes {
@@ -48,26 +67,29 @@ impl Probes {
     }
 
     /// All, in order of first sight.
-    pub fn iter(&self) -> impl Iterator<Item = (&Probe, u64)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (&Probe, u64)> + Clone + '_ {
         let first = (self.count > 0).then_some(&self.first);
         first.into_iter().chain(self.others()).map(|(probe, count)| (probe, *count))
     }
 
-    /// Forgets all, and keeps a little memory for the next window: most have few probes, and there can be a million.
+    /// Forgets all, and takes one packet.
     #[inline]
-    pub(super) fn clear(&mut self) {
-        const KEPT: usize = 16;
-        if self.count > 1
-            && let Some(more) = &mut self.more
-        {
-            more.clear(KEPT);
+    pub(super) fn begin(&mut self, probe: Probe, spare: &mut Spare) {
+        if let Some(more) = self.more.take() {
+            spare.keep(more);
         }
-        self.count = 0;
+        (self.first, self.count) = ((probe, 1), 1);
     }
 
     /// Counts packets; answers the probe's number, or `None` for a new probe beyond `most`.
     #[inline]
-    pub(super) fn add(&mut self, probe: Probe, packets: u64, most: usize) -> Option<usize> {
+    pub(super) fn add(
+        &mut self,
+        probe: Probe,
+        packets: u64,
+        most: usize,
+        spare: &mut Spare,
+    ) -> Option<usize> {
         if self.count == 0 {
             (self.first, self.count) = ((probe, packets), 1);
             return Some(0);
@@ -76,13 +98,13 @@ impl Probes {
             self.first.1 = self.first.1.saturating_add(packets);
             return Some(0);
         }
-        self.add_other(probe, packets, most)
+        self.add_other(probe, packets, most, spare)
     }
 
     /// Apart, so that the way of most packets is short enough to be inlined.
     #[inline(never)]
-    fn add_other(&mut self, probe: Probe, packets: u64, most: usize) -> Option<usize> {
-        let more = self.more.get_or_insert_default();
+    fn add_other(&mut self, probe: Probe, packets: u64, most: usize, spare: &mut Spare) -> Option<usize> {
+        let more = self.more.get_or_insert_with(|| spare.0.pop().unwrap_or_default());
         let (at, count) = more.entry(probe, most.saturating_sub(1), 0)?;
         *count = count.saturating_add(packets);
         self.count = self.count.max(at + 2);
@@ -90,10 +112,7 @@ impl Probes {
     }
 
     fn others(&self) -> &[(Probe, u64)] {
-        match &self.more {
-            Some(more) if self.count > 1 => more.as_slice(),
-            _ => &[],
-        }
+        self.more.as_ref().map_or(&[], |more| more.as_slice())
     }
 }
 
@@ -109,7 +128,7 @@ impl FromIterator<(Probe, u64)> for Probes {
     fn from_iter<T: IntoIterator<Item = (Probe, u64)>>(probes: T) -> Probes {
         let mut all = Probes::default();
         for (probe, packets) in probes {
-            all.add(probe, packets, usize::MAX);
+            all.add(probe, packets, usize::MAX, &mut Spare::default());
         }
         all
     }

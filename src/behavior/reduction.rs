@@ -3,6 +3,8 @@
 use crate::event::{Address, AddressSpace};
 
 use super::distinct::Distinct;
+use super::place::Place;
+use super::port_set::PortSet;
 use super::{
     PacketsPerDestination, Parameters, Ports, Probe, Profile, ProtocolSet, ProtocolToken, SourcePortUse,
     transition,
@@ -14,13 +16,39 @@ const DESTINATIONS_KEPT: usize = 4096;
 /// Counts the distinct values of one window after the other.
 #[derive(Default)]
 pub(super) struct Reduction {
-    destinations: Distinct<Address, Destination>,
-    /// Their ranks.
-    ranks: Vec<u128>,
-    source_ports: Vec<u16>,
-    ports: Vec<u16>,
+    /// Of windows with IPv4 addresses alone, which are nearly all …
+    fours: Gathered<u32>,
+    /// … and of all others.
+    others: Gathered<Address>,
+}
+
+impl Reduction {
+    /// See [`Parameters::of`](super::Parameters::of).
+    pub(super) fn of<'a>(
+        &mut self,
+        probes: impl Iterator<Item = (&'a Probe, u64)> + Clone,
+        packets: u64,
+        space: &AddressSpace,
+        profile: &Profile,
+    ) -> Parameters {
+        if probes.clone().all(|(probe, _)| !probe.address().is_ipv6()) {
+            self.fours.reduce(probes, packets, space, profile)
+        } else {
+            self.others.reduce(probes, packets, space, profile)
+        }
+    }
+}
+
+/// What is gathered of one window.
+#[derive(Default)]
+struct Gathered<P: Place> {
+    /// In order of first sight.
+    destinations: Distinct<P, Destination>,
+    ranks: Vec<P::Number>,
+    source_ports: PortSet,
+    ports: PortSet,
     protocol: ProtocolSet,
-    /// The [kind](Probe::kind) of the last probe.
+    /// Protocol and flags of the last probe: most have those of the one before.
     kind: Option<u64>,
 }
 
@@ -28,13 +56,13 @@ pub(super) struct Reduction {
 #[derive(Clone, Copy, Default)]
 struct Destination {
     packets: u64,
+    /// The port that was asked last, if any was.
     port: Option<u16>,
     several_ports: bool,
 }
 
-impl Reduction {
-    /// See [`Parameters::of`].
-    pub(super) fn of<'a>(
+impl<P: Place> Gathered<P> {
+    fn reduce<'a>(
         &mut self,
         probes: impl Iterator<Item = (&'a Probe, u64)>,
         packets: u64,
@@ -46,7 +74,9 @@ impl Reduction {
         self.ports.clear();
         self.kind = None;
         probes.for_each(|(probe, count)| self.add(probe, count));
-        self.reduce(packets, space, profile)
+        self.ranks.clear();
+        self.ranks.extend(self.destinations.as_slice().iter().map(|(place, _)| place.rank(space)));
+        self.parameters(packets, profile)
     }
 
     fn add(&mut self, probe: &Probe, count: u64) {
@@ -56,45 +86,41 @@ impl Reduction {
             self.protocol.insert(ProtocolToken { protocol: probe.protocol(), flags: probe.flags() });
         }
         if let Some(port) = probe.source_port() {
-            note(&mut self.source_ports, port);
+            self.source_ports.insert(port);
         }
-        let destination = self.destinations.entry(probe.address(), usize::MAX, Destination::default());
+        let place = P::of(probe.address());
+        let destination = self.destinations.entry(place, usize::MAX, Destination::default());
         let Some((_, destination)) = destination else { return };
         destination.packets = destination.packets.saturating_add(count);
         if let Some(port) = probe.destination_port() {
             destination.several_ports |= destination.port.replace(port).is_some_and(|other| other != port);
-            note(&mut self.ports, port);
+            self.ports.insert(port);
         }
     }
 
-    fn reduce(&mut self, packets: u64, space: &AddressSpace, profile: &Profile) -> Parameters {
-        for ports in [&mut self.ports, &mut self.source_ports] {
-            ports.sort_unstable();
-            ports.dedup();
-        }
+    fn parameters(&mut self, packets: u64, profile: &Profile) -> Parameters {
+        let ports_follow_destinations = self.ports_follow_destinations();
         let all = self.destinations.as_slice();
-        self.ranks.clear();
-        let ranks = all.iter().map(|(address, _)| space.rank((*address).into()).unwrap_or_default());
-        self.ranks.extend(ranks);
+        let neighbourhoods = all.iter().map(|(place, _)| place.neighbourhood());
         let source_ports = self.source_ports.len() as u64;
         let destinations = all.len() as u64;
+        let ports = self.ports.ascending();
         Parameters {
             source_ports,
             packets,
-            destination_ports: self.ports.len() as u64,
+            destination_ports: ports.len() as u64,
             destinations,
-            transition: transition(
-                all.iter().zip(&self.ranks).map(|((address, _), rank)| ((*address).into(), *rank)),
-            ),
+            transition: transition(&self.ranks, neighbourhoods),
             packets_per_destination: if packets == destinations {
+                // Nobody got less, so nobody got more.
                 PacketsPerDestination::Exactly(1)
             } else {
                 attempts(all.iter().map(|(_, seen)| seen.packets))
             },
             source_port_use: source_port_use(source_ports, destinations, packets),
-            ports_follow_destinations: self.ports_follow_destinations(),
-            ports_ephemeral: self.ports.first().is_some_and(|lowest| *lowest >= profile.ephemeral_port_min),
-            ports: listed(&self.ports, profile.ports_listed_max),
+            ports_follow_destinations,
+            ports_ephemeral: ports.first().is_some_and(|lowest| *lowest >= profile.ephemeral_port_min),
+            ports: listed(ports, profile.ports_listed_max),
             protocol: std::mem::take(&mut self.protocol),
         }
     }
@@ -102,15 +128,8 @@ impl Reduction {
     fn ports_follow_destinations(&self) -> bool {
         let all = self.destinations.as_slice();
         all.len() >= 3
-            && all.iter().all(|(_, seen)| seen.port.is_some() && !seen.several_ports)
             && self.ports.len() * 5 >= all.len() * 4
-    }
-}
-
-/// Keeps a port; one that came last is known.
-fn note(ports: &mut Vec<u16>, port: u16) {
-    if ports.last() != Some(&port) {
-        ports.push(port);
+            && all.iter().all(|(_, seen)| seen.port.is_some() && !seen.several_ports)
     }
 }
 

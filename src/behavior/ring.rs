@@ -1,51 +1,52 @@
 //! Open windows in the order of opening, each found by its host.
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-
 use crate::event::{Address, Timestamp};
 
 use super::OpenWindow;
+use super::hosts::Hosts;
 
 /// Open windows. They are numbered as they open, and close in that order: the numbers of those that are open follow
 /// one another, and a number's lowest bits are its window's place. What a closed window had allocated serves the next
 /// one at its place, so that the windows of a quiet sensor stay in the processor's cache.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Ring {
     /// As many places as a power of two says, or none.
     places: Vec<OpenWindow>,
     /// The number of the window that opened first …
     first: u32,
-    /// … and of the one that opens next. Numbers begin anew beyond 32 bits.
+    /// … and of the one that opens next.
     next: u32,
     hosts: Hosts,
+}
+
+impl Default for Ring {
+    fn default() -> Ring {
+        Ring {
+            places: Vec::new(),
+            first: Hosts::NUMBER_MIN,
+            next: Hosts::NUMBER_MIN,
+            hosts: Hosts::default(),
+        }
+    }
 }
 
 impl Ring {
     /// How many windows are open.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        at(self.next.wrapping_sub(self.first))
-    }
-
-    /// The window that opened first.
-    #[inline]
-    pub(super) fn front(&self) -> Option<&OpenWindow> {
-        if self.len() == 0 { None } else { self.places.get(self.place(self.first)) }
+        at(self.next - self.first)
     }
 
     /// The number of a host's open window.
     #[inline]
     pub(super) fn find(&self, host: Address) -> Option<u32> {
-        self.hosts.find(host)
+        self.hosts.find(host, self.first)
     }
 
     /// Whether the window of a number that was found is still open.
     #[inline]
     pub(super) fn has(&self, number: u32) -> bool {
-        number.wrapping_sub(self.first) < self.next.wrapping_sub(self.first)
+        (self.first..self.next).contains(&number)
     }
 
     /// Reads a little of some windows, so that the processor fetches them all at once, and not each when its turn comes.
@@ -55,16 +56,13 @@ impl Ring {
         std::hint::black_box(read.fold(0, |sum, window| sum ^ window.packets));
     }
 
-    /// Does the same for the windows that opened first, at most so many, up to the first that began after `start`; and
-    /// for what tells where they are.
+    /// Does the same for the windows that opened first, at most so many, up to the first that began after `start`.
     #[inline]
     pub(super) fn fetch_first(&self, most: usize, start: Timestamp) {
-        let open = (0..self.next.wrapping_sub(self.first)).take(most);
-        let windows = open.filter_map(|ahead| self.places.get(self.place(self.first.wrapping_add(ahead))));
+        let windows =
+            (self.first..self.next).take(most).filter_map(|number| self.places.get(self.place(number)));
         let ending = windows.take_while(|window| window.start.is_none_or(|began| began <= start));
-        std::hint::black_box(
-            ending.fold(0, |sum, window| sum ^ self.find(window.source.into()).unwrap_or(0)),
-        );
+        std::hint::black_box(ending.fold(0, |sum, window| sum ^ window.packets));
     }
 
     /// The window of a number, which must be that of an open one.
@@ -74,54 +72,74 @@ impl Ring {
         &mut self.places[place]
     }
 
-    /// Opens an empty window of a host that has none; answers its number.
-    pub(super) fn open(&mut self, host: Address) -> u32 {
-        if self.len() == self.places.len() {
-            self.grow();
+    /// Opens the window of a host that has none; answers it as another one left it, to be made that of its host.
+    #[inline]
+    pub(super) fn open(&mut self, host: Address) -> &mut OpenWindow {
+        if self.len() == self.places.len() || self.next == u32::MAX {
+            self.make_room();
+        }
+        if self.hosts.is_full() {
+            self.find_all_anew();
         }
         let number = self.next;
-        self.next = number.wrapping_add(1);
-        self.hosts.insert(host, number);
-        self.get_mut(number).reset(host.into());
-        number
+        self.next = number + 1;
+        self.hosts.insert(host, number, self.first);
+        self.get_mut(number)
     }
 
-    /// Closes the window that opened first and lends it out until the next one opens.
+    /// Closes the windows that opened first, as many as hold a condition, and lends them out until others open: those
+    /// that lie beside each other at once, oldest first.
     #[inline]
-    pub(super) fn close(&mut self) -> Option<&mut OpenWindow> {
-        if self.len() == 0 {
-            return None;
+    pub(super) fn close_while(
+        &mut self,
+        mut ends: impl FnMut(&OpenWindow) -> bool,
+        closed: &mut dyn FnMut(&mut [OpenWindow]),
+    ) {
+        while self.len() > 0 {
+            let from = self.place(self.first);
+            let beside = self.len().min(self.places.len() - from);
+            let windows = &mut self.places[from..from + beside];
+            let ended = windows.iter().take_while(|window| ends(window)).count();
+            if ended == 0 {
+                return;
+            }
+            self.first += u32::try_from(ended).unwrap_or(u32::MAX);
+            closed(&mut windows[..ended]);
         }
-        let place = self.place(self.first);
-        self.first = self.first.wrapping_add(1);
-        let window = &mut self.places[place];
-        self.hosts.remove(window.source.into());
-        Some(window)
     }
 
     /// All, in the order of opening.
     pub(super) fn each(&mut self, mut take: impl FnMut(&mut OpenWindow)) {
-        let mut number = self.first;
-        while number != self.next {
-            take(self.get_mut(number));
-            number = number.wrapping_add(1);
-        }
+        (self.first..self.next).for_each(|number| take(self.get_mut(number)));
     }
 
-    /// Twice as many places. A window either stays where it is or belongs as far behind as there were places.
+    /// Twice as many places where all are taken, and numbers that begin anew where there are no more.
     #[cold]
-    fn grow(&mut self) {
+    fn make_room(&mut self) {
         const LEAST: usize = 64;
-        let before = self.places.len();
-        self.places.resize_with((before * 2).max(LEAST), OpenWindow::default);
-        let mut number = self.first;
-        while number != self.next {
-            let place = self.place(number);
-            if place >= before {
-                self.places.swap(place, place - before);
-            }
-            number = number.wrapping_add(1);
+        let open = self.len();
+        let mut windows = Vec::new();
+        let places = if open == self.places.len() { (open * 2).max(LEAST) } else { self.places.len() };
+        windows.resize_with(places, OpenWindow::default);
+        for (number, window) in (self.first..self.next).zip(&mut windows) {
+            std::mem::swap(window, self.get_mut(number));
         }
+        self.places = windows;
+        // The places of these numbers are those from the first on.
+        self.first = Hosts::NUMBER_MIN.next_multiple_of(u32::try_from(places).unwrap_or(u32::MAX));
+        self.next = self.first + u32::try_from(open).unwrap_or(u32::MAX);
+        self.find_all_anew();
+    }
+
+    /// Has all open windows found by their hosts, and those that closed no longer.
+    #[cold]
+    fn find_all_anew(&mut self) {
+        let Ring { places, first, next, hosts } = self;
+        let mask = places.len().wrapping_sub(1);
+        let numbers = *first..*next;
+        let host = |number: u32| Address::from(places[at(number) & mask].source);
+        hosts.clear(numbers.clone().map(host));
+        numbers.for_each(|number| hosts.insert(host(number), number, *first));
     }
 
     #[inline]
@@ -136,60 +154,6 @@ fn at(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The numbers of open windows by host. An entry has its host beside it: nothing else is touched to find one.
-#[derive(Clone, Default)]
-struct Hosts {
-    fours: HashTable<(u32, u32)>,
-    sixes: HashTable<(u128, u32)>,
-    hasher: RandomState,
-}
-
-impl Hosts {
-    #[inline]
-    fn find(&self, host: Address) -> Option<u32> {
-        match host.number() {
-            Ok(four) => {
-                self.fours.find(self.hasher.hash_one(four), |known| known.0 == four).map(|known| known.1)
-            }
-            Err(six) => {
-                self.sixes.find(self.hasher.hash_one(six), |known| known.0 == six).map(|known| known.1)
-            }
-        }
-    }
-
-    #[inline]
-    fn insert(&mut self, host: Address, number: u32) {
-        let Hosts { fours, sixes, hasher } = self;
-        match host.number() {
-            Ok(four) => {
-                let hash = |known: &(u32, u32)| hasher.hash_one(known.0);
-                fours.insert_unique(hasher.hash_one(four), (four, number), hash);
-            }
-            Err(six) => {
-                let hash = |known: &(u128, u32)| hasher.hash_one(known.0);
-                sixes.insert_unique(hasher.hash_one(six), (six, number), hash);
-            }
-        }
-    }
-
-    #[inline]
-    fn remove(&mut self, host: Address) {
-        let Hosts { fours, sixes, hasher } = self;
-        match host.number() {
-            Ok(four) => {
-                if let Ok(entry) = fours.find_entry(hasher.hash_one(four), |known| known.0 == four) {
-                    entry.remove();
-                }
-            }
-            Err(six) => {
-                if let Ok(entry) = sixes.find_entry(hasher.hash_one(six), |known| known.0 == six) {
-                    entry.remove();
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -202,7 +166,7 @@ mod tests {
     proptest! {
         #[test]
         fn windows_close_as_they_opened_and_hosts_find_theirs(
-            start in prop::sample::select(vec![0, u32::MAX - 100]),
+            start in prop::sample::select(vec![Hosts::NUMBER_MIN, u32::MAX - 100]),
             steps in prop::collection::vec((any::<bool>(), any::<bool>(), 0..400u32), 0..600),
         ) {
             let mut ring = Ring { first: start, next: start, ..Ring::default() };
@@ -212,13 +176,19 @@ mod tests {
                 let known = open.iter().find(|(known, _)| *known == host).map(|(_, number)| *number);
                 prop_assert_eq!(ring.find(host.into()), known);
                 if opens && known.is_none() {
-                    open.push_back((host, ring.open(host.into())));
+                    ring.open(host.into()).source = host;
+                    let number = ring.find(host.into()).unwrap();
+                    // Numbers may have begun anew.
+                    let last = open.len();
+                    open.iter_mut().enumerate().for_each(|(at, (_, known))| *known = number - u32::try_from(last - at).unwrap());
+                    open.push_back((host, number));
                 } else if !opens {
-                    let closed = ring.close().map(|window| window.source);
+                    let (mut closed, mut most) = (None, 1);
+                    let first = |_: &OpenWindow| std::mem::replace(&mut most, 0) == 1;
+                    ring.close_while(first, &mut |windows| closed = windows.first().map(|window| window.source));
                     prop_assert_eq!(closed, open.pop_front().map(|(host, _)| host));
                 }
                 prop_assert_eq!(ring.len(), open.len());
-                prop_assert_eq!(ring.front().map(|window| window.source), open.front().map(|(host, _)| *host));
             }
             for (host, number) in &open {
                 prop_assert_eq!(ring.get_mut(*number).source, *host);

@@ -14,16 +14,12 @@
 //!    variance (n+1)/12 (Eulerian numbers), and 4.5 standard deviations are asked for. Below ten destinations
 //!    no order can be that steady.
 
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::event::neighbourhood;
-
-use super::distinct::Key;
+use super::distinct::hash_of;
 
 /// How far ahead of a recent destination a step may lie.
-const REACH: u128 = 4;
+const REACH: u32 = 4;
 /// How many recent destinations a step is compared with.
 const LOOKBACK: usize = 4;
 /// Per cent of the steps that must count.
@@ -61,15 +57,51 @@ impl Transition {
     }
 }
 
-/// Judges distinct destinations, given with their ranks in the order of first sight.
+/// What a rank and a neighbourhood are told by.
+pub trait Number: Copy + Ord {
+    /// Whether it lies ahead of another, and not beyond reach: 1 to [`REACH`], which in numbers that wrap is one
+    /// comparison.
+    fn is_near(self, before: Self) -> bool;
+
+    /// A number of ten bits that says little of it.
+    fn hint(self) -> usize;
+}
+
+impl Number for u32 {
+    #[inline]
+    fn is_near(self, before: u32) -> bool {
+        self.wrapping_sub(before).wrapping_sub(1) < REACH
+    }
+
+    #[inline]
+    fn hint(self) -> usize {
+        // Fibonacci hashing: the uppermost bits are the best mixed.
+        usize::try_from(self.wrapping_mul(0x9e37_79b9) >> 22).unwrap_or(0)
+    }
+}
+
+impl Number for u128 {
+    #[inline]
+    fn is_near(self, before: u128) -> bool {
+        self.wrapping_sub(before).wrapping_sub(1) < REACH.into()
+    }
+
+    #[inline]
+    fn hint(self) -> usize {
+        usize::try_from(hash_of(&self) >> 54).unwrap_or(0)
+    }
+}
+
+/// Judges distinct destinations by their ranks, in the order of first sight, and the neighbourhoods that they lie in.
 #[must_use]
-pub fn transition(destinations: impl ExactSizeIterator<Item = (IpAddr, u128)> + Clone) -> Transition {
-    let count = destinations.len();
-    if count < 2 {
+pub fn transition<N: Number>(ranks: &[N], neighbourhoods: impl Iterator<Item = N> + Clone) -> Transition {
+    if ranks.len() < 2 {
         return Transition::Single;
     }
-    let ranks = || destinations.clone().map(|(_, rank)| rank);
-    if near_steps(ranks()).is_enough_of(count - 1) || steady(ranks(), count) || near_in_groups(destinations) {
+    if near_steps(ranks).is_enough_of(ranks.len() - 1)
+        || steady(ranks)
+        || near_in_groups(ranks, neighbourhoods)
+    {
         Transition::Sequential
     } else {
         Transition::Random
@@ -87,43 +119,45 @@ impl Steps {
     fn is_enough_of(self, steps: usize) -> bool {
         self.up.max(self.down) * 100 >= steps * SHARE_PERCENT
     }
+
+    /// Counts a step to `rank` from any of those before it. All are asked, which is quicker than to stop at the first.
+    #[inline]
+    fn note<N: Number>(&mut self, before: &[N], rank: N) {
+        let (up, down) = before.iter().fold((false, false), |(up, down), before| {
+            (up | rank.is_near(*before), down | before.is_near(rank))
+        });
+        self.up += usize::from(up);
+        self.down += usize::from(down);
+    }
 }
 
-fn near_steps(ranks: impl Iterator<Item = u128>) -> Steps {
+fn near_steps<N: Number>(ranks: &[N]) -> Steps {
     let mut steps = Steps::default();
-    let mut recent = [0; LOOKBACK];
-    for (place, rank) in ranks.enumerate() {
-        let known = &recent[..place.min(LOOKBACK)];
-        steps.up += usize::from(known.iter().any(|&before| is_near(before, rank)));
-        steps.down += usize::from(known.iter().any(|&before| is_near(rank, before)));
-        recent[place % LOOKBACK] = rank;
+    for place in 1..ranks.len().min(LOOKBACK) {
+        steps.note(&ranks[..place], ranks[place]);
+    }
+    for recent in ranks.windows(LOOKBACK + 1) {
+        steps.note(&recent[..LOOKBACK], recent[LOOKBACK]);
     }
     steps
 }
 
-/// Whether a rank lies ahead of another, and not beyond reach: 1 to [`REACH`], which in numbers that wrap is one
-/// comparison.
-fn is_near(from: u128, to: u128) -> bool {
-    to.wrapping_sub(from).wrapping_sub(1) < REACH
-}
-
-fn near_in_groups(destinations: impl ExactSizeIterator<Item = (IpAddr, u128)> + Clone) -> bool {
-    let steps_possible = destinations.len() - 1;
-    if steps_possible < GROUPED_STEPS_MIN {
+fn near_in_groups<N: Number>(ranks: &[N], neighbourhoods: impl Iterator<Item = N> + Clone) -> bool {
+    let steps_possible = ranks.len() - 1;
+    if steps_possible < GROUPED_STEPS_MIN || returns_at_most(neighbourhoods.clone()) * 2 <= steps_possible {
         return false;
     }
-    let neighbourhoods = destinations.clone().map(|(address, _)| neighbourhood(address));
-    if returns_at_most(neighbourhoods) * 2 <= steps_possible {
-        return false;
-    }
-    let placed = destinations.enumerate();
+    let placed = neighbourhoods.zip(ranks).enumerate();
     let mut grouped: Vec<_> =
-        placed.map(|(place, (address, rank))| (neighbourhood(address), place, rank)).collect();
+        placed.map(|(place, (neighbourhood, rank))| (neighbourhood, place, *rank)).collect();
     grouped.sort_unstable();
     let mut pooled = Steps::default();
     let mut steps = 0;
+    let mut of_group = Vec::new();
     for group in grouped.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() >= GROUP_MIN) {
-        let near = near_steps(group.iter().map(|(_, _, rank)| *rank));
+        of_group.clear();
+        of_group.extend(group.iter().map(|(_, _, rank)| *rank));
+        let near = near_steps(&of_group);
         pooled.up += near.up;
         pooled.down += near.down;
         steps += group.len() - 1;
@@ -132,14 +166,13 @@ fn near_in_groups(destinations: impl ExactSizeIterator<Item = (IpAddr, u128)> + 
 }
 
 /// How many destinations lie in a neighbourhood that was met before, or some more: a random scan has few, and needs
-/// no grouping. Neighbourhoods that share a bit are taken for one.
-fn returns_at_most(neighbourhoods: impl Iterator<Item = IpAddr>) -> usize {
-    const BITS: usize = 1024;
-    let mut met = [0u64; BITS / 64];
+/// no grouping. Neighbourhoods that share a hint are taken for one.
+fn returns_at_most<N: Number>(neighbourhoods: impl Iterator<Item = N>) -> usize {
+    let mut met = [0u64; 1024 / 64];
     let mut returns = 0;
     for neighbourhood in neighbourhoods {
-        let bit = usize::try_from(neighbourhood.hash_code() % BITS as u64).unwrap_or(0);
-        let word = &mut met[bit / 64];
+        let bit = neighbourhood.hint();
+        let word = &mut met[bit / 64 % (1024 / 64)];
         returns += usize::from(*word >> (bit % 64) & 1 == 1);
         *word |= 1 << (bit % 64);
     }
@@ -147,16 +180,15 @@ fn returns_at_most(neighbourhoods: impl Iterator<Item = IpAddr>) -> usize {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of one window, far below 2^52")]
-fn steady(ranks: impl Iterator<Item = u128>, count: usize) -> bool {
+fn steady<N: Number>(ranks: &[N]) -> bool {
+    let count = ranks.len();
     if count < STEADY_MIN {
         return false;
     }
     let mut steps = Steps::default();
-    let mut last = None;
-    for rank in ranks {
-        steps.up += usize::from(last.is_some_and(|last| last < rank));
-        steps.down += usize::from(last.is_some_and(|last| last > rank));
-        last = Some(rank);
+    for step in ranks.windows(2) {
+        steps.up += usize::from(step[0] < step[1]);
+        steps.down += usize::from(step[0] > step[1]);
     }
     let above_mean = steps.up.max(steps.down) as f64 - (count - 1) as f64 / 2.0;
     let variance = (count + 1) as f64 / 12.0;
@@ -167,17 +199,18 @@ fn steady(ranks: impl Iterator<Item = u128>, count: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
-    /// Judges addresses written as numbers from 10.0.0.0 on.
-    fn check(offsets: &[u32], expected: Transition) {
-        let destinations: Vec<(IpAddr, u128)> = offsets
-            .iter()
-            .map(|offset| (IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + offset)), u128::from(*offset)))
-            .collect();
-        assert_eq!(transition(destinations.iter().copied()), expected, "{offsets:?}");
+    /// Judges addresses of one network by their places in it; numbers of either length have to agree.
+    fn judged(places: &[u32]) -> Transition {
+        let judged = transition(places, places.iter().map(|place| place >> 8));
+        let wide: Vec<u128> = places.iter().copied().map(u128::from).collect();
+        assert_eq!(transition(&wide, wide.iter().map(|place| place >> 8)), judged, "{places:?}");
+        judged
+    }
+
+    fn check(places: &[u32], expected: Transition) {
+        assert_eq!(judged(places), expected, "{places:?}");
     }
 
     #[test]
@@ -227,11 +260,8 @@ mod tests {
         };
         let mut wrong = 0;
         for window in 0..20_000usize {
-            let destinations: Vec<(IpAddr, u128)> = (0..3 + window % 38)
-                .map(|_| next())
-                .map(|at| (IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + at)), u128::from(at)))
-                .collect();
-            wrong += usize::from(transition(destinations.iter().copied()) == Transition::Sequential);
+            let places: Vec<u32> = (0..3 + window % 38).map(|_| next()).collect();
+            wrong += usize::from(judged(&places) == Transition::Sequential);
         }
         assert_eq!(wrong, 0);
     }

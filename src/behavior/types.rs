@@ -1,13 +1,16 @@
 //! Behavior types as numbers: millions of windows have some hundred thousand types, and a number is told apart, kept
 //! and sorted at a fraction of what a name costs. Names are worked out when they are asked for.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use crate::event::AddressSpace;
 
 use super::distinct::hash_of;
 use super::facets::Facets;
-use super::key::{self, Build};
+use super::key::{self, Brief, Build};
 use super::reduction::Reduction;
 use super::singles::Singles;
 use super::{Behavior, Names, OpenWindow, Parameters, Probe, Profile};
@@ -22,10 +25,14 @@ pub struct Types {
     reduction: Reduction,
     facets: Facets,
     singles: Singles,
+    /// Numbers of most others, by what is quicker to write and to compare than a key.
+    briefs: HashMap<Brief, u32, FixedState>,
     /// Numbers by key.
     numbers: HashTable<u32>,
     list: TypeList,
+    /// Memory for a key, and for windows that are told apart together.
     key: Vec<u8>,
+    reduced: Vec<(usize, Brief)>,
 }
 
 /// The types that were numbered, each with the build of the first window that had it.
@@ -47,9 +54,11 @@ impl Types {
             reduction: Reduction::default(),
             facets: Facets::default(),
             singles: Singles::default(),
+            briefs: HashMap::default(),
             numbers: HashTable::new(),
             list: TypeList { profile, bytes: Vec::new(), ends: Vec::new(), builds: Vec::new() },
             key: Vec::new(),
+            reduced: Vec::new(),
         }
     }
 
@@ -57,6 +66,36 @@ impl Types {
     #[must_use]
     pub fn into_list(self) -> TypeList {
         self.list
+    }
+
+    /// The types of closed windows, in their order, as far as windows like them were met.
+    ///
+    /// What is looked up is looked up with nothing in between: most looks wait for memory, and so the processor waits for
+    /// several at once.
+    pub fn known(&mut self, windows: &[OpenWindow], numbers: &mut Vec<Option<u32>>) {
+        numbers.clear();
+        numbers.extend(windows.iter().map(|window| self.known_single(window)));
+        let Types { space, reduction, briefs, list, reduced, .. } = self;
+        reduced.clear();
+        for (at, window) in windows.iter().enumerate().filter(|(_, window)| window.probes.single().is_none())
+        {
+            let parameters = reduction.of(window.probes.iter(), window.packets, space, &list.profile);
+            reduced.extend(key::brief(&parameters, &list.profile).map(|brief| (at, brief)));
+        }
+        for (at, brief) in reduced {
+            numbers[*at] = briefs.get(brief).copied();
+        }
+    }
+
+    /// The type of a window with one probe, where such a window was met before.
+    #[inline]
+    fn known_single(&self, window: &OpenWindow) -> Option<u32> {
+        let (probe, count) = window.probes.single()?;
+        if count != window.packets || count > PACKETS_MAX {
+            return None;
+        }
+        let (class, port) = single(probe, count, self.list.profile.exact_counts_max);
+        self.singles.get(class, port)
     }
 
     /// The type of a closed window.
@@ -101,15 +140,25 @@ impl Types {
         number
     }
 
-    fn of_probes<'a>(&mut self, probes: impl Iterator<Item = (&'a Probe, u64)>, packets: u64) -> u32 {
-        let Types { space, reduction, numbers, list, key, .. } = self;
-        let parameters = reduction.of(probes, packets, space, &list.profile);
-        key::write(&parameters, &list.profile, key);
+    fn of_probes<'a>(&mut self, probes: impl Iterator<Item = (&'a Probe, u64)> + Clone, packets: u64) -> u32 {
+        let parameters = self.reduction.of(probes, packets, &self.space, &self.list.profile);
+        let brief = key::brief(&parameters, &self.list.profile);
+        if let Some(number) = brief.and_then(|brief| self.briefs.get(&brief)) {
+            return *number;
+        }
+        let number = self.of_parameters(&parameters);
+        self.briefs.extend(brief.map(|brief| (brief, number)));
+        number
+    }
+
+    fn of_parameters(&mut self, parameters: &Parameters) -> u32 {
+        let Types { numbers, list, key, .. } = self;
+        key::write(parameters, &list.profile, key);
         let hash = hash_of(&key.as_slice());
         if let Some(number) = numbers.find(hash, |known| list.key(*known) == key.as_slice()) {
             return *number;
         }
-        let number = list.add(key, Build::from(&parameters));
+        let number = list.add(key, Build::from(parameters));
         numbers.insert_unique(hash, number, |known| hash_of(&list.key(*known)));
         number
     }

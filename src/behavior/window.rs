@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use crate::event::Timestamp;
 
-use super::{Arrival, Probe, Probes, Profile};
+use super::probes::Spare;
+use super::{Arrival, Probe, Probes, Profile, Thin};
 
 /// Which rules (of headers or payloads) a packet answers to: bit i stands for the i-th marking rule of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,10 +46,11 @@ pub struct OpenWindow {
     pub packets: u64,
     /// Distinct probes in order of first sight, with how many packets each had.
     pub probes: Probes,
-    /// Times of the first packets.
-    pub trace: SmallVec<[TracePoint; 4]>,
+    /// Times of the packets behind the first, which came at 0 with the first probe: most windows have no others.
+    #[serde(serialize_with = "trace::with_first", deserialize_with = "trace::without_first")]
+    trace: Thin<TracePoint>,
     /// Packets by the number of the marking rule that they answer to; rules without a packet are left out.
-    pub marked: Vec<(usize, u64)>,
+    pub marked: Thin<(usize, u64)>,
     /// Whether probes were left out at the limit.
     pub saturated: bool,
 }
@@ -57,40 +58,44 @@ pub struct OpenWindow {
 /// Nobody's window, with no packet.
 impl Default for OpenWindow {
     fn default() -> OpenWindow {
-        OpenWindow::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-    }
-}
-
-impl OpenWindow {
-    pub(super) fn new(source: IpAddr) -> OpenWindow {
         OpenWindow {
-            source,
+            source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             start: None,
             end: None,
             packets: 0,
             probes: Probes::default(),
-            trace: SmallVec::new(),
-            marked: Vec::new(),
+            trace: Thin::default(),
+            marked: Thin::default(),
             saturated: false,
         }
     }
+}
 
-    /// Makes it the window of another host, without a packet yet; memory is kept.
+impl OpenWindow {
+    /// Becomes the window of a packet's host, which is its first; memory is kept. `time` is when the packet came, as far
+    /// as that is known.
     #[inline]
-    pub(super) fn reset(&mut self, source: IpAddr) {
-        let OpenWindow { source: host, start, end, packets, probes, trace, marked, saturated } = self;
-        (*host, *start, *end, *packets, *saturated) = (source, None, None, 0, false);
-        probes.clear();
+    pub(super) fn begin(&mut self, arrival: &Arrival, time: Option<Timestamp>, spare: &mut Spare) {
+        let OpenWindow { source, start, end, packets, probes, trace, marked, saturated } = self;
+        (*source, *start, *end, *packets, *saturated) = (arrival.source.into(), time, time, 1, false);
+        probes.begin(arrival.probe, spare);
         trace.clear();
         marked.clear();
+        if arrival.marks != Marks::default() {
+            self.count_marks(arrival.marks);
+        }
     }
 
-    /// Takes a packet of this host that belongs to this window; `time` is when it came, as far as that is known.
+    /// Takes another packet of this host that belongs to this window.
     #[inline]
-    pub(super) fn add(&mut self, arrival: &Arrival, time: Option<Timestamp>, profile: &Profile) {
-        if self.packets == 0 {
-            (self.start, self.end) = (time, time);
-        } else if let Some(now) = time
+    pub(super) fn add(
+        &mut self,
+        arrival: &Arrival,
+        time: Option<Timestamp>,
+        profile: &Profile,
+        spare: &mut Spare,
+    ) {
+        if let Some(now) = time
             && self.end.is_none_or(|end| end < now)
         {
             self.end = time;
@@ -100,37 +105,68 @@ impl OpenWindow {
         if arrival.marks != Marks::default() {
             self.count_marks(arrival.marks);
         }
-        match self.probes.add(arrival.probe, 1, profile.probes_per_window_max) {
-            Some(probe) if self.trace.len() < profile.trace_packets_max => self.note_time(time, probe),
+        match self.probes.add(arrival.probe, 1, profile.probes_per_window_max, spare) {
+            Some(probe) if profile.trace_packets_max > 0 => self.note_time(time, probe, profile),
             Some(_) => {}
             None => self.saturated = true,
         }
     }
 
-    fn note_time(&mut self, time: Option<Timestamp>, probe: usize) {
+    fn note_time(&mut self, time: Option<Timestamp>, probe: usize, profile: &Profile) {
+        let points = self.trace.list();
+        if points.len() + 1 >= profile.trace_packets_max {
+            return;
+        }
         let micros = match (self.start, time) {
             (Some(start), Some(time)) => time.0.saturating_sub(start.0) / 1_000,
             _ => 0,
         };
         let offset_micros = u32::try_from(micros.max(0)).unwrap_or(u32::MAX);
-        self.trace.push(TracePoint { offset_micros, probe: u32::try_from(probe).unwrap_or(u32::MAX) });
+        points.push(TracePoint { offset_micros, probe: u32::try_from(probe).unwrap_or(u32::MAX) });
     }
 
     #[inline(never)]
     fn count_marks(&mut self, marks: Marks) {
+        let marked = self.marked.list();
         for rule in marks.iter() {
-            match self.marked.iter_mut().find(|(known, _)| *known == rule) {
+            match marked.iter_mut().find(|(known, _)| *known == rule) {
                 Some((_, packets)) => *packets += 1,
-                None => self.marked.push((rule, 1)),
+                None => marked.push((rule, 1)),
             }
         }
     }
 
-    /// The traced packets: time in microseconds since the start, and the probe.
+    /// The traced packets: time in microseconds since the start, and the probe. The first packet is always among them.
     pub fn traced(&self) -> impl Iterator<Item = (u32, &Probe)> + '_ {
-        self.trace.iter().filter_map(|point| {
+        let first = self.probes.get(0).map(|probe| (0, probe));
+        let others = self.trace.as_slice().iter().filter_map(|point| {
             let index = usize::try_from(point.probe).ok()?;
             self.probes.get(index).map(|probe| (point.offset_micros, probe))
-        })
+        });
+        first.into_iter().chain(others)
+    }
+}
+
+/// A trace is written with its first point.
+mod trace {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Thin, TracePoint};
+
+    const FIRST: TracePoint = TracePoint { offset_micros: 0, probe: 0 };
+
+    pub(super) fn with_first<S: Serializer>(
+        others: &Thin<TracePoint>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let points: Vec<TracePoint> =
+            std::iter::once(FIRST).chain(others.as_slice().iter().copied()).collect();
+        serializer.collect_seq(points)
+    }
+
+    pub(super) fn without_first<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Thin<TracePoint>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().skip(1).collect())
     }
 }

@@ -14,5 +14,5 @@ pub use flags::TcpFlags;
 pub use header::Header;
 pub use packet::{IcmpKind, Packet};
 pub use protocol::Protocol;
-pub use space::{AddressSpace, neighbourhood};
+pub use space::AddressSpace;
 pub use time::{Clock, Timestamp, TimestampError};

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 pub struct AddressSpace {
     /// Disjoint, ascending and not adjacent; empty means every address.
     ranges: Vec<Range>,
-    /// The IPv4 ones among them, as first and last address: every packet is asked whether it is dark.
-    fours: Vec<(u32, u32)>,
+    /// The IPv4 ones among them once more: every packet is asked whether it is dark.
+    fours: Vec<Four>,
 }
 
 /// Inclusive bounds in the common number line of both families, and the rank of the first address.
@@ -20,6 +20,14 @@ struct Range {
     first: Number,
     last: Number,
     rank: u128,
+}
+
+/// The same of IPv4 addresses, whose ranks come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Four {
+    first: u32,
+    last: u32,
+    rank: u32,
 }
 
 /// IPv4 sorts before IPv6; within a family by value.
@@ -57,8 +65,9 @@ impl AddressSpace {
             })
             .collect::<Vec<Range>>();
         let fours = ranges.iter().filter(|range| !range.first.0).map(|range| {
-            let bound = |number: Number| u32::try_from(number.1).unwrap_or(u32::MAX);
-            (bound(range.first), bound(range.last))
+            let [first, last, rank] = [range.first.1, range.last.1, range.rank]
+                .map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+            Four { first, last, rank }
         });
         AddressSpace { fours: fours.collect(), ranges }
     }
@@ -87,13 +96,21 @@ impl AddressSpace {
     pub fn contains(&self, address: IpAddr) -> bool {
         match address {
             _ if self.is_whole() => true,
-            IpAddr::V4(four) => {
-                let four = u32::from(four);
-                let at = self.fours.partition_point(|(_, last)| *last < four);
-                self.fours.get(at).is_some_and(|(first, _)| *first <= four)
-            }
+            IpAddr::V4(four) => self.ipv4_rank(four.into()).is_some(),
             IpAddr::V6(_) => self.rank(address).is_some(),
         }
+    }
+
+    /// As [`rank`](AddressSpace::rank), of an IPv4 address's number.
+    #[must_use]
+    #[inline]
+    pub fn ipv4_rank(&self, four: u32) -> Option<u32> {
+        if self.is_whole() {
+            return Some(four);
+        }
+        let at = self.fours.partition_point(|range| range.last < four);
+        let range = self.fours.get(at).filter(|range| range.first <= four)?;
+        Some(range.rank + (four - range.first))
     }
 
     /// The address at a place in the ascending list: the other way round of [`rank`](AddressSpace::rank). `None`
@@ -113,7 +130,7 @@ impl AddressSpace {
     #[must_use]
     pub fn ipv4_size(&self) -> u64 {
         let whole = if self.is_whole() { 1 << 32 } else { 0 };
-        self.fours.iter().map(|(first, last)| u64::from(last - first) + 1).sum::<u64>() + whole
+        self.fours.iter().map(|range| u64::from(range.last - range.first) + 1).sum::<u64>() + whole
     }
 
     /// How many addresses it has; `None` for the whole space.
@@ -135,15 +152,6 @@ fn cut(span: (Number, Number), hole: (Number, Number)) -> impl Iterator<Item = (
     let before = (!apart && span.0 < hole.0).then(|| (span.0, (hole.0.0, hole.0.1 - 1)));
     let after = (!apart && hole.1 < span.1).then(|| ((hole.1.0, hole.1.1 + 1), span.1));
     [whole, before, after].into_iter().flatten()
-}
-
-/// The /24 of an IPv4 address, the /64 of an IPv6 address: what analysts call a neighbourhood.
-#[must_use]
-pub fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from(u32::from(v4) & 0xffff_ff00)),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX))),
-    }
 }
 
 #[cfg(test)]

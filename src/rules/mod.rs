@@ -143,7 +143,7 @@ impl Rules {
         let holds = |(at, packets): &&(usize, u64)| {
             self.marks.get(*at).is_some_and(|mark| mark.holds(*packets, window.packets, window.start))
         };
-        window.marked.iter().filter(holds).fold(0, |bits, (at, _)| bits | 1 << at)
+        window.marked.as_slice().iter().filter(holds).fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
     /// Names of the marks that hold for a window.

@@ -16,9 +16,9 @@ fn labels_of(packets: &[Packet]) -> Vec<String> {
     let mut engine = Engine::new(rules.profile.clone());
     let mut windows = Vec::new();
     for packet in packets {
-        engine.push(packet, rules.marks(packet, b""), &mut |window| windows.push(window.clone()));
+        engine.push(packet, rules.marks(packet, b""), &mut |closed| windows.extend_from_slice(closed));
     }
-    engine.finish(&mut |window| windows.push(window.clone()));
+    engine.finish(&mut |closed| windows.extend_from_slice(closed));
     let marks = rules.window_marks(&windows[0]);
     let print = fingerprint(&windows[0], &AddressSpace::whole(), &rules.profile);
     let told = marks.iter().filter(|mark| rules.is_told(mark));

@@ -166,14 +166,18 @@ impl<'a> Gatherer<'a> {
 
     fn push(&mut self, packet: &Packet, marks: Marks) {
         let Gatherer { engine, behavior, peer_lookup, windows } = self;
-        engine.push(packet, marks, &mut |window| {
-            windows.push(scan_window(window.clone(), behavior, *peer_lookup))
+        engine.push(packet, marks, &mut |closed| {
+            let closed = closed.iter().cloned();
+            windows.extend(closed.map(|window| scan_window(window, behavior, *peer_lookup)));
         });
     }
 
     fn finish(self) -> Vec<ScanWindow> {
         let Gatherer { engine, behavior, peer_lookup, mut windows } = self;
-        engine.finish(&mut |window| windows.push(scan_window(window.clone(), behavior, peer_lookup)));
+        engine.finish(&mut |closed| {
+            let closed = closed.iter().cloned();
+            windows.extend(closed.map(|window| scan_window(window, behavior, peer_lookup)));
+        });
         windows
     }
 }

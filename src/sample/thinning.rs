@@ -292,7 +292,8 @@ impl<'a> Run<'a> {
         for (at, packet) in made {
             self.clock = begin + at;
             let packet = packet.with_time(Some(timestamp(self.clock))).with_source(source);
-            self.engine.push(&packet, Marks::default(), &mut |window| self.out.windows.push(window.clone()));
+            self.engine
+                .push(&packet, Marks::default(), &mut |windows| self.out.windows.extend_from_slice(windows));
         }
         self.clock += QUIET_SECONDS;
         self.other_system = self.random.unit() < self.scan.other_systems;
@@ -300,7 +301,7 @@ impl<'a> Run<'a> {
 
     fn finish(self) -> Simulated {
         let Run { engine, mut out, .. } = self;
-        engine.finish(&mut |window| out.windows.push(window.clone()));
+        engine.finish(&mut |windows| out.windows.extend_from_slice(windows));
         out
     }
 }

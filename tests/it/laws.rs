@@ -44,7 +44,7 @@ fn capture() -> impl Strategy<Value = Vec<Packet>> {
 
 fn feed(engine: &mut Engine, packets: &[Packet], closed: &mut Vec<OpenWindow>) {
     for packet in packets {
-        engine.push(packet, Marks::default(), &mut |window| closed.push(window.clone()));
+        engine.push(packet, Marks::default(), &mut |windows| closed.extend_from_slice(windows));
     }
 }
 
@@ -52,7 +52,7 @@ fn windows(packets: &[Packet]) -> Vec<OpenWindow> {
     let mut engine = Engine::new(Profile::default());
     let mut closed = Vec::new();
     feed(&mut engine, packets, &mut closed);
-    engine.finish(&mut |window| closed.push(window.clone()));
+    engine.finish(&mut |windows| closed.extend_from_slice(windows));
     closed
 }
 

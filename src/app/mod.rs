@@ -30,6 +30,7 @@ mod gather;
 mod ledger;
 mod pipeline;
 mod reading;
+mod spill;
 mod suspects;
 
 pub use error::AppError;

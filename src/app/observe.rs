@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -16,6 +17,7 @@ use crate::store::{HistoryStore, SqliteStore};
 use super::gather::Gatherer;
 use super::history::named;
 use super::pipeline::{self, Feed};
+use super::spill::SpillFile;
 use super::{AppError, CaptureOptions, Notices};
 
 /// What feeding one capture did.
@@ -251,7 +253,7 @@ impl<'a> Pass<'a> {
             zone: sensor.zone()?,
             gatherer: Gatherer::new(sensor.space(), sensor.zone()?, rules),
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
-            closed: Gathering::default(),
+            closed: Gathering::spilling(Arc::new(SpillFile::default())),
             seen: Seen::default(),
             started_at,
             captures_before,

@@ -1,24 +1,47 @@
 //! Sightings and what belongs to them, gathered window by window and packed as they come.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::{fmt, io};
 
 use crate::behavior::OpenWindow;
 
 use super::examples::Examples;
-use super::packed::{self, Damaged, Waiting};
+use super::packed::{self, Waiting};
 use super::{Day, Scope, Sighting};
 
 /// Sightings that wait to be packed: some 6 MiB of them. More would make shorter bytes, but leave the cache.
 const WAITING_MAX: usize = 1 << 17;
+/// Bytes of packed sightings that stay in memory where there is another place for more.
+const KEPT_MAX: usize = 8 << 20;
 
-/// Gathers sightings of types that are told by numbers. Memory: some 10 to 15 bytes a (host, day, type), some 60 a type
-/// for its example, and 8 MiB.
+/// Gathers sightings of types that are told by numbers. Memory: some 10 to 15 bytes a (host, day, type), of which no
+/// more than 8 MiB where they can be put elsewhere, some 60 a type for its example, and 8 MiB.
 #[derive(Clone, Debug, Default)]
 pub struct Gathering {
     done: Gathered,
     /// The day of what waits.
     day: Option<Day>,
     waiting: Waiting,
+    spill: Option<Arc<dyn Spill>>,
+    /// Bytes of the runs that are in memory.
+    kept: usize,
+}
+
+/// A place outside of memory.
+pub trait Spill: fmt::Debug + Send + Sync {
+    /// Puts bytes there; answers where they are.
+    ///
+    /// # Errors
+    /// When there is no room.
+    fn write(&self, bytes: &[u8]) -> io::Result<u64>;
+
+    /// Fetches as many bytes as there is room for.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn read(&self, place: u64, bytes: &mut [u8]) -> io::Result<()>;
 }
 
 /// What was gathered: sightings, and examples of types.
@@ -35,11 +58,40 @@ pub struct Gathered {
 pub struct Run {
     /// The day.
     pub day: Day,
+    packed: Packed,
+}
+
+/// Groups as [`packed`] has them.
+#[derive(Clone, Debug)]
+enum Packed {
+    Kept(Vec<u8>),
+    Spilled { spill: Arc<dyn Spill>, place: u64, length: usize },
+}
+
+impl Run {
     /// Groups as [`packed`] has them.
-    pub bytes: Vec<u8>,
+    ///
+    /// # Errors
+    /// When they cannot be read where they were put.
+    pub fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
+        match &self.packed {
+            Packed::Kept(bytes) => Ok(bytes.into()),
+            Packed::Spilled { spill, place, length } => {
+                let mut bytes = vec![0; *length];
+                spill.read(*place, &mut bytes)?;
+                Ok(bytes.into())
+            }
+        }
+    }
 }
 
 impl Gathering {
+    /// One that puts what is more than some mebibytes elsewhere.
+    #[must_use]
+    pub fn spilling(spill: Arc<dyn Spill>) -> Gathering {
+        Gathering { spill: Some(spill), ..Gathering::default() }
+    }
+
     /// Adds a closed window of a type that began on `day`; one without a time is left out.
     pub fn add_window(&mut self, window: &OpenWindow, day: Day, number: u32, marks: u64) {
         self.add(window, day, (number, Scope::Whole), window.packets, marks);
@@ -79,7 +131,18 @@ impl Gathering {
     fn pack(&mut self) {
         let Some(day) = self.day.filter(|_| !self.waiting.is_empty()) else { return };
         let bytes = self.waiting.pack(day);
-        self.done.runs.push(Run { day, bytes });
+        let packed = self.spilled(&bytes).unwrap_or(Packed::Kept(bytes));
+        self.done.runs.push(Run { day, packed });
+    }
+
+    /// Puts bytes elsewhere if they are too many; where that has no room they stay in memory.
+    fn spilled(&mut self, bytes: &[u8]) -> Option<Packed> {
+        let spill = self.spill.as_ref().filter(|_| self.kept + bytes.len() > KEPT_MAX);
+        let Some((spill, place)) = spill.and_then(|spill| Some((spill, spill.write(bytes).ok()?))) else {
+            self.kept += bytes.len();
+            return None;
+        };
+        Some(Packed::Spilled { spill: Arc::clone(spill), place, length: bytes.len() })
     }
 }
 
@@ -87,13 +150,13 @@ impl Gathered {
     /// Hands on all sightings one by one, in no order that means anything; one can come in several parts.
     ///
     /// # Errors
-    /// Never for what a gathering made.
-    pub fn each(&self, sink: &mut dyn FnMut(Day, u64, Scope, IpAddr, Sighting)) -> Result<(), Damaged> {
+    /// When they cannot be read where they were put.
+    pub fn each(&self, sink: &mut dyn FnMut(Day, u64, Scope, IpAddr, Sighting)) -> io::Result<()> {
         for run in &self.runs {
-            for group in packed::groups(&run.bytes) {
-                let group = group?;
+            for group in packed::groups(&run.bytes()?) {
+                let group = group.map_err(io::Error::other)?;
                 for sighting in group.sightings(run.day.date) {
-                    let (host, seen) = sighting?;
+                    let (host, seen) = sighting.map_err(io::Error::other)?;
                     sink(run.day, group.number, group.scope, host, seen);
                 }
             }

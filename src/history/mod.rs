@@ -26,7 +26,7 @@ pub use adjust::adjusted_p_values;
 pub use cohort::{Cohort, Periods};
 pub use coverage::{Coverage, DayState, Outage};
 pub use examples::{Examples, PackedExample, packets_of};
-pub use gathering::{Gathered, Gathering, Run};
+pub use gathering::{Gathered, Gathering, Run, Spill};
 pub use hosts::Hosts;
 pub use hour::Hour;
 pub use looks::{Look, Looks};

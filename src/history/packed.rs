@@ -77,22 +77,22 @@ impl Waiting {
         let mut fours = order.iter().map(|(key, at)| (*key, self.fours[*at].1)).peekable();
         let mut sixes = self.sixes.iter().peekable();
         let mut out = Vec::with_capacity(self.len() * 16);
-        let (mut body, mut hosts) = (Vec::new(), Vec::new());
+        let mut writer = GroupWriter::new(day);
         loop {
             let next = [
                 fours.peek().map(|(key, _)| key >> 32),
                 sixes.peek().map(|((group, _), _)| u64::from(*group)),
             ];
             let Some(group) = next.into_iter().flatten().min() else { break };
-            hosts.clear();
             while let Some((key, seen)) = fours.next_if(|(key, _)| key >> 32 == group) {
-                note(&mut hosts, Ipv4Addr::from_bits(low_half(key)).into(), seen, day);
+                writer.add(low_half(key).into(), seen);
             }
+            writer.end_fours();
             while let Some(((_, host), seen)) = sixes.next_if(|((of, _), _)| u64::from(*of) == group) {
-                note(&mut hosts, Ipv6Addr::from_bits(*host).into(), *seen, day);
+                writer.add(*host, *seen);
             }
             let scope = if group & 1 == 1 { Scope::Facet } else { Scope::Whole };
-            write_group(&mut out, group >> 1, scope, day.date, &hosts, &mut body);
+            writer.end(&mut out, group >> 1, scope);
         }
         self.fours.clear();
         self.sixes.clear();
@@ -106,45 +106,111 @@ fn low_half(number: u64) -> u32 {
     number as u32
 }
 
-/// Adds a sighting to those of a group; hosts come in order, the hours of a host as they like.
-fn note(hosts: &mut Vec<(IpAddr, Sighting)>, host: IpAddr, seen: Sighting, day: Day) {
-    let parts = hosts.iter().rev().take_while(|(known, _)| *known == host).count();
-    let first = hosts.len() - parts;
-    let hour = day.hour(seen.first);
-    match hosts[first..].binary_search_by_key(&hour, |(_, part)| day.hour(part.first)) {
-        Ok(at) => hosts[first + at].1 = hosts[first + at].1.merged(seen),
-        Err(at) => hosts.insert(first + at, (host, seen)),
+/// Writes groups, one after the other, out of sightings that come by host, IPv4 hosts first.
+struct GroupWriter {
+    day: Day,
+    base: i64,
+    /// The sightings written of the group at hand, and how many of them are of IPv4 hosts.
+    body: Vec<u8>,
+    fours: u64,
+    written: u64,
+    /// The host at hand by its number, the one before it, and its sightings, one an hour, ascending.
+    host: u128,
+    before: u128,
+    parts: Vec<Sighting>,
+    /// The group's sums.
+    hosts: u64,
+    windows: u64,
+    packets: u64,
+    whole: Vec<u8>,
+}
+
+impl GroupWriter {
+    fn new(day: Day) -> GroupWriter {
+        GroupWriter {
+            day,
+            base: start_of(day.date),
+            body: Vec::new(),
+            fours: 0,
+            written: 0,
+            host: 0,
+            before: 0,
+            parts: Vec::new(),
+            hosts: 0,
+            windows: 0,
+            packets: 0,
+            whole: Vec::new(),
+        }
+    }
+
+    /// Takes a sighting; hosts come ascending, the hours of a host as they like.
+    fn add(&mut self, host: u128, seen: Sighting) {
+        if host != self.host {
+            self.end_host();
+            self.host = host;
+        }
+        // Nearly all hosts have one sighting.
+        if self.parts.is_empty() {
+            self.parts.push(seen);
+            return;
+        }
+        let hour = self.day.hour(seen.first);
+        match self.parts.binary_search_by_key(&hour, |part| self.day.hour(part.first)) {
+            Ok(at) => self.parts[at] = self.parts[at].merged(seen),
+            Err(at) => self.parts.insert(at, seen),
+        }
+    }
+
+    fn end_host(&mut self) {
+        self.hosts += u64::from(!self.parts.is_empty());
+        for seen in self.parts.drain(..) {
+            self.windows += seen.windows;
+            self.packets += seen.packets;
+            self.written += 1;
+            wide(&mut self.body, self.host.wrapping_sub(self.before));
+            self.before = self.host;
+            varint(&mut self.body, seen.windows);
+            varint(&mut self.body, seen.packets);
+            ticks(&mut self.body, self.base, seen.first.0);
+            ticks(&mut self.body, seen.first.0, seen.last.0);
+            varint(&mut self.body, seen.marks);
+        }
+    }
+
+    /// No more IPv4 hosts come to this group.
+    fn end_fours(&mut self) {
+        self.end_host();
+        (self.fours, self.before) = (self.written, 0);
+    }
+
+    /// Appends the group, and begins the next one.
+    fn end(&mut self, out: &mut Vec<u8>, number: u64, scope: Scope) {
+        self.end_host();
+        self.whole.clear();
+        varint(&mut self.whole, self.fours);
+        self.whole.extend_from_slice(&self.body);
+        let GroupWriter { hosts, windows, packets, whole, .. } = self;
+        let group = Group { number, scope, hosts: *hosts, windows: *windows, packets: *packets, body: whole };
+        group.write(out);
+        self.body.clear();
+        (self.fours, self.written, self.before) = (0, 0, 0);
+        (self.hosts, self.windows, self.packets) = (0, 0, 0);
     }
 }
 
-/// Appends a group; `sightings` are of one day, ascending by host and time.
-fn write_group(
-    out: &mut Vec<u8>,
-    number: u64,
-    scope: Scope,
-    day: Date,
-    sightings: &[(IpAddr, Sighting)],
-    body: &mut Vec<u8>,
-) {
-    body.clear();
-    let mut writer = BodyWriter { out: body, base: start_of(day), before: 0 };
-    let fours = sightings.partition_point(|(host, _)| host.is_ipv4());
-    varint(writer.out, fours as u64);
-    for (at, (host, seen)) in sightings.iter().enumerate() {
-        if at == fours {
-            writer.before = 0;
+/// Writes a time as whole seconds from another one.
+fn ticks(out: &mut Vec<u8>, from: i64, to: i64) {
+    match to.checked_sub(from) {
+        Some(nanoseconds) => {
+            let ticks = nanoseconds / SECOND;
+            varint(out, (ticks << 1 ^ ticks >> 63).cast_unsigned());
         }
-        writer.sighting(*host, seen);
+        // The ends of time are further apart than 64 bits tell.
+        None => {
+            let ticks = (i128::from(to) - i128::from(from)) / i128::from(SECOND);
+            wide(out, (ticks << 1 ^ ticks >> 127).cast_unsigned());
+        }
     }
-    let group = Group {
-        number,
-        scope,
-        hosts: sightings.chunk_by(|a, b| a.0 == b.0).count() as u64,
-        windows: sightings.iter().map(|(_, seen)| seen.windows).sum(),
-        packets: sightings.iter().map(|(_, seen)| seen.packets).sum(),
-        body,
-    };
-    group.write(out);
 }
 
 /// The groups of packed bytes; the last one is an error where the bytes are damaged.
@@ -225,46 +291,6 @@ fn start_of(day: Date) -> i64 {
 /// A second in nanoseconds.
 const SECOND: i64 = 1_000_000_000;
 
-fn host_number(host: IpAddr) -> u128 {
-    match host {
-        IpAddr::V4(four) => u128::from(u32::from(four)),
-        IpAddr::V6(six) => u128::from(six),
-    }
-}
-
-struct BodyWriter<'a> {
-    out: &'a mut Vec<u8>,
-    base: i64,
-    before: u128,
-}
-
-impl BodyWriter<'_> {
-    fn sighting(&mut self, host: IpAddr, seen: &Sighting) {
-        let host = host_number(host);
-        wide(self.out, host.wrapping_sub(self.before));
-        self.before = host;
-        varint(self.out, seen.windows);
-        varint(self.out, seen.packets);
-        self.ticks(self.base, seen.first.0);
-        self.ticks(seen.first.0, seen.last.0);
-        varint(self.out, seen.marks);
-    }
-
-    fn ticks(&mut self, from: i64, to: i64) {
-        match to.checked_sub(from) {
-            Some(nanoseconds) => {
-                let ticks = nanoseconds / SECOND;
-                varint(self.out, (ticks << 1 ^ ticks >> 63).cast_unsigned());
-            }
-            // The ends of time are further apart than 64 bits tell.
-            None => {
-                let ticks = (i128::from(to) - i128::from(from)) / i128::from(SECOND);
-                wide(self.out, (ticks << 1 ^ ticks >> 127).cast_unsigned());
-            }
-        }
-    }
-}
-
 fn unzigzag(value: u128) -> i128 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }
@@ -300,6 +326,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::Address;
 
     fn host() -> impl Strategy<Value = IpAddr> {
         prop_oneof![
@@ -334,11 +361,17 @@ mod tests {
             let day = date(2009, 3, 2);
             let scope = if facet { Scope::Facet } else { Scope::Whole };
             let seen: Vec<_> = seen.into_iter().collect();
-            let (mut bytes, mut body) = (Vec::new(), Vec::new());
-            for (host, sighting) in &seen {
-                write_group(&mut bytes, 7, scope, day, &[(*host, *sighting)], &mut body);
-            }
-            write_group(&mut bytes, number, scope, day, &seen, &mut body);
+            let mut bytes = Vec::new();
+            let mut writer = GroupWriter::new(Day { date: day, start: Timestamp(0) });
+            let mut write = |number, seen: &[(IpAddr, Sighting)]| {
+                let (fours, sixes) = seen.split_at(seen.partition_point(|(host, _)| host.is_ipv4()));
+                fours.iter().for_each(|(host, seen)| writer.add(Address::from(*host).wide(), *seen));
+                writer.end_fours();
+                sixes.iter().for_each(|(host, seen)| writer.add(Address::from(*host).wide(), *seen));
+                writer.end(&mut bytes, number, scope);
+            };
+            seen.iter().for_each(|one| write(7, std::slice::from_ref(one)));
+            write(number, &seen);
             let read: Vec<_> = groups(&bytes).collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(read.len(), seen.len() + 1);
             let last = read[seen.len()];

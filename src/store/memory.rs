@@ -119,13 +119,14 @@ impl MemoryStore {
         super::check_marks(self.marks.len())?;
         let id_of = |number: u64| usize::try_from(number).ok().and_then(|at| types.get(at)).copied();
         let mut seen = Seen::default();
-        gathered.each(&mut |day, number, scope, host, sighting| {
+        let read = gathered.each(&mut |day, number, scope, host, sighting| {
             let Some(behavior) = id_of(number) else { return };
             let marks = super::renumbered(sighting.marks, &numbers);
             let hour = day.hour(sighting.first);
             let key = SightingKey { day: day.date, behavior, scope, host, hour };
             seen.sight(key, Sighting { marks, ..sighting });
-        })?;
+        });
+        read.map_err(StoreError::Spilled)?;
         for PackedExample { number, start, host, packets } in gathered.examples.iter() {
             if let Some(behavior) = id_of(number.into()) {
                 seen.keep(Example { behavior, host, start, packets: packets_of(packets)? });

@@ -74,6 +74,11 @@ pub enum StoreError {
     /// The backend failed.
     #[error("the history's backend failed: {0}")]
     Backend(String),
+    /// What a capture adds cannot be read where it waited to be stored.
+    #[error(
+        "a temporary file cannot be read again ({0}); feed the capture again, with TMPDIR set to another folder"
+    )]
+    Spilled(std::io::Error),
     /// Stored bytes that cannot be read back.
     #[error("the history is damaged: {0}")]
     Damaged(String),

@@ -29,8 +29,9 @@ pub(super) fn write(
     open: bool,
 ) -> Result<(), StoreError> {
     let unknown = || StoreError::Backend("a sighting of an unknown type".to_owned());
+    let bytes = run.bytes().map_err(StoreError::Spilled)?;
     let mut groups = Vec::new();
-    for group in packed::groups(&run.bytes) {
+    for group in packed::groups(&bytes) {
         let group = group?;
         let id = usize::try_from(group.number).ok().and_then(|number| ids.get(number)).ok_or_else(unknown)?;
         groups.push(group.renumbered(codec::uncount(*id)));

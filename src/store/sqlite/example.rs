@@ -47,7 +47,8 @@ pub(super) fn write(
         let id = id.ok_or_else(|| StoreError::Backend("an example of an unknown type".to_owned()))?;
         months
             .entry(codec::month(start.day(&TimeZone::UTC)))
-            .or_default()
+            // Nearly always there is one month; room that is not used takes no memory.
+            .or_insert_with(|| Vec::with_capacity(ids.len()))
             .push((*id, start.0, host, packets));
     }
     for (month, mut entries) in months {

@@ -1,7 +1,8 @@
 //! Writing: a capture's contribution in one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use foldhash::fast::FixedState;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use jiff::civil::Date;
@@ -137,7 +138,7 @@ fn total(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), Sto
 /// [`StoreError::Dropped`] when they are no more.
 pub(super) fn sums(connection: &Connection, sensor: i64, day: i64) -> Result<[i64; 4], StoreError> {
     let (mut windows, mut packets) = (0, 0);
-    let (mut types, mut hosts) = (BTreeSet::new(), Hosts::default());
+    let (mut types, mut hosts) = (HashSet::<u64, FixedState>::default(), Hosts::default());
     chunk::of_day(connection, sensor, day, &mut |chunk, group| {
         if group.scope == Scope::Whole {
             windows += group.windows;

@@ -1,53 +1,93 @@
 //! Which marks a packet can have at all: only these are asked of it.
 
-use crate::event::Protocol;
+use crate::event::{Packet, Protocol};
 
-use super::mark::{Mark, MarkClass};
+use super::mark::Mark;
+use super::schema::Relation;
 
 /// Marks by protocol, as bits numbered like [`Marks`](crate::behavior::Marks).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Candidates {
-    by_protocol: [Bits; 4],
+    /// Those of the protocols that nearly all packets are of, and of those that a rule is about.
+    of_protocols: Vec<(Protocol, Bits)>,
+    /// Those of all other protocols.
+    of_others: Bits,
 }
 
-/// Those of headers, and those of payloads, which an empty payload cannot have.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bits {
-    header: u64,
-    payload: u64,
+/// Marks of one protocol.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bits {
+    /// What is asked of headers, each once, with the marks that it gives.
+    relations: Vec<(Relation, u64)>,
+    /// Payload rules about any port …
+    any_port: u64,
+    /// … and about certain ones, ascending.
+    ports: Vec<(u16, u64)>,
 }
 
 impl Candidates {
     pub(super) fn of(marks: &[Mark]) -> Candidates {
-        let mut candidates = Candidates::default();
-        for (at, mark) in marks.iter().enumerate() {
-            for (place, bits) in candidates.by_protocol.iter_mut().enumerate() {
-                if mark.protocol().is_some_and(|protocol| place_of(protocol) != place) {
-                    continue;
-                }
-                match mark.class {
-                    MarkClass::Payload => bits.payload |= 1 << at,
-                    _ => bits.header |= 1 << at,
-                }
+        let mut protocols = vec![Protocol::Tcp, Protocol::Udp, Protocol::Icmp, Protocol::Icmpv6];
+        for protocol in marks.iter().filter_map(Mark::protocol) {
+            if !protocols.contains(&protocol) {
+                protocols.push(protocol);
             }
         }
-        candidates
+        let of = |protocol| Bits::of(marks, protocol);
+        Candidates {
+            of_protocols: protocols.into_iter().map(|protocol| (protocol, of(Some(protocol)))).collect(),
+            of_others: of(None),
+        }
     }
 
-    /// The bits of the marks to be asked of a packet.
+    /// The marks to be asked of packets of a protocol.
     #[inline]
-    pub(super) fn bits(&self, protocol: Protocol, payload: &[u8]) -> u64 {
-        let Bits { header, payload: of_payload } = self.by_protocol[place_of(protocol)];
-        if payload.is_empty() { header } else { header | of_payload }
+    pub(super) fn of_protocol(&self, protocol: Protocol) -> &Bits {
+        let known = self.of_protocols.iter().find(|(known, _)| *known == protocol);
+        known.map_or(&self.of_others, |(_, bits)| bits)
     }
 }
 
-/// A rule of ICMP is one of ICMPv6, too; protocols that few rules are about share a place.
-fn place_of(protocol: Protocol) -> usize {
-    match protocol {
-        Protocol::Tcp => 0,
-        Protocol::Udp => 1,
-        Protocol::Icmp | Protocol::Icmpv6 => 2,
-        Protocol::Arp | Protocol::Sctp | Protocol::Other(_) => 3,
+impl Bits {
+    /// Those of a protocol, or of protocols that no rule is about.
+    fn of(marks: &[Mark], protocol: Option<Protocol>) -> Bits {
+        let mut bits = Bits::default();
+        for (at, mark) in marks.iter().enumerate().filter(|(_, mark)| mark.is_about(protocol)) {
+            let bit = 1 << at;
+            match (mark.relation(), mark.ports()) {
+                (Some(relation), _) => {
+                    match bits.relations.iter_mut().find(|(known, _)| *known == relation) {
+                        Some((_, marks)) => *marks |= bit,
+                        None => bits.relations.push((relation, bit)),
+                    }
+                }
+                (None, []) => bits.any_port |= bit,
+                (None, ports) => ports.iter().for_each(|port| bits.add_port(*port, bit)),
+            }
+        }
+        bits
+    }
+
+    fn add_port(&mut self, port: u16, bit: u64) {
+        match self.ports.binary_search_by_key(&port, |(known, _)| *known) {
+            Ok(at) => self.ports[at].1 |= bit,
+            Err(at) => self.ports.insert(at, (port, bit)),
+        }
+    }
+
+    /// The marks that a packet's header gives it.
+    #[inline]
+    pub(super) fn of_header(&self, packet: &Packet) -> u64 {
+        let holds = self.relations.iter().filter(|(relation, _)| relation.holds(packet));
+        holds.fold(0, |bits, (_, marks)| bits | marks)
+    }
+
+    /// The marks that its payload may give it.
+    #[inline]
+    pub(super) fn of_payload(&self, port: Option<u16>) -> u64 {
+        let of_port = port
+            .and_then(|port| self.ports.binary_search_by_key(&port, |(known, _)| *known).ok())
+            .map_or(0, |at| self.ports[at].1);
+        self.any_port | of_port
     }
 }

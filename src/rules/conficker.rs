@@ -45,8 +45,15 @@ pub fn conficker_d_ports(address: Ipv4Addr, week: u32) -> [u16; 4] {
 /// it count as of week 0.
 #[must_use]
 pub fn conficker_d_week(at: Timestamp) -> u32 {
-    let seconds = at.0.div_euclid(1_000_000_000);
-    u32::try_from((seconds - FIRST_MONDAY).div_euclid(SECONDS_PER_WEEK)).unwrap_or(0)
+    week_of(since_first_monday(at))
+}
+
+fn since_first_monday(at: Timestamp) -> i64 {
+    at.0.div_euclid(1_000_000_000) - FIRST_MONDAY
+}
+
+fn week_of(seconds: i64) -> u32 {
+    u32::try_from(seconds.div_euclid(SECONDS_PER_WEEK)).unwrap_or(0)
 }
 
 /// Whether a packet asks for a peer: a SYN or a datagram to a port that its destination has in its week. Without a time
@@ -68,10 +75,13 @@ pub(super) fn asks_for_peer(packet: &Packet) -> bool {
         return true;
     }
     let Some(time) = packet.time() else { return false };
-    let near = |seconds: i64| conficker_d_week(time.plus_nanoseconds(seconds * 1_000_000_000));
-    let weeks = [near(-CLOCKS_DIFFER_SECONDS), near(CLOCKS_DIFFER_SECONDS)];
+    let seconds = since_first_monday(time);
     let of_week = |week: u32| Generator(generator.0 ^ week).pair()[place] == port;
-    of_week(weeks[0]) || (weeks[1] != weeks[0] && of_week(weeks[1]))
+    let turn = seconds.rem_euclid(SECONDS_PER_WEEK);
+    of_week(week_of(seconds))
+        || turn < CLOCKS_DIFFER_SECONDS && of_week(week_of(seconds - CLOCKS_DIFFER_SECONDS))
+        || turn >= SECONDS_PER_WEEK - CLOCKS_DIFFER_SECONDS
+            && of_week(week_of(seconds + CLOCKS_DIFFER_SECONDS))
 }
 
 fn is_avoided(port: u16) -> bool {

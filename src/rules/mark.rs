@@ -78,24 +78,29 @@ impl Mark {
         self.protocol
     }
 
-    /// Whether a packet of this protocol has it.
-    pub(super) fn matches(&self, packet: &Packet, protocol: Protocol, payload: &[u8]) -> bool {
-        match &self.test {
-            Test::Header(relation) => self.protocol_matches(protocol) && relation.holds(packet),
-            Test::Payload(regex) => {
-                !payload.is_empty()
-                    && self.protocol_matches(protocol)
-                    && (self.ports.is_empty()
-                        || packet.destination_port().is_some_and(|port| self.ports.contains(&port)))
-                    && regex.is_match(payload)
-            }
+    /// The destination ports that a payload rule is about; none for any.
+    pub(super) fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    /// What it asks of headers, if it does.
+    pub(super) fn relation(&self) -> Option<Relation> {
+        match self.test {
+            Test::Header(relation) => Some(relation),
+            Test::Payload(_) => None,
         }
     }
 
-    fn protocol_matches(&self, protocol: Protocol) -> bool {
+    /// Whether a payload of its protocol and ports has it.
+    pub(super) fn is_in(&self, payload: &[u8]) -> bool {
+        matches!(&self.test, Test::Payload(regex) if regex.is_match(payload))
+    }
+
+    /// Whether it is about packets of a protocol, or of one that no rule names.
+    pub(super) fn is_about(&self, protocol: Option<Protocol>) -> bool {
         // A rule of ICMP is one of ICMPv6, too: the relations know the difference.
         self.protocol.is_none_or(|wanted| {
-            wanted == protocol || (wanted == Protocol::Icmp && protocol == Protocol::Icmpv6)
+            Some(wanted) == protocol || (wanted == Protocol::Icmp && protocol == Some(Protocol::Icmpv6))
         })
     }
 
@@ -111,7 +116,8 @@ const ANSWERING_SERVICES: [u16; 14] =
     [17, 19, 53, 69, 111, 123, 137, 161, 389, 427, 1900, 3702, 5353, 11_211];
 
 impl Relation {
-    fn holds(self, packet: &Packet) -> bool {
+    #[inline]
+    pub(super) fn holds(self, packet: &Packet) -> bool {
         match self {
             Relation::IpId54321 => packet.ip_id() == Some(54_321),
             Relation::IpIdMasscan => ip_id_masscan(packet),

@@ -123,14 +123,13 @@ impl Rules {
     /// The marks of a packet.
     #[must_use]
     pub fn marks(&self, packet: &Packet, payload: &[u8]) -> Marks {
-        let protocol = packet.protocol();
-        let mut left = self.candidates.bits(protocol, payload);
-        let mut marks = 0;
+        let candidates = self.candidates.of_protocol(packet.protocol());
+        let mut marks = candidates.of_header(packet);
+        let mut left = if payload.is_empty() { 0 } else { candidates.of_payload(packet.destination_port()) };
         while left != 0 {
             let lowest = left & left.wrapping_neg();
             let mark = self.marks.get(usize::try_from(lowest.trailing_zeros()).unwrap_or(usize::MAX));
-            marks |=
-                if mark.is_some_and(|mark| mark.matches(packet, protocol, payload)) { lowest } else { 0 };
+            marks |= if mark.is_some_and(|mark| mark.is_in(payload)) { lowest } else { 0 };
             left ^= lowest;
         }
         Marks(marks)

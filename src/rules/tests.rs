@@ -228,11 +228,15 @@ fn the_marks_asked_of_a_packet_are_all_that_it_can_have() {
         for (ip_id, payload) in [(1, &b""[..]), (54_321, b"M-SEARCH * HTTP/1.1"), (54_321, b"GET / HTTP/1.1")]
         {
             packet = packet.with_ip_id(Some(ip_id));
-            let all = rules
-                .marks
-                .iter()
-                .enumerate()
-                .filter(|(_, mark)| mark.matches(&packet, packet.protocol(), payload));
+            let has = |mark: &Mark| {
+                let of_payload = || {
+                    let ports = mark.ports();
+                    (ports.is_empty() || ports.contains(&1900)) && !payload.is_empty() && mark.is_in(payload)
+                };
+                mark.is_about(Some(packet.protocol()))
+                    && mark.relation().map_or_else(of_payload, |relation| relation.holds(&packet))
+            };
+            let all = rules.marks.iter().enumerate().filter(|(_, mark)| has(mark));
             let all = all.fold(0, |bits, (at, _)| bits | 1u64 << at);
             assert_eq!(rules.marks(&packet, payload).0, all, "{number}");
         }

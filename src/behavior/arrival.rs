@@ -4,11 +4,15 @@ use crate::event::{Address, Packet, Timestamp};
 
 use super::{Marks, Probe};
 
-/// What the engine needs to know of a packet, in 72 bytes: it is handed from one thread to the next, and many of them
+/// Earlier than any packet.
+const TIMELESS: Timestamp = Timestamp(i64::MIN);
+
+/// What the engine needs to know of a packet, in 64 bytes: it is handed from one thread to the next, and many of them
 /// lie in the processor's nearest cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    pub(super) time: Option<Timestamp>,
+    /// [`TIMELESS`] where it is not known.
+    time: Timestamp,
     pub(super) source: Address,
     pub(super) probe: Probe,
     pub(super) marks: Marks,
@@ -20,6 +24,13 @@ impl Arrival {
     #[must_use]
     pub fn of(packet: &Packet, marks: Marks) -> Arrival {
         let (source, _) = packet.addresses();
-        Arrival { time: packet.time(), source, probe: Probe::of(packet), marks }
+        let time = packet.time().unwrap_or(TIMELESS);
+        Arrival { time, source, probe: Probe::of(packet), marks }
+    }
+
+    /// When it came, if that is known.
+    #[inline]
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        (self.time != TIMELESS).then_some(self.time)
     }
 }

@@ -82,7 +82,6 @@ impl Engine {
     }
 
     /// Takes one packet with its marks; hands on the windows that have ended by then.
-    #[inline]
     pub fn push(&mut self, packet: &Packet, marks: Marks, closed: Closed<'_>) {
         self.take(&Arrival::of(packet, marks), None, closed);
         self.close_ended(closed);
@@ -115,22 +114,19 @@ impl Engine {
         }
     }
 
-    /// Finds the windows of some packets, and has the processor fetch them and those that will close.
-    fn look_ahead(&mut self, arrivals: &[Arrival], known: &mut [Option<u32>]) {
+    /// Finds the windows of some packets, and has the processor fetch them. Those that will close lie beside each other,
+    /// which it sees for itself.
+    fn look_ahead(&self, arrivals: &[Arrival], known: &mut [Option<u32>]) {
         for (known, arrival) in known.iter_mut().zip(arrivals) {
             *known = self.open.find(arrival.source);
         }
         self.open.fetch(known.iter().flatten().copied());
-        if let Some(last) = arrivals.last().and_then(|arrival| arrival.time) {
-            let length = self.profile.window_nanoseconds();
-            self.open.fetch_first(arrivals.len(), Timestamp(last.0.saturating_sub(length)));
-        }
     }
 
     /// `known` is the number of the host's window, if it had one a moment ago.
     #[inline]
     fn take(&mut self, arrival: &Arrival, known: Option<u32>, closed: Closed<'_>) {
-        let time = match arrival.time {
+        let time = match arrival.time() {
             Some(time) => {
                 self.advance(time);
                 Some(time)

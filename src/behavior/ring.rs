@@ -1,6 +1,6 @@
 //! Open windows in the order of opening, each found by its host.
 
-use crate::event::{Address, Timestamp};
+use crate::event::Address;
 
 use super::OpenWindow;
 use super::hosts::Hosts;
@@ -54,15 +54,6 @@ impl Ring {
     pub(super) fn fetch(&self, numbers: impl Iterator<Item = u32>) {
         let read = numbers.filter_map(|number| self.places.get(self.place(number)));
         std::hint::black_box(read.fold(0, |sum, window| sum ^ window.packets));
-    }
-
-    /// Does the same for the windows that opened first, at most so many, up to the first that began after `start`.
-    #[inline]
-    pub(super) fn fetch_first(&self, most: usize, start: Timestamp) {
-        let windows =
-            (self.first..self.next).take(most).filter_map(|number| self.places.get(self.place(number)));
-        let ending = windows.take_while(|window| window.start.is_none_or(|began| began <= start));
-        std::hint::black_box(ending.fold(0, |sum, window| sum ^ window.packets));
     }
 
     /// The window of a number, which must be that of an open one.

@@ -164,3 +164,65 @@ impl Gathered {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Mutex;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::event::Timestamp;
+
+    /// A place with room for so many bytes.
+    #[derive(Debug)]
+    struct Shelf(Mutex<Vec<u8>>, usize);
+
+    impl Spill for Shelf {
+        fn write(&self, bytes: &[u8]) -> io::Result<u64> {
+            let mut kept = self.0.lock().unwrap();
+            if kept.len() + bytes.len() > self.1 {
+                return Err(io::Error::other("full"));
+            }
+            let place = kept.len() as u64;
+            kept.extend_from_slice(bytes);
+            Ok(place)
+        }
+
+        fn read(&self, place: u64, bytes: &mut [u8]) -> io::Result<()> {
+            let from = usize::try_from(place).unwrap();
+            bytes.copy_from_slice(&self.0.lock().unwrap()[from..from + bytes.len()]);
+            Ok(())
+        }
+    }
+
+    /// Ten days of windows; what is gathered of them, and how many runs are not in memory.
+    fn gathered(mut gathering: Gathering) -> (Vec<(Day, u64, IpAddr, Sighting)>, usize) {
+        gathering.kept = KEPT_MAX;
+        for at in 0..1_000u32 {
+            let start = Timestamp::from_parts(i64::from(at) * 864, 0);
+            let mut window = OpenWindow::default();
+            (window.source, window.packets) = (Ipv4Addr::from(at % 7).into(), at.into());
+            (window.start, window.end) = (start, start);
+            gathering.add_window(&window, Day::of(start.unwrap(), &TimeZone::UTC), at % 3, 0);
+        }
+        let gathered = gathering.finish();
+        let mut all = Vec::new();
+        gathered.each(&mut |day, number, _, host, seen| all.push((day, number, host, seen))).unwrap();
+        let spilled = gathered.runs.iter().filter(|run| matches!(run.packed, Packed::Spilled { .. }));
+        (all, spilled.count())
+    }
+
+    #[test]
+    fn what_is_put_elsewhere_is_what_was_gathered_and_what_has_no_room_stays() {
+        let (plain, spilled) = gathered(Gathering::default());
+        assert_eq!((plain.is_empty(), spilled), (false, 0));
+        let shelf = |room| Gathering::spilling(Arc::new(Shelf(Mutex::default(), room)));
+        assert_eq!(gathered(shelf(usize::MAX)), (plain.clone(), 10));
+        assert_eq!(gathered(shelf(0)), (plain.clone(), 0));
+        let (some, spilled) = gathered(shelf(5_000));
+        assert_eq!(some, plain);
+        assert!((1..10).contains(&spilled), "{spilled}");
+    }
+}

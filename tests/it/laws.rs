@@ -91,8 +91,11 @@ proptest! {
     fn numbered_types_have_the_names_that_windows_have(packets in capture()) {
         let space = AddressSpace::whole();
         let mut types = Types::new(Profile::default(), space.clone());
-        let mut numbered = Vec::new();
-        for window in windows(&packets).iter().chain(&windows(&packets)) {
+        let (mut numbered, mut known) = (Vec::new(), Vec::new());
+        let all = windows(&packets);
+        types.known(&all, &mut known);
+        prop_assert!(known.iter().all(Option::is_none));
+        for window in all.iter().chain(&all) {
             let print = fingerprint(window, &space, &Profile::default());
             numbered.push((types.of_window(window), print.whole.names.behavior, window.packets));
             let mut facets = print.facets.into_iter();
@@ -100,6 +103,12 @@ proptest! {
                 numbered.push((number, facets.next().unwrap().names.behavior, packets));
             });
             prop_assert!(facets.next().is_none());
+        }
+        types.known(&all, &mut known);
+        for (window, known) in all.iter().zip(known) {
+            // Those with several ports or protocols are told by more than is looked up.
+            let is_told = known.is_none_or(|known| known == types.of_window(window));
+            prop_assert!(is_told && (known.is_some() || window.probes.len() > 1));
         }
         let list = types.into_list();
         let names: Vec<_> = list.iter().map(|parameters| list.names(&parameters).behavior).collect();

@@ -93,8 +93,8 @@ impl Behavior {
     /// The behavior type: all parameters, volumes binned.
     #[must_use]
     pub fn of_type(parameters: &Parameters, profile: &Profile) -> Behavior {
-        let bin = |count| bin(count, profile.exact_counts_max);
-        Behavior::new(format!(
+        let bin = |count| Bin { count, exact_max: profile.exact_counts_max };
+        Behavior::new(written(format_args!(
             "{}|sp={}|pk={}|dp={}|di={}|tr={}|pt={}|pr={}",
             profile.name,
             bin(parameters.source_ports),
@@ -104,13 +104,13 @@ impl Behavior {
             parameters.transition.letter(),
             parameters.ports,
             parameters.protocol
-        ))
+        )))
     }
 
     /// The shape: no volumes, but packets per destination and the use of source ports.
     #[must_use]
     pub fn of_shape(parameters: &Parameters, profile: &Profile) -> Behavior {
-        Behavior::new(unbinned("s", parameters, profile, &parameters.ports.to_string()))
+        Behavior::new(unbinned("s", parameters, profile, &parameters.ports))
     }
 
     /// The family: the shape with its ports masked (`~`) where they say nothing: ephemeral ones, ports that
@@ -121,8 +121,8 @@ impl Behavior {
             || parameters.ports_follow_destinations
             || (parameters.protocol.only_answers()
                 && parameters.ports.listed().iter().all(|port| *port >= 1024));
-        let ports = if masked { "~".to_owned() } else { parameters.ports.to_string() };
-        Behavior::new(unbinned("f", parameters, profile, &ports))
+        let ports: &dyn fmt::Display = if masked { &"~" } else { &parameters.ports };
+        Behavior::new(unbinned("f", parameters, profile, ports))
     }
 }
 
@@ -167,15 +167,29 @@ impl Names {
     }
 }
 
-fn unbinned(granularity: &str, parameters: &Parameters, profile: &Profile, ports: &str) -> String {
-    format!(
+fn unbinned(
+    granularity: &str,
+    parameters: &Parameters,
+    profile: &Profile,
+    ports: &dyn fmt::Display,
+) -> String {
+    written(format_args!(
         "{}{granularity}|pd={}|su={}|tr={}|pt={ports}|pr={}",
         profile.name,
         parameters.packets_per_destination,
         parameters.source_port_use.letter(),
         parameters.transition.letter(),
         parameters.protocol
-    )
+    ))
+}
+
+/// A text in room that nearly all canonical strings find enough: a hundred thousand are written in a row.
+fn written(text: fmt::Arguments<'_>) -> String {
+    use fmt::Write;
+    let mut out = String::with_capacity(96);
+    // A string takes all that is written to it.
+    let _ = out.write_fmt(text);
+    out
 }
 
 /// The upper end of a count's bin: counts of one bin have the same.
@@ -186,12 +200,24 @@ pub(super) fn upper_end(count: u64, exact_max: u64) -> u64 {
 /// The bin of a count: the count itself up to `exact_max` (a power of two), then powers of two: `5-8`, `9-16`.
 #[must_use]
 pub fn bin(count: u64, exact_max: u64) -> String {
-    if count <= exact_max {
-        return count.to_string();
-    }
-    match count.checked_next_power_of_two() {
-        Some(upper) => format!("{}-{upper}", upper / 2 + 1),
-        None => format!("{}+", (1u64 << 63) + 1),
+    Bin { count, exact_max }.to_string()
+}
+
+/// Is written as the bin of its count.
+struct Bin {
+    count: u64,
+    exact_max: u64,
+}
+
+impl fmt::Display for Bin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.count <= self.exact_max {
+            return self.count.fmt(f);
+        }
+        match self.count.checked_next_power_of_two() {
+            Some(upper) => write!(f, "{}-{upper}", upper / 2 + 1),
+            None => write!(f, "{}+", (1u64 << 63) + 1),
+        }
     }
 }
 

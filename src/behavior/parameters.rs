@@ -39,10 +39,10 @@ impl fmt::Display for Ports {
         match self {
             Ports::None => f.write_str("-"),
             Ports::Many => f.write_str("*"),
-            Ports::Listed(ports) => {
-                let texts: Vec<String> = ports.iter().map(u16::to_string).collect();
-                f.write_str(&texts.join(","))
-            }
+            Ports::Listed(ports) => ports.iter().enumerate().try_for_each(|(place, port)| {
+                let comma = if place == 0 { "" } else { "," };
+                write!(f, "{comma}{port}")
+            }),
         }
     }
 }

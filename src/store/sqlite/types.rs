@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Statement, Transaction};
 
 use crate::behavior::{Behavior, BehaviorId, Names, Parameters, Profile, TypeList};
 use crate::history::{Granularity, Selection, TypeRecord};
@@ -20,11 +20,17 @@ pub(super) fn write(transaction: &Transaction<'_>, types: &TypeList) -> Result<V
     let mut names: Vec<(BehaviorId, usize)> = named.zip(0..).collect();
     names.sort_unstable();
     let mut ids = vec![0; names.len()];
+    let mut find = transaction.prepare_cached(FIND)?;
+    // Not `RETURNING id`: it makes SQLite copy each page it touches aside, for each row.
+    let mut new = transaction.prepare_cached(
+        "INSERT INTO type (key, md5, shape, family, protocol, ports, parameters)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
     for (behavior, number) in names {
-        ids[number] = match (find(transaction, behavior)?, types.get(number)) {
+        ids[number] = match (found(&mut find, behavior)?, types.get(number)) {
             (Some(id), _) => id,
             (None, Some(parameters)) => {
-                insert(transaction, behavior, &parameters, types.shape_and_family(&parameters))?
+                insert(&mut new, behavior, &parameters, types.shape_and_family(&parameters))?
             }
             (None, None) => return Err(StoreError::Backend("a type without parameters".to_owned())),
         };
@@ -33,13 +39,11 @@ pub(super) fn write(transaction: &Transaction<'_>, types: &TypeList) -> Result<V
 }
 
 fn insert(
-    transaction: &Transaction<'_>,
+    statement: &mut Statement<'_>,
     behavior: BehaviorId,
     parameters: &Parameters,
     [shape, family]: [Behavior; 2],
 ) -> Result<i64, StoreError> {
-    let sql = "INSERT INTO type (key, md5, shape, family, protocol, ports, parameters)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let values = (
         key(behavior),
         behavior.0,
@@ -49,8 +53,7 @@ fn insert(
         parameters.ports.to_string(),
         codec::pack(parameters)?,
     );
-    // Not `RETURNING id`: it makes SQLite copy each page it touches aside, for each row.
-    Ok(transaction.prepare_cached(sql)?.insert(values)?)
+    Ok(statement.insert(values)?)
 }
 
 /// The first half of a name, which the index of names holds: shorter and quicker to compare.
@@ -65,9 +68,14 @@ pub(super) fn last(connection: &Connection) -> Result<i64, StoreError> {
     Ok(last.unwrap_or(0))
 }
 
+const FIND: &str = "SELECT id FROM type WHERE key = ?1 AND md5 = ?2";
+
 /// The id of a type.
 pub(super) fn find(connection: &Connection, behavior: BehaviorId) -> Result<Option<i64>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT id FROM type WHERE key = ?1 AND md5 = ?2")?;
+    found(&mut *connection.prepare_cached(FIND)?, behavior)
+}
+
+fn found(statement: &mut Statement<'_>, behavior: BehaviorId) -> Result<Option<i64>, StoreError> {
     Ok(statement.query_row((key(behavior), behavior.0), |row| row.get(0)).optional()?)
 }
 

@@ -13,11 +13,11 @@ use super::{Day, Scope, Sighting};
 
 /// Sightings that wait to be packed: some 6 MiB of them. More would make shorter bytes, but leave the cache.
 const WAITING_MAX: usize = 1 << 17;
-/// Bytes of packed sightings that stay in memory where there is another place for more.
-const KEPT_MAX: usize = 8 << 20;
+/// Bytes of packed sightings that stay in memory where there is another place for more: a small capture needs no other.
+const KEPT_MAX: usize = 1 << 20;
 
 /// Gathers sightings of types that are told by numbers. Memory: some 10 to 15 bytes a (host, day, type), of which no
-/// more than 8 MiB where they can be put elsewhere, some 60 a type for its example, and 8 MiB.
+/// more than 1 MiB where they can be put elsewhere, some 60 a type for its example, and 8 MiB that wait to be packed.
 #[derive(Clone, Debug, Default)]
 pub struct Gathering {
     done: Gathered,
@@ -86,7 +86,7 @@ impl Run {
 }
 
 impl Gathering {
-    /// One that puts what is more than some mebibytes elsewhere.
+    /// One that puts elsewhere what is more than a mebibyte.
     #[must_use]
     pub fn spilling(spill: Arc<dyn Spill>) -> Gathering {
         Gathering { spill: Some(spill), ..Gathering::default() }

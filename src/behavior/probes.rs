@@ -20,8 +20,15 @@ type Others = Distinct<Probe, u64>;
 
 /// Memory of windows with several probes that have closed, for others: one window in ten has any, and its memory is
 /// still in the processor's cache.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Spare(#[expect(clippy::vec_box, reason = "windows have them boxed")] Vec<Box<Others>>);
+
+/// Memory alone is not worth a copy.
+impl Clone for Spare {
+    fn clone(&self) -> Spare {
+        Spare::default()
+    }
+}
 
 impl Spare {
     /// Keeps some: those of more windows, and of larger ones, are given back to the system.

@@ -112,13 +112,13 @@ impl Ring {
         let mut windows = Vec::new();
         let places = if open == self.places.len() { (open * 2).max(LEAST) } else { self.places.len() };
         windows.resize_with(places, OpenWindow::default);
-        for (number, window) in (self.first..self.next).zip(&mut windows) {
-            std::mem::swap(window, self.get_mut(number));
+        // Numbers that somebody found stay what they were; or else they are far from all that there are then.
+        let first = if self.next == u32::MAX { Hosts::NUMBER_MIN } else { self.first };
+        for (number, before) in (first..).zip(self.first..self.next) {
+            std::mem::swap(&mut windows[at(number) & (places - 1)], self.get_mut(before));
         }
         self.places = windows;
-        // The places of these numbers are those from the first on.
-        self.first = Hosts::NUMBER_MIN.next_multiple_of(u32::try_from(places).unwrap_or(u32::MAX));
-        self.next = self.first + u32::try_from(open).unwrap_or(u32::MAX);
+        (self.first, self.next) = (first, first + u32::try_from(open).unwrap_or(u32::MAX));
         self.find_all_anew();
     }
 
@@ -169,9 +169,14 @@ mod tests {
                 if opens && known.is_none() {
                     ring.open(host.into()).source = host;
                     let number = ring.find(host.into()).unwrap();
-                    // Numbers may have begun anew.
-                    let last = open.len();
-                    open.iter_mut().enumerate().for_each(|(at, (_, known))| *known = number - u32::try_from(last - at).unwrap());
+                    // Where numbers have begun anew, those of all windows did, and none is one that was.
+                    let begun_anew = open.front().is_some_and(|(_, known)| *known > number);
+                    prop_assert!(!begun_anew || start != Hosts::NUMBER_MIN);
+                    for (known, anew) in open.iter_mut().rev().zip((0..number).rev()) {
+                        let holds = if begun_anew { !ring.has(known.1) } else { known.1 == anew };
+                        prop_assert!(holds);
+                        known.1 = anew;
+                    }
                     open.push_back((host, number));
                 } else if !opens {
                     let (mut closed, mut most) = (None, 1);

@@ -4,14 +4,11 @@ use crate::event::{Address, Packet, Timestamp};
 
 use super::{Marks, Probe};
 
-/// Earlier than any packet.
-const TIMELESS: Timestamp = Timestamp(i64::MIN);
-
 /// What the engine needs to know of a packet, in 64 bytes: it is handed from one thread to the next, and many of them
 /// lie in the processor's nearest cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// [`TIMELESS`] where it is not known.
+    /// [`Timestamp::BEFORE_ALL`] where it is not known.
     time: Timestamp,
     pub(super) source: Address,
     pub(super) probe: Probe,
@@ -24,13 +21,13 @@ impl Arrival {
     #[must_use]
     pub fn of(packet: &Packet, marks: Marks) -> Arrival {
         let (source, _) = packet.addresses();
-        let time = packet.time().unwrap_or(TIMELESS);
+        let time = packet.time().unwrap_or(Timestamp::BEFORE_ALL);
         Arrival { time, source, probe: Probe::of(packet), marks }
     }
 
     /// When it came, if that is known.
     #[inline]
     pub(super) fn time(&self) -> Option<Timestamp> {
-        (self.time != TIMELESS).then_some(self.time)
+        (self.time != Timestamp::BEFORE_ALL).then_some(self.time)
     }
 }

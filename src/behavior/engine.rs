@@ -27,9 +27,6 @@ pub struct Engine {
     closed_early: u64,
 }
 
-/// Earlier than any packet.
-const BEFORE_ALL: Timestamp = Timestamp(i64::MIN);
-
 /// Takes closed windows, oldest first. It may keep some and leave any others: what stays is only used again as memory.
 pub type Closed<'a> = &'a mut dyn FnMut(&mut [OpenWindow]);
 
@@ -42,7 +39,7 @@ impl Engine {
             open: Ring::default(),
             spare: Spare::default(),
             clock: None,
-            horizon: BEFORE_ALL,
+            horizon: Timestamp::BEFORE_ALL,
             backwards: 0,
             closed_early: 0,
         }

@@ -2,13 +2,13 @@
 
 use crate::event::{Address, AddressSpace};
 
-use super::distinct::{Key, hash_of};
+use super::distinct::Key;
 use super::transition::Number;
 
 /// A destination.
 pub(super) trait Place: Key {
     /// Holds ranks and neighbourhoods.
-    type Number: Number + Default;
+    type Number: Number;
 
     fn of(address: Address) -> Self;
 
@@ -36,13 +36,6 @@ impl Place for u32 {
     #[inline]
     fn neighbourhood(self) -> u32 {
         self >> 8
-    }
-}
-
-impl Key for u32 {
-    #[inline]
-    fn hash_code(&self) -> u64 {
-        hash_of(self)
     }
 }
 

@@ -1,22 +1,22 @@
 //! A set of ports.
 
-/// Ports, each kept once, with memory that serves one window after the other: 8 KiB say which are in it.
+/// Ports, each kept once, with memory that serves one window after the other: 8 KiB say which are in it, from the first
+/// one on.
+#[derive(Default)]
 pub(super) struct PortSet {
-    bits: Box<[u64; WORDS]>,
+    /// A bit for each port, or nothing.
+    bits: Vec<u64>,
     ports: Vec<u16>,
 }
 
 const WORDS: usize = (1 << 16) / 64;
 
-impl Default for PortSet {
-    fn default() -> PortSet {
-        PortSet { bits: Box::new([0; WORDS]), ports: Vec::new() }
-    }
-}
-
 impl PortSet {
     #[inline]
     pub(super) fn insert(&mut self, port: u16) {
+        if self.bits.is_empty() {
+            self.bits.resize(WORDS, 0);
+        }
         let (word, bit) = place(port);
         if self.bits[word] & bit == 0 {
             self.bits[word] |= bit;

@@ -22,7 +22,7 @@ pub struct IcmpKind {
 /// several times. The payload travels beside the packet, never inside.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Packet {
-    /// [`TIMELESS`] where it is not known.
+    /// [`Timestamp::BEFORE_ALL`] where it is not known.
     time: Timestamp,
     source: Address,
     destination: Address,
@@ -33,8 +33,6 @@ pub struct Packet {
     sequence: u32,
 }
 
-/// Earlier than any packet: the first time that can be told is one nanosecond later.
-const TIMELESS: Timestamp = Timestamp(i64::MIN);
 const IP_ID: Part = part(0, 16, 56);
 const TCP_WINDOW: Part = part(16, 16, 57);
 const TTL: Part = part(32, 8, 58);
@@ -55,14 +53,14 @@ impl Packet {
     #[must_use]
     pub fn of_addresses(source: Address, destination: Address, protocol: Protocol) -> Packet {
         let header = Header::new(protocol);
-        Packet { time: TIMELESS, source, destination, header, more: 0, sequence: 0 }
+        Packet { time: Timestamp::BEFORE_ALL, source, destination, header, more: 0, sequence: 0 }
     }
 
     /// When it was captured; `None` in a log without times.
     #[inline]
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
-        (self.time != TIMELESS).then_some(self.time)
+        (self.time != Timestamp::BEFORE_ALL).then_some(self.time)
     }
 
     /// Sender; for ARP the sender's protocol address.
@@ -160,7 +158,7 @@ impl Packet {
     #[inline]
     #[must_use]
     pub fn with_time(self, time: Option<Timestamp>) -> Packet {
-        Packet { time: time.unwrap_or(TIMELESS), ..self }
+        Packet { time: time.unwrap_or(Timestamp::BEFORE_ALL), ..self }
     }
 
     /// The same from another sender.

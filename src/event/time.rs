@@ -29,6 +29,9 @@ pub enum Clock {
 pub struct TimestampError(String);
 
 impl Timestamp {
+    /// Earlier than any packet; where times are packed it stands for one that is not known.
+    pub const BEFORE_ALL: Timestamp = Timestamp(i64::MIN);
+
     /// From whole seconds and nanoseconds; `None` where 64 bits do not hold it.
     #[must_use]
     pub fn from_parts(seconds: i64, nanoseconds: u32) -> Option<Timestamp> {

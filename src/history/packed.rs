@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use jiff::civil::Date;
+use smallvec::SmallVec;
 
 use crate::event::Timestamp;
 
@@ -74,7 +75,7 @@ impl Waiting {
         let mut order: Vec<(u64, usize)> = (0..).zip(&self.fours).map(|(at, (key, _))| (*key, at)).collect();
         order.sort_unstable();
         self.sixes.sort_unstable_by_key(|(key, _)| *key);
-        let mut fours = order.iter().map(|(key, at)| (*key, self.fours[*at].1)).peekable();
+        let mut fours = order.chunks(AT_ONCE).flat_map(|some| fetched(&self.fours, some)).peekable();
         let mut sixes = self.sixes.iter().peekable();
         let mut out = Vec::with_capacity(self.len() * 16);
         let mut writer = GroupWriter::new(day);
@@ -99,6 +100,15 @@ impl Waiting {
         out.shrink_to_fit();
         out
     }
+}
+
+/// Sightings that are fetched at once.
+const AT_ONCE: usize = 32;
+
+/// Sightings in their order. They lie all over memory that is larger than the processor's cache: it waits for all of them
+/// together, and not for each when it is written.
+fn fetched(sightings: &[(u64, Sighting)], order: &[(u64, usize)]) -> SmallVec<[(u64, Sighting); AT_ONCE]> {
+    order.iter().map(|(_, at)| sightings[*at]).collect()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]

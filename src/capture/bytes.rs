@@ -91,7 +91,8 @@ impl<'a> ByteStream<'a> {
         if self.buffer.len() < self.end + CHUNK {
             self.buffer.resize(self.end + CHUNK, 0);
         }
-        let room = &mut self.buffer[self.end..];
+        // No more than that, though there may be more room: bytes are hashed quickest in powers of two.
+        let room = &mut self.buffer[self.end..self.end + CHUNK];
         let got = loop {
             match self.source.read(room) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

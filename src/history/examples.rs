@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use fixedbitset::FixedBitSet;
+
 use crate::behavior::OpenWindow;
 use crate::event::Timestamp;
 
@@ -13,8 +15,8 @@ use super::packed::Damaged;
 pub struct Examples {
     /// By the type's number.
     kept: Vec<Kept>,
-    /// The types that have one, a bit each: windows come in time order, so nearly always no more is asked.
-    has: Vec<u64>,
+    /// The types that have one: windows come in time order, so nearly always no more is asked.
+    has: FixedBitSet,
     /// When the last of them begins.
     latest: Option<Timestamp>,
     /// Hosts and packets, as postcard has them.
@@ -76,8 +78,7 @@ impl Examples {
 
     fn is_earlier(&self, number: u32, start: Timestamp, host: IpAddr) -> bool {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
-        let has = self.has.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1);
-        if has && Some(start) > self.latest {
+        if self.has.contains(at) && Some(start) > self.latest {
             return false;
         }
         self.kept.get(at).is_none_or(|kept| {
@@ -92,10 +93,7 @@ impl Examples {
         if self.kept.len() <= at {
             self.kept.resize(at + 1, Kept::NONE);
         }
-        if self.has.len() <= at / 64 {
-            self.has.resize(at / 64 + 1, 0);
-        }
-        self.has[at / 64] |= 1 << (at % 64);
+        self.has.grow_and_insert(at);
         self.latest = self.latest.max(Some(start));
         self.kept[at] = Kept { start, place: self.bytes.len() };
         let head = (host, packets.len());

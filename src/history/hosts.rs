@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
+use super::digits;
 use super::packed::{Damaged, Group};
 
 /// Hosts, to be counted once each: some 8 bytes an IPv4 address, 16 an IPv6 one.
@@ -50,7 +51,7 @@ impl Hosts {
 
     /// How many there are.
     pub fn count(&mut self) -> u64 {
-        self.fours.sort_unstable();
+        digits::sort_by(&mut self.fours, |four| *four);
         self.fours.dedup();
         self.sixes.sort_unstable();
         self.sixes.dedup();

@@ -26,7 +26,19 @@ pub(super) fn wide(out: &mut Vec<u8>, mut value: u128) {
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub(super) fn varint(&mut self) -> Result<u128, Damaged> {
+        if let Some(head) = self.0.first_chunk()
+            && let Some((value, bytes)) = short(u64::from_le_bytes(*head))
+        {
+            self.0 = &self.0[bytes..];
+            return Ok(value.into());
+        }
+        self.long()
+    }
+
+    /// A number byte by byte.
+    fn long(&mut self) -> Result<u128, Damaged> {
         let mut value = 0u128;
         for (at, byte) in self.0.iter().enumerate().take(19) {
             value |= u128::from(byte & 0x7f) << (7 * at);
@@ -54,6 +66,50 @@ impl<'a> Reader<'a> {
                 Ok(u64::from(*byte))
             }
             _ => u64::try_from(self.varint()?).map_err(|_| Damaged),
+        }
+    }
+}
+
+/// The number that eight bytes begin with, and how many of them it takes, if it ends within.
+#[inline]
+fn short(word: u64) -> Option<(u64, usize)> {
+    let last = (!word & 0x8080_8080_8080_8080).trailing_zeros() / 8;
+    if last == 8 {
+        return None;
+    }
+    let sevens = word & (u64::MAX >> (56 - 8 * last)) & 0x7f7f_7f7f_7f7f_7f7f;
+    // Neighbours are moved together: bytes to pairs of them, to fours, to one number.
+    let pairs = sevens & 0x007f_007f_007f_007f | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    let number = fours & 0x0000_0000_0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4;
+    usize::try_from(last + 1).ok().map(|bytes| (number, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_read_back_whatever_follows(
+            numbers in prop::collection::vec((any::<u128>(), 0..128u32).prop_map(|(number, less)| number >> less), 1..20),
+        ) {
+            let mut bytes = Vec::new();
+            numbers.iter().for_each(|number| wide(&mut bytes, *number));
+            let mut reader = Reader(&bytes);
+            for number in numbers {
+                prop_assert_eq!(reader.varint().unwrap(), number);
+            }
+            prop_assert!(reader.0.is_empty() && reader.varint().is_err());
+        }
+
+        #[test]
+        fn bytes_read_at_once_are_what_they_are_one_by_one(bytes in any::<[u8; 12]>()) {
+            let (mut at_once, mut one_by_one) = (Reader(&bytes), Reader(&bytes));
+            prop_assert_eq!(at_once.varint(), one_by_one.long());
+            prop_assert_eq!(at_once.0, one_by_one.0);
         }
     }
 }

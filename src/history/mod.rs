@@ -6,6 +6,7 @@ mod adjust;
 mod cohort;
 mod coverage;
 pub mod derived;
+mod digits;
 mod examples;
 mod gathering;
 mod hosts;

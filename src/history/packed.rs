@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::event::Timestamp;
 
+use super::digits;
 use super::leb128::{Reader, varint, wide};
 use super::{Day, Scope, Sighting};
 
@@ -73,7 +74,7 @@ impl Waiting {
     pub fn pack(&mut self, day: Day) -> Vec<u8> {
         // Numbers are sorted, and not what belongs to them, which is several times as large.
         let mut order: Vec<(u64, usize)> = (0..).zip(&self.fours).map(|(at, (key, _))| (*key, at)).collect();
-        order.sort_unstable();
+        digits::sort_by(&mut order, |(key, _)| *key);
         self.sixes.sort_unstable_by_key(|(key, _)| *key);
         let mut fours = order.chunks(AT_ONCE).flat_map(|some| fetched(&self.fours, some)).peekable();
         let mut sixes = self.sixes.iter().peekable();
@@ -301,7 +302,7 @@ fn start_of(day: Date) -> i64 {
 /// A second in nanoseconds.
 const SECOND: i64 = 1_000_000_000;
 
-fn unzigzag(value: u128) -> i128 {
+fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }
 
@@ -320,8 +321,8 @@ impl<'a> Reader<'a> {
     fn sighting(&mut self, base: i64) -> Result<Sighting, Damaged> {
         let (windows, packets) = (self.number()?, self.number()?);
         let mut time = |from: i64| -> Result<i64, Damaged> {
-            let ticks = unzigzag(self.varint()?).checked_mul(i128::from(SECOND)).ok_or(Damaged)?;
-            i64::try_from(i128::from(from).checked_add(ticks).ok_or(Damaged)?).map_err(|_| Damaged)
+            let nanoseconds = i128::from(unzigzag(self.number()?)) * i128::from(SECOND);
+            i64::try_from(i128::from(from) + nanoseconds).map_err(|_| Damaged)
         };
         let first = time(base)?;
         let last = time(first)?;

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use fixedbitset::FixedBitSet;
 use jiff::civil::Date;
 use serde::Serialize;
+
+use super::digits;
 
 /// A day of one sensor in numbers, all of them exact; whole windows only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -155,8 +158,7 @@ struct Pairs {
     /// By some bits of the host's hash, so that all pairs of a host are in one part: the host, then the type.
     fours: Vec<Part>,
     sixes: Vec<(u128, u32)>,
-    /// A bit for each type.
-    types: Vec<u64>,
+    types: FixedBitSet,
 }
 
 /// Parts, a power of two.
@@ -165,11 +167,7 @@ const PARTS: usize = 256;
 impl Pairs {
     #[inline]
     fn add(&mut self, host: IpAddr, number: u32) {
-        let at = usize::try_from(number).unwrap_or(usize::MAX);
-        if self.types.len() <= at / 64 {
-            self.types.resize(at / 64 + 1, 0);
-        }
-        self.types[at / 64] |= 1 << (at % 64);
+        self.types.grow_and_insert(usize::try_from(number).unwrap_or(usize::MAX - 1));
         match host {
             IpAddr::V4(four) => {
                 let four = u32::from(four);
@@ -192,12 +190,11 @@ impl Pairs {
             self.fours.iter_mut().zip(other.fours).for_each(|(part, other)| part.append(other));
         }
         self.sixes.extend(other.sixes);
-        self.types.resize(self.types.len().max(other.types.len()), 0);
-        self.types.iter_mut().zip(other.types).for_each(|(bits, other)| *bits |= other);
+        self.types.union_with(&other.types);
     }
 
     fn distinct(mut self) -> Distinct {
-        let types = self.types.iter().map(|bits| u64::from(bits.count_ones())).sum();
+        let types = self.types.count_ones(..) as u64;
         self.sixes.sort_unstable();
         self.sixes.dedup();
         let mut sum = Distinct { hosts: 0, types, pairs: self.sixes.len() as u64 };
@@ -205,7 +202,7 @@ impl Pairs {
         let mut pairs = Vec::new();
         for part in self.fours {
             part.gather(&mut pairs);
-            pairs.sort_unstable();
+            digits::sort_by(&mut pairs, |pair| *pair);
             let mut last = None;
             for pair in &pairs {
                 sum.hosts += u64::from(last.is_none_or(|last| last >> 32 != pair >> 32));

@@ -1,8 +1,8 @@
 //! Writing: a capture's contribution in one transaction.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
-use foldhash::fast::FixedState;
+use fixedbitset::FixedBitSet;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use jiff::civil::Date;
@@ -138,12 +138,12 @@ fn total(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), Sto
 /// [`StoreError::Dropped`] when they are no more.
 pub(super) fn sums(connection: &Connection, sensor: i64, day: i64) -> Result<[i64; 4], StoreError> {
     let (mut windows, mut packets) = (0, 0);
-    let (mut types, mut hosts) = (HashSet::<u64, FixedState>::default(), Hosts::default());
+    let (mut types, mut hosts) = (Kinds::new(connection)?, Hosts::default());
     chunk::of_day(connection, sensor, day, &mut |chunk, group| {
         if group.scope == Scope::Whole {
             windows += group.windows;
             packets += group.packets;
-            types.insert(group.number);
+            types.add(group.number)?;
             hosts.add(chunk.day, &group)?;
         }
         Ok(())
@@ -154,11 +154,31 @@ pub(super) fn sums(connection: &Connection, sensor: i64, day: i64) -> Result<[i6
     Source::new(connection, sensor)?.each_of_months(&wanted, &mut |met| {
         windows += met.seen.windows;
         packets += met.seen.packets;
-        types.insert(met.number);
+        types.add(met.number)?;
         hosts.insert(met.host);
         Ok(())
     })?;
-    Ok([windows, packets, hosts.count(), types.len() as u64].map(codec::count))
+    Ok([windows, packets, hosts.count(), types.count()].map(codec::count))
+}
+
+/// Types to be counted once each: a bit for each that there is.
+struct Kinds(FixedBitSet);
+
+impl Kinds {
+    fn new(connection: &Connection) -> Result<Kinds, StoreError> {
+        let ids = usize::try_from(types::last(connection)?).unwrap_or(0) + 1;
+        Ok(Kinds(FixedBitSet::with_capacity(ids)))
+    }
+
+    fn add(&mut self, number: u64) -> Result<(), StoreError> {
+        let at = usize::try_from(number).ok().filter(|at| *at < self.0.len());
+        self.0.insert(at.ok_or_else(|| StoreError::Damaged(format!("a sighting of no type: {number}")))?);
+        Ok(())
+    }
+
+    fn count(&self) -> u64 {
+        self.0.count_ones(..) as u64
+    }
 }
 
 fn resume(transaction: &Transaction<'_>, sensor: i64, contribution: &Contribution) -> Result<(), StoreError> {

@@ -124,7 +124,8 @@ struct In<T> {
 
 fn lane<T>() -> (Out<T>, In<T>) {
     let (full, filled) = sync_channel(WAITING);
-    let (used, emptied) = sync_channel(WAITING);
+    // Room for all that there ever are, one more at either end among them: none is given up, and made anew later.
+    let (used, emptied) = sync_channel(WAITING + 2);
     (Out { full, used: emptied }, In { full: filled, used })
 }
 
@@ -141,8 +142,8 @@ impl<T> In<T> {
     fn each(self, mut take: impl FnMut(&mut T)) {
         for mut batch in &self.full {
             take(&mut batch);
-            // One that finds no room is given up.
-            let _full = self.used.try_send(batch);
+            // Nobody fills it again when the other end has stopped.
+            let _gone = self.used.try_send(batch);
         }
     }
 }

@@ -75,7 +75,7 @@ pub fn observe_all(
     told: &mut dyn FnMut(&Input, Observed) -> Result<(), AppError>,
 ) -> Result<(), AppError> {
     let Place { db, sensor, keep } = place;
-    let mut store = SqliteStore::open_existing(db, &rules.profile)?;
+    let mut store = SqliteStore::open_existing(db, &rules.profile)?.with_threads(options.threads);
     let sensor = named(&store, sensor)?;
     for input in inputs {
         let observed = match keep {

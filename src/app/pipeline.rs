@@ -13,9 +13,9 @@ use crate::event::Packet;
 pub(super) type Feed<'a> = &'a mut dyn FnMut(&Packet, Marks);
 
 /// Packets, and windows, that go to the next thread at once. With fewer, threads wake each other too often.
-const PACKETS: usize = 4096;
-const WINDOWS: usize = 1024;
-/// Batches that may wait for the next thread: 3 MB of packets and windows in all.
+const PACKETS: usize = 2048;
+const WINDOWS: usize = 512;
+/// Batches that may wait for the next thread: a mebibyte of packets and windows in all.
 const WAITING: usize = 4;
 
 /// Passes the packets that `read` feeds through `engine`, and the windows that it closes to `closed`.

@@ -69,11 +69,18 @@ impl Examples {
 
     /// All, by the number of their types.
     pub fn iter(&self) -> impl Iterator<Item = PackedExample<'_>> + '_ {
-        let numbered = (0..).zip(&self.kept);
-        numbered.filter_map(|(number, kept)| {
-            let (host, packets) = self.at(kept.place)?;
-            Some(PackedExample { number, start: kept.start, host, packets })
-        })
+        (0..).zip(&self.kept).filter_map(|(number, kept)| self.packed(number, kept))
+    }
+
+    /// That of a type.
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<PackedExample<'_>> {
+        self.packed(number, self.kept.get(usize::try_from(number).ok()?)?)
+    }
+
+    fn packed(&self, number: u32, kept: &Kept) -> Option<PackedExample<'_>> {
+        let (host, packets) = self.at(kept.place)?;
+        Some(PackedExample { number, start: kept.start, host, packets })
     }
 
     fn is_earlier(&self, number: u32, start: Timestamp, host: IpAddr) -> bool {

@@ -8,7 +8,8 @@ use std::{fmt, io};
 use crate::behavior::OpenWindow;
 
 use super::examples::Examples;
-use super::packed::{self, Waiting};
+use super::packed;
+use super::packing::Waiting;
 use super::{Day, Scope, Sighting};
 
 /// Sightings that wait to be packed: some 6 MiB of them. More would make shorter bytes, but leave the cache.

@@ -15,6 +15,7 @@ mod leb128;
 mod looks;
 pub mod month;
 pub mod packed;
+mod packing;
 mod query;
 mod record;
 mod restriction;
@@ -31,6 +32,7 @@ pub use gathering::{Gathered, Gathering, Run, Spill};
 pub use hosts::Hosts;
 pub use hour::Hour;
 pub use looks::{Look, Looks};
+pub use packing::Waiting;
 pub use query::{DayCount, DayTotal, Granularity, Habit, HostList, HostSummary, Scope, Selection, TypeTotal};
 pub use record::{
     CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, Sighting, SightingKey, TypeRecord,

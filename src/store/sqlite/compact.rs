@@ -12,8 +12,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::behavior::Marks;
 use crate::history::month::Directory;
-use crate::history::packed::{self, Group, Waiting};
-use crate::history::{Day, Hosts};
+use crate::history::packed::{self, Group};
+use crate::history::{Day, Hosts, Waiting};
 use crate::store::StoreError;
 
 use super::month::{self, Entry, Month, MonthWriter, Numbers, Wants};

@@ -41,46 +41,52 @@ pub(super) fn write(
     ids: &[i64],
     open: bool,
 ) -> Result<(), StoreError> {
-    let mut months: BTreeMap<i64, Vec<Entry<'_>>> = BTreeMap::new();
-    for PackedExample { number, start, host, packets } in examples.iter() {
+    // Ids with the numbers of their types, which are a fraction of the examples themselves.
+    let mut months: BTreeMap<i64, Vec<(i64, u32)>> = BTreeMap::new();
+    for PackedExample { number, start, .. } in examples.iter() {
         let id = usize::try_from(number).ok().and_then(|at| ids.get(at));
         let id = id.ok_or_else(|| StoreError::Backend("an example of an unknown type".to_owned()))?;
-        months
-            .entry(codec::month(start.day(&TimeZone::UTC)))
-            // Nearly always there is one month; room that is not used takes no memory.
-            .or_insert_with(|| Vec::with_capacity(ids.len()))
-            .push((*id, start.0, host, packets));
+        months.entry(codec::month(start.day(&TimeZone::UTC))).or_default().push((*id, number));
     }
-    for (month, mut entries) in months {
-        entries.sort_unstable_by_key(|(id, ..)| *id);
+    for (month, mut numbered) in months {
+        numbered.sort_unstable();
         if !open {
             let mut known = Known::read(transaction, sensor, month)?;
-            entries.retain(|(id, start, ..)| known.wants(*id, *start));
-            known.write(transaction, sensor, month, &entries)?;
+            numbered.retain(|of| entry(examples, of).is_some_and(|(id, start, ..)| known.wants(id, start)));
+            known.write(transaction, sensor, month, numbered.iter().filter_map(|of| entry(examples, of)))?;
         }
-        write_rows(transaction, (sensor, month, open), &entries)?;
+        let entries = numbered.iter().filter_map(|of| entry(examples, of));
+        write_rows(transaction, (sensor, month, open), entries)?;
     }
     Ok(())
 }
 
-fn write_rows(
+/// The example of the type that has an id and a number.
+fn entry<'a>(examples: &'a Examples, (id, number): &(i64, u32)) -> Option<Entry<'a>> {
+    let PackedExample { start, host, packets, .. } = examples.get(*number)?;
+    Some((*id, start.0, host, packets))
+}
+
+fn write_rows<'a>(
     transaction: &Transaction<'_>,
     (sensor, month, open): (i64, i64, bool),
-    entries: &[Entry<'_>],
+    entries: impl Iterator<Item = Entry<'a>>,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO example (sensor, month, open, first_type, last_type, examples, checksum)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let mut insert = transaction.prepare_cached(sql)?;
-    let mut rest = entries;
-    while let Some((first, ..)) = rest.first() {
+    let mut entries = entries.peekable();
+    while let Some((first, ..)) = entries.peek().copied() {
         let mut row = Vec::with_capacity(2 * ROW);
-        let mut last = *first;
-        while let Some((entry, others)) = rest.split_first().filter(|_| row.len() < ROW) {
-            row = postcard::to_extend(entry, row).map_err(|error| StoreError::Backend(error.to_string()))?;
-            (last, rest) = (entry.0, others);
+        let mut last = first;
+        while row.len() < ROW
+            && let Some(entry) = entries.next()
+        {
+            row = postcard::to_extend(&entry, row).map_err(|error| StoreError::Backend(error.to_string()))?;
+            last = entry.0;
         }
         let row = pack(&row)?;
-        let checksum = codec::checksum(&[sensor, month, open.into(), *first, last], [b"", &row]);
+        let checksum = codec::checksum(&[sensor, month, open.into(), first, last], [b"", &row]);
         insert.execute((sensor, month, open, first, last, &row, checksum))?;
     }
     Ok(())
@@ -114,7 +120,7 @@ pub(super) fn thin(
     }
     entries.sort_unstable();
     entries.dedup_by_key(|(id, ..)| *id);
-    write_rows(transaction, (sensor, month, false), &entries)
+    write_rows(transaction, (sensor, month, false), entries.into_iter())
 }
 
 /// Deletes the rows of a month that were there before its examples were put together.
@@ -206,20 +212,20 @@ impl Known {
         start <= self.last || self.types.get(byte).is_none_or(|byte| byte & bit == 0)
     }
 
-    fn write(
+    fn write<'a>(
         &mut self,
         transaction: &Transaction<'_>,
         sensor: i64,
         month: i64,
-        entries: &[Entry<'_>],
+        entries: impl Iterator<Item = Entry<'a>>,
     ) -> Result<(), StoreError> {
         for (id, start, ..) in entries {
-            let (byte, bit) = place(*id);
+            let (byte, bit) = place(id);
             if self.types.len() <= byte {
                 self.types.resize(byte + 1, 0);
             }
             self.types[byte] |= bit;
-            self.last = self.last.max(*start);
+            self.last = self.last.max(start);
         }
         let sql = "INSERT OR REPLACE INTO exampled (sensor, month, last, types) VALUES (?1, ?2, ?3, ?4)";
         transaction.execute(sql, (sensor, month, self.last, &self.types))?;

@@ -6,6 +6,7 @@
 mod chunk;
 mod codec;
 mod compact;
+mod days;
 mod example;
 mod habit;
 mod layout;
@@ -55,6 +56,7 @@ pub struct SqliteStore {
     profile: Profile,
     catalogue: Catalogue,
     layouts: RefCell<Layouts>,
+    threads: usize,
 }
 
 impl SqliteStore {
@@ -79,6 +81,12 @@ impl SqliteStore {
         SqliteStore::open_with(path, profile, OpenFlags::default())
     }
 
+    /// The same, with so many threads that may share the work of writing.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> SqliteStore {
+        SqliteStore { threads, ..self }
+    }
+
     fn open_with(path: &Path, profile: &Profile, flags: OpenFlags) -> Result<SqliteStore, StoreError> {
         let refused =
             |error: rusqlite::Error| StoreError::NotAHistory { path: shown(path), reason: error.to_string() };
@@ -86,7 +94,7 @@ impl SqliteStore {
         connection.busy_timeout(BUSY).map_err(refused)?;
         schema::prepare(&mut connection, &shown(path))?;
         let (catalogue, layouts) = (Catalogue::default(), RefCell::default());
-        let store = SqliteStore { connection, profile: profile.clone(), catalogue, layouts };
+        let store = SqliteStore { connection, profile: profile.clone(), catalogue, layouts, threads: 1 };
         store.check_profile()?;
         Ok(store)
     }
@@ -204,7 +212,7 @@ impl HistoryStore for SqliteStore {
 
     fn ingest(&mut self, sensor: &str, contribution: &Contribution) -> Result<bool, StoreError> {
         let id = self.sensor_id(sensor)?;
-        write::ingest(&mut self.connection, id, contribution)
+        write::ingest(&mut self.connection, id, contribution, self.threads)
     }
 
     fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::thread;
 
 use rusqlite::{Connection, OptionalExtension, Statement, Transaction};
 
@@ -15,11 +16,13 @@ use super::codec;
 
 /// The ids of some types, each at its number's place; those that are new are written. In the order of their names, so
 /// that the index of names is written from its one end to the other.
-pub(super) fn write(transaction: &Transaction<'_>, types: &TypeList) -> Result<Vec<i64>, StoreError> {
-    let named = types.iter().map(|parameters| types.behavior(&parameters).id);
-    let mut names: Vec<(BehaviorId, usize)> = named.zip(0..).collect();
-    names.sort_unstable();
-    let mut ids = vec![0; names.len()];
+pub(super) fn write(
+    transaction: &Transaction<'_>,
+    types: &TypeList,
+    threads: usize,
+) -> Result<Vec<i64>, StoreError> {
+    let names = names(types, threads);
+    let mut ids = vec![0; types.len()];
     let mut find = transaction.prepare_cached(FIND)?;
     // Not `RETURNING id`: it makes SQLite copy each page it touches aside, for each row.
     let mut new = transaction.prepare_cached(
@@ -36,6 +39,26 @@ pub(super) fn write(transaction: &Transaction<'_>, types: &TypeList) -> Result<V
         };
     }
     Ok(ids)
+}
+
+/// The names of all types with their numbers, sorted by name; each thread works some out.
+fn names(types: &TypeList, threads: usize) -> Vec<(BehaviorId, usize)> {
+    let mut names: Vec<_> = (0..types.len()).map(|number| (BehaviorId([0; 16]), number)).collect();
+    let work_out = |names: &mut [(BehaviorId, usize)]| {
+        for (name, number) in names {
+            *name = types.get(*number).map_or(*name, |parameters| types.behavior(&parameters).id);
+        }
+    };
+    thread::scope(|scope| {
+        let mut parts = names.chunks_mut(types.len().div_ceil(threads.max(1)).max(1));
+        let here = parts.next();
+        parts.for_each(|part| {
+            scope.spawn(move || work_out(part));
+        });
+        here.map(work_out)
+    });
+    names.sort_unstable();
+    names
 }
 
 fn insert(

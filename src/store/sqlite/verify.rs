@@ -5,7 +5,8 @@ use rusqlite::Connection;
 
 use crate::store::StoreError;
 
-use super::{SqliteStore, codec, read, types, write};
+use super::days::DaySums;
+use super::{SqliteStore, codec, read, types};
 
 /// What was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,7 +132,7 @@ fn days(connection: &Connection, faults: Faults<'_>) -> Result<u64, StoreError> 
         let kept: [i64; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
         let name: String = row.get(6)?;
         let place = format!("sensor {name} on {}", codec::date(day)?);
-        match write::sums(connection, sensor, day) {
+        match DaySums::kept(connection, sensor, day).map(|mut sums| sums.counts()) {
             // Hosts that were dropped cannot be counted again.
             Err(StoreError::Dropped { .. }) => {}
             Err(error) => faults(format!("{place}: {error}")),

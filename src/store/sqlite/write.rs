@@ -1,17 +1,16 @@
 //! Writing: a capture's contribution in one transaction.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+use std::thread;
 
-use fixedbitset::FixedBitSet;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use jiff::civil::Date;
-
-use crate::history::{Contribution, Hosts, Outage, Scope, Sensor};
+use crate::history::{Contribution, Outage, Sensor};
 use crate::sample::KeptSample;
 use crate::store::{StoreError, check_marks};
 
-use super::select::{Source, TypeIds, Wanted};
+use super::days::{self, Days};
 use super::{chunk, codec, example, read, types};
 
 pub(super) fn sensor(connection: &Connection, sensor: &Sensor) -> Result<(), StoreError> {
@@ -36,11 +35,13 @@ pub(super) fn outage(connection: &Connection, sensor: i64, outage: &Outage) -> R
     Ok(())
 }
 
-/// Stores all of a capture or nothing; `false` for one that is there already.
+/// Stores all of a capture or nothing; `false` for one that is there already. With several threads, hosts are counted on
+/// one of their own.
 pub(super) fn ingest(
     connection: &mut Connection,
     sensor: i64,
     contribution: &Contribution,
+    threads: usize,
 ) -> Result<bool, StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let captures = read::captures(&transaction, sensor)?;
@@ -50,28 +51,51 @@ pub(super) fn ingest(
     if captures != contribution.captures_before {
         return Err(StoreError::FedMeanwhile);
     }
-    let mut days = open_days(&transaction, sensor)?;
+    let open = open_days(&transaction, sensor)?;
     transaction.execute("DELETE FROM chunk WHERE sensor = ?1 AND open = 1", [sensor])?;
     transaction.execute("DELETE FROM example WHERE sensor = ?1 AND open = 1", [sensor])?;
-    let marks = marks(&transaction, &contribution.mark_names)?;
-    let ids = types::write(&transaction, &contribution.types)?;
-    for (gathered, open) in [(&contribution.closed, false), (&contribution.open, true)] {
-        for run in &gathered.runs {
-            chunk::write(&transaction, sensor, run, &ids, &marks, open)?;
-        }
-        example::write(&transaction, sensor, &gathered.examples, &ids, open)?;
-    }
-    let runs = contribution.closed.runs.iter().chain(&contribution.open.runs);
-    days.extend(runs.map(|run| codec::day(run.day.date)));
-    let source = Source::new(&transaction, sensor)?;
-    for day in days {
-        source.keeps(codec::date(day)?)?;
-        total(&transaction, sensor, day)?;
-    }
-    drop(source);
+    let mut changed = Days::kept(&transaction, sensor, open, contribution)?;
+    let hosts = changed.take_hosts();
+    let (counted, ids) = both(
+        threads > 1,
+        || days::gathered(contribution, hosts),
+        || gathered(&transaction, sensor, contribution, threads),
+    );
+    changed.add(counted?, &ids?);
+    changed.write(&transaction, sensor)?;
     resume(&transaction, sensor, contribution)?;
     transaction.commit()?;
     Ok(true)
+}
+
+/// Does two things, at once if it is to.
+fn both<A: Send, B>(at_once: bool, aside: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (A, B) {
+    if !at_once {
+        return (aside(), here());
+    }
+    thread::scope(|scope| {
+        let aside = scope.spawn(aside);
+        let here = here();
+        (aside.join().unwrap_or_else(|panic| resume_unwind(panic)), here)
+    })
+}
+
+/// Writes types, sightings and examples; answers the store's numbers of the types.
+fn gathered(
+    transaction: &Transaction<'_>,
+    sensor: i64,
+    contribution: &Contribution,
+    threads: usize,
+) -> Result<Vec<i64>, StoreError> {
+    let marks = marks(transaction, &contribution.mark_names)?;
+    let ids = types::write(transaction, &contribution.types, threads)?;
+    for (gathered, open) in [(&contribution.closed, false), (&contribution.open, true)] {
+        for run in &gathered.runs {
+            chunk::write(transaction, sensor, run, &ids, &marks, open)?;
+        }
+        example::write(transaction, sensor, &gathered.examples, &ids, open)?;
+    }
+    Ok(ids)
 }
 
 fn capture(
@@ -121,64 +145,6 @@ fn open_days(transaction: &Transaction<'_>, sensor: i64) -> Result<BTreeSet<i64>
         transaction.prepare_cached("SELECT DISTINCT day FROM chunk WHERE sensor = ?1 AND open = 1")?;
     let days = statement.query_map([sensor], |row| row.get(0))?;
     Ok(days.collect::<Result<_, _>>()?)
-}
-
-/// Adds up a day anew: its unique hosts are no sum of what captures had.
-fn total(transaction: &Transaction<'_>, sensor: i64, day: i64) -> Result<(), StoreError> {
-    let [windows, packets, hosts, types] = sums(transaction, sensor, day)?;
-    let sql = "UPDATE observed SET windows = ?3, packets = ?4, hosts = ?5, types = ?6
-               WHERE sensor = ?1 AND day = ?2";
-    transaction.execute(sql, (sensor, day, windows, packets, hosts, types))?;
-    Ok(())
-}
-
-/// A day's windows, packets, unique hosts and kinds of type, counted out of its sightings.
-///
-/// # Errors
-/// [`StoreError::Dropped`] when they are no more.
-pub(super) fn sums(connection: &Connection, sensor: i64, day: i64) -> Result<[i64; 4], StoreError> {
-    let (mut windows, mut packets) = (0, 0);
-    let (mut types, mut hosts) = (Kinds::new(connection)?, Hosts::default());
-    chunk::of_day(connection, sensor, day, &mut |chunk, group| {
-        if group.scope == Scope::Whole {
-            windows += group.windows;
-            packets += group.packets;
-            types.add(group.number)?;
-            hosts.add(chunk.day, &group)?;
-        }
-        Ok(())
-    })?;
-    let date = codec::date(day)?;
-    let days = |day: Date| day == date;
-    let wanted = Wanted { days: &days, ..Wanted::of_types(TypeIds::ALL, false) };
-    Source::new(connection, sensor)?.each_of_months(&wanted, &mut |met| {
-        windows += met.seen.windows;
-        packets += met.seen.packets;
-        types.add(met.number)?;
-        hosts.insert(met.host);
-        Ok(())
-    })?;
-    Ok([windows, packets, hosts.count(), types.count()].map(codec::count))
-}
-
-/// Types to be counted once each: a bit for each that there is.
-struct Kinds(FixedBitSet);
-
-impl Kinds {
-    fn new(connection: &Connection) -> Result<Kinds, StoreError> {
-        let ids = usize::try_from(types::last(connection)?).unwrap_or(0) + 1;
-        Ok(Kinds(FixedBitSet::with_capacity(ids)))
-    }
-
-    fn add(&mut self, number: u64) -> Result<(), StoreError> {
-        let at = usize::try_from(number).ok().filter(|at| *at < self.0.len());
-        self.0.insert(at.ok_or_else(|| StoreError::Damaged(format!("a sighting of no type: {number}")))?);
-        Ok(())
-    }
-
-    fn count(&self) -> u64 {
-        self.0.count_ones(..) as u64
-    }
 }
 
 fn resume(transaction: &Transaction<'_>, sensor: i64, contribution: &Contribution) -> Result<(), StoreError> {

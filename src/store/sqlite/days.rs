@@ -1,0 +1,149 @@
+//! What days come to. Unique hosts and kinds of type are no sums of what captures had: they are counted anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fixedbitset::FixedBitSet;
+use jiff::civil::Date;
+use rusqlite::{Connection, Transaction};
+
+use crate::history::packed::{self, Group};
+use crate::history::{Contribution, Hosts, Run, Scope};
+use crate::store::StoreError;
+
+use super::select::{Source, TypeIds, Wanted};
+use super::{chunk, codec, types};
+
+/// A day being counted. Memory: that of its [`Hosts`], and a bit for each type that there is.
+#[derive(Default)]
+pub(super) struct DaySums {
+    windows: u64,
+    packets: u64,
+    /// By whatever numbers types have where the sightings come from.
+    types: FixedBitSet,
+    hosts: Hosts,
+}
+
+impl DaySums {
+    /// Nothing yet of types with numbers below this.
+    fn new(types: usize) -> DaySums {
+        DaySums { types: FixedBitSet::with_capacity(types), ..DaySums::default() }
+    }
+
+    /// What there is of a day.
+    ///
+    /// # Errors
+    /// [`StoreError::Dropped`] when its sightings are no more.
+    pub(super) fn kept(connection: &Connection, sensor: i64, day: i64) -> Result<DaySums, StoreError> {
+        let mut sums = DaySums::new(usize::try_from(types::last(connection)?).unwrap_or(0) + 1);
+        chunk::of_day(connection, sensor, day, &mut |chunk, group| sums.add(chunk.day, &group))?;
+        let date = codec::date(day)?;
+        let days = |day: Date| day == date;
+        let wanted = Wanted { days: &days, ..Wanted::of_types(TypeIds::ALL, false) };
+        Source::new(connection, sensor)?.each_of_months(&wanted, &mut |met| {
+            sums.add_type(met.number, met.seen.windows, met.seen.packets)?;
+            sums.hosts.insert(met.host);
+            Ok(())
+        })?;
+        Ok(sums)
+    }
+
+    fn add(&mut self, day: Date, group: &Group<'_>) -> Result<(), StoreError> {
+        if group.scope == Scope::Whole {
+            self.add_type(group.number, group.windows, group.packets)?;
+            self.hosts.add(day, group)?;
+        }
+        Ok(())
+    }
+
+    fn add_type(&mut self, number: u64, windows: u64, packets: u64) -> Result<(), StoreError> {
+        let at = usize::try_from(number).ok().filter(|at| *at < self.types.len());
+        self.types.insert(at.ok_or_else(|| StoreError::Damaged(format!("a sighting of no type: {number}")))?);
+        self.windows += windows;
+        self.packets += packets;
+        Ok(())
+    }
+
+    fn add_run(&mut self, run: &Run) -> Result<(), StoreError> {
+        for group in packed::groups(&run.bytes().map_err(StoreError::Spilled)?) {
+            self.add(run.day.date, &group?)?;
+        }
+        Ok(())
+    }
+
+    /// Windows, packets, unique hosts and kinds of type.
+    pub(super) fn counts(&mut self) -> [i64; 4] {
+        [self.windows, self.packets, self.hosts.count(), self.types.count_ones(..) as u64].map(codec::count)
+    }
+}
+
+/// Counts what a capture adds to some days, whose hosts so far are given.
+pub(super) fn gathered(
+    contribution: &Contribution,
+    hosts: BTreeMap<i64, Hosts>,
+) -> Result<BTreeMap<i64, DaySums>, StoreError> {
+    let mut days = BTreeMap::new();
+    for (day, hosts) in hosts {
+        let mut sums = DaySums { hosts, ..DaySums::new(contribution.types.len()) };
+        for run in runs(contribution).filter(|run| codec::day(run.day.date) == day) {
+            sums.add_run(run)?;
+        }
+        // Doubles are not kept until the next day is counted.
+        sums.hosts.count();
+        days.insert(day, sums);
+    }
+    Ok(days)
+}
+
+fn runs(contribution: &Contribution) -> impl Iterator<Item = &Run> {
+    contribution.closed.runs.iter().chain(&contribution.open.runs)
+}
+
+/// The days that a capture changes.
+pub(super) struct Days(BTreeMap<i64, DaySums>);
+
+impl Days {
+    /// What there is of them without it; `open` are those that the capture before it left windows open on.
+    pub(super) fn kept(
+        transaction: &Transaction<'_>,
+        sensor: i64,
+        mut open: BTreeSet<i64>,
+        contribution: &Contribution,
+    ) -> Result<Days, StoreError> {
+        open.extend(runs(contribution).map(|run| codec::day(run.day.date)));
+        let source = Source::new(transaction, sensor)?;
+        let kept = |day| {
+            source.keeps(codec::date(day)?)?;
+            Ok((day, DaySums::kept(transaction, sensor, day)?))
+        };
+        open.into_iter().map(kept).collect::<Result<_, _>>().map(Days)
+    }
+
+    /// Their hosts, for whoever counts those that come.
+    pub(super) fn take_hosts(&mut self) -> BTreeMap<i64, Hosts> {
+        self.0.iter_mut().map(|(day, sums)| (*day, std::mem::take(&mut sums.hosts))).collect()
+    }
+
+    /// Takes in what comes: the hosts of all, and types, windows and packets that are new. `ids` are the store's numbers of the
+    /// types.
+    pub(super) fn add(&mut self, coming: BTreeMap<i64, DaySums>, ids: &[i64]) {
+        for (day, DaySums { windows, packets, types, hosts }) in coming {
+            let sums = self.0.entry(day).or_default();
+            sums.windows += windows;
+            sums.packets += packets;
+            sums.hosts = hosts;
+            let ids = types.ones().filter_map(|number| ids.get(number));
+            ids.filter_map(|id| usize::try_from(*id).ok()).for_each(|id| sums.types.grow_and_insert(id));
+        }
+    }
+
+    pub(super) fn write(self, transaction: &Transaction<'_>, sensor: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE observed SET windows = ?3, packets = ?4, hosts = ?5, types = ?6
+                   WHERE sensor = ?1 AND day = ?2";
+        let mut update = transaction.prepare_cached(sql)?;
+        for (day, mut sums) in self.0 {
+            let [windows, packets, hosts, types] = sums.counts();
+            update.execute((sensor, day, windows, packets, hosts, types))?;
+        }
+        Ok(())
+    }
+}

@@ -1,12 +1,15 @@
 //! Use case: what captures come to, day by day, without a history.
 
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks, Profile};
 use crate::capture::Input;
 use crate::event::{AddressSpace, Clock};
-use crate::history::{DaySummary, Tally};
+use crate::history::{DaySummary, Tally, TallyPart};
 use crate::rules::Rules;
 
 use super::gather::Gatherer;
@@ -66,5 +69,18 @@ pub fn summary(
             tally.late()
         ));
     }
-    Ok(tally.finish())
+    Ok(tally.finish_with(|parts| count(parts, options.threads)))
+}
+
+/// Counts parts on so many threads, each of which takes the next one that is left.
+fn count(parts: Vec<&mut TallyPart>, threads: usize) {
+    let left = Mutex::new(parts.into_iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || std::iter::from_fn(next).for_each(TallyPart::count);
+    thread::scope(|scope| {
+        (1..threads).for_each(|_| {
+            scope.spawn(work);
+        });
+        work();
+    });
 }

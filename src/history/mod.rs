@@ -40,4 +40,4 @@ pub use record::{
 pub use restriction::{Facets, Met, Observation, Restriction, Types};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use spans::{SpanCount, Spans, Step};
-pub use tally::{DaySummary, Tally};
+pub use tally::{DaySummary, Tally, TallyPart};

@@ -90,8 +90,15 @@ impl Tally {
 
     /// Each day that has a window, ascending.
     #[must_use]
-    pub fn finish(mut self) -> Vec<DaySummary> {
+    pub fn finish(self) -> Vec<DaySummary> {
+        self.finish_with(|parts| parts.into_iter().for_each(TallyPart::count))
+    }
+
+    /// As [`finish`](Tally::finish); `count` has all parts counted, which is most of the work, in whatever order.
+    #[must_use]
+    pub fn finish_with(mut self, count: impl FnOnce(Vec<&mut TallyPart>)) -> Vec<DaySummary> {
         self.held.extend(self.now.take());
+        count(self.held.values_mut().flat_map(|tally| &mut tally.pairs.fours).collect());
         for (day, tally) in std::mem::take(&mut self.held) {
             self.close(day, tally);
         }
@@ -156,7 +163,7 @@ impl DayTally {
 #[derive(Debug, Default)]
 struct Pairs {
     /// By some bits of the host's hash, so that all pairs of a host are in one part: the host, then the type.
-    fours: Vec<Part>,
+    fours: Vec<TallyPart>,
     sixes: Vec<(u128, u32)>,
     types: FixedBitSet,
 }
@@ -172,7 +179,7 @@ impl Pairs {
             IpAddr::V4(four) => {
                 let four = u32::from(four);
                 if self.fours.is_empty() {
-                    self.fours.resize_with(PARTS, Part::default);
+                    self.fours.resize_with(PARTS, TallyPart::default);
                 }
                 // Fibonacci hashing: the uppermost bits are the best mixed.
                 let part = four.wrapping_mul(0x9e37_79b9) >> (32 - PARTS.ilog2());
@@ -199,16 +206,10 @@ impl Pairs {
         self.sixes.dedup();
         let mut sum = Distinct { hosts: 0, types, pairs: self.sixes.len() as u64 };
         sum.hosts += self.sixes.chunk_by(|a, b| a.0 == b.0).count() as u64;
-        let mut pairs = Vec::new();
-        for part in self.fours {
-            part.gather(&mut pairs);
-            digits::sort_by(&mut pairs, |pair| *pair);
-            let mut last = None;
-            for pair in &pairs {
-                sum.hosts += u64::from(last.is_none_or(|last| last >> 32 != pair >> 32));
-                sum.pairs += u64::from(last != Some(*pair));
-                last = Some(*pair);
-            }
+        for part in &mut self.fours {
+            part.count();
+            sum.hosts += part.hosts;
+            sum.pairs += part.pairs;
         }
         sum
     }
@@ -221,35 +222,45 @@ struct Distinct {
     pairs: u64,
 }
 
-/// Numbers in blocks: a list that grew would be copied, and twice as large as what it holds.
+/// Pairs of some hosts of a day, in blocks: a list that grew would be copied, and twice as large as what it holds.
 #[derive(Debug, Default)]
-struct Part {
+pub struct TallyPart {
     full: Vec<Vec<u64>>,
     last: Vec<u64>,
+    /// Once they are counted, and no longer here, how many hosts and different pairs they were.
+    hosts: u64,
+    pairs: u64,
 }
 
-/// Numbers in a block.
+/// Pairs in a block.
 const BLOCK: usize = 512;
 
-impl Part {
+impl TallyPart {
     #[inline]
-    fn push(&mut self, number: u64) {
+    fn push(&mut self, pair: u64) {
         if self.last.len() == BLOCK {
             self.full.push(std::mem::replace(&mut self.last, Vec::with_capacity(BLOCK)));
         }
-        self.last.push(number);
+        self.last.push(pair);
     }
 
-    fn append(&mut self, other: Part) {
+    fn append(&mut self, other: TallyPart) {
         self.full.extend(other.full);
         self.full.push(other.last);
     }
 
-    /// Puts all numbers in one list.
-    fn gather(self, into: &mut Vec<u64>) {
-        into.clear();
-        self.full.into_iter().for_each(|block| into.extend(block));
-        into.extend(self.last);
+    /// Counts hosts and different pairs, once.
+    pub fn count(&mut self) {
+        let mut pairs = Vec::with_capacity((self.full.len() + 1) * BLOCK);
+        self.full.drain(..).for_each(|block| pairs.extend(block));
+        pairs.append(&mut self.last);
+        digits::sort_by(&mut pairs, |pair| *pair);
+        let mut last = None;
+        for pair in pairs {
+            self.hosts += u64::from(last.is_none_or(|last| last >> 32 != pair >> 32));
+            self.pairs += u64::from(last != Some(pair));
+            last = Some(pair);
+        }
     }
 }
 

@@ -6,8 +6,8 @@
 use jiff::civil::Date;
 use rusqlite::{Connection, Row, Transaction};
 
-use crate::history::{Run, Scope};
 use crate::history::packed::{self, Group};
+use crate::history::{Run, Scope};
 use crate::store::StoreError;
 
 use super::codec;

@@ -109,7 +109,6 @@ pub(super) fn prepare(connection: &mut Connection, path: &str) -> Result<(), Sto
     connection.pragma_update(None, "foreign_keys", "ON")?;
     // What SQLite copies aside while one statement runs is small, and many statements run.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // The index of types is written in no order: a capture's part of it should fit.
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     if application != APPLICATION {
         connection.pragma_update(None, "application_id", APPLICATION)?;

@@ -43,6 +43,10 @@ pub(super) fn ingest(
     contribution: &Contribution,
     threads: usize,
 ) -> Result<bool, StoreError> {
+    /// What is held of the file meanwhile: types come in the order of their names, so that each page of their index is
+    /// met once, and more would be held for nothing.
+    const CACHE_KIB: i64 = 8 * 1024;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let captures = read::captures(&transaction, sensor)?;
     if !capture(&transaction, sensor, contribution)? {

@@ -76,7 +76,10 @@ pub fn summary(
 fn count(parts: Vec<&mut TallyPart>, threads: usize) {
     let left = Mutex::new(parts.into_iter());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || std::iter::from_fn(next).for_each(TallyPart::count);
+    let work = || {
+        let mut room = Vec::new();
+        std::iter::from_fn(next).for_each(|part| part.count(&mut room));
+    };
     thread::scope(|scope| {
         (1..threads).for_each(|_| {
             scope.spawn(work);

@@ -91,10 +91,10 @@ impl Tally {
     /// Each day that has a window, ascending.
     #[must_use]
     pub fn finish(self) -> Vec<DaySummary> {
-        self.finish_with(|parts| parts.into_iter().for_each(TallyPart::count))
+        self.finish_with(|_| {})
     }
 
-    /// As [`finish`](Tally::finish); `count` has all parts counted, which is most of the work, in whatever order.
+    /// As [`finish`](Tally::finish); `count` may have parts counted, which is most of the work, in whatever order.
     #[must_use]
     pub fn finish_with(mut self, count: impl FnOnce(Vec<&mut TallyPart>)) -> Vec<DaySummary> {
         self.held.extend(self.now.take());
@@ -206,8 +206,9 @@ impl Pairs {
         self.sixes.dedup();
         let mut sum = Distinct { hosts: 0, types, pairs: self.sixes.len() as u64 };
         sum.hosts += self.sixes.chunk_by(|a, b| a.0 == b.0).count() as u64;
+        let mut room = Vec::new();
         for part in &mut self.fours {
-            part.count();
+            part.count(&mut room);
             sum.hosts += part.hosts;
             sum.pairs += part.pairs;
         }
@@ -249,17 +250,17 @@ impl TallyPart {
         self.full.push(other.last);
     }
 
-    /// Counts hosts and different pairs, once.
-    pub fn count(&mut self) {
-        let mut pairs = Vec::with_capacity((self.full.len() + 1) * BLOCK);
+    /// Counts hosts and different pairs, once; `pairs` is room for them that serves many parts.
+    pub fn count(&mut self, pairs: &mut Vec<u64>) {
+        pairs.clear();
         self.full.drain(..).for_each(|block| pairs.extend(block));
         pairs.append(&mut self.last);
-        digits::sort_by(&mut pairs, |pair| *pair);
+        digits::sort_by(pairs, |pair| *pair);
         let mut last = None;
         for pair in pairs {
-            self.hosts += u64::from(last.is_none_or(|last| last >> 32 != pair >> 32));
-            self.pairs += u64::from(last != Some(pair));
-            last = Some(pair);
+            self.hosts += u64::from(last.is_none_or(|last: u64| last >> 32 != *pair >> 32));
+            self.pairs += u64::from(last != Some(*pair));
+            last = Some(*pair);
         }
     }
 }

@@ -13,28 +13,27 @@ use crate::store::StoreError;
 use super::select::{Source, TypeIds, Wanted};
 use super::{chunk, codec, types};
 
-/// A day being counted. Memory: that of its [`Hosts`], and a bit for each type that there is.
+/// A day being counted. Memory: that of its [`Hosts`], and a bit for each type up to the last that it has.
 #[derive(Default)]
 pub(super) struct DaySums {
     windows: u64,
     packets: u64,
-    /// By whatever numbers types have where the sightings come from.
+    /// By whatever numbers types have where the sightings come from, which are below `known`.
     types: FixedBitSet,
+    known: usize,
     hosts: Hosts,
+    /// Hosts that were counted and are no longer listed.
+    counted: u64,
 }
 
 impl DaySums {
-    /// Nothing yet of types with numbers below this.
-    fn new(types: usize) -> DaySums {
-        DaySums { types: FixedBitSet::with_capacity(types), ..DaySums::default() }
-    }
-
     /// What there is of a day.
     ///
     /// # Errors
     /// [`StoreError::Dropped`] when its sightings are no more.
     pub(super) fn kept(connection: &Connection, sensor: i64, day: i64) -> Result<DaySums, StoreError> {
-        let mut sums = DaySums::new(usize::try_from(types::last(connection)?).unwrap_or(0) + 1);
+        let known = usize::try_from(types::last(connection)?).unwrap_or(0) + 1;
+        let mut sums = DaySums { known, ..DaySums::default() };
         chunk::of_day(connection, sensor, day, &mut |chunk, group| sums.add(chunk.day, &group))?;
         let date = codec::date(day)?;
         let days = |day: Date| day == date;
@@ -56,8 +55,10 @@ impl DaySums {
     }
 
     fn add_type(&mut self, number: u64, windows: u64, packets: u64) -> Result<(), StoreError> {
-        let at = usize::try_from(number).ok().filter(|at| *at < self.types.len());
-        self.types.insert(at.ok_or_else(|| StoreError::Damaged(format!("a sighting of no type: {number}")))?);
+        let at = usize::try_from(number).ok().filter(|at| *at < self.known);
+        self.types.grow_and_insert(
+            at.ok_or_else(|| StoreError::Damaged(format!("a sighting of no type: {number}")))?,
+        );
         self.windows += windows;
         self.packets += packets;
         Ok(())
@@ -72,7 +73,8 @@ impl DaySums {
 
     /// Windows, packets, unique hosts and kinds of type.
     pub(super) fn counts(&mut self) -> [i64; 4] {
-        [self.windows, self.packets, self.hosts.count(), self.types.count_ones(..) as u64].map(codec::count)
+        [self.windows, self.packets, self.counted + self.hosts.count(), self.types.count_ones(..) as u64]
+            .map(codec::count)
     }
 }
 
@@ -83,12 +85,12 @@ pub(super) fn gathered(
 ) -> Result<BTreeMap<i64, DaySums>, StoreError> {
     let mut days = BTreeMap::new();
     for (day, hosts) in hosts {
-        let mut sums = DaySums { hosts, ..DaySums::new(contribution.types.len()) };
+        let mut sums = DaySums { hosts, known: contribution.types.len(), ..DaySums::default() };
         for run in runs(contribution).filter(|run| codec::day(run.day.date) == day) {
             sums.add_run(run)?;
         }
-        // Doubles are not kept until the next day is counted.
-        sums.hosts.count();
+        // A list a day would be as long as the capture.
+        sums.counted = std::mem::take(&mut sums.hosts).count();
         days.insert(day, sums);
     }
     Ok(days)
@@ -123,24 +125,25 @@ impl Days {
         self.0.iter_mut().map(|(day, sums)| (*day, std::mem::take(&mut sums.hosts))).collect()
     }
 
-    /// Takes in what comes: the hosts of all, and types, windows and packets that are new. `ids` are the store's numbers of the
-    /// types.
-    pub(super) fn add(&mut self, coming: BTreeMap<i64, DaySums>, ids: &[i64]) {
-        for (day, DaySums { windows, packets, types, hosts }) in coming {
-            let sums = self.0.entry(day).or_default();
-            sums.windows += windows;
-            sums.packets += packets;
-            sums.hosts = hosts;
-            let ids = types.ones().filter_map(|number| ids.get(number));
-            ids.filter_map(|id| usize::try_from(*id).ok()).for_each(|id| sums.types.grow_and_insert(id));
-        }
-    }
-
-    pub(super) fn write(self, transaction: &Transaction<'_>, sensor: i64) -> Result<(), StoreError> {
+    /// Writes them with what comes: the hosts of all, and types, windows and packets that are new. `ids` are the store's
+    /// numbers of the types.
+    pub(super) fn write(
+        self,
+        transaction: &Transaction<'_>,
+        sensor: i64,
+        mut coming: BTreeMap<i64, DaySums>,
+        ids: &[i64],
+    ) -> Result<(), StoreError> {
         let sql = "UPDATE observed SET windows = ?3, packets = ?4, hosts = ?5, types = ?6
                    WHERE sensor = ?1 AND day = ?2";
         let mut update = transaction.prepare_cached(sql)?;
         for (day, mut sums) in self.0 {
+            let DaySums { windows, packets, types, counted, .. } = coming.remove(&day).unwrap_or_default();
+            sums.windows += windows;
+            sums.packets += packets;
+            sums.counted = counted;
+            let ids = types.ones().filter_map(|number| ids.get(number));
+            ids.filter_map(|id| usize::try_from(*id).ok()).for_each(|id| sums.types.grow_and_insert(id));
             let [windows, packets, hosts, types] = sums.counts();
             update.execute((sensor, day, windows, packets, hosts, types))?;
         }

@@ -65,8 +65,7 @@ pub(super) fn ingest(
         || days::gathered(contribution, hosts),
         || gathered(&transaction, sensor, contribution, threads),
     );
-    changed.add(counted?, &ids?);
-    changed.write(&transaction, sensor)?;
+    changed.write(&transaction, sensor, counted?, &ids?)?;
     resume(&transaction, sensor, contribution)?;
     transaction.commit()?;
     Ok(true)

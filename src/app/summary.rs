@@ -69,7 +69,7 @@ pub fn summary(
             tally.late()
         ));
     }
-    Ok(tally.finish_with(|parts| count(parts, options.threads)))
+    Ok(tally.finish(|parts| count(parts, options.threads)))
 }
 
 /// Counts parts on so many threads, each of which takes the next one that is left.

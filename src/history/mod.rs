@@ -6,7 +6,7 @@ mod adjust;
 mod cohort;
 mod coverage;
 pub mod derived;
-mod digits;
+pub(crate) mod digits;
 mod examples;
 mod gathering;
 mod hosts;

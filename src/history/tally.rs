@@ -88,15 +88,10 @@ impl Tally {
         self.late
     }
 
-    /// Each day that has a window, ascending.
+    /// Each day that has a window, ascending. `count` may have parts counted, which is most of the work, in whatever order;
+    /// those that it leaves are counted here.
     #[must_use]
-    pub fn finish(self) -> Vec<DaySummary> {
-        self.finish_with(|_| {})
-    }
-
-    /// As [`finish`](Tally::finish); `count` may have parts counted, which is most of the work, in whatever order.
-    #[must_use]
-    pub fn finish_with(mut self, count: impl FnOnce(Vec<&mut TallyPart>)) -> Vec<DaySummary> {
+    pub fn finish(mut self, count: impl FnOnce(Vec<&mut TallyPart>)) -> Vec<DaySummary> {
         self.held.extend(self.now.take());
         count(self.held.values_mut().flat_map(|tally| &mut tally.pairs.fours).collect());
         for (day, tally) in std::mem::take(&mut self.held) {
@@ -315,7 +310,7 @@ mod tests {
                     sightings: pairs.len() as u64,
                 })
                 .collect();
-            prop_assert_eq!(tally.finish(), expected);
+            prop_assert_eq!(tally.finish(|_| {}), expected);
         }
     }
 
@@ -329,7 +324,7 @@ mod tests {
         let mut all = Tally::default();
         all.merge(tally);
         assert_eq!(all.late(), 1);
-        let sums = all.finish();
+        let sums = all.finish(|_| {});
         assert_eq!((sums[0].packets, sums[0].windows, sums.len()), (4, 2, 4));
     }
 }

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, Row, Transaction};
 
 use crate::history::packed::{self, Group};
-use crate::history::{Run, Scope};
+use crate::history::{Run, Scope, digits};
 use crate::store::StoreError;
 
 use super::codec;
@@ -36,7 +36,7 @@ pub(super) fn write(
         let id = usize::try_from(group.number).ok().and_then(|number| ids.get(number)).ok_or_else(unknown)?;
         groups.push(group.renumbered(codec::uncount(*id)));
     }
-    radsort::sort_by_key(&mut groups, |group| (group.number, group.scope == Scope::Facet));
+    digits::sort_by(&mut groups, |group| (group.number, group.scope == Scope::Facet));
     write_groups(transaction, sensor, run.day.date, &groups, marks, open)
 }
 

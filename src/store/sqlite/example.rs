@@ -41,30 +41,27 @@ pub(super) fn write(
     ids: &[i64],
     open: bool,
 ) -> Result<(), StoreError> {
-    // Ids with the numbers of their types, which are a fraction of the examples themselves.
-    let mut months: BTreeMap<i64, Vec<(i64, u32)>> = BTreeMap::new();
+    // Ids, starts and the numbers of their types, which are a fraction of the examples themselves.
+    let mut months: BTreeMap<i64, Vec<(i64, i64, u32)>> = BTreeMap::new();
     for PackedExample { number, start, .. } in examples.iter() {
         let id = usize::try_from(number).ok().and_then(|at| ids.get(at));
         let id = id.ok_or_else(|| StoreError::Backend("an example of an unknown type".to_owned()))?;
-        months.entry(codec::month(start.day(&TimeZone::UTC))).or_default().push((*id, number));
+        months.entry(codec::month(start.day(&TimeZone::UTC))).or_default().push((*id, start.0, number));
     }
-    for (month, mut numbered) in months {
-        numbered.sort_unstable();
+    for (month, mut starts) in months {
+        starts.sort_unstable();
         if !open {
             let mut known = Known::read(transaction, sensor, month)?;
-            numbered.retain(|of| entry(examples, of).is_some_and(|(id, start, ..)| known.wants(id, start)));
-            known.write(transaction, sensor, month, numbered.iter().filter_map(|of| entry(examples, of)))?;
+            starts.retain(|(id, start, _)| known.wants(*id, *start));
+            known.write(transaction, sensor, month, &starts)?;
         }
-        let entries = numbered.iter().filter_map(|of| entry(examples, of));
+        let entries = starts.iter().filter_map(|(id, start, number)| {
+            let PackedExample { host, packets, .. } = examples.get(*number)?;
+            Some((*id, *start, host, packets))
+        });
         write_rows(transaction, (sensor, month, open), entries)?;
     }
     Ok(())
-}
-
-/// The example of the type that has an id and a number.
-fn entry<'a>(examples: &'a Examples, (id, number): &(i64, u32)) -> Option<Entry<'a>> {
-    let PackedExample { start, host, packets, .. } = examples.get(*number)?;
-    Some((*id, start.0, host, packets))
 }
 
 fn write_rows<'a>(
@@ -212,20 +209,20 @@ impl Known {
         start <= self.last || self.types.get(byte).is_none_or(|byte| byte & bit == 0)
     }
 
-    fn write<'a>(
+    fn write(
         &mut self,
         transaction: &Transaction<'_>,
         sensor: i64,
         month: i64,
-        entries: impl Iterator<Item = Entry<'a>>,
+        starts: &[(i64, i64, u32)],
     ) -> Result<(), StoreError> {
-        for (id, start, ..) in entries {
-            let (byte, bit) = place(id);
+        for (id, start, _) in starts {
+            let (byte, bit) = place(*id);
             if self.types.len() <= byte {
                 self.types.resize(byte + 1, 0);
             }
             self.types[byte] |= bit;
-            self.last = self.last.max(start);
+            self.last = self.last.max(*start);
         }
         let sql = "INSERT OR REPLACE INTO exampled (sensor, month, last, types) VALUES (?1, ?2, ?3, ?4)";
         transaction.execute(sql, (sensor, month, self.last, &self.types))?;

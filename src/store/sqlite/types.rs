@@ -43,6 +43,8 @@ pub(super) fn write(
 
 /// The names of all types with their numbers, sorted by name; each thread works some out.
 fn names(types: &TypeList, threads: usize) -> Vec<(BehaviorId, usize)> {
+    /// Fewer are worked out before a thread has begun.
+    const SHARE_MIN: usize = 256;
     let mut names: Vec<_> = (0..types.len()).map(|number| (BehaviorId([0; 16]), number)).collect();
     let work_out = |names: &mut [(BehaviorId, usize)]| {
         for (name, number) in names {
@@ -50,7 +52,7 @@ fn names(types: &TypeList, threads: usize) -> Vec<(BehaviorId, usize)> {
         }
     };
     thread::scope(|scope| {
-        let mut parts = names.chunks_mut(types.len().div_ceil(threads.max(1)).max(1));
+        let mut parts = names.chunks_mut(types.len().div_ceil(threads.max(1)).max(SHARE_MIN));
         let here = parts.next();
         parts.for_each(|part| {
             scope.spawn(move || work_out(part));

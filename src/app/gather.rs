@@ -12,24 +12,22 @@ pub(super) struct Gatherer<'a> {
     rules: &'a Rules,
     types: Types,
     days: Days,
-    /// Memory for the types of some windows.
-    numbers: Vec<Option<u32>>,
 }
 
 impl<'a> Gatherer<'a> {
     /// Windows to addresses of `space`, on days of `zone`.
     pub(super) fn new(space: AddressSpace, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
         let types = Types::new(rules.profile.clone(), space);
-        Gatherer { rules, types, days: Days { zone, known: None }, numbers: Vec::new() }
+        Gatherer { rules, types, days: Days { zone, known: None } }
     }
 
     /// Adds windows with their facets to what a history keeps; one without a time has no day, and is left out.
     pub(super) fn gather(&mut self, to: &mut Gathering, windows: &[OpenWindow]) {
-        self.types.known(windows, &mut self.numbers);
-        for (window, known) in windows.iter().zip(&self.numbers) {
+        self.types.look_up(windows);
+        for (at, window) in windows.iter().enumerate() {
             let Some(start) = window.start else { continue };
             let (day, marks) = (self.days.day(start), self.rules.window_mark_bits(window));
-            let number = known.unwrap_or_else(|| self.types.of_window(window));
+            let number = self.types.number(at, window);
             to.add_window(window, day, number, marks);
             self.types.of_facets(window, &mut |number, packets| {
                 to.add_facet(window, day, number, packets, marks);
@@ -39,10 +37,10 @@ impl<'a> Gatherer<'a> {
 
     /// Adds windows to a summary; those without a time are put on 1970-01-01.
     pub(super) fn tally(&mut self, to: &mut Tally, windows: &[OpenWindow]) {
-        self.types.known(windows, &mut self.numbers);
-        for (window, known) in windows.iter().zip(&self.numbers) {
+        self.types.look_up(windows);
+        for (at, window) in windows.iter().enumerate() {
             let day = self.days.day(window.start.unwrap_or_default()).date;
-            let number = known.unwrap_or_else(|| self.types.of_window(window));
+            let number = self.types.number(at, window);
             to.add(day, window.source, number, window.packets);
         }
     }

@@ -1,8 +1,11 @@
-//! Reading, windows, and what becomes of closed windows: each on a thread of its own, where there are processors for
-//! them. Packets and windows go from one thread to the next in order, so that the results are the same, byte for byte.
+//! Reading, windows, and what becomes of closed windows, shared among threads where there are processors for them. Packets
+//! and windows go from one stage to the next in order, so that the results are the same, byte for byte.
 
+use std::hint;
+use std::mem;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError, TryLockError};
 use std::thread;
 
 use crate::behavior::{Arrival, Closed, Engine, Marks, OpenWindow};
@@ -12,56 +15,70 @@ use crate::event::Packet;
 /// Takes a packet with its marks.
 pub(super) type Feed<'a> = &'a mut dyn FnMut(&Packet, Marks);
 
-/// Packets, and windows, that go to the next thread at once. With fewer, threads wake each other too often.
+/// Takes closed windows, on whatever thread.
+pub(super) type ClosedAnywhere<'a> = &'a mut (dyn FnMut(&mut [OpenWindow]) + Send);
+
+/// Packets, and windows, that go to the next stage at once. With fewer, threads wait for each other too often.
 const PACKETS: usize = 2048;
 const WINDOWS: usize = 512;
-/// Batches that may wait for the next thread: a mebibyte of packets and windows in all.
+/// Batches that may wait for the next stage: a mebibyte of packets and windows in all.
 const WAITING: usize = 4;
 
 /// Passes the packets that `read` feeds through `engine`, and the windows that it closes to `closed`.
 ///
-/// With one thread all is done by the caller's; with more, `read` and the engine have one each, and `closed` is
-/// called by the caller's.
+/// With one thread all is done by the caller's. With two the caller's reads and another one has the engine, and whichever
+/// of them would have to wait for the other takes closed windows further meanwhile: two stages that are not equally long,
+/// and a third one that fills the gaps. With more there is one that does nothing else.
 ///
 /// # Errors
 /// What `read` answers.
-pub(super) fn run<T: Send>(
+pub(super) fn run<T>(
     threads: usize,
     engine: &mut Engine,
-    read: impl FnOnce(Feed<'_>) -> Result<T, CaptureError> + Send,
-    closed: Closed<'_>,
+    read: impl FnOnce(Feed<'_>) -> Result<T, CaptureError>,
+    closed: ClosedAnywhere<'_>,
 ) -> Result<T, CaptureError> {
     if threads < 2 {
         return alone(engine, read, closed);
     }
+    let (mut packets_out, packets) = lane();
+    let (windows_out, windows) = lane();
+    let last = &Last(Mutex::new((windows, closed)));
     thread::scope(|scope| {
-        let (mut packets_out, packets) = lane();
-        let (mut windows_out, windows) = lane();
-        let reader = scope.spawn(move || {
-            let mut batch: Vec<Arrival> = Vec::new();
-            let answer = read(&mut |packet, marks| {
-                batch.push(Arrival::of(packet, marks));
-                if batch.len() == PACKETS {
-                    packets_out.send(&mut batch);
-                }
-            });
-            packets_out.send(&mut batch);
-            answer
+        let windower = scope.spawn(|| make_windows(packets, engine, windows_out, last));
+        if threads > 2 {
+            scope.spawn(|| last.finish());
+        }
+        let mut batch = Vec::new();
+        let answer = read(&mut |packet, marks| {
+            batch.push(Arrival::of(packet, marks));
+            if batch.len() == PACKETS {
+                packets_out.send(&mut batch, || last.help());
+            }
         });
-        let windower = scope.spawn(move || {
-            let mut batch = Windows::default();
-            packets.each(|packets| {
-                engine.push_all(packets, &mut |windows| {
-                    windows.iter_mut().for_each(|window| batch.take(window, &mut windows_out));
-                });
-                packets.clear();
-            });
-            windows_out.send(&mut batch);
-        });
-        windows.each(|batch| batch.each(closed));
+        packets_out.send(&mut batch, || last.help());
+        drop(packets_out);
+        last.finish();
         windower.join().unwrap_or_else(|panic| resume_unwind(panic));
-        reader.join().unwrap_or_else(|panic| resume_unwind(panic))
+        answer
     })
+}
+
+/// The stage between: all packets that come in, and what windows they close.
+fn make_windows(packets: In<Vec<Arrival>>, engine: &mut Engine, mut out: Out<Windows>, last: &Last<'_>) {
+    let mut batch = Windows::default();
+    let mut take = |packets: &mut Vec<Arrival>| {
+        engine.push_all(packets, &mut |windows| {
+            for window in windows {
+                if batch.take(window) {
+                    out.send(&mut batch, || last.help());
+                }
+            }
+        });
+        packets.clear();
+    };
+    while packets.take_one(|| last.help(), &mut take) {}
+    out.send(&mut batch, || last.help());
 }
 
 /// All of it by one thread.
@@ -92,21 +109,44 @@ struct Windows {
 }
 
 impl Windows {
-    /// Takes a window, and leaves one in its place whose memory is free.
-    fn take(&mut self, window: &mut OpenWindow, out: &mut Out<Windows>) {
+    /// Takes a window, and leaves one in its place whose memory is free. Answers whether it can take no more.
+    fn take(&mut self, window: &mut OpenWindow) -> bool {
         match self.windows.get_mut(self.used) {
-            Some(free) => std::mem::swap(free, window),
-            None => self.windows.push(std::mem::take(window)),
+            Some(free) => mem::swap(free, window),
+            None => self.windows.push(mem::take(window)),
         }
         self.used += 1;
-        if self.used == WINDOWS {
-            out.send(self);
-        }
+        self.used == WINDOWS
     }
 
     fn each(&mut self, closed: Closed<'_>) {
         closed(&mut self.windows[..self.used]);
         self.used = 0;
+    }
+}
+
+/// The last stage: windows in their order, by one thread at a time.
+struct Last<'a>(Mutex<(In<Windows>, ClosedAnywhere<'a>)>);
+
+impl Last<'_> {
+    /// Takes a batch further, if there is one and nobody else is at it; answers whether it did. Where somebody panicked at
+    /// it, others go on, so that nobody waits for room forever.
+    fn help(&self) -> bool {
+        let mut guard = match self.0.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let (windows, closed) = &mut *guard;
+        let batch = windows.full.try_recv();
+        batch.is_ok_and(|batch| windows.hand_back(batch, |batch| batch.each(*closed)))
+    }
+
+    /// Takes all batches further that there ever will be.
+    fn finish(&self) {
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (windows, closed) = &mut *guard;
+        while windows.take_one(|| false, |batch| batch.each(*closed)) {}
     }
 }
 
@@ -130,20 +170,57 @@ fn lane<T>() -> (Out<T>, In<T>) {
 }
 
 impl<T: Default> Out<T> {
-    /// Sends a batch and puts an empty one in its place. A receiver that is gone has stopped by a panic, which
-    /// whoever joins it passes on.
-    fn send(&mut self, batch: &mut T) {
-        let empty = self.used.try_recv().unwrap_or_default();
-        let _gone = self.full.send(std::mem::replace(batch, empty));
+    /// Sends a batch and puts an empty one in its place; does something else while there is no room. A receiver that is
+    /// gone has stopped by a panic, which whoever joins it passes on.
+    fn send(&mut self, batch: &mut T, meanwhile: impl FnMut() -> bool) {
+        let mut full = mem::replace(batch, self.used.try_recv().unwrap_or_default());
+        let offer = || match self.full.try_send(mem::take(&mut full)) {
+            Err(TrySendError::Full(back)) => {
+                full = back;
+                None
+            }
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Some(()),
+        };
+        if wait(offer, meanwhile).is_none() {
+            let _gone = self.full.send(full);
+        }
     }
 }
 
 impl<T> In<T> {
-    fn each(self, mut take: impl FnMut(&mut T)) {
-        for mut batch in &self.full {
-            take(&mut batch);
-            // Nobody fills it again when the other end has stopped.
-            let _gone = self.used.try_send(batch);
-        }
+    /// Takes the next batch, and hands it back; does something else while there is none. Answers whether there was one, or
+    /// else there never will be.
+    fn take_one(&self, meanwhile: impl FnMut() -> bool, take: impl FnOnce(&mut T)) -> bool {
+        let next = || match self.full.try_recv() {
+            Ok(batch) => Some(Some(batch)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(None),
+        };
+        let batch = wait(next, meanwhile).unwrap_or_else(|| self.full.recv().ok());
+        batch.is_some_and(|batch| self.hand_back(batch, take))
     }
+
+    fn hand_back(&self, mut batch: T, take: impl FnOnce(&mut T)) -> bool {
+        take(&mut batch);
+        // Nobody fills it again when the other end has stopped.
+        let _gone = self.used.try_send(batch);
+        true
+    }
+}
+
+/// Tries something until it is done, and something else in between. `None` when there was nothing else for a while: it is
+/// time to sleep, but not at once, since to be woken takes longer than most waits.
+fn wait<T>(mut attempt: impl FnMut() -> Option<T>, mut meanwhile: impl FnMut() -> bool) -> Option<T> {
+    /// Some tenth of a millisecond.
+    const LOOKS: u32 = 2000;
+    let mut looks = 0;
+    while looks < LOOKS {
+        let done = attempt();
+        if done.is_some() {
+            return done;
+        }
+        looks = if meanwhile() { 0 } else { looks + 1 };
+        hint::spin_loop();
+    }
+    None
 }

@@ -9,7 +9,7 @@ use super::{Marks, Probe};
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
     /// [`Timestamp::BEFORE_ALL`] where it is not known.
-    time: Timestamp,
+    pub(super) time: Timestamp,
     pub(super) source: Address,
     pub(super) probe: Probe,
     pub(super) marks: Marks,

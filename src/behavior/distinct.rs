@@ -67,8 +67,9 @@ impl<K: Key, V> Distinct<K, V> {
         self.met = [0; 4];
     }
 
-    /// The place and value of a key; a new one gets `value`, unless there are `most` already.
-    pub(super) fn entry(&mut self, key: K, most: usize, value: V) -> Option<(usize, &mut V)> {
+    /// The place of a key, and its value if it was there; a new one gets `value`, unless there are `most` already.
+    #[inline]
+    pub(super) fn enter(&mut self, key: K, most: usize, value: V) -> Option<(usize, Option<&mut V>)> {
         let hash = key.hash_code();
         let (word, bit) = (usize::try_from(hash >> 62).unwrap_or(0), 1 << (hash >> 56 & 63));
         let known = match self.index.is_empty() {
@@ -77,15 +78,19 @@ impl<K: Key, V> Distinct<K, V> {
             true => self.list.iter().rposition(|(known, _)| *known == key),
             false => self.place(key, hash),
         };
-        let place = match known {
-            Some(place) => place,
-            None if self.list.len() < most => {
-                self.met[word] |= bit;
-                self.add(key, hash, value)
-            }
-            None => return None,
-        };
-        self.list.get_mut(place).map(|(_, value)| (place, value))
+        if let Some(place) = known {
+            return Some((place, self.list.get_mut(place).map(|(_, value)| value)));
+        }
+        let place = self.list.len();
+        if place >= most {
+            return None;
+        }
+        self.met[word] |= bit;
+        self.list.push((key, value));
+        if place >= SCANNED_MAX {
+            self.index_last(hash);
+        }
+        Some((place, None))
     }
 
     fn place(&self, key: K, hash: u64) -> Option<usize> {
@@ -99,24 +104,20 @@ impl<K: Key, V> Distinct<K, V> {
         }
     }
 
-    fn add(&mut self, key: K, hash: u64, value: V) -> usize {
-        let place = self.list.len();
-        self.list.push((key, value));
-        if place < SCANNED_MAX {
-            return place;
-        }
+    /// Enters the last key in the index, all of which is made anew where it would become too full.
+    fn index_last(&mut self, hash: u64) {
+        let place = self.list.len() - 1;
         if self.index.len() < 2 * self.list.len() {
             let entries = (4 * self.list.len()).next_power_of_two();
             self.index.clear();
             self.index.resize(entries, 0);
-            (0..place).for_each(|place| self.enter(place, self.list[place].0.hash_code()));
+            (0..place).for_each(|place| self.index(place, self.list[place].0.hash_code()));
         }
-        self.enter(place, hash);
-        place
+        self.index(place, hash);
     }
 
     /// Enters a place of the list in the index.
-    fn enter(&mut self, place: usize, hash: u64) {
+    fn index(&mut self, place: usize, hash: u64) {
         let mut at = self.start(hash);
         while self.index[at] != 0 {
             at = (at + 1) & (self.index.len() - 1);
@@ -139,14 +140,13 @@ mod tests {
         let mut distinct: Distinct<u32, u32> = Distinct::default();
         for round in 1..4u32 {
             distinct.clear(64);
-            for again in 0..2 {
+            for again in [false, true] {
                 for host in 0..100u32 {
-                    let (place, count) = distinct.entry(host * round, 100, 0).unwrap();
-                    *count += 1;
-                    assert_eq!((place, *count), (host as usize, again + 1));
+                    let (place, known) = distinct.enter(host * round, 100, host).unwrap();
+                    assert_eq!((place, known.copied()), (host as usize, again.then_some(host)));
                 }
             }
-            assert!(distinct.entry(u32::MAX, 100, 0).is_none());
+            assert!(distinct.enter(u32::MAX, 100, 0).is_none());
         }
     }
 }

@@ -17,9 +17,9 @@ use super::{Arrival, Marks, OpenWindow, Profile};
 /// [`backwards`](Engine::backwards).
 #[derive(Clone)]
 pub struct Engine {
-    profile: Profile,
-    open: Ring,
-    spare: Spare,
+    pub(super) profile: Profile,
+    pub(super) open: Ring,
+    pub(super) spare: Spare,
     clock: Option<Timestamp>,
     /// Windows that began then or before have ended; earlier than any packet without a clock.
     horizon: Timestamp,
@@ -80,49 +80,12 @@ impl Engine {
 
     /// Takes one packet with its marks; hands on the windows that have ended by then.
     pub fn push(&mut self, packet: &Packet, marks: Marks, closed: Closed<'_>) {
-        self.take(&Arrival::of(packet, marks), None, closed);
+        self.take(&Arrival::of(packet, marks), closed);
         self.close_ended(closed);
     }
 
-    /// Takes packets in turn, as [`push`](Engine::push) does, and hands on windows for several packets at once: the
-    /// same ones in the same order.
-    ///
-    /// Where so many windows are open that they are not in the processor's cache, it looks ahead: what several packets
-    /// need is fetched at once.
-    pub fn push_all(&mut self, arrivals: &[Arrival], closed: Closed<'_>) {
-        /// Windows that the second cache of a processor of our days holds; with as many, looking ahead costs more than
-        /// it spares.
-        const CACHED: usize = 8192;
-        /// So many that what is fetched is still in the nearest cache when its turn comes.
-        const AHEAD: usize = 64;
-        /// So many that windows that close together are told apart together, and are few beside those that are open.
-        const AT_ONCE: usize = 256;
-        let mut known = [None; AHEAD];
-        for some in arrivals.chunks(AT_ONCE) {
-            if self.open.len() > CACHED {
-                for few in some.chunks(AHEAD) {
-                    self.look_ahead(few, &mut known);
-                    few.iter().zip(known).for_each(|(arrival, known)| self.take(arrival, known, closed));
-                }
-            } else {
-                some.iter().for_each(|arrival| self.take(arrival, None, closed));
-            }
-            self.close_ended(closed);
-        }
-    }
-
-    /// Finds the windows of some packets, and has the processor fetch them. Those that will close lie beside each other,
-    /// which it sees for itself.
-    fn look_ahead(&self, arrivals: &[Arrival], known: &mut [Option<u32>]) {
-        for (known, arrival) in known.iter_mut().zip(arrivals) {
-            *known = self.open.find(arrival.source);
-        }
-        self.open.fetch(known.iter().flatten().copied());
-    }
-
-    /// `known` is the number of the host's window, if it had one a moment ago.
     #[inline]
-    fn take(&mut self, arrival: &Arrival, known: Option<u32>, closed: Closed<'_>) {
+    pub(super) fn take(&mut self, arrival: &Arrival, closed: Closed<'_>) {
         let time = match arrival.time() {
             Some(time) => {
                 self.advance(time);
@@ -130,11 +93,7 @@ impl Engine {
             }
             None => self.clock,
         };
-        let number = match known {
-            Some(number) if self.open.has(number) => Some(number),
-            _ => self.open.find(arrival.source),
-        };
-        if let Some(number) = number {
+        if let Some(number) = self.open.find(arrival.source) {
             if has_ended(self.open.get_mut(number), self.horizon) {
                 self.close_ended(closed);
             }
@@ -171,9 +130,9 @@ impl Engine {
     }
 
     #[inline]
-    fn set_clock(&mut self, clock: Timestamp) {
+    pub(super) fn set_clock(&mut self, clock: Timestamp) {
         self.clock = Some(clock);
-        self.horizon = Timestamp(clock.0.saturating_sub(self.profile.window_nanoseconds()));
+        self.horizon = horizon(clock, &self.profile);
     }
 
     /// Packets without a time that came before the first time belong to it.
@@ -211,15 +170,21 @@ impl Engine {
 
     /// Closes the windows that have ended.
     #[inline]
-    fn close_ended(&mut self, closed: Closed<'_>) {
+    pub(super) fn close_ended(&mut self, closed: Closed<'_>) {
         let horizon = self.horizon;
         self.open.close_while(|window| has_ended(window, horizon), closed);
     }
 }
 
+/// The windows that began then or before have ended at a time.
+#[inline]
+pub(super) fn horizon(time: Timestamp, profile: &Profile) -> Timestamp {
+    Timestamp(time.0.saturating_sub(profile.window_nanoseconds()))
+}
+
 /// Whether a window began at `horizon` or before; one without a time never ends.
 #[inline]
-fn has_ended(window: &OpenWindow, horizon: Timestamp) -> bool {
+pub(super) fn has_ended(window: &OpenWindow, horizon: Timestamp) -> bool {
     window.start.is_some_and(|start| start <= horizon)
 }
 
@@ -286,37 +251,6 @@ mod tests {
     fn without_times_a_host_has_one_window() {
         let packets: Vec<Packet> = (1..50).map(|port| packet(1, 0, port).with_time(None)).collect();
         assert_eq!(run(Engine::new(Profile::default()), &packets), [(49, None)]);
-    }
-
-    #[test]
-    fn packets_taken_at_once_give_the_windows_that_packets_taken_in_turn_give() {
-        // More hosts than windows that are taken for cached, each met again before and after its window's end.
-        let hosts = 0..40_000u32;
-        let packets: Vec<Packet> = (0..4i64)
-            .flat_map(|round| hosts.clone().map(move |host| (round, host)))
-            .map(|(round, host)| {
-                let source =
-                    if host % 50 == 0 { u128::from(host) } else { 0xffff_0a00_0000 + u128::from(host) };
-                let source = std::net::Ipv6Addr::from(source).to_canonical();
-                let nanoseconds = round * 13_000_000_000 + i64::from(host) * 300_000;
-                packet(1, 0, 1).with_source(source).with_time(Some(Timestamp(nanoseconds)))
-            })
-            .collect();
-        let profile = Profile { open_windows_max: 36_000, ..Profile::default() };
-        let mut one_by_one = Vec::new();
-        let mut engine = Engine::new(profile.clone());
-        packets.iter().for_each(|packet| {
-            engine.push(packet, Marks::default(), &mut |w| one_by_one.extend_from_slice(w))
-        });
-        engine.finish(&mut |windows| one_by_one.extend_from_slice(windows));
-        let arrivals: Vec<Arrival> =
-            packets.iter().map(|packet| Arrival::of(packet, Marks::default())).collect();
-        let mut at_once = Vec::new();
-        let mut engine = Engine::new(profile);
-        engine.push_all(&arrivals, &mut |windows| at_once.extend_from_slice(windows));
-        assert!(engine.open.len() > 33_000 && engine.closed_early() > 0);
-        engine.finish(&mut |windows| at_once.extend_from_slice(windows));
-        assert!(at_once == one_by_one);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! fingerprints go.
 
 mod arrival;
+mod bits;
 mod canonical;
 mod distinct;
 mod engine;
@@ -24,6 +25,7 @@ mod reduction;
 mod ring;
 mod singles;
 mod thin;
+mod together;
 mod transition;
 mod types;
 mod window;

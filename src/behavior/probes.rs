@@ -88,9 +88,17 @@ impl Probes {
         (self.first, self.count) = ((probe, 1), 1);
     }
 
-    /// Counts packets; answers the probe's number, or `None` for a new probe beyond `most`.
+    /// Whether a packet's probe is the first one, for which it then counts. Nothing depends on the answer here: which it
+    /// will be, the processor cannot know beforehand.
     #[inline]
-    pub(super) fn add(
+    pub(super) fn is_first(&mut self, probe: &Probe) -> bool {
+        let is_it = self.first.0 == *probe;
+        self.first.1 = self.first.1.saturating_add(u64::from(is_it));
+        is_it
+    }
+
+    /// Counts packets of another probe than the first; answers its number, or `None` for a new probe beyond `most`.
+    pub(super) fn add_other(
         &mut self,
         probe: Probe,
         packets: u64,
@@ -101,19 +109,11 @@ impl Probes {
             (self.first, self.count) = ((probe, packets), 1);
             return Some(0);
         }
-        if self.first.0 == probe {
-            self.first.1 = self.first.1.saturating_add(packets);
-            return Some(0);
-        }
-        self.add_other(probe, packets, most, spare)
-    }
-
-    /// Apart, so that the way of most packets is short enough to be inlined.
-    #[inline(never)]
-    fn add_other(&mut self, probe: Probe, packets: u64, most: usize, spare: &mut Spare) -> Option<usize> {
         let more = self.more.get_or_insert_with(|| spare.0.pop().unwrap_or_default());
-        let (at, count) = more.entry(probe, most.saturating_sub(1), 0)?;
-        *count = count.saturating_add(packets);
+        let (at, known) = more.enter(probe, most.saturating_sub(1), packets)?;
+        if let Some(count) = known {
+            *count = count.saturating_add(packets);
+        }
         self.count = self.count.max(at + 2);
         Some(at + 1)
     }
@@ -135,7 +135,11 @@ impl FromIterator<(Probe, u64)> for Probes {
     fn from_iter<T: IntoIterator<Item = (Probe, u64)>>(probes: T) -> Probes {
         let mut all = Probes::default();
         for (probe, packets) in probes {
-            all.add(probe, packets, usize::MAX, &mut Spare::default());
+            if all.count > 0 && all.first.0 == probe {
+                all.first.1 = all.first.1.saturating_add(packets);
+            } else {
+                all.add_other(probe, packets, usize::MAX, &mut Spare::default());
+            }
         }
         all
     }

@@ -89,12 +89,13 @@ impl<P: Place> Gathered<P> {
             self.source_ports.insert(port);
         }
         let place = P::of(probe.address());
-        let destination = self.destinations.entry(place, usize::MAX, Destination::default());
-        let Some((_, destination)) = destination else { return };
-        destination.packets = destination.packets.saturating_add(count);
-        if let Some(port) = probe.destination_port() {
-            destination.several_ports |= destination.port.replace(port).is_some_and(|other| other != port);
-            self.ports.insert(port);
+        let port = probe.destination_port();
+        port.into_iter().for_each(|port| self.ports.insert(port));
+        let destination = Destination { packets: count, port, several_ports: false };
+        if let Some((_, Some(known))) = self.destinations.enter(place, usize::MAX, destination) {
+            known.packets = known.packets.saturating_add(count);
+            known.several_ports |= known.port.zip(port).is_some_and(|(other, port)| other != port);
+            known.port = port.or(known.port);
         }
     }
 

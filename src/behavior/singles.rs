@@ -16,10 +16,19 @@ pub(super) struct Singles {
     /// Where the tables of the first classes that were met are, which are the ones that are met most: each class at the
     /// first free place from where its hash says, with the place of its table and one more.
     classes: [(u64, usize); PLACES],
-    /// By table and port, the number and one more; 0 for a port that was not met.
-    tables: Vec<Vec<u32>>,
+    /// Tables behind each other. By port, the number and one more; 0 for a port that was not met.
+    tables: Vec<u32>,
     /// Those of other classes.
     others: HashMap<(u64, u16), u32, FixedState>,
+}
+
+/// Where a number is.
+#[derive(Clone, Copy)]
+pub(super) struct Slot(usize);
+
+impl Slot {
+    /// Nowhere.
+    pub(super) const NONE: Slot = Slot(usize::MAX);
 }
 
 impl Default for Singles {
@@ -32,25 +41,36 @@ impl Singles {
     /// The number of a class and port.
     #[inline]
     pub(super) fn get(&self, class: u64, port: u16) -> Option<u32> {
-        match self.tables.get(self.classes[self.place(class)].1.wrapping_sub(1)) {
-            Some(table) => table.get(usize::from(port))?.checked_sub(1),
-            None => self.others.get(&(class, port)).copied(),
-        }
+        self.at(self.slot(class, port)).or_else(|| self.others.get(&(class, port)).copied())
+    }
+
+    /// Where the number of a class and port is, or would be.
+    #[inline]
+    pub(super) fn slot(&self, class: u64, port: u16) -> Slot {
+        // A class without a table has a slot behind all tables.
+        let table = self.classes[self.place(class)].1;
+        Slot(table.wrapping_sub(1).wrapping_mul(PORTS).wrapping_add(port.into()))
+    }
+
+    /// The number that is there.
+    #[inline]
+    pub(super) fn at(&self, slot: Slot) -> Option<u32> {
+        self.tables.get(slot.0)?.checked_sub(1)
     }
 
     /// Keeps a number.
     pub(super) fn insert(&mut self, class: u64, port: u16, number: u32) {
         let place = self.place(class);
         if self.classes[place].1 == 0 {
-            if self.tables.len() == TABLES_MAX {
+            if self.tables.len() == TABLES_MAX * PORTS {
                 self.others.insert((class, port), number);
                 return;
             }
-            self.tables.push(vec![0; PORTS]);
-            self.classes[place] = (class, self.tables.len());
+            self.tables.resize(self.tables.len() + PORTS, 0);
+            self.classes[place] = (class, self.tables.len() / PORTS);
         }
-        let table = self.tables.get_mut(self.classes[place].1 - 1);
-        if let Some(kept) = table.and_then(|table| table.get_mut(usize::from(port))) {
+        let slot = self.slot(class, port);
+        if let Some(kept) = self.tables.get_mut(slot.0) {
             *kept = number.saturating_add(1);
         }
     }

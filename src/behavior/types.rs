@@ -12,7 +12,7 @@ use super::distinct::hash_of;
 use super::facets::Facets;
 use super::key::{self, Brief, Build};
 use super::reduction::Reduction;
-use super::singles::Singles;
+use super::singles::{Singles, Slot};
 use super::{Behavior, Names, OpenWindow, Parameters, Probe, Profile};
 
 /// Packets of a one-probe window up to which windows like it are told by their probe alone.
@@ -30,9 +30,20 @@ pub struct Types {
     /// Numbers by key.
     numbers: HashTable<u32>,
     list: TypeList,
-    /// Memory for a key, and for windows that are told apart together.
+    /// Memory for a key.
     key: Vec<u8>,
-    reduced: Vec<(usize, Brief)>,
+    looks: Looks,
+}
+
+/// Some windows that are looked up together.
+#[derive(Default)]
+struct Looks {
+    /// Where the numbers of those with one probe are.
+    slots: Vec<Slot>,
+    /// The numbers that were found.
+    numbers: Vec<Option<u32>>,
+    /// Of windows with several probes, their places, and what they come to.
+    reduced: Vec<(usize, Option<Brief>, Parameters)>,
 }
 
 /// The types that were numbered, each with the build of the first window that had it.
@@ -58,7 +69,7 @@ impl Types {
             numbers: HashTable::new(),
             list: TypeList { profile, bytes: Vec::new(), ends: Vec::new(), builds: Vec::new() },
             key: Vec::new(),
-            reduced: Vec::new(),
+            looks: Looks::default(),
         }
     }
 
@@ -68,34 +79,46 @@ impl Types {
         self.list
     }
 
-    /// The types of closed windows, in their order, as far as windows like them were met.
+    /// Looks up the types of closed windows, as far as windows like them were met; [`number`](Types::number) tells them.
     ///
     /// What is looked up is looked up with nothing in between: most looks wait for memory, and so the processor waits for
     /// several at once.
-    pub fn known(&mut self, windows: &[OpenWindow], numbers: &mut Vec<Option<u32>>) {
-        numbers.clear();
-        numbers.extend(windows.iter().map(|window| self.known_single(window)));
-        let Types { space, reduction, briefs, list, reduced, .. } = self;
-        reduced.clear();
+    pub fn look_up(&mut self, windows: &[OpenWindow]) {
+        let Types { space, reduction, singles, briefs, list, looks, .. } = self;
+        looks.slots.clear();
+        looks.slots.extend(windows.iter().map(|window| slot(window, singles, &list.profile)));
+        looks.numbers.clear();
+        looks.numbers.extend(looks.slots.iter().map(|slot| singles.at(*slot)));
+        looks.reduced.clear();
         for (at, window) in windows.iter().enumerate().filter(|(_, window)| window.probes.single().is_none())
         {
             let parameters = reduction.of(window.probes.iter(), window.packets, space, &list.profile);
-            reduced.extend(key::brief(&parameters, &list.profile).map(|brief| (at, brief)));
+            looks.reduced.push((at, key::brief(&parameters, &list.profile), parameters));
         }
-        for (at, brief) in reduced {
-            numbers[*at] = briefs.get(brief).copied();
+        for (at, brief, _) in &looks.reduced {
+            looks.numbers[*at] = brief.and_then(|brief| briefs.get(&brief)).copied();
         }
     }
 
-    /// The type of a window with one probe, where such a window was met before.
+    /// The type of one of the windows looked up, by its place among them.
     #[inline]
-    fn known_single(&self, window: &OpenWindow) -> Option<u32> {
-        let (probe, count) = window.probes.single()?;
-        if count != window.packets || count > PACKETS_MAX {
-            return None;
+    pub fn number(&mut self, at: usize, window: &OpenWindow) -> u32 {
+        match self.looks.numbers.get(at) {
+            Some(Some(number)) => *number,
+            _ => self.of_new(at, window),
         }
-        let (class, port) = single(probe, count, self.list.profile.exact_counts_max);
-        self.singles.get(class, port)
+    }
+
+    /// The same of a window like which none was met when it was looked up.
+    #[cold]
+    fn of_new(&mut self, at: usize, window: &OpenWindow) -> u32 {
+        let looks = std::mem::take(&mut self.looks);
+        let number = match looks.reduced.binary_search_by_key(&at, |(at, ..)| *at) {
+            Ok(place) => self.of_reduced(looks.reduced[place].1, &looks.reduced[place].2),
+            Err(_) => self.of_window(window),
+        };
+        self.looks = looks;
+        number
     }
 
     /// The type of a closed window.
@@ -142,11 +165,14 @@ impl Types {
 
     fn of_probes<'a>(&mut self, probes: impl Iterator<Item = (&'a Probe, u64)> + Clone, packets: u64) -> u32 {
         let parameters = self.reduction.of(probes, packets, &self.space, &self.list.profile);
-        let brief = key::brief(&parameters, &self.list.profile);
+        self.of_reduced(key::brief(&parameters, &self.list.profile), &parameters)
+    }
+
+    fn of_reduced(&mut self, brief: Option<Brief>, parameters: &Parameters) -> u32 {
         if let Some(number) = brief.and_then(|brief| self.briefs.get(&brief)) {
             return *number;
         }
-        let number = self.of_parameters(&parameters);
+        let number = self.of_parameters(parameters);
         self.briefs.extend(brief.map(|brief| (brief, number)));
         number
     }
@@ -219,6 +245,18 @@ impl TypeList {
         let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         let end = self.ends.get(at).copied().unwrap_or(start);
         self.bytes.get(start..end).unwrap_or_default()
+    }
+}
+
+/// Where the type of a window with one probe is, if it is told by its probe alone.
+#[inline]
+fn slot(window: &OpenWindow, singles: &Singles, profile: &Profile) -> Slot {
+    match window.probes.single() {
+        Some((probe, count)) if count == window.packets && count <= PACKETS_MAX => {
+            let (class, port) = single(probe, count, profile.exact_counts_max);
+            singles.slot(class, port)
+        }
+        _ => Slot::NONE,
     }
 }
 

@@ -95,6 +95,15 @@ impl OpenWindow {
         profile: &Profile,
         spare: &mut Spare,
     ) {
+        let is_first = self.count(arrival, time);
+        if !is_first || profile.trace_packets_max > 0 {
+            self.tell(arrival, time, is_first, profile, spare);
+        }
+    }
+
+    /// The part of [`add`](OpenWindow::add) that all packets need. Answers whether it is the window's first probe.
+    #[inline]
+    pub(super) fn count(&mut self, arrival: &Arrival, time: Option<Timestamp>) -> bool {
         if let Some(now) = time
             && self.end.is_none_or(|end| end < now)
         {
@@ -105,8 +114,25 @@ impl OpenWindow {
         if arrival.marks != Marks::default() {
             self.count_marks(arrival.marks);
         }
-        match self.probes.add(arrival.probe, 1, profile.probes_per_window_max, spare) {
-            Some(probe) if profile.trace_packets_max > 0 => self.note_time(time, probe, profile),
+        self.probes.is_first(&arrival.probe)
+    }
+
+    /// What is left of [`add`](OpenWindow::add): other probes, and times where they are kept.
+    #[inline]
+    pub(super) fn tell(
+        &mut self,
+        arrival: &Arrival,
+        time: Option<Timestamp>,
+        is_first: bool,
+        profile: &Profile,
+        spare: &mut Spare,
+    ) {
+        let number = match is_first {
+            true => Some(0),
+            false => self.probes.add_other(arrival.probe, 1, profile.probes_per_window_max, spare),
+        };
+        match number {
+            Some(number) if profile.trace_packets_max > 0 => self.note_time(time, number, profile),
             Some(_) => {}
             None => self.saturated = true,
         }

@@ -91,30 +91,29 @@ proptest! {
     fn numbered_types_have_the_names_that_windows_have(packets in capture()) {
         let space = AddressSpace::whole();
         let mut types = Types::new(Profile::default(), space.clone());
-        let (mut numbered, mut known) = (Vec::new(), Vec::new());
+        let mut in_turn = Types::new(Profile::default(), space.clone());
+        let mut numbered = Vec::new();
         let all = windows(&packets);
-        types.known(&all, &mut known);
-        prop_assert!(known.iter().all(Option::is_none));
-        for window in all.iter().chain(&all) {
-            let print = fingerprint(window, &space, &Profile::default());
-            numbered.push((types.of_window(window), print.whole.names.behavior, window.packets));
-            let mut facets = print.facets.into_iter();
-            types.of_facets(window, &mut |number, packets| {
-                numbered.push((number, facets.next().unwrap().names.behavior, packets));
-            });
-            prop_assert!(facets.next().is_none());
-        }
-        types.known(&all, &mut known);
-        for (window, known) in all.iter().zip(known) {
-            // Those with several ports or protocols are told by more than is looked up.
-            let is_told = known.is_none_or(|known| known == types.of_window(window));
-            prop_assert!(is_told && (known.is_some() || window.probes.len() > 1));
+        for _ in 0..2 {
+            types.look_up(&all);
+            for (at, window) in all.iter().enumerate() {
+                let print = fingerprint(window, &space, &Profile::default());
+                let number = types.number(at, window);
+                prop_assert_eq!(number, in_turn.of_window(window));
+                numbered.push((number, print.whole.names.behavior));
+                let mut facets = print.facets.into_iter();
+                types.of_facets(window, &mut |number, _| {
+                    numbered.push((number, facets.next().unwrap().names.behavior));
+                });
+                prop_assert!(facets.next().is_none());
+                in_turn.of_facets(window, &mut |_, _| {});
+            }
         }
         let list = types.into_list();
         let names: Vec<_> = list.iter().map(|parameters| list.names(&parameters).behavior).collect();
         let distinct: std::collections::BTreeSet<_> = names.iter().map(|behavior| behavior.id).collect();
         prop_assert_eq!(distinct.len(), names.len());
-        for (number, behavior, _) in numbered {
+        for (number, behavior) in numbered {
             prop_assert_eq!(&names[number as usize], &behavior);
         }
     }

@@ -1,8 +1,12 @@
-//! Parameters in two parts: what the type's canonical string says, as bytes that are equal where the strings are, and
-//! what shape and family need besides.
+//! Parameters in two parts: what the type's canonical string says, as numbers or bytes that are equal where the strings
+//! are, and what shape and family need besides.
+
+use crate::event::{Protocol, TcpFlags};
 
 use super::canonical::upper_end;
-use super::{PacketsPerDestination, Parameters, Ports, Profile, ProtocolSet, SourcePortUse, Transition};
+use super::{
+    PacketsPerDestination, Parameters, Ports, Profile, ProtocolSet, ProtocolToken, SourcePortUse, Transition,
+};
 
 /// What shape and family need beside the type. Windows of one type can differ in it.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +28,14 @@ impl From<&Parameters> for Build {
     }
 }
 
+/// The type's part of some parameters: two numbers for nearly all of them.
+#[derive(Clone, Debug)]
+pub(super) enum Key {
+    Brief(Brief),
+    /// As [`write`] has it.
+    Long(Box<[u8]>),
+}
+
 /// Writes the type's part of some parameters over what `key` holds.
 pub(super) fn write(parameters: &Parameters, profile: &Profile, key: &mut Vec<u8>) {
     let Parameters { source_ports, packets, destination_ports, destinations, .. } = parameters;
@@ -35,8 +47,14 @@ pub(super) fn write(parameters: &Parameters, profile: &Profile, key: &mut Vec<u8
     *key = postcard::to_extend(&part, std::mem::take(key)).unwrap_or_default();
 }
 
-/// The key of parameters with one protocol and at most one port listed, as nearly all are: equal where the keys are.
+/// The key of parameters with one protocol and at most one port listed: equal where what [`write`] has is.
 pub(super) type Brief = [u64; 2];
+
+/// What a brief says of ports.
+const MANY_PORTS: u64 = 1 << 16;
+const ONE_PORT: u64 = 2 << 16;
+/// … and of flags.
+const HAS_FLAGS: u64 = 1 << 8;
 
 /// The brief of some parameters, if they have one.
 #[inline]
@@ -48,23 +66,25 @@ pub(super) fn brief(parameters: &Parameters, profile: &Profile) -> Option<Brief>
     }
     let ports = match &parameters.ports {
         Ports::None => 0,
-        Ports::Many => 1 << 16,
+        Ports::Many => MANY_PORTS,
         Ports::Listed(ports) => match ports.as_slice() {
-            [port] => 2 << 16 | u64::from(*port),
+            [port] => ONE_PORT | u64::from(*port),
             _ => return None,
         },
     };
     let token = parameters.protocol.only()?;
     let protocol = u64::from(token.protocol.number()) << 16;
-    let flags = token.flags.map_or(0, |flags| 1 << 8 | u64::from(flags.0));
+    let flags = token.flags.map_or(0, |flags| HAS_FLAGS | u64::from(flags.0));
     let letter = u64::from(u32::from(parameters.transition.letter()));
     Some([counts << 32 | letter, ports << 32 | protocol | flags])
 }
 
-/// A bin in eight bits: small numbers are themselves, and powers of two their exponents.
+/// Bins up to which a brief has them as they are, in eight bits; of larger ones, which are powers of two, it has the
+/// exponents.
+const ITSELF: u64 = 128;
+
 #[inline]
 fn brief_bin(upper_end: u64) -> Option<u64> {
-    const ITSELF: u64 = 128;
     match upper_end {
         0..ITSELF => Some(upper_end),
         _ if upper_end.is_power_of_two() => Some(ITSELF + u64::from(upper_end.trailing_zeros())),
@@ -73,9 +93,12 @@ fn brief_bin(upper_end: u64) -> Option<u64> {
 }
 
 /// Both parts together: the parameters with their counts at the upper ends of the bins.
-pub(super) fn read(key: &[u8], build: Build) -> Option<Parameters> {
+pub(super) fn read(key: &Key, build: Build) -> Option<Parameters> {
     type Part = ([u64; 4], Transition, Ports, ProtocolSet);
-    let (counts, transition, ports, protocol): Part = postcard::from_bytes(key).ok()?;
+    let (counts, transition, ports, protocol): Part = match key {
+        Key::Brief(brief) => read_brief(*brief)?,
+        Key::Long(bytes) => postcard::from_bytes(bytes).ok()?,
+    };
     let [source_ports, packets, destination_ports, destinations] = counts;
     let Build { packets_per_destination, source_port_use, ports_follow_destinations, ports_ephemeral } =
         build;
@@ -94,13 +117,30 @@ pub(super) fn read(key: &[u8], build: Build) -> Option<Parameters> {
     })
 }
 
+/// What [`brief`] wrote.
+#[expect(clippy::cast_possible_truncation, reason = "numbers that were as small")]
+fn read_brief([counts, rest]: Brief) -> Option<([u64; 4], Transition, Ports, ProtocolSet)> {
+    let bin = |lowest: u32| match counts >> lowest & 0xff {
+        itself @ 0..ITSELF => itself,
+        exponent => 1 << (exponent - ITSELF),
+    };
+    let transition = Transition::of_letter(char::from(counts as u8))?;
+    let ports = match rest >> 32 {
+        0 => Ports::None,
+        MANY_PORTS => Ports::Many,
+        one => Ports::Listed([one as u16].as_slice().into()),
+    };
+    let protocol = Protocol::from_number((rest >> 16) as u16)?;
+    let flags = (rest & HAS_FLAGS != 0).then_some(TcpFlags(rest as u8));
+    let protocol = std::iter::once(ProtocolToken { protocol, flags }).collect();
+    Some(([56, 48, 40, 32].map(bin), transition, ports, protocol))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::ProtocolToken;
     use super::*;
-    use crate::event::{Protocol, TcpFlags};
 
     fn parameters() -> impl Strategy<Value = Parameters> {
         let count = prop::sample::select(vec![1u64, 2, 3, 4, 5, 9, 127, 128, 129, 200, 1 << 20]);
@@ -146,6 +186,12 @@ mod tests {
                 key
             };
             let other = Parameters { transition: one.transition, ports: one.ports.clone(), ..other };
+            let build = Build::from(&one);
+            let long = read(&Key::Long(key(&one).into()), build);
+            prop_assert!(long.is_some());
+            if let Some(one) = brief(&one, &profile) {
+                prop_assert_eq!(read(&Key::Brief(one), build), long);
+            }
             if let (Some(brief), Some(another)) = (brief(&one, &profile), brief(&other, &profile)) {
                 prop_assert_eq!(brief == another, key(&one) == key(&other));
             }

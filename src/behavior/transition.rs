@@ -55,6 +55,13 @@ impl Transition {
             Transition::Random => 'R',
         }
     }
+
+    /// The transition that has a letter.
+    #[must_use]
+    pub fn of_letter(letter: char) -> Option<Transition> {
+        let all = [Transition::Single, Transition::Sequential, Transition::Random];
+        all.into_iter().find(|transition| transition.letter() == letter)
+    }
 }
 
 /// What a rank and a neighbourhood are told by.

@@ -10,7 +10,7 @@ use crate::event::AddressSpace;
 
 use super::distinct::hash_of;
 use super::facets::Facets;
-use super::key::{self, Brief, Build};
+use super::key::{self, Brief, Build, Key};
 use super::reduction::Reduction;
 use super::singles::{Singles, Slot};
 use super::{Behavior, Names, OpenWindow, Parameters, Probe, Profile};
@@ -25,10 +25,9 @@ pub struct Types {
     reduction: Reduction,
     facets: Facets,
     singles: Singles,
-    /// Numbers of most others, by what is quicker to write and to compare than a key.
-    briefs: HashMap<Brief, u32, FixedState>,
     /// Numbers by key.
-    numbers: HashTable<u32>,
+    briefs: HashMap<Brief, u32, FixedState>,
+    longs: HashTable<u32>,
     list: TypeList,
     /// Memory for a key.
     key: Vec<u8>,
@@ -50,10 +49,7 @@ struct Looks {
 #[derive(Clone, Debug)]
 pub struct TypeList {
     profile: Profile,
-    /// Their keys, behind each other.
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-    builds: Vec<Build>,
+    types: Vec<(Key, Build)>,
 }
 
 impl Types {
@@ -66,8 +62,8 @@ impl Types {
             facets: Facets::default(),
             singles: Singles::default(),
             briefs: HashMap::default(),
-            numbers: HashTable::new(),
-            list: TypeList { profile, bytes: Vec::new(), ends: Vec::new(), builds: Vec::new() },
+            longs: HashTable::new(),
+            list: TypeList { profile, types: Vec::new() },
             key: Vec::new(),
             looks: Looks::default(),
         }
@@ -169,23 +165,20 @@ impl Types {
     }
 
     fn of_reduced(&mut self, brief: Option<Brief>, parameters: &Parameters) -> u32 {
-        if let Some(number) = brief.and_then(|brief| self.briefs.get(&brief)) {
-            return *number;
-        }
-        let number = self.of_parameters(parameters);
-        self.briefs.extend(brief.map(|brief| (brief, number)));
-        number
+        let Types { briefs, list, .. } = self;
+        let Some(brief) = brief else { return self.of_long(parameters) };
+        *briefs.entry(brief).or_insert_with(|| list.add(Key::Brief(brief), parameters))
     }
 
-    fn of_parameters(&mut self, parameters: &Parameters) -> u32 {
-        let Types { numbers, list, key, .. } = self;
+    fn of_long(&mut self, parameters: &Parameters) -> u32 {
+        let Types { longs, list, key, .. } = self;
         key::write(parameters, &list.profile, key);
         let hash = hash_of(&key.as_slice());
-        if let Some(number) = numbers.find(hash, |known| list.key(*known) == key.as_slice()) {
+        if let Some(number) = longs.find(hash, |known| list.long(*known) == key.as_slice()) {
             return *number;
         }
-        let number = list.add(key, Build::from(parameters));
-        numbers.insert_unique(hash, number, |known| hash_of(&list.key(*known)));
+        let number = list.add(Key::Long(key.as_slice().into()), parameters);
+        longs.insert_unique(hash, number, |known| hash_of(&list.long(*known)));
         number
     }
 }
@@ -194,13 +187,13 @@ impl TypeList {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.types.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.types.is_empty()
     }
 
     /// All, in the order of their numbers: the parameters, with counts at the upper ends of their bins and the rest as
@@ -212,7 +205,8 @@ impl TypeList {
     /// The parameters of one, as [`iter`](TypeList::iter) has them.
     #[must_use]
     pub fn get(&self, number: usize) -> Option<Parameters> {
-        key::read(self.key(u32::try_from(number).ok()?), *self.builds.get(number)?)
+        let (key, build) = self.types.get(number)?;
+        key::read(key, *build)
     }
 
     /// The name of the type of some parameters.
@@ -233,18 +227,17 @@ impl TypeList {
         [Behavior::of_shape(parameters, &self.profile), Behavior::of_family(parameters, &self.profile)]
     }
 
-    fn add(&mut self, key: &[u8], build: Build) -> u32 {
-        self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len());
-        self.builds.push(build);
-        u32::try_from(self.ends.len() - 1).unwrap_or(u32::MAX)
+    fn add(&mut self, key: Key, parameters: &Parameters) -> u32 {
+        self.types.push((key, Build::from(parameters)));
+        u32::try_from(self.types.len() - 1).unwrap_or(u32::MAX)
     }
 
-    fn key(&self, number: u32) -> &[u8] {
-        let at = usize::try_from(number).unwrap_or(usize::MAX);
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        let end = self.ends.get(at).copied().unwrap_or(start);
-        self.bytes.get(start..end).unwrap_or_default()
+    /// The bytes of a long key.
+    fn long(&self, number: u32) -> &[u8] {
+        match usize::try_from(number).ok().and_then(|at| self.types.get(at)) {
+            Some((Key::Long(bytes), _)) => bytes,
+            _ => &[],
+        }
     }
 }
 

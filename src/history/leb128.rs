@@ -50,6 +50,25 @@ impl<'a> Reader<'a> {
         Err(Damaged)
     }
 
+    /// Passes over so many numbers, whatever they are.
+    #[inline]
+    pub(super) fn pass(&mut self, mut numbers: u32) -> Result<(), Damaged> {
+        while numbers > 0
+            && let Some(head) = self.0.first_chunk()
+        {
+            let mut ends = ends(u64::from_le_bytes(*head));
+            let here = ends.count_ones();
+            if here >= numbers {
+                (1..numbers).for_each(|_| ends &= ends - 1);
+                self.0 = &self.0[bytes_to_first(ends)..];
+                return Ok(());
+            }
+            numbers -= here;
+            self.0 = &self.0[head.len()..];
+        }
+        (0..numbers).try_for_each(|_| self.long().map(drop))
+    }
+
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Damaged> {
         let (byte, rest) = self.0.split_first().ok_or(Damaged)?;
@@ -70,19 +89,31 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The bytes among eight that numbers end with, as their uppermost bits.
+#[inline]
+fn ends(word: u64) -> u64 {
+    !word & 0x8080_8080_8080_8080
+}
+
+/// How many bytes there are up to the first of some, and with it; nine where there is none.
+#[inline]
+fn bytes_to_first(bits: u64) -> usize {
+    usize::try_from(bits.trailing_zeros() / 8 + 1).unwrap_or(usize::MAX)
+}
+
 /// The number that eight bytes begin with, and how many of them it takes, if it ends within.
 #[inline]
 fn short(word: u64) -> Option<(u64, usize)> {
-    let last = (!word & 0x8080_8080_8080_8080).trailing_zeros() / 8;
-    if last == 8 {
+    let bytes = bytes_to_first(ends(word));
+    if bytes > size_of::<u64>() {
         return None;
     }
-    let sevens = word & (u64::MAX >> (56 - 8 * last)) & 0x7f7f_7f7f_7f7f_7f7f;
+    let sevens = word & (u64::MAX >> (64 - 8 * bytes)) & 0x7f7f_7f7f_7f7f_7f7f;
     // Neighbours are moved together: bytes to pairs of them, to fours, to one number.
     let pairs = sevens & 0x007f_007f_007f_007f | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
     let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
     let number = fours & 0x0000_0000_0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4;
-    usize::try_from(last + 1).ok().map(|bytes| (number, bytes))
+    Some((number, bytes))
 }
 
 #[cfg(test)]
@@ -103,6 +134,20 @@ mod tests {
                 prop_assert_eq!(reader.varint().unwrap(), number);
             }
             prop_assert!(reader.0.is_empty() && reader.varint().is_err());
+        }
+
+        #[test]
+        fn numbers_are_passed_over(
+            numbers in prop::collection::vec((any::<u128>(), 0..128u32).prop_map(|(number, less)| number >> less), 0..20),
+            passed in 0..20u32,
+        ) {
+            let mut bytes = Vec::new();
+            numbers.iter().for_each(|number| wide(&mut bytes, *number));
+            let mut reader = Reader(&bytes);
+            prop_assert_eq!(reader.pass(passed).is_ok(), passed as usize <= numbers.len());
+            if let Some(next) = numbers.get(passed as usize) {
+                prop_assert_eq!(reader.varint().unwrap(), *next);
+            }
         }
 
         #[test]

@@ -66,14 +66,27 @@ impl<'a> Group<'a> {
         Group { number, ..self }
     }
 
+    /// The hosts of its sightings, ascending; one whose sightings are in parts comes as often.
+    pub fn hosts(&self) -> impl Iterator<Item = Result<IpAddr, Damaged>> + use<'a> {
+        self.entries(|reader| reader.pass(SIGHTING)).map(|entry| entry.map(|(host, ())| host))
+    }
+
     /// Its sightings of a day, ascending by host; those of a host in parts, an hour each.
     pub fn sightings(
         &self,
         day: Date,
     ) -> impl Iterator<Item = Result<(IpAddr, Sighting), Damaged>> + use<'a> {
+        let base = start_of(day);
+        self.entries(move |reader| reader.sighting(base))
+    }
+
+    /// Hosts, each with what is read behind it.
+    fn entries<T, F: FnMut(&mut Reader<'a>) -> Result<T, Damaged>>(
+        self,
+        mut read: F,
+    ) -> impl Iterator<Item = Result<(IpAddr, T), Damaged>> + use<'a, T, F> {
         let mut reader = Reader(self.body);
         let fours = reader.number();
-        let base = start_of(day);
         let (mut at, mut met, hosts) = (0, 0, self.hosts);
         let mut host = 0u128;
         std::iter::from_fn(move || {
@@ -94,7 +107,7 @@ impl<'a> Group<'a> {
                     false => Ipv6Addr::from(host).into(),
                 };
                 at += 1;
-                Ok((address, reader.sighting(base)?))
+                Ok((address, read(&mut reader)?))
             });
             if entry.is_err() {
                 (reader.0, met) = (&[], hosts);
@@ -116,6 +129,9 @@ pub(super) const SECOND: i64 = 1_000_000_000;
 fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }
+
+/// Numbers of a sighting: windows, packets, first and last time, marks.
+const SIGHTING: u32 = 5;
 
 impl<'a> Reader<'a> {
     fn group(&mut self) -> Result<Group<'a>, Damaged> {
@@ -201,6 +217,7 @@ mod tests {
             let last = read[seen.len()];
             prop_assert_eq!((last.number, last.scope, last.hosts), (number, scope, seen.len() as u64));
             prop_assert_eq!(last.windows, seen.iter().map(|(_, seen)| seen.windows).sum::<u64>());
+            prop_assert!(last.hosts().map(Result::unwrap).eq(seen.iter().map(|(host, _)| *host)));
             prop_assert_eq!(last.sightings(day).collect::<Result<Vec<_>, _>>().unwrap(), seen);
         }
 
@@ -208,7 +225,7 @@ mod tests {
         fn damage_is_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             for group in groups(&bytes).flatten() {
                 let read = group.sightings(date(2009, 3, 2)).count();
-                prop_assert!(read <= bytes.len() + 1);
+                prop_assert!(read.max(group.hosts().count()) <= bytes.len() + 1);
             }
         }
     }

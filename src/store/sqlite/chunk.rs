@@ -11,6 +11,7 @@ use crate::history::{Run, Scope, digits};
 use crate::store::StoreError;
 
 use super::codec;
+use super::made::{self, Put};
 use super::select::TypeIds;
 
 /// Bytes from which on a row is full. A group is never cut, so a row can be larger.
@@ -19,59 +20,98 @@ const ROW: usize = 64 * 1024;
 /// Types up to which each is looked up by itself; beyond, one pass over all rows between them is quicker.
 const LOOKUPS_MAX: usize = 32;
 
-/// Writes a run. `ids` are the store's numbers of its types, `marks` those of its marks.
-pub(super) fn write(
-    transaction: &Transaction<'_>,
+/// What rows have in common.
+pub(super) struct Rows {
     sensor: i64,
-    run: &Run,
-    ids: &[i64],
-    marks: &[usize],
+    /// The store's numbers of the marks, by those in the sightings.
+    marks: String,
     open: bool,
-) -> Result<(), StoreError> {
-    let unknown = || StoreError::Backend("a sighting of an unknown type".to_owned());
-    let bytes = run.bytes().map_err(StoreError::Spilled)?;
-    let mut groups = Vec::new();
-    for group in packed::groups(&bytes) {
-        let group = group?;
-        let id = usize::try_from(group.number).ok().and_then(|number| ids.get(number)).ok_or_else(unknown)?;
-        groups.push(group.renumbered(codec::uncount(*id)));
-    }
-    digits::sort_by(&mut groups, |group| (group.number, group.scope == Scope::Facet));
-    write_groups(transaction, sensor, run.day.date, &groups, marks, open)
 }
 
-/// Writes groups that have the store's numbers, in their order.
-pub(super) fn write_groups(
-    transaction: &Transaction<'_>,
-    sensor: i64,
-    day: Date,
-    groups: &[Group<'_>],
-    marks: &[usize],
-    open: bool,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO chunk (sensor, day, open, first_type, last_type, marks, groups, checksum)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let mut insert = transaction.prepare_cached(sql)?;
-    let (day, marks) = (codec::day(day), codec::json(&marks)?);
-    let mut bytes = Vec::with_capacity(2 * ROW);
-    let mut rest = groups;
-    while !rest.is_empty() {
-        bytes.clear();
-        let fits = rest.iter().take_while(|group| {
-            let room = bytes.len() < ROW;
-            if room {
-                group.write(&mut bytes);
-            }
-            room
-        });
-        let (row, others) = rest.split_at(fits.count());
-        let types = (codec::count(row[0].number), codec::count(row[row.len() - 1].number));
-        let checksum =
-            codec::checksum(&[sensor, day, open.into(), types.0, types.1], [marks.as_bytes(), &bytes]);
-        insert.execute((sensor, day, open, types.0, types.1, &marks, &bytes, checksum))?;
-        rest = others;
+/// A row to be written.
+struct NewRow {
+    day: i64,
+    types: (i64, i64),
+    groups: Vec<u8>,
+    checksum: i64,
+}
+
+impl Rows {
+    /// Rows of windows that the capture's end left `open`, or of such that closed.
+    pub(super) fn new(sensor: i64, marks: &[usize], open: bool) -> Result<Rows, StoreError> {
+        Ok(Rows { sensor, marks: codec::json(&marks)?, open })
     }
-    Ok(())
+
+    /// Writes runs. `ids` are the store's numbers of their types.
+    pub(super) fn write_runs(
+        &self,
+        transaction: &Transaction<'_>,
+        runs: &[Run],
+        ids: &[i64],
+        threads: usize,
+    ) -> Result<(), StoreError> {
+        let make = |put: Put<'_, NewRow>| runs.iter().try_for_each(|run| self.make_run(run, ids, put));
+        made::ahead(threads, make, self.writer(transaction)?)
+    }
+
+    /// Writes groups that have the store's numbers, in their order.
+    pub(super) fn write_groups(
+        &self,
+        transaction: &Transaction<'_>,
+        day: Date,
+        groups: &[Group<'_>],
+    ) -> Result<(), StoreError> {
+        self.make(day, groups, &mut self.writer(transaction)?)
+    }
+
+    fn writer<'t>(
+        &'t self,
+        transaction: &'t Transaction<'_>,
+    ) -> Result<impl FnMut(NewRow) -> Result<(), StoreError> + use<'t>, StoreError> {
+        let sql = "INSERT INTO chunk (sensor, day, open, first_type, last_type, marks, groups, checksum)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let mut insert = transaction.prepare_cached(sql)?;
+        Ok(move |row: NewRow| {
+            let NewRow { day, types: (first, last), groups, checksum } = row;
+            insert.execute((self.sensor, day, self.open, first, last, &self.marks, groups, checksum))?;
+            Ok(())
+        })
+    }
+
+    fn make_run(&self, run: &Run, ids: &[i64], put: Put<'_, NewRow>) -> Result<(), StoreError> {
+        let unknown = || StoreError::Backend("a sighting of an unknown type".to_owned());
+        let bytes = run.bytes().map_err(StoreError::Spilled)?;
+        let mut groups = Vec::new();
+        for group in packed::groups(&bytes) {
+            let group = group?;
+            let id = usize::try_from(group.number).ok().and_then(|number| ids.get(number));
+            groups.push(group.renumbered(codec::uncount(*id.ok_or_else(unknown)?)));
+        }
+        digits::sort_by(&mut groups, |group| (group.number, group.scope == Scope::Facet));
+        self.make(run.day.date, &groups, put)
+    }
+
+    fn make(&self, day: Date, groups: &[Group<'_>], put: Put<'_, NewRow>) -> Result<(), StoreError> {
+        let day = codec::day(day);
+        let mut rest = groups;
+        while !rest.is_empty() {
+            let mut bytes = Vec::with_capacity(2 * ROW);
+            let fits = rest.iter().take_while(|group| {
+                let room = bytes.len() < ROW;
+                if room {
+                    group.write(&mut bytes);
+                }
+                room
+            });
+            let (row, others) = rest.split_at(fits.count());
+            let types = (codec::count(row[0].number), codec::count(row[row.len() - 1].number));
+            let numbers = [self.sensor, day, self.open.into(), types.0, types.1];
+            let checksum = codec::checksum(&numbers, [self.marks.as_bytes(), &bytes]);
+            put(NewRow { day, types, groups: bytes, checksum })?;
+            rest = others;
+        }
+        Ok(())
+    }
 }
 
 /// A row that is being read.

@@ -175,6 +175,7 @@ fn compact_day(transaction: &Transaction<'_>, sensor: i64, on: Day) -> Result<()
     let old: i64 = transaction.query_row("SELECT coalesce(max(id), 0) FROM chunk", [], |row| row.get(0))?;
     // What is written anew has the store's own numbers.
     let marks: Vec<usize> = (0..Marks::MAX).collect();
+    let rows = chunk::Rows::new(sensor, &marks, false)?;
     for span in spans(&sizes, AT_ONCE) {
         let mut waiting = Waiting::default();
         chunk::of_closed(transaction, sensor, (day, day), span, &mut |chunk, group| {
@@ -189,7 +190,7 @@ fn compact_day(transaction: &Transaction<'_>, sensor: i64, on: Day) -> Result<()
         })?;
         let packed = waiting.pack(on);
         let groups: Vec<Group<'_>> = packed::groups(&packed).collect::<Result<_, _>>()?;
-        chunk::write_groups(transaction, sensor, date, &groups, &marks, false)?;
+        rows.write_groups(transaction, date, &groups)?;
     }
     let sql = "DELETE FROM chunk WHERE sensor = ?1 AND day = ?2 AND open = 0 AND id <= ?3";
     transaction.execute(sql, (sensor, day, old))?;
@@ -275,9 +276,9 @@ fn contents(
     known: Option<&(Month, Numbers)>,
 ) -> Result<(Hosts, BTreeMap<i64, u64>), StoreError> {
     let (mut hosts, mut sizes) = (Hosts::default(), BTreeMap::new());
-    chunk::of_closed(transaction, sensor, days, ALL_TYPES, &mut |chunk, group| {
+    chunk::of_closed(transaction, sensor, days, ALL_TYPES, &mut |_, group| {
         *sizes.entry(codec::count(group.number)).or_default() += group.hosts;
-        Ok(hosts.add(chunk.day, &group)?)
+        Ok(hosts.add(&group)?)
     })?;
     if let Some((month, numbers)) = known {
         numbers.each_host(transaction, &mut |host| hosts.insert(host))?;

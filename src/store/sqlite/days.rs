@@ -34,7 +34,7 @@ impl DaySums {
     pub(super) fn kept(connection: &Connection, sensor: i64, day: i64) -> Result<DaySums, StoreError> {
         let known = usize::try_from(types::last(connection)?).unwrap_or(0) + 1;
         let mut sums = DaySums { known, ..DaySums::default() };
-        chunk::of_day(connection, sensor, day, &mut |chunk, group| sums.add(chunk.day, &group))?;
+        chunk::of_day(connection, sensor, day, &mut |_, group| sums.add(&group))?;
         let date = codec::date(day)?;
         let days = |day: Date| day == date;
         let wanted = Wanted { days: &days, ..Wanted::of_types(TypeIds::ALL, false) };
@@ -46,10 +46,10 @@ impl DaySums {
         Ok(sums)
     }
 
-    fn add(&mut self, day: Date, group: &Group<'_>) -> Result<(), StoreError> {
+    fn add(&mut self, group: &Group<'_>) -> Result<(), StoreError> {
         if group.scope == Scope::Whole {
             self.add_type(group.number, group.windows, group.packets)?;
-            self.hosts.add(day, group)?;
+            self.hosts.add(group)?;
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl DaySums {
 
     fn add_run(&mut self, run: &Run) -> Result<(), StoreError> {
         for group in packed::groups(&run.bytes().map_err(StoreError::Spilled)?) {
-            self.add(run.day.date, &group?)?;
+            self.add(&group?)?;
         }
         Ok(())
     }

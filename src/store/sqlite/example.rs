@@ -16,6 +16,7 @@ use crate::history::{Example, Examples, PackedExample};
 use crate::store::StoreError;
 
 use super::codec;
+use super::made::{self, Put};
 
 /// Bytes from which on a row is full.
 const ROW: usize = 64 * 1024;
@@ -40,6 +41,7 @@ pub(super) fn write(
     examples: &Examples,
     ids: &[i64],
     open: bool,
+    threads: usize,
 ) -> Result<(), StoreError> {
     // Ids, starts and the numbers of their types, which are a fraction of the examples themselves.
     let mut months: BTreeMap<i64, Vec<(i64, i64, u32)>> = BTreeMap::new();
@@ -59,7 +61,7 @@ pub(super) fn write(
             let PackedExample { host, packets, .. } = examples.get(*number)?;
             Some((*id, *start, host, packets))
         });
-        write_rows(transaction, (sensor, month, open), entries)?;
+        write_rows(transaction, (sensor, month, open), entries, threads)?;
     }
     Ok(())
 }
@@ -67,11 +69,25 @@ pub(super) fn write(
 fn write_rows<'a>(
     transaction: &Transaction<'_>,
     (sensor, month, open): (i64, i64, bool),
-    entries: impl Iterator<Item = Entry<'a>>,
+    entries: impl Iterator<Item = Entry<'a>> + Send,
+    threads: usize,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO example (sensor, month, open, first_type, last_type, examples, checksum)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let mut insert = transaction.prepare_cached(sql)?;
+    let make = |put: Put<'_, (i64, i64, Vec<u8>)>| make_rows(entries, put);
+    made::ahead(threads, make, |(first, last, row)| {
+        let checksum = codec::checksum(&[sensor, month, open.into(), first, last], [b"", &row]);
+        insert.execute((sensor, month, open, first, last, row, checksum))?;
+        Ok(())
+    })
+}
+
+/// Makes rows: their first and last type, and they as they are kept.
+fn make_rows<'a>(
+    entries: impl Iterator<Item = Entry<'a>>,
+    put: Put<'_, (i64, i64, Vec<u8>)>,
+) -> Result<(), StoreError> {
     let mut entries = entries.peekable();
     while let Some((first, ..)) = entries.peek().copied() {
         let mut row = Vec::with_capacity(2 * ROW);
@@ -82,9 +98,7 @@ fn write_rows<'a>(
             row = postcard::to_extend(&entry, row).map_err(|error| StoreError::Backend(error.to_string()))?;
             last = entry.0;
         }
-        let row = pack(&row)?;
-        let checksum = codec::checksum(&[sensor, month, open.into(), first, last], [b"", &row]);
-        insert.execute((sensor, month, open, first, last, &row, checksum))?;
+        put((first, last, pack(&row)?))?;
     }
     Ok(())
 }
@@ -117,7 +131,7 @@ pub(super) fn thin(
     }
     entries.sort_unstable();
     entries.dedup_by_key(|(id, ..)| *id);
-    write_rows(transaction, (sensor, month, false), entries.into_iter())
+    write_rows(transaction, (sensor, month, false), entries.into_iter(), 1)
 }
 
 /// Deletes the rows of a month that were there before its examples were put together.

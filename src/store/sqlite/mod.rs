@@ -10,6 +10,7 @@ mod days;
 mod example;
 mod habit;
 mod layout;
+mod made;
 mod month;
 mod read;
 mod recount;

@@ -12,7 +12,7 @@ use crate::behavior::{Behavior, BehaviorId, Names, Parameters, Profile, TypeList
 use crate::history::{Granularity, Selection, TypeRecord};
 use crate::store::StoreError;
 
-use super::codec;
+use super::{codec, made};
 
 /// The ids of some types, each at its number's place; those that are new are written. In the order of their names, so
 /// that the index of names is written from its one end to the other.
@@ -21,24 +21,64 @@ pub(super) fn write(
     types: &TypeList,
     threads: usize,
 ) -> Result<Vec<i64>, StoreError> {
-    let names = names(types, threads);
+    /// Rows that are made at once.
+    const ROWS: usize = 256;
     let mut ids = vec![0; types.len()];
+    let none_is_known = last(transaction)? == 0;
     let mut find = transaction.prepare_cached(FIND)?;
+    let mut new = Vec::new();
+    for (behavior, number) in names(types, threads) {
+        match if none_is_known { None } else { found(&mut find, behavior)? } {
+            Some(id) => ids[number] = id,
+            None => new.push((behavior, number)),
+        }
+    }
     // Not `RETURNING id`: it makes SQLite copy each page it touches aside, for each row.
-    let mut new = transaction.prepare_cached(
+    let mut insert = transaction.prepare_cached(
         "INSERT INTO type (key, md5, shape, family, protocol, ports, parameters)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for (behavior, number) in names {
-        ids[number] = match (found(&mut find, behavior)?, types.get(number)) {
-            (Some(id), _) => id,
-            (None, Some(parameters)) => {
-                insert(&mut new, behavior, &parameters, types.shape_and_family(&parameters))?
-            }
-            (None, None) => return Err(StoreError::Backend("a type without parameters".to_owned())),
-        };
-    }
+    let row = |(behavior, number): &(BehaviorId, usize)| TypeRow::of(types, *behavior, *number);
+    let make = |put: made::Put<'_, Vec<TypeRow>>| {
+        new.chunks(ROWS).try_for_each(|some| put(some.iter().map(row).collect::<Result<_, _>>()?))
+    };
+    made::ahead(threads, make, |rows| {
+        for TypeRow { number, behavior, shape, family, protocol, ports, parameters } in rows {
+            let values = (key(behavior), behavior.0, shape.0, family.0, protocol, ports, parameters);
+            ids[number] = insert.insert(values)?;
+        }
+        Ok(())
+    })?;
     Ok(ids)
+}
+
+/// A type as it is written.
+struct TypeRow {
+    number: usize,
+    behavior: BehaviorId,
+    shape: BehaviorId,
+    family: BehaviorId,
+    protocol: String,
+    ports: String,
+    parameters: Vec<u8>,
+}
+
+impl TypeRow {
+    fn of(types: &TypeList, behavior: BehaviorId, number: usize) -> Result<TypeRow, StoreError> {
+        let parameters = types.get(number);
+        let parameters =
+            parameters.ok_or_else(|| StoreError::Backend("a type without parameters".to_owned()))?;
+        let [shape, family] = types.shape_and_family(&parameters).map(|names| names.id);
+        Ok(TypeRow {
+            number,
+            behavior,
+            shape,
+            family,
+            protocol: parameters.protocol.to_string(),
+            ports: parameters.ports.to_string(),
+            parameters: codec::pack(&parameters)?,
+        })
+    }
 }
 
 /// The names of all types with their numbers, sorted by name; each thread works some out.
@@ -61,24 +101,6 @@ fn names(types: &TypeList, threads: usize) -> Vec<(BehaviorId, usize)> {
     });
     names.sort_unstable();
     names
-}
-
-fn insert(
-    statement: &mut Statement<'_>,
-    behavior: BehaviorId,
-    parameters: &Parameters,
-    [shape, family]: [Behavior; 2],
-) -> Result<i64, StoreError> {
-    let values = (
-        key(behavior),
-        behavior.0,
-        shape.id.0,
-        family.id.0,
-        parameters.protocol.to_string(),
-        parameters.ports.to_string(),
-        codec::pack(parameters)?,
-    );
-    Ok(statement.insert(values)?)
 }
 
 /// The first half of a name, which the index of names holds: shorter and quicker to compare.

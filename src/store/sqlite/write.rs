@@ -93,10 +93,8 @@ fn gathered(
     let marks = marks(transaction, &contribution.mark_names)?;
     let ids = types::write(transaction, &contribution.types, threads)?;
     for (gathered, open) in [(&contribution.closed, false), (&contribution.open, true)] {
-        for run in &gathered.runs {
-            chunk::write(transaction, sensor, run, &ids, &marks, open)?;
-        }
-        example::write(transaction, sensor, &gathered.examples, &ids, open)?;
+        chunk::Rows::new(sensor, &marks, open)?.write_runs(transaction, &gathered.runs, &ids, threads)?;
+        example::write(transaction, sensor, &gathered.examples, &ids, open, threads)?;
     }
     Ok(ids)
 }

@@ -18,7 +18,7 @@ use super::{Behavior, Names, OpenWindow, Parameters, Probe, Profile};
 /// Packets of a one-probe window up to which windows like it are told by their probe alone.
 const PACKETS_MAX: u64 = 64;
 
-/// Numbers behavior types in the order in which they are met. Some 60 bytes a type, and 4 MiB at most for types of
+/// Numbers behavior types in the order in which they are met. Some 60 to 80 bytes a type, and 4 MiB at most for types of
 /// windows with one probe.
 pub struct Types {
     space: AddressSpace,

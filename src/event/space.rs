@@ -108,8 +108,12 @@ impl AddressSpace {
         if self.is_whole() {
             return Some(four);
         }
-        let at = self.fours.partition_point(|range| range.last < four);
-        let range = self.fours.get(at).filter(|range| range.first <= four)?;
+        let range = match self.fours.as_slice() {
+            // What nearly every sensor has.
+            [only] => (four <= only.last).then_some(only),
+            many => many.get(many.partition_point(|range| range.last < four)),
+        };
+        let range = range.filter(|range| range.first <= four)?;
         Some(range.rank + (four - range.first))
     }
 

@@ -43,7 +43,7 @@ pub(super) fn run<T>(
     }
     let (mut packets_out, packets) = lane();
     let (windows_out, windows) = lane();
-    let last = &Last(Mutex::new((windows, closed)));
+    let last = &Last::new(windows, closed);
     thread::scope(|scope| {
         let windower = scope.spawn(|| make_windows(packets, engine, windows_out, last));
         if threads > 2 {
@@ -125,28 +125,37 @@ impl Windows {
     }
 }
 
-/// The last stage: windows in their order, by one thread at a time.
-struct Last<'a>(Mutex<(In<Windows>, ClosedAnywhere<'a>)>);
+/// The last stage: windows in their order, by one thread at a time. The lane is gone where somebody panicked at it, so that
+/// nobody waits for room in it forever.
+struct Last<'a>(Mutex<(Option<In<Windows>>, ClosedAnywhere<'a>)>);
 
-impl Last<'_> {
-    /// Takes a batch further, if there is one and nobody else is at it; answers whether it did. Where somebody panicked at
-    /// it, others go on, so that nobody waits for room forever.
+impl<'a> Last<'a> {
+    fn new(windows: In<Windows>, closed: ClosedAnywhere<'a>) -> Last<'a> {
+        Last(Mutex::new((Some(windows), closed)))
+    }
+
+    /// Takes a batch further, if there is one and nobody else is at it; answers whether it did.
     fn help(&self) -> bool {
         let mut guard = match self.0.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
             Err(TryLockError::WouldBlock) => return false,
         };
-        let (windows, closed) = &mut *guard;
+        let (lane, closed) = &mut *guard;
+        let Some(windows) = lane.take() else { return false };
         let batch = windows.full.try_recv();
-        batch.is_ok_and(|batch| windows.hand_back(batch, |batch| batch.each(*closed)))
+        let helped = batch.is_ok_and(|batch| windows.hand_back(batch, |batch| batch.each(*closed)));
+        *lane = Some(windows);
+        helped
     }
 
     /// Takes all batches further that there ever will be.
     fn finish(&self) {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (windows, closed) = &mut *guard;
-        while windows.take_one(|| false, |batch| batch.each(*closed)) {}
+        let (lane, closed) = &mut *guard;
+        if let Some(windows) = lane.take() {
+            while windows.take_one(|| false, |batch| batch.each(*closed)) {}
+        }
     }
 }
 
@@ -223,4 +232,67 @@ fn wait<T>(mut attempt: impl FnMut() -> Option<T>, mut meanwhile: impl FnMut() -
         hint::spin_loop();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::behavior::Profile;
+    use crate::event::{Protocol, Timestamp};
+
+    /// Feeds packets of ever new hosts, a tenth of a second apart, until something else happens.
+    fn feed(packets: u32, feed: Feed<'_>, mut then: impl FnMut(u32)) -> Result<u32, CaptureError> {
+        for at in 0..packets {
+            let packet = Packet::new(at.to_be_bytes().into(), [192, 0, 2, 1].into(), Protocol::Udp)
+                .with_time(Some(Timestamp(i64::from(at) * 100_000_000)));
+            feed(&packet, Marks::default());
+            then(at);
+        }
+        Ok(packets)
+    }
+
+    #[test]
+    fn windows_come_in_order_whatever_the_threads() {
+        const PACKETS: u32 = 100_000;
+        let run = |threads| {
+            let mut engine = Engine::new(Profile::default());
+            let mut hosts: Vec<IpAddr> = Vec::new();
+            let mut note =
+                |windows: &mut [OpenWindow]| hosts.extend(windows.iter().map(|window| window.source));
+            let fed = run(threads, &mut engine, |to| feed(PACKETS, to, |_| {}), &mut note).unwrap();
+            assert_eq!((fed, hosts.len() + engine.take_open().len()), (PACKETS, PACKETS as usize));
+            hosts
+        };
+        let alone = run(1);
+        assert!(
+            alone.iter().copied().eq((0..).map(|at: u32| IpAddr::from(at.to_be_bytes())).take(alone.len()))
+        );
+        assert!(alone == run(2) && alone == run(3));
+    }
+
+    #[test]
+    fn a_panic_at_either_end_is_passed_on_and_nobody_waits_forever() {
+        const PACKETS: u32 = 100_000;
+        for threads in 1..=3 {
+            for place in [1, PACKETS / 2] {
+                let reading = catch_unwind(AssertUnwindSafe(|| {
+                    let mut engine = Engine::new(Profile::default());
+                    let breaks = |at| assert!(at < place, "as it should");
+                    run(threads, &mut engine, |to| feed(PACKETS, to, breaks), &mut |_| {})
+                }));
+                let mut closed = 0;
+                let closing = catch_unwind(AssertUnwindSafe(|| {
+                    let mut engine = Engine::new(Profile::default());
+                    run(threads, &mut engine, |to| feed(PACKETS, to, |_| {}), &mut |windows| {
+                        closed += windows.len();
+                        assert!(closed < place as usize, "as it should");
+                    })
+                }));
+                assert!(reading.is_err() && closing.is_err(), "{threads} threads, {place}");
+            }
+        }
+    }
 }

@@ -123,7 +123,11 @@ impl fmt::Display for ProtocolSet {
         // Nearly all sets have one token, and types are named by the hundred thousand.
         match self.only() {
             Some(ProtocolToken { protocol: Protocol::Tcp, flags }) => {
-                return write!(f, "TCP:{}", shown(*flags));
+                f.write_str("TCP:")?;
+                return match flags {
+                    Some(flags) => flags.fmt(f),
+                    None => f.write_str("?"),
+                };
             }
             Some(ProtocolToken { protocol, .. }) => return protocol.fmt(f),
             None => {}

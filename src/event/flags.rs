@@ -1,6 +1,6 @@
 //! TCP flags in the order of design: F S R P A U E C.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The eight TCP flags of a packet, as the header's low byte has them (RFC 9293, RFC 3168).
 #[derive(
@@ -67,7 +67,7 @@ impl fmt::Display for TcpFlags {
         }
         for (bit, letter) in Self::LETTERS.iter().enumerate() {
             if self.0 & (1 << bit) != 0 {
-                write!(f, "{letter}")?;
+                f.write_char(*letter)?;
             }
         }
         Ok(())

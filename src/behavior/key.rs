@@ -32,7 +32,7 @@ impl From<&Parameters> for Build {
 #[derive(Clone, Debug)]
 pub(super) enum Key {
     Brief(Brief),
-    /// As [`write`] has it.
+    /// As [`write()`] has it.
     Long(Box<[u8]>),
 }
 
@@ -47,7 +47,7 @@ pub(super) fn write(parameters: &Parameters, profile: &Profile, key: &mut Vec<u8
     *key = postcard::to_extend(&part, std::mem::take(key)).unwrap_or_default();
 }
 
-/// The key of parameters with one protocol and at most one port listed: equal where what [`write`] has is.
+/// The key of parameters with one protocol and at most one port listed: equal where what [`write()`] has is.
 pub(super) type Brief = [u64; 2];
 
 /// What a brief says of ports.

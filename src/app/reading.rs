@@ -39,6 +39,16 @@ impl CaptureOptions {
         self
     }
 
+    /// The same for a capture with whose packets there is little to do. Where it is compressed, to unpack it takes one of two
+    /// threads as long as all else takes the other.
+    pub(super) fn with_little_to_do(&self, input: &Input) -> CaptureOptions {
+        let mut options = self.clone();
+        if self.threads == 2 && input.is_compressed() {
+            (options.threads, options.read.ahead) = (1, true);
+        }
+        options
+    }
+
     /// The captures behind paths.
     ///
     /// # Errors

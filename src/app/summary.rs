@@ -36,14 +36,15 @@ pub fn summary(
     for input in inputs {
         let before = engine.clone();
         let mut part = Tally::part();
+        let shared = options.with_little_to_do(input);
         let read = |feed: Feed<'_>| {
-            options.stream(input, &mut |packet, _| {
+            shared.stream(input, &mut |packet, _| {
                 if space.contains(packet.destination()) {
                     feed(packet, Marks::default());
                 }
             })
         };
-        let report = pipeline::run(options.threads, &mut engine, read, &mut |windows| {
+        let report = pipeline::run(shared.threads, &mut engine, read, &mut |windows| {
             gatherer.tally(&mut part, windows);
         })?;
         notices.add_report(input, &report);

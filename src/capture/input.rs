@@ -1,7 +1,8 @@
 //! Which captures to read: files, standard input, folders.
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use walkdir::WalkDir;
 
 use crate::event::Timestamp;
 
+use super::compression::Compression;
 use super::{CaptureError, ReadOptions, ReadReport, Sink, read_source};
 
 /// One capture to be read, as often as need be.
@@ -29,6 +31,20 @@ impl Input {
             Input::Path(path) => path,
             Input::Stdin(spool) => spool,
         }
+    }
+
+    /// Whether it is a file that begins as compressed ones do. What cannot be read twice is not looked at.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        let is_file = std::fs::metadata(self.path()).is_ok_and(|known| known.is_file());
+        let head = if is_file { self.peek().unwrap_or_default() } else { Vec::new() };
+        Compression::of(&head) != Compression::None
+    }
+
+    fn peek(&self) -> io::Result<Vec<u8>> {
+        let mut head = Vec::new();
+        File::open(self.path())?.take(Compression::HEAD as u64).read_to_end(&mut head)?;
+        Ok(head)
     }
 
     fn stdin() -> io::Result<Input> {
@@ -129,7 +145,7 @@ pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result
     /// Bytes that hold a first packet.
     const FIRST_BYTES: u64 = 256 * 1024;
     let failed = |error| CaptureError::Io { input: input.to_string(), error };
-    let file = std::fs::File::open(input.path()).map_err(failed)?;
+    let file = File::open(input.path()).map_err(failed)?;
     let options = ReadOptions { progress: None, ahead: false, ..options.clone() };
-    read_source(io::Read::take(file, FIRST_BYTES), &input.to_string(), &options, sink)
+    read_source(file.take(FIRST_BYTES), &input.to_string(), &options, sink)
 }

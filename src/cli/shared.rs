@@ -50,7 +50,7 @@ fn rate(text: &str) -> Result<f64, String> {
 impl CaptureArgs {
     pub(super) fn options(&self) -> CaptureOptions {
         let threads = self.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        // Two threads have enough to do with what is unpacked.
+        // Two threads have enough to do with what is unpacked, if that is much.
         let read = ReadOptions { ahead: threads > 2, ..ReadOptions::default() };
         CaptureOptions { packets_per_second: self.packets_per_second, threads, read }
             .with_date(self.date)

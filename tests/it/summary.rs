@@ -113,6 +113,21 @@ fn threads_change_no_byte_of_a_history() {
 }
 
 #[test]
+fn a_compressed_capture_has_the_same_summary_on_any_number_of_threads() {
+    let folder = TempDir::new().unwrap();
+    let [plain] = captures(folder.path(), 1).try_into().unwrap();
+    let bytes = std::fs::read(&plain).unwrap();
+    let packed = folder.path().join("packed");
+    std::fs::write(&packed, zstd::encode_all(bytes.as_slice(), 1).unwrap()).unwrap();
+    let summary = |path: &Path, threads| {
+        inga(&["fingerprint", "--summary", "--threads", threads, "--format", "json", arg(path)]).json()
+    };
+    let expected = summary(&plain, "1");
+    assert!(expected[0]["packets"].as_u64() > Some(0));
+    assert!(["1", "2", "3"].iter().all(|threads| summary(&packed, threads) == expected));
+}
+
+#[test]
 fn no_threads_are_refused() {
     let refused = inga(&["fingerprint", "--threads", "0", "x.pcap"]);
     assert_eq!(refused.code, 2);

@@ -170,7 +170,7 @@ pub(super) fn observe_packets(
     threads: usize,
     rules: &Rules,
     notices: &mut Notices,
-    packets: impl FnOnce(&mut Sink<'_>) + Send,
+    packets: impl FnOnce(&mut Sink<'_>),
 ) -> Result<Observed, AppError> {
     let (name, content) = capture;
     let mut pass = Pass::new(sensor, rules, store.resume(&sensor.name)?)?;
@@ -271,10 +271,10 @@ impl<'a> Pass<'a> {
     }
 
     /// Takes all packets that `packets` hands on, and answers what it answers.
-    fn feed<T: Send>(
+    fn feed<T>(
         &mut self,
         threads: usize,
-        packets: impl FnOnce(&mut Sink<'_>) -> Result<T, CaptureError> + Send,
+        packets: impl FnOnce(&mut Sink<'_>) -> Result<T, CaptureError>,
     ) -> Result<T, CaptureError> {
         let Pass { rules, space, seen, gatherer, engine, closed, .. } = self;
         let read = |feed: Feed<'_>| {

@@ -39,6 +39,13 @@ impl CaptureOptions {
         self
     }
 
+    /// The same on so many threads. Two have enough to do with what is unpacked, if that is much.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> CaptureOptions {
+        (self.threads, self.read.ahead) = (threads, threads > 2);
+        self
+    }
+
     /// The same for a capture with whose packets there is little to do. Where it is compressed, to unpack it takes one of two
     /// threads as long as all else takes the other.
     pub(super) fn with_little_to_do(&self, input: &Input) -> CaptureOptions {

@@ -189,13 +189,13 @@ pub(super) fn has_ended(window: &OpenWindow, horizon: Timestamp) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::IpAddr;
 
     use super::*;
     use crate::event::{Protocol, TcpFlags};
 
-    fn packet(host: u8, seconds: i64, port: u16) -> Packet {
+    pub(in super::super) fn packet(host: u8, seconds: i64, port: u16) -> Packet {
         Packet::new([10, 0, 0, host].into(), [192, 0, 2, 1].into(), Protocol::Tcp)
             .with_time(Timestamp::from_parts(seconds, 0))
             .with_source_port(Some(port))

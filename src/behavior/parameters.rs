@@ -116,18 +116,25 @@ impl FromIterator<ProtocolToken> for ProtocolSet {
     }
 }
 
+/// Flags, or `?` where they are unknown.
+struct Shown(Option<TcpFlags>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(flags) => flags.fmt(f),
+            None => f.write_str("?"),
+        }
+    }
+}
+
 /// `TCP:S`, `TCP:S+SA`, `TCP:?` (flags unknown), `UDP`; several protocols are joined by commas.
 impl fmt::Display for ProtocolSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |flags: Option<TcpFlags>| flags.map_or_else(|| "?".to_owned(), |flags| flags.to_string());
         // Nearly all sets have one token, and types are named by the hundred thousand.
         match self.only() {
             Some(ProtocolToken { protocol: Protocol::Tcp, flags }) => {
-                f.write_str("TCP:")?;
-                return match flags {
-                    Some(flags) => flags.fmt(f),
-                    None => f.write_str("?"),
-                };
+                return write!(f, "TCP:{}", Shown(*flags));
             }
             Some(ProtocolToken { protocol, .. }) => return protocol.fmt(f),
             None => {}
@@ -136,7 +143,7 @@ impl fmt::Display for ProtocolSet {
         for token in &self.0 {
             let flags = by_name.entry(token.protocol.to_string()).or_default();
             if token.protocol == Protocol::Tcp {
-                flags.insert(shown(token.flags));
+                flags.insert(Shown(token.flags).to_string());
             }
         }
         for (place, (name, flags)) in by_name.iter().enumerate() {

@@ -88,12 +88,12 @@ impl Probes {
         (self.first, self.count) = ((probe, 1), 1);
     }
 
-    /// Whether a packet's probe is the first one, for which it then counts. Nothing depends on the answer here: which it
-    /// will be, the processor cannot know beforehand.
+    /// Whether packets' probe is the first one, for which they then count. There is no branch on the answer: which it will
+    /// be, the processor cannot know beforehand.
     #[inline]
-    pub(super) fn is_first(&mut self, probe: &Probe) -> bool {
+    pub(super) fn is_first(&mut self, probe: &Probe, packets: u64) -> bool {
         let is_it = self.first.0 == *probe;
-        self.first.1 = self.first.1.saturating_add(u64::from(is_it));
+        self.first.1 = self.first.1.saturating_add(packets * u64::from(is_it));
         is_it
     }
 
@@ -135,9 +135,7 @@ impl FromIterator<(Probe, u64)> for Probes {
     fn from_iter<T: IntoIterator<Item = (Probe, u64)>>(probes: T) -> Probes {
         let mut all = Probes::default();
         for (probe, packets) in probes {
-            if all.count > 0 && all.first.0 == probe {
-                all.first.1 = all.first.1.saturating_add(packets);
-            } else {
+            if all.is_empty() || !all.is_first(&probe, packets) {
                 all.add_other(probe, packets, usize::MAX, &mut Spare::default());
             }
         }

@@ -45,7 +45,7 @@ impl Engine {
     fn take_together(&mut self, few: &[Arrival], closed: Closed<'_>) {
         let found = self.find_all(few);
         let known = Bits::which(found.iter().map(|number| *number != 0));
-        let mut others = Bits::which(few.iter().map(|_| true)).without(known);
+        let mut others = Bits::which(found.iter().zip(few).map(|(number, _)| *number == 0));
         let (mut first, mut rest) = (Bits::default(), Bits::default());
         let tells_all = self.profile.trace_packets_max > 0;
         for at in known {
@@ -84,16 +84,10 @@ impl Engine {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::engine::tests::packet;
     use super::super::{Marks, OpenWindow, Profile};
     use super::*;
-    use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
-
-    fn packet(host: u8, seconds: i64, port: u16) -> Packet {
-        Packet::new([10, 0, 0, host].into(), [192, 0, 2, 1].into(), Protocol::Tcp)
-            .with_time(Timestamp::from_parts(seconds, 0))
-            .with_source_port(Some(port))
-            .with_flags(Some(TcpFlags::SYN))
-    }
+    use crate::event::Timestamp;
 
     /// What an engine makes of packets that it takes so many at a time, or in turn.
     fn run(profile: &Profile, arrivals: &[Arrival], at_once: Option<usize>) -> (Vec<OpenWindow>, [u64; 2]) {

@@ -114,7 +114,7 @@ impl OpenWindow {
         if arrival.marks != Marks::default() {
             self.count_marks(arrival.marks);
         }
-        self.probes.is_first(&arrival.probe)
+        self.probes.is_first(&arrival.probe, 1)
     }
 
     /// What is left of [`add`](OpenWindow::add): other probes, and times where they are kept.

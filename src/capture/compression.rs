@@ -37,8 +37,13 @@ impl fmt::Display for Compression {
 const BUFFER: usize = 128 * 1024;
 
 impl Compression {
-    /// Bytes needed to tell.
-    pub(super) const HEAD: usize = 6;
+    /// Enough bytes to tell, from a source that gives few at a time; whoever reads on puts them back in front.
+    pub(super) fn peek(source: &mut impl Read) -> io::Result<Vec<u8>> {
+        const HEAD: u64 = 6;
+        let mut head = Vec::new();
+        source.take(HEAD).read_to_end(&mut head)?;
+        Ok(head)
+    }
 
     pub(super) fn of(head: &[u8]) -> Compression {
         match head {

@@ -37,14 +37,8 @@ impl Input {
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         let is_file = std::fs::metadata(self.path()).is_ok_and(|known| known.is_file());
-        let head = if is_file { self.peek().unwrap_or_default() } else { Vec::new() };
-        Compression::of(&head) != Compression::None
-    }
-
-    fn peek(&self) -> io::Result<Vec<u8>> {
-        let mut head = Vec::new();
-        File::open(self.path())?.take(Compression::HEAD as u64).read_to_end(&mut head)?;
-        Ok(head)
+        let peek = || Compression::peek(&mut File::open(self.path())?);
+        is_file && peek().is_ok_and(|head| Compression::of(&head) != Compression::None)
     }
 
     fn stdin() -> io::Result<Input> {

@@ -141,7 +141,7 @@ fn stream(
     sink: &mut Sink<'_>,
 ) -> Result<ReadReport, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
-    let head = peek(&mut source).map_err(failed)?;
+    let head = Compression::peek(&mut source).map_err(failed)?;
     if head.is_empty() {
         return Err(CaptureError::Empty { input: name.to_owned() });
     }
@@ -177,13 +177,6 @@ fn read_plain(
     let (packets, ordered, problems) = (frames.packets, frames.ordered, frames.problems);
     let bytes = stream.finish().map_err(failed)?;
     Ok(ReadReport { packets, clock, problems, format, bytes, ordered })
-}
-
-/// Enough bytes to tell a compression, without losing them, from a source that gives few at a time.
-fn peek(source: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    source.by_ref().take(Compression::HEAD as u64).read_to_end(&mut head)?;
-    Ok(head)
 }
 
 fn broken(stream: &ByteStream<'_>) -> Option<Problem> {

@@ -15,7 +15,6 @@ use crate::app::png::png;
 use crate::app::series::Of;
 use crate::app::{AppError, CaptureOptions, rules};
 use crate::behavior::BehaviorId;
-use crate::capture::ReadOptions;
 use crate::event::Protocol;
 use crate::history::{Granularity, Selection};
 use crate::report::svg::{Theme, on_ground};
@@ -50,9 +49,8 @@ fn rate(text: &str) -> Result<f64, String> {
 impl CaptureArgs {
     pub(super) fn options(&self) -> CaptureOptions {
         let threads = self.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        // Two threads have enough to do with what is unpacked, if that is much.
-        let read = ReadOptions { ahead: threads > 2, ..ReadOptions::default() };
-        CaptureOptions { packets_per_second: self.packets_per_second, threads, read }
+        CaptureOptions { packets_per_second: self.packets_per_second, ..CaptureOptions::default() }
+            .with_threads(threads)
             .with_date(self.date)
             .with_zone(self.time_zone.clone())
     }

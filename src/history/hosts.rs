@@ -30,7 +30,7 @@ impl Hosts {
     pub fn insert(&mut self, host: IpAddr) {
         match host {
             IpAddr::V4(four) => {
-                if self.fours.len() < PARTS && self.fours.first().is_none_or(|all| all.all.len() >= MANY) {
+                if self.fours.len() < PARTS && self.fours.first().is_none_or(|one| one.all.len() >= MANY) {
                     self.divide();
                 }
                 let part = usize::from(four.octets()[0]) & (self.fours.len() - 1);

@@ -14,8 +14,8 @@ use crate::store::StoreError;
 
 use super::{codec, made};
 
-/// The ids of some types, each at its number's place; those that are new are written. In the order of their names, so
-/// that the index of names is written from its one end to the other.
+/// The ids of some types, each at its number's place; those that are new are written. In the order of the index of names,
+/// which so is written from its one end to the other.
 pub(super) fn write(
     transaction: &Transaction<'_>,
     types: &TypeList,
@@ -81,7 +81,7 @@ impl TypeRow {
     }
 }
 
-/// The names of all types with their numbers, sorted by name; each thread works some out.
+/// The names of all types with their numbers, sorted as the index of names is; each thread works some out.
 fn names(types: &TypeList, threads: usize) -> Vec<(BehaviorId, usize)> {
     /// Fewer are worked out before a thread has begun.
     const SHARE_MIN: usize = 256;
@@ -99,7 +99,7 @@ fn names(types: &TypeList, threads: usize) -> Vec<(BehaviorId, usize)> {
         });
         here.map(work_out)
     });
-    names.sort_unstable();
+    names.sort_unstable_by_key(|(name, number)| (key(*name), *name, *number));
     names
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::thread;
 
+use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::history::{Contribution, Outage, Sensor};
@@ -65,6 +66,7 @@ pub(super) fn ingest(
         || days::gathered(contribution, hosts),
         || gathered(&transaction, sensor, contribution, threads),
     );
+    observed(&transaction, sensor, &contribution.days)?;
     changed.write(&transaction, sensor, counted?, &ids?)?;
     resume(&transaction, sensor, contribution)?;
     transaction.commit()?;
@@ -112,12 +114,17 @@ fn capture(
     if transaction.execute(sql, (sensor, capture.content, &capture.name, packets, span.0, span.1))? == 0 {
         return Ok(false);
     }
-    let mut statement =
-        transaction.prepare_cached("INSERT OR IGNORE INTO observed (sensor, day) VALUES (?1, ?2)")?;
-    for day in &contribution.days {
+    Ok(true)
+}
+
+/// Enters days, where they are not.
+fn observed(transaction: &Transaction<'_>, sensor: i64, days: &BTreeSet<Date>) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO observed (sensor, day) VALUES (?1, ?2)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for day in days {
         statement.execute((sensor, codec::day(*day)))?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// The store's numbers of a contribution's marks.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::thread::ScopedJoinHandle;
 
 use jiff::civil::Date;
 
@@ -20,7 +19,7 @@ use super::asked::Asked;
 use super::history::{HistorySource, kept_samples};
 use super::ledger::Services;
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, CaptureOptions, Notices, ledger, suspects};
+use super::{AppError, CaptureOptions, Notices, ledger, share, suspects};
 
 /// Behaviors of one granularity asked of a sensor, the most frequent first: a sample's run of any length must not
 /// make a question of any length.
@@ -226,17 +225,9 @@ fn projections(
         let behaviors = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
         Onto { scan: scan.clone(), projection, behaviors }
     };
-    let pairs: Vec<(&LoadedSample, &Option<Scan>)> = samples.iter().zip(scans).collect();
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let part = pairs.len().div_ceil(threads).max(1);
     // Each projection has a seed of its own, so that sharing the work changes nothing.
-    std::thread::scope(|scope| {
-        let parts = pairs.chunks(part).map(|part| scope.spawn(|| part.iter().copied().map(onto).collect()));
-        let parts: Vec<ScopedJoinHandle<'_, Vec<Onto>>> = parts.collect();
-        let done =
-            parts.into_iter().map(|part| part.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
-        done.flatten().collect()
-    })
+    share::each(threads, samples.iter().zip(scans), onto)
 }
 
 /// Two reports of one sample would compete with each other.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
 
 use ipnet::IpNet;
 use jiff::civil::Date;
@@ -14,7 +13,7 @@ use crate::rules::Rules;
 use crate::store::{HistoryStore, SqliteStore};
 
 use super::history::{HistorySource, chosen};
-use super::{AppError, CaptureOptions, Notices};
+use super::{AppError, CaptureOptions, Notices, share};
 
 /// A host's windows of one type at one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,20 +59,8 @@ pub fn host(
         let store = SqliteStore::open_existing(path, &rules.profile)?;
         at_sensor(&store, host, sensor, rules)
     };
-    let mut all = Vec::new();
-    for group in sensors.chunks(AT_ONCE) {
-        let found: Vec<Result<Vec<Behaved>, AppError>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = group.iter().map(|sensor| scope.spawn(|| look(sensor))).collect();
-            let join = |thread: ScopedJoinHandle<'_, _>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            threads.into_iter().map(join).collect()
-        });
-        for found in found {
-            all.extend(found?);
-        }
-    }
-    Ok(all)
+    let found = share::each(AT_ONCE, &sensors, look);
+    Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 fn at_sensor(

@@ -19,6 +19,7 @@ pub mod project;
 pub mod rules;
 pub mod sandbox;
 pub mod series;
+mod share;
 pub mod simulate;
 pub mod summary;
 pub mod surges;

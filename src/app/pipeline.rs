@@ -87,12 +87,10 @@ fn alone<T>(
     read: impl FnOnce(Feed<'_>) -> Result<T, CaptureError>,
     closed: Closed<'_>,
 ) -> Result<T, CaptureError> {
-    /// Few enough to stay in the processor's nearest cache.
-    const PACKETS: usize = 256;
-    let mut batch: Vec<Arrival> = Vec::with_capacity(PACKETS);
+    let mut batch: Vec<Arrival> = Vec::with_capacity(Engine::AT_ONCE);
     let answer = read(&mut |packet, marks| {
         batch.push(Arrival::of(packet, marks));
-        if batch.len() == PACKETS {
+        if batch.len() == Engine::AT_ONCE {
             engine.push_all(&batch, closed);
             batch.clear();
         }

@@ -15,7 +15,7 @@ use crate::store::{HistoryStore, SqliteStore};
 use super::observe::observe_packets;
 use super::output::Output;
 use super::sandbox::{LoadedSample, load_with};
-use super::{AppError, Notices};
+use super::{AppError, Notices, share};
 
 /// How a scenario is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -143,27 +143,14 @@ pub fn simulate_to_files(
     let simulation = settle(scenario, options)?;
     make_new_folder(folder)?;
     let mut truth = Truth::of(&simulation);
-    let sensors: Vec<usize> = (0..scenario.sensors.len()).collect();
     // Sensors share nothing, so each can have a thread of its own.
-    for group in sensors.chunks(options.threads.max(1)) {
-        let parts = std::thread::scope(|scope| {
-            let run = |at: usize| {
-                let simulation = &simulation;
-                scope.spawn(move || record(folder, simulation, at))
-            };
-            let threads: Vec<_> = group.iter().map(|at| run(*at)).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            threads.into_iter().map(join).collect::<Vec<Result<Recorded<'_>, AppError>>>()
-        });
-        for (at, part) in group.iter().zip(parts) {
-            let (stream, captures) = part?;
-            let name = &scenario.sensors[*at].name;
-            truth.add(&simulation, name, stream.tally());
-            for (capture, by) in captures {
-                by.keep(&simulation, &mut truth, name, capture);
-            }
+    let record = |at| record(folder, &simulation, at);
+    let parts = share::each(options.threads, 0..scenario.sensors.len(), record);
+    for (sensor, part) in scenario.sensors.iter().zip(parts) {
+        let (stream, captures) = part?;
+        truth.add(&simulation, &sensor.name, stream.tally());
+        for (capture, by) in captures {
+            by.keep(&simulation, &mut truth, &sensor.name, capture);
         }
     }
     finish(folder, &simulation, truth)

@@ -1,20 +1,17 @@
 //! Use case: what captures come to, day by day, without a history.
 
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks, Profile};
 use crate::capture::Input;
 use crate::event::{AddressSpace, Clock};
-use crate::history::{DaySummary, Tally, TallyPart};
+use crate::history::{DaySummary, Tally};
 use crate::rules::Rules;
 
 use super::gather::Gatherer;
 use super::pipeline::{self, Feed};
-use super::{AppError, CaptureOptions, Notices};
+use super::{AppError, CaptureOptions, Notices, share};
 
 /// Adds up the windows of captures, which are read as one after the other; days are those of UTC. Windows of logs
 /// without times are put on 1970-01-01.
@@ -28,6 +25,8 @@ pub fn summary(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Vec<DaySummary>, AppError> {
+    /// Parts that are counted in the same room.
+    const PARTS: usize = 16;
     let space = AddressSpace::new(dark, &[]);
     let mut gatherer = Gatherer::new(space.clone(), TimeZone::UTC, rules);
     // Times within a window serve its tile, and nobody draws one here.
@@ -70,21 +69,10 @@ pub fn summary(
             tally.late()
         ));
     }
-    Ok(tally.finish(|parts| count(parts, options.threads)))
-}
-
-/// Counts parts on so many threads, each of which takes the next one that is left.
-fn count(parts: Vec<&mut TallyPart>, threads: usize) {
-    let left = Mutex::new(parts.into_iter());
-    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        let mut room = Vec::new();
-        std::iter::from_fn(next).for_each(|part| part.count(&mut room));
-    };
-    thread::scope(|scope| {
-        (1..threads).for_each(|_| {
-            scope.spawn(work);
+    Ok(tally.finish(|mut parts| {
+        share::each(options.threads, parts.chunks_mut(PARTS), |parts| {
+            let mut room = Vec::new();
+            parts.iter_mut().for_each(|part| part.count(&mut room));
         });
-        work();
-    });
+    }))
 }

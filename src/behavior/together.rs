@@ -8,12 +8,14 @@ use super::{Arrival, Closed, Engine};
 const FEW: usize = Bits::MOST;
 
 impl Engine {
+    /// Packets after which windows are handed on: so many that windows that close together are told apart together, and
+    /// are few beside those that are open; and that the packets stay in the processor's nearest cache.
+    pub const AT_ONCE: usize = 256;
+
     /// Takes packets in turn, as [`push`](Engine::push) does, and hands on windows for several packets at once: the
     /// same ones in the same order.
     pub fn push_all(&mut self, arrivals: &[Arrival], closed: Closed<'_>) {
-        /// So many that windows that close together are told apart together, and are few beside those that are open.
-        const AT_ONCE: usize = 256;
-        for some in arrivals.chunks(AT_ONCE) {
+        for some in arrivals.chunks(Self::AT_ONCE) {
             for few in some.chunks(FEW) {
                 if self.are_plain(few) {
                     self.take_together(few, closed);

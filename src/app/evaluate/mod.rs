@@ -6,17 +6,14 @@ mod sandbox;
 mod visit;
 mod world;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::correlate::{Candidate, Evaluation, PROBABLE, Said, Score, Truth, Weighing, calibration};
 use crate::rules::Rules;
 use crate::sample::Variant;
 
 pub use family::Half;
 
-use super::AppError;
 use super::correlate::{Weighed, weigh_all};
+use super::{AppError, share};
 use world::Case;
 
 /// Days after an onset at which it is asked whether the answer is there already.
@@ -38,31 +35,11 @@ pub struct Question {
 /// # Errors
 /// When a history in memory fails.
 pub fn evaluate(question: &Question, rules: &Rules) -> Result<Evaluation, AppError> {
-    let next = AtomicU64::new(0);
-    let found: Mutex<Vec<(u64, Result<Judged, AppError>)>> = Mutex::new(Vec::new());
-    let work = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= question.cases {
-                return;
-            }
-            let judged = world::draw(question.half, number, rules).and_then(|case| judge(&case, rules));
-            if let Ok(mut found) = found.lock() {
-                found.push((number, judged));
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..question.threads.max(1) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut found = found.into_inner().unwrap_or_default();
-    found.sort_by_key(|(number, _)| *number);
+    let work = |number| world::draw(question.half, number, rules).and_then(|case| judge(&case, rules));
+    let found = share::each(question.threads, 0..question.cases, work);
     let mut evaluation = Evaluation::default();
     let mut said_and_held = Vec::new();
-    for (_, judged) in found {
+    for judged in found {
         let Judged { truth, ways, days } = judged?;
         evaluation.ways.resize(ways.len(), ("", Score::default()));
         for ((name, said), (kept, score)) in ways.iter().zip(&mut evaluation.ways) {

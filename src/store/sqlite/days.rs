@@ -22,8 +22,6 @@ pub(super) struct DaySums {
     types: FixedBitSet,
     known: usize,
     hosts: Hosts,
-    /// Hosts that were counted and are no longer listed.
-    counted: u64,
 }
 
 impl DaySums {
@@ -72,26 +70,35 @@ impl DaySums {
     }
 
     /// Windows, packets, unique hosts and kinds of type.
-    pub(super) fn counts(&mut self) -> [i64; 4] {
-        [self.windows, self.packets, self.counted + self.hosts.count(), self.types.count_ones(..) as u64]
-            .map(codec::count)
+    pub(super) fn counts(mut self) -> [i64; 4] {
+        let types = self.types.count_ones(..) as u64;
+        [self.windows, self.packets, self.hosts.count(), types].map(codec::count)
     }
+}
+
+/// What a capture adds to a day, and how many hosts the day has then. A list of them a day would be as long as the
+/// capture.
+pub(super) struct Added {
+    windows: u64,
+    packets: u64,
+    /// By their numbers in the capture.
+    types: FixedBitSet,
+    hosts: u64,
 }
 
 /// Counts what a capture adds to some days, whose hosts so far are given.
 pub(super) fn gathered(
     contribution: &Contribution,
     hosts: BTreeMap<i64, Hosts>,
-) -> Result<BTreeMap<i64, DaySums>, StoreError> {
+) -> Result<BTreeMap<i64, Added>, StoreError> {
     let mut days = BTreeMap::new();
     for (day, hosts) in hosts {
         let mut sums = DaySums { hosts, known: contribution.types.len(), ..DaySums::default() };
         for run in runs(contribution).filter(|run| codec::day(run.day.date) == day) {
             sums.add_run(run)?;
         }
-        // A list a day would be as long as the capture.
-        sums.counted = std::mem::take(&mut sums.hosts).count();
-        days.insert(day, sums);
+        let DaySums { windows, packets, types, mut hosts, .. } = sums;
+        days.insert(day, Added { windows, packets, types, hosts: hosts.count() });
     }
     Ok(days)
 }
@@ -125,26 +132,24 @@ impl Days {
         self.0.iter_mut().map(|(day, sums)| (*day, std::mem::take(&mut sums.hosts))).collect()
     }
 
-    /// Writes them with what comes: the hosts of all, and types, windows and packets that are new. `ids` are the store's
-    /// numbers of the types.
+    /// Writes them with what a capture adds. `ids` are the store's numbers of the types.
     pub(super) fn write(
-        self,
+        mut self,
         transaction: &Transaction<'_>,
         sensor: i64,
-        mut coming: BTreeMap<i64, DaySums>,
+        added: BTreeMap<i64, Added>,
         ids: &[i64],
     ) -> Result<(), StoreError> {
         let sql = "UPDATE observed SET windows = ?3, packets = ?4, hosts = ?5, types = ?6
                    WHERE sensor = ?1 AND day = ?2";
         let mut update = transaction.prepare_cached(sql)?;
-        for (day, mut sums) in self.0 {
-            let DaySums { windows, packets, types, counted, .. } = coming.remove(&day).unwrap_or_default();
-            sums.windows += windows;
-            sums.packets += packets;
-            sums.counted = counted;
-            let ids = types.ones().filter_map(|number| ids.get(number));
-            ids.filter_map(|id| usize::try_from(*id).ok()).for_each(|id| sums.types.grow_and_insert(id));
-            let [windows, packets, hosts, types] = sums.counts();
+        for (day, added) in added {
+            let DaySums { windows, packets, mut types, .. } = self.0.remove(&day).unwrap_or_default();
+            let ids = added.types.ones().filter_map(|number| ids.get(number));
+            ids.filter_map(|id| usize::try_from(*id).ok()).for_each(|id| types.grow_and_insert(id));
+            let types = types.count_ones(..) as u64;
+            let [windows, packets, hosts, types] =
+                [windows + added.windows, packets + added.packets, added.hosts, types].map(codec::count);
             update.execute((sensor, day, windows, packets, hosts, types))?;
         }
         Ok(())

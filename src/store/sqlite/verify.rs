@@ -132,7 +132,7 @@ fn days(connection: &Connection, faults: Faults<'_>) -> Result<u64, StoreError> 
         let kept: [i64; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
         let name: String = row.get(6)?;
         let place = format!("sensor {name} on {}", codec::date(day)?);
-        match DaySums::kept(connection, sensor, day).map(|mut sums| sums.counts()) {
+        match DaySums::kept(connection, sensor, day).map(DaySums::counts) {
             // Hosts that were dropped cannot be counted again.
             Err(StoreError::Dropped { .. }) => {}
             Err(error) => faults(format!("{place}: {error}")),

@@ -1,0 +1,54 @@
+//! Work that falls into parts, shared among threads.
+
+use std::iter;
+use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// What `work` answers for each of some things, in their order. Each of so many threads, one of which is the caller's, takes
+/// the next thing that is left; there are no more threads than things.
+pub(super) fn each<T, A: Send>(
+    threads: usize,
+    things: impl IntoIterator<Item = T, IntoIter: Send>,
+    work: impl Fn(T) -> A + Sync,
+) -> Vec<A> {
+    let things = things.into_iter();
+    let threads = threads.min(things.size_hint().1.unwrap_or(usize::MAX));
+    let left = Mutex::new(things.enumerate());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let take = || -> Vec<(usize, A)> { iter::from_fn(next).map(|(at, thing)| (at, work(thing))).collect() };
+    let mut answers = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
+        let mut answers = take();
+        for other in others {
+            answers.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        answers
+    });
+    answers.sort_unstable_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn answers_come_in_order_whatever_the_threads() {
+        for threads in 0..5 {
+            assert!(each(threads, 0..1000, |at| at * 2).into_iter().eq((0..1000).map(|at| at * 2)));
+            assert_eq!(each(threads, Vec::<u8>::new(), |_| ()), []);
+        }
+    }
+
+    #[test]
+    fn a_panic_is_passed_on_as_it_was() {
+        for threads in 1..4 {
+            let work = |at| assert!(at != 7, "as it should");
+            let panic = catch_unwind(AssertUnwindSafe(|| each(threads, 0..100, work))).unwrap_err();
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"as it should"), "{threads}");
+        }
+    }
+}

@@ -95,6 +95,7 @@ pub fn surged(
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
     refuse_twins(&samples)?;
     let store = store.as_ref();
+    surges::unjudged(store, &question.sensors)?.iter().for_each(|days| notices.add(days.to_string()));
     let mut known: BTreeMap<String, AskedSensor> = BTreeMap::new();
     let mut all = Vec::new();
     for (rank, found) in surges::wholes(store, question, rules)? {

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::app::output::Output;
-use crate::app::surges::{Behavior, Found, Kind, Question, Unjudged, surges, unjudged};
+use crate::app::surges::{Behavior, Found, Kind, Question, surges, unjudged};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::history::surge::Outcome;
 use crate::report::text::{shown, table};
@@ -68,10 +68,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
     let question = Question { sensors: args.sensor.clone(), level: args.q };
     let found = surges(store.as_ref(), &question, &rules)?;
-    for Unjudged { sensor, observed, days, last } in unjudged(store.as_ref(), &args.sensor)? {
-        let which = format!("sensor {sensor}: the first {days} of {observed} observed days, to {last}");
-        notices.add(format!("{which}, have too little past to be judged"));
-    }
+    unjudged(store.as_ref(), &args.sensor)?.iter().for_each(|days| notices.add(days.to_string()));
     if found.is_empty() {
         notices.add(format!("no surge with a q of at most {}", args.q));
     }

@@ -220,8 +220,12 @@ fn each_surge_is_explained() {
         }
     }
     assert_eq!((large, small), (2, 1));
-    let text = inga(&ask).stdout;
-    assert_eq!(text.matches("surge ").count(), 4, "{text}");
+    let answer = inga(&ask);
+    assert_eq!(answer.stdout.matches("surge ").count(), 4, "{}", answer.stdout);
+    // What it says nothing of is told, as `inga surges` tells it.
+    let told = inga(&["surges", "--darknet", "samples/darknet"]).stderr;
+    let notes: Vec<&str> = told.lines().filter(|line| line.contains("too little past")).collect();
+    assert!(notes.len() == 2 && notes.iter().all(|note| answer.stderr.contains(note)), "{told}");
     let both = inga(&[&ask[..], &["--day", "2009-03-02"]].concat());
     assert!(both.code == 2 && both.stderr.contains("--surges"), "{}", both.stderr);
 }

@@ -7,6 +7,7 @@
 mod made;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::net::IpAddr;
 
 use jiff::civil::Date;
@@ -163,6 +164,15 @@ pub struct Unjudged {
     pub days: usize,
     /// The last of them.
     pub last: Date,
+}
+
+/// As a notice.
+impl fmt::Display for Unjudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unjudged { sensor, observed, days, last } = self;
+        write!(f, "sensor {sensor}: the first {days} of {observed} observed days, to {last}, ")?;
+        f.write_str("have too little past to be judged")
+    }
 }
 
 /// What no answer about these sensors, or about all, says anything of.

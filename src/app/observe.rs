@@ -277,10 +277,10 @@ impl<'a> Pass<'a> {
         packets: impl FnOnce(&mut Sink<'_>) -> Result<T, CaptureError>,
     ) -> Result<T, CaptureError> {
         let Pass { rules, space, seen, gatherer, engine, closed, .. } = self;
-        let read = |feed: Feed<'_>| {
+        let read = |feed: &mut Feed<'_>| {
             packets(&mut |packet, payload| {
                 if seen.takes(packet, space) {
-                    feed(packet, rules.marks(packet, payload));
+                    feed.push(packet, rules.marks(packet, payload));
                 }
             })
         };

@@ -12,8 +12,32 @@ use crate::behavior::{Arrival, Closed, Engine, Marks, OpenWindow};
 use crate::capture::CaptureError;
 use crate::event::Packet;
 
-/// Takes a packet with its marks.
-pub(super) type Feed<'a> = &'a mut dyn FnMut(&Packet, Marks);
+/// Takes packets with their marks, and hands them on as many at once.
+pub(super) struct Feed<'a> {
+    batch: Vec<Arrival>,
+    full: usize,
+    /// Takes a batch, and leaves an empty one.
+    hand_on: &'a mut dyn FnMut(&mut Vec<Arrival>),
+}
+
+impl<'a> Feed<'a> {
+    fn new(full: usize, hand_on: &'a mut dyn FnMut(&mut Vec<Arrival>)) -> Feed<'a> {
+        Feed { batch: Vec::with_capacity(full), full, hand_on }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, packet: &Packet, marks: Marks) {
+        self.batch.push(Arrival::of(packet, marks));
+        if self.batch.len() == self.full {
+            (self.hand_on)(&mut self.batch);
+        }
+    }
+
+    /// Hands on the last ones.
+    fn end(mut self) {
+        (self.hand_on)(&mut self.batch);
+    }
+}
 
 /// Takes closed windows, on whatever thread.
 pub(super) type ClosedAnywhere<'a> = &'a mut (dyn FnMut(&mut [OpenWindow]) + Send);
@@ -35,7 +59,7 @@ const WAITING: usize = 4;
 pub(super) fn run<T>(
     threads: usize,
     engine: &mut Engine,
-    read: impl FnOnce(Feed<'_>) -> Result<T, CaptureError>,
+    read: impl FnOnce(&mut Feed<'_>) -> Result<T, CaptureError>,
     closed: ClosedAnywhere<'_>,
 ) -> Result<T, CaptureError> {
     if threads < 2 {
@@ -49,14 +73,10 @@ pub(super) fn run<T>(
         if threads > 2 {
             scope.spawn(|| last.finish());
         }
-        let mut batch = Vec::new();
-        let answer = read(&mut |packet, marks| {
-            batch.push(Arrival::of(packet, marks));
-            if batch.len() == PACKETS {
-                packets_out.send(&mut batch, || last.help());
-            }
-        });
-        packets_out.send(&mut batch, || last.help());
+        let mut send = |batch: &mut Vec<Arrival>| packets_out.send(batch, || last.help());
+        let mut feed = Feed::new(PACKETS, &mut send);
+        let answer = read(&mut feed);
+        feed.end();
         drop(packets_out);
         last.finish();
         windower.join().unwrap_or_else(|panic| resume_unwind(panic));
@@ -84,18 +104,16 @@ fn make_windows(packets: In<Vec<Arrival>>, engine: &mut Engine, mut out: Out<Win
 /// All of it by one thread.
 fn alone<T>(
     engine: &mut Engine,
-    read: impl FnOnce(Feed<'_>) -> Result<T, CaptureError>,
+    read: impl FnOnce(&mut Feed<'_>) -> Result<T, CaptureError>,
     closed: Closed<'_>,
 ) -> Result<T, CaptureError> {
-    let mut batch: Vec<Arrival> = Vec::with_capacity(Engine::AT_ONCE);
-    let answer = read(&mut |packet, marks| {
-        batch.push(Arrival::of(packet, marks));
-        if batch.len() == Engine::AT_ONCE {
-            engine.push_all(&batch, closed);
-            batch.clear();
-        }
-    });
-    engine.push_all(&batch, closed);
+    let mut take = |batch: &mut Vec<Arrival>| {
+        engine.push_all(batch, closed);
+        batch.clear();
+    };
+    let mut feed = Feed::new(Engine::AT_ONCE, &mut take);
+    let answer = read(&mut feed);
+    feed.end();
     answer
 }
 
@@ -242,11 +260,11 @@ mod tests {
     use crate::event::{Protocol, Timestamp};
 
     /// Feeds packets of ever new hosts, a tenth of a second apart, until something else happens.
-    fn feed(packets: u32, feed: Feed<'_>, mut then: impl FnMut(u32)) -> Result<u32, CaptureError> {
+    fn feed(packets: u32, feed: &mut Feed<'_>, mut then: impl FnMut(u32)) -> Result<u32, CaptureError> {
         for at in 0..packets {
             let packet = Packet::new(at.to_be_bytes().into(), [192, 0, 2, 1].into(), Protocol::Udp)
                 .with_time(Some(Timestamp(i64::from(at) * 100_000_000)));
-            feed(&packet, Marks::default());
+            feed.push(&packet, Marks::default());
             then(at);
         }
         Ok(packets)

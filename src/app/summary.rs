@@ -36,10 +36,10 @@ pub fn summary(
         let before = engine.clone();
         let mut part = Tally::part();
         let shared = options.with_little_to_do(input);
-        let read = |feed: Feed<'_>| {
+        let read = |feed: &mut Feed<'_>| {
             shared.stream(input, &mut |packet, _| {
                 if space.contains(packet.destination()) {
-                    feed(packet, Marks::default());
+                    feed.push(packet, Marks::default());
                 }
             })
         };

@@ -12,6 +12,7 @@ mod pcap;
 mod pcapng;
 mod problems;
 mod read;
+mod records;
 pub mod text;
 mod usual;
 

@@ -6,9 +6,10 @@ use pcap_parser::pcap::{PcapHeader, parse_pcap_header};
 
 use crate::event::Timestamp;
 
+use super::Place;
 use super::bytes::{ByteStream, RECORD_MAX};
 use super::read::Frames;
-use super::{Place, Problem};
+use super::records::{self, Next};
 
 const HEADER: usize = 24;
 
@@ -24,42 +25,18 @@ pub(super) fn is_pcap(head: &[u8]) -> bool {
     parse_pcap_header(head).is_ok()
 }
 
-/// Reads all records. Of each stretch of bytes that was read ahead all whole records are taken at once; the next
-/// stretch begins with the one that was cut.
+/// Reads all records.
 pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut Frames<'_, '_>) -> io::Result<()> {
     stream.want(HEADER)?;
     let Ok((_, header)) = parse_pcap_header(stream.ahead()) else { return Ok(()) };
     stream.pass(HEADER);
-    let records = Records::of(&header);
-    let mut needed = records.head;
-    while stream.want(needed)? {
-        let (taken, next) = records.take(stream.ahead(), stream.offset(), frames);
-        stream.pass(taken);
-        match next {
-            Next::Bytes(bytes) => needed = bytes,
-            Next::Damaged => {
-                frames.count(Problem::DamagedRecord, Place::Byte(stream.offset()));
-                return Ok(());
-            }
-        }
-    }
-    if !stream.ahead().is_empty() {
-        frames.count(Problem::TruncatedFile, Place::Byte(stream.offset()));
-    }
-    Ok(())
-}
-
-/// What a stretch ends with.
-enum Next {
-    /// A record of which so many bytes must lie ahead.
-    Bytes(usize),
-    /// A record that claims to be longer than any is.
-    Damaged,
+    let format = Format::of(&header);
+    records::read(stream, frames, format.head, |bytes, offset, frames| format.take(bytes, offset, frames))
 }
 
 /// How this file's records are to be read. Their four numbers are read here: through the library this loop took half
 /// as long again.
-struct Records {
+struct Format {
     /// Bytes before a record's data.
     head: usize,
     big_endian: bool,
@@ -68,9 +45,9 @@ struct Records {
     zone_seconds: i64,
 }
 
-impl Records {
-    fn of(header: &PcapHeader) -> Records {
-        Records {
+impl Format {
+    fn of(header: &PcapHeader) -> Format {
+        Format {
             head: if header.is_modified_format() { 24 } else { 16 },
             big_endian: header.is_bigendian(),
             nanoseconds: header.is_nanosecond_precision(),

@@ -1,0 +1,42 @@
+//! Records of a container that come one after the other, each with its length in front.
+
+use std::io;
+
+use super::bytes::ByteStream;
+use super::read::Frames;
+use super::{Place, Problem};
+
+/// What a stretch of bytes ends with.
+pub(super) enum Next {
+    /// A record of which so many bytes must lie ahead.
+    Bytes(usize),
+    /// A record that breaks the format: nobody knows where the next one begins.
+    Damaged,
+}
+
+/// Reads all records. `take` takes the whole ones of each stretch of bytes that was read ahead, which begins at an offset,
+/// and answers how many bytes they are and what comes next: the next stretch begins with that. `least` bytes must lie
+/// ahead for a first one.
+pub(super) fn read(
+    stream: &mut ByteStream<'_>,
+    frames: &mut Frames<'_, '_>,
+    least: usize,
+    mut take: impl FnMut(&[u8], u64, &mut Frames<'_, '_>) -> (usize, Next),
+) -> io::Result<()> {
+    let mut needed = least;
+    while stream.want(needed)? {
+        let (taken, next) = take(stream.ahead(), stream.offset(), frames);
+        stream.pass(taken);
+        match next {
+            Next::Bytes(bytes) => needed = bytes,
+            Next::Damaged => {
+                frames.count(Problem::DamagedRecord, Place::Byte(stream.offset()));
+                return Ok(());
+            }
+        }
+    }
+    if !stream.ahead().is_empty() {
+        frames.count(Problem::TruncatedFile, Place::Byte(stream.offset()));
+    }
+    Ok(())
+}

@@ -13,6 +13,7 @@ const TEXT_PACKETS_MAX: u64 = 2_000_000;
 /// One capture in its forms.
 pub(crate) struct Files {
     pub(crate) pcap: PathBuf,
+    pub(crate) pcapng: Option<PathBuf>,
     pub(crate) gzip: Option<PathBuf>,
     pub(crate) zstd: Option<PathBuf>,
     /// tcpdump's text of the first packets, and how many these are.
@@ -38,6 +39,7 @@ impl Files {
             (log, lines)
         });
         Files {
+            pcapng: form("pcapng", &["editcap", "-F", "pcapng", name, "-"]),
             gzip: form("pcap.gz", &["gzip", "-c", name]),
             zstd: form("pcap.zst", &["zstd", "-qc", name]),
             text,

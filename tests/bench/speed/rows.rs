@@ -47,6 +47,8 @@ pub(crate) const GATHER: &str = "inga observe --dry-run";
 pub(crate) const GATHER_TWO: &str = "inga observe --dry-run, 2 cores";
 pub(crate) const OBSERVE: &str = "inga observe";
 pub(crate) const OBSERVE_TWO: &str = "inga observe, 2 cores";
+pub(crate) const CAPINFOS_NG: &str = "capinfos -c of pcapng";
+pub(crate) const SUMMARY_NG: &str = "inga fingerprint --summary of pcapng";
 pub(crate) const GUNZIP: &str = "gzip -dc, 2 cores";
 pub(crate) const GZIP: &str = "inga fingerprint --summary of gzip, 2 cores";
 pub(crate) const UNZSTD: &str = "zstd -dc, 2 cores";
@@ -59,6 +61,7 @@ pub(crate) const TEXT: &str = "inga fingerprint --summary of text";
 pub(crate) fn rows(args: &Args, files: &Files, histories: [&History; 2]) -> Vec<Row> {
     let mut all = peers(args, &files.pcap);
     all.extend(inga(args, files, histories));
+    all.extend(of_pcapng(args, files));
     all.extend(compressed(args, files));
     all.extend(of_text(files));
     let asked =
@@ -121,6 +124,19 @@ fn inga(args: &Args, files: &Files, [one, two]: [&History; 2]) -> [Row; 6] {
         row(GATHER_TWO, two.gather(TWO, pcap), SUMMARY_TWO, Found::Unfed(two.clone())),
         row(OBSERVE, one.observe(ONE, pcap), SUMMARY, Found::History(one.clone())),
         row(OBSERVE_TWO, two.observe(TWO, pcap), SUMMARY_TWO, Found::History(two.clone())),
+    ]
+}
+
+fn of_pcapng(args: &Args, files: &Files) -> Vec<Row> {
+    let Some(file) = &files.pcapng else {
+        println!("left out: {SUMMARY_NG} (editcap is not installed)");
+        return Vec::new();
+    };
+    let row = |name, program, base, found| Row { name, program, packets: args.packets, base, found };
+    let peer = Program::new(ONE, &["capinfos", "-c", "-M", text(file)]);
+    vec![
+        row(CAPINFOS_NG, peer, None, Found::Printed),
+        row(SUMMARY_NG, summary(ONE, file), Some(CAPINFOS_NG), Found::Days),
     ]
 }
 

@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 use crate::behavior::Transition;
 use crate::correlate::Hypothesis;
 use crate::event::Timestamp;
-use crate::rules::Rules;
+use crate::rules::{Namer, Rules};
 use crate::sample::{Checked, DarknetExpectation, Expectation};
 
 use super::sandbox::{LoadedSample, load_sample};
@@ -139,8 +139,9 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
     let mut ports = BTreeSet::new();
     let mut transitions: BTreeMap<Transition, u64> = BTreeMap::new();
     let mut windows = 0;
+    let mut namer = Namer::new(rules, &space);
     for window in sample.profile.scan_windows() {
-        let named = rules.name(window.window.clone(), &space, crate::event::Clock::Absolute);
+        let named = namer.name(window.window.clone(), crate::event::Clock::Absolute);
         let whole = &named.fingerprint.whole;
         windows += 1;
         types.insert(whole.names.behavior.canonical.clone());

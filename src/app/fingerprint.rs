@@ -1,15 +1,18 @@
-//! Use case: the windows of a capture, fingerprinted.
+//! Use case: the windows of captures, named.
+
+use std::sync::{Mutex, PoisonError};
 
 use ipnet::IpNet;
 
-use crate::behavior::{Engine, Marks};
+use crate::behavior::{Engine, OpenWindow};
 use crate::capture::Input;
 use crate::event::{AddressSpace, Clock, Packet};
-use crate::rules::{NamedWindow, Rules};
+use crate::rules::{Namer, Rules};
 use crate::sample::{Class, Traffic};
 
 use super::events::Victims;
-use super::{AppError, CaptureOptions, Notices, sandbox};
+use super::pipeline::{self, Feed};
+use super::{AppError, CaptureOptions, Notices, sandbox, share};
 
 /// Which packets count.
 #[derive(Clone, Debug)]
@@ -20,62 +23,104 @@ pub struct Selection {
     pub dark: Vec<IpNet>,
 }
 
-/// Fingerprints the windows of captures, which are read as one after the other. Hands on each window as it
-/// closes.
+/// What is made of some closed windows, whose times mean what the clock says; they may be taken away. On whatever thread: to
+/// name millions of windows and to write them takes longer than to read the packets.
+pub type Make<'a, T> = &'a (dyn Fn(&mut Namer<'_>, &mut [OpenWindow], Clock) -> T + Sync);
+
+/// Hands on what is made of the windows of some captures, which are read as one after the other, in the order in which
+/// windows close.
+///
+/// A capture is read twice: whether it runs backwards, and has to be sorted first, is known at its end only. One that does,
+/// and one of which only victims' packets count, is held in memory; any other is not.
 ///
 /// # Errors
 /// When a capture cannot be read or no victim can be told; and what `sink` answers.
-pub fn fingerprints(
+pub fn fingerprints<T: Send>(
     inputs: &[Input],
     selection: &Selection,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-    sink: &mut dyn FnMut(NamedWindow) -> Result<(), AppError>,
+    make: Make<'_, T>,
+    sink: &mut dyn FnMut(T) -> Result<(), AppError>,
 ) -> Result<(), AppError> {
-    let mut run = Run {
+    let space = AddressSpace::new(&selection.dark, &[]);
+    let telling = Telling {
         rules,
-        space: AddressSpace::new(&selection.dark, &[]),
-        engine: Engine::new(rules.profile.clone()),
+        space: &space,
+        idle: Mutex::default(),
+        threads: options.threads,
+        waiting: Vec::new(),
+        probes: 0,
         clock: Clock::None,
-        failed: None,
+        make,
         sink,
+        failed: None,
     };
+    let mut run = Run { engine: Engine::new(rules.profile.clone()), telling };
     for input in inputs {
-        run.capture(input, selection, options, notices)?;
+        match &selection.victims {
+            Victims::None => run.stream(input, options, notices)?,
+            victims => run.load(input, victims, options, notices)?,
+        }
     }
-    run.finish(notices)
+    let Run { engine, mut telling } = run;
+    notices.add_engine(&engine);
+    engine.finish(&mut |windows| telling.take(windows));
+    telling.end()
 }
 
-struct Run<'a> {
-    rules: &'a Rules,
-    space: AddressSpace,
+struct Run<'a, T> {
     engine: Engine,
-    clock: Clock,
-    failed: Option<AppError>,
-    sink: &'a mut dyn FnMut(NamedWindow) -> Result<(), AppError>,
+    telling: Telling<'a, T>,
 }
 
-impl Run<'_> {
-    fn capture(
+impl<T: Send> Run<'_, T> {
+    fn stream(
         &mut self,
         input: &Input,
-        selection: &Selection,
         options: &CaptureOptions,
         notices: &mut Notices,
     ) -> Result<(), AppError> {
-        let marked = options.load_marked(input, self.rules)?;
+        let found = options.unwatched().stream(input, &mut |_, _| {})?;
+        if !found.ordered {
+            return self.load(input, &Victims::None, options, notices);
+        }
+        let Run { engine, telling } = self;
+        let (rules, space) = (telling.rules, telling.space);
+        telling.clock = found.clock;
+        let read = |feed: &mut Feed<'_>| {
+            options.stream(input, &mut |packet, payload| {
+                if space.contains(packet.destination()) {
+                    feed.push(packet, rules.marks(packet, payload));
+                }
+            })
+        };
+        let report = pipeline::alone(engine, read, &mut |windows| telling.take(windows))?;
+        notices.add_report(input, &report);
+        telling.end()
+    }
+
+    fn load(
+        &mut self,
+        input: &Input,
+        victims: &Victims,
+        options: &CaptureOptions,
+        notices: &mut Notices,
+    ) -> Result<(), AppError> {
+        let Run { engine, telling } = self;
+        let (rules, space) = (telling.rules, telling.space);
+        let marked = options.load_marked(input, rules)?;
         notices.add_report(input, &marked.report);
         if !marked.report.ordered {
             notices.add(format!("{input}: runs backwards in time; sorted"));
         }
-        self.clock = marked.report.clock;
-        let victims = match &selection.victims {
+        telling.clock = marked.report.clock;
+        let victims = match victims {
             Victims::None => None,
             Victims::Given(addresses) => Some(addresses.clone()),
-            Victims::Auto => Some(sandbox::victims_of(input, &marked, self.rules, notices)?),
+            Victims::Auto => Some(sandbox::victims_of(input, &marked, rules, notices)?),
         };
-        let rules = self.rules;
         let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
         let traffic = victims
             .as_deref()
@@ -83,35 +128,66 @@ impl Run<'_> {
         for (index, (packet, marks)) in marked.packets.iter().zip(&marked.marks).enumerate() {
             let counts =
                 traffic.as_ref().is_none_or(|traffic| traffic.class(index, packet) == Some(Class::Scan));
-            if counts && self.space.contains(packet.destination()) {
-                self.push(packet, *marks);
+            if counts && space.contains(packet.destination()) {
+                engine.push(packet, *marks, &mut |windows| telling.take(windows));
             }
         }
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => Ok(()),
+        telling.end()
+    }
+}
+
+/// Closed windows on their way to who asked for them: some wait, so that threads share what is made of them.
+struct Telling<'a, T> {
+    rules: &'a Rules,
+    space: &'a AddressSpace,
+    /// Namers that no thread has at the moment.
+    idle: Mutex<Vec<Namer<'a>>>,
+    threads: usize,
+    waiting: Vec<OpenWindow>,
+    /// How many probes those that wait have.
+    probes: usize,
+    clock: Clock,
+    make: Make<'a, T>,
+    sink: &'a mut dyn FnMut(T) -> Result<(), AppError>,
+    failed: Option<AppError>,
+}
+
+impl<T: Send> Telling<'_, T> {
+    fn take(&mut self, windows: &mut [OpenWindow]) {
+        const WINDOWS_MAX: usize = 4096;
+        const PROBES_MAX: usize = 1 << 18;
+        for window in windows {
+            self.probes += window.probes.len();
+            self.waiting.push(std::mem::take(window));
+            if self.waiting.len() >= WINDOWS_MAX || self.probes >= PROBES_MAX {
+                self.hand_on();
+            }
         }
     }
 
-    fn push(&mut self, packet: &Packet, marks: Marks) {
-        let Run { rules, space, engine, clock, failed, sink } = self;
-        engine.push(packet, marks, &mut |windows| {
-            if failed.is_none() {
-                let mut named = windows.iter().map(|window| rules.name(window.clone(), space, *clock));
-                *failed = named.try_for_each(&mut *sink).err();
-            }
-        });
+    fn hand_on(&mut self) {
+        /// Windows that a thread takes at once.
+        const FEW: usize = 64;
+        let Telling { rules, space, idle, threads, waiting, probes, clock, make, sink, failed } = self;
+        let idle: &Mutex<_> = idle;
+        let make_few = |windows: &mut [OpenWindow]| {
+            let known = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut namer = known.unwrap_or_else(|| Namer::new(rules, space));
+            let made = make(&mut namer, windows, *clock);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(namer);
+            made
+        };
+        if failed.is_none() {
+            let made = share::each(*threads, waiting.chunks_mut(FEW), make_few);
+            *failed = made.into_iter().try_for_each(&mut **sink).err();
+        }
+        waiting.clear();
+        *probes = 0;
     }
 
-    fn finish(self, notices: &mut Notices) -> Result<(), AppError> {
-        let Run { rules, space, engine, clock, mut failed, sink } = self;
-        notices.add_engine(&engine);
-        engine.finish(&mut |windows| {
-            if failed.is_none() {
-                let mut named = windows.iter().map(|window| rules.name(window.clone(), &space, clock));
-                failed = named.try_for_each(&mut *sink).err();
-            }
-        });
-        failed.map_or(Ok(()), Err)
+    /// Hands on those that wait; answers what went wrong so far.
+    fn end(&mut self) -> Result<(), AppError> {
+        self.hand_on();
+        self.failed.take().map_or(Ok(()), Err)
     }
 }

@@ -101,8 +101,11 @@ fn make_windows(packets: In<Vec<Arrival>>, engine: &mut Engine, mut out: Out<Win
     out.send(&mut batch, || last.help());
 }
 
-/// All of it by one thread.
-fn alone<T>(
+/// All of it by the caller's thread.
+///
+/// # Errors
+/// What `read` answers.
+pub(super) fn alone<T>(
     engine: &mut Engine,
     read: impl FnOnce(&mut Feed<'_>) -> Result<T, CaptureError>,
     closed: Closed<'_>,

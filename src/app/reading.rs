@@ -56,6 +56,11 @@ impl CaptureOptions {
         options
     }
 
+    /// The same without anybody who watches how far it is.
+    pub(super) fn unwatched(&self) -> CaptureOptions {
+        CaptureOptions { read: ReadOptions { progress: None, ..self.read.clone() }, ..self.clone() }
+    }
+
     /// The captures behind paths.
     ///
     /// # Errors

@@ -17,16 +17,19 @@ pub(super) fn each<T, A: Send>(
     let left = Mutex::new(things.enumerate());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let take = || -> Vec<(usize, A)> { iter::from_fn(next).map(|(at, thing)| (at, work(thing))).collect() };
-    let mut answers = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
-        let mut answers = take();
-        for other in others {
-            answers.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+    let mut answers: Vec<Option<A>> = Vec::new();
+    let mut place = |some: Vec<(usize, A)>| {
+        for (at, answer) in some {
+            answers.resize_with(answers.len().max(at + 1), || None);
+            answers[at] = Some(answer);
         }
-        answers
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
+        place(take());
+        others.into_iter().for_each(|other| place(other.join().unwrap_or_else(|panic| resume_unwind(panic))));
     });
-    answers.sort_unstable_by_key(|(at, _)| *at);
-    answers.into_iter().map(|(_, answer)| answer).collect()
+    answers.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::behavior::{BehaviorId, Parameters};
+use crate::behavior::{BehaviorId, OpenWindow, Parameters};
 use crate::capture::Input;
 use crate::event::Timestamp;
 use crate::history::{Example, Granularity, Selection, TypeRecord};
-use crate::rules::{NamedWindow, Rules};
+use crate::rules::{NamedWindow, Namer, Rules};
 use crate::store::HistoryStore;
 
 use super::events::Victims;
@@ -90,10 +90,12 @@ pub fn window(
     };
     let mut found = None;
     let selection = fingerprint::Selection { victims: Victims::None, dark: Vec::new() };
-    fingerprints(inputs, &selection, options, rules, notices, &mut |window| {
-        if found.is_none() && window.fingerprint.source == host && has(window.fingerprint.start) {
-            found = Some(window);
-        }
+    let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| {
+        let wanted = windows.iter_mut().find(|window| window.source == host && has(window.start))?;
+        Some(namer.name(std::mem::take(wanted), clock))
+    };
+    fingerprints(inputs, &selection, options, rules, notices, &make, &mut |window| {
+        found = found.take().or(window);
         Ok(())
     })?;
     let when = at.map_or_else(String::new, |at| format!(" at {at}"));

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::event::{AddressSpace, Timestamp};
 
 use super::facets::Facets;
+use super::known_names::KnownNames;
+use super::reduction::Reduction;
 use super::{Names, OpenWindow, Parameters, Profile};
 
 /// What one (protocol, destination port) pair of a window would be as a window of its own: a small sensor sees
@@ -40,30 +42,36 @@ pub struct Fingerprint {
 /// `space`.
 #[must_use]
 pub fn fingerprint(window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
-    fingerprint_by(window, space, profile, &mut |parameters| Names::of(parameters, profile))
+    Fingerprinter::default().of(window, space, profile)
 }
 
-/// The same for somebody who knows the names of most parameters already: to work them out takes longer than all else.
-#[must_use]
-pub fn fingerprint_by(
-    window: &OpenWindow,
-    space: &AddressSpace,
-    profile: &Profile,
-    names: &mut dyn FnMut(&Parameters) -> Names,
-) -> Fingerprint {
-    let mut facet = |parameters: Parameters| Facet { names: names(&parameters), parameters };
-    let whole = Parameters::of(window.probes.iter(), window.packets, space, profile);
-    let mut facets = Vec::new();
-    Facets::default().each(&window.probes, profile.facets_max, &mut |probes, packets| {
-        let probes = probes.iter().map(|(probe, count)| (probe, *count));
-        facets.push(facet(Parameters::of(probes, packets, space, profile)));
-    });
-    Fingerprint {
-        source: window.source,
-        start: window.start,
-        end: window.end,
-        whole: facet(whole),
-        facets,
-        saturated: window.saturated,
+/// Reduces closed windows by one profile, one after the other: its memory serves again, and it knows the names of parameters
+/// that it met.
+#[derive(Default)]
+pub struct Fingerprinter {
+    reduction: Reduction,
+    facets: Facets,
+    known: KnownNames,
+}
+
+impl Fingerprinter {
+    /// See [`fingerprint`].
+    pub fn of(&mut self, window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
+        let Fingerprinter { reduction, facets: parts, known } = self;
+        let mut facet = |parameters: Parameters| Facet { names: known.of(&parameters, profile), parameters };
+        let whole = facet(reduction.of(window.probes.iter(), window.packets, space, profile));
+        let mut facets = Vec::new();
+        parts.each(&window.probes, profile.facets_max, &mut |probes, packets| {
+            let probes = probes.iter().map(|(probe, count)| (probe, *count));
+            facets.push(facet(reduction.of(probes, packets, space, profile)));
+        });
+        Fingerprint {
+            source: window.source,
+            start: window.start,
+            end: window.end,
+            whole,
+            facets,
+            saturated: window.saturated,
+        }
     }
 }

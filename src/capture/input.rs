@@ -19,8 +19,13 @@ use super::{CaptureError, ReadOptions, ReadReport, Sink, read_source};
 pub enum Input {
     /// A file.
     Path(PathBuf),
-    /// Standard input, spooled: a capture that runs backwards is read a second time.
-    Stdin(Arc<TempPath>),
+    /// What gives its bytes once, standard input or a pipe, spooled: some captures are read a second time.
+    Spooled {
+        /// For messages.
+        name: String,
+        /// Its bytes.
+        file: Arc<TempPath>,
+    },
 }
 
 impl Input {
@@ -29,22 +34,26 @@ impl Input {
     pub fn path(&self) -> &Path {
         match self {
             Input::Path(path) => path,
-            Input::Stdin(spool) => spool,
+            Input::Spooled { file, .. } => file,
         }
     }
 
-    /// Whether it is a file that begins as compressed ones do. What cannot be read twice is not looked at.
+    /// Whether it begins as compressed captures do.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
-        let is_file = std::fs::metadata(self.path()).is_ok_and(|known| known.is_file());
         let peek = || Compression::peek(&mut File::open(self.path())?);
-        is_file && peek().is_ok_and(|head| Compression::of(&head) != Compression::None)
+        peek().is_ok_and(|head| Compression::of(&head) != Compression::None)
     }
 
-    fn stdin() -> io::Result<Input> {
-        let mut spool = NamedTempFile::new()?;
-        io::copy(&mut io::stdin().lock(), &mut spool)?;
-        Ok(Input::Stdin(Arc::new(spool.into_temp_path())))
+    fn spooled(name: String, mut source: impl Read) -> Result<Input, CaptureError> {
+        let spool = NamedTempFile::new().and_then(|mut spool| {
+            io::copy(&mut source, &mut spool)?;
+            Ok(Arc::new(spool.into_temp_path()))
+        });
+        match spool {
+            Ok(file) => Ok(Input::Spooled { name, file }),
+            Err(error) => Err(CaptureError::Io { input: name, error }),
+        }
     }
 }
 
@@ -52,7 +61,7 @@ impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Input::Path(path) => f.write_str(&shown(path)),
-            Input::Stdin(_) => f.write_str("-"),
+            Input::Spooled { name, .. } => f.write_str(name),
         }
     }
 }
@@ -75,8 +84,8 @@ pub struct Expanded {
     pub skipped: Vec<(PathBuf, String)>,
 }
 
-/// Finds the captures: `-` is standard input, a folder is walked for files that are captures (hidden ones are
-/// passed over), anything else is taken as a file whatever it is.
+/// Finds the captures: `-` is standard input, a folder is walked for files that are captures (hidden ones are passed
+/// over), anything else is taken as a file whatever it is. Standard input and pipes are spooled.
 ///
 /// # Errors
 /// When a folder cannot be walked or has no capture.
@@ -84,15 +93,26 @@ pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, Capt
     let mut expanded = Expanded::default();
     for path in paths {
         if path.as_os_str() == "-" {
-            let failed = |error| CaptureError::Io { input: "-".to_owned(), error };
-            expanded.inputs.push(Input::stdin().map_err(failed)?);
+            expanded.inputs.push(Input::spooled("-".to_owned(), io::stdin().lock())?);
         } else if path.is_dir() {
             walk(path, options, &mut expanded)?;
+        } else if is_pipe(path) {
+            let failed = |error| CaptureError::Io { input: shown(path), error };
+            expanded.inputs.push(Input::spooled(shown(path), File::open(path).map_err(failed)?)?);
         } else {
             expanded.inputs.push(Input::Path(path.clone()));
         }
     }
     Ok(expanded)
+}
+
+/// Whether a path is that of a pipe, as a shell makes one of `<(zcat capture.gz)`.
+fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    let is_pipe = |known: std::fs::Metadata| std::os::unix::fs::FileTypeExt::is_fifo(&known.file_type());
+    #[cfg(not(unix))]
+    let is_pipe = |_| false;
+    std::fs::metadata(path).is_ok_and(is_pipe)
 }
 
 fn walk(folder: &Path, options: &ReadOptions, expanded: &mut Expanded) -> Result<(), CaptureError> {

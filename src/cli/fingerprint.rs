@@ -1,5 +1,7 @@
 //! `inga fingerprint`: one line a window.
 
+use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -8,9 +10,10 @@ use crate::app::fingerprint::{Selection, fingerprints};
 use crate::app::output::Output;
 use crate::app::summary::summary;
 use crate::app::{AppError, Notices};
+use crate::behavior::OpenWindow;
 use crate::report::fingerprints as report;
 use crate::report::tile::tile_svg;
-use crate::rules::NamedWindow;
+use crate::rules::{NamedWindow, Namer, Rules};
 
 use super::EXIT_OK;
 use super::progress::Progress;
@@ -67,17 +70,18 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     }
     let mut failed = None;
     let mut number = 0;
+    let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| {
+        let named = windows.iter_mut().map(|window| namer.name(std::mem::take(window), clock));
+        Told::of(named, args, &rules)
+    };
     Output::Stdout.write(|out| {
         let mut written = Ok(());
-        let done = fingerprints(&inputs, &selection, &options, &rules, notices, &mut |window| {
-            number += 1;
-            if let Some(folder) = &args.tiles {
-                draw(folder, number, &window, rules.profile.window_seconds)?;
+        let done = fingerprints(&inputs, &selection, &options, &rules, notices, &make, &mut |told| {
+            for (folder, (host, svg)) in args.tiles.iter().cycle().zip(&told.tiles) {
+                number += 1;
+                draw(folder, number, *host, svg)?;
             }
-            written = match args.format {
-                Format::Json => report::json(out, &window),
-                Format::Text => report::text(out, &window),
-            };
+            written = told.lines.and_then(|lines| out.write_all(&lines));
             match &written {
                 Ok(()) => Ok(()),
                 Err(error) => Err(AppError::Usage(error.to_string())),
@@ -91,10 +95,36 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     failed.map_or(Ok(EXIT_OK), Err)
 }
 
+/// What is told of some windows.
+struct Told {
+    lines: io::Result<Vec<u8>>,
+    /// Hosts and pictures, where these are asked for.
+    tiles: Vec<(IpAddr, String)>,
+}
+
+impl Told {
+    fn of(windows: impl Iterator<Item = NamedWindow>, args: &Args, rules: &Rules) -> Told {
+        let (mut lines, mut tiles) = (Vec::new(), Vec::new());
+        for window in windows {
+            let written = match args.format {
+                Format::Json => report::json(&mut lines, &window),
+                Format::Text => report::text(&mut lines, &window),
+            };
+            if let Err(error) = written {
+                return Told { lines: Err(error), tiles };
+            }
+            if args.tiles.is_some() {
+                let svg = tile_svg(&report::tile(&window, rules.profile.window_seconds));
+                tiles.push((window.fingerprint.source, svg));
+            }
+        }
+        Told { lines: Ok(lines), tiles }
+    }
+}
+
 /// Draws a window's tile into a file named by number and host, both of which are ours to name.
-fn draw(folder: &Path, number: u64, window: &NamedWindow, window_seconds: u32) -> Result<(), AppError> {
-    let host = window.fingerprint.source.to_string().replace(':', "_");
+fn draw(folder: &Path, number: u64, host: IpAddr, svg: &str) -> Result<(), AppError> {
+    let host = host.to_string().replace(':', "_");
     let path = folder.join(format!("{number:05}-{host}.svg"));
-    let svg = tile_svg(&report::tile(window, window_seconds));
     Output::File(path).write(|out| out.write_all(svg.as_bytes()))
 }

@@ -1,10 +1,12 @@
 //! One window a line, for people and for machines. The JSON's field names are stable.
 
+use std::fmt::Display;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::behavior::{BehaviorId, Facet, Ports, Transition};
+use crate::behavior::{BehaviorId, Facet, Ports, ProtocolSet, Transition};
 use crate::event::{Clock, Timestamp};
 use crate::history::{DaySummary, ExamplePacket};
 use crate::rules::NamedWindow;
@@ -14,15 +16,19 @@ use super::tile::{Tile, TilePacket};
 /// Ports as an array, or `"*"` for more than are listed.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum PortsJson {
-    Listed(Vec<u16>),
+enum PortsJson<'a> {
+    Listed(&'a [u16]),
     Many(&'static str),
+}
+
+fn shown<S: Serializer>(what: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(what)
 }
 
 /// What windows and facets have in common.
 #[derive(Serialize)]
 struct FacetJson<'a> {
-    source: String,
+    source: IpAddr,
     start: Option<Timestamp>,
     end: Option<Timestamp>,
     time: &'static str,
@@ -31,8 +37,9 @@ struct FacetJson<'a> {
     destination_ports: u64,
     destinations: u64,
     transition: Transition,
-    protocol: String,
-    ports: PortsJson,
+    #[serde(serialize_with = "shown")]
+    protocol: &'a ProtocolSet,
+    ports: PortsJson<'a>,
     canonical: &'a str,
     r#type: BehaviorId,
     shape: BehaviorId,
@@ -55,7 +62,7 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
     let dated = |time: Option<Timestamp>| time.filter(|_| window.clock == Clock::Absolute || synthetic);
     let parameters = &facet.parameters;
     FacetJson {
-        source: fingerprint.source.to_string(),
+        source: fingerprint.source,
         start: dated(fingerprint.start),
         end: dated(fingerprint.end),
         time: if synthetic { "synthetic" } else { "captured" },
@@ -64,10 +71,10 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
         destination_ports: parameters.destination_ports,
         destinations: parameters.destinations,
         transition: parameters.transition,
-        protocol: parameters.protocol.to_string(),
+        protocol: &parameters.protocol,
         ports: match &parameters.ports {
             Ports::Many => PortsJson::Many("*"),
-            listed => PortsJson::Listed(listed.listed().to_vec()),
+            listed => PortsJson::Listed(listed.listed()),
         },
         canonical: &facet.names.behavior.canonical,
         r#type: facet.names.behavior.id,
@@ -109,7 +116,7 @@ pub fn summary_json(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> 
 ///
 /// # Errors
 /// When `out` cannot be written to.
-pub fn json(out: &mut dyn Write, window: &NamedWindow) -> io::Result<()> {
+pub fn json(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
     let synthetic = window.clock == Clock::None;
     let fingerprint = &window.fingerprint;
     let facets = fingerprint
@@ -131,7 +138,7 @@ pub fn json(out: &mut dyn Write, window: &NamedWindow) -> io::Result<()> {
 ///
 /// # Errors
 /// When `out` cannot be written to.
-pub fn text(out: &mut dyn Write, window: &NamedWindow) -> io::Result<()> {
+pub fn text(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
     let fingerprint = &window.fingerprint;
     let start = match (fingerprint.start, window.clock) {
         (_, Clock::None) | (None, _) => "synthetic".to_owned(),

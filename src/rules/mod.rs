@@ -20,7 +20,7 @@ use crate::event::{Packet, Timestamp};
 
 pub use conficker::{conficker_d_ports, conficker_d_week};
 pub use error::{RuleError, RuleErrors};
-pub use naming::NamedWindow;
+pub use naming::{NamedWindow, Namer};
 pub use schema::LabelClass;
 
 use candidates::Candidates;

@@ -1,6 +1,6 @@
 //! A closed window with all its names: types, labels, marks.
 
-use crate::behavior::{Fingerprint, OpenWindow, fingerprint};
+use crate::behavior::{Fingerprint, Fingerprinter, OpenWindow};
 use crate::event::{AddressSpace, Clock};
 
 use super::Rules;
@@ -20,19 +20,32 @@ pub struct NamedWindow {
     pub clock: Clock,
 }
 
-impl Rules {
-    /// Fingerprints and labels a closed window.
+/// Names windows, and remembers what types are called.
+pub struct Namer<'a> {
+    rules: &'a Rules,
+    space: &'a AddressSpace,
+    fingerprinter: Fingerprinter,
+}
+
+impl<'a> Namer<'a> {
+    /// For windows whose destinations are ranked in a space.
     #[must_use]
-    pub fn name(&self, window: OpenWindow, space: &AddressSpace, clock: Clock) -> NamedWindow {
-        let fingerprint = fingerprint(&window, space, &self.profile);
-        let marks = self.window_marks(&window);
+    pub fn new(rules: &'a Rules, space: &'a AddressSpace) -> Namer<'a> {
+        Namer { rules, space, fingerprinter: Fingerprinter::default() }
+    }
+
+    /// Fingerprints and labels a closed window; `clock` is what its times mean.
+    pub fn name(&mut self, window: OpenWindow, clock: Clock) -> NamedWindow {
+        let Namer { rules, space, fingerprinter } = self;
+        let fingerprint = fingerprinter.of(&window, space, &rules.profile);
+        let marks = rules.window_marks(&window);
         let owned = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect::<Vec<String>>();
-        let mut labels = owned(self.labels(&fingerprint.whole.parameters, &marks, fingerprint.start));
-        labels.extend(marks.iter().filter(|mark| self.is_told(mark)).map(|mark| (*mark).to_owned()));
+        let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, fingerprint.start));
+        labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
         let facet_labels = fingerprint
             .facets
             .iter()
-            .map(|facet| owned(self.labels(&facet.parameters, &[], fingerprint.start)))
+            .map(|facet| owned(rules.labels(&facet.parameters, &[], fingerprint.start)))
             .collect();
         NamedWindow { window, fingerprint, labels, facet_labels, clock }
     }

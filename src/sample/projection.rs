@@ -4,11 +4,11 @@
 //! that the darknet's packets go through. So a projection has the engine's bins, windows and rules exactly; its error
 //! is the lot's, some 3 % of a share with 256 windows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::behavior::{Behavior, BehaviorId, Facet, Names, OpenWindow, Parameters, Profile, fingerprint_by};
+use crate::behavior::{Behavior, BehaviorId, Facet, Fingerprinter, OpenWindow, Parameters, Profile};
 use crate::event::AddressSpace;
 use crate::history::{Granularity, Scope, Sensor, SensorKind};
 
@@ -173,8 +173,8 @@ type Key = (Granularity, Scope, Behavior);
 struct Tally {
     /// Ports of the scan that say nothing.
     anew: AnewPorts,
-    /// What is known of windows that came before: most are alike.
-    names: HashMap<Parameters, Names>,
+    /// It knows the windows that came before: most are alike.
+    fingerprinter: Fingerprinter,
     /// Weight and first parameters.
     behaviors: BTreeMap<Key, (f64, Parameters)>,
     /// Weight by habit of whole windows.
@@ -205,15 +205,7 @@ impl Tally {
         self.windows += windows.len() as u64;
         let weight = per_day / windows.len() as f64;
         for window in windows {
-            let known = &mut self.names;
-            let fingerprint = fingerprint_by(&window, space, profile, &mut |parameters| {
-                if let Some(names) = known.get(parameters) {
-                    return names.clone();
-                }
-                let names = Names::of(parameters, profile);
-                known.insert(parameters.clone(), names.clone());
-                names
-            });
+            let fingerprint = self.fingerprinter.of(&window, space, profile);
             self.count(Scope::Whole, &fingerprint.whole, weight);
             let whole = &fingerprint.whole;
             let names = self.anew.names(&whole.parameters, whole.names.clone());

@@ -128,6 +128,70 @@ fn a_compressed_capture_has_the_same_summary_on_any_number_of_threads() {
 }
 
 #[test]
+fn windows_are_told_alike_on_any_number_of_threads_and_add_up_to_the_summary() {
+    let folder = TempDir::new().unwrap();
+    let paths = captures(folder.path(), 2);
+    let told = |more: &[&str]| {
+        let mut args = [&["fingerprint", "--format", "json"], more].concat();
+        args.extend(paths.iter().map(|path| arg(path)));
+        inga(&args)
+    };
+    let alone = told(&["--threads", "1"]);
+    for threads in ["2", "3"] {
+        assert!(told(&["--threads", threads]).stdout == alone.stdout, "{threads} threads");
+    }
+    let sum =
+        |all: &[serde_json::Value], what: &str| all.iter().filter_map(|one| one[what].as_u64()).sum::<u64>();
+    let (windows, days) = (alone.json(), told(&["--summary"]).json());
+    assert!(windows.len() > 10_000);
+    assert_eq!(
+        (windows.len() as u64, sum(&windows, "packets")),
+        (sum(&days, "windows"), sum(&days, "packets"))
+    );
+    let types: std::collections::BTreeSet<&str> =
+        windows.iter().filter_map(|window| window["type"].as_str()).collect();
+    assert_eq!(types.len() as u64, plainly(&paths).types as u64);
+}
+
+#[test]
+fn a_capture_that_runs_backwards_is_told_as_if_it_did_not() {
+    let folder = TempDir::new().unwrap();
+    let [forwards] = captures(folder.path(), 1).try_into().unwrap();
+    let bytes = std::fs::read(&forwards).unwrap();
+    // The second half in front of the first.
+    let [first, second] = captures(&new_folder(folder.path()), 2).try_into().unwrap();
+    let backwards = folder.path().join("backwards.pcap");
+    let halves = [second, first].map(|half| std::fs::read(half).unwrap()[24..].to_vec());
+    std::fs::write(&backwards, [&bytes[..24], &halves.concat()].concat()).unwrap();
+    let told = |path: &Path| inga(&["fingerprint", arg(path)]);
+    let sorted = told(&backwards);
+    assert!(sorted.stderr.contains("runs backwards in time; sorted"), "{}", sorted.stderr);
+    assert!(sorted.stdout == told(&forwards).stdout);
+}
+
+fn new_folder(within: &Path) -> PathBuf {
+    let folder = within.join("halves");
+    std::fs::create_dir(&folder).unwrap();
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_as_often_as_need_be() {
+    let folder = TempDir::new().unwrap();
+    let [plain] = captures(folder.path(), 1).try_into().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let bytes = std::fs::read(&plain).unwrap();
+    let told = std::thread::scope(|scope| {
+        scope.spawn(|| std::fs::write(&pipe, &bytes).unwrap());
+        inga(&["fingerprint", arg(&pipe)])
+    });
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(told.stdout == inga(&["fingerprint", arg(&plain)]).stdout);
+}
+
+#[test]
 fn no_threads_are_refused() {
     let refused = inga(&["fingerprint", "--threads", "0", "x.pcap"]);
     assert_eq!(refused.code, 2);

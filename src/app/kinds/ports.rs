@@ -5,9 +5,10 @@ use jiff::civil::Date;
 use crate::app::events::Victims;
 use crate::app::fingerprint::{Selection, fingerprints};
 use crate::app::{AppError, CaptureOptions, Notices};
+use crate::behavior::OpenWindow;
 use crate::capture::Input;
 use crate::history::derived::{Asked, derived};
-use crate::rules::{NamedWindow, Rules};
+use crate::rules::{NamedWindow, Namer, Rules};
 
 use super::Kinds;
 use super::groups::masked;
@@ -33,18 +34,23 @@ pub fn test_ports(
         let selection = Selection { victims: Victims::None, dark: sensor.prefixes.clone() };
         let mut asked: Vec<Vec<Vec<Asked>>> =
             jumps.iter().map(|jump| vec![Vec::new(); jump.groups.len()]).collect();
-        fingerprints(inputs, &selection, options, rules, notices, &mut |window| {
-            let start = window.fingerprint.start.map(|start| start.day(&zone));
-            let (Some(day), Some((family, one))) = (start, single(&window, start)) else { return Ok(()) };
-            if !space.contains(one.destination) {
-                return Ok(());
-            }
-            for (jump, asked) in jumps.iter().zip(&mut asked) {
-                let (first, last) = jump.seen;
-                let inside = (first..=last).contains(&day);
-                for (group, asked) in jump.groups.iter().zip(asked).filter(|_| inside) {
-                    if group.family == family && asked.len() < TESTED_MAX {
-                        asked.push(one);
+        let asked_by = |namer: &mut Namer<'_>, window: OpenWindow, clock| {
+            let day = window.start?.day(&zone);
+            let (family, one) = single(&namer.name(window, clock), day)?;
+            space.contains(one.destination).then_some((day, family, one))
+        };
+        let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| -> Vec<_> {
+            windows.iter_mut().filter_map(|window| asked_by(namer, std::mem::take(window), clock)).collect()
+        };
+        fingerprints(inputs, &selection, options, rules, notices, &make, &mut |found| {
+            for (day, family, one) in found {
+                for (jump, asked) in jumps.iter().zip(&mut asked) {
+                    let (first, last) = jump.seen;
+                    let inside = (first..=last).contains(&day);
+                    for (group, asked) in jump.groups.iter().zip(asked).filter(|_| inside) {
+                        if group.family == family && asked.len() < TESTED_MAX {
+                            asked.push(one);
+                        }
                     }
                 }
             }
@@ -60,11 +66,11 @@ pub fn test_ports(
 }
 
 /// What the host of a window with one destination and one port asked for, and the window's masked family.
-fn single(window: &NamedWindow, day: Option<Date>) -> Option<(String, Asked)> {
+fn single(window: &NamedWindow, day: Date) -> Option<(String, Asked)> {
     let whole = &window.fingerprint.whole;
     let ([port], 1) = (whole.parameters.ports.listed(), whole.parameters.destinations) else { return None };
     let destination = window.window.probes.get(0)?.destination();
-    let asked = Asked { week: week(day?), source: window.window.source, destination, port: *port };
+    let asked = Asked { week: week(day), source: window.window.source, destination, port: *port };
     Some((masked(&whole.names.family, &whole.parameters), asked))
 }
 

@@ -1,0 +1,54 @@
+//! Names that were worked out already: to work them out takes longer than all else that is done with a window.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use super::{Names, Parameters, Profile};
+
+/// How many are known at most.
+const MOST: usize = 8192;
+
+/// What parameters are called by one profile. Memory: some 500 bytes for each of a few thousand, which a telescope's windows
+/// have over and over; beyond that all are forgotten.
+#[derive(Default)]
+pub(super) struct KnownNames(HashMap<Parameters, Names, FixedState>);
+
+impl KnownNames {
+    /// The names of parameters.
+    pub(super) fn of(&mut self, parameters: &Parameters, profile: &Profile) -> Names {
+        if let Some(names) = self.0.get(parameters) {
+            return names.clone();
+        }
+        if self.0.len() == MOST {
+            self.0.clear();
+        }
+        let names = Names::of(parameters, profile);
+        self.0.insert(parameters.clone(), names.clone());
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Engine;
+    use super::super::engine::tests::packet;
+    use super::super::{Fingerprinter, Marks};
+    use super::*;
+    use crate::event::AddressSpace;
+
+    #[test]
+    fn names_are_those_worked_out_however_many_were_known() {
+        let (profile, space) = (Profile::default(), AddressSpace::whole());
+        let (mut known, mut fingerprinter) = (KnownNames::default(), Fingerprinter::default());
+        for port in (0..=u16::MAX).step_by(7).chain([0, 7, 14]) {
+            let mut engine = Engine::new(profile.clone());
+            engine.push(&packet(1, 0, 1).with_destination_port(Some(port)), Marks::default(), &mut |_| {});
+            let window = engine.take_open().remove(0);
+            let whole = fingerprinter.of(&window, &space, &profile).whole;
+            let names = Names::of(&whole.parameters, &profile);
+            assert_eq!((&known.of(&whole.parameters, &profile), &whole.names), (&names, &names), "{port}");
+        }
+        assert!(known.0.len() < usize::from(u16::MAX) / 7);
+    }
+}

@@ -1,16 +1,19 @@
 //! `inga fingerprint`: one line a window.
 
+use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use ipnet::IpNet;
 
 use crate::app::fingerprint::{Selection, fingerprints};
 use crate::app::output::Output;
 use crate::app::summary::summary;
-use crate::app::{AppError, Notices};
+use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::OpenWindow;
+use crate::capture::Input;
 use crate::report::fingerprints as report;
 use crate::report::tile::tile_svg;
 use crate::rules::{NamedWindow, Namer, Rules};
@@ -52,7 +55,6 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let selection = Selection { victims: args.victims.victims()?, dark: args.dark.clone() };
     let mut options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
     if let Some(folder) = &args.tiles {
@@ -68,57 +70,82 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         })?;
         return Ok(EXIT_OK);
     }
+    let told = windows(args, &inputs, &options, &rules, notices);
+    drop(progress);
+    told.map(|()| EXIT_OK)
+}
+
+/// Writes a line a window, and draws it where that is asked for.
+fn windows(
+    args: &Args,
+    inputs: &[Input],
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<(), AppError> {
+    let selection = Selection { victims: args.victims.victims()?, dark: args.dark.clone() };
     let mut failed = None;
     let mut number = 0;
+    // Lines that were written leave room for others: to take it from the system anew would be a fifth of the time.
+    let room: Mutex<Vec<Vec<u8>>> = Mutex::default();
+    let room = || room.lock().unwrap_or_else(PoisonError::into_inner);
     let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| {
+        let lines = room().pop().unwrap_or_default();
         let named = windows.iter_mut().map(|window| namer.name(std::mem::take(window), clock));
-        Told::of(named, args, &rules)
+        Told::of(named, lines, args, rules)
     };
     Output::Stdout.write(|out| {
         let mut written = Ok(());
-        let done = fingerprints(&inputs, &selection, &options, &rules, notices, &make, &mut |told| {
-            for (folder, (host, svg)) in args.tiles.iter().cycle().zip(&told.tiles) {
+        let done = fingerprints(inputs, &selection, options, rules, notices, &make, &mut |told| {
+            let Told { mut lines, tiles } = told.map_err(cannot_write)?;
+            for (folder, (host, svg)) in args.tiles.iter().cycle().zip(&tiles) {
                 number += 1;
                 draw(folder, number, *host, svg)?;
             }
-            written = told.lines.and_then(|lines| out.write_all(&lines));
-            match &written {
-                Ok(()) => Ok(()),
-                Err(error) => Err(AppError::Usage(error.to_string())),
-            }
+            let done = out.write_all(&lines);
+            lines.clear();
+            room().push(lines);
+            let failed = done.as_ref().err().map(cannot_write);
+            written = done;
+            failed.map_or(Ok(()), Err)
         });
         written?;
         failed = done.err();
         Ok(())
     })?;
-    drop(progress);
-    failed.map_or(Ok(EXIT_OK), Err)
+    failed.map_or(Ok(()), Err)
+}
+
+fn cannot_write(error: impl Display) -> AppError {
+    AppError::Usage(error.to_string())
 }
 
 /// What is told of some windows.
 struct Told {
-    lines: io::Result<Vec<u8>>,
+    lines: Vec<u8>,
     /// Hosts and pictures, where these are asked for.
     tiles: Vec<(IpAddr, String)>,
 }
 
 impl Told {
-    fn of(windows: impl Iterator<Item = NamedWindow>, args: &Args, rules: &Rules) -> Told {
-        let (mut lines, mut tiles) = (Vec::new(), Vec::new());
+    fn of(
+        windows: impl Iterator<Item = NamedWindow>,
+        mut lines: Vec<u8>,
+        args: &Args,
+        rules: &Rules,
+    ) -> io::Result<Told> {
+        let mut tiles = Vec::new();
         for window in windows {
-            let written = match args.format {
-                Format::Json => report::json(&mut lines, &window),
-                Format::Text => report::text(&mut lines, &window),
-            };
-            if let Err(error) = written {
-                return Told { lines: Err(error), tiles };
+            match args.format {
+                Format::Json => report::json(&mut lines, &window)?,
+                Format::Text => report::text(&mut lines, &window)?,
             }
             if args.tiles.is_some() {
                 let svg = tile_svg(&report::tile(&window, rules.profile.window_seconds));
                 tiles.push((window.fingerprint.source, svg));
             }
         }
-        Told { lines: Ok(lines), tiles }
+        Ok(Told { lines, tiles })
     }
 }
 

@@ -73,6 +73,11 @@ pub(crate) fn agrees(row: &Row, truth: &Truth) -> bool {
             assert_eq!(days(&row.program.stdout()), truth.text, "{}", row.name);
             return true;
         }
+        Found::LinesBy(counter) => {
+            let lines = counter.text().trim().parse();
+            assert_eq!(lines, Ok(truth.windows()), "{}", row.name);
+            return true;
+        }
         Found::History(history) => {
             history.reset();
             row.program.stdout();

@@ -58,6 +58,11 @@ impl History {
 }
 
 /// Adds up a capture.
+/// A line of JSON a window.
+pub(crate) fn windows(cores: &'static str, capture: &Path) -> Program {
+    Program::new(cores, &[INGA, "fingerprint", "--format", "json", text(capture)])
+}
+
 pub(crate) fn summary(cores: &'static str, capture: &Path) -> Program {
     Program::new(cores, &[INGA, "fingerprint", "--summary", "--format", "json", text(capture)])
 }

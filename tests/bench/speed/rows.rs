@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::args::Args;
 use crate::files::{Files, text};
-use crate::history::{History, INGA, summary};
+use crate::history::{History, INGA, summary, windows};
 use crate::process::{ONE, Program, TWO, installed};
 
 /// A program on a file.
@@ -32,6 +32,8 @@ pub(crate) enum Found {
     Days,
     /// The same of the text's first packets.
     TextDays,
+    /// A line a window, of which there are as many as a plain reading finds; another program counts them.
+    LinesBy(Program),
     /// A history with these days, made anew before each run.
     History(History),
     /// The number of packets; of a history that is made anew before each run, and stays empty.
@@ -43,6 +45,8 @@ pub(crate) const TCPDUMP: &str = "tcpdump --count";
 pub(crate) const CORSARO: &str = "corsaro2";
 pub(crate) const SUMMARY: &str = "inga fingerprint --summary";
 pub(crate) const SUMMARY_TWO: &str = "inga fingerprint --summary, 2 cores";
+pub(crate) const WINDOWS: &str = "inga fingerprint --format json";
+pub(crate) const WINDOWS_TWO: &str = "inga fingerprint --format json, 2 cores";
 pub(crate) const GATHER: &str = "inga observe --dry-run";
 pub(crate) const GATHER_TWO: &str = "inga observe --dry-run, 2 cores";
 pub(crate) const OBSERVE: &str = "inga observe";
@@ -113,13 +117,18 @@ fn peers(args: &Args, pcap: &Path) -> Vec<Row> {
     all
 }
 
-fn inga(args: &Args, files: &Files, [one, two]: [&History; 2]) -> [Row; 6] {
+fn inga(args: &Args, files: &Files, [one, two]: [&History; 2]) -> [Row; 8] {
     let row =
         |name, program, base, found| Row { name, program, packets: args.packets, base: Some(base), found };
     let pcap = &files.pcap;
+    // Gigabytes, which nobody keeps.
+    let count = format!("{INGA} fingerprint --format json {} | wc -l", text(pcap));
+    let lines = || Found::LinesBy(Program::new(TWO, &["sh", "-c", &count]));
     [
         row(SUMMARY, summary(ONE, pcap), CAPINFOS, Found::Days),
         row(SUMMARY_TWO, summary(TWO, pcap), SUMMARY, Found::Days),
+        row(WINDOWS, windows(ONE, pcap), SUMMARY, lines()),
+        row(WINDOWS_TWO, windows(TWO, pcap), WINDOWS, lines()),
         row(GATHER, one.gather(ONE, pcap), SUMMARY, Found::Unfed(one.clone())),
         row(GATHER_TWO, two.gather(TWO, pcap), SUMMARY_TWO, Found::Unfed(two.clone())),
         row(OBSERVE, one.observe(ONE, pcap), SUMMARY, Found::History(one.clone())),

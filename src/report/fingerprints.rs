@@ -25,7 +25,7 @@ fn shown<S: Serializer>(what: &impl Display, serializer: S) -> Result<S::Ok, S::
     serializer.collect_str(what)
 }
 
-/// What windows and facets have in common.
+/// A window, or a facet of one.
 #[derive(Serialize)]
 struct FacetJson<'a> {
     source: IpAddr,
@@ -47,14 +47,11 @@ struct FacetJson<'a> {
     family: BehaviorId,
     family_canonical: &'a str,
     labels: &'a [String],
-}
-
-#[derive(Serialize)]
-struct WindowJson<'a> {
-    #[serde(flatten)]
-    whole: FacetJson<'a>,
-    saturated: bool,
-    facets: Vec<FacetJson<'a>>,
+    /// Of a whole window only, as what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saturated: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facets: Option<Vec<FacetJson<'a>>>,
 }
 
 fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synthetic: bool) -> FacetJson<'a> {
@@ -83,6 +80,8 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
         family: facet.names.family.id,
         family_canonical: &facet.names.family.canonical,
         labels,
+        saturated: None,
+        facets: None,
     }
 }
 
@@ -125,10 +124,10 @@ pub fn json(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
         .zip(&window.facet_labels)
         .map(|(part, labels)| facet(window, part, labels, synthetic))
         .collect();
-    let view = WindowJson {
-        whole: facet(window, &fingerprint.whole, &window.labels, synthetic),
-        saturated: fingerprint.saturated,
-        facets,
+    let view = FacetJson {
+        saturated: Some(fingerprint.saturated),
+        facets: Some(facets),
+        ..facet(window, &fingerprint.whole, &window.labels, synthetic)
     };
     serde_json::to_writer(&mut *out, &view)?;
     writeln!(out)

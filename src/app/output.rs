@@ -41,6 +41,48 @@ impl Output {
             Output::File(path) => write_file(path, write).map_err(|error| AppError::file(path, error)),
         }
     }
+
+    /// Writes a result that is made meanwhile, which can fail, too.
+    ///
+    /// # Errors
+    /// As [`write`](Output::write), and what `make` answers.
+    pub fn write_pieces(
+        &self,
+        make: impl FnOnce(&mut Pieces<'_>) -> Result<(), AppError>,
+    ) -> Result<(), AppError> {
+        let mut made = Ok(());
+        let written = self.write(|out| {
+            let mut pieces = Pieces { out, failed: None };
+            made = make(&mut pieces);
+            if let Some(error) = pieces.failed {
+                // Whoever made the pieces was told to stop, and why is told here.
+                made = Ok(());
+                return Err(error);
+            }
+            if made.is_ok() { Ok(()) } else { Err(io::Error::other("not all of it was made")) }
+        });
+        made.and(written)
+    }
+}
+
+/// A place that is written to piece by piece.
+pub struct Pieces<'a> {
+    out: &'a mut dyn Write,
+    failed: Option<io::Error>,
+}
+
+impl Pieces<'_> {
+    /// Writes another piece.
+    ///
+    /// # Errors
+    /// When it cannot be written, for whoever makes the pieces to stop.
+    pub fn put<T>(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, AppError> {
+        write(self.out).map_err(|error| {
+            let stop = AppError::Usage(error.to_string());
+            self.failed = Some(error);
+            stop
+        })
+    }
 }
 
 fn closed_pipe(error: io::Error) -> io::Result<()> {

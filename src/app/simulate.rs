@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::capture::Input;
 use crate::event::Timestamp;
 use crate::rules::Rules;
-use crate::simulate::{CaughtSample, Cut, PcapWriter, Scenario, SensorStream, Shot, Simulation, Truth};
+use crate::simulate::{CaughtSample, Cut, PcapWriter, Scenario, Shot, Simulation, Tally, Truth};
 use crate::store::{HistoryStore, SqliteStore};
 
 use super::observe::observe_packets;
@@ -65,7 +65,7 @@ pub fn scenario(path: &Path) -> Result<Scenario, AppError> {
 /// which `correlate` takes as they are. Sensors and outages are added to the history.
 ///
 /// The history equals that of the captures that [`simulate_to_files`] writes with the same options, but for the names
-/// and contents of captures. Memory is that of a [`SensorStream`] and of a capture's contribution.
+/// and contents of captures. Memory is that of a [`SensorStream`](crate::simulate::SensorStream) and of a capture's contribution.
 ///
 /// # Errors
 /// When the store fails or has other sensors of these names.
@@ -124,7 +124,7 @@ fn into_store(
             })?;
             by.keep(simulation, &mut truth, &sensor.name, day.to_string());
         }
-        truth.add(simulation, &sensor.name, stream.tally());
+        truth.add(simulation, &sensor.name, &stream.into_tally());
     }
     note_samples(&simulation.samples(), &mut truth);
     Ok(truth)
@@ -147,8 +147,8 @@ pub fn simulate_to_files(
     let record = |at| record(folder, &simulation, at);
     let parts = share::each(options.threads, 0..scenario.sensors.len(), record);
     for (sensor, part) in scenario.sensors.iter().zip(parts) {
-        let (stream, captures) = part?;
-        truth.add(&simulation, &sensor.name, stream.tally());
+        let (tally, captures) = part?;
+        truth.add(&simulation, &sensor.name, &tally);
         for (capture, by) in captures {
             by.keep(&simulation, &mut truth, &sensor.name, capture);
         }
@@ -196,10 +196,10 @@ impl By {
     }
 }
 
-type Recorded<'a> = (SensorStream<'a>, Vec<(String, By)>);
+type Recorded = (Tally, Vec<(String, By)>);
 
 /// Writes all captures of a sensor.
-fn record<'a>(folder: &Path, simulation: &'a Simulation, at: usize) -> Result<Recorded<'a>, AppError> {
+fn record(folder: &Path, simulation: &Simulation, at: usize) -> Result<Recorded, AppError> {
     let name = &simulation.scenario().sensors[at].name;
     let place = folder.join(name);
     make_folder(&place)?;
@@ -228,7 +228,7 @@ fn record<'a>(folder: &Path, simulation: &'a Simulation, at: usize) -> Result<Re
             captures.push(capture.close()?);
         }
     }
-    Ok((stream, captures))
+    Ok((stream.into_tally(), captures))
 }
 
 type Zstd = zstd::Encoder<'static, BufWriter<std::fs::File>>;

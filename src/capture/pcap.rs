@@ -9,7 +9,7 @@ use crate::event::Timestamp;
 use super::Place;
 use super::bytes::{ByteStream, RECORD_MAX};
 use super::read::Frames;
-use super::records::{self, Next};
+use super::records::{self, Next, word};
 
 const HEADER: usize = 24;
 
@@ -61,7 +61,7 @@ impl Format {
     fn take(&self, bytes: &[u8], offset: u64, frames: &mut Frames<'_, '_>) -> (usize, Next) {
         let mut at = 0;
         while let Some(head) = bytes.get(at..at + self.head) {
-            let [seconds, fraction, captured] = [0, 4, 8].map(|field| self.word(head, field));
+            let [seconds, fraction, captured] = [0, 4, 8].map(|at| word(head, at, self.big_endian));
             let captured = usize::try_from(captured).unwrap_or(usize::MAX);
             if captured > RECORD_MAX {
                 return (at, Next::Damaged);
@@ -74,11 +74,6 @@ impl Format {
             at = data + captured;
         }
         (at, Next::Bytes(self.head))
-    }
-
-    fn word(&self, head: &[u8], at: usize) -> u32 {
-        let bytes: [u8; 4] = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
 
     fn time(&self, seconds: u32, fraction: u32) -> Option<Timestamp> {

@@ -8,7 +8,7 @@ use crate::event::Timestamp;
 
 use super::bytes::{ByteStream, RECORD_MAX};
 use super::read::Frames;
-use super::records::{self, Next};
+use super::records::{self, Next, word};
 use super::{Place, Problem};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -78,7 +78,7 @@ impl Section {
                 let Some(big_endian) = byte_order(head) else { return (at, Next::Damaged) };
                 *self = Section { big_endian, interfaces: Vec::new() };
             }
-            let length = usize::try_from(self.word(head, 4)).unwrap_or(usize::MAX);
+            let length = usize::try_from(word(head, 4, self.big_endian)).unwrap_or(usize::MAX);
             if !(BLOCK_MIN..=RECORD_MAX).contains(&length) || !length.is_multiple_of(4) {
                 return (at, Next::Damaged);
             }
@@ -95,23 +95,17 @@ impl Section {
         (at, Next::Bytes(BLOCK_MIN))
     }
 
-    fn word(&self, block: &[u8], at: usize) -> u32 {
-        let bytes: [u8; 4] =
-            block.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-    }
-
     /// The block of nearly every packet, an enhanced one: its interface, time and data. The library takes three times as
     /// long, and a test holds both against each other. Nobody asks for its options.
     #[inline]
     fn usual<'a>(&self, block: &'a [u8]) -> Option<(&Interface, u64, &'a [u8])> {
         let (head, rest) = block.split_at_checked(USUAL_HEAD)?;
         let [kind, length, id, high, low, captured, _] =
-            [0, 4, 8, 12, 16, 20, 24].map(|at| self.word(head, at));
+            [0, 4, 8, 12, 16, 20, 24].map(|at| word(head, at, self.big_endian));
         let captured = usize::try_from(captured).unwrap_or(usize::MAX);
         let data = rest.get(..captured)?;
         let options = captured.next_multiple_of(4);
-        let is_whole = options + 4 <= rest.len() && self.word(rest, rest.len() - 4) == length;
+        let is_whole = options + 4 <= rest.len() && word(rest, rest.len() - 4, self.big_endian) == length;
         let interface = self.interfaces.get(usize::try_from(id).unwrap_or(usize::MAX))?;
         (kind == ENHANCED_PACKET && is_whole).then_some((
             interface,

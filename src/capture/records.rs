@@ -14,6 +14,13 @@ pub(super) enum Next {
     Damaged,
 }
 
+/// Four bytes of a record as a number; 0 where they are not there.
+#[inline]
+pub(super) fn word(record: &[u8], at: usize, big_endian: bool) -> u32 {
+    let bytes: [u8; 4] = record.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+    if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+}
+
 /// Reads all records. `take` takes the whole ones of each stretch of bytes that was read ahead, which begins at an offset,
 /// and answers how many bytes they are and what comes next: the next stretch begins with that. `least` bytes must lie
 /// ahead for a first one.

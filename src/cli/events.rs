@@ -39,28 +39,15 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let victims = args.victims.victims()?;
     let options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
-    let mut failed = None;
-    Output::Stdout.write(|out| {
-        for input in &inputs {
-            let mut written = Ok(());
-            let done = events(input, &victims, &options, &rules, notices, &mut |event| {
-                written = match args.format {
+    Output::Stdout.write_pieces(|out| {
+        inputs.iter().try_for_each(|input| {
+            events(input, &victims, &options, &rules, notices, &mut |event| {
+                out.put(|out| match args.format {
                     Format::Json => report::json(out, event.packet, event.clock, event.class),
                     Format::Text => report::text(out, event.packet, event.clock, event.class.as_ref()),
-                };
-                match &written {
-                    Ok(()) => Ok(()),
-                    // Ends the reading; the error itself is handed on below.
-                    Err(error) => Err(AppError::Usage(error.to_string())),
-                }
-            });
-            written?;
-            if let Err(error) = done {
-                failed = Some(error);
-                break;
-            }
-        }
-        Ok(())
+                })
+            })
+        })
     })?;
-    failed.map_or(Ok(EXIT_OK), Err)
+    Ok(EXIT_OK)
 }

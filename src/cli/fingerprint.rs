@@ -1,6 +1,5 @@
 //! `inga fingerprint`: one line a window.
 
-use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -84,7 +83,6 @@ fn windows(
     notices: &mut Notices,
 ) -> Result<(), AppError> {
     let selection = Selection { victims: args.victims.victims()?, dark: args.dark.clone() };
-    let mut failed = None;
     let mut number = 0;
     // Lines that were written leave room for others: to take it from the system anew would be a fifth of the time.
     let room: Mutex<Vec<Vec<u8>>> = Mutex::default();
@@ -94,30 +92,19 @@ fn windows(
         let named = windows.iter_mut().map(|window| namer.name(std::mem::take(window), clock));
         Told::of(named, lines, args, rules)
     };
-    Output::Stdout.write(|out| {
-        let mut written = Ok(());
-        let done = fingerprints(inputs, &selection, options, rules, notices, &make, &mut |told| {
-            let Told { mut lines, tiles } = told.map_err(cannot_write)?;
+    Output::Stdout.write_pieces(|out| {
+        fingerprints(inputs, &selection, options, rules, notices, &make, &mut |told| {
+            let Told { mut lines, tiles } = out.put(|_| told)?;
             for (folder, (host, svg)) in args.tiles.iter().cycle().zip(&tiles) {
                 number += 1;
                 draw(folder, number, *host, svg)?;
             }
-            let done = out.write_all(&lines);
+            out.put(|out| out.write_all(&lines))?;
             lines.clear();
             room().push(lines);
-            let failed = done.as_ref().err().map(cannot_write);
-            written = done;
-            failed.map_or(Ok(()), Err)
-        });
-        written?;
-        failed = done.err();
-        Ok(())
-    })?;
-    failed.map_or(Ok(()), Err)
-}
-
-fn cannot_write(error: impl Display) -> AppError {
-    AppError::Usage(error.to_string())
+            Ok(())
+        })
+    })
 }
 
 /// What is told of some windows.

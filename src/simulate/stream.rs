@@ -109,10 +109,10 @@ impl<'a> SensorStream<'a> {
         self.send(day.end, sink);
     }
 
-    /// What was recorded so far.
+    /// What was recorded.
     #[must_use]
-    pub fn tally(&self) -> &Tally {
-        &self.tally
+    pub fn into_tally(self) -> Tally {
+        self.tally
     }
 
     fn plan(&self) -> &SensorPlan {

@@ -21,9 +21,14 @@ pub enum AppError {
     /// Rules that do not compile.
     #[error("{0}")]
     Rules(#[from] RuleErrors),
-    /// No victim can be told.
-    #[error(transparent)]
-    Victim(#[from] VictimError),
+    /// No victim can be named, or the one that was given has no packet.
+    #[error("{input}: {error}")]
+    Victim {
+        /// The capture or report.
+        input: String,
+        /// Why.
+        error: VictimError,
+    },
     /// A log without dates where dates are needed.
     #[error("{0}: its times have no date, and a history needs days; give --date YYYY-MM-DD")]
     NoDates(String),
@@ -66,6 +71,13 @@ impl AppError {
     pub fn file(path: &std::path::Path, error: std::io::Error) -> AppError {
         AppError::File { path: crate::capture::shown(path), error }
     }
+
+    /// A victim that cannot be named in a capture or report, `input`.
+    #[must_use]
+    pub fn victim(input: String, error: VictimError) -> AppError {
+        AppError::Victim { input, error }
+    }
+
     /// A refused sample report.
     #[must_use]
     pub fn report(path: &std::path::Path, error: ReportError) -> AppError {

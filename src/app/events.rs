@@ -16,7 +16,7 @@ pub enum Victims {
     None,
     /// These addresses.
     Given(Vec<IpAddr>),
-    /// Whoever begins nearly all conversations.
+    /// The one that the capture shows: in every packet, or the host that begins most contacts.
     Auto,
 }
 
@@ -48,10 +48,7 @@ pub fn events(
         return stream(input, options, notices, sink);
     }
     let marked = options.load_marked(input, rules)?;
-    let victims = match victims {
-        Victims::Given(addresses) => addresses.clone(),
-        Victims::Auto | Victims::None => sandbox::victims_of(input, &marked, rules, notices)?,
-    };
+    let victims = sandbox::victims_of(victims, input, &marked, rules, notices)?.unwrap_or_default();
     let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
     let traffic = Traffic::of(&marked.packets, &victims, &[], &marked.names, &plumbing);
     for (index, packet) in marked.packets.iter().enumerate() {

@@ -116,11 +116,7 @@ impl<T: Send> Run<'_, T> {
             notices.add(format!("{input}: runs backwards in time; sorted"));
         }
         telling.clock = marked.report.clock;
-        let victims = match victims {
-            Victims::None => None,
-            Victims::Given(addresses) => Some(addresses.clone()),
-            Victims::Auto => Some(sandbox::victims_of(input, &marked, rules, notices)?),
-        };
+        let victims = sandbox::victims_of(victims, input, &marked, rules, notices)?;
         let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
         let traffic = victims
             .as_deref()

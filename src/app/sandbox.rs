@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::capture::Input;
 use crate::event::{Packet, Protocol};
 use crate::rules::Rules;
-use crate::sample::{KeptSample, Names, SampleProfile, SampleReport, Traffic, likely_victims};
+use crate::sample::{
+    Addresses, KeptSample, LikelyVictims, Names, SampleProfile, SampleReport, Traffic, likely_victims,
+};
 
+use super::events::Victims;
 use super::reading::Marked;
 use super::{AppError, CaptureOptions, Notices};
 
@@ -72,12 +75,14 @@ pub(super) fn load_with(
 ) -> Result<LoadedSample, AppError> {
     let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
     let mut profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
+    let mut addresses = Addresses::default();
     for captured in &report.captures {
         let options =
             CaptureOptions { packets_per_second: captured.packets_per_second(), ..CaptureOptions::default() }
                 .with_date(captured.date());
         let (marked, input) = run(captured.path(), &options)?;
         notices.add_report(&input, &marked.report);
+        addresses.add(Addresses::of(&marked.packets));
         let part = profile_of(&report, &input, &marked, rules, notices)?;
         profile.synthetic_time |= part.synthetic_time;
         profile.windows.extend(part.windows);
@@ -85,6 +90,8 @@ pub(super) fn load_with(
             *profile.accesses.entry(access).or_default() += packets;
         }
     }
+    // Each victim of the report must be in one of its captures at least.
+    addresses.check(&report.victims).map_err(|error| AppError::victim(crate::capture::shown(path), error))?;
     Ok(LoadedSample { path: path.to_owned(), text, report, profile })
 }
 
@@ -96,7 +103,7 @@ fn profile_of(
     notices: &mut Notices,
 ) -> Result<SampleProfile, AppError> {
     let victims = match report.victims.is_empty() {
-        true => victims_of(input, marked, rules, notices)?,
+        true => likely_victims_of(input, marked, rules, notices)?,
         false => report.victims.clone(),
     };
     let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
@@ -107,20 +114,41 @@ fn profile_of(
     Ok(profile)
 }
 
-/// The victims that a capture itself shows, told in a notice.
+/// Returns the victims of a capture as they were asked for: none, those given, or those that the capture shows.
 ///
 /// # Errors
-/// When none stands out.
-pub fn victims_of(
+/// When a given victim has no packet in the capture, or when no victim stands out.
+pub(super) fn victims_of(
+    victims: &Victims,
+    input: &Input,
+    marked: &Marked,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Option<Vec<IpAddr>>, AppError> {
+    match victims {
+        Victims::None => Ok(None),
+        Victims::Given(given) => {
+            let present = Addresses::of(&marked.packets).check(given);
+            present.map_err(|error| AppError::victim(input.to_string(), error))?;
+            Ok(Some(given.clone()))
+        }
+        Victims::Auto => likely_victims_of(input, marked, rules, notices).map(Some),
+    }
+}
+
+/// Returns the victims that a capture itself shows, and adds a notice that names them.
+fn likely_victims_of(
     input: &Input,
     marked: &Marked,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Vec<IpAddr>, AppError> {
-    let victims = likely_victims(&marked.packets, &|packet| rules.plumbing(packet).is_some())?;
-    let named: Vec<String> = victims.iter().map(IpAddr::to_string).collect();
-    notices.add(format!("{input}: victim {} (begins nearly all conversations)", named.join(", ")));
-    Ok(victims)
+    let LikelyVictims { addresses, reason } =
+        likely_victims(&marked.packets, &|packet| rules.plumbing(packet).is_some())
+            .map_err(|error| AppError::victim(input.to_string(), error))?;
+    let named: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+    notices.add(format!("{input}: victim {} ({reason})", named.join(", ")));
+    Ok(addresses)
 }
 
 /// Notes the addresses that a DNS answer gives.

@@ -73,7 +73,7 @@ impl RuleArgs {
 /// Whose packets to look at.
 #[derive(Debug, clap::Args)]
 pub(super) struct VictimArgs {
-    /// Victim host of a sandbox capture; `auto` takes whoever begins nearly all conversations
+    /// Victim host of a sandbox capture; `auto` takes the address that has a part in every packet, or else the host that begins most contacts
     #[arg(long, value_name = "ADDRESS|auto", value_parser = victim)]
     victim: Vec<Victim>,
 }

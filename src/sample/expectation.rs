@@ -29,7 +29,7 @@ pub struct Expectation {
     /// All destination ports of the scan (at most 16 a window), ascending.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports: Option<BTreeSet<u16>>,
-    /// Reasons of all server accesses.
+    /// Reasons of all service accesses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accesses: Option<BTreeSet<String>>,
     /// The best hypothesis, checked only where a darknet is given.

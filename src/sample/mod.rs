@@ -2,7 +2,9 @@
 
 mod anew;
 mod contacts;
+mod conversation;
 mod expectation;
+mod fan_out;
 mod profile;
 mod projected;
 mod projection;
@@ -24,4 +26,4 @@ pub use report::{Captured, Discovery, Identity, ReportError, SampleReport, Span}
 pub use scan::{Answered, Attempts, Cue, Port, Scan, Script, Service, SourcePorts};
 pub use targets::{Order, Reach, Step, Targeting};
 pub use traffic::{Class, Names, Plumbing, Reason, Traffic};
-pub use victim::{VictimError, likely_victims};
+pub use victim::{Addresses, LikelyVictims, VictimError, VictimReason, likely_victims};

@@ -1,4 +1,4 @@
-//! What a sandbox run shows of a sample: its scan's windows and its server accesses.
+//! What a sandbox run shows of a sample: its scan's windows and its service accesses.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ pub struct ScanWindow {
     pub peer_lookup: bool,
 }
 
-/// A server access: packets of one reason to one address and port.
+/// A service access: packets of one reason to one address and port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Access {
     /// Why it is no scan.
@@ -52,7 +52,7 @@ pub struct SampleProfile {
     pub id: String,
     /// Windows of scan events, in time order; peer lookups after the scan's.
     pub windows: Vec<ScanWindow>,
-    /// Packets by server access.
+    /// Packets by service access.
     #[serde(with = "pairs")]
     pub accesses: BTreeMap<Access, u64>,
     /// Whether the times are made up (a log without times).

@@ -1,25 +1,22 @@
-//! A victim host's packets: which are scan events, which are server accesses, and why.
+//! A victim host's packets: which are scan events, which are service accesses, and why.
 //!
 //! A darknet answers nothing, so it sees of a sample only what the sample sends unasked and before any answer.
-//! That is the rule here: a packet is a scan event when a silent address would have received it, too, and when
-//! it goes to a bare address rather than to a service that the sample (or its system) uses.
+//! Two conditions make a packet a scan event: a silent address would have received it, too, and the service that it
+//! asks for is asked on many addresses. A single address that is contacted again and again, whether it answers or
+//! not (a dead command server), is no scan.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Packet, Protocol};
+use crate::event::{Packet, Protocol, TcpFlags};
 
-/// Destinations on one port from which on answered use of that port is a scan that finds open ports, unless
-/// their names were looked up. Fewer are servers with fixed addresses.
-const ANSWERED_SCAN_MIN: usize = 5;
+use super::conversation::{Announcements, Origin, Port, is_group, is_icmp, is_icmp_request};
+use super::fan_out::{Service, Services};
+
 /// Addresses that a host must ask for by ARP to sweep its subnet; a quiet host asks for a gateway and a few peers.
 const ARP_SWEEP_MIN: usize = 10;
-/// Destinations of a ping sweep; fewer are tests of the connection.
-const PING_SWEEP_MIN: usize = 3;
-/// Destinations that a port-following lookup, or a scan of one port, must have to be told as such.
-const FAN_OUT_MIN: usize = 3;
 
 /// What a packet of the victim is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,7 +24,7 @@ const FAN_OUT_MIN: usize = 3;
 pub enum Class {
     /// A scan event.
     Scan,
-    /// A server access, and why it is one.
+    /// A service access, and why it is one.
     Access(Reason),
 }
 
@@ -39,20 +36,24 @@ pub enum Reason {
     Answer,
     /// It follows an answer: no silent address would ever have received it.
     Answered,
-    /// It opens the use of a service that answers.
+    /// It asks for a service on one of a few addresses, and the address answers.
     Service,
+    /// It asks for a service on one of a few addresses, and the address is silent or refuses: a dead server.
+    FewTargets,
+    /// It belongs to a TCP connection that was opened before the capture began.
+    Earlier,
     /// It goes to an address whose name was looked up.
     Named,
     /// It goes to a dummy server of the sandbox.
     DummyServer,
     /// It asks for the hardware address of one of a few neighbours.
     Arp,
-    /// It pings one or two hosts.
+    /// It pings one of a few hosts.
     Ping,
     /// It looks for peers: one UDP socket, to each host another port, beside a scan of fixed ports. Kept apart,
     /// since a darknet sees the two apart as well.
     PeerLookup,
-    /// It uses the sandbox's plumbing, by the rule of this id.
+    /// It is infrastructure traffic by the rule of this id.
     #[serde(untagged)]
     Plumbing(String),
 }
@@ -63,6 +64,8 @@ impl std::fmt::Display for Reason {
             Reason::Answer => "answer",
             Reason::Answered => "answered",
             Reason::Service => "service",
+            Reason::FewTargets => "few-targets",
+            Reason::Earlier => "earlier",
             Reason::Named => "named",
             Reason::DummyServer => "dummy-server",
             Reason::Arp => "arp",
@@ -73,13 +76,12 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// Addresses that names were resolved to, in the order of the answers.
+/// Addresses that names were resolved to.
 pub type Names = HashSet<IpAddr>;
 
-/// Tells sandbox plumbing: the id of the rule that a packet answers to.
+/// Returns the id of the infrastructure rule that a packet matches.
 pub type Plumbing<'a> = dyn Fn(&Packet) -> Option<String> + 'a;
 
-type Port = Option<u16>;
 /// Victim, peer, protocol, victim's port, peer's port.
 type Flow = (IpAddr, IpAddr, Protocol, Port, Port);
 
@@ -89,30 +91,28 @@ pub struct Traffic<'a> {
     dummy_servers: &'a [IpAddr],
     names: &'a Names,
     plumbing: &'a Plumbing<'a>,
-    /// Whether the victim began the flow.
     flows: HashMap<Flow, FlowState>,
-    /// By protocol and port: the destinations that victims began to talk to.
-    asked: BTreeMap<(Protocol, Port), Asked>,
+    services: Services,
+    /// Index of the first packet by which each peer answered a victim.
+    answered_at: HashMap<IpAddr, usize>,
+    announcements: Announcements,
     arp_targets: HashSet<IpAddr>,
-    ping_targets: HashSet<IpAddr>,
-    /// UDP sockets (victim and port) that look for peers.
-    lookups: HashSet<(IpAddr, Port)>,
 }
 
 #[derive(Clone, Copy)]
 struct FlowState {
-    begun_by_victim: bool,
-    /// Whether it is plumbing's by rule: such flows are neither service nor scan.
-    is_plumbing: bool,
+    /// `Sender` means the victim.
+    origin: Origin,
+    /// Index of the first packet of the conversation; the victim's packets before it are of an earlier connection.
+    begun_at: usize,
     /// Index of the first packet that answers.
     answered_at: Option<usize>,
 }
 
-#[derive(Default)]
-struct Asked {
-    destinations: HashSet<IpAddr>,
-    /// Those that answered.
-    answering: HashSet<IpAddr>,
+impl FlowState {
+    fn new(origin: Origin, begun_at: usize) -> FlowState {
+        FlowState { origin, begun_at, answered_at: None }
+    }
 }
 
 impl<'a> Traffic<'a> {
@@ -131,23 +131,22 @@ impl<'a> Traffic<'a> {
             names,
             plumbing,
             flows: HashMap::new(),
-            asked: BTreeMap::new(),
+            services: Services::default(),
+            answered_at: HashMap::new(),
+            announcements: Announcements::default(),
             arp_targets: HashSet::new(),
-            ping_targets: HashSet::new(),
-            lookups: HashSet::new(),
         };
         for (index, packet) in packets.iter().enumerate() {
             traffic.see(index, packet);
         }
-        traffic.count_asked();
-        traffic.find_lookups();
+        traffic.services.decide();
         traffic
     }
 
-    /// What the `index`-th packet is; `None` when no victim sent it.
+    /// Returns the class of the `index`-th packet; `None` when no victim sent it.
     #[must_use]
     pub fn class(&self, index: usize, packet: &Packet) -> Option<Class> {
-        if !self.victims.contains(&packet.source()) {
+        if !self.is_victim(packet.source()) {
             return None;
         }
         Some(match self.access(index, packet) {
@@ -156,131 +155,158 @@ impl<'a> Traffic<'a> {
         })
     }
 
+    fn is_victim(&self, address: IpAddr) -> bool {
+        self.victims.contains(&address)
+    }
+
     fn see(&mut self, index: usize, packet: &Packet) {
-        let from_victim = self.victims.contains(&packet.source());
+        let from_victim = self.is_victim(packet.source());
         if packet.protocol() == Protocol::Arp {
             if from_victim && packet.destination() != packet.source() {
                 self.arp_targets.insert(packet.destination());
             }
-        } else if is_icmp(packet) {
-            if from_victim && is_ping(packet) && (self.plumbing)(packet).is_none() {
-                self.ping_targets.insert(packet.destination());
-            }
         } else if from_victim {
-            let plumbing = self.plumbing;
-            self.flows.entry(flow_of(packet)).or_insert_with(|| FlowState {
-                begun_by_victim: true,
-                is_plumbing: plumbing(packet).is_some(),
-                answered_at: None,
-            });
-        } else if self.victims.contains(&packet.destination()) {
-            let begun = FlowState { begun_by_victim: false, is_plumbing: false, answered_at: None };
-            let flow = self.flows.entry(reverse(flow_of(packet))).or_insert(begun);
-            let refused = packet.flags().is_some_and(|flags| flags.contains(crate::event::TcpFlags::RST));
-            if !refused {
-                flow.answered_at = flow.answered_at.or(Some(index));
-            }
+            self.announcements.see(packet);
+            self.see_sent(index, packet);
+        } else if self.is_victim(packet.destination()) {
+            self.see_received(index, packet);
         }
     }
 
-    fn count_asked(&mut self) {
-        for ((_, peer, protocol, _, port), state) in &self.flows {
-            if state.begun_by_victim && !state.is_plumbing {
-                let asked = self.asked.entry((*protocol, *port)).or_default();
-                asked.destinations.insert(*peer);
-                if state.answered_at.is_some() {
-                    asked.answering.insert(*peer);
-                }
+    fn see_sent(&mut self, index: usize, packet: &Packet) {
+        if is_icmp(packet) {
+            if is_icmp_request(packet) {
+                self.count_contact(packet, service_of(packet));
             }
+            return;
+        }
+        let (announcements, flow) = (&self.announcements, flow_of(packet));
+        let is_first = !self.flows.contains_key(&flow);
+        let state =
+            self.flows.entry(flow).or_insert_with(|| FlowState::new(announcements.origin(packet), index));
+        // A new connection may have the ports of one that was opened before the capture began.
+        let reopens = state.origin == Origin::Earlier && packet.flags().is_some_and(TcpFlags::opens);
+        if reopens {
+            *state = FlowState::new(Origin::Sender, index);
+        }
+        let acknowledges = state.origin == Origin::Earlier && is_bare_acknowledgement(packet);
+        let asks = state.origin == Origin::Sender || acknowledges;
+        if asks && (is_first || reopens) {
+            self.count_contact(packet, Service { acknowledges, ..service_of(packet) });
         }
     }
 
-    /// UDP sockets that ask every host on another port, where some other port is scanned host by host. Without
-    /// such a scan the lookups are all that the sample does, and they are its scan (Conficker.D).
-    fn find_lookups(&mut self) {
-        let mut sockets: HashMap<(IpAddr, Port), HashMap<IpAddr, HashSet<Port>>> = HashMap::new();
-        for ((victim, peer, protocol, victim_port, port), state) in &self.flows {
-            if *protocol == Protocol::Udp && state.begun_by_victim && !state.is_plumbing {
-                sockets.entry((*victim, *victim_port)).or_default().entry(*peer).or_default().insert(*port);
-            }
+    fn see_received(&mut self, index: usize, packet: &Packet) {
+        if is_icmp(packet) {
+            return;
         }
-        let scans_a_port = self.asked.iter().any(|((protocol, port), asked)| {
-            protocol.has_ports()
-                && asked.destinations.len() >= FAN_OUT_MIN
-                && !self.is_service(*protocol, *port)
-        });
-        if scans_a_port {
-            let lookups = sockets.into_iter().filter(|(_, peers)| ports_follow(peers));
-            self.lookups = lookups.map(|(socket, _)| socket).collect();
+        let flow = reverse(flow_of(packet));
+        // The first captured packet of a conversation comes from the peer: the victim did not ask for it by a packet
+        // to the peer.
+        let state = self.flows.entry(flow).or_insert_with(|| FlowState::new(Origin::Receiver, index));
+        let refuses = packet.flags().is_some_and(|flags| flags.contains(TcpFlags::RST));
+        if refuses || state.answered_at.is_some() {
+            return;
         }
+        state.answered_at = Some(index);
+        if state.origin == Origin::Sender {
+            self.answered_at.entry(packet.source()).or_insert(index);
+            let service =
+                Service { protocol: packet.protocol(), port: packet.source_port(), acknowledges: false };
+            self.services.answer(service, packet.source());
+        }
+    }
+
+    /// Counts the destination of a packet that begins a contact, unless its address was chosen by the sandbox (a
+    /// group, a dummy server) or by a name.
+    fn count_contact(&mut self, packet: &Packet, service: Service) {
+        let target = packet.destination();
+        if is_group(target) || self.dummy_servers.contains(&target) || self.names.contains(&target) {
+            return;
+        }
+        let is_infrastructure = (self.plumbing)(packet).is_some();
+        let socket = (packet.source(), packet.source_port());
+        self.services.ask(service, target, socket, is_infrastructure);
     }
 
     fn access(&self, index: usize, packet: &Packet) -> Option<Reason> {
-        if let Some(rule) = (self.plumbing)(packet) {
+        let target = packet.destination();
+        if let Some(rule) = (self.plumbing)(packet)
+            && (is_group(target) || !self.services.is_scanned(service_of(packet)))
+        {
             return Some(Reason::Plumbing(rule));
         }
-        if self.dummy_servers.contains(&packet.destination()) {
+        if self.dummy_servers.contains(&target) {
             return Some(Reason::DummyServer);
         }
         if packet.protocol() == Protocol::Arp {
-            return (self.arp_targets.len() < ARP_SWEEP_MIN || packet.destination() == packet.source())
-                .then_some(Reason::Arp);
+            let is_sweep = self.arp_targets.len() >= ARP_SWEEP_MIN && target != packet.source();
+            return (!is_sweep).then_some(Reason::Arp);
         }
         if is_icmp(packet) {
-            return match is_ping(packet) {
-                false => Some(Reason::Answer),
-                true => (self.ping_targets.len() < PING_SWEEP_MIN).then_some(Reason::Ping),
-            };
+            return self.icmp_access(packet);
         }
         self.access_in_flow(index, packet)
     }
 
+    fn icmp_access(&self, packet: &Packet) -> Option<Reason> {
+        if !is_icmp_request(packet) {
+            Some(Reason::Answer)
+        } else if self.names.contains(&packet.destination()) {
+            Some(Reason::Named)
+        } else {
+            (!self.services.is_scanned(service_of(packet))).then_some(Reason::Ping)
+        }
+    }
+
     fn access_in_flow(&self, index: usize, packet: &Packet) -> Option<Reason> {
         let flow = self.flows.get(&flow_of(packet))?;
-        let answers_nobody = packet.flags().is_none_or(|flags| !flags.answers());
-        if !flow.begun_by_victim || !answers_nobody {
-            return Some(Reason::Answer);
+        let acknowledges = flow.origin == Origin::Earlier && is_bare_acknowledgement(packet);
+        let service = Service { acknowledges, ..service_of(packet) };
+        let answers = packet.flags().is_some_and(TcpFlags::answers);
+        match flow.origin {
+            Origin::Receiver => return Some(Reason::Answer),
+            _ if answers => return Some(Reason::Answer),
+            // A scan with bare acknowledgements looks like the rest of many old connections, but for its fan-out.
+            Origin::Earlier if service.acknowledges && self.services.is_scanned(service) => {}
+            Origin::Earlier => return Some(Reason::Earlier),
+            Origin::Sender if index < flow.begun_at => return Some(Reason::Earlier),
+            Origin::Sender => {}
         }
-        if flow.answered_at.is_some_and(|answer| answer < index) {
+        let target = packet.destination();
+        let is_before = |answer: &usize| *answer < index;
+        if flow.answered_at.as_ref().is_some_and(is_before) {
             return Some(Reason::Answered);
         }
-        if self.names.contains(&packet.destination()) {
+        if self.names.contains(&target) {
             return Some(Reason::Named);
         }
-        let answers = flow.answered_at.is_some();
-        if answers && self.is_service(packet.protocol(), packet.destination_port()) {
-            return Some(Reason::Service);
-        }
         let socket = (packet.source(), packet.source_port());
-        (packet.protocol() == Protocol::Udp && self.lookups.contains(&socket)).then_some(Reason::PeerLookup)
+        if packet.protocol() == Protocol::Udp && self.services.is_peer_lookup(socket) {
+            return Some(Reason::PeerLookup);
+        }
+        if self.services.is_scan_of(service, target) {
+            return None;
+        }
+        if self.services.is_target(target) {
+            // A second service asked of a target of the scan: part of the scan, unless the target's answer led to it
+            // (a worm that fetches its shell).
+            return self.answered_at.get(&target).is_some_and(is_before).then_some(Reason::Answered);
+        }
+        Some(if flow.answered_at.is_some() { Reason::Service } else { Reason::FewTargets })
     }
-
-    /// Whether a port is used rather than scanned: few bare addresses were asked, and most of them answered.
-    fn is_service(&self, protocol: Protocol, port: Port) -> bool {
-        self.asked.get(&(protocol, port)).is_some_and(|asked| {
-            let bare = asked.destinations.iter().filter(|peer| !self.names.contains(peer)).count();
-            bare < ANSWERED_SCAN_MIN && asked.answering.len() * 2 >= asked.destinations.len()
-        })
-    }
 }
 
-fn ports_follow(peers: &HashMap<IpAddr, HashSet<Port>>) -> bool {
-    let ports: HashSet<Port> = peers.values().flatten().copied().collect();
-    peers.len() >= FAN_OUT_MIN
-        && peers.values().all(|ports| ports.len() == 1)
-        && ports.len() * 5 >= peers.len() * 4
+/// Whether a packet is a TCP segment with an ACK and nothing else: of an old connection, or of a scan for packet
+/// filters.
+fn is_bare_acknowledgement(packet: &Packet) -> bool {
+    packet.flags() == Some(TcpFlags::ACK)
 }
 
-fn is_icmp(packet: &Packet) -> bool {
-    matches!(packet.protocol(), Protocol::Icmp | Protocol::Icmpv6)
-}
-
-/// An echo request; a text log that does not tell the kind is believed to show one.
-fn is_ping(packet: &Packet) -> bool {
-    packet.icmp().is_none_or(|icmp| match packet.protocol() {
-        Protocol::Icmpv6 => icmp.kind == 128,
-        _ => icmp.kind == 8,
-    })
+/// The service that the first packet of a contact asks for: its destination port, or the type of an ICMP request.
+fn service_of(packet: &Packet) -> Service {
+    let port = packet.destination_port().or_else(|| packet.icmp().map(|icmp| u16::from(icmp.kind)));
+    Service { protocol: packet.protocol(), port, acknowledges: false }
 }
 
 fn flow_of(packet: &Packet) -> Flow {

@@ -1,79 +1,304 @@
-//! Who is the victim host of a sandbox capture? The address that begins the conversations.
+//! The victim host of a sandbox capture: the address that all its packets have, or the one that begins its contacts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::event::{Packet, Protocol};
 
-/// Share of all conversations, in per cent, that the victims together must begin.
-const SHARE_PERCENT: usize = 90;
+use super::conversation::{Announcements, Origin, Port, is_group, is_icmp, is_icmp_request};
+
 /// A sandbox has one victim, at times two or three.
 const VICTIMS_MAX: usize = 3;
+/// A further victim begins at least a third as many contacts as the first one. The sandbox's own servers and a
+/// domain controller begin some contacts, but far fewer than an infected host.
+const FURTHER_VICTIM_DIVISOR: usize = 3;
+/// A further victim begins at least five contacts: with fewer it has no scan to be looked at.
+const FURTHER_VICTIM_CONTACTS_MIN: usize = 5;
+/// Addresses that an error names.
+const ADDRESSES_SHOWN_MAX: usize = 8;
 
 /// Why no victim could be named.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum VictimError {
-    /// Nothing begins a conversation.
-    #[error("no packet begins a conversation, so no victim host can be told; give --victim ADDRESS")]
-    NoConversation,
-    /// Too many hosts begin conversations.
+    /// Nothing begins a contact.
+    #[error("no packet begins a contact, so no victim host can be named; give --victim ADDRESS")]
+    NoContact,
+    /// Too many hosts begin contacts.
     #[error(
-        "no victim host stands out: {hosts} hosts begin conversations, {first} most of all with {count} of {total}; give --victim ADDRESS"
+        "no victim host stands out: {hosts} hosts begin contacts, {first} most of all with {count} of {total}; give --victim ADDRESS"
     )]
     NoneStandsOut {
-        /// How many hosts begin one.
+        /// Number of hosts that begin a contact.
         hosts: usize,
-        /// The one that begins most.
+        /// The host that begins most contacts.
         first: IpAddr,
-        /// How many it begins.
+        /// Number of contacts that it begins.
         count: usize,
-        /// All conversations.
+        /// Number of contacts that all hosts begin.
+        total: usize,
+    },
+    /// A victim that was given has no packet.
+    #[error("no packet is from or to the victim {victim}; addresses with the most packets: {present}")]
+    Absent {
+        /// The address that was given.
+        victim: IpAddr,
+        /// The addresses that the capture has.
+        present: Addresses,
+    },
+}
+
+/// The addresses of a capture, those with the most packets first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    packets: BTreeMap<IpAddr, u64>,
+}
+
+impl Addresses {
+    /// Counts the packets from or to each address.
+    #[must_use]
+    pub fn of(packets: &[Packet]) -> Addresses {
+        let mut addresses = Addresses::default();
+        for packet in packets {
+            for address in [packet.source(), packet.destination()] {
+                *addresses.packets.entry(address).or_default() += 1;
+            }
+        }
+        addresses
+    }
+
+    /// Returns `Err` with the first of the victims that has no packet.
+    ///
+    /// # Errors
+    /// [`VictimError::Absent`], which names the addresses that have packets.
+    pub fn check(&self, victims: &[IpAddr]) -> Result<(), VictimError> {
+        match victims.iter().find(|victim| !self.packets.contains_key(victim)) {
+            Some(&victim) => Err(VictimError::Absent { victim, present: self.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether any of the addresses has a packet.
+    #[must_use]
+    pub fn has_any(&self, victims: &[IpAddr]) -> bool {
+        victims.iter().any(|victim| self.packets.contains_key(victim))
+    }
+
+    /// Adds the counts of another capture.
+    pub fn add(&mut self, other: Addresses) {
+        for (address, packets) in other.packets {
+            *self.packets.entry(address).or_default() += packets;
+        }
+    }
+}
+
+/// The addresses with the most packets, and the number of those left out.
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut sorted: Vec<(&IpAddr, &u64)> = self.packets.iter().collect();
+        sorted.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        if sorted.is_empty() {
+            return f.write_str("none");
+        }
+        let shown: Vec<String> =
+            sorted.iter().take(ADDRESSES_SHOWN_MAX).map(|(address, _)| address.to_string()).collect();
+        f.write_str(&shown.join(", "))?;
+        match sorted.len().saturating_sub(ADDRESSES_SHOWN_MAX) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// The victims that a capture shows, and what shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LikelyVictims {
+    /// Their addresses: one, seldom two or three.
+    pub addresses: Vec<IpAddr>,
+    /// Why these.
+    pub reason: VictimReason,
+}
+
+/// What shows that an address is the victim's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VictimReason {
+    /// Every packet between two hosts is from or to it: the sandbox recorded with a filter on it.
+    InEveryPacket,
+    /// It begins most contacts.
+    BeginsContacts {
+        /// Contacts that the victims begin.
+        begun: usize,
+        /// Contacts that anybody begins.
         total: usize,
     },
 }
 
-/// The fewest addresses that together begin nearly all conversations, most conversations first.
-///
-/// A conversation is a pair of hosts with protocol and ports; it is begun by whoever sends its first packet.
-/// ARP counts only where nothing else is there, multicast and broadcast receivers (`is_plumbing`) never.
-///
-/// # Errors
-/// When nobody begins one, or more than three hosts would be needed.
-pub fn likely_victims(
-    packets: &[Packet],
-    is_plumbing: &dyn Fn(&Packet) -> bool,
-) -> Result<Vec<IpAddr>, VictimError> {
-    let without_arp = begun(packets, &|packet| packet.protocol() == Protocol::Arp || is_plumbing(packet));
-    let begun = if without_arp.is_empty() { begun(packets, is_plumbing) } else { without_arp };
-    let total: usize = begun.values().sum();
-    let mut hosts: Vec<(IpAddr, usize)> = begun.into_iter().collect();
-    hosts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    let Some(&(first, count)) = hosts.first() else { return Err(VictimError::NoConversation) };
-    let mut victims = Vec::new();
-    let mut covered = 0;
-    for &(host, begun) in &hosts {
-        if covered * 100 >= total * SHARE_PERCENT {
-            break;
+impl fmt::Display for VictimReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VictimReason::InEveryPacket => f.write_str("has a part in every packet"),
+            VictimReason::BeginsContacts { begun, total } => {
+                write!(f, "begins {begun} of {total} contacts")
+            }
         }
-        covered += begun;
-        victims.push(host);
     }
-    if victims.len() > VICTIMS_MAX {
-        return Err(VictimError::NoneStandsOut { hosts: hosts.len(), first, count, total });
-    }
-    Ok(victims)
 }
 
-fn begun(packets: &[Packet], skip: &dyn Fn(&Packet) -> bool) -> BTreeMap<IpAddr, usize> {
-    let mut seen = HashSet::new();
-    let mut begun = BTreeMap::new();
-    for packet in packets.iter().filter(|packet| !skip(packet)) {
-        let there = (packet.source(), packet.source_port());
-        let back = (packet.destination(), packet.destination_port());
-        let conversation = (packet.protocol(), there.min(back), there.max(back));
-        if seen.insert(conversation) {
-            *begun.entry(packet.source()).or_default() += 1;
+/// Names the victims of a sandbox capture.
+///
+/// A sandbox usually records with a filter on its victim, so that the victim's address is in every packet. Where no
+/// address is, the victims are the hosts that begin most contacts. A contact is a destination with protocol and
+/// port, whatever number of connections it takes; what answers, refuses or continues a connection begins none.
+/// Infrastructure traffic (`is_infrastructure`) and ARP count only where there is nothing else.
+///
+/// # Errors
+/// When nobody begins a contact, or when more than three hosts begin about as many.
+pub fn likely_victims(
+    packets: &[Packet],
+    is_infrastructure: &dyn Fn(&Packet) -> bool,
+) -> Result<LikelyVictims, VictimError> {
+    let tally = Tally::of(packets, is_infrastructure);
+    let addresses = tally.in_every_packet();
+    match addresses.is_empty() {
+        false => Ok(LikelyVictims { addresses, reason: VictimReason::InEveryPacket }),
+        true => tally.most_contacts(),
+    }
+}
+
+/// A contact: destination, protocol and destination port.
+type Contact = (IpAddr, Protocol, Port);
+/// The contacts that each host begins.
+type Begun = BTreeMap<IpAddr, HashSet<Contact>>;
+
+/// What the packets between single hosts show of each host.
+#[derive(Default)]
+struct Tally {
+    /// Packets of IPv4 and of IPv6 between two hosts; ARP and packets to groups are left out.
+    packets: [usize; 2],
+    /// Of these, the number from or to each address.
+    packets_of: HashMap<IpAddr, usize>,
+    /// Addresses that send any of these.
+    senders: HashSet<IpAddr>,
+    begun: Begun,
+    begun_infrastructure: Begun,
+    begun_arp: Begun,
+}
+
+impl Tally {
+    fn of(packets: &[Packet], is_infrastructure: &dyn Fn(&Packet) -> bool) -> Tally {
+        let mut tally = Tally::default();
+        let mut announcements = Announcements::default();
+        let mut known = HashSet::new();
+        for packet in packets {
+            announcements.see(packet);
+            if is_between_hosts(packet) {
+                tally.count(packet);
+                if begins(packet, &announcements, &mut known) {
+                    let contact = (packet.destination(), packet.protocol(), packet.destination_port());
+                    let begun = match packet.protocol() {
+                        Protocol::Arp => &mut tally.begun_arp,
+                        _ if is_infrastructure(packet) => &mut tally.begun_infrastructure,
+                        _ => &mut tally.begun,
+                    };
+                    begun.entry(packet.source()).or_default().insert(contact);
+                }
+            }
+        }
+        tally
+    }
+
+    fn count(&mut self, packet: &Packet) {
+        if packet.protocol() == Protocol::Arp {
+            return;
+        }
+        self.packets[usize::from(packet.source().is_ipv6())] += 1;
+        self.senders.insert(packet.source());
+        *self.packets_of.entry(packet.source()).or_default() += 1;
+        *self.packets_of.entry(packet.destination()).or_default() += 1;
+    }
+
+    /// Returns the victim's IPv4 address where every IPv4 packet between two hosts has it. A victim may have an IPv6
+    /// address as well: one that every IPv6 packet has and that begins a third as many contacts.
+    fn in_every_packet(&self) -> Vec<IpAddr> {
+        let [v4, v6] = [false, true].map(|is_ipv6| self.in_every_packet_of(is_ipv6));
+        match (v4, v6) {
+            (Some(v4), Some(v6)) => {
+                let is_further = is_further_victim(self.contacts(v6), self.contacts(v4));
+                std::iter::once(v4).chain(is_further.then_some(v6)).collect()
+            }
+            (Some(v4), None) => vec![v4],
+            (None, Some(v6)) if self.packets[0] == 0 => vec![v6],
+            (None, _) => Vec::new(),
         }
     }
-    begun
+
+    /// Returns the address that every packet of an IP version has. Where two addresses have all packets between them,
+    /// the victim is the one that begins more contacts.
+    fn in_every_packet_of(&self, is_ipv6: bool) -> Option<IpAddr> {
+        let packets = self.packets[usize::from(is_ipv6)];
+        let everywhere =
+            |address: &IpAddr| address.is_ipv6() == is_ipv6 && self.packets_of.get(address) == Some(&packets);
+        let mut hosts: Vec<IpAddr> = self.senders.iter().copied().filter(everywhere).collect();
+        hosts.sort_by_key(|host| {
+            (self.contacts(*host), contacts(&self.begun_infrastructure, *host), std::cmp::Reverse(*host))
+        });
+        let victim = hosts.pop()?;
+        let begins = self.contacts(victim) + contacts(&self.begun_infrastructure, victim) > 0;
+        (hosts.is_empty() || begins).then_some(victim)
+    }
+
+    /// Contacts that a host begins beside infrastructure traffic.
+    fn contacts(&self, host: IpAddr) -> usize {
+        contacts(&self.begun, host)
+    }
+
+    fn most_contacts(&self) -> Result<LikelyVictims, VictimError> {
+        let kinds = [&self.begun, &self.begun_infrastructure, &self.begun_arp];
+        let begun = kinds.into_iter().find(|begun| !begun.is_empty()).ok_or(VictimError::NoContact)?;
+        let mut hosts: Vec<(IpAddr, usize)> =
+            begun.iter().map(|(host, contacts)| (*host, contacts.len())).collect();
+        hosts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        let total = hosts.iter().map(|(_, count)| count).sum();
+        let Some(&(first, count)) = hosts.first() else { return Err(VictimError::NoContact) };
+        let further = hosts.iter().skip(1).take_while(|(_, own)| is_further_victim(*own, count));
+        let victims: Vec<&(IpAddr, usize)> = hosts.iter().take(1).chain(further).collect();
+        let by_victims: usize = victims.iter().map(|(_, count)| count).sum();
+        if victims.len() > VICTIMS_MAX || by_victims * 2 < total {
+            return Err(VictimError::NoneStandsOut { hosts: hosts.len(), first, count, total });
+        }
+        Ok(LikelyVictims {
+            addresses: victims.iter().map(|(host, _)| *host).collect(),
+            reason: VictimReason::BeginsContacts { begun: by_victims, total },
+        })
+    }
+}
+
+/// Whether a host that begins `own` contacts is a victim beside one that begins `most`.
+fn is_further_victim(own: usize, most: usize) -> bool {
+    own >= FURTHER_VICTIM_CONTACTS_MIN && own * FURTHER_VICTIM_DIVISOR >= most
+}
+
+fn contacts(begun: &Begun, host: IpAddr) -> usize {
+    begun.get(&host).map_or(0, HashSet::len)
+}
+
+/// Whether a packet goes from one host to another: neither address is a group, missing, or of the loopback network,
+/// which no wire carries.
+fn is_between_hosts(packet: &Packet) -> bool {
+    let (source, destination) = (packet.source(), packet.destination());
+    let is_host = |address: IpAddr| !is_group(address) && !address.is_unspecified() && !address.is_loopback();
+    is_host(source) && is_host(destination) && source != destination
+}
+
+type Conversation = (Protocol, (IpAddr, Port), (IpAddr, Port));
+
+/// Whether a packet begins a conversation; `known` holds those that have begun.
+fn begins(packet: &Packet, announcements: &Announcements, known: &mut HashSet<Conversation>) -> bool {
+    let there = (packet.source(), packet.source_port());
+    let back = (packet.destination(), packet.destination_port());
+    if is_icmp(packet) {
+        return is_icmp_request(packet) && known.insert((packet.protocol(), there, back));
+    }
+    known.insert((packet.protocol(), there.min(back), there.max(back)))
+        && announcements.origin(packet) == Origin::Sender
 }

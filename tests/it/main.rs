@@ -22,4 +22,5 @@ mod surges;
 mod text;
 mod tidy;
 mod verdicts;
+mod victims;
 mod wire;

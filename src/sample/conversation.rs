@@ -1,0 +1,76 @@
+//! Who began a conversation, as far as its first captured packet shows it.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use crate::event::{Packet, Protocol, TcpFlags};
+
+pub(super) type Port = Option<u16>;
+
+/// The end of a conversation that began it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The sender of the first captured packet.
+    Sender,
+    /// Its receiver: the packet answers something that was sent to a group, or that was not captured.
+    Receiver,
+    /// Nobody within the capture: the packet belongs to a TCP connection that was opened before the capture began,
+    /// for example before the sandbox restored its machine's snapshot.
+    Earlier,
+}
+
+/// Sockets that sent to a multicast or broadcast address. Any host may answer such a question from its own address,
+/// and its answer is the first packet between the two.
+#[derive(Default)]
+pub(super) struct Announcements(HashSet<(Protocol, IpAddr, Port)>);
+
+impl Announcements {
+    /// Remembers the sender of a packet to a group.
+    pub(super) fn see(&mut self, packet: &Packet) {
+        if is_group(packet.destination()) || is_subnet_broadcast(packet.destination()) {
+            self.0.insert((packet.protocol(), packet.source(), packet.source_port()));
+        }
+    }
+
+    fn has(&self, packet: &Packet) -> bool {
+        self.0.contains(&(packet.protocol(), packet.destination(), packet.destination_port()))
+    }
+
+    /// Returns who began the conversation of which `first` is the first captured packet.
+    pub(super) fn origin(&self, first: &Packet) -> Origin {
+        match first.flags() {
+            // A reset refuses or ends a connection; it never opens one.
+            Some(flags) if flags.contains(TcpFlags::RST) => Origin::Earlier,
+            Some(flags) if flags.contains(TcpFlags::SYN.with(TcpFlags::ACK)) => Origin::Receiver,
+            Some(flags) if flags.contains(TcpFlags::ACK) => Origin::Earlier,
+            _ if self.has(first) => Origin::Receiver,
+            _ => Origin::Sender,
+        }
+    }
+}
+
+/// Whether an address names a group of hosts: IP multicast or the limited broadcast.
+pub(super) fn is_group(address: IpAddr) -> bool {
+    address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
+}
+
+/// Whether an address may be the broadcast address of a private /24, to which NetBIOS and many devices announce
+/// themselves. In a larger network it is a host.
+fn is_subnet_broadcast(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(v4) if v4.is_private() && v4.octets()[3] == 255)
+}
+
+/// Whether an ICMP packet asks for an answer (RFC 792, RFC 950, RFC 4443, RFC 4620): echo, router solicitation,
+/// timestamp, information and address mask requests. A text log that does not print the type is believed to show
+/// an echo request.
+pub(super) fn is_icmp_request(packet: &Packet) -> bool {
+    packet.icmp().is_none_or(|icmp| match packet.protocol() {
+        Protocol::Icmpv6 => matches!(icmp.kind, 128 | 139),
+        _ => matches!(icmp.kind, 8 | 13 | 15 | 17),
+    })
+}
+
+/// Whether a packet is ICMP of either version.
+pub(super) fn is_icmp(packet: &Packet) -> bool {
+    matches!(packet.protocol(), Protocol::Icmp | Protocol::Icmpv6)
+}

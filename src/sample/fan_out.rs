@@ -1,0 +1,214 @@
+//! Which services a victim scans: those that it asks for on many addresses.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+
+use indexmap::IndexMap;
+
+use crate::event::Protocol;
+
+use super::conversation::Port;
+
+/// Addresses from which on a service counts as scanned. A sample has a few command servers, and falls back on a few more.
+const FAN_OUT_MIN: usize = 5;
+/// Successive addresses that make a sweep even where a run ended before the fifth: unrelated servers do not have
+/// successive addresses, asked in their order.
+const SWEEP_MIN: usize = 3;
+/// Servers of infrastructure that a system may be given, resolvers for example. There are 13 root servers of DNS.
+const INFRASTRUCTURE_SERVERS_MAX: usize = 16;
+/// TCP connections that a restored snapshot of a machine may have had open to one service.
+const OLD_CONNECTIONS_MAX: usize = 32;
+/// Silent targets, each asked on few ports that few others are asked on, that are too many for servers.
+const VARYING_PORTS_MIN: usize = 20;
+/// Ports of one address that are refused or silent, from which on the address is scanned for open ports.
+const PORT_SCAN_MIN: usize = 10;
+
+/// A service as a victim asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Service {
+    pub(super) protocol: Protocol,
+    /// The destination port; the type of an ICMP request.
+    pub(super) port: Port,
+    /// Whether it is asked with bare TCP acknowledgements, as a scan for packet filters does.
+    pub(super) acknowledges: bool,
+}
+
+/// A victim's address and port.
+pub(super) type Socket = (IpAddr, Port);
+
+/// What was asked of one service. The targets are bare addresses: those that the sample or its system has not from a
+/// name, nor from the sandbox's configuration.
+#[derive(Default)]
+struct Asked {
+    /// The targets in order of the first contact, and whether each answered. A refusal is no answer.
+    targets: IndexMap<IpAddr, bool>,
+    is_infrastructure: bool,
+}
+
+/// The services that victims ask for. Filled by `ask` and `answer`; `decide` says which are scanned.
+#[derive(Default)]
+pub(super) struct Services {
+    asked: BTreeMap<Service, Asked>,
+    /// The peers that each UDP socket asks, with the ports.
+    sockets: HashMap<Socket, HashMap<IpAddr, HashSet<Port>>>,
+    scanned: HashSet<Service>,
+    /// Contacts that are a scan though few addresses were asked for their service.
+    scanned_contacts: HashSet<(Service, IpAddr)>,
+    /// All targets of scanned services.
+    targets: HashSet<IpAddr>,
+    peer_lookups: HashSet<Socket>,
+}
+
+impl Services {
+    /// Counts the first packet of a conversation with a bare address.
+    pub(super) fn ask(&mut self, service: Service, target: IpAddr, socket: Socket, is_infrastructure: bool) {
+        let asked = self.asked.entry(service).or_default();
+        asked.targets.entry(target).or_default();
+        asked.is_infrastructure |= is_infrastructure;
+        if service.protocol == Protocol::Udp && !is_infrastructure {
+            self.sockets.entry(socket).or_default().entry(target).or_default().insert(service.port);
+        }
+    }
+
+    /// Notes that a target answered.
+    pub(super) fn answer(&mut self, service: Service, target: IpAddr) {
+        if let Some(answered) = self.asked.get_mut(&service).and_then(|asked| asked.targets.get_mut(&target))
+        {
+            *answered = true;
+        }
+    }
+
+    /// Decides which services and contacts are scans, once all is counted.
+    pub(super) fn decide(&mut self) {
+        self.scanned = self
+            .asked
+            .iter()
+            .filter(|(service, asked)| asked.is_scanned(**service))
+            .map(|(service, _)| *service)
+            .collect();
+        for service in &self.scanned {
+            self.targets.extend(self.asked[service].targets.keys());
+        }
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let silent = self.silent_contacts(protocol);
+            if varies_port(&silent) {
+                self.scanned_contacts.extend(contacts(&silent, 1));
+            } else {
+                self.scanned_contacts.extend(contacts(&silent, PORT_SCAN_MIN));
+            }
+        }
+        self.find_peer_lookups();
+    }
+
+    /// Whether a service is scanned as such.
+    pub(super) fn is_scanned(&self, service: Service) -> bool {
+        self.scanned.contains(&service)
+    }
+
+    /// Whether asking a target for a service is a scan.
+    pub(super) fn is_scan_of(&self, service: Service, target: IpAddr) -> bool {
+        self.is_scanned(service) || self.scanned_contacts.contains(&(service, target))
+    }
+
+    /// Whether an address is a target of any scanned service.
+    pub(super) fn is_target(&self, address: IpAddr) -> bool {
+        self.targets.contains(&address)
+    }
+
+    /// Whether a UDP socket looks for peers.
+    pub(super) fn is_peer_lookup(&self, socket: Socket) -> bool {
+        self.peer_lookups.contains(&socket)
+    }
+
+    /// The silent targets of services that are not scanned, with the services that each is asked for.
+    fn silent_contacts(&self, protocol: Protocol) -> BTreeMap<IpAddr, Vec<Service>> {
+        let mut silent: BTreeMap<IpAddr, Vec<Service>> = BTreeMap::new();
+        let asked = self.asked.iter().filter(|(service, asked)| {
+            service.protocol == protocol
+                && !service.acknowledges
+                && !asked.is_infrastructure
+                && !self.is_scanned(**service)
+        });
+        for (service, asked) in asked {
+            for (target, _) in asked.targets.iter().filter(|(_, answered)| !**answered) {
+                silent.entry(*target).or_default().push(*service);
+            }
+        }
+        silent
+    }
+
+    /// Finds UDP sockets that ask each peer on another port, where some fixed port is scanned as well. Without such a
+    /// scan the lookups are all that the sample does, and they are its scan (Conficker.D).
+    fn find_peer_lookups(&mut self) {
+        let scans_a_port = self.scanned.iter().any(|service| service.protocol.has_ports());
+        if scans_a_port {
+            let lookups = self.sockets.iter().filter(|(_, peers)| is_peer_lookup(peers));
+            self.peer_lookups = lookups.map(|(socket, _)| *socket).collect();
+        }
+    }
+}
+
+impl Asked {
+    fn is_scanned(&self, service: Service) -> bool {
+        let targets = self.targets.len();
+        let silent = self.targets.values().filter(|answered| !**answered).count();
+        if self.is_infrastructure {
+            return silent >= FAN_OUT_MIN || targets > INFRASTRUCTURE_SERVERS_MAX;
+        }
+        if service.acknowledges {
+            return targets > OLD_CONNECTIONS_MAX;
+        }
+        targets >= FAN_OUT_MIN || self.is_swept()
+    }
+
+    /// Whether successive addresses were asked one after the other, in either direction.
+    fn is_swept(&self) -> bool {
+        let numbers: Vec<u128> = self.targets.keys().map(|target| number(*target)).collect();
+        let steps = |up: bool| {
+            numbers.windows(SWEEP_MIN).any(|run| {
+                run.windows(2).all(|pair| {
+                    let (first, second) = if up { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
+                    first.checked_add(1) == Some(second)
+                })
+            })
+        };
+        steps(true) || steps(false)
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u128::from(u32::from(v4)),
+        IpAddr::V6(v6) => u128::from(v6),
+    }
+}
+
+/// Whether silent targets are a scan whose port varies with the target: each has one port and hardly two the same
+/// one, or they are many.
+fn varies_port(silent: &BTreeMap<IpAddr, Vec<Service>>) -> bool {
+    let single: Vec<Port> =
+        silent.values().filter(|services| services.len() == 1).map(|services| services[0].port).collect();
+    silent.len() >= VARYING_PORTS_MIN || are_mostly_distinct(&single)
+}
+
+/// The contacts with targets that are asked for at least so many services.
+fn contacts(
+    silent: &BTreeMap<IpAddr, Vec<Service>>,
+    services_min: usize,
+) -> impl Iterator<Item = (Service, IpAddr)> + '_ {
+    silent
+        .iter()
+        .filter(move |(_, services)| services.len() >= services_min)
+        .flat_map(|(target, services)| services.iter().map(|service| (*service, *target)))
+}
+
+fn is_peer_lookup(peers: &HashMap<IpAddr, HashSet<Port>>) -> bool {
+    let ports: Vec<Port> = peers.values().flatten().copied().collect();
+    ports.len() == peers.len() && are_mostly_distinct(&ports)
+}
+
+/// Whether there is a port for each of five targets or more, and four in five of the ports are different.
+fn are_mostly_distinct(ports: &[Port]) -> bool {
+    let distinct: BTreeSet<&Port> = ports.iter().collect();
+    ports.len() >= FAN_OUT_MIN && distinct.len() * 5 >= ports.len() * 4
+}

@@ -463,3 +463,25 @@ fn scans_of_real_captures_have_their_targets() {
         assert_eq!(found, expected.iter().copied().collect(), "{capture}");
     }
 }
+
+/// A dead command server on the port of an outbreak explains nothing, whether it is asked once or again and again.
+#[test]
+fn a_dead_server_on_the_port_of_an_outbreak_is_no_cause() {
+    for times in [1, 200] {
+        let mut log = Log::default();
+        for _ in 0..times {
+            log.scan(&["198.51.100.7"], 445);
+        }
+        let folder = tempfile::TempDir::new().unwrap();
+        std::fs::write(folder.path().join("run.txt"), &log.text).unwrap();
+        let report = folder.path().join("report.yaml");
+        let text = format!("identity: {{md5: {}}}\ncaptures: [run.txt]\n", "a".repeat(32));
+        std::fs::write(&report, text).unwrap();
+        let called =
+            inga(&["correlate", arg(&report), "--darknet", "samples/darknet", "--format", "json"]).json();
+        assert!(!called.is_empty());
+        for hypothesis in called {
+            assert_eq!(hypothesis["verdict"], "cannot tell", "{hypothesis}");
+        }
+    }
+}

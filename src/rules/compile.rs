@@ -11,7 +11,10 @@ use super::candidates::Candidates;
 use super::label::Label;
 use super::mark::Mark;
 use super::plumbing::Plumbing;
-use super::schema::{About, LabelClass, LabelFile, PayloadFile, PlumbingFile, PlumbingWhen, Relation, Status, ToolClass, ToolFile};
+use super::schema::{
+    About, LabelClass, LabelFile, PayloadFile, PlumbingFile, PlumbingWhen, Relation, Status, ToolClass,
+    ToolFile,
+};
 use super::services::{Services, ServicesFile, byte_regex};
 use super::{RuleError, RuleErrors, Rules};
 
@@ -145,7 +148,8 @@ impl Compiler {
         }
         let required: Vec<Mark> = file.when.marks.iter().filter_map(|id| find(self, id)).collect();
         if let Some(mark) = required.iter().find(|mark| !mark.about().meets(&file.about())) {
-            let message = format!("its dates and those of `{}` have no day in common, so nothing has it", mark.id);
+            let message =
+                format!("its dates and those of `{}` have no day in common, so nothing has it", mark.id);
             self.error(path, key_place(text, "valid_from").or(key_place(text, "valid_to")), message);
         }
         if file.class == LabelClass::Malware && !required.iter().any(Mark::is_of_malware) {
@@ -219,7 +223,9 @@ impl Compiler {
         }
         if self.services.is_none() {
             for path in std::mem::take(&mut self.answer_rules) {
-                let message = format!("asks for answers of services, and {SERVICES} is missing; copy the one that ships with inga");
+                let message = format!(
+                    "asks for answers of services, and {SERVICES} is missing; copy the one that ships with inga"
+                );
                 self.error(&path, None, message);
             }
         }
@@ -251,7 +257,8 @@ fn key_place(text: &str, key: &str) -> Option<(usize, usize)> {
 
 /// Where an entry of a list stands in a file, by its number from 0: entries begin with a dash.
 fn entry_place(text: &str, entry: usize) -> Option<(usize, usize)> {
-    let dash = |line: &str| line.trim_start().starts_with("- ").then(|| 1 + line.len() - line.trim_start().len());
+    let dash =
+        |line: &str| line.trim_start().starts_with("- ").then(|| 1 + line.len() - line.trim_start().len());
     let mut entries = text.lines().enumerate().filter_map(|(at, line)| Some((at + 1, dash(line)?)));
     entries.nth(entry)
 }

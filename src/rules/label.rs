@@ -22,7 +22,9 @@ impl Sighted {
     /// Whether a sighting with these marks on this day has the label. A sighting has the marks of all its windows.
     #[must_use]
     pub fn holds(&self, marks: u64, day: Date) -> bool {
-        self.with.is_some_and(|with| marks & with == with) && marks & self.without == 0 && self.about.has_day(day)
+        self.with.is_some_and(|with| marks & with == with)
+            && marks & self.without == 0
+            && self.about.has_day(day)
     }
 }
 
@@ -66,7 +68,11 @@ impl Label {
         };
         let known = |mark: &&String| mark_names.contains(mark);
         let without: Vec<String> = self.when.without_marks.iter().filter(known).cloned().collect();
-        Sighted { with: bits(&self.when.marks), without: bits(&without).unwrap_or(0), about: self.about.clone() }
+        Sighted {
+            with: bits(&self.when.marks),
+            without: bits(&without).unwrap_or(0),
+            about: self.about.clone(),
+        }
     }
 
     /// Whether the parameters are those of the label, whatever the marks and the time.
@@ -115,7 +121,8 @@ impl About {
 
     /// Whether two rules have a day in common.
     pub(super) fn meets(&self, other: &About) -> bool {
-        let ends_before = |a: &About, b: &About| a.valid_to.zip(b.valid_from).is_some_and(|(to, from)| to < from);
+        let ends_before =
+            |a: &About, b: &About| a.valid_to.zip(b.valid_from).is_some_and(|(to, from)| to < from);
         !ends_before(self, other) && !ends_before(other, self)
     }
 }

@@ -8,6 +8,7 @@ use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 
 use super::conficker;
 use super::schema::{About, PayloadFile, Relation, ToolClass, ToolFile};
+use super::services::is_group;
 
 /// What a mark tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +156,7 @@ impl Relation {
             }),
             // Services decide; see `Test::Answer`.
             Relation::UdpFromService => false,
+            Relation::ToGroup => is_group(packet.destination()),
             Relation::UdpToTraceroutePort => {
                 packet.protocol() == Protocol::Udp
                     && packet.destination_port().is_some_and(|port| TRACEROUTE_PORTS.contains(&port))

@@ -170,6 +170,8 @@ pub(super) enum Relation {
     IcmpEchoRequest,
     /// The answer of a UDP service of `answering-services.yaml`, by its ports and payload.
     UdpFromService,
+    /// To a multicast group or the limited broadcast.
+    ToGroup,
     /// A datagram to one of the ports that traceroute counts through.
     UdpToTraceroutePort,
     /// To a port that Conficker.D derives from the destination and the week.

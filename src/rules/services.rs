@@ -2,6 +2,7 @@
 //! header argues the rule and says what it cannot decide.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
@@ -98,7 +99,9 @@ impl ServiceEntry {
             faults.push(format!("`sources` of port {port} is empty; say why the service is known to answer"));
         }
         if !self.by_port && self.answer.is_none() {
-            faults.push(format!("port {port} has `by_port: false` and no `answer`, so it matches nothing; write `answer`"));
+            faults.push(format!(
+                "port {port} has `by_port: false` and no `answer`, so it matches nothing; write `answer`"
+            ));
         }
         faults
     }
@@ -138,7 +141,7 @@ impl Services {
     /// Whether a datagram is the answer of a listed service; the payload is empty where it was not captured.
     #[inline]
     pub(super) fn answers(&self, packet: &Packet, payload: &[u8]) -> bool {
-        if packet.protocol() != Protocol::Udp {
+        if packet.protocol() != Protocol::Udp || is_group(packet.destination()) {
             return false;
         }
         let (Some(from), Some(to)) = (packet.source_port(), packet.destination_port()) else { return false };
@@ -153,6 +156,12 @@ impl Services {
         }
         service.by_port && to >= 1024 && self.of_port(to).is_none() && !is(&service.question)
     }
+}
+
+/// Multicast and the limited broadcast. Nobody answers a question to them, since none comes from them; devices announce
+/// themselves there from the ports of these services.
+pub(super) fn is_group(address: IpAddr) -> bool {
+    address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("tools/icmp-answer.yaml", include_str!("../../rules/tools/icmp-answer.yaml")),
     ("tools/masscan.yaml", include_str!("../../rules/tools/masscan.yaml")),
     ("tools/mirai.yaml", include_str!("../../rules/tools/mirai.yaml")),
+    ("tools/to-group.yaml", include_str!("../../rules/tools/to-group.yaml")),
     ("tools/traceroute.yaml", include_str!("../../rules/tools/traceroute.yaml")),
     ("tools/udp-answer.yaml", include_str!("../../rules/tools/udp-answer.yaml")),
     ("tools/zmap.yaml", include_str!("../../rules/tools/zmap.yaml")),

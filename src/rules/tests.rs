@@ -74,9 +74,7 @@ fn every_label_has_traffic_that_it_names() {
     let scattered: Vec<Packet> =
         [9u8, 200, 30, 77, 140].iter().map(|last| packet(Tcp, *last, 23, SYN)).collect();
     let peer = conficker_d_ports([192, 0, 2, 1].into(), 0);
-    let peers = (1..=3).map(|last| {
-        packet(Udp, last, conficker_d_ports([192, 0, 2, last].into(), 0)[1], 0)
-    });
+    let peers = (1..=3).map(|last| packet(Udp, last, conficker_d_ports([192, 0, 2, last].into(), 0)[1], 0));
     let dns = packet(Udp, 1, 40_000, 0).with_source_port(Some(53));
     let cases: Vec<(Vec<Packet>, &[&str])> = vec![
         (vec![packet(Tcp, 1, 445, SYN); 2], &["seed-type-1"]),
@@ -86,7 +84,10 @@ fn every_label_has_traffic_that_it_names() {
         (vec![packet(Tcp, 1, 445, SYN); 5], &[]),
         (vec![packet(Tcp, 1, 41_234, SYN); 2], &["high-port-probe-tcp"]),
         (vec![packet(Udp, 1, 41_234, 0)], &["high-port-probe-udp"]),
-        (vec![packet(Tcp, 1, peer[0], SYN); 2], &["conficker-d-tcp", "high-port-probe-tcp", "conficker-d-port"]),
+        (
+            vec![packet(Tcp, 1, peer[0], SYN); 2],
+            &["conficker-d-tcp", "high-port-probe-tcp", "conficker-d-port"],
+        ),
         (vec![packet(Udp, 1, peer[1], 0)], &["conficker-d-udp", "high-port-probe-udp", "conficker-d-port"]),
         (peers.collect(), &["conficker-d-search", "sequential-scan", "conficker-d-port"]),
         (many(Tcp, 9, SYN), &["sequential-scan"]),
@@ -212,7 +213,12 @@ fn a_bad_rule_is_refused_with_file_place_and_remedy() {
     );
     check("tools/zmap.yaml", "chance: 0.0000153", "chance: 1", "chance 1 does not lie between 0 and 1");
     check("tools/zmap.yaml", "chance: 0.0000153\n", "", "`chance` is missing");
-    check("labels/conficker-d-udp.yaml", "marks: [conficker-d-port]", "marks: [zmap]", "class malware needs evidence");
+    check(
+        "labels/conficker-d-udp.yaml",
+        "marks: [conficker-d-port]",
+        "marks: [zmap]",
+        "class malware needs evidence",
+    );
     check(
         "labels/conficker-d-udp.yaml",
         "valid_from: 2009-03-04",
@@ -260,8 +266,13 @@ fn the_marks_asked_of_a_packet_are_all_that_it_can_have() {
                     let ports = mark.ports();
                     (ports.is_empty() || ports.contains(&1900)) && !payload.is_empty() && mark.is_in(payload)
                 };
-                let of_services =
-                    || if mark.asks_for_answers() { rules.services.answers(&packet, payload) } else { of_payload() };
+                let of_services = || {
+                    if mark.asks_for_answers() {
+                        rules.services.answers(&packet, payload)
+                    } else {
+                        of_payload()
+                    }
+                };
                 mark.is_about(Some(packet.protocol()))
                     && mark.relation().map_or_else(of_services, |relation| relation.holds(&packet))
             };

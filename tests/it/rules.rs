@@ -12,6 +12,7 @@ use inga::rules::{Rules, conficker_d_ports, conficker_d_week};
 
 use crate::make::packets::{End, Pcap, RAW_IP, arp_request, ping, tcp, udp};
 
+mod captures;
 mod rows;
 
 /// A scanner, or whoever else sends.
@@ -58,23 +59,18 @@ fn names(rules: &Rules, traffic: &Traffic) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut engine = Engine::new(rules.profile.clone());
     let mut windows: Vec<OpenWindow> = Vec::new();
-    let report = read_source(&pcap.bytes()[..], traffic.what, &ReadOptions::default(), &mut |packet, payload| {
-        let packet = packet.with_time(packet.time().filter(|_| start.is_some()));
-        names.extend(rules.plumbing(&packet).map(str::to_owned));
-        engine.push(&packet, rules.marks(&packet, payload), &mut |closed| windows.extend_from_slice(closed));
-    })
-    .unwrap();
-    assert_eq!(report.packets as usize, traffic.packets.len(), "{}", traffic.what);
+    let report =
+        read_source(&pcap.bytes()[..], traffic.what, &ReadOptions::default(), &mut |packet, payload| {
+            let packet = packet.with_time(packet.time().filter(|_| start.is_some()));
+            names.extend(rules.plumbing(&packet).map(str::to_owned));
+            engine.push(&packet, rules.marks(&packet, payload), &mut |closed| {
+                windows.extend_from_slice(closed)
+            });
+        })
+        .unwrap();
+    assert_eq!(report.packets, traffic.packets.len() as u64, "{}", traffic.what);
     engine.finish(&mut |closed| windows.extend_from_slice(closed));
-    for window in &windows {
-        let marks = rules.window_marks_at(window, window.start);
-        let print = fingerprint(window, &AddressSpace::whole(), &rules.profile);
-        let labels = rules.labels(&print.whole.parameters, &marks, window.start);
-        names.extend(marks.iter().chain(&labels).map(|name| (*name).to_owned()));
-        for facet in &print.facets {
-            names.extend(rules.labels(&facet.parameters, &marks, window.start).into_iter().map(str::to_owned));
-        }
-    }
+    windows.iter().for_each(|window| names_of_window(rules, window, &mut names));
     names
 }
 
@@ -139,4 +135,98 @@ fn chance_agrees_with_conficker_as_often_as_the_rule_says() {
         }
     }
     assert_eq!(marked, 40 * 2, "2 of 64,512 ports of each address");
+}
+
+/// The services of the data file, by port.
+fn service_ports() -> Vec<u16> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/answering-services.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .filter_map(|line| line.trim().strip_prefix("- port: "))
+        .map(|port| port.parse().unwrap())
+        .collect()
+}
+
+/// Headers alone, as a sensor that captures no payload has them.
+#[test]
+fn by_its_ports_a_datagram_is_an_answer_unless_it_asks_for_a_service() {
+    let rules = Rules::shipped().unwrap();
+    let ports = service_ports();
+    assert!(ports.len() >= 40, "{ports:?}");
+    let is_answer = |from, to| {
+        let sent = now("a datagram", vec![udp((FROM, from), (DARK, to), b"")]);
+        let names = names(&rules, &sent);
+        assert_eq!(names.contains("udp-answer"), names.contains("backscatter-udp"), "{from} to {to}");
+        names.contains("backscatter-udp")
+    };
+    for port in &ports {
+        // Peers of OpenVPN and BitTorrent ask from their services' ports, so that headers alone say nothing.
+        assert_eq!(is_answer(*port, 40_001), ![1194, 6881].contains(port), "{port}");
+        assert!(!is_answer(*port, *port) && !is_answer(*port, 161) && !is_answer(*port, 80), "{port}");
+    }
+    for port in [1, 67, 1025, 4000, 33_000, 54_321] {
+        assert!(!is_answer(port, 40_001), "{port}");
+    }
+}
+
+/// What rules say of real captures: a name of a tool, a malware or a payload only where another tool's look at the
+/// packets (tshark) shows it, and answers only where a service answered.
+#[test]
+fn on_real_captures_rules_match_where_they_may() {
+    let Some(folder) = crate::corpora::corpora() else { return };
+    let rules = Rules::shipped().unwrap();
+    let mut found: std::collections::BTreeMap<String, BTreeSet<String>> = std::collections::BTreeMap::new();
+    let mut read = 0;
+    for entry in walkdir::WalkDir::new(&folder).sort_by_file_name() {
+        let entry = entry.unwrap();
+        let name = entry.path().strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+        let is_capture = [".pcap", ".pcapng", ".cap", ".trace"].iter().any(|end| name.ends_with(end));
+        // The captures of `text-vs-pcap` are parts of others.
+        if !is_capture || name.starts_with("text-vs-pcap/") {
+            continue;
+        }
+        let Some(names) = names_of_file(&rules, entry.path()) else { continue };
+        read += 1;
+        for rule in names {
+            found.entry(rule).or_default().insert(name.clone());
+        }
+    }
+    assert!(read > 500, "{read}");
+    found.retain(|rule, _| !captures::ANYWHERE.contains(&rule.as_str()));
+    let listed =
+        |captures: &[&str]| captures.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+    let may = captures::MAY_MATCH.iter().map(|(rule, names)| ((*rule).to_owned(), listed(names)));
+    let may: std::collections::BTreeMap<_, _> = may.collect();
+    assert!(found == may, "{found:#?}");
+}
+
+/// The labels and marks of a capture's windows; `None` where it cannot be read.
+fn names_of_file(rules: &Rules, path: &std::path::Path) -> Option<BTreeSet<String>> {
+    let file = std::fs::File::open(path).unwrap();
+    let mut packets = Vec::new();
+    let read = read_source(file, "capture", &ReadOptions::default(), &mut |packet, payload| {
+        packets.push((*packet, rules.marks(packet, payload)));
+    });
+    read.ok()?;
+    packets.sort_by_key(|(packet, _)| packet.time());
+    let mut engine = Engine::new(rules.profile.clone());
+    let mut windows: Vec<OpenWindow> = Vec::new();
+    for (packet, marks) in &packets {
+        engine.push(packet, *marks, &mut |closed| windows.extend_from_slice(closed));
+    }
+    engine.finish(&mut |closed| windows.extend_from_slice(closed));
+    let mut names = BTreeSet::new();
+    windows.iter().for_each(|window| names_of_window(rules, window, &mut names));
+    Some(names)
+}
+
+/// Adds the labels and marks of a window and of its parts.
+fn names_of_window(rules: &Rules, window: &OpenWindow, names: &mut BTreeSet<String>) {
+    let marks = rules.window_marks_at(window, window.start);
+    let print = fingerprint(window, &AddressSpace::whole(), &rules.profile);
+    let of = |parameters| rules.labels(parameters, &marks, window.start);
+    names.extend(marks.iter().chain(&of(&print.whole.parameters)).map(|name| (*name).to_owned()));
+    for facet in &print.facets {
+        names.extend(of(&facet.parameters).into_iter().map(str::to_owned));
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use crate::behavior::Behavior;
+use crate::behavior::{Behavior, Marks};
 use crate::history::{Coverage, Met, Restriction, Sensor, Sighting, Types};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, SqliteStore};
@@ -22,7 +22,7 @@ pub struct Behaved {
     pub sensor: Arc<str>,
     /// The type.
     pub behavior: Behavior,
-    /// Labels that the type's parameters give it.
+    /// Labels by the type's parameters, the marks of these windows and the time of their first packet.
     pub labels: Vec<String>,
     /// All windows together.
     pub seen: Sighting,
@@ -79,6 +79,7 @@ fn at_sensor(
         *sum = sum.merged(met.seen);
         days.push(met.day);
     })?;
+    let mark_names = store.mark_names()?;
     let numbers: Vec<u64> = kinds.keys().copied().collect();
     let mut here = Vec::with_capacity(numbers.len());
     // A host that asks for a port a destination has tens of thousands of types.
@@ -86,7 +87,8 @@ fn at_sensor(
         let Some((seen, mut days)) = kinds.remove(&number) else { return };
         days.sort_unstable();
         days.dedup();
-        let labels = rules.labels(parameters, &[], Some(seen.first));
+        let marks = named(seen.marks, &mark_names);
+        let labels = rules.labels(parameters, &marks, Some(seen.first));
         let labels = labels.into_iter().map(str::to_owned).collect();
         let gap = longest_gap(&days, &looked);
         let (sensor, coverage) = (Arc::clone(&name), Arc::clone(&coverage));
@@ -94,6 +96,12 @@ fn at_sensor(
     })?;
     here.sort_by_key(|behaved| (behaved.seen.first, behaved.behavior.id));
     Ok(here)
+}
+
+/// The names of marks; bit i stands for the i-th name.
+fn named(marks: u64, names: &[String]) -> Vec<&str> {
+    let held = names.iter().take(Marks::MAX).enumerate().filter(|(bit, _)| marks >> bit & 1 == 1);
+    held.map(|(_, name)| name.as_str()).collect()
 }
 
 /// Most days in a row that the sensor looked, ascending, between two on which the host was seen.

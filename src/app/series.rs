@@ -26,7 +26,7 @@ pub enum Of {
     Service(Protocol, u16),
     /// Whole windows of one protocol and no other.
     Protocol(Protocol),
-    /// Whole windows whose parameters alone give them this label.
+    /// Whole windows with this label, by their parameters, marks and day.
     Label(String),
 }
 
@@ -139,6 +139,10 @@ pub fn each(
     sink: &mut dyn FnMut(&Met),
 ) -> Result<(), AppError> {
     let passes = |parameters: &Parameters| of.passes(parameters, rules);
+    let sighted = match of {
+        Of::Label(label) => rules.sighted(label, &store.mark_names()?),
+        _ => None,
+    };
     let types = match of {
         Of::All => Types::All,
         Of::Behavior(selection) => Types::Of(*selection),
@@ -146,16 +150,23 @@ pub fn each(
         Of::Protocol(_) | Of::Label(_) => Types::Where(&passes, Facets::LeftOut),
     };
     let restriction = Restriction { types, sources, first, last };
-    Ok(store.each_sighting(sensor, &restriction, sink)?)
+    let Some(sighted) = sighted else { return Ok(store.each_sighting(sensor, &restriction, sink)?) };
+    store.each_sighting(sensor, &restriction, &mut |met| {
+        if sighted.holds(met.seen.marks, met.day) {
+            sink(met);
+        }
+    })?;
+    Ok(())
 }
 
 impl Of {
+    /// Whether windows with these parameters are of the behavior; for a label, whether marks and time can make them so.
     pub(super) fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
         match self {
             Of::All | Of::Behavior(_) => true,
             Of::Service(protocol, port) => parameters.is_service(*protocol, *port),
             Of::Protocol(protocol) => parameters.is_of(*protocol),
-            Of::Label(label) => rules.labels(parameters, &[], None).contains(&label.as_str()),
+            Of::Label(label) => rules.fits_label(label, parameters),
         }
     }
 }

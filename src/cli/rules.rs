@@ -9,6 +9,15 @@ use super::EXIT_OK;
 
 /// Look after rules
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+How a rule earns its name:
+  A rule says no more than its condition shows. Counts, ports and flags show what was done
+  (high-port-probe-udp: one datagram to one high port), never which program did it. The name of a
+  tool or of a malware needs a habit that other senders have by a known, small chance per packet;
+  the tool's file states it as `chance`. A label of the class malware must require a mark of a
+  malware. A rule with dates is applied to windows within them only, and never to a log without
+  times. One window is a hint as strong as its chance is small; that more hosts have a mark than
+  chance gives is the evidence.")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -30,8 +39,8 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
     Output::Stdout.write(|out| {
         writeln!(
             out,
-            "all hold: {} labels, {} tools, {} payloads, {} plumbing",
-            summary.labels, summary.tools, summary.payloads, summary.plumbing
+            "all hold: {} labels, {} tools, {} payloads, {} plumbing, {} answering services",
+            summary.labels, summary.tools, summary.payloads, summary.plumbing, summary.services
         )
     })?;
     Ok(EXIT_OK)

@@ -57,6 +57,13 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0) as f64 / 1e9
     }
 
+    /// The moment in which a calendar day begins in UTC; `None` where 64 bits do not hold it.
+    #[must_use]
+    pub fn start_of(day: jiff::civil::Date) -> Option<Timestamp> {
+        let start = TimeZone::UTC.to_timestamp(day.into()).ok()?;
+        i64::try_from(start.as_nanosecond()).ok().map(Timestamp)
+    }
+
     /// The calendar day in a time zone, as a sensor counts its days.
     #[must_use]
     pub fn day(self, zone: &TimeZone) -> jiff::civil::Date {

@@ -19,6 +19,8 @@ pub(super) struct Candidates {
 pub(super) struct Bits {
     /// What is asked of headers, each once, with the marks that it gives.
     relations: Vec<(Relation, u64)>,
+    /// The marks of answers of UDP services.
+    pub(super) answers: u64,
     /// Payload rules about any port …
     any_port: u64,
     /// … and about certain ones, ascending.
@@ -54,6 +56,10 @@ impl Bits {
         let mut bits = Bits::default();
         for (at, mark) in marks.iter().enumerate().filter(|(_, mark)| mark.is_about(protocol)) {
             let bit = 1 << at;
+            if mark.asks_for_answers() {
+                bits.answers |= bit;
+                continue;
+            }
             match (mark.relation(), mark.ports()) {
                 (Some(relation), _) => {
                     match bits.relations.iter_mut().find(|(known, _)| *known == relation) {

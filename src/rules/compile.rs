@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use regex::bytes::RegexBuilder;
 use serde::de::DeserializeOwned;
 
 use crate::behavior::{Marks, Profile};
@@ -12,12 +11,18 @@ use super::candidates::Candidates;
 use super::label::Label;
 use super::mark::Mark;
 use super::plumbing::Plumbing;
-use super::schema::{About, LabelFile, PayloadFile, PlumbingFile, PlumbingWhen, Status, ToolFile};
+use super::schema::{
+    About, LabelClass, LabelFile, PayloadFile, PlumbingFile, PlumbingWhen, Relation, Status, ToolClass,
+    ToolFile,
+};
+use super::services::{Services, ServicesFile, byte_regex};
 use super::{RuleError, RuleErrors, Rules};
 
 const KINDS: [&str; 4] = ["labels", "tools", "payloads", "plumbing"];
 /// The behavior profile's file.
 const PROFILE: &str = "behavior.yaml";
+/// The file of UDP services that answer whoever asks.
+const SERVICES: &str = "answering-services.yaml";
 
 pub(super) fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
     let mut compiler = Compiler::default();
@@ -30,21 +35,26 @@ pub(super) fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
 #[derive(Default)]
 struct Compiler {
     profile: Option<Profile>,
+    /// `None` where there is no such file.
+    services: Option<Services>,
     labels: Vec<(String, Label)>,
     marks: Vec<Mark>,
     plumbing: Vec<Plumbing>,
     /// The file of each id.
     ids: BTreeMap<String, String>,
-    /// Marks that labels ask for, with the label's file and place.
-    asked_marks: Vec<(String, RuleError)>,
+    /// Labels' files with their texts, for what can be checked once all marks are known.
+    label_files: Vec<(String, String, LabelFile)>,
+    /// Files of tools that ask for answers of services.
+    answer_rules: Vec<String>,
     errors: Vec<RuleError>,
 }
 
 impl Compiler {
     fn file(&mut self, path: &str, text: &str) {
-        if path == PROFILE {
-            self.profile(text);
-            return;
+        match path {
+            PROFILE => return self.profile(text),
+            SERVICES => return self.services(text),
+            _ => {}
         }
         match path.split_once('/').map(|(kind, _)| kind) {
             Some("labels") => self.label(path, text),
@@ -104,15 +114,48 @@ impl Compiler {
         }
     }
 
+    fn services(&mut self, text: &str) {
+        let Some(file) = self.parse::<ServicesFile>(SERVICES, text) else { return };
+        match file.compile() {
+            Ok(services) => self.services = Some(services),
+            Err(errors) => {
+                // A second error about a missing file would mislead.
+                self.services = Some(Services::default());
+                for (entry, message) in errors {
+                    self.error(SERVICES, entry_place(text, entry), message);
+                }
+            }
+        }
+    }
+
     fn label(&mut self, path: &str, text: &str) {
         let Some(file) = self.parse::<LabelFile>(path, text) else { return };
         if self.about(path, text, &file.about(), &file.empty_keys(), file.status) {
-            for mark in file.when.marks.iter().chain(&file.when.without_marks) {
-                let message = format!("no tool or payload rule has the id `{}`", mark.escape_debug());
-                let place = key_place(text, "  marks").or(key_place(text, "  without_marks"));
-                self.asked_marks.push((mark.clone(), RuleError { file: path.to_owned(), place, message }));
-            }
             self.labels.push((file.about().id, Label::new(&file)));
+            self.label_files.push((path.to_owned(), text.to_owned(), file));
+        }
+    }
+
+    /// Checks what a label asks of marks, once all of them are known.
+    fn asked_marks(&mut self, path: &str, text: &str, file: &LabelFile) {
+        let place = key_place(text, "  marks").or(key_place(text, "  without_marks"));
+        let find = |compiler: &Compiler, id: &str| compiler.marks.iter().find(|mark| mark.id == id).cloned();
+        for id in file.when.marks.iter().chain(&file.when.without_marks) {
+            if find(self, id).is_none() {
+                let message = format!("no tool or payload rule has the id `{}`", id.escape_debug());
+                self.error(path, place, message);
+            }
+        }
+        let required: Vec<Mark> = file.when.marks.iter().filter_map(|id| find(self, id)).collect();
+        if let Some(mark) = required.iter().find(|mark| !mark.about().meets(&file.about())) {
+            let message =
+                format!("its dates and those of `{}` have no day in common, so nothing has it", mark.id);
+            self.error(path, key_place(text, "valid_from").or(key_place(text, "valid_to")), message);
+        }
+        if file.class == LabelClass::Malware && !required.iter().any(Mark::is_of_malware) {
+            let message = "class malware needs evidence: require a mark of the class malware in `marks`, or say \
+                           what is seen and choose the class scan";
+            self.error(path, key_place(text, "class"), message.to_owned());
         }
     }
 
@@ -122,6 +165,20 @@ impl Compiler {
             let message = format!("share {} does not lie between 0 and 1", file.share);
             self.error(path, key_place(text, "share"), message);
         }
+        if let Some(chance) = file.chance
+            && !(chance > 0.0 && chance < 1.0)
+        {
+            let message = format!("chance {chance} does not lie between 0 and 1");
+            self.error(path, key_place(text, "chance"), message);
+        }
+        if file.chance.is_none() && matches!(file.class, ToolClass::Tool | ToolClass::Malware) {
+            let message = "`chance` is missing: a name needs the probability that any other packet has the habit, \
+                           like 0.0000153 for one value of 16 bits";
+            self.error(path, key_place(text, "class"), message.to_owned());
+        }
+        if file.when.relation == Relation::UdpFromService {
+            self.answer_rules.push(path.to_owned());
+        }
         if self.about(path, text, &file.about(), &file.empty_keys(), file.status) {
             self.marks.push(Mark::header(&file));
         }
@@ -130,18 +187,8 @@ impl Compiler {
     fn payload(&mut self, path: &str, text: &str) {
         let Some(file) = self.parse::<PayloadFile>(path, text) else { return };
         let applied = self.about(path, text, &file.about(), &file.empty_keys(), file.status);
-        let regex = RegexBuilder::new(&file.when.payload).unicode(false).dot_matches_new_line(true).build();
-        match regex {
-            Err(error) => {
-                // The library draws the pattern over several lines; its last says what is wrong.
-                let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-                self.error(path, key_place(text, "  payload"), format!("payload is no byte regex: {reason}"));
-            }
-            Ok(regex) if regex.is_match(b"") => {
-                let message =
-                    "payload matches the empty payload, so every packet; ask for some byte".to_owned();
-                self.error(path, key_place(text, "  payload"), message);
-            }
+        match byte_regex(&file.when.payload) {
+            Err(reason) => self.error(path, key_place(text, "  payload"), format!("payload {reason}")),
             Ok(regex) if applied => self.marks.push(Mark::payload(&file, regex)),
             Ok(_) => {}
         }
@@ -171,9 +218,15 @@ impl Compiler {
         self.labels.sort_by(|a, b| a.0.cmp(&b.0));
         // The most general rule is asked last, so that a packet is told by its service.
         self.plumbing.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        for (mark, error) in std::mem::take(&mut self.asked_marks) {
-            if !self.marks.iter().any(|known| known.id == mark) {
-                self.errors.push(error);
+        for (path, text, file) in std::mem::take(&mut self.label_files) {
+            self.asked_marks(&path, &text, &file);
+        }
+        if self.services.is_none() {
+            for path in std::mem::take(&mut self.answer_rules) {
+                let message = format!(
+                    "asks for answers of services, and {SERVICES} is missing; copy the one that ships with inga"
+                );
+                self.error(&path, None, message);
             }
         }
         if self.marks.len() > Marks::MAX {
@@ -188,6 +241,7 @@ impl Compiler {
             mark_names: self.marks.iter().map(|mark| mark.id.clone()).collect(),
             labels: self.labels.into_iter().map(|(_, label)| label).collect(),
             candidates: Candidates::of(&self.marks),
+            services: self.services.unwrap_or_default(),
             marks: self.marks,
             plumbing: self.plumbing,
         })
@@ -199,4 +253,12 @@ fn key_place(text: &str, key: &str) -> Option<(usize, usize)> {
     let line =
         text.lines().position(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))?;
     Some((line + 1, 1 + key.len() - key.trim_start().len()))
+}
+
+/// Where an entry of a list stands in a file, by its number from 0: entries begin with a dash.
+fn entry_place(text: &str, entry: usize) -> Option<(usize, usize)> {
+    let dash =
+        |line: &str| line.trim_start().starts_with("- ").then(|| 1 + line.len() - line.trim_start().len());
+    let mut entries = text.lines().enumerate().filter_map(|(at, line)| Some((at + 1, dash(line)?)));
+    entries.nth(entry)
 }

@@ -1,5 +1,6 @@
 //! Labels: names for windows by their parameters.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::Parameters;
@@ -7,13 +8,33 @@ use crate::event::Timestamp;
 
 use super::schema::{About, LabelClass, LabelFile, LabelWhen};
 
+/// What a label asks of a sighting of a type that fits it: the marks of its windows, and the day.
+#[derive(Clone, Debug)]
+pub struct Sighted {
+    /// Bits of the marks that it must have; `None` where the history has never seen one of them.
+    with: Option<u64>,
+    /// Bits of the marks that it must not have.
+    without: u64,
+    about: About,
+}
+
+impl Sighted {
+    /// Whether a sighting with these marks on this day has the label. A sighting has the marks of all its windows.
+    #[must_use]
+    pub fn holds(&self, marks: u64, day: Date) -> bool {
+        self.with.is_some_and(|with| marks & with == with)
+            && marks & self.without == 0
+            && self.about.has_day(day)
+    }
+}
+
 /// A compiled label.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) class: LabelClass,
-    about: About,
+    pub(super) about: About,
     when: LabelWhen,
 }
 
@@ -29,7 +50,33 @@ impl Label {
         }
     }
 
+    /// Whether a window with these parameters and marks has the label at a time.
     pub(super) fn matches(&self, parameters: &Parameters, marks: &[&str], at: Option<Timestamp>) -> bool {
+        self.about.is_valid(at)
+            && self.when.marks.iter().all(|mark| marks.contains(&mark.as_str()))
+            && !self.when.without_marks.iter().any(|mark| marks.contains(&mark.as_str()))
+            && self.fits(parameters)
+    }
+
+    /// What the label asks of a sighting beside its parameters; the marks are numbered as these names.
+    pub(super) fn sighted(&self, mark_names: &[String]) -> Sighted {
+        let bits = |wanted: &[String]| -> Option<u64> {
+            wanted.iter().try_fold(0, |bits, mark| {
+                let place = mark_names.iter().position(|name| name == mark)?;
+                Some(bits | 1u64.checked_shl(u32::try_from(place).ok()?)?)
+            })
+        };
+        let known = |mark: &&String| mark_names.contains(mark);
+        let without: Vec<String> = self.when.without_marks.iter().filter(known).cloned().collect();
+        Sighted {
+            with: bits(&self.when.marks),
+            without: bits(&without).unwrap_or(0),
+            about: self.about.clone(),
+        }
+    }
+
+    /// Whether the parameters are those of the label, whatever the marks and the time.
+    pub(super) fn fits(&self, parameters: &Parameters) -> bool {
         let LabelWhen { packets, source_ports, destination_ports, destinations, transition, .. } = &self.when;
         let counts = [
             (packets, parameters.packets),
@@ -40,9 +87,6 @@ impl Label {
         counts.iter().all(|(range, count)| range.is_none_or(|range| range.contains(*count)))
             && transition.is_none_or(|transition| transition == parameters.transition)
             && self.ports_match(parameters)
-            && self.when.marks.iter().all(|mark| marks.contains(&mark.as_str()))
-            && !self.when.without_marks.iter().any(|mark| marks.contains(&mark.as_str()))
-            && self.about.is_valid(at)
             && self.protocol_matches(parameters)
     }
 
@@ -61,12 +105,24 @@ impl Label {
 }
 
 impl About {
-    /// Whether a rule is valid at a time; a time that is unknown is no reason against it.
+    /// Whether a rule is applied at a time. A rule with dates is not applied where the time is unknown: its name is a claim
+    /// about a period, and a log without times cannot show that it falls within it.
     pub(super) fn is_valid(&self, at: Option<Timestamp>) -> bool {
         if self.valid_from.is_none() && self.valid_to.is_none() {
             return true;
         }
-        let Some(day) = at.map(|at| at.day(&TimeZone::UTC)) else { return true };
+        at.is_some_and(|at| self.has_day(at.day(&TimeZone::UTC)))
+    }
+
+    /// Whether a day lies within a rule's dates, both included.
+    pub(super) fn has_day(&self, day: Date) -> bool {
         self.valid_from.is_none_or(|from| from <= day) && self.valid_to.is_none_or(|to| day <= to)
+    }
+
+    /// Whether two rules have a day in common.
+    pub(super) fn meets(&self, other: &About) -> bool {
+        let ends_before =
+            |a: &About, b: &About| a.valid_to.zip(b.valid_from).is_some_and(|(to, from)| to < from);
+        !ends_before(self, other) && !ends_before(other, self)
     }
 }

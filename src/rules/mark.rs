@@ -8,6 +8,7 @@ use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 
 use super::conficker;
 use super::schema::{About, PayloadFile, Relation, ToolClass, ToolFile};
+use super::services::is_group;
 
 /// What a mark tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) struct Mark {
     about: About,
     /// Share of a window's packets that must have it; 0 for any packet.
     share: f64,
+    /// Probability that a packet has it by chance; `None` where no rule file says.
+    pub(super) chance: Option<f64>,
     protocol: Option<Protocol>,
     ports: Vec<u16>,
     test: Test,
@@ -36,6 +39,8 @@ pub(super) struct Mark {
 #[derive(Clone, Debug)]
 enum Test {
     Header(Relation),
+    /// The packet is the answer of a service, which the compiled services decide.
+    Answer,
     Payload(Regex),
 }
 
@@ -53,9 +58,13 @@ impl Mark {
             },
             about,
             share: file.share,
+            chance: file.chance,
             protocol: file.when.protocol,
             ports: Vec::new(),
-            test: Test::Header(file.when.relation),
+            test: match file.when.relation {
+                Relation::UdpFromService => Test::Answer,
+                relation => Test::Header(relation),
+            },
         }
     }
 
@@ -67,6 +76,7 @@ impl Mark {
             class: MarkClass::Payload,
             about,
             share: 0.0,
+            chance: None,
             protocol: Some(file.when.protocol),
             ports: file.when.destination_ports.clone(),
             test: Test::Payload(regex),
@@ -87,8 +97,23 @@ impl Mark {
     pub(super) fn relation(&self) -> Option<Relation> {
         match self.test {
             Test::Header(relation) => Some(relation),
-            Test::Payload(_) => None,
+            Test::Answer | Test::Payload(_) => None,
         }
+    }
+
+    /// Whether it asks for answers of UDP services.
+    pub(super) fn asks_for_answers(&self) -> bool {
+        matches!(self.test, Test::Answer)
+    }
+
+    /// Whether it is evidence of a malware.
+    pub(super) fn is_of_malware(&self) -> bool {
+        self.class == MarkClass::Malware
+    }
+
+    /// The days within which it is applied.
+    pub(super) fn about(&self) -> &About {
+        &self.about
     }
 
     /// Whether a payload of its protocol and ports has it.
@@ -104,16 +129,15 @@ impl Mark {
         })
     }
 
-    /// Whether it holds for a window of which so many packets have it.
+    /// Whether it holds for a window of which this number of packets have it.
     #[expect(clippy::cast_precision_loss, reason = "a share of the packets of one window")]
     pub(super) fn holds(&self, marked: u64, packets: u64, at: Option<Timestamp>) -> bool {
         marked > 0 && marked as f64 >= self.share * packets as f64 && self.about.is_valid(at)
     }
 }
 
-/// Ports of UDP services that answer whoever asks (Rossow 2014, table 2).
-const ANSWERING_SERVICES: [u16; 14] =
-    [17, 19, 53, 69, 111, 123, 137, 161, 389, 427, 1900, 3702, 5353, 11_211];
+/// traceroute begins at 33434, and counts up to three probes for each of 85 hops at most.
+const TRACEROUTE_PORTS: std::ops::RangeInclusive<u16> = 33_434..=33_689;
 
 impl Relation {
     #[inline]
@@ -130,9 +154,12 @@ impl Relation {
                 Protocol::Icmpv6 => icmp.kind == 128,
                 _ => icmp.kind == 8,
             }),
-            Relation::UdpFromService => {
-                packet.source_port().is_some_and(|port| ANSWERING_SERVICES.contains(&port))
-                    && packet.destination_port().is_some_and(|port| port >= 1024)
+            // Services decide; see `Test::Answer`.
+            Relation::UdpFromService => false,
+            Relation::ToGroup => is_group(packet.destination()),
+            Relation::UdpToTraceroutePort => {
+                packet.protocol() == Protocol::Udp
+                    && packet.destination_port().is_some_and(|port| TRACEROUTE_PORTS.contains(&port))
             }
             Relation::PortOfConfickerD => conficker::asks_for_peer(packet),
         }

@@ -1,6 +1,7 @@
 //! F2: what is told of packets and windows by rule rather than by code: labels, tools, plumbing, payloads.
 //!
-//! Rules are YAML files, one rule a file, one folder a kind; the profile of the behavior engine is among them.
+//! Rules are YAML files, one rule a file, one folder a kind; the profile of the behavior engine and the list of UDP services
+//! that answer are among them. `schema` says how a rule earns its name.
 //! They are compiled all or none: a bad rule never half-loads. Nothing here reads a file: `app` does.
 
 mod candidates;
@@ -13,6 +14,7 @@ mod naming;
 mod plumbing;
 mod range;
 mod schema;
+mod services;
 mod shipped;
 
 use crate::behavior::{Marks, OpenWindow, Parameters, Profile};
@@ -20,6 +22,7 @@ use crate::event::{Packet, Timestamp};
 
 pub use conficker::{conficker_d_ports, conficker_d_week};
 pub use error::{RuleError, RuleErrors};
+pub use label::Sighted;
 pub use naming::{NamedWindow, Namer};
 pub use schema::LabelClass;
 
@@ -27,6 +30,7 @@ use candidates::Candidates;
 use label::Label;
 use mark::{Mark, MarkClass};
 use plumbing::Plumbing;
+use services::Services;
 
 /// How many rules there are of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct Summary {
     pub payloads: usize,
     /// Sandbox plumbing.
     pub plumbing: usize,
+    /// UDP services that answer whoever asks.
+    pub services: usize,
 }
 
 /// A compiled set of rules.
@@ -49,6 +55,7 @@ pub struct Rules {
     labels: Vec<Label>,
     marks: Vec<Mark>,
     candidates: Candidates,
+    services: Services,
     mark_names: Vec<String>,
     plumbing: Vec<Plumbing>,
 }
@@ -81,6 +88,7 @@ impl Rules {
             tools: self.marks.len() - payloads,
             payloads,
             plumbing: self.plumbing.len(),
+            services: self.services.count(),
         }
     }
 
@@ -92,6 +100,28 @@ impl Rules {
             .filter(|label| label.matches(parameters, marks, at))
             .map(|label| label.id.as_str())
             .collect()
+    }
+
+    /// Whether a window with these parameters has this label if its marks and its time allow it.
+    #[must_use]
+    pub fn fits_label(&self, label: &str, parameters: &Parameters) -> bool {
+        self.labels.iter().any(|known| known.id == label && known.fits(parameters))
+    }
+
+    /// What a label asks of a history's sightings beside their parameters: marks, numbered as these names, and dates. `None`
+    /// for a label that no rule gives.
+    #[must_use]
+    pub fn sighted(&self, label: &str, mark_names: &[String]) -> Option<Sighted> {
+        self.labels.iter().find(|known| known.id == label).map(|known| known.sighted(mark_names))
+    }
+
+    /// Whether more hosts have a mark than chance gives, where each of them had one chance. Marks whose chance is not known
+    /// always have more. The bound is the mean that chance gives, four standard deviations of a Poisson variable, and one
+    /// host, which chance passes once in some hundred times at most.
+    #[must_use]
+    pub fn is_beyond_chance(&self, mark: &str, marked: u64, hosts: u64) -> bool {
+        let known = self.marks.iter().find(|known| known.id == mark);
+        known.and_then(|known| known.chance).is_none_or(|chance| beyond_chance(chance, marked, hosts))
     }
 
     /// Whether some rule gives this label.
@@ -125,6 +155,9 @@ impl Rules {
     pub fn marks(&self, packet: &Packet, payload: &[u8]) -> Marks {
         let candidates = self.candidates.of_protocol(packet.protocol());
         let mut marks = candidates.of_header(packet);
+        if candidates.answers != 0 && self.services.answers(packet, payload) {
+            marks |= candidates.answers;
+        }
         let mut left = if payload.is_empty() { 0 } else { candidates.of_payload(packet.destination_port()) };
         while left != 0 {
             let lowest = left & left.wrapping_neg();
@@ -139,16 +172,21 @@ impl Rules {
     /// [`mark_names`](Rules::mark_names).
     #[must_use]
     pub fn window_mark_bits(&self, window: &OpenWindow) -> u64 {
+        self.mark_bits_at(window, window.start)
+    }
+
+    /// The same for a window whose time is known otherwise, or not at all.
+    fn mark_bits_at(&self, window: &OpenWindow, time: Option<Timestamp>) -> u64 {
         let holds = |(at, packets): &&(usize, u64)| {
-            self.marks.get(*at).is_some_and(|mark| mark.holds(*packets, window.packets, window.start))
+            self.marks.get(*at).is_some_and(|mark| mark.holds(*packets, window.packets, time))
         };
         window.marked.as_slice().iter().filter(holds).fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
-    /// Names of the marks that hold for a window.
+    /// Names of the marks that hold for a window at a time; `None` where the date is not known.
     #[must_use]
-    pub fn window_marks(&self, window: &OpenWindow) -> Vec<&str> {
-        let bits = self.window_mark_bits(window);
+    pub fn window_marks_at(&self, window: &OpenWindow, time: Option<Timestamp>) -> Vec<&str> {
+        let bits = self.mark_bits_at(window, time);
         let held = self.mark_names.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
         held.map(|(_, name)| name.as_str()).collect()
     }
@@ -173,6 +211,12 @@ impl Rules {
     pub fn plumbing(&self, packet: &Packet) -> Option<&str> {
         self.plumbing.iter().find(|rule| rule.matches(packet)).map(|rule| rule.id.as_str())
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of hosts")]
+fn beyond_chance(chance: f64, marked: u64, hosts: u64) -> bool {
+    let mean = chance * hosts as f64;
+    marked as f64 > 1.0 + mean + 4.0 * mean.sqrt()
 }
 
 #[cfg(test)]

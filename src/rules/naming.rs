@@ -38,14 +38,18 @@ impl<'a> Namer<'a> {
     pub fn name(&mut self, window: OpenWindow, clock: Clock) -> NamedWindow {
         let Namer { rules, space, fingerprinter } = self;
         let fingerprint = fingerprinter.of(&window, space, &rules.profile);
-        let marks = rules.window_marks(&window);
+        // Without a date, no rule with dates is applied.
+        let at = fingerprint.start.filter(|_| clock == Clock::Absolute);
+        let marks = rules.window_marks_at(&window, at);
         let owned = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect::<Vec<String>>();
-        let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, fingerprint.start));
+        let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, at));
         labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
+        // Packets are counted by mark for the window, not for its parts: a mark that nearly all packets of the window have
+        // is one of its parts, too. A history stores facets likewise.
         let facet_labels = fingerprint
             .facets
             .iter()
-            .map(|facet| owned(rules.labels(&facet.parameters, &[], fingerprint.start)))
+            .map(|facet| owned(rules.labels(&facet.parameters, &marks, at)))
             .collect();
         NamedWindow { window, fingerprint, labels, facet_labels, clock }
     }

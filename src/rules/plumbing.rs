@@ -18,9 +18,9 @@ impl Plumbing {
         Plumbing { id: file.about().id, when: file.when.clone() }
     }
 
-    /// Rules without a port come after those with one.
-    pub(super) fn rank(&self) -> (bool, &str) {
-        (self.when.destination_ports.is_empty(), &self.id)
+    /// Rules without a port come after those with one, and of these the ones without a protocol last.
+    pub(super) fn rank(&self) -> (bool, bool, &str) {
+        (self.when.destination_ports.is_empty(), self.when.protocol.is_none(), &self.id)
     }
 
     pub(super) fn matches(&self, packet: &Packet) -> bool {

@@ -1,4 +1,11 @@
 //! What rule files may say. Unknown keys are errors.
+//!
+//! How a rule earns its name. A name is a claim, so a rule says no more than its condition shows. Counts, ports and flags
+//! show what was done (`high-port-probe-udp`), never by what. The name of a tool or of a malware needs a habit that others
+//! have by a known, small chance per packet: `chance` in the tool's file. A label of the class `malware` must require such
+//! a mark. A rule with dates is applied within them only, and never to a log without times, which cannot show that it
+//! falls within them. One window is a hint as strong as its chance is small; that more windows have a mark than chance
+//! gives is the evidence.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -33,6 +40,8 @@ pub(super) enum Status {
 pub enum LabelClass {
     /// Somebody looks for something.
     Scan,
+    /// The scan of a malware. Such a label must require a mark of a malware.
+    Malware,
     /// Answers to packets with spoofed sources: nobody scans.
     Backscatter,
 }
@@ -86,7 +95,7 @@ rule_file! {
 
 rule_file! {
     /// A tool or other habit told by a packet's header.
-    ToolFile { class: ToolClass, share: f64, when: ToolWhen }
+    ToolFile { class: ToolClass, share: f64, chance: Option<f64>, when: ToolWhen }
 }
 
 rule_file! {
@@ -159,8 +168,12 @@ pub(super) enum Relation {
     IcmpAnswer,
     /// An ICMP echo request.
     IcmpEchoRequest,
-    /// From the port of a UDP service that answers, to a port of 1024 or above.
+    /// The answer of a UDP service of `answering-services.yaml`, by its ports and payload.
     UdpFromService,
+    /// To a multicast group or the limited broadcast.
+    ToGroup,
+    /// A datagram to one of the ports that traceroute counts through.
+    UdpToTraceroutePort,
     /// To a port that Conficker.D derives from the destination and the week.
     PortOfConfickerD,
 }

@@ -2,14 +2,18 @@
 
 /// Path relative to the rules folder, and text.
 pub(super) const FILES: &[(&str, &str)] = &[
+    ("answering-services.yaml", include_str!("../../rules/answering-services.yaml")),
     ("behavior.yaml", include_str!("../../rules/behavior.yaml")),
     ("labels/arp-sweep.yaml", include_str!("../../rules/labels/arp-sweep.yaml")),
     ("labels/backscatter-icmp.yaml", include_str!("../../rules/labels/backscatter-icmp.yaml")),
     ("labels/backscatter-rst.yaml", include_str!("../../rules/labels/backscatter-rst.yaml")),
     ("labels/backscatter-syn-ack.yaml", include_str!("../../rules/labels/backscatter-syn-ack.yaml")),
     ("labels/backscatter-udp.yaml", include_str!("../../rules/labels/backscatter-udp.yaml")),
+    ("labels/conficker-d-search.yaml", include_str!("../../rules/labels/conficker-d-search.yaml")),
     ("labels/conficker-d-tcp.yaml", include_str!("../../rules/labels/conficker-d-tcp.yaml")),
     ("labels/conficker-d-udp.yaml", include_str!("../../rules/labels/conficker-d-udp.yaml")),
+    ("labels/high-port-probe-tcp.yaml", include_str!("../../rules/labels/high-port-probe-tcp.yaml")),
+    ("labels/high-port-probe-udp.yaml", include_str!("../../rules/labels/high-port-probe-udp.yaml")),
     ("labels/ping-sweep.yaml", include_str!("../../rules/labels/ping-sweep.yaml")),
     ("labels/port-scan.yaml", include_str!("../../rules/labels/port-scan.yaml")),
     ("labels/random-scan.yaml", include_str!("../../rules/labels/random-scan.yaml")),
@@ -45,6 +49,8 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("tools/icmp-answer.yaml", include_str!("../../rules/tools/icmp-answer.yaml")),
     ("tools/masscan.yaml", include_str!("../../rules/tools/masscan.yaml")),
     ("tools/mirai.yaml", include_str!("../../rules/tools/mirai.yaml")),
+    ("tools/to-group.yaml", include_str!("../../rules/tools/to-group.yaml")),
+    ("tools/traceroute.yaml", include_str!("../../rules/tools/traceroute.yaml")),
     ("tools/udp-answer.yaml", include_str!("../../rules/tools/udp-answer.yaml")),
     ("tools/zmap.yaml", include_str!("../../rules/tools/zmap.yaml")),
 ];

@@ -19,15 +19,19 @@ fn labels_of(packets: &[Packet]) -> Vec<String> {
         engine.push(packet, rules.marks(packet, b""), &mut |closed| windows.extend_from_slice(closed));
     }
     engine.finish(&mut |closed| windows.extend_from_slice(closed));
-    let marks = rules.window_marks(&windows[0]);
+    let marks = rules.window_marks_at(&windows[0], windows[0].start);
     let print = fingerprint(&windows[0], &AddressSpace::whole(), &rules.profile);
     let told = marks.iter().filter(|mark| rules.is_told(mark));
     let labels = rules.labels(&print.whole.parameters, &marks, print.start);
     labels.iter().chain(told).map(|label| (*label).to_owned()).collect()
 }
 
+/// A time within the dates of all rules.
+const TIME: &str = "2024-06-20T12:00:00Z";
+
 fn packet(protocol: Protocol, last: u8, port: u16, flags: u8) -> Packet {
     let mut packet = Packet::new([10, 0, 0, 1].into(), [192, 0, 2, last].into(), protocol);
+    packet = packet.with_time(Some(TIME.parse().unwrap()));
     if protocol.has_ports() {
         packet = packet.with_source_port(Some(4000)).with_destination_port(Some(port));
     }
@@ -70,6 +74,7 @@ fn every_label_has_traffic_that_it_names() {
     let scattered: Vec<Packet> =
         [9u8, 200, 30, 77, 140].iter().map(|last| packet(Tcp, *last, 23, SYN)).collect();
     let peer = conficker_d_ports([192, 0, 2, 1].into(), 0);
+    let peers = (1..=3).map(|last| packet(Udp, last, conficker_d_ports([192, 0, 2, last].into(), 0)[1], 0));
     let dns = packet(Udp, 1, 40_000, 0).with_source_port(Some(53));
     let cases: Vec<(Vec<Packet>, &[&str])> = vec![
         (vec![packet(Tcp, 1, 445, SYN); 2], &["seed-type-1"]),
@@ -77,10 +82,14 @@ fn every_label_has_traffic_that_it_names() {
         (vec![packet(Tcp, 1, 445, SYN); 1], &["seed-type-3"]),
         (vec![packet(Tcp, 1, 445, SYN); 4], &["seed-type-4"]),
         (vec![packet(Tcp, 1, 445, SYN); 5], &[]),
-        (vec![packet(Tcp, 1, 41_234, SYN); 2], &["conficker-d-tcp"]),
-        (vec![packet(Udp, 1, 41_234, 0)], &["conficker-d-udp"]),
-        (vec![packet(Tcp, 1, peer[0], SYN); 2], &["conficker-d-tcp", "conficker-d-port"]),
-        (vec![packet(Udp, 1, peer[1], 0)], &["conficker-d-udp", "conficker-d-port"]),
+        (vec![packet(Tcp, 1, 41_234, SYN); 2], &["high-port-probe-tcp"]),
+        (vec![packet(Udp, 1, 41_234, 0)], &["high-port-probe-udp"]),
+        (
+            vec![packet(Tcp, 1, peer[0], SYN); 2],
+            &["conficker-d-tcp", "high-port-probe-tcp", "conficker-d-port"],
+        ),
+        (vec![packet(Udp, 1, peer[1], 0)], &["conficker-d-udp", "high-port-probe-udp", "conficker-d-port"]),
+        (peers.collect(), &["conficker-d-search", "sequential-scan", "conficker-d-port"]),
         (many(Tcp, 9, SYN), &["sequential-scan"]),
         (scattered, &["random-scan"]),
         ((20..40).map(|port| packet(Tcp, 1, port, SYN)).collect(), &["port-scan"]),
@@ -202,7 +211,31 @@ fn a_bad_rule_is_refused_with_file_place_and_remedy() {
         "valid_from: 2030-01-01\nvalid_to: 2013-01-01",
         "exchange them",
     );
+    check("tools/zmap.yaml", "chance: 0.0000153", "chance: 1", "chance 1 does not lie between 0 and 1");
+    check("tools/zmap.yaml", "chance: 0.0000153\n", "", "`chance` is missing");
+    check(
+        "labels/conficker-d-udp.yaml",
+        "marks: [conficker-d-port]",
+        "marks: [zmap]",
+        "class malware needs evidence",
+    );
+    check(
+        "labels/conficker-d-udp.yaml",
+        "valid_from: 2009-03-04",
+        "valid_to: 2009-03-03",
+        "labels/conficker-d-udp.yaml:13:1: its dates and those of `conficker-d-port` have no day in common",
+    );
+    check("labels/conficker-d-udp.yaml", "2009-03-04", "2009-02-30", "labels/conficker-d-udp.yaml:13:");
+    let services = "answering-services.yaml";
+    check(services, "port: 17", "port: 13", "port 13 is listed twice");
+    check(services, "port: 7\n", "port: 70000\n", "answering-services.yaml:");
+    check(services, "    sources: [\"RFC 867\"]\n", "    sources: []\n", "`sources` of port 13 is empty");
+    check(services, "service: DNS", "servise: DNS", "did you mean `service`?");
     check("behavior.yaml", "window_seconds: 30", "window_seconds: 0", "between 1 and 86400");
+    let files = shipped::FILES.iter().filter(|(path, _)| *path != services);
+    let files: Vec<(String, String)> = files.map(|(path, text)| ((*path).into(), (*text).into())).collect();
+    let missing = Rules::compile(&files).unwrap_err().to_string();
+    assert!(missing.contains("tools/udp-answer.yaml: asks for answers of services"), "{missing}");
     assert!(Rules::compile(&[]).unwrap_err().to_string().contains("behavior.yaml: missing"));
     let stray = [("x/y.yaml".to_owned(), String::new())];
     assert!(Rules::compile(&stray).unwrap_err().to_string().contains("no kind of rule"));
@@ -233,8 +266,15 @@ fn the_marks_asked_of_a_packet_are_all_that_it_can_have() {
                     let ports = mark.ports();
                     (ports.is_empty() || ports.contains(&1900)) && !payload.is_empty() && mark.is_in(payload)
                 };
+                let of_services = || {
+                    if mark.asks_for_answers() {
+                        rules.services.answers(&packet, payload)
+                    } else {
+                        of_payload()
+                    }
+                };
                 mark.is_about(Some(packet.protocol()))
-                    && mark.relation().map_or_else(of_payload, |relation| relation.holds(&packet))
+                    && mark.relation().map_or_else(of_services, |relation| relation.holds(&packet))
             };
             let all = rules.marks.iter().enumerate().filter(|(_, mark)| has(mark));
             let all = all.fold(0, |bits, (at, _)| bits | 1u64 << at);

@@ -12,6 +12,7 @@ mod months;
 mod observation;
 mod pictures;
 mod projection;
+mod rules;
 mod scenarios;
 mod shipped;
 mod simulate;

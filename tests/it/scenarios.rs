@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::Path;
 
 use inga::app::Notices;
 use inga::app::simulate::{SimulateOptions, Simulated, simulate_into};
@@ -519,4 +520,24 @@ fn a_surge_of_derived_ports_is_explained_by_the_sample_that_derives_them() {
         assert!(first["title"].as_str().unwrap().contains("Conficker.D"), "{of:?}: {told}");
         assert!(first["probability"].as_f64().unwrap() > 0.85, "{of:?}: {first}");
     }
+    labels_of_a_malware_need_its_ports_and_its_dates(&db);
+}
+
+/// Before it was found nothing is called Conficker.D, and afterwards only what asks for its ports, which most hosts that
+/// probe high ports do in this scenario.
+fn labels_of_a_malware_need_its_ports_and_its_dates(db: &Path) {
+    let hosts = |label: &str, (first, last): (&str, &str)| -> u64 {
+        let args = ["series", "--db", arg(db), "--sensor", "I", "--of", label, "--from", first, "--to", last];
+        let spans = inga(&[&args[..], &["--format", "json"]].concat()).json();
+        spans.iter().filter_map(|span| span["hosts"].as_u64()).sum()
+    };
+    let [before, after] = [("2008-12-15", "2009-03-03"), ("2009-03-10", "2009-04-20")];
+    for protocol in ["udp", "tcp"] {
+        let seen = format!("label:high-port-probe-{protocol}");
+        let named = format!("label:conficker-d-{protocol}");
+        assert_eq!(hosts(&named, before), 0, "{protocol}");
+        let (named, seen) = (hosts(&named, after), hosts(&seen, after));
+        assert!(named * 10 > seen * 5 && named <= seen, "{protocol}: {named} of {seen}");
+    }
+    assert!(hosts("label:high-port-probe-udp", before) > 0, "others probe high ports, too");
 }

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use crate::app::AppError;
 use crate::behavior::{Behavior, BehaviorId, Parameters};
+use crate::event::Timestamp;
 use crate::history::derived::Derived;
 use crate::history::surge::{Direction, Surge};
 use crate::rules::Rules;
@@ -113,11 +114,12 @@ impl Change {
         rules: &Rules,
     ) -> Result<(u64, Vec<Group>), AppError> {
         let mut groups: HashMap<String, (Group, Vec<u16>)> = HashMap::new();
+        let seen_first = Timestamp::start_of(self.seen_on().0);
         for seen in &self.seen {
             let record = store.type_of(seen.number)?;
             let family = masked(&record.family, &record.parameters);
             let (group, ports) = groups.entry(family).or_insert_with_key(|family| {
-                let labels = rules.labels(&record.parameters, &[], None);
+                let labels = rules.labels(&record.parameters, &[], seen_first);
                 (Group::new(family, labels), Vec::new())
             });
             group.before += mean(seen.before, self.before_days);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::app::AppError;
+use crate::event::Timestamp;
 use crate::history::surge::Surge;
 use crate::history::{Restriction, Types};
 use crate::rules::Rules;
@@ -23,10 +24,12 @@ pub(super) fn up(store: &dyn HistoryStore, rules: &Rules, ranked: Ranked) -> Res
     let mut labels: BTreeMap<String, HashSet<IpAddr>> = BTreeMap::new();
     let mut backscatter: HashSet<IpAddr> = HashSet::new();
     let mut named = Vec::new();
+    // Labels with dates are given by the surge's first day.
+    let first = Timestamp::start_of(surge.first);
     for (number, hosts) in &by_type {
         let record = store.type_of(*number)?;
         let of_type = common_marks(hosts, &names, &mut marks);
-        let given = rules.labels(&record.parameters, &of_type, None);
+        let given = rules.labels(&record.parameters, &of_type, first);
         let answers = record.parameters.protocol.only_answers()
             || given.iter().any(|label| rules.is_backscatter(label));
         if answers {
@@ -37,7 +40,10 @@ pub(super) fn up(store: &dyn HistoryStore, rules: &Rules, ranked: Ranked) -> Res
         }
         named.push((record.behavior.canonical, hosts.len() as u64));
     }
-    let marks = marks.into_iter().filter(|(mark, _)| rules.is_told(mark));
+    let total = packets.len() as u64;
+    let marks = marks.into_iter().filter(|(mark, hosts)| {
+        rules.is_told(mark) && rules.is_beyond_chance(mark, hosts.len() as u64, total)
+    });
     let kind = if 2 * backscatter.len() > packets.len() { Kind::Backscatter } else { Kind::Scan };
     Ok(Found {
         sensor,

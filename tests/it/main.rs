@@ -21,5 +21,6 @@ mod summary;
 mod surges;
 mod text;
 mod tidy;
+mod tshark;
 mod verdicts;
 mod wire;

@@ -174,7 +174,11 @@ pub(super) fn is_ip_family(family: u32) -> bool {
 fn loopback(frame: &[u8]) -> Stripped<'_> {
     let family: [u8; 4] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let families = [u32::from_be_bytes(family), u32::from_le_bytes(family)];
-    if families.into_iter().any(is_ip_family) { Ok((Network::Ip, rest(frame, 4)?)) } else { Err(Problem::NotIp) }
+    if families.into_iter().any(is_ip_family) {
+        Ok((Network::Ip, rest(frame, 4)?))
+    } else {
+        Err(Problem::NotIp)
+    }
 }
 
 /// RFC 1661 and 1662: address and control may stand first, or be left out.

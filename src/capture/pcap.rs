@@ -8,14 +8,14 @@ use crate::event::Timestamp;
 
 use super::Place;
 use super::bytes::{ByteStream, RECORD_MAX};
-use super::read::Frames;
 use super::pcapng;
+use super::read::Frames;
 use super::records::{self, End, Next, word};
 
 pub(super) const HEADER: usize = 24;
 /// Magic numbers: microseconds, nanoseconds, and the records with more fields that some old systems wrote.
 const MAGIC: [u32; 3] = [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34];
-/// Version 2.4, which every writer has used since 1998, as a word of either byte order.
+/// Version 2.4, which every writer has used since 1998, as headers of either byte order have it, read as little-endian.
 const VERSION: [u32; 2] = [0x0004_0002, 0x0400_0200];
 /// The largest link type in a header; the bits above tell of frame check sequences.
 const LINK_MAX: i32 = 0x03ff_ffff;
@@ -83,7 +83,7 @@ impl Format {
         while let Some(head) = bytes.get(at..at + self.head) {
             let [seconds, fraction, captured] = [0, 4, 8].map(|at| word(head, at, self.big_endian));
             let captured = usize::try_from(captured).unwrap_or(usize::MAX);
-            if VERSION.contains(&fraction) {
+            if VERSION.contains(&word(head, 4, false)) {
                 // A header's version stands where a record has the fraction of its second.
                 match begins(&bytes[at..]) {
                     Some(true) => return (at, Next::Another),

@@ -7,8 +7,8 @@ use pcap_parser::pcapng::{Block, parse_block_be, parse_block_le};
 use crate::event::Timestamp;
 
 use super::bytes::{ByteStream, RECORD_MAX};
-use super::read::Frames;
 use super::pcap;
+use super::read::Frames;
 use super::records::{self, End, Next, word};
 use super::{Place, Problem};
 

@@ -107,7 +107,8 @@ impl Problems {
     /// Counts one.
     pub fn count(&mut self, mut problem: Problem, place: Place) {
         if matches!(problem, Problem::UnknownLinkType(_)) && !self.0.contains_key(&problem) {
-            let known = self.0.keys().filter(|known| matches!(known, Problem::UnknownLinkType(Some(_)))).count();
+            let known =
+                self.0.keys().filter(|known| matches!(known, Problem::UnknownLinkType(Some(_)))).count();
             if known >= LINK_TYPES_MAX {
                 problem = Problem::UnknownLinkType(None);
             }

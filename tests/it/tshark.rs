@@ -5,7 +5,6 @@
 //! says of each packet which section it is from. What differs is listed in `tshark.tsv` with the reason.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -64,7 +63,11 @@ struct Row<'a>(BTreeMap<&'static str, Vec<&'a str>>);
 impl<'a> Row<'a> {
     fn of(line: &'a str) -> Row<'a> {
         let values = line.split('\t').map(|values| values.split(',').collect());
-        Row(FIELDS.into_iter().zip(values).filter(|(_, values): &(_, Vec<_>)| !values[0].is_empty()).collect())
+        Row(FIELDS
+            .into_iter()
+            .zip(values)
+            .filter(|(_, values): &(_, Vec<_>)| !values[0].is_empty())
+            .collect())
     }
 
     fn text(&self, field: &str) -> Option<&'a str> {
@@ -81,7 +84,9 @@ impl<'a> Row<'a> {
 
     fn number_at(&self, field: &str, at: usize) -> Option<u32> {
         let text = self.occurrence(field, at)?;
-        Some(text.strip_prefix("0x").map_or_else(|| text.parse(), |hex| u32::from_str_radix(hex, 16)).unwrap())
+        Some(
+            text.strip_prefix("0x").map_or_else(|| text.parse(), |hex| u32::from_str_radix(hex, 16)).unwrap(),
+        )
     }
 
     /// The protocol behind the outer header and the extensions of IPv6.
@@ -106,7 +111,8 @@ impl<'a> Row<'a> {
 
     /// The packet in the words of [`told`]; `None` for a frame without an address of the network layer.
     fn told(&self) -> Option<String> {
-        let outer = self.text("frame.protocols")?.split(':').find(|name| ["ip", "ipv6", "arp"].contains(name))?;
+        let outer =
+            self.text("frame.protocols")?.split(':').find(|name| ["ip", "ipv6", "arp"].contains(name))?;
         let address = |field: &str| self.text(field).map(|text| text.parse::<IpAddr>().unwrap());
         let (source, destination, protocol) = match outer {
             "arp" => (address("arp.src.proto_ipv4")?, address("arp.dst.proto_ipv4")?, None),
@@ -148,15 +154,14 @@ fn told(
 ) -> String {
     let mut words = time.to_owned();
     for (address, port) in [source, destination] {
-        let _ = write!(words, " {address}");
-        port.into_iter().for_each(|port| drop(write!(words, "#{port}")));
+        words += &format!(" {address}");
+        words += &port.map_or_else(String::new, |port| format!("#{port}"));
     }
-    match protocol {
-        Some(number) => drop(write!(words, " protocol {number}")),
-        None => words += " ARP",
+    words += &protocol.map_or_else(|| " ARP".to_owned(), |number| format!(" protocol {number}"));
+    words += &flags.map_or_else(String::new, |flags| format!(" flags {flags:#04x}"));
+    for part in [icmp.0, icmp.1].into_iter().flatten() {
+        words += &format!(" icmp {part}");
     }
-    flags.into_iter().for_each(|flags| drop(write!(words, " flags {flags:#04x}")));
-    [icmp.0, icmp.1].into_iter().flatten().for_each(|part| drop(write!(words, " icmp {part}")));
     words
 }
 
@@ -209,7 +214,8 @@ fn by_tshark(path: &Path) -> Vec<(usize, Option<String>)> {
     let output = tshark.output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     let rows = told.lines().map(Row::of);
-    rows.map(|row| (usize::try_from(row.number("frame.section_number").unwrap()).unwrap(), row.told())).collect()
+    rows.map(|row| (usize::try_from(row.number("frame.section_number").unwrap()).unwrap(), row.told()))
+        .collect()
 }
 
 /// The packets of a group of captures, whose packets by inga are known, as tshark reads them.
@@ -277,7 +283,7 @@ fn installed() -> bool {
     installed
 }
 
-/// A capture that differs: packets that only tshark gives so, those that only inga gives so, whether the order differs.
+/// A capture that differs: packets that only tshark gives so, and those that only inga gives so.
 type Difference = (Vec<String>, Vec<String>);
 
 /// Compares all captures; answers how many packets were compared, and what differs, by the captures' names.

@@ -196,8 +196,7 @@ fn obsolete_packet_blocks_are_packets() {
         let bytes = [pcapng(big_endian), packet(1, syn().len()), packet(9, syn().len()), packet(1, 4_000)];
         let (packets, report) = read(&bytes.concat()).unwrap();
         assert_eq!(packets[2..], [expected(500_000_000)]);
-        let counts =
-            [("damaged record".to_owned(), 1), ("packet of an undescribed interface".to_owned(), 1)];
+        let counts = [("damaged record".to_owned(), 1), ("packet of an undescribed interface".to_owned(), 1)];
         assert_eq!(counted(&report), counts);
     }
 }

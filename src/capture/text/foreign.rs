@@ -15,13 +15,15 @@ pub struct Foreign {
 }
 
 const PRINT: &str = "; give the capture itself, or print it with `tcpdump -nn -tttt -r CAPTURE`";
-const RECORD: &str = "; it lacks what tells scans apart: record packets instead, with `tcpdump -i INTERFACE -w FILE`";
+const RECORD: &str =
+    "; it lacks what tells scans apart: record packets instead, with `tcpdump -i INTERFACE -w FILE`";
 const RECORD_NFLOG: &str = "; it lacks what tells scans apart: record packets instead, with a rule `-j NFLOG` (nftables: \
                             `log group 1`) and `tcpdump -i nflog:1 -w FILE`";
 const RECORD_PFLOG: &str =
     "; it lacks what tells scans apart: record packets instead, with `tcpdump -i pflog0 -w FILE`";
 const CAPTURE_BEHIND: &str = "; give the capture that it was made of";
-const FLOWS: &str = "; a flow is a sum of packets, and windows are made of packets: record these with `tcpdump -w FILE`";
+const FLOWS: &str =
+    "; a flow is a sum of packets, and windows are made of packets: record these with `tcpdump -w FILE`";
 
 /// Programs with what tells one of their lines.
 const WRITERS: [(Foreign, fn(&[u8]) -> bool); 14] = [
@@ -29,7 +31,10 @@ const WRITERS: [(Foreign, fn(&[u8]) -> bool); 14] = [
     (Foreign { looks_like: "tshark's or Wireshark's text", remedy: PRINT }, is_tshark),
     (Foreign { looks_like: "a netfilter log (iptables, nftables, ufw)", remedy: RECORD_NFLOG }, is_netfilter),
     (Foreign { looks_like: "an ipfw log", remedy: RECORD }, is_ipfw),
-    (Foreign { looks_like: "a pf log of pfSense or OPNsense (filterlog)", remedy: RECORD_PFLOG }, is_filterlog),
+    (
+        Foreign { looks_like: "a pf log of pfSense or OPNsense (filterlog)", remedy: RECORD_PFLOG },
+        is_filterlog,
+    ),
     (Foreign { looks_like: "a log of a Cisco firewall or router", remedy: RECORD }, is_cisco),
     (Foreign { looks_like: "a FortiGate log", remedy: RECORD }, is_fortigate),
     (Foreign { looks_like: "a Windows firewall log", remedy: RECORD }, is_windows),
@@ -87,7 +92,8 @@ fn is_tshark(line: &[u8]) -> bool {
         return true;
     }
     let words = words(line);
-    let arrow = words.iter().position(|word| [b"->".as_slice(), "→".as_bytes(), "←".as_bytes()].contains(word));
+    let arrow =
+        words.iter().position(|word| [b"->".as_slice(), "→".as_bytes(), "←".as_bytes()].contains(word));
     let Some(arrow) = arrow.filter(|at| *at >= 2 && words.len() > at + 2) else { return false };
     let (source, destination, protocol) = (words[arrow - 1], words[arrow + 1], words[arrow + 2]);
     let numbered = is_number(words[0]) && arrow >= 3;
@@ -119,7 +125,11 @@ fn is_cisco(line: &[u8]) -> bool {
         let behind = find(line, name).map(|at| &line[at + name.len()..]);
         matches!(behind, Some([b'0'..=b'7', b'-', b'0'..=b'9', ..]))
     };
-    named(b"%ASA-") || named(b"%PIX-") || named(b"%FTD-") || named(b"%FWSM-") || has(line, &[b"%SEC-6-IPACCESSLOG"])
+    named(b"%ASA-")
+        || named(b"%PIX-")
+        || named(b"%FTD-")
+        || named(b"%FWSM-")
+        || has(line, &[b"%SEC-6-IPACCESSLOG"])
 }
 
 /// `devname="FG" … srcip=192.0.2.1 srcport=1061 … dstip=192.0.2.2 … action="deny"`.
@@ -129,7 +139,8 @@ fn is_fortigate(line: &[u8]) -> bool {
 
 /// `2009-03-02 12:00:00 DROP TCP 192.0.2.1 192.0.2.2 1061 445 48 S …`, and the lines at its head.
 fn is_windows(line: &[u8]) -> bool {
-    let heads: [&[u8]; 2] = [b"#Software: Microsoft Windows Firewall", b"#Fields: date time action protocol src-ip"];
+    let heads: [&[u8]; 2] =
+        [b"#Software: Microsoft Windows Firewall", b"#Fields: date time action protocol src-ip"];
     if heads.iter().any(|head| line.starts_with(head)) {
         return true;
     }
@@ -199,10 +210,19 @@ mod tests {
 
     /// One line of each program, with a word of its name.
     const LINES: [(&str, &str); 27] = [
-        ("    1   0.000000    192.0.2.1 → 192.0.2.2    ICMP 98 Echo (ping) request  id=0xd01d, seq=0/0, ttl=64", "tshark"),
-        ("  1   0.000000 192.0.2.1 -> 192.0.2.2 TCP 1061 > 445 [SYN] Seq=0 Win=8192 Len=0 MSS=1460", "tshark"),
+        (
+            "    1   0.000000    192.0.2.1 → 192.0.2.2    ICMP 98 Echo (ping) request  id=0xd01d, seq=0/0, ttl=64",
+            "tshark",
+        ),
+        (
+            "  1   0.000000 192.0.2.1 -> 192.0.2.2 TCP 1061 > 445 [SYN] Seq=0 Win=8192 Len=0 MSS=1460",
+            "tshark",
+        ),
         ("1 2009-03-02 12:00:00.000000000 2001:db8::1 → 2001:db8::2 TCP 74 1061 → 445 [SYN] Seq=0", "tshark"),
-        ("    3 1.5 host.example.org → other.example.org DNS 70 Standard query 0x1234 A example.org", "tshark"),
+        (
+            "    3 1.5 host.example.org → other.example.org DNS 70 Standard query 0x1234 A example.org",
+            "tshark",
+        ),
         ("Frame 1: 98 bytes on wire (784 bits), 98 bytes captured (784 bits)", "tshark"),
         ("\"No.\",\"Time\",\"Source\",\"Destination\",\"Protocol\",\"Length\",\"Info\"", "tshark"),
         ("  1   0.00000    192.0.2.1 -> 192.0.2.2    TCP D=445 S=1061 Syn Seq=7 Len=0 Win=8192", "snoop"),
@@ -223,7 +243,10 @@ mod tests {
             "Mar  2 12:00:00 fw %ASA-4-106023: Deny tcp src outside:192.0.2.1/1061 dst inside:192.0.2.2/445 by access-group \"x\"",
             "Cisco",
         ),
-        ("Mar  2 12:00:00 r 99: %SEC-6-IPACCESSLOGP: list 101 denied tcp 192.0.2.1(1061) -> 192.0.2.2(445), 1 packet", "Cisco"),
+        (
+            "Mar  2 12:00:00 r 99: %SEC-6-IPACCESSLOGP: list 101 denied tcp 192.0.2.1(1061) -> 192.0.2.2(445), 1 packet",
+            "Cisco",
+        ),
         (
             "date=2009-03-02 time=12:00:00 devname=\"FG\" type=\"traffic\" srcip=192.0.2.1 srcport=1061 dstip=192.0.2.2 dstport=445 action=\"deny\"",
             "FortiGate",
@@ -233,11 +256,26 @@ mod tests {
         ("#separator \\x09", "Zeek"),
         ("1235952000.000000\tCabc1\t192.0.2.1\t1061\t192.0.2.2\t445\ttcp\t-\t-\t-\t-\tS0", "Zeek"),
         ("{\"ts\":1235952000.0,\"uid\":\"Cabc1\",\"id.orig_h\":\"192.0.2.1\",\"id.orig_p\":1061}", "Zeek"),
-        ("{\"timestamp\":\"2009-03-02T12:00:00\",\"event_type\":\"flow\",\"src_ip\":\"192.0.2.1\"}", "Suricata"),
-        ("03/02-12:00:00.1  [**] [1:2001219:20] ET SCAN SSH [**] [Priority: 2] {TCP} 192.0.2.1:1061 -> 192.0.2.2:22", "Snort"),
-        ("Date first seen          Duration Proto      Src IP Addr:Port          Dst IP Addr:Port   Packets    Bytes Flows", "nfdump"),
-        ("2009-03-02 12:00:00.000     0.000 TCP        192.0.2.1:1061  ->       192.0.2.2:445        1       48     1", "nfdump"),
-        ("2009-03-02 12:00:00.000     0.000 TCP      2001:db8::1.1061  ->     2001:db8::2.445        1       48     1", "nfdump"),
+        (
+            "{\"timestamp\":\"2009-03-02T12:00:00\",\"event_type\":\"flow\",\"src_ip\":\"192.0.2.1\"}",
+            "Suricata",
+        ),
+        (
+            "03/02-12:00:00.1  [**] [1:2001219:20] ET SCAN SSH [**] [Priority: 2] {TCP} 192.0.2.1:1061 -> 192.0.2.2:22",
+            "Snort",
+        ),
+        (
+            "Date first seen          Duration Proto      Src IP Addr:Port          Dst IP Addr:Port   Packets    Bytes Flows",
+            "nfdump",
+        ),
+        (
+            "2009-03-02 12:00:00.000     0.000 TCP        192.0.2.1:1061  ->       192.0.2.2:445        1       48     1",
+            "nfdump",
+        ),
+        (
+            "2009-03-02 12:00:00.000     0.000 TCP      2001:db8::1.1061  ->     2001:db8::2.445        1       48     1",
+            "nfdump",
+        ),
         ("            sIP|            dIP|sPort|dPort|pro|   packets|", "flows"),
         ("   StartTime    Flgs  Proto   SrcAddr  Sport   Dir   DstAddr  Dport", "flows"),
         ("2 123456789010 eni-1 192.0.2.1 192.0.2.2 1061 445 6 1 40 1235952000 1235952060 REJECT OK", "VPC"),
@@ -257,7 +295,9 @@ mod tests {
     fn a_log_of_packets_with_such_lines_in_it_is_read() {
         let packet = "12:00:00.000000 IP 192.0.2.1.1061 > 192.0.2.2.514: SYSLOG kernel.info, length: 200";
         for (line, _) in LINES {
-            for text in [format!("{packet}\n{line}\n"), format!("{line}\n{packet}\n"), format!("{packet} {line}\n")] {
+            for text in
+                [format!("{packet}\n{line}\n"), format!("{line}\n{packet}\n"), format!("{packet} {line}\n")]
+            {
                 let of = likeness(text.as_bytes());
                 assert!(matches!(of, Likeness::Certain | Likeness::Possible), "{of:?}: {text}");
             }

@@ -102,7 +102,8 @@ fn kind(line: &[u8]) -> Kind {
 mod tests {
     use super::*;
 
-    const PACKET: &str = "12:00:00.000000 IP 192.0.2.1.1061 > 192.0.2.2.445: Flags [S], seq 1, win 8192, length 0\n";
+    const PACKET: &str =
+        "12:00:00.000000 IP 192.0.2.1.1061 > 192.0.2.2.445: Flags [S], seq 1, win 8192, length 0\n";
 
     fn of(text: &str) -> Likeness {
         likeness(text.as_bytes())
@@ -122,14 +123,18 @@ mod tests {
             format!("{}12:00:01.000000 STP 802.1d, Config\nodd\n", PACKET.repeat(3)),
         ] {
             assert_eq!(of(&text), Likeness::Certain, "{text}");
-            let wide: Vec<u8> = text.trim_start_matches('\u{feff}').encode_utf16().flat_map(u16::to_be_bytes).collect();
+            let wide: Vec<u8> =
+                text.trim_start_matches('\u{feff}').encode_utf16().flat_map(u16::to_be_bytes).collect();
             assert_eq!(likeness(&[&b"\xfe\xff"[..], &wide].concat()), Likeness::Certain, "{text}");
         }
     }
 
     #[test]
     fn a_page_that_shows_a_packet_is_no_log_beyond_doubt() {
-        assert_eq!(of(&format!("How to read tcpdump\n\nA packet:\n\n{PACKET}\nAnd so on.\n")), Likeness::Possible);
+        assert_eq!(
+            of(&format!("How to read tcpdump\n\nA packet:\n\n{PACKET}\nAnd so on.\n")),
+            Likeness::Possible
+        );
         assert_eq!(of("12:00:01.000000 STP 802.1d, Config\n"), Likeness::Possible);
         assert_eq!(of("a,b,c\n1,2,3\n"), Likeness::None);
         assert_eq!(of(""), Likeness::None);

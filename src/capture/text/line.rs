@@ -69,7 +69,8 @@ fn is_direction(text: &[u8]) -> bool {
     match text {
         [before @ .., b'<' | b'>' | b'B' | b'M' | b'P'] => {
             let interface = before.strip_suffix(b" ").unwrap_or(before);
-            before.is_empty() || interface.len() < before.len() && interface.iter().all(u8::is_ascii_alphanumeric)
+            before.is_empty()
+                || interface.len() < before.len() && interface.iter().all(u8::is_ascii_alphanumeric)
         }
         _ => false,
     }

@@ -127,7 +127,9 @@ fn a_time_before_the_line_tells_the_day_or_the_whole_time() {
 #[test]
 fn differences_behind_a_time_are_added_to_the_first() {
     let packet = "IP 192.0.2.7.1061 > 198.51.100.9.445: Flags [S], seq 1, win 8192, length 0\n";
-    let log = format!("2009-03-02T12:00:00Z  00:00:00.000000 {packet}2009-03-02T12:00:09Z  00:00:01.500000 {packet}");
+    let log = format!(
+        "2009-03-02T12:00:00Z  00:00:00.000000 {packet}2009-03-02T12:00:09Z  00:00:01.500000 {packet}"
+    );
     let (packets, clock, _) = read_log(&log, None);
     assert_eq!(clock, Clock::Absolute);
     let noon = Timestamp::from_parts(1_235_995_200, 0);
@@ -154,6 +156,7 @@ fn what_looks_like_a_packet_in_a_payload_behind_a_time_is_no_packet() {
                IP 9.9.9.9.1 > 8.8.8.8.445: S\n";
     let (packets, _, problems) = read_log(log, None);
     assert_eq!(packets.len(), 1);
-    let counts: Vec<(Problem, u64)> = problems.iter().map(|(problem, tally)| (problem, tally.count)).collect();
+    let counts: Vec<(Problem, u64)> =
+        problems.iter().map(|(problem, tally)| (problem, tally.count)).collect();
     assert_eq!(counts, [(Problem::PayloadLine, 3)]);
 }

@@ -34,8 +34,8 @@ use crate::event::{Clock, Packet};
 use super::{Place, Problem, Problems, Sink};
 use encoding::{UTF8_MARK, Utf16};
 pub use foreign::Foreign;
-use line::{Header, Line};
 pub use likeness::{Likeness, likeness, looks_like_tcpdump};
+use line::{Header, Line};
 use recall::Recall;
 use time::{Stamp, TimeKeeper};
 

@@ -160,7 +160,9 @@ fn without_tag(rest: &[u8]) -> Option<&[u8]> {
         }
         None => tag,
     };
-    (is_name(host) && is_name(tag)).then_some(behind)
+    // `IP6 :: > ff02::1: …` has no sender.
+    let is_program = tag.iter().all(|byte| *byte != b':') && tag.first().is_some_and(u8::is_ascii_alphabetic);
+    (is_name(host) && is_name(tag) && is_program).then_some(behind)
 }
 
 /// What stands behind RFC 5424's `host tcpdump 99 - - `: host, program, process, message and structured data.
@@ -227,6 +229,8 @@ mod tests {
             "Mar 02 12:00:00.000000 rule 14/(match) block in on em0: 1.2.3.4.5 > 6.7.8.9.80: S",
             "Mar 02 12:00:00.000000 rule 22/0(match): block in on em0: 1.2.3.4.5 > 6.7.8.9.80: S",
             "2009-03-02 12:00:00.000000 IP6 fe80::1 > ff02::1: ICMP6, echo request",
+            "2009-03-02 12:00:00.000000 IP6 :: > ff02::1: ICMP6, neighbor solicitation",
+            "2009-03-02 12:00:00.000000 IP6 fe80::1: 1",
             "2009-03-02T12:00:00.1 ",
             "2009-13-02T12:00:00Z IP",
             "2009-03-02T12:00:00+9 IP",

@@ -343,5 +343,5 @@ fn captures_say_what_tshark_says_or_are_listed() {
     }
     wrong.extend(listed.keys().map(|name| format!("{name}: listed, but does not differ")));
     assert!(wrong.is_empty(), "{} captures are not as listed:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(packets > 50_000, "{packets} packets compared");
+    assert!(packets > 45_000, "{packets} packets compared");
 }

@@ -56,7 +56,7 @@ const FIELDS: [&str; 29] = [
     "arp.dst.proto_ipv4",
 ];
 
-/// One packet as tshark tells it. The first occurrence of a field is that of the outermost header; later ones are asked
+/// One packet as tshark reports it. The first occurrence of a field is that of the outermost header; later ones are asked
 /// for where IPv6 has several extensions of a kind.
 struct Row<'a>(BTreeMap<&'static str, Vec<&'a str>>);
 
@@ -109,8 +109,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The packet in the words of [`told`]; `None` for a frame without an address of the network layer.
-    fn told(&self) -> Option<String> {
+    /// The packet in the words of [`shown`]; `None` for a frame without an address of the network layer.
+    fn shown(&self) -> Option<String> {
         let outer =
             self.text("frame.protocols")?.split(':').find(|name| ["ip", "ipv6", "arp"].contains(name))?;
         let address = |field: &str| self.text(field).map(|text| text.parse::<IpAddr>().unwrap());
@@ -130,7 +130,7 @@ impl<'a> Row<'a> {
         };
         let port = |which: &str| self.number(&format!("{ports}.{which}port"));
         let message = |part: &str| self.number(&format!("{}.{part}", icmp?));
-        Some(told(
+        Some(shown(
             self.text("frame.time_epoch").unwrap_or(WITHOUT_TIME),
             (source, port("src")),
             (destination, port("dst")),
@@ -144,7 +144,7 @@ impl<'a> Row<'a> {
 /// tshark's time of a packet without one.
 const WITHOUT_TIME: &str = "0.000000000";
 
-fn told(
+fn shown(
     time: &str,
     source: (IpAddr, Option<u32>),
     destination: (IpAddr, Option<u32>),
@@ -165,14 +165,14 @@ fn told(
     words
 }
 
-fn inga_told(packet: &Packet) -> String {
+fn shown_by_inga(packet: &Packet) -> String {
     let time = packet.time().map_or_else(
         || WITHOUT_TIME.to_owned(),
         |time| format!("{}.{:09}", time.0.div_euclid(1_000_000_000), time.0.rem_euclid(1_000_000_000)),
     );
     let protocol = (packet.protocol() != Protocol::Arp).then(|| u32::from(packet.protocol().number()));
     let icmp = packet.icmp();
-    told(
+    shown(
         &time,
         (packet.source(), packet.source_port().map(u32::from)),
         (packet.destination(), packet.destination_port().map(u32::from)),
@@ -186,7 +186,7 @@ fn inga_told(packet: &Packet) -> String {
 fn by_inga(path: &Path) -> Option<Vec<String>> {
     let mut packets = Vec::new();
     let input = Input::Path(path.to_owned());
-    match read(&input, &ReadOptions::default(), &mut |packet, _| packets.push(inga_told(packet))) {
+    match read(&input, &ReadOptions::default(), &mut |packet, _| packets.push(shown_by_inga(packet))) {
         Ok(report) if report.format.container == Container::Text => None,
         Ok(_) => Some(packets),
         Err(_) => Some(Vec::new()),
@@ -210,11 +210,11 @@ fn by_tshark(path: &Path) -> Vec<(usize, Option<String>)> {
     tshark.args(["-n", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]);
     tshark.args(["-T", "fields", "-E", "occurrence=a", "-r"]).arg(path);
     tshark.args(FIELDS.iter().flat_map(|field| ["-e", field]));
-    // It fails where a capture is damaged, and has then told what was before.
+    // It fails where a capture is damaged, and has then written what came before.
     let output = tshark.output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    let rows = told.lines().map(Row::of);
-    rows.map(|row| (usize::try_from(row.number("frame.section_number").unwrap()).unwrap(), row.told()))
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let rows = shown.lines().map(Row::of);
+    rows.map(|row| (usize::try_from(row.number("frame.section_number").unwrap()).unwrap(), row.shown()))
         .collect()
 }
 
@@ -227,21 +227,21 @@ fn group_by_tshark(group: &[(PathBuf, Vec<String>)]) -> Vec<Vec<String>> {
     let mut captures = vec![Vec::new(); group.len()];
     for (at, (path, inga)) in group.iter().enumerate() {
         let _ = std::fs::remove_file(&one);
-        // It fails where a capture is damaged, and has then written what was before.
+        // It fails where a capture is damaged, and has then written what came before.
         let mut editcap = Command::new("editcap");
         editcap.args(["-F", "pcapng"]).args([path, &one]).stderr(Stdio::null()).stdout(Stdio::null());
         editcap.status().unwrap();
         let written = std::fs::read(&one).unwrap_or_default();
         if written.is_empty() && !inga.is_empty() {
             // It has a block that `editcap` cannot write.
-            captures[at].extend(by_tshark(path).into_iter().filter_map(|(_, told)| told));
+            captures[at].extend(by_tshark(path).into_iter().filter_map(|(_, shown)| shown));
         }
         capture_of.extend(std::iter::repeat_n(at, sections(&written)));
         bytes.extend(written);
     }
     std::fs::write(&all, bytes).unwrap();
-    for (section, told) in by_tshark(&all) {
-        captures[capture_of[section - 1]].extend(told);
+    for (section, shown) in by_tshark(&all) {
+        captures[capture_of[section - 1]].extend(shown);
     }
     captures
 }
@@ -286,7 +286,7 @@ fn installed() -> bool {
 /// A capture that differs: packets that only tshark gives so, and those that only inga gives so.
 type Difference = (Vec<String>, Vec<String>);
 
-/// Compares all captures; answers how many packets were compared, and what differs, by the captures' names.
+/// Compares all captures; returns how many packets were compared, and the differences, by the captures' names.
 fn compared(corpora: &Path) -> (usize, BTreeMap<String, Difference>) {
     let captures: Vec<(PathBuf, Vec<String>)> =
         captures(corpora).into_iter().filter_map(|path| by_inga(&path).map(|rows| (path, rows))).collect();

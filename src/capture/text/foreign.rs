@@ -16,16 +16,16 @@ pub struct Foreign {
 
 const PRINT: &str = "; give the capture itself, or print it with `tcpdump -nn -tttt -r CAPTURE`";
 const RECORD: &str =
-    "; it lacks what tells scans apart: record packets instead, with `tcpdump -i INTERFACE -w FILE`";
-const RECORD_NFLOG: &str = "; it lacks what tells scans apart: record packets instead, with a rule `-j NFLOG` (nftables: \
+    "; it lacks fields that tell scans apart; record packets instead, with `tcpdump -i INTERFACE -w FILE`";
+const RECORD_NFLOG: &str = "; it lacks fields that tell scans apart; record packets instead, with a rule `-j NFLOG` (nftables: \
                             `log group 1`) and `tcpdump -i nflog:1 -w FILE`";
 const RECORD_PFLOG: &str =
-    "; it lacks what tells scans apart: record packets instead, with `tcpdump -i pflog0 -w FILE`";
+    "; it lacks fields that tell scans apart; record packets instead, with `tcpdump -i pflog0 -w FILE`";
 const CAPTURE_BEHIND: &str = "; give the capture that it was made of";
 const FLOWS: &str =
     "; a flow is a sum of packets, and windows are made of packets: record these with `tcpdump -w FILE`";
 
-/// Programs with what tells one of their lines.
+/// Programs, each with the test of whether a line is its own.
 const WRITERS: [(Foreign, fn(&[u8]) -> bool); 14] = [
     (Foreign { looks_like: "the text of Solaris' snoop", remedy: PRINT }, is_snoop),
     (Foreign { looks_like: "tshark's or Wireshark's text", remedy: PRINT }, is_tshark),
@@ -46,7 +46,7 @@ const WRITERS: [(Foreign, fn(&[u8]) -> bool); 14] = [
     (Foreign { looks_like: "a VPC flow log", remedy: FLOWS }, is_vpc),
 ];
 
-/// Who wrote a line, where that is beyond doubt.
+/// Returns the program that wrote a line, where that is beyond doubt.
 pub(super) fn writer(line: &[u8]) -> Option<&'static Foreign> {
     WRITERS.iter().find(|(_, tells)| tells(line)).map(|(writer, _)| writer)
 }

@@ -23,13 +23,13 @@ const LINES: usize = 64;
 /// Packets among other lines that leave no doubt: a page that shows one or two of tcpdump's lines is no log.
 const PACKETS_MIN: usize = 3;
 
-/// What a line tells about its writer.
+/// What a line shows about its writer.
 enum Kind {
     /// A packet, or half of one.
     Packet,
     /// A line that tcpdump may print of a packet without addresses, or of named hosts.
     Maybe,
-    /// A line that may stand in a log and tells nothing.
+    /// A line that may stand in any log: empty, indented, or tcpdump's talk.
     Neutral,
     Foreign(&'static Foreign),
     Other,

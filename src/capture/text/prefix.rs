@@ -13,7 +13,7 @@
 //!
 //! Such a time is that of passing the line on. tcpdump writes in blocks of some kilobytes unless it runs with `-l`, so
 //! many packets may share one, and on a quiet sensor it may be hours late. tcpdump's own time is that of the packet,
-//! and comes first wherever it is complete; where it is a time of day, the other one tells the day.
+//! and is used wherever it is complete; where it is a time of day, the time before the line gives the day.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

@@ -156,7 +156,10 @@ fn without_tag(rest: &[u8]) -> Option<&[u8]> {
     let tag = match tag.iter().position(|byte| *byte == b'[') {
         Some(open) => {
             let number = tag[open + 1..].strip_suffix(b"]")?;
-            &tag[..open * usize::from(number.iter().all(u8::is_ascii_digit))]
+            if !number.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            &tag[..open]
         }
         None => tag,
     };

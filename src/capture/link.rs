@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::header::Network;
-use super::link_cooked;
+use super::{link_cooked, link_recorded};
 
 /// Ethernet's link type.
 pub(super) const ETHERNET: i32 = 1;
@@ -10,7 +10,9 @@ pub(super) const ETHERNET: i32 = 1;
 /// The other link types, as pcap numbers them (tcpdump.org/linktypes.html).
 mod kind {
     pub(super) const NULL: i32 = 0;
+    pub(super) const TOKEN_RING: i32 = 6;
     pub(super) const PPP: i32 = 9;
+    pub(super) const FDDI: i32 = 10;
     /// Some systems' own numbers of raw IP.
     pub(super) const RAW_ALIASES: [i32; 3] = [12, 14, 101];
     pub(super) const PPP_HDLC: i32 = 50;
@@ -19,12 +21,16 @@ mod kind {
     pub(super) const IEEE802_11: i32 = 105;
     pub(super) const FRELAY: i32 = 107;
     pub(super) const LOOP: i32 = 108;
+    pub(super) const ENC: i32 = 109;
     pub(super) const LINUX_SLL: i32 = 113;
+    pub(super) const PFLOG: i32 = 117;
     pub(super) const RADIOTAP: i32 = 127;
     pub(super) const JUNIPER_ETHER: i32 = 178;
+    pub(super) const PPI: i32 = 192;
     pub(super) const IPNET: i32 = 226;
     pub(super) const IPV4: i32 = 228;
     pub(super) const IPV6: i32 = 229;
+    pub(super) const NFLOG: i32 = 239;
     /// Its registered number, and the private one that Apple's systems write.
     pub(super) const PKTAP: [i32; 2] = [149, 258];
     pub(super) const LINUX_SLL2: i32 = 276;
@@ -42,7 +48,8 @@ pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
     match link & 0x0fff_ffff {
         ETHERNET => ethernet(frame),
         raw if kind::RAW_ALIASES.contains(&raw) => Ok((Network::Ip, frame)),
-        kind::IPV4 | kind::IPV6 => Ok((Network::Ip, frame)),
+        kind::IPV4 => Ok((Network::Ipv4, frame)),
+        kind::IPV6 => Ok((Network::Ipv6, frame)),
         kind::NULL | kind::LOOP => loopback(frame),
         kind::PPP | kind::PPP_HDLC => ppp(frame),
         kind::PPP_ETHER => pppoe(frame),
@@ -53,9 +60,15 @@ pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
         tap if kind::PKTAP.contains(&tap) => link_cooked::pktap(frame),
         kind::JUNIPER_ETHER => ethernet(link_cooked::juniper(frame)?),
         kind::RADIOTAP => link_cooked::radiotap(frame),
+        kind::PPI => link_cooked::ppi(frame),
         kind::IEEE802_11 => link_cooked::ieee80211(frame),
         kind::FRELAY => link_cooked::frame_relay(frame),
-        _ => Err(Problem::UnknownLinkType),
+        kind::FDDI => link_cooked::fddi(frame),
+        kind::TOKEN_RING => link_cooked::token_ring(frame),
+        kind::NFLOG => link_recorded::nflog(frame),
+        kind::PFLOG => link_recorded::pflog(frame),
+        kind::ENC => link_recorded::enc(frame),
+        other => Err(Problem::UnknownLinkType(Some(other))),
     }
 }
 
@@ -91,6 +104,7 @@ pub(super) fn ether_type(kind: u16, data: &[u8], depth: usize) -> Stripped<'_> {
         0x8847 | 0x8848 => mpls(data),
         0x8864 => pppoe(data),
         0x88e5 => macsec(data, depth + 1),
+        0xd28b => arista(data, depth + 1),
         0..=1500 => llc(data, depth + 1),
         _ => Err(Problem::NotIp),
     }
@@ -120,6 +134,18 @@ fn macsec(data: &[u8], depth: usize) -> Stripped<'_> {
     }
 }
 
+/// Arista's switches put a time before what they mirror: two bytes of 1, two that tell the form, the time in 8 or 6.
+fn arista(data: &[u8], depth: usize) -> Stripped<'_> {
+    /// The form without the bit that tells the clock: all 64 bits of the time, or 48 of them.
+    const FORMS: [(u16, usize); 2] = [(0x0010, 8), (0x0020, 6)];
+    let form = word(data, 2)? & !0x0100;
+    let time = FORMS.iter().find(|(known, _)| *known == form).map(|(_, time)| *time);
+    match (word(data, 0)?, time) {
+        (1, Some(time)) => ether_type(word(data, 4 + time)?, rest(data, 6 + time)?, depth),
+        _ => Err(Problem::NotIp),
+    }
+}
+
 /// RFC 2516: session packets carry PPP.
 fn pppoe(data: &[u8]) -> Stripped<'_> {
     match data.get(1).ok_or(Problem::TruncatedPacket)? {
@@ -139,12 +165,20 @@ pub(super) fn llc(data: &[u8], depth: usize) -> Stripped<'_> {
     }
 }
 
-/// The address family in four bytes of either order; IPv6 has another number on each system.
+/// Whether an address family is one of IP's; IPv6 has another number on each system.
+pub(super) fn is_ip_family(family: u32) -> bool {
+    matches!(family, 2 | 10 | 24 | 28 | 30)
+}
+
+/// The address family in four bytes of either order.
 fn loopback(frame: &[u8]) -> Stripped<'_> {
     let family: [u8; 4] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let families = [u32::from_be_bytes(family), u32::from_le_bytes(family)];
-    let ip = families.iter().any(|family| matches!(family, 2 | 10 | 24 | 28 | 30));
-    if ip { Ok((Network::Ip, rest(frame, 4)?)) } else { Err(Problem::NotIp) }
+    if families.into_iter().any(is_ip_family) {
+        Ok((Network::Ip, rest(frame, 4)?))
+    } else {
+        Err(Problem::NotIp)
+    }
 }
 
 /// RFC 1661 and 1662: address and control may stand first, or be left out.

@@ -1,4 +1,4 @@
-//! Link layers that a capture tool made up or that radios and wide-area lines use.
+//! Link layers that a capture tool made up, or that radios, rings and wide-area lines use.
 
 use super::Problem;
 use super::header::Network;
@@ -44,6 +44,17 @@ pub(super) fn pktap(frame: &[u8]) -> Stripped<'_> {
         return Err(Problem::MalformedHeader);
     }
     strip(inner, rest(frame, length)?)
+}
+
+/// Per-packet information: a version, flags, its own length and the link type behind it, little endian.
+pub(super) fn ppi(frame: &[u8]) -> Stripped<'_> {
+    let length = usize::from(word(frame, 2)?.swap_bytes());
+    let link = i32::from(word(frame, 4)?.swap_bytes());
+    // One within another would not end.
+    if length < 8 || link == 192 {
+        return Err(Problem::MalformedHeader);
+    }
+    strip(link, rest(frame, length)?)
 }
 
 /// 802.11 behind a radiotap header, whose length stands in its third and fourth byte, little endian.
@@ -93,4 +104,25 @@ pub(super) fn juniper(frame: &[u8]) -> Result<&[u8], Problem> {
         [b'M', b'G', b'C', _, rest @ ..] => Ok(rest),
         _ => Err(Problem::MalformedHeader),
     }
+}
+
+/// FDDI: frame control, two addresses, and LLC where the upper half of frame control says so.
+pub(super) fn fddi(frame: &[u8]) -> Stripped<'_> {
+    match frame.first().ok_or(Problem::TruncatedPacket)? >> 4 {
+        5 => llc(rest(frame, 13)?, 0),
+        _ => Err(Problem::NotIp),
+    }
+}
+
+/// Token Ring: access and frame control, two addresses, a route where the sender's first bit says so, then LLC.
+pub(super) fn token_ring(frame: &[u8]) -> Stripped<'_> {
+    let [_, control] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
+    if control >> 6 != 1 {
+        return Err(Problem::NotIp);
+    }
+    let route = match (frame.get(8), frame.get(14)) {
+        (Some(sender), Some(route)) if sender & 0x80 != 0 => usize::from(route & 0x1f),
+        _ => 0,
+    };
+    llc(rest(frame, 14 + route)?, 0)
 }

@@ -8,6 +8,8 @@ mod header;
 mod input;
 mod link;
 mod link_cooked;
+mod link_names;
+mod link_recorded;
 mod pcap;
 mod pcapng;
 mod problems;

@@ -8,10 +8,17 @@ use crate::event::Timestamp;
 
 use super::Place;
 use super::bytes::{ByteStream, RECORD_MAX};
+use super::pcapng;
 use super::read::Frames;
-use super::records::{self, Next, word};
+use super::records::{self, End, Next, word};
 
-const HEADER: usize = 24;
+pub(super) const HEADER: usize = 24;
+/// Magic numbers: microseconds, nanoseconds, and the records with more fields that some old systems wrote.
+const MAGIC: [u32; 3] = [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34];
+/// Version 2.4, which every writer has used since 1998, as headers of either byte order have it, read as little-endian.
+const VERSION: [u32; 2] = [0x0004_0002, 0x0400_0200];
+/// The largest link type in a header; the bits above tell of frame check sequences.
+const LINK_MAX: i32 = 0x03ff_ffff;
 
 /// Why a file with a pcap's magic number is none that can be read.
 pub(super) fn refusal(head: &[u8]) -> Option<String> {
@@ -25,10 +32,26 @@ pub(super) fn is_pcap(head: &[u8]) -> bool {
     parse_pcap_header(head).is_ok()
 }
 
-/// Reads all records.
-pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut Frames<'_, '_>) -> io::Result<()> {
+/// Whether a capture begins in the middle of a file: a header that no record of another capture looks like. `None` where
+/// too few bytes are there to tell.
+pub(super) fn begins(bytes: &[u8]) -> Option<bool> {
+    let magic = word(bytes, 0, true);
+    if !MAGIC.contains(&magic) && !MAGIC.contains(&magic.swap_bytes()) {
+        return Some(false);
+    }
+    let header = bytes.get(..HEADER)?;
+    Some(parse_pcap_header(header).is_ok_and(|(_, header)| {
+        let link = header.network.0 & LINK_MAX;
+        (header.version_major, header.version_minor) == (2, 4) && header.snaplen > 0 && link <= 0xffff
+    }))
+}
+
+/// Reads all records, up to the header of another capture where one was appended.
+///
+/// The header's time zone is not looked at: every writer puts 0 there, and tcpdump and tshark ignore it, too.
+pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut Frames<'_, '_>) -> io::Result<End> {
     stream.want(HEADER)?;
-    let Ok((_, header)) = parse_pcap_header(stream.ahead()) else { return Ok(()) };
+    let Ok((_, header)) = parse_pcap_header(stream.ahead()) else { return Ok(End::File) };
     stream.pass(HEADER);
     let format = Format::of(&header);
     records::read(stream, frames, format.head, |bytes, offset, frames| format.take(bytes, offset, frames))
@@ -42,7 +65,6 @@ struct Format {
     big_endian: bool,
     nanoseconds: bool,
     link: i32,
-    zone_seconds: i64,
 }
 
 impl Format {
@@ -51,9 +73,7 @@ impl Format {
             head: if header.is_modified_format() { 24 } else { 16 },
             big_endian: header.is_bigendian(),
             nanoseconds: header.is_nanosecond_precision(),
-            // The upper bits tell of frame check sequences, which nobody reads here.
-            link: header.network.0 & 0x03ff_ffff,
-            zone_seconds: i64::from(header.thiszone),
+            link: header.network.0 & LINK_MAX,
         }
     }
 
@@ -63,8 +83,17 @@ impl Format {
         while let Some(head) = bytes.get(at..at + self.head) {
             let [seconds, fraction, captured] = [0, 4, 8].map(|at| word(head, at, self.big_endian));
             let captured = usize::try_from(captured).unwrap_or(usize::MAX);
+            if VERSION.contains(&word(head, 4, false)) {
+                // A header's version stands where a record has the fraction of its second.
+                match begins(&bytes[at..]) {
+                    Some(true) => return (at, Next::Another),
+                    Some(false) => {}
+                    None => return (at, Next::Bytes(HEADER)),
+                }
+            }
             if captured > RECORD_MAX {
-                return (at, Next::Damaged);
+                let another = pcapng::begins(&bytes[at..]);
+                return (at, if another { Next::Another } else { Next::Damaged });
             }
             let data = at + self.head;
             let Some(frame) = bytes.get(data..data + captured) else {
@@ -78,7 +107,7 @@ impl Format {
 
     fn time(&self, seconds: u32, fraction: u32) -> Option<Timestamp> {
         let unit = if self.nanoseconds { 1 } else { 1_000 };
-        let start = Timestamp::from_parts(i64::from(seconds) - self.zone_seconds, 0)?;
+        let start = Timestamp::from_parts(i64::from(seconds), 0)?;
         Some(start.plus_nanoseconds(i64::from(fraction) * unit))
     }
 }

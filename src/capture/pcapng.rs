@@ -7,13 +7,18 @@ use pcap_parser::pcapng::{Block, parse_block_be, parse_block_le};
 use crate::event::Timestamp;
 
 use super::bytes::{ByteStream, RECORD_MAX};
+use super::pcap;
 use super::read::Frames;
-use super::records::{self, Next, word};
+use super::records::{self, End, Next, word};
 use super::{Place, Problem};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const MAGIC: u32 = 0x1a2b_3c4d;
 const ENHANCED_PACKET: u32 = 6;
+/// What wrote packets before the enhanced block; its fields stand at the same places, but the interface has 16 bits.
+const OBSOLETE_PACKET: u32 = 2;
+/// The types of blocks that carry packets, names and descriptions are small; those above are few and private.
+const USUAL_KINDS: std::ops::Range<u32> = 0..0x1_0000;
 /// An enhanced packet's bytes in front of its data: type, length, interface, time in two parts, captured, original length.
 const USUAL_HEAD: usize = 28;
 /// The smallest block: type, length, length again.
@@ -24,6 +29,11 @@ const INTERFACES_MAX: usize = 65_536;
 /// Whether the first bytes are a pcapng's.
 pub(super) fn is_pcapng(head: &[u8]) -> bool {
     head.starts_with(&SECTION_HEADER.to_le_bytes()) && byte_order(head).is_some()
+}
+
+/// Whether a capture begins in the middle of a file of another kind.
+pub(super) fn begins(bytes: &[u8]) -> bool {
+    is_pcapng(bytes) && refusal(bytes).is_none()
 }
 
 /// Why a pcapng cannot be read at all.
@@ -63,8 +73,8 @@ struct Section {
     interfaces: Vec<Interface>,
 }
 
-/// Reads all blocks.
-pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut Frames<'_, '_>) -> io::Result<()> {
+/// Reads all blocks, up to the header of a pcap where one was appended.
+pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut Frames<'_, '_>) -> io::Result<End> {
     let mut section = Section { big_endian: false, interfaces: Vec::new() };
     records::read(stream, frames, BLOCK_MIN, |bytes, offset, frames| section.take(bytes, offset, frames))
 }
@@ -77,6 +87,12 @@ impl Section {
             if head.starts_with(&SECTION_HEADER.to_le_bytes()) {
                 let Some(big_endian) = byte_order(head) else { return (at, Next::Damaged) };
                 *self = Section { big_endian, interfaces: Vec::new() };
+            } else if !USUAL_KINDS.contains(&word(head, 0, self.big_endian)) {
+                match pcap::begins(&bytes[at..]) {
+                    Some(true) => return (at, Next::Another),
+                    Some(false) => {}
+                    None => return (at, Next::Bytes(pcap::HEADER)),
+                }
             }
             let length = usize::try_from(word(head, 4, self.big_endian)).unwrap_or(usize::MAX);
             if !(BLOCK_MIN..=RECORD_MAX).contains(&length) || !length.is_multiple_of(4) {
@@ -115,6 +131,9 @@ impl Section {
     }
 
     fn block(&mut self, bytes: &[u8], place: Place, frames: &mut Frames<'_, '_>) {
+        if word(bytes, 0, self.big_endian) == OBSOLETE_PACKET {
+            return self.obsolete(bytes, place, frames);
+        }
         let parsed = if self.big_endian { parse_block_be(bytes) } else { parse_block_le(bytes) };
         match parsed {
             Err(_) => frames.count(Problem::DamagedRecord, place),
@@ -153,6 +172,27 @@ impl Section {
                 frames.frame(interface.link, &block.data[..captured], None, place);
             }
             Ok(_) => {}
+        }
+    }
+
+    /// An obsolete packet block.
+    fn obsolete(&self, block: &[u8], place: Place, frames: &mut Frames<'_, '_>) {
+        let Some((head, rest)) = block.split_at_checked(USUAL_HEAD) else {
+            return frames.count(Problem::DamagedRecord, place);
+        };
+        let number = word(head, 8, self.big_endian);
+        // Behind the interface stands how many packets were lost, in 16 bits, too.
+        let id = if self.big_endian { number >> 16 } else { number & 0xffff };
+        let id = usize::try_from(id).unwrap_or(usize::MAX);
+        let [high, low, captured] = [12, 16, 20].map(|at| word(head, at, self.big_endian));
+        let data = usize::try_from(captured).ok().and_then(|captured| rest.get(..captured));
+        match (self.interfaces.get(id), data.filter(|data| data.len() + 4 <= rest.len())) {
+            (Some(interface), Some(data)) => {
+                let time = interface.time(u64::from(high) << 32 | u64::from(low));
+                frames.frame(interface.link, data, time, place);
+            }
+            (None, _) => frames.count(Problem::UnknownInterface, place),
+            (_, None) => frames.count(Problem::DamagedRecord, place),
         }
     }
 }

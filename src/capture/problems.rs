@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::link_names;
+
 /// Why a piece of a capture gave no packet, or a packet with less than its headers would say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Problem {
@@ -12,14 +14,17 @@ pub enum Problem {
     LaterFragment,
     /// A frame that carries neither IP nor ARP.
     NotIp,
-    /// The capture's link type is not one that can be read.
-    UnknownLinkType,
+    /// The capture's link type is not one that can be read: its number, as files have it; `None` for those beyond
+    /// the first 16 of one capture.
+    UnknownLinkType(Option<i32>),
     /// Headers that contradict themselves.
     MalformedHeader,
     /// A record or block that breaks the container's own format; reading stops or skips there.
     DamagedRecord,
     /// The file ends in the middle of a record.
     TruncatedFile,
+    /// The header of another capture where a record should be, as `cat a b` leaves it; it is read on from there.
+    AnotherCapture,
     /// A pcapng packet of an interface that was never described.
     UnknownInterface,
     /// A packet record without a time.
@@ -36,16 +41,26 @@ pub enum Problem {
     UnreadableTime,
 }
 
+/// Unknown link types of one capture that are told apart; a pcapng could name 65,536.
+const LINK_TYPES_MAX: usize = 16;
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Problem::UnknownLinkType(Some(link)) => {
+                return match link_names::name(*link) {
+                    Some(name) => write!(f, "unknown link type {link} ({name})"),
+                    None => write!(f, "unknown link type {link}"),
+                };
+            }
+            Problem::UnknownLinkType(None) => "other unknown link types",
             Problem::TruncatedPacket => "truncated packet",
             Problem::LaterFragment => "fragment without ports",
             Problem::NotIp => "neither IP nor ARP",
-            Problem::UnknownLinkType => "unknown link type",
             Problem::MalformedHeader => "malformed header",
             Problem::DamagedRecord => "damaged record",
             Problem::TruncatedFile => "file ends within a record",
+            Problem::AnotherCapture => "another capture appended to this one",
             Problem::UnknownInterface => "packet of an undescribed interface",
             Problem::NoTime => "packet without a time",
             Problem::UnreadableLine => "unreadable line",
@@ -90,7 +105,14 @@ pub struct Problems(BTreeMap<Problem, Tally>);
 
 impl Problems {
     /// Counts one.
-    pub fn count(&mut self, problem: Problem, place: Place) {
+    pub fn count(&mut self, mut problem: Problem, place: Place) {
+        if matches!(problem, Problem::UnknownLinkType(_)) && !self.0.contains_key(&problem) {
+            let known =
+                self.0.keys().filter(|known| matches!(known, Problem::UnknownLinkType(Some(_)))).count();
+            if known >= LINK_TYPES_MAX {
+                problem = Problem::UnknownLinkType(None);
+            }
+        }
         self.0.entry(problem).or_insert(Tally { count: 0, first: place }).count += 1;
     }
 

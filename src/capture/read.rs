@@ -13,7 +13,8 @@ use crate::event::{Clock, Packet, Protocol, Timestamp};
 use super::ahead::Ahead;
 use super::bytes::ByteStream;
 use super::compression::Compression;
-use super::text::{self, TextOptions};
+use super::records::End;
+use super::text::{self, Likeness, TextOptions};
 use super::{CaptureError, Input, Place, Problem, Problems, Sink, header, link, pcap, pcapng, usual};
 
 /// First bytes that tell what a capture is.
@@ -192,20 +193,35 @@ fn read_container(
     options: &ReadOptions,
     frames: &mut Frames<'_, '_>,
 ) -> io::Result<Clock> {
-    match container {
-        Container::Pcap => pcap::read(stream, frames)?,
-        Container::PcapNg => pcapng::read(stream, frames)?,
-        Container::Text => {
-            let Frames { sink, problems, packets, ordered, last, .. } = frames;
-            let mut count = |packet: &Packet, payload: &[u8]| {
-                *packets += 1;
-                note_order(packet.time(), last, ordered);
-                sink(packet, payload);
-            };
-            return text::read(stream, &options.text, problems, &mut count).map(|summary| summary.clock);
+    let mut container = container;
+    loop {
+        let end = match container {
+            Container::Pcap => pcap::read(stream, frames)?,
+            Container::PcapNg => pcapng::read(stream, frames)?,
+            Container::Text => return read_text(stream, options, frames),
+        };
+        if end == End::File {
+            break;
         }
+        frames.count(Problem::AnotherCapture, Place::Byte(stream.offset()));
+        let is_pcapng = pcapng::is_pcapng(stream.ahead());
+        container = if is_pcapng { Container::PcapNg } else { Container::Pcap };
     }
     Ok(if frames.last.is_some() || frames.packets == 0 { Clock::Absolute } else { Clock::None })
+}
+
+fn read_text(
+    stream: &mut ByteStream<'_>,
+    options: &ReadOptions,
+    frames: &mut Frames<'_, '_>,
+) -> io::Result<Clock> {
+    let Frames { sink, problems, packets, ordered, last, .. } = frames;
+    let mut count = |packet: &Packet, payload: &[u8]| {
+        *packets += 1;
+        note_order(packet.time(), last, ordered);
+        sink(packet, payload);
+    };
+    text::read(stream, &options.text, problems, &mut count).map(|summary| summary.clock)
 }
 
 fn container_of(
@@ -230,11 +246,15 @@ fn container_of(
         Ok(Container::PcapNg)
     } else if pcap::is_pcap(head) {
         Ok(Container::Pcap)
-    } else if text::looks_like_tcpdump(head) {
-        Ok(Container::Text)
     } else {
-        let (looks_like, remedy) = looks_like(head);
-        Err(refused(looks_like.to_owned(), remedy))
+        match text::likeness(head) {
+            Likeness::Certain | Likeness::Possible => Ok(Container::Text),
+            Likeness::Foreign(writer) => Err(refused(writer.looks_like.to_owned(), writer.remedy)),
+            Likeness::None => {
+                let (looks_like, remedy) = looks_like(head);
+                Err(refused(looks_like.to_owned(), remedy))
+            }
+        }
     }
 }
 

@@ -12,6 +12,17 @@ pub(super) enum Next {
     Bytes(usize),
     /// A record that breaks the format: nobody knows where the next one begins.
     Damaged,
+    /// The header of another capture, which was appended to this one.
+    Another,
+}
+
+/// Where the records of a capture end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With the file, or with damage, which is counted.
+    File,
+    /// Where another capture begins; its header lies ahead.
+    Another,
 }
 
 /// Four bytes of a record as a number; 0 where they are not there.
@@ -29,7 +40,7 @@ pub(super) fn read(
     frames: &mut Frames<'_, '_>,
     least: usize,
     mut take: impl FnMut(&[u8], u64, &mut Frames<'_, '_>) -> (usize, Next),
-) -> io::Result<()> {
+) -> io::Result<End> {
     let mut needed = least;
     while stream.want(needed)? {
         let (taken, next) = take(stream.ahead(), stream.offset(), frames);
@@ -38,12 +49,13 @@ pub(super) fn read(
             Next::Bytes(bytes) => needed = bytes,
             Next::Damaged => {
                 frames.count(Problem::DamagedRecord, Place::Byte(stream.offset()));
-                return Ok(());
+                return Ok(End::File);
             }
+            Next::Another => return Ok(End::Another),
         }
     }
     if !stream.ahead().is_empty() {
         frames.count(Problem::TruncatedFile, Place::Byte(stream.offset()));
     }
-    Ok(())
+    Ok(End::File)
 }

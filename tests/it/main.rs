@@ -22,6 +22,7 @@ mod summary;
 mod surges;
 mod text;
 mod tidy;
+mod tshark;
 mod verdicts;
 mod victims;
 mod wire;

@@ -74,6 +74,12 @@ fn pcap(big_endian: bool, nano: bool, link: u32, frame: &[u8], original: usize) 
 fn frames() -> Vec<(&'static str, u32, Vec<u8>)> {
     let behind = |header: &[u8]| [header, &syn()].concat();
     let ethernet = |tags: &[u8]| behind(&[&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2], tags].concat());
+    let snap = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+    // A family, a version, a group; then a prefix of five bytes, padded, and the packet.
+    let nflog = |half: fn(u16) -> [u8; 2]| {
+        let length = u16::try_from(4 + syn().len()).unwrap();
+        [&[2, 0, 0, 1][..], &half(9), &half(10), b"drop\0\0\0\0", &half(length), &half(9)].concat()
+    };
     let sll2 = [&[8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6][..], &[0; 8]].concat();
     vec![
         ("Ethernet", 1, ethernet(&[8, 0])),
@@ -93,6 +99,21 @@ fn frames() -> Vec<(&'static str, u32, Vec<u8>)> {
         ("PPP in HDLC framing", 50, behind(&[0xff, 3, 0, 0x21])),
         ("PPPoE alone", 51, behind(&[0x11, 0, 0, 1, 0, 50, 0, 0x21])),
         ("Cisco HDLC", 104, behind(&[0x0f, 0, 8, 0])),
+        ("Arista's time of 64 bits", 1, ethernet(&[0xd2, 0x8b, 0, 1, 0, 0x10, 1, 2, 3, 4, 5, 6, 7, 8, 8, 0])),
+        ("Arista's time of 48 bits", 1, ethernet(&[0xd2, 0x8b, 0, 1, 1, 0x20, 1, 2, 3, 4, 5, 6, 8, 0])),
+        ("FDDI", 10, behind(&[&[0x57][..], &[2; 12], &snap].concat())),
+        ("Token Ring", 6, behind(&[&[0x10, 0x40][..], &[2; 12], &snap].concat())),
+        (
+            "Token Ring with a route",
+            6,
+            behind(&[&[0x10, 0x40][..], &[2; 6], &[0x82; 6], &[6, 0x30, 0, 1, 0, 2], &snap].concat()),
+        ),
+        ("NFLOG of a little-endian host", 239, behind(&nflog(u16::to_le_bytes))),
+        ("NFLOG of a big-endian host", 239, behind(&nflog(u16::to_be_bytes))),
+        ("pflog", 117, behind(&[&[61, 2, 1][..], &[0; 61]].concat())),
+        ("enc of a little-endian host", 109, behind(&[2, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1])),
+        ("enc of a big-endian host", 109, behind(&[0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 1])),
+        ("PPI", 192, behind(&[0, 0, 12, 0, 228, 0, 0, 0, 9, 9, 9, 9])),
     ]
 }
 
@@ -154,6 +175,102 @@ fn pcapng_interfaces_have_their_own_links_and_clocks() {
         assert_eq!(packets, section.repeat(sections));
         assert_eq!(counted(&report), []);
     }
+}
+
+#[test]
+fn obsolete_packet_blocks_are_packets() {
+    for big_endian in [false, true] {
+        let word = |word: u32| if big_endian { word.to_be_bytes() } else { word.to_le_bytes() };
+        let half = |half: u16| if big_endian { half.to_be_bytes() } else { half.to_le_bytes() };
+        let ticks = (u64::from(SECONDS) * 1024 + 512).to_be_bytes();
+        let (high, low) = ticks.split_at(4);
+        let number = |bytes: &[u8]| word(u32::from_be_bytes(bytes.try_into().unwrap()));
+        let length = |length: usize| word(u32::try_from(length).unwrap());
+        let packet = |interface: u16, captured: usize| {
+            // Behind the interface: packets that were lost.
+            let head = [half(interface), half(7)].concat();
+            let time = [number(high), number(low)].concat();
+            let lengths = [length(captured), length(captured)].concat();
+            block(big_endian, 2, &[&head[..], &time, &lengths, &syn()].concat())
+        };
+        let bytes = [pcapng(big_endian), packet(1, syn().len()), packet(9, syn().len()), packet(1, 4_000)];
+        let (packets, report) = read(&bytes.concat()).unwrap();
+        assert_eq!(packets[2..], [expected(500_000_000)]);
+        let counts = [("damaged record".to_owned(), 1), ("packet of an undescribed interface".to_owned(), 1)];
+        assert_eq!(counted(&report), counts);
+    }
+}
+
+/// tcpdump and tshark show the same times whatever stands there.
+#[test]
+fn the_time_zone_of_a_header_changes_nothing() {
+    let mut bytes = pcap(false, true, RAW_IP, &syn(), syn().len());
+    bytes[8..12].copy_from_slice(&(-32_400i32).to_le_bytes());
+    let (packets, report) = read(&bytes).unwrap();
+    assert_eq!(packets, [expected(NANOSECONDS)]);
+    assert_eq!(counted(&report), []);
+}
+
+#[test]
+fn a_capture_behind_another_is_read_and_reported_with_its_place() {
+    let ethernet = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0][..], &syn()].concat();
+    let mut captures = Vec::new();
+    for big_endian in [false, true] {
+        for nano in [false, true] {
+            captures.push(pcap(big_endian, nano, RAW_IP, &syn(), syn().len()));
+        }
+        captures.push(pcap(big_endian, true, 1, &ethernet, ethernet.len()));
+        captures.push(pcapng(big_endian));
+    }
+    let zoned = {
+        let mut zoned = captures[0].clone();
+        zoned[8..12].copy_from_slice(&32_400u32.to_le_bytes());
+        zoned
+    };
+    captures.push(zoned);
+    for first in &captures {
+        for second in &captures {
+            let (alone, _) = read(first).unwrap();
+            let (behind, _) = read(second).unwrap();
+            let (packets, report) = read(&[&first[..], second].concat()).unwrap();
+            assert_eq!(packets, [alone, behind].concat());
+            let is_pcapng = |bytes: &[u8]| bytes.starts_with(&[0x0a, 0x0d]);
+            if is_pcapng(first) && is_pcapng(second) {
+                assert_eq!(counted(&report), [], "a pcapng may have several sections");
+                continue;
+            }
+            assert_eq!(counted(&report), [("another capture appended to this one".to_owned(), 1)]);
+            let (_, tally) = report.problems.iter().next().unwrap();
+            assert_eq!(tally.first.to_string(), format!("byte {}", first.len()));
+        }
+    }
+}
+
+/// The version of a header stands where a record has the fraction of its second.
+#[test]
+fn a_record_that_has_a_headers_version_as_its_fraction_is_a_record() {
+    let mut bytes = pcap(false, false, RAW_IP, &syn(), syn().len());
+    bytes[28..32].copy_from_slice(&0x0004_0002u32.to_le_bytes());
+    let (packets, report) = read(&bytes).unwrap();
+    assert_eq!(packets, [expected(262_146_000)]);
+    assert_eq!(counted(&report), []);
+}
+
+#[test]
+fn an_unknown_link_type_is_reported_by_number_and_name() {
+    for (link, words) in [(189, "unknown link type 189 (USB_LINUX)"), (4_321, "unknown link type 4321")] {
+        let (packets, report) = read(&pcap(false, true, link, &syn(), syn().len())).unwrap();
+        assert_eq!(packets, []);
+        assert_eq!(counted(&report), [(words.to_owned(), 1)]);
+    }
+    // However many a file claims, a few are told apart.
+    let many: Vec<u8> =
+        (1_000..1_100).flat_map(|link| pcap(false, true, link, &syn(), syn().len())).collect();
+    let (_, report) = read(&many).unwrap();
+    let links: Vec<(String, u64)> =
+        counted(&report).into_iter().filter(|(problem, _)| problem.contains("link type")).collect();
+    assert_eq!((links.len(), links.iter().map(|(_, count)| count).sum::<u64>()), (17, 100));
+    assert!(links.contains(&("other unknown link types".to_owned(), 84)));
 }
 
 #[test]

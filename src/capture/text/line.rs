@@ -60,6 +60,20 @@ fn is_link(before: &[u8]) -> bool {
     text.is_empty()
         || [b"IP".as_slice(), b"IP6", b":", b",", b")", b"missing!"].iter().any(|end| text.ends_with(end))
         || is_priority(text)
+        || is_direction(text)
+}
+
+/// Red Hat's tcpdump of 2001 prints whom a frame was for before the addresses, behind the interface where it listens on
+/// several: `<` this host, `>` another that this one sent it to, `B` all, `M` a group, `P` another host.
+fn is_direction(text: &[u8]) -> bool {
+    match text {
+        [before @ .., b'<' | b'>' | b'B' | b'M' | b'P'] => {
+            let interface = before.strip_suffix(b" ").unwrap_or(before);
+            before.is_empty()
+                || interface.len() < before.len() && interface.iter().all(u8::is_ascii_alphanumeric)
+        }
+        _ => false,
+    }
 }
 
 /// 3.x prints a VLAN tag as `802.1Q vlan#105 P0`.

@@ -5,12 +5,19 @@
 //! counted. Payloads that `-A` prints are attackers' bytes and may look like packets: once the first packets
 //! have shown how this log begins its lines, a line that begins otherwise is taken for payload.
 //!
+//! Other programs that passed a log on may have put a time and a name before each line (`prefix`), or written it in
+//! UTF-16 (`encoding`). Whether a text is tcpdump's at all, `likeness` tells by its first lines.
+//!
 //! The scan is by bytes, by hand. `line` reads every form there is; `quick` and `recall` read the commonplace ones
 //! sooner, with the same answers.
 
 mod address;
 mod body;
+mod encoding;
+mod foreign;
+mod likeness;
 mod line;
+mod prefix;
 mod quick;
 mod recall;
 mod services;
@@ -25,6 +32,9 @@ use memchr::memchr;
 use crate::event::{Clock, Packet};
 
 use super::{Place, Problem, Problems, Sink};
+use encoding::{UTF8_MARK, Utf16};
+pub use foreign::Foreign;
+pub use likeness::{Likeness, likeness, looks_like_tcpdump};
 use line::{Header, Line};
 use recall::Recall;
 use time::{Stamp, TimeKeeper};
@@ -58,30 +68,23 @@ pub struct TextSummary {
     pub lines: u64,
 }
 
-/// Whether the first bytes of a file are tcpdump's text: some line among the first is a packet.
-#[must_use]
-pub fn looks_like_tcpdump(head: &[u8]) -> bool {
-    /// Lines asked: a log may begin with tcpdump's own talk, or in the middle of a packet's dump.
-    const LINES: usize = 64;
-    if head.contains(&0) {
-        return false;
-    }
-    head.split(|byte| *byte == b'\n').take(LINES).any(|line| {
-        let (stamp, rest) = time::stamp(strip_number(line, None).map_or(line, |(_, rest)| rest));
-        match line::read(rest, stamp.is_some(), None) {
-            Line::Packet(..) | Line::Header(_) => true,
-            Line::HostName => stamp.is_some() || rest.starts_with(b"IP"),
-            Line::NoAddress => stamp.is_some(),
-            Line::Other => false,
-        }
-    })
-}
-
 /// Streams a log's packets. Memory does not grow with the log.
 ///
 /// # Errors
 /// When the source fails.
 pub fn read(
+    input: &mut dyn BufRead,
+    options: &TextOptions,
+    problems: &mut Problems,
+    sink: &mut Sink<'_>,
+) -> io::Result<TextSummary> {
+    let Some(order) = encoding::order(input.fill_buf()?) else {
+        return read_utf8(input, options, problems, sink);
+    };
+    read_utf8(&mut Utf16::new(input, order)?, options, problems, sink)
+}
+
+fn read_utf8(
     input: &mut dyn BufRead,
     options: &TextOptions,
     problems: &mut Problems,
@@ -138,8 +141,10 @@ struct Reader<'a, 'b> {
     packets: u64,
     /// The number that `-#` printed last.
     number: Option<u64>,
-    /// Whether packets of this log begin with a time; known from the first packet on.
+    /// Whether packets of this log begin with a time of tcpdump's; known from the first packet on.
     timed: Option<bool>,
+    /// Whether another program put its own time before them; known from the first packet on.
+    logged: Option<bool>,
     /// The first half of a packet, with its time and line.
     pending: Option<(Option<Stamp>, Header, u64)>,
     recall: Recall,
@@ -155,6 +160,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             packets: 0,
             number: None,
             timed: None,
+            logged: None,
             pending: None,
             recall: Recall::default(),
         }
@@ -173,25 +179,39 @@ impl<'a, 'b> Reader<'a, 'b> {
     }
 
     fn line(&mut self, line: &[u8]) {
+        if self.logged == Some(false) {
+            return self.own_line(line, false);
+        }
+        let line = line.strip_prefix(UTF8_MARK).unwrap_or(line);
+        match prefix::strip(line) {
+            Some((logged, rest)) => {
+                self.keeper.note_logged(Some(logged));
+                // rsyslog writes tabs so.
+                if !rest.starts_with(b"#011") {
+                    self.own_line(rest, true);
+                }
+            }
+            None if self.logged == Some(true) && !line.is_empty() && !is_talk(line) => {
+                self.count(Problem::PayloadLine);
+            }
+            None => {
+                self.keeper.note_logged(None);
+                self.own_line(line, false);
+            }
+        }
+    }
+
+    /// A line as tcpdump printed it. `logged`: another program had put its own time before it.
+    fn own_line(&mut self, line: &[u8], logged: bool) {
         if line.is_empty() || line[0] == b'\t' {
             return;
         }
         if let Some((stamp, header, _)) = self.pending.filter(|_| line.starts_with(b"    ")) {
-            match read_line(line.trim_ascii_start(), true, Some(header)) {
-                Line::Packet(packet, problem) => {
-                    self.pending = None;
-                    self.packet(packet, stamp, problem);
-                }
-                Line::HostName => {
-                    self.pending = None;
-                    self.count(Problem::HostName);
-                }
-                _ => {}
-            }
+            self.second_line(line.trim_ascii_start(), stamp, header);
             return;
         }
         if let Some((stamp, rest)) = self.recall.stamp(line) {
-            self.packet_line(Some(stamp), rest);
+            self.packet_line(Some(stamp), rest, logged);
             return;
         }
         let (number, rest) = match strip_number(line, self.number) {
@@ -207,22 +227,39 @@ impl<'a, 'b> Reader<'a, 'b> {
             return;
         }
         self.number = number.or(self.number);
-        self.packet_line(stamp, rest);
+        self.packet_line(stamp, rest, logged);
     }
 
-    fn packet_line(&mut self, stamp: Option<Stamp>, rest: &[u8]) {
+    /// What may be the second half of a packet.
+    fn second_line(&mut self, line: &[u8], stamp: Option<Stamp>, header: Header) {
+        match read_line(line, true, Some(header)) {
+            Line::Packet(packet, problem) => {
+                self.pending = None;
+                self.packet(packet, stamp, problem);
+            }
+            Line::HostName => {
+                self.pending = None;
+                self.count(Problem::HostName);
+            }
+            _ => {}
+        }
+    }
+
+    fn packet_line(&mut self, own: Option<Stamp>, rest: &[u8], logged: bool) {
         if let Some((_, _, at)) = self.pending.take() {
             self.problems.count(Problem::UnreadableLine, Place::Line(at));
         }
-        match read_line(rest, stamp.is_some(), None) {
+        let line = read_line(rest, own.is_some(), None);
+        if matches!(line, Line::Packet(..) | Line::Header(_) | Line::NoAddress) {
+            self.timed.get_or_insert(own.is_some());
+            self.logged.get_or_insert(logged);
+        }
+        let stamp = if logged { self.keeper.or_logged(own) } else { own };
+        match line {
             Line::Packet(packet, problem) => self.packet(packet, stamp, problem),
-            Line::Header(header) => {
-                self.timed.get_or_insert(stamp.is_some());
-                self.pending = Some((stamp, header, self.lines));
-            }
+            Line::Header(header) => self.pending = Some((stamp, header, self.lines)),
             Line::HostName => self.count(Problem::HostName),
             Line::NoAddress => {
-                self.timed.get_or_insert(stamp.is_some());
                 self.count(Problem::NotIp);
                 self.keeper.pass(stamp);
             }
@@ -231,7 +268,6 @@ impl<'a, 'b> Reader<'a, 'b> {
     }
 
     fn packet(&mut self, packet: Packet, stamp: Option<Stamp>, problem: Option<Problem>) {
-        self.timed.get_or_insert(stamp.is_some());
         if let Some(problem) = problem {
             self.count(problem);
         }
@@ -283,6 +319,8 @@ fn strip_number(line: &[u8], last: Option<u64>) -> Option<(u64, &[u8])> {
     (expected && digits > 0 && line.len() - rest.len() >= 7).then_some((number, rest))
 }
 
+#[cfg(test)]
+mod logged_tests;
 #[cfg(test)]
 mod quick_tests;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::*;
 use crate::event::{Protocol, TcpFlags};
 
 /// All packets of a log, what its times mean, and its problems.
-fn read_log(log: &str, date: Option<&str>) -> (Vec<Packet>, Clock, Problems) {
+pub(super) fn read_log(log: &str, date: Option<&str>) -> (Vec<Packet>, Clock, Problems) {
     let options = TextOptions { date: date.map(|date| date.parse().unwrap()), zone: TimeZone::UTC };
     let mut problems = Problems::default();
     let mut packets = Vec::new();
@@ -58,6 +58,45 @@ fn link_headers_and_filters_of_every_kind() {
         "19:36:38.8 IP (tos 0x0, ttl 117, id 23454, offset 0, flags [DF], proto TCP (6), length 52) ",
     ] {
         check(&format!("{before}1.2.3.4.5 > 6.7.8.9.445: S 1:1(0) win 1024"), "TCP 1.2.3.4:5 6.7.8.9:445 S");
+    }
+}
+
+#[test]
+fn headers_that_were_cut_keep_their_protocol() {
+    let pair = "1.2.3.4.5 > 6.7.8.9.139: ";
+    for before in [
+        "IP ",
+        "",
+        "16:43:20.000001 IP ",
+        "Feb 16 16:43:20 gateway pf: rule 0/(match) block in on ep0: ",
+        "Mar 28 09:00:01 gateway pf: rule 22/0(match): block in on vlan2: ",
+    ] {
+        for (body, expected) in [
+            ("[|tcp]", "TCP 1.2.3.4:5 6.7.8.9:139"),
+            ("[|tcp] (DF)", "TCP 1.2.3.4:5 6.7.8.9:139"),
+            ("Flags [S], [|tcp]", "TCP 1.2.3.4:5 6.7.8.9:139 S"),
+            ("[|udp]", "UDP 1.2.3.4:5 6.7.8.9:139"),
+            ("[|domain]", "UDP 1.2.3.4:5 6.7.8.9:139"),
+            ("[|sctp]", "SCTP 1.2.3.4:5 6.7.8.9:139"),
+        ] {
+            check(&format!("{before}{pair}{body}"), expected);
+        }
+        let hosts = "1.2.3.4 > 6.7.8.9: ";
+        check(&format!("{before}{hosts}[|icmp]"), "ICMP 1.2.3.4 6.7.8.9");
+        check(&format!("{before}{hosts}[|tcp]"), "TCP 1.2.3.4 6.7.8.9");
+        check(&format!("{before}{hosts}[|igmp]"), "IGMP 1.2.3.4 6.7.8.9");
+    }
+    check("IP6 fe80::1 > ff02::2: [|icmp6]", "ICMPv6 fe80::1 ff02::2");
+}
+
+#[test]
+fn red_hats_directions_stand_before_the_addresses() {
+    for before in ["> ", "< ", "B ", "M ", "P ", "eth0 > ", "eth0 < ", "lo P "] {
+        let line = |rest: &str| format!("01:31:21.885931 {before}{rest}");
+        check(&line("1.2.3.4.5 > 6.7.8.9.445: S 1:1(0) win 16384 (DF)"), "TCP 1.2.3.4:5 6.7.8.9:445 S");
+        check(&line("1.2.3.4 > 6.7.8.9: icmp: echo request"), "ICMP 1.2.3.4 6.7.8.9 8");
+        check(&line("arp who-has 6.7.8.9 tell 1.2.3.4"), "ARP 1.2.3.4 6.7.8.9");
+        check(&line("arp reply 1.2.3.4 (0:90:27:13:cb:52) is-at 0:90:27:13:cb:52"), "ARP 1.2.3.4 0.0.0.0");
     }
 }
 

@@ -15,10 +15,12 @@
 //! so by chance once in 120 logs), fewer are taken for `-ttt`.
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::event::{Clock, Packet, Timestamp};
 
 use super::TextOptions;
+use super::prefix::Logged;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -80,7 +82,7 @@ fn fraction(digits: &[u8]) -> Option<i64> {
 }
 
 /// `19:36:38.895530`, the fraction optional; each part may be negative, as 4.0 prints differences.
-fn of_day(text: &[u8]) -> Option<i64> {
+pub(super) fn of_day(text: &[u8]) -> Option<i64> {
     let (clock, digits) = match text.iter().position(|byte| *byte == b'.') {
         Some(point) => (&text[..point], Some(&text[point + 1..])),
         None => (text, None),
@@ -174,6 +176,10 @@ fn seconds(text: &[u8]) -> Option<(Stamp, &[u8])> {
 pub(super) struct TimeKeeper<'a> {
     options: &'a TextOptions,
     clock: Option<Clock>,
+    /// When the line at hand was passed on by another program, where its beginning says so.
+    logged: Option<Logged>,
+    /// When the first line with a difference was passed on: what the differences are added to.
+    began: Option<Timestamp>,
     /// The sum of the differences, or the last time of day with the days that went by.
     now: i64,
     last_of_day: Option<i64>,
@@ -199,12 +205,24 @@ impl<'a> TimeKeeper<'a> {
         TimeKeeper {
             options,
             clock: None,
+            logged: None,
+            began: None,
             now: 0,
             last_of_day: None,
             differences: Differences::None,
             waiting: Vec::new(),
             day: None,
         }
+    }
+
+    /// Notes when the next lines were passed on by another program.
+    pub(super) fn note_logged(&mut self, logged: Option<Logged>) {
+        self.logged = logged;
+    }
+
+    /// The time of a line: its own or, where it has none, that of its being passed on.
+    pub(super) fn or_logged(&self, own: Option<Stamp>) -> Option<Stamp> {
+        own.or_else(|| self.logged.and_then(Logged::stamp))
     }
 
     /// Takes a packet with its printed time; hands it on, now or when the log has shown what its times mean.
@@ -241,6 +259,9 @@ impl<'a> TimeKeeper<'a> {
 
     fn as_difference(&mut self, stamp: Option<Stamp>) -> Option<i64> {
         let begins = self.clock.is_none() && self.differences == Differences::None;
+        if begins && let Some(Stamp::Epoch(nanoseconds)) = self.logged.and_then(Logged::stamp) {
+            self.began = Some(Timestamp(nanoseconds));
+        }
         match stamp {
             Some(Stamp::Since(value)) => {
                 if begins {
@@ -304,9 +325,18 @@ impl<'a> TimeKeeper<'a> {
                 self.now = self.now.saturating_add(difference);
                 Some(self.after_midnight(self.now))
             }
-            Stamp::OfDay(time) => Some(self.across_midnight(time)),
+            Stamp::OfDay(time) => match self.on_logged_day(time) {
+                Some(stamp) => self.time(Some(stamp)),
+                None => Some(self.across_midnight(time)),
+            },
             Stamp::Unreadable => None,
         }
+    }
+
+    /// A time of day, on the day on which its line was passed on. A day that the user names goes before it.
+    fn on_logged_day(&self, time: i64) -> Option<Stamp> {
+        let logged = self.logged.filter(|_| self.options.date.is_none())?;
+        logged.with_time_of_day(time, self.options.zone != TimeZone::UTC)
     }
 
     /// A time of day; one that falls by more than half a day belongs to the next day, one that rises by more to
@@ -323,7 +353,7 @@ impl<'a> TimeKeeper<'a> {
     }
 
     fn after_midnight(&mut self, nanoseconds: i64) -> Timestamp {
-        let midnight = self.options.date.and_then(|date| self.midnight(date));
+        let midnight = self.options.date.and_then(|date| self.midnight(date)).or(self.began);
         self.note(midnight.is_some());
         midnight.unwrap_or(Timestamp(0)).plus_nanoseconds(nanoseconds)
     }

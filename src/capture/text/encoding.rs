@@ -1,0 +1,186 @@
+//! Text in UTF-16, as PowerShell's `>` writes it, as UTF-8: decoded while it is read, in some kilobytes.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, Read};
+
+/// UTF-8's byte order mark, which nobody needs.
+pub(super) const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Bytes that are decoded at a time, at most.
+const CHUNK: usize = 16 * 1024;
+
+/// The order of the bytes of UTF-16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Little,
+    Big,
+}
+
+/// The order that a byte order mark tells; `None` for a text that is not UTF-16 or has no mark.
+pub(super) fn order(head: &[u8]) -> Option<Order> {
+    match head {
+        [0xff, 0xfe, ..] => Some(Order::Little),
+        [0xfe, 0xff, ..] => Some(Order::Big),
+        _ => None,
+    }
+}
+
+/// The first bytes of a text as UTF-8, without a byte order mark.
+pub(super) fn decoded(head: &[u8]) -> Cow<'_, [u8]> {
+    let Some(order) = order(head) else {
+        return Cow::Borrowed(head.strip_prefix(UTF8_MARK).unwrap_or(head));
+    };
+    let mut decoder = Decoder { order, high: None };
+    let mut text = Vec::with_capacity(head.len());
+    decoder.push(&head[2..], &mut text);
+    Cow::Owned(text)
+}
+
+/// Decodes one unit of 16 bits after the other.
+struct Decoder {
+    order: Order,
+    /// The first half of a character beyond 16 bits.
+    high: Option<u16>,
+}
+
+impl Decoder {
+    /// Appends the text of whole units; a last odd byte is left out.
+    fn push(&mut self, bytes: &[u8], text: &mut Vec<u8>) {
+        for pair in bytes.chunks_exact(2) {
+            let unit = match self.order {
+                Order::Little => u16::from_le_bytes([pair[0], pair[1]]),
+                Order::Big => u16::from_be_bytes([pair[0], pair[1]]),
+            };
+            self.unit(unit, text);
+        }
+    }
+
+    fn unit(&mut self, unit: u16, text: &mut Vec<u8>) {
+        if unit < 0x80 && self.high.is_none() {
+            text.extend(u8::try_from(unit));
+            return;
+        }
+        let high = self.high.take();
+        if matches!(unit, 0xd800..=0xdbff) {
+            high.into_iter().for_each(|_| append(char::REPLACEMENT_CHARACTER, text));
+            self.high = Some(unit);
+            return;
+        }
+        for character in char::decode_utf16(high.into_iter().chain([unit])) {
+            append(character.unwrap_or(char::REPLACEMENT_CHARACTER), text);
+        }
+    }
+}
+
+fn append(character: char, text: &mut Vec<u8>) {
+    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// A text in UTF-16 as one in UTF-8. What it holds does not grow with the text.
+pub(super) struct Utf16<'a> {
+    source: &'a mut dyn BufRead,
+    decoder: Decoder,
+    text: Vec<u8>,
+    /// How much of the text is read.
+    read: usize,
+}
+
+impl<'a> Utf16<'a> {
+    /// Reads on behind the byte order mark.
+    pub(super) fn new(source: &'a mut dyn BufRead, order: Order) -> io::Result<Utf16<'a>> {
+        source.read_exact(&mut [0; 2])?;
+        Ok(Utf16 { source, decoder: Decoder { order, high: None }, text: Vec::new(), read: 0 })
+    }
+
+    /// Decodes what lies ahead.
+    fn fill(&mut self) -> io::Result<()> {
+        self.text.clear();
+        self.read = 0;
+        while self.text.is_empty() {
+            let ahead = self.source.fill_buf()?;
+            match ahead.len().min(CHUNK) {
+                0 => {
+                    let cut = self.decoder.high.take();
+                    cut.into_iter().for_each(|_| append(char::REPLACEMENT_CHARACTER, &mut self.text));
+                    return Ok(());
+                }
+                1 => {
+                    // Half a unit: the other half lies in bytes to come, or the text was cut here.
+                    let mut unit = [0; 2];
+                    let got = self.source.read(&mut unit)?;
+                    let more = if got == 1 { self.source.read(&mut unit[1..])? } else { 1 };
+                    match more {
+                        0 => append(char::REPLACEMENT_CHARACTER, &mut self.text),
+                        _ => self.decoder.push(&unit, &mut self.text),
+                    }
+                }
+                length => {
+                    let whole = length - length % 2;
+                    self.decoder.push(&ahead[..whole], &mut self.text);
+                    self.source.consume(whole);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for Utf16<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let ahead = self.fill_buf()?;
+        let count = ahead.len().min(into.len());
+        into[..count].copy_from_slice(&ahead[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Utf16<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.read >= self.text.len() {
+            self.fill()?;
+        }
+        Ok(&self.text[self.read..])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.read = self.text.len().min(self.read + count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(text: &str, order: Order) -> Vec<u8> {
+        let bytes = |unit: u16| match order {
+            Order::Little => unit.to_le_bytes(),
+            Order::Big => unit.to_be_bytes(),
+        };
+        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(bytes).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_comes_out_as_it_went_in(text in any::<String>(), room in 1usize..9, little: bool) {
+            let order = if little { Order::Little } else { Order::Big };
+            let bytes = encoded(&text, order);
+            prop_assert_eq!(super::order(&bytes), Some(order));
+            prop_assert_eq!(&*decoded(&bytes), text.as_bytes());
+            // Bytes come a few at a time, so that units and characters are cut.
+            let mut source = io::BufReader::with_capacity(room, bytes.as_slice());
+            let mut read = Vec::new();
+            Utf16::new(&mut source, order).unwrap().read_to_end(&mut read).unwrap();
+            prop_assert_eq!(read, text.as_bytes());
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let bytes = [&b"\xff\xfe"[..], &bytes].concat();
+            let mut read = Vec::new();
+            Utf16::new(&mut bytes.as_slice(), Order::Little).unwrap().read_to_end(&mut read).unwrap();
+            prop_assert!(std::str::from_utf8(&read).is_ok());
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Whether a text is tcpdump's, by its first lines.
+
+use super::encoding::{UTF8_MARK, decoded};
+use super::foreign::{self, Foreign};
+use super::line::{self, Line};
+use super::{is_talk, prefix, strip_number, time};
+
+/// How sure it is that a text is tcpdump's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// Beyond doubt: all of its first lines are packets or belong to packets, or a quarter of them and at least three.
+    Certain,
+    /// Some line could be a packet's. Where a person names the file, it is worth reading.
+    Possible,
+    /// Another program's log, with what to do instead.
+    Foreign(&'static Foreign),
+    /// Anything else.
+    None,
+}
+
+/// Lines that are looked at: a log may begin with tcpdump's own talk, or in the middle of a packet's dump.
+const LINES: usize = 64;
+/// Packets among other lines that leave no doubt: a page that shows one or two of tcpdump's lines is no log.
+const PACKETS_MIN: usize = 3;
+
+/// What a line shows about its writer.
+enum Kind {
+    /// A packet, or half of one.
+    Packet,
+    /// A line that tcpdump may print of a packet without addresses, or of named hosts.
+    Maybe,
+    /// A line that may stand in any log: empty, indented, or tcpdump's talk.
+    Neutral,
+    Foreign(&'static Foreign),
+    Other,
+}
+
+/// How sure it is that the first bytes of a file are those of tcpdump's text, in UTF-8 or UTF-16. Four kilobytes are
+/// enough.
+#[must_use]
+pub fn likeness(head: &[u8]) -> Likeness {
+    let head = decoded(head);
+    if head.contains(&0) {
+        return Likeness::None;
+    }
+    let (mut packets, mut maybe, mut other) = (0, 0, 0);
+    let mut foreign = None;
+    let mut foreign_lines = 0;
+    for line in head.split(|byte| *byte == b'\n').take(LINES) {
+        match kind(line.strip_suffix(b"\r").unwrap_or(line)) {
+            Kind::Packet => packets += 1,
+            Kind::Maybe => maybe += 1,
+            Kind::Neutral => {}
+            Kind::Foreign(writer) => {
+                foreign.get_or_insert(writer);
+                foreign_lines += 1;
+            }
+            Kind::Other => other += 1,
+        }
+    }
+    let considered = packets + maybe + other + foreign_lines;
+    match foreign {
+        // One packet of tcpdump's is enough to read a log for it, whatever else was written into it.
+        Some(writer) if packets == 0 && foreign_lines >= maybe => Likeness::Foreign(writer),
+        _ if packets > 0 && packets == considered => Likeness::Certain,
+        _ if packets >= PACKETS_MIN && 4 * packets >= considered => Likeness::Certain,
+        _ if packets + maybe > 0 => Likeness::Possible,
+        _ => Likeness::None,
+    }
+}
+
+/// Whether the first bytes of a file could be those of tcpdump's text, and are not another program's.
+#[must_use]
+pub fn looks_like_tcpdump(head: &[u8]) -> bool {
+    matches!(likeness(head), Likeness::Certain | Likeness::Possible)
+}
+
+fn kind(line: &[u8]) -> Kind {
+    let line = line.strip_prefix(UTF8_MARK).unwrap_or(line);
+    let printed = prefix::strip(line).map_or(line, |(_, rest)| rest);
+    if printed.is_empty() || printed[0] == b'\t' || printed.starts_with(b"#011") || is_talk(printed) {
+        return Kind::Neutral;
+    }
+    let indented = printed.starts_with(b"    ");
+    let (stamp, rest) = time::stamp(strip_number(printed, None).map_or(printed, |(_, rest)| rest));
+    let read = line::read(rest, stamp.is_some(), None);
+    if matches!(read, Line::Packet(..) | Line::Header(_)) {
+        return Kind::Packet;
+    }
+    if let Some(writer) = foreign::writer(line) {
+        return Kind::Foreign(writer);
+    }
+    match read {
+        Line::HostName if stamp.is_some() || rest.starts_with(b"IP") => Kind::Maybe,
+        Line::NoAddress if stamp.is_some() => Kind::Maybe,
+        _ if indented => Kind::Neutral,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKET: &str =
+        "12:00:00.000000 IP 192.0.2.1.1061 > 192.0.2.2.445: Flags [S], seq 1, win 8192, length 0\n";
+
+    fn of(text: &str) -> Likeness {
+        likeness(text.as_bytes())
+    }
+
+    #[test]
+    fn logs_are_certain_in_every_form() {
+        let talk = "reading from file x, link-type EN10MB (Ethernet)\n";
+        let dump = "\t0x0000:  4500 0028 0000 4000 4006 0000 c000 0201\n";
+        for text in [
+            PACKET.to_owned(),
+            format!("\u{feff}{PACKET}"),
+            format!("{talk}{}", format!("{PACKET}{dump}").repeat(9)),
+            format!("2009-03-02T12:00:00.123456789Z {PACKET}"),
+            format!("Mar  2 12:00:00 sensor tcpdump[99]: {PACKET}"),
+            "IP 192.168.20.21.1061 > 192.0.0.14.445: S\n".to_owned(),
+            format!("{}12:00:01.000000 STP 802.1d, Config\nodd\n", PACKET.repeat(3)),
+        ] {
+            assert_eq!(of(&text), Likeness::Certain, "{text}");
+            let wide: Vec<u8> =
+                text.trim_start_matches('\u{feff}').encode_utf16().flat_map(u16::to_be_bytes).collect();
+            assert_eq!(likeness(&[&b"\xfe\xff"[..], &wide].concat()), Likeness::Certain, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_shows_a_packet_is_no_log_beyond_doubt() {
+        assert_eq!(
+            of(&format!("How to read tcpdump\n\nA packet:\n\n{PACKET}\nAnd so on.\n")),
+            Likeness::Possible
+        );
+        assert_eq!(of("12:00:01.000000 STP 802.1d, Config\n"), Likeness::Possible);
+        assert_eq!(of("a,b,c\n1,2,3\n"), Likeness::None);
+        assert_eq!(of(""), Likeness::None);
+    }
+
+    #[test]
+    fn one_packet_among_other_programs_lines_is_enough() {
+        let kernel = "Mar  2 12:00:00 gw kernel: IN=eth0 OUT= SRC=192.0.2.1 DST=192.0.2.2 LEN=40 PROTO=TCP SPT=1 DPT=2\n";
+        assert!(matches!(of(&kernel.repeat(9)), Likeness::Foreign(_)));
+        let mixed = format!("{}Mar  2 12:00:00 gw tcpdump[9]: {PACKET}", kernel.repeat(9));
+        assert_eq!(of(&mixed), Likeness::Possible);
+        assert!(looks_like_tcpdump(mixed.as_bytes()));
+    }
+}

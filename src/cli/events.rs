@@ -20,7 +20,7 @@ use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
 JSON fields: time (RFC 3339, or null), seconds (where times have no date), source, destination, protocol, source_port,
 destination_port, flags (order FSRPAUEC), icmp_type, icmp_code; with --victim also class (scan or access) and reason.")]
 pub(super) struct Args {
-    /// Captures, logs, folders of them, or `-` for standard input
+    /// Captures, logs, archives and folders of them, or `-` for standard input
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     #[command(flatten)]

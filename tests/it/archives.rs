@@ -200,6 +200,25 @@ fn archives_that_no_capture_comes_in_are_refused_with_the_reason() {
     }
 }
 
+#[test]
+fn archives_with_absurdly_many_members_or_long_names_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_path("x").unwrap();
+    header.set_size(0);
+    header.set_cksum();
+    let many = header.as_bytes().repeat(100_001);
+    let called =
+        inga(&["events", &put(&folder, "many.tar.zst", &zstd::encode_all(many.as_slice(), 1).unwrap())]);
+    assert_eq!(called.code, 2);
+    assert!(called.stderr.contains("more than 100000 members; unpack it"), "{}", called.stderr);
+    let names: Vec<String> = (0..300).map(|at| format!("{at}{}", "x".repeat(60_000))).collect();
+    let members: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (name.as_str(), Vec::new())).collect();
+    let called = inga(&["events", &put(&folder, "names.zip", &zip(&members, SimpleFileOptions::default()))]);
+    assert_eq!(called.code, 2);
+    assert!(called.stderr.contains("directory is larger than 16 MiB"), "{}", called.stderr);
+}
+
 /// A zip whose directory has the same member twice, under two names.
 fn overlapping() -> Vec<u8> {
     let bytes = zip(&[("a.pcap", capture(1)), ("b.pcap", capture(1))], method(CompressionMethod::Stored));

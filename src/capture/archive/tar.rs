@@ -7,24 +7,25 @@ use std::sync::Arc;
 use tar::{EntryType, Header, PaxExtensions};
 use tempfile::NamedTempFile;
 
-use super::super::compression::Compression;
-use super::super::expand::Skipped;
-use super::super::limits::is_limit;
 use super::{
     CaptureError, FIRST_BYTES, Found, Input, MEMBERS_MAX, Member, Place, ReadOptions, first_time, name,
     too_many, unpacked,
 };
+use crate::capture::compression::Compression;
+use crate::capture::expand::Skipped;
+use crate::capture::limits::is_limit;
 
 /// All of a tar is in blocks of this length.
-pub(super) const BLOCK: u64 = 512;
+pub(super) const BLOCK: u64 = BLOCK_LENGTH as u64;
+const BLOCK_LENGTH: usize = 512;
 /// Longest name, and longest list of pax records, that is read; PATH_MAX is 4 KiB.
 const EXTENSION_MAX: u64 = 64 * 1024;
 
 /// Whether bytes begin with the header of a tar: its checksum is right. The oldest have no magic number.
-pub(in super::super) fn is_tar(head: &[u8]) -> bool {
+pub(in crate::capture) fn is_tar(head: &[u8]) -> bool {
     /// The checksum's own place, which counts as blanks.
     const CHECKSUM: std::ops::Range<usize> = 148..156;
-    let Some(block) = head.get(..BLOCK as usize) else { return false };
+    let Some(block) = head.get(..BLOCK_LENGTH) else { return false };
     let outside = block.iter().enumerate().filter(|(at, _)| !CHECKSUM.contains(at));
     let sum: u32 = outside.map(|(_, byte)| u32::from(*byte)).sum::<u32>() + 8 * u32::from(b' ');
     block[0] != 0 && Header::from_byte_slice(block).cksum().is_ok_and(|checksum| checksum == sum)

@@ -9,12 +9,12 @@ use zip::read::{ZipFile, ZipReadOptions};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::super::expand::Skipped;
-use super::super::limits::{Guarded, LimitReached};
 use super::{
     CaptureError, Compression, FIRST_BYTES, Found, Input, MEMBERS_MAX, Member, Place, ReadOptions,
     first_time, name, refused, too_many,
 };
+use crate::capture::expand::Skipped;
+use crate::capture::limits::{Guarded, LimitReached};
 
 /// The password that malware and its captures are shipped with.
 const CUSTOMARY_PASSWORD: &str = "infected";

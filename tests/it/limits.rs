@@ -170,7 +170,7 @@ fn a_sample_without_a_run_is_answered_as_such_beside_the_others() {
     let reports = reports(&folder);
     let paths: Vec<&str> = reports.iter().map(String::as_str).collect();
     let correlate = |paths: &[&str]| {
-        inga(&[&["correlate"], paths, &["--darknet", "samples/darknet", "--format", "json"]].concat())
+        inga(&[&["correlate"][..], paths, &["--darknet", "samples/darknet", "--format", "json"]].concat())
     };
     let called = correlate(&paths);
     assert_says(&called, 1, &["error: ", "missing.pcap", "damaged.pcap.xz"]);
@@ -215,8 +215,8 @@ fn what_is_no_capture_is_named_with_what_to_do() {
     let folder = TempDir::new().unwrap();
     let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
     let html = b"\n<!DOCTYPE html><html><head><title>Sign in</title>";
-    for (name, bytes, words) in [
-        ("lfs.pcap", &lfs[..], ["Git LFS pointer", "git lfs pull"]),
+    let all: [(&str, &[u8], [&str; 2]); 11] = [
+        ("lfs.pcap", lfs, ["Git LFS pointer", "git lfs pull"]),
         ("netmon.cap", b"GMBU\0\x02\x01\0", ["Microsoft Network Monitor", "editcap"]),
         ("old.cap", b"RTSS\x01\0\0\0", ["Microsoft Network Monitor", "editcap"]),
         ("sniffer.enc", b"TRSNIFF data    \x1a", ["Sniffer", "editcap"]),
@@ -227,7 +227,8 @@ fn what_is_no_capture_is_named_with_what_to_do() {
         ("login.pcap", html, ["HTML", "download it again"]),
         ("a.db", b"SQLite format 3\0", ["SQLite", "--db"]),
         ("zeros.pcap", &[0; 100], ["zeros", "transfer it again"]),
-    ] {
+    ];
+    for (name, bytes, words) in all {
         assert_says(&inga(&["events", &put(&folder, name, bytes)]), 2, &[name, words[0], words[1]]);
         let packed = put(&folder, &format!("{name}.gz"), &gzip(bytes));
         assert_says(&inga(&["events", &packed]), 2, &[words[0], "within gzip"]);

@@ -51,12 +51,17 @@ pub fn now() -> Timestamp {
 pub fn check(
     reports: &[PathBuf],
     darknet: Option<&Path>,
+    options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Vec<Checked>, AppError> {
     let mut load = |path: &PathBuf| {
         let began = Instant::now();
-        let sample = load_sample(path, rules, notices);
+        let sample = load_sample(path, options, rules, notices).and_then(|sample| match &sample.unread {
+            // What shows nothing holds no expectation, though it holds none wrong either.
+            Some(why) => Err(AppError::Usage(format!("the sample's run shows nothing: {why}"))),
+            None => Ok(sample),
+        });
         (path.clone(), began.elapsed().as_secs_f64(), sample)
     };
     let loaded: Vec<(PathBuf, f64, Result<LoadedSample, AppError>)> = reports.iter().map(&mut load).collect();
@@ -64,7 +69,7 @@ pub fn check(
         loaded.iter().filter_map(|(_, _, sample)| sample.as_ref().ok()).cloned().collect();
     let hypotheses = match darknet {
         Some(folder) => {
-            let store = darknet::load(folder, &CaptureOptions::default(), rules, notices)?;
+            let store = darknet::load(folder, options, rules, notices)?;
             Some(correlate::correlate(&samples, &store, rules)?)
         }
         None => None,

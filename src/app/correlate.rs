@@ -74,8 +74,7 @@ pub(super) fn load_samples(
     notices: &mut Notices,
 ) -> Result<(Box<dyn HistoryStore>, Vec<LoadedSample>), AppError> {
     // Reports first: a slip in one is told before a long read.
-    let mut samples: Vec<LoadedSample> =
-        reports.iter().map(|path| load_sample(path, rules, notices)).collect::<Result<_, _>>()?;
+    let mut samples: Vec<LoadedSample> = load_reports(reports, options, rules, notices)?;
     let store = source.open(options, rules, notices)?;
     if samples.is_empty() {
         samples = kept_samples(store.as_ref())?;
@@ -85,6 +84,35 @@ pub(super) fn load_samples(
         return Err(AppError::Usage(format!("no sample to correlate: {remedy}")));
     }
     Ok((store, samples))
+}
+
+/// The samples of reports. One whose captures cannot be read is reported, and kept without its run, so that nothing is
+/// said of it but that.
+fn load_reports(
+    reports: &[PathBuf],
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Vec<LoadedSample>, AppError> {
+    let (mut samples, mut failed) = (Vec::new(), Vec::new());
+    for path in reports {
+        match load_sample(path, options, rules, notices) {
+            Ok(sample) => samples.push(sample),
+            Err(error) if error.is_of_a_capture() => {
+                samples.push(LoadedSample::without_run(path, error.to_string())?);
+                failed.push(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if failed.len() == reports.len()
+        && let Some(last) = failed.pop()
+    {
+        failed.iter().for_each(|error| notices.fail(error.to_string()));
+        return Err(last);
+    }
+    failed.iter().for_each(|error| notices.fail(error.to_string()));
+    Ok(samples)
 }
 
 /// A sensor with all candidates weighed at it.
@@ -182,6 +210,7 @@ pub fn correlate(
                 samples: &known,
                 report: &sample.report,
                 sample: &sample.profile,
+                unread: sample.unread.as_deref(),
                 scan: onto.scan.as_ref(),
                 projection: onto.projection.as_ref(),
                 projected: &onto.behaviors,

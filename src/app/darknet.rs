@@ -11,6 +11,7 @@ use crate::rules::Rules;
 use crate::store::{HistoryStore, MemoryStore};
 
 use super::observe::observe;
+use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices};
 
 /// `sensors.yaml`.
@@ -65,9 +66,10 @@ pub fn load(
             notices.add(format!("sensor {}: no folder {}", sensor.name, crate::capture::shown(&captures)));
             continue;
         }
-        for input in options.expand(&[captures], notices)? {
-            observe(&mut store, &sensor, &input, options, rules, notices)?;
-        }
+        let inputs = options.expand(&[captures], notices)?;
+        each_input(&inputs, notices, |input, notices| {
+            observe(&mut store, &sensor, input, options, rules, notices).map(drop)
+        })?;
     }
     Ok(store)
 }

@@ -66,6 +66,12 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Whether one capture is the cause, so that others may be read all the same.
+    #[must_use]
+    pub fn is_of_a_capture(&self) -> bool {
+        matches!(self, AppError::Capture(_) | AppError::NoDates(_) | AppError::Victim { .. })
+    }
+
     /// A failed access to a file.
     #[must_use]
     pub fn file(path: &std::path::Path, error: std::io::Error) -> AppError {

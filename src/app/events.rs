@@ -7,6 +7,7 @@ use crate::event::{Clock, Packet};
 use crate::rules::Rules;
 use crate::sample::{Class, Traffic};
 
+use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices, sandbox};
 
 /// Whose packets to look at.
@@ -31,6 +32,21 @@ pub struct Event<'a> {
     pub class: Option<Class>,
 }
 
+/// Hands on every packet of some captures, one after the other, as [`events`] does.
+///
+/// # Errors
+/// As [`events`], where none can be read; others are reported.
+pub fn all_events(
+    inputs: &[Input],
+    victims: &Victims,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+    sink: &mut dyn FnMut(Event<'_>) -> Result<(), AppError>,
+) -> Result<(), AppError> {
+    each_input(inputs, notices, |input, notices| events(input, victims, options, rules, notices, sink))
+}
+
 /// Hands on every packet of a capture: streamed as it stands, or, where a victim is asked for, in time order after
 /// the whole capture was read. Without a victim the clock is told from the packet and the options alone.
 ///
@@ -48,6 +64,7 @@ pub fn events(
         return stream(input, options, notices, sink);
     }
     let marked = options.load_marked(input, rules)?;
+    notices.add_left_out(input, &marked);
     let victims = sandbox::victims_of(victims, input, &marked, rules, notices)?.unwrap_or_default();
     let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
     let traffic = Traffic::of(&marked.packets, &victims, &[], &marked.names, &plumbing);

@@ -12,6 +12,7 @@ use crate::sample::{Class, Traffic};
 
 use super::events::Victims;
 use super::pipeline::{self, Feed};
+use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices, sandbox, share};
 
 /// Which packets count.
@@ -58,12 +59,10 @@ pub fn fingerprints<T: Send>(
         failed: None,
     };
     let mut run = Run { engine: Engine::new(rules.profile.clone()), telling };
-    for input in inputs {
-        match &selection.victims {
-            Victims::None => run.stream(input, options, notices)?,
-            victims => run.load(input, victims, options, notices)?,
-        }
-    }
+    each_input(inputs, notices, |input, notices| match &selection.victims {
+        Victims::None => run.stream(input, options, notices),
+        victims => run.load(input, victims, options, notices),
+    })?;
     let Run { engine, mut telling } = run;
     notices.add_engine(&engine);
     engine.finish(&mut |windows| telling.take(windows));
@@ -110,7 +109,11 @@ impl<T: Send> Run<'_, T> {
     ) -> Result<(), AppError> {
         let Run { engine, telling } = self;
         let (rules, space) = (telling.rules, telling.space);
-        let marked = options.load_marked(input, rules)?;
+        let marked = match victims {
+            Victims::None => options.load_to_sort(input, rules)?,
+            _ => options.load_marked(input, rules)?,
+        };
+        notices.add_left_out(input, &marked);
         notices.add_report(input, &marked.report);
         if !marked.report.ordered {
             notices.add(format!("{input}: runs backwards in time; sorted"));

@@ -162,12 +162,18 @@ pub fn verify(db: &Path, rules: &Rules) -> Result<Verified, AppError> {
 pub fn keep_samples(
     db: &Path,
     reports: &[PathBuf],
+    options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<(), AppError> {
     let mut store = SqliteStore::open_existing(db, &rules.profile)?;
     for path in reports {
-        store.put_sample(&load_sample(path, rules, notices)?.to_keep())?;
+        let sample = load_sample(path, options, rules, notices)?;
+        if let Some(why) = &sample.unread {
+            let path = crate::capture::shown(path);
+            return Err(AppError::Usage(format!("{path}: the sample's run shows nothing to keep ({why})")));
+        }
+        store.put_sample(&sample.to_keep())?;
     }
     Ok(())
 }

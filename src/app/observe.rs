@@ -17,6 +17,7 @@ use crate::store::{HistoryStore, SqliteStore};
 use super::gather::Gatherer;
 use super::history::named;
 use super::pipeline::{self, Feed};
+use super::reading::each_input;
 use super::spill::SpillFile;
 use super::{AppError, CaptureOptions, Notices};
 
@@ -65,7 +66,8 @@ pub struct Place<'a> {
 /// stored.
 ///
 /// # Errors
-/// When there is no such history or sensor; else as [`observe`] and `told`. What was stored before stays.
+/// When there is no such history or sensor, the store or `told` fails, or none of the captures can be read; one among
+/// several that cannot be read is reported. What was stored before stays.
 pub fn observe_all(
     place: Place<'_>,
     inputs: &[Input],
@@ -77,7 +79,7 @@ pub fn observe_all(
     let Place { db, sensor, keep } = place;
     let mut store = SqliteStore::open_existing(db, &rules.profile)?.with_threads(options.threads);
     let sensor = named(&store, sensor)?;
-    for input in inputs {
+    each_input(inputs, notices, |input, notices| {
         let observed = match keep {
             Keep::Stored => observe(&mut store, &sensor, input, options, rules, notices)?,
             Keep::DryRun => match gather(&store, &sensor, input, options, rules, notices)? {
@@ -87,9 +89,8 @@ pub fn observe_all(
                 None => Observed::Known,
             },
         };
-        told(input, observed)?;
-    }
-    Ok(())
+        told(input, observed)
+    })
 }
 
 /// Feeds one capture into a sensor's history, as one transaction.
@@ -151,7 +152,8 @@ fn gather(
         return Err(AppError::NoDates(input.to_string()));
     }
     if !report.ordered || pass.is_late() {
-        pass = again(sensor, input, options, rules, resume, &report, notices)?;
+        let late = pass.is_late();
+        pass = again(sensor, input, options, rules, resume, (report.ordered, late), notices)?;
     }
     notices.add_report(input, &report);
     notices.add_engine(&pass.engine);
@@ -193,34 +195,35 @@ pub(super) fn observe_packets(
     }
 }
 
-/// A second reading, sorted by time, for a capture that runs backwards or begins before the sensor's clock.
+/// A second reading for a capture that runs backwards, which is sorted by time, or that begins before the sensor's clock
+/// (`late`).
 fn again<'a>(
     sensor: &'a Sensor,
     input: &Input,
     options: &CaptureOptions,
     rules: &'a Rules,
     resume: Resume,
-    report: &ReadReport,
+    (ordered, late): (bool, bool),
     notices: &mut Notices,
 ) -> Result<Pass<'a>, AppError> {
-    let loaded = options.load_marked(input, rules)?;
-    let first = loaded.packets.first().and_then(|packet| packet.time());
-    let late = resume.clock.is_some() && first < resume.clock;
     if late {
         notices.add(format!(
             "{input}: begins before what was fed already; its windows are not joined with older ones"
         ));
-    }
-    if !report.ordered {
-        notices.add(format!("{input}: runs backwards in time; sorted"));
     }
     let mut pass = Pass::new(
         sensor,
         rules,
         if late { Resume { captures: resume.captures, ..Resume::default() } } else { resume.clone() },
     )?;
-    for (packet, marks) in loaded.packets.iter().zip(&loaded.marks) {
-        pass.push_marked(packet, *marks);
+    if ordered {
+        pass.stream(input, &options.unwatched())?;
+    } else {
+        let loaded = options.load_to_sort(input, rules)?;
+        notices.add(format!("{input}: runs backwards in time; sorted"));
+        for (packet, marks) in loaded.packets.iter().zip(&loaded.marks) {
+            pass.push_marked(packet, *marks);
+        }
     }
     if late {
         pass.keep_for_later = Some(resume);

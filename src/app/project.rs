@@ -45,10 +45,13 @@ pub fn project(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Projected, AppError> {
-    let sample = load_sample(report, rules, notices)?;
+    let sample = load_sample(report, options, rules, notices)?;
     let scan = Scan::of(&sample.profile).ok_or_else(|| {
         let path = crate::capture::shown(report);
-        AppError::Usage(format!("{path}: the sample's run shows no scan, so there is nothing to project"))
+        let why = sample.unread.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        AppError::Usage(format!(
+            "{path}: the sample's run shows no scan{why}, so there is nothing to project"
+        ))
     })?;
     let sensors = match onto {
         Onto::Sensors(source, names) => chosen(source.open(options, rules, notices)?.as_ref(), names)?,

@@ -1,17 +1,19 @@
 //! Captures as use cases read them: options shared by all, and what is to be told at the end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks};
 use crate::capture::{
-    CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, read, read_hashed, read_source,
-    shown, sort_by_time,
+    CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, expand_file, read, read_hashed,
+    read_source, sort_by_time,
 };
 use crate::event::{Clock, Packet, Timestamp};
 use crate::rules::Rules;
 use crate::sample::Names;
+
+use super::AppError;
 
 /// How captures are read, whatever for.
 #[derive(Clone, Debug, Default)]
@@ -66,11 +68,25 @@ impl CaptureOptions {
     /// # Errors
     /// As [`expand`].
     pub fn expand(&self, paths: &[PathBuf], notices: &mut Notices) -> Result<Vec<Input>, CaptureError> {
-        let Expanded { inputs, skipped } = expand(paths, &self.read)?;
-        for (path, why) in skipped {
-            notices.add(format!("{}: passed over ({why})", shown(&path)));
-        }
-        Ok(inputs)
+        Ok(notices.take_expanded(expand(paths, &self.read)?))
+    }
+
+    /// The captures in a file: itself, or those of an archive.
+    ///
+    /// # Errors
+    /// As [`expand_file`].
+    pub(super) fn expand_file(&self, path: &Path, notices: &mut Notices) -> Result<Vec<Input>, CaptureError> {
+        Ok(notices.take_expanded(expand_file(path, &self.read)?))
+    }
+
+    /// What of these options holds for the captures of a report, too: limits and passwords.
+    pub(super) fn for_report(&self) -> CaptureOptions {
+        let read = ReadOptions {
+            limits: self.read.limits,
+            password: self.read.password.clone(),
+            ..ReadOptions::default()
+        };
+        CaptureOptions { read, ..CaptureOptions::default() }
     }
 
     /// Streams a capture in its own order.
@@ -106,12 +122,31 @@ impl CaptureOptions {
         })
     }
 
-    /// Reads a capture whole, in time order, with each packet's marks.
+    /// Reads a capture whole, in time order, with each packet's marks; of one that has more packets than may be held, the
+    /// first ones.
     ///
     /// # Errors
     /// As [`read`].
     pub fn load_marked(&self, input: &Input, rules: &Rules) -> Result<Marked, CaptureError> {
         self.load_from(rules, |sink| self.stream(input, sink))
+    }
+
+    /// As [`load_marked`](CaptureOptions::load_marked), to sort a capture that runs backwards: nothing of it may be left
+    /// out.
+    ///
+    /// # Errors
+    /// As [`read`], and when it has more packets than may be held.
+    pub(super) fn load_to_sort(&self, input: &Input, rules: &Rules) -> Result<Marked, AppError> {
+        let marked = self.load_marked(input, rules)?;
+        match marked.left_out {
+            0 => Ok(marked),
+            _ => Err(CaptureError::TooManyToSort {
+                input: input.to_string(),
+                packets: marked.report.packets,
+                limit: self.read.limits.packets_held_max,
+            }
+            .into()),
+        }
     }
 
     /// As [`load_marked`](CaptureOptions::load_marked), of a capture in memory; `name` is for messages.
@@ -130,7 +165,13 @@ impl CaptureOptions {
         let mut packets = Vec::new();
         let mut marks = Vec::new();
         let mut names = Names::new();
+        let limit = self.read.limits.packets_held_max;
+        let mut left_out = 0;
         let report = stream(&mut |packet, payload| {
+            if packets.len() == limit {
+                left_out += 1;
+                return;
+            }
             packets.push(*packet);
             marks.push(rules.marks(packet, payload));
             super::sandbox::collect_names(packet, payload, &mut names);
@@ -140,7 +181,7 @@ impl CaptureOptions {
             marks = order.into_iter().map(|at| marks[at]).collect();
         }
         let synthetic_time = report.clock == Clock::None;
-        Ok(Marked { packets, marks, names, synthetic_time, report })
+        Ok(Marked { packets, marks, names, synthetic_time, left_out, report })
     }
 }
 
@@ -155,6 +196,8 @@ pub struct Marked {
     pub names: Names,
     /// Whether it has no times of its own.
     pub synthetic_time: bool,
+    /// Packets behind those that may be held in memory.
+    pub left_out: u64,
     /// What reading found.
     pub report: ReadReport,
 }
@@ -168,15 +211,80 @@ fn synthetic(index: u64, rate: f64) -> Timestamp {
     Timestamp((index as f64 / rate * 1e9) as i64)
 }
 
+/// Reads some inputs one after the other. One that cannot be read is reported, and the others are read.
+///
+/// # Errors
+/// When none can be read; and at once what is no fault of an input.
+pub(super) fn each_input(
+    inputs: &[Input],
+    notices: &mut Notices,
+    mut read: impl FnMut(&Input, &mut Notices) -> Result<(), AppError>,
+) -> Result<(), AppError> {
+    let mut failed: Vec<AppError> = Vec::new();
+    for input in inputs {
+        match read(input, notices) {
+            Err(error) if error.is_of_a_capture() => failed.push(error),
+            other => other?,
+        }
+    }
+    if failed.len() == inputs.len()
+        && let Some(last) = failed.pop()
+    {
+        failed.iter().for_each(|error| notices.fail(error.to_string()));
+        return Err(last);
+    }
+    failed.iter().for_each(|error| notices.fail(error.to_string()));
+    Ok(())
+}
+
 /// What is to be told on standard error when the work is done: each once, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Notices(Vec<String>);
+pub struct Notices {
+    told: Vec<String>,
+    failed: Vec<String>,
+}
 
 impl Notices {
     /// Adds a line.
     pub fn add(&mut self, notice: String) {
-        if !self.0.contains(&notice) {
-            self.0.push(notice);
+        if !self.told.contains(&notice) {
+            self.told.push(notice);
+        }
+    }
+
+    /// Adds what could not be read, though the rest was done.
+    pub fn fail(&mut self, error: String) {
+        if !self.failed.contains(&error) {
+            self.failed.push(error);
+        }
+    }
+
+    /// What could not be read, each with its name.
+    pub fn failures(&self) -> impl Iterator<Item = &str> {
+        self.failed.iter().map(String::as_str)
+    }
+
+    /// Adds the files that are no captures or could not be read; answers the captures.
+    fn take_expanded(&mut self, expanded: Expanded) -> Vec<Input> {
+        let Expanded { inputs, skipped } = expanded;
+        for (name, why) in skipped.passed {
+            self.add(format!("{name}: passed over ({why})"));
+        }
+        if skipped.more > 0 {
+            self.add(format!("{} more files passed over", skipped.more));
+        }
+        skipped.failed.into_iter().for_each(|error| self.fail(error));
+        inputs
+    }
+
+    /// Adds that packets of a capture were left out, if any were.
+    pub(super) fn add_left_out(&mut self, input: &Input, marked: &Marked) {
+        if marked.left_out > 0 {
+            self.add(format!(
+                "{input}: cut after its first {} packets, {} more are left out: what follows is of that part of the run alone; for all of it raise --packets-max (some 100 bytes of memory a packet)",
+                marked.packets.len(),
+                marked.left_out
+            ));
         }
     }
 
@@ -208,6 +316,6 @@ impl Notices {
 
     /// All lines.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.told.iter().map(String::as_str)
     }
 }

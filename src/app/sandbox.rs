@@ -25,6 +25,8 @@ pub struct LoadedSample {
     pub report: SampleReport,
     /// The profile.
     pub profile: SampleProfile,
+    /// Why its run shows nothing: the capture that has no packets or could not be read.
+    pub unread: Option<String>,
 }
 
 impl LoadedSample {
@@ -42,25 +44,47 @@ impl LoadedSample {
     pub fn kept(sample: KeptSample) -> Result<LoadedSample, AppError> {
         let path = PathBuf::from(sample.path);
         let report = SampleReport::parse(&sample.report).map_err(|error| AppError::report(&path, error))?;
-        Ok(LoadedSample { path, text: sample.report, report, profile: sample.profile })
+        Ok(LoadedSample { path, text: sample.report, report, profile: sample.profile, unread: None })
+    }
+
+    /// A sample whose captures cannot be read: its report, and why.
+    ///
+    /// # Errors
+    /// When the report is refused, too.
+    pub(super) fn without_run(path: &Path, why: String) -> Result<LoadedSample, AppError> {
+        let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
+        let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
+        let profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
+        Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread: Some(why) })
     }
 }
 
-/// Reads a sample report and its captures.
+/// Reads a sample report and its captures; of the options, limits and passwords count.
 ///
 /// # Errors
 /// When the report is refused or a capture cannot be read.
-pub fn load_sample(path: &Path, rules: &Rules, notices: &mut Notices) -> Result<LoadedSample, AppError> {
+pub fn load_sample(
+    path: &Path,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<LoadedSample, AppError> {
     let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    load_with(path, text, rules, notices, &mut |name, options| {
-        let input = Input::Path(folder.join(name));
-        Ok((options.load_marked(&input, rules)?, input))
+    load_with(path, text, options, rules, notices, &mut |name, options, notices, take| {
+        for input in options.expand_file(&folder.join(name), notices)? {
+            take(options.load_marked(&input, rules)?, input, notices)?;
+        }
+        Ok(())
     })
 }
 
-/// Reads a captured run under the name that its report gives it.
-type LoadRun<'a> = &'a mut dyn FnMut(&str, &CaptureOptions) -> Result<(Marked, Input), AppError>;
+/// Takes a capture that was read.
+type TakeRun<'a> = &'a mut dyn FnMut(Marked, Input, &mut Notices) -> Result<(), AppError>;
+
+/// Reads a captured run under the name that its report gives it: one capture, or those of an archive.
+type LoadRun<'a> =
+    &'a mut dyn FnMut(&str, &CaptureOptions, &mut Notices, TakeRun<'_>) -> Result<(), AppError>;
 
 /// Reads a report's text, and its captures with `run`.
 ///
@@ -69,6 +93,7 @@ type LoadRun<'a> = &'a mut dyn FnMut(&str, &CaptureOptions) -> Result<(Marked, I
 pub(super) fn load_with(
     path: &Path,
     text: String,
+    options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
     run: LoadRun<'_>,
@@ -76,23 +101,37 @@ pub(super) fn load_with(
     let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
     let mut profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
     let mut addresses = Addresses::default();
+    let (mut is_empty, mut empty) = (true, Vec::new());
     for captured in &report.captures {
         let options =
-            CaptureOptions { packets_per_second: captured.packets_per_second(), ..CaptureOptions::default() }
+            CaptureOptions { packets_per_second: captured.packets_per_second(), ..options.for_report() }
                 .with_date(captured.date());
-        let (marked, input) = run(captured.path(), &options)?;
-        notices.add_report(&input, &marked.report);
-        addresses.add(Addresses::of(&marked.packets));
-        let part = profile_of(&report, &input, &marked, rules, notices)?;
-        profile.synthetic_time |= part.synthetic_time;
-        profile.windows.extend(part.windows);
-        for (access, packets) in part.accesses {
-            *profile.accesses.entry(access).or_default() += packets;
-        }
+        run(captured.path(), &options, notices, &mut |marked, input, notices| {
+            notices.add_report(&input, &marked.report);
+            if marked.packets.is_empty() {
+                empty.push(input.to_string());
+                return Ok(());
+            }
+            is_empty = false;
+            notices.add_left_out(&input, &marked);
+            addresses.add(Addresses::of(&marked.packets));
+            let part = profile_of(&report, &input, &marked, rules, notices)?;
+            profile.synthetic_time |= part.synthetic_time;
+            profile.windows.extend(part.windows);
+            for (access, packets) in part.accesses {
+                *profile.accesses.entry(access).or_default() += packets;
+            }
+            Ok(())
+        })?;
     }
-    // Each victim of the report must be in one of its captures at least.
-    addresses.check(&report.victims).map_err(|error| AppError::victim(crate::capture::shown(path), error))?;
-    Ok(LoadedSample { path: path.to_owned(), text, report, profile })
+    if !is_empty {
+        // Each victim of the report must be in one of its captures at least.
+        addresses
+            .check(&report.victims)
+            .map_err(|error| AppError::victim(crate::capture::shown(path), error))?;
+    }
+    let unread = is_empty.then(|| format!("{}: no packets in it", empty.join(", ")));
+    Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread })
 }
 
 fn profile_of(

@@ -15,7 +15,7 @@ use crate::store::{HistoryStore, SqliteStore};
 use super::observe::observe_packets;
 use super::output::Output;
 use super::sandbox::{LoadedSample, load_with};
-use super::{AppError, Notices, share};
+use super::{AppError, CaptureOptions, Notices, share};
 
 /// How a scenario is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -337,9 +337,10 @@ fn note_samples(samples: &[CaughtSample], truth: &mut Truth) {
 /// A sample as a report and its capture would be loaded from files.
 fn loaded(sample: &CaughtSample, rules: &Rules, notices: &mut Notices) -> Result<LoadedSample, AppError> {
     let path = Path::new("samples").join(&sample.family).join("report.yaml");
-    load_with(&path, sample.report.clone(), rules, notices, &mut |name, options| {
+    let defaults = CaptureOptions::default();
+    load_with(&path, sample.report.clone(), &defaults, rules, notices, &mut |name, options, notices, take| {
         let input = Input::Path(path.with_file_name(name));
-        Ok((options.load_bytes(&sample.capture, name, rules)?, input))
+        take(options.load_bytes(&sample.capture, name, rules)?, input, notices)
     })
 }
 

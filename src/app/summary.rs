@@ -11,6 +11,7 @@ use crate::rules::Rules;
 
 use super::gather::Gatherer;
 use super::pipeline::{self, Feed};
+use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices, share};
 
 /// Adds up the windows of captures, which are read as one after the other; days are those of UTC. Windows of logs
@@ -32,7 +33,7 @@ pub fn summary(
     // Times within a window serve its tile, and nobody draws one here.
     let mut engine = Engine::new(Profile { trace_packets_max: 0, ..rules.profile.clone() });
     let mut tally = Tally::default();
-    for input in inputs {
+    each_input(inputs, notices, |input, notices| {
         let before = engine.clone();
         let mut part = Tally::part();
         let shared = options.with_little_to_do(input);
@@ -43,15 +44,21 @@ pub fn summary(
                 }
             })
         };
-        let report = pipeline::run(shared.threads, &mut engine, read, &mut |windows| {
+        let report = match pipeline::run(shared.threads, &mut engine, read, &mut |windows| {
             gatherer.tally(&mut part, windows);
-        })?;
+        }) {
+            Ok(report) => report,
+            Err(error) => {
+                engine = before;
+                return Err(error.into());
+            }
+        };
         notices.add_report(input, &report);
         if !report.ordered {
             notices.add(format!("{input}: runs backwards in time; sorted"));
             engine = before;
             part = Tally::part();
-            let loaded = options.load_marked(input, rules)?;
+            let loaded = options.load_to_sort(input, rules)?;
             for packet in loaded.packets.iter().filter(|packet| space.contains(packet.destination())) {
                 engine.push(packet, Marks::default(), &mut |windows| gatherer.tally(&mut part, windows));
             }
@@ -60,7 +67,8 @@ pub fn summary(
             notices.add(format!("{input}: its times have no date"));
         }
         tally.merge(part);
-    }
+        Ok(())
+    })?;
     notices.add_engine(&engine);
     engine.finish(&mut |windows| gatherer.tally(&mut tally, windows));
     if tally.late() > 0 {

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use super::limits::is_limit;
+
 /// Bytes asked for at a time: few enough that what is read is still in the processor's cache when it is looked at.
 const CHUNK: usize = 64 * 1024;
 /// The longest record that is looked at whole; a longer one is damage. The buffer never grows beyond it by
@@ -26,7 +28,8 @@ pub(super) struct ByteStream<'a> {
 }
 
 impl<'a> ByteStream<'a> {
-    /// `forgiving`: an error of the source is damage of the capture (a compressed stream), not of the system.
+    /// `forgiving`: an error of the source is damage of the capture (a compressed stream), not of the system. That a limit
+    /// was reached is no damage.
     pub(super) fn new(
         source: Box<dyn Read + 'a>,
         forgiving: bool,
@@ -101,7 +104,7 @@ impl<'a> ByteStream<'a> {
         };
         let got = match got {
             Ok(got) => got,
-            Err(error) if self.forgiving => {
+            Err(error) if self.forgiving && !is_limit(&error) => {
                 self.broken = Some(error);
                 0
             }

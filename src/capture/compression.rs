@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, BufReader, Read};
 
+use liblzma::stream::{CONCATENATED, Stream};
+
 /// How a capture is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
@@ -58,17 +60,52 @@ impl Compression {
         }
     }
 
-    /// The uncompressed bytes of a source. One that is not compressed is handed on as it is: whoever reads it has a
-    /// buffer already.
-    pub(super) fn open<'a>(self, source: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+    /// The uncompressed bytes of a source; decoders take at most `memory_bytes_max` bytes of memory. A source that is not
+    /// compressed is handed on as it is: whoever reads it has a buffer already.
+    pub(super) fn open<'a>(
+        self,
+        source: impl Read + Send + 'a,
+        memory_bytes_max: u64,
+    ) -> io::Result<Box<dyn Read + Send + 'a>> {
         let buffered = |source| BufReader::with_capacity(BUFFER, source);
         Ok(match self {
             Compression::None => Box::new(source),
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(source))),
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered(source))?),
-            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered(source))),
+            Compression::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered(source))?;
+                decoder.window_log_max(zstd_window_log(memory_bytes_max))?;
+                Box::new(decoder)
+            }
+            Compression::Xz => {
+                // Any number of streams, as `xz` itself reads them.
+                let stream = Stream::new_stream_decoder(memory_bytes_max, CONCATENATED)?;
+                Box::new(liblzma::bufread::XzDecoder::new_stream(buffered(source), stream))
+            }
             Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(source))),
             Compression::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(buffered(source))),
         })
     }
+
+    /// Whether a decoder's error says that it would need more memory than it may have.
+    pub(super) fn is_memory_error(self, error: &io::Error) -> bool {
+        match self {
+            Compression::Xz => {
+                let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<liblzma::stream::Error>());
+                matches!(cause, Some(liblzma::stream::Error::MemLimit | liblzma::stream::Error::Mem))
+            }
+            // The library hands on zstd's own words, and no number.
+            Compression::Zstd => error.to_string().contains("too much memory"),
+            _ => false,
+        }
+    }
+}
+
+/// The largest window of zstd that fits into some memory, as its binary logarithm: the decoder holds the window and one
+/// block more.
+fn zstd_window_log(memory_bytes_max: u64) -> u32 {
+    const BLOCK: u64 = 1 << 20;
+    /// Bounds of the format on 64-bit machines.
+    const LOGS: std::ops::RangeInclusive<u32> = 10..=31;
+    let window = memory_bytes_max.saturating_sub(BLOCK).max(1);
+    window.ilog2().clamp(*LOGS.start(), *LOGS.end())
 }

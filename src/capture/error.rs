@@ -29,12 +29,51 @@ pub enum CaptureError {
         /// Why.
         error: std::io::Error,
     },
-    /// A folder without any capture.
-    #[error("{input}: no capture in this folder; {skipped} other files were passed over")]
+    /// An archive that is not read.
+    #[error("{input}: {why}")]
+    Archive {
+        /// The archive's name.
+        input: String,
+        /// Why, and what to do about it.
+        why: String,
+    },
+    /// A capture that runs backwards in time and has more packets than may be held in memory.
+    #[error(
+        "{input}: runs backwards in time, and of its {packets} packets at most {limit} may be held to be sorted; sort it with `reordercap IN OUT`, or raise --packets-max (some 100 bytes of memory a packet)"
+    )]
+    TooManyToSort {
+        /// The capture's name.
+        input: String,
+        /// How many it has.
+        packets: u64,
+        /// How many may be held.
+        limit: usize,
+    },
+    /// A folder or archive without any capture.
+    #[error("{input}: no capture in this {what}; {skipped} other files were passed over{why}")]
     NoCapture {
         /// The folder's name.
         input: String,
+        /// `folder` or `archive`.
+        what: &'static str,
         /// Files that are no captures.
         skipped: usize,
+        /// The first of them, and why it is none; beginning with `: `, if there is one.
+        why: String,
     },
+}
+
+impl CaptureError {
+    /// Why, without the capture's name.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            CaptureError::Empty { .. } => "empty".to_owned(),
+            CaptureError::NotACapture { looks_like, remedy, .. } => format!("{looks_like}{remedy}"),
+            CaptureError::Io { error, .. } => error.to_string(),
+            CaptureError::Archive { why, .. } => why.clone(),
+            CaptureError::TooManyToSort { .. } => "more packets than may be held to be sorted".to_owned(),
+            CaptureError::NoCapture { what, .. } => format!("no capture in this {what}"),
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! I/O: packets out of captures and logs, whatever wrote them.
 
 mod ahead;
+mod archive;
 mod bytes;
 mod compression;
 mod error;
+mod expand;
+mod foreign;
 mod header;
 mod input;
+mod limits;
 mod link;
 mod link_cooked;
 mod link_names;
@@ -18,12 +22,16 @@ mod records;
 pub mod text;
 mod usual;
 
+pub use archive::Member;
 pub use compression::Compression;
 pub use error::CaptureError;
-pub use input::{Expanded, Input, expand, head, shown};
+pub use expand::{Expanded, Skipped, expand, expand_file};
+pub use input::{Input, shown};
+pub use limits::{Limits, RATIO_USUAL, size};
 pub use problems::{Place, Problem, Problems, Tally};
 pub use read::{
-    Container, Format, Loaded, ReadOptions, ReadReport, load, read, read_hashed, read_source, sort_by_time,
+    Container, Format, Loaded, ReadOptions, ReadReport, head, load, read, read_hashed, read_source,
+    sort_by_time,
 };
 
 use crate::event::Packet;

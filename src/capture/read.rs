@@ -1,11 +1,10 @@
 //! Reading one capture: what it is, its packets, and what was wrong with it.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread;
 
 use crate::event::{Clock, Packet, Protocol, Timestamp};
@@ -13,9 +12,13 @@ use crate::event::{Clock, Packet, Protocol, Timestamp};
 use super::ahead::Ahead;
 use super::bytes::ByteStream;
 use super::compression::Compression;
+use super::input::Source;
+use super::limits::{Counted, Guarded, Limits};
 use super::records::End;
 use super::text::{self, Likeness, TextOptions};
-use super::{CaptureError, Input, Place, Problem, Problems, Sink, header, link, pcap, pcapng, usual};
+use super::{
+    CaptureError, Input, Place, Problem, Problems, Sink, foreign, header, link, pcap, pcapng, usual,
+};
 
 /// First bytes that tell what a capture is.
 const HEAD: usize = 4096;
@@ -29,6 +32,12 @@ pub struct ReadOptions {
     pub progress: Option<Arc<AtomicU64>>,
     /// Unpacks compressed captures on a thread of its own.
     pub ahead: bool,
+    /// What a file may cost.
+    pub limits: Limits,
+    /// The password of encrypted archives; that of malware, `infected`, is tried anyway.
+    pub password: Option<String>,
+    /// Takes text for a log only where it is tcpdump's beyond doubt, as among the files of a folder.
+    pub only_certain_text: bool,
 }
 
 /// A container.
@@ -97,7 +106,7 @@ pub struct Loaded {
 /// # Errors
 /// When the capture is empty, is none, or the system fails. Damage within is counted in the report.
 pub fn read(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
-    read_source(open(input, options)?, &input.to_string(), options, sink)
+    input.with_source(options, |source| stream(source, &input.to_string(), options, None, sink))
 }
 
 /// As [`read`], and answers what the capture is known by: the BLAKE3 hash of its uncompressed bytes. That takes a
@@ -111,7 +120,8 @@ pub fn read_hashed(
     sink: &mut Sink<'_>,
 ) -> Result<(ReadReport, [u8; 32]), CaptureError> {
     let mut hash = blake3::Hasher::new();
-    let report = stream(open(input, options)?, &input.to_string(), options, Some(&mut hash), sink)?;
+    let report = input
+        .with_source(options, |source| stream(source, &input.to_string(), options, Some(&mut hash), sink))?;
     Ok((report, *hash.finalize().as_bytes()))
 }
 
@@ -125,23 +135,32 @@ pub fn read_source(
     options: &ReadOptions,
     sink: &mut Sink<'_>,
 ) -> Result<ReadReport, CaptureError> {
-    stream(source, name, options, None, sink)
+    stream(Source { bytes: Box::new(source), unpacks: false }, name, options, None, sink)
 }
 
-fn open(input: &Input, options: &ReadOptions) -> Result<Counted, CaptureError> {
-    let failed = |error: io::Error| CaptureError::Io { input: input.to_string(), error };
-    let source = File::open(input.path()).map_err(failed)?;
-    Ok(Counted { source, progress: options.progress.clone() })
+/// Reads a capture's first bytes alone: enough to tell its format and its clock.
+///
+/// # Errors
+/// As [`read`].
+pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
+    /// Bytes that hold a first packet.
+    const FIRST_BYTES: u64 = 256 * 1024;
+    let options = ReadOptions { progress: None, ahead: false, ..options.clone() };
+    input.with_source(&options, |Source { bytes, unpacks }| {
+        let bytes = Box::new(bytes.take(FIRST_BYTES));
+        stream(Source { bytes, unpacks }, &input.to_string(), &options, None, sink)
+    })
 }
 
 fn stream(
-    mut source: impl Read + Send,
+    source: Source<'_>,
     name: &str,
     options: &ReadOptions,
     hash: Option<&mut blake3::Hasher>,
     sink: &mut Sink<'_>,
 ) -> Result<ReadReport, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
+    let Source { bytes: mut source, unpacks } = source;
     let head = Compression::peek(&mut source).map_err(failed)?;
     if head.is_empty() {
         return Err(CaptureError::Empty { input: name.to_owned() });
@@ -149,8 +168,15 @@ fn stream(
     let compression = Compression::of(&head);
     // The bytes that told the compression are read already: put them back in front.
     let whole = io::Cursor::new(head).chain(source);
-    let plain = compression.open(whole).map_err(failed)?;
-    let is_packed = compression != Compression::None;
+    let is_packed = unpacks || compression != Compression::None;
+    let plain: Box<dyn Read + Send> = if compression == Compression::None {
+        Box::new(whole)
+    } else {
+        let taken = Arc::default();
+        let counted = Counted::new(whole, Arc::clone(&taken));
+        let unpacked = compression.open(counted, options.limits.memory_bytes_max).map_err(failed)?;
+        Box::new(Guarded::new(unpacked, compression, options.limits, taken))
+    };
     thread::scope(|scope| {
         let plain: Box<dyn Read + '_> =
             if is_packed && options.ahead { Box::new(Ahead::start(scope, plain)) } else { plain };
@@ -168,7 +194,7 @@ fn read_plain(
 ) -> Result<ReadReport, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
     stream.want(HEAD).map_err(failed)?;
-    let container = container_of(&stream, name, compression)?;
+    let container = container_of(&stream, name, compression, options)?;
     let format = Format { container, compression };
     let mut frames = Frames::new(sink);
     let clock = read_container(&mut stream, container, options, &mut frames).map_err(failed)?;
@@ -228,6 +254,7 @@ fn container_of(
     stream: &ByteStream<'_>,
     name: &str,
     compression: Compression,
+    options: &ReadOptions,
 ) -> Result<Container, CaptureError> {
     let head = stream.ahead();
     let refused =
@@ -248,32 +275,22 @@ fn container_of(
         Ok(Container::Pcap)
     } else {
         match text::likeness(head) {
-            Likeness::Certain | Likeness::Possible => Ok(Container::Text),
+            Likeness::Certain => Ok(Container::Text),
+            Likeness::Possible if !options.only_certain_text => Ok(Container::Text),
+            Likeness::Possible => Err(refused(
+                "text that has more than lines of tcpdump".to_owned(),
+                "; if it is a log of tcpdump, give it by its own name",
+            )),
             Likeness::Foreign(writer) => Err(refused(writer.looks_like.to_owned(), writer.remedy)),
             Likeness::None => {
-                let (looks_like, remedy) = looks_like(head);
-                Err(refused(looks_like.to_owned(), remedy))
+                let (looks_like, remedy) = foreign::looks_like(head);
+                let within = match compression {
+                    Compression::None => String::new(),
+                    compression => format!(" within {compression}"),
+                };
+                Err(refused(format!("{looks_like}{within}"), remedy))
             }
         }
-    }
-}
-
-/// What bytes look like that are no capture, and what to do about it.
-fn looks_like(head: &[u8]) -> (&'static str, &'static str) {
-    const CONVERT: &str = "; convert it with `editcap -F pcap`";
-    match head {
-        [b's', b'n', b'o', b'o', b'p', 0, 0, 0, ..] => ("a Solaris snoop capture", CONVERT),
-        [0xd4, 0xc3, 0xb2, 0xa1, ..] | [0xa1, 0xb2, 0xc3, 0xd4, ..] => {
-            ("a pcap cut off within its header", "")
-        }
-        [0x0a, 0x0d, 0x0d, 0x0a, ..] => ("a damaged pcapng", ""),
-        [b'{' | b'[', ..] => ("JSON", "; a sandbox report's scan is in the capture beside it (dump.pcap)"),
-        [b'P', b'K', 3, 4, ..] => ("a zip archive", "; unpack it first"),
-        [b'M', b'Z', ..] | [0x7f, b'E', b'L', b'F', ..] => ("an executable", ""),
-        _ if std::str::from_utf8(&head[..head.len().min(512)]).is_ok() => {
-            ("text, but no line of it is tcpdump's", "; print it with `tcpdump -nn -tttt -r CAPTURE`")
-        }
-        _ => ("unknown bytes", ""),
     }
 }
 
@@ -361,20 +378,5 @@ impl<'a, 'b> Frames<'a, 'b> {
         note_order(self.packet.time(), &mut self.last, &mut self.ordered);
         self.packets += 1;
         (self.sink)(&self.packet, payload);
-    }
-}
-
-struct Counted {
-    source: File,
-    progress: Option<Arc<AtomicU64>>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let got = self.source.read(into)?;
-        if let Some(progress) = &self.progress {
-            progress.fetch_add(got as u64, Ordering::Relaxed);
-        }
-        Ok(got)
     }
 }

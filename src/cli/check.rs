@@ -8,7 +8,7 @@ use crate::app::{AppError, Notices};
 use crate::report::{checked, junit};
 use crate::sample::Checked;
 
-use super::shared::RuleArgs;
+use super::shared::{LimitArgs, RuleArgs};
 use super::{EXIT_DIFFERS, EXIT_FAILED, EXIT_OK};
 
 /// Check every sample against its report's expectation
@@ -33,6 +33,8 @@ pub(super) struct Args {
     #[arg(long)]
     accept: bool,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     rules: RuleArgs,
 }
 
@@ -49,7 +51,7 @@ enum CheckFormat {
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let began = now();
-    let all = check(&reports(&args.path)?, args.darknet.as_deref(), &rules, notices)?;
+    let all = check(&reports(&args.path)?, args.darknet.as_deref(), &args.limits.options(), &rules, notices)?;
     Output::Stdout.write(|out| match args.format {
         CheckFormat::Text => checked::text(out, &all),
         CheckFormat::Json => checked::json(out, &all),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::events::events;
+use crate::app::events::all_events;
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 use crate::report::events as report;
@@ -20,7 +20,7 @@ use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
 JSON fields: time (RFC 3339, or null), seconds (where times have no date), source, destination, protocol, source_port,
 destination_port, flags (order FSRPAUEC), icmp_type, icmp_code; with --victim also class (scan or access) and reason.")]
 pub(super) struct Args {
-    /// Captures, logs, folders of them, or `-` for standard input
+    /// Captures, logs, archives and folders of them, or `-` for standard input
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     #[command(flatten)]
@@ -40,12 +40,10 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
     Output::Stdout.write_pieces(|out| {
-        inputs.iter().try_for_each(|input| {
-            events(input, &victims, &options, &rules, notices, &mut |event| {
-                out.put(|out| match args.format {
-                    Format::Json => report::json(out, event.packet, event.clock, event.class),
-                    Format::Text => report::text(out, event.packet, event.clock, event.class.as_ref()),
-                })
+        all_events(&inputs, &victims, &options, &rules, notices, &mut |event| {
+            out.put(|out| match args.format {
+                Format::Json => report::json(out, event.packet, event.clock, event.class),
+                Format::Text => report::text(out, event.packet, event.clock, event.class.as_ref()),
             })
         })
     })?;

@@ -29,7 +29,7 @@ use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
   inga fingerprint sensor.pcap.zst --dark 198.51.100.0/24 --tiles tiles/
   inga fingerprint sensor/ --dark 198.51.100.0/24 --summary")]
 pub(super) struct Args {
-    /// Captures, logs, folders of them, or `-` for standard input; read one after the other
+    /// Captures, logs, archives and folders of them, or `-` for standard input; read one after the other
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     #[command(flatten)]

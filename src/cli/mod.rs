@@ -33,7 +33,7 @@ use crate::report::text::shown;
 
 /// Everything asked for was done, and every check held.
 pub const EXIT_OK: u8 = 0;
-/// It was done, and a check did not hold.
+/// It was done, but a check did not hold, or some of the files given could not be read.
 pub const EXIT_DIFFERS: u8 = 1;
 /// It could not be done: usage, unreadable input, refused rules, a failed store.
 pub const EXIT_FAILED: u8 = 2;
@@ -50,7 +50,7 @@ pub const EXIT_FAILED: u8 = 2;
   inga sensor add II --db history.db --prefix 198.51.100.0/24 && inga observe --sensor II --db history.db captures/
   inga check samples
 
-Exit codes: 0 done and all checks hold, 1 done and some check differs, 2 could not be done."
+Exit codes: 0 done and all checks hold, 1 done but some check differs or some file could not be read, 2 could not be done."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -92,6 +92,12 @@ pub fn main() -> ExitCode {
     for notice in notices.iter() {
         say(&format!("note: {}", shown(notice)));
     }
+    let mut some_failed = false;
+    for failure in notices.failures() {
+        say(&format!("error: {}", shown(failure)));
+        some_failed = true;
+    }
+    let result = result.map(|code| if some_failed { code.max(EXIT_DIFFERS) } else { code });
     ExitCode::from(result.unwrap_or_else(|error| {
         for line in error.to_string().lines() {
             say(&format!("error: {}", shown(line)));

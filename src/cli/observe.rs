@@ -18,7 +18,7 @@ use super::shared::{CaptureArgs, RuleArgs};
 #[command(after_help = "Example:
   inga observe --sensor II --db history.db captures/2009-03-02/")]
 pub(super) struct Args {
-    /// Captures, folders of them, or `-` for standard input
+    /// Captures, archives and folders of them, or `-` for standard input
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// The sensor that made them

@@ -18,11 +18,7 @@ pub(super) struct Progress {
 impl Progress {
     /// Begins to watch; the options' counter tells how far reading is.
     pub(super) fn watch(inputs: &[Input], options: &mut CaptureOptions) -> Progress {
-        let bytes = inputs
-            .iter()
-            .filter_map(|input| std::fs::metadata(input.path()).ok())
-            .map(|file| file.len())
-            .sum();
+        let bytes = inputs.iter().map(Input::stored_bytes).sum();
         // Hidden by itself where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
         if bar.is_hidden() {

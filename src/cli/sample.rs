@@ -8,7 +8,7 @@ use crate::app::{AppError, CaptureOptions, Notices};
 use crate::report::text::{shown, table};
 
 use super::EXIT_OK;
-use super::shared::Database;
+use super::shared::{Database, LimitArgs};
 
 /// Keep samples in a history, list them
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,8 @@ enum Command {
         #[arg(required = true, value_name = "REPORT")]
         reports: Vec<PathBuf>,
         #[command(flatten)]
+        limits: LimitArgs,
+        #[command(flatten)]
         database: Database,
     },
     /// List the samples kept
@@ -36,8 +38,9 @@ enum Command {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     match &args.command {
-        Command::Add { reports, database } => {
-            keep_samples(&database.db, reports, &database.rules.load()?, notices)?;
+        Command::Add { reports, limits, database } => {
+            let rules = database.rules.load()?;
+            keep_samples(&database.db, reports, &limits.options(), &rules, notices)?;
         }
         Command::List { database } => list(database, notices)?,
     }

@@ -15,6 +15,7 @@ use crate::app::png::png;
 use crate::app::series::Of;
 use crate::app::{AppError, CaptureOptions, rules};
 use crate::behavior::BehaviorId;
+use crate::capture::Limits;
 use crate::event::Protocol;
 use crate::history::{Granularity, Selection};
 use crate::report::svg::{Theme, on_ground};
@@ -35,6 +36,59 @@ pub(super) struct CaptureArgs {
     /// Threads that may share the work; without it, as many as there are processors. Results do not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// What files may cost, and what opens them.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits and passwords")]
+pub(super) struct LimitArgs {
+    /// Password of encrypted zip archives; `infected`, as malware is shipped, is tried anyway
+    #[arg(long, value_name = "TEXT")]
+    password: Option<String>,
+    /// Memory that unpacking may take: xz and zstd files say how much they need
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    memory_limit: u64,
+    /// Unpacked size of a file that unpacks to more than 200 times its size, as decompression bombs do; others may have
+    /// any size
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size)]
+    unpack_limit: u64,
+    /// Packets that are held in memory, 100 bytes each: a sandbox run is cut there, with a notice; a longer capture that
+    /// runs backwards in time, and so must be sorted, is refused
+    #[arg(long, value_name = "N", default_value = "4000000")]
+    packets_max: NonZeroUsize,
+}
+
+impl LimitArgs {
+    /// Options with these limits and nothing else.
+    pub(super) fn options(&self) -> CaptureOptions {
+        let mut options = CaptureOptions::default();
+        options.read.password.clone_from(&self.password);
+        options.read.limits = Limits {
+            memory_bytes_max: self.memory_limit,
+            unpacked_bytes_max: self.unpack_limit,
+            packets_held_max: self.packets_max.get(),
+        };
+        options
+    }
+}
+
+/// A number of bytes: `300000`, `512KiB`, `256MiB`, `4GiB`, or the same with `K`, `M`, `G`, which mean the same.
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || "no size; write one like 256MiB or 4GiB".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(wrong)
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {
@@ -49,7 +103,7 @@ fn rate(text: &str) -> Result<f64, String> {
 impl CaptureArgs {
     pub(super) fn options(&self) -> CaptureOptions {
         let threads = self.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        CaptureOptions { packets_per_second: self.packets_per_second, ..CaptureOptions::default() }
+        CaptureOptions { packets_per_second: self.packets_per_second, ..self.limits.options() }
             .with_threads(threads)
             .with_date(self.date)
             .with_zone(self.time_zone.clone())

@@ -102,6 +102,8 @@ pub struct Onset {
 /// What a sensor lacks of a sample where nothing matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
+    /// The sample's run could not be read, or has no packets: which file, and why.
+    Run(String),
     /// The sample itself does not scan.
     Scan,
     /// Nothing came on the ports that it scans; these, as `445/TCP:S`.

@@ -111,6 +111,9 @@ fn unmatched(question: &Question<'_>) -> Hypothesis {
 }
 
 fn missing(question: &Question<'_>) -> Missing {
+    if let Some(why) = question.unread {
+        return Missing::Run(why.to_owned());
+    }
     if !question.sample.scans() {
         return Missing::Scan;
     }
@@ -284,7 +287,10 @@ fn decide(hypothesis: &mut Hypothesis) {
 }
 
 fn unmatched_verdict(hypothesis: &Hypothesis) -> Verdict {
-    if hypothesis.missing == Some(Missing::Scan) { Verdict::CannotTell } else { Verdict::NotSeen }
+    match hypothesis.missing {
+        Some(Missing::Scan | Missing::Run(_)) => Verdict::CannotTell,
+        _ => Verdict::NotSeen,
+    }
 }
 
 fn decide_matched(hypothesis: &Hypothesis, matched: &Match) -> (Verdict, Vec<String>) {

@@ -93,6 +93,8 @@ pub struct Question<'a> {
     pub report: &'a SampleReport,
     /// Its behavior.
     pub sample: &'a SampleProfile,
+    /// Why its run shows nothing, where it could not be read: the file's name and the reason.
+    pub unread: Option<&'a str>,
     /// Its scan; `None` where it does not scan.
     pub scan: Option<&'a Scan>,
     /// Its scan as the sensor would see it; `None` where it does not scan.

@@ -14,6 +14,9 @@ pub fn counted(count: u64, noun: &str) -> String {
 /// Why nothing was matched, and how much that says.
 pub(super) fn unmatched_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     let mut reasons = vec![match &hypothesis.missing {
+        Some(Missing::Run(why)) => {
+            return vec![format!("the sample's run shows nothing: {why}")];
+        }
         Some(Missing::Scan) => {
             return vec!["the sample's run shows no scan, so no darknet can see it".to_owned()];
         }

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod archives;
 mod bars;
 mod cli;
 mod command;
 mod corpora;
 mod laws;
+mod limits;
 mod make;
 mod months;
 mod observation;

@@ -54,7 +54,13 @@ pub(super) fn run(family: &Family, date: Option<Date>, rules: &Rules, random: &m
     let (victims, servers) = ([VICTIM], [SERVER]);
     let traffic = Traffic::of(&packets, &victims, &servers, &names, &plumbing);
     let profile = SampleProfile::of(&id, &packets, &[], &traffic, &rules.profile);
-    LoadedSample { path: id.clone().into(), text: String::new(), report: report(id, date), profile }
+    LoadedSample {
+        path: id.clone().into(),
+        text: String::new(),
+        report: report(id, date),
+        profile,
+        unread: None,
+    }
 }
 
 /// What a target that answers makes of a contact: a SYN is answered, and data follow.

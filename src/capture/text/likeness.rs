@@ -8,7 +8,8 @@ use super::{is_talk, prefix, strip_number, time};
 /// How sure it is that a text is tcpdump's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
-    /// Beyond doubt: all of its first lines are packets or belong to packets, or a quarter of them and at least three.
+    /// Beyond doubt: it begins with a packet, and of its first lines at most a quarter are neither packets nor belong to
+    /// packets. Folders also have notes, scripts and reports, which may quote a packet.
     Certain,
     /// Some line could be a packet's. Where a person names the file, it is worth reading.
     Possible,
@@ -20,8 +21,8 @@ pub enum Likeness {
 
 /// Lines that are looked at: a log may begin with tcpdump's own talk, or in the middle of a packet's dump.
 const LINES: usize = 64;
-/// Packets among other lines that leave no doubt: a page that shows one or two of tcpdump's lines is no log.
-const PACKETS_MIN: usize = 3;
+/// A log has at least three times as many packets as lines that are nothing of tcpdump's.
+const PACKETS_PER_OTHER_MIN: usize = 3;
 
 /// What a line shows about its writer.
 enum Kind {
@@ -46,27 +47,44 @@ pub fn likeness(head: &[u8]) -> Likeness {
     let (mut packets, mut maybe, mut other) = (0, 0, 0);
     let mut foreign = None;
     let mut foreign_lines = 0;
+    let mut begins_with_packet = true;
+    let mut in_payload = false;
     for line in head.split(|byte| *byte == b'\n').take(LINES) {
-        match kind(line.strip_suffix(b"\r").unwrap_or(line)) {
-            Kind::Packet => packets += 1,
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match kind(line) {
+            Kind::Packet => {
+                packets += 1;
+                in_payload = false;
+            }
             Kind::Maybe => maybe += 1,
             Kind::Neutral => {}
             Kind::Foreign(writer) => {
                 foreign.get_or_insert(writer);
                 foreign_lines += 1;
             }
-            Kind::Other => other += 1,
+            Kind::Other => {
+                in_payload |= packets > 0 && begins_payload(line);
+                begins_with_packet &= packets + maybe > 0;
+                other += usize::from(!in_payload);
+            }
         }
     }
-    let considered = packets + maybe + other + foreign_lines;
+    let others = other + foreign_lines;
     match foreign {
         // One packet of tcpdump's is enough to read a log for it, whatever else was written into it.
         Some(writer) if packets == 0 && foreign_lines >= maybe => Likeness::Foreign(writer),
-        _ if packets > 0 && packets == considered => Likeness::Certain,
-        _ if packets >= PACKETS_MIN && 4 * packets >= considered => Likeness::Certain,
+        _ if packets > 0 && begins_with_packet && others * PACKETS_PER_OTHER_MIN <= packets + maybe => {
+            Likeness::Certain
+        }
         _ if packets + maybe > 0 => Likeness::Possible,
         _ => Likeness::None,
     }
+}
+
+/// Whether a line begins what `-A` prints of a packet: the IP header, whose version and length are `E` (IPv4) or a
+/// backquote (IPv6). All lines until the next packet are its payload.
+fn begins_payload(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'E' | b'`'))
 }
 
 /// Whether the first bytes of a file could be those of tcpdump's text, and are not another program's.
@@ -121,6 +139,9 @@ mod tests {
             format!("Mar  2 12:00:00 sensor tcpdump[99]: {PACKET}"),
             "IP 192.168.20.21.1061 > 192.0.0.14.445: S\n".to_owned(),
             format!("{}12:00:01.000000 STP 802.1d, Config\nodd\n", PACKET.repeat(3)),
+            format!("{dump}{dump}{PACKET}{dump}"),
+            format!("{PACKET}E..(......x.\nGET / HTTP/1.1\nHost: a\n\n").repeat(2),
+            format!("{}\n3 packets captured\n", PACKET.repeat(3)),
         ] {
             assert_eq!(of(&text), Likeness::Certain, "{text}");
             let wide: Vec<u8> =
@@ -135,6 +156,15 @@ mod tests {
             of(&format!("How to read tcpdump\n\nA packet:\n\n{PACKET}\nAnd so on.\n")),
             Likeness::Possible
         );
+        for text in [
+            format!("#!/bin/sh\n# {PACKET}"),
+            format!("We saw this:\n    {PACKET}and then nothing.\n"),
+            format!("{PACKET}This line shows the scan.\nIt asks for port 445.\n"),
+            format!("identity: {{md5: x}}\nnotes: |\n  {PACKET}  {PACKET}"),
+            format!("Three probes:\n{}", PACKET.repeat(3)),
+        ] {
+            assert_ne!(of(&text), Likeness::Certain, "{text}");
+        }
         assert_eq!(of("12:00:01.000000 STP 802.1d, Config\n"), Likeness::Possible);
         assert_eq!(of("a,b,c\n1,2,3\n"), Likeness::None);
         assert_eq!(of(""), Likeness::None);

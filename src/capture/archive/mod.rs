@@ -1,0 +1,169 @@
+//! Archives: their members are captures of their own. They are read as streams, one by one, as often as need be;
+//! nothing is ever written under a name that an archive gives.
+
+mod tar;
+mod zip;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use crate::event::Timestamp;
+
+use super::compression::Compression;
+use super::expand::Skipped;
+use super::input::{Input, Source, shown};
+use super::limits::{Guarded, LimitReached, Limits};
+use super::{CaptureError, ReadOptions, read_source};
+
+pub(super) use tar::is_tar;
+
+/// Members of one archive. A list of as many takes some 40 MB; archives of captures have some thousand.
+const MEMBERS_MAX: usize = 100_000;
+/// Characters of a member's name that are shown.
+const NAME_MAX: usize = 200;
+/// Bytes of a member that hold a first packet.
+const FIRST_BYTES: usize = 256 * 1024;
+
+/// A file within an archive.
+#[derive(Clone, Debug)]
+pub struct Member {
+    name: Arc<str>,
+    /// Its length as it is stored, in bytes.
+    stored: u64,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// In a file that holds it as it is: a tar, or what a compressed tar was unpacked into, where it is compressed with
+    /// zstd.
+    Range { file: Arc<Input>, at: u64, is_packed: bool },
+    /// In a zip archive.
+    Zip(Arc<zip::Archive>, usize),
+}
+
+/// A capture with the time of its first packet.
+pub(super) type Found = (Option<Timestamp>, Input);
+
+impl Member {
+    /// The archive and the member in it, for people: `archive.zip!run/dump.pcap`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its length in the archive, in bytes.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.stored
+    }
+
+    /// Opens it; `read` gets its bytes.
+    pub(super) fn with_source<T>(
+        &self,
+        options: &ReadOptions,
+        read: impl FnOnce(Source<'_>) -> Result<T, CaptureError>,
+    ) -> Result<T, CaptureError> {
+        let failed = |error: io::Error| CaptureError::Io { input: self.name.to_string(), error };
+        match &self.place {
+            Place::Range { file, at, is_packed } => {
+                let mut file = File::open(file.path()).map_err(failed)?;
+                file.seek(SeekFrom::Start(*at)).map_err(failed)?;
+                let stored = file.take(self.stored);
+                let bytes: Box<dyn Read + Send> = match is_packed {
+                    true => Box::new(zstd::stream::read::Decoder::new(stored).map_err(failed)?),
+                    false => Box::new(stored),
+                };
+                read(Source { bytes, unpacks: *is_packed })
+            }
+            Place::Zip(archive, index) => {
+                let mut archive = archive.reader();
+                let bytes = zip::open(&mut archive, *index, options)
+                    .map_err(|why| failed(LimitReached::Other(why).into()))?;
+                read(Source { bytes: Box::new(bytes), unpacks: true })
+            }
+        }
+    }
+
+    fn new(archive: &Input, member: &[u8], stored: u64, place: Place) -> Member {
+        Member { name: name(archive, member).into(), stored, place }
+    }
+}
+
+/// The captures in an archive, with the times of their first packets; `None` where a file is no archive or cannot be
+/// read, which whoever reads it will find. Members that are no captures are noted as passed over.
+///
+/// # Errors
+/// When it is an archive that is refused as a whole.
+pub(super) fn members(
+    input: &Input,
+    options: &ReadOptions,
+    skipped: &mut Skipped,
+) -> Result<Option<Vec<Found>>, CaptureError> {
+    match kind(input, options.limits) {
+        Ok(Some(Kind::Tar(compression))) => tar::members(input, compression, options, skipped).map(Some),
+        Ok(Some(Kind::Zip)) => zip::members(input, options, skipped).map(Some),
+        Ok(None) | Err(_) => Ok(None),
+    }
+}
+
+enum Kind {
+    Tar(Compression),
+    Zip,
+}
+
+/// What archive a file is, by its first bytes.
+fn kind(input: &Input, limits: Limits) -> io::Result<Option<Kind>> {
+    let mut file = File::open(input.path())?;
+    let head = Compression::peek(&mut file)?;
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return Ok(Some(Kind::Zip));
+    }
+    let compression = Compression::of(&head);
+    file.rewind()?;
+    let mut block = Vec::new();
+    compression.open(file, limits.memory_bytes_max)?.take(tar::BLOCK).read_to_end(&mut block)?;
+    Ok(is_tar(&block).then_some(Kind::Tar(compression)))
+}
+
+/// What a member is called, for people: its name is an attacker's.
+fn name(archive: &Input, member: &[u8]) -> String {
+    let member = String::from_utf8_lossy(member);
+    let mut escaped = shown(std::path::Path::new(member.as_ref()));
+    if escaped.chars().count() > NAME_MAX {
+        escaped = escaped.chars().take(NAME_MAX).chain(['…']).collect();
+    }
+    format!("{archive}!{escaped}")
+}
+
+/// The time of a member's first packet, by its first bytes; or why it is no capture.
+fn first_time(head: &[u8], options: &ReadOptions) -> Result<Option<Timestamp>, String> {
+    let options = ReadOptions { progress: None, ahead: false, only_certain_text: true, ..options.clone() };
+    let mut first = None;
+    read_source(head, "", &options, &mut |packet, _| first = first.or(packet.time()))
+        .map(|_| first)
+        .map_err(|error| error.reason())
+}
+
+fn refused(archive: &Input, why: impl Into<String>) -> CaptureError {
+    CaptureError::Archive { input: archive.to_string(), why: why.into() }
+}
+
+fn too_many(archive: &Input) -> CaptureError {
+    let remedy = "unpack it and give inga the folder";
+    refused(archive, format!("an archive with more than {MEMBERS_MAX} members; {remedy}"))
+}
+
+/// A file's bytes, unpacked within limits.
+fn unpacked(
+    file: File,
+    compression: Compression,
+    limits: Limits,
+) -> io::Result<Guarded<Box<dyn Read + Send>>> {
+    use super::limits::Counted;
+    let taken = Arc::default();
+    let counted = Counted::new(BufReader::new(file), Arc::clone(&taken));
+    let unpacked = compression.open(counted, limits.memory_bytes_max)?;
+    Ok(Guarded::new(unpacked, compression, limits, taken))
+}

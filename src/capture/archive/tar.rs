@@ -1,0 +1,346 @@
+//! tar archives, compressed or not, of every age: v7, ustar, GNU, pax.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::sync::Arc;
+
+use tar::{EntryType, Header, PaxExtensions};
+use tempfile::NamedTempFile;
+
+use super::{
+    CaptureError, FIRST_BYTES, Found, Input, MEMBERS_MAX, Member, Place, ReadOptions, first_time, name,
+    too_many, unpacked,
+};
+use crate::capture::compression::Compression;
+use crate::capture::expand::Skipped;
+use crate::capture::limits::is_limit;
+
+/// All of a tar is in blocks of this length.
+pub(super) const BLOCK: u64 = BLOCK_LENGTH as u64;
+const BLOCK_LENGTH: usize = 512;
+/// Longest name, and longest list of pax records, that is read; PATH_MAX is 4 KiB.
+const EXTENSION_MAX: u64 = 64 * 1024;
+
+/// Whether bytes begin with the header of a tar: its checksum is right. The oldest have no magic number.
+pub(in crate::capture) fn is_tar(head: &[u8]) -> bool {
+    /// The checksum's own place, which counts as blanks.
+    const CHECKSUM: std::ops::Range<usize> = 148..156;
+    let Some(block) = head.get(..BLOCK_LENGTH) else { return false };
+    let outside = block.iter().enumerate().filter(|(at, _)| !CHECKSUM.contains(at));
+    let sum: u32 = outside.map(|(_, byte)| u32::from(*byte)).sum::<u32>() + 8 * u32::from(b' ');
+    block[0] != 0 && Header::from_byte_slice(block).cksum().is_ok_and(|checksum| checksum == sum)
+}
+
+/// The captures among a tar's members.
+///
+/// A compressed tar can only be read from its beginning, and captures are read in the order of their packets, some
+/// twice: it is unpacked once, into a file without a name in `TMPDIR`, where captures are compressed quickly.
+pub(super) fn members(
+    input: &Input,
+    compression: Compression,
+    options: &ReadOptions,
+    skipped: &mut Skipped,
+) -> Result<Vec<Found>, CaptureError> {
+    let failed = |error: io::Error| CaptureError::Io { input: input.to_string(), error };
+    let file = File::open(input.path()).map_err(failed)?;
+    let (source, spool) = match compression {
+        Compression::None => (Bytes::of_file(file).map_err(failed)?, None),
+        _ => {
+            let source = unpacked(file, compression, options.limits).map_err(failed)?;
+            (Bytes::Stream(Box::new(source)), Some(Spool::new().map_err(failed)?))
+        }
+    };
+    let mut walk = Walk { input, source, at: 0, spool, options, found: Vec::new(), members: 0 };
+    match walk.all(skipped) {
+        Ok(()) => {}
+        Err(Stop::Refused(error)) => return Err(error),
+        Err(Stop::Failed(error)) if is_limit(&error) => return Err(failed(error)),
+        Err(Stop::Failed(error)) => {
+            skipped.fail(format!(
+                "{input}: damaged at byte {} of the tar ({error}); what follows is lost",
+                walk.at
+            ));
+        }
+    }
+    Ok(walk.finish())
+}
+
+/// Why a tar is read no further.
+enum Stop {
+    Refused(CaptureError),
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// The bytes of a tar: a file, in which members can be passed over at once, or what is unpacked.
+enum Bytes<'a> {
+    File(BufReader<File>, u64),
+    Stream(Box<dyn Read + 'a>),
+}
+
+impl Bytes<'_> {
+    fn of_file(file: File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Ok(Bytes::File(BufReader::new(file), length))
+    }
+
+    /// Passes over bytes; answers how many there were.
+    fn skip(&mut self, bytes: u64, at: u64) -> io::Result<u64> {
+        match self {
+            Bytes::File(file, length) => {
+                let passed = bytes.min(length.saturating_sub(at));
+                file.seek_relative(i64::try_from(passed).map_err(io::Error::other)?)?;
+                Ok(passed)
+            }
+            Bytes::Stream(stream) => io::copy(&mut stream.take(bytes), &mut io::sink()),
+        }
+    }
+}
+
+impl Read for Bytes<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Bytes::File(file, _) => file.read(into),
+            Bytes::Stream(stream) => stream.read(into),
+        }
+    }
+}
+
+/// What extension headers say of the member after them.
+#[derive(Default)]
+struct Extension {
+    name: Option<Vec<u8>>,
+    size: Option<u64>,
+    is_sparse: bool,
+}
+
+impl Extension {
+    fn add_pax(&mut self, records: &[u8]) {
+        for record in PaxExtensions::new(records).flatten() {
+            match record.key_bytes() {
+                b"path" => self.name = Some(record.value_bytes().to_vec()),
+                b"size" => self.size = record.value().ok().and_then(|size| size.parse().ok()),
+                key if key.starts_with(b"GNU.sparse.") => self.is_sparse = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+struct Walk<'a> {
+    input: &'a Input,
+    source: Bytes<'a>,
+    /// Where the next byte stands in the tar.
+    at: u64,
+    spool: Option<Spool>,
+    options: &'a ReadOptions,
+    found: Vec<(Found, Held)>,
+    members: usize,
+}
+
+/// Where a capture lies: begin, length, whether it was compressed.
+type Held = (Vec<u8>, u64, u64, bool);
+
+impl Walk<'_> {
+    fn all(&mut self, skipped: &mut Skipped) -> Result<(), Stop> {
+        let mut extension = Extension::default();
+        while let Some(block) = self.block()? {
+            if !is_tar(&block) {
+                let error = io::Error::new(io::ErrorKind::InvalidData, "no header where one must be");
+                return Err(error.into());
+            }
+            let header = Header::from_byte_slice(&block);
+            let size = extension.size.unwrap_or(header.entry_size()?);
+            match header.entry_type() {
+                EntryType::GNULongName => {
+                    let mut name = self.extension(size)?;
+                    name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+                    extension.name = Some(name);
+                    continue;
+                }
+                EntryType::XHeader => {
+                    let records = self.extension(size)?;
+                    extension.add_pax(&records);
+                    continue;
+                }
+                EntryType::GNULongLink | EntryType::XGlobalHeader => {
+                    self.extension(size)?;
+                    continue;
+                }
+                kind => self.member(header, kind, size, std::mem::take(&mut extension), skipped)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The next header; `None` at the end, which is a block of zeros or the end of the file.
+    fn block(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let block = self.bytes(BLOCK)?;
+        match block.len() as u64 {
+            0 => Ok(None),
+            BLOCK => Ok(block.iter().any(|byte| *byte != 0).then_some(block)),
+            _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ends within a header")),
+        }
+    }
+
+    fn bytes(&mut self, count: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.source.by_ref().take(count).read_to_end(&mut bytes)?;
+        self.at += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    fn skip(&mut self, count: u64) -> io::Result<()> {
+        let passed = self.source.skip(count, self.at)?;
+        self.at += passed;
+        match passed == count {
+            true => Ok(()),
+            false => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ends within a member")),
+        }
+    }
+
+    /// Reads the data of an extension header, as far as it is not absurdly long.
+    fn extension(&mut self, size: u64) -> io::Result<Vec<u8>> {
+        let begin = self.at;
+        let bytes = self.bytes(size.min(EXTENSION_MAX))?;
+        self.skip_to(begin, size)?;
+        Ok(bytes)
+    }
+
+    /// Passes over what is left of data that began somewhere, and over what fills its last block.
+    fn skip_to(&mut self, begin: u64, size: u64) -> io::Result<()> {
+        let overflow = || io::Error::new(io::ErrorKind::InvalidData, "a member of an absurd length");
+        let end = size.checked_next_multiple_of(BLOCK).and_then(|size| begin.checked_add(size));
+        let rest = end.ok_or_else(overflow)?.saturating_sub(self.at);
+        self.skip(rest)
+    }
+
+    fn member(
+        &mut self,
+        header: &Header,
+        kind: EntryType,
+        size: u64,
+        extension: Extension,
+        skipped: &mut Skipped,
+    ) -> Result<(), Stop> {
+        self.members += 1;
+        if self.members > MEMBERS_MAX {
+            return Err(Stop::Refused(too_many(self.input)));
+        }
+        let begin = self.at;
+        let path = extension.name.unwrap_or_else(|| header.path_bytes().into_owned());
+        let why = match kind {
+            _ if extension.is_sparse => Some("a sparse file; unpack the archive first"),
+            EntryType::GNUSparse => Some("a sparse file; unpack the archive first"),
+            EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => None,
+            EntryType::Regular | EntryType::Continuous => {
+                self.file(&path, size, skipped)?;
+                return Ok(self.skip_to(begin, size)?);
+            }
+            EntryType::Directory => None,
+            EntryType::Symlink | EntryType::Link => Some("a link"),
+            _ => Some("no file"),
+        };
+        if let Some(why) = why {
+            skipped.pass(name(self.input, &path), why.to_owned());
+        }
+        // Links have no data, whatever size they say.
+        let has_data = !matches!(kind, EntryType::Symlink | EntryType::Link | EntryType::Directory);
+        Ok(self.skip_to(begin, if has_data { size } else { 0 })?)
+    }
+
+    fn file(&mut self, path: &[u8], size: u64, skipped: &mut Skipped) -> io::Result<()> {
+        let begin = self.at;
+        let head = self.bytes(size.min(FIRST_BYTES as u64))?;
+        let first = match first_time(&head, self.options) {
+            Ok(first) => first,
+            Err(why) => {
+                skipped.pass(name(self.input, path), why);
+                return Ok(());
+            }
+        };
+        let (at, stored, is_packed, end) = match &mut self.spool {
+            None => (begin, size, false, Ok(())),
+            Some(spool) => {
+                let rest = (&mut self.source).take(size - head.len() as u64);
+                let (at, read, end) = spool.keep(&head, rest)?;
+                self.at += read;
+                (at, spool.end - at, Compression::of(&head) == Compression::None, end)
+            }
+        };
+        let held = (path.to_vec(), at, stored, is_packed);
+        // The place is filled in when all is spooled.
+        self.found.push(((first, self.input.clone()), held));
+        end
+    }
+
+    fn finish(self) -> Vec<Found> {
+        let Walk { input, spool, found, .. } = self;
+        let file = Arc::new(match spool {
+            Some(spool) => {
+                Input::Spooled { name: input.to_string(), file: Arc::new(spool.file.into_temp_path()) }
+            }
+            None => input.clone(),
+        });
+        let place = |((first, _), (path, at, stored, is_packed)): (Found, Held)| {
+            let place = Place::Range { file: Arc::clone(&file), at, is_packed };
+            (first, Input::Member(Member::new(input, &path, stored, place)))
+        };
+        found.into_iter().map(place).collect()
+    }
+}
+
+/// Captures out of a compressed tar, one behind the other in a file whose name is random.
+struct Spool {
+    file: NamedTempFile,
+    end: u64,
+}
+
+impl Spool {
+    fn new() -> io::Result<Spool> {
+        Ok(Spool { file: NamedTempFile::new()?, end: 0 })
+    }
+
+    /// Keeps a capture, compressed unless it is already. Answers where it begins, how many bytes of `rest` were read, and
+    /// the error that `rest` ended with: what was read before it is kept.
+    fn keep(&mut self, head: &[u8], rest: impl Read) -> io::Result<(u64, u64, io::Result<()>)> {
+        /// Of zstd: as quick as the disk.
+        const LEVEL: i32 = 1;
+        let begin = self.end;
+        let (read, ended) = if Compression::of(head) == Compression::None {
+            let mut packed = zstd::stream::write::Encoder::new(self.file.as_file(), LEVEL)?;
+            packed.write_all(head)?;
+            let answer = copy(rest, &mut packed)?;
+            packed.finish()?;
+            answer
+        } else {
+            let mut file = self.file.as_file();
+            file.write_all(head)?;
+            copy(rest, &mut file)?
+        };
+        self.end = self.file.as_file().stream_position()?;
+        Ok((begin, read, ended))
+    }
+}
+
+/// Copies to the end or to the source's first error, which is answered apart from one of writing.
+fn copy(mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, io::Result<()>)> {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut copied = 0;
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok((copied, Ok(()))),
+            Ok(got) => {
+                to.write_all(&buffer[..got])?;
+                copied += got as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Ok((copied, Err(error))),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! zip archives: stored or compressed members, encrypted ones with a password.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zip::read::{ZipFile, ZipReadOptions};
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
+
+use super::{
+    CaptureError, Compression, FIRST_BYTES, Found, Input, MEMBERS_MAX, Member, Place, ReadOptions,
+    first_time, name, refused, too_many,
+};
+use crate::capture::expand::Skipped;
+use crate::capture::limits::{Guarded, LimitReached};
+
+/// The password that malware and its captures are shipped with.
+const CUSTOMARY_PASSWORD: &str = "infected";
+/// Bytes read for an archive's directory, which is held in memory: an entry has 46 bytes at least and takes some 400.
+const DIRECTORY_BYTES_MAX: u64 = 16 << 20;
+
+/// An archive whose directory was read. Members are read through clones, which share the file.
+#[derive(Debug)]
+pub(super) struct Archive(ZipArchive<SharedFile>);
+
+impl Archive {
+    pub(super) fn reader(&self) -> ZipArchive<SharedFile> {
+        self.0.clone()
+    }
+}
+
+/// Opens a member; what cannot be is answered in words.
+pub(super) fn open<'a>(
+    archive: &'a mut ZipArchive<SharedFile>,
+    index: usize,
+    options: &ReadOptions,
+) -> Result<Guarded<ZipFile<'a, SharedFile>>, String> {
+    let entry = archive.by_index_data(index).map_err(|error| error.to_string())?;
+    let (is_encrypted, method) = (entry.encrypted(), entry.compression());
+    let stored = entry.compressed_size();
+    let unread = |error: ZipError| match error {
+        ZipError::InvalidPassword => {
+            format!("encrypted with another password than `{CUSTOMARY_PASSWORD}`; give it as --password")
+        }
+        ZipError::CompressionMethodNotSupported(_) => {
+            format!(
+                "compressed by {}, which inga does not read; unpack it with `7z x` first",
+                method_name(method)
+            )
+        }
+        other => format!("a damaged member ({other})"),
+    };
+    let password = match is_encrypted {
+        true => Some(password_of(archive, index, options).map_err(unread)?),
+        false => None,
+    };
+    let opened = ZipReadOptions::new().password(password.as_deref().map(str::as_bytes));
+    let file = archive.by_index_with_options(index, opened).map_err(unread)?;
+    let taken = Arc::new(AtomicU64::new(stored));
+    Ok(Guarded::new(file, Compression::None, options.limits, taken))
+}
+
+/// The password that opens an encrypted member: the user's, else the customary one.
+fn password_of(
+    archive: &mut ZipArchive<SharedFile>,
+    index: usize,
+    options: &ReadOptions,
+) -> Result<String, ZipError> {
+    let given = options.password.iter().map(String::as_str);
+    for password in given.chain([CUSTOMARY_PASSWORD]) {
+        match archive.by_index_decrypt(index, password.as_bytes()) {
+            Ok(_) => return Ok(password.to_owned()),
+            Err(ZipError::InvalidPassword) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Err(ZipError::InvalidPassword)
+}
+
+fn method_name(method: CompressionMethod) -> String {
+    format!("the method {method:?}").to_lowercase()
+}
+
+/// The captures among a zip's members.
+pub(super) fn members(
+    input: &Input,
+    options: &ReadOptions,
+    skipped: &mut Skipped,
+) -> Result<Vec<Found>, CaptureError> {
+    let archive = Arc::new(Archive(directory(input)?));
+    let mut reader = archive.reader();
+    if reader.has_duplicate_names() {
+        skipped.fail(format!("{input}: several members have the same name; of these only the last is read"));
+    }
+    let mut found = Vec::new();
+    for index in 0..reader.len() {
+        let Ok(entry) = reader.by_index_data(index) else { continue };
+        if entry.is_dir() {
+            continue;
+        }
+        let (path, stored) = (entry.name_raw().to_vec(), entry.compressed_size());
+        let first =
+            if entry.is_symlink() { Err("a link".to_owned()) } else { first_of(&mut reader, index, options) };
+        match first {
+            Ok(first) => {
+                let place = Place::Zip(Arc::clone(&archive), index);
+                found.push((first, Input::Member(Member::new(input, &path, stored, place))));
+            }
+            Err(why) => skipped.pass(name(input, &path), why),
+        }
+    }
+    Ok(found)
+}
+
+/// The time of a member's first packet, or why it is no capture.
+fn first_of(
+    reader: &mut ZipArchive<SharedFile>,
+    index: usize,
+    options: &ReadOptions,
+) -> Result<Option<crate::event::Timestamp>, String> {
+    let is_encrypted = reader.by_index_data(index).is_ok_and(|entry| entry.encrypted());
+    let mut head = Vec::new();
+    let read = open(reader, index, options)?.take(FIRST_BYTES as u64).read_to_end(&mut head);
+    match (first_time(&head, options), read) {
+        (Ok(first), _) => Ok(first),
+        (Err(_), Err(error)) => Err(format!("a damaged member ({error})")),
+        // One wrong password in 256 passes the older cipher's test.
+        (Err(why), Ok(_)) if is_encrypted => Err(format!("{why}, or the password is wrong")),
+        (Err(why), Ok(_)) => Err(why),
+    }
+}
+
+/// Reads an archive's directory, and refuses what no archive of captures has.
+fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
+    let failed = |error: ZipError| match error {
+        ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            CaptureError::Io { input: input.to_string(), error }
+        }
+        other => refused(
+            input,
+            format!("a damaged or cut zip archive ({other}); transfer it again, or mend it with `zip -FF`"),
+        ),
+    };
+    let file = SharedFile::open(input).map_err(|error| failed(error.into()))?;
+    let archive = ZipArchive::new(file.clone()).map_err(failed)?;
+    if archive.len() > MEMBERS_MAX {
+        return Err(too_many(input));
+    }
+    file.unbounded();
+    let mut ranges = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_data(index).map_err(failed)?;
+        // A local header has 30 bytes and the name, at least.
+        let least = 30 + entry.name_raw().len() as u64;
+        let begin = entry.header_start();
+        ranges.push((begin, begin.saturating_add(least).saturating_add(entry.compressed_size())));
+    }
+    ranges.sort_unstable();
+    if ranges.windows(2).any(|pair| pair[0].1 > pair[1].0) {
+        return Err(refused(
+            input,
+            "a zip archive whose members overlap, as those of decompression bombs do",
+        ));
+    }
+    Ok(archive)
+}
+
+/// A file that several readers share, each with its own place in it.
+#[derive(Debug)]
+pub(super) struct SharedFile {
+    file: Arc<Mutex<File>>,
+    length: u64,
+    at: u64,
+    /// Bytes read ahead, and where they stand.
+    buffer: Vec<u8>,
+    buffer_at: u64,
+    /// Bytes that may still be read, of all readers together.
+    left: Arc<AtomicU64>,
+}
+
+impl Clone for SharedFile {
+    fn clone(&self) -> SharedFile {
+        let (file, left) = (Arc::clone(&self.file), Arc::clone(&self.left));
+        SharedFile { file, length: self.length, at: self.at, buffer: Vec::new(), buffer_at: 0, left }
+    }
+}
+
+impl SharedFile {
+    fn open(input: &Input) -> io::Result<SharedFile> {
+        let file = File::open(input.path())?;
+        let length = file.metadata()?.len();
+        let (file, left) = (Arc::new(Mutex::new(file)), Arc::new(AtomicU64::new(DIRECTORY_BYTES_MAX)));
+        Ok(SharedFile { file, length, at: 0, buffer: Vec::new(), buffer_at: 0, left })
+    }
+
+    /// From here on any number of bytes may be read.
+    fn unbounded(&self) {
+        self.left.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        const AHEAD: usize = 32 * 1024;
+        self.buffer.resize(AHEAD, 0);
+        self.buffer_at = self.at;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.at))?;
+        let got = file.read(&mut self.buffer)?;
+        self.buffer.truncate(got);
+        Ok(())
+    }
+
+    fn spend(&self, bytes: usize) -> io::Result<()> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == u64::MAX {
+            return Ok(());
+        }
+        let why = "a zip archive whose directory is larger than 16 MiB; unpack it and give inga the folder";
+        let rest = left.checked_sub(bytes as u64).ok_or_else(|| LimitReached::Other(why.to_owned()))?;
+        self.left.store(rest, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Read for SharedFile {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let end = self.buffer_at + self.buffer.len() as u64;
+        if !(self.buffer_at..end).contains(&self.at) {
+            self.fill()?;
+        }
+        let from = usize::try_from(self.at - self.buffer_at).map_err(io::Error::other)?;
+        let ahead = self.buffer.get(from..).unwrap_or_default();
+        let count = ahead.len().min(into.len());
+        into[..count].copy_from_slice(&ahead[..count]);
+        self.at += count as u64;
+        self.spend(count)?;
+        Ok(count)
+    }
+}
+
+impl Seek for SharedFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        let before = || io::Error::new(io::ErrorKind::InvalidInput, "a place before the file's beginning");
+        self.at = at.ok_or_else(before)?;
+        Ok(self.at)
+    }
+}

@@ -1,0 +1,196 @@
+//! The captures behind the paths that a user gave: files, standard input, folders, archives.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::event::Timestamp;
+
+use super::archive::{self, Found};
+use super::input::{Input, shown};
+use super::read::head;
+use super::{CaptureError, ReadOptions};
+
+/// The captures behind some paths.
+#[derive(Debug, Default)]
+pub struct Expanded {
+    /// In the order given; those of a folder or archive in the order of their first packets.
+    pub inputs: Vec<Input>,
+    /// What there was beside them.
+    pub skipped: Skipped,
+}
+
+/// Files that are not read.
+#[derive(Debug, Default)]
+pub struct Skipped {
+    /// Files of folders and archives that are no captures, by name, and why.
+    pub passed: Vec<(String, String)>,
+    /// Further ones, which are counted alone: an archive may have any number.
+    pub more: usize,
+    /// Captures that could not be read, with their names.
+    pub failed: Vec<String>,
+}
+
+/// Files of a kind that are listed by name.
+const LISTED_MAX: usize = 200;
+
+impl Skipped {
+    /// Notes a file that is no capture.
+    pub(super) fn pass(&mut self, name: String, why: String) {
+        match self.passed.len() < LISTED_MAX {
+            true => self.passed.push((name, why)),
+            false => self.more += 1,
+        }
+    }
+
+    /// Notes a file that could not be read.
+    pub(super) fn fail(&mut self, error: String) {
+        if self.failed.len() < LISTED_MAX {
+            self.failed.push(error);
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.passed.len() + self.more
+    }
+}
+
+/// Finds the captures: `-` is standard input; a folder is walked for files that are captures (hidden ones are passed
+/// over); an archive is taken as a folder; anything else is taken as a capture whatever it is. Standard input and pipes
+/// are spooled. What cannot be read is noted, as long as there is anything else.
+///
+/// # Errors
+/// When there is no capture at all.
+pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, CaptureError> {
+    let mut expanded = Expanded::default();
+    let mut failed: Option<CaptureError> = None;
+    for path in paths {
+        if let Err(error) = expanded.add(path, options)
+            && let Some(earlier) = failed.replace(error)
+        {
+            expanded.skipped.fail(earlier.to_string());
+        }
+    }
+    match failed {
+        Some(error) if expanded.inputs.is_empty() => Err(error),
+        Some(error) => {
+            expanded.skipped.fail(error.to_string());
+            Ok(expanded)
+        }
+        None => Ok(expanded),
+    }
+}
+
+/// As [`expand`] for one file, which may be an archive, but neither a folder nor standard input.
+///
+/// # Errors
+/// When it is an archive that is refused, or has no capture.
+pub fn expand_file(path: &Path, options: &ReadOptions) -> Result<Expanded, CaptureError> {
+    let mut expanded = Expanded::default();
+    expanded.add_input(Input::Path(path.to_owned()), options)?;
+    Ok(expanded)
+}
+
+impl Expanded {
+    fn add(&mut self, path: &Path, options: &ReadOptions) -> Result<(), CaptureError> {
+        if path.as_os_str() == "-" {
+            self.add_input(Input::spooled("-".to_owned(), io::stdin().lock())?, options)
+        } else if path.is_dir() {
+            self.add_folder(path, options)
+        } else if is_pipe(path) {
+            let failed = |error| CaptureError::Io { input: shown(path), error };
+            let pipe = File::open(path).map_err(failed)?;
+            self.add_input(Input::spooled(shown(path), pipe)?, options)
+        } else {
+            self.add_input(Input::Path(path.to_owned()), options)
+        }
+    }
+
+    fn add_input(&mut self, input: Input, options: &ReadOptions) -> Result<(), CaptureError> {
+        let passed_before = self.skipped.count();
+        match archive::members(&input, options, &mut self.skipped)? {
+            Some(found) => self.add_found(found, &input.to_string(), "archive", passed_before),
+            None => {
+                self.inputs.push(input);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_folder(&mut self, folder: &Path, options: &ReadOptions) -> Result<(), CaptureError> {
+        let passed_before = self.skipped.count();
+        let options = ReadOptions { only_certain_text: true, ..options.clone() };
+        let mut found: Vec<Found> = Vec::new();
+        let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
+        let entries = WalkDir::new(folder)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name()));
+        for entry in entries {
+            match entry {
+                Ok(entry) if entry.file_type().is_file() => {
+                    self.add_file(Input::Path(entry.into_path()), &options, &mut found);
+                }
+                Ok(_) => {}
+                // What a folder within this one holds is not known; the others are.
+                Err(error) => {
+                    let name = shown(error.path().unwrap_or(folder));
+                    self.skipped.fail(format!("{name}: {}", io::Error::from(error)));
+                }
+            }
+        }
+        self.add_found(found, &shown(folder), "folder", passed_before)
+    }
+
+    /// Adds a file of a folder, if it is a capture or an archive of captures.
+    fn add_file(&mut self, input: Input, options: &ReadOptions, found: &mut Vec<Found>) {
+        match archive::members(&input, options, &mut self.skipped) {
+            Ok(Some(members)) => return found.extend(members),
+            Ok(None) => {}
+            Err(error) => return self.skipped.fail(error.to_string()),
+        }
+        match first_time(&input, options) {
+            Ok(first) => found.push((first, input)),
+            Err(error @ CaptureError::Io { .. }) => self.skipped.fail(error.to_string()),
+            Err(error) => self.skipped.pass(input.to_string(), error.reason()),
+        }
+    }
+
+    fn add_found(
+        &mut self,
+        mut found: Vec<Found>,
+        name: &str,
+        what: &'static str,
+        passed_before: usize,
+    ) -> Result<(), CaptureError> {
+        if found.is_empty() {
+            let skipped = self.skipped.count() - passed_before;
+            let first = self.skipped.passed.get(passed_before).map(|(name, why)| format!(": {name}: {why}"));
+            let failed = self.skipped.failed.last().map(|error| format!("; {error}"));
+            let why = first.or(failed).unwrap_or_default();
+            return Err(CaptureError::NoCapture { input: name.to_owned(), what, skipped, why });
+        }
+        // The sort is stable: captures that begin at the same time stay in the order of their names or places.
+        found.sort_by_key(|(first, _)| *first);
+        self.inputs.extend(found.into_iter().map(|(_, input)| input));
+        Ok(())
+    }
+}
+
+/// Whether a path is that of a pipe, as a shell makes one of `<(zcat capture.gz)`.
+fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    let is_pipe = |known: std::fs::Metadata| std::os::unix::fs::FileTypeExt::is_fifo(&known.file_type());
+    #[cfg(not(unix))]
+    let is_pipe = |_| false;
+    std::fs::metadata(path).is_ok_and(is_pipe)
+}
+
+/// The time of a capture's first packet.
+fn first_time(input: &Input, options: &ReadOptions) -> Result<Option<Timestamp>, CaptureError> {
+    let mut first = None;
+    head(input, options, &mut |packet, _| first = first.or(packet.time()))?;
+    Ok(first)
+}

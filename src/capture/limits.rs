@@ -1,0 +1,163 @@
+//! Limits on what a hostile or broken file may cost, and the reader that keeps those of compressed data.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Compression;
+
+const MEBIBYTE: u64 = 1 << 20;
+const GIBIBYTE: u64 = 1 << 30;
+
+/// Limits that a user may raise. Each protects a resource: memory, time, or room for temporary files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Memory that a decoder may take, in bytes. The files themselves say how much xz and zstd need; `xz -9` needs
+    /// 65 MiB and `zstd --long` 128. Decoders of gzip, bzip2 and lz4 take less than 16 MiB, whatever a file says.
+    pub memory_bytes_max: u64,
+    /// Uncompressed bytes of one file that unpacks to more than [`RATIO_USUAL`] times its size. A capture that is
+    /// compressed as usual may have any size: it is streamed.
+    pub unpacked_bytes_max: u64,
+    /// Packets of a capture that has to be held in memory, some 100 bytes each: a sandbox run, or a capture that runs
+    /// backwards in time and has to be sorted.
+    pub packets_held_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            memory_bytes_max: 256 * MEBIBYTE,
+            unpacked_bytes_max: 4 * GIBIBYTE,
+            packets_held_max: 4_000_000,
+        }
+    }
+}
+
+/// Captures compress to a fifth or a twentieth, floods of equal packets to a hundredth. Data that unpacks to more than
+/// this many times its size is suspected to be a decompression bomb, which reaches 1,000 (deflate) or 100,000.
+pub const RATIO_USUAL: u64 = 200;
+
+/// A limit that was reached. It travels as the cause of an [`io::Error`], since readers meet it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LimitReached {
+    #[error(
+        "unpacking this {compression} data takes more than the {} of memory that is allowed; if the file is genuine, raise --memory-limit", size(*.limit)
+    )]
+    Memory { compression: Compression, limit: u64 },
+    #[error(
+        "unpacks to more than {} and to more than {RATIO_USUAL} times its size, as decompression bombs do; if the file is genuine, raise --unpack-limit", size(*.limit)
+    )]
+    Unpacked { limit: u64 },
+    /// Another bound, with its remedy.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<LimitReached> for io::Error {
+    fn from(limit: LimitReached) -> io::Error {
+        io::Error::other(limit)
+    }
+}
+
+/// Whether an error says that a limit was reached: it is no damage, and what was read so far does not count.
+pub(super) fn is_limit(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<LimitReached>())
+}
+
+/// A number of bytes in the largest unit that divides it.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        _ if bytes > 0 && bytes.is_multiple_of(GIBIBYTE) => format!("{} GiB", bytes / GIBIBYTE),
+        _ if bytes > 0 && bytes.is_multiple_of(MEBIBYTE) => format!("{} MiB", bytes / MEBIBYTE),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
+/// Counts the bytes that pass, for whoever compares or shows them.
+pub(super) struct Counted<R> {
+    source: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R> Counted<R> {
+    pub(super) fn new(source: R, count: Arc<AtomicU64>) -> Counted<R> {
+        Counted { source, count }
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.source.read(into)?;
+        self.count.fetch_add(got as u64, Ordering::Relaxed);
+        Ok(got)
+    }
+}
+
+/// Unpacked data that ends with an error where a limit is reached.
+pub(super) struct Guarded<R> {
+    unpacked: R,
+    compression: Compression,
+    limits: Limits,
+    /// Compressed bytes that were read so far.
+    taken: Arc<AtomicU64>,
+    given: u64,
+}
+
+impl<R> Guarded<R> {
+    pub(super) fn new(
+        unpacked: R,
+        compression: Compression,
+        limits: Limits,
+        taken: Arc<AtomicU64>,
+    ) -> Guarded<R> {
+        Guarded { unpacked, compression, limits, taken, given: 0 }
+    }
+
+    fn named(&self, error: io::Error) -> io::Error {
+        let (compression, limit) = (self.compression, self.limits.memory_bytes_max);
+        if compression.is_memory_error(&error) {
+            return LimitReached::Memory { compression, limit }.into();
+        }
+        error
+    }
+}
+
+impl<R: Read> Read for Guarded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.unpacked.read(into).map_err(|error| self.named(error))?;
+        self.given += got as u64;
+        let limit = self.limits.unpacked_bytes_max;
+        if self.given > limit && self.given / RATIO_USUAL > self.taken.load(Ordering::Relaxed) {
+            return Err(LimitReached::Unpacked { limit }.into());
+        }
+        Ok(got)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads so many zeros, unpacked from so many bytes.
+    fn unpack(bytes: u64, taken: u64) -> io::Result<u64> {
+        let limits = Limits { unpacked_bytes_max: 10_000, ..Limits::default() };
+        let zeros = io::repeat(0).take(bytes);
+        let mut guarded = Guarded::new(zeros, Compression::Gzip, limits, Arc::new(AtomicU64::new(taken)));
+        io::copy(&mut guarded, &mut io::sink())
+    }
+
+    #[test]
+    fn what_unpacks_to_much_more_than_its_size_is_stopped() {
+        assert_eq!(unpack(10_000, 1).unwrap(), 10_000);
+        assert_eq!(unpack(1_000_000, 1_000_000 / RATIO_USUAL).unwrap(), 1_000_000);
+        let stopped = unpack(1_000_000, 10).unwrap_err();
+        assert!(is_limit(&stopped) && stopped.to_string().contains("--unpack-limit"), "{stopped}");
+        assert!(!is_limit(&io::Error::other("damage")));
+    }
+
+    #[test]
+    fn sizes_are_shown_in_their_own_unit() {
+        assert_eq!([4 * GIBIBYTE, 256 * MEBIBYTE, 1000].map(size), ["4 GiB", "256 MiB", "1000 bytes"]);
+    }
+}

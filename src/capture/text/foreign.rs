@@ -25,8 +25,11 @@ const CAPTURE_BEHIND: &str = "; give the capture that it was made of";
 const FLOWS: &str =
     "; a flow is a sum of packets, and windows are made of packets: record these with `tcpdump -w FILE`";
 
+/// Whether a line is a certain program's.
+type Test = fn(&[u8]) -> bool;
+
 /// Programs, each with the test of whether a line is its own.
-const WRITERS: [(Foreign, fn(&[u8]) -> bool); 14] = [
+const WRITERS: [(Foreign, Test); 14] = [
     (Foreign { looks_like: "the text of Solaris' snoop", remedy: PRINT }, is_snoop),
     (Foreign { looks_like: "tshark's or Wireshark's text", remedy: PRINT }, is_tshark),
     (Foreign { looks_like: "a netfilter log (iptables, nftables, ufw)", remedy: RECORD_NFLOG }, is_netfilter),

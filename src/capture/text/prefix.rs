@@ -132,7 +132,7 @@ fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
     let offset = match zone {
         [] => None,
         [b'Z' | b'z'] => Some(0),
-        [sign, h0, h1, colon @ .., n0, n1] if matches!(colon, [] | [b':']) => {
+        [sign, h0, h1, n0, n1] | [sign, h0, h1, b':', n0, n1] => {
             let minutes = i64::from(number(&[*h0, *h1])?) * 60 + i64::from(number(&[*n0, *n1])?);
             Some(if *sign == b'-' { -minutes } else { minutes } * 60 * SECOND)
         }

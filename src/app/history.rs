@@ -162,12 +162,13 @@ pub fn verify(db: &Path, rules: &Rules) -> Result<Verified, AppError> {
 pub fn keep_samples(
     db: &Path,
     reports: &[PathBuf],
+    options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<(), AppError> {
     let mut store = SqliteStore::open_existing(db, &rules.profile)?;
     for path in reports {
-        store.put_sample(&load_sample(path, rules, notices)?.to_keep())?;
+        store.put_sample(&load_sample(path, options, rules, notices)?.to_keep())?;
     }
     Ok(())
 }

@@ -45,9 +45,9 @@ pub fn project(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Projected, AppError> {
-    let sample = load_sample(report, rules, notices)?;
+    let sample = load_sample(report, options, rules, notices)?;
     let scan = Scan::of(&sample.profile).ok_or_else(|| {
-        let path = crate::capture::shown(report);
+        let path = crate::escape::path(report);
         AppError::Usage(format!("{path}: the sample's run shows no scan, so there is nothing to project"))
     })?;
     let sensors = match onto {

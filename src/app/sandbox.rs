@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::capture::Input;
 use crate::event::{Packet, Protocol};
 use crate::rules::Rules;
-use crate::sample::{KeptSample, Names, SampleProfile, SampleReport, Traffic, likely_victims};
+use crate::sample::{Captured, KeptSample, Names, SampleProfile, SampleReport, Traffic, likely_victims};
 
 use super::reading::Marked;
-use super::{AppError, CaptureOptions, Notices};
+use super::{AppError, CaptureOptions, Notices, confined, yaml_file};
 
 /// A sample with its report and what its run shows.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl LoadedSample {
     /// As a history keeps it.
     #[must_use]
     pub fn to_keep(&self) -> KeptSample {
-        let path = crate::capture::shown(&self.path);
+        let path = crate::escape::path(&self.path);
         KeptSample { path, report: self.text.clone(), profile: self.profile.clone() }
     }
 
@@ -47,17 +47,24 @@ impl LoadedSample {
 ///
 /// # Errors
 /// When the report is refused or a capture cannot be read.
-pub fn load_sample(path: &Path, rules: &Rules, notices: &mut Notices) -> Result<LoadedSample, AppError> {
-    let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    load_with(path, text, rules, notices, &mut |name, options| {
-        let input = Input::Path(folder.join(name));
-        Ok((options.load_marked(&input, rules)?, input))
+pub fn load_sample(
+    path: &Path,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<LoadedSample, AppError> {
+    let text = yaml_file::read(path)?;
+    let report = text.clone();
+    load_with(path, text, rules, notices, &mut |captured, read| {
+        confined::capture(path, &report, captured, options.allow_outside)?;
+        let input = Input::Path(path.with_file_name(captured.1.path()));
+        Ok((read.load_marked(&input, rules)?, input))
     })
 }
 
-/// Reads a captured run under the name that its report gives it.
-type LoadRun<'a> = &'a mut dyn FnMut(&str, &CaptureOptions) -> Result<(Marked, Input), AppError>;
+/// Reads a captured run by its place among the report's captures and what the report says of it.
+type LoadRun<'a> =
+    &'a mut dyn FnMut((usize, &Captured), &CaptureOptions) -> Result<(Marked, Input), AppError>;
 
 /// Reads a report's text, and its captures with `run`.
 ///
@@ -72,11 +79,11 @@ pub(super) fn load_with(
 ) -> Result<LoadedSample, AppError> {
     let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
     let mut profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
-    for captured in &report.captures {
+    for (place, captured) in report.captures.iter().enumerate() {
         let options =
             CaptureOptions { packets_per_second: captured.packets_per_second(), ..CaptureOptions::default() }
                 .with_date(captured.date());
-        let (marked, input) = run(captured.path(), &options)?;
+        let (marked, input) = run((place, captured), &options)?;
         notices.add_report(&input, &marked.report);
         let part = profile_of(&report, &input, &marked, rules, notices)?;
         profile.synthetic_time |= part.synthetic_time;

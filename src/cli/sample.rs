@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use crate::app::history::{HistorySource, keep_samples, kept_samples};
 use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::report::text::{shown, table};
+use crate::escape::shown;
+use crate::report::text::table;
 
 use super::EXIT_OK;
-use super::shared::Database;
+use super::shared::{Database, ReportArgs};
 
 /// Keep samples in a history, list them
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,8 @@ enum Command {
         #[arg(required = true, value_name = "REPORT")]
         reports: Vec<PathBuf>,
         #[command(flatten)]
+        reading: ReportArgs,
+        #[command(flatten)]
         database: Database,
     },
     /// List the samples kept
@@ -36,8 +39,9 @@ enum Command {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     match &args.command {
-        Command::Add { reports, database } => {
-            keep_samples(&database.db, reports, &database.rules.load()?, notices)?;
+        Command::Add { reports, reading, database } => {
+            let options = reading.options(CaptureOptions::default());
+            keep_samples(&database.db, reports, &options, &database.rules.load()?, notices)?;
         }
         Command::List { database } => list(database, notices)?,
     }

@@ -107,9 +107,9 @@ pub struct CaughtSample {
 
 impl SamplePlan {
     pub(super) fn check(&self) -> Result<(), String> {
-        let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-        if self.md5.as_ref().is_some_and(|md5| md5.len() != 32 || !md5.chars().all(hex)) {
-            return Err("sample.md5 has 32 hexadecimal digits, lower case".to_owned());
+        let is_hex = |md5: &String| md5.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if self.md5.as_ref().is_some_and(|md5| md5.len() != 32 || !is_hex(md5)) {
+            return Err("sample.md5 has 32 hexadecimal digits".to_owned());
         }
         if !(1.0..=86_400.0).contains(&self.sandbox.seconds) {
             return Err("sample.sandbox.seconds lies between 1 and 86400".to_owned());
@@ -122,7 +122,8 @@ impl CaughtSample {
     /// The sample of a family; `None` where none was caught.
     pub(super) fn of(family: &Family, seed: Seed, period: &Period) -> Option<CaughtSample> {
         let plan = family.sample.as_ref()?;
-        let md5 = plan.md5.clone().unwrap_or_else(|| {
+        let given = plan.md5.as_ref().map(|md5| md5.to_ascii_lowercase());
+        let md5 = given.unwrap_or_else(|| {
             let digest = Md5::digest(family.name.as_bytes());
             digest.iter().fold(String::new(), |mut text, byte| {
                 let _infallible = write!(text, "{byte:02x}");

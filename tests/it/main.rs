@@ -10,6 +10,7 @@ mod laws;
 mod make;
 mod months;
 mod observation;
+mod outputs;
 mod pictures;
 mod projection;
 mod scenarios;

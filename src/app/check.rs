@@ -170,7 +170,8 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
 /// # Errors
 /// When reports could not be read, rewritten or written, with the reason of each.
 pub fn accept(all: &[Checked]) -> Result<(), AppError> {
-    let failed: Vec<String> = all.iter().filter_map(|one| accept_one(one).err()).map(|error| error.to_string()).collect();
+    let failed: Vec<String> =
+        all.iter().filter_map(|one| accept_one(one).err()).map(|error| error.to_string()).collect();
     if failed.is_empty() { Ok(()) } else { Err(AppError::Usage(failed.join("\n"))) }
 }
 
@@ -197,9 +198,8 @@ fn accept_one(checked: &Checked) -> Result<(), AppError> {
 pub fn accepted(text: &str, expected: Option<&Expectation>, renewed: &Expectation) -> Result<String, String> {
     let value = |of: &Expectation| serde_yaml::to_value(of).map_err(|error| error.to_string());
     let old = expected.map(value).transpose()?;
-    let is_new = |text: &str| {
-        SampleReport::parse(text).is_ok_and(|report| report.expect.as_ref() == Some(renewed))
-    };
+    let is_new =
+        |text: &str| SampleReport::parse(text).is_ok_and(|report| report.expect.as_ref() == Some(renewed));
     crate::yaml::replaced(text, "expect", old.as_ref(), &value(renewed)?, &is_new)
 }
 

@@ -31,7 +31,9 @@ pub(super) fn capture(
     let named = Path::new(captured.path());
     let shown = crate::escape::path(named);
     let outside = |why: &str| {
-        refused(format!("the capture `{shown}` {why}; captures lie in the report's folder, or give --allow-outside"))
+        refused(format!(
+            "the capture `{shown}` {why}; captures lie in the report's folder, or give --allow-outside"
+        ))
     };
     if !allow_outside {
         let within = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);

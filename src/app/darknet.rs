@@ -49,7 +49,9 @@ pub fn load(
     notices: &mut Notices,
 ) -> Result<MemoryStore, AppError> {
     if folder.is_file() {
-        let error = std::io::Error::other("this is a file, and --darknet is a folder with sensors.yaml; a history is given by --db");
+        let error = std::io::Error::other(
+            "this is a file, and --darknet is a folder with sensors.yaml; a history is given by --db",
+        );
         return Err(AppError::file(folder, error));
     }
     let path = folder.join("sensors.yaml");

@@ -21,7 +21,9 @@ pub(super) fn read(path: &Path) -> Result<String, AppError> {
     let mut bytes = Vec::new();
     file.take(SIZE_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > SIZE_MAX {
-        return Err(failed(io::Error::other(format!("longer than {SIZE_MAX} bytes, which no YAML file here needs"))));
+        return Err(failed(io::Error::other(format!(
+            "longer than {SIZE_MAX} bytes, which no YAML file here needs"
+        ))));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

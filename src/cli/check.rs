@@ -50,7 +50,13 @@ enum CheckFormat {
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let began = now();
-    let all = check(&reports(&args.path)?, args.darknet.as_deref(), &args.reading.options(CaptureOptions::default()), &rules, notices)?;
+    let all = check(
+        &reports(&args.path)?,
+        args.darknet.as_deref(),
+        &args.reading.options(CaptureOptions::default()),
+        &rules,
+        notices,
+    )?;
     Output::Stdout.write(|out| match args.format {
         CheckFormat::Text => checked::text(out, &all),
         CheckFormat::Json => checked::json(out, &all),

@@ -10,9 +10,9 @@ use crate::app::cohort::{Answer, Question, cohort};
 use crate::app::output::Output;
 use crate::app::series::Of;
 use crate::app::{AppError, CaptureOptions, Notices};
+use crate::escape::shown;
 use crate::history::Cohort;
 use crate::report::flow::{Compared, SensorFlow, flow_svg};
-use crate::escape::shown;
 use crate::report::text::table;
 
 use super::EXIT_OK;
@@ -135,7 +135,10 @@ fn text(out: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
         ];
         let mut row = vec![shown(sensor), format!("{before}+{after} days")];
         row.extend(counts.map(|count| count.to_string()));
-        row.extend([format!("{:.2}", crate::escape::rounded(cohort.expected, 2)), cohort.population.to_string()]);
+        row.extend([
+            format!("{:.2}", crate::escape::rounded(cohort.expected, 2)),
+            cohort.population.to_string(),
+        ]);
         rows.push(row);
     }
     table(out, &rows)

@@ -69,7 +69,14 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let of = args.of.clone().unwrap_or(Of::All);
     check_label(&of, &rules)?;
     let question = Question { sensor, day, days: args.days, of };
-    let found = answer(&args.reports, &source, &question, &args.reports_as.options(args.reading.options()), &rules, notices)?;
+    let found = answer(
+        &args.reports,
+        &source,
+        &question,
+        &args.reports_as.options(args.reading.options()),
+        &rules,
+        notices,
+    )?;
     let samples = named(&found.samples);
     let of = of_name(&question.of, None);
     Output::Stdout.write(|out| match args.format {
@@ -94,7 +101,14 @@ fn run_surges(
     notices: &mut Notices,
 ) -> Result<u8, AppError> {
     let question = surges::Question { sensors: args.sensor.iter().cloned().collect(), level: SURGE_Q_MAX };
-    let (samples, all) = surged(&args.reports, source, &question, &args.reports_as.options(args.reading.options()), rules, notices)?;
+    let (samples, all) = surged(
+        &args.reports,
+        source,
+        &question,
+        &args.reports_as.options(args.reading.options()),
+        rules,
+        notices,
+    )?;
     if all.is_empty() {
         notices.add(format!("no surge with a q of at most {SURGE_Q_MAX}"));
     }

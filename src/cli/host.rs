@@ -10,9 +10,9 @@ use crate::app::host::{Behaved, host};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 use crate::behavior::BehaviorId;
+use crate::escape::shown;
 use crate::event::Timestamp;
 use crate::report::host::{HostRow, host_svg};
-use crate::escape::shown;
 use crate::report::text::table;
 
 use super::EXIT_OK;

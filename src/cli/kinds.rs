@@ -10,11 +10,11 @@ use crate::app::kinds::{Group, Jump, Kinds, kinds, test_ports};
 use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::BehaviorId;
+use crate::escape::{rounded, shown};
 use crate::history::derived::{Derived, From};
 use crate::history::surge::{Direction, Outcome};
 use crate::report::series::{Mark, SeriesPlot, panels_svg};
 use crate::report::spans::{self, Counted, Drawing, Value};
-use crate::escape::{rounded, shown};
 
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};

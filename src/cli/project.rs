@@ -58,7 +58,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         true => Onto::Sensors(args.history.source()?, args.sensor.clone()),
         false => Onto::Prefixes(args.prefix.clone(), args.live.clone()),
     };
-    let projected = project(&args.report, &onto, &args.reports_as.options(args.reading.options()), &rules, notices)?;
+    let projected =
+        project(&args.report, &onto, &args.reports_as.options(args.reading.options()), &rules, notices)?;
     if let Some(folder) = &args.tiles {
         draw(folder, &projected, rules.profile.window_seconds)?;
     }

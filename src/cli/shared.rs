@@ -212,7 +212,10 @@ pub(super) fn of(text: &str) -> Result<Of, String> {
                 };
                 match protocol.has_ports() {
                     true => Ok(Of::Service(protocol, port)),
-                    false => Err(format!("{protocol} has no ports; write {} alone", protocol.to_string().to_lowercase())),
+                    false => Err(format!(
+                        "{protocol} has no ports; write {} alone",
+                        protocol.to_string().to_lowercase()
+                    )),
                 }
             }
         },

@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::app::output::Output;
 use crate::app::surges::{Behavior, Found, Kind, Question, surges, unjudged};
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::history::surge::Outcome;
 use crate::escape::shown;
+use crate::history::surge::Outcome;
 use crate::report::text::table;
 
 use super::EXIT_OK;

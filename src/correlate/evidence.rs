@@ -56,7 +56,8 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::Indistinguishable(others) => {
-                let named: Vec<&str> = others.iter().take(NAMED_MAX).map(|twin| twin.title.as_str()).collect();
+                let named: Vec<&str> =
+                    others.iter().take(NAMED_MAX).map(|twin| twin.title.as_str()).collect();
                 write!(f, "indistinguishable from {}", named.join(", "))?;
                 match others.len().saturating_sub(NAMED_MAX) {
                     0 => Ok(()),

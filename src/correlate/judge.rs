@@ -11,8 +11,8 @@ use super::claim::PROBABLE;
 use super::near_miss::near_miss;
 use super::words::{change_in_words, claim_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
-    Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Twin, Verdict, change_at, change_point,
-    separating, unseen_bound,
+    Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Twin, Verdict, change_at,
+    change_point, separating, unseen_bound,
 };
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.

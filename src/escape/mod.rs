@@ -76,6 +76,19 @@ pub fn path(path: &Path) -> String {
     out
 }
 
+/// A double-quoted string of YAML that is read as the text, whatever is in it.
+#[must_use]
+pub fn yaml(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    let text = replaced(&text, |hidden, out| {
+        out.push_str(&match u32::from(hidden) {
+            code if code > 0xffff => format!("\\U{code:08x}"),
+            code => format!("\\u{code:04x}"),
+        });
+    });
+    format!("\"{text}\"")
+}
+
 /// Text for XML and HTML, in elements and attributes: markup as entities, hidden characters as `\u{202e}`, so that no
 /// character remains that XML 1.0 forbids.
 #[must_use]
@@ -151,6 +164,15 @@ mod tests {
         let shown = |bytes: &[u8]| path(Path::new(std::ffi::OsStr::from_bytes(bytes)));
         assert_eq!(shown(b"a\xff\x1b\xc3\xa4.pcap"), "a\\xff\\u{1b}ä.pcap");
         assert_ne!(shown(b"\xfe"), shown(b"\xff"));
+    }
+
+    #[test]
+    fn a_parser_of_yaml_gets_the_text() {
+        for text in ["", "a\\b\"c", "\0\n\t\u{7f}\u{202e}\u{ffff}\u{e0041}", "因果: [x] # no"] {
+            let written = yaml(text);
+            assert!(!has_hidden(&written));
+            assert_eq!(serde_yaml::from_str::<String>(&written).unwrap(), text);
+        }
     }
 
     #[test]

@@ -17,6 +17,9 @@ mod tests {
         for value in [-0.0, -1e-17, -0.049, 0.0, 0.04] {
             assert_eq!(format!("{:.1}", rounded(value, 1)), "0.0", "{value}");
         }
-        assert_eq!(format!("{:.0} {:.1} {:.2}", rounded(-0.5, 0), rounded(-0.06, 1), rounded(0.05, 2)), "0 -0.1 0.05");
+        assert_eq!(
+            format!("{:.0} {:.1} {:.2}", rounded(-0.5, 0), rounded(-0.06, 1), rounded(0.05, 2)),
+            "0 -0.1 0.05"
+        );
     }
 }

@@ -10,8 +10,8 @@ use crate::history::{ExamplePacket, Granularity, Scope, Sensor};
 use crate::sample::{Answered, Attempts, Order, Predicted, Projection, Scan, SourcePorts, Targeting};
 
 use super::text::table;
-use crate::escape::shown;
 use super::tile::{Tile, TilePacket};
+use crate::escape::shown;
 
 /// Behaviors told of each kind in text; JSON has all.
 const TOLD_MAX: usize = 8;

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use crate::escape::xml;
+use crate::escape::{shown, xml};
 
 /// The colours of a picture.
 struct Palette {
@@ -116,14 +116,16 @@ pub(super) fn text_width(text: &str) -> f64 {
         c if c < '\u{1100}' => 8.2,
         _ => 13.0,
     };
-    text.chars().map(width).sum()
+    shown(text).chars().map(width).sum()
 }
 
 /// A text that is no wider than so much; what is left out is told by an ellipsis.
 #[must_use]
 pub(super) fn cut(text: &str, width: f64) -> String {
-    if text_width(text) <= width {
-        return text.to_owned();
+    // As it will be written: an escaped character is as wide as its escape.
+    let text = shown(text);
+    if text_width(&text) <= width {
+        return text;
     }
     let mut out = String::new();
     for c in text.chars() {
@@ -195,7 +197,7 @@ pub fn ticks(max: f64, count: usize) -> Vec<f64> {
 #[must_use]
 pub(super) fn wrapped(text: &str, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    for word in shown(text).split(' ') {
         match lines.last_mut() {
             Some(line) if text_width(line) + text_width(" ") + text_width(word) <= width => {
                 line.push(' ');

@@ -233,13 +233,16 @@ impl SampleReport {
     pub fn parse(text: &str) -> Result<SampleReport, ReportError> {
         let mut report: SampleReport = yaml::parse(text)?;
         let Identity { md5, sha1, sha256 } = &mut report.identity;
-        for (name, hash, length) in [("md5", &mut *md5, 32), ("sha1", &mut *sha1, 40), ("sha256", &mut *sha256, 64)] {
+        for (name, hash, length) in
+            [("md5", &mut *md5, 32), ("sha1", &mut *sha1, 40), ("sha256", &mut *sha256, 64)]
+        {
             let Some(hash) = hash else { continue };
             // Vendors write hashes in capitals, too.
             let digits = hash.trim().to_ascii_lowercase();
             if digits.len() != length || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
                 let shown: String = hash.chars().take(80).collect();
-                let message = format!("{name} `{}` has not {length} hexadecimal digits", shown.escape_debug());
+                let message =
+                    format!("{name} `{}` has not {length} hexadecimal digits", shown.escape_debug());
                 return Err(yaml::refused_at(text, &["identity", name], message).into());
             }
             *hash = digits;

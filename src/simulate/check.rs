@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use crate::event::{Protocol, TcpFlags};
 use crate::yaml::nearest;
 
+use super::background::Background;
 use super::limits::{self, within};
 use super::probe_plan::ProbePlan;
-use super::background::Background;
 use super::scenario::{Family, Listed, Scenario, Sequential, Targets, Uniform};
 
 /// Addresses of a hit list.

@@ -49,10 +49,15 @@ pub(super) fn within(what: &str, number: f64, limits: &RangeInclusive<f64>) -> R
 pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
     let days = scenario.first.duration_until(scenario.last).as_hours() / 24 + 1;
     if days > i64::from(DAYS_MAX) {
-        return Err(format!("`last` lies {days} days behind `first`; a scenario has {DAYS_MAX} days at most"));
+        return Err(format!(
+            "`last` lies {days} days behind `first`; a scenario has {DAYS_MAX} days at most"
+        ));
     }
     if scenario.sensors.len() > SENSORS_MAX {
-        return Err(format!("`sensors` are {}; a scenario has {SENSORS_MAX} at most", scenario.sensors.len()));
+        return Err(format!(
+            "`sensors` are {}; a scenario has {SENSORS_MAX} at most",
+            scenario.sensors.len()
+        ));
     }
     for plan in &scenario.sensors {
         let addresses = plan.sensor().space().ipv4_size();

@@ -160,7 +160,7 @@ fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Dat
     if !plan.names.is_empty() {
         line(format_args!("names:\n"));
         for (vendor, name) in &plan.names {
-            line(format_args!("  {}: {}\n", quoted(vendor), quoted(name)));
+            line(format_args!("  {}: {}\n", crate::escape::yaml(vendor), crate::escape::yaml(name)));
         }
     }
     if let Some(caught) = plan.caught {
@@ -168,7 +168,7 @@ fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Dat
     }
     match (plan.discovered, &plan.vendor) {
         (Some(date), Some(vendor)) => {
-            line(format_args!("discovered: {{date: {date}, source: {}}}\n", quoted(vendor)))
+            line(format_args!("discovered: {{date: {date}, source: {}}}\n", crate::escape::yaml(vendor)))
         }
         (Some(date), None) => line(format_args!("discovered: {{date: {date}}}\n")),
         (None, _) => {}
@@ -183,9 +183,4 @@ fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Dat
     }
     line(format_args!("notes: Simulated; the family is {}.\n", family.name));
     out
-}
-
-/// A string of YAML that is read as itself, whatever is in it.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
 }

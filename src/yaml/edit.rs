@@ -25,7 +25,9 @@ pub fn replaced(
     is_new: &dyn Fn(&str) -> bool,
 ) -> Result<String, String> {
     let refused = || {
-        format!("`{key}` cannot be rewritten without changing something else (an anchor in it that is used elsewhere, or a style that is not understood); edit it by hand")
+        format!(
+            "`{key}` cannot be rewritten without changing something else (an anchor in it that is used elsewhere, or a style that is not understood); edit it by hand"
+        )
     };
     let root = Node::root(text).ok_or_else(refused)?;
     let proposals = match root.pair(key) {
@@ -113,7 +115,8 @@ fn added(text: &str, root: &Node, key: &str, new: &Value) -> Vec<String> {
     if root.is_flow(text) {
         let Some(value) = flow(new) else { return Vec::new() };
         let quote = if text[first.span.start..].starts_with('"') { "\"" } else { "" };
-        let last = root.pairs().last().map_or(root.span.start, |(key, value)| key.span.end.max(value.span.end));
+        let last =
+            root.pairs().last().map_or(root.span.start, |(key, value)| key.span.end.max(value.span.end));
         let pair = format!("{quote}{key}{quote}: {value}");
         return vec![insert(last, format!(", {pair}")), insert(root.span.start + 1, format!("{pair}, "))];
     }

@@ -29,7 +29,10 @@ const UNSEEN_MAX: (usize, usize) = (1 << 15, 1_000);
 pub(super) fn check(text: &str) -> Result<(), YamlError> {
     let at_start = |message: String| YamlError { line: Some(1), column: Some(1), message };
     if text.len() > SIZE_MAX {
-        return Err(at_start(format!("the file has {} bytes; YAML files have {SIZE_MAX} at most", text.len())));
+        return Err(at_start(format!(
+            "the file has {} bytes; YAML files have {SIZE_MAX} at most",
+            text.len()
+        )));
     }
     let directives = text.split(['\n', '\r']).filter(|line| line.starts_with('%')).count();
     if directives > DIRECTIVES_MAX {

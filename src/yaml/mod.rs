@@ -105,8 +105,14 @@ fn explained(message: &str) -> String {
     let known: Vec<&str> =
         quoted.captures_iter(&found[2]).filter_map(|key| key.get(1)).map(|key| key.as_str()).collect();
     match nearest(&found[1], &known) {
-        Some(near) => format!("unknown key `{}`; did you mean `{near}`?", short(&found[1], WORD_MAX).escape_debug()),
-        None => format!("unknown key `{}`; known are {}", short(&found[1], WORD_MAX).escape_debug(), known.join(", ")),
+        Some(near) => {
+            format!("unknown key `{}`; did you mean `{near}`?", short(&found[1], WORD_MAX).escape_debug())
+        }
+        None => format!(
+            "unknown key `{}`; known are {}",
+            short(&found[1], WORD_MAX).escape_debug(),
+            known.join(", ")
+        ),
     }
 }
 

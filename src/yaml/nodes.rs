@@ -41,8 +41,13 @@ impl Node {
         let mut open: Vec<(Node, Vec<Node>)> = Vec::new();
         for event in Parser::new_from_str(&text[mark..]) {
             let (event, span) = event.ok()?;
-            let place = bytes(&offsets, span)?;
-            let leaf = |kind| Node { span: place.clone(), line: span.start.line(), column: span.start.col() + 1, kind };
+            let place = content(text, bytes(&offsets, span)?);
+            let leaf = |kind| Node {
+                span: place.clone(),
+                line: span.start.line(),
+                column: span.start.col() + 1,
+                kind,
+            };
             let done = match event {
                 Event::SequenceStart(..) => {
                     open.push((leaf(Kind::Sequence(Vec::new())), Vec::new()));
@@ -54,7 +59,8 @@ impl Node {
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let (node, children) = open.pop()?;
-                    node.closed(text, children, place.end)
+                    // The bracket that closes it; an end in block style has no place of its own.
+                    node.closed(text, children, place.start + 1)
                 }
                 Event::Scalar(value, ..) => leaf(Kind::Scalar(value.into_owned())),
                 Event::Alias(_) => leaf(Kind::Alias),
@@ -125,6 +131,24 @@ impl Node {
     }
 }
 
+/// A place without the anchor and the tag that it begins with.
+fn content(text: &str, place: Range<usize>) -> Range<usize> {
+    let mut start = place.start;
+    let mut rest = &text[start..];
+    let mut is_property = rest.starts_with(['&', '!']);
+    while is_property || rest.starts_with('#') {
+        // A comment may stand between an anchor and what is below it.
+        let end = match rest.starts_with('#') {
+            true => rest.find(['\n', '\r']),
+            false => rest.find(char::is_whitespace),
+        };
+        rest = rest.get(end.unwrap_or(rest.len())..).unwrap_or_default().trim_start();
+        start = text.len() - rest.len();
+        is_property = rest.starts_with(['&', '!']);
+    }
+    start.min(place.end.max(place.start))..place.end.max(place.start)
+}
+
 /// The place of a span, which counts characters, in bytes.
 fn bytes(offsets: &[usize], span: Span) -> Option<Range<usize>> {
     let (start, end) = (*offsets.get(span.start.index())?, *offsets.get(span.end.index())?);
@@ -137,13 +161,20 @@ mod tests {
 
     #[test]
     fn values_are_where_they_stand() {
-        let text = "\u{feff}# ä\r\n\"a\": &x {b: [1, 'zwei']}\r\nc:\r\n  - é # x\r\n  - |\r\n    lit\r\nd:\r\n";
+        let text =
+            "\u{feff}# ä\r\n\"a\": &x {b: [1, 'zwei']}\r\nc:\r\n  - é # x\r\n  - |\r\n    lit\r\nd:\r\n";
         let root = Node::root(text).unwrap();
         let at = |node: &Node| text[node.span.clone()].to_owned();
         let (key, value) = root.pair("a").unwrap();
-        assert_eq!((at(key), at(value), key.line, key.column), ("\"a\"".to_owned(), "{b: [1, 'zwei']}".to_owned(), 2, 1));
+        assert_eq!(
+            (at(key), at(value), key.line, key.column),
+            ("\"a\"".to_owned(), "{b: [1, 'zwei']}".to_owned(), 2, 1)
+        );
         let list = root.pair("c").unwrap().1;
-        assert_eq!((at(&list.items()[0]), list.items()[0].line, list.items()[0].column), ("é".to_owned(), 4, 5));
+        assert_eq!(
+            (at(&list.items()[0]), list.items()[0].line, list.items()[0].column),
+            ("é".to_owned(), 4, 5)
+        );
         assert!(root.pair("d").unwrap().1.span.is_empty());
         assert!(Node::root("a: [").is_none() && Node::root("# nothing\n").is_none());
     }

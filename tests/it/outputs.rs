@@ -148,7 +148,8 @@ mod unix {
         std::fs::create_dir(&place).unwrap();
         let file = place.join("answer");
         std::fs::write(&file, "old ".repeat(100)).unwrap();
-        let set = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        let set =
+            |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
         let program = folder.path().join("inga");
         std::fs::copy(env!("CARGO_BIN_EXE_inga"), &program).unwrap();
         set(&program, 0o755);
@@ -181,27 +182,28 @@ mod unix {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir_all(at("mine/sub")).unwrap();
-        let run = "samples/udp-worm/run.pcap";
-        std::fs::copy(run, at("mine/run.pcap")).unwrap();
-        std::fs::copy(run, at("mine/sub/run.pcap")).unwrap();
+        let run = "samples/udp-worm/run.txt";
+        std::fs::copy(run, at("mine/run.txt")).unwrap();
+        std::fs::copy(run, at("mine/sub/run.txt")).unwrap();
         std::fs::copy(run, at("other.pcap")).unwrap();
-        symlink("sub/run.pcap", at("mine/inner.pcap")).unwrap();
+        symlink("sub/run.txt", at("mine/inner.pcap")).unwrap();
         symlink("../other.pcap", at("mine/outer.pcap")).unwrap();
         symlink("..", at("mine/up")).unwrap();
         symlink("/dev/zero", at("mine/zero")).unwrap();
         fifo(&at("mine/pipe"));
         let report = at("mine/report.yaml");
         let check = |capture: &str, more: &[&str]| {
-            let text = format!("identity: {{md5: {HASH}}}\nvictims: [192.168.20.21]\ncaptures:\n- {capture}\n");
+            let text =
+                format!("identity: {{md5: {HASH}}}\nvictims: [192.168.20.21]\ncaptures:\n- {capture}\n");
             std::fs::write(&report, text).unwrap();
             inga(&[&["check", arg(&report)], more].concat())
         };
-        for within in ["run.pcap", "./sub/run.pcap", "inner.pcap", "{path: sub/run.pcap}"] {
+        for within in ["run.txt", "./sub/run.txt", "inner.pcap", "{path: sub/run.txt}"] {
             let called = check(within, &[]);
             assert_eq!(called.code, 0, "{within}: {}", called.stdout);
         }
         let absolute = at("other.pcap");
-        let outside = ["../other.pcap", "sub/../run.pcap", "outer.pcap", "up/other.pcap", arg(&absolute)];
+        let outside = ["../other.pcap", "sub/../run.txt", "outer.pcap", "up/other.pcap", arg(&absolute)];
         for capture in outside {
             let called = check(capture, &[]);
             assert_eq!(called.code, 2, "{capture}: {}", called.stdout);
@@ -210,7 +212,9 @@ mod unix {
             }
             assert_eq!(check(capture, &["--allow-outside"]).code, 0, "{capture}");
         }
-        for (capture, word) in [("pipe", "FIFO"), ("zero", "device"), ("/dev/zero", "device"), ("sub", "folder")] {
+        for (capture, word) in
+            [("pipe", "FIFO"), ("zero", "device"), ("/dev/zero", "device"), ("sub", "folder")]
+        {
             let called = check(capture, &["--allow-outside"]);
             assert_eq!(called.code, 2, "{capture}");
             assert!(called.stdout.contains(word) && called.stdout.contains(":4:3"), "{}", called.stdout);
@@ -243,12 +247,15 @@ fn every_command_writes_its_folders_the_same_way() {
     let place = folder.path().join("out");
     assert_eq!(inga(&["man", arg(&place)]).code, 0);
     let pages = names(&place);
-    assert!(pages.contains(&"inga.1".to_owned()) && pages.contains(&"inga-sensor-add.1".to_owned()), "{pages:?}");
+    assert!(
+        pages.contains(&"inga.1".to_owned()) && pages.contains(&"inga-sensor-add.1".to_owned()),
+        "{pages:?}"
+    );
     assert_eq!(inga(&["man", arg(&place)]).code, 0, "a second time");
     assert_eq!(names(&place), pages);
     let file = place.join("inga.1");
     let report = "samples/udp-worm/report.yaml";
-    let capture = "samples/udp-worm/run.pcap";
+    let capture = "samples/udp-worm/run.txt";
     let scenario = "samples/scenarios/small-outbreak.yaml";
     for call in [
         vec!["man", arg(&file)],
@@ -353,9 +360,9 @@ fn hostile_yaml_is_refused_quickly() {
 fn hashes_in_capitals_name_the_same_sample() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.yaml");
-    std::fs::copy("samples/udp-worm/run.pcap", folder.path().join("run.pcap")).unwrap();
+    std::fs::copy("samples/udp-worm/run.txt", folder.path().join("run.txt")).unwrap();
     let hash = HASH.to_uppercase();
-    let text = format!("identity: {{md5: {hash}}}\nvictims: [192.168.20.21]\ncaptures: [run.pcap]\n");
+    let text = format!("identity: {{md5: {hash}}}\nvictims: [192.168.20.21]\ncaptures: [run.txt]\n");
     std::fs::write(&report, &text).unwrap();
     let checked = &inga(&["check", arg(&report), "--format", "json"]).json()[0];
     assert_eq!(checked["sample"], HASH);
@@ -396,7 +403,7 @@ fn swapped_days_bare_ports_and_wrong_paths_are_named() {
         vec!["sensor", "add", "x", "--db", place, "--prefix", "192.0.2.0/24"],
         vec!["sql", "SELECT 1", "--db", place],
         vec!["history", "verify", "--db", place],
-        vec!["observe", "--sensor", "north", "--db", place, "samples/udp-worm/run.pcap"],
+        vec!["observe", "--sensor", "north", "--db", place, "samples/udp-worm/run.txt"],
     ] {
         refused(&inga(&call), &["this is a folder", "--darknet"]);
     }

@@ -12,7 +12,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ("rules", &["event", "behavior", "yaml"]),
     ("sample", &["escape", "event", "behavior", "history", "yaml"]),
     ("correlate", &["escape", "event", "behavior", "history", "sample"]),
-    ("simulate", &["event", "behavior", "history", "rules", "sample", "yaml"]),
+    ("simulate", &["escape", "event", "behavior", "history", "rules", "sample", "yaml"]),
     ("report", &["escape", "event", "behavior", "history", "rules", "sample", "correlate"]),
     ("capture", &["escape", "event"]),
     ("store", &["escape", "event", "behavior", "history", "sample"]),
@@ -32,7 +32,21 @@ const FLOORS: [(&str, &[&str]); 14] = [
             "store",
         ],
     ),
-    ("cli", &["escape", "event", "behavior", "history", "rules", "sample", "correlate", "capture", "report", "app"]),
+    (
+        "cli",
+        &[
+            "escape",
+            "event",
+            "behavior",
+            "history",
+            "rules",
+            "sample",
+            "correlate",
+            "capture",
+            "report",
+            "app",
+        ],
+    ),
 ];
 /// Rooms that do no input or output and read no clock and no environment. `report` may write to what it is given.
 const PURE: [&str; 10] =

@@ -39,7 +39,9 @@ impl Output {
     /// that may not be written), and no temporary file stays.
     pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), AppError> {
         match self {
-            Output::Stdout => to_stream(io::stdout().lock(), write).map_err(|error| AppError::file(Path::new("-"), error)),
+            Output::Stdout => {
+                to_stream(io::stdout().lock(), write).map_err(|error| AppError::file(Path::new("-"), error))
+            }
             Output::File(path) => write_file(path, write).map_err(|error| AppError::file(path, error)),
         }
     }

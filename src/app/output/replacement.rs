@@ -93,7 +93,9 @@ impl Replacement {
         let Replacement { out, path, old } = self;
         let part = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         let mut part = match (part, &old) {
-            (Part::Beside(part), None) => return part.persist(&path).map(drop).map_err(|failed| failed.error),
+            (Part::Beside(part), None) => {
+                return part.persist(&path).map(drop).map_err(|failed| failed.error);
+            }
             (Part::Beside(part), Some(old)) => {
                 keep_attributes(old, part.as_file())?;
                 // On the disk before it has the name: after a power failure the name leads to one of the two, whole.
@@ -108,7 +110,12 @@ impl Replacement {
         };
         let Some(old) = old else { return Err(io::Error::other("there is no file to be written in place")) };
         in_place(part.file(), old).map_err(|error| {
-            io::Error::new(error.kind(), format!("written in place, since its folder refuses to replace it, and now incomplete: {error}"))
+            io::Error::new(
+                error.kind(),
+                format!(
+                    "written in place, since its folder refuses to replace it, and now incomplete: {error}"
+                ),
+            )
         })
     }
 }

@@ -60,7 +60,9 @@ fn own_stream(path: &Path) -> Option<Target> {
         "/dev/stdout" => Some("1"),
         "/dev/stderr" => Some("2"),
         // Another process's descriptor: its link leads to no path.
-        _ if name.starts_with("/proc/") && name.contains("/fd/") && !name.starts_with("/proc/self/") => Some(name),
+        _ if name.starts_with("/proc/") && name.contains("/fd/") && !name.starts_with("/proc/self/") => {
+            Some(name)
+        }
         _ => name.strip_prefix("/dev/fd/").or_else(|| name.strip_prefix("/proc/self/fd/")),
     })?;
     match number {

@@ -90,7 +90,9 @@ impl SqliteStore {
 
     fn open_with(path: &Path, profile: &Profile, flags: OpenFlags) -> Result<SqliteStore, StoreError> {
         if path.is_dir() {
-            let reason = "this is a folder, and a history is a file; for a folder of captures there is --darknet".to_owned();
+            let reason =
+                "this is a folder, and a history is a file; for a folder of captures there is --darknet"
+                    .to_owned();
             return Err(StoreError::NotAHistory { path: shown(path), reason });
         }
         let refused =

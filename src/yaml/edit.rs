@@ -202,7 +202,7 @@ fn all_comments(text: &str) -> Option<Vec<String>> {
 /// Whether two texts have the same comments, and the same values but for one key.
 fn same_but(one: &str, other: &str, key: &str) -> bool {
     let rest = |text: &str| -> Option<Mapping> {
-        let mut all: Mapping = serde_yaml::from_str(text).ok()?;
+        let mut all: Mapping = serde_yaml::from_str(text.trim_start_matches('\u{feff}')).ok()?;
         all.shift_remove(key);
         Some(all)
     };

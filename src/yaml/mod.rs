@@ -42,7 +42,8 @@ impl YamlError {
 /// When the text is not YAML or not of the type's form, or goes beyond the limits of [`SIZE_MAX`] bytes and 64 levels.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     limits::check(text)?;
-    serde_yaml::from_str(text).map_err(|error| {
+    // Editors on Windows begin a file with a mark that libyaml takes for a part of the first key.
+    serde_yaml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         let place = error.location();
         YamlError {
             line: place.as_ref().map(serde_yaml::Location::line),

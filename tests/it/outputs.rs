@@ -329,9 +329,9 @@ fn hostile_yaml_is_refused_quickly() {
     ];
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    std::fs::create_dir(at("rules")).unwrap();
+    std::fs::create_dir_all(at("rules/labels")).unwrap();
     let (report, scenario, rules, sensors) =
-        (at("report.yaml"), at("scenario.yaml"), at("rules/x.yaml"), at("sensors.yaml"));
+        (at("report.yaml"), at("scenario.yaml"), at("rules/labels/x.yaml"), at("sensors.yaml"));
     let (out, db) = (at("out"), history());
     for (text, words) in texts {
         for path in [&report, &scenario, &rules, &sensors] {

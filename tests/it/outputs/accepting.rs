@@ -22,7 +22,7 @@ fn seen() -> Expectation {
 
 /// All values of a text but the expectation.
 fn others(text: &str) -> Value {
-    let mut all: Value = serde_yaml::from_str(text).unwrap();
+    let mut all: Value = serde_yaml::from_str(text.trim_start_matches('\u{feff}')).unwrap();
     all.as_mapping_mut().unwrap().shift_remove("expect");
     all
 }

@@ -4,7 +4,7 @@
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | F0 | [`event`], [`yaml`] | what one packet says; YAML that people write |
+//! | F0 | [`event`], [`escape`], [`yaml`] | what one packet says; text of attackers made harmless; YAML that people write |
 //! | F1 | [`behavior`] | the behavior engine, one for darknet and sandbox |
 //! | F2 | [`history`], [`rules`], [`sample`] | what darknets saw; rules; malware samples |
 //! | F3 | [`correlate`], [`simulate`] | samples against histories: evidence and verdicts; outbreaks of known cause |
@@ -19,6 +19,7 @@ pub mod behavior;
 pub mod capture;
 pub mod cli;
 pub mod correlate;
+pub mod escape;
 pub mod event;
 pub mod history;
 pub mod report;

@@ -10,17 +10,18 @@ use crate::behavior::Transition;
 use crate::correlate::Hypothesis;
 use crate::event::Timestamp;
 use crate::rules::{Namer, Rules};
-use crate::sample::{Checked, DarknetExpectation, Expectation};
+use crate::sample::{Checked, DarknetExpectation, Expectation, SampleReport};
 
+use super::output::Output;
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, CaptureOptions, Notices, correlate, darknet};
+use super::{AppError, CaptureOptions, Notices, correlate, darknet, yaml_file};
 
 /// The sample reports of a folder, or the report itself: all files called `report.yaml`.
 ///
 /// # Errors
 /// When the folder cannot be walked or has none.
 pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
-    if path.is_file() {
+    if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut found = Vec::new();
@@ -31,7 +32,7 @@ pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
         }
     }
     if found.is_empty() {
-        let folder = crate::capture::shown(path);
+        let folder = crate::escape::path(path);
         return Err(AppError::Usage(format!("{folder}: no report.yaml in this folder or below it")));
     }
     Ok(found)
@@ -79,7 +80,7 @@ pub fn check(
         .map(|(path, seconds, sample)| match sample {
             Ok(sample) => Checked { seconds, ..checked(path, &sample, hypotheses.as_deref(), rules) },
             Err(error) => {
-                let id = crate::capture::shown(&path);
+                let id = crate::escape::path(&path);
                 let title = String::new();
                 Checked {
                     path,
@@ -167,40 +168,59 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
     }
 }
 
-/// Rewrites the `expect` part of a report's text with what was seen; everything else stays as it was written.
+/// Rewrites the expectations of all reports that moved, or that had none, to what was seen. A report that cannot be
+/// rewritten stays as it was, and the others go on.
 ///
 /// # Errors
-/// When the expectation cannot be written as YAML.
-pub fn accepted(text: &str, seen: &Expectation) -> Result<String, AppError> {
-    let block = serde_yaml::to_string(seen).map_err(|error| AppError::Usage(error.to_string()))?;
-    let indented: String = block.lines().map(|line| format!("  {line}\n")).collect();
-    let mut kept = String::new();
-    let mut within = false;
-    for line in text.lines() {
-        if line.chars().next().is_some_and(|first| !first.is_whitespace()) {
-            within = line.starts_with("expect:");
-        }
-        if !within {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-    }
-    Ok(format!("{}\nexpect:\n{indented}", kept.trim_end()))
+/// When reports could not be read, rewritten or written, with the reason of each.
+pub fn accept(all: &[Checked]) -> Result<(), AppError> {
+    let failed: Vec<String> =
+        all.iter().filter_map(|one| accept_one(one).err()).map(|error| error.to_string()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(AppError::Usage(failed.join("\n"))) }
+}
+
+fn accept_one(checked: &Checked) -> Result<(), AppError> {
+    let moved = checked.outcome.as_ref().is_ok_and(|moved| !moved.is_empty());
+    let renewed = match (&checked.expected, &checked.seen) {
+        (Some(expected), Some(seen)) if moved => expected.renewed(seen),
+        (None, Some(seen)) => seen.clone(),
+        _ => return Ok(()),
+    };
+    let path = &checked.path;
+    let before = yaml_file::read(path)?;
+    let after = accepted(&before, checked.expected.as_ref(), &renewed).map_err(|message| {
+        let error = crate::yaml::refused_at(&before, &["expect"], message);
+        AppError::yaml(path, &error)
+    })?;
+    Output::File(path.clone()).write(|out| out.write_all(after.as_bytes()))
+}
+
+/// Rewrites the `expect` part of a report's text; everything else stays as it was written, with its comments.
+///
+/// # Errors
+/// When no edit of the text does that and nothing else.
+pub fn accepted(text: &str, expected: Option<&Expectation>, renewed: &Expectation) -> Result<String, String> {
+    let value = |of: &Expectation| serde_yaml::to_value(of).map_err(|error| error.to_string());
+    let old = expected.map(value).transpose()?;
+    let is_new =
+        |text: &str| SampleReport::parse(text).is_ok_and(|report| report.expect.as_ref() == Some(renewed));
+    crate::yaml::replaced(text, "expect", old.as_ref(), &value(renewed)?, &is_new)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::SampleReport;
 
     #[test]
     fn accepting_rewrites_the_expectation_and_nothing_else() {
-        let text = "# mine\nidentity: {md5: a2eaf57c47a118e91a5edf694685eee7}\nexpect:\n  windows: 3\ncaptures: [x]\n# end\n";
+        let text = "# mine\nidentity: {md5: a2eaf57c47a118e91a5edf694685eee7}\nexpect:\n  # why\n  windows: 3 # three\ncaptures: [x]\n# end";
         let seen = Expectation { windows: Some(5), ..Expectation::default() };
-        let rewritten = accepted(text, &seen).unwrap();
-        assert!(rewritten.starts_with("# mine\nidentity:") && rewritten.contains("# end"), "{rewritten}");
-        let report = SampleReport::parse(&rewritten).unwrap();
-        assert_eq!(report.expect.unwrap().windows, Some(5));
-        assert_eq!(accepted(&rewritten, &seen).unwrap(), rewritten);
+        let expected = SampleReport::parse(text).unwrap().expect;
+        let rewritten = accepted(text, expected.as_ref(), &seen).unwrap();
+        assert_eq!(rewritten, text.replace("windows: 3", "windows: 5"));
+        assert_eq!(accepted(&rewritten, Some(&seen), &seen).unwrap(), rewritten);
+        let none = text.replace("expect:\n  # why\n  windows: 3 # three\n", "");
+        let added = accepted(&none, None, &seen).unwrap();
+        assert_eq!(added, none.replace("[x]\n", "[x]\nexpect:\n  windows: 5\n"));
     }
 }

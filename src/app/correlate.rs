@@ -56,6 +56,10 @@ pub fn answer(
     notices: &mut Notices,
 ) -> Result<Answer, AppError> {
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
+    if samples.is_empty() {
+        let remedy = "name sample reports, or keep some in the history with `inga sample add`";
+        return Err(AppError::Usage(format!("no sample to correlate: {remedy}")));
+    }
     let hypotheses = correlate(&samples, store.as_ref(), rules)?;
     let mut coverage = BTreeMap::new();
     for sensor in store.sensors()? {
@@ -65,7 +69,7 @@ pub fn answer(
     Ok(Answer { hypotheses, samples, coverage })
 }
 
-/// The history, and the samples of the reports, or, without any, those that the history keeps.
+/// The history, and the samples of the reports, or, without any, those that the history keeps, if it keeps any.
 pub(super) fn load_samples(
     reports: &[PathBuf],
     source: &HistorySource,
@@ -78,10 +82,6 @@ pub(super) fn load_samples(
     let store = source.open(options, rules, notices)?;
     if samples.is_empty() {
         samples = kept_samples(store.as_ref())?;
-    }
-    if samples.is_empty() {
-        let remedy = "name sample reports, or keep some in the history with `inga sample add`";
-        return Err(AppError::Usage(format!("no sample to correlate: {remedy}")));
     }
     Ok((store, samples))
 }
@@ -264,7 +264,7 @@ pub(super) fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
     let mut known: BTreeMap<&str, &LoadedSample> = BTreeMap::new();
     for sample in samples {
         if let Some(twin) = known.insert(&sample.profile.id, sample) {
-            let (one, other) = (crate::capture::shown(&twin.path), crate::capture::shown(&sample.path));
+            let (one, other) = (crate::escape::path(&twin.path), crate::escape::path(&sample.path));
             let id = &sample.profile.id;
             return Err(AppError::Usage(format!("{one} and {other} are reports of the same sample ({id})")));
         }

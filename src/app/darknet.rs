@@ -49,8 +49,14 @@ pub fn load(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<MemoryStore, AppError> {
+    if folder.is_file() {
+        let error = std::io::Error::other(
+            "this is a file, and --darknet is a folder with sensors.yaml; a history is given by --db",
+        );
+        return Err(AppError::file(folder, error));
+    }
     let path = folder.join("sensors.yaml");
-    let text = std::fs::read_to_string(&path).map_err(|error| AppError::file(&path, error))?;
+    let text = super::yaml_file::read(&path)?;
     let file: SensorsFile = crate::yaml::parse(&text).map_err(|error| AppError::yaml(&path, &error))?;
     let mut store = MemoryStore::new();
     for entry in file.sensors {
@@ -63,7 +69,7 @@ pub fn load(
         }
         let captures = folder.join(&sensor.name);
         if !captures.is_dir() {
-            notices.add(format!("sensor {}: no folder {}", sensor.name, crate::capture::shown(&captures)));
+            notices.add(format!("sensor {}: no folder {}", sensor.name, crate::escape::path(&captures)));
             continue;
         }
         let inputs = options.expand(&[captures], notices)?;

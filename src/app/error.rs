@@ -75,7 +75,7 @@ impl AppError {
     /// A failed access to a file.
     #[must_use]
     pub fn file(path: &std::path::Path, error: std::io::Error) -> AppError {
-        AppError::File { path: crate::capture::shown(path), error }
+        AppError::File { path: crate::escape::path(path), error }
     }
 
     /// A victim that cannot be named in a capture or report, `input`.
@@ -91,14 +91,14 @@ impl AppError {
             ReportError::Yaml(error) => error.place(),
             _ => String::new(),
         };
-        AppError::Report { path: crate::capture::shown(path), place, error }
+        AppError::Report { path: crate::escape::path(path), place, error }
     }
 
     /// Refused YAML.
     #[must_use]
     pub fn yaml(path: &std::path::Path, error: &crate::yaml::YamlError) -> AppError {
         AppError::Yaml {
-            path: crate::capture::shown(path),
+            path: crate::escape::path(path),
             place: error.place(),
             message: error.message.clone(),
         }

@@ -58,12 +58,24 @@ pub fn answer(
     notices: &mut Notices,
 ) -> Result<Answer, AppError> {
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
+    note_none(&samples, notices);
     refuse_twins(&samples)?;
     let sensor = named(store.as_ref(), &question.sensor)?;
     let asked = AskedSensor::of(store.as_ref(), sensor.clone(), &samples, rules)?;
     let explanation = explained(store.as_ref(), &asked, question, rules)?
         .map_err(|why| AppError::Usage(format!("sensor {}: {why}", sensor.name)))?;
     Ok(Answer { sensor, samples, explanation })
+}
+
+/// Says that no sample takes part. What came is still told apart from what was expected, with what a sample of it should
+/// look like: who has no sample yet asks for just that.
+fn note_none(samples: &[LoadedSample], notices: &mut Notices) {
+    if samples.is_empty() {
+        notices.add(
+            "no sample is known, so no cause is named: name sample reports, or keep some with `inga sample add`"
+                .to_owned(),
+        );
+    }
 }
 
 /// A surge with its causes.
@@ -93,6 +105,7 @@ pub fn surged(
     notices: &mut Notices,
 ) -> Result<(Vec<LoadedSample>, Vec<Surged>), AppError> {
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
+    note_none(&samples, notices);
     refuse_twins(&samples)?;
     let store = store.as_ref();
     surges::unjudged(store, &question.sensors)?.iter().for_each(|days| notices.add(days.to_string()));

@@ -170,7 +170,7 @@ pub fn keep_samples(
     for path in reports {
         let sample = load_sample(path, options, rules, notices)?;
         if let Some(why) = &sample.unread {
-            let path = crate::capture::shown(path);
+            let path = crate::escape::path(path);
             return Err(AppError::Usage(format!("{path}: the sample's run shows nothing to keep ({why})")));
         }
         store.put_sample(&sample.to_keep())?;

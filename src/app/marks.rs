@@ -58,7 +58,7 @@ fn kept(id: &str, store: &dyn HistoryStore) -> Result<Vec<Event>, AppError> {
 }
 
 fn read(path: &Path) -> Result<Vec<Event>, AppError> {
-    let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
+    let text = super::yaml_file::read(path)?;
     // A report is a mapping, events are a list; each is then refused in its own words.
     let first =
         text.lines().find(|line| !line.trim().is_empty() && !line.starts_with(['#', '%']) && *line != "---");

@@ -26,6 +26,7 @@ pub mod surges;
 pub mod tile;
 
 mod asked;
+mod confined;
 mod error;
 mod gather;
 mod ledger;
@@ -33,6 +34,7 @@ mod pipeline;
 mod reading;
 mod spill;
 mod suspects;
+mod yaml_file;
 
 pub use error::AppError;
 pub use reading::{CaptureOptions, Notices};

@@ -47,7 +47,7 @@ pub fn project(
 ) -> Result<Projected, AppError> {
     let sample = load_sample(report, options, rules, notices)?;
     let scan = Scan::of(&sample.profile).ok_or_else(|| {
-        let path = crate::capture::shown(report);
+        let path = crate::escape::path(report);
         let why = sample.unread.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
         AppError::Usage(format!(
             "{path}: the sample's run shows no scan{why}, so there is nothing to project"

@@ -24,6 +24,8 @@ pub struct CaptureOptions {
     pub packets_per_second: Option<f64>,
     /// Threads that may share the work. With two or more, reading, windows and what becomes of them have one each.
     pub threads: usize,
+    /// Whether a report's captures may lie outside of its folder.
+    pub allow_outside: bool,
 }
 
 impl CaptureOptions {
@@ -86,7 +88,7 @@ impl CaptureOptions {
             password: self.read.password.clone(),
             ..ReadOptions::default()
         };
-        CaptureOptions { read, ..CaptureOptions::default() }
+        CaptureOptions { read, allow_outside: self.allow_outside, ..CaptureOptions::default() }
     }
 
     /// Streams a capture in its own order.

@@ -6,7 +6,7 @@ use walkdir::WalkDir;
 
 use crate::rules::{RuleError, RuleErrors, Rules};
 
-use super::AppError;
+use super::{AppError, yaml_file};
 
 /// The rules of a folder; without one, those of this build.
 ///
@@ -21,6 +21,10 @@ pub fn load(folder: Option<&Path>) -> Result<Rules, AppError> {
 
 /// All rule files of a folder, by path; hidden ones and others than YAML are passed over.
 fn files(folder: &Path) -> Result<Vec<(String, String)>, AppError> {
+    if folder.is_file() {
+        let error = std::io::Error::other("this is a file; rules are given as the folder that they lie in");
+        return Err(AppError::file(folder, error));
+    }
     let mut all = Vec::new();
     let mut errors = Vec::new();
     for entry in WalkDir::new(folder).sort_by_file_name() {
@@ -31,16 +35,14 @@ fn files(folder: &Path) -> Result<Vec<(String, String)>, AppError> {
         if !entry.file_type().is_file() || !is_yaml || hidden {
             continue;
         }
-        let bytes = std::fs::read(entry.path()).map_err(|error| AppError::file(entry.path(), error))?;
         let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-        let name = crate::capture::shown(path).replace('\\', "/");
-        match String::from_utf8(bytes) {
+        let name = crate::escape::path(path).replace('\\', "/");
+        match yaml_file::read(entry.path()) {
             Ok(text) => all.push((name, text)),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                let message = format!("byte {at} is no UTF-8; save the file as UTF-8");
-                errors.push(RuleError { file: name, place: None, message });
+            Err(AppError::File { error, .. }) => {
+                errors.push(RuleError { file: name, place: None, message: error.to_string() });
             }
+            Err(error) => return Err(error),
         }
     }
     if errors.is_empty() { Ok(all) } else { Err(RuleErrors(errors).into()) }

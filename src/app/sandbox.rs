@@ -7,12 +7,13 @@ use crate::capture::Input;
 use crate::event::{Packet, Protocol};
 use crate::rules::Rules;
 use crate::sample::{
-    Addresses, KeptSample, LikelyVictims, Names, SampleProfile, SampleReport, Traffic, likely_victims,
+    Addresses, Captured, KeptSample, LikelyVictims, Names, SampleProfile, SampleReport, Traffic,
+    likely_victims,
 };
 
 use super::events::Victims;
 use super::reading::Marked;
-use super::{AppError, CaptureOptions, Notices};
+use super::{AppError, CaptureOptions, Notices, confined, yaml_file};
 
 /// A sample with its report and what its run shows.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl LoadedSample {
     /// As a history keeps it.
     #[must_use]
     pub fn to_keep(&self) -> KeptSample {
-        let path = crate::capture::shown(&self.path);
+        let path = crate::escape::path(&self.path);
         KeptSample { path, report: self.text.clone(), profile: self.profile.clone() }
     }
 
@@ -69,10 +70,11 @@ pub fn load_sample(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<LoadedSample, AppError> {
-    let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    load_with(path, text, options, rules, notices, &mut |name, options, notices, take| {
-        for input in options.expand_file(&folder.join(name), notices)? {
+    let text = yaml_file::read(path)?;
+    let report = text.clone();
+    load_with(path, text, options, rules, notices, &mut |captured, options, notices, take| {
+        confined::capture(path, &report, captured, options.allow_outside)?;
+        for input in options.expand_file(&path.with_file_name(captured.1.path()), notices)? {
             take(options.load_marked(&input, rules)?, input, notices)?;
         }
         Ok(())
@@ -82,9 +84,10 @@ pub fn load_sample(
 /// Takes a capture that was read.
 type TakeRun<'a> = &'a mut dyn FnMut(Marked, Input, &mut Notices) -> Result<(), AppError>;
 
-/// Reads a captured run under the name that its report gives it: one capture, or those of an archive.
+/// Reads a captured run, one capture or those of an archive, by its place among the report's captures and what the
+/// report says of it.
 type LoadRun<'a> =
-    &'a mut dyn FnMut(&str, &CaptureOptions, &mut Notices, TakeRun<'_>) -> Result<(), AppError>;
+    &'a mut dyn FnMut((usize, &Captured), &CaptureOptions, &mut Notices, TakeRun<'_>) -> Result<(), AppError>;
 
 /// Reads a report's text, and its captures with `run`.
 ///
@@ -102,11 +105,11 @@ pub(super) fn load_with(
     let mut profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
     let mut addresses = Addresses::default();
     let (mut is_empty, mut empty) = (true, Vec::new());
-    for captured in &report.captures {
+    for (place, captured) in report.captures.iter().enumerate() {
         let options =
             CaptureOptions { packets_per_second: captured.packets_per_second(), ..options.for_report() }
                 .with_date(captured.date());
-        run(captured.path(), &options, notices, &mut |marked, input, notices| {
+        run((place, captured), &options, notices, &mut |marked, input, notices| {
             notices.add_report(&input, &marked.report);
             if marked.packets.is_empty() {
                 empty.push(input.to_string());
@@ -128,7 +131,7 @@ pub(super) fn load_with(
         // Each victim of the report must be in one of its captures at least.
         addresses
             .check(&report.victims)
-            .map_err(|error| AppError::victim(crate::capture::shown(path), error))?;
+            .map_err(|error| AppError::victim(crate::escape::path(path), error))?;
     }
     let unread = is_empty.then(|| format!("{}: no packets in it", empty.join(", ")));
     Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread })

@@ -1,7 +1,7 @@
 //! Use case: a scenario simulated into captures and samples in a folder, or straight into a history.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
@@ -13,7 +13,7 @@ use crate::simulate::{CaughtSample, Cut, PcapWriter, Scenario, Shot, Simulation,
 use crate::store::{HistoryStore, SqliteStore};
 
 use super::observe::observe_packets;
-use super::output::Output;
+use super::output::{Output, Replacement, make_folder};
 use super::sandbox::{LoadedSample, load_with};
 use super::{AppError, CaptureOptions, Notices, share};
 
@@ -56,7 +56,7 @@ const COMPRESSION: i32 = 3;
 /// # Errors
 /// When the file cannot be read or is refused.
 pub fn scenario(path: &Path) -> Result<Scenario, AppError> {
-    let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
+    let text = super::yaml_file::read(path)?;
     Scenario::parse(&text).map_err(|error| AppError::yaml(path, &error))
 }
 
@@ -231,7 +231,7 @@ fn record(folder: &Path, simulation: &Simulation, at: usize) -> Result<Recorded,
     Ok((stream.into_tally(), captures))
 }
 
-type Zstd = zstd::Encoder<'static, BufWriter<std::fs::File>>;
+type Zstd = zstd::Encoder<'static, Replacement>;
 
 /// A capture that is being written.
 struct Capture {
@@ -271,8 +271,7 @@ impl Capture {
     fn create(folder: &Path, sensor: &str, name: &str, end: Timestamp) -> Result<Capture, AppError> {
         let path = folder.join(format!("{name}.pcap.zst"));
         let begin = || -> io::Result<PcapWriter<Zstd>> {
-            let file = BufWriter::new(std::fs::File::create(&path)?);
-            PcapWriter::new(zstd::Encoder::new(file, COMPRESSION)?)
+            PcapWriter::new(zstd::Encoder::new(Replacement::begin(&path)?, COMPRESSION)?)
         };
         let out = begin().map_err(|error| AppError::file(&path, error))?;
         Ok(Capture { name: format!("{sensor}/{name}.pcap.zst"), path, end, by: By::default(), out })
@@ -286,7 +285,7 @@ impl Capture {
 
     fn close(self) -> Result<(String, By), AppError> {
         let Capture { path, name, by, out, .. } = self;
-        let end = || -> io::Result<()> { out.into_inner().finish()?.flush() };
+        let end = || -> io::Result<()> { out.into_inner().finish()?.commit() };
         end().map_err(|error| AppError::file(&path, error))?;
         Ok((name, by))
     }
@@ -338,10 +337,18 @@ fn note_samples(samples: &[CaughtSample], truth: &mut Truth) {
 fn loaded(sample: &CaughtSample, rules: &Rules, notices: &mut Notices) -> Result<LoadedSample, AppError> {
     let path = Path::new("samples").join(&sample.family).join("report.yaml");
     let defaults = CaptureOptions::default();
-    load_with(&path, sample.report.clone(), &defaults, rules, notices, &mut |name, options, notices, take| {
-        let input = Input::Path(path.with_file_name(name));
-        take(options.load_bytes(&sample.capture, name, rules)?, input, notices)
-    })
+    load_with(
+        &path,
+        sample.report.clone(),
+        &defaults,
+        rules,
+        notices,
+        &mut |captured, options, notices, take| {
+            let name = captured.1.path();
+            let input = Input::Path(path.with_file_name(name));
+            take(options.load_bytes(&sample.capture, name, rules)?, input, notices)
+        },
+    )
 }
 
 /// What a day of a history is known by: the scenario as it was understood, and everything that chooses its packets.
@@ -356,12 +363,8 @@ fn make_new_folder(folder: &Path) -> Result<(), AppError> {
     match entries.next() {
         None => Ok(()),
         Some(_) => {
-            let folder = crate::capture::shown(folder);
+            let folder = crate::escape::path(folder);
             Err(AppError::Usage(format!("{folder} is not empty; give --out a new folder, or empty this one")))
         }
     }
-}
-
-fn make_folder(folder: &Path) -> Result<(), AppError> {
-    std::fs::create_dir_all(folder).map_err(|error| AppError::file(folder, error))
 }

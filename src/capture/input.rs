@@ -118,11 +118,8 @@ impl fmt::Display for Input {
     }
 }
 
-/// A path for people: control characters and what is no UTF-8 are escaped.
+/// A path for people: what is hidden or no UTF-8 is escaped.
 #[must_use]
 pub fn shown(path: &Path) -> String {
-    path.to_string_lossy()
-        .chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    crate::escape::path(path)
 }

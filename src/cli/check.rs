@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::app::check::{accepted, check, now, reports};
+use crate::app::check::{accept, check, now, reports};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 use crate::report::{checked, junit};
-use crate::sample::Checked;
 
-use super::shared::{LimitArgs, RuleArgs};
+use super::shared::{LimitArgs, ReportArgs, RuleArgs};
 use super::{EXIT_DIFFERS, EXIT_FAILED, EXIT_OK};
 
 /// Check every sample against its report's expectation
@@ -35,6 +34,8 @@ pub(super) struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
+    reading: ReportArgs,
+    #[command(flatten)]
     rules: RuleArgs,
 }
 
@@ -51,7 +52,13 @@ enum CheckFormat {
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let began = now();
-    let all = check(&reports(&args.path)?, args.darknet.as_deref(), &args.limits.options(), &rules, notices)?;
+    let all = check(
+        &reports(&args.path)?,
+        args.darknet.as_deref(),
+        &args.reading.options(args.limits.options()),
+        &rules,
+        notices,
+    )?;
     Output::Stdout.write(|out| match args.format {
         CheckFormat::Text => checked::text(out, &all),
         CheckFormat::Json => checked::json(out, &all),
@@ -67,22 +74,4 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         (_, true) => EXIT_DIFFERS,
         _ => EXIT_OK,
     })
-}
-
-fn accept(all: &[Checked]) -> Result<(), AppError> {
-    for checked in all {
-        let moved = checked.outcome.as_ref().is_ok_and(|moved| !moved.is_empty());
-        let renewed = match (&checked.expected, &checked.seen) {
-            (Some(expected), Some(seen)) if moved => Some(expected.renewed(seen)),
-            (None, seen) => seen.clone(),
-            _ => None,
-        };
-        if let Some(renewed) = renewed {
-            let before = std::fs::read_to_string(&checked.path)
-                .map_err(|error| AppError::file(&checked.path, error))?;
-            let after = accepted(&before, &renewed)?;
-            Output::File(checked.path.clone()).write(|out| out.write_all(after.as_bytes()))?;
-        }
-    }
-    Ok(())
 }

@@ -10,9 +10,10 @@ use crate::app::cohort::{Answer, Question, cohort};
 use crate::app::output::Output;
 use crate::app::series::Of;
 use crate::app::{AppError, CaptureOptions, Notices};
+use crate::escape::shown;
 use crate::history::Cohort;
 use crate::report::flow::{Compared, SensorFlow, flow_svg};
-use crate::report::text::{shown, table};
+use crate::report::text::table;
 
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs, check_label, of, of_name};
@@ -75,6 +76,11 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     check_label(&args.from, &rules)?;
     check_label(&args.to, &rules)?;
+    if args.from == args.to {
+        let of = of_name(&args.from, None);
+        let message = format!("--from and --to are both {of}; a host switches between two behaviors");
+        return Err(AppError::Usage(message));
+    }
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
     let question = Question {
         sensors: args.sensor.clone(),
@@ -129,7 +135,10 @@ fn text(out: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
         ];
         let mut row = vec![shown(sensor), format!("{before}+{after} days")];
         row.extend(counts.map(|count| count.to_string()));
-        row.extend([format!("{:.2}", cohort.expected), cohort.population.to_string()]);
+        row.extend([
+            format!("{:.2}", crate::escape::rounded(cohort.expected, 2)),
+            cohort.population.to_string(),
+        ]);
         rows.push(row);
     }
     table(out, &rows)
@@ -149,8 +158,7 @@ fn json(out: &mut dyn Write, args: &Args, answers: &[Answer]) -> io::Result<()> 
             observed_after,
             cohort,
         };
-        serde_json::to_writer(&mut *out, &line)?;
-        writeln!(out)?;
+        crate::escape::json_line(out, &line)?;
     }
     Ok(())
 }

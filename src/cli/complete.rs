@@ -1,9 +1,9 @@
 //! `inga completions` and `inga man`: for shells and for `man`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::app::AppError;
-use crate::app::output::Output;
+use crate::app::output::{Output, make_folder};
 
 use super::EXIT_OK;
 
@@ -34,10 +34,18 @@ pub(super) fn man(args: &ManArgs, command: &clap::Command) -> Result<u8, AppErro
     match &args.folder {
         None => Output::Stdout.write(|out| clap_mangen::Man::new(command.clone()).render(out))?,
         Some(folder) => {
-            std::fs::create_dir_all(folder).map_err(|error| AppError::file(folder, error))?;
-            clap_mangen::generate_to(command.clone(), folder)
-                .map_err(|error| AppError::file(folder, error))?;
+            make_folder(folder)?;
+            let mut command = command.clone().disable_help_subcommand(true);
+            command.build();
+            pages(&command, folder)?;
         }
     }
     Ok(EXIT_OK)
+}
+
+/// Writes a command's page and those of its subcommands into files that are named by the program's own commands.
+fn pages(command: &clap::Command, folder: &Path) -> Result<(), AppError> {
+    command.get_subcommands().filter(|one| !one.is_hide_set()).try_for_each(|one| pages(one, folder))?;
+    let page = clap_mangen::Man::new(command.clone());
+    Output::File(folder.join(page.get_filename())).write(|out| page.render(out))
 }

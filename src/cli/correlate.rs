@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::app::correlate::{Answer, answer};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
+use crate::escape::shown;
 use crate::report::html::{Correlation, page, picture};
-use crate::report::text::shown;
 use crate::report::{dot, hypotheses, hypotheses_json};
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, HistoryArgs, RuleArgs};
+use super::shared::{CaptureArgs, HistoryArgs, ReportArgs, RuleArgs};
 
 /// Tell how far samples explain what a darknet saw
 ///
@@ -39,6 +39,8 @@ pub(super) struct Args {
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    reports_as: ReportArgs,
     #[command(flatten)]
     reading: CaptureArgs,
     #[command(flatten)]
@@ -77,7 +79,8 @@ impl AnswerFormat {
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let source = args.history.source()?;
-    let answer = answer(&args.reports, &source, &args.reading.options(), &rules, notices)?;
+    let answer =
+        answer(&args.reports, &source, &args.reports_as.options(args.reading.options()), &rules, notices)?;
     write(args, &answer, rules.profile.window_seconds)?;
     if args.output.as_deref().is_some_and(|path| path.as_os_str() != "-") {
         // The answer is in the file; the terminal gets its first line.

@@ -14,7 +14,7 @@ use crate::report::explanation::{self as report, Named, SurgeOf};
 use crate::rules::Rules;
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, Format, HistoryArgs, RuleArgs, check_label, of, of_name};
+use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs, check_label, of, of_name};
 
 /// Tell which samples explain what came at a sensor from a day on
 ///
@@ -50,6 +50,8 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]
+    reports_as: ReportArgs,
+    #[command(flatten)]
     reading: CaptureArgs,
     #[command(flatten)]
     rules: RuleArgs,
@@ -67,7 +69,14 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let of = args.of.clone().unwrap_or(Of::All);
     check_label(&of, &rules)?;
     let question = Question { sensor, day, days: args.days, of };
-    let found = answer(&args.reports, &source, &question, &args.reading.options(), &rules, notices)?;
+    let found = answer(
+        &args.reports,
+        &source,
+        &question,
+        &args.reports_as.options(args.reading.options()),
+        &rules,
+        notices,
+    )?;
     let samples = named(&found.samples);
     let of = of_name(&question.of, None);
     Output::Stdout.write(|out| match args.format {
@@ -92,7 +101,14 @@ fn run_surges(
     notices: &mut Notices,
 ) -> Result<u8, AppError> {
     let question = surges::Question { sensors: args.sensor.iter().cloned().collect(), level: SURGE_Q_MAX };
-    let (samples, all) = surged(&args.reports, source, &question, &args.reading.options(), rules, notices)?;
+    let (samples, all) = surged(
+        &args.reports,
+        source,
+        &question,
+        &args.reports_as.options(args.reading.options()),
+        rules,
+        notices,
+    )?;
     if all.is_empty() {
         notices.add(format!("no surge with a q of at most {SURGE_Q_MAX}"));
     }

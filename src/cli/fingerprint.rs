@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use ipnet::IpNet;
 
 use crate::app::fingerprint::{Selection, fingerprints};
-use crate::app::output::Output;
+use crate::app::output::{Output, make_folder};
 use crate::app::summary::summary;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::OpenWindow;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let mut options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
     if let Some(folder) = &args.tiles {
-        std::fs::create_dir_all(folder).map_err(|error| AppError::file(folder, error))?;
+        make_folder(folder)?;
     }
     let progress = Progress::watch(&inputs, &mut options);
     if args.summary {

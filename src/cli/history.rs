@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use crate::app::AppError;
 use crate::app::history::{Verified, compact, info, retain, verify};
 use crate::app::output::Output;
-use crate::report::text::shown;
+use crate::escape::shown;
 
 use super::shared::{Database, Format};
 use super::sql::write;

@@ -10,9 +10,10 @@ use crate::app::host::{Behaved, host};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 use crate::behavior::BehaviorId;
+use crate::escape::shown;
 use crate::event::Timestamp;
 use crate::report::host::{HostRow, host_svg};
-use crate::report::text::{shown, table};
+use crate::report::text::table;
 
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
@@ -111,8 +112,7 @@ fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
             windows: seen.windows,
             packets: seen.packets,
         };
-        serde_json::to_writer(&mut *out, &line)?;
-        writeln!(out)?;
+        crate::escape::json_line(out, &line)?;
     }
     Ok(())
 }

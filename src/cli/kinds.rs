@@ -10,11 +10,11 @@ use crate::app::kinds::{Group, Jump, Kinds, kinds, test_ports};
 use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::BehaviorId;
+use crate::escape::{rounded, shown};
 use crate::history::derived::{Derived, From};
 use crate::history::surge::{Direction, Outcome};
 use crate::report::series::{Mark, SeriesPlot, panels_svg};
 use crate::report::spans::{self, Counted, Drawing, Value};
-use crate::report::text::shown;
 
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
@@ -125,7 +125,7 @@ fn follows(test: &Derived) -> String {
         (true, From::DestinationAndWeek) => "follows from the destination and the week",
     };
     let Derived { agreeing, expected, agreement, p, .. } = test;
-    let percent = 100.0 * agreement;
+    let percent = rounded(100.0 * agreement, 0);
     format!(
         "; the port {what} ({agreeing} pairs agree, {expected:.1} by chance, {percent:.0} % of the rest, p {p:.3})"
     )
@@ -164,7 +164,7 @@ fn text_jump(out: &mut dyn Write, jump: &Jump) -> io::Result<()> {
         surge.first, surge.peak.count, surge.peak.day, surge.peak.expected, surge.p, jump.types
     )?;
     for group in &jump.groups {
-        let percent = 100.0 * share(group, jump.types);
+        let percent = rounded(100.0 * share(group, jump.types), 0);
         let follows = group.derived.as_ref().map_or_else(String::new, follows);
         let labels: String = group.labels.iter().map(|label| format!(", {}", shown(label))).collect();
         let Group { family, types, ports, before, since, .. } = group;
@@ -236,8 +236,7 @@ fn json(out: &mut dyn Write, all: &[Kinds]) -> io::Result<()> {
             gone_types: (surge.direction == Direction::Down).then_some(jump.types),
             groups: groups.collect(),
         };
-        serde_json::to_writer(&mut *out, &line)?;
-        writeln!(out)?;
+        crate::escape::json_line(out, &line)?;
     }
     Ok(())
 }

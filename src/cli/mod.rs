@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{AppError, Notices};
-use crate::report::text::shown;
+use crate::escape::{has_hidden, shown};
 
 /// Everything asked for was done, and every check held.
 pub const EXIT_OK: u8 = 0;
@@ -86,7 +86,10 @@ enum Command {
 /// Runs the program with the process's own arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     let mut notices = Notices::default();
     let result = run(cli.command, &mut notices);
     for notice in notices.iter() {
@@ -104,6 +107,20 @@ pub fn main() -> ExitCode {
         }
         EXIT_FAILED
     }))
+}
+
+/// Shows help, the version, or what is wrong with the arguments. These may be names of files that others chose, as a shell
+/// puts them in place of `*`, so a message that repeats one is escaped, and has no colours.
+fn refused(error: &clap::Error) -> ExitCode {
+    let message = error.render().to_string();
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_FAILED));
+    if !has_hidden(&message.replace('\n', "")) {
+        // As clap shows it, coloured on a terminal; a closed pipe is no error.
+        let _shown = error.print();
+    } else {
+        message.lines().for_each(|line| say(&shown(line)));
+    }
+    code
 }
 
 fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {

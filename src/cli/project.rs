@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use crate::app::output::Output;
+use crate::app::output::{Output, make_folder};
 use crate::app::project::{Onto, Projected, project};
 use crate::app::{AppError, Notices};
 use crate::report::projection as report;
 use crate::report::tile::tile_svg;
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, Format, HistoryArgs, RuleArgs};
+use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs};
 
 /// Tell what a sensor would see of a sample: types, how often, how surely
 ///
@@ -45,6 +45,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     tiles: Option<PathBuf>,
     #[command(flatten)]
+    reports_as: ReportArgs,
+    #[command(flatten)]
     reading: CaptureArgs,
     #[command(flatten)]
     rules: RuleArgs,
@@ -56,7 +58,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         true => Onto::Sensors(args.history.source()?, args.sensor.clone()),
         false => Onto::Prefixes(args.prefix.clone(), args.live.clone()),
     };
-    let projected = project(&args.report, &onto, &args.reading.options(), &rules, notices)?;
+    let projected =
+        project(&args.report, &onto, &args.reports_as.options(args.reading.options()), &rules, notices)?;
     if let Some(folder) = &args.tiles {
         draw(folder, &projected, rules.profile.window_seconds)?;
     }
@@ -70,7 +73,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
 
 /// Draws tiles into files named by sensor and place; a sensor's name is safe in a path by its own rule.
 fn draw(folder: &Path, projected: &Projected, window_seconds: u32) -> Result<(), AppError> {
-    std::fs::create_dir_all(folder).map_err(|error| AppError::file(folder, error))?;
+    make_folder(folder)?;
     for (sensor, projection) in &projected.sensors {
         for (place, (share, window)) in (1..).zip(&projection.examples) {
             let tile = report::tile(&projected.title, &sensor.name, *share, window, window_seconds);

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use crate::app::history::{HistorySource, keep_samples, kept_samples};
 use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::report::text::{shown, table};
+use crate::escape::shown;
+use crate::report::text::table;
 
 use super::EXIT_OK;
-use super::shared::{Database, LimitArgs};
+use super::shared::{Database, LimitArgs, ReportArgs};
 
 /// Keep samples in a history, list them
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,8 @@ enum Command {
         #[command(flatten)]
         limits: LimitArgs,
         #[command(flatten)]
+        reading: ReportArgs,
+        #[command(flatten)]
         database: Database,
     },
     /// List the samples kept
@@ -38,9 +41,9 @@ enum Command {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     match &args.command {
-        Command::Add { reports, limits, database } => {
-            let rules = database.rules.load()?;
-            keep_samples(&database.db, reports, &limits.options(), &rules, notices)?;
+        Command::Add { reports, limits, reading, database } => {
+            let options = reading.options(limits.options());
+            keep_samples(&database.db, reports, &options, &database.rules.load()?, notices)?;
         }
         Command::List { database } => list(database, notices)?,
     }

@@ -10,7 +10,7 @@ use crate::history::{Coverage, Outage, Sensor, SensorKind};
 use crate::report::text::table;
 
 use super::EXIT_OK;
-use super::shared::Database;
+use super::shared::{Database, check_range};
 
 /// Add sensors to a history, list them, note their outages
 #[derive(Debug, clap::Args)]
@@ -91,6 +91,7 @@ pub(super) fn run(args: Args) -> Result<u8, AppError> {
         }
         Command::List { database } => list(&sensors(&database.db, &database.rules.load()?)?)?,
         Command::Outage { name, from, to, reason, database } => {
+            check_range(("--from", Some(from)), ("--to", Some(to)))?;
             let outage = Outage { first: from, last: to, reason };
             add_outage(&database.db, &name, &outage, &database.rules.load()?)?;
         }
@@ -120,7 +121,7 @@ fn list(sensors: &[(Sensor, Coverage)]) -> Result<(), AppError> {
             coverage.days().count().to_string(),
             day(span.map(|(first, _)| first)),
             day(span.map(|(_, last)| last)),
-            crate::report::text::shown(&outages.join(", ")),
+            crate::escape::shown(&outages.join(", ")),
         ]);
     }
     Output::Stdout.write(|out| table(out, &rows))

@@ -14,7 +14,7 @@ use crate::report::series::{Mark, panels_svg};
 use crate::report::spans::{self, Counted, Drawing, Panels, Value};
 
 use super::EXIT_OK;
-use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, ending, of_name};
+use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, check_range, ending, of_name};
 
 /// Count what sensors saw, by hour, day, week or month
 ///
@@ -150,6 +150,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         let message = "--value at most twice, a plot has two axes; or with --panels value";
         return Err(AppError::Usage(message.to_owned()));
     }
+    check_range(("--from", args.from), ("--to", args.to))?;
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
     let question = Question {
         sensors: args.sensor.clone(),

@@ -110,6 +110,21 @@ impl CaptureArgs {
     }
 }
 
+/// How sample reports are read.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    /// Read captures of a report that lie outside of its folder, too
+    #[arg(long)]
+    allow_outside: bool,
+}
+
+impl ReportArgs {
+    /// The same options for reports.
+    pub(super) fn options(&self, options: CaptureOptions) -> CaptureOptions {
+        CaptureOptions { allow_outside: self.allow_outside, ..options }
+    }
+}
+
 /// Which rules to go by.
 #[derive(Debug, clap::Args)]
 pub(super) struct RuleArgs {
@@ -239,15 +254,51 @@ pub(super) fn of(text: &str) -> Result<Of, String> {
         "family" => named(Granularity::Family),
         "label" => Ok(Of::Label(rest.to_owned())),
         "" => match rest.split_once('/') {
+            None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
+                // A port alone names two services, which different malware asks; both together would be neither.
+                Err(format!("`{rest}` is a port without its protocol; write {rest}/tcp or {rest}/udp"))
+            }
             None => Ok(Of::Protocol(protocol(rest)?)),
             Some((port, name)) => {
-                let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
-                Ok(Of::Service(protocol(name)?, port))
+                let (port, protocol) = match (port.parse(), protocol(name)) {
+                    (Ok(port), protocol) => (port, protocol?),
+                    (Err(_), _) => return Err(not_a_service(port, name)),
+                };
+                match protocol.has_ports() {
+                    true => Ok(Of::Service(protocol, port)),
+                    false => Err(format!(
+                        "{protocol} has no ports; write {} alone",
+                        protocol.to_string().to_lowercase()
+                    )),
+                }
             }
         },
         other => {
             Err(format!("`{other}:`; use type:, shape:, family:, label:, a port like 445/tcp, a protocol"))
         }
+    }
+}
+
+/// What is wrong with a text that has the form of a service and no port.
+fn not_a_service(port: &str, name: &str) -> String {
+    match name.parse::<u16>() {
+        Ok(number) if port.parse::<Protocol>().is_ok() => {
+            format!("the port comes first; write {number}/{}", port.to_lowercase())
+        }
+        _ => format!("`{port}` is no port, a number from 0 to 65535"),
+    }
+}
+
+/// Refuses a range of days that ends before it begins, for options of these names.
+pub(super) fn check_range(
+    (from, first): (&str, Option<Date>),
+    (to, last): (&str, Option<Date>),
+) -> Result<(), AppError> {
+    match (first, last) {
+        (Some(first), Some(last)) if first > last => Err(AppError::Usage(format!(
+            "{from} {first} lies after {to} {last}, so no day lies between; exchange the two"
+        ))),
+        _ => Ok(()),
     }
 }
 

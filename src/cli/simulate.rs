@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
             (simulate_to_history(&args.out, &scenario, options, &rules, notices)?, "days of sensors")
         }
     };
-    let folder = crate::report::text::shown(&args.out.to_string_lossy());
+    let folder = crate::escape::path(&args.out);
     Output::Stdout.write(|out| {
         let (packets, samples) = (written.packets, written.samples);
         writeln!(

@@ -9,8 +9,9 @@ use serde::Serialize;
 use crate::app::output::Output;
 use crate::app::surges::{Behavior, Found, Kind, Question, surges, unjudged};
 use crate::app::{AppError, CaptureOptions, Notices};
+use crate::escape::shown;
 use crate::history::surge::Outcome;
-use crate::report::text::{shown, table};
+use crate::report::text::table;
 
 use super::EXIT_OK;
 use super::shared::{Format, HistoryArgs, RuleArgs};
@@ -103,7 +104,7 @@ fn text(out: &mut dyn Write, found: &[Found], all: bool) -> io::Result<()> {
             surge.last.to_string(),
             surge.peak.day.to_string(),
             surge.peak.count.to_string(),
-            format!("{:.1}", surge.peak.expected),
+            format!("{:.1}", crate::escape::rounded(surge.peak.expected, 1)),
             format!("{:.1e}", one.q),
             word(&one.kind),
             word(&surge.outcome),
@@ -203,8 +204,7 @@ fn json(out: &mut dyn Write, found: &[Found]) -> io::Result<()> {
             labels: counted(&one.labels),
             marks: counted(&one.marks),
         };
-        serde_json::to_writer(&mut *out, &line)?;
-        writeln!(out)?;
+        crate::escape::json_line(out, &line)?;
     }
     Ok(())
 }

@@ -18,8 +18,8 @@ pub enum Verdict {
     Likely,
     /// The match is specific, but dates or history do not decide.
     Possible,
-    /// As good for these other samples (ids).
-    Indistinguishable(Vec<String>),
+    /// As good for these other samples.
+    Indistinguishable(Vec<Twin>),
     /// The evidence does not reach.
     CannotTell,
     /// The sensor looked and did not see the behavior.
@@ -40,10 +40,30 @@ impl Verdict {
     }
 }
 
+/// A sample that another one cannot be told from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Twin {
+    /// Its id.
+    pub id: String,
+    /// Its title: a vendor's name and the beginning of the id.
+    pub title: String,
+}
+
+/// Twins that are named one by one.
+const NAMED_MAX: usize = 5;
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::Indistinguishable(others) => write!(f, "indistinguishable from {}", others.join(", ")),
+            Verdict::Indistinguishable(others) => {
+                let named: Vec<&str> =
+                    others.iter().take(NAMED_MAX).map(|twin| twin.title.as_str()).collect();
+                write!(f, "indistinguishable from {}", named.join(", "))?;
+                match others.len().saturating_sub(NAMED_MAX) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
             other => f.write_str(other.word()),
         }
     }
@@ -143,8 +163,8 @@ pub struct Hypothesis {
     pub claim: Result<Claim, NoClaim>,
     /// The p-value of the claim's rise adjusted for all pairs of sample and sensor.
     pub rise_q: Option<f64>,
-    /// Ids of the samples that the sensor cannot tell from this one.
-    pub alike: Vec<String>,
+    /// The samples that the sensor cannot tell from this one.
+    pub alike: Vec<Twin>,
     /// What would tell them from this one, in words.
     pub separating: Vec<String>,
     /// Hosts that the sample may explain; told with the best hypothesis of a sample and sensor, where it may be a cause.

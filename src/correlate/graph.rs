@@ -113,7 +113,9 @@ impl fmt::Display for Link {
             Link::Labelled => f.write_str("labelled"),
             Link::Behaved { windows } => write!(f, "{windows} windows"),
             Link::Alike => f.write_str("alike"),
-            Link::Explains { verdict, score } => write!(f, "{verdict} (score {score:.2})"),
+            Link::Explains { verdict, score } => {
+                write!(f, "{verdict} (score {:.2})", crate::escape::rounded(*score, 2))
+            }
         }
     }
 }
@@ -132,7 +134,9 @@ pub fn evidence_graph(hypotheses: &[Hypothesis]) -> EvidenceGraph {
         // Ranked: the first hypothesis of a pair is its best.
         let verdict = hypothesis.verdict.to_string();
         builder.link(sample, sensor, Link::Explains { verdict, score: hypothesis.score });
-        for other in hypotheses.iter().filter(|other| hypothesis.alike.contains(&other.sample)) {
+        for other in
+            hypotheses.iter().filter(|other| hypothesis.alike.iter().any(|twin| twin.id == other.sample))
+        {
             let other = builder.node(Node::Sample { id: other.sample.clone(), title: other.title.clone() });
             builder.link(sample, other, Link::Alike);
         }

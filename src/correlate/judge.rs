@@ -11,8 +11,8 @@ use super::claim::PROBABLE;
 use super::near_miss::near_miss;
 use super::words::{change_in_words, claim_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
-    Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Verdict, change_at, change_point,
-    separating, unseen_bound,
+    Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Twin, Verdict, change_at,
+    change_point, separating, unseen_bound,
 };
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.
@@ -165,10 +165,14 @@ fn blank(question: &Question<'_>) -> Hypothesis {
     }
 }
 
-/// Ids of the samples that the claim's sensor cannot tell from this one.
-fn alike(question: &Question<'_>) -> Vec<String> {
+/// The samples that the claim's sensor cannot tell from this one.
+fn alike(question: &Question<'_>) -> Vec<Twin> {
     let places = question.claim.iter().flat_map(|claim| &claim.alike);
-    places.filter_map(|place| Some(question.samples.get(*place)?.id.clone())).collect()
+    let twin = |place: &usize| {
+        let known = question.samples.get(*place)?;
+        Some(Twin { id: known.id.clone(), title: known.title.clone() })
+    };
+    places.filter_map(twin).collect()
 }
 
 /// What would tell the sample from those that the sensor cannot tell from it.

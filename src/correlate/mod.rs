@@ -26,7 +26,7 @@ mod words;
 pub use bound::{Bound, unseen_bound};
 pub use change::{Change, ChangePoint, DailyHosts, NoStatistic, Shift, change_at, change_point};
 pub use claim::{Candidate, Claim, NoClaim, PROBABLE, claims};
-pub use evidence::{Hypothesis, Match, Missing, Onset, Verdict};
+pub use evidence::{Hypothesis, Match, Missing, Onset, Twin, Verdict};
 pub use explain::{Explained, Explanation, NoExplanation, explain};
 pub use graph::{EvidenceGraph, Link, Node, communities, evidence_graph, paths};
 pub use judge::judge;

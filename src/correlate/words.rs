@@ -1,5 +1,6 @@
 //! The steps of a verdict in words, with their numbers.
 
+use crate::escape::rounded;
 use crate::sample::Origin;
 
 use super::judge::Findings;
@@ -64,12 +65,12 @@ pub(super) fn change_in_words(hypothesis: &Hypothesis, found: &Findings) -> Stri
             } else {
                 "no unusual change at the sample's date"
             },
-            change.level.before,
-            change.level.after,
+            rounded(change.level.before, 1),
+            rounded(change.level.after, 1),
             change.date,
             change.level.p,
-            change.volatility.before,
-            change.volatility.after,
+            rounded(change.volatility.before, 1),
+            rounded(change.volatility.after, 1),
             change.volatility.p,
             change.null_dates
         ),
@@ -93,19 +94,20 @@ pub(super) fn claim_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     let mut reasons = vec![
         format!(
             "strongest rise of its habits near its date: on {} by {:.1} deviations, {unusual}",
-            claim.rise.day, claim.rise.deviations
+            claim.rise.day,
+            rounded(claim.rise.deviations, 1)
         ),
         format!(
             "as the cause of what rose then, among all samples, unknown scanners and chance: {:.0} % (unknown scanners {:.0} %); alone it explains {:.0} of {:.0} host-days more than before",
-            claim.probability * 100.0,
-            claim.unknown * 100.0,
-            claim.explained,
-            claim.excess
+            rounded(claim.probability * 100.0, 0),
+            rounded(claim.unknown * 100.0, 0),
+            rounded(claim.explained, 0),
+            rounded(claim.excess, 0)
         ),
     ];
     if !hypothesis.alike.is_empty() {
         let count = counted(hypothesis.alike.len() as u64, "other sample");
-        let group = claim.group_probability * 100.0;
+        let group = rounded(claim.group_probability * 100.0, 0);
         reasons.push(format!("{count} of this run would look the same at this sensor; one of them is the cause with {group:.0} %"));
         reasons.extend(hypothesis.separating.iter().cloned());
     }

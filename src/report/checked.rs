@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::sample::Checked;
 
-use super::text::shown;
+use crate::escape::shown;
 
 /// Writes a line a sample and one for all, with what differs beneath.
 ///
@@ -70,5 +70,5 @@ fn json_line(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
         "differences": differences,
         "error": error,
     });
-    writeln!(out, "{line}")
+    crate::escape::json_line(out, &line)
 }

@@ -6,8 +6,7 @@ use petgraph::visit::{EdgeRef, IntoNodeReferences};
 
 use crate::correlate::{EvidenceGraph, Link};
 
-use super::svg::escape_xml;
-use super::text::shown;
+use crate::escape::{shown, xml};
 
 /// A DOT string.
 fn quoted(text: &str) -> String {
@@ -60,7 +59,7 @@ pub fn graphml(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
     }
     writeln!(out, "  <graph edgedefault=\"directed\">")?;
     for (index, node) in graph.node_references() {
-        let label = escape_xml(&node.to_string());
+        let label = xml(&node.to_string());
         let kind = node.kind();
         writeln!(
             out,
@@ -69,7 +68,7 @@ pub fn graphml(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
         )?;
     }
     for edge in graph.edge_references() {
-        let label = escape_xml(&edge.weight().to_string());
+        let label = xml(&edge.weight().to_string());
         let (from, to) = (edge.source().index(), edge.target().index());
         let weight = weight(edge.weight());
         writeln!(

@@ -20,7 +20,7 @@ const HEAD: [&str; 8] = [
 ];
 
 fn percent(share: f64) -> String {
-    if share.is_nan() { "-".to_owned() } else { format!("{:.1} %", share * 100.0) }
+    if share.is_nan() { "-".to_owned() } else { format!("{:.1} %", crate::escape::rounded(share * 100.0, 1)) }
 }
 
 /// `/24 4, /16 1`: hosts a day from which on half of the outbreaks are found.
@@ -176,8 +176,7 @@ pub fn json(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
             thresholds: score.by_threshold().map(at).collect(),
             days_to_answer: (place == 0).then_some(evaluation.days_to_answer.as_slice()),
         };
-        serde_json::to_writer(&mut *out, &view)?;
-        writeln!(out)?;
+        crate::escape::json_line(out, &view)?;
     }
     Ok(())
 }

@@ -50,8 +50,7 @@ pub fn json(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<Cl
         icmp_code: packet.icmp().and_then(|icmp| icmp.code),
         class,
     };
-    serde_json::to_writer(&mut *out, &event)?;
-    writeln!(out)
+    crate::escape::json_line(out, &event)
 }
 
 /// Writes an event as one line of text.

@@ -8,7 +8,7 @@ use crate::behavior::BehaviorId;
 use crate::correlate::{Explained, Explanation, counted};
 
 use super::hypotheses::CAVEAT;
-use super::text::shown;
+use crate::escape::{rounded, shown};
 
 /// Causes and lines of the rest told in text; JSON has all.
 const TOLD_MAX: usize = 10;
@@ -66,8 +66,7 @@ pub fn unexplained(
 ) -> io::Result<()> {
     if machine {
         let view = serde_json::json!({ "surge": surge, "sensor": sensor, "of": of, "reason": reason });
-        serde_json::to_writer(&mut *out, &view)?;
-        return writeln!(out);
+        return crate::escape::json_line(out, &view);
     }
     surge_text(out, surge)?;
     writeln!(out, "sensor {}, {of}: {}", shown(sensor), shown(reason))
@@ -105,7 +104,9 @@ pub fn text(
     writeln!(
         out,
         "  {:.0} host-days came, of which {:.0} were to be expected ({:+.1} deviations)",
-        mix.came, mix.expected, found.deviations
+        rounded(mix.came, 0),
+        rounded(mix.expected, 0),
+        rounded(found.deviations, 1)
     )?;
     let told = |one: &&Explained| one.probability >= PROBABILITY_MIN || one.amount > 0.0;
     for (place, cause) in (1..).zip(found.causes.iter().filter(told).take(TOLD_MAX)) {
@@ -114,8 +115,8 @@ pub fn text(
             out,
             "  {place}. {}: cause with {:.0} %; {:.0} host-days in the mix",
             shown(title),
-            cause.probability * 100.0,
-            cause.amount
+            rounded(cause.probability * 100.0, 0),
+            rounded(cause.amount, 0)
         )?;
         for reason in reasons(samples, cause) {
             writeln!(out, "     {}", shown(&reason))?;
@@ -124,8 +125,8 @@ pub fn text(
     writeln!(
         out,
         "  a scanner that no sample is known of: {:.0} %; nothing began: {:.0} %",
-        found.unknown * 100.0,
-        found.nothing * 100.0
+        rounded(found.unknown * 100.0, 0),
+        rounded(found.nothing * 100.0, 0)
     )?;
     rest(out, found)
 }
@@ -149,13 +150,13 @@ fn reasons(samples: &[Named], cause: &Explained) -> Vec<String> {
 }
 
 fn rest(out: &mut dyn Write, found: &Explanation) -> io::Result<()> {
-    let all: f64 = found.rest.iter().map(|(_, left)| left).sum();
+    let all = rounded(found.rest.iter().map(|(_, left)| left).sum(), 0);
     if found.rest.is_empty() {
         return writeln!(out, "  nothing is left unexplained");
     }
     writeln!(out, "  {all:.0} host-days are left: collect a sample; it should look like")?;
     for (line, left) in found.rest.iter().take(TOLD_MAX) {
-        writeln!(out, "     {left:6.0}  {} ({})", line.name.canonical, line.name.id)?;
+        writeln!(out, "     {:6.0}  {} ({})", rounded(*left, 0), line.name.canonical, line.name.id)?;
     }
     Ok(())
 }
@@ -241,6 +242,5 @@ pub fn json(
             })
             .collect(),
     };
-    serde_json::to_writer(&mut *out, &view)?;
-    writeln!(out)
+    crate::escape::json_line(out, &view)
 }

@@ -105,8 +105,7 @@ pub fn summary_text(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> 
 /// When `out` cannot be written to.
 pub fn summary_json(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> {
     for day in days {
-        serde_json::to_writer(&mut *out, day)?;
-        writeln!(out)?;
+        crate::escape::json_line(out, day)?;
     }
     Ok(())
 }
@@ -129,8 +128,7 @@ pub fn json(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
         facets: Some(facets),
         ..facet(window, &fingerprint.whole, &window.labels, synthetic)
     };
-    serde_json::to_writer(&mut *out, &view)?;
-    writeln!(out)
+    crate::escape::json_line(out, &view)
 }
 
 /// Writes a window as one line of text, and a line for each facet.
@@ -155,7 +153,7 @@ pub fn text(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
             parameters.ports,
             parameters.protocol,
             facet.names.behavior.id,
-            labels.join(" ")
+            crate::escape::shown(&labels.join(" "))
         )
     };
     let saturated = if fingerprint.saturated { "  (counts are lower bounds)" } else { "" };

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use crate::history::Cohort;
 
-use super::svg::{self, cut, escape_xml, number};
+use crate::escape::xml;
+
+use super::svg::{self, cut, number};
 
 const WIDTH: f64 = 600.0;
 const MARGIN: f64 = 12.0;
@@ -199,7 +201,7 @@ fn ribbon(out: &mut String, way: &Way, from: f64, to: f64, height: f64) {
     }
     let (left, right) = (BEFORE + BAR, AFTER);
     let middle = f64::midpoint(left, right);
-    let title = escape_xml(&format!("{} {}", way.name, way.hosts));
+    let title = xml(&format!("{} {}", way.name, way.hosts));
     let (from_end, to_end) = (from + height, to + height);
     let _ = writeln!(
         out,

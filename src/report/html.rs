@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use askama::Template;
 
 use crate::correlate::Hypothesis;
+use crate::escape::shown_lines;
 use crate::history::Coverage;
 use crate::sample::SampleProfile;
 
 use super::evidence::{Tiles, plot, tiles};
 use super::hypotheses::{CAVEAT, Pair, behavior_and_verdict, gaps_in_words, pairs, same_windows, second};
 use super::series::series_svg;
-use super::text::is_harmful;
 use super::tile::{tile_pair_svg, tile_svg};
 
 /// Pairs of sample and sensor that are drawn; all hypotheses are in the page's table.
@@ -101,9 +101,8 @@ pub fn page(correlation: &Correlation<'_>) -> Result<String, askama::Error> {
             .map(|pair| part(correlation, pair))
             .collect(),
     };
-    // The template escapes markup; what would hide or reorder text is replaced here, wherever it came from.
-    let visible = |c: char| if is_harmful(c) && c != '\n' { '\u{fffd}' } else { c };
-    Ok(page.render()?.chars().map(visible).collect())
+    // The template escapes markup; what would hide or reorder text is escaped here, wherever it came from.
+    Ok(shown_lines(&page.render()?))
 }
 
 /// The pictures of the best hypothesis that has any: its tiles, else its series.
@@ -137,7 +136,7 @@ fn row(hypothesis: &Hypothesis) -> Row {
         granularity: granularity(hypothesis),
         verdict: hypothesis.verdict.to_string(),
         class: class(hypothesis),
-        score: format!("{:.2}", hypothesis.score),
+        score: format!("{:.2}", crate::escape::rounded(hypothesis.score, 2)),
         hosts: matched.map_or_else(|| "0".to_owned(), |matched| matched.hosts.total.to_string()),
         first: hypothesis.onset.as_ref().map_or_else(|| "–".to_owned(), |onset| second(onset.first)),
     }

@@ -9,7 +9,7 @@ use crate::correlate::{
 };
 use crate::event::Timestamp;
 
-use super::text::shown;
+use crate::escape::shown;
 
 /// A headline: sample, verdict, sensor and behavior.
 #[must_use]
@@ -162,7 +162,8 @@ fn gap_between(gap: &Gap, [one, other]: [&str; 2]) -> String {
 
 /// Hosts that the sample may explain, the most probable ones, and where most of them are.
 fn text_suspects(out: &mut dyn Write, suspects: &Suspects) -> io::Result<()> {
-    let host = |one: &Suspect| format!("{} ({:.0} %)", one.host, one.probability * 100.0);
+    let host =
+        |one: &Suspect| format!("{} ({:.0} %)", one.host, crate::escape::rounded(one.probability * 100.0, 0));
     let hosts: Vec<String> = suspects.hosts.iter().take(5).map(host).collect();
     let prefix =
         |(prefix, hosts, expected): &(ipnet::IpNet, u64, f64)| format!("{prefix} ({expected:.1} of {hosts})");

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::correlate::{Change, Claim, Gap, Hypothesis, Match, NearMiss, Suspect, Suspects, Verdict};
+use crate::correlate::{Change, Claim, Gap, Hypothesis, Match, NearMiss, Suspect, Suspects, Twin, Verdict};
 use crate::event::Timestamp;
 use crate::history::{Granularity, HostSummary};
 use crate::sample::Origin;
@@ -184,7 +184,7 @@ struct ClaimJson<'a> {
     q: Option<f64>,
     excess_host_days: f64,
     explained_host_days: f64,
-    alike: &'a [String],
+    alike: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -201,7 +201,7 @@ struct HypothesisJson<'a> {
     sensor: &'a str,
     granularity: Option<Granularity>,
     verdict: &'static str,
-    indistinguishable_from: &'a [String],
+    indistinguishable_from: Vec<&'a str>,
     score: f64,
     r#match: Option<MatchJson<'a>>,
     also: Vec<MatchJson<'a>>,
@@ -233,14 +233,19 @@ fn claim_view<'a>(hypothesis: &'a Hypothesis, claim: &Claim) -> ClaimJson<'a> {
         q: hypothesis.rise_q.map(rounded),
         excess_host_days: rounded(claim.excess),
         explained_host_days: rounded(claim.explained),
-        alike: &hypothesis.alike,
+        alike: ids(&hypothesis.alike),
     }
 }
 
+/// Machines know samples by their ids.
+fn ids(twins: &[Twin]) -> Vec<&str> {
+    twins.iter().map(|twin| twin.id.as_str()).collect()
+}
+
 fn view(hypothesis: &Hypothesis) -> HypothesisJson<'_> {
-    let others: &[String] = match &hypothesis.verdict {
-        Verdict::Indistinguishable(others) => others,
-        _ => &[],
+    let others = match &hypothesis.verdict {
+        Verdict::Indistinguishable(others) => ids(others),
+        _ => Vec::new(),
     };
     HypothesisJson {
         rank: hypothesis.rank,
@@ -291,8 +296,7 @@ fn view(hypothesis: &Hypothesis) -> HypothesisJson<'_> {
 /// When `out` cannot be written to.
 pub fn json(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
     for hypothesis in all {
-        serde_json::to_writer(&mut *out, &view(hypothesis))?;
-        writeln!(out)?;
+        crate::escape::json_line(out, &view(hypothesis))?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::event::Timestamp;
 use crate::sample::Checked;
 
-use super::svg::escape_xml;
+use crate::escape::xml;
 
 /// Writes a suite with a case a sample; `began` is when the checks began.
 ///
@@ -32,13 +32,13 @@ pub fn write(out: &mut dyn Write, all: &[Checked], began: Timestamp) -> io::Resu
 }
 
 fn case(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
-    let (name, seconds) = (escape_xml(&checked.id), checked.seconds);
+    let (name, seconds) = (xml(&checked.id), checked.seconds);
     write!(out, "  <testcase classname=\"inga.sample\" name=\"{name}\" time=\"{seconds:.3}\"")?;
     match &checked.outcome {
         Ok(moved) if moved.is_empty() => return writeln!(out, "/>"),
         Ok(moved) => {
             let line = |moved: &crate::sample::Difference| {
-                escape_xml(&format!("{}: expected {}, seen {}", moved.what, moved.expected, moved.seen))
+                xml(&format!("{}: expected {}, seen {}", moved.what, moved.expected, moved.seen))
             };
             let lines: Vec<String> = moved.iter().map(line).collect();
             let message = format!("{} differ", lines.len());
@@ -49,7 +49,7 @@ fn case(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
             )?;
         }
         Err(error) => {
-            let error = escape_xml(error);
+            let error = xml(error);
             write!(out, ">\n    <error type=\"unreadable\" message=\"{error}\">{error}</error>")?;
         }
     }

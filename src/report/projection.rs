@@ -9,8 +9,9 @@ use crate::behavior::{BehaviorId, OpenWindow};
 use crate::history::{ExamplePacket, Granularity, Scope, Sensor};
 use crate::sample::{Answered, Attempts, Order, Predicted, Projection, Scan, SourcePorts, Targeting};
 
-use super::text::{shown, table};
+use super::text::table;
 use super::tile::{Tile, TilePacket};
+use crate::escape::shown;
 
 /// Behaviors told of each kind in text; JSON has all.
 const TOLD_MAX: usize = 8;
@@ -158,7 +159,7 @@ fn kind(
     let more = all.len().saturating_sub(TOLD_MAX);
     if more > 0 {
         let rest: f64 = all.iter().skip(TOLD_MAX).map(|one| one.share).sum();
-        writeln!(out, "   {:5.1} %  {more} more", rest * 100.0)?;
+        writeln!(out, "   {:5.1} %  {more} more", crate::escape::rounded(rest * 100.0, 1))?;
     }
     Ok(())
 }
@@ -235,8 +236,7 @@ pub fn json(
             windows_simulated: projection.windows,
             predicted: predicted.collect(),
         };
-        serde_json::to_writer(&mut *out, &view)?;
-        writeln!(out)?;
+        crate::escape::json_line(out, &view)?;
     }
     Ok(())
 }

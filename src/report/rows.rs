@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::text::shown;
+use crate::escape::shown;
 
 /// Writes the names of the columns.
 ///
@@ -34,6 +34,5 @@ pub fn text(out: &mut dyn Write, row: &[Value]) -> io::Result<()> {
 /// See [`head`].
 pub fn json(out: &mut dyn Write, columns: &[String], row: &[Value]) -> io::Result<()> {
     let object: Map<String, Value> = columns.iter().cloned().zip(row.iter().cloned()).collect();
-    serde_json::to_writer(&mut *out, &object)?;
-    writeln!(out)
+    crate::escape::json_line(out, &object)
 }

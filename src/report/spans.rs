@@ -8,7 +8,8 @@ use crate::history::{Coverage, SpanCount};
 
 use super::calendar::Place;
 use super::series::{Band, Line, Mark, SeriesPlot};
-use super::text::{shown, table};
+use super::text::table;
+use crate::escape::shown;
 
 /// One line: a sensor's counts of one thing.
 #[derive(Clone, Debug)]
@@ -97,7 +98,7 @@ pub fn text(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
 pub fn csv(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     write!(out, "{}\r\n", columns(all).join(","))?;
     for row in cells(all, "") {
-        let quoted: Vec<String> = row.iter().map(|cell| quoted(cell)).collect();
+        let quoted: Vec<String> = row.iter().map(|cell| quoted(&shown(cell))).collect();
         write!(out, "{}\r\n", quoted.join(","))?;
     }
     Ok(())
@@ -166,8 +167,7 @@ pub fn json(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
                 types: count(span.types),
                 packets_per_host: Value::PacketsPerHost.of(span),
             };
-            serde_json::to_writer(&mut *out, &line)?;
-            writeln!(out)?;
+            crate::escape::json_line(out, &line)?;
         }
     }
     Ok(())

@@ -1,30 +1,11 @@
-//! What all pictures share: escaping, colours, ticks.
+//! What all pictures share: colours, ticks.
 //!
 //! Colours are Okabe and Ito's, which colour-blind people tell apart; grounds and inks follow the reader's light or
 //! dark scheme. All styles hang on the class `inga`, so that several pictures may stand in one page.
 
 use std::fmt::Write;
 
-use super::text::is_harmful;
-
-/// Text for XML and HTML, in elements and attributes. Characters that XML forbids, or that reorder or hide text,
-/// are replaced.
-#[must_use]
-pub fn escape_xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if is_harmful(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
+use crate::escape::{shown, xml};
 
 /// The colours of a picture.
 struct Palette {
@@ -135,14 +116,16 @@ pub(super) fn text_width(text: &str) -> f64 {
         c if c < '\u{1100}' => 8.2,
         _ => 13.0,
     };
-    text.chars().map(width).sum()
+    shown(text).chars().map(width).sum()
 }
 
 /// A text that is no wider than so much; what is left out is told by an ellipsis.
 #[must_use]
 pub(super) fn cut(text: &str, width: f64) -> String {
-    if text_width(text) <= width {
-        return text.to_owned();
+    // As it will be written: an escaped character is as wide as its escape.
+    let text = shown(text);
+    if text_width(&text) <= width {
+        return text;
     }
     let mut out = String::new();
     for c in text.chars() {
@@ -156,7 +139,7 @@ pub(super) fn cut(text: &str, width: f64) -> String {
 
 /// Opens a picture with its ground, title and description.
 pub(super) fn open(out: &mut String, width: f64, height: f64, title: &str, description: &str) {
-    let (title, description, style) = (escape_xml(title), escape_xml(description), style(Theme::Reader));
+    let (title, description, style) = (xml(title), xml(description), style(Theme::Reader));
     let _ = write!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"inga\" role=\"img\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">\n<title>{title}</title><desc>{description}</desc>\n{style}\n<rect class=\"ground\" width=\"{width:.0}\" height=\"{height:.0}\"/>\n"
@@ -165,7 +148,7 @@ pub(super) fn open(out: &mut String, width: f64, height: f64, title: &str, descr
 
 /// A text at a place; `anchor` is `start`, `middle` or `end`.
 pub(super) fn text(out: &mut String, x: f64, y: f64, anchor: &str, class: &str, text: &str) {
-    let text = escape_xml(text);
+    let text = xml(text);
     let _ = writeln!(
         out,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" class=\"{class}\">{text}</text>"
@@ -174,7 +157,7 @@ pub(super) fn text(out: &mut String, x: f64, y: f64, anchor: &str, class: &str, 
 
 /// A text turned to read upwards, its middle at a place.
 pub(super) fn upright(out: &mut String, x: f64, y: f64, text: &str) {
-    let text = escape_xml(text);
+    let text = xml(text);
     let _ = writeln!(
         out,
         "<text transform=\"translate({x:.1} {y:.1}) rotate(-90)\" text-anchor=\"middle\" class=\"soft\">{text}</text>"
@@ -214,7 +197,7 @@ pub fn ticks(max: f64, count: usize) -> Vec<f64> {
 #[must_use]
 pub(super) fn wrapped(text: &str, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    for word in shown(text).split(' ') {
         match lines.last_mut() {
             Some(line) if text_width(line) + text_width(" ") + text_width(word) <= width => {
                 line.push(' ');
@@ -243,7 +226,8 @@ pub(super) fn short(value: f64) -> String {
 pub fn number(value: f64) -> String {
     if value != 0.0 && value.abs() < 10.0 && value.fract() != 0.0 {
         let text = format!("{value:.2}");
-        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        return if text == "-0" { "0".to_owned() } else { text.to_owned() };
     }
     let digits = format!("{:.0}", value.abs());
     let mut out = String::new();
@@ -253,20 +237,13 @@ pub fn number(value: f64) -> String {
         }
         out.push(digit);
     }
-    if value < 0.0 { format!("-{out}") } else { out }
+    // A value that rounds to zero has no sign: "-0" is no number that people write.
+    if value < 0.0 && digits != "0" { format!("-{out}") } else { out }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_breaks_out_of_an_element() {
-        assert_eq!(
-            escape_xml("<a b='c'>&\"\u{1b}\u{202e}"),
-            "&lt;a b=&#39;c&#39;&gt;&amp;&quot;\u{fffd}\u{fffd}"
-        );
-    }
 
     #[test]
     fn ticks_are_round_and_reach_the_top() {
@@ -275,6 +252,7 @@ mod tests {
         assert_eq!(ticks(1.0, 4), [0.0, 0.5, 1.0]);
         assert_eq!(number(1_234_567.0), "1,234,567");
         assert_eq!(number(0.5), "0.5");
+        assert_eq!([-0.0, -0.001, -0.4, 0.001].map(number), ["0", "0", "-0.4", "0"]);
         assert_eq!([2_500.0, 150_000.0, 1_200_000.0, 3e9].map(short), ["2,500", "150 k", "1.2 M", "3 G"]);
     }
 

@@ -1,22 +1,6 @@
-//! Text for people at a terminal: escaped, and in columns.
+//! Text for people at a terminal, in columns.
 
 use std::io::{self, Write};
-
-/// What a terminal may be shown: control characters, bidirectional overrides and invisible ones are escaped.
-#[must_use]
-pub fn shown(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_harmful(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-    }
-    out
-}
-
-/// Characters that move the cursor, reorder text or hide in it.
-pub(super) fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
 
 /// Rows in columns as wide as their widest cell, two spaces apart; the last column is as long as it is.
 ///
@@ -44,12 +28,6 @@ pub fn table(out: &mut dyn Write, rows: &[Vec<String>]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_that_moves_a_cursor_is_shown() {
-        assert_eq!(shown("a\u{1b}[31mb\u{202e}c"), "a\\u{1b}[31mb\\u{202e}c");
-        assert_eq!(shown("因果"), "因果");
-    }
 
     #[test]
     fn columns_line_up() {

@@ -40,7 +40,7 @@ pub struct SampleReport {
     pub expect: Option<Expectation>,
 }
 
-/// Hashes of the sample, lower-case hexadecimal.
+/// Hashes of the sample in hexadecimal; once read, in small letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
@@ -231,22 +231,23 @@ impl SampleReport {
     /// # Errors
     /// When it is not of the schema, has no usable hash or no capture.
     pub fn parse(text: &str) -> Result<SampleReport, ReportError> {
-        let report: SampleReport = yaml::parse(text)?;
-        let hashes = [
-            ("md5", &report.identity.md5, 32),
-            ("sha1", &report.identity.sha1, 40),
-            ("sha256", &report.identity.sha256, 64),
-        ];
-        for (name, hash, length) in hashes {
-            if let Some(hash) = hash {
-                let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-                if hash.len() != length || !hash.chars().all(hex) {
-                    let shown = hash.escape_debug();
-                    return Err(ReportError::Identity(format!("{name} is `{shown}`, lower case asked for")));
-                }
+        let mut report: SampleReport = yaml::parse(text)?;
+        let Identity { md5, sha1, sha256 } = &mut report.identity;
+        for (name, hash, length) in
+            [("md5", &mut *md5, 32), ("sha1", &mut *sha1, 40), ("sha256", &mut *sha256, 64)]
+        {
+            let Some(hash) = hash else { continue };
+            // Vendors write hashes in capitals, too.
+            let digits = hash.trim().to_ascii_lowercase();
+            if digits.len() != length || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                let shown: String = hash.chars().take(80).collect();
+                let message =
+                    format!("{name} `{}` has not {length} hexadecimal digits", shown.escape_debug());
+                return Err(yaml::refused_at(text, &["identity", name], message).into());
             }
+            *hash = digits;
         }
-        if hashes.iter().all(|(_, hash, _)| hash.is_none()) {
+        if md5.is_none() && sha1.is_none() && sha256.is_none() {
             return Err(ReportError::Identity("none is given".to_owned()));
         }
         if report.captures.is_empty() {
@@ -314,6 +315,14 @@ mod tests {
     }
 
     #[test]
+    fn hashes_in_capitals_are_the_same_hashes() {
+        let written = "identity: {md5: A2EAF57C47A118E91A5EDF694685EEE7, sha1: ' DA39A3EE5E6B4B0D3255bfef95601890afd80709'}\ncaptures: [x]\n";
+        let report = SampleReport::parse(written).unwrap();
+        assert_eq!(report.id(), SampleReport::parse(GOOD).unwrap().id());
+        assert_eq!(report.identity.sha1.as_deref(), Some("da39a3ee5e6b4b0d3255bfef95601890afd80709"));
+    }
+
+    #[test]
     fn refusals_name_the_remedy() {
         let check = |text: &str, words: &str| {
             let message = SampleReport::parse(text).unwrap_err().to_string();
@@ -321,7 +330,8 @@ mod tests {
         };
         check(&GOOD.replace("captures:", "capturs:"), "did you mean `captures`?");
         check(&GOOD.replace("fig8.txt", ""), "`captures` is empty");
-        check(&GOOD.replace("a2ea", "A2EA"), "lower case");
+        check(&GOOD.replace("a2ea", "A2EG"), "32 hexadecimal digits");
+        check(&GOOD.replace("a2ea", ""), "32 hexadecimal digits");
         check("identity: {}\ncaptures: [x]\n", "none is given");
     }
 }

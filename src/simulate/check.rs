@@ -7,13 +7,13 @@ use jiff::tz::TimeZone;
 use crate::event::{Protocol, TcpFlags};
 use crate::yaml::nearest;
 
+use super::background::Background;
+use super::limits::{self, within};
 use super::probe_plan::ProbePlan;
 use super::scenario::{Family, Listed, Scenario, Sequential, Targets, Uniform};
 
 /// Addresses of a hit list.
 const LISTED_MAX: u64 = 1 << 20;
-/// Spans of time that are divided by: seconds or days.
-const SHORTEST: f64 = 0.001;
 /// Standard deviation of a logarithm: at 3, one in a hundred is a thousand times the median.
 const SPREAD_MAX: f64 = 3.0;
 /// Passes through a block; all of them are worked out at once.
@@ -38,7 +38,7 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     sensors(scenario)?;
     for network in &scenario.networks {
         zone(&format!("network `{}`", network.name), &network.time_zone)?;
-        at_least(&format!("network `{}`: weight", network.name), network.weight, 0.0)?;
+        within(&format!("network `{}`: weight", network.name), network.weight, &limits::WEIGHT)?;
     }
     let mut names = BTreeSet::new();
     let background = &scenario.background;
@@ -50,23 +50,15 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     if let Some(scanner) = background.scanners.iter().find(|scanner| scanner.sample.is_some()) {
         return Err(format!("scanner `{}`: samples are caught of `families` only", scanner.name));
     }
-    let parts = background.noise.iter().map(|one| (&one.name, &one.probes, one.per_address_day));
-    let parts = parts.chain(background.floods.iter().map(|one| (&one.name, &one.probes, one.per_day)));
-    let parts =
-        parts.chain(background.stray.iter().map(|one| (&one.name, &one.probes, one.hosts_per_address_day)));
-    let wrong = background.misconfigured.iter().map(|one| (&one.name, &one.probes, one.every_seconds));
-    for (name, plans, rate) in parts.chain(wrong) {
+    let parts = background.noise.iter().map(|one| (&one.name, &one.probes));
+    let parts = parts.chain(background.floods.iter().map(|one| (&one.name, &one.probes)));
+    let parts = parts.chain(background.stray.iter().map(|one| (&one.name, &one.probes)));
+    let parts = parts.chain(background.misconfigured.iter().map(|one| (&one.name, &one.probes)));
+    for (name, plans) in parts {
         once(&mut names, name)?;
-        at_least(&format!("background `{name}`: how often it comes"), rate, 0.0)?;
         probes(plans).map_err(|fault| format!("background `{name}`: {fault}"))?;
     }
-    for wrong in &background.misconfigured {
-        at_least(&format!("background `{}`: every_seconds", wrong.name), wrong.every_seconds, SHORTEST)?;
-    }
-    for flood in &background.floods {
-        at_least(&format!("background `{}`: minutes", flood.name), flood.minutes, 0.0)?;
-        at_least(&format!("background `{}`: packets_per_second", flood.name), flood.packets_per_second, 0.0)?;
-    }
+    numbers(background)?;
     let sensors: Vec<&str> = scenario.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
     let named = background.noise.iter().flat_map(|one| &one.sensors);
     for name in named.chain(background.stray.iter().flat_map(|one| &one.sensors)) {
@@ -74,6 +66,28 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     }
     if names.len() > ACTORS_MAX {
         return Err(format!("{} families and parts of the background, {ACTORS_MAX} at most", names.len()));
+    }
+    limits::whole(scenario)
+}
+
+/// The numbers of the background.
+fn numbers(background: &Background) -> Result<(), String> {
+    let of = |name: &str, key: &str| format!("background `{name}`: {key}");
+    for one in &background.noise {
+        within(&of(&one.name, "per_address_day"), one.per_address_day, &limits::PER_ADDRESS_DAY)?;
+    }
+    for one in &background.stray {
+        share(&of(&one.name, "addresses"), one.addresses)?;
+        let peers = one.hosts_per_address_day;
+        within(&of(&one.name, "hosts_per_address_day"), peers, &limits::PER_ADDRESS_DAY)?;
+    }
+    for one in &background.floods {
+        within(&of(&one.name, "per_day"), one.per_day, &limits::FLOODS)?;
+        within(&of(&one.name, "minutes"), one.minutes, &limits::MINUTES)?;
+        within(&of(&one.name, "packets_per_second"), one.packets_per_second, &limits::PACKETS_PER_SECOND)?;
+    }
+    for one in &background.misconfigured {
+        within(&of(&one.name, "every_seconds"), one.every_seconds, &limits::EVERY_SECONDS)?;
     }
     Ok(())
 }
@@ -113,7 +127,7 @@ fn check_family(scenario: &Scenario, family: &Family, before: &BTreeSet<String>)
         if !weights.is_empty() && weights.len() != count {
             return Err(format!("rhythm.{key} has {} weights; give all {count}, or none", weights.len()));
         }
-        weights.iter().try_for_each(|weight| at_least(&format!("rhythm.{key}"), *weight, 0.0))?;
+        weights.iter().try_for_each(|weight| within(&format!("rhythm.{key}"), *weight, &limits::RHYTHM))?;
     }
     let known: Vec<&str> = scenario.networks.iter().map(|network| network.name.as_str()).collect();
     for name in &family.population.networks {
@@ -123,7 +137,7 @@ fn check_family(scenario: &Scenario, family: &Family, before: &BTreeSet<String>)
     for succession in &family.population.succeeds {
         known_name("family told before this one", &succession.family, &families)?;
         share("succeeds.share", succession.share)?;
-        at_least("succeeds.days", succession.days, 0.0)?;
+        within("succeeds.days", succession.days, &limits::DAYS)?;
     }
     population(family)
 }
@@ -131,12 +145,12 @@ fn check_family(scenario: &Scenario, family: &Family, before: &BTreeSet<String>)
 fn population(family: &Family) -> Result<(), String> {
     let plan = &family.population;
     for growth in &plan.growth {
-        at_least("growth.hosts", growth.hosts, 0.0)?;
-        at_least("growth.days", growth.days.unwrap_or(0.0), 0.0)?;
+        within("growth.hosts", growth.hosts, &limits::HOSTS)?;
+        within("growth.days", growth.days.unwrap_or(0.0), &limits::DAYS)?;
     }
     for visits in &plan.visits {
-        at_least("visits.hosts", visits.hosts, 0.0)?;
-        at_least("visits.minutes", visits.minutes, 0.0)?;
+        within("visits.hosts", visits.hosts, &limits::HOSTS)?;
+        within("visits.minutes", visits.minutes, &limits::MINUTES)?;
         spread("visits.swing", visits.swing)?;
     }
     for host in &plan.hosts {
@@ -147,14 +161,15 @@ fn population(family: &Family) -> Result<(), String> {
     }
     plan.patches.iter().try_for_each(|patch| share("patches.share", patch.share))?;
     if let Some(decay) = plan.decay {
-        at_least("decay.half_life_days", decay.half_life_days, SHORTEST)?;
+        within("decay.half_life_days", decay.half_life_days, &limits::SOME_DAYS)?;
     }
     if let Some(again) = plan.again {
         share("again.share", again.share)?;
+        within("again.days", again.days, &limits::DAYS)?;
     }
     if let Some(churn) = plan.churn {
         share("churn.share", churn.share)?;
-        at_least("churn.lease_days", churn.lease_days, SHORTEST)?;
+        within("churn.lease_days", churn.lease_days, &limits::SOME_DAYS)?;
     }
     family.sample.as_ref().map_or(Ok(()), |sample| sample.check())
 }
@@ -223,7 +238,10 @@ fn probes(plans: &[ProbePlan]) -> Result<(), String> {
         return Err("probes: give 1 to 200".to_owned());
     }
     for plan in plans {
-        at_least("probes.share", plan.share, 0.0)?;
+        within("probes.share", plan.share, &limits::WEIGHT)?;
+        for port in &plan.ports {
+            within("probes.ports.share", port.share(), &limits::WEIGHT)?;
+        }
         let has_ports = matches!(plan.protocol, Protocol::Tcp | Protocol::Udp);
         if !has_ports && plan.protocol != Protocol::Icmp {
             return Err(format!("probes.protocol is {}; known are TCP, UDP and ICMP", plan.protocol));
@@ -235,7 +253,7 @@ fn probes(plans: &[ProbePlan]) -> Result<(), String> {
             return Err(format!("probes.flags has `{}`; letters are of FSRPAUEC", letter.escape_debug()));
         }
         for sends in &plan.sends {
-            at_least("probes.sends.share", sends.share, 0.0)?;
+            within("probes.sends.share", sends.share, &limits::WEIGHT)?;
             let ascends = sends.at.is_sorted() && sends.at.first().is_some_and(|first| *first == 0.0);
             if !ascends || sends.at.len() > 100 || sends.at.iter().any(|at| !(0.0..=3_600.0).contains(at)) {
                 return Err(
@@ -306,13 +324,5 @@ fn spread(what: &str, number: f64) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("{what} is {number}; it lies between 0 and {SPREAD_MAX}"))
-    }
-}
-
-fn at_least(what: &str, number: f64, least: f64) -> Result<(), String> {
-    if number.is_finite() && number >= least {
-        Ok(())
-    } else {
-        Err(format!("{what} is {number}; it must be a number from {least} on"))
     }
 }

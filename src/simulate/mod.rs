@@ -16,6 +16,7 @@ mod dark;
 mod derived;
 mod growth;
 mod hit;
+mod limits;
 mod population;
 mod probe_plan;
 mod probing;

@@ -107,9 +107,9 @@ pub struct CaughtSample {
 
 impl SamplePlan {
     pub(super) fn check(&self) -> Result<(), String> {
-        let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-        if self.md5.as_ref().is_some_and(|md5| md5.len() != 32 || !md5.chars().all(hex)) {
-            return Err("sample.md5 has 32 hexadecimal digits, lower case".to_owned());
+        let is_hex = |md5: &String| md5.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if self.md5.as_ref().is_some_and(|md5| md5.len() != 32 || !is_hex(md5)) {
+            return Err("sample.md5 has 32 hexadecimal digits".to_owned());
         }
         if !(1.0..=86_400.0).contains(&self.sandbox.seconds) {
             return Err("sample.sandbox.seconds lies between 1 and 86400".to_owned());
@@ -122,7 +122,8 @@ impl CaughtSample {
     /// The sample of a family; `None` where none was caught.
     pub(super) fn of(family: &Family, seed: Seed, period: &Period) -> Option<CaughtSample> {
         let plan = family.sample.as_ref()?;
-        let md5 = plan.md5.clone().unwrap_or_else(|| {
+        let given = plan.md5.as_ref().map(|md5| md5.to_ascii_lowercase());
+        let md5 = given.unwrap_or_else(|| {
             let digest = Md5::digest(family.name.as_bytes());
             digest.iter().fold(String::new(), |mut text, byte| {
                 let _infallible = write!(text, "{byte:02x}");
@@ -159,7 +160,7 @@ fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Dat
     if !plan.names.is_empty() {
         line(format_args!("names:\n"));
         for (vendor, name) in &plan.names {
-            line(format_args!("  {}: {}\n", quoted(vendor), quoted(name)));
+            line(format_args!("  {}: {}\n", crate::escape::yaml(vendor), crate::escape::yaml(name)));
         }
     }
     if let Some(caught) = plan.caught {
@@ -167,7 +168,7 @@ fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Dat
     }
     match (plan.discovered, &plan.vendor) {
         (Some(date), Some(vendor)) => {
-            line(format_args!("discovered: {{date: {date}, source: {}}}\n", quoted(vendor)))
+            line(format_args!("discovered: {{date: {date}, source: {}}}\n", crate::escape::yaml(vendor)))
         }
         (Some(date), None) => line(format_args!("discovered: {{date: {date}}}\n")),
         (None, _) => {}
@@ -182,9 +183,4 @@ fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Dat
     }
     line(format_args!("notes: Simulated; the family is {}.\n", family.name));
     out
-}
-
-/// A string of YAML that is read as itself, whatever is in it.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
 }

@@ -12,6 +12,7 @@ mod limits;
 mod make;
 mod months;
 mod observation;
+mod outputs;
 mod pictures;
 mod projection;
 mod rules;

@@ -3,21 +3,23 @@
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may name. What is not listed may not be named.
-const FLOORS: [(&str, &[&str]); 13] = [
+const FLOORS: [(&str, &[&str]); 14] = [
+    ("escape", &[]),
     ("event", &[]),
-    ("yaml", &[]),
+    ("yaml", &["escape"]),
     ("behavior", &["event"]),
     ("history", &["event", "behavior"]),
     ("rules", &["event", "behavior", "yaml"]),
-    ("sample", &["event", "behavior", "history", "yaml"]),
-    ("correlate", &["event", "behavior", "history", "sample"]),
-    ("simulate", &["event", "behavior", "history", "rules", "sample", "yaml"]),
-    ("report", &["event", "behavior", "history", "rules", "sample", "correlate"]),
-    ("capture", &["event"]),
-    ("store", &["event", "behavior", "history", "sample"]),
+    ("sample", &["escape", "event", "behavior", "history", "yaml"]),
+    ("correlate", &["escape", "event", "behavior", "history", "sample"]),
+    ("simulate", &["escape", "event", "behavior", "history", "rules", "sample", "yaml"]),
+    ("report", &["escape", "event", "behavior", "history", "rules", "sample", "correlate"]),
+    ("capture", &["escape", "event"]),
+    ("store", &["escape", "event", "behavior", "history", "sample"]),
     (
         "app",
         &[
+            "escape",
             "event",
             "behavior",
             "history",
@@ -30,11 +32,25 @@ const FLOORS: [(&str, &[&str]); 13] = [
             "store",
         ],
     ),
-    ("cli", &["event", "behavior", "history", "rules", "sample", "correlate", "capture", "report", "app"]),
+    (
+        "cli",
+        &[
+            "escape",
+            "event",
+            "behavior",
+            "history",
+            "rules",
+            "sample",
+            "correlate",
+            "capture",
+            "report",
+            "app",
+        ],
+    ),
 ];
 /// Rooms that do no input or output and read no clock and no environment. `report` may write to what it is given.
-const PURE: [&str; 9] =
-    ["event", "yaml", "behavior", "history", "rules", "sample", "correlate", "simulate", "report"];
+const PURE: [&str; 10] =
+    ["escape", "event", "yaml", "behavior", "history", "rules", "sample", "correlate", "simulate", "report"];
 const IMPURE: [&str; 9] = [
     "std::fs",
     "std::env",

@@ -75,7 +75,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`], and when there is no file.
     pub fn open_existing(path: &Path, profile: &Profile) -> Result<SqliteStore, StoreError> {
-        if !path.is_file() {
+        if !path.is_file() && !path.is_dir() {
             let reason = "there is no such file; `inga sensor add` makes a history".to_owned();
             return Err(StoreError::NotAHistory { path: shown(path), reason });
         }
@@ -89,6 +89,12 @@ impl SqliteStore {
     }
 
     fn open_with(path: &Path, profile: &Profile, flags: OpenFlags) -> Result<SqliteStore, StoreError> {
+        if path.is_dir() {
+            let reason =
+                "this is a folder, and a history is a file; for a folder of captures there is --darknet"
+                    .to_owned();
+            return Err(StoreError::NotAHistory { path: shown(path), reason });
+        }
         let refused =
             |error: rusqlite::Error| StoreError::NotAHistory { path: shown(path), reason: error.to_string() };
         let mut connection = Connection::open_with_flags(path, flags).map_err(refused)?;
@@ -152,7 +158,7 @@ fn wanted<'a>(
 }
 
 fn shown(path: &Path) -> String {
-    path.to_string_lossy().chars().flat_map(char::escape_debug).collect()
+    crate::escape::path(path)
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -1,18 +1,23 @@
-//! Where results go: standard output, or a file that is there whole or not at all.
+//! Where results go: standard output, a device or pipe as it stands, or a file that is there whole or not at all. All
+//! that inga writes, but histories, goes this way.
+
+mod replacement;
+mod target;
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::AppError;
+
+pub use replacement::Replacement;
+use target::{Target, open_stream};
 
 /// A place for results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Standard output.
     Stdout,
-    /// A file, replaced when all is written.
+    /// A path: a regular file is replaced when all is written, anything else is written to as it stands.
     File(PathBuf),
 }
 
@@ -30,13 +35,12 @@ impl Output {
     /// Writes a result. A reader that closed the pipe is no error.
     ///
     /// # Errors
-    /// When the place cannot be written to; a file that was there is then unchanged.
+    /// When the place cannot be written to; a file that was there is then unchanged (but see [`Replacement`] for folders
+    /// that may not be written), and no temporary file stays.
     pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), AppError> {
         match self {
             Output::Stdout => {
-                let mut out = BufWriter::new(io::stdout().lock());
-                let done = write(&mut out).and_then(|()| out.flush());
-                done.or_else(closed_pipe).map_err(|error| AppError::file(Path::new("-"), error))
+                to_stream(io::stdout().lock(), write).map_err(|error| AppError::file(Path::new("-"), error))
             }
             Output::File(path) => write_file(path, write).map_err(|error| AppError::file(path, error)),
         }
@@ -89,21 +93,36 @@ fn closed_pipe(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
-/// A file that others may read as far as the process's mask lets them: it becomes the result.
-fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+/// Writes to what stands for itself.
+fn to_stream(out: impl Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    let done = write(&mut out).and_then(|()| out.flush());
+    if done.is_err() {
+        // What the buffer still holds must not be tried once more when it is dropped.
+        drop(out.into_parts());
+    }
+    done.or_else(closed_pipe)
 }
 
 fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = new_file(folder)?;
-    let mut out = BufWriter::new(file.as_file_mut());
-    write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    let mut file = match Target::of(path)? {
+        Target::Stdout => return to_stream(io::stdout().lock(), write),
+        Target::Stderr => return to_stream(io::stderr().lock(), write),
+        Target::Stream(path) => return to_stream(open_stream(&path)?, write),
+        Target::Old(path, old) => Replacement::of(path, Some(old))?,
+        Target::New(path) => Replacement::of(path, None)?,
+    };
+    write(&mut file)?;
+    file.commit()
+}
+
+/// Makes a folder for results, with those above it.
+///
+/// # Errors
+/// When it cannot be made; a file in its place is named as one.
+pub fn make_folder(folder: &Path) -> Result<(), AppError> {
+    std::fs::create_dir_all(folder).map_err(|error| match folder.exists() && !folder.is_dir() {
+        true => AppError::file(folder, io::Error::other("this is a file; a folder is needed here")),
+        false => AppError::file(folder, error),
+    })
 }

@@ -1,9 +1,17 @@
 //! F0: YAML that people wrote: errors with line, column and the nearest known key.
 
+mod edit;
+mod limits;
+mod nodes;
+
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde::de::DeserializeOwned;
+
+pub use edit::replaced;
+pub use limits::SIZE_MAX;
+pub use nodes::{Kind, Node};
 
 /// Why a YAML text was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +39,11 @@ impl YamlError {
 /// Reads a value. Unknown keys of types that refuse them are answered with the nearest known key.
 ///
 /// # Errors
-/// When the text is not YAML or not of the type's form.
+/// When the text is not YAML or not of the type's form, or goes beyond the limits of [`SIZE_MAX`] bytes and 64 levels.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
-    serde_yaml::from_str(text).map_err(|error| {
+    limits::check(text)?;
+    // Editors on Windows begin a file with a mark that libyaml takes for a part of the first key.
+    serde_yaml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         let place = error.location();
         YamlError {
             line: place.as_ref().map(serde_yaml::Location::line),
@@ -51,6 +61,21 @@ pub fn refused(text: &str, message: String) -> YamlError {
     let place =
         only(text, |key, value| key == "name" && value == word).or_else(|| only(text, |key, _| key == word));
     YamlError { line: place.map(|(line, _)| line), column: place.map(|(_, column)| column), message }
+}
+
+/// Refuses a value that was read, at the place of a node: `path` leads from the root by keys, and by numbers from 0
+/// through lists.
+#[must_use]
+pub fn refused_at(text: &str, path: &[&str], message: String) -> YamlError {
+    let root = Node::root(text);
+    let mut place = root.as_ref();
+    for step in path {
+        place = place.and_then(|node| match (&node.kind, step.parse::<usize>()) {
+            (Kind::Sequence(items), Ok(at)) => items.get(at),
+            _ => node.pair(step).map(|(_, value)| value),
+        });
+    }
+    YamlError { line: place.map(|node| node.line), column: place.map(|node| node.column), message }
 }
 
 /// The line and column of the only line that begins with a key and value of which this is true.
@@ -77,18 +102,39 @@ fn explained(message: &str) -> String {
     });
     let [place, unknown, quoted] = &*PATTERNS;
     let bare = place.replace(message, "").into_owned();
-    let Some(found) = unknown.captures(&bare) else { return bare };
+    let Some(found) = unknown.captures(&bare) else { return short(&bare, MESSAGE_MAX) };
     let known: Vec<&str> =
         quoted.captures_iter(&found[2]).filter_map(|key| key.get(1)).map(|key| key.as_str()).collect();
     match nearest(&found[1], &known) {
-        Some(near) => format!("unknown key `{}`; did you mean `{near}`?", found[1].escape_debug()),
-        None => format!("unknown key `{}`; known are {}", found[1].escape_debug(), known.join(", ")),
+        Some(near) => {
+            format!("unknown key `{}`; did you mean `{near}`?", short(&found[1], WORD_MAX).escape_debug())
+        }
+        None => format!(
+            "unknown key `{}`; known are {}",
+            short(&found[1], WORD_MAX).escape_debug(),
+            known.join(", ")
+        ),
+    }
+}
+
+/// Characters of a message, and of a word in it, that are shown of what a file says.
+const MESSAGE_MAX: usize = 400;
+const WORD_MAX: usize = 60;
+
+/// The beginning of a text that may be as long as its file.
+fn short(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}\u{2026}", &text[..at]),
     }
 }
 
 /// The known word most like a wrong one; none where nothing is like it.
 #[must_use]
 pub fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
+    if wrong.len() > WORD_MAX {
+        return None;
+    }
     known
         .iter()
         .map(|word| (strsim::jaro_winkler(&wrong.to_lowercase(), &word.to_lowercase()), *word))

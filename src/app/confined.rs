@@ -1,0 +1,59 @@
+//! Captures of sample reports: files of the report's folder. A report comes from somebody else as its sample does, and
+//! what it names is read, summed up and shown.
+
+use std::io;
+use std::path::{Component, Path};
+
+use crate::sample::Captured;
+use crate::yaml::refused_at;
+
+use super::AppError;
+
+/// Makes sure that a report's capture is a file of the report's folder, with all links followed.
+///
+/// # Errors
+/// When it is no regular file, or, unless `allow_outside`, does not lie in the report's folder; with the line of the
+/// report that names it.
+pub(super) fn capture(
+    report: &Path,
+    text: &str,
+    (place, captured): (usize, &Captured),
+    allow_outside: bool,
+) -> Result<(), AppError> {
+    let refused = |message: String| {
+        let place = place.to_string();
+        let path: &[&str] = match captured {
+            Captured::Path(_) => &["captures", &place],
+            Captured::Detailed(_) => &["captures", &place, "path"],
+        };
+        AppError::yaml(report, &refused_at(text, path, message))
+    };
+    let named = Path::new(captured.path());
+    let shown = crate::escape::path(named);
+    let outside = |why: &str| {
+        refused(format!(
+            "the capture `{shown}` {why}; captures lie in the report's folder, or give --allow-outside"
+        ))
+    };
+    if !allow_outside {
+        let within = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        if named.is_absolute() || named.has_root() {
+            return Err(outside("is an absolute path"));
+        }
+        if !named.components().all(within) {
+            return Err(outside("leads out of the folder by `..`"));
+        }
+    }
+    let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |error: io::Error| refused(format!("the capture `{shown}`: {error}"));
+    let real = folder.join(named).canonicalize().map_err(failed)?;
+    if !allow_outside && !real.starts_with(folder.canonicalize().map_err(failed)?) {
+        return Err(outside("is a symbolic link that leads out of the folder"));
+    }
+    let known = real.metadata().map_err(failed)?;
+    match (known.is_file(), known.is_dir()) {
+        (true, _) => Ok(()),
+        (_, true) => Err(refused(format!("the capture `{shown}` is a folder; name the files in it"))),
+        _ => Err(refused(format!("the capture `{shown}` is a device, FIFO or socket; captures are files"))),
+    }
+}

@@ -1,0 +1,167 @@
+//! A file that is there whole or not at all.
+//!
+//! The new content is written beside the old file, which is then replaced in one step: at any moment the name leads to
+//! the old file or to the new one. Mode, and owner and group as far as the process may set them, are kept. Other hard
+//! links of the old file keep the old content.
+//!
+//! Where the folder refuses a second file or the exchange (a folder that may not be written, a file mounted by itself,
+//! another owner's file in a folder like `/tmp`), the content is made whole elsewhere and then copied into the file as it
+//! stands. Only a failure of that copy, such as a full disk, can then leave a part of the new content in the file.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::target::Target;
+
+/// A file that is being written; dropped without [`commit`](Replacement::commit) it leaves nothing behind.
+#[derive(Debug)]
+pub struct Replacement {
+    out: BufWriter<Part>,
+    path: PathBuf,
+    old: Option<File>,
+}
+
+/// Where the content is until it is whole.
+#[derive(Debug)]
+enum Part {
+    /// Beside the file.
+    Beside(NamedTempFile),
+    /// In the system's folder for temporary files, without a name.
+    Elsewhere(File),
+}
+
+impl Part {
+    fn file(&mut self) -> &mut File {
+        match self {
+            Part::Beside(part) => part.as_file_mut(),
+            Part::Elsewhere(file) => file,
+        }
+    }
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file().flush()
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Replacement {
+    /// Begins to write a regular file, new or old, following links.
+    ///
+    /// # Errors
+    /// When it may not be written, or is no regular file.
+    pub fn begin(path: &Path) -> io::Result<Replacement> {
+        match Target::of(path)? {
+            Target::Old(path, file) => Replacement::of(path, Some(file)),
+            Target::New(path) => Replacement::of(path, None),
+            _ => Err(io::Error::other("this is no regular file")),
+        }
+    }
+
+    pub(super) fn of(path: PathBuf, old: Option<File>) -> io::Result<Replacement> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let part = match (beside(folder, old.is_some()), &old) {
+            (Ok(part), _) => Part::Beside(part),
+            (Err(error), Some(_)) if refuses_exchange(&error) => Part::Elsewhere(tempfile::tempfile()?),
+            (Err(error), _) => return Err(error),
+        };
+        Ok(Replacement { out: BufWriter::new(part), path, old })
+    }
+
+    /// Makes the content the file's.
+    ///
+    /// # Errors
+    /// When it cannot be written; the old file is then unchanged, unless a copy in place failed, which the error says.
+    pub fn commit(self) -> io::Result<()> {
+        let Replacement { out, path, old } = self;
+        let part = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut part = match (part, &old) {
+            (Part::Beside(part), None) => {
+                return part.persist(&path).map(drop).map_err(|failed| failed.error);
+            }
+            (Part::Beside(part), Some(old)) => {
+                keep_attributes(old, part.as_file())?;
+                // On the disk before it has the name: after a power failure the name leads to one of the two, whole.
+                part.as_file().sync_data()?;
+                match part.persist(&path) {
+                    Ok(_) => return Ok(()),
+                    Err(failed) if refuses_exchange(&failed.error) => Part::Beside(failed.file),
+                    Err(failed) => return Err(failed.error),
+                }
+            }
+            (part, _) => part,
+        };
+        let Some(old) = old else { return Err(io::Error::other("there is no file to be written in place")) };
+        in_place(part.file(), old).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!(
+                    "written in place, since its folder refuses to replace it, and now incomplete: {error}"
+                ),
+            )
+        })
+    }
+}
+
+/// A file in the same folder. A new one that is to stay is readable as far as the process's mask lets it; one that takes
+/// over another's mode is its owner's alone until then.
+fn beside(folder: &Path, replaces: bool) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(if replaces { 0o600 } else { 0o666 }));
+    builder.tempfile_in(folder)
+}
+
+/// Whether an error says that this folder takes no second file or no exchange, though the file itself may be written.
+fn refuses_exchange(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy | CrossesDevices)
+}
+
+/// Gives the new file the old one's mode, and its owner and group as far as the process may.
+#[cfg(unix)]
+fn keep_attributes(old: &File, new: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let (known, mine) = (old.metadata()?, new.metadata()?);
+    let mut same = (known.uid(), known.gid()) == (mine.uid(), mine.gid());
+    if !same {
+        // Who may not give a file away may still set its group.
+        same = fchown(new, Some(known.uid()), Some(known.gid())).is_ok();
+        if !same {
+            let _group_kept = fchown(new, None, Some(known.gid()));
+        }
+    }
+    // Set-user-ID of one owner must not become that of another.
+    let mode = known.mode() & if same { 0o7777 } else { 0o777 };
+    new.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn keep_attributes(old: &File, new: &File) -> io::Result<()> {
+    new.set_permissions(old.metadata()?.permissions())
+}
+
+/// Copies the content into the old file.
+fn in_place(content: &mut File, mut old: File) -> io::Result<()> {
+    content.rewind()?;
+    let length = io::copy(content, &mut old)?;
+    old.set_len(length)?;
+    old.sync_data()
+}

@@ -1,0 +1,85 @@
+//! What an output path leads to: a stream of the process, something that is written to as it stands, or a file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Symbolic links that are followed, as many as Linux follows.
+const LINKS_MAX: usize = 40;
+
+/// What a path leads to.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// Standard output, under whichever name: opened anew it would begin at the start of a redirected file.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A device, FIFO, socket or another open file of the process: written to as it stands.
+    Stream(PathBuf),
+    /// A file that is there, with all links followed; the handle can be written to.
+    Old(PathBuf, File),
+    /// A file that is not there yet, with all links followed.
+    New(PathBuf),
+}
+
+impl Target {
+    /// Finds out what a path leads to. Nothing is changed or created.
+    ///
+    /// # Errors
+    /// When it is a folder or a file that may not be written, or its links go round.
+    pub(super) fn of(path: &Path) -> io::Result<Target> {
+        let mut path = path.to_owned();
+        for _ in 0..LINKS_MAX {
+            if let Some(stream) = own_stream(&path) {
+                return Ok(stream);
+            }
+            match fs::symlink_metadata(&path) {
+                Ok(known) if known.is_symlink() => {
+                    let to = fs::read_link(&path)?;
+                    path = path.parent().unwrap_or(Path::new("")).join(to);
+                }
+                Ok(known) if known.is_dir() => {
+                    return Err(io::Error::other("this is a folder; name a file in it"));
+                }
+                Ok(known) if known.is_file() => {
+                    let file = OpenOptions::new().write(true).open(&path)?;
+                    return Ok(Target::Old(path, file));
+                }
+                Ok(_) => return Ok(Target::Stream(path)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Target::New(path)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other("its symbolic links lead round and round"))
+    }
+}
+
+/// The process's own streams by the names that systems give them.
+fn own_stream(path: &Path) -> Option<Target> {
+    let number = path.to_str().and_then(|name| match name {
+        "/dev/stdout" => Some("1"),
+        "/dev/stderr" => Some("2"),
+        // Another process's descriptor: its link leads to no path.
+        _ if name.starts_with("/proc/") && name.contains("/fd/") && !name.starts_with("/proc/self/") => {
+            Some(name)
+        }
+        _ => name.strip_prefix("/dev/fd/").or_else(|| name.strip_prefix("/proc/self/fd/")),
+    })?;
+    match number {
+        "1" => Some(Target::Stdout),
+        "2" => Some(Target::Stderr),
+        _ => Some(Target::Stream(path.to_owned())),
+    }
+}
+
+/// Opens what is written to as it stands. Behind a descriptor may be a file that others wrote to: it is continued.
+///
+/// # Errors
+/// When it is not there or may not be written; a FIFO waits for its reader.
+pub(super) fn open_stream(path: &Path) -> io::Result<Box<dyn Write>> {
+    #[cfg(unix)]
+    if fs::metadata(path).is_ok_and(|known| std::os::unix::fs::FileTypeExt::is_socket(&known.file_type())) {
+        return Ok(Box::new(std::os::unix::net::UnixStream::connect(path)?));
+    }
+    Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+}

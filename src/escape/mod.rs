@@ -1,0 +1,182 @@
+//! F0: escapes text that attackers may have written, for terminals, JSON, XML and HTML, in one place for all outputs.
+//!
+//! A character is *hidden* when a reader cannot see it or when it changes how others are shown: it moves the cursor
+//! (Cc), formats or reorders text (Cf, with the bidirectional controls and tags), ends lines (Zl, Zp), has no agreed
+//! shape (Co, private use; Cn, unassigned, with the noncharacters that XML forbids or discourages), or is to be ignored
+//! by definition (`Default_Ignorable_Code_Point`: variation selectors, fillers). The blank Braille pattern is the one
+//! visible symbol without ink. Unassigned characters are among them because a newer system may know them as one of the
+//! others; escaping loses nothing. Letters of all scripts, combining marks and emoji stay.
+//!
+//! The classes are the tables of the Unicode Character Database in `regex`, which the project has anyway.
+
+mod json;
+mod number;
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+pub use json::{json, json_line};
+pub use number::rounded;
+
+#[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by a test")]
+static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}\u{2800}]").unwrap()
+});
+
+/// Whether a text consists of visible ASCII and spaces, which is nearly all text and needs no table.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// Returns whether a text has a hidden character.
+#[must_use]
+pub fn has_hidden(text: &str) -> bool {
+    !is_plain(text) && HIDDEN.is_match(text)
+}
+
+/// Text with each hidden character replaced by what `escaped` writes for it.
+fn replaced(text: &str, mut escaped: impl FnMut(char, &mut String)) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    for found in HIDDEN.find_iter(text) {
+        out.push_str(&text[rest..found.start()]);
+        found.as_str().chars().for_each(|hidden| escaped(hidden, &mut out));
+        rest = found.end();
+    }
+    out.push_str(&text[rest..]);
+    out
+}
+
+/// Text for a terminal or a line of text: hidden characters are written as `\u{202e}`.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    replaced(text, |hidden, out| out.extend(hidden.escape_unicode()))
+}
+
+/// Text of several lines: as [`shown`], but line feeds stay.
+#[must_use]
+pub fn shown_lines(text: &str) -> String {
+    text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+}
+
+/// A path for people: as [`shown`], and bytes that are no UTF-8 are written as `\xff`, so that two names never look alike
+/// because of a replacement character.
+#[must_use]
+pub fn path(path: &Path) -> String {
+    let mut out = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        out.push_str(&shown(chunk.valid()));
+        out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    out
+}
+
+/// A double-quoted string of YAML that is read as the text, whatever is in it.
+#[must_use]
+pub fn yaml(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    let text = replaced(&text, |hidden, out| {
+        out.push_str(&match u32::from(hidden) {
+            code if code > 0xffff => format!("\\U{code:08x}"),
+            code => format!("\\u{code:04x}"),
+        });
+    });
+    format!("\"{text}\"")
+}
+
+/// Text for XML and HTML, in elements and attributes: markup as entities, hidden characters as `\u{202e}`, so that no
+/// character remains that XML 1.0 forbids.
+#[must_use]
+pub fn xml(text: &str) -> String {
+    let shown = shown(text);
+    let mut out = String::with_capacity(shown.len());
+    for c in shown.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every character, with its class as the issue and Unicode's data name it.
+    #[test]
+    fn hidden_characters_are_escaped_and_no_others() {
+        let ranges = [
+            ('\0', '\u{1f}'),
+            ('\u{7f}', '\u{9f}'),
+            ('\u{ad}', '\u{ad}'),
+            ('\u{34f}', '\u{34f}'),
+            ('\u{61c}', '\u{61c}'),
+            ('\u{115f}', '\u{1160}'),
+            ('\u{180b}', '\u{180f}'),
+            ('\u{200b}', '\u{200f}'),
+            ('\u{2028}', '\u{202e}'),
+            ('\u{2060}', '\u{206f}'),
+            ('\u{2800}', '\u{2800}'),
+            ('\u{e000}', '\u{f8ff}'),
+            ('\u{fdd0}', '\u{fdef}'),
+            ('\u{fe00}', '\u{fe0f}'),
+            ('\u{feff}', '\u{feff}'),
+            ('\u{fff9}', '\u{fffb}'),
+            ('\u{fffe}', '\u{ffff}'),
+            ('\u{1fffe}', '\u{1ffff}'),
+            ('\u{e0000}', '\u{e0fff}'),
+            ('\u{f0000}', '\u{10ffff}'),
+        ];
+        for (first, last) in ranges {
+            for c in first..=last {
+                assert!(has_hidden(&format!("a{c}b")), "{:04x}", c as u32);
+                assert_eq!(shown(&c.to_string()), format!("\\u{{{:x}}}", c as u32));
+            }
+        }
+        let visible = "Win32.Worm/因果 Ünïcode ελληνικά Кириллица العربية עברית हिन्दी 한국어 ｶﾅ e\u{301} – “x” € 🦠\u{3000}\u{a0}\\";
+        assert!(!has_hidden(visible));
+        assert_eq!(shown(visible), visible);
+    }
+
+    #[test]
+    fn xml_has_only_characters_that_xml_allows_and_no_markup() {
+        assert_eq!(xml("<a b='c'>&\"\u{1b}\u{202e}"), "&lt;a b=&#39;c&#39;&gt;&amp;&quot;\\u{1b}\\u{202e}");
+        for c in (0..=0x0010_ffff).filter_map(char::from_u32) {
+            let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+            assert!(xml(&c.to_string()).chars().all(allowed), "{:04x}", c as u32);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_no_text_are_told_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let shown = |bytes: &[u8]| path(Path::new(std::ffi::OsStr::from_bytes(bytes)));
+        assert_eq!(shown(b"a\xff\x1b\xc3\xa4.pcap"), "a\\xff\\u{1b}ä.pcap");
+        assert_ne!(shown(b"\xfe"), shown(b"\xff"));
+    }
+
+    #[test]
+    fn a_parser_of_yaml_gets_the_text() {
+        for text in ["", "a\\b\"c", "\0\n\t\u{7f}\u{202e}\u{ffff}\u{e0041}", "因果: [x] # no"] {
+            let written = yaml(text);
+            assert!(!has_hidden(&written));
+            assert_eq!(serde_yaml::from_str::<String>(&written).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(shown_lines("a\u{200b}\nb\r"), "a\\u{200b}\nb\\u{d}");
+    }
+}

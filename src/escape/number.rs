@@ -1,0 +1,25 @@
+//! Numbers for people.
+
+/// A number to be written with so many decimals: what would become a negative zero, such as a share that rounding left at
+/// -1e-17, is zero.
+#[must_use]
+pub fn rounded(value: f64, decimals: i32) -> f64 {
+    let vanishes = value <= 0.0 && value * 10f64.powi(decimals) >= -0.5;
+    if vanishes { 0.0 } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_is_written_as_a_negative_zero() {
+        for value in [-0.0, -1e-17, -0.049, 0.0, 0.04] {
+            assert_eq!(format!("{:.1}", rounded(value, 1)), "0.0", "{value}");
+        }
+        assert_eq!(
+            format!("{:.0} {:.1} {:.2}", rounded(-0.5, 0), rounded(-0.06, 1), rounded(0.05, 2)),
+            "0 -0.1 0.05"
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! One key of a YAML text rewritten, and nothing else.
+//!
+//! YAML can say the same in many styles, so an edit is a proposal: the place is found in the nodes of the text, and what
+//! comes of it is parsed again. Only a text with the same comments, in which all other keys have the values that they
+//! had, is handed back.
+
+use std::ops::Range;
+
+use serde_yaml::{Mapping, Value};
+
+use super::nodes::{Kind, Node};
+
+/// Rewrites the value of a key of a text's root mapping, or adds the key. Where `old` and `new` are both mappings, only
+/// those of their keys are touched whose values differ; keys that are no longer in `new` become null.
+///
+/// `is_new` says whether a text now means what it should.
+///
+/// # Errors
+/// When no edit of the text does that and nothing else; the message says what to do.
+pub fn replaced(
+    text: &str,
+    key: &str,
+    old: Option<&Value>,
+    new: &Value,
+    is_new: &dyn Fn(&str) -> bool,
+) -> Result<String, String> {
+    let refused = || {
+        format!(
+            "`{key}` cannot be rewritten without changing something else (an anchor in it that is used elsewhere, or a style that is not understood); edit it by hand"
+        )
+    };
+    let root = Node::root(text).ok_or_else(refused)?;
+    let proposals = match root.pair(key) {
+        None => added(text, &root, key, new),
+        Some((name, value)) => match (old, new, value.pairs().is_empty()) {
+            (Some(Value::Mapping(old)), Value::Mapping(new), false) => {
+                vec![changed(text, value, old, new).ok_or_else(refused)?]
+            }
+            _ => vec![spliced(text, vec![of_value(text, name, value, new).ok_or_else(refused)?])],
+        },
+    };
+    let holds = |proposal: &String| is_new(proposal) && same_but(text, proposal, key);
+    proposals.into_iter().find(holds).ok_or_else(refused)
+}
+
+type Splice = (Range<usize>, String);
+
+/// The text with some of its places replaced.
+fn spliced(text: &str, mut splices: Vec<Splice>) -> String {
+    splices.sort_by_key(|(place, _)| place.start);
+    let (mut out, mut rest) = (String::with_capacity(text.len()), 0);
+    for (place, new) in splices {
+        out.push_str(text.get(rest..place.start).unwrap_or_default());
+        out.push_str(&new);
+        rest = place.end;
+    }
+    out.push_str(&text[rest..]);
+    out
+}
+
+/// The text with the values of those keys of a mapping replaced that differ.
+fn changed(text: &str, mapping: &Node, old: &Mapping, new: &Mapping) -> Option<String> {
+    let mut splices = Vec::new();
+    for (name, value) in mapping.pairs() {
+        let Kind::Scalar(key) = &name.kind else { return None };
+        let wanted = new.get(key.as_str()).unwrap_or(&Value::Null);
+        if old.get(key.as_str()).unwrap_or(&Value::Null) != wanted {
+            splices.push(of_value(text, name, value, wanted)?);
+        }
+    }
+    Some(spliced(text, splices))
+}
+
+/// What replaces a value. Comments within it stay, before the first of what is new.
+fn of_value(text: &str, name: &Node, value: &Node, new: &Value) -> Option<Splice> {
+    let comments = comments_within(text, value);
+    let is_block = matches!(value.kind, Kind::Sequence(_) | Kind::Mapping(_)) && !value.is_flow(text);
+    let same_kind = match (&value.kind, new) {
+        (Kind::Sequence(_), Value::Sequence(new)) => !new.is_empty(),
+        (Kind::Mapping(_), Value::Mapping(new)) => !new.is_empty(),
+        _ => false,
+    };
+    if is_block && same_kind {
+        let pad = format!("{}{}", newline(text), indentation(text, value.span.start));
+        let above: String = comments.iter().map(|comment| format!("{comment}{pad}")).collect();
+        return Some((value.span.clone(), above + &block(new, &pad)?));
+    }
+    let new = flow(new)?;
+    if is_block || value.span.is_empty() {
+        // Another kind of value, or one that was left out: behind the colon, deeper than the key.
+        let colon = name.span.end + text[name.span.end..].find(':')? + 1;
+        let pad = format!("{}{}  ", newline(text), indentation(text, name.span.start));
+        let above: String = comments.iter().map(|comment| format!(" {comment}{pad}")).collect();
+        let space = if comments.is_empty() { " " } else { "" };
+        let end = if is_block { value.span.end } else { colon };
+        return Some((colon..end, format!("{above}{space}{new}")));
+    }
+    let pad = format!("{}{} ", newline(text), indentation(text, value.span.start));
+    let with_comments = match (new.split_at_checked(1), comments.is_empty()) {
+        (Some((bracket @ ("[" | "{"), rest)), false) => {
+            let within: String = comments.iter().map(|comment| format!(" {comment}{pad}")).collect();
+            format!("{bracket}{within}{rest}")
+        }
+        _ => new,
+    };
+    Some((value.span.clone(), with_comments))
+}
+
+/// Ways to add a key, the most usual first: behind the last key, else before the first.
+fn added(text: &str, root: &Node, key: &str, new: &Value) -> Vec<String> {
+    let (Some((first, _)), true) = (root.pairs().first(), matches!(root.kind, Kind::Mapping(_))) else {
+        return Vec::new();
+    };
+    let insert = |at: usize, what: String| spliced(text, vec![(at..at, what)]);
+    if root.is_flow(text) {
+        let Some(value) = flow(new) else { return Vec::new() };
+        let quote = if text[first.span.start..].starts_with('"') { "\"" } else { "" };
+        let last =
+            root.pairs().last().map_or(root.span.start, |(key, value)| key.span.end.max(value.span.end));
+        let pair = format!("{quote}{key}{quote}: {value}");
+        return vec![insert(last, format!(", {pair}")), insert(root.span.start + 1, format!("{pair}, "))];
+    }
+    let pad = format!("{}{}", newline(text), indentation(text, root.span.start));
+    let pair = Mapping::from_iter([(Value::from(key), new.clone())]);
+    let Some(pair) = block(&Value::Mapping(pair), &pad) else { return Vec::new() };
+    let end = root.span.end;
+    let line_end = text[end..].find(['\n', '\r']).map_or(text.len(), |at| end + at);
+    let column = &pad[newline(text).len()..];
+    vec![
+        insert(line_end, format!("{pad}{pair}")),
+        insert(end, format!("{column}{pair}{}", newline(text))),
+        insert(root.span.start, format!("{pair}{pad}")),
+    ]
+}
+
+/// Spaces up to the column of a place.
+fn indentation(text: &str, at: usize) -> String {
+    let line = text[..at].rfind(['\n', '\r']).map_or(0, |before| before + 1);
+    " ".repeat(text[line..at].trim_start_matches('\u{feff}').chars().count())
+}
+
+/// How the text ends its lines.
+fn newline(text: &str) -> &'static str {
+    match text.find('\n') {
+        Some(at) if text[..at].ends_with('\r') => "\r\n",
+        None if text.contains('\r') => "\r",
+        _ => "\n",
+    }
+}
+
+/// A value in one line that stands in any context: JSON, which is YAML.
+fn flow(value: &Value) -> Option<String> {
+    let mut out = Vec::new();
+    crate::escape::json(&mut out, value).ok()?;
+    String::from_utf8(out).ok()
+}
+
+/// A value on lines of its own; `pad` begins each but the first.
+fn block(value: &Value, pad: &str) -> Option<String> {
+    let text = serde_yaml::to_string(value).ok()?;
+    Some(text.trim_end().lines().collect::<Vec<_>>().join(pad))
+}
+
+/// The comments between the scalars of a node, without what precedes them.
+fn comments_within(text: &str, node: &Node) -> Vec<String> {
+    let mut leaves = Vec::new();
+    node.leaves(&mut leaves);
+    comments(text, node.span.clone(), &leaves)
+}
+
+/// The comments of a range: what begins with `#` behind a space or at the start of a line, outside of scalars.
+fn comments(text: &str, range: Range<usize>, leaves: &[Range<usize>]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut from = range.start;
+    let ends = leaves.iter().cloned().chain([range.end..range.end]);
+    for leaf in ends {
+        let gap = text.get(from..leaf.start.max(from)).unwrap_or_default();
+        let mut at = 0;
+        while let Some(mark) = gap[at..].find('#').map(|mark| at + mark) {
+            let before = text[..from + mark].chars().next_back();
+            let end = gap[mark..].find(['\n', '\r']).map_or(gap.len(), |end| mark + end);
+            if before.is_none_or(|c| c.is_whitespace() || c == '\u{feff}') {
+                found.push(gap[mark..end].trim_end().to_owned());
+                at = end;
+            } else {
+                at = mark + 1;
+            }
+        }
+        from = leaf.end.max(from);
+    }
+    found
+}
+
+fn all_comments(text: &str) -> Option<Vec<String>> {
+    let mut leaves = Vec::new();
+    Node::root(text)?.leaves(&mut leaves);
+    let mut all = comments(text, 0..text.len(), &leaves);
+    all.sort();
+    Some(all)
+}
+
+/// Whether two texts have the same comments, and the same values but for one key.
+fn same_but(one: &str, other: &str, key: &str) -> bool {
+    let rest = |text: &str| -> Option<Mapping> {
+        let mut all: Mapping = serde_yaml::from_str(text.trim_start_matches('\u{feff}')).ok()?;
+        all.shift_remove(key);
+        Some(all)
+    };
+    let (Some(before), Some(after)) = (rest(one), rest(other)) else { return false };
+    before == after && before.keys().eq(after.keys()) && all_comments(one) == all_comments(other)
+}

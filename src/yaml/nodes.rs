@@ -1,0 +1,181 @@
+//! Where the values of a YAML text stand: a tree of nodes with their places in the text.
+
+use std::ops::Range;
+
+use saphyr_parser::{Event, Parser, Span};
+
+/// A value, or a key, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its bytes in the text, without anchor and tag. Empty where the value is left out.
+    pub span: Range<usize>,
+    /// Line from 1.
+    pub line: usize,
+    /// Column from 1, in characters.
+    pub column: usize,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A scalar's value.
+    Scalar(String),
+    /// An alias of another node.
+    Alias,
+    /// A list.
+    Sequence(Vec<Node>),
+    /// Keys and values.
+    Mapping(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// The root of a text's first document; `None` where there is none or the text is not YAML. The text has passed
+    /// [`parse`](super::parse), which bounds its depth.
+    #[must_use]
+    pub fn root(text: &str) -> Option<Node> {
+        let mark = text.len() - text.trim_start_matches('\u{feff}').len();
+        let offsets: Vec<usize> =
+            text[mark..].char_indices().map(|(at, _)| at + mark).chain([text.len()]).collect();
+        let mut open: Vec<(Node, Vec<Node>)> = Vec::new();
+        for event in Parser::new_from_str(&text[mark..]) {
+            let (event, span) = event.ok()?;
+            let place = content(text, bytes(&offsets, span)?);
+            let leaf = |kind| Node {
+                span: place.clone(),
+                line: span.start.line(),
+                column: span.start.col() + 1,
+                kind,
+            };
+            let done = match event {
+                Event::SequenceStart(..) => {
+                    open.push((leaf(Kind::Sequence(Vec::new())), Vec::new()));
+                    continue;
+                }
+                Event::MappingStart(..) => {
+                    open.push((leaf(Kind::Mapping(Vec::new())), Vec::new()));
+                    continue;
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    let (node, children) = open.pop()?;
+                    // The bracket that closes it; an end in block style has no place of its own.
+                    node.closed(text, children, place.start + 1)
+                }
+                Event::Scalar(value, ..) => leaf(Kind::Scalar(value.into_owned())),
+                Event::Alias(_) => leaf(Kind::Alias),
+                _ => continue,
+            };
+            match open.last_mut() {
+                Some((_, children)) => children.push(done),
+                None => return Some(done),
+            }
+        }
+        None
+    }
+
+    /// A list or mapping with its children; one in block style ends where its last child does.
+    fn closed(mut self, text: &str, children: Vec<Node>, end: usize) -> Node {
+        let last = children.iter().map(|child| child.span.end).max();
+        self.span.end = if self.is_flow(text) { end } else { last.unwrap_or(self.span.end) };
+        self.span.end = self.span.end.max(self.span.start);
+        self.kind = match self.kind {
+            Kind::Mapping(_) => {
+                let mut pairs = Vec::new();
+                let mut children = children.into_iter();
+                while let (Some(key), Some(value)) = (children.next(), children.next()) {
+                    pairs.push((key, value));
+                }
+                Kind::Mapping(pairs)
+            }
+            _ => Kind::Sequence(children),
+        };
+        self
+    }
+
+    /// Whether it is a list or mapping in brackets.
+    #[must_use]
+    pub fn is_flow(&self, text: &str) -> bool {
+        text[self.span.start..].starts_with(['[', '{'])
+    }
+
+    /// The pairs of a mapping; none of anything else.
+    #[must_use]
+    pub fn pairs(&self) -> &[(Node, Node)] {
+        if let Kind::Mapping(pairs) = &self.kind { pairs } else { &[] }
+    }
+
+    /// The items of a list; none of anything else.
+    #[must_use]
+    pub fn items(&self) -> &[Node] {
+        if let Kind::Sequence(items) = &self.kind { items } else { &[] }
+    }
+
+    /// Key and value of a mapping's key.
+    #[must_use]
+    pub fn pair(&self, key: &str) -> Option<(&Node, &Node)> {
+        let found = self.pairs().iter().find(|(one, _)| one.kind == Kind::Scalar(key.to_owned()));
+        found.map(|(key, value)| (key, value))
+    }
+
+    /// The places of all scalars and aliases, in the order of the text.
+    pub(super) fn leaves(&self, into: &mut Vec<Range<usize>>) {
+        match &self.kind {
+            Kind::Scalar(_) | Kind::Alias => into.push(self.span.clone()),
+            Kind::Sequence(items) => items.iter().for_each(|item| item.leaves(into)),
+            Kind::Mapping(pairs) => pairs.iter().for_each(|(key, value)| {
+                key.leaves(into);
+                value.leaves(into);
+            }),
+        }
+    }
+}
+
+/// A place without the anchor and the tag that it begins with.
+fn content(text: &str, place: Range<usize>) -> Range<usize> {
+    let mut start = place.start;
+    let mut rest = &text[start..];
+    let mut is_property = rest.starts_with(['&', '!']);
+    while is_property || rest.starts_with('#') {
+        // A comment may stand between an anchor and what is below it.
+        let end = match rest.starts_with('#') {
+            true => rest.find(['\n', '\r']),
+            false => rest.find(char::is_whitespace),
+        };
+        rest = rest.get(end.unwrap_or(rest.len())..).unwrap_or_default().trim_start();
+        start = text.len() - rest.len();
+        is_property = rest.starts_with(['&', '!']);
+    }
+    start.min(place.end.max(place.start))..place.end.max(place.start)
+}
+
+/// The place of a span, which counts characters, in bytes.
+fn bytes(offsets: &[usize], span: Span) -> Option<Range<usize>> {
+    let (start, end) = (*offsets.get(span.start.index())?, *offsets.get(span.end.index())?);
+    Some(start..end.max(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_where_they_stand() {
+        let text =
+            "\u{feff}# ä\r\n\"a\": &x {b: [1, 'zwei']}\r\nc:\r\n  - é # x\r\n  - |\r\n    lit\r\nd:\r\n";
+        let root = Node::root(text).unwrap();
+        let at = |node: &Node| text[node.span.clone()].to_owned();
+        let (key, value) = root.pair("a").unwrap();
+        assert_eq!(
+            (at(key), at(value), key.line, key.column),
+            ("\"a\"".to_owned(), "{b: [1, 'zwei']}".to_owned(), 2, 1)
+        );
+        let list = root.pair("c").unwrap().1;
+        assert_eq!(
+            (at(&list.items()[0]), list.items()[0].line, list.items()[0].column),
+            ("é".to_owned(), 4, 5)
+        );
+        assert!(root.pair("d").unwrap().1.span.is_empty());
+        assert!(Node::root("a: [").is_none() && Node::root("# nothing\n").is_none());
+    }
+}

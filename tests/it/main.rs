@@ -6,6 +6,7 @@ mod bars;
 mod cli;
 mod command;
 mod corpora;
+mod hostile;
 mod laws;
 mod make;
 mod months;

@@ -79,7 +79,7 @@ fn packets() -> impl Iterator<Item = Packet> {
         Packet::new([100, 64, 0, low % 7].into(), [203, 0, 113, low ^ high].into(), protocol)
             .with_time(Some(Timestamp(i64::from(at) * 400_000_000)))
             .with_source_port(Some(4_000 + at % 9))
-            .with_destination_port(Some(at * 331))
+            .with_destination_port(Some(at.wrapping_mul(331)))
             .with_flags(Some(TcpFlags::SYN))
             .with_ip_id(Some(at.wrapping_mul(40_503)))
             .with_sequence(Some(u32::from(at) << 20))

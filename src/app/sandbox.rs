@@ -199,6 +199,9 @@ pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut Names) {
     if packet.protocol() != Protocol::Udp || packet.source_port() != Some(DNS) {
         return;
     }
+    if promises_too_much(payload) {
+        return;
+    }
     let Ok(answer) = simple_dns::Packet::parse(payload) else { return };
     for record in &answer.answers {
         match &record.rdata {
@@ -211,4 +214,12 @@ pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut Names) {
             _ => {}
         }
     }
+}
+
+/// Whether a DNS message says that it has more questions and records than its bytes can hold (RFC 1035, section 4.1: a
+/// question has 5 bytes at least, a record 11). The parser makes room for all that are promised, megabytes for a packet.
+fn promises_too_much(message: &[u8]) -> bool {
+    let Some((header, body)) = message.split_first_chunk::<12>() else { return true };
+    let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
+    5 * count(4) + 11 * (count(6) + count(8) + count(10)) > body.len()
 }

@@ -83,6 +83,12 @@ enum Command {
     Man(complete::ManArgs),
 }
 
+/// The command line, as completions, man pages and tests see it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program with the process's own arguments.
 #[must_use]
 pub fn main() -> ExitCode {

@@ -3,6 +3,7 @@
 //! Everything is derived from a seed, so that the same bytes come out on every machine.
 
 pub(crate) mod darknet;
+pub(crate) mod hostile;
 pub(crate) mod packets;
 pub(crate) mod samples;
 

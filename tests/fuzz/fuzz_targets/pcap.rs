@@ -1,0 +1,8 @@
+//! libFuzzer on `records::pcap_file`.
+
+#![no_main]
+
+#[path = "../laws/mod.rs"]
+mod laws;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| laws::records::pcap_file(data));

@@ -1,0 +1,8 @@
+//! libFuzzer on `yaml::scenario`.
+
+#![no_main]
+
+#[path = "../laws/mod.rs"]
+mod laws;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| laws::yaml::scenario(data));

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Component, Path};
 
+use crate::capture::CaptureError;
 use crate::sample::Captured;
 use crate::yaml::refused_at;
 
@@ -45,7 +46,10 @@ pub(super) fn capture(
         }
     }
     let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error: io::Error| refused(format!("the capture `{shown}`: {error}"));
+    // A file that is missing or may not be read is no fault of the report: the other samples of the call go on.
+    let failed = |error: io::Error| {
+        AppError::Capture(CaptureError::Io { input: crate::escape::path(&folder.join(named)), error })
+    };
     let real = folder.join(named).canonicalize().map_err(failed)?;
     if !allow_outside && !real.starts_with(folder.canonicalize().map_err(failed)?) {
         return Err(outside("is a symbolic link that leads out of the folder"));

@@ -32,6 +32,7 @@ mod gather;
 mod ledger;
 mod pipeline;
 mod reading;
+mod recorded;
 mod spill;
 mod suspects;
 mod yaml_file;

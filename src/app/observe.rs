@@ -1,10 +1,8 @@
 //! Use case: feed captures of a sensor into a history.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks, OpenWindow};
@@ -18,6 +16,7 @@ use super::gather::Gatherer;
 use super::history::named;
 use super::pipeline::{self, Feed};
 use super::reading::each_input;
+use super::recorded::{PlausibleTimes, Recorded};
 use super::spill::SpillFile;
 use super::{AppError, CaptureOptions, Notices};
 
@@ -143,7 +142,12 @@ fn gather(
     notices: &mut Notices,
 ) -> Result<Option<(Contribution, u64)>, AppError> {
     let resume = store.resume(&sensor.name)?;
-    let mut pass = Pass::new(sensor, rules, resume.clone())?;
+    let plausible = match options.accept_times {
+        true => PlausibleTimes::all(),
+        false => PlausibleTimes::until_tomorrow(super::check::now()),
+    };
+    let recorded = Recorded::new(plausible, &store.looks(&sensor.name)?);
+    let mut pass = Pass::new(sensor, rules, resume.clone(), recorded)?;
     let (report, content) = pass.stream(input, options)?;
     if store.has_capture(&sensor.name, &content)? {
         return Ok(None);
@@ -151,11 +155,22 @@ fn gather(
     if report.clock != Clock::Absolute && report.packets > 0 {
         return Err(AppError::NoDates(input.to_string()));
     }
-    if !report.ordered || pass.is_late() {
-        let late = pass.is_late();
-        pass = again(sensor, input, options, rules, resume, (report.ordered, late), notices)?;
-    }
     notices.add_report(input, &report);
+    if let Some(notice) = pass.recorded.notice() {
+        notices.add(format!("{input}: {notice}"));
+    }
+    let ordered = report.ordered;
+    if let Some(end) = pass.recorded.continues_at().filter(|_| ordered) {
+        notices
+            .add(format!("{input}: continues a stored capture; its packets up to {end} are counted already"));
+        let recorded = pass.recorded.again(Some(end));
+        pass = Pass::new(sensor, rules, resume.clone(), recorded)?;
+        pass.stream(input, &options.unwatched())?;
+    }
+    if !ordered || pass.is_late() {
+        let late = pass.is_late();
+        pass = again(pass, input, options, resume, (ordered, late), notices)?;
+    }
     notices.add_engine(&pass.engine);
     Ok(Some((pass.into_contribution(input.to_string(), content), report.packets)))
 }
@@ -175,7 +190,8 @@ pub(super) fn observe_packets(
     packets: impl FnOnce(&mut Sink<'_>),
 ) -> Result<Observed, AppError> {
     let (name, content) = capture;
-    let mut pass = Pass::new(sensor, rules, store.resume(&sensor.name)?)?;
+    let recorded = Recorded::new(PlausibleTimes::all(), &[]);
+    let mut pass = Pass::new(sensor, rules, store.resume(&sensor.name)?, recorded)?;
     let mut count = 0;
     pass.feed(threads, |sink| {
         packets(&mut |packet, payload| {
@@ -198,10 +214,9 @@ pub(super) fn observe_packets(
 /// A second reading for a capture that runs backwards, which is sorted by time, or that begins before the sensor's clock
 /// (`late`).
 fn again<'a>(
-    sensor: &'a Sensor,
+    first: Pass<'a>,
     input: &Input,
     options: &CaptureOptions,
-    rules: &'a Rules,
     resume: Resume,
     (ordered, late): (bool, bool),
     notices: &mut Notices,
@@ -211,11 +226,10 @@ fn again<'a>(
             "{input}: begins before what was fed already; its windows are not joined with older ones"
         ));
     }
-    let mut pass = Pass::new(
-        sensor,
-        rules,
-        if late { Resume { captures: resume.captures, ..Resume::default() } } else { resume.clone() },
-    )?;
+    let from = if late { Resume { captures: resume.captures, ..Resume::default() } } else { resume.clone() };
+    let recorded = first.recorded.again(first.recorded.counted_before());
+    let rules = first.rules;
+    let mut pass = Pass::new(first.sensor, rules, from, recorded)?;
     if ordered {
         pass.stream(input, &options.unwatched())?;
     } else {
@@ -233,13 +247,14 @@ fn again<'a>(
 
 /// One capture's way through the engine.
 struct Pass<'a> {
+    sensor: &'a Sensor,
     rules: &'a Rules,
     space: AddressSpace,
     zone: TimeZone,
     gatherer: Gatherer<'a>,
     engine: Engine,
     closed: Gathering,
-    seen: Seen,
+    recorded: Recorded,
     started_at: Option<Timestamp>,
     captures_before: u64,
     /// The state of the sensor's engine that a late capture leaves as it is.
@@ -247,17 +262,23 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(sensor: &Sensor, rules: &'a Rules, resume: Resume) -> Result<Pass<'a>, AppError> {
+    fn new(
+        sensor: &'a Sensor,
+        rules: &'a Rules,
+        resume: Resume,
+        recorded: Recorded,
+    ) -> Result<Pass<'a>, AppError> {
         let Resume { clock: started_at, captures: captures_before, .. } = resume;
         let windows = renumbered(resume, rules.mark_names());
         Ok(Pass {
+            sensor,
             rules,
             space: sensor.space(),
             zone: sensor.zone()?,
             gatherer: Gatherer::new(sensor.space(), sensor.zone()?, rules),
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
             closed: Gathering::spilling(Arc::new(SpillFile::default())),
-            seen: Seen::default(),
+            recorded,
             started_at,
             captures_before,
             keep_for_later: None,
@@ -279,10 +300,10 @@ impl<'a> Pass<'a> {
         threads: usize,
         packets: impl FnOnce(&mut Sink<'_>) -> Result<T, CaptureError>,
     ) -> Result<T, CaptureError> {
-        let Pass { rules, space, seen, gatherer, engine, closed, .. } = self;
+        let Pass { rules, space, recorded, gatherer, engine, closed, .. } = self;
         let read = |feed: &mut Feed<'_>| {
             packets(&mut |packet, payload| {
-                if seen.takes(packet, space) {
+                if recorded.takes(packet, space) {
                     feed.push(packet, rules.marks(packet, payload));
                 }
             })
@@ -291,18 +312,19 @@ impl<'a> Pass<'a> {
     }
 
     fn push_marked(&mut self, packet: &Packet, marks: Marks) {
-        let Pass { space, seen, gatherer, engine, closed, .. } = self;
-        if seen.takes(packet, space) {
+        let Pass { space, recorded, gatherer, engine, closed, .. } = self;
+        if recorded.takes(packet, space) {
             engine.push(packet, marks, &mut |windows| gatherer.gather(closed, windows));
         }
     }
 
     fn is_late(&self) -> bool {
-        self.started_at.is_some() && self.seen.span.is_some_and(|(first, _)| Some(first) < self.started_at)
+        self.started_at.is_some()
+            && self.recorded.span.is_some_and(|(first, _)| Some(first) < self.started_at)
     }
 
     fn into_contribution(mut self, name: String, content: [u8; 32]) -> Contribution {
-        let clock = self.engine.clock().max(self.seen.span.map(|(_, last)| last));
+        let clock = self.engine.clock().max(self.recorded.span.map(|(_, last)| last));
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
         self.gatherer.gather(&mut open, &windows);
@@ -315,14 +337,14 @@ impl<'a> Pass<'a> {
             self.gatherer.gather(&mut open, &renumbered(kept.clone(), self.rules.mark_names()));
             resume = kept;
         }
-        let days = self.observed_days();
+        let days = self.recorded.days(&self.zone);
         Contribution {
             capture: CaptureRecord {
                 content,
                 name,
-                packets: self.seen.dark,
-                first: self.seen.span.map(|(first, _)| first),
-                last: self.seen.span.map(|(_, last)| last),
+                packets: self.recorded.dark,
+                first: self.recorded.span.map(|(first, _)| first),
+                last: self.recorded.span.map(|(_, last)| last),
             },
             days,
             mark_names,
@@ -332,35 +354,6 @@ impl<'a> Pass<'a> {
             captures_before: self.captures_before,
             resume,
         }
-    }
-
-    /// All days from the capture's first packet to its last: the sensor looked in between, too.
-    fn observed_days(&self) -> BTreeSet<Date> {
-        let Some((first, last)) = self.seen.span else { return BTreeSet::new() };
-        let (first, last) = (first.day(&self.zone), last.day(&self.zone));
-        first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).collect()
-    }
-}
-
-/// What a capture's packets come to before they are windows.
-#[derive(Default)]
-struct Seen {
-    /// The times of the first and last packet, to whatever address.
-    span: Option<(Timestamp, Timestamp)>,
-    /// Packets to dark addresses.
-    dark: u64,
-}
-
-impl Seen {
-    /// Notes a packet; answers whether it counts.
-    fn takes(&mut self, packet: &Packet, space: &AddressSpace) -> bool {
-        if let Some(time) = packet.time() {
-            let (first, last) = self.span.unwrap_or((time, time));
-            self.span = Some((first.min(time), last.max(time)));
-        }
-        let dark = space.contains(packet.destination());
-        self.dark += u64::from(dark);
-        dark
     }
 }
 

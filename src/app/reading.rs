@@ -26,6 +26,8 @@ pub struct CaptureOptions {
     pub threads: usize,
     /// Whether a report's captures may lie outside of its folder.
     pub allow_outside: bool,
+    /// Whether a history takes packets whose times cannot be right: before 1990, or after tomorrow.
+    pub accept_times: bool,
 }
 
 impl CaptureOptions {

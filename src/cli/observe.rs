@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::observe::{Keep, Observed, Place, observe_all};
 use crate::app::output::Output;
-use crate::app::{AppError, Notices};
+use crate::app::{AppError, CaptureOptions, Notices};
 
 use super::EXIT_OK;
 use super::progress::Progress;
@@ -13,7 +13,7 @@ use super::shared::{CaptureArgs, RuleArgs};
 /// Feed captures of a sensor into a history
 ///
 /// Each capture is stored in one transaction, and known by its content: feeding it again changes nothing. Feed
-/// captures in time order; windows go on from one to the next.
+/// captures in time order; windows go on from one to the next. A file that has grown is continued where it ended.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   inga observe --sensor II --db history.db captures/2009-03-02/")]
@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Read and gather everything, and store nothing
     #[arg(long)]
     dry_run: bool,
+    /// Take packets of any time; without this, those before 1990 or after tomorrow are left out and counted
+    #[arg(long)]
+    accept_times: bool,
     #[command(flatten)]
     reading: CaptureArgs,
     #[command(flatten)]
@@ -38,7 +41,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let mut options = args.reading.options();
+    let mut options = CaptureOptions { accept_times: args.accept_times, ..args.reading.options() };
     let inputs = options.expand(&args.captures, notices)?;
     let progress = Progress::watch(&inputs, &mut options);
     let keep = if args.dry_run { Keep::DryRun } else { Keep::Stored };

@@ -67,7 +67,7 @@ impl ServicesFile {
             let mut regex = |key: &str, text: &Option<String>| match text.as_deref().map(byte_regex) {
                 Some(Ok(regex)) => Some(regex),
                 Some(Err(reason)) => {
-                    fault(format!("`{key}` of port {}: {reason}", entry.port));
+                    fault(format!("`{key}` of port {} {reason}", entry.port));
                     None
                 }
                 None => None,
@@ -117,7 +117,7 @@ pub(super) fn byte_regex(text: &str) -> Result<Regex, String> {
         // The library draws the pattern over several lines; its last says what is wrong.
         Err(error) => {
             let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-            Err(format!("no byte regex: {reason}"))
+            Err(format!("is no byte regex: {reason}"))
         }
         Ok(regex) if regex.is_match(b"") => {
             Err("matches the empty payload, so every packet; ask for some byte".to_owned())
@@ -184,7 +184,7 @@ mod tests {
         check("{port: 1, service: ' ', sources: [y]}", "`service` of port 1 is empty");
         check("{port: 1, service: x, sources: []}", "`sources` of port 1 is empty");
         check("{port: 1, service: x, sources: [y], by_port: false}", "matches nothing");
-        check("{port: 1, service: x, sources: [y], answer: '('}", "`answer` of port 1: no byte regex");
+        check("{port: 1, service: x, sources: [y], answer: '('}", "`answer` of port 1 is no byte regex");
         check("{port: 1, service: x, sources: [y], question: 'a*'}", "every packet");
     }
 }

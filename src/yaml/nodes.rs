@@ -76,6 +76,9 @@ impl Node {
 
     /// A list or mapping with its children; one in block style ends where its last child does.
     fn closed(mut self, text: &str, children: Vec<Node>, end: usize) -> Node {
+        if let (Kind::Sequence(_), Some(first)) = (&self.kind, children.first()) {
+            self.span.start = list_start(text, self.span.start, first.span.start);
+        }
         let last = children.iter().map(|child| child.span.end).max();
         self.span.end = if self.is_flow(text) { end } else { last.unwrap_or(self.span.end) };
         self.span.end = self.span.end.max(self.span.start);
@@ -131,6 +134,16 @@ impl Node {
     }
 }
 
+/// Where a list begins. The parser says so, but for a list in block style that is no deeper than its key: there it gives
+/// the place of the first item, behind the dash.
+fn list_start(text: &str, start: usize, first_item: usize) -> usize {
+    let rest = &text[start..];
+    let is_bracket = rest.starts_with('[');
+    let is_dash = rest.starts_with('-') && rest[1..].chars().next().is_none_or(char::is_whitespace);
+    let is_behind_dash = start == first_item || !is_bracket && !is_dash;
+    if is_behind_dash { text[..start].rfind('-').unwrap_or(start) } else { start }
+}
+
 /// A place without the anchor and the tag that it begins with.
 fn content(text: &str, place: Range<usize>) -> Range<usize> {
     let mut start = place.start;
@@ -176,6 +189,13 @@ mod tests {
             ("é".to_owned(), 4, 5)
         );
         assert!(root.pair("d").unwrap().1.span.is_empty());
+        for list in ["- a\n- b", "- [a]\n- b", "- &x a\n- b", "- - a\n- b", "- -1\n- b"] {
+            for pad in ["", "  "] {
+                let list = list.replace('\n', &format!("\n{pad}"));
+                let text = format!("k:\n{pad}{list}\nl: 1\n");
+                assert_eq!(text[Node::root(&text).unwrap().pair("k").unwrap().1.span.clone()], list);
+            }
+        }
         assert!(Node::root("a: [").is_none() && Node::root("# nothing\n").is_none());
     }
 }

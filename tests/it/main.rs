@@ -16,6 +16,7 @@ mod observation;
 mod outputs;
 mod pictures;
 mod projection;
+mod recorded;
 mod rules;
 mod scenarios;
 mod shipped;

@@ -37,7 +37,7 @@ fn the_reports_figures_are_made_by_one_command() {
         ("5", "windows, sensor III"),
         ("6-types-1-2", "seed-type-2"),
         ("6-types-3-4", "seed-type-4"),
-        ("7", "conficker-d"),
+        ("7", "high-port-probe"),
         ("9-10", "192.168.20.21 beside Sensor I"),
         ("11", "W32.SillyFDC.BAW (a2eaf57c47a1) discovered"),
     ] {

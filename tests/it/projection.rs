@@ -37,7 +37,7 @@ fn report(folder: &Path, digit: &str, more: &str, capture: &Path) -> PathBuf {
 fn correlate(reports: &[&Path], darknet: &Path) -> Vec<Value> {
     let mut args = vec!["correlate"];
     args.extend(reports.iter().map(|path| arg(path)));
-    args.extend(["--darknet", arg(darknet), "--format", "json"]);
+    args.extend(["--allow-outside", "--darknet", arg(darknet), "--format", "json"]);
     let called = inga(&args);
     assert_eq!(called.code, 0, "{}", called.stderr);
     called.json()
@@ -134,7 +134,15 @@ fn fan_out_that_is_no_worm_is_attributed_to_nothing() {
         let named = |entry: &std::fs::DirEntry| entry.file_name().to_str().unwrap().starts_with(stem);
         let mut entries = std::fs::read_dir(corpora.join("ndpi")).unwrap().map(Result::unwrap);
         let sample = report(darknet.path(), digit, "", &entries.find(named).unwrap().path());
-        let called = inga(&["correlate", arg(&sample), "--darknet", arg(darknet.path()), "--format", "json"]);
+        let called = inga(&[
+            "correlate",
+            arg(&sample),
+            "--allow-outside",
+            "--darknet",
+            arg(darknet.path()),
+            "--format",
+            "json",
+        ]);
         if called.code != 0 {
             assert!(called.stderr.contains("victim"), "{stem}: {}", called.stderr);
             continue;

@@ -53,8 +53,15 @@ impl Darknet {
             log.display()
         );
         std::fs::write(&report, text).unwrap();
-        let answer =
-            inga(&["correlate", arg(&report), "--darknet", arg(self.folder.path()), "--format", "json"]);
+        let answer = inga(&[
+            "correlate",
+            arg(&report),
+            "--allow-outside",
+            "--darknet",
+            arg(self.folder.path()),
+            "--format",
+            "json",
+        ]);
         answer.json().swap_remove(0)
     }
 }
@@ -160,6 +167,7 @@ fn real_sensors_are_answered_and_nothing_is_claimed_of_backscatter() {
         arg(figure_8),
         arg(&bot),
         arg(&udp),
+        "--allow-outside",
         "--darknet",
         arg(folder.path()),
         "--format",

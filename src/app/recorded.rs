@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn times_that_cannot_be_are_left_out() {
-        let wrong = [5 * SECOND, START + 40 * DAY, i64::MAX, i64::MIN];
+        let wrong = [5 * SECOND, START + 40 * DAY, i64::MAX, i64::MIN + 1];
         let recorded = recorded(&[], hourly(0).chain(wrong));
         assert_eq!((recorded.packets, recorded.implausible), (24, 4));
         assert_eq!(recorded.days(&TimeZone::UTC).len(), 1);

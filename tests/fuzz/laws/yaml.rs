@@ -94,7 +94,7 @@ fn apply(rules: &Rules) {
         windows += all.len() as u64;
         for window in all.iter() {
             counted += window.packets;
-            assert!(rules.window_marks(window).len() <= rules.mark_names().len());
+            assert!(rules.window_marks_at(window, window.start).len() <= rules.mark_names().len());
         }
     };
     for packet in packets() {

@@ -32,11 +32,11 @@ pub struct ReadOptions {
     pub progress: Option<Arc<AtomicU64>>,
     /// Unpacks compressed captures on a thread of its own.
     pub ahead: bool,
-    /// What a file may cost.
+    /// Limits on what a file may cost.
     pub limits: Limits,
-    /// The password of encrypted archives; that of malware, `infected`, is tried anyway.
+    /// The password of encrypted archives; malware's usual one, `infected`, is always tried as well.
     pub password: Option<String>,
-    /// Takes text for a log only where it is tcpdump's beyond doubt, as among the files of a folder.
+    /// Reads text only where it is tcpdump's beyond doubt, as for the files of a folder.
     pub only_certain_text: bool,
 }
 
@@ -138,12 +138,12 @@ pub fn read_source(
     stream(Source { bytes: Box::new(source), unpacks: false }, name, options, None, sink)
 }
 
-/// Reads a capture's first bytes alone: enough to tell its format and its clock.
+/// Reads only a capture's first bytes, which are enough to find its format and its clock.
 ///
 /// # Errors
 /// As [`read`].
 pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
-    /// Bytes that hold a first packet.
+    /// Number of bytes in which the first packet is looked for.
     const FIRST_BYTES: u64 = 256 * 1024;
     let options = ReadOptions { progress: None, ahead: false, ..options.clone() };
     input.with_source(&options, |Source { bytes, unpacks }| {

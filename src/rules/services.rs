@@ -1,5 +1,5 @@
-//! UDP services that answer whoever asks, and which datagrams are their answers: `rules/answering-services.yaml`, whose
-//! header argues the rule and says what it cannot decide.
+//! UDP services that answer questions from any address, and the datagrams that are their answers, by
+//! `rules/answering-services.yaml`. The header of that file argues for the rule and says what it cannot decide.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,14 +9,14 @@ use serde::Deserialize;
 
 use crate::event::{Packet, Protocol};
 
-/// The file, as it is written.
+/// The contents of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServicesFile {
     services: Vec<ServiceEntry>,
 }
 
-/// One service, as it is written.
+/// One service in the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ServiceEntry {
@@ -114,7 +114,7 @@ impl ServiceEntry {
 pub(super) fn byte_regex(text: &str) -> Result<Regex, String> {
     let regex = RegexBuilder::new(text).unicode(false).dot_matches_new_line(true).build();
     match regex {
-        // The library draws the pattern over several lines; its last says what is wrong.
+        // The library's message shows the pattern on several lines; its last line says what is wrong.
         Err(error) => {
             let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
             Err(format!("no byte regex: {reason}"))
@@ -127,7 +127,7 @@ pub(super) fn byte_regex(text: &str) -> Result<Regex, String> {
 }
 
 impl Services {
-    /// How many there are.
+    /// Returns the number of services.
     pub(super) fn count(&self) -> usize {
         self.services.len()
     }
@@ -158,8 +158,8 @@ impl Services {
     }
 }
 
-/// Multicast and the limited broadcast. Nobody answers a question to them, since none comes from them; devices announce
-/// themselves there from the ports of these services.
+/// Returns whether an address is a multicast group or the limited broadcast. A datagram to it is no answer, since no
+/// question comes from it; devices announce themselves there from the ports of these services.
 pub(super) fn is_group(address: IpAddr) -> bool {
     address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
 }

@@ -1,4 +1,4 @@
-//! Who began a conversation, as far as its first captured packet shows it.
+//! Decides who began a conversation, as far as its first captured packet shows it.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -60,9 +60,8 @@ fn is_subnet_broadcast(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(v4) if v4.is_private() && v4.octets()[3] == 255)
 }
 
-/// Whether an ICMP packet asks for an answer (RFC 792, RFC 950, RFC 4443, RFC 4620): echo, router solicitation,
-/// timestamp, information and address mask requests. A text log that does not print the type is believed to show
-/// an echo request.
+/// Whether an ICMP packet asks for an answer (RFC 792, RFC 950, RFC 4443, RFC 4620): echo, timestamp, information,
+/// address mask and node information requests. Where a text log does not print the type, an echo request is assumed.
 pub(super) fn is_icmp_request(packet: &Packet) -> bool {
     packet.icmp().is_none_or(|icmp| match packet.protocol() {
         Protocol::Icmpv6 => matches!(icmp.kind, 128 | 139),

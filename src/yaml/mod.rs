@@ -42,7 +42,7 @@ impl YamlError {
 /// When the text is not YAML or not of the type's form, or goes beyond the limits of [`SIZE_MAX`] bytes and 64 levels.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     limits::check(text)?;
-    // Editors on Windows begin a file with a mark that libyaml takes for a part of the first key.
+    // Editors on Windows begin a file with a byte order mark, which libyaml takes for a part of the first key.
     serde_yaml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         let place = error.location();
         YamlError {
@@ -63,8 +63,8 @@ pub fn refused(text: &str, message: String) -> YamlError {
     YamlError { line: place.map(|(line, _)| line), column: place.map(|(_, column)| column), message }
 }
 
-/// Refuses a value that was read, at the place of a node: `path` leads from the root by keys, and by numbers from 0
-/// through lists.
+/// Refuses a value that was read, at the place of its node. `path` leads from the root to the node: by keys through
+/// mappings, and by numbers from 0 through lists.
 #[must_use]
 pub fn refused_at(text: &str, path: &[&str], message: String) -> YamlError {
     let root = Node::root(text);
@@ -117,11 +117,11 @@ fn explained(message: &str) -> String {
     }
 }
 
-/// Characters of a message, and of a word in it, that are shown of what a file says.
+/// Largest number of characters of a message, and of a word from the file in it, that are shown.
 const MESSAGE_MAX: usize = 400;
 const WORD_MAX: usize = 60;
 
-/// The beginning of a text that may be as long as its file.
+/// Returns the beginning of a text, which may be as long as its file.
 fn short(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         None => text.to_owned(),

@@ -16,9 +16,10 @@ use super::{
 use crate::capture::expand::Skipped;
 use crate::capture::limits::{Guarded, LimitReached};
 
-/// The password that malware and its captures are shipped with.
+/// The password with which malware and its captures are customarily encrypted.
 const CUSTOMARY_PASSWORD: &str = "infected";
-/// Bytes read for an archive's directory, which is held in memory: an entry has 46 bytes at least and takes some 400.
+/// Largest number of bytes read for an archive's directory. It is held in memory: an entry has at least 46 bytes in
+/// the file and takes about 400 in memory.
 const DIRECTORY_BYTES_MAX: u64 = 16 << 20;
 
 /// An archive whose directory was read. Members are read through clones, which share the file.
@@ -31,7 +32,7 @@ impl Archive {
     }
 }
 
-/// Opens a member; what cannot be is answered in words.
+/// Opens a member; the error is a message for people.
 pub(super) fn open<'a>(
     archive: &'a mut ZipArchive<SharedFile>,
     index: usize,
@@ -62,7 +63,7 @@ pub(super) fn open<'a>(
     Ok(Guarded::new(file, Compression::None, options.limits, taken))
 }
 
-/// The password that opens an encrypted member: the user's, else the customary one.
+/// Returns the password that opens an encrypted member: the user's, or else the customary one.
 fn password_of(
     archive: &mut ZipArchive<SharedFile>,
     index: usize,
@@ -83,7 +84,7 @@ fn method_name(method: CompressionMethod) -> String {
     format!("the method {method:?}").to_lowercase()
 }
 
-/// The captures among a zip's members.
+/// Returns the captures among a zip's members.
 pub(super) fn members(
     input: &Input,
     options: &ReadOptions,
@@ -114,7 +115,7 @@ pub(super) fn members(
     Ok(found)
 }
 
-/// The time of a member's first packet, or why it is no capture.
+/// Returns the time of a member's first packet, or the reason why the member is not a capture.
 fn first_of(
     reader: &mut ZipArchive<SharedFile>,
     index: usize,
@@ -126,13 +127,13 @@ fn first_of(
     match (first_time(&head, options), read) {
         (Ok(first), _) => Ok(first),
         (Err(_), Err(error)) => Err(format!("a damaged member ({error})")),
-        // One wrong password in 256 passes the older cipher's test.
+        // One wrong password in 256 passes the check of the older cipher (ZipCrypto).
         (Err(why), Ok(_)) if is_encrypted => Err(format!("{why}, or the password is wrong")),
         (Err(why), Ok(_)) => Err(why),
     }
 }
 
-/// Reads an archive's directory, and refuses what no archive of captures has.
+/// Reads an archive's directory. Refuses a damaged archive and one with too many or overlapping members.
 fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     let failed = |error: ZipError| match error {
         ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
@@ -152,7 +153,7 @@ fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     let mut ranges = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(failed)?;
-        // A local header has 30 bytes and the name, at least.
+        // A local header has at least 30 bytes and the name.
         let least = 30 + entry.name_raw().len() as u64;
         let begin = entry.header_start();
         ranges.push((begin, begin.saturating_add(least).saturating_add(entry.compressed_size())));
@@ -173,10 +174,10 @@ pub(super) struct SharedFile {
     file: Arc<Mutex<File>>,
     length: u64,
     at: u64,
-    /// Bytes read ahead, and where they stand.
+    /// Bytes that were read ahead; the first stands at `buffer_at` in the file.
     buffer: Vec<u8>,
     buffer_at: u64,
-    /// Bytes that may still be read, of all readers together.
+    /// Number of bytes that all readers together may still read; `u64::MAX` for any number.
     left: Arc<AtomicU64>,
 }
 
@@ -195,7 +196,7 @@ impl SharedFile {
         Ok(SharedFile { file, length, at: 0, buffer: Vec::new(), buffer_at: 0, left })
     }
 
-    /// From here on any number of bytes may be read.
+    /// Removes the limit on the number of bytes that are read.
     fn unbounded(&self) {
         self.left.store(u64::MAX, Ordering::Relaxed);
     }

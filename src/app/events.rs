@@ -35,7 +35,7 @@ pub struct Event<'a> {
 /// Passes on every packet of some captures, one capture after the other, as [`events`] does.
 ///
 /// # Errors
-/// As [`events`], when no capture can be read. If some can be read, the others are reported as notices.
+/// As [`events`], when no capture can be read. If some can be read, the others are reported as failures.
 pub fn all_events(
     inputs: &[Input],
     victims: &Victims,

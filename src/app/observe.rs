@@ -67,7 +67,7 @@ pub struct Place<'a> {
 ///
 /// # Errors
 /// When there is no such history or sensor, when the store or `told` fails, or when no capture can be read. If some
-/// captures can be read, the others are reported as notices. What was stored before stays.
+/// captures can be read, the others are reported as failures. What was stored before stays.
 pub fn observe_all(
     place: Place<'_>,
     inputs: &[Input],

@@ -284,7 +284,7 @@ impl Notices {
     pub(super) fn add_left_out(&mut self, input: &Input, marked: &Marked) {
         if marked.left_out > 0 {
             self.add(format!(
-                "{input}: cut after its first {} packets, {} more are left out: what follows is of that part of the run alone; for all of it raise --packets-max (some 100 bytes of memory a packet)",
+                "{input}: cut after its first {} packets, {} more are left out: the results are only of that part of the run; for all of it raise --packets-max (some 350 bytes of memory a packet)",
                 marked.packets.len(),
                 marked.left_out
             ));

@@ -39,7 +39,7 @@ pub enum CaptureError {
     },
     /// A capture that runs backwards in time and has more packets than may be held in memory.
     #[error(
-        "{input}: runs backwards in time, and of its {packets} packets at most {limit} may be held to be sorted; sort it with `reordercap IN OUT`, or raise --packets-max (some 100 bytes of memory a packet)"
+        "{input}: runs backwards in time, and of its {packets} packets at most {limit} may be held to be sorted; sort it with `reordercap IN OUT`, or raise --packets-max (some 200 bytes of memory a packet)"
     )]
     TooManyToSort {
         /// The capture's name.

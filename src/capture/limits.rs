@@ -18,8 +18,8 @@ pub struct Limits {
     /// Largest uncompressed size, in bytes, of a file that unpacks to more than [`RATIO_USUAL`] times its size. A
     /// capture with a usual ratio may have any size, because it is streamed.
     pub unpacked_bytes_max: u64,
-    /// Largest number of packets of a capture that must be held in memory, about 100 bytes each: a sandbox run, or a
-    /// capture that runs backwards in time and must be sorted.
+    /// Largest number of packets of a capture that must be held in memory: a sandbox run, which takes some 350 bytes
+    /// for each, or a capture that runs backwards in time, which takes some 200 bytes for each while it is sorted.
     pub packets_held_max: usize,
 }
 

@@ -28,7 +28,7 @@ const HEAD: usize = 4096;
 pub struct ReadOptions {
     /// For tcpdump text.
     pub text: TextOptions,
-    /// Counts the bytes read of the file as it is, compressed or not, for whoever shows progress.
+    /// Counts the bytes that are read of the stored file, compressed or not, for progress.
     pub progress: Option<Arc<AtomicU64>>,
     /// Unpacks compressed captures on a thread of its own.
     pub ahead: bool,
@@ -166,7 +166,7 @@ fn stream(
         return Err(CaptureError::Empty { input: name.to_owned() });
     }
     let compression = Compression::of(&head);
-    // The bytes that told the compression are read already: put them back in front.
+    // The first bytes were read to recognize the compression: put them back in front.
     let whole = io::Cursor::new(head).chain(source);
     let is_packed = unpacks || compression != Compression::None;
     let plain: Box<dyn Read + Send> = if compression == Compression::None {
@@ -278,8 +278,8 @@ fn container_of(
             Likeness::Certain => Ok(Container::Text),
             Likeness::Possible if !options.only_certain_text => Ok(Container::Text),
             Likeness::Possible => Err(refused(
-                "text that has more than lines of tcpdump".to_owned(),
-                "; if it is a log of tcpdump, give it by its own name",
+                "text with other lines besides tcpdump's".to_owned(),
+                "; if it is a log of tcpdump, give that file alone",
             )),
             Likeness::Foreign(writer) => Err(refused(writer.looks_like.to_owned(), writer.remedy)),
             Likeness::None => {

@@ -54,8 +54,8 @@ pub(super) struct LimitArgs {
     /// any size
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size)]
     unpack_limit: u64,
-    /// Packets that are held in memory, 100 bytes each: a sandbox run is cut there, with a notice; a longer capture that
-    /// runs backwards in time, and so must be sorted, is refused
+    /// Packets that are held in memory, 200 to 350 bytes each: a longer sandbox run is cut there, with a notice; a
+    /// longer capture that runs backwards in time, and so must be sorted, is refused
     #[arg(long, value_name = "N", default_value = "4000000")]
     packets_max: NonZeroUsize,
 }

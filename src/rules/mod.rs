@@ -117,8 +117,8 @@ impl Rules {
 
     /// Returns whether more hosts have a mark than chance explains, where each of `hosts` could have it once by
     /// chance. A mark whose chance is not known always counts as beyond chance. The bound is the mean number by
-    /// chance, plus four standard deviations of a Poisson variable, plus one host. Chance exceeds it less than once in
-    /// about a hundred times.
+    /// chance, plus four standard deviations of a Poisson variable, plus one host. Chance exceeds it at most 3 times
+    /// in 2,000.
     #[must_use]
     pub fn is_beyond_chance(&self, mark: &str, marked: u64, hosts: u64) -> bool {
         let known = self.marks.iter().find(|known| known.id == mark);

@@ -21,7 +21,7 @@ pub struct YamlError {
     pub line: Option<usize>,
     /// Column from 1, where known.
     pub column: Option<usize>,
-    /// What is wrong, with the remedy where one can be told.
+    /// What is wrong, with a remedy where there is one.
     pub message: String,
 }
 
@@ -53,8 +53,9 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     })
 }
 
-/// Refuses a value that was read, for what it means. Values have lost their places: the place told is that of the thing
-/// which the message names first in backticks, by its `name:`, else of the key so called, where the text has one such line.
+/// Refuses a value that was read, because of its meaning. Values have lost their places, so the place is found by the
+/// first word in backticks in the message: the line with this word as its `name:`, or else the line with this key, if
+/// the text has exactly one such line.
 #[must_use]
 pub fn refused(text: &str, message: String) -> YamlError {
     let word = message.split('`').nth(1).unwrap_or_default();

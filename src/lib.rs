@@ -4,7 +4,7 @@
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | F0 | [`event`], [`escape`], [`yaml`] | what one packet says; text of attackers made harmless; YAML that people write |
+//! | F0 | [`event`], [`escape`], [`yaml`] | the fields of one packet; escaping of attackers' text; YAML that people write |
 //! | F1 | [`behavior`] | the behavior engine, one for darknet and sandbox |
 //! | F2 | [`history`], [`rules`], [`sample`] | what darknets saw; rules; malware samples |
 //! | F3 | [`correlate`], [`simulate`] | samples against histories: evidence and verdicts; outbreaks of known cause |

@@ -59,7 +59,7 @@ pub fn check(
     let mut load = |path: &PathBuf| {
         let began = Instant::now();
         let sample = load_sample(path, options, rules, notices).and_then(|sample| match &sample.unread {
-            // What shows nothing holds no expectation, though it holds none wrong either.
+            // A run without packets neither confirms an expectation nor refutes it.
             Some(why) => Err(AppError::Usage(format!("the sample's run shows nothing: {why}"))),
             None => Ok(sample),
         });
@@ -168,8 +168,8 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
     }
 }
 
-/// Rewrites the expectations of all reports that moved, or that had none, to what was seen. A report that cannot be
-/// rewritten stays as it was, and the others go on.
+/// Rewrites the expectation of each report whose run differs from it, or which has none, to what was seen. A report
+/// that cannot be rewritten stays as it was, and the others are rewritten.
 ///
 /// # Errors
 /// When reports could not be read, rewritten or written, with the reason of each.

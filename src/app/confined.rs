@@ -1,5 +1,5 @@
-//! Captures of sample reports: files of the report's folder. A report comes from somebody else as its sample does, and
-//! what it names is read, summed up and shown.
+//! Confines the captures of a sample report to the report's folder. A report may come from somebody else, and inga
+//! reads the files that it names and shows what is in them.
 
 use std::io;
 use std::path::{Component, Path};
@@ -10,11 +10,11 @@ use crate::yaml::refused_at;
 
 use super::AppError;
 
-/// Makes sure that a report's capture is a file of the report's folder, with all links followed.
+/// Checks that a report's capture is a file of the report's folder, with all links followed.
 ///
 /// # Errors
-/// When it is no regular file, or, unless `allow_outside`, does not lie in the report's folder; with the line of the
-/// report that names it.
+/// When it is no regular file, or when it does not lie in the report's folder and `allow_outside` is false. The error
+/// has the line of the report that names the capture.
 pub(super) fn capture(
     report: &Path,
     text: &str,

@@ -69,7 +69,8 @@ pub fn answer(
     Ok(Answer { hypotheses, samples, coverage })
 }
 
-/// The history, and the samples of the reports, or, without any, those that the history keeps, if it keeps any.
+/// Returns the history, and the samples of the reports, or, without reports, the samples that the history keeps, of
+/// which there may be none.
 pub(super) fn load_samples(
     reports: &[PathBuf],
     source: &HistorySource,
@@ -86,8 +87,8 @@ pub(super) fn load_samples(
     Ok((store, samples))
 }
 
-/// The samples of reports. One whose captures cannot be read is reported, and kept without its run, so that nothing is
-/// said of it but that.
+/// Returns the samples of reports. A sample whose captures cannot be read is reported and kept without its run, so
+/// that the answer says why nothing is known of it.
 fn load_reports(
     reports: &[PathBuf],
     options: &CaptureOptions,

@@ -21,7 +21,7 @@ pub enum AppError {
     /// Rules that do not compile.
     #[error("{0}")]
     Rules(#[from] RuleErrors),
-    /// No victim can be named, or the one that was given has no packet.
+    /// No victim can be named, or the given victim has no packet.
     #[error("{input}: {error}")]
     Victim {
         /// The capture or report.
@@ -66,7 +66,7 @@ pub enum AppError {
 }
 
 impl AppError {
-    /// Whether one capture is the cause, so that others may be read all the same.
+    /// Returns whether a single capture is the cause, so that the other captures can still be read.
     #[must_use]
     pub fn is_of_a_capture(&self) -> bool {
         matches!(self, AppError::Capture(_) | AppError::NoDates(_) | AppError::Victim { .. })
@@ -78,7 +78,7 @@ impl AppError {
         AppError::File { path: crate::escape::path(path), error }
     }
 
-    /// A victim that cannot be named in a capture or report, `input`.
+    /// Returns the error for a victim that cannot be named in `input`, a capture or report.
     #[must_use]
     pub fn victim(input: String, error: VictimError) -> AppError {
         AppError::Victim { input, error }

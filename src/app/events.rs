@@ -17,7 +17,7 @@ pub enum Victims {
     None,
     /// These addresses.
     Given(Vec<IpAddr>),
-    /// The one that the capture shows: in every packet, or the host that begins most contacts.
+    /// The victim that the capture shows: the address that is in every packet, or the host that begins most contacts.
     Auto,
 }
 
@@ -32,10 +32,10 @@ pub struct Event<'a> {
     pub class: Option<Class>,
 }
 
-/// Hands on every packet of some captures, one after the other, as [`events`] does.
+/// Passes on every packet of some captures, one capture after the other, as [`events`] does.
 ///
 /// # Errors
-/// As [`events`], where none can be read; others are reported.
+/// As [`events`], when no capture can be read. If some can be read, the others are reported as failures.
 pub fn all_events(
     inputs: &[Input],
     victims: &Victims,

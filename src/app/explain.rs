@@ -67,8 +67,8 @@ pub fn answer(
     Ok(Answer { sensor, samples, explanation })
 }
 
-/// Says that no sample takes part. What came is still told apart from what was expected, with what a sample of it should
-/// look like: who has no sample yet asks for just that.
+/// Adds a notice that there is no sample to name as a cause. The answer still separates what came from what was
+/// expected, and describes what a sample of it should look like, which helps to look for one.
 fn note_none(samples: &[LoadedSample], notices: &mut Notices) {
     if samples.is_empty() {
         notices.add(

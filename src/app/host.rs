@@ -22,7 +22,7 @@ pub struct Behaved {
     pub sensor: Arc<str>,
     /// The type.
     pub behavior: Behavior,
-    /// Labels by the type's parameters, the marks of these windows and the time of their first packet.
+    /// Labels by the type's parameters, the marks of these windows, and the time of their first packet.
     pub labels: Vec<String>,
     /// All windows together.
     pub seen: Sighting,

@@ -65,8 +65,8 @@ pub struct Place<'a> {
 /// stored.
 ///
 /// # Errors
-/// When there is no such history or sensor, the store or `told` fails, or none of the captures can be read; one among
-/// several that cannot be read is reported. What was stored before stays.
+/// When there is no such history or sensor, when the store or `told` fails, or when no capture can be read. If some
+/// captures can be read, the others are reported as failures. What was stored before stays.
 pub fn observe_all(
     place: Place<'_>,
     inputs: &[Input],
@@ -211,8 +211,8 @@ pub(super) fn observe_packets(
     }
 }
 
-/// A second reading for a capture that runs backwards, which is sorted by time, or that begins before the sensor's clock
-/// (`late`).
+/// Reads a capture a second time because it runs backwards in time (it is then sorted) or because it begins before the
+/// sensor's clock (`late`).
 fn again<'a>(
     first: Pass<'a>,
     input: &Input,

@@ -1,7 +1,8 @@
-//! Captures as use cases read them: options shared by all, and what is to be told at the end.
+//! Captures as use cases read them: the options that all share, and the notices that are shown at the end.
 
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexSet;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks};
@@ -24,7 +25,7 @@ pub struct CaptureOptions {
     pub packets_per_second: Option<f64>,
     /// Threads that may share the work. With two or more, reading, windows and what becomes of them have one each.
     pub threads: usize,
-    /// Whether a report's captures may lie outside of its folder.
+    /// Whether a report's captures may lie outside the report's folder.
     pub allow_outside: bool,
     /// Whether a history takes packets whose times cannot be right: before 1990, or after tomorrow.
     pub accept_times: bool,
@@ -75,7 +76,7 @@ impl CaptureOptions {
         Ok(notices.take_expanded(expand(paths, &self.read)?))
     }
 
-    /// The captures in a file: itself, or those of an archive.
+    /// Returns the captures in a file: the file itself, or those of an archive.
     ///
     /// # Errors
     /// As [`expand_file`].
@@ -83,7 +84,8 @@ impl CaptureOptions {
         Ok(notices.take_expanded(expand_file(path, &self.read)?))
     }
 
-    /// What of these options holds for the captures of a report, too: limits and passwords.
+    /// Returns the part of these options that also applies to the captures of a report: limits, the password, and
+    /// whether captures may lie outside the folder.
     pub(super) fn for_report(&self) -> CaptureOptions {
         let read = ReadOptions {
             limits: self.read.limits,
@@ -126,8 +128,8 @@ impl CaptureOptions {
         })
     }
 
-    /// Reads a capture whole, in time order, with each packet's marks; of one that has more packets than may be held, the
-    /// first ones.
+    /// Reads a whole capture, in time order, with each packet's marks. Of a capture with more packets than may be held
+    /// in memory, only the first are kept, and the others are counted.
     ///
     /// # Errors
     /// As [`read`].
@@ -135,8 +137,8 @@ impl CaptureOptions {
         self.load_from(rules, |sink| self.stream(input, sink))
     }
 
-    /// As [`load_marked`](CaptureOptions::load_marked), to sort a capture that runs backwards: nothing of it may be left
-    /// out.
+    /// As [`load_marked`](CaptureOptions::load_marked), for a capture that is sorted because it runs backwards: no
+    /// packet may be left out.
     ///
     /// # Errors
     /// As [`read`], and when it has more packets than may be held.
@@ -200,7 +202,7 @@ pub struct Marked {
     pub names: Names,
     /// Whether it has no times of its own.
     pub synthetic_time: bool,
-    /// Packets behind those that may be held in memory.
+    /// Number of packets that were left out because no more may be held in memory.
     pub left_out: u64,
     /// What reading found.
     pub report: ReadReport,
@@ -215,10 +217,10 @@ fn synthetic(index: u64, rate: f64) -> Timestamp {
     Timestamp((index as f64 / rate * 1e9) as i64)
 }
 
-/// Reads some inputs one after the other. One that cannot be read is reported, and the others are read.
+/// Reads some inputs one after the other. An input that cannot be read is reported, and the others are read.
 ///
 /// # Errors
-/// When none can be read; and at once what is no fault of an input.
+/// When no input can be read. An error that is not an input's own is returned at once.
 pub(super) fn each_input(
     inputs: &[Input],
     notices: &mut Notices,
@@ -244,31 +246,27 @@ pub(super) fn each_input(
 /// What is to be told on standard error when the work is done: each once, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
-    told: Vec<String>,
-    failed: Vec<String>,
+    told: IndexSet<String>,
+    failed: IndexSet<String>,
 }
 
 impl Notices {
     /// Adds a line.
     pub fn add(&mut self, notice: String) {
-        if !self.told.contains(&notice) {
-            self.told.push(notice);
-        }
+        self.told.insert(notice);
     }
 
-    /// Adds what could not be read, though the rest was done.
+    /// Adds an input that could not be read, although the others were.
     pub fn fail(&mut self, error: String) {
-        if !self.failed.contains(&error) {
-            self.failed.push(error);
-        }
+        self.failed.insert(error);
     }
 
-    /// What could not be read, each with its name.
+    /// Returns the messages about inputs that could not be read, each with the input's name.
     pub fn failures(&self) -> impl Iterator<Item = &str> {
         self.failed.iter().map(String::as_str)
     }
 
-    /// Adds the files that are no captures or could not be read; answers the captures.
+    /// Adds notices about the files that are not captures or could not be read, and returns the captures.
     fn take_expanded(&mut self, expanded: Expanded) -> Vec<Input> {
         let Expanded { inputs, skipped } = expanded;
         for (name, why) in skipped.passed {
@@ -278,14 +276,17 @@ impl Notices {
             self.add(format!("{} more files passed over", skipped.more));
         }
         skipped.failed.into_iter().for_each(|error| self.fail(error));
+        if skipped.failed_more > 0 {
+            self.fail(format!("{} more files could not be read", skipped.failed_more));
+        }
         inputs
     }
 
-    /// Adds that packets of a capture were left out, if any were.
+    /// Adds a notice if packets of a capture were left out.
     pub(super) fn add_left_out(&mut self, input: &Input, marked: &Marked) {
         if marked.left_out > 0 {
             self.add(format!(
-                "{input}: cut after its first {} packets, {} more are left out: what follows is of that part of the run alone; for all of it raise --packets-max (some 100 bytes of memory a packet)",
+                "{input}: cut after its first {} packets, {} more are left out: the results are only of that part of the run; for all of it raise --packets-max (some 350 bytes of memory a packet)",
                 marked.packets.len(),
                 marked.left_out
             ));

@@ -26,7 +26,7 @@ pub struct LoadedSample {
     pub report: SampleReport,
     /// The profile.
     pub profile: SampleProfile,
-    /// Why its run shows nothing: the capture that has no packets or could not be read.
+    /// The reason why its run shows nothing: the capture that has no packets or could not be read.
     pub unread: Option<String>,
 }
 
@@ -48,19 +48,19 @@ impl LoadedSample {
         Ok(LoadedSample { path, text: sample.report, report, profile: sample.profile, unread: None })
     }
 
-    /// A sample whose captures cannot be read: its report, and why.
+    /// Returns a sample whose captures cannot be read: its report, and the reason.
     ///
     /// # Errors
-    /// When the report is refused, too.
+    /// When the report cannot be read or is refused.
     pub(super) fn without_run(path: &Path, why: String) -> Result<LoadedSample, AppError> {
-        let text = std::fs::read_to_string(path).map_err(|error| AppError::file(path, error))?;
+        let text = yaml_file::read(path)?;
         let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
         let profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
         Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread: Some(why) })
     }
 }
 
-/// Reads a sample report and its captures; of the options, limits and passwords count.
+/// Reads a sample report and its captures. Of the options only the limits, the password and `allow_outside` apply.
 ///
 /// # Errors
 /// When the report is refused or a capture cannot be read.
@@ -81,11 +81,11 @@ pub fn load_sample(
     })
 }
 
-/// Takes a capture that was read.
+/// Receives a capture that was read.
 type TakeRun<'a> = &'a mut dyn FnMut(Marked, Input, &mut Notices) -> Result<(), AppError>;
 
-/// Reads a captured run, one capture or those of an archive, by its place among the report's captures and what the
-/// report says of it.
+/// Reads a captured run (one capture, or those of an archive). It gets the run's index among the report's captures and
+/// the report's entry for it.
 type LoadRun<'a> =
     &'a mut dyn FnMut((usize, &Captured), &CaptureOptions, &mut Notices, TakeRun<'_>) -> Result<(), AppError>;
 
@@ -156,7 +156,7 @@ fn profile_of(
     Ok(profile)
 }
 
-/// Returns the victims of a capture as they were asked for: none, those given, or those that the capture shows.
+/// Returns the victims of a capture as the user asked for them: none, the given ones, or those that the capture shows.
 ///
 /// # Errors
 /// When a given victim has no packet in the capture, or when no victim stands out.

@@ -26,7 +26,7 @@ pub enum Of {
     Service(Protocol, u16),
     /// Whole windows of one protocol and no other.
     Protocol(Protocol),
-    /// Whole windows with this label, by their parameters, marks and day.
+    /// Whole windows with this label, by their parameters, marks, and day.
     Label(String),
 }
 
@@ -160,7 +160,8 @@ pub fn each(
 }
 
 impl Of {
-    /// Whether windows with these parameters are of the behavior; for a label, whether marks and time can make them so.
+    /// Returns whether windows with these parameters have the behavior; for a label, whether they may have it,
+    /// depending on marks and time.
     pub(super) fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
         match self {
             Of::All | Of::Behavior(_) => true,

@@ -1,4 +1,4 @@
-//! YAML files as use cases read them: bounded, and UTF-8.
+//! Reads YAML files for the use cases, with a limit on their length.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use super::AppError;
 /// Reads a YAML file, or a pipe, of at most [`SIZE_MAX`] bytes.
 ///
 /// # Errors
-/// When it cannot be read, is longer or is no UTF-8.
+/// When it cannot be read, is longer, or is not UTF-8.
 pub(super) fn read(path: &Path) -> Result<String, AppError> {
     let failed = |error| AppError::file(path, error);
     let file = File::open(path).map_err(failed)?;

@@ -28,8 +28,8 @@ pub(super) struct ByteStream<'a> {
 }
 
 impl<'a> ByteStream<'a> {
-    /// `forgiving`: an error of the source is damage of the capture (a compressed stream), not of the system. That a limit
-    /// was reached is no damage.
+    /// `forgiving`: an error of the source is damage of the capture (a compressed stream), not of the system. An error
+    /// because a limit was reached is not forgiven.
     pub(super) fn new(
         source: Box<dyn Read + 'a>,
         forgiving: bool,

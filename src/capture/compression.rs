@@ -1,4 +1,4 @@
-//! Compression, told by the first bytes and never by the name.
+//! Compression, which is recognized by the first bytes and never by the name.
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -60,8 +60,8 @@ impl Compression {
         }
     }
 
-    /// The uncompressed bytes of a source; decoders take at most `memory_bytes_max` bytes of memory. A source that is not
-    /// compressed is handed on as it is: whoever reads it has a buffer already.
+    /// Returns a reader of the uncompressed bytes of a source. Decoders use at most `memory_bytes_max` bytes of
+    /// memory. A source that is not compressed is returned without a buffer, because its readers have one.
     pub(super) fn open<'a>(
         self,
         source: impl Read + Send + 'a,
@@ -77,7 +77,7 @@ impl Compression {
                 Box::new(decoder)
             }
             Compression::Xz => {
-                // Any number of streams, as `xz` itself reads them.
+                // Reads any number of streams, as `xz` itself does.
                 let stream = Stream::new_stream_decoder(memory_bytes_max, CONCATENATED)?;
                 Box::new(liblzma::bufread::XzDecoder::new_stream(buffered(source), stream))
             }
@@ -86,22 +86,22 @@ impl Compression {
         })
     }
 
-    /// Whether a decoder's error says that it would need more memory than it may have.
+    /// Returns whether a decoder's error says that it would need more memory than it may use.
     pub(super) fn is_memory_error(self, error: &io::Error) -> bool {
         match self {
             Compression::Xz => {
                 let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<liblzma::stream::Error>());
                 matches!(cause, Some(liblzma::stream::Error::MemLimit | liblzma::stream::Error::Mem))
             }
-            // The library hands on zstd's own words, and no number.
+            // The library passes on zstd's message and no error number.
             Compression::Zstd => error.to_string().contains("too much memory"),
             _ => false,
         }
     }
 }
 
-/// The largest window of zstd that fits into some memory, as its binary logarithm: the decoder holds the window and one
-/// block more.
+/// Returns the binary logarithm of the largest zstd window that fits into this memory. The decoder holds the window
+/// and one more block.
 fn zstd_window_log(memory_bytes_max: u64) -> u32 {
     const BLOCK: u64 = 1 << 20;
     /// Bounds of the format on 64-bit machines.

@@ -29,24 +29,24 @@ pub enum CaptureError {
         /// Why.
         error: std::io::Error,
     },
-    /// An archive that is not read.
+    /// An archive that is refused as a whole.
     #[error("{input}: {why}")]
     Archive {
         /// The archive's name.
         input: String,
-        /// Why, and what to do about it.
+        /// The reason, and what to do about it.
         why: String,
     },
     /// A capture that runs backwards in time and has more packets than may be held in memory.
     #[error(
-        "{input}: runs backwards in time, and of its {packets} packets at most {limit} may be held to be sorted; sort it with `reordercap IN OUT`, or raise --packets-max (some 100 bytes of memory a packet)"
+        "{input}: runs backwards in time, and of its {packets} packets at most {limit} may be held to be sorted; sort it with `reordercap IN OUT`, or raise --packets-max (some 200 bytes of memory a packet)"
     )]
     TooManyToSort {
         /// The capture's name.
         input: String,
-        /// How many it has.
+        /// Number of its packets.
         packets: u64,
-        /// How many may be held.
+        /// Number of packets that may be held.
         limit: usize,
     },
     /// A folder or archive without any capture.
@@ -58,13 +58,14 @@ pub enum CaptureError {
         what: &'static str,
         /// Files that are no captures.
         skipped: usize,
-        /// The first of them, and why it is none; beginning with `: `, if there is one.
+        /// The first of these files with the reason why it is not a capture, beginning with `: `; empty if there is
+        /// none.
         why: String,
     },
 }
 
 impl CaptureError {
-    /// Why, without the capture's name.
+    /// Returns the reason without the capture's name.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {

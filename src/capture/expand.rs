@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 use crate::event::Timestamp;
 
 use super::archive::{self, Found};
-use super::input::{Input, shown};
+use super::input::Input;
 use super::read::head;
 use super::{CaptureError, ReadOptions};
 
@@ -18,26 +18,28 @@ use super::{CaptureError, ReadOptions};
 pub struct Expanded {
     /// In the order given; those of a folder or archive in the order of their first packets.
     pub inputs: Vec<Input>,
-    /// What there was beside them.
+    /// Files that were not read, and why.
     pub skipped: Skipped,
 }
 
 /// Files that are not read.
 #[derive(Debug, Default)]
 pub struct Skipped {
-    /// Files of folders and archives that are no captures, by name, and why.
+    /// Names of files in folders and archives that are not captures, each with the reason.
     pub passed: Vec<(String, String)>,
-    /// Further ones, which are counted alone: an archive may have any number.
+    /// Number of further such files. Their names are not kept, because an archive may have any number of them.
     pub more: usize,
-    /// Captures that could not be read, with their names.
+    /// Messages about captures that could not be read, each with the capture's name.
     pub failed: Vec<String>,
+    /// Number of further such captures.
+    pub failed_more: usize,
 }
 
-/// Files of a kind that are listed by name.
+/// Largest number of files in each of the two lists.
 const LISTED_MAX: usize = 200;
 
 impl Skipped {
-    /// Notes a file that is no capture.
+    /// Notes a file that is not a capture.
     pub(super) fn pass(&mut self, name: String, why: String) {
         match self.passed.len() < LISTED_MAX {
             true => self.passed.push((name, why)),
@@ -47,8 +49,9 @@ impl Skipped {
 
     /// Notes a file that could not be read.
     pub(super) fn fail(&mut self, error: String) {
-        if self.failed.len() < LISTED_MAX {
-            self.failed.push(error);
+        match self.failed.len() < LISTED_MAX {
+            true => self.failed.push(error),
+            false => self.failed_more += 1,
         }
     }
 
@@ -57,9 +60,9 @@ impl Skipped {
     }
 }
 
-/// Finds the captures: `-` is standard input; a folder is walked for files that are captures (hidden ones are passed
-/// over); an archive is taken as a folder; anything else is taken as a capture whatever it is. Standard input and pipes
-/// are spooled. What cannot be read is noted, as long as there is anything else.
+/// Finds the captures. `-` is standard input. A folder is searched for files that are captures, except hidden ones. An
+/// archive is treated like a folder. Any other file is taken for a capture, whatever it contains. Standard input and
+/// pipes are spooled. A path that cannot be read is noted as skipped if another one has captures.
 ///
 /// # Errors
 /// When there is no capture at all.
@@ -86,7 +89,7 @@ pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, Capt
 /// As [`expand`] for one file, which may be an archive, but neither a folder nor standard input.
 ///
 /// # Errors
-/// When it is an archive that is refused, or has no capture.
+/// When it is an archive that is refused or has no capture.
 pub fn expand_file(path: &Path, options: &ReadOptions) -> Result<Expanded, CaptureError> {
     let mut expanded = Expanded::default();
     expanded.add_input(Input::Path(path.to_owned()), options)?;
@@ -100,9 +103,9 @@ impl Expanded {
         } else if path.is_dir() {
             self.add_folder(path, options)
         } else if is_pipe(path) {
-            let failed = |error| CaptureError::Io { input: shown(path), error };
+            let failed = |error| CaptureError::Io { input: crate::escape::path(path), error };
             let pipe = File::open(path).map_err(failed)?;
-            self.add_input(Input::spooled(shown(path), pipe)?, options)
+            self.add_input(Input::spooled(crate::escape::path(path), pipe)?, options)
         } else {
             self.add_input(Input::Path(path.to_owned()), options)
         }
@@ -134,14 +137,14 @@ impl Expanded {
                     self.add_file(Input::Path(entry.into_path()), &options, &mut found);
                 }
                 Ok(_) => {}
-                // What a folder within this one holds is not known; the others are.
+                // A subfolder that cannot be read does not keep the others from being read.
                 Err(error) => {
-                    let name = shown(error.path().unwrap_or(folder));
+                    let name = crate::escape::path(error.path().unwrap_or(folder));
                     self.skipped.fail(format!("{name}: {}", io::Error::from(error)));
                 }
             }
         }
-        self.add_found(found, &shown(folder), "folder", passed_before)
+        self.add_found(found, &crate::escape::path(folder), "folder", passed_before)
     }
 
     /// Adds a file of a folder, if it is a capture or an archive of captures.
@@ -179,7 +182,7 @@ impl Expanded {
     }
 }
 
-/// Whether a path is that of a pipe, as a shell makes one of `<(zcat capture.gz)`.
+/// Returns whether a path is that of a pipe, such as a shell makes of `<(zcat capture.gz)`.
 fn is_pipe(path: &Path) -> bool {
     #[cfg(unix)]
     let is_pipe = |known: std::fs::Metadata| std::os::unix::fs::FileTypeExt::is_fifo(&known.file_type());
@@ -188,7 +191,7 @@ fn is_pipe(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(is_pipe)
 }
 
-/// The time of a capture's first packet.
+/// Returns the time of a capture's first packet.
 fn first_time(input: &Input, options: &ReadOptions) -> Result<Option<Timestamp>, CaptureError> {
     let mut first = None;
     head(input, options, &mut |packet, _| first = first.or(packet.time()))?;

@@ -1,6 +1,6 @@
-//! Files that are no capture inga reads: what they are by their first bytes, and what to do about them.
+//! Names files that inga does not read as captures, by their first bytes, and says what to do about them.
 
-/// What a file looks like, and what to do about it, beginning with `; `, if anything is known.
+/// A description of a file, and a remedy, which begins with `; ` or is empty.
 type Named = (&'static str, &'static str);
 
 const CONVERT: &str = "; convert it with `editcap -F pcap IN OUT`";
@@ -30,6 +30,8 @@ const SIGNATURES: &[(&[u8], Named)] = &[
     (b"btsnoop\0", ("a Bluetooth capture", NO_PACKETS)),
     (&[0xd4, 0xc3, 0xb2, 0xa1], ("a pcap cut off within its header", "; transfer it again")),
     (&[0xa1, 0xb2, 0xc3, 0xd4], ("a pcap cut off within its header", "; transfer it again")),
+    (&[0x4d, 0x3c, 0xb2, 0xa1], ("a pcap cut off within its header", "; transfer it again")),
+    (&[0xa1, 0xb2, 0x3c, 0x4d], ("a pcap cut off within its header", "; transfer it again")),
     (&[0x0a, 0x0d, 0x0d, 0x0a], ("a damaged pcapng", "; transfer it again, or try `pcapfix`")),
     // Flows and logs, which have no packets.
     (&[0x0c, 0xa5], ("flow records of nfdump", NO_PACKETS)),
@@ -57,7 +59,7 @@ const SIGNATURES: &[(&[u8], Named)] = &[
     (b"\x28\xb5\x2f\xfd", ("zstd data", NESTED)),
     (b"\xfd7zXZ\0", ("xz data", NESTED)),
     (b"BZh", ("bzip2 data", NESTED)),
-    // Everything else that lies beside captures.
+    // Other files that often lie beside captures.
     (b"MZ", ("a Windows executable", "")),
     (b"\x7fELF", ("an ELF executable", "")),
     (&[0xcf, 0xfa, 0xed, 0xfe], ("a Mach-O executable", "")),
@@ -75,7 +77,7 @@ const SIGNATURES: &[(&[u8], Named)] = &[
     (b"{\\rtf", ("a rich text document", "")),
 ];
 
-/// The same for text, which may begin with blanks; compared without regard to case.
+/// Formats of text by their first characters, after blanks and without regard to case.
 const TEXTS: &[(&[u8], Named)] = &[
     (b"<!doctype html", ("a page (HTML) instead of the capture", AGAIN)),
     (b"<html", ("a page (HTML) instead of the capture", AGAIN)),
@@ -90,7 +92,7 @@ const TEXTS: &[(&[u8], Named)] = &[
 
 const JSON: &str = "; a sandbox report's scan is in the capture beside it (dump.pcap)";
 
-/// What bytes look like that are no capture, and what to do about it.
+/// Returns the description of bytes that are not a capture, and the remedy.
 pub(super) fn looks_like(head: &[u8]) -> Named {
     if let Some((_, named)) = SIGNATURES.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *named;
@@ -115,7 +117,7 @@ pub(super) fn looks_like(head: &[u8]) -> Named {
     ("unknown bytes", "")
 }
 
-/// Whether bytes are UTF-8; a character may be cut at the end of those looked at.
+/// Returns whether the first bytes are UTF-8. The last character among them may be cut.
 fn is_text(head: &[u8]) -> bool {
     const LOOKED_AT: usize = 512;
     let looked_at = &head[..head.len().min(LOOKED_AT)];
@@ -125,9 +127,9 @@ fn is_text(head: &[u8]) -> bool {
     }
 }
 
-/// Whether bytes begin with records of Endace's Extensible Record Format, which has no magic number: a timestamp (64
-/// bits, little-endian, seconds in the upper half), a type, flags, and the record's length (16 bits, big-endian). Two
-/// records that follow each other, of known types and of about the same time, are no chance.
+/// Returns whether bytes begin with records of Endace's Extensible Record Format, which has no magic number: a
+/// timestamp (64 bits, little-endian, seconds in the upper half), a type, flags, and the record's length (16 bits,
+/// big-endian). Two successive records of known types and about the same time do not occur by chance.
 fn is_erf(head: &[u8]) -> bool {
     let Some((first, length)) = erf_record(head) else { return false };
     let Some((second, _)) = head.get(length..).and_then(erf_record) else { return false };
@@ -135,14 +137,14 @@ fn is_erf(head: &[u8]) -> bool {
     first.abs_diff(second) <= DAY_SECONDS
 }
 
-/// The seconds since 1970 and the length of an ERF record.
+/// Returns the seconds since 1970 and the length in bytes of an ERF record.
 fn erf_record(bytes: &[u8]) -> Option<(u32, usize)> {
-    /// 1995, before the first of these cards.
+    /// The beginning of 1995, before the first of these cards was made.
     const SECONDS_MIN: u32 = 788_918_400;
     const HEADER: usize = 16;
     let header = bytes.get(..HEADER)?;
     let seconds = u32::from_le_bytes(header[4..8].try_into().ok()?);
-    // The upper bit says that extension headers follow; types go to 48.
+    // The upper bit says that extension headers follow; the highest type is 48.
     let kind = header[8] & 0x7f;
     let length = usize::from(u16::from_be_bytes([header[10], header[11]]));
     let wire = u16::from_be_bytes([header[14], header[15]]);

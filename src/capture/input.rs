@@ -1,4 +1,4 @@
-//! One capture to be read: a file, standard input, a member of an archive.
+//! One capture to be read: a file, standard input, or a member of an archive.
 
 use std::fmt;
 use std::fs::File;
@@ -13,12 +13,12 @@ use super::compression::Compression;
 use super::limits::Counted;
 use super::{CaptureError, Member, ReadOptions};
 
-/// One capture to be read, as often as need be.
+/// One capture to be read, as often as needed.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A file.
     Path(PathBuf),
-    /// What gives its bytes once, standard input or a pipe, spooled: some captures are read a second time.
+    /// Standard input or a pipe, copied to a temporary file, because some captures are read a second time.
     Spooled {
         /// For messages.
         name: String,
@@ -32,12 +32,13 @@ pub enum Input {
 /// The bytes of a capture, compressed or not.
 pub(super) struct Source<'a> {
     pub(super) bytes: Box<dyn Read + Send + 'a>,
-    /// Whether to read them means to unpack an archive's member: an error of theirs is damage, then.
+    /// Whether the bytes are unpacked from an archive's member while they are read. An error of reading then means a
+    /// damaged member and not a failure of the system.
     pub(super) unpacks: bool,
 }
 
 impl Input {
-    /// The file that its bytes are in; a member of an archive has none of its own.
+    /// Returns the path of the file that holds its bytes; the path is empty for a member of an archive.
     pub(super) fn path(&self) -> &Path {
         match self {
             Input::Path(path) => path,
@@ -46,7 +47,7 @@ impl Input {
         }
     }
 
-    /// How many bytes it has as it is stored; 0 where that is not known.
+    /// Returns its stored length in bytes, or 0 where that is not known.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         match self {
@@ -57,7 +58,7 @@ impl Input {
         }
     }
 
-    /// Whether it begins as compressed captures do, or is unpacked from an archive.
+    /// Returns whether it begins as compressed captures do, or is unpacked from an archive.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         let peek = || Compression::peek(&mut File::open(self.path())?);
@@ -67,7 +68,7 @@ impl Input {
         }
     }
 
-    /// Opens it; `read` gets its bytes, whose number is added to the progress that the options ask for.
+    /// Opens it and passes its bytes to `read`. The number of bytes read is added to the progress of the options.
     pub(super) fn with_source<T>(
         &self,
         options: &ReadOptions,
@@ -82,7 +83,7 @@ impl Input {
         match self {
             Input::Member(member) => {
                 let answer = member.with_source(options, read);
-                // What is read of it is not what is stored.
+                // The bytes that are read are unpacked, and progress counts stored bytes.
                 if let Some(progress) = &options.progress {
                     progress.fetch_add(member.stored_bytes(), Ordering::Relaxed);
                 }
@@ -111,15 +112,9 @@ impl Input {
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Input::Path(path) => f.write_str(&shown(path)),
+            Input::Path(path) => f.write_str(&crate::escape::path(path)),
             Input::Spooled { name, .. } => f.write_str(name),
             Input::Member(member) => f.write_str(member.name()),
         }
     }
-}
-
-/// A path for people: what is hidden or no UTF-8 is escaped.
-#[must_use]
-pub fn shown(path: &Path) -> String {
-    crate::escape::path(path)
 }

@@ -1,4 +1,4 @@
-//! Limits on what a hostile or broken file may cost, and the reader that keeps those of compressed data.
+//! Limits on what a hostile or broken file may cost, and the reader that enforces the limits on compressed data.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -12,14 +12,14 @@ const GIBIBYTE: u64 = 1 << 30;
 /// Limits that a user may raise. Each protects a resource: memory, time, or room for temporary files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Memory that a decoder may take, in bytes. The files themselves say how much xz and zstd need; `xz -9` needs
-    /// 65 MiB and `zstd --long` 128. Decoders of gzip, bzip2 and lz4 take less than 16 MiB, whatever a file says.
+    /// Memory that a decoder may use, in bytes. Files of xz and zstd state how much they need: 65 MiB after `xz -9`
+    /// and 128 MiB after `zstd --long`. Decoders of gzip, bzip2 and lz4 use less than 16 MiB for any file.
     pub memory_bytes_max: u64,
-    /// Uncompressed bytes of one file that unpacks to more than [`RATIO_USUAL`] times its size. A capture that is
-    /// compressed as usual may have any size: it is streamed.
+    /// Largest uncompressed size, in bytes, of a file that unpacks to more than [`RATIO_USUAL`] times its size. A
+    /// capture with a usual ratio may have any size, because it is streamed.
     pub unpacked_bytes_max: u64,
-    /// Packets of a capture that has to be held in memory, some 100 bytes each: a sandbox run, or a capture that runs
-    /// backwards in time and has to be sorted.
+    /// Largest number of packets of a capture that must be held in memory: a sandbox run, which takes some 350 bytes
+    /// for each, or a capture that runs backwards in time, which takes some 200 bytes for each while it is sorted.
     pub packets_held_max: usize,
 }
 
@@ -33,11 +33,11 @@ impl Default for Limits {
     }
 }
 
-/// Captures compress to a fifth or a twentieth, floods of equal packets to a hundredth. Data that unpacks to more than
-/// this many times its size is suspected to be a decompression bomb, which reaches 1,000 (deflate) or 100,000.
+/// Usual captures compress by a factor of 5 to 20, floods of equal packets by 100. Data that unpacks to more than this
+/// many times its size is suspected to be a decompression bomb, which reaches 1,000 (deflate) or 100,000.
 pub const RATIO_USUAL: u64 = 200;
 
-/// A limit that was reached. It travels as the cause of an [`io::Error`], since readers meet it.
+/// A limit that was reached. It is passed on as the cause of an [`io::Error`], because it is found while reading.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LimitReached {
     #[error(
@@ -48,7 +48,7 @@ pub(super) enum LimitReached {
         "unpacks to more than {} and to more than {RATIO_USUAL} times its size, as decompression bombs do; if the file is genuine, raise --unpack-limit", size(*.limit)
     )]
     Unpacked { limit: u64 },
-    /// Another bound, with its remedy.
+    /// Another limit; the message has the remedy.
     #[error("{0}")]
     Other(String),
 }
@@ -59,12 +59,13 @@ impl From<LimitReached> for io::Error {
     }
 }
 
-/// Whether an error says that a limit was reached: it is no damage, and what was read so far does not count.
+/// Returns whether an error says that a limit was reached. The file is then refused as a whole, unlike a damaged file,
+/// of which the part before the damage is used.
 pub(super) fn is_limit(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|cause| cause.is::<LimitReached>())
 }
 
-/// A number of bytes in the largest unit that divides it.
+/// Formats a number of bytes in the largest unit that divides it.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     match bytes {
@@ -74,7 +75,7 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Counts the bytes that pass, for whoever compares or shows them.
+/// Counts the bytes that are read through it, for the check of a ratio or for progress.
 pub(super) struct Counted<R> {
     source: R,
     count: Arc<AtomicU64>,
@@ -94,12 +95,12 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Unpacked data that ends with an error where a limit is reached.
+/// Unpacked data; reading it fails when a limit is reached.
 pub(super) struct Guarded<R> {
     unpacked: R,
     compression: Compression,
     limits: Limits,
-    /// Compressed bytes that were read so far.
+    /// Number of compressed bytes that were read so far.
     taken: Arc<AtomicU64>,
     given: u64,
 }
@@ -139,7 +140,7 @@ impl<R: Read> Read for Guarded<R> {
 mod tests {
     use super::*;
 
-    /// Reads so many zeros, unpacked from so many bytes.
+    /// Reads `bytes` zeros as if they were unpacked from `taken` bytes.
     fn unpack(bytes: u64, taken: u64) -> io::Result<u64> {
         let limits = Limits { unpacked_bytes_max: 10_000, ..Limits::default() };
         let zeros = io::repeat(0).take(bytes);

@@ -134,9 +134,11 @@ fn macsec(data: &[u8], depth: usize) -> Stripped<'_> {
     }
 }
 
-/// Arista's switches put a time before what they mirror: two bytes of 1, two that tell the form, the time in 8 or 6.
+/// Removes the time that Arista's switches put before mirrored frames: two bytes with the value 1, two bytes for the
+/// form, and the time in 8 or 6 bytes.
 fn arista(data: &[u8], depth: usize) -> Stripped<'_> {
-    /// The form without the bit that tells the clock: all 64 bits of the time, or 48 of them.
+    /// Forms without the bit for the kind of clock, each with the length of its time in bytes: all 64 bits of the
+    /// time, or 48 of them.
     const FORMS: [(u16, usize); 2] = [(0x0010, 8), (0x0020, 6)];
     let form = word(data, 2)? & !0x0100;
     let time = FORMS.iter().find(|(known, _)| *known == form).map(|(_, time)| *time);
@@ -165,12 +167,12 @@ pub(super) fn llc(data: &[u8], depth: usize) -> Stripped<'_> {
     }
 }
 
-/// Whether an address family is one of IP's; IPv6 has another number on each system.
+/// Returns whether an address family is IPv4 or IPv6; IPv6 has a different number on each system.
 pub(super) fn is_ip_family(family: u32) -> bool {
     matches!(family, 2 | 10 | 24 | 28 | 30)
 }
 
-/// The address family in four bytes of either order.
+/// Reads the address family in four bytes of either order.
 fn loopback(frame: &[u8]) -> Stripped<'_> {
     let family: [u8; 4] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let families = [u32::from_be_bytes(family), u32::from_le_bytes(family)];

@@ -1,4 +1,4 @@
-//! Link layers that a capture tool made up, or that radios, rings and wide-area lines use.
+//! Link layers that capture tools define themselves, and those of radio, ring and wide-area networks.
 
 use super::Problem;
 use super::header::Network;
@@ -46,11 +46,12 @@ pub(super) fn pktap(frame: &[u8]) -> Stripped<'_> {
     strip(inner, rest(frame, length)?)
 }
 
-/// Per-packet information: a version, flags, its own length and the link type behind it, little endian.
+/// Removes per-packet information (PPI): a version, flags, its own length, and the link type of the frame behind it,
+/// in little-endian order.
 pub(super) fn ppi(frame: &[u8]) -> Stripped<'_> {
     let length = usize::from(word(frame, 2)?.swap_bytes());
     let link = i32::from(word(frame, 4)?.swap_bytes());
-    // One within another would not end.
+    // PPI within PPI is refused, so that the recursion ends.
     if length < 8 || link == 192 {
         return Err(Problem::MalformedHeader);
     }
@@ -106,7 +107,7 @@ pub(super) fn juniper(frame: &[u8]) -> Result<&[u8], Problem> {
     }
 }
 
-/// FDDI: frame control, two addresses, and LLC where the upper half of frame control says so.
+/// Removes the header of FDDI: frame control, two addresses, and LLC where the upper half of frame control says so.
 pub(super) fn fddi(frame: &[u8]) -> Stripped<'_> {
     match frame.first().ok_or(Problem::TruncatedPacket)? >> 4 {
         5 => llc(rest(frame, 13)?, 0),
@@ -114,7 +115,8 @@ pub(super) fn fddi(frame: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// Token Ring: access and frame control, two addresses, a route where the sender's first bit says so, then LLC.
+/// Removes the header of Token Ring: access and frame control, two addresses, a route where the first bit of the
+/// sender's address says so, and LLC.
 pub(super) fn token_ring(frame: &[u8]) -> Stripped<'_> {
     let [_, control] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
     if control >> 6 != 1 {

@@ -1,4 +1,4 @@
-//! Names of link types, for messages about those that cannot be read.
+//! Names of link types, for messages about frames that cannot be read.
 //!
 //! The numbers are those of files (tcpdump.org/linktypes.html), the names those that libpcap and `tcpdump` show.
 
@@ -196,7 +196,7 @@ const NAMES: [(i32, &str); 190] = [
     (297, "FIRA_UCI"),
 ];
 
-/// The name of a link type, without the `LINKTYPE_` in front of it.
+/// Returns the name of a link type, without the `LINKTYPE_` in front of it.
 pub(super) fn name(link: i32) -> Option<&'static str> {
     NAMES.binary_search_by_key(&link, |(number, _)| *number).ok().map(|at| NAMES[at].1)
 }

@@ -26,7 +26,7 @@ pub use archive::Member;
 pub use compression::Compression;
 pub use error::CaptureError;
 pub use expand::{Expanded, Skipped, expand, expand_file};
-pub use input::{Input, shown};
+pub use input::Input;
 pub use limits::{Limits, RATIO_USUAL, size};
 pub use problems::{Place, Problem, Problems, Tally};
 pub use read::{

@@ -13,11 +13,11 @@ use super::read::Frames;
 use super::records::{self, End, Next, word};
 
 pub(super) const HEADER: usize = 24;
-/// Magic numbers: microseconds, nanoseconds, and the records with more fields that some old systems wrote.
+/// Magic numbers: of microseconds, of nanoseconds, and of the records with more fields that some old systems wrote.
 const MAGIC: [u32; 3] = [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34];
 /// Version 2.4, which every writer has used since 1998, as headers of either byte order have it, read as little-endian.
 const VERSION: [u32; 2] = [0x0004_0002, 0x0400_0200];
-/// The largest link type in a header; the bits above tell of frame check sequences.
+/// The bits of a header's field that hold the link type; the bits above describe frame check sequences.
 const LINK_MAX: i32 = 0x03ff_ffff;
 
 /// Why a file with a pcap's magic number is none that can be read.
@@ -32,8 +32,8 @@ pub(super) fn is_pcap(head: &[u8]) -> bool {
     parse_pcap_header(head).is_ok()
 }
 
-/// Whether a capture begins in the middle of a file: a header that no record of another capture looks like. `None` where
-/// too few bytes are there to tell.
+/// Returns whether another capture begins here, within a file: the bytes are a header, which no record of a capture
+/// looks like. Returns `None` where there are too few bytes to decide.
 pub(super) fn begins(bytes: &[u8]) -> Option<bool> {
     let magic = word(bytes, 0, true);
     if !MAGIC.contains(&magic) && !MAGIC.contains(&magic.swap_bytes()) {
@@ -48,7 +48,7 @@ pub(super) fn begins(bytes: &[u8]) -> Option<bool> {
 
 /// Reads all records, up to the header of another capture where one was appended.
 ///
-/// The header's time zone is not looked at: every writer puts 0 there, and tcpdump and tshark ignore it, too.
+/// The time zone in the header is ignored: every writer puts 0 there, and tcpdump and tshark ignore it, too.
 pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut Frames<'_, '_>) -> io::Result<End> {
     stream.want(HEADER)?;
     let Ok((_, header)) = parse_pcap_header(stream.ahead()) else { return Ok(End::File) };
@@ -84,7 +84,7 @@ impl Format {
             let [seconds, fraction, captured] = [0, 4, 8].map(|at| word(head, at, self.big_endian));
             let captured = usize::try_from(captured).unwrap_or(usize::MAX);
             if VERSION.contains(&word(head, 4, false)) {
-                // A header's version stands where a record has the fraction of its second.
+                // A header has its version where a record has the fraction of its second.
                 match begins(&bytes[at..]) {
                     Some(true) => return (at, Next::Another),
                     Some(false) => {}

@@ -15,9 +15,10 @@ use super::{Place, Problem};
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const MAGIC: u32 = 0x1a2b_3c4d;
 const ENHANCED_PACKET: u32 = 6;
-/// What wrote packets before the enhanced block; its fields stand at the same places, but the interface has 16 bits.
+/// The type of the block for packets before the enhanced packet block. Its fields stand at the same places, but the
+/// interface has 16 bits.
 const OBSOLETE_PACKET: u32 = 2;
-/// The types of blocks that carry packets, names and descriptions are small; those above are few and private.
+/// The types of blocks that hold packets, names and descriptions. Larger types are rare and private.
 const USUAL_KINDS: std::ops::Range<u32> = 0..0x1_0000;
 /// An enhanced packet's bytes in front of its data: type, length, interface, time in two parts, captured, original length.
 const USUAL_HEAD: usize = 28;
@@ -31,7 +32,7 @@ pub(super) fn is_pcapng(head: &[u8]) -> bool {
     head.starts_with(&SECTION_HEADER.to_le_bytes()) && byte_order(head).is_some()
 }
 
-/// Whether a capture begins in the middle of a file of another kind.
+/// Returns whether a pcapng begins here, within a file of another format.
 pub(super) fn begins(bytes: &[u8]) -> bool {
     is_pcapng(bytes) && refusal(bytes).is_none()
 }
@@ -175,13 +176,13 @@ impl Section {
         }
     }
 
-    /// An obsolete packet block.
+    /// Reads an obsolete packet block.
     fn obsolete(&self, block: &[u8], place: Place, frames: &mut Frames<'_, '_>) {
         let Some((head, rest)) = block.split_at_checked(USUAL_HEAD) else {
             return frames.count(Problem::DamagedRecord, place);
         };
         let number = word(head, 8, self.big_endian);
-        // Behind the interface stands how many packets were lost, in 16 bits, too.
+        // The other 16 bits are the number of packets that were lost.
         let id = if self.big_endian { number >> 16 } else { number & 0xffff };
         let id = usize::try_from(id).unwrap_or(usize::MAX);
         let [high, low, captured] = [12, 16, 20].map(|at| word(head, at, self.big_endian));

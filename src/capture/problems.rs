@@ -14,8 +14,8 @@ pub enum Problem {
     LaterFragment,
     /// A frame that carries neither IP nor ARP.
     NotIp,
-    /// The capture's link type is not one that can be read: its number, as files have it; `None` for those beyond
-    /// the first 16 of one capture.
+    /// The link type cannot be read. Holds its number in the file, or `None` for the types beyond the first 16 of one
+    /// capture.
     UnknownLinkType(Option<i32>),
     /// Headers that contradict themselves.
     MalformedHeader,
@@ -23,7 +23,8 @@ pub enum Problem {
     DamagedRecord,
     /// The file ends in the middle of a record.
     TruncatedFile,
-    /// The header of another capture where a record should be, as `cat a b` leaves it; it is read on from there.
+    /// The header of another capture stands where a record should be, as after `cat a b`. Reading continues with that
+    /// capture.
     AnotherCapture,
     /// A pcapng packet of an interface that was never described.
     UnknownInterface,
@@ -41,7 +42,7 @@ pub enum Problem {
     UnreadableTime,
 }
 
-/// Unknown link types of one capture that are told apart; a pcapng could name 65,536.
+/// Number of unknown link types of one capture that are counted separately; a pcapng could name 65,536.
 const LINK_TYPES_MAX: usize = 16;
 
 impl fmt::Display for Problem {

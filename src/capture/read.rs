@@ -28,15 +28,15 @@ const HEAD: usize = 4096;
 pub struct ReadOptions {
     /// For tcpdump text.
     pub text: TextOptions,
-    /// Counts the bytes read of the file as it is, compressed or not, for whoever shows progress.
+    /// Counts the bytes that are read of the stored file, compressed or not, for progress.
     pub progress: Option<Arc<AtomicU64>>,
     /// Unpacks compressed captures on a thread of its own.
     pub ahead: bool,
-    /// What a file may cost.
+    /// Limits on what a file may cost.
     pub limits: Limits,
-    /// The password of encrypted archives; that of malware, `infected`, is tried anyway.
+    /// The password of encrypted archives; malware's usual one, `infected`, is always tried as well.
     pub password: Option<String>,
-    /// Takes text for a log only where it is tcpdump's beyond doubt, as among the files of a folder.
+    /// Reads text only where it is tcpdump's beyond doubt, as for the files of a folder.
     pub only_certain_text: bool,
 }
 
@@ -138,12 +138,12 @@ pub fn read_source(
     stream(Source { bytes: Box::new(source), unpacks: false }, name, options, None, sink)
 }
 
-/// Reads a capture's first bytes alone: enough to tell its format and its clock.
+/// Reads only a capture's first bytes, which are enough to find its format and its clock.
 ///
 /// # Errors
 /// As [`read`].
 pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
-    /// Bytes that hold a first packet.
+    /// Number of bytes in which the first packet is looked for.
     const FIRST_BYTES: u64 = 256 * 1024;
     let options = ReadOptions { progress: None, ahead: false, ..options.clone() };
     input.with_source(&options, |Source { bytes, unpacks }| {
@@ -166,7 +166,7 @@ fn stream(
         return Err(CaptureError::Empty { input: name.to_owned() });
     }
     let compression = Compression::of(&head);
-    // The bytes that told the compression are read already: put them back in front.
+    // The first bytes were read to recognize the compression: put them back in front.
     let whole = io::Cursor::new(head).chain(source);
     let is_packed = unpacks || compression != Compression::None;
     let plain: Box<dyn Read + Send> = if compression == Compression::None {
@@ -278,8 +278,8 @@ fn container_of(
             Likeness::Certain => Ok(Container::Text),
             Likeness::Possible if !options.only_certain_text => Ok(Container::Text),
             Likeness::Possible => Err(refused(
-                "text that has more than lines of tcpdump".to_owned(),
-                "; if it is a log of tcpdump, give it by its own name",
+                "text with other lines besides tcpdump's".to_owned(),
+                "; if it is a log of tcpdump, give that file alone",
             )),
             Likeness::Foreign(writer) => Err(refused(writer.looks_like.to_owned(), writer.remedy)),
             Likeness::None => {

@@ -12,16 +12,16 @@ pub(super) enum Next {
     Bytes(usize),
     /// A record that breaks the format: nobody knows where the next one begins.
     Damaged,
-    /// The header of another capture, which was appended to this one.
+    /// The header of another capture that was appended to this one.
     Another,
 }
 
 /// Where the records of a capture end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With the file, or with damage, which is counted.
+    /// At the end of the file, or at damage, which is counted.
     File,
-    /// Where another capture begins; its header lies ahead.
+    /// At the header of another capture, which has not been read yet.
     Another,
 }
 

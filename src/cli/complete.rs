@@ -43,7 +43,7 @@ pub(super) fn man(args: &ManArgs, command: &clap::Command) -> Result<u8, AppErro
     Ok(EXIT_OK)
 }
 
-/// Writes a command's page and those of its subcommands into files that are named by the program's own commands.
+/// Writes a command's page and those of its subcommands into files whose names are made of the names of the commands.
 fn pages(command: &clap::Command, folder: &Path) -> Result<(), AppError> {
     command.get_subcommands().filter(|one| !one.is_hide_set()).try_for_each(|one| pages(one, folder))?;
     let page = clap_mangen::Man::new(command.clone());

@@ -33,7 +33,7 @@ use crate::escape::{has_hidden, shown};
 
 /// Everything asked for was done, and every check held.
 pub const EXIT_OK: u8 = 0;
-/// It was done, but a check did not hold, or some of the files given could not be read.
+/// The work was done, but a check did not hold, or some of the given files could not be read.
 pub const EXIT_DIFFERS: u8 = 1;
 /// It could not be done: usage, unreadable input, refused rules, a failed store.
 pub const EXIT_FAILED: u8 = 2;
@@ -115,13 +115,14 @@ pub fn main() -> ExitCode {
     }))
 }
 
-/// Shows help, the version, or what is wrong with the arguments. These may be names of files that others chose, as a shell
-/// puts them in place of `*`, so a message that repeats one is escaped, and has no colours.
+/// Shows help, the version, or what is wrong with the arguments. Arguments may be names of files that others chose, as
+/// a shell puts them in place of `*`, so a message that repeats one with hidden characters is escaped and has no
+/// colours.
 fn refused(error: &clap::Error) -> ExitCode {
     let message = error.render().to_string();
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_FAILED));
     if !has_hidden(&message.replace('\n', "")) {
-        // As clap shows it, coloured on a terminal; a closed pipe is no error.
+        // Clap prints with colours on a terminal; a closed pipe is no error.
         let _shown = error.print();
     } else {
         message.lines().for_each(|line| say(&shown(line)));

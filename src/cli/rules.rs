@@ -10,14 +10,14 @@ use super::EXIT_OK;
 /// Look after rules
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-How a rule earns its name:
+What a rule may be called:
   A rule says no more than its condition shows. Counts, ports and flags show what was done
   (high-port-probe-udp: one datagram to one high port), never which program did it. The name of a
-  tool or of a malware needs a habit that other senders have by a known, small chance per packet;
-  the tool's file states it as `chance`. A label of the class malware must require a mark of a
-  malware. A rule with dates is applied to windows within them only, and never to a log without
-  times. One window is a hint as strong as its chance is small; that more hosts have a mark than
-  chance gives is the evidence.")]
+  tool or of a malware needs a feature that other senders' packets have with a known, small
+  probability; the tool's file states it as `chance`. A label of the class malware must require a
+  mark of a malware. A rule with dates is applied only to windows within them, and never to a log
+  without times. A single window is a hint, the stronger the smaller the chance. The evidence is
+  that more hosts have a mark than chance explains.")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

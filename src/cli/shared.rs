@@ -40,28 +40,28 @@ pub(super) struct CaptureArgs {
     limits: LimitArgs,
 }
 
-/// What files may cost, and what opens them.
+/// Limits on what files may cost, and the password of archives.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits and passwords")]
 pub(super) struct LimitArgs {
-    /// Password of encrypted zip archives; `infected`, as malware is shipped, is tried anyway
+    /// Password of encrypted zip archives; `infected`, the customary one for malware, is always tried as well
     #[arg(long, value_name = "TEXT")]
     password: Option<String>,
-    /// Memory that unpacking may take: xz and zstd files say how much they need
+    /// Memory that unpacking may use; xz and zstd files state how much they need
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     memory_limit: u64,
     /// Unpacked size of a file that unpacks to more than 200 times its size, as decompression bombs do; others may have
     /// any size
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size)]
     unpack_limit: u64,
-    /// Packets that are held in memory, 100 bytes each: a sandbox run is cut there, with a notice; a longer capture that
-    /// runs backwards in time, and so must be sorted, is refused
+    /// Packets that are held in memory, 200 to 350 bytes each: a longer sandbox run is cut there, with a notice; a
+    /// longer capture that runs backwards in time, and so must be sorted, is refused
     #[arg(long, value_name = "N", default_value = "4000000")]
     packets_max: NonZeroUsize,
 }
 
 impl LimitArgs {
-    /// Options with these limits and nothing else.
+    /// Returns options with these limits and this password, and the defaults otherwise.
     pub(super) fn options(&self) -> CaptureOptions {
         let mut options = CaptureOptions::default();
         options.read.password.clone_from(&self.password);
@@ -74,7 +74,7 @@ impl LimitArgs {
     }
 }
 
-/// A number of bytes: `300000`, `512KiB`, `256MiB`, `4GiB`, or the same with `K`, `M`, `G`, which mean the same.
+/// Parses a number of bytes: `300000`, `512KiB`, `256MiB`, `4GiB`; `K`, `M` and `G` have the same meaning.
 fn size(text: &str) -> Result<u64, String> {
     let wrong = || "no size; write one like 256MiB or 4GiB".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -110,7 +110,7 @@ impl CaptureArgs {
     }
 }
 
-/// How sample reports are read.
+/// Options for reading sample reports.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
     /// Read captures of a report that lie outside of its folder, too
@@ -119,7 +119,7 @@ pub(super) struct ReportArgs {
 }
 
 impl ReportArgs {
-    /// The same options for reports.
+    /// Returns the options with these choices for reports.
     pub(super) fn options(&self, options: CaptureOptions) -> CaptureOptions {
         CaptureOptions { allow_outside: self.allow_outside, ..options }
     }
@@ -255,7 +255,7 @@ pub(super) fn of(text: &str) -> Result<Of, String> {
         "label" => Ok(Of::Label(rest.to_owned())),
         "" => match rest.split_once('/') {
             None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
-                // A port alone names two services, which different malware asks; both together would be neither.
+                // A port without a protocol names two services that different malware asks for, so it is refused.
                 Err(format!("`{rest}` is a port without its protocol; write {rest}/tcp or {rest}/udp"))
             }
             None => Ok(Of::Protocol(protocol(rest)?)),
@@ -279,7 +279,7 @@ pub(super) fn of(text: &str) -> Result<Of, String> {
     }
 }
 
-/// What is wrong with a text that has the form of a service and no port.
+/// Says what is wrong with a text that has the form of a service but no port.
 fn not_a_service(port: &str, name: &str) -> String {
     match name.parse::<u16>() {
         Ok(number) if port.parse::<Protocol>().is_ok() => {

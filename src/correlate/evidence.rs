@@ -18,7 +18,7 @@ pub enum Verdict {
     Likely,
     /// The match is specific, but dates or history do not decide.
     Possible,
-    /// As good for these other samples.
+    /// The evidence fits these other samples as well.
     Indistinguishable(Vec<Twin>),
     /// The evidence does not reach.
     CannotTell,
@@ -40,7 +40,7 @@ impl Verdict {
     }
 }
 
-/// A sample that another one cannot be told from.
+/// A sample that cannot be distinguished from another one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Twin {
     /// Its id.
@@ -49,7 +49,7 @@ pub struct Twin {
     pub title: String,
 }
 
-/// Twins that are named one by one.
+/// Largest number of twins that are named.
 const NAMED_MAX: usize = 5;
 
 impl fmt::Display for Verdict {
@@ -122,7 +122,7 @@ pub struct Onset {
 /// What a sensor lacks of a sample where nothing matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// The sample's run could not be read, or has no packets: which file, and why.
+    /// The sample's run could not be read, or has no packets: the file and the reason.
     Run(String),
     /// The sample itself does not scan.
     Scan,
@@ -163,7 +163,7 @@ pub struct Hypothesis {
     pub claim: Result<Claim, NoClaim>,
     /// The p-value of the claim's rise adjusted for all pairs of sample and sensor.
     pub rise_q: Option<f64>,
-    /// The samples that the sensor cannot tell from this one.
+    /// The samples that the sensor cannot distinguish from this one.
     pub alike: Vec<Twin>,
     /// What would tell them from this one, in words.
     pub separating: Vec<String>,

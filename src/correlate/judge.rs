@@ -165,7 +165,7 @@ fn blank(question: &Question<'_>) -> Hypothesis {
     }
 }
 
-/// The samples that the claim's sensor cannot tell from this one.
+/// Returns the samples that the claim's sensor cannot distinguish from this one.
 fn alike(question: &Question<'_>) -> Vec<Twin> {
     let places = question.claim.iter().flat_map(|claim| &claim.alike);
     let twin = |place: &usize| {

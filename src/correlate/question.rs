@@ -93,7 +93,7 @@ pub struct Question<'a> {
     pub report: &'a SampleReport,
     /// Its behavior.
     pub sample: &'a SampleProfile,
-    /// Why its run shows nothing, where it could not be read: the file's name and the reason.
+    /// The file's name and the reason, where its run could not be read.
     pub unread: Option<&'a str>,
     /// Its scan; `None` where it does not scan.
     pub scan: Option<&'a Scan>,

@@ -1,4 +1,4 @@
-//! JSON whose strings hide nothing from a terminal, and mean the same to a parser.
+//! JSON in which hidden characters are escaped, so that a terminal shows them and a parser reads the same strings.
 
 use std::io::{self, Write};
 
@@ -7,12 +7,13 @@ use serde_json::ser::Formatter;
 
 use super::{HIDDEN, is_plain};
 
-/// Compact JSON; hidden characters in strings and keys are written as `\u202e`, above the first plane as two of these.
+/// Formats compact JSON. Hidden characters in strings and keys are written as `\u202e`, and those above U+FFFF as two
+/// such escapes.
 struct Escaping;
 
 impl Formatter for Escaping {
     fn write_f64<W: ?Sized + Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
-        // Adding zero takes the sign of a negative one.
+        // Adding zero turns a negative zero into a positive one.
         serde_json::ser::CompactFormatter.write_f64(out, value + 0.0)
     }
 

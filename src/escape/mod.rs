@@ -1,4 +1,4 @@
-//! F0: escapes text that attackers may have written, for terminals, JSON, XML and HTML, in one place for all outputs.
+//! F0: escapes text that attackers may have written, for terminals, JSON, YAML, XML and HTML. All outputs use it.
 //!
 //! A character is *hidden* when a reader cannot see it or when it changes how others are shown: it moves the cursor
 //! (Cc), formats or reorders text (Cf, with the bidirectional controls and tags), ends lines (Zl, Zp), has no agreed
@@ -36,7 +36,7 @@ pub fn has_hidden(text: &str) -> bool {
     !is_plain(text) && HIDDEN.is_match(text)
 }
 
-/// Text with each hidden character replaced by what `escaped` writes for it.
+/// Returns the text with each hidden character replaced by what `escaped` writes for it.
 fn replaced(text: &str, mut escaped: impl FnMut(char, &mut String)) -> String {
     if is_plain(text) {
         return text.to_owned();
@@ -52,20 +52,20 @@ fn replaced(text: &str, mut escaped: impl FnMut(char, &mut String)) -> String {
     out
 }
 
-/// Text for a terminal or a line of text: hidden characters are written as `\u{202e}`.
+/// Returns text for a terminal or a line of text: hidden characters are written as `\u{202e}`.
 #[must_use]
 pub fn shown(text: &str) -> String {
     replaced(text, |hidden, out| out.extend(hidden.escape_unicode()))
 }
 
-/// Text of several lines: as [`shown`], but line feeds stay.
+/// Returns text of several lines: as [`shown`], but line feeds stay.
 #[must_use]
 pub fn shown_lines(text: &str) -> String {
     text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
 }
 
-/// A path for people: as [`shown`], and bytes that are no UTF-8 are written as `\xff`, so that two names never look alike
-/// because of a replacement character.
+/// Returns a path for messages: as [`shown`], and bytes that are not UTF-8 are written as `\xff`, so that two names
+/// never look alike because of a replacement character.
 #[must_use]
 pub fn path(path: &Path) -> String {
     let mut out = String::new();
@@ -76,7 +76,7 @@ pub fn path(path: &Path) -> String {
     out
 }
 
-/// A double-quoted string of YAML that is read as the text, whatever is in it.
+/// Returns a double-quoted string of YAML that a parser reads as this text, for any text.
 #[must_use]
 pub fn yaml(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('"', "\\\"");
@@ -89,8 +89,8 @@ pub fn yaml(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-/// Text for XML and HTML, in elements and attributes: markup as entities, hidden characters as `\u{202e}`, so that no
-/// character remains that XML 1.0 forbids.
+/// Returns text for XML and HTML, in elements and attributes: markup is written as entities and hidden characters as
+/// `\u{202e}`, so that no character remains that XML 1.0 forbids.
 #[must_use]
 pub fn xml(text: &str) -> String {
     let shown = shown(text);
@@ -112,7 +112,7 @@ pub fn xml(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Every character, with its class as the issue and Unicode's data name it.
+    /// Ranges of each class of hidden characters in the Unicode Character Database.
     #[test]
     fn hidden_characters_are_escaped_and_no_others() {
         let ranges = [

@@ -1,7 +1,7 @@
 //! Numbers for people.
 
-/// A number to be written with so many decimals: what would become a negative zero, such as a share that rounding left at
-/// -1e-17, is zero.
+/// Returns a number that is to be written with `decimals` decimals. One that would become a negative zero, such as a
+/// share of -1e-17 after an error of rounding, becomes zero.
 #[must_use]
 pub fn rounded(value: f64, decimals: i32) -> f64 {
     let vanishes = value <= 0.0 && value * 10f64.powi(decimals) >= -0.5;

@@ -1,4 +1,4 @@
-//! An address as two numbers.
+//! An address as two numbers, and which addresses name groups.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -88,4 +88,9 @@ impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         IpAddr::from(*self).fmt(f)
     }
+}
+/// Whether an address names a group of hosts: IP multicast, or the limited broadcast of IPv4.
+#[must_use]
+pub fn is_group(address: IpAddr) -> bool {
+    address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
 }

@@ -9,7 +9,7 @@ mod protocol;
 mod space;
 mod time;
 
-pub use address::Address;
+pub use address::{Address, is_group};
 pub use flags::TcpFlags;
 pub use header::Header;
 pub use packet::{IcmpKind, Packet};

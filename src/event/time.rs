@@ -57,7 +57,7 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0) as f64 / 1e9
     }
 
-    /// The moment in which a calendar day begins in UTC; `None` where 64 bits do not hold it.
+    /// Returns the moment at which a calendar day begins in UTC, or `None` where 64 bits do not hold it.
     #[must_use]
     pub fn start_of(day: jiff::civil::Date) -> Option<Timestamp> {
         let start = TimeZone::UTC.to_timestamp(day.into()).ok()?;

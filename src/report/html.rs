@@ -101,7 +101,7 @@ pub fn page(correlation: &Correlation<'_>) -> Result<String, askama::Error> {
             .map(|pair| part(correlation, pair))
             .collect(),
     };
-    // The template escapes markup; what would hide or reorder text is escaped here, wherever it came from.
+    // The template escapes markup; hidden characters from any source are escaped here.
     Ok(shown_lines(&page.render()?))
 }
 

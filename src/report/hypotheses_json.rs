@@ -237,7 +237,7 @@ fn claim_view<'a>(hypothesis: &'a Hypothesis, claim: &Claim) -> ClaimJson<'a> {
     }
 }
 
-/// Machines know samples by their ids.
+/// JSON names samples by their ids.
 fn ids(twins: &[Twin]) -> Vec<&str> {
     twins.iter().map(|twin| twin.id.as_str()).collect()
 }

@@ -1,4 +1,4 @@
-//! What all pictures share: colours, ticks.
+//! Colours, ticks and texts that all pictures share.
 //!
 //! Colours are Okabe and Ito's, which colour-blind people tell apart; grounds and inks follow the reader's light or
 //! dark scheme. All styles hang on the class `inga`, so that several pictures may stand in one page.
@@ -122,7 +122,7 @@ pub(super) fn text_width(text: &str) -> f64 {
 /// A text that is no wider than so much; what is left out is told by an ellipsis.
 #[must_use]
 pub(super) fn cut(text: &str, width: f64) -> String {
-    // As it will be written: an escaped character is as wide as its escape.
+    // The width is that of the escaped text, which is what is written.
     let text = shown(text);
     if text_width(&text) <= width {
         return text;
@@ -237,7 +237,7 @@ pub fn number(value: f64) -> String {
         }
         out.push(digit);
     }
-    // A value that rounds to zero has no sign: "-0" is no number that people write.
+    // A value that rounds to zero is written without a sign, not as "-0".
     if value < 0.0 && digits != "0" { format!("-{out}") } else { out }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Candidates {
 pub(super) struct Bits {
     /// What is asked of headers, each once, with the marks that it gives.
     relations: Vec<(Relation, u64)>,
-    /// The marks of answers of UDP services.
+    /// Bits of the marks that need an answer of a UDP service.
     pub(super) answers: u64,
     /// Payload rules about any port …
     any_port: u64,

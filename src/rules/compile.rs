@@ -21,7 +21,7 @@ use super::{RuleError, RuleErrors, Rules};
 const KINDS: [&str; 4] = ["labels", "tools", "payloads", "plumbing"];
 /// The behavior profile's file.
 const PROFILE: &str = "behavior.yaml";
-/// The file of UDP services that answer whoever asks.
+/// The file of UDP services that answer questions from any address.
 const SERVICES: &str = "answering-services.yaml";
 
 pub(super) fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
@@ -35,16 +35,16 @@ pub(super) fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
 #[derive(Default)]
 struct Compiler {
     profile: Option<Profile>,
-    /// `None` where there is no such file.
+    /// The compiled services; `None` where there is no such file.
     services: Option<Services>,
     labels: Vec<(String, Label)>,
     marks: Vec<Mark>,
     plumbing: Vec<Plumbing>,
     /// The file of each id.
     ids: BTreeMap<String, String>,
-    /// Labels' files with their texts, for what can be checked once all marks are known.
+    /// Files of labels with their texts, for the checks that need all marks.
     label_files: Vec<(String, String, LabelFile)>,
-    /// Files of tools that ask for answers of services.
+    /// Files of tool rules that need answers of services.
     answer_rules: Vec<String>,
     errors: Vec<RuleError>,
 }
@@ -119,7 +119,7 @@ impl Compiler {
         match file.compile() {
             Ok(services) => self.services = Some(services),
             Err(errors) => {
-                // A second error about a missing file would mislead.
+                // Set, so that no second error says that the file is missing.
                 self.services = Some(Services::default());
                 for (entry, message) in errors {
                     self.error(SERVICES, entry_place(text, entry), message);
@@ -136,7 +136,7 @@ impl Compiler {
         }
     }
 
-    /// Checks what a label asks of marks, once all of them are known.
+    /// Checks the marks that a label names, once all marks are known.
     fn asked_marks(&mut self, path: &str, text: &str, file: &LabelFile) {
         let place = key_place(text, "  marks").or(key_place(text, "  without_marks"));
         let find = |compiler: &Compiler, id: &str| compiler.marks.iter().find(|mark| mark.id == id).cloned();
@@ -255,7 +255,8 @@ fn key_place(text: &str, key: &str) -> Option<(usize, usize)> {
     Some((line + 1, 1 + key.len() - key.trim_start().len()))
 }
 
-/// Where an entry of a list stands in a file, by its number from 0: entries begin with a dash.
+/// Returns the line and column of an entry of a list, by its number from 0. Each line that begins with a dash counts
+/// as an entry.
 fn entry_place(text: &str, entry: usize) -> Option<(usize, usize)> {
     let dash =
         |line: &str| line.trim_start().starts_with("- ").then(|| 1 + line.len() - line.trim_start().len());

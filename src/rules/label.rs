@@ -8,18 +8,19 @@ use crate::event::Timestamp;
 
 use super::schema::{About, LabelClass, LabelFile, LabelWhen};
 
-/// What a label asks of a sighting of a type that fits it: the marks of its windows, and the day.
+/// The conditions of a label on a sighting whose type fits the label: the marks of its windows, and the day.
 #[derive(Clone, Debug)]
 pub struct Sighted {
-    /// Bits of the marks that it must have; `None` where the history has never seen one of them.
+    /// Bits of the marks that the sighting must have; `None` where the history has never seen one of them.
     with: Option<u64>,
-    /// Bits of the marks that it must not have.
+    /// Bits of the marks that the sighting must not have.
     without: u64,
     about: About,
 }
 
 impl Sighted {
-    /// Whether a sighting with these marks on this day has the label. A sighting has the marks of all its windows.
+    /// Returns whether a sighting with these marks on this day has the label. A sighting has the marks of all its
+    /// windows.
     #[must_use]
     pub fn holds(&self, marks: u64, day: Date) -> bool {
         self.with.is_some_and(|with| marks & with == with)
@@ -58,7 +59,8 @@ impl Label {
             && self.fits(parameters)
     }
 
-    /// What the label asks of a sighting beside its parameters; the marks are numbered as these names.
+    /// Returns the label's conditions on a sighting beside its parameters. A mark's bit is its index among these
+    /// names.
     pub(super) fn sighted(&self, mark_names: &[String]) -> Sighted {
         let bits = |wanted: &[String]| -> Option<u64> {
             wanted.iter().try_fold(0, |bits, mark| {
@@ -75,7 +77,7 @@ impl Label {
         }
     }
 
-    /// Whether the parameters are those of the label, whatever the marks and the time.
+    /// Returns whether the parameters fit the label, without regard to marks and time.
     pub(super) fn fits(&self, parameters: &Parameters) -> bool {
         let LabelWhen { packets, source_ports, destination_ports, destinations, transition, .. } = &self.when;
         let counts = [

@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use regex::bytes::Regex;
 
-use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
+use crate::event::{Packet, Protocol, TcpFlags, Timestamp, is_group};
 
 use super::conficker;
 use super::schema::{About, PayloadFile, Relation, ToolClass, ToolFile};
-use super::services::is_group;
 
 /// What a mark tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub(super) struct Mark {
     about: About,
     /// Share of a window's packets that must have it; 0 for any packet.
     share: f64,
-    /// Probability that a packet has it by chance; `None` where no rule file says.
+    /// Probability that a packet has the mark by chance; `None` where the rule file does not state it.
     pub(super) chance: Option<f64>,
     protocol: Option<Protocol>,
     ports: Vec<u16>,
@@ -39,7 +38,7 @@ pub(super) struct Mark {
 #[derive(Clone, Debug)]
 enum Test {
     Header(Relation),
-    /// The packet is the answer of a service, which the compiled services decide.
+    /// The packet is the answer of a service; the compiled services decide that.
     Answer,
     Payload(Regex),
 }
@@ -101,7 +100,7 @@ impl Mark {
         }
     }
 
-    /// Whether it asks for answers of UDP services.
+    /// Whether it needs an answer of a UDP service.
     pub(super) fn asks_for_answers(&self) -> bool {
         matches!(self.test, Test::Answer)
     }
@@ -111,7 +110,7 @@ impl Mark {
         self.class == MarkClass::Malware
     }
 
-    /// The days within which it is applied.
+    /// Returns what the rule says about itself, with the dates within which it is applied.
     pub(super) fn about(&self) -> &About {
         &self.about
     }
@@ -136,7 +135,7 @@ impl Mark {
     }
 }
 
-/// traceroute begins at 33434, and counts up to three probes for each of 85 hops at most.
+/// traceroute begins at port 33434 and counts up by one for each probe: three probes for each of at most 85 hops.
 const TRACEROUTE_PORTS: std::ops::RangeInclusive<u16> = 33_434..=33_689;
 
 impl Relation {
@@ -154,7 +153,7 @@ impl Relation {
                 Protocol::Icmpv6 => icmp.kind == 128,
                 _ => icmp.kind == 8,
             }),
-            // Services decide; see `Test::Answer`.
+            // The compiled services decide; see `Test::Answer`.
             Relation::UdpFromService => false,
             Relation::ToGroup => is_group(packet.destination()),
             Relation::UdpToTraceroutePort => {

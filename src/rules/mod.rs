@@ -1,7 +1,7 @@
 //! F2: what is told of packets and windows by rule rather than by code: labels, tools, plumbing, payloads.
 //!
-//! Rules are YAML files, one rule a file, one folder a kind; the profile of the behavior engine and the list of UDP services
-//! that answer are among them. `schema` says how a rule earns its name.
+//! Rules are YAML files, one rule a file, one folder a kind; the profile of the behavior engine and the list of UDP
+//! services that answer are among them. `schema` says what a rule may be called.
 //! They are compiled all or none: a bad rule never half-loads. Nothing here reads a file: `app` does.
 
 mod candidates;
@@ -43,7 +43,7 @@ pub struct Summary {
     pub payloads: usize,
     /// Sandbox plumbing.
     pub plumbing: usize,
-    /// UDP services that answer whoever asks.
+    /// UDP services that answer questions from any address.
     pub services: usize,
 }
 
@@ -102,22 +102,23 @@ impl Rules {
             .collect()
     }
 
-    /// Whether a window with these parameters has this label if its marks and its time allow it.
+    /// Returns whether a window with these parameters has this label if its marks and its time allow it.
     #[must_use]
     pub fn fits_label(&self, label: &str, parameters: &Parameters) -> bool {
         self.labels.iter().any(|known| known.id == label && known.fits(parameters))
     }
 
-    /// What a label asks of a history's sightings beside their parameters: marks, numbered as these names, and dates. `None`
-    /// for a label that no rule gives.
+    /// Returns the conditions of a label on a history's sightings beside their parameters: marks, whose bits are their
+    /// indexes among these names, and dates. Returns `None` for a label that no rule gives.
     #[must_use]
     pub fn sighted(&self, label: &str, mark_names: &[String]) -> Option<Sighted> {
         self.labels.iter().find(|known| known.id == label).map(|known| known.sighted(mark_names))
     }
 
-    /// Whether more hosts have a mark than chance gives, where each of them had one chance. Marks whose chance is not known
-    /// always have more. The bound is the mean that chance gives, four standard deviations of a Poisson variable, and one
-    /// host, which chance passes once in some hundred times at most.
+    /// Returns whether more hosts have a mark than chance explains, where each of `hosts` could have it once by
+    /// chance. A mark whose chance is not known always counts as beyond chance. The bound is the mean number by
+    /// chance, plus four standard deviations of a Poisson variable, plus one host. Chance exceeds it at most 3 times
+    /// in 2,000.
     #[must_use]
     pub fn is_beyond_chance(&self, mark: &str, marked: u64, hosts: u64) -> bool {
         let known = self.marks.iter().find(|known| known.id == mark);
@@ -175,7 +176,7 @@ impl Rules {
         self.mark_bits_at(window, window.start)
     }
 
-    /// The same for a window whose time is known otherwise, or not at all.
+    /// Returns the bits of the marks that hold for a window at a time; `None` where the time is not known.
     fn mark_bits_at(&self, window: &OpenWindow, time: Option<Timestamp>) -> u64 {
         let holds = |(at, packets): &&(usize, u64)| {
             self.marks.get(*at).is_some_and(|mark| mark.holds(*packets, window.packets, time))

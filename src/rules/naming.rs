@@ -44,8 +44,8 @@ impl<'a> Namer<'a> {
         let owned = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect::<Vec<String>>();
         let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, at));
         labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
-        // Packets are counted by mark for the window, not for its parts: a mark that nearly all packets of the window have
-        // is one of its parts, too. A history stores facets likewise.
+        // Packets are counted by mark for the window and not for its facets: a mark that nearly all packets of the
+        // window have is given to its facets, too. A history stores facets in the same way.
         let facet_labels = fingerprint
             .facets
             .iter()

@@ -29,14 +29,14 @@ impl Plumbing {
             && (destination_ports.is_empty()
                 || packet.destination_port().is_some_and(|port| destination_ports.contains(&port)))
             && (icmp_kinds.is_empty() || packet.icmp().is_some_and(|icmp| icmp_kinds.contains(&icmp.kind)))
-            && (!group || is_group(packet))
+            && (!group || is_for_group(packet))
             && (!local || is_local(packet.destination()))
     }
 }
 
 /// Multicast, or a broadcast that cannot be a host. A sweep's `.255` may be a host of a larger network, so only the
 /// limited broadcast counts; ARP's targets are never groups.
-fn is_group(packet: &Packet) -> bool {
+fn is_for_group(packet: &Packet) -> bool {
     let limited = |address: IpAddr| matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     packet.protocol() != Protocol::Arp
         && (packet.destination().is_multicast() && is_assigned(packet.destination())

@@ -1,11 +1,11 @@
 //! What rule files may say. Unknown keys are errors.
 //!
-//! How a rule earns its name. A name is a claim, so a rule says no more than its condition shows. Counts, ports and flags
-//! show what was done (`high-port-probe-udp`), never by what. The name of a tool or of a malware needs a habit that others
-//! have by a known, small chance per packet: `chance` in the tool's file. A label of the class `malware` must require such
-//! a mark. A rule with dates is applied within them only, and never to a log without times, which cannot show that it
-//! falls within them. One window is a hint as strong as its chance is small; that more windows have a mark than chance
-//! gives is the evidence.
+//! What a rule may be called. A name is a claim, so a rule says no more than its condition shows. Counts, ports and
+//! flags show what was done (`high-port-probe-udp`), but not which program did it. The name of a tool or of a malware
+//! needs a feature that packets of other programs have with a known, small probability: `chance` in the tool's file. A
+//! label of the class `malware` must require such a mark. A rule with dates is applied only within them, and never to
+//! a log without times, which cannot show that it falls within them. A single window is a hint, the stronger the
+//! smaller the chance. The evidence is that more windows have a mark than chance explains.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -40,7 +40,7 @@ pub(super) enum Status {
 pub enum LabelClass {
     /// Somebody looks for something.
     Scan,
-    /// The scan of a malware. Such a label must require a mark of a malware.
+    /// The scan of a malware. Such a label must require a mark of the class `malware`.
     Malware,
     /// Answers to packets with spoofed sources: nobody scans.
     Backscatter,
@@ -170,7 +170,7 @@ pub(super) enum Relation {
     IcmpEchoRequest,
     /// The answer of a UDP service of `answering-services.yaml`, by its ports and payload.
     UdpFromService,
-    /// To a multicast group or the limited broadcast.
+    /// A packet to a multicast group or the limited broadcast.
     ToGroup,
     /// A datagram to one of the ports that traceroute counts through.
     UdpToTraceroutePort,

@@ -1,22 +1,21 @@
-//! UDP services that answer whoever asks, and which datagrams are their answers: `rules/answering-services.yaml`, whose
-//! header argues the rule and says what it cannot decide.
+//! UDP services that answer questions from any address, and the datagrams that are their answers, by
+//! `rules/answering-services.yaml`. The header of that file argues for the rule and says what it cannot decide.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
-use crate::event::{Packet, Protocol};
+use crate::event::{Packet, Protocol, is_group};
 
-/// The file, as it is written.
+/// The contents of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServicesFile {
     services: Vec<ServiceEntry>,
 }
 
-/// One service, as it is written.
+/// One service in the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ServiceEntry {
@@ -114,7 +113,7 @@ impl ServiceEntry {
 pub(super) fn byte_regex(text: &str) -> Result<Regex, String> {
     let regex = RegexBuilder::new(text).unicode(false).dot_matches_new_line(true).build();
     match regex {
-        // The library draws the pattern over several lines; its last says what is wrong.
+        // The library's message shows the pattern on several lines; its last line says what is wrong.
         Err(error) => {
             let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
             Err(format!("is no byte regex: {reason}"))
@@ -127,7 +126,7 @@ pub(super) fn byte_regex(text: &str) -> Result<Regex, String> {
 }
 
 impl Services {
-    /// How many there are.
+    /// Returns the number of services.
     pub(super) fn count(&self) -> usize {
         self.services.len()
     }
@@ -141,6 +140,7 @@ impl Services {
     /// Whether a datagram is the answer of a listed service; the payload is empty where it was not captured.
     #[inline]
     pub(super) fn answers(&self, packet: &Packet, payload: &[u8]) -> bool {
+        // No question comes from a group; devices announce themselves there from the ports of these services.
         if packet.protocol() != Protocol::Udp || is_group(packet.destination()) {
             return false;
         }
@@ -156,12 +156,6 @@ impl Services {
         }
         service.by_port && to >= 1024 && self.of_port(to).is_none() && !is(&service.question)
     }
-}
-
-/// Multicast and the limited broadcast. Nobody answers a question to them, since none comes from them; devices announce
-/// themselves there from the ports of these services.
-pub(super) fn is_group(address: IpAddr) -> bool {
-    address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Who began a conversation, as far as its first captured packet shows it.
+//! Decides who began a conversation, as far as its first captured packet shows it.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use crate::event::{Packet, Protocol, TcpFlags};
+use crate::event::{Packet, Protocol, TcpFlags, is_group};
 
 pub(super) type Port = Option<u16>;
 
@@ -49,20 +49,14 @@ impl Announcements {
     }
 }
 
-/// Whether an address names a group of hosts: IP multicast or the limited broadcast.
-pub(super) fn is_group(address: IpAddr) -> bool {
-    address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
-}
-
 /// Whether an address may be the broadcast address of a private /24, to which NetBIOS and many devices announce
 /// themselves. In a larger network it is a host.
 fn is_subnet_broadcast(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(v4) if v4.is_private() && v4.octets()[3] == 255)
 }
 
-/// Whether an ICMP packet asks for an answer (RFC 792, RFC 950, RFC 4443, RFC 4620): echo, router solicitation,
-/// timestamp, information and address mask requests. A text log that does not print the type is believed to show
-/// an echo request.
+/// Whether an ICMP packet asks for an answer (RFC 792, RFC 950, RFC 4443, RFC 4620): echo, timestamp, information,
+/// address mask and node information requests. Where a text log does not print the type, an echo request is assumed.
 pub(super) fn is_icmp_request(packet: &Packet) -> bool {
     packet.icmp().is_none_or(|icmp| match packet.protocol() {
         Protocol::Icmpv6 => matches!(icmp.kind, 128 | 139),

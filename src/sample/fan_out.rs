@@ -1,4 +1,4 @@
-//! Which services a victim scans: those that it asks for on many addresses.
+//! Finds the services that a victim scans: those that it asks for on many addresses.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
@@ -9,18 +9,21 @@ use crate::event::Protocol;
 
 use super::conversation::Port;
 
-/// Addresses from which on a service counts as scanned. A sample has a few command servers, and falls back on a few more.
+/// Smallest number of addresses with which a service counts as scanned. A sample has a few command servers, and a few
+/// more to fall back on.
 const FAN_OUT_MIN: usize = 5;
-/// Successive addresses that make a sweep even where a run ended before the fifth: unrelated servers do not have
-/// successive addresses, asked in their order.
+/// Smallest number of successive addresses, asked in their order, that make a sweep even where the run ended before
+/// the fifth address. Unrelated servers do not have successive addresses.
 const SWEEP_MIN: usize = 3;
-/// Servers of infrastructure that a system may be given, resolvers for example. There are 13 root servers of DNS.
+/// Largest number of infrastructure servers, such as resolvers, that a system may be configured with. DNS has 13 root
+/// servers.
 const INFRASTRUCTURE_SERVERS_MAX: usize = 16;
-/// TCP connections that a restored snapshot of a machine may have had open to one service.
+/// Largest number of TCP connections to one service that a restored snapshot of a machine may have had open.
 const OLD_CONNECTIONS_MAX: usize = 32;
-/// Silent targets, each asked on few ports that few others are asked on, that are too many for servers.
+/// Smallest number of silent targets of services that are not scanned as such that is too large for a sample's
+/// servers.
 const VARYING_PORTS_MIN: usize = 20;
-/// Ports of one address that are refused or silent, from which on the address is scanned for open ports.
+/// Smallest number of refused or silent ports of one address with which the address counts as scanned for open ports.
 const PORT_SCAN_MIN: usize = 10;
 
 /// A service as a victim asks for it.
@@ -29,15 +32,15 @@ pub(super) struct Service {
     pub(super) protocol: Protocol,
     /// The destination port; the type of an ICMP request.
     pub(super) port: Port,
-    /// Whether it is asked with bare TCP acknowledgements, as a scan for packet filters does.
+    /// Whether it is asked with bare TCP acknowledgements, as in a scan for packet filters.
     pub(super) acknowledges: bool,
 }
 
 /// A victim's address and port.
 pub(super) type Socket = (IpAddr, Port);
 
-/// What was asked of one service. The targets are bare addresses: those that the sample or its system has not from a
-/// name, nor from the sandbox's configuration.
+/// The contacts with one service. The targets are bare addresses: the sample or its system has them neither from a
+/// name nor from the sandbox's configuration.
 #[derive(Default)]
 struct Asked {
     /// The targets in order of the first contact, and whether each answered. A refusal is no answer.
@@ -45,7 +48,8 @@ struct Asked {
     is_infrastructure: bool,
 }
 
-/// The services that victims ask for. Filled by `ask` and `answer`; `decide` says which are scanned.
+/// The services that victims ask for. `ask` and `answer` count the packets; `decide` then finds the services that are
+/// scanned.
 #[derive(Default)]
 pub(super) struct Services {
     asked: BTreeMap<Service, Asked>,
@@ -78,7 +82,7 @@ impl Services {
         }
     }
 
-    /// Decides which services and contacts are scans, once all is counted.
+    /// Decides which services and contacts are scans, once all packets are counted.
     pub(super) fn decide(&mut self) {
         self.scanned = self
             .asked
@@ -183,15 +187,15 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
-/// Whether silent targets are a scan whose port varies with the target: each has one port and hardly two the same
-/// one, or they are many.
+/// Whether silent targets are a scan whose port varies with the target: most of those that are asked on one port have
+/// a port of their own, or the targets are many.
 fn varies_port(silent: &BTreeMap<IpAddr, Vec<Service>>) -> bool {
     let single: Vec<Port> =
         silent.values().filter(|services| services.len() == 1).map(|services| services[0].port).collect();
     silent.len() >= VARYING_PORTS_MIN || are_mostly_distinct(&single)
 }
 
-/// The contacts with targets that are asked for at least so many services.
+/// Returns the contacts with targets that are asked for at least `services_min` services.
 fn contacts(
     silent: &BTreeMap<IpAddr, Vec<Service>>,
     services_min: usize,
@@ -207,7 +211,7 @@ fn is_peer_lookup(peers: &HashMap<IpAddr, HashSet<Port>>) -> bool {
     ports.len() == peers.len() && are_mostly_distinct(&ports)
 }
 
-/// Whether there is a port for each of five targets or more, and four in five of the ports are different.
+/// Returns whether there are five ports or more, one for each target, and at least four in five of them are different.
 fn are_mostly_distinct(ports: &[Port]) -> bool {
     let distinct: BTreeSet<&Port> = ports.iter().collect();
     ports.len() >= FAN_OUT_MIN && distinct.len() * 5 >= ports.len() * 4

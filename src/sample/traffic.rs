@@ -1,4 +1,4 @@
-//! A victim host's packets: which are scan events, which are service accesses, and why.
+//! Decides which packets of a victim host are scan events and which are service accesses, and why.
 //!
 //! A darknet answers nothing, so it sees of a sample only what the sample sends unasked and before any answer.
 //! Two conditions make a packet a scan event: a silent address would have received it, too, and the service that it
@@ -10,15 +10,15 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Packet, Protocol, TcpFlags};
+use crate::event::{Packet, Protocol, TcpFlags, is_group};
 
-use super::conversation::{Announcements, Origin, Port, is_group, is_icmp, is_icmp_request};
+use super::conversation::{Announcements, Origin, Port, is_icmp, is_icmp_request};
 use super::fan_out::{Service, Services};
 
 /// Addresses that a host must ask for by ARP to sweep its subnet; a quiet host asks for a gateway and a few peers.
 const ARP_SWEEP_MIN: usize = 10;
 
-/// What a packet of the victim is.
+/// The class of a packet that the victim sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "class", content = "reason", rename_all = "lowercase")]
 pub enum Class {
@@ -116,7 +116,7 @@ impl FlowState {
 }
 
 impl<'a> Traffic<'a> {
-    /// Reads a capture, in time order, for what its victims do.
+    /// Reads the packets of a capture, in time order, and finds what its victims scan.
     #[must_use]
     pub fn of(
         packets: &[Packet],
@@ -289,8 +289,8 @@ impl<'a> Traffic<'a> {
             return None;
         }
         if self.services.is_target(target) {
-            // A second service asked of a target of the scan: part of the scan, unless the target's answer led to it
-            // (a worm that fetches its shell).
+            // A second service that is asked of a target of the scan is part of the scan, unless the target's answer
+            // led to it, as when a worm connects to the shell that its exploit opened.
             return self.answered_at.get(&target).is_some_and(is_before).then_some(Reason::Answered);
         }
         Some(if flow.answered_at.is_some() { Reason::Service } else { Reason::FewTargets })
@@ -303,7 +303,8 @@ fn is_bare_acknowledgement(packet: &Packet) -> bool {
     packet.flags() == Some(TcpFlags::ACK)
 }
 
-/// The service that the first packet of a contact asks for: its destination port, or the type of an ICMP request.
+/// Returns the service that the first packet of a contact asks for: its destination port, or the type of an ICMP
+/// request.
 fn service_of(packet: &Packet) -> Service {
     let port = packet.destination_port().or_else(|| packet.icmp().map(|icmp| u16::from(icmp.kind)));
     Service { protocol: packet.protocol(), port, acknowledges: false }

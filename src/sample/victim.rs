@@ -1,21 +1,22 @@
-//! The victim host of a sandbox capture: the address that all its packets have, or the one that begins its contacts.
+//! Finds the victim host of a sandbox capture: the address that all packets have, or the host that begins most
+//! contacts.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::event::{Packet, Protocol};
+use crate::event::{Packet, Protocol, is_group};
 
-use super::conversation::{Announcements, Origin, Port, is_group, is_icmp, is_icmp_request};
+use super::conversation::{Announcements, Origin, Port, is_icmp, is_icmp_request};
 
-/// A sandbox has one victim, at times two or three.
+/// Largest number of victims. A sandbox has one victim, sometimes two or three.
 const VICTIMS_MAX: usize = 3;
 /// A further victim begins at least a third as many contacts as the first one. The sandbox's own servers and a
 /// domain controller begin some contacts, but far fewer than an infected host.
 const FURTHER_VICTIM_DIVISOR: usize = 3;
-/// A further victim begins at least five contacts: with fewer it has no scan to be looked at.
+/// A further victim begins at least five contacts, because a host with fewer has no scan.
 const FURTHER_VICTIM_CONTACTS_MIN: usize = 5;
-/// Addresses that an error names.
+/// Largest number of addresses that an error names.
 const ADDRESSES_SHOWN_MAX: usize = 8;
 
 /// Why no victim could be named.
@@ -110,25 +111,25 @@ impl fmt::Display for Addresses {
     }
 }
 
-/// The victims that a capture shows, and what shows it.
+/// The victims that a capture shows, and the reason for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LikelyVictims {
     /// Their addresses: one, seldom two or three.
     pub addresses: Vec<IpAddr>,
-    /// Why these.
+    /// Why these addresses were chosen.
     pub reason: VictimReason,
 }
 
-/// What shows that an address is the victim's.
+/// The reason why an address is the victim's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VictimReason {
     /// Every packet between two hosts is from or to it: the sandbox recorded with a filter on it.
     InEveryPacket,
     /// It begins most contacts.
     BeginsContacts {
-        /// Contacts that the victims begin.
+        /// Number of contacts that the victims begin.
         begun: usize,
-        /// Contacts that anybody begins.
+        /// Number of contacts that all hosts begin.
         total: usize,
     },
 }
@@ -147,9 +148,9 @@ impl fmt::Display for VictimReason {
 /// Names the victims of a sandbox capture.
 ///
 /// A sandbox usually records with a filter on its victim, so that the victim's address is in every packet. Where no
-/// address is, the victims are the hosts that begin most contacts. A contact is a destination with protocol and
-/// port, whatever number of connections it takes; what answers, refuses or continues a connection begins none.
-/// Infrastructure traffic (`is_infrastructure`) and ARP count only where there is nothing else.
+/// address is in every packet, the victims are the hosts that begin most contacts. A contact is a destination with
+/// protocol and port, for any number of connections. A packet that answers, refuses or continues a connection begins
+/// no contact. Infrastructure traffic (`is_infrastructure`) and ARP count only where there is no other traffic.
 ///
 /// # Errors
 /// When nobody begins a contact, or when more than three hosts begin about as many.
@@ -247,7 +248,7 @@ impl Tally {
         (hosts.is_empty() || begins).then_some(victim)
     }
 
-    /// Contacts that a host begins beside infrastructure traffic.
+    /// Returns the number of contacts that a host begins, without infrastructure traffic.
     fn contacts(&self, host: IpAddr) -> usize {
         contacts(&self.begun, host)
     }

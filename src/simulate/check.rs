@@ -70,7 +70,7 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     limits::whole(scenario)
 }
 
-/// The numbers of the background.
+/// Checks the numbers of the background.
 fn numbers(background: &Background) -> Result<(), String> {
     let of = |name: &str, key: &str| format!("background `{name}`: {key}");
     for one in &background.noise {

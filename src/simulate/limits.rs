@@ -1,38 +1,39 @@
-//! Limits of the numbers in a scenario, refused when it is read. Each lies well beyond what networks, malware and sensors
-//! have, and below what memory and patience hold: a slip of the pen must not take 17 GB.
+//! Limits on the numbers in a scenario, which are checked when it is read. Each lies well above what networks, malware
+//! and sensors have, and low enough that a typing error cannot exhaust memory or run for days.
 
 use std::ops::RangeInclusive;
 
 use super::scenario::Scenario;
 
-/// Dark IPv4 addresses of a sensor: a /8, as the largest telescopes have.
+/// Largest number of dark IPv4 addresses of a sensor: a /8, as the largest telescopes have.
 const SENSOR_ADDRESSES_MAX: u64 = 1 << 24;
-/// Sensors of a scenario.
+/// Largest number of sensors of a scenario.
 const SENSORS_MAX: usize = 256;
-/// Days of a scenario: twenty years.
+/// Largest number of days of a scenario: twenty years.
 const DAYS_MAX: i32 = 7_305;
-/// Packets or hosts of one part of the background at one sensor on one day; all are held at once.
+/// Largest number of packets or hosts of one part of the background at one sensor on one day; all are held in memory
+/// at once.
 const DAILY_MAX: f64 = 2e7;
-/// Targets of a sandbox run, which is held whole.
+/// Largest number of targets of a sandbox run, which is held in memory as a whole.
 const RUN_TARGETS_MAX: f64 = 5e6;
 
 /// Hosts of one wave of infections, and hosts a day.
 pub(super) const HOSTS: RangeInclusive<f64> = 0.0..=1e8;
-/// Days within which something happens: a century.
+/// Durations in days: up to a century.
 pub(super) const DAYS: RangeInclusive<f64> = 0.0..=36_525.0;
-/// The same, where it is divided by.
+/// Durations in days that are divisors, and so must not be zero.
 pub(super) const SOME_DAYS: RangeInclusive<f64> = 0.001..=36_525.0;
-/// Weights beside each other, also of ports and probes.
+/// Weights of networks, ports and probes, relative to each other.
 pub(super) const WEIGHT: RangeInclusive<f64> = 0.0..=1e9;
-/// Minutes of a visit or a flood: a year.
+/// Minutes of a visit or a flood: up to a year.
 pub(super) const MINUTES: RangeInclusive<f64> = 0.0..=527_040.0;
-/// Seconds between the packets of a wrong entry; a thousand a second are a flood.
+/// Seconds between the packets of a misconfigured host; more than a thousand packets per second are a flood.
 pub(super) const EVERY_SECONDS: RangeInclusive<f64> = 0.001..=31_622_400.0;
-/// Packets a dark address gets a day, or peers that ask it: one a second.
+/// Packets to a dark address per day, or peers that ask it: up to one per second.
 pub(super) const PER_ADDRESS_DAY: RangeInclusive<f64> = 0.0..=86_400.0;
-/// Floods a day on the Internet; measured are some 30,000.
+/// Floods per day on the Internet; measurements found about 30,000.
 pub(super) const FLOODS: RangeInclusive<f64> = 0.0..=1e6;
-/// Answers of a flooded server a second; the largest floods measured have below 10^10, spread over many servers.
+/// Answers of a flooded server per second; the largest floods measured had less than 10^10, spread over many servers.
 pub(super) const PACKETS_PER_SECOND: RangeInclusive<f64> = 0.0..=1e8;
 /// Weights of hours and weekdays.
 pub(super) const RHYTHM: RangeInclusive<f64> = 0.0..=1_000.0;
@@ -45,7 +46,7 @@ pub(super) fn within(what: &str, number: f64, limits: &RangeInclusive<f64>) -> R
     Err(format!("{what} is {number}; it lies between {} and {}", limits.start(), limits.end()))
 }
 
-/// Refuses what is too large as a whole, though each number lies within its limits.
+/// Refuses a scenario that is too large as a whole, though each number lies within its limits.
 pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
     let days = scenario.first.duration_until(scenario.last).as_hours() / 24 + 1;
     if days > i64::from(DAYS_MAX) {
@@ -82,7 +83,7 @@ pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
     Ok(())
 }
 
-/// What the background brings to a sensor a day.
+/// Checks the number of packets or hosts that the background sends to a sensor per day.
 fn daily(scenario: &Scenario, sensor: &str, addresses: u64) -> Result<(), String> {
     #[expect(clippy::cast_precision_loss, reason = "at most 2^24")]
     let addresses = addresses as f64;

@@ -1,8 +1,8 @@
-//! One key of a YAML text rewritten, and nothing else.
+//! Rewrites one key of a YAML text and nothing else.
 //!
-//! YAML can say the same in many styles, so an edit is a proposal: the place is found in the nodes of the text, and what
-//! comes of it is parsed again. Only a text with the same comments, in which all other keys have the values that they
-//! had, is handed back.
+//! YAML can write the same value in many styles, so an edit is only a proposal: it is made at the place of a node of
+//! the text, and the new text is parsed again. The new text is returned only if it has the same comments and all other
+//! keys keep their values.
 
 use std::ops::Range;
 
@@ -13,10 +13,10 @@ use super::nodes::{Kind, Node};
 /// Rewrites the value of a key of a text's root mapping, or adds the key. Where `old` and `new` are both mappings, only
 /// those of their keys are touched whose values differ; keys that are no longer in `new` become null.
 ///
-/// `is_new` says whether a text now means what it should.
+/// `is_new` returns whether a text has the new value.
 ///
 /// # Errors
-/// When no edit of the text does that and nothing else; the message says what to do.
+/// When no edit rewrites the key and nothing else; the message says what to do.
 pub fn replaced(
     text: &str,
     key: &str,
@@ -45,7 +45,7 @@ pub fn replaced(
 
 type Splice = (Range<usize>, String);
 
-/// The text with some of its places replaced.
+/// Returns the text with some of its ranges replaced.
 fn spliced(text: &str, mut splices: Vec<Splice>) -> String {
     splices.sort_by_key(|(place, _)| place.start);
     let (mut out, mut rest) = (String::with_capacity(text.len()), 0);
@@ -58,7 +58,7 @@ fn spliced(text: &str, mut splices: Vec<Splice>) -> String {
     out
 }
 
-/// The text with the values of those keys of a mapping replaced that differ.
+/// Returns the text with those values of a mapping replaced that differ.
 fn changed(text: &str, mapping: &Node, old: &Mapping, new: &Mapping) -> Option<String> {
     let mut splices = Vec::new();
     for (name, value) in mapping.pairs() {
@@ -71,7 +71,7 @@ fn changed(text: &str, mapping: &Node, old: &Mapping, new: &Mapping) -> Option<S
     Some(spliced(text, splices))
 }
 
-/// What replaces a value. Comments within it stay, before the first of what is new.
+/// Returns what replaces a value. Comments within the value are kept and stand before the new content.
 fn of_value(text: &str, name: &Node, value: &Node, new: &Value) -> Option<Splice> {
     let comments = comments_within(text, value);
     let is_block = matches!(value.kind, Kind::Sequence(_) | Kind::Mapping(_)) && !value.is_flow(text);
@@ -87,7 +87,8 @@ fn of_value(text: &str, name: &Node, value: &Node, new: &Value) -> Option<Splice
     }
     let new = flow(new)?;
     if is_block || value.span.is_empty() {
-        // Another kind of value, or one that was left out: behind the colon, deeper than the key.
+        // A value of another kind, or one that was left out, is written after the colon and indented deeper than the
+        // key.
         let colon = name.span.end + text[name.span.end..].find(':')? + 1;
         let pad = format!("{}{}  ", newline(text), indentation(text, name.span.start));
         let above: String = comments.iter().map(|comment| format!(" {comment}{pad}")).collect();
@@ -106,7 +107,7 @@ fn of_value(text: &str, name: &Node, value: &Node, new: &Value) -> Option<Splice
     Some((value.span.clone(), with_comments))
 }
 
-/// Ways to add a key, the most usual first: behind the last key, else before the first.
+/// Returns the ways to add a key, the most usual one first: after the last key, or before the first.
 fn added(text: &str, root: &Node, key: &str, new: &Value) -> Vec<String> {
     let (Some((first, _)), true) = (root.pairs().first(), matches!(root.kind, Kind::Mapping(_))) else {
         return Vec::new();
@@ -133,13 +134,13 @@ fn added(text: &str, root: &Node, key: &str, new: &Value) -> Vec<String> {
     ]
 }
 
-/// Spaces up to the column of a place.
+/// Returns as many spaces as there are columns before a place.
 fn indentation(text: &str, at: usize) -> String {
     let line = text[..at].rfind(['\n', '\r']).map_or(0, |before| before + 1);
     " ".repeat(text[line..at].trim_start_matches('\u{feff}').chars().count())
 }
 
-/// How the text ends its lines.
+/// Returns the line end that the text uses.
 fn newline(text: &str) -> &'static str {
     match text.find('\n') {
         Some(at) if text[..at].ends_with('\r') => "\r\n",
@@ -148,27 +149,28 @@ fn newline(text: &str) -> &'static str {
     }
 }
 
-/// A value in one line that stands in any context: JSON, which is YAML.
+/// Returns a value on one line that may stand in any context: JSON, which is YAML, too.
 fn flow(value: &Value) -> Option<String> {
     let mut out = Vec::new();
     crate::escape::json(&mut out, value).ok()?;
     String::from_utf8(out).ok()
 }
 
-/// A value on lines of its own; `pad` begins each but the first.
+/// Returns a value on lines of its own; `pad` begins each line but the first.
 fn block(value: &Value, pad: &str) -> Option<String> {
     let text = serde_yaml::to_string(value).ok()?;
     Some(text.trim_end().lines().collect::<Vec<_>>().join(pad))
 }
 
-/// The comments between the scalars of a node, without what precedes them.
+/// Returns the comments between the scalars of a node, without the comments before the node.
 fn comments_within(text: &str, node: &Node) -> Vec<String> {
     let mut leaves = Vec::new();
     node.leaves(&mut leaves);
     comments(text, node.span.clone(), &leaves)
 }
 
-/// The comments of a range: what begins with `#` behind a space or at the start of a line, outside of scalars.
+/// Returns the comments of a range: text outside of scalars that begins with `#` after a space or at the start of a
+/// line.
 fn comments(text: &str, range: Range<usize>, leaves: &[Range<usize>]) -> Vec<String> {
     let mut found = Vec::new();
     let mut from = range.start;
@@ -199,7 +201,7 @@ fn all_comments(text: &str) -> Option<Vec<String>> {
     Some(all)
 }
 
-/// Whether two texts have the same comments, and the same values but for one key.
+/// Returns whether two texts have the same comments, and the same values except that of one key.
 fn same_but(one: &str, other: &str, key: &str) -> bool {
     let rest = |text: &str| -> Option<Mapping> {
         let mut all: Mapping = serde_yaml::from_str(text.trim_start_matches('\u{feff}')).ok()?;

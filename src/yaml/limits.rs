@@ -1,8 +1,9 @@
 //! Bounds on YAML before it is parsed.
 //!
-//! libyaml, behind the parser, reads a whole document before anybody can see how deep it is, and takes a time that grows
-//! with the square of the nesting and of the number of directives: 64 KiB of `{a: ` take more than a second, a megabyte
-//! minutes. So a second parser, which hands out one event after the other, looks first and stops at the first limit.
+//! The parser that reads the values is built on libyaml, which reads a whole document before its depth is known. Its
+//! time grows with the square of the depth and of the number of directives: 64 KiB of `{a: ` take more than a second,
+//! a megabyte takes minutes. So a second parser, which returns one event after the other, checks the text first and
+//! stops at the first limit that is exceeded.
 
 use std::collections::HashMap;
 
@@ -10,22 +11,24 @@ use saphyr_parser::{Event, Parser, ScanError};
 
 use super::YamlError;
 
-/// Bytes of a YAML text: some ten thousand lines, a hundred times the longest that ships.
+/// Largest length of a YAML text in bytes: about ten thousand lines, a hundred times the longest file that ships.
 pub const SIZE_MAX: usize = 1 << 20;
-/// Lists and mappings within each other; schemas here nest to eight.
+/// Largest depth of lists and mappings within each other; inga's schemas have a depth of eight.
 const DEPTH_MAX: usize = 64;
-/// Bytes and nodes that aliases repeat: with aliases of aliases, 500 bytes can say 10^30.
+/// Largest number of bytes and nodes that aliases repeat. With aliases of aliases, 500 bytes can stand for 10^30
+/// nodes.
 const ALIASED_MAX: usize = 1 << 20;
-/// Lines that are directives, like `%YAML 1.2`.
+/// Largest number of lines that are directives, like `%YAML 1.2`.
 const DIRECTIVES_MAX: usize = 16;
-/// Bytes and opening brackets of a text that the first parser does not understand and libyaml may: with these, libyaml's
-/// time stays below a fifth of a second.
+/// Largest number of bytes and of opening brackets of a text that the first parser rejects and libyaml may accept.
+/// Within these limits libyaml takes less than a fifth of a second.
 const UNSEEN_MAX: (usize, usize) = (1 << 15, 1_000);
 
 /// Refuses a text whose parsing would take too long.
 ///
 /// # Errors
-/// When it is too long, too deeply nested, or says too much by aliases or directives; with the place and the limit.
+/// When it is too long or too deep, or when its aliases repeat too much or its directives are too many. The error has
+/// the place and the limit.
 pub(super) fn check(text: &str) -> Result<(), YamlError> {
     let at_start = |message: String| YamlError { line: Some(1), column: Some(1), message };
     if text.len() > SIZE_MAX {
@@ -34,6 +37,8 @@ pub(super) fn check(text: &str) -> Result<(), YamlError> {
             text.len()
         )));
     }
+    // libyaml also ends lines, and with them comments, at these characters of YAML 1.1; the first parser does not.
+    let text = &text.replace(['\u{85}', '\u{2028}', '\u{2029}'], "\n");
     let directives = text.split(['\n', '\r']).filter(|line| line.starts_with('%')).count();
     if directives > DIRECTIVES_MAX {
         return Err(at_start(format!("{directives} lines are directives (`%`), at most {DIRECTIVES_MAX}")));
@@ -41,7 +46,7 @@ pub(super) fn check(text: &str) -> Result<(), YamlError> {
     match nodes(text.trim_start_matches('\u{feff}')) {
         Ok(()) => Ok(()),
         Err(Stop::Limit(error)) => Err(error),
-        // What is not YAML is explained better by the parser that reads it, if that is quick.
+        // libyaml explains better why a text is not YAML, so it reads the text if that cannot take long.
         Err(Stop::NotYaml(error)) => {
             let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
             match text.len() <= UNSEEN_MAX.0 && brackets <= UNSEEN_MAX.1 {
@@ -69,9 +74,10 @@ enum Stop {
     NotYaml(ScanError),
 }
 
-/// Walks through the events up to the first limit.
+/// Reads the events up to the first limit that is exceeded.
 fn nodes(text: &str) -> Result<(), Stop> {
-    // The weights of nodes that are open, with their anchors; those of nodes that aliases may repeat.
+    // `open` holds the anchors and weights of the nodes that have not ended, and `anchored` the weights of those that
+    // aliases may repeat. A weight is a number of bytes and nodes.
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut anchored: HashMap<usize, usize> = HashMap::new();
     let mut aliased = 0usize;

@@ -21,7 +21,7 @@ pub struct YamlError {
     pub line: Option<usize>,
     /// Column from 1, where known.
     pub column: Option<usize>,
-    /// What is wrong, with the remedy where one can be told.
+    /// What is wrong, with a remedy where there is one.
     pub message: String,
 }
 
@@ -42,7 +42,7 @@ impl YamlError {
 /// When the text is not YAML or not of the type's form, or goes beyond the limits of [`SIZE_MAX`] bytes and 64 levels.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     limits::check(text)?;
-    // Editors on Windows begin a file with a mark that libyaml takes for a part of the first key.
+    // Editors on Windows begin a file with a byte order mark, which libyaml takes for a part of the first key.
     serde_yaml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         let place = error.location();
         YamlError {
@@ -53,8 +53,9 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     })
 }
 
-/// Refuses a value that was read, for what it means. Values have lost their places: the place told is that of the thing
-/// which the message names first in backticks, by its `name:`, else of the key so called, where the text has one such line.
+/// Refuses a value that was read, because of its meaning. Values have lost their places, so the place is found by the
+/// first word in backticks in the message: the line with this word as its `name:`, or else the line with this key, if
+/// the text has exactly one such line.
 #[must_use]
 pub fn refused(text: &str, message: String) -> YamlError {
     let word = message.split('`').nth(1).unwrap_or_default();
@@ -63,8 +64,8 @@ pub fn refused(text: &str, message: String) -> YamlError {
     YamlError { line: place.map(|(line, _)| line), column: place.map(|(_, column)| column), message }
 }
 
-/// Refuses a value that was read, at the place of a node: `path` leads from the root by keys, and by numbers from 0
-/// through lists.
+/// Refuses a value that was read, at the place of its node. `path` leads from the root to the node: by keys through
+/// mappings, and by numbers from 0 through lists.
 #[must_use]
 pub fn refused_at(text: &str, path: &[&str], message: String) -> YamlError {
     let root = Node::root(text);
@@ -117,11 +118,11 @@ fn explained(message: &str) -> String {
     }
 }
 
-/// Characters of a message, and of a word in it, that are shown of what a file says.
+/// Largest number of characters of a message, and of a word from the file in it, that are shown.
 const MESSAGE_MAX: usize = 400;
 const WORD_MAX: usize = 60;
 
-/// The beginning of a text that may be as long as its file.
+/// Returns the beginning of a text, which may be as long as its file.
 fn short(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         None => text.to_owned(),

@@ -1,4 +1,4 @@
-//! Where the values of a YAML text stand: a tree of nodes with their places in the text.
+//! A tree of the nodes of a YAML text, with their places in the text.
 
 use std::ops::Range;
 
@@ -7,17 +7,17 @@ use saphyr_parser::{Event, Parser, Span};
 /// A value, or a key, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its bytes in the text, without anchor and tag. Empty where the value is left out.
+    /// Its range of bytes in the text, without anchor and tag. The range is empty where the value is left out.
     pub span: Range<usize>,
     /// Line from 1.
     pub line: usize,
     /// Column from 1, in characters.
     pub column: usize,
-    /// What it is.
+    /// Its kind, with its content.
     pub kind: Kind,
 }
 
-/// What a node is.
+/// The kind of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A scalar's value.
@@ -31,8 +31,8 @@ pub enum Kind {
 }
 
 impl Node {
-    /// The root of a text's first document; `None` where there is none or the text is not YAML. The text has passed
-    /// [`parse`](super::parse), which bounds its depth.
+    /// Returns the root of a text's first document, or `None` where there is no document or the text is not YAML. The
+    /// text must have passed [`parse`](super::parse), which limits its depth.
     #[must_use]
     pub fn root(text: &str) -> Option<Node> {
         let mark = text.len() - text.trim_start_matches('\u{feff}').len();
@@ -59,7 +59,7 @@ impl Node {
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let (node, children) = open.pop()?;
-                    // The bracket that closes it; an end in block style has no place of its own.
+                    // The end is at the closing bracket; in block style it has no place of its own.
                     node.closed(text, children, place.start + 1)
                 }
                 Event::Scalar(value, ..) => leaf(Kind::Scalar(value.into_owned())),
@@ -74,7 +74,7 @@ impl Node {
         None
     }
 
-    /// A list or mapping with its children; one in block style ends where its last child does.
+    /// Returns a list or mapping with its children. In block style it ends where its last child does.
     fn closed(mut self, text: &str, children: Vec<Node>, end: usize) -> Node {
         if let (Kind::Sequence(_), Some(first)) = (&self.kind, children.first()) {
             self.span.start = list_start(text, self.span.start, first.span.start);
@@ -96,32 +96,32 @@ impl Node {
         self
     }
 
-    /// Whether it is a list or mapping in brackets.
+    /// Returns whether it is a list or mapping in brackets.
     #[must_use]
     pub fn is_flow(&self, text: &str) -> bool {
         text[self.span.start..].starts_with(['[', '{'])
     }
 
-    /// The pairs of a mapping; none of anything else.
+    /// Returns the pairs of a mapping, and none for another kind of node.
     #[must_use]
     pub fn pairs(&self) -> &[(Node, Node)] {
         if let Kind::Mapping(pairs) = &self.kind { pairs } else { &[] }
     }
 
-    /// The items of a list; none of anything else.
+    /// Returns the items of a list, and none for another kind of node.
     #[must_use]
     pub fn items(&self) -> &[Node] {
         if let Kind::Sequence(items) = &self.kind { items } else { &[] }
     }
 
-    /// Key and value of a mapping's key.
+    /// Returns the nodes of a mapping's key and of its value.
     #[must_use]
     pub fn pair(&self, key: &str) -> Option<(&Node, &Node)> {
         let found = self.pairs().iter().find(|(one, _)| one.kind == Kind::Scalar(key.to_owned()));
         found.map(|(key, value)| (key, value))
     }
 
-    /// The places of all scalars and aliases, in the order of the text.
+    /// Appends the places of all scalars and aliases, in the order of the text.
     pub(super) fn leaves(&self, into: &mut Vec<Range<usize>>) {
         match &self.kind {
             Kind::Scalar(_) | Kind::Alias => into.push(self.span.clone()),
@@ -144,7 +144,7 @@ fn list_start(text: &str, start: usize, first_item: usize) -> usize {
     if is_behind_dash { text[..start].rfind('-').unwrap_or(start) } else { start }
 }
 
-/// A place without the anchor and the tag that it begins with.
+/// Returns a place without the anchor and the tag at its beginning.
 fn content(text: &str, place: Range<usize>) -> Range<usize> {
     let mut start = place.start;
     let mut rest = &text[start..];
@@ -162,7 +162,7 @@ fn content(text: &str, place: Range<usize>) -> Range<usize> {
     start.min(place.end.max(place.start))..place.end.max(place.start)
 }
 
-/// The place of a span, which counts characters, in bytes.
+/// Returns the range of bytes of a span, which counts characters.
 fn bytes(offsets: &[usize], span: Span) -> Option<Range<usize>> {
     let (start, end) = (*offsets.get(span.start.index())?, *offsets.get(span.end.index())?);
     Some(start..end.max(start))

@@ -1,4 +1,5 @@
-//! Archives: every kind gives its captures, nothing is written under their names, and hostile ones are bounded.
+//! Archives: captures are read from every kind, no file is written under a member's name, and the cost of hostile
+//! archives is limited.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -28,7 +29,7 @@ fn capture(hour: u64) -> Vec<u8> {
     pcap.bytes()
 }
 
-/// Members as malware analysts ship them: two captures, of which the later comes first, and what lies beside them.
+/// Members as in archives of malware analysts: two captures, of which the later comes first, and other files.
 fn members() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("run/second.pcap", capture(2)),
@@ -76,7 +77,7 @@ fn bzip2(bytes: &[u8]) -> Vec<u8> {
     bzip2.finish().unwrap()
 }
 
-/// Every kind of archive of the same members.
+/// Returns every kind of archive of the same members.
 fn archives(members: &[(&str, Vec<u8>)]) -> Vec<(&'static str, Vec<u8>)> {
     let tar = tar(members);
     let deflated = method(CompressionMethod::Deflated);
@@ -276,7 +277,7 @@ fn unusual_members_are_passed_over() {
     }
 }
 
-/// Reads all that an archive gives, as the program does; answers how many captures.
+/// Reads all captures of an archive, as the program does, and returns their number.
 fn read_all(path: &Path) -> usize {
     let options = ReadOptions::default();
     let Ok(expanded) = expand(&[path.to_owned()], &options) else { return 0 };
@@ -290,8 +291,8 @@ fn read_all(path: &Path) -> usize {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Archives with bytes changed, cut, doubled or put together, and members of any name: whatever comes out, nothing
-    /// panics, takes long, or writes beside the archive.
+    /// Archives are changed, cut, doubled or joined, and members have any name. Whatever the result is, nothing
+    /// panics, takes long, or writes files beside the archive.
     #[test]
     fn hostile_archives_are_bounded(
         kind in 0..11usize,

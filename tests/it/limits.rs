@@ -1,4 +1,4 @@
-//! Limits: what a file may cost, what one among many that fails does to the others, and what is named instead of read.
+//! Limits on what a file may cost, one unreadable file among many, and files that are named instead of read.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,7 @@ use crate::make::packets::{Pcap, RAW_IP, tcp};
 /// 2009-03-02 at noon, in microseconds.
 const NOON: u64 = 1_235_995_200_000_000;
 
-/// A victim that scans so many addresses, one a millisecond, and `forward` or not.
+/// A victim that scans `targets` addresses, one per millisecond, forward in time or backwards.
 fn scan(targets: u32, forward: bool) -> Vec<u8> {
     let mut frames = Vec::new();
     for target in 0..targets {
@@ -38,7 +38,7 @@ fn assert_says(called: &Called, code: i32, words: &[&str]) {
     }
 }
 
-/// An xz file that says that its dictionary has 3 GiB.
+/// An xz file whose header claims a dictionary of 3 GiB.
 fn xz_with_large_dictionary(bytes: &[u8]) -> Vec<u8> {
     let mut xz = liblzma::encode_all(bytes, 1).unwrap();
     let header = 12..12 + (usize::from(xz[12]) + 1) * 4;
@@ -50,7 +50,7 @@ fn xz_with_large_dictionary(bytes: &[u8]) -> Vec<u8> {
     xz
 }
 
-/// A zstd file that says that its window has 2 GiB.
+/// A zstd file whose header claims a window of 2 GiB.
 fn zstd_with_large_window(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
     encoder.write_all(bytes).unwrap();
@@ -151,7 +151,7 @@ fn a_file_that_cannot_be_read_does_not_stop_the_others() {
     assert_eq!(called.stdout.matches("stored").count(), 2, "{}", called.stdout);
 }
 
-/// Reports of the same run under other names: one with its capture, others with none that can be read.
+/// Reports of the same run under other names: one with its capture, the others with captures that cannot be read.
 fn reports(folder: &TempDir) -> Vec<String> {
     let report = |name: &str, digest: char| {
         let text = format!("identity: {{md5: {}}}\ncaptures: [{name}]\n", digest.to_string().repeat(32));

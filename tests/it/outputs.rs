@@ -1,5 +1,5 @@
-//! Files, names and texts that inga writes or that people give it: where results go, what reports may name, what reaches
-//! a terminal, and numbers and paths that are not meant.
+//! Files, names and texts that inga writes or reads: where results go, which files reports may name, what reaches a
+//! terminal, and numbers and paths that are mistakes.
 
 mod accepting;
 mod hostile;
@@ -14,7 +14,7 @@ use crate::command::{Called, arg, inga};
 
 const HASH: &str = "835c82ead60e7346460d673ccf7e465f";
 
-/// A call that is refused with these words.
+/// Runs a command that must be refused with these words.
 fn refused(called: &Called, words: &[&str]) {
     assert_eq!(called.code, 2, "{}{}", called.stdout, called.stderr);
     for word in words {
@@ -122,7 +122,7 @@ mod unix {
         assert_eq!(got, ANSWER);
     }
 
-    /// A shell's `>>` has an offset; `/dev/stdout` must go on there.
+    /// After a shell's `>>`, output to `/dev/stdout` must be appended.
     #[test]
     fn a_redirected_standard_output_is_continued() {
         let (folder, db) = history();
@@ -140,7 +140,8 @@ mod unix {
         assert_eq!(read(&log), format!("before\n{ANSWER}{ANSWER}"));
     }
 
-    /// As somebody who may write the file and not its folder. Root may write everywhere, so it becomes nobody for this.
+    /// Runs as a user who may write the file but not its folder. Root may write everywhere, so the test then runs as
+    /// `nobody`.
     #[test]
     fn a_file_in_a_folder_that_may_not_be_written_is_written_in_place() {
         let (folder, db) = history();
@@ -306,7 +307,7 @@ fn scenarios_are_refused_at_once_with_line_and_limit() {
     }
 }
 
-/// YAML made to cost, in every file that people write.
+/// YAML that is made to take long, in every kind of file that people write.
 #[test]
 fn hostile_yaml_is_refused_quickly() {
     let n = 200_000;
@@ -349,7 +350,7 @@ fn hostile_yaml_is_refused_quickly() {
             assert_eq!(called.code, 2, "{call:?}: {}", called.stderr);
             assert!(began.elapsed() < Duration::from_secs(10), "{call:?} took {:?}", began.elapsed());
             assert!(called.stderr.len() < 2_000, "{} bytes of message", called.stderr.len());
-            // The list of events has no keys to be unknown.
+            // The list of events has no keys, so none can be unknown.
             let applies = words != "unknown key" || !["series"].contains(&call[0]);
             assert!(!applies || called.stderr.contains(words), "{call:?}: `{words}` in {}", called.stderr);
         }

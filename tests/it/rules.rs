@@ -15,14 +15,14 @@ use crate::make::packets::{End, Pcap, RAW_IP, arp_request, ping, tcp, udp};
 mod captures;
 mod rows;
 
-/// A scanner, or whoever else sends.
+/// The host that sends, a scanner for example.
 const FROM: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 /// A dark address.
 const DARK: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
 /// Made traffic of one host.
 struct Traffic {
-    /// What it is, for messages.
+    /// Its description in messages.
     what: &'static str,
     /// The time of its first packet; `None` for a log without times.
     start: Option<&'static str>,
@@ -46,7 +46,8 @@ fn at(what: &'static str, start: &'static str, packets: Vec<Vec<u8>>) -> Traffic
     Traffic { what, start: Some(start), packets }
 }
 
-/// The names of everything that rules say of traffic: labels, marks, and why packets are infrastructure traffic.
+/// Returns all names that rules give to traffic: labels, marks, and the rules by which packets are infrastructure
+/// traffic.
 fn names(rules: &Rules, traffic: &Traffic) -> BTreeSet<String> {
     let start = traffic.start.map(|start| start.parse::<Timestamp>().unwrap());
     let is_frame = |packet: &Vec<u8>| packet[0] >> 4 == 0;
@@ -169,8 +170,8 @@ fn by_its_ports_a_datagram_is_an_answer_unless_it_asks_for_a_service() {
     }
 }
 
-/// What rules say of real captures: a name of a tool, a malware or a payload only where another tool's look at the
-/// packets (tshark) shows it, and answers only where a service answered.
+/// Checks the names that rules give in real captures: a tool, a malware or a payload only where tshark shows its
+/// feature, and answers only where a service answered.
 #[test]
 fn on_real_captures_rules_match_where_they_may() {
     let Some(folder) = crate::corpora::corpora() else { return };

@@ -523,8 +523,8 @@ fn a_surge_of_derived_ports_is_explained_by_the_sample_that_derives_them() {
     labels_of_a_malware_need_its_ports_and_its_dates(&db);
 }
 
-/// Before it was found nothing is called Conficker.D, and afterwards only what asks for its ports, which most hosts that
-/// probe high ports do in this scenario.
+/// Before Conficker.D was found no host is labelled with it. Afterwards only hosts that probe its ports are, which are
+/// most of the hosts that probe high ports in this scenario.
 fn labels_of_a_malware_need_its_ports_and_its_dates(db: &Path) {
     let hosts = |label: &str, (first, last): (&str, &str)| -> u64 {
         let args = ["series", "--db", arg(db), "--sensor", "I", "--of", label, "--from", first, "--to", last];

@@ -1,4 +1,4 @@
-//! All captures of the corpora against tshark, packet by packet.
+//! Compares all captures of the corpora with tshark, packet by packet.
 //!
 //! tshark takes a third of a second to start, so captures are read in groups: Wireshark's `editcap` writes each as one
 //! section of a pcapng (its readers of containers are tshark's), the sections of a group become one file, and tshark
@@ -20,7 +20,8 @@ const GROUP: usize = 64;
 /// Runs of tshark at a time.
 const THREADS: usize = 2;
 
-/// The listed differences: capture, packets that only tshark gives so, packets that only inga gives so, the reason.
+/// The listed differences: the capture, the number of packets that only tshark reads so, the number that only inga
+/// reads so, and the reason.
 const LISTED: &str = include_str!("tshark.tsv");
 
 /// Fields of a packet, in the order in which tshark is asked for them.
@@ -109,7 +110,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The packet in the words of [`shown`]; `None` for a frame without an address of the network layer.
+    /// Returns the packet in the format of [`shown`]; `None` for a frame without an address of the network layer.
     fn shown(&self) -> Option<String> {
         let outer =
             self.text("frame.protocols")?.split(':').find(|name| ["ip", "ipv6", "arp"].contains(name))?;
@@ -182,7 +183,8 @@ fn shown_by_inga(packet: &Packet) -> String {
     )
 }
 
-/// A capture's packets as inga reads them; none for what it refuses, `None` for tcpdump's text.
+/// Returns a capture's packets as inga reads them: no packets for a file that inga refuses, and `None` for tcpdump's
+/// text.
 fn by_inga(path: &Path) -> Option<Vec<String>> {
     let mut packets = Vec::new();
     let input = Input::Path(path.to_owned());
@@ -246,7 +248,7 @@ fn group_by_tshark(group: &[(PathBuf, Vec<String>)]) -> Vec<Vec<String>> {
     captures
 }
 
-/// Packets that only one of both has.
+/// Returns the packets that only one of the two lists has.
 fn only_in(these: &[String], those: &[String]) -> Vec<String> {
     let mut left: BTreeMap<&str, usize> = BTreeMap::new();
     those.iter().for_each(|packet| *left.entry(packet).or_default() += 1);
@@ -271,7 +273,7 @@ fn captures(corpora: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether Wireshark's programs are here.
+/// Whether Wireshark's programs are installed.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn installed() -> bool {
     let runs = |program: &str| Command::new(program).arg("--version").output().is_ok();
@@ -283,7 +285,7 @@ fn installed() -> bool {
     installed
 }
 
-/// A capture that differs: packets that only tshark gives so, and those that only inga gives so.
+/// A capture that differs: the numbers of packets that only tshark reads so, and that only inga reads so.
 type Difference = (Vec<String>, Vec<String>);
 
 /// Compares all captures; returns how many packets were compared, and the differences, by the captures' names.

@@ -1,5 +1,5 @@
-//! Who the victim of a sandbox capture is, and which of its packets are scan events: made conversations of each kind,
-//! and the real captures with facts that tshark and a plain reading give.
+//! The victim of a sandbox capture and its scan events: made conversations of each kind, and real captures compared
+//! with tshark and with simple criteria.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -50,7 +50,7 @@ impl Log {
         inga_with(&["events", "-", "--victim", victim, "--format", "json"], self.text.as_bytes())
     }
 
-    /// What each packet of the victim is, by destination and destination port: `scan`, or a reason.
+    /// Returns the class of each packet of the victim by destination and destination port: `scan`, or a reason.
     fn classes(&self, victim: &str) -> BTreeMap<String, BTreeSet<String>> {
         let mut classes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for event in self.call(victim).json() {
@@ -107,7 +107,7 @@ fn a_server_that_answers_a_lookup_is_no_victim() {
         let from = format!("{VICTIM}.{port}");
         log.udp(&from, "192.168.20.1.53").udp("192.168.20.1.53", &from);
     }
-    // Another machine keeps the victim from having a part in every packet.
+    // A packet between two other machines, so that the victim is not in every packet.
     log.tcp("192.168.20.9.1024", "192.168.20.1.22", "S");
     log.scan(&TARGETS, 445);
     log.names(VICTIM);
@@ -219,7 +219,7 @@ fn one_address_that_is_asked_again_and_again_is_no_scan() {
         ("203.0.113.90.5555", &["few-targets"]),
         ("203.0.113.90.8080", &["few-targets"]),
     ]);
-    // With a fifth it is a scan, and so is what else is asked of its targets.
+    // With a fifth address it is a scan, and so is any other service that is asked of its targets.
     log.scan(&TARGETS[4..5], 5555).scan(&TARGETS[6..7], 8080);
     log.check(&[
         ("198.51.100.7.5555", &["scan"]),
@@ -428,7 +428,7 @@ fn scans_of_real_captures_have_their_targets() {
                 ("TCP", 8080, 40),
                 ("TCP", 2323, 27),
                 ("TCP", 9527, 10),
-                // Once in a while this bot draws the port, too.
+                // This bot sometimes chooses the port at random, too.
                 ("TCP", 1223, 1),
                 ("TCP", 16538, 1),
                 ("TCP", 28856, 1),
@@ -464,7 +464,7 @@ fn scans_of_real_captures_have_their_targets() {
     }
 }
 
-/// A dead command server on the port of an outbreak explains nothing, whether it is asked once or again and again.
+/// A dead command server on the port of an outbreak explains nothing, whether it is contacted once or many times.
 #[test]
 fn a_dead_server_on_the_port_of_an_outbreak_is_no_cause() {
     for times in [1, 200] {

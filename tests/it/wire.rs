@@ -187,7 +187,7 @@ fn obsolete_packet_blocks_are_packets() {
         let number = |bytes: &[u8]| word(u32::from_be_bytes(bytes.try_into().unwrap()));
         let length = |length: usize| word(u32::try_from(length).unwrap());
         let packet = |interface: u16, captured: usize| {
-            // Behind the interface: packets that were lost.
+            // The number of lost packets follows the interface.
             let head = [half(interface), half(7)].concat();
             let time = [number(high), number(low)].concat();
             let lengths = [length(captured), length(captured)].concat();
@@ -263,7 +263,7 @@ fn an_unknown_link_type_is_reported_by_number_and_name() {
         assert_eq!(packets, []);
         assert_eq!(counted(&report), [(words.to_owned(), 1)]);
     }
-    // However many a file claims, a few are told apart.
+    // Only the first few are counted separately, however many a file claims.
     let many: Vec<u8> =
         (1_000..1_100).flat_map(|link| pcap(false, true, link, &syn(), syn().len())).collect();
     let (_, report) = read(&many).unwrap();

@@ -1,5 +1,5 @@
-//! Where results go: standard output, a device or pipe as it stands, or a file that is there whole or not at all. All
-//! that inga writes, but histories, goes this way.
+//! Writes results to standard output, to a device or pipe, or to a file, which is replaced as a whole or not at all.
+//! Everything that inga writes except histories is written here.
 
 mod replacement;
 mod target;
@@ -17,12 +17,12 @@ use target::{Target, open_stream};
 pub enum Output {
     /// Standard output.
     Stdout,
-    /// A path: a regular file is replaced when all is written, anything else is written to as it stands.
+    /// A path. A regular file is replaced once everything is written; a device or pipe is written to directly.
     File(PathBuf),
 }
 
 impl Output {
-    /// `-`, or nothing, is standard output.
+    /// Returns the output for a path; `-`, or no path, is standard output.
     #[must_use]
     pub fn of(path: Option<&Path>) -> Output {
         match path {
@@ -32,11 +32,11 @@ impl Output {
         }
     }
 
-    /// Writes a result. A reader that closed the pipe is no error.
+    /// Writes a result. A pipe that its reader closed is no error.
     ///
     /// # Errors
-    /// When the place cannot be written to; a file that was there is then unchanged (but see [`Replacement`] for folders
-    /// that may not be written), and no temporary file stays.
+    /// When the output cannot be written to. An existing file is then unchanged (but see [`Replacement`] for folders
+    /// that may not be written), and no temporary file is left.
     pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), AppError> {
         match self {
             Output::Stdout => {
@@ -46,10 +46,10 @@ impl Output {
         }
     }
 
-    /// Writes a result that is made meanwhile, which can fail, too.
+    /// Writes a result in pieces while `make` makes them; `make` may fail, too.
     ///
     /// # Errors
-    /// As [`write`](Output::write), and what `make` answers.
+    /// As [`write`](Output::write), and the error that `make` returns.
     pub fn write_pieces(
         &self,
         make: impl FnOnce(&mut Pieces<'_>) -> Result<(), AppError>,
@@ -59,7 +59,7 @@ impl Output {
             let mut pieces = Pieces { out, failed: None };
             made = make(&mut pieces);
             if let Some(error) = pieces.failed {
-                // Whoever made the pieces was told to stop, and why is told here.
+                // `make` stopped because a piece could not be written; the error of writing has the reason.
                 made = Ok(());
                 return Err(error);
             }
@@ -69,7 +69,7 @@ impl Output {
     }
 }
 
-/// A place that is written to piece by piece.
+/// An output that is written to piece by piece.
 pub struct Pieces<'a> {
     out: &'a mut dyn Write,
     failed: Option<io::Error>,
@@ -79,7 +79,7 @@ impl Pieces<'_> {
     /// Writes another piece.
     ///
     /// # Errors
-    /// When it cannot be written, for whoever makes the pieces to stop.
+    /// When it cannot be written; the caller then makes no more pieces.
     pub fn put<T>(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, AppError> {
         write(self.out).map_err(|error| {
             let stop = AppError::Usage(error.to_string());
@@ -93,12 +93,12 @@ fn closed_pipe(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
-/// Writes to what stands for itself.
+/// Writes to a stream, which cannot be replaced as a whole.
 fn to_stream(out: impl Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     let done = write(&mut out).and_then(|()| out.flush());
     if done.is_err() {
-        // What the buffer still holds must not be tried once more when it is dropped.
+        // Otherwise dropping the buffer would try to write the rest of it once more.
         drop(out.into_parts());
     }
     done.or_else(closed_pipe)
@@ -116,10 +116,10 @@ fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>)
     file.commit()
 }
 
-/// Makes a folder for results, with those above it.
+/// Makes a folder for results, with its parent folders.
 ///
 /// # Errors
-/// When it cannot be made; a file in its place is named as one.
+/// When it cannot be made; the message says so where a file is in its place.
 pub fn make_folder(folder: &Path) -> Result<(), AppError> {
     std::fs::create_dir_all(folder).map_err(|error| match folder.exists() && !folder.is_dir() {
         true => AppError::file(folder, io::Error::other("this is a file; a folder is needed here")),

@@ -1,12 +1,13 @@
-//! A file that is there whole or not at all.
+//! Replaces a file as a whole or not at all.
 //!
 //! The new content is written beside the old file, which is then replaced in one step: at any moment the name leads to
 //! the old file or to the new one. Mode, and owner and group as far as the process may set them, are kept. Other hard
 //! links of the old file keep the old content.
 //!
 //! Where the folder refuses a second file or the exchange (a folder that may not be written, a file mounted by itself,
-//! another owner's file in a folder like `/tmp`), the content is made whole elsewhere and then copied into the file as it
-//! stands. Only a failure of that copy, such as a full disk, can then leave a part of the new content in the file.
+//! another owner's file in a folder like `/tmp`), the whole content is first written to a temporary file elsewhere and
+//! then copied into the old file. Only a failure of that copy, such as a full disk, can then leave a part of the new
+//! content in the file.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
@@ -24,10 +25,10 @@ pub struct Replacement {
     old: Option<File>,
 }
 
-/// Where the content is until it is whole.
+/// Where the content is until all of it is written.
 #[derive(Debug)]
 enum Part {
-    /// Beside the file.
+    /// In a file in the same folder.
     Beside(NamedTempFile),
     /// In the system's folder for temporary files, without a name.
     Elsewhere(File),
@@ -63,7 +64,7 @@ impl Write for Replacement {
 }
 
 impl Replacement {
-    /// Begins to write a regular file, new or old, following links.
+    /// Begins to write a regular file, new or old; links are followed.
     ///
     /// # Errors
     /// When it may not be written, or is no regular file.
@@ -85,7 +86,7 @@ impl Replacement {
         Ok(Replacement { out: BufWriter::new(part), path, old })
     }
 
-    /// Makes the content the file's.
+    /// Replaces the file by the new content.
     ///
     /// # Errors
     /// When it cannot be written; the old file is then unchanged, unless a copy in place failed, which the error says.
@@ -94,11 +95,13 @@ impl Replacement {
         let part = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         let mut part = match (part, &old) {
             (Part::Beside(part), None) => {
+                part.as_file().sync_data()?;
                 return part.persist(&path).map(drop).map_err(|failed| failed.error);
             }
             (Part::Beside(part), Some(old)) => {
                 keep_attributes(old, part.as_file())?;
-                // On the disk before it has the name: after a power failure the name leads to one of the two, whole.
+                // The content must be on the disk before the file gets the name, so that after a power failure the
+                // name leads to the whole old or the whole new file.
                 part.as_file().sync_data()?;
                 match part.persist(&path) {
                     Ok(_) => return Ok(()),
@@ -120,8 +123,8 @@ impl Replacement {
     }
 }
 
-/// A file in the same folder. A new one that is to stay is readable as far as the process's mask lets it; one that takes
-/// over another's mode is its owner's alone until then.
+/// Creates a file in the same folder. A new file has the permissions that the process's mask allows. One that replaces
+/// another, whose mode it gets later, is readable by its owner alone until then.
 fn beside(folder: &Path, replaces: bool) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -129,26 +132,27 @@ fn beside(folder: &Path, replaces: bool) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Whether an error says that this folder takes no second file or no exchange, though the file itself may be written.
+/// Returns whether an error says that the folder refuses a second file or the exchange, though the file itself may be
+/// writable.
 fn refuses_exchange(error: &io::Error) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy | CrossesDevices)
 }
 
-/// Gives the new file the old one's mode, and its owner and group as far as the process may.
+/// Gives the new file the old one's mode, and its owner and group as far as the process may set them.
 #[cfg(unix)]
 fn keep_attributes(old: &File, new: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
     let (known, mine) = (old.metadata()?, new.metadata()?);
     let mut same = (known.uid(), known.gid()) == (mine.uid(), mine.gid());
     if !same {
-        // Who may not give a file away may still set its group.
+        // A process that may not change the owner may still be allowed to set the group.
         same = fchown(new, Some(known.uid()), Some(known.gid())).is_ok();
         if !same {
             let _group_kept = fchown(new, None, Some(known.gid()));
         }
     }
-    // Set-user-ID of one owner must not become that of another.
+    // The set-user-ID bit of one owner's file must not be kept in another owner's.
     let mode = known.mode() & if same { 0o7777 } else { 0o777 };
     new.set_permissions(fs::Permissions::from_mode(mode))
 }

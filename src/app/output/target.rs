@@ -1,24 +1,25 @@
-//! What an output path leads to: a stream of the process, something that is written to as it stands, or a file.
+//! Finds out what an output path leads to: a stream of the process, a device or pipe, or a regular file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Symbolic links that are followed, as many as Linux follows.
+/// Largest number of symbolic links that are followed, as on Linux.
 const LINKS_MAX: usize = 40;
 
 /// What a path leads to.
 #[derive(Debug)]
 pub(super) enum Target {
-    /// Standard output, under whichever name: opened anew it would begin at the start of a redirected file.
+    /// Standard output, under any name. If it were opened a second time, output would begin at the start of a
+    /// redirected file.
     Stdout,
     /// Standard error.
     Stderr,
-    /// A device, FIFO, socket or another open file of the process: written to as it stands.
+    /// A device, FIFO, socket or another open file of the process, which is written to directly.
     Stream(PathBuf),
-    /// A file that is there, with all links followed; the handle can be written to.
+    /// A file that exists, with all links followed; the handle can be written to.
     Old(PathBuf, File),
-    /// A file that is not there yet, with all links followed.
+    /// A file that does not exist yet, with all links followed.
     New(PathBuf),
 }
 
@@ -26,7 +27,7 @@ impl Target {
     /// Finds out what a path leads to. Nothing is changed or created.
     ///
     /// # Errors
-    /// When it is a folder or a file that may not be written, or its links go round.
+    /// When it is a folder or a file that may not be written, or its links form a circle.
     pub(super) fn of(path: &Path) -> io::Result<Target> {
         let mut path = path.to_owned();
         for _ in 0..LINKS_MAX {
@@ -50,16 +51,16 @@ impl Target {
                 Err(error) => return Err(error),
             }
         }
-        Err(io::Error::other("its symbolic links lead round and round"))
+        Err(io::Error::other("its symbolic links form a circle"))
     }
 }
 
-/// The process's own streams by the names that systems give them.
+/// Returns the process's own stream that has this name on Unix systems.
 fn own_stream(path: &Path) -> Option<Target> {
     let number = path.to_str().and_then(|name| match name {
         "/dev/stdout" => Some("1"),
         "/dev/stderr" => Some("2"),
-        // Another process's descriptor: its link leads to no path.
+        // A descriptor of another process; the target of its link need not be a path.
         _ if name.starts_with("/proc/") && name.contains("/fd/") && !name.starts_with("/proc/self/") => {
             Some(name)
         }
@@ -72,10 +73,11 @@ fn own_stream(path: &Path) -> Option<Target> {
     }
 }
 
-/// Opens what is written to as it stands. Behind a descriptor may be a file that others wrote to: it is continued.
+/// Opens a device, FIFO, socket or descriptor. A descriptor may be that of a file to which others have written, so
+/// output is appended.
 ///
 /// # Errors
-/// When it is not there or may not be written; a FIFO waits for its reader.
+/// When it does not exist or may not be written. To open a FIFO waits for its reader.
 pub(super) fn open_stream(path: &Path) -> io::Result<Box<dyn Write>> {
     #[cfg(unix)]
     if fs::metadata(path).is_ok_and(|known| std::os::unix::fs::FileTypeExt::is_socket(&known.file_type())) {

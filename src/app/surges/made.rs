@@ -24,7 +24,7 @@ pub(super) fn up(store: &dyn HistoryStore, rules: &Rules, ranked: Ranked) -> Res
     let mut labels: BTreeMap<String, HashSet<IpAddr>> = BTreeMap::new();
     let mut backscatter: HashSet<IpAddr> = HashSet::new();
     let mut named = Vec::new();
-    // Labels with dates are given by the surge's first day.
+    // A label with dates is given if the surge's first day lies within them.
     let first = Timestamp::start_of(surge.first);
     for (number, hosts) in &by_type {
         let record = store.type_of(*number)?;

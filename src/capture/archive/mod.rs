@@ -1,5 +1,5 @@
-//! Archives: their members are captures of their own. They are read as streams, one by one, as often as need be;
-//! nothing is ever written under a name that an archive gives.
+//! Archives: each member is a capture of its own. Members are read as streams, one by one, as often as needed. No file
+//! is ever written under a name that an archive gives.
 
 mod tar;
 mod zip;
@@ -12,34 +12,36 @@ use crate::event::Timestamp;
 
 use super::compression::Compression;
 use super::expand::Skipped;
-use super::input::{Input, Source, shown};
+use super::input::{Input, Source};
 use super::limits::{Guarded, LimitReached, Limits};
 use super::{CaptureError, ReadOptions, read_source};
 
 pub(super) use tar::is_tar;
 
-/// Members of one archive. A list of as many takes some 40 MB; archives of captures have some thousand.
+/// Largest number of members of one archive. A list of that many with names of usual length takes about 40 MB, and with
+/// the longest names that are kept about 100 MB;
+/// archives of captures have a few thousand members.
 const MEMBERS_MAX: usize = 100_000;
-/// Characters of a member's name that are shown.
+/// Number of characters of a member's name that are shown.
 const NAME_MAX: usize = 200;
-/// Bytes of a member that hold a first packet.
+/// Number of bytes at the beginning of a member in which its first packet is looked for.
 const FIRST_BYTES: usize = 256 * 1024;
 
 /// A file within an archive.
 #[derive(Clone, Debug)]
 pub struct Member {
     name: Arc<str>,
-    /// Its length as it is stored, in bytes.
+    /// Its stored length, in bytes.
     stored: u64,
     place: Place,
 }
 
 #[derive(Clone, Debug)]
 enum Place {
-    /// In a file that holds it as it is: a tar, or what a compressed tar was unpacked into, where it is compressed with
-    /// zstd.
+    /// A range of bytes of a file: of a tar, or of the temporary file into which a compressed tar was unpacked.
+    /// `is_packed` says that the range is compressed with zstd.
     Range { file: Arc<Input>, at: u64, is_packed: bool },
-    /// In a zip archive.
+    /// A member of a zip archive, by its index.
     Zip(Arc<zip::Archive>, usize),
 }
 
@@ -47,19 +49,19 @@ enum Place {
 pub(super) type Found = (Option<Timestamp>, Input);
 
 impl Member {
-    /// The archive and the member in it, for people: `archive.zip!run/dump.pcap`.
+    /// Returns the names of the archive and of the member in it, for messages: `archive.zip!run/dump.pcap`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its length in the archive, in bytes.
+    /// Returns its length in the archive, in bytes.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         self.stored
     }
 
-    /// Opens it; `read` gets its bytes.
+    /// Opens the member and passes its bytes to `read`.
     pub(super) fn with_source<T>(
         &self,
         options: &ReadOptions,
@@ -86,16 +88,18 @@ impl Member {
         }
     }
 
-    fn new(archive: &Input, member: &[u8], stored: u64, place: Place) -> Member {
-        Member { name: name(archive, member).into(), stored, place }
+    /// `name` is what [`name`] returns, and `stored` the length in the archive in bytes.
+    fn new(name: String, stored: u64, place: Place) -> Member {
+        Member { name: name.into(), stored, place }
     }
 }
 
-/// The captures in an archive, with the times of their first packets; `None` where a file is no archive or cannot be
-/// read, which whoever reads it will find. Members that are no captures are noted as passed over.
+/// Returns the captures in an archive, with the times of their first packets. Returns `None` for a file that is not an
+/// archive or cannot be read; the reader of captures reports the reason later. Members that are not captures are added
+/// to `skipped`.
 ///
 /// # Errors
-/// When it is an archive that is refused as a whole.
+/// When the archive is refused as a whole.
 pub(super) fn members(
     input: &Input,
     options: &ReadOptions,
@@ -113,7 +117,7 @@ enum Kind {
     Zip,
 }
 
-/// What archive a file is, by its first bytes.
+/// Returns the kind of archive that a file is, by its first bytes.
 fn kind(input: &Input, limits: Limits) -> io::Result<Option<Kind>> {
     let mut file = File::open(input.path())?;
     let head = Compression::peek(&mut file)?;
@@ -127,17 +131,17 @@ fn kind(input: &Input, limits: Limits) -> io::Result<Option<Kind>> {
     Ok(is_tar(&block).then_some(Kind::Tar(compression)))
 }
 
-/// What a member is called, for people: its name is an attacker's.
+/// Returns a member's name for messages, escaped and shortened, because an attacker may have chosen it.
 fn name(archive: &Input, member: &[u8]) -> String {
     let member = String::from_utf8_lossy(member);
-    let mut escaped = shown(std::path::Path::new(member.as_ref()));
+    let mut escaped = crate::escape::path(std::path::Path::new(member.as_ref()));
     if escaped.chars().count() > NAME_MAX {
         escaped = escaped.chars().take(NAME_MAX).chain(['…']).collect();
     }
     format!("{archive}!{escaped}")
 }
 
-/// The time of a member's first packet, by its first bytes; or why it is no capture.
+/// Returns the time of a member's first packet, or the reason why the member is not a capture, by its first bytes.
 fn first_time(head: &[u8], options: &ReadOptions) -> Result<Option<Timestamp>, String> {
     let options = ReadOptions { progress: None, ahead: false, only_certain_text: true, ..options.clone() };
     let mut first = None;
@@ -155,7 +159,7 @@ fn too_many(archive: &Input) -> CaptureError {
     refused(archive, format!("an archive with more than {MEMBERS_MAX} members; {remedy}"))
 }
 
-/// A file's bytes, unpacked within limits.
+/// Returns a reader of a file's unpacked bytes, which fails when a limit is reached.
 fn unpacked(
     file: File,
     compression: Compression,

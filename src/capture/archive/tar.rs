@@ -15,15 +15,17 @@ use crate::capture::compression::Compression;
 use crate::capture::expand::Skipped;
 use crate::capture::limits::is_limit;
 
-/// All of a tar is in blocks of this length.
+/// A tar consists of blocks of this length, in bytes.
 pub(super) const BLOCK: u64 = BLOCK_LENGTH as u64;
 const BLOCK_LENGTH: usize = 512;
-/// Longest name, and longest list of pax records, that is read; PATH_MAX is 4 KiB.
+/// Number of bytes of a long name, or of a list of pax records, that are read. Linux limits a path to 4 KiB
+/// (`PATH_MAX`).
 const EXTENSION_MAX: u64 = 64 * 1024;
 
-/// Whether bytes begin with the header of a tar: its checksum is right. The oldest have no magic number.
+/// Returns whether bytes begin with the header of a tar. The checksum decides, because the oldest tars have no magic
+/// number.
 pub(in crate::capture) fn is_tar(head: &[u8]) -> bool {
-    /// The checksum's own place, which counts as blanks.
+    /// The place of the checksum itself, which is summed as if it held blanks.
     const CHECKSUM: std::ops::Range<usize> = 148..156;
     let Some(block) = head.get(..BLOCK_LENGTH) else { return false };
     let outside = block.iter().enumerate().filter(|(at, _)| !CHECKSUM.contains(at));
@@ -31,10 +33,11 @@ pub(in crate::capture) fn is_tar(head: &[u8]) -> bool {
     block[0] != 0 && Header::from_byte_slice(block).cksum().is_ok_and(|checksum| checksum == sum)
 }
 
-/// The captures among a tar's members.
+/// Returns the captures among a tar's members.
 ///
-/// A compressed tar can only be read from its beginning, and captures are read in the order of their packets, some
-/// twice: it is unpacked once, into a file without a name in `TMPDIR`, where captures are compressed quickly.
+/// A compressed tar can only be read from its beginning, but captures are read in the order of their packets, and some
+/// are read twice. So it is unpacked once, into a temporary file in `TMPDIR`, in which each capture is compressed with
+/// a fast level of zstd.
 pub(super) fn members(
     input: &Input,
     compression: Compression,
@@ -65,7 +68,7 @@ pub(super) fn members(
     Ok(walk.finish())
 }
 
-/// Why a tar is read no further.
+/// Why the reading of a tar ends early.
 enum Stop {
     Refused(CaptureError),
     Failed(io::Error),
@@ -77,7 +80,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// The bytes of a tar: a file, in which members can be passed over at once, or what is unpacked.
+/// The bytes of a tar: a file, in which members can be skipped at once, or a stream that is unpacked.
 enum Bytes<'a> {
     File(BufReader<File>, u64),
     Stream(Box<dyn Read + 'a>),
@@ -89,7 +92,7 @@ impl Bytes<'_> {
         Ok(Bytes::File(BufReader::new(file), length))
     }
 
-    /// Passes over bytes; answers how many there were.
+    /// Skips bytes and returns how many there were.
     fn skip(&mut self, bytes: u64, at: u64) -> io::Result<u64> {
         match self {
             Bytes::File(file, length) => {
@@ -111,7 +114,7 @@ impl Read for Bytes<'_> {
     }
 }
 
-/// What extension headers say of the member after them.
+/// What the extension headers before a member say about it.
 #[derive(Default)]
 struct Extension {
     name: Option<Vec<u8>>,
@@ -135,7 +138,7 @@ impl Extension {
 struct Walk<'a> {
     input: &'a Input,
     source: Bytes<'a>,
-    /// Where the next byte stands in the tar.
+    /// Offset of the next byte in the tar.
     at: u64,
     spool: Option<Spool>,
     options: &'a ReadOptions,
@@ -143,8 +146,8 @@ struct Walk<'a> {
     members: usize,
 }
 
-/// Where a capture lies: begin, length, whether it was compressed.
-type Held = (Vec<u8>, u64, u64, bool);
+/// A capture's name as it is shown, its offset and length in bytes, and whether it was compressed with zstd.
+type Held = (String, u64, u64, bool);
 
 impl Walk<'_> {
     fn all(&mut self, skipped: &mut Skipped) -> Result<(), Stop> {
@@ -178,7 +181,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The next header; `None` at the end, which is a block of zeros or the end of the file.
+    /// Returns the next header, or `None` at the end, which is a block of zeros or the end of the file.
     fn block(&mut self) -> io::Result<Option<Vec<u8>>> {
         let block = self.bytes(BLOCK)?;
         match block.len() as u64 {
@@ -204,7 +207,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads the data of an extension header, as far as it is not absurdly long.
+    /// Reads the data of an extension header, at most [`EXTENSION_MAX`] bytes, and skips the rest.
     fn extension(&mut self, size: u64) -> io::Result<Vec<u8>> {
         let begin = self.at;
         let bytes = self.bytes(size.min(EXTENSION_MAX))?;
@@ -212,7 +215,7 @@ impl Walk<'_> {
         Ok(bytes)
     }
 
-    /// Passes over what is left of data that began somewhere, and over what fills its last block.
+    /// Skips the rest of data that begins at `begin` and has `size` bytes, with the padding of its last block.
     fn skip_to(&mut self, begin: u64, size: u64) -> io::Result<()> {
         let overflow = || io::Error::new(io::ErrorKind::InvalidData, "a member of an absurd length");
         let end = size.checked_next_multiple_of(BLOCK).and_then(|size| begin.checked_add(size));
@@ -249,7 +252,7 @@ impl Walk<'_> {
         if let Some(why) = why {
             skipped.pass(name(self.input, &path), why.to_owned());
         }
-        // Links have no data, whatever size they say.
+        // Links and folders have no data, whatever size their headers give.
         let has_data = !matches!(kind, EntryType::Symlink | EntryType::Link | EntryType::Directory);
         Ok(self.skip_to(begin, if has_data { size } else { 0 })?)
     }
@@ -273,8 +276,8 @@ impl Walk<'_> {
                 (at, spool.end - at, Compression::of(&head) == Compression::None, end)
             }
         };
-        let held = (path.to_vec(), at, stored, is_packed);
-        // The place is filled in when all is spooled.
+        let held = (name(self.input, path), at, stored, is_packed);
+        // `finish` fills in the place once all captures are spooled.
         self.found.push(((first, self.input.clone()), held));
         end
     }
@@ -287,15 +290,15 @@ impl Walk<'_> {
             }
             None => input.clone(),
         });
-        let place = |((first, _), (path, at, stored, is_packed)): (Found, Held)| {
+        let place = |((first, _), (name, at, stored, is_packed)): (Found, Held)| {
             let place = Place::Range { file: Arc::clone(&file), at, is_packed };
-            (first, Input::Member(Member::new(input, &path, stored, place)))
+            (first, Input::Member(Member::new(name, stored, place)))
         };
         found.into_iter().map(place).collect()
     }
 }
 
-/// Captures out of a compressed tar, one behind the other in a file whose name is random.
+/// Captures from a compressed tar, one after the other in a temporary file with a random name.
 struct Spool {
     file: NamedTempFile,
     end: u64,
@@ -306,10 +309,10 @@ impl Spool {
         Ok(Spool { file: NamedTempFile::new()?, end: 0 })
     }
 
-    /// Keeps a capture, compressed unless it is already. Answers where it begins, how many bytes of `rest` were read, and
-    /// the error that `rest` ended with: what was read before it is kept.
+    /// Appends a capture, compressed unless it already is. Returns its offset, the number of bytes read of `rest`, and
+    /// the error with which `rest` ended. The bytes before such an error are kept.
     fn keep(&mut self, head: &[u8], rest: impl Read) -> io::Result<(u64, u64, io::Result<()>)> {
-        /// Of zstd: as quick as the disk.
+        /// Level of zstd; this one is about as fast as a disk.
         const LEVEL: i32 = 1;
         let begin = self.end;
         let (read, ended) = if Compression::of(head) == Compression::None {
@@ -328,7 +331,8 @@ impl Spool {
     }
 }
 
-/// Copies to the end or to the source's first error, which is answered apart from one of writing.
+/// Copies up to the end of the source or to its first error. Returns that error within `Ok`, and an error of writing
+/// as `Err`.
 fn copy(mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, io::Result<()>)> {
     let mut buffer = vec![0; 64 * 1024];
     let mut copied = 0;

@@ -16,9 +16,10 @@ use super::{
 use crate::capture::expand::Skipped;
 use crate::capture::limits::{Guarded, LimitReached};
 
-/// The password that malware and its captures are shipped with.
+/// The password with which malware and its captures are customarily encrypted.
 const CUSTOMARY_PASSWORD: &str = "infected";
-/// Bytes read for an archive's directory, which is held in memory: an entry has 46 bytes at least and takes some 400.
+/// Largest number of bytes read for an archive's directory. It is held in memory: an entry has at least 46 bytes in
+/// the file and takes about 400 in memory.
 const DIRECTORY_BYTES_MAX: u64 = 16 << 20;
 
 /// An archive whose directory was read. Members are read through clones, which share the file.
@@ -31,7 +32,7 @@ impl Archive {
     }
 }
 
-/// Opens a member; what cannot be is answered in words.
+/// Opens a member; the error is a message for people.
 pub(super) fn open<'a>(
     archive: &'a mut ZipArchive<SharedFile>,
     index: usize,
@@ -62,7 +63,7 @@ pub(super) fn open<'a>(
     Ok(Guarded::new(file, Compression::None, options.limits, taken))
 }
 
-/// The password that opens an encrypted member: the user's, else the customary one.
+/// Returns the password that opens an encrypted member: the user's, or else the customary one.
 fn password_of(
     archive: &mut ZipArchive<SharedFile>,
     index: usize,
@@ -83,7 +84,7 @@ fn method_name(method: CompressionMethod) -> String {
     format!("the method {method:?}").to_lowercase()
 }
 
-/// The captures among a zip's members.
+/// Returns the captures among a zip's members.
 pub(super) fn members(
     input: &Input,
     options: &ReadOptions,
@@ -96,43 +97,61 @@ pub(super) fn members(
     }
     let mut found = Vec::new();
     for index in 0..reader.len() {
-        let Ok(entry) = reader.by_index_data(index) else { continue };
-        if entry.is_dir() {
-            continue;
-        }
-        let (path, stored) = (entry.name_raw().to_vec(), entry.compressed_size());
-        let first =
-            if entry.is_symlink() { Err("a link".to_owned()) } else { first_of(&mut reader, index, options) };
+        let entry = match reader.by_index_data(index) {
+            Ok(entry) if entry.is_dir() => continue,
+            Ok(entry) => entry,
+            Err(error) => {
+                skipped.fail(format!("{input}: member {index}: {error}"));
+                continue;
+            }
+        };
+        let (name, stored) = (name(input, entry.name_raw()), entry.compressed_size());
+        let first = match entry.is_symlink() {
+            true => Err(Unread::NoCapture("a link".to_owned())),
+            false => first_of(&mut reader, index, options),
+        };
         match first {
             Ok(first) => {
                 let place = Place::Zip(Arc::clone(&archive), index);
-                found.push((first, Input::Member(Member::new(input, &path, stored, place))));
+                found.push((first, Input::Member(Member::new(name, stored, place))));
             }
-            Err(why) => skipped.pass(name(input, &path), why),
+            Err(Unread::NoCapture(why)) => skipped.pass(name, why),
+            Err(Unread::Failed(why)) => skipped.fail(format!("{name}: {why}")),
         }
     }
     Ok(found)
 }
 
-/// The time of a member's first packet, or why it is no capture.
+/// Why a member is not read.
+enum Unread {
+    /// It is not a capture.
+    NoCapture(String),
+    /// It is damaged, encrypted with another password, or compressed by an unknown method, so that it may be one.
+    Failed(String),
+}
+
+/// Returns the time of a member's first packet, or the reason why the member is not read.
 fn first_of(
     reader: &mut ZipArchive<SharedFile>,
     index: usize,
     options: &ReadOptions,
-) -> Result<Option<crate::event::Timestamp>, String> {
+) -> Result<Option<crate::event::Timestamp>, Unread> {
     let is_encrypted = reader.by_index_data(index).is_ok_and(|entry| entry.encrypted());
     let mut head = Vec::new();
-    let read = open(reader, index, options)?.take(FIRST_BYTES as u64).read_to_end(&mut head);
+    let member = open(reader, index, options).map_err(Unread::Failed)?;
+    let read = member.take(FIRST_BYTES as u64).read_to_end(&mut head);
     match (first_time(&head, options), read) {
         (Ok(first), _) => Ok(first),
-        (Err(_), Err(error)) => Err(format!("a damaged member ({error})")),
-        // One wrong password in 256 passes the older cipher's test.
-        (Err(why), Ok(_)) if is_encrypted => Err(format!("{why}, or the password is wrong")),
-        (Err(why), Ok(_)) => Err(why),
+        (Err(_), Err(error)) => Err(Unread::Failed(format!("a damaged member ({error})"))),
+        // One wrong password in 256 passes the check of the older cipher (ZipCrypto).
+        (Err(why), Ok(_)) if is_encrypted => {
+            Err(Unread::NoCapture(format!("{why}, or the password is wrong")))
+        }
+        (Err(why), Ok(_)) => Err(Unread::NoCapture(why)),
     }
 }
 
-/// Reads an archive's directory, and refuses what no archive of captures has.
+/// Reads an archive's directory. Refuses a damaged archive and one with too many or overlapping members.
 fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     let failed = |error: ZipError| match error {
         ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
@@ -152,7 +171,7 @@ fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     let mut ranges = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(failed)?;
-        // A local header has 30 bytes and the name, at least.
+        // A local header has at least 30 bytes and the name.
         let least = 30 + entry.name_raw().len() as u64;
         let begin = entry.header_start();
         ranges.push((begin, begin.saturating_add(least).saturating_add(entry.compressed_size())));
@@ -173,10 +192,10 @@ pub(super) struct SharedFile {
     file: Arc<Mutex<File>>,
     length: u64,
     at: u64,
-    /// Bytes read ahead, and where they stand.
+    /// Bytes that were read ahead; the first stands at `buffer_at` in the file.
     buffer: Vec<u8>,
     buffer_at: u64,
-    /// Bytes that may still be read, of all readers together.
+    /// Number of bytes that all readers together may still read; `u64::MAX` for any number.
     left: Arc<AtomicU64>,
 }
 
@@ -195,19 +214,21 @@ impl SharedFile {
         Ok(SharedFile { file, length, at: 0, buffer: Vec::new(), buffer_at: 0, left })
     }
 
-    /// From here on any number of bytes may be read.
+    /// Removes the limit on the number of bytes that are read.
     fn unbounded(&self) {
         self.left.store(u64::MAX, Ordering::Relaxed);
     }
 
+    /// Reads ahead from the present place. After an error nothing is read ahead.
     fn fill(&mut self) -> io::Result<()> {
         const AHEAD: usize = 32 * 1024;
-        self.buffer.resize(AHEAD, 0);
-        self.buffer_at = self.at;
+        let mut ahead = std::mem::take(&mut self.buffer);
+        ahead.resize(AHEAD, 0);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.at))?;
-        let got = file.read(&mut self.buffer)?;
-        self.buffer.truncate(got);
+        let got = file.read(&mut ahead)?;
+        ahead.truncate(got);
+        (self.buffer, self.buffer_at) = (ahead, self.at);
         Ok(())
     }
 
@@ -225,7 +246,7 @@ impl SharedFile {
 
 impl Read for SharedFile {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let end = self.buffer_at + self.buffer.len() as u64;
+        let end = self.buffer_at.saturating_add(self.buffer.len() as u64);
         if !(self.buffer_at..end).contains(&self.at) {
             self.fill()?;
         }
@@ -233,7 +254,7 @@ impl Read for SharedFile {
         let ahead = self.buffer.get(from..).unwrap_or_default();
         let count = ahead.len().min(into.len());
         into[..count].copy_from_slice(&ahead[..count]);
-        self.at += count as u64;
+        self.at = self.at.saturating_add(count as u64);
         self.spend(count)?;
         Ok(count)
     }

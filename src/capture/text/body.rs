@@ -44,8 +44,8 @@ pub(super) fn problem(pair: &Pair<'_>, header: Header) -> Option<Problem> {
     }
 }
 
-/// Checksums come first in brackets: `[udp sum ok]`, `[tcp sum ok]`, `[bad icmp6 cksum 1 -> 2!]`. `[|tcp]` is none: it
-/// stands for a header that the snap length cut.
+/// Skips checksums, which come first in brackets: `[udp sum ok]`, `[tcp sum ok]`, `[bad icmp6 cksum 1 -> 2!]`.
+/// `[|tcp]` is not one of them: it stands for a header that the snap length cut.
 pub(super) fn without_brackets(body: &[u8]) -> &[u8] {
     let mut rest = body;
     while rest.first() == Some(&b'[') && rest.get(1) != Some(&b'|') {
@@ -100,7 +100,7 @@ fn protocol(body: &[u8], whole: &[u8], has_ports: bool) -> Protocol {
     if let Some(number) = body.strip_prefix(b"ip-proto-").and_then(leading_number) {
         return u8::try_from(number).map_or(UNKNOWN, Protocol::from_ip_number);
     }
-    // `[|tcp]`: the header was cut before anything of it could be printed.
+    // In `[|tcp]` the header was cut before any field of it could be printed.
     let body = body.strip_prefix(b"[|").unwrap_or(body);
     let named =
         BEGINNINGS.iter().find(|(beginning, _)| body.starts_with(beginning)).map(|(_, protocol)| *protocol);

@@ -1,11 +1,11 @@
-//! Text in UTF-16, as PowerShell's `>` writes it, as UTF-8: decoded while it is read, in some kilobytes.
+//! Decodes text in UTF-16, which PowerShell's `>` writes, to UTF-8 while it is read, in a few kilobytes of memory.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
-/// UTF-8's byte order mark, which nobody needs.
+/// UTF-8's byte order mark, which says nothing about the order of bytes and is dropped.
 pub(super) const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Bytes that are decoded at a time, at most.
+/// Largest number of bytes that are decoded at a time.
 const CHUNK: usize = 16 * 1024;
 
 /// The order of the bytes of UTF-16.
@@ -15,7 +15,7 @@ pub(super) enum Order {
     Big,
 }
 
-/// The order that a byte order mark tells; `None` for a text that is not UTF-16 or has no mark.
+/// Returns the byte order by the byte order mark; `None` for a text that is not UTF-16 or has no mark.
 pub(super) fn order(head: &[u8]) -> Option<Order> {
     match head {
         [0xff, 0xfe, ..] => Some(Order::Little),
@@ -24,7 +24,7 @@ pub(super) fn order(head: &[u8]) -> Option<Order> {
     }
 }
 
-/// The first bytes of a text as UTF-8, without a byte order mark.
+/// Returns the first bytes of a text as UTF-8, without a byte order mark.
 pub(super) fn decoded(head: &[u8]) -> Cow<'_, [u8]> {
     let Some(order) = order(head) else {
         return Cow::Borrowed(head.strip_prefix(UTF8_MARK).unwrap_or(head));
@@ -38,7 +38,7 @@ pub(super) fn decoded(head: &[u8]) -> Cow<'_, [u8]> {
 /// Decodes one unit of 16 bits after the other.
 struct Decoder {
     order: Order,
-    /// The first half of a character beyond 16 bits.
+    /// The first half of a character beyond 16 bits, until the second half is read.
     high: Option<u16>,
 }
 
@@ -75,23 +75,23 @@ fn append(character: char, text: &mut Vec<u8>) {
     text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// A text in UTF-16 as one in UTF-8. What it holds does not grow with the text.
+/// Reads a text in UTF-16 as UTF-8. Its memory does not grow with the text.
 pub(super) struct Utf16<'a> {
     source: &'a mut dyn BufRead,
     decoder: Decoder,
     text: Vec<u8>,
-    /// How much of the text is read.
+    /// Number of bytes of `text` that have been read.
     read: usize,
 }
 
 impl<'a> Utf16<'a> {
-    /// Reads on behind the byte order mark.
+    /// Skips the byte order mark.
     pub(super) fn new(source: &'a mut dyn BufRead, order: Order) -> io::Result<Utf16<'a>> {
         source.read_exact(&mut [0; 2])?;
         Ok(Utf16 { source, decoder: Decoder { order, high: None }, text: Vec::new(), read: 0 })
     }
 
-    /// Decodes what lies ahead.
+    /// Decodes the next bytes of the source.
     fn fill(&mut self) -> io::Result<()> {
         self.text.clear();
         self.read = 0;
@@ -104,7 +104,7 @@ impl<'a> Utf16<'a> {
                     return Ok(());
                 }
                 1 => {
-                    // Half a unit: the other half lies in bytes to come, or the text was cut here.
+                    // Half a unit: the other half is still to be read, or the text was cut here.
                     let mut unit = [0; 2];
                     let got = self.source.read(&mut unit)?;
                     let more = if got == 1 { self.source.read(&mut unit[1..])? } else { 1 };

@@ -1,14 +1,13 @@
-//! Logs of other programs that have addresses in them and are not tcpdump's: named, so that the message can say what
-//! to do instead.
+//! Recognizes logs of other programs, so that a message can name the program and say what to do instead.
 
 use std::net::IpAddr;
 
 use super::line::find;
 
-/// A program whose log is known and not read.
+/// A program whose log is recognized but not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Foreign {
-    /// What the text is.
+    /// A description of the text.
     pub looks_like: &'static str,
     /// What to do instead, beginning with `; `.
     pub remedy: &'static str,
@@ -16,19 +15,19 @@ pub struct Foreign {
 
 const PRINT: &str = "; give the capture itself, or print it with `tcpdump -nn -tttt -r CAPTURE`";
 const RECORD: &str =
-    "; it lacks fields that tell scans apart; record packets instead, with `tcpdump -i INTERFACE -w FILE`";
-const RECORD_NFLOG: &str = "; it lacks fields that tell scans apart; record packets instead, with a rule `-j NFLOG` (nftables: \
+    "; it lacks fields that distinguish scans; record packets instead, with `tcpdump -i INTERFACE -w FILE`";
+const RECORD_NFLOG: &str = "; it lacks fields that distinguish scans; record packets instead, with a rule `-j NFLOG` (nftables: \
                             `log group 1`) and `tcpdump -i nflog:1 -w FILE`";
 const RECORD_PFLOG: &str =
-    "; it lacks fields that tell scans apart; record packets instead, with `tcpdump -i pflog0 -w FILE`";
+    "; it lacks fields that distinguish scans; record packets instead, with `tcpdump -i pflog0 -w FILE`";
 const CAPTURE_BEHIND: &str = "; give the capture that it was made of";
 const FLOWS: &str =
     "; a flow is a sum of packets, and windows are made of packets: record these with `tcpdump -w FILE`";
 
-/// Whether a line is a certain program's.
+/// Returns whether a line is a certain program's.
 type Test = fn(&[u8]) -> bool;
 
-/// Programs, each with the test of whether a line is its own.
+/// Programs, each with the test that recognizes its lines.
 const WRITERS: [(Foreign, Test); 14] = [
     (Foreign { looks_like: "the text of Solaris' snoop", remedy: PRINT }, is_snoop),
     (Foreign { looks_like: "tshark's or Wireshark's text", remedy: PRINT }, is_tshark),
@@ -60,7 +59,7 @@ fn has(line: &[u8], words: &[&[u8]]) -> bool {
 
 /// The first words of a line.
 fn words(line: &[u8]) -> Vec<&[u8]> {
-    /// More than any of these logs needs.
+    /// Largest number of words; no test here needs more.
     const WORDS: usize = 24;
     line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(WORDS).collect()
 }
@@ -73,18 +72,18 @@ fn is_number(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(u8::is_ascii_digit)
 }
 
-/// `1.2.3.4:80`, and nfdump's `2001:db8::1.80`.
+/// Matches `1.2.3.4:80`, and nfdump's `2001:db8::1.80`.
 fn is_address_and_port(word: &[u8]) -> bool {
     let cut = word.iter().rposition(|byte| *byte == b':' || *byte == b'.');
     cut.is_some_and(|at| is_address(&word[..at]) && is_number(&word[at + 1..]))
 }
 
-/// `  1   0.00000 192.0.2.1 -> 192.0.2.2    TCP D=445 S=1061 Syn Seq=7`.
+/// Matches `  1   0.00000 192.0.2.1 -> 192.0.2.2    TCP D=445 S=1061 Syn Seq=7`.
 fn is_snoop(line: &[u8]) -> bool {
     has(line, &[b" -> ", b" D=", b" S="])
 }
 
-/// `    1   0.000000    192.0.2.1 → 192.0.2.2    TCP 74 1061 → 445 [SYN]`, the older ones with `->` and without the
+/// Matches `    1   0.000000    192.0.2.1 → 192.0.2.2    TCP 74 1061 → 445 [SYN]`, the older ones with `->` and without the
 /// length; what `-V`, `-T json` and `-T pdml` print; what Wireshark exports.
 fn is_tshark(line: &[u8]) -> bool {
     if line.starts_with(b"Frame ") && (has(line, &[b" bytes on wire"]) || has(line, &[b" bytes captured"])) {
@@ -106,23 +105,23 @@ fn is_tshark(line: &[u8]) -> bool {
     names_protocol && (between_addresses || numbered && is_long)
 }
 
-/// `IN=eth0 OUT= MAC=… SRC=192.0.2.1 DST=192.0.2.2 LEN=40 … PROTO=TCP SPT=1061 DPT=445 … SYN URGP=0`.
+/// Matches `IN=eth0 OUT= MAC=… SRC=192.0.2.1 DST=192.0.2.2 LEN=40 … PROTO=TCP SPT=1061 DPT=445 … SYN URGP=0`.
 fn is_netfilter(line: &[u8]) -> bool {
     has(line, &[b"IN=", b"OUT=", b" SRC=", b" DST=", b" PROTO="])
 }
 
-/// `ipfw: 65000 Deny TCP 192.0.2.1:1061 192.0.2.2:445 in via em0`.
+/// Matches `ipfw: 65000 Deny TCP 192.0.2.1:1061 192.0.2.2:445 in via em0`.
 fn is_ipfw(line: &[u8]) -> bool {
     has(line, &[b"ipfw: "]) && (has(line, &[b" in via "]) || has(line, &[b" out via "]))
 }
 
-/// `filterlog[123]: 5,,,1000000103,em0,match,block,in,4,0x0,,64,…`.
+/// Matches `filterlog[123]: 5,,,1000000103,em0,match,block,in,4,0x0,,64,…`.
 fn is_filterlog(line: &[u8]) -> bool {
     const FIELDS_MIN: usize = 15;
     has(line, &[b"filterlog", b",match,"]) && line.iter().filter(|byte| **byte == b',').count() >= FIELDS_MIN
 }
 
-/// `%ASA-4-106023: Deny tcp src outside:192.0.2.1/1061 dst …`, `%SEC-6-IPACCESSLOGP: list 101 denied tcp …`.
+/// Matches `%ASA-4-106023: Deny tcp src outside:192.0.2.1/1061 dst …`, `%SEC-6-IPACCESSLOGP: list 101 denied tcp …`.
 fn is_cisco(line: &[u8]) -> bool {
     let named = |name: &[u8]| {
         let behind = find(line, name).map(|at| &line[at + name.len()..]);
@@ -135,12 +134,12 @@ fn is_cisco(line: &[u8]) -> bool {
         || has(line, &[b"%SEC-6-IPACCESSLOG"])
 }
 
-/// `devname="FG" … srcip=192.0.2.1 srcport=1061 … dstip=192.0.2.2 … action="deny"`.
+/// Matches `devname="FG" … srcip=192.0.2.1 srcport=1061 … dstip=192.0.2.2 … action="deny"`.
 fn is_fortigate(line: &[u8]) -> bool {
     has(line, &[b" srcip=", b" dstip=", b"action=", b"devname="])
 }
 
-/// `2009-03-02 12:00:00 DROP TCP 192.0.2.1 192.0.2.2 1061 445 48 S …`, and the lines at its head.
+/// Matches `2009-03-02 12:00:00 DROP TCP 192.0.2.1 192.0.2.2 1061 445 48 S …`, and the lines at its head.
 fn is_windows(line: &[u8]) -> bool {
     let heads: [&[u8]; 2] =
         [b"#Software: Microsoft Windows Firewall", b"#Fields: date time action protocol src-ip"];
@@ -156,7 +155,8 @@ fn is_windows(line: &[u8]) -> bool {
     }
 }
 
-/// The head of a log in columns, one of its lines (time, `C…`, address, port, address, port), or one in JSON.
+/// Matches the head of a log in columns, one of its lines (time, `C…`, address, port, address, port), or a line in
+/// JSON.
 fn is_zeek(line: &[u8]) -> bool {
     if line.starts_with(b"#separator ") || has(line, &[b"#fields\t", b"\tuid\t"]) {
         return true;
@@ -175,17 +175,17 @@ fn is_zeek(line: &[u8]) -> bool {
     }
 }
 
-/// `{"timestamp":"…","event_type":"alert","src_ip":"192.0.2.1",…}`.
+/// Matches `{"timestamp":"…","event_type":"alert","src_ip":"192.0.2.1",…}`.
 fn is_eve(line: &[u8]) -> bool {
     line.starts_with(b"{") && has(line, &[b"\"event_type\"", b"\"src_ip\""])
 }
 
-/// `03/02-12:00:00.123456  [**] [1:2001219:20] … [**] … {TCP} 192.0.2.1:1061 -> 192.0.2.2:445`.
+/// Matches `03/02-12:00:00.123456  [**] [1:2001219:20] … [**] … {TCP} 192.0.2.1:1061 -> 192.0.2.2:445`.
 fn is_alert(line: &[u8]) -> bool {
     has(line, &[b"[**] [", b":", b"] "])
 }
 
-/// `2009-03-02 12:00:00.000 0.000 TCP 192.0.2.1:1061 -> 192.0.2.2:445 1 48 1`, and the titles of its columns.
+/// Matches `2009-03-02 12:00:00.000 0.000 TCP 192.0.2.1:1061 -> 192.0.2.2:445 1 48 1`, and the titles of its columns.
 fn is_nfdump(line: &[u8]) -> bool {
     if has(line, &[b"Src IP Addr", b"Dst IP Addr"]) || line.starts_with(b"ts,te,td,sa,da,sp,dp,pr") {
         return true;
@@ -196,12 +196,12 @@ fn is_nfdump(line: &[u8]) -> bool {
     around.is_some_and(|at| is_address_and_port(words[at - 1]) && is_address_and_port(words[at + 1]))
 }
 
-/// Titles of `rwcut`'s and `ra`'s columns.
+/// Matches the titles of `rwcut`'s and `ra`'s columns.
 fn is_flows(line: &[u8]) -> bool {
     has(line, &[b"sIP|", b"dIP|"]) || has(line, &[b"SrcAddr", b"DstAddr", b"Dir"])
 }
 
-/// `2 123456789010 eni-… 192.0.2.1 192.0.2.2 1061 445 6 1 40 … REJECT OK`, and the titles of its columns.
+/// Matches `2 123456789010 eni-… 192.0.2.1 192.0.2.2 1061 445 6 1 40 … REJECT OK`, and the titles of its columns.
 fn is_vpc(line: &[u8]) -> bool {
     has(line, &[b"srcaddr dstaddr srcport dstport"])
         || has(line, &[b" eni-"]) && (has(line, &[b" REJECT "]) || has(line, &[b" ACCEPT "]))

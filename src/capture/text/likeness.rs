@@ -1,4 +1,4 @@
-//! Whether a text is tcpdump's, by its first lines.
+//! Decides by its first lines whether a text is tcpdump's.
 
 use super::encoding::{UTF8_MARK, decoded};
 use super::foreign::{self, Foreign};
@@ -8,35 +8,36 @@ use super::{is_talk, prefix, strip_number, time};
 /// How sure it is that a text is tcpdump's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
-    /// Beyond doubt: it begins with a packet, and of its first lines at most a quarter are neither packets nor belong to
-    /// packets. Folders also have notes, scripts and reports, which may quote a packet.
+    /// The text is tcpdump's beyond doubt: it begins with a packet, and at most a quarter of its first lines neither
+    /// are packets nor belong to packets. Notes, scripts and reports in a folder may also quote a packet, but do not
+    /// pass this test.
     Certain,
-    /// Some line could be a packet's. Where a person names the file, it is worth reading.
+    /// Some line may be a packet. Such a file is read only where the user names it.
     Possible,
-    /// Another program's log, with what to do instead.
+    /// The text is another program's log, for which there is a remedy.
     Foreign(&'static Foreign),
     /// Anything else.
     None,
 }
 
-/// Lines that are looked at: a log may begin with tcpdump's own talk, or in the middle of a packet's dump.
+/// Number of lines that are examined: a log may begin with tcpdump's messages, or in the middle of a packet's dump.
 const LINES: usize = 64;
-/// A log has at least three times as many packets as lines that are nothing of tcpdump's.
+/// A log has at least three times as many packets as lines that are not tcpdump's.
 const PACKETS_PER_OTHER_MIN: usize = 3;
 
 /// What a line shows about its writer.
 enum Kind {
     /// A packet, or half of one.
     Packet,
-    /// A line that tcpdump may print of a packet without addresses, or of named hosts.
+    /// A line that tcpdump may print for a packet without addresses, or for hosts with names.
     Maybe,
-    /// A line that may stand in any log: empty, indented, or tcpdump's talk.
+    /// A line that may stand in any log: an empty or indented one, or a message of tcpdump.
     Neutral,
     Foreign(&'static Foreign),
     Other,
 }
 
-/// How sure it is that the first bytes of a file are those of tcpdump's text, in UTF-8 or UTF-16. Four kilobytes are
+/// Returns how sure it is that the first bytes of a file are tcpdump's text, in UTF-8 or UTF-16. Four kilobytes are
 /// enough.
 #[must_use]
 pub fn likeness(head: &[u8]) -> Likeness {
@@ -71,7 +72,7 @@ pub fn likeness(head: &[u8]) -> Likeness {
     }
     let others = other + foreign_lines;
     match foreign {
-        // One packet of tcpdump's is enough to read a log for it, whatever else was written into it.
+        // A log with one packet of tcpdump's is read, whatever else was written into it.
         Some(writer) if packets == 0 && foreign_lines >= maybe => Likeness::Foreign(writer),
         _ if packets > 0 && begins_with_packet && others * PACKETS_PER_OTHER_MIN <= packets + maybe => {
             Likeness::Certain
@@ -81,13 +82,13 @@ pub fn likeness(head: &[u8]) -> Likeness {
     }
 }
 
-/// Whether a line begins what `-A` prints of a packet: the IP header, whose version and length are `E` (IPv4) or a
-/// backquote (IPv6). All lines until the next packet are its payload.
+/// Returns whether a line begins what `-A` prints of a packet: the IP header, whose version and length are `E` (IPv4)
+/// or a backquote (IPv6). All lines up to the next packet are its payload.
 fn begins_payload(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'E' | b'`'))
 }
 
-/// Whether the first bytes of a file could be those of tcpdump's text, and are not another program's.
+/// Returns whether the first bytes of a file may be tcpdump's text, and are not another program's log.
 #[must_use]
 pub fn looks_like_tcpdump(head: &[u8]) -> bool {
     matches!(likeness(head), Likeness::Certain | Likeness::Possible)

@@ -63,8 +63,8 @@ fn is_link(before: &[u8]) -> bool {
         || is_direction(text)
 }
 
-/// Red Hat's tcpdump of 2001 prints whom a frame was for before the addresses, behind the interface where it listens on
-/// several: `<` this host, `>` another that this one sent it to, `B` all, `M` a group, `P` another host.
+/// Red Hat's tcpdump of 2001 prints a frame's direction before the addresses, and the interface before it if it
+/// listens on several: `<` to this host, `>` from this host, `B` to all, `M` to a group, `P` between other hosts.
 fn is_direction(text: &[u8]) -> bool {
     match text {
         [before @ .., b'<' | b'>' | b'B' | b'M' | b'P'] => {

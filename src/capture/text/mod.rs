@@ -6,7 +6,7 @@
 //! have shown how this log begins its lines, a line that begins otherwise is taken for payload.
 //!
 //! Other programs that passed a log on may have put a time and a name before each line (`prefix`), or written it in
-//! UTF-16 (`encoding`). Whether a text is tcpdump's at all, `likeness` tells by its first lines.
+//! UTF-16 (`encoding`). `likeness` decides by the first lines whether a text is tcpdump's at all.
 //!
 //! The scan is by bytes, by hand. `line` reads every form there is; `quick` and `recall` read the commonplace ones
 //! sooner, with the same answers.
@@ -186,7 +186,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         match prefix::strip(line) {
             Some((logged, rest)) => {
                 self.keeper.note_logged(Some(logged));
-                // rsyslog writes tabs so.
+                // rsyslog writes a tab as `#011`; such a line is part of a packet's dump.
                 if !rest.starts_with(b"#011") {
                     self.own_line(rest, true);
                 }
@@ -201,7 +201,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
     }
 
-    /// A line as tcpdump printed it. `logged`: another program had put its own time before it.
+    /// Reads a line as tcpdump printed it. `logged` says that another program had put its own time before it.
     fn own_line(&mut self, line: &[u8], logged: bool) {
         if line.is_empty() || line[0] == b'\t' {
             return;
@@ -230,7 +230,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         self.packet_line(stamp, rest, logged);
     }
 
-    /// What may be the second half of a packet.
+    /// Reads what may be the second half of a packet.
     fn second_line(&mut self, line: &[u8], stamp: Option<Stamp>, header: Header) {
         match read_line(line, true, Some(header)) {
             Line::Packet(packet, problem) => {

@@ -1,4 +1,4 @@
-//! What other programs put before a line of tcpdump's that they pass on: a time, and who sent it.
+//! Removes what other programs put before each line of tcpdump's that they pass on: a time, and the sender.
 //!
 //! | written by | looks like |
 //! |---|---|
@@ -11,9 +11,10 @@
 //! | RFC 3164, the older syslog | `Mar  2 12:00:00 host tcpdump[99]: ` |
 //! | `ts` and the like | a date and a time, before tcpdump's own |
 //!
-//! Such a time is that of passing the line on. tcpdump writes in blocks of some kilobytes unless it runs with `-l`, so
-//! many packets may share one, and on a quiet sensor it may be hours late. tcpdump's own time is that of the packet,
-//! and is used wherever it is complete; where it is a time of day, the time before the line gives the day.
+//! Such a time is the time at which the line was passed on. tcpdump writes in blocks of several kilobytes unless it
+//! runs with `-l`, so many packets may share one such time, and on a quiet sensor it may be hours late. tcpdump's own
+//! time is that of the packet, and is used wherever it is complete; where it is only a time of day, the time before
+//! the line gives the day.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -30,12 +31,12 @@ pub(super) struct Logged {
     date: (i16, i8, i8),
     /// Nanoseconds since midnight.
     time: i64,
-    /// Nanoseconds by which its clock is ahead of UTC, where it says so.
+    /// Nanoseconds by which its clock is ahead of UTC, where the line gives the offset.
     offset: Option<i64>,
 }
 
 impl Logged {
-    /// The time of a packet whose line has none of its own.
+    /// Returns the time of a packet whose line has no time of tcpdump's.
     pub(super) fn stamp(self) -> Option<Stamp> {
         let (year, month, day) = self.date;
         match self.offset {
@@ -49,8 +50,9 @@ impl Logged {
         }
     }
 
-    /// The time of a packet whose line has a time of day, by the same clock: on this day, the day before or after,
-    /// whichever is nearest. `in_zone`: the zone of tcpdump's times is known, and is not that of this time.
+    /// Returns the time of a packet whose line has a time of day. The time is put on this day, the day before or the
+    /// day after, whichever is nearest. `in_zone` says that the user named the zone of tcpdump's times, so that the
+    /// offset of this time does not apply.
     pub(super) fn with_time_of_day(self, of_day: i64, in_zone: bool) -> Option<Stamp> {
         let (year, month, day) = self.date;
         let date = Date::new(year, month, day).ok()?;
@@ -65,13 +67,13 @@ impl Logged {
     }
 }
 
-/// Takes such a beginning off a line.
+/// Splits such a beginning off a line; returns `None` for a line without one.
 pub(super) fn strip(line: &[u8]) -> Option<(Logged, &[u8])> {
     let text = without_priority(without_column(line));
     if let Some((logged, rest)) = rfc3339(text) {
         return Some((logged, without_source(rest)));
     }
-    // A time as tcpdump itself may print it is another program's where a sender or a second time follows.
+    // tcpdump prints a time of this form, too. It is another program's where a sender or a second time follows.
     let (Some(Stamp::Dated(year, month, day, time)), rest) = time::stamp(text) else { return None };
     let logged = Logged { date: (year, month, day), time, offset: None };
     match without_tag(rest) {
@@ -80,9 +82,9 @@ pub(super) fn strip(line: &[u8]) -> Option<(Logged, &[u8])> {
     }
 }
 
-/// What stands behind the name of a container, in any of the columns that show one.
+/// Returns the line without the column that names a container.
 fn without_column(line: &[u8]) -> &[u8] {
-    /// The longest name that is looked for.
+    /// Length of the longest name that is recognized, in bytes.
     const NAME: usize = 256;
     let head = &line[..line.len().min(NAME)];
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:".contains(byte);
@@ -99,7 +101,7 @@ fn without_column(line: &[u8]) -> &[u8] {
     }
 }
 
-/// What stands behind `<30>` and RFC 5424's version.
+/// Returns the text after `<30>` and RFC 5424's version.
 fn without_priority(text: &[u8]) -> &[u8] {
     let Some(inner) = text.strip_prefix(b"<") else { return text };
     let digits = inner.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
@@ -109,7 +111,7 @@ fn without_priority(text: &[u8]) -> &[u8] {
     }
 }
 
-/// `2009-03-02T12:00:00.123456+09:00`, its fraction and offset optional, and a space.
+/// Reads `2009-03-02T12:00:00.123456+09:00`, with or without fraction and offset, and a space.
 fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't', clock @ ..] = text else { return None };
     let number = |digits: &[u8]| -> Option<i16> {
@@ -141,14 +143,14 @@ fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
     (0..DAY + SECOND).contains(&time).then_some((Logged { date, time, offset }, rest))
 }
 
-/// What stands behind the sender of a line, in any of the forms that follow an RFC 3339 time.
+/// Returns the text after the sender of a line, in any of the forms that follow an RFC 3339 time.
 fn without_source(rest: &[u8]) -> &[u8] {
     let container = [b"stdout F ".as_slice(), b"stderr F ", b"stdout P ", b"stderr P "];
     let container = container.iter().find_map(|stream| rest.strip_prefix(*stream));
     container.or_else(|| without_tag(rest)).or_else(|| without_fields(rest)).unwrap_or(rest)
 }
 
-/// What stands behind `host tcpdump[99]: `.
+/// Returns the text after `host tcpdump[99]: `.
 fn without_tag(rest: &[u8]) -> Option<&[u8]> {
     let (host, behind) = word(rest)?;
     let (tag, behind) = word(behind)?;
@@ -163,12 +165,12 @@ fn without_tag(rest: &[u8]) -> Option<&[u8]> {
         }
         None => tag,
     };
-    // `IP6 :: > ff02::1: …` has no sender.
+    // In tcpdump's own `IP6 :: > ff02::1: …`, the second word is an address and not a program.
     let is_program = tag.iter().all(|byte| *byte != b':') && tag.first().is_some_and(u8::is_ascii_alphabetic);
     (is_name(host) && is_name(tag) && is_program).then_some(behind)
 }
 
-/// What stands behind RFC 5424's `host tcpdump 99 - - `: host, program, process, message and structured data.
+/// Returns the text after RFC 5424's `host tcpdump 99 - - `: host, program, process, message and structured data.
 fn without_fields(rest: &[u8]) -> Option<&[u8]> {
     let (host, behind) = word(rest)?;
     let (program, behind) = word(behind)?;
@@ -189,7 +191,7 @@ fn is_name(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@".contains(byte))
 }
 
-/// Cuts a text at its first space.
+/// Splits a text at its first space.
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().take(256).position(|byte| *byte == b' ')?;
     Some((&text[..end], &text[end + 1..]))

@@ -176,9 +176,9 @@ fn seconds(text: &[u8]) -> Option<(Stamp, &[u8])> {
 pub(super) struct TimeKeeper<'a> {
     options: &'a TextOptions,
     clock: Option<Clock>,
-    /// When the line at hand was passed on by another program, where its beginning says so.
+    /// The time at which another program passed on the current line, where the line begins with it.
     logged: Option<Logged>,
-    /// When the first line with a difference was passed on: what the differences are added to.
+    /// The time at which the first line with a difference was passed on; the differences are added to it.
     began: Option<Timestamp>,
     /// The sum of the differences, or the last time of day with the days that went by.
     now: i64,
@@ -215,12 +215,12 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
-    /// Notes when the next lines were passed on by another program.
+    /// Sets the time at which another program passed on the next lines.
     pub(super) fn note_logged(&mut self, logged: Option<Logged>) {
         self.logged = logged;
     }
 
-    /// The time of a line: its own or, where it has none, that of its being passed on.
+    /// Returns the time of a line: its own or, where it has none, the time at which it was passed on.
     pub(super) fn or_logged(&self, own: Option<Stamp>) -> Option<Stamp> {
         own.or_else(|| self.logged.and_then(Logged::stamp))
     }
@@ -333,7 +333,7 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
-    /// A time of day, on the day on which its line was passed on. A day that the user names goes before it.
+    /// Puts a time of day on the day on which its line was passed on, unless the user named a day.
     fn on_logged_day(&self, time: i64) -> Option<Stamp> {
         let logged = self.logged.filter(|_| self.options.date.is_none())?;
         logged.with_time_of_day(time, self.options.zone != TimeZone::UTC)

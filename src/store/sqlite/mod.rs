@@ -77,7 +77,7 @@ impl SqliteStore {
     pub fn open_existing(path: &Path, profile: &Profile) -> Result<SqliteStore, StoreError> {
         if !path.is_file() && !path.is_dir() {
             let reason = "there is no such file; `inga sensor add` makes a history".to_owned();
-            return Err(StoreError::NotAHistory { path: shown(path), reason });
+            return Err(StoreError::NotAHistory { path: crate::escape::path(path), reason });
         }
         SqliteStore::open_with(path, profile, OpenFlags::default())
     }
@@ -93,13 +93,15 @@ impl SqliteStore {
             let reason =
                 "this is a folder, and a history is a file; for a folder of captures there is --darknet"
                     .to_owned();
-            return Err(StoreError::NotAHistory { path: shown(path), reason });
+            return Err(StoreError::NotAHistory { path: crate::escape::path(path), reason });
         }
-        let refused =
-            |error: rusqlite::Error| StoreError::NotAHistory { path: shown(path), reason: error.to_string() };
+        let refused = |error: rusqlite::Error| StoreError::NotAHistory {
+            path: crate::escape::path(path),
+            reason: error.to_string(),
+        };
         let mut connection = Connection::open_with_flags(path, flags).map_err(refused)?;
         connection.busy_timeout(BUSY).map_err(refused)?;
-        schema::prepare(&mut connection, &shown(path))?;
+        schema::prepare(&mut connection, &crate::escape::path(path))?;
         let (catalogue, layouts) = (Catalogue::default(), RefCell::default());
         let store = SqliteStore { connection, profile: profile.clone(), catalogue, layouts, threads: 1 };
         store.check_profile()?;
@@ -155,10 +157,6 @@ fn wanted<'a>(
 ) -> Wanted<'a> {
     let types = ids.map_or(TypeIds::ALL, TypeIds::List);
     Wanted { types, facets: restriction.types.facets(), days, sources: restriction.sources }
-}
-
-fn shown(path: &Path) -> String {
-    crate::escape::path(path)
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -20,14 +20,14 @@ fn seen() -> Expectation {
     }
 }
 
-/// All values of a text but the expectation.
+/// Returns all values of a text except the expectation.
 fn others(text: &str) -> Value {
     let mut all: Value = serde_yaml::from_str(text.trim_start_matches('\u{feff}')).unwrap();
     all.as_mapping_mut().unwrap().shift_remove("expect");
     all
 }
 
-/// Comments as a person finds them in these texts, where no string has a `#`.
+/// Returns the comments of these texts, in which no string has a `#`.
 fn comments(text: &str) -> Vec<String> {
     let mut all: Vec<String> =
         text.lines().filter_map(|line| line.find('#').map(|at| line[at..].trim_end().to_owned())).collect();
@@ -35,7 +35,7 @@ fn comments(text: &str) -> Vec<String> {
     all
 }
 
-/// What an edit has to keep; whether it was made.
+/// Checks what an edit has to keep, and returns whether it was made.
 fn check(text: &str) -> bool {
     let before = SampleReport::parse(text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
     let renewed = before.expect.as_ref().map_or_else(seen, |expected| expected.renewed(&seen()));
@@ -165,7 +165,7 @@ proptest! {
     }
 }
 
-/// Refusing is allowed where it is hard; these are usual, and must work.
+/// Difficult texts may be refused, but these are usual and must work.
 #[test]
 fn usual_styles_are_rewritten() {
     let head = format!("identity: {{md5: {HASH}}}\ncaptures: [run.txt]");

@@ -1,5 +1,5 @@
-//! What attackers name reaches no output raw: every command with a hostile sample name, vendor, note, capture, report and
-//! folder, and every format.
+//! No name that an attacker chose reaches an output unescaped: every command, in every format, with a hostile sample
+//! name, vendor, note, capture, report and folder.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +28,7 @@ fn sample() -> (TempDir, PathBuf) {
     std::fs::create_dir(&place).unwrap();
     let capture = format!("run{hostile}.pcap");
     std::fs::copy("samples/a2eaf57c47a118e91a5edf694685eee7/fig8.txt", place.join(&capture)).unwrap();
-    // As JSON, in which all characters are escapes, since the parser of YAML takes them in no other way.
+    // Written as JSON with escapes, because the YAML parser accepts these characters in no other form.
     let quoted = |text: &str| {
         let one = |c: char| match u32::from(c) {
             code if code > 0xffff => format!("\\U{code:08x}"),
@@ -47,7 +47,7 @@ fn sample() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// No line of an output has a hidden character, and pages have none that XML forbids.
+/// Checks that no line of an output has a hidden character, and that pages have none that XML forbids.
 fn check(what: &str, bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("{what}: not UTF-8"));
     for line in text.split(['\n', '\r', '\t']) {
@@ -61,7 +61,7 @@ fn check(what: &str, bytes: &[u8]) {
     }
 }
 
-/// Commands that show what a sample, its captures or a path is called.
+/// Commands that show the name of a sample, of its captures, or of a path.
 fn calls<'a>(report: &'a str, capture: &'a str, place: &'a str, db: &'a str) -> Vec<Vec<&'a str>> {
     let darknet = ["--darknet", "samples/darknet"];
     let mut calls = vec![
@@ -81,7 +81,7 @@ fn calls<'a>(report: &'a str, capture: &'a str, place: &'a str, db: &'a str) -> 
         vec!["series", "--db", db, "--mark", report, "--format", "svg"],
         vec!["tile", capture, "--host", "192.168.20.21", "--packets-per-second", "50"],
         vec!["observe", "--sensor", "north", "--db", db, capture, "--packets-per-second", "50"],
-        // Refusals repeat what they refuse.
+        // Messages of refusal repeat the argument.
         vec!["events", place],
         vec!["series", "--db", report],
         vec!["series", "--db", place],

@@ -230,6 +230,39 @@ fn overlapping() -> Vec<u8> {
     overlapping
 }
 
+/// The zip with the offset of its first member's header moved out of the file, by the field of zip64.
+fn with_absurd_offset(mut zip: Vec<u8>) -> Vec<u8> {
+    let number = |zip: &[u8], at: usize| usize::from(u16::from_le_bytes([zip[at], zip[at + 1]]));
+    let entry = zip.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    let (name, extra) = (number(&zip, entry + 28), number(&zip, entry + 30));
+    assert_eq!(extra, 0);
+    let field = [&[1, 0, 8, 0][..], &(1_u64 << 63).to_le_bytes()].concat();
+    zip[entry + 30] = u8::try_from(field.len()).unwrap();
+    zip[entry + 42..entry + 46].fill(0xff);
+    let behind_name = entry + 46 + name;
+    zip.splice(behind_name..behind_name, field.clone());
+    let end = zip.windows(4).rposition(|four| four == b"PK\x05\x06").unwrap();
+    let length = u32::try_from(end - entry).unwrap();
+    zip[end + 12..end + 16].copy_from_slice(&length.to_le_bytes());
+    zip
+}
+
+#[test]
+fn a_member_that_cannot_be_is_an_error_and_the_others_are_read() {
+    let folder = TempDir::new().unwrap();
+    let two = [("a.pcap", capture(1)), ("b.pcap", capture(2))];
+    let stored = zip(&two, method(CompressionMethod::Stored));
+    let mut unknown_method = stored.clone();
+    let entry = stored.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    unknown_method[entry + 10] = 97;
+    for (name, bytes) in [("offset.zip", with_absurd_offset(stored)), ("method.zip", unknown_method)] {
+        let called = inga(&["events", &put(&folder, name, &bytes), "--format", "json"]);
+        assert_eq!(called.code, 1, "{name}: {}", called.stderr);
+        assert_eq!(called.stdout.lines().count(), 8, "{name}: {}", called.stderr);
+        assert!(called.stderr.contains("error: ") && called.stderr.contains(name), "{}", called.stderr);
+    }
+}
+
 #[test]
 fn damaged_members_are_counted_and_the_others_read() {
     let folder = TempDir::new().unwrap();
@@ -292,7 +325,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Archives are changed, cut, doubled or joined, and members have any name. Whatever the result is, nothing
-    /// panics, takes long, or writes files beside the archive.
+    /// panics, gives more captures than there are, or writes files beside the archive.
     #[test]
     fn hostile_archives_are_bounded(
         kind in 0..11usize,
@@ -318,13 +351,11 @@ proptest! {
         }
         let path = folder.path().join("hostile");
         fs::write(&path, &bytes).unwrap();
-        let began = std::time::Instant::now();
         let found = read_all(&path);
         prop_assert!(found <= 2 * members.len(), "{} captures", found);
         if changes.is_empty() && cut.is_none() && !doubled {
             prop_assert_eq!(found, 3);
         }
-        prop_assert!(began.elapsed().as_secs() < 20);
         prop_assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -194,10 +194,9 @@ fn usual_styles_are_rewritten() {
             assert!(check(&text), "refused: {text:?}");
         }
     }
-    let text = format!("{head}\nexpect:\n  windows: &w 7\n  # kept\nnotes: *w\n");
-    if is_report(&text) {
-        assert!(!check(&text), "an anchor that others use is not changed");
-    }
+    let text = format!("{head}\nexpect:\n  types: [&w a]\n  # kept\nnotes: *w\n");
+    assert!(is_report(&text));
+    assert!(!check(&text), "an anchor that others use is not changed");
 }
 
 #[test]

@@ -174,7 +174,8 @@ fn comments_within(text: &str, node: &Node) -> Vec<String> {
 fn comments(text: &str, range: Range<usize>, leaves: &[Range<usize>]) -> Vec<String> {
     let mut found = Vec::new();
     let mut from = range.start;
-    let ends = leaves.iter().cloned().chain([range.end..range.end]);
+    let end = range.end..range.end;
+    let ends = leaves.iter().cloned().chain(std::iter::once(end));
     for leaf in ends {
         let gap = text.get(from..leaf.start.max(from)).unwrap_or_default();
         let mut at = 0;

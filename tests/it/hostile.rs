@@ -63,7 +63,7 @@ fn files_of_any_name_are_read_and_named_in_order() {
         pcap.add(1, tcp(([192, 0, 2, 1].into(), 5), ([192, 0, 2, 2].into(), 23), "S", 7, b""));
         // Cut, so that its name is told.
         let bytes = pcap.bytes();
-        std::fs::write(folder.path().join(name), &[&bytes[..], &bytes[24..50]].concat()).unwrap();
+        std::fs::write(folder.path().join(name), [&bytes[..], &bytes[24..50]].concat()).unwrap();
         is_orderly(&inga(&["fingerprint", arg(folder.path())]))?;
         is_orderly(&inga(&["events", arg(folder.path())]))
     });

@@ -220,7 +220,7 @@ fn what_is_no_capture_is_named_with_what_to_do() {
         ("netmon.cap", b"GMBU\0\x02\x01\0", ["Microsoft Network Monitor", "editcap"]),
         ("old.cap", b"RTSS\x01\0\0\0", ["Microsoft Network Monitor", "editcap"]),
         ("sniffer.enc", b"TRSNIFF data    \x1a", ["Sniffer", "editcap"]),
-        ("xray.cap", b"XCP\0002.002", ["NetXray", "editcap"]),
+        ("xray.cap", b"XCP\x00002.002", ["NetXray", "editcap"]),
         ("a.7z", b"7z\xbc\xaf\x27\x1c\0\x04", ["7z archive", "7z x"]),
         ("a.rar", b"Rar!\x1a\x07\x01\0", ["rar archive", "unrar"]),
         ("a.lz4", b"\x02\x21\x4c\x18aaaa", ["legacy lz4", "lz4 -d"]),

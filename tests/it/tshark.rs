@@ -275,7 +275,7 @@ fn captures(corpora: &Path) -> Vec<PathBuf> {
 
 /// Whether Wireshark's programs are installed.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn installed() -> bool {
+pub(crate) fn installed() -> bool {
     let runs = |program: &str| Command::new(program).arg("--version").output().is_ok();
     let installed = runs("tshark") && runs("editcap");
     if !installed {

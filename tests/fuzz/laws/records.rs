@@ -44,8 +44,10 @@ fn pcapng(big_endian: bool, link: u16, frame: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// Packets, and what was counted.
-fn essence(outcome: Outcome) -> (Vec<(Packet, u64)>, Vec<(String, u64)>) {
+/// Packets with hashes of their payloads, and the number of each problem.
+type Essence = (Vec<(Packet, u64)>, Vec<(String, u64)>);
+
+fn essence(outcome: Outcome) -> Essence {
     (outcome.packets, outcome.problems)
 }
 

@@ -35,13 +35,18 @@ fn comments(text: &str) -> Vec<String> {
     all
 }
 
+fn parsed(text: &str) -> SampleReport {
+    let report = SampleReport::parse(text);
+    assert!(report.is_ok(), "{report:?}: {text:?}");
+    report.unwrap()
+}
+
 /// Checks what an edit has to keep, and returns whether it was made.
 fn check(text: &str) -> bool {
-    let before = SampleReport::parse(text).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+    let before = parsed(text);
     let renewed = before.expect.as_ref().map_or_else(seen, |expected| expected.renewed(&seen()));
     let Ok(edited) = accepted(text, before.expect.as_ref(), &renewed) else { return false };
-    let after =
-        SampleReport::parse(&edited).unwrap_or_else(|error| panic!("{error}: {text:?} to {edited:?}"));
+    let after = parsed(&edited);
     assert_eq!(after.expect.as_ref(), Some(&renewed), "{text:?} to {edited:?}");
     assert_eq!(others(&edited), others(text), "{text:?} to {edited:?}");
     assert_eq!(comments(&edited), comments(text), "{text:?} to {edited:?}");

@@ -49,12 +49,15 @@ fn sample() -> (TempDir, PathBuf) {
 
 /// Checks that no line of an output has a hidden character, and that pages have none that XML forbids.
 fn check(what: &str, bytes: &[u8]) {
-    let text = std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("{what}: not UTF-8"));
+    let text = std::str::from_utf8(bytes);
+    assert!(text.is_ok(), "{what}: not UTF-8");
+    let text = text.unwrap();
     for line in text.split(['\n', '\r', '\t']) {
         assert!(!has_hidden(line), "{what}: {}", line.escape_unicode());
     }
     if text.starts_with("<svg") || text.starts_with("<?xml") {
-        roxmltree::Document::parse(text).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let parsed = roxmltree::Document::parse(text);
+        assert!(parsed.is_ok(), "{what}: {parsed:?}");
     }
     if text.starts_with('<') {
         assert!(!text.contains("<b>"), "{what}: markup");

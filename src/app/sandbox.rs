@@ -193,10 +193,14 @@ fn likely_victims_of(
     Ok(addresses)
 }
 
+/// Addresses from DNS answers that are kept of a run, 17 bytes each. A run looks up some hundred names; without a bound an
+/// answer of 64 KiB would bring 4,000 addresses.
+const NAMES_MAX: usize = 1 << 20;
+
 /// Notes the addresses that a DNS answer gives.
 pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut Names) {
     const DNS: u16 = 53;
-    if packet.protocol() != Protocol::Udp || packet.source_port() != Some(DNS) {
+    if packet.protocol() != Protocol::Udp || packet.source_port() != Some(DNS) || names.len() >= NAMES_MAX {
         return;
     }
     if promises_too_much(payload) {

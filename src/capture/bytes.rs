@@ -119,13 +119,18 @@ impl<'a> ByteStream<'a> {
     }
 }
 
+/// Reads what is in a reader's buffer, or what it buffers next.
+pub(super) fn read_buffered(from: &mut impl BufRead, into: &mut [u8]) -> io::Result<usize> {
+    let ahead = from.fill_buf()?;
+    let count = ahead.len().min(into.len());
+    into[..count].copy_from_slice(&ahead[..count]);
+    from.consume(count);
+    Ok(count)
+}
+
 impl Read for ByteStream<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let ahead = self.fill_buf()?;
-        let count = ahead.len().min(into.len());
-        into[..count].copy_from_slice(&ahead[..count]);
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, into)
     }
 }
 

@@ -30,8 +30,7 @@ pub use input::Input;
 pub use limits::{Limits, RATIO_USUAL, size};
 pub use problems::{Place, Problem, Problems, Tally};
 pub use read::{
-    Container, Format, Loaded, ReadOptions, ReadReport, head, load, read, read_hashed, read_source,
-    sort_by_time,
+    Container, Format, ReadOptions, ReadReport, head, read, read_hashed, read_source, sort_by_time,
 };
 
 use crate::event::Packet;

@@ -92,15 +92,6 @@ pub struct ReadReport {
     pub ordered: bool,
 }
 
-/// A capture in memory, in time order: 80 bytes a packet.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    /// All packets; sorted by time where the capture ran backwards, packets without a time after the one before.
-    pub packets: Vec<Packet>,
-    /// What reading found.
-    pub report: ReadReport,
-}
-
 /// Streams every packet of one capture, in its own order. Memory does not grow with the capture.
 ///
 /// # Errors
@@ -292,19 +283,6 @@ fn container_of(
             }
         }
     }
-}
-
-/// Reads a whole capture into memory, in time order.
-///
-/// # Errors
-/// As [`read`].
-pub fn load(input: &Input, options: &ReadOptions) -> Result<Loaded, CaptureError> {
-    let mut packets = Vec::new();
-    let report = read(input, options, &mut |packet, _| packets.push(*packet))?;
-    if !report.ordered {
-        sort_by_time(&mut packets);
-    }
-    Ok(Loaded { packets, report })
 }
 
 /// Sorts by time and keeps the order of equal times; a packet without a time stays behind the one before it.

@@ -126,11 +126,7 @@ impl<'a> Utf16<'a> {
 
 impl Read for Utf16<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let ahead = self.fill_buf()?;
-        let count = ahead.len().min(into.len());
-        into[..count].copy_from_slice(&ahead[..count]);
-        self.consume(count);
-        Ok(count)
+        crate::capture::bytes::read_buffered(self, into)
     }
 }
 

@@ -167,10 +167,21 @@ impl<'a> Traffic<'a> {
             }
         } else if from_victim {
             self.announcements.see(packet);
-            self.see_sent(index, packet);
+            if self.answers_victim(packet) {
+                self.flows.insert(flow_of(packet), FlowState::new(Origin::Receiver, index));
+                self.see_received(index, packet);
+            } else {
+                self.see_sent(index, packet);
+            }
         } else if self.is_victim(packet.destination()) {
             self.see_received(index, packet);
         }
+    }
+
+    /// Whether a victim's packet is the first answer to a conversation that another victim began.
+    fn answers_victim(&self, packet: &Packet) -> bool {
+        let flow = flow_of(packet);
+        !is_icmp(packet) && !self.flows.contains_key(&flow) && self.flows.contains_key(&reverse(flow))
     }
 
     fn see_sent(&mut self, index: usize, packet: &Packet) {

@@ -314,6 +314,23 @@ fn many_ports_of_one_address_are_a_scan_of_its_ports() {
 }
 
 #[test]
+fn a_victim_that_answers_another_begins_nothing() {
+    let mut log = Log::default();
+    for number in 0..6 {
+        let (asks, answers) =
+            (format!("{VICTIM}.4000"), format!("192.168.20.{}.{}", 100 + number, 5000 + number));
+        log.udp(&asks, &answers).udp(&answers, &asks).udp(&asks, &answers);
+    }
+    let text = log.text.as_bytes();
+    let victims = ["--victim", VICTIM, "--victim", "192.168.20.100"];
+    let events = inga_with(&[&["events", "-", "--format", "json"], &victims[..]].concat(), text).json();
+    let from_second = |event: &&serde_json::Value| event["source"] == "192.168.20.100";
+    let reasons: BTreeSet<&str> =
+        events.iter().filter(from_second).filter_map(|event| event["reason"].as_str()).collect();
+    assert_eq!(reasons, BTreeSet::from(["answer"]));
+}
+
+#[test]
 fn what_an_answer_led_to_is_no_scan() {
     let mut log = Log::default();
     let from = format!("{VICTIM}.1025");

@@ -18,6 +18,7 @@ use crate::store::HistoryStore;
 use super::asked::Asked;
 use super::history::{HistorySource, kept_samples};
 use super::ledger::Services;
+use super::reading::report_failures;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, ledger, share, suspects};
 
@@ -106,13 +107,7 @@ fn load_reports(
             Err(error) => return Err(error),
         }
     }
-    if failed.len() == reports.len()
-        && let Some(last) = failed.pop()
-    {
-        failed.iter().for_each(|error| notices.fail(error.to_string()));
-        return Err(last);
-    }
-    failed.iter().for_each(|error| notices.fail(error.to_string()));
+    report_failures(failed, reports.len(), notices)?;
     Ok(samples)
 }
 

@@ -233,14 +233,21 @@ pub(super) fn each_input(
             other => other?,
         }
     }
-    if failed.len() == inputs.len()
-        && let Some(last) = failed.pop()
-    {
-        failed.iter().for_each(|error| notices.fail(error.to_string()));
-        return Err(last);
-    }
+    report_failures(failed, inputs.len(), notices)
+}
+
+/// Reports the errors of those of `count` inputs that could not be read.
+///
+/// # Errors
+/// The last error, when no input could be read.
+pub(super) fn report_failures(
+    mut failed: Vec<AppError>,
+    count: usize,
+    notices: &mut Notices,
+) -> Result<(), AppError> {
+    let last = if failed.len() == count { failed.pop() } else { None };
     failed.iter().for_each(|error| notices.fail(error.to_string()));
-    Ok(())
+    last.map_or(Ok(()), Err)
 }
 
 /// What is to be told on standard error when the work is done: each once, in order.

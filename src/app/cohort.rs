@@ -61,9 +61,9 @@ fn answer(
     let after = (question.around, away(days - 1));
     let hosts = |of: &Of, (first, last): (Date, Date)| -> Result<HashSet<IpAddr>, AppError> {
         let mut hosts = HashSet::new();
-        each(store, sensor, of, rules, (Some(first), Some(last)), None, &mut |met| {
-            if coverage.state(met.day) == DayState::Observed {
-                hosts.insert(met.host);
+        each(store, sensor, of, rules, (Some(first), Some(last)), None, &mut |sighting| {
+            if coverage.state(sighting.day) == DayState::Observed {
+                hosts.insert(sighting.host);
             }
         })?;
         Ok(hosts)

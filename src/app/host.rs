@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, Marks};
-use crate::history::{Coverage, Met, Restriction, Sensor, Sighting, Types};
+use crate::history::{Coverage, Filter, Sensor, Sighting, SightingCounts, Types};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, SqliteStore};
 
@@ -25,7 +25,7 @@ pub struct Behaved {
     /// Labels by the type's parameters, the marks of these windows, and the time of their first packet.
     pub labels: Vec<String>,
     /// All windows together.
-    pub seen: Sighting,
+    pub seen: SightingCounts,
     /// Days on which it was seen, ascending.
     pub days: Vec<Date>,
     /// The days that the sensor looked.
@@ -71,13 +71,12 @@ fn at_sensor(
 ) -> Result<Vec<Behaved>, AppError> {
     let (name, coverage) = (Arc::from(&*sensor.name), Arc::new(store.coverage(&sensor.name)?));
     let looked: Vec<Date> = coverage.days().collect();
-    let mut kinds: BTreeMap<u64, (Sighting, Vec<Date>)> = BTreeMap::new();
-    let restriction =
-        Restriction { types: Types::All, sources: Some(IpNet::from(host)), first: None, last: None };
-    store.each_sighting(&sensor.name, &restriction, &mut |met: &Met| {
-        let (sum, days) = kinds.entry(met.number).or_insert_with(|| (Sighting::NONE, Vec::new()));
-        *sum = sum.merged(met.seen);
-        days.push(met.day);
+    let mut kinds: BTreeMap<u64, (SightingCounts, Vec<Date>)> = BTreeMap::new();
+    let filter = Filter { types: Types::All, sources: Some(IpNet::from(host)), first: None, last: None };
+    store.each_sighting(&sensor.name, &filter, &mut |sighting: &Sighting| {
+        let (sum, days) = kinds.entry(sighting.number).or_insert_with(|| (SightingCounts::NONE, Vec::new()));
+        *sum = sum.merged(sighting.counts);
+        days.push(sighting.day);
     })?;
     let mark_names = store.mark_names()?;
     let numbers: Vec<u64> = kinds.keys().copied().collect();

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use crate::behavior::{Names, Parameters, Ports, ProtocolToken};
 use crate::correlate::{Ledger, SensorHistory};
-use crate::history::{Facets, Restriction, TypeRecord, Types};
+use crate::history::{Facets, Filter, TypeRecord, Types};
 use crate::sample::{AnewPorts, Port, Scan, Service};
 use crate::store::HistoryStore;
 
@@ -34,9 +34,9 @@ pub(super) fn of(
         peers.set(peers.get() + u32::from(peer));
         relevant || peer
     };
-    let restriction = Restriction { types: Types::Where(&wanted, Facets::Counted), ..Restriction::default() };
+    let filter = Filter { types: Types::Where(&wanted, Facets::Counted), ..Filter::default() };
     let ledger = Ledger::new(history.coverage.days(), services.anew.clone());
-    read(store, &history.sensor.name, &restriction, &relevant, ledger)
+    read(store, &history.sensor.name, &filter, &relevant, ledger)
 }
 
 /// That for types whose parameters are `relevant`, between two days, and without others to compare with.
@@ -51,21 +51,21 @@ pub(super) fn between(
     (first, last): (Date, Date),
 ) -> Result<Ledger, AppError> {
     let types = Types::Where(relevant, Facets::LeftOut);
-    let restriction = Restriction { types, first: Some(first), last: Some(last), sources: None };
-    let days = history.coverage.days().filter(|day| restriction.has_day(*day));
-    read(store, &history.sensor.name, &restriction, relevant, Ledger::new(days, services.anew.clone()))
+    let filter = Filter { types, first: Some(first), last: Some(last), sources: None };
+    let days = history.coverage.days().filter(|day| filter.has_day(*day));
+    read(store, &history.sensor.name, &filter, relevant, Ledger::new(days, services.anew.clone()))
 }
 
 fn read(
     store: &dyn HistoryStore,
     sensor: &str,
-    restriction: &Restriction<'_>,
+    filter: &Filter<'_>,
     relevant: &dyn Fn(&Parameters) -> bool,
     mut ledger: Ledger,
 ) -> Result<Ledger, AppError> {
     let mut records: HashMap<u64, (TypeRecord, Option<Names>)> = HashMap::new();
     let mut failed = None;
-    store.each_observation(sensor, restriction, &mut |one| {
+    store.each_daily_count(sensor, filter, &mut |one| {
         let (record, names) = match records.entry(one.number) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => match store.type_of(one.number) {

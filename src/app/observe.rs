@@ -146,7 +146,7 @@ fn gather(
         true => PlausibleTimes::all(),
         false => PlausibleTimes::until_tomorrow(super::check::now()),
     };
-    let recorded = Recorded::new(plausible, &store.looks(&sensor.name)?);
+    let recorded = Recorded::new(plausible, &store.capture_spans(&sensor.name)?);
     let mut pass = Pass::new(sensor, rules, resume.clone(), recorded)?;
     let (report, content) = pass.stream(input, options)?;
     if store.has_capture(&sensor.name, &content)? {

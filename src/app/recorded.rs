@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::event::{AddressSpace, Packet, Timestamp};
-use crate::history::Look;
+use crate::history::CaptureSpan;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 24 * 3600 * SECOND;
@@ -62,7 +62,7 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// Begins a capture of a sensor of which `captures` are stored.
-    pub(super) fn new(plausible: PlausibleTimes, captures: &[Look]) -> Recorded {
+    pub(super) fn new(plausible: PlausibleTimes, captures: &[CaptureSpan]) -> Recorded {
         Recorded {
             plausible,
             counted_before: None,
@@ -186,7 +186,7 @@ enum GrowthState {
 }
 
 impl Growth {
-    fn new(captures: &[Look]) -> Growth {
+    fn new(captures: &[CaptureSpan]) -> Growth {
         let stored = captures.iter().map(|look| (look.first, (look.last, look.packets))).collect();
         Growth { stored, ..Growth::default() }
     }
@@ -234,7 +234,7 @@ mod tests {
     /// 2024-06-20 UTC.
     const START: i64 = 1_718_841_600 * SECOND;
 
-    fn recorded(captures: &[Look], times: impl IntoIterator<Item = i64>) -> Recorded {
+    fn recorded(captures: &[CaptureSpan], times: impl IntoIterator<Item = i64>) -> Recorded {
         let plausible = PlausibleTimes::until_tomorrow(Timestamp(START + 30 * DAY));
         let mut recorded = Recorded::new(plausible, captures);
         let address = Ipv4Addr::new(192, 0, 2, 1).into();
@@ -276,12 +276,12 @@ mod tests {
 
     #[test]
     fn a_file_that_has_grown_is_continued_where_it_ended() {
-        let look = |from: i64, to: i64, packets: u64| Look {
+        let look = |from: i64, to: i64, packets: u64| CaptureSpan {
             first: Timestamp(START + from * HOUR),
             last: Timestamp(START + to * HOUR),
             packets,
         };
-        let end = |captures: &[Look]| {
+        let end = |captures: &[CaptureSpan]| {
             recorded(captures, hourly(0)).continues_at().map(|end| (end.0 - START) / HOUR)
         };
         assert_eq!(end(&[]), None);

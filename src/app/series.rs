@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use crate::behavior::Parameters;
 use crate::event::Protocol;
 use crate::history::{
-    Coverage, DayTotal, Facets, Granularity, Looks, Met, Restriction, Selection, Sensor, SpanCount, Spans,
-    Step, Types,
+    Coverage, DayTotal, Facets, Filter, Granularity, RecordedTime, Selection, Sensor, Sighting, SpanCount,
+    Spans, Step, Types,
 };
 use crate::rules::Rules;
 use crate::store::HistoryStore;
@@ -96,12 +96,12 @@ fn spans(
     }
     let zone = sensor.zone()?;
     let looks = match question.step {
-        Step::Hour => Looks::of(store.looks(&sensor.name)?),
-        _ => Looks::default(),
+        Step::Hour => RecordedTime::of(store.capture_spans(&sensor.name)?),
+        _ => RecordedTime::default(),
     };
     let mut spans = Spans::new(question.step, coverage, &zone, &looks);
     let days = (Some(first), Some(last));
-    each(store, &sensor.name, of, rules, days, question.sources, &mut |met| spans.add(met))?;
+    each(store, &sensor.name, of, rules, days, question.sources, &mut |sighting| spans.add(sighting))?;
     Ok(spans.finish(first, last))
 }
 
@@ -136,7 +136,7 @@ pub fn each(
     rules: &Rules,
     (first, last): (Option<Date>, Option<Date>),
     sources: Option<IpNet>,
-    sink: &mut dyn FnMut(&Met),
+    sink: &mut dyn FnMut(&Sighting),
 ) -> Result<(), AppError> {
     let passes = |parameters: &Parameters| of.passes(parameters, rules);
     let sighted = match of {
@@ -149,11 +149,11 @@ pub fn each(
         Of::Service(protocol, port) => Types::Service(*protocol, *port),
         Of::Protocol(_) | Of::Label(_) => Types::Where(&passes, Facets::LeftOut),
     };
-    let restriction = Restriction { types, sources, first, last };
-    let Some(sighted) = sighted else { return Ok(store.each_sighting(sensor, &restriction, sink)?) };
-    store.each_sighting(sensor, &restriction, &mut |met| {
-        if sighted.holds(met.seen.marks, met.day) {
-            sink(met);
+    let filter = Filter { types, sources, first, last };
+    let Some(sighted) = sighted else { return Ok(store.each_sighting(sensor, &filter, sink)?) };
+    store.each_sighting(sensor, &filter, &mut |sighting| {
+        if sighted.holds(sighting.counts.marks, sighting.day) {
+            sink(sighting);
         }
     })?;
     Ok(())

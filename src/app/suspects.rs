@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::civil::Date;
 
 use crate::correlate::{Gatherer, Hypothesis, Ledger, Verdict};
-use crate::history::{Restriction, Types};
+use crate::history::{Filter, Types};
 use crate::store::HistoryStore;
 
 use super::AppError;
@@ -82,12 +82,14 @@ fn gather(
     let numbers = ledger.types().filter(|(_, line)| parts(*line));
     let numbers: Vec<u64> = numbers.map(|(number, _)| number).collect();
     let first = wanted.iter().map(|one| one.first).min();
-    let restriction = Restriction { types: Types::Listed(&numbers), first, ..Restriction::default() };
-    store.each_sighting(sensor, &restriction, &mut |met| {
-        let Some(line) = ledger.line_of_type(met.number).filter(|_| ledger.has_day(met.day)) else { return };
-        for one in wanted.iter_mut().filter(|one| one.first <= met.day) {
+    let filter = Filter { types: Types::Listed(&numbers), first, ..Filter::default() };
+    store.each_sighting(sensor, &filter, &mut |sighting| {
+        let Some(line) = ledger.line_of_type(sighting.number).filter(|_| ledger.has_day(sighting.day)) else {
+            return;
+        };
+        for one in wanted.iter_mut().filter(|one| one.first <= sighting.day) {
             if let Some(part) = one.parts.get(&line) {
-                one.gatherer.add(met.host, met.day, line, *part);
+                one.gatherer.add(sighting.host, sighting.day, line, *part);
             }
         }
     })?;

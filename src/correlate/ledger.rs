@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Names, Parameters};
-use crate::history::{Observation, Scope, TypeRecord};
+use crate::history::{DailyCount, Scope, TypeRecord};
 use crate::sample::AnewPorts;
 
 /// What hosts are counted by: see [`Names::line`](crate::behavior::Names::line).
@@ -64,8 +64,8 @@ impl Ledger {
     }
 
     /// Adds what was observed of a type; `names` are what it is [counted by](Ledger::names), if it may be a sample's.
-    pub fn add(&mut self, record: &TypeRecord, seen: &Observation, names: Option<&Names>) {
-        let Observation { number, scope, day, hosts, .. } = *seen;
+    pub fn add(&mut self, record: &TypeRecord, seen: &DailyCount, names: Option<&Names>) {
+        let DailyCount { number, scope, day, hosts, .. } = *seen;
         if names.is_some() {
             for id in [record.behavior.id, record.shape.id, record.family.id] {
                 *self.known.entry(id).or_default() += hosts;

@@ -10,7 +10,7 @@ use crate::behavior::OpenWindow;
 use super::examples::Examples;
 use super::packed;
 use super::packing::Waiting;
-use super::{Day, Scope, Sighting};
+use super::{Day, Scope, SightingCounts};
 
 /// Sightings that wait to be packed: some 6 MiB of them. More would make shorter bytes, but leave the cache.
 const WAITING_MAX: usize = 1 << 17;
@@ -123,8 +123,13 @@ impl Gathering {
             self.pack();
             self.day = Some(day);
         }
-        let seen =
-            Sighting { windows: 1, packets, first: first.whole_seconds(), last: last.whole_seconds(), marks };
+        let seen = SightingCounts {
+            windows: 1,
+            packets,
+            first: first.whole_seconds(),
+            last: last.whole_seconds(),
+            marks,
+        };
         self.waiting.push(group.0, group.1, window.source, seen);
     }
 
@@ -152,7 +157,7 @@ impl Gathered {
     ///
     /// # Errors
     /// When they cannot be read where they were put.
-    pub fn each(&self, sink: &mut dyn FnMut(Day, u64, Scope, IpAddr, Sighting)) -> io::Result<()> {
+    pub fn each(&self, sink: &mut dyn FnMut(Day, u64, Scope, IpAddr, SightingCounts)) -> io::Result<()> {
         for run in &self.runs {
             for group in packed::groups(&run.bytes()?) {
                 let group = group.map_err(io::Error::other)?;
@@ -199,7 +204,7 @@ mod tests {
     }
 
     /// Ten days of windows; what is gathered of them, and how many runs are not in memory.
-    fn gathered(mut gathering: Gathering) -> (Vec<(Day, u64, IpAddr, Sighting)>, usize) {
+    fn gathered(mut gathering: Gathering) -> (Vec<(Day, u64, IpAddr, SightingCounts)>, usize) {
         gathering.kept = KEPT_MAX;
         for at in 0..1_000u32 {
             let start = Timestamp::from_parts(i64::from(at) * 864, 0);

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use crate::event::Timestamp;
 
 use super::leb128::{Reader, varint};
-use super::{Scope, Sighting};
+use super::{Scope, SightingCounts};
 
 /// Packed bytes that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +75,7 @@ impl<'a> Group<'a> {
     pub fn sightings(
         &self,
         day: Date,
-    ) -> impl Iterator<Item = Result<(IpAddr, Sighting), Damaged>> + use<'a> {
+    ) -> impl Iterator<Item = Result<(IpAddr, SightingCounts), Damaged>> + use<'a> {
         let base = start_of(day);
         self.entries(move |reader| reader.sighting(base))
     }
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         Ok(Group { number, scope, hosts, windows, packets, body })
     }
 
-    fn sighting(&mut self, base: i64) -> Result<Sighting, Damaged> {
+    fn sighting(&mut self, base: i64) -> Result<SightingCounts, Damaged> {
         let (windows, packets) = (self.number()?, self.number()?);
         let mut time = |from: i64| -> Result<i64, Damaged> {
             let nanoseconds = i128::from(unzigzag(self.number()?)) * i128::from(SECOND);
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
         let first = time(base)?;
         let last = time(first)?;
         let marks = self.number()?;
-        Ok(Sighting { windows, packets, first: Timestamp(first), last: Timestamp(last), marks })
+        Ok(SightingCounts { windows, packets, first: Timestamp(first), last: Timestamp(last), marks })
     }
 }
 
@@ -175,13 +175,13 @@ mod tests {
         ]
     }
 
-    fn sighting() -> impl Strategy<Value = Sighting> {
+    fn sighting() -> impl Strategy<Value = SightingCounts> {
         let time = || {
             prop_oneof![any::<i64>().prop_map(|time| time / SECOND), 0..1_000_000_000i64]
                 .prop_map(|seconds| seconds * SECOND)
         };
         (any::<u64>(), any::<u64>(), time(), time(), any::<u64>()).prop_map(
-            |(windows, packets, first, last, marks)| Sighting {
+            |(windows, packets, first, last, marks)| SightingCounts {
                 windows: windows >> 8,
                 packets: packets >> 8,
                 first: Timestamp(first),
@@ -203,7 +203,7 @@ mod tests {
             let seen: Vec<_> = seen.into_iter().collect();
             let mut bytes = Vec::new();
             let mut writer = GroupWriter::new(Day { date: day, start: Timestamp(0) });
-            let mut write = |number, seen: &[(IpAddr, Sighting)]| {
+            let mut write = |number, seen: &[(IpAddr, SightingCounts)]| {
                 let (fours, sixes) = seen.split_at(seen.partition_point(|(host, _)| host.is_ipv4()));
                 fours.iter().for_each(|(host, seen)| writer.add(Address::from(*host).wide(), *seen));
                 writer.end_fours();

@@ -6,15 +6,15 @@ use smallvec::SmallVec;
 
 use super::leb128::{varint, wide};
 use super::packed::{Group, SECOND, start_of};
-use super::{Day, Scope, Sighting, digits};
+use super::{Day, Scope, SightingCounts, digits};
 
 /// Sightings of one day that wait to be packed, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Waiting {
     /// Of IPv4 hosts: the group, then the host, in one number.
-    fours: Vec<(u64, Sighting)>,
+    fours: Vec<(u64, SightingCounts)>,
     /// Of IPv6 hosts.
-    sixes: Vec<((u32, u128), Sighting)>,
+    sixes: Vec<((u32, u128), SightingCounts)>,
 }
 
 impl Waiting {
@@ -31,7 +31,7 @@ impl Waiting {
     }
 
     /// Adds a sighting of a type that has this number, below 2^31.
-    pub fn push(&mut self, number: u32, scope: Scope, host: IpAddr, seen: Sighting) {
+    pub fn push(&mut self, number: u32, scope: Scope, host: IpAddr, seen: SightingCounts) {
         let group = number << 1 | u32::from(scope == Scope::Facet);
         match host {
             IpAddr::V4(four) => {
@@ -79,7 +79,10 @@ const AT_ONCE: usize = 32;
 
 /// Sightings in their order. They lie all over memory that is larger than the processor's cache: it waits for all of them
 /// together, and not for each when it is written.
-fn fetched(sightings: &[(u64, Sighting)], order: &[(u64, usize)]) -> SmallVec<[(u64, Sighting); AT_ONCE]> {
+fn fetched(
+    sightings: &[(u64, SightingCounts)],
+    order: &[(u64, usize)],
+) -> SmallVec<[(u64, SightingCounts); AT_ONCE]> {
     order.iter().map(|(_, at)| sightings[*at]).collect()
 }
 
@@ -99,7 +102,7 @@ pub(super) struct GroupWriter {
     /// The host at hand by its number, the one before it, and its sightings, one an hour, ascending.
     host: u128,
     before: u128,
-    parts: Vec<Sighting>,
+    parts: Vec<SightingCounts>,
     /// The group's sums.
     hosts: u64,
     windows: u64,
@@ -126,7 +129,7 @@ impl GroupWriter {
     }
 
     /// Takes a sighting; hosts come ascending, the hours of a host as they like.
-    pub(super) fn add(&mut self, host: u128, seen: Sighting) {
+    pub(super) fn add(&mut self, host: u128, seen: SightingCounts) {
         if host != self.host {
             self.end_host();
             self.host = host;

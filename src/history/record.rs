@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::behavior::{Behavior, BehaviorId, Names, OpenWindow, Parameters, TypeList};
 use crate::event::{Protocol, TcpFlags, Timestamp};
 
-use super::{Gathered, Look, Scope};
+use super::{CaptureSpan, Gathered, Scope};
 
 /// A capture, known by its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub struct CaptureRecord {
 impl CaptureRecord {
     /// When the sensor looked; `None` for a capture without packets.
     #[must_use]
-    pub fn look(&self) -> Option<Look> {
-        Some(Look { first: self.first?, last: self.last?, packets: self.packets })
+    pub fn span(&self) -> Option<CaptureSpan> {
+        Some(CaptureSpan { first: self.first?, last: self.last?, packets: self.packets })
     }
 }
 
@@ -115,7 +115,7 @@ impl Day {
 
 /// One host, one day, one type; where it comes in parts, one hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sighting {
+pub struct SightingCounts {
     /// Windows.
     pub windows: u64,
     /// Packets.
@@ -128,15 +128,20 @@ pub struct Sighting {
     pub marks: u64,
 }
 
-impl Sighting {
+impl SightingCounts {
     /// No window yet; merged with any other it is that one.
-    pub const NONE: Sighting =
-        Sighting { windows: 0, packets: 0, first: Timestamp(i64::MAX), last: Timestamp(i64::MIN), marks: 0 };
+    pub const NONE: SightingCounts = SightingCounts {
+        windows: 0,
+        packets: 0,
+        first: Timestamp(i64::MAX),
+        last: Timestamp(i64::MIN),
+        marks: 0,
+    };
 
     /// Both together.
     #[must_use]
-    pub fn merged(self, other: Sighting) -> Sighting {
-        Sighting {
+    pub fn merged(self, other: SightingCounts) -> SightingCounts {
+        SightingCounts {
             windows: self.windows + other.windows,
             packets: self.packets + other.packets,
             first: self.first.min(other.first),

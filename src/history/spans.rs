@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Coverage, Day, DayState, DayTotal, Hosts, Hour, Looks, Met};
+use super::{Coverage, Day, DayState, DayTotal, Hosts, Hour, RecordedTime, Sighting};
 
 /// How long a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub struct Spans<'a> {
     coverage: &'a Coverage,
     zone: &'a TimeZone,
     /// When it looked, for hours; days are looked at as a whole.
-    looks: &'a Looks,
+    looks: &'a RecordedTime,
     /// The day of the last sighting whose hour was asked for; many sightings of a day come one after another.
     day: Option<Day>,
     /// By the first day, and for hours by the hour of it ([`Day::hour`]); else that is 0.
@@ -80,14 +80,14 @@ struct Sum {
 impl<'a> Spans<'a> {
     /// Without any sighting yet; hours are those of a sensor's time zone, and have a value if the sensor looked in them.
     #[must_use]
-    pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone, looks: &'a Looks) -> Spans<'a> {
+    pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone, looks: &'a RecordedTime) -> Spans<'a> {
         Spans { step, coverage, zone, looks, day: None, sums: BTreeMap::new() }
     }
 
     /// Every day from the first to the last, of days that are counted already.
     #[must_use]
     pub fn of_days(coverage: &Coverage, counts: &[DayTotal], first: Date, last: Date) -> Vec<SpanCount> {
-        let looks = Looks::default();
+        let looks = RecordedTime::default();
         let mut days = Spans::new(Step::Day, coverage, &TimeZone::UTC, &looks).finish(first, last);
         for DayTotal { count, types } in counts {
             let day = days.binary_search_by_key(&count.day, |span| span.first);
@@ -100,23 +100,23 @@ impl<'a> Spans<'a> {
     }
 
     /// Adds a sighting, unless its day is one of an outage: what a part of such a day shows is no value.
-    pub fn add(&mut self, met: &Met) {
-        if self.coverage.state(met.day) != DayState::Observed {
+    pub fn add(&mut self, sighting: &Sighting) {
+        if self.coverage.state(sighting.day) != DayState::Observed {
             return;
         }
-        let hour = if self.step == Step::Hour { self.hour(met) } else { 0 };
-        let sum = self.sums.entry((self.step.start(met.day), hour)).or_default();
-        sum.packets += met.seen.packets;
-        sum.windows += met.seen.windows;
-        sum.hosts.insert(met.host);
-        sum.types.insert(met.number);
+        let hour = if self.step == Step::Hour { self.hour(sighting) } else { 0 };
+        let sum = self.sums.entry((self.step.start(sighting.day), hour)).or_default();
+        sum.packets += sighting.counts.packets;
+        sum.windows += sighting.counts.windows;
+        sum.hosts.insert(sighting.host);
+        sum.types.insert(sighting.number);
     }
 
-    fn hour(&mut self, met: &Met) -> i64 {
-        let kept = self.day.filter(|day| day.date == met.day);
-        let day = kept.unwrap_or_else(|| Day::on(met.day, self.zone));
+    fn hour(&mut self, sighting: &Sighting) -> i64 {
+        let kept = self.day.filter(|day| day.date == sighting.day);
+        let day = kept.unwrap_or_else(|| Day::on(sighting.day, self.zone));
         self.day = Some(day);
-        day.hour(met.seen.first)
+        day.hour(sighting.counts.first)
     }
 
     /// Every span from the first day to the last, those without a look among them.
@@ -167,11 +167,17 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::history::{Look, Outage, Scope, Sighting};
+    use crate::history::{CaptureSpan, Outage, Scope, SightingCounts};
 
-    fn met(day: i8, host: u8, number: u64) -> Met {
-        let seen = Sighting { windows: 1, packets: 2, ..Sighting::NONE };
-        Met { day: date(2009, 3, day), number, scope: Scope::Whole, host: [192, 0, 2, host].into(), seen }
+    fn sighting(day: i8, host: u8, number: u64) -> Sighting {
+        let seen = SightingCounts { windows: 1, packets: 2, ..SightingCounts::NONE };
+        Sighting {
+            day: date(2009, 3, day),
+            number,
+            scope: Scope::Whole,
+            host: [192, 0, 2, host].into(),
+            counts: seen,
+        }
     }
 
     #[test]
@@ -180,12 +186,13 @@ mod tests {
             observed: (2..=15).map(|day| date(2009, 3, day)).collect(),
             outages: vec![Outage { first: date(2009, 3, 4), last: date(2009, 3, 8), reason: String::new() }],
         };
-        let sightings = [met(2, 1, 1), met(3, 1, 2), met(4, 9, 9), met(9, 1, 1), met(9, 2, 1)];
+        let sightings =
+            [sighting(2, 1, 1), sighting(3, 1, 2), sighting(4, 9, 9), sighting(9, 1, 1), sighting(9, 2, 1)];
         let count = |step: Step| {
             let zone = TimeZone::UTC;
-            let looks = Looks::default();
+            let looks = RecordedTime::default();
             let mut spans = Spans::new(step, &coverage, &zone, &looks);
-            sightings.iter().for_each(|met| spans.add(met));
+            sightings.iter().for_each(|sighting| spans.add(sighting));
             spans
                 .finish(date(2009, 3, 2), date(2009, 3, 15))
                 .into_iter()
@@ -208,12 +215,12 @@ mod tests {
         let coverage = Coverage { observed: [day].into(), outages: vec![] };
         let time = |(time, _): &(&str, u8)| time.parse().unwrap();
         let (first, last) = (time(&seen[0]), time(&seen[seen.len() - 1]));
-        let looks = Looks::of(vec![Look { first, last, packets: 3 }]);
+        let looks = RecordedTime::of(vec![CaptureSpan { first, last, packets: 3 }]);
         let mut spans = Spans::new(Step::Hour, &coverage, &zone, &looks);
         for (time, host) in seen {
-            let mut met = met(1, *host, 1);
-            (met.day, met.seen.first) = (day, time.parse().unwrap());
-            spans.add(&met);
+            let mut sighting = sighting(1, *host, 1);
+            (sighting.day, sighting.counts.first) = (day, time.parse().unwrap());
+            spans.add(&sighting);
         }
         let all = spans.finish(day, day);
         let told = all.iter().filter(|span| span.windows > 0);

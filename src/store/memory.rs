@@ -8,9 +8,9 @@ use jiff::civil::Date;
 
 use crate::behavior::BehaviorId;
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, Gathered, Granularity, HostList, Look, Met, Outage,
-    PackedExample, Restriction, Resume, Scope, Selection, Sensor, Sighting, SightingKey, TypeRecord,
-    TypeTotal, Types, packets_of,
+    CaptureSpan, Contribution, Coverage, DayCount, DayTotal, Example, Filter, Gathered, Granularity,
+    HostList, Outage, PackedExample, Resume, Scope, Selection, Sensor, Sighting, SightingCounts, SightingKey,
+    TypeRecord, TypeTotal, Types, packets_of,
 };
 
 use crate::sample::KeptSample;
@@ -31,7 +31,7 @@ struct Kept {
     sensor: Sensor,
     coverage: Coverage,
     captures: BTreeSet<[u8; 32]>,
-    looks: Vec<Look>,
+    looks: Vec<CaptureSpan>,
     closed: Seen,
     open: Seen,
     resume: Resume,
@@ -57,7 +57,7 @@ impl MemoryStore {
         &'a self,
         kept: &'a Kept,
         selection: &'a Selection,
-    ) -> impl Iterator<Item = (&'a SightingKey, &'a Sighting)> {
+    ) -> impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)> {
         kept.sightings().filter(move |(key, _)| {
             (selection.facets || key.scope == Scope::Whole) && self.is_of(key.behavior, selection)
         })
@@ -78,7 +78,7 @@ impl MemoryStore {
     /// The types of some sightings with their sums, most windows first.
     fn type_totals<'a>(
         &self,
-        sightings: impl Iterator<Item = (&'a SightingKey, &'a Sighting)>,
+        sightings: impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)>,
         most: usize,
     ) -> Vec<TypeTotal> {
         let mut sums: BTreeMap<BehaviorId, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
@@ -124,7 +124,7 @@ impl MemoryStore {
             let marks = super::renumbered(sighting.marks, &numbers);
             let hour = day.hour(sighting.first);
             let key = SightingKey { day: day.date, behavior, scope, host, hour };
-            seen.sight(key, Sighting { marks, ..sighting });
+            seen.sight(key, SightingCounts { marks, ..sighting });
         });
         read.map_err(StoreError::Spilled)?;
         for PackedExample { number, start, host, packets } in gathered.examples.iter() {
@@ -139,12 +139,12 @@ impl MemoryStore {
 /// Sightings and examples, plainly.
 #[derive(Debug, Default)]
 struct Seen {
-    sightings: BTreeMap<SightingKey, Sighting>,
+    sightings: BTreeMap<SightingKey, SightingCounts>,
     examples: BTreeMap<BehaviorId, Example>,
 }
 
 impl Seen {
-    fn sight(&mut self, key: SightingKey, seen: Sighting) {
+    fn sight(&mut self, key: SightingKey, seen: SightingCounts) {
         let known = self.sightings.entry(key);
         known.and_modify(|known| *known = known.merged(seen)).or_insert(seen);
     }
@@ -163,13 +163,13 @@ impl Seen {
 }
 
 impl Kept {
-    fn sightings(&self) -> impl Iterator<Item = (&SightingKey, &Sighting)> {
+    fn sightings(&self) -> impl Iterator<Item = (&SightingKey, &SightingCounts)> {
         self.closed.sightings.iter().chain(&self.open.sightings)
     }
 }
 
 /// Sums by day with the exact number of unique hosts.
-fn by_day<'a>(sightings: impl Iterator<Item = (&'a SightingKey, &'a Sighting)>) -> Vec<DayCount> {
+fn by_day<'a>(sightings: impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)>) -> Vec<DayCount> {
     let mut days: BTreeMap<Date, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
     for (key, sighting) in sightings {
         let day = days.entry(key.day).or_default();
@@ -220,7 +220,7 @@ impl HistoryStore for MemoryStore {
         self.kept(sensor).map(|kept| kept.coverage.clone())
     }
 
-    fn looks(&self, sensor: &str) -> Result<Vec<Look>, StoreError> {
+    fn capture_spans(&self, sensor: &str) -> Result<Vec<CaptureSpan>, StoreError> {
         self.kept(sensor).map(|kept| kept.looks.clone())
     }
 
@@ -250,7 +250,7 @@ impl HistoryStore for MemoryStore {
             return Err(StoreError::FedMeanwhile);
         }
         kept.captures.insert(contribution.capture.content);
-        kept.looks.extend(contribution.capture.look());
+        kept.looks.extend(contribution.capture.span());
         kept.coverage.observed.extend(&contribution.days);
         kept.closed.merge(closed);
         kept.open = open;
@@ -277,11 +277,11 @@ impl HistoryStore for MemoryStore {
     fn each_sighting(
         &self,
         sensor: &str,
-        restriction: &Restriction<'_>,
-        sink: &mut dyn FnMut(&Met),
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError> {
         let numbers: BTreeMap<BehaviorId, u64> = self.types.keys().copied().zip(0..).collect();
-        let wanted = |behavior: BehaviorId| match &restriction.types {
+        let wanted = |behavior: BehaviorId| match &filter.types {
             Types::All => true,
             Types::Of(selection) => self.is_of(behavior, selection),
             Types::Listed(listed) => {
@@ -297,12 +297,12 @@ impl HistoryStore for MemoryStore {
         };
         for (key, seen) in self.kept(sensor)?.sightings() {
             let SightingKey { day, behavior, scope, host, .. } = *key;
-            let counts = restriction.has_day(day)
-                && restriction.has_host(host)
-                && (scope == Scope::Whole || restriction.types.facets())
+            let counts = filter.has_day(day)
+                && filter.has_host(host)
+                && (scope == Scope::Whole || filter.types.facets())
                 && wanted(behavior);
             if let Some(number) = numbers.get(&behavior).filter(|_| counts) {
-                sink(&Met { day, number: *number, scope, host, seen: *seen });
+                sink(&Sighting { day, number: *number, scope, host, counts: *seen });
             }
         }
         Ok(())
@@ -319,7 +319,7 @@ impl HistoryStore for MemoryStore {
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
         let kept = self.kept(sensor)?;
-        let mut seen: BTreeMap<IpAddr, (BTreeSet<Date>, Sighting)> = BTreeMap::new();
+        let mut seen: BTreeMap<IpAddr, (BTreeSet<Date>, SightingCounts)> = BTreeMap::new();
         for (key, sighting) in self.selected(kept, selection) {
             seen.entry(key.host)
                 .and_modify(|(days, sum)| {

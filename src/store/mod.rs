@@ -14,8 +14,8 @@ use jiff::civil::Date;
 use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
 use crate::history::packed::Damaged;
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, Habit, HostList, HostSummary, Hosts, Look, Met,
-    Observation, Outage, Restriction, Resume, Selection, Sensor, Sighting, TypeRecord, TypeTotal,
+    CaptureSpan, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter, Habit, HostList,
+    HostSummary, Hosts, Outage, Resume, Selection, Sensor, Sighting, SightingCounts, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
@@ -128,7 +128,7 @@ pub trait HistoryStore {
     ///
     /// # Errors
     /// See the trait.
-    fn looks(&self, sensor: &str) -> Result<Vec<Look>, StoreError>;
+    fn capture_spans(&self, sensor: &str) -> Result<Vec<CaptureSpan>, StoreError>;
 
     /// Whether a capture of this content was stored for the sensor.
     ///
@@ -161,37 +161,38 @@ pub trait HistoryStore {
     /// See the trait.
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError>;
 
-    /// Hands on every sighting that a restriction lets through, in no order that means anything.
+    /// Hands on every sighting that a filter lets through, in no order that means anything.
     ///
     /// # Errors
     /// See the trait.
     fn each_sighting(
         &self,
         sensor: &str,
-        restriction: &Restriction<'_>,
-        sink: &mut dyn FnMut(&Met),
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError>;
 
-    /// Hands on every observation that a restriction lets through, ascending by type, scope and day; each type,
-    /// scope and day once, with all its hosts (of the restriction's sources, where it names them).
+    /// Hands on every observation that a filter lets through, ascending by type, scope and day; each type,
+    /// scope and day once, with all its hosts (of the filter's sources, where it names them).
     ///
     /// # Errors
     /// See the trait.
-    fn each_observation(
+    fn each_daily_count(
         &self,
         sensor: &str,
-        restriction: &Restriction<'_>,
-        sink: &mut dyn FnMut(&Observation),
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&DailyCount),
     ) -> Result<(), StoreError> {
         let mut sums: BTreeMap<_, (u64, u64, Hosts)> = BTreeMap::new();
-        self.each_sighting(sensor, restriction, &mut |met| {
-            let (windows, packets, hosts) = sums.entry((met.number, met.scope, met.day)).or_default();
-            *windows += met.seen.windows;
-            *packets += met.seen.packets;
-            hosts.insert(met.host);
+        self.each_sighting(sensor, filter, &mut |sighting| {
+            let (windows, packets, hosts) =
+                sums.entry((sighting.number, sighting.scope, sighting.day)).or_default();
+            *windows += sighting.counts.windows;
+            *packets += sighting.counts.packets;
+            hosts.insert(sighting.host);
         })?;
         for ((number, scope, day), (windows, packets, mut hosts)) in sums {
-            sink(&Observation { number, scope, day, windows, packets, hosts: hosts.count() });
+            sink(&DailyCount { number, scope, day, windows, packets, hosts: hosts.count() });
         }
         Ok(())
     }
@@ -202,7 +203,7 @@ pub trait HistoryStore {
     /// See the trait.
     fn mark_names(&self) -> Result<Vec<String>, StoreError>;
 
-    /// The type that a [`Met`]'s number stands for.
+    /// The type that a [`Sighting`]'s number stands for.
     ///
     /// # Errors
     /// When there is none, and see the trait.
@@ -302,10 +303,10 @@ fn renumbered(bits: u64, numbers: &[usize]) -> u64 {
 
 /// What is told of hosts, each with its days and all that was seen of it.
 fn host_summaries(
-    hosts: impl IntoIterator<Item = (IpAddr, (BTreeSet<Date>, Sighting))>,
+    hosts: impl IntoIterator<Item = (IpAddr, (BTreeSet<Date>, SightingCounts))>,
     marks: &[String],
 ) -> Vec<HostSummary> {
-    let summary = |(host, (days, sum)): (IpAddr, (BTreeSet<Date>, Sighting))| HostSummary {
+    let summary = |(host, (days, sum)): (IpAddr, (BTreeSet<Date>, SightingCounts))| HostSummary {
         host,
         days: days.len() as u64,
         windows: sum.windows,

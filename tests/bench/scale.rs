@@ -27,7 +27,7 @@ mod questions;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use inga::history::Restriction;
+use inga::history::Filter;
 use inga::rules::Rules;
 use inga::store::sqlite::Months;
 use inga::store::{HistoryStore, SqliteStore};
@@ -112,7 +112,7 @@ fn cells(store: &dyn HistoryStore) -> Vec<Cell> {
     let narrow = |count: u64| u32::try_from(count).expect("a small count");
     for sensor in 0..make::SENSORS {
         store
-            .each_observation(&make::name(sensor), &Restriction::default(), &mut |seen| {
+            .each_daily_count(&make::name(sensor), &Filter::default(), &mut |seen| {
                 let (windows, packets, hosts) =
                     (narrow(seen.windows), narrow(seen.packets), narrow(seen.hosts));
                 let day = make::day_number(seen.day);
@@ -128,9 +128,7 @@ fn cells(store: &dyn HistoryStore) -> Vec<Cell> {
 fn sizes(store: &SqliteStore, cells: usize) {
     let mut parts = 0u64;
     for sensor in 0..make::SENSORS {
-        store
-            .each_sighting(&make::name(sensor), &Restriction::default(), &mut |_| parts += 1)
-            .expect("sightings");
+        store.each_sighting(&make::name(sensor), &Filter::default(), &mut |_| parts += 1).expect("sightings");
     }
     let sql = "SELECT name, sum(pgsize) AS bytes FROM dbstat GROUP BY name ORDER BY 2 DESC";
     let mut tables = Vec::new();

@@ -8,7 +8,7 @@ use std::path::Path;
 use inga::app::Notices;
 use inga::app::simulate::{SimulateOptions, Simulated, simulate_into};
 use inga::behavior::Parameters;
-use inga::history::{DayState, DayTotal, Facets, Restriction, Types};
+use inga::history::{DayState, DayTotal, Facets, Filter, Types};
 use inga::rules::Rules;
 use inga::simulate::{LogFormat, Scenario};
 use inga::store::{HistoryStore, MemoryStore};
@@ -54,11 +54,10 @@ impl Outbreak {
         wanted: &dyn Fn(&Parameters) -> bool,
     ) -> BTreeMap<Date, BTreeSet<IpAddr>> {
         let mut days: BTreeMap<Date, BTreeSet<IpAddr>> = BTreeMap::new();
-        let restriction =
-            Restriction { types: Types::Where(wanted, Facets::LeftOut), ..Restriction::default() };
+        let filter = Filter { types: Types::Where(wanted, Facets::LeftOut), ..Filter::default() };
         self.store
-            .each_sighting(sensor, &restriction, &mut |met| {
-                days.entry(met.day).or_default().insert(met.host);
+            .each_sighting(sensor, &filter, &mut |sighting| {
+                days.entry(sighting.day).or_default().insert(sighting.host);
             })
             .unwrap();
         days
@@ -66,11 +65,10 @@ impl Outbreak {
 
     fn windows_where(&self, sensor: &str, wanted: &dyn Fn(&Parameters) -> bool) -> BTreeMap<Date, u64> {
         let mut days = BTreeMap::new();
-        let restriction =
-            Restriction { types: Types::Where(wanted, Facets::LeftOut), ..Restriction::default() };
+        let filter = Filter { types: Types::Where(wanted, Facets::LeftOut), ..Filter::default() };
         self.store
-            .each_sighting(sensor, &restriction, &mut |met| {
-                *days.entry(met.day).or_default() += met.seen.windows
+            .each_sighting(sensor, &filter, &mut |sighting| {
+                *days.entry(sighting.day).or_default() += sighting.counts.windows
             })
             .unwrap();
         days
@@ -163,9 +161,10 @@ fn a_research_scanner_outweighs_the_family_on_its_date_and_is_marked() {
     let mut marked: BTreeMap<String, u64> = BTreeMap::new();
     found
         .store
-        .each_sighting("north", &Restriction::default(), &mut |met| {
+        .each_sighting("north", &Filter::default(), &mut |sighting| {
             for (bit, name) in rules.mark_names().iter().enumerate() {
-                *marked.entry(name.clone()).or_default() += met.seen.packets * (met.seen.marks >> bit & 1);
+                *marked.entry(name.clone()).or_default() +=
+                    sighting.counts.packets * (sighting.counts.marks >> bit & 1);
             }
         })
         .unwrap();
@@ -382,7 +381,7 @@ fn kinds_jump_and_level(found: &Outbreak) {
         assert!(january > 1.5 * november, "{sensor}: {november}, {january}");
         assert!(march > 1.7 * january, "{sensor}: {january}, {march}");
         assert!((0.7..1.1).contains(&(april / march)), "{sensor}: {march}, {april}");
-        // A five-hundredth of 150,000 and up to two thirds more: at full size many ports are met twice.
+        // A five-hundredth of 150,000 and up to two thirds more: at full size many ports are sighting twice.
         assert!((200.0..500.0).contains(&march), "{sensor}: {march}");
     }
 }
@@ -414,8 +413,8 @@ fn peers_are_asked_on_their_ports(found: &Outbreak) {
     let mut marked = 0;
     found
         .store
-        .each_sighting("II", &Restriction::default(), &mut |met| {
-            marked += met.seen.packets * (met.seen.marks >> bit & 1);
+        .each_sighting("II", &Filter::default(), &mut |sighting| {
+            marked += sighting.counts.packets * (sighting.counts.marks >> bit & 1);
         })
         .unwrap();
     let sent = found.by("II", "conficker-d");

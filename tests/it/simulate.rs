@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use inga::app::Notices;
 use inga::app::simulate::{SimulateOptions, simulate_into};
 use inga::capture::{Input, ReadOptions, read};
-use inga::history::{Restriction, Sighting};
+use inga::history::{Filter, SightingCounts};
 use inga::rules::Rules;
 use inga::simulate::{Scenario, Simulation};
 use inga::store::{HistoryStore, MemoryStore, SqliteStore};
@@ -117,14 +117,14 @@ fn sightings(store: &dyn HistoryStore) -> BTreeMap<String, String> {
     for sensor in store.sensors().unwrap() {
         let name = &sensor.name;
         all.insert(format!("{name} totals"), format!("{:?}", store.totals(name).unwrap()));
-        let mut met = Vec::new();
-        store.each_sighting(name, &Restriction::default(), &mut |one| met.push(*one)).unwrap();
-        let mut merged: BTreeMap<String, Sighting> = BTreeMap::new();
-        for one in met {
+        let mut sighting = Vec::new();
+        store.each_sighting(name, &Filter::default(), &mut |one| sighting.push(*one)).unwrap();
+        let mut merged: BTreeMap<String, SightingCounts> = BTreeMap::new();
+        for one in sighting {
             let behavior = store.type_of(one.number).unwrap().behavior;
             let key = format!("{name} {} {} {}", one.host, one.day, behavior.canonical);
-            let sum = merged.entry(key).or_insert(Sighting::NONE);
-            *sum = sum.merged(one.seen);
+            let sum = merged.entry(key).or_insert(SightingCounts::NONE);
+            *sum = sum.merged(one.counts);
         }
         all.extend(merged.into_iter().map(|(key, seen)| (key, format!("{seen:?}"))));
     }

@@ -9,8 +9,8 @@ use inga::behavior::{Behavior, Parameters, Ports, ProtocolSet};
 use inga::capture::Input;
 use inga::event::{AddressSpace, Protocol};
 use inga::history::{
-    Day, DayState, Facets, Granularity, Habit, Met, Observation, Outage, Restriction, Selection, Sensor,
-    SensorKind, TypeRecord, Types,
+    DailyCount, Day, DayState, Facets, Filter, Granularity, Habit, Outage, Selection, Sensor, SensorKind,
+    Sighting, TypeRecord, Types,
 };
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
@@ -118,32 +118,33 @@ fn selections(behaviors: &BTreeSet<(Granularity, Behavior)>) -> Vec<Selection> {
 }
 
 /// The sightings of some restrictions: what is added up by type and host, whatever numbers a store gives its types.
-fn met(store: &dyn HistoryStore, sensor: &str) -> String {
+fn sighting(store: &dyn HistoryStore, sensor: &str) -> String {
     let to_445 = |parameters: &Parameters| parameters.ports == Ports::Listed(vec![445].into());
     let restrictions = [
-        Restriction::default(),
-        Restriction { types: Types::Where(&to_445, Facets::Counted), ..Restriction::default() },
-        Restriction { types: Types::Where(&to_445, Facets::LeftOut), ..Restriction::default() },
-        Restriction { types: Types::Service(Protocol::Tcp, 23), ..Restriction::default() },
-        Restriction { sources: Some("10.0.0.0/30".parse().unwrap()), ..Restriction::default() },
-        Restriction { last: Some(date(2009, 3, 2)), ..Restriction::default() },
-        Restriction { first: Some(date(2009, 3, 3)), ..Restriction::default() },
+        Filter::default(),
+        Filter { types: Types::Where(&to_445, Facets::Counted), ..Filter::default() },
+        Filter { types: Types::Where(&to_445, Facets::LeftOut), ..Filter::default() },
+        Filter { types: Types::Service(Protocol::Tcp, 23), ..Filter::default() },
+        Filter { sources: Some("10.0.0.0/30".parse().unwrap()), ..Filter::default() },
+        Filter { last: Some(date(2009, 3, 2)), ..Filter::default() },
+        Filter { first: Some(date(2009, 3, 3)), ..Filter::default() },
     ];
     let mut out = String::new();
     let zone = store.sensors().unwrap().iter().find(|known| known.name == sensor).unwrap().zone().unwrap();
-    for restriction in &restrictions {
+    for filter in &restrictions {
         let mut sums: BTreeMap<_, (u64, u64)> = BTreeMap::new();
         let mut numbers = BTreeSet::new();
-        let mut take = |met: &Met| {
-            numbers.insert(met.number);
-            let hour = Day::on(met.day, &zone).hour(met.seen.first);
-            let sum = sums.entry((met.day, hour, met.scope, met.host, met.number)).or_default();
-            *sum = (sum.0 + met.seen.windows, sum.1 + met.seen.packets);
+        let mut take = |sighting: &Sighting| {
+            numbers.insert(sighting.number);
+            let hour = Day::on(sighting.day, &zone).hour(sighting.counts.first);
+            let sum =
+                sums.entry((sighting.day, hour, sighting.scope, sighting.host, sighting.number)).or_default();
+            *sum = (sum.0 + sighting.counts.windows, sum.1 + sighting.counts.packets);
         };
-        store.each_sighting(sensor, restriction, &mut take).unwrap();
+        store.each_sighting(sensor, filter, &mut take).unwrap();
         let mut observations = Vec::new();
-        store.each_observation(sensor, restriction, &mut |seen| observations.push(*seen)).unwrap();
-        let order = |seen: &Observation| (seen.number, seen.scope, seen.day);
+        store.each_daily_count(sensor, filter, &mut |seen| observations.push(*seen)).unwrap();
+        let order = |seen: &DailyCount| (seen.number, seen.scope, seen.day);
         assert!(observations.is_sorted_by(|a, b| order(a) < order(b)), "{observations:?}");
         numbers.extend(observations.iter().map(|seen| seen.number));
         let named = |number: u64| store.type_of(number).unwrap().behavior.canonical;
@@ -151,7 +152,7 @@ fn met(store: &dyn HistoryStore, sensor: &str) -> String {
             numbers.into_iter().map(|number| (number, named(number))).collect();
         let observed: BTreeSet<String> = observations
             .iter()
-            .map(|Observation { number, scope, day, windows, packets, hosts }| {
+            .map(|DailyCount { number, scope, day, windows, packets, hosts }| {
                 format!("{day} {scope:?} {} {windows} {packets} {hosts}", names[number])
             })
             .collect();
@@ -161,7 +162,7 @@ fn met(store: &dyn HistoryStore, sensor: &str) -> String {
                 format!("{day} {hour} {scope:?} {host} {} {sum:?}", names[number])
             })
             .collect();
-        out.push_str(&format!("{restriction:?} {lines:#?} {observed:#?}\n"));
+        out.push_str(&format!("{filter:?} {lines:#?} {observed:#?}\n"));
     }
     out
 }
@@ -174,7 +175,7 @@ fn view(store: &dyn HistoryStore) -> String {
         let name = &sensor.name;
         writeln!(out, "{sensor:?} {:?}", store.coverage(name).unwrap()).unwrap();
         writeln!(out, "{:?}", store.totals(name).unwrap()).unwrap();
-        out.push_str(&met(store, name));
+        out.push_str(&sighting(store, name));
         let mut behaviors = BTreeSet::new();
         for protocols in ["TCP:S", "TCP:SA", "TCP:S+SA", "UDP", "ICMP", "ICMP,TCP:S", "TCP:S,UDP"] {
             let protocol = protocol_set(protocols);
@@ -400,10 +401,10 @@ fn all_stores_tell_when_captures_began_and_ended() {
     let mut told = Vec::new();
     for store in fixture.stores("a.db") {
         let store = fixture.fed(store, &pieces);
-        let mut looks = store.looks("II").unwrap();
+        let mut looks = store.capture_spans("II").unwrap();
         looks.sort_unstable();
         assert!(looks.len() == 2 && looks.iter().all(|look| look.first < look.last), "{looks:?}");
-        assert!(matches!(store.looks("nobody"), Err(StoreError::UnknownSensor(_))));
+        assert!(matches!(store.capture_spans("nobody"), Err(StoreError::UnknownSensor(_))));
         told.push(looks);
     }
     assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use crate::behavior::Parameters;
 use crate::correlate::Said;
-use crate::history::{DayCount, Facets, Granularity, Restriction, Selection, Types};
+use crate::history::{DayCount, Facets, Filter, Granularity, Selection, Types};
 use crate::sample::SampleProfile;
 use crate::store::HistoryStore;
 
@@ -39,10 +39,9 @@ pub(super) fn port(case: &Case) -> Result<Said, AppError> {
             .collect();
         let meets =
             |parameters: &Parameters| parameters.ports.listed().iter().any(|port| ports.contains(port));
-        let restriction =
-            Restriction { types: Types::Where(&meets, Facets::LeftOut), ..Restriction::default() };
+        let filter = Filter { types: Types::Where(&meets, Facets::LeftOut), ..Filter::default() };
         let mut days = Vec::new();
-        case.store.each_observation(sensor, &restriction, &mut |one| {
+        case.store.each_daily_count(sensor, &filter, &mut |one| {
             days.push(DayCount {
                 day: one.day,
                 windows: one.windows,

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::history::surge::{SURGE_RATIO_MIN, Surge, judged_days, jumps};
-use crate::history::{Coverage, Day, DayState, Looks, Restriction, Sensor, SpanCount, Spans};
+use crate::history::{Coverage, Day, DayState, Filter, RecordedTime, Sensor, SpanCount, Spans};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
@@ -68,7 +68,7 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
     let mut days: Vec<(Date, u64)> =
         spans.iter().filter(|day| day.observed > 0).map(|day| (day.first, day.types)).collect();
     let observed = days.len();
-    leave_out_parts(&mut days, &Looks::of(store.looks(&sensor.name)?), &sensor.zone()?);
+    leave_out_parts(&mut days, &RecordedTime::of(store.capture_spans(&sensor.name)?), &sensor.zone()?);
     let left_out = observed - days.len();
     // Each day is tested to both sides.
     #[expect(clippy::cast_precision_loss, reason = "a number of days")]
@@ -78,7 +78,7 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
     if !changes.is_empty() {
         let mut add = |number: u64, seen: &[Date]| changes.iter_mut().for_each(|one| one.add(number, seen));
         let (mut number, mut seen_on): (u64, Vec<Date>) = (0, Vec::new());
-        store.each_observation(&sensor.name, &Restriction::default(), &mut |seen| {
+        store.each_daily_count(&sensor.name, &Filter::default(), &mut |seen| {
             if seen.number != number {
                 add(number, &seen_on);
                 seen_on.clear();
@@ -102,7 +102,7 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
 /// Leaves out days that were looked at for so short a part of the usual time (the median's) that by this alone their count
 /// would be a fall.
 #[expect(clippy::cast_precision_loss, reason = "a part of a day")]
-fn leave_out_parts(days: &mut Vec<(Date, u64)>, looks: &Looks, zone: &TimeZone) {
+fn leave_out_parts(days: &mut Vec<(Date, u64)>, looks: &RecordedTime, zone: &TimeZone) {
     let looked = |day: Date| {
         let next = day.tomorrow().unwrap_or(day);
         looks.within(Day::on(day, zone).start, Day::on(next, zone).start) as f64

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::app::AppError;
 use crate::event::Timestamp;
 use crate::history::surge::Surge;
-use crate::history::{Restriction, Types};
+use crate::history::{Filter, Types};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
@@ -69,16 +69,17 @@ fn read(
     surge: &Surge,
 ) -> Result<Hosted, AppError> {
     let listed: Vec<u64> = types.iter().copied().collect();
-    let restriction = Restriction {
+    let filter = Filter {
         types: Types::Listed(&listed),
         first: Some(surge.first),
         last: Some(surge.last),
-        ..Restriction::default()
+        ..Filter::default()
     };
     let mut hosted = Hosted::default();
-    store.each_sighting(sensor, &restriction, &mut |met| {
-        *hosted.by_type.entry(met.number).or_default().entry(met.host).or_default() |= met.seen.marks;
-        *hosted.packets.entry(met.host).or_default() += met.seen.packets;
+    store.each_sighting(sensor, &filter, &mut |sighting| {
+        *hosted.by_type.entry(sighting.number).or_default().entry(sighting.host).or_default() |=
+            sighting.counts.marks;
+        *hosted.packets.entry(sighting.host).or_default() += sighting.counts.packets;
     })?;
     Ok(hosted)
 }

@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use crate::behavior::{BehaviorId, Parameters};
 use crate::event::Protocol;
 use crate::history::surge::{SURGE_HOSTS_MIN, Surge, judged_days, surges as surges_of};
-use crate::history::{Coverage, DayState, Granularity, Hosts, Restriction, adjusted_p_values};
+use crate::history::{Coverage, DayState, Filter, Granularity, Hosts, adjusted_p_values};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
@@ -330,7 +330,7 @@ fn observations(
     coverage: &Coverage,
 ) -> Result<Vec<Observed>, AppError> {
     let mut all: Vec<Observed> = Vec::new();
-    store.each_observation(sensor, &Restriction::default(), &mut |seen| {
+    store.each_daily_count(sensor, &Filter::default(), &mut |seen| {
         if coverage.state(seen.day) != DayState::Observed {
             return;
         }
@@ -353,10 +353,9 @@ fn unique_hosts(
     let mut series: BTreeMap<usize, Days> = BTreeMap::new();
     let months: BTreeSet<Date> = coverage.days().map(Date::first_of_month).collect();
     for month in months.into_iter().filter(|_| !wanted.is_empty()) {
-        let restriction =
-            Restriction { first: Some(month), last: Some(month.last_of_month()), ..Restriction::default() };
+        let filter = Filter { first: Some(month), last: Some(month.last_of_month()), ..Filter::default() };
         let mut hosts: HashMap<(usize, Date), Hosts> = HashMap::new();
-        store.each_sighting(sensor, &restriction, &mut |met| {
+        store.each_sighting(sensor, &filter, &mut |met| {
             if coverage.state(met.day) != DayState::Observed {
                 return;
             }

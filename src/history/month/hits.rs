@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::event::Timestamp;
-use crate::history::Sighting;
+use crate::history::SightingCounts;
 use crate::history::packed::Damaged;
 
 use super::bits::BitReader;
@@ -153,7 +153,7 @@ impl<'a> DetailsReader<'a> {
         Ok(())
     }
 
-    fn one(&mut self, start: Timestamp, marks: &mut u64) -> Result<Sighting, Damaged> {
+    fn one(&mut self, start: Timestamp, marks: &mut u64) -> Result<SightingCounts, Damaged> {
         let from = &mut self.bits;
         let kind = from.get(2)?;
         let (first, last, windows, packets) = match kind {
@@ -177,7 +177,7 @@ impl<'a> DetailsReader<'a> {
         if from.get(1)? == 1 {
             *marks = from.whole()?;
         }
-        Ok(Sighting { windows, packets, first: Timestamp(first), last: Timestamp(last), marks: *marks })
+        Ok(SightingCounts { windows, packets, first: Timestamp(first), last: Timestamp(last), marks: *marks })
     }
 
     fn pass_one(&mut self, marks: &mut u64) -> Result<(), Damaged> {
@@ -213,18 +213,20 @@ mod tests {
     use super::*;
     use crate::history::Scope;
 
-    fn sighting() -> impl Strategy<Value = Sighting> {
+    fn sighting() -> impl Strategy<Value = SightingCounts> {
         let count = || prop_oneof![Just(1u64), 0..90u64, any::<u64>()];
         let seconds = || prop_oneof![0..90_000i64, -9..0i64];
         let time =
             (seconds(), prop_oneof![Just(0i64), 0..100i64, -3..0i64], prop_oneof![Just(0i64), Just(7)]);
         let marks = prop_oneof![Just(0u64), Just(1 << 40), any::<u64>()];
-        (count(), count(), time, marks).prop_map(|(windows, packets, (first, span, odd), marks)| Sighting {
-            windows,
-            packets,
-            first: Timestamp(first * SECOND + odd),
-            last: Timestamp((first + span) * SECOND),
-            marks,
+        (count(), count(), time, marks).prop_map(|(windows, packets, (first, span, odd), marks)| {
+            SightingCounts {
+                windows,
+                packets,
+                first: Timestamp(first * SECOND + odd),
+                last: Timestamp((first + span) * SECOND),
+                marks,
+            }
         })
     }
 

@@ -2,7 +2,7 @@
 //! how much. Some five bytes each; who only counts hosts reads the half of them.
 
 use crate::event::Timestamp;
-use crate::history::{Scope, Sighting};
+use crate::history::{Scope, SightingCounts};
 
 use super::Cell;
 use super::bits::BitWriter;
@@ -36,7 +36,7 @@ pub struct Part {
     /// The host.
     pub host: u64,
     /// What was seen.
-    pub seen: Sighting,
+    pub seen: SightingCounts,
 }
 
 /// Where a row's parts begin, in bits.
@@ -146,7 +146,7 @@ fn usual(directory: u64, parts: u64) -> u8 {
     u8::try_from(distance.max(1).ilog2().min(32)).unwrap_or(32)
 }
 
-fn detail(out: &mut BitWriter, start: Timestamp, seen: &Sighting, marks: &mut u64) {
+fn detail(out: &mut BitWriter, start: Timestamp, seen: &SightingCounts, marks: &mut u64) {
     let whole = |from: i64, to: i64| {
         let nanoseconds = to.checked_sub(from).filter(|passed| passed % SECOND == 0)?;
         u64::try_from(nanoseconds / SECOND).ok()

@@ -36,9 +36,9 @@ impl DaySums {
         let date = codec::date(day)?;
         let days = |day: Date| day == date;
         let wanted = Wanted { days: &days, ..Wanted::of_types(TypeIds::ALL, false) };
-        Source::new(connection, sensor)?.each_of_months(&wanted, &mut |met| {
-            sums.add_type(met.number, met.seen.windows, met.seen.packets)?;
-            sums.hosts.insert(met.host);
+        Source::new(connection, sensor)?.each_of_months(&wanted, &mut |sighting| {
+            sums.add_type(sighting.number, sighting.counts.windows, sighting.counts.packets)?;
+            sums.hosts.insert(sighting.host);
             Ok(())
         })?;
         Ok(sums)

@@ -8,7 +8,9 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::behavior::{BehaviorId, Profile};
-use crate::history::{DayCount, Habit, HostList, Hosts, Met, Scope, Sighting, TypeRecord, TypeTotal};
+use crate::history::{
+    DayCount, Habit, HostList, Hosts, Scope, Sighting, SightingCounts, TypeRecord, TypeTotal,
+};
 use crate::store::{NearService, StoreError, host_summaries};
 
 use super::read::mark_names;
@@ -57,22 +59,23 @@ impl Union {
 #[derive(Default)]
 struct Gathered {
     days: BTreeMap<Date, (u64, u64, Hosts)>,
-    hosts: HashMap<IpAddr, (BTreeSet<Date>, Sighting)>,
+    hosts: HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)>,
     types: Sums,
 }
 
 impl Gathered {
-    fn add(&mut self, met: &Met) {
-        let (windows, packets, hosts) = self.days.entry(met.day).or_default();
-        *windows += met.seen.windows;
-        *packets += met.seen.packets;
-        hosts.insert(met.host);
-        let (days, sum) = self.hosts.entry(met.host).or_insert_with(|| (BTreeSet::new(), Sighting::NONE));
-        days.insert(met.day);
-        *sum = sum.merged(met.seen);
-        let (windows, packets) = self.types.entry(codec::count(met.number)).or_default();
-        *windows += met.seen.windows;
-        *packets += met.seen.packets;
+    fn add(&mut self, sighting: &Sighting) {
+        let (windows, packets, hosts) = self.days.entry(sighting.day).or_default();
+        *windows += sighting.counts.windows;
+        *packets += sighting.counts.packets;
+        hosts.insert(sighting.host);
+        let (days, sum) =
+            self.hosts.entry(sighting.host).or_insert_with(|| (BTreeSet::new(), SightingCounts::NONE));
+        days.insert(sighting.day);
+        *sum = sum.merged(sighting.counts);
+        let (windows, packets) = self.types.entry(codec::count(sighting.number)).or_default();
+        *windows += sighting.counts.windows;
+        *packets += sighting.counts.packets;
     }
 
     fn habit(self, marks: &[String], seen_as: Option<TypeRecord>, most: usize) -> Habit {
@@ -97,8 +100,8 @@ pub(super) fn habits(
 ) -> Result<Vec<Habit>, StoreError> {
     let union = Union::of(lists);
     let mut gathered: Vec<Gathered> = lists.iter().map(|_| Gathered::default()).collect();
-    source.each_sighting(&union.wanted(), &mut |met| {
-        union.lists(met.number, met.scope).for_each(|list| gathered[list].add(met));
+    source.each_sighting(&union.wanted(), &mut |sighting| {
+        union.lists(sighting.number, sighting.scope).for_each(|list| gathered[list].add(sighting));
         Ok(())
     })?;
     let marks = mark_names(connection)?;
@@ -157,7 +160,7 @@ pub(super) fn type_totals(
 ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
     let union = Union::of(lists);
     let mut sums: Vec<Sums> = lists.iter().map(|_| Sums::new()).collect();
-    source.each_observation(&union.wanted(), &mut |seen| {
+    source.each_daily_count(&union.wanted(), &mut |seen| {
         for list in union.lists(seen.number, seen.scope) {
             let (windows, packets) = sums[list].entry(codec::count(seen.number)).or_default();
             *windows += seen.windows;
@@ -170,9 +173,9 @@ pub(super) fn type_totals(
     let ids: Vec<Vec<i64>> = told.iter().map(|one| one.keys().copied().collect()).collect();
     let lists: Vec<List<'_>> = ids.iter().zip(lists).map(|(ids, (_, facets))| (&ids[..], *facets)).collect();
     let union = Union::of(&lists);
-    source.each_sighting(&union.wanted(), &mut |met| {
-        for list in union.lists(met.number, met.scope) {
-            told[list].entry(codec::count(met.number)).or_default().insert(met.host);
+    source.each_sighting(&union.wanted(), &mut |sighting| {
+        for list in union.lists(sighting.number, sighting.scope) {
+            told[list].entry(codec::count(sighting.number)).or_default().insert(sighting.host);
         }
         Ok(())
     })?;

@@ -39,8 +39,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::behavior::{BehaviorId, Profile};
 use crate::history::{
-    Contribution, Coverage, DayCount, DayTotal, Example, Habit, HostList, Look, Met, Observation, Outage,
-    Restriction, Resume, Selection, Sensor, TypeRecord, TypeTotal, Types,
+    CaptureSpan, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter, Habit, HostList,
+    Outage, Resume, Selection, Sensor, Sighting, TypeRecord, TypeTotal, Types,
 };
 
 use crate::sample::KeptSample;
@@ -129,9 +129,9 @@ impl SqliteStore {
         self.catalogue.types_of(&self.connection, selection)
     }
 
-    /// The ids of a restriction's types, ascending; `None` for all.
-    fn restricted(&self, restriction: &Restriction<'_>) -> Result<Option<Vec<i64>>, StoreError> {
-        match &restriction.types {
+    /// The ids of a filter's types, ascending; `None` for all.
+    fn restricted(&self, filter: &Filter<'_>) -> Result<Option<Vec<i64>>, StoreError> {
+        match &filter.types {
             Types::All => Ok(None),
             Types::Of(selection) => self.types_of(selection).map(Some),
             Types::Listed(numbers) => Ok(Some(numbers.iter().map(|number| codec::count(*number)).collect())),
@@ -149,14 +149,10 @@ impl SqliteStore {
     }
 }
 
-/// What a restriction asks for; `ids` are those of its types, where it does not ask for all.
-fn wanted<'a>(
-    restriction: &Restriction<'_>,
-    days: &'a dyn Fn(Date) -> bool,
-    ids: Option<&'a [i64]>,
-) -> Wanted<'a> {
+/// What a filter asks for; `ids` are those of its types, where it does not ask for all.
+fn wanted<'a>(filter: &Filter<'_>, days: &'a dyn Fn(Date) -> bool, ids: Option<&'a [i64]>) -> Wanted<'a> {
     let types = ids.map_or(TypeIds::ALL, TypeIds::List);
-    Wanted { types, facets: restriction.types.facets(), days, sources: restriction.sources }
+    Wanted { types, facets: filter.types.facets(), days, sources: filter.sources }
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -201,8 +197,8 @@ impl HistoryStore for SqliteStore {
         read::coverage(&self.connection, self.sensor_id(sensor)?)
     }
 
-    fn looks(&self, sensor: &str) -> Result<Vec<Look>, StoreError> {
-        read::looks(&self.connection, self.sensor_id(sensor)?)
+    fn capture_spans(&self, sensor: &str) -> Result<Vec<CaptureSpan>, StoreError> {
+        read::capture_spans(&self.connection, self.sensor_id(sensor)?)
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
@@ -240,13 +236,13 @@ impl HistoryStore for SqliteStore {
     fn each_sighting(
         &self,
         sensor: &str,
-        restriction: &Restriction<'_>,
-        sink: &mut dyn FnMut(&Met),
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError> {
         let _reading = read::Reading::begin(&self.connection)?;
-        let ids = self.restricted(restriction)?;
+        let ids = self.restricted(filter)?;
         self.source(sensor)?.each_sighting(
-            &wanted(restriction, &|day| restriction.has_day(day), ids.as_deref()),
+            &wanted(filter, &|day| filter.has_day(day), ids.as_deref()),
             &mut |met| {
                 sink(met);
                 Ok(())
@@ -254,16 +250,16 @@ impl HistoryStore for SqliteStore {
         )
     }
 
-    fn each_observation(
+    fn each_daily_count(
         &self,
         sensor: &str,
-        restriction: &Restriction<'_>,
-        sink: &mut dyn FnMut(&Observation),
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&DailyCount),
     ) -> Result<(), StoreError> {
         let _reading = read::Reading::begin(&self.connection)?;
-        let ids = self.restricted(restriction)?;
-        self.source(sensor)?.each_observation(
-            &wanted(restriction, &|day| restriction.has_day(day), ids.as_deref()),
+        let ids = self.restricted(filter)?;
+        self.source(sensor)?.each_daily_count(
+            &wanted(filter, &|day| filter.has_day(day), ids.as_deref()),
             &mut |seen| {
                 sink(seen);
                 Ok(())

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::event::Timestamp;
 use crate::history::{
-    Coverage, DayCount, DayTotal, HostList, Hosts, Look, Observation, Outage, Resume, Selection, Sensor,
-    Sighting,
+    CaptureSpan, Coverage, DailyCount, DayCount, DayTotal, HostList, Hosts, Outage, Resume, Selection,
+    Sensor, SightingCounts,
 };
 use crate::sample::KeptSample;
 use crate::store::{StoreError, host_summaries};
@@ -86,12 +86,12 @@ pub(super) fn coverage(connection: &Connection, sensor: i64) -> Result<Coverage,
     Ok(coverage)
 }
 
-pub(super) fn looks(connection: &Connection, sensor: i64) -> Result<Vec<Look>, StoreError> {
+pub(super) fn capture_spans(connection: &Connection, sensor: i64) -> Result<Vec<CaptureSpan>, StoreError> {
     let sql = "SELECT first, last, packets FROM capture WHERE sensor = ?1 AND first IS NOT NULL";
     let mut statement = connection.prepare_cached(sql)?;
     let looks = statement.query_map([sensor], |row| {
         let (first, last) = (Timestamp(row.get(0)?), Timestamp(row.get(1)?));
-        Ok(Look { first, last, packets: codec::uncount(row.get(2)?) })
+        Ok(CaptureSpan { first, last, packets: codec::uncount(row.get(2)?) })
     })?;
     Ok(looks.collect::<Result<_, _>>()?)
 }
@@ -142,8 +142,8 @@ pub(super) fn series_of_types(
     let mut series: BTreeMap<i64, Vec<DayCount>> = BTreeMap::new();
     // They come type by type.
     let (mut last, mut days) = (None, Vec::new());
-    source.each_observation(&Wanted::of_types(TypeIds::List(&types), false), &mut |seen| {
-        let Observation { number, day, windows, packets, hosts, .. } = *seen;
+    source.each_daily_count(&Wanted::of_types(TypeIds::List(&types), false), &mut |seen| {
+        let DailyCount { number, day, windows, packets, hosts, .. } = *seen;
         if let Some(before) = last.filter(|last| *last != number) {
             series.insert(codec::count(before), std::mem::take(&mut days));
         }
@@ -158,11 +158,11 @@ pub(super) fn series_of_types(
 /// The series of several types together, whose hosts are counted once.
 pub(super) fn series(source: &Source<'_>, types: &[i64], facets: bool) -> Result<Vec<DayCount>, StoreError> {
     let mut days: BTreeMap<Date, (u64, u64, Hosts)> = BTreeMap::new();
-    source.each_sighting(&Wanted::of_types(TypeIds::List(types), facets), &mut |met| {
-        let (windows, packets, hosts) = days.entry(met.day).or_default();
-        *windows += met.seen.windows;
-        *packets += met.seen.packets;
-        hosts.insert(met.host);
+    source.each_sighting(&Wanted::of_types(TypeIds::List(types), facets), &mut |sighting| {
+        let (windows, packets, hosts) = days.entry(sighting.day).or_default();
+        *windows += sighting.counts.windows;
+        *packets += sighting.counts.packets;
+        hosts.insert(sighting.host);
         Ok(())
     })?;
     let counted = days.into_iter().map(|(day, (windows, packets, mut hosts))| DayCount {
@@ -197,11 +197,12 @@ pub(super) fn hosts(
     most: usize,
 ) -> Result<HostList, StoreError> {
     let names = mark_names(connection)?;
-    let mut seen: HashMap<IpAddr, (BTreeSet<Date>, Sighting)> = HashMap::new();
-    source.each_sighting(&Wanted::of_types(TypeIds::List(types), facets), &mut |met| {
-        let (days, sum) = seen.entry(met.host).or_insert_with(|| (BTreeSet::new(), Sighting::NONE));
-        days.insert(met.day);
-        *sum = sum.merged(met.seen);
+    let mut seen: HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)> = HashMap::new();
+    source.each_sighting(&Wanted::of_types(TypeIds::List(types), facets), &mut |sighting| {
+        let (days, sum) =
+            seen.entry(sighting.host).or_insert_with(|| (BTreeSet::new(), SightingCounts::NONE));
+        days.insert(sighting.day);
+        *sum = sum.merged(sighting.counts);
         Ok(())
     })?;
     Ok(HostList::of(host_summaries(seen, &names), most))

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::history::month::Cell;
-use crate::history::{Hosts, Observation, Scope};
+use crate::history::{DailyCount, Hosts, Scope};
 use crate::store::StoreError;
 
 use super::codec;
@@ -28,16 +28,16 @@ pub(super) fn with_outside(
     month: &Month,
     cells: &[Cell],
     outside: &mut Sums,
-) -> Result<Vec<Observation>, StoreError> {
+) -> Result<Vec<DailyCount>, StoreError> {
     let numbers = Numbers::of(connection, month, None)?;
-    let mut found: BTreeMap<(u64, Scope, u8), (Observation, Vec<u64>)> = BTreeMap::new();
+    let mut found: BTreeMap<(u64, Scope, u8), (DailyCount, Vec<u64>)> = BTreeMap::new();
     for cell in cells {
         let Cell { number, scope, windows, packets, hosts, .. } = *cell;
         let day = month.date(cell.day)?;
         let (more_windows, more_packets, mut others) =
             outside.remove(&(number, scope, day)).unwrap_or_default();
         let (windows, packets) = (windows + more_windows, packets + more_packets);
-        let observation = Observation { number, scope, day, windows, packets, hosts: hosts + others.count() };
+        let observation = DailyCount { number, scope, day, windows, packets, hosts: hosts + others.count() };
         let known = numbers.numbers(connection, others)?;
         found.insert((number, scope, cell.day), (observation, known));
     }

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::history::month::Cell;
 use crate::history::packed;
-use crate::history::{Met, Observation, Scope, Sighting};
+use crate::history::{DailyCount, Scope, Sighting, SightingCounts};
 use crate::store::StoreError;
 
 use super::chunk::{self, Chunk};
@@ -19,7 +19,7 @@ use super::layout::{Layout, Layouts};
 use super::month::{self, Month, Numbers, Wants};
 use super::recount::{self, Sums};
 
-/// Types whose observations are put in order at once: some 40 MB of them, if all are met every day of half a year.
+/// Types whose observations are put in order at once: some 40 MB of them, if all are sighting every day of half a year.
 const AT_ONCE: i64 = 1 << 12;
 const LISTED_AT_ONCE: usize = 1 << 12;
 
@@ -165,7 +165,7 @@ impl<'c> Source<'c> {
     pub(super) fn each_sighting(
         &self,
         wanted: &Wanted<'_>,
-        sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
+        sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         self.each_loose(wanted, sink)?;
         self.each_of_months(wanted, sink)
@@ -175,7 +175,7 @@ impl<'c> Source<'c> {
     pub(super) fn each_of_months(
         &self,
         wanted: &Wanted<'_>,
-        sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
+        sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         self.each_of(self.layout.months.iter(), wanted, sink)
     }
@@ -185,10 +185,10 @@ impl<'c> Source<'c> {
     /// # Errors
     /// As [`Source::each_sighting`], where they have to be counted out of sightings: of some hosts only, or of a day that
     /// has parts outside its month.
-    pub(super) fn each_observation(
+    pub(super) fn each_daily_count(
         &self,
         wanted: &Wanted<'_>,
-        sink: &mut dyn FnMut(&Observation) -> Result<(), StoreError>,
+        sink: &mut dyn FnMut(&DailyCount) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let Some((first, last)) = wanted.types.ends() else { return Ok(()) };
         let last = match wanted.types {
@@ -207,29 +207,30 @@ impl<'c> Source<'c> {
     }
 
     /// The observations of whole windows on a day, in no order: for a day of which there are parts outside its month.
-    pub(super) fn of_day(&self, day: Date) -> Result<Vec<Observation>, StoreError> {
+    pub(super) fn of_day(&self, day: Date) -> Result<Vec<DailyCount>, StoreError> {
         let days = |one| one == day;
         let wanted = Wanted { days: &days, ..Wanted::of_types(TypeIds::ALL, false) };
         self.counted(&wanted, &|sink| chunk::of_day(self.connection, self.sensor, codec::day(day), sink))
     }
 
     /// Observations in no order.
-    fn observations(&self, wanted: &Wanted<'_>) -> Result<Vec<Observation>, StoreError> {
+    fn observations(&self, wanted: &Wanted<'_>) -> Result<Vec<DailyCount>, StoreError> {
         self.counted(wanted, &|sink| self.each_group(wanted, sink))
     }
 
     /// Observations, of what `groups` hands on and of months.
-    fn counted(&self, wanted: &Wanted<'_>, groups: Groups<'_>) -> Result<Vec<Observation>, StoreError> {
+    fn counted(&self, wanted: &Wanted<'_>, groups: Groups<'_>) -> Result<Vec<DailyCount>, StoreError> {
         let mut found = Vec::new();
         let mut sums = Sums::new();
-        let add = |sums: &mut Sums, met: &Met| {
-            let (windows, packets, hosts) = sums.entry((met.number, met.scope, met.day)).or_default();
-            *windows += met.seen.windows;
-            *packets += met.seen.packets;
-            hosts.insert(met.host);
+        let add = |sums: &mut Sums, sighting: &Sighting| {
+            let (windows, packets, hosts) =
+                sums.entry((sighting.number, sighting.scope, sighting.day)).or_default();
+            *windows += sighting.counts.windows;
+            *packets += sighting.counts.packets;
+            hosts.insert(sighting.host);
             Ok(())
         };
-        groups(&mut |chunk, group| each_met(wanted, chunk, group, &mut |met| add(&mut sums, met)))?;
+        groups(&mut |chunk, group| each_met(wanted, chunk, group, &mut |sighting| add(&mut sums, sighting)))?;
         // What has a part outside its month is counted with it; some hosts only are counted again.
         let mut again: BTreeMap<i64, Vec<Cell>> = BTreeMap::new();
         month::each_cell(self.connection, &self.layout.months, wanted.types, &mut |month, cell| {
@@ -243,13 +244,13 @@ impl<'c> Source<'c> {
             } else if sums.contains_key(&(number, scope, day)) {
                 again.entry(month.id).or_default().push(*cell);
             } else {
-                found.push(Observation { number, scope, day, windows, packets, hosts });
+                found.push(DailyCount { number, scope, day, windows, packets, hosts });
             }
             Ok(())
         })?;
         let months = || self.layout.months.iter().filter(|month| again.contains_key(&month.id));
         if wanted.sources.is_some() {
-            self.each_of(months(), wanted, &mut |met| add(&mut sums, met))?;
+            self.each_of(months(), wanted, &mut |sighting| add(&mut sums, sighting))?;
         } else if months().any(|month| month.dropped) {
             return Err(self.dropped());
         } else {
@@ -259,7 +260,7 @@ impl<'c> Source<'c> {
             }
         }
         let counted = sums.into_iter().map(|((number, scope, day), (windows, packets, mut hosts))| {
-            Observation { number, scope, day, windows, packets, hosts: hosts.count() }
+            DailyCount { number, scope, day, windows, packets, hosts: hosts.count() }
         });
         found.extend(counted);
         Ok(found)
@@ -269,7 +270,7 @@ impl<'c> Source<'c> {
     fn each_loose(
         &self,
         wanted: &Wanted<'_>,
-        sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
+        sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         self.each_group(wanted, &mut |chunk, group| each_met(wanted, chunk, group, sink))
     }
@@ -287,7 +288,7 @@ impl<'c> Source<'c> {
         &self,
         months: impl Iterator<Item = &'m Month>,
         wanted: &Wanted<'_>,
-        sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
+        sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut group = Group::default();
         for month in months {
@@ -318,14 +319,14 @@ impl<'c> Source<'c> {
         &self,
         group: &Group,
         wanted: &Wanted<'_>,
-        sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
+        sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let Group { months, numbers, days, .. } = group;
         let wants = Wants::Days(days, wanted.facets);
         month::each_part(self.connection, (months, numbers), wanted.types, wants, &mut |at, cell, part| {
             let host = numbers[at].host(self.connection, part.host)?;
             let day = months[at].date(cell.day)?;
-            sink(&Met { day, number: cell.number, scope: cell.scope, host, seen: part.seen })
+            sink(&Sighting { day, number: cell.number, scope: cell.scope, host, counts: part.seen })
         })
     }
 
@@ -356,7 +357,7 @@ fn each_met(
     wanted: &Wanted<'_>,
     chunk: &Chunk,
     group: packed::Group<'_>,
-    sink: &mut dyn FnMut(&Met) -> Result<(), StoreError>,
+    sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     if !wanted.scope(group.scope) {
         return Ok(());
@@ -364,8 +365,8 @@ fn each_met(
     for sighting in group.sightings(chunk.day) {
         let (host, seen) = sighting?;
         if wanted.host(host) {
-            let seen = Sighting { marks: chunk.marks(seen.marks), ..seen };
-            sink(&Met { day: chunk.day, number: group.number, scope: group.scope, host, seen })?;
+            let seen = SightingCounts { marks: chunk.marks(seen.marks), ..seen };
+            sink(&Sighting { day: chunk.day, number: group.number, scope: group.scope, host, counts: seen })?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
 use crate::history::month::{CellsWriter, Directory, Part, PartsWriter, Place, row_of};
-use crate::history::{Day, Scope, Sighting};
+use crate::history::{Day, Scope, SightingCounts};
 use crate::store::StoreError;
 
 use super::super::codec;
@@ -23,7 +23,11 @@ pub(in super::super) struct Entry {
 
 impl Entry {
     /// A sighting of a type, scope and day of the month by the host that has this number.
-    pub(in super::super) fn new((number, scope, day): (u64, Scope, u8), host: u64, seen: Sighting) -> Entry {
+    pub(in super::super) fn new(
+        (number, scope, day): (u64, Scope, u8),
+        host: u64,
+        seen: SightingCounts,
+    ) -> Entry {
         Entry { number, scope, day, part: Part { host, seen } }
     }
 

@@ -9,11 +9,11 @@ use jiff::civil::Date;
 use crate::behavior::Parameters;
 use crate::event::Protocol;
 
-use super::{Scope, Selection, Sighting};
+use super::{Scope, Selection, SightingCounts};
 
 /// Sightings of some types, by some hosts, on some days.
 #[derive(Clone, Debug, Default)]
-pub struct Restriction<'a> {
+pub struct Filter<'a> {
     /// Of these types.
     pub types: Types<'a>,
     /// By hosts of this prefix only.
@@ -74,7 +74,7 @@ impl Types<'_> {
     }
 }
 
-impl Restriction<'_> {
+impl Filter<'_> {
     /// Whether a day counts.
     #[must_use]
     pub fn has_day(&self, day: Date) -> bool {
@@ -91,7 +91,7 @@ impl Restriction<'_> {
 /// A sighting that an answer comes to. One of a host, a day and a type comes in parts, which add up: the windows of a
 /// part began in the same hour ([`super::Day::hour`]), and there can be several parts of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Met {
+pub struct Sighting {
     /// The sensor's day.
     pub day: Date,
     /// The type's number in the store that answers.
@@ -101,12 +101,12 @@ pub struct Met {
     /// The host.
     pub host: IpAddr,
     /// What was seen; its marks are in the store's numbers.
-    pub seen: Sighting,
+    pub counts: SightingCounts,
 }
 
 /// What a sensor observed of a type on a day: all its sightings added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Observation {
+pub struct DailyCount {
     /// The type's number in the store that answers.
     pub number: u64,
     /// Of whole windows or of facets.

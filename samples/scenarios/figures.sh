@@ -10,14 +10,14 @@ scale=${2:-0.01}
 inga=${INGA:-inga}
 here=$(dirname "$0")
 made=$out/conficker-2009
-db=$made/history.db
+db=$made/history
 
 "$inga" simulate "$here/conficker-2009.yaml" --out "$made" --scale "$scale" --format sightings
 
 # A type is the MD5 of its canonical string.
 type_of() { printf '%s' "$1" | md5sum | cut -c 1-32; }
-series() { "$inga" series --db "$db" "$@"; }
-tile() { "$inga" tile --db "$db" "$@"; }
+series() { "$inga" series --history "$db" "$@"; }
+tile() { "$inga" tile --history "$db" "$@"; }
 
 series --value packets -o "$out/figure-3a.svg"
 series --value hosts -o "$out/figure-3b.svg"
@@ -33,7 +33,7 @@ tile --sensor I --type "$(knocks 1)" --type "$(knocks 4)" -o "$out/figure-6-type
 
 # One of the types that made the last jump of sensor II, the first of its first group.
 first='s/.*"groups":\[{[^[]*"members":\["\([0-9a-f]*\)".*/\1/p'
-new=$("$inga" kinds --db "$db" --sensor II --format json | grep '"direction":"up"' | tail -n 1 | sed -n "$first")
+new=$("$inga" kinds --history "$db" --sensor II --format json | grep '"direction":"up"' | tail -n 1 | sed -n "$first")
 tile --sensor II --type "$new" -o "$out/figure-7.svg"
 
 sample=$made/samples/sample-a

@@ -10,7 +10,7 @@ use crate::rules::Rules;
 use crate::store::HistoryStore;
 
 use super::AppError;
-use super::history::chosen;
+use super::history::{chosen, coverage_of_sightings};
 use super::series::{Of, each};
 
 /// A question.
@@ -54,7 +54,7 @@ fn answer(
     question: &Question,
     rules: &Rules,
 ) -> Result<Answer, AppError> {
-    let coverage = store.coverage(sensor)?;
+    let coverage = coverage_of_sightings(store, sensor)?;
     let away = |days: i32| question.around.saturating_add(jiff::Span::new().days(days));
     let days = i32::from(question.days);
     let before = (away(-days), away(-1));

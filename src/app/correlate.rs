@@ -16,7 +16,7 @@ use crate::sample::{ProjectedBehavior, Projection, Scan, projected};
 use crate::store::HistoryStore;
 
 use super::asked::Asked;
-use super::history::{HistorySource, kept_samples};
+use super::history::{HistorySource, coverage_of_sightings, kept_samples};
 use super::ledger::Services;
 use super::reading::report_failures;
 use super::sandbox::{LoadedSample, load_sample};
@@ -64,7 +64,7 @@ pub fn answer(
     let hypotheses = correlate(&samples, store.as_ref(), rules)?;
     let mut coverage = BTreeMap::new();
     for sensor in store.sensors()? {
-        let days = store.coverage(&sensor.name)?;
+        let days = coverage_of_sightings(store.as_ref(), &sensor.name)?;
         coverage.insert(sensor.name, days);
     }
     Ok(Answer { hypotheses, samples, coverage })
@@ -270,7 +270,7 @@ pub(super) fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
 
 fn histories(store: &dyn HistoryStore) -> Result<Vec<SensorHistory>, AppError> {
     let load = |sensor: crate::history::Sensor| -> Result<SensorHistory, AppError> {
-        let coverage = store.coverage(&sensor.name)?;
+        let coverage = coverage_of_sightings(store, &sensor.name)?;
         let totals = store.totals(&sensor.name)?;
         Ok(SensorHistory { sensor, coverage, totals })
     };

@@ -1,4 +1,4 @@
-//! Use case: a history made on the fly from a folder of captures, for those who have no database yet.
+//! Use case: a history made on the fly from a folder of captures, for those who have no history yet.
 //!
 //! The folder has a `sensors.yaml` and, for each sensor, a folder of its name with captures.
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::history::{Outage, Sensor, SensorKind};
 use crate::rules::Rules;
-use crate::store::{HistoryStore, MemoryStore};
+use crate::store::{HistoryStore, LocalStore};
 
 use super::observe::observe;
 use super::reading::each_input;
@@ -39,7 +39,7 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-/// Reads all captures of a darknet folder into a history in memory.
+/// Reads all captures of a darknet folder into a temporary history.
 ///
 /// # Errors
 /// When `sensors.yaml` is missing or refused, or a capture cannot be read.
@@ -48,17 +48,17 @@ pub fn load(
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<MemoryStore, AppError> {
+) -> Result<LocalStore, AppError> {
     if folder.is_file() {
         let error = std::io::Error::other(
-            "this is a file, and --darknet is a folder with sensors.yaml; a history is given by --db",
+            "this is a file, and --darknet is a folder with sensors.yaml; a history is given by --history",
         );
         return Err(AppError::file(folder, error));
     }
     let path = folder.join("sensors.yaml");
     let text = super::yaml_file::read(&path)?;
     let file: SensorsFile = crate::yaml::parse(&text).map_err(|error| AppError::yaml(&path, &error))?;
-    let mut store = MemoryStore::new();
+    let mut store = LocalStore::temporary(&rules.profile)?;
     for entry in file.sensors {
         let SensorEntry { name, kind, prefixes, live, time_zone, outages } = entry;
         let sensor = Sensor { name, kind, prefixes, live, time_zone };

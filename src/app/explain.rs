@@ -14,7 +14,7 @@ use crate::sample::{AnewPorts, Projection, Scan};
 use crate::store::HistoryStore;
 
 use super::correlate::{candidate, load_samples, refuse_twins};
-use super::history::{HistorySource, named};
+use super::history::{HistorySource, coverage_of_sightings, named};
 use super::ledger::{self, Services};
 use super::sandbox::LoadedSample;
 use super::series::Of;
@@ -168,7 +168,7 @@ impl AskedSensor {
         };
         let candidates = samples.iter().zip(&scans).map(of).collect();
         let services = Services::of(scans.iter().flatten());
-        let coverage = store.coverage(&sensor.name)?;
+        let coverage = coverage_of_sightings(store, &sensor.name)?;
         Ok(AskedSensor {
             history: SensorHistory { coverage, totals: Vec::new(), sensor },
             candidates,

@@ -1,6 +1,7 @@
 //! From closed windows to types on days: what a history and a summary are made from.
 
 use jiff::tz::TimeZone;
+use smallvec::SmallVec;
 
 use crate::behavior::{OpenWindow, TypeList, Types};
 use crate::event::{AddressSpace, Timestamp};
@@ -11,6 +12,8 @@ use crate::rules::Rules;
 pub(super) struct Gatherer<'a> {
     rules: &'a Rules,
     types: Types,
+    /// The numbers of the types in histories, by their places in the list.
+    numbers: Vec<u64>,
     days: Days,
 }
 
@@ -18,7 +21,7 @@ impl<'a> Gatherer<'a> {
     /// Windows to addresses of `space`, on days of `zone`.
     pub(super) fn new(space: AddressSpace, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
         let types = Types::new(rules.profile.clone(), space);
-        Gatherer { rules, types, days: Days { zone, known: None } }
+        Gatherer { rules, types, numbers: Vec::new(), days: Days { zone, known: None } }
     }
 
     /// Adds windows with their facets to what a history keeps; one without a time has no day, and is left out.
@@ -27,11 +30,13 @@ impl<'a> Gatherer<'a> {
         for (at, window) in windows.iter().enumerate() {
             let Some(start) = window.start else { continue };
             let (day, marks) = (self.days.day(start), self.rules.window_mark_bits(window));
-            let number = self.types.number(at, window);
-            to.add_window(window, day, number, marks);
-            self.types.of_facets(window, &mut |number, packets| {
-                to.add_facet(window, day, number, packets, marks);
-            });
+            let place = self.types.number(at, window);
+            to.add_window(window, day, place, number_of(place, &self.types, &mut self.numbers), marks);
+            let mut facets: SmallVec<[(u32, u64); 8]> = SmallVec::new();
+            self.types.of_facets(window, &mut |place, packets| facets.push((place, packets)));
+            for (place, packets) in facets {
+                to.add_facet(window, day, number_of(place, &self.types, &mut self.numbers), packets, marks);
+            }
         }
     }
 
@@ -45,9 +50,22 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    /// The types that were numbered.
-    pub(super) fn into_types(self) -> TypeList {
-        self.types.into_list()
+    /// The types that were met, and their numbers in histories.
+    pub(super) fn into_types(self) -> (TypeList, Vec<u64>) {
+        (self.types.into_list(), self.numbers)
+    }
+}
+
+/// The number of a type in histories, by its place in the list. Places are given in order, so that each is worked out once.
+#[inline]
+fn number_of(place: u32, types: &Types, numbers: &mut Vec<u64>) -> u64 {
+    let at = usize::try_from(place).unwrap_or(usize::MAX);
+    match numbers.get(at) {
+        Some(number) => *number,
+        None => {
+            numbers.extend((numbers.len()..=at).map(|place| types.history_number(place)));
+            numbers.last().copied().unwrap_or(0)
+        }
     }
 }
 

@@ -6,10 +6,8 @@ use jiff::civil::Date;
 
 use crate::history::{Coverage, Outage, Sensor};
 use crate::rules::Rules;
-use crate::store::sqlite::{Checked, Compacted, INFO, Months};
-use crate::store::{HistoryStore, SqliteStore, StoreError};
-
-pub use crate::store::sqlite::RowSink;
+pub use crate::store::local::{Checked, Compacted, Holding, Retained};
+use crate::store::{HistoryStore, LocalStore, StoreError};
 
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, darknet};
@@ -17,9 +15,9 @@ use super::{AppError, CaptureOptions, Notices, darknet};
 /// Where a history comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistorySource {
-    /// A database that `inga observe` filled.
-    Database(PathBuf),
-    /// A folder of captures with its `sensors.yaml`, read into memory.
+    /// A history that `inga observe` filled.
+    Folder(PathBuf),
+    /// A folder of captures with its `sensors.yaml`, read into a temporary history.
     Darknet(PathBuf),
 }
 
@@ -34,10 +32,20 @@ impl HistorySource {
         rules: &Rules,
         notices: &mut Notices,
     ) -> Result<Box<dyn HistoryStore>, AppError> {
-        Ok(match self {
-            HistorySource::Database(path) => Box::new(SqliteStore::open_existing(path, &rules.profile)?),
-            HistorySource::Darknet(folder) => Box::new(darknet::load(folder, options, rules, notices)?),
-        })
+        let store = match self {
+            HistorySource::Folder(path) => LocalStore::open_to_read(path, &rules.profile)?,
+            HistorySource::Darknet(folder) => darknet::load(folder, options, rules, notices)?,
+        };
+        for sensor in store.sensors()? {
+            if let Some(from) = store.sightings_from(&sensor.name)? {
+                notices.add(format!(
+                    "sensor {}: sightings before {from} were dropped; of days before only totals and single types are \
+                     answered",
+                    sensor.name
+                ));
+            }
+        }
+        Ok(Box::new(store))
     }
 }
 
@@ -45,17 +53,17 @@ impl HistorySource {
 ///
 /// # Errors
 /// When the sensor cannot be, or one of that name is there with other settings.
-pub fn add_sensor(db: &Path, sensor: &Sensor, rules: &Rules) -> Result<(), AppError> {
+pub fn add_sensor(history: &Path, sensor: &Sensor, rules: &Rules) -> Result<(), AppError> {
     sensor.validate()?;
-    Ok(SqliteStore::open(db, &rules.profile)?.add_sensor(sensor)?)
+    Ok(LocalStore::create(history, &rules.profile)?.add_sensor(sensor)?)
 }
 
 /// The sensors of a history, with the days they looked.
 ///
 /// # Errors
 /// When the history cannot be read.
-pub fn sensors(db: &Path, rules: &Rules) -> Result<Vec<(Sensor, Coverage)>, AppError> {
-    let store = SqliteStore::open_existing(db, &rules.profile)?;
+pub fn sensors(history: &Path, rules: &Rules) -> Result<Vec<(Sensor, Coverage)>, AppError> {
+    let store = LocalStore::open_to_read(history, &rules.profile)?;
     let with_coverage = |sensor: Sensor| {
         let coverage = store.coverage(&sensor.name)?;
         Ok((sensor, coverage))
@@ -87,45 +95,56 @@ pub fn chosen(store: &dyn HistoryStore, names: &[String]) -> Result<Vec<Sensor>,
 ///
 /// # Errors
 /// When the days run backwards, or there is no such sensor.
-pub fn add_outage(db: &Path, sensor: &str, outage: &Outage, rules: &Rules) -> Result<(), AppError> {
+pub fn add_outage(history: &Path, sensor: &str, outage: &Outage, rules: &Rules) -> Result<(), AppError> {
     let Outage { first, last, .. } = outage;
     if first > last {
         return Err(AppError::Usage(format!("the outage's first day {first} lies after its last {last}")));
     }
-    Ok(SqliteStore::open_existing(db, &rules.profile)?.add_outage(sensor, outage)?)
+    Ok(LocalStore::open_to_write(history, &rules.profile)?.add_outage(sensor, outage)?)
 }
 
-/// Answers a query in SQL that changes nothing.
-///
-/// # Errors
-/// When there is no such history, or the query is wrong or would change something.
-pub fn query(db: &Path, sql: &str, rules: &Rules, sink: RowSink<'_>) -> Result<(), AppError> {
-    Ok(SqliteStore::open_existing(db, &rules.profile)?.sql(sql, sink)?)
-}
-
-/// What a history holds and what that takes: rows and bytes of packed values.
+/// What a history holds, and the bytes that it takes.
 ///
 /// # Errors
 /// When there is no such history.
-pub fn info(db: &Path, rules: &Rules, sink: RowSink<'_>) -> Result<(), AppError> {
-    query(db, INFO, rules, sink)
+pub fn info(history: &Path, rules: &Rules) -> Result<Vec<Holding>, AppError> {
+    Ok(LocalStore::open_to_read(history, &rules.profile)?.holdings()?)
 }
 
-/// Puts together what several captures brought of a day, and months; of the month that goes on only if `all`.
+/// Merges what several captures brought of a day, and months; of the month that goes on only if `all`.
 ///
 /// # Errors
-/// When there is no such history, it is damaged or cannot be written to; what was done stays.
-pub fn compact(db: &Path, all: bool, rules: &Rules) -> Result<Compacted, AppError> {
-    let which = if all { Months::All } else { Months::Over };
-    Ok(SqliteStore::open_existing(db, &rules.profile)?.compact(which)?)
+/// When there is no such history, it is damaged or cannot be written to; what was merged stays merged.
+pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<Compacted, AppError> {
+    Ok(LocalStore::open_to_write(history, &rules.profile)?.compact(all)?)
 }
 
-/// Drops the sightings of months that end before a date; their observations stay. Answers how many months of sensors.
+/// Drops the sightings of months that end before a date; their counts stay. `agrees` is asked with what would be dropped.
+/// Returns it, or `None` where that was refused.
 ///
 /// # Errors
-/// As [`compact`].
-pub fn retain(db: &Path, from: Date, rules: &Rules) -> Result<u64, AppError> {
-    Ok(SqliteStore::open_existing(db, &rules.profile)?.retain(from)?)
+/// As [`compact`], and for a date behind the last day.
+pub fn retain(
+    history: &Path,
+    from: Date,
+    rules: &Rules,
+    agrees: &mut dyn FnMut(&Retained) -> Result<bool, AppError>,
+) -> Result<Option<Retained>, AppError> {
+    let mut store = LocalStore::open_to_write(history, &rules.profile)?;
+    let plan = store.retain(from, false)?;
+    if plan.sightings == 0 || agrees(&plan)? { Ok(Some(store.retain(from, true)?)) } else { Ok(None) }
+}
+
+/// The days of a sensor of which sightings are kept: its coverage without the days before that.
+///
+/// # Errors
+/// When there is no such sensor, or the history cannot be read.
+pub fn coverage_of_sightings(store: &dyn HistoryStore, sensor: &str) -> Result<Coverage, AppError> {
+    let mut coverage = store.coverage(sensor)?;
+    if let Some(from) = store.sightings_from(sensor)? {
+        coverage.observed = coverage.observed.split_off(&from);
+    }
+    Ok(coverage)
 }
 
 /// What a check of a history came to.
@@ -144,8 +163,8 @@ const FAULTS_MAX: usize = 100;
 ///
 /// # Errors
 /// When there is no such history or it cannot be read at all.
-pub fn verify(db: &Path, rules: &Rules) -> Result<Verified, AppError> {
-    let store = SqliteStore::open_existing(db, &rules.profile)?;
+pub fn verify(history: &Path, rules: &Rules) -> Result<Verified, AppError> {
+    let store = LocalStore::open_to_read(history, &rules.profile)?;
     let (mut faults, mut more) = (Vec::new(), 0u64);
     let checked = store.verify(&mut |fault| match faults.len() {
         FAULTS_MAX => more += 1,
@@ -160,13 +179,13 @@ pub fn verify(db: &Path, rules: &Rules) -> Result<Verified, AppError> {
 /// # Errors
 /// When a report or its captures cannot be read, or the history fails.
 pub fn keep_samples(
-    db: &Path,
+    history: &Path,
     reports: &[PathBuf],
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<(), AppError> {
-    let mut store = SqliteStore::open_existing(db, &rules.profile)?;
+    let mut store = LocalStore::open_to_write(history, &rules.profile)?;
     for path in reports {
         let sample = load_sample(path, options, rules, notices)?;
         if let Some(why) = &sample.unread {

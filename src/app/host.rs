@@ -10,9 +10,9 @@ use jiff::civil::Date;
 use crate::behavior::{Behavior, Marks};
 use crate::history::{Coverage, Filter, Sensor, Sighting, SightingCounts, Types};
 use crate::rules::Rules;
-use crate::store::{HistoryStore, SqliteStore};
+use crate::store::{HistoryStore, LocalStore};
 
-use super::history::{HistorySource, chosen};
+use super::history::{HistorySource, chosen, coverage_of_sightings};
 use super::{AppError, CaptureOptions, Notices, share};
 
 /// A host's windows of one type at one sensor.
@@ -34,7 +34,7 @@ pub struct Behaved {
     pub gap: u64,
 }
 
-/// So many sensors of a file are asked side by side, each through a connection of its own (16 MiB).
+/// Sensors that are asked side by side, each through a store of its own.
 const AT_ONCE: usize = 4;
 
 /// What sensors saw of a host; by sensor, then in the order in which the types began.
@@ -50,13 +50,12 @@ pub fn host(
 ) -> Result<Vec<Behaved>, AppError> {
     let store = source.open(&CaptureOptions::default(), rules, notices)?;
     let sensors = chosen(store.as_ref(), sensors)?;
-    let HistorySource::Database(path) = source else {
+    let HistorySource::Folder(path) = source else {
         let found = sensors.iter().map(|sensor| at_sensor(store.as_ref(), host, sensor, rules));
         return Ok(found.collect::<Result<Vec<_>, _>>()?.concat());
     };
-    // A host can be in any row of a sensor's months, so that it takes a while to look.
     let look = |sensor: &Sensor| {
-        let store = SqliteStore::open_existing(path, &rules.profile)?;
+        let store = LocalStore::open_to_read(path, &rules.profile)?;
         at_sensor(&store, host, sensor, rules)
     };
     let found = share::each(AT_ONCE, &sensors, look);
@@ -69,7 +68,7 @@ fn at_sensor(
     sensor: &Sensor,
     rules: &Rules,
 ) -> Result<Vec<Behaved>, AppError> {
-    let (name, coverage) = (Arc::from(&*sensor.name), Arc::new(store.coverage(&sensor.name)?));
+    let (name, coverage) = (Arc::from(&*sensor.name), Arc::new(coverage_of_sightings(store, &sensor.name)?));
     let looked: Vec<Date> = coverage.days().collect();
     let mut kinds: BTreeMap<u64, (SightingCounts, Vec<Date>)> = BTreeMap::new();
     let filter = Filter { types: Types::All, sources: Some(IpNet::from(host)), first: None, last: None };

@@ -33,7 +33,6 @@ mod ledger;
 mod pipeline;
 mod reading;
 mod recorded;
-mod spill;
 mod suspects;
 mod yaml_file;
 

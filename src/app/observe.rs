@@ -1,23 +1,21 @@
 //! Use case: feed captures of a sensor into a history.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks, OpenWindow};
 use crate::capture::{CaptureError, Input, ReadReport, Sink};
 use crate::event::{AddressSpace, Clock, Packet, Timestamp};
-use crate::history::{CaptureRecord, Contribution, Gathering, Resume, Sensor};
+use crate::history::{BatchWriter, CaptureRecord, Contribution, DiscardBatches, Gathering, Resume, Sensor};
 use crate::rules::Rules;
-use crate::store::{HistoryStore, SqliteStore};
+use crate::store::{HistoryStore, LocalStore, StoreError};
 
 use super::gather::Gatherer;
 use super::history::named;
 use super::pipeline::{self, Feed};
 use super::reading::each_input;
 use super::recorded::{PlausibleTimes, Recorded};
-use super::spill::SpillFile;
 use super::{AppError, CaptureOptions, Notices};
 
 /// What feeding one capture did.
@@ -54,14 +52,14 @@ pub enum Keep {
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The history.
-    pub db: &'a Path,
+    pub history: &'a Path,
     /// The sensor's name.
     pub sensor: &'a str,
     /// Whether they stay there.
     pub keep: Keep,
 }
 
-/// Feeds captures into a sensor's history in a database, one after the other; `told` hears of each when it is
+/// Feeds captures into a sensor's history, one after the other; `told` hears of each when it is
 /// stored.
 ///
 /// # Errors
@@ -75,13 +73,16 @@ pub fn observe_all(
     notices: &mut Notices,
     told: &mut dyn FnMut(&Input, Observed) -> Result<(), AppError>,
 ) -> Result<(), AppError> {
-    let Place { db, sensor, keep } = place;
-    let mut store = SqliteStore::open_existing(db, &rules.profile)?.with_threads(options.threads);
+    let Place { history, sensor, keep } = place;
+    let mut store = match keep {
+        Keep::Stored => LocalStore::open_to_write(history, &rules.profile)?,
+        Keep::DryRun => LocalStore::open_to_read(history, &rules.profile)?,
+    };
     let sensor = named(&store, sensor)?;
     each_input(inputs, notices, |input, notices| {
         let observed = match keep {
             Keep::Stored => observe(&mut store, &sensor, input, options, rules, notices)?,
-            Keep::DryRun => match gather(&store, &sensor, input, options, rules, notices)? {
+            Keep::DryRun => match gather(&mut store, &sensor, input, options, rules, notices, keep)? {
                 Some((contribution, packets)) => {
                     Observed::Gathered { dark: contribution.capture.packets, packets }
                 }
@@ -107,11 +108,13 @@ pub fn observe(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Observed, AppError> {
-    let Some((contribution, packets)) = gather(store, sensor, input, options, rules, notices)? else {
-        return Ok(Observed::Known);
-    };
-    store.ingest(&sensor.name, &contribution)?;
-    Ok(Observed::Stored { dark: contribution.capture.packets, packets })
+    let gathered = gather(store, sensor, input, options, rules, notices, Keep::Stored)?;
+    let Some((contribution, packets)) = gathered else { return Ok(Observed::Known) };
+    let dark = contribution.capture.packets;
+    match store.ingest(&sensor.name, contribution)? {
+        true => Ok(Observed::Stored { dark, packets }),
+        false => Ok(Observed::Known),
+    }
 }
 
 /// Feeds packets in time order, as if they were a sensor's next capture.
@@ -134,12 +137,13 @@ pub(super) fn ingest_packets(
 
 /// What a capture adds to a sensor's history, and how many packets it has; `None` for one that was stored before.
 fn gather(
-    store: &dyn HistoryStore,
+    store: &mut dyn HistoryStore,
     sensor: &Sensor,
     input: &Input,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
+    keep: Keep,
 ) -> Result<Option<(Contribution, u64)>, AppError> {
     let resume = store.resume(&sensor.name)?;
     let plausible = match options.accept_times {
@@ -147,7 +151,7 @@ fn gather(
         false => PlausibleTimes::until_tomorrow(super::check::now()),
     };
     let recorded = Recorded::new(plausible, &store.capture_spans(&sensor.name)?);
-    let mut pass = Pass::new(sensor, rules, resume.clone(), recorded)?;
+    let mut pass = Pass::new(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?;
     let (report, content) = pass.stream(input, options)?;
     if store.has_capture(&sensor.name, &content)? {
         return Ok(None);
@@ -164,15 +168,29 @@ fn gather(
         notices
             .add(format!("{input}: continues a stored capture; its packets up to {end} are counted already"));
         let recorded = pass.recorded.again(Some(end));
-        pass = Pass::new(sensor, rules, resume.clone(), recorded)?;
+        pass = Pass::new(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?;
         pass.stream(input, &options.unwatched())?;
     }
     if !ordered || pass.is_late() {
         let late = pass.is_late();
-        pass = again(pass, input, options, resume, (ordered, late), notices)?;
+        let writer = writer(store, sensor, rules, keep)?;
+        pass = again(pass, input, options, resume, (ordered, late), writer, notices)?;
     }
     notices.add_engine(&pass.engine);
-    Ok(Some((pass.into_contribution(input.to_string(), content), report.packets)))
+    Ok(Some((pass.into_contribution(input.to_string(), content)?, report.packets)))
+}
+
+/// Where the batches of a capture go.
+fn writer(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    rules: &Rules,
+    keep: Keep,
+) -> Result<Option<Box<dyn BatchWriter>>, AppError> {
+    match keep {
+        Keep::Stored => Ok(store.batch_writer(&sensor.name, rules.mark_names())?),
+        Keep::DryRun => Ok(Some(Box::new(DiscardBatches))),
+    }
 }
 
 /// Feeds packets that are in no file, in time order and after all that was fed before, as one capture of a name and a
@@ -191,7 +209,8 @@ pub(super) fn observe_packets(
 ) -> Result<Observed, AppError> {
     let (name, content) = capture;
     let recorded = Recorded::new(PlausibleTimes::all(), &[]);
-    let mut pass = Pass::new(sensor, rules, store.resume(&sensor.name)?, recorded)?;
+    let resume = store.resume(&sensor.name)?;
+    let mut pass = Pass::new(sensor, rules, resume, recorded, writer(store, sensor, rules, Keep::Stored)?)?;
     let mut count = 0;
     pass.feed(threads, |sink| {
         packets(&mut |packet, payload| {
@@ -204,9 +223,10 @@ pub(super) fn observe_packets(
         return Ok(Observed::Gathered { dark: 0, packets: 0 });
     }
     notices.add_engine(&pass.engine);
-    let contribution = pass.into_contribution(name, content);
-    match store.ingest(&sensor.name, &contribution)? {
-        true => Ok(Observed::Stored { dark: contribution.capture.packets, packets: count }),
+    let contribution = pass.into_contribution(name, content)?;
+    let dark = contribution.capture.packets;
+    match store.ingest(&sensor.name, contribution)? {
+        true => Ok(Observed::Stored { dark, packets: count }),
         false => Ok(Observed::Known),
     }
 }
@@ -219,6 +239,7 @@ fn again<'a>(
     options: &CaptureOptions,
     resume: Resume,
     (ordered, late): (bool, bool),
+    writer: Option<Box<dyn BatchWriter>>,
     notices: &mut Notices,
 ) -> Result<Pass<'a>, AppError> {
     if late {
@@ -229,7 +250,7 @@ fn again<'a>(
     let from = if late { Resume { captures: resume.captures, ..Resume::default() } } else { resume.clone() };
     let recorded = first.recorded.again(first.recorded.counted_before());
     let rules = first.rules;
-    let mut pass = Pass::new(first.sensor, rules, from, recorded)?;
+    let mut pass = Pass::new(first.sensor, rules, from, recorded, writer)?;
     if ordered {
         pass.stream(input, &options.unwatched())?;
     } else {
@@ -267,6 +288,7 @@ impl<'a> Pass<'a> {
         rules: &'a Rules,
         resume: Resume,
         recorded: Recorded,
+        writer: Option<Box<dyn BatchWriter>>,
     ) -> Result<Pass<'a>, AppError> {
         let Resume { clock: started_at, captures: captures_before, .. } = resume;
         let windows = renumbered(resume, rules.mark_names());
@@ -277,7 +299,7 @@ impl<'a> Pass<'a> {
             zone: sensor.zone()?,
             gatherer: Gatherer::new(sensor.space(), sensor.zone()?, rules),
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
-            closed: Gathering::spilling(Arc::new(SpillFile::default())),
+            closed: writer.map_or_else(Gathering::default, Gathering::with_writer),
             recorded,
             started_at,
             captures_before,
@@ -323,7 +345,7 @@ impl<'a> Pass<'a> {
             && self.recorded.span.is_some_and(|(first, _)| Some(first) < self.started_at)
     }
 
-    fn into_contribution(mut self, name: String, content: [u8; 32]) -> Contribution {
+    fn into_contribution(mut self, name: String, content: [u8; 32]) -> Result<Contribution, AppError> {
         let clock = self.engine.clock().max(self.recorded.span.map(|(_, last)| last));
         let windows = self.engine.take_open();
         let mut open = Gathering::default();
@@ -333,12 +355,13 @@ impl<'a> Pass<'a> {
             Resume { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
         if let Some(kept) = self.keep_for_later.take() {
             // A late capture is closed as a whole; what its elder left open stays open.
-            self.closed.merge(std::mem::take(&mut open).finish());
+            self.closed.merge(std::mem::take(&mut open).finish().map_err(StoreError::Io)?);
             self.gatherer.gather(&mut open, &renumbered(kept.clone(), self.rules.mark_names()));
             resume = kept;
         }
         let days = self.recorded.days(&self.zone);
-        Contribution {
+        let (types, type_numbers) = self.gatherer.into_types();
+        Ok(Contribution {
             capture: CaptureRecord {
                 content,
                 name,
@@ -348,12 +371,13 @@ impl<'a> Pass<'a> {
             },
             days,
             mark_names,
-            types: self.gatherer.into_types(),
-            closed: self.closed.finish(),
-            open: open.finish(),
+            types,
+            type_numbers,
+            closed: self.closed.finish().map_err(StoreError::Io)?,
+            open: open.finish().map_err(StoreError::Io)?,
             captures_before: self.captures_before,
             resume,
-        }
+        })
     }
 }
 

@@ -6,14 +6,14 @@ use jiff::civil::Date;
 use crate::behavior::Parameters;
 use crate::event::Protocol;
 use crate::history::{
-    Coverage, DayTotal, Facets, Filter, Granularity, RecordedTime, Selection, Sensor, Sighting, SpanCount,
-    Spans, Step, Types,
+    Coverage, DayTotal, Facets, Filter, Granularity, HourlyCount, RecordedTime, Selection, Sensor, Sighting,
+    SpanCount, Spans, Step, Types,
 };
-use crate::rules::Rules;
+use crate::rules::{Rules, Sighted};
 use crate::store::HistoryStore;
 
 use super::AppError;
-use super::history::chosen;
+use super::history::{chosen, coverage_of_sightings};
 
 /// What a line counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +94,7 @@ fn spans(
     if let Some(counts) = counted(store, &sensor.name, of, question)? {
         return Ok(Spans::of_days(coverage, &counts, first, last));
     }
+    let coverage = &coverage_of_sightings(store, &sensor.name)?;
     let zone = sensor.zone()?;
     let looks = match question.step {
         Step::Hour => RecordedTime::of(store.capture_spans(&sensor.name)?),
@@ -101,6 +102,11 @@ fn spans(
     };
     let mut spans = Spans::new(question.step, coverage, &zone, &looks);
     let days = (Some(first), Some(last));
+    if question.step == Step::Hour {
+        each_hour(store, &sensor.name, of, rules, days, question.sources, &mut |count| {
+            spans.add_hour(count)
+        })?;
+    }
     each(store, &sensor.name, of, rules, days, question.sources, &mut |sighting| spans.add(sighting))?;
     Ok(spans.finish(first, last))
 }
@@ -139,18 +145,10 @@ pub fn each(
     sink: &mut dyn FnMut(&Sighting),
 ) -> Result<(), AppError> {
     let passes = |parameters: &Parameters| of.passes(parameters, rules);
-    let sighted = match of {
-        Of::Label(label) => rules.sighted(label, &store.mark_names()?),
-        _ => None,
+    let filter = Filter { types: of.types(&passes), sources, first, last };
+    let Some(sighted) = of.sighted(store, rules)? else {
+        return Ok(store.each_sighting(sensor, &filter, sink)?);
     };
-    let types = match of {
-        Of::All => Types::All,
-        Of::Behavior(selection) => Types::Of(*selection),
-        Of::Service(protocol, port) => Types::Service(*protocol, *port),
-        Of::Protocol(_) | Of::Label(_) => Types::Where(&passes, Facets::LeftOut),
-    };
-    let filter = Filter { types, sources, first, last };
-    let Some(sighted) = sighted else { return Ok(store.each_sighting(sensor, &filter, sink)?) };
     store.each_sighting(sensor, &filter, &mut |sighting| {
         if sighted.holds(sighting.counts.marks, sighting.day) {
             sink(sighting);
@@ -159,7 +157,57 @@ pub fn each(
     Ok(())
 }
 
+/// Hands on the hourly counts of a thing between two days.
+///
+/// # Errors
+/// When the history cannot be read, or for hosts of a prefix and for labels that depend on marks: hours are counted by type
+/// alone.
+fn each_hour(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    of: &Of,
+    rules: &Rules,
+    (first, last): (Option<Date>, Option<Date>),
+    sources: Option<IpNet>,
+    sink: &mut dyn FnMut(&HourlyCount),
+) -> Result<(), AppError> {
+    let passes = |parameters: &Parameters| of.passes(parameters, rules);
+    let filter = Filter { types: of.types(&passes), sources, first, last };
+    let sighted = of.sighted(store, rules)?;
+    if let (Some(sighted), Of::Label(label)) = (&sighted, of)
+        && sighted.depends_on_marks()
+    {
+        return Err(AppError::Usage(format!(
+            "label `{label}` depends on marks of hosts, and hours are counted by type alone: ask by day (--by day)"
+        )));
+    }
+    store.each_hourly_count(sensor, &filter, &mut |count| {
+        if sighted.as_ref().is_none_or(|sighted| sighted.holds(0, count.day)) {
+            sink(count);
+        }
+    })?;
+    Ok(())
+}
+
 impl Of {
+    /// The types that have the behavior; those of a label may have it, depending on marks and day.
+    fn types<'a>(&self, passes: &'a dyn Fn(&Parameters) -> bool) -> Types<'a> {
+        match self {
+            Of::All => Types::All,
+            Of::Behavior(selection) => Types::Of(*selection),
+            Of::Service(protocol, port) => Types::Service(*protocol, *port),
+            Of::Protocol(_) | Of::Label(_) => Types::Where(passes, Facets::LeftOut),
+        }
+    }
+
+    /// Which sightings of these types have a label.
+    fn sighted(&self, store: &dyn HistoryStore, rules: &Rules) -> Result<Option<Sighted>, AppError> {
+        match self {
+            Of::Label(label) => Ok(rules.sighted(label, &store.mark_names()?)),
+            _ => Ok(None),
+        }
+    }
+
     /// Returns whether windows with these parameters have the behavior; for a label, whether they may have it,
     /// depending on marks and time.
     pub(super) fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {

@@ -10,7 +10,7 @@ use crate::capture::Input;
 use crate::event::Timestamp;
 use crate::rules::Rules;
 use crate::simulate::{CaughtSample, Cut, PcapWriter, Scenario, Shot, Simulation, Tally, Truth};
-use crate::store::{HistoryStore, SqliteStore};
+use crate::store::{HistoryStore, LocalStore};
 
 use super::observe::observe_packets;
 use super::output::{Output, Replacement, make_folder};
@@ -156,7 +156,7 @@ pub fn simulate_to_files(
     finish(folder, &simulation, truth)
 }
 
-/// Simulates a scenario into `history.db` of a folder, with `sensors.yaml`, samples and `truth.yaml` beside it.
+/// Simulates a scenario into `history` in a folder, with `sensors.yaml`, samples and `truth.yaml` beside it.
 ///
 /// # Errors
 /// As [`simulate_into`] and [`simulate_to_files`].
@@ -169,7 +169,7 @@ pub fn simulate_to_history(
 ) -> Result<Written, AppError> {
     let simulation = settle(scenario, options)?;
     make_new_folder(folder)?;
-    let mut store = SqliteStore::open(&folder.join("history.db"), &rules.profile)?;
+    let mut store = LocalStore::create(&folder.join("history"), &rules.profile)?;
     let truth = into_store(&mut store, &simulation, options, rules, notices)?;
     for sample in simulation.samples() {
         store.put_sample(&loaded(&sample, rules, notices)?.to_keep())?;

@@ -75,6 +75,15 @@ impl Types {
         self.list
     }
 
+    /// Works out the number by which histories know the type at a place of the list ([`BehaviorId::number`]).
+    ///
+    /// [`BehaviorId::number`]: super::BehaviorId::number
+    #[must_use]
+    pub fn history_number(&self, place: usize) -> u64 {
+        let parameters = self.list.get(place);
+        parameters.map_or(0, |parameters| self.list.behavior(&parameters).id.number())
+    }
+
     /// Looks up the types of closed windows, as far as windows like them were met; [`number`](Types::number) tells them.
     ///
     /// What is looked up is looked up with nothing in between: most looks wait for memory, and so the processor waits for

@@ -64,7 +64,10 @@ const SIGNATURES: &[(&[u8], Named)] = &[
     (b"\x7fELF", ("an ELF executable", "")),
     (&[0xcf, 0xfa, 0xed, 0xfe], ("a Mach-O executable", "")),
     (&[0xca, 0xfe, 0xba, 0xbe], ("a Java class or Mach-O executable", "")),
-    (b"SQLite format 3\0", ("an SQLite database", "; a history of inga is given as --db FILE")),
+    (
+        b"SQLite format 3\0",
+        ("an SQLite database", "; the catalog of a history is given by its folder, --history DIR"),
+    ),
     (b"PAR1", ("a Parquet table", NO_PACKETS)),
     (b"Obj\x01", ("an Avro table", NO_PACKETS)),
     (b"\x89HDF\r\n\x1a\n", ("an HDF5 file", NO_PACKETS)),

@@ -23,8 +23,8 @@ use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs, check_label, of
 /// Also how many stayed, are gone or new, and how many would be shared by chance.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga cohort --db history.db --from 445/tcp --to label:seed-type-2 --around 2009-03-10 --days 14
-  inga cohort --db history.db --from 445/tcp --to label:seed-type-2 --around 2009-03-10 -o flow.svg
+  inga cohort --history history --from 445/tcp --to label:seed-type-2 --around 2009-03-10 --days 14
+  inga cohort --history history --from 445/tcp --to label:seed-type-2 --around 2009-03-10 -o flow.svg
 
 `expected` is how many hosts both behaviors would share if they had nothing to do with each other; `switched` and
 `both` together are how many they do share.")]

@@ -20,8 +20,8 @@ use super::shared::{CaptureArgs, HistoryArgs, ReportArgs, RuleArgs};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
-  inga correlate samples/*/report.yaml --db history.db --format json
-  inga correlate --db history.db
+  inga correlate samples/*/report.yaml --history history --format json
+  inga correlate --history history
 
 A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected.")]
 pub(super) struct Args {

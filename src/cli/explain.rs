@@ -22,8 +22,8 @@ use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs, chec
 /// and a rest, with what a sample of the rest should look like.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga explain --db history.db --sensor II --day 2009-03-10
-  inga explain --db history.db --surges
+  inga explain --history history --sensor II --day 2009-03-10
+  inga explain --history history --surges
   inga explain samples/*/report.yaml --darknet samples/darknet --sensor north --day 2009-03-02 --of 445/tcp")]
 pub(super) struct Args {
     /// Sample reports (YAML); without any, the samples kept in the history

@@ -3,12 +3,12 @@
 use jiff::civil::Date;
 
 use crate::app::AppError;
-use crate::app::history::{Verified, compact, info, retain, verify};
+use crate::app::history::{Checked, Compacted, Holding, Retained, Verified, compact, info, retain, verify};
 use crate::app::output::Output;
 use crate::escape::shown;
 
-use super::shared::{Database, Format};
-use super::sql::write;
+use super::confirm::confirmed;
+use super::shared::{Format, HistoryFolder};
 use super::{EXIT_DIFFERS, EXIT_OK};
 
 /// Look after a history
@@ -22,40 +22,41 @@ pub(super) struct Args {
 enum Command {
     /// Check that it is as it was written; exit code 1 where it is not
     ///
-    /// SQLite's own check, a checksum of every packed row, every type's names worked out again, every day's sums
-    /// counted again. A changed bit in a sensor's settings, a sample or the list of captures is not found.
+    /// Every byte of every segment and every row of the catalog is compared with its hash, every type's number is worked out
+    /// again, and totals and hourly counts are counted again from sightings.
     Verify {
         #[command(flatten)]
-        database: Database,
+        history: HistoryFolder,
     },
-    /// Put together what captures brought, by day and by month, and give the room back
+    /// Merge what captures brought, by day and by month
     ///
-    /// A month that is over is packed by type: half the room, and a type's series over years at once. Answers stay the
-    /// same. A day or a month is done at once or not at all; stopped and called again, it goes on. A capture that comes
-    /// late lies beside its month until the next time.
+    /// Days and months that are over are merged by `inga observe` anyway. Answers stay the same. A merge is done at once or not
+    /// at all; stopped and called again, it goes on. A capture that comes late lies beside its month until the next time.
     Compact {
         #[command(flatten)]
-        database: Database,
-        /// The month that goes on, too
+        history: HistoryFolder,
+        /// The day and month that go on, too
         #[arg(long)]
         all: bool,
     },
-    /// Drop the sightings of months before a date; what was observed of each type and day stays
+    /// Drop the sightings of months before a date; counts by type, day and hour stay
     ///
-    /// Days' totals and every single type's series stay as they are. What needs hosts (a host's history, unique hosts of
-    /// several types or of a week) can no longer be told of these months, and says so. Captures of these months are no
-    /// longer taken.
+    /// Totals and every single type's series stay as they are. What needs hosts (a host's history, unique hosts of several types
+    /// or of a week) is answered from the kept months alone, with a notice. Captures of dropped months are no longer taken.
     Retain {
         #[command(flatten)]
-        database: Database,
+        history: HistoryFolder,
         /// The first day that must keep its sightings; months that end before it lose theirs
         #[arg(long, value_name = "DATE")]
         from: Date,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// What it holds and what that takes
     Info {
         #[command(flatten)]
-        database: Database,
+        history: HistoryFolder,
         /// For people (separated by tabs) or for machines
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
@@ -64,32 +65,65 @@ enum Command {
 
 pub(super) fn run(args: &Args) -> Result<u8, AppError> {
     match &args.command {
-        Command::Verify { database } => {
-            let verified = verify(&database.db, &database.rules.load()?)?;
+        Command::Verify { history } => {
+            let verified = verify(&history.folder, &history.rules.load()?)?;
             tell(&verified)?;
             Ok(if verified.faults.is_empty() { EXIT_OK } else { EXIT_DIFFERS })
         }
-        Command::Compact { database, all } => {
-            let done = compact(&database.db, *all, &database.rules.load()?)?;
-            let (days, months, before, after) = (done.days, done.months, done.before, done.after);
+        Command::Compact { history, all } => {
+            let Compacted { days, months, bytes_before, bytes_after } =
+                compact(&history.folder, *all, &history.rules.load()?)?;
             Output::Stdout.write(|out| {
                 writeln!(
                     out,
-                    "{days} days and {months} months of sensors put together: {before} bytes, now {after}"
+                    "{days} days and {months} months of sensors merged: segments had {bytes_before} bytes, now {bytes_after}"
                 )
             })?;
             Ok(EXIT_OK)
         }
-        Command::Retain { database, from } => {
-            let months = retain(&database.db, *from, &database.rules.load()?)?;
-            Output::Stdout.write(|out| writeln!(out, "sightings of {months} months of sensors dropped"))?;
+        Command::Retain { history, from, yes } => {
+            let mut agrees = |plan: &Retained| confirmed(*yes, &dropped("drop", plan));
+            let done = retain(&history.folder, *from, &history.rules.load()?, &mut agrees)?;
+            let told = match &done {
+                Some(done) => dropped("dropped", done),
+                None => "nothing was dropped".to_owned(),
+            };
+            Output::Stdout.write(|out| writeln!(out, "{told}"))?;
             Ok(EXIT_OK)
         }
-        Command::Info { database, format } => {
-            let rules = database.rules.load()?;
-            write(*format, |sink| info(&database.db, &rules, sink))
+        Command::Info { history, format } => {
+            let holdings = info(&history.folder, &history.rules.load()?)?;
+            write_holdings(&holdings, *format)?;
+            Ok(EXIT_OK)
         }
     }
+}
+
+/// What is dropped, in words.
+fn dropped(verb: &str, plan: &Retained) -> String {
+    let Retained { from, months, sightings, bytes } = plan;
+    let sensors: Vec<String> = from.iter().map(|(sensor, from)| format!("{sensor} before {from}")).collect();
+    let of = if sensors.is_empty() { String::new() } else { format!(" ({})", sensors.join(", ")) };
+    format!("{verb} {sightings} sightings of {months} months of sensors, {bytes} bytes{of}")
+}
+
+fn write_holdings(holdings: &[Holding], format: Format) -> Result<(), AppError> {
+    let text = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    Output::Stdout.write(|out| {
+        if matches!(format, Format::Text) {
+            writeln!(out, "what\trows\tfiles\tbytes")?;
+        }
+        for Holding { what, rows, files, bytes } in holdings {
+            match format {
+                Format::Text => writeln!(out, "{what}\t{rows}\t{}\t{}", text(*files), text(*bytes))?,
+                Format::Json => {
+                    let row = serde_json::json!({"what": what, "rows": rows, "files": files, "bytes": bytes});
+                    writeln!(out, "{row}")?;
+                }
+            }
+        }
+        Ok(())
+    })
 }
 
 fn tell(Verified { checked, faults }: &Verified) -> Result<(), AppError> {
@@ -98,7 +132,10 @@ fn tell(Verified { checked, faults }: &Verified) -> Result<(), AppError> {
             writeln!(out, "{}", shown(fault))?;
         }
         let verdict = if faults.is_empty() { "all as it was written" } else { "not as it was written" };
-        let (rows, types, days) = (checked.rows, checked.types, checked.days);
-        writeln!(out, "{rows} packed rows, {types} types, {days} days of sensors checked: {verdict}")
+        let Checked { rows, segments, types, days } = checked;
+        writeln!(
+            out,
+            "{rows} rows of the catalog, {segments} segments, {types} types, {days} days of sensors checked: {verdict}"
+        )
     })
 }

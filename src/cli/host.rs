@@ -24,8 +24,8 @@ use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
 /// order in which types began.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga host 192.0.2.1 --db history.db
-  inga host 192.0.2.1 --db history.db -o host.svg")]
+  inga host 192.0.2.1 --history history
+  inga host 192.0.2.1 --history history -o host.svg")]
 pub(super) struct Args {
     /// The host
     #[arg(value_name = "ADDRESS")]

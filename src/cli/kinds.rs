@@ -25,9 +25,9 @@ use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
 /// out. Types are grouped by family, whatever high port (from 1024 on) they ask for.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga kinds --db history.db
-  inga kinds --db history.db -o kinds.svg
-  inga kinds --db history.db --sensor II --captures captures/2009-03/ --format json
+  inga kinds --history history
+  inga kinds --history history -o kinds.svg
+  inga kinds --history history --sensor II --captures captures/2009-03/ --format json
 
 A fall is a jump downwards: below the past, by as much and as surely as a jump lies above it, or back to the past when
 what had jumped is over. A day that was captured for less than two thirds of the usual time is not judged: a part of a

@@ -3,6 +3,7 @@
 mod check;
 mod cohort;
 mod complete;
+mod confirm;
 mod correlate;
 mod evaluate;
 mod events;
@@ -20,7 +21,6 @@ mod sensor;
 mod series;
 mod shared;
 mod simulate;
-mod sql;
 mod surges;
 mod tile;
 
@@ -47,7 +47,7 @@ pub const EXIT_FAILED: u8 = 2;
     after_help = "Examples:
   inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
   inga fingerprint sandbox.pcap --victim auto
-  inga sensor add II --db history.db --prefix 198.51.100.0/24 && inga observe --sensor II --db history.db captures/
+  inga sensor add II --history history --prefix 198.51.100.0/24 && inga observe --sensor II --history history captures/
   inga check samples
 
 Exit codes: 0 done and all checks hold, 1 done but some check differs or some file could not be read, 2 could not be done."
@@ -78,7 +78,6 @@ enum Command {
     Kinds(kinds::Args),
     History(history::Args),
     Simulate(simulate::Args),
-    Sql(sql::Args),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
 }
@@ -151,7 +150,6 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Kinds(args) => kinds::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
-        Command::Sql(args) => sql::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
         Command::Man(args) => complete::man(&args, &Cli::command()),
     }

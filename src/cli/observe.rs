@@ -8,7 +8,7 @@ use crate::app::{AppError, CaptureOptions, Notices};
 
 use super::EXIT_OK;
 use super::progress::Progress;
-use super::shared::{CaptureArgs, RuleArgs};
+use super::shared::{CaptureArgs, HISTORY_VARIABLE, RuleArgs};
 
 /// Feed captures of a sensor into a history
 ///
@@ -16,7 +16,7 @@ use super::shared::{CaptureArgs, RuleArgs};
 /// captures in time order; windows go on from one to the next. A file that has grown is continued where it ended.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
-  inga observe --sensor II --db history.db captures/2009-03-02/")]
+  inga observe --sensor II --history history captures/2009-03-02/")]
 pub(super) struct Args {
     /// Captures, archives and folders of them, or `-` for standard input
     #[arg(required = true, value_name = "CAPTURE")]
@@ -24,9 +24,9 @@ pub(super) struct Args {
     /// The sensor that made them
     #[arg(long, value_name = "NAME")]
     sensor: String,
-    /// The history, an SQLite file
-    #[arg(long, value_name = "FILE")]
-    db: PathBuf,
+    /// The history: a folder with catalog.sqlite
+    #[arg(long, value_name = "DIR", env = HISTORY_VARIABLE)]
+    history: PathBuf,
     /// Read and gather everything, and store nothing
     #[arg(long)]
     dry_run: bool,
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let inputs = options.expand(&args.captures, notices)?;
     let progress = Progress::watch(&inputs, &mut options);
     let keep = if args.dry_run { Keep::DryRun } else { Keep::Stored };
-    let place = Place { db: &args.db, sensor: &args.sensor, keep };
+    let place = Place { history: &args.history, sensor: &args.sensor, keep };
     observe_all(place, &inputs, &options, &rules, notices, &mut |input, observed| {
         let told = match observed {
             Observed::Known => format!("{input}: stored before, nothing changed"),

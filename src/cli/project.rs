@@ -19,7 +19,7 @@ use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs};
 /// simulated on the sensor's dark addresses, and what hits them goes through the engine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga project samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --sensor II --db history.db
+  inga project samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --sensor II --history history
   inga project report.yaml --prefix 198.51.100.0/24 --live 198.51.100.0/28 --tiles tiles/
 
 The second asks: would my /24 have seen this?")]

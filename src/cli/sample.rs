@@ -9,7 +9,7 @@ use crate::escape::shown;
 use crate::report::text::table;
 
 use super::EXIT_OK;
-use super::shared::{Database, LimitArgs, ReportArgs};
+use super::shared::{HistoryFolder, LimitArgs, ReportArgs};
 
 /// Keep samples in a history, list them
 #[derive(Debug, clap::Args)]
@@ -30,29 +30,29 @@ enum Command {
         #[command(flatten)]
         reading: ReportArgs,
         #[command(flatten)]
-        database: Database,
+        history: HistoryFolder,
     },
     /// List the samples kept
     List {
         #[command(flatten)]
-        database: Database,
+        history: HistoryFolder,
     },
 }
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     match &args.command {
-        Command::Add { reports, limits, reading, database } => {
+        Command::Add { reports, limits, reading, history } => {
             let options = reading.options(limits.options());
-            keep_samples(&database.db, reports, &options, &database.rules.load()?, notices)?;
+            keep_samples(&history.folder, reports, &options, &history.rules.load()?, notices)?;
         }
-        Command::List { database } => list(database, notices)?,
+        Command::List { history } => list(history, notices)?,
     }
     Ok(EXIT_OK)
 }
 
-fn list(database: &Database, notices: &mut Notices) -> Result<(), AppError> {
-    let source = HistorySource::Database(database.db.clone());
-    let store = source.open(&CaptureOptions::default(), &database.rules.load()?, notices)?;
+fn list(history: &HistoryFolder, notices: &mut Notices) -> Result<(), AppError> {
+    let source = HistorySource::Folder(history.folder.clone());
+    let store = source.open(&CaptureOptions::default(), &history.rules.load()?, notices)?;
     let mut rows = vec![["sample", "title", "windows", "date"].map(str::to_owned).to_vec()];
     for sample in kept_samples(store.as_ref())? {
         let date = sample.report.pivot().map_or_else(|| "-".to_owned(), |(span, _)| span.to_string());

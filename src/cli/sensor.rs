@@ -10,7 +10,7 @@ use crate::history::{Coverage, Outage, Sensor, SensorKind};
 use crate::report::text::table;
 
 use super::EXIT_OK;
-use super::shared::{Database, check_range};
+use super::shared::{HistoryFolder, check_range};
 
 /// Add sensors to a history, list them, note their outages
 #[derive(Debug, clap::Args)]
@@ -38,12 +38,12 @@ enum Command {
         #[arg(long, value_name = "ZONE", default_value = "UTC")]
         time_zone: String,
         #[command(flatten)]
-        database: Database,
+        history: HistoryFolder,
     },
     /// List sensors with the days they looked
     List {
         #[command(flatten)]
-        database: Database,
+        history: HistoryFolder,
     },
     /// Note days without data: they count as no value, never as zero
     Outage {
@@ -59,7 +59,7 @@ enum Command {
         #[arg(long, default_value = "data loss")]
         reason: String,
         #[command(flatten)]
-        database: Database,
+        history: HistoryFolder,
     },
 }
 
@@ -85,15 +85,15 @@ impl From<Kind> for SensorKind {
 
 pub(super) fn run(args: Args) -> Result<u8, AppError> {
     match args.command {
-        Command::Add { name, prefix, live, kind, time_zone, database } => {
+        Command::Add { name, prefix, live, kind, time_zone, history } => {
             let sensor = Sensor { name, kind: kind.into(), prefixes: prefix, live, time_zone };
-            add_sensor(&database.db, &sensor, &database.rules.load()?)?;
+            add_sensor(&history.folder, &sensor, &history.rules.load()?)?;
         }
-        Command::List { database } => list(&sensors(&database.db, &database.rules.load()?)?)?,
-        Command::Outage { name, from, to, reason, database } => {
+        Command::List { history } => list(&sensors(&history.folder, &history.rules.load()?)?)?,
+        Command::Outage { name, from, to, reason, history } => {
             check_range(("--from", Some(from)), ("--to", Some(to)))?;
             let outage = Outage { first: from, last: to, reason };
-            add_outage(&database.db, &name, &outage, &database.rules.load()?)?;
+            add_outage(&history.folder, &name, &outage, &history.rules.load()?)?;
         }
     }
     Ok(EXIT_OK)

@@ -25,12 +25,12 @@ use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, check_range, end
 /// reaches into it; between two captures a silence of ten mean distances of packets is no gap.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga series --db history.db --sensor II
-  inga series --db history.db --of 445/tcp --value hosts --value packets-per-host -o hosts.svg
-  inga series --db history.db --by week --format csv
-  inga series --db history.db --of label:seed-type-1 --of label:seed-type-2 --panels sensor -o types.png
-  inga series --db history.db --by hour --from 2009-03-10 --to 2009-03-11 -o hours.svg
-  inga series --db history.db --of 445/tcp --of 135/tcp --value packets --log --mark events.yaml -o ports.svg")]
+  inga series --history history --sensor II
+  inga series --history history --of 445/tcp --value hosts --value packets-per-host -o hosts.svg
+  inga series --history history --by week --format csv
+  inga series --history history --of label:seed-type-1 --of label:seed-type-2 --panels sensor -o types.png
+  inga series --history history --by hour --from 2009-03-10 --to 2009-03-11 -o hours.svg
+  inga series --history history --of 445/tcp --of 135/tcp --value packets --log --mark events.yaml -o ports.svg")]
 pub(super) struct Args {
     #[command(flatten)]
     history: HistoryArgs,

@@ -181,34 +181,44 @@ impl VictimArgs {
     }
 }
 
-/// A history in a file, and the rules to read it by.
+/// The variable that names the history where no option does.
+pub(super) const HISTORY_VARIABLE: &str = "INGA_HISTORY";
+
+/// A history, and the rules to read it by.
 #[derive(Debug, clap::Args)]
-pub(super) struct Database {
-    /// The history, an SQLite file
-    #[arg(long, value_name = "FILE")]
-    pub(super) db: PathBuf,
+pub(super) struct HistoryFolder {
+    /// The history: a folder with catalog.sqlite
+    #[arg(long = "history", value_name = "DIR", env = HISTORY_VARIABLE)]
+    pub(super) folder: PathBuf,
     #[command(flatten)]
     pub(super) rules: RuleArgs,
 }
 
 /// Where the history is.
 #[derive(Debug, clap::Args)]
-#[group(id = "history", multiple = false)]
+#[group(id = "origin", multiple = false)]
 pub(super) struct HistoryArgs {
-    /// A history made by `inga observe`
-    #[arg(long, value_name = "FILE")]
-    db: Option<PathBuf>,
-    /// A folder with sensors.yaml and a folder of captures a sensor, read on the fly
+    /// A history made by `inga observe`: a folder with catalog.sqlite [env: INGA_HISTORY]
+    #[arg(long, value_name = "DIR")]
+    history: Option<PathBuf>,
+    /// A folder with sensors.yaml and a folder of captures a sensor, read into a temporary history
     #[arg(long, value_name = "DIR")]
     darknet: Option<PathBuf>,
 }
 
 impl HistoryArgs {
+    /// The history or darknet that was given, or else the one that the environment names.
     pub(super) fn source(&self) -> Result<HistorySource, AppError> {
-        match (&self.db, &self.darknet) {
-            (Some(db), _) => Ok(HistorySource::Database(db.clone())),
+        let from_environment = || std::env::var_os(HISTORY_VARIABLE).filter(|value| !value.is_empty());
+        match (&self.history, &self.darknet) {
+            (Some(folder), _) => Ok(HistorySource::Folder(folder.clone())),
             (None, Some(folder)) => Ok(HistorySource::Darknet(folder.clone())),
-            (None, None) => Err(AppError::Usage("give --db FILE or --darknet DIR".to_owned())),
+            (None, None) => match from_environment() {
+                Some(folder) => Ok(HistorySource::Folder(folder.into())),
+                None => Err(AppError::Usage(
+                    "give --history DIR (or set INGA_HISTORY) or --darknet DIR".to_owned(),
+                )),
+            },
         }
     }
 }

@@ -20,7 +20,7 @@ use super::shared::RuleArgs;
   inga simulate samples/scenarios/two-families.yaml --out outbreak
   inga correlate outbreak/samples/*/report.yaml --darknet outbreak
   inga simulate samples/scenarios/conficker-2009.yaml --out months --format sightings --scale 0.01
-  inga series --db months/history.db --sensor II --value hosts -o hosts.svg")]
+  inga series --history months/history --sensor II --value hosts -o hosts.svg")]
 pub(super) struct Args {
     /// The scenario (YAML)
     #[arg(value_name = "SCENARIO")]
@@ -48,7 +48,7 @@ pub(super) struct Args {
 enum SimulateFormat {
     /// A capture a sensor and day (or hour), compressed
     Pcap,
-    /// history.db, as `inga observe` would have made it of the captures
+    /// A history, as `inga observe` would have made it of the captures
     Sightings,
 }
 

@@ -22,8 +22,8 @@ use super::shared::{Format, HistoryArgs, RuleArgs};
 /// weeks, with its weekly rhythm and slow growth, day by day and week by week; days without a look are left out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga surges --db history.db
-  inga surges --db history.db --sensor II --q 0.001 --format json
+  inga surges --history history
+  inga surges --history history --sensor II --q 0.001 --format json
 
 A surge is a run of days above what the past makes expect, one of them with at least 3 unique hosts and 1.5 times as
 many as expected. Its p is that of its surest day, alone or with the six days before it, or of all its days. Its q is

@@ -22,9 +22,9 @@ use super::shared::{CaptureArgs, HistoryArgs, PictureArgs, RuleArgs, ending};
 /// drawn beside each other with what differs between their parameters.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga tile --db history.db --type 95f82c624a74270852e9ce6958d1247e --sensor II -o tile.svg
+  inga tile --history history --type 95f82c624a74270852e9ce6958d1247e --sensor II -o tile.svg
   inga tile sensor.pcap --host 192.0.2.1 --at 2009-03-10T12:00:00Z -o tile.svg
-  inga tile sandbox.pcap --host 192.168.20.21 --db history.db --type 95f82c624a74270852e9ce6958d1247e -o pair.svg")]
+  inga tile sandbox.pcap --host 192.168.20.21 --history history --type 95f82c624a74270852e9ce6958d1247e -o pair.svg")]
 pub(super) struct Args {
     /// Captures or logs with the host's window
     #[arg(value_name = "CAPTURE", requires = "host")]

@@ -8,7 +8,6 @@ use crate::behavior::OpenWindow;
 use crate::event::Timestamp;
 
 use super::ExamplePacket;
-use super::packed::Damaged;
 
 /// Each type's earliest window with its packets; of windows that begin together the lowest address's.
 #[derive(Clone, Debug, Default)]
@@ -119,6 +118,6 @@ impl Examples {
 ///
 /// # Errors
 /// When the bytes are not those of packets.
-pub fn packets_of(packed: &[u8]) -> Result<Vec<ExamplePacket>, Damaged> {
-    postcard::from_bytes(packed).map_err(|_| Damaged)
+pub fn packets_of(packed: &[u8]) -> Result<Vec<ExamplePacket>, postcard::Error> {
+    postcard::from_bytes(packed)
 }

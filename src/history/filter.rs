@@ -1,5 +1,6 @@
 //! Which sightings a question is about.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -88,26 +89,38 @@ impl Filter<'_> {
     }
 }
 
-/// A sighting that an answer comes to. One of a host, a day and a type comes in parts, which add up: the windows of a
-/// part began in the same hour ([`super::Day::hour`]), and there can be several parts of an hour.
+/// One host on one day with one type. Where the windows of a day lie in several captures that were not merged, it comes in
+/// several parts, which add up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
     /// The sensor's day.
     pub day: Date,
-    /// The type's number in the store that answers.
+    /// The type's number ([`crate::behavior::BehaviorId::number`]).
     pub number: u64,
     /// Of a whole window or of a facet.
     pub scope: Scope,
     /// The host.
     pub host: IpAddr,
+    /// The number of its probe signature, where one is known.
+    pub signature: Option<u32>,
     /// What was seen; its marks are in the store's numbers.
     pub counts: SightingCounts,
+}
+
+impl Sighting {
+    /// The order in which stores keep them: by type, scope, host, day and signature. Those that are equal in all of these are
+    /// parts of one.
+    #[must_use]
+    pub fn order(&self, other: &Sighting) -> Ordering {
+        let key = |one: &Sighting| (one.number, one.scope, one.host, one.day, one.signature);
+        key(self).cmp(&key(other))
+    }
 }
 
 /// What a sensor observed of a type on a day: all its sightings added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DailyCount {
-    /// The type's number in the store that answers.
+    /// The type's number.
     pub number: u64,
     /// Of whole windows or of facets.
     pub scope: Scope,

@@ -1,101 +1,69 @@
 //! Hosts to be counted once each.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 
-use super::digits;
-use super::packed::{Damaged, Group};
+use roaring::RoaringBitmap;
 
-/// Hosts, to be counted once each: some 6 bytes an IPv4 address, 24 an IPv6 one.
+/// A set of hosts. Memory: some 2 to 10 bytes an IPv4 address, depending on how many share a /16, and 40 an IPv6 one.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    /// None, one, or, where there are many, parts by an address's first byte, which fit the processor's cache.
-    fours: Vec<Numbers<u32>>,
-    sixes: Numbers<u128>,
+    fours: RoaringBitmap,
+    /// IPv4 addresses that came since: one by one they would be inserted at random places of the bitmap.
+    pending: Vec<u32>,
+    sixes: BTreeSet<u128>,
 }
 
-const PARTS: usize = 1 << 8;
-/// So many addresses are many.
-const MANY: usize = 1 << 16;
+/// Addresses that wait at least; beyond that half as many as there are in the set.
+const PENDING_MIN: usize = 1 << 10;
 
 impl Hosts {
-    /// Adds the hosts of a group.
-    ///
-    /// # Errors
-    /// When the group is damaged.
-    pub fn add(&mut self, group: &Group<'_>) -> Result<(), Damaged> {
-        group.hosts().try_for_each(|host| host.map(|host| self.insert(host)))
-    }
-
     /// Adds a host.
+    #[inline]
     pub fn insert(&mut self, host: IpAddr) {
         match host {
             IpAddr::V4(four) => {
-                if self.fours.len() < PARTS && self.fours.first().is_none_or(|one| one.all.len() >= MANY) {
-                    self.divide();
+                self.pending.push(four.into());
+                if self.pending.len() >= PENDING_MIN && self.pending.len() == self.pending.capacity() {
+                    self.settle();
                 }
-                let part = usize::from(four.octets()[0]) & (self.fours.len() - 1);
-                self.fours[part].insert(four.into());
             }
-            IpAddr::V6(six) => self.sixes.insert(six.into()),
+            IpAddr::V6(six) => {
+                self.sixes.insert(six.into());
+            }
         }
     }
 
-    /// From no part to one, and from one to all.
-    #[cold]
-    fn divide(&mut self) {
-        let parts = if self.fours.is_empty() { 1 } else { PARTS };
-        let undivided = std::mem::take(&mut self.fours);
-        self.fours.resize_with(parts, Numbers::default);
-        undivided.iter().flat_map(|part| &part.all).for_each(|four| self.insert(IpAddr::V4((*four).into())));
+    /// Adds all hosts of another set.
+    pub fn union(&mut self, mut other: Hosts) {
+        other.settle();
+        self.fours |= other.fours;
+        self.sixes.extend(other.sixes);
     }
 
-    /// All of them, each once, ascending: IPv4 and IPv6.
-    #[must_use]
-    pub fn sorted(mut self) -> (Vec<u32>, Vec<u128>) {
-        self.count();
-        (self.fours.into_iter().flat_map(|part| part.all).collect(), self.sixes.all)
-    }
-
-    /// How many there are.
+    /// Returns how many there are.
     pub fn count(&mut self) -> u64 {
-        let fours: usize = self.fours.iter_mut().map(Numbers::settle).sum();
-        (fours + self.sixes.settle()) as u64
+        self.settle();
+        self.fours.len() + self.sixes.len() as u64
     }
-}
 
-/// Numbers, each kept once.
-#[derive(Clone, Debug, Default)]
-struct Numbers<T> {
-    /// So many that are ascending, each once, and then those that came since, as they came.
-    all: Vec<T>,
-    settled: usize,
-}
-
-impl<T: radsort::Key + Ord> Numbers<T> {
-    #[inline]
-    fn insert(&mut self, number: T) {
-        if self.all.len() == self.all.capacity() {
-            self.make_room();
-        }
-        self.all.push(number);
+    /// Returns all hosts, ascending, IPv4 before IPv6.
+    pub fn iter(&mut self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.settle();
+        let fours = self.fours.iter().map(|four| IpAddr::from(Ipv4Addr::from_bits(four)));
+        fours.chain(self.sixes.iter().map(|six| IpAddr::from(six.to_be_bytes())))
     }
 
     #[cold]
-    fn make_room(&mut self) {
-        /// Fewer than this are not worth the others' sorting.
-        const NEW: usize = 256;
-        let settled = self.settle();
-        self.all.reserve_exact(NEW.max(settled / 2));
-    }
-
-    /// Puts those that came since among the others. Answers how many there are.
-    fn settle(&mut self) -> usize {
-        if self.settled < self.all.len() {
-            digits::sort_by(&mut self.all, |number| *number);
-            self.all.dedup();
-            self.settled = self.all.len();
+    fn settle(&mut self) {
+        self.pending.sort_unstable();
+        self.pending.dedup();
+        let pending = std::mem::take(&mut self.pending);
+        if let Ok(pending) = RoaringBitmap::from_sorted_iter(pending) {
+            self.fours |= pending;
         }
-        self.settled
+        let room = usize::try_from(self.fours.len() / 2).unwrap_or(PENDING_MIN);
+        self.pending.reserve_exact(room.max(PENDING_MIN));
     }
 }
 
@@ -109,35 +77,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_number_is_kept_once_however_often_it_comes(
-            parts in prop::collection::vec(prop::collection::vec(0..3_000u32, 0..700), 0..6),
+        fn hosts_are_counted_once_each(
+            fours in prop::collection::vec(any::<u16>(), 0..5_000),
+            spread in prop_oneof![Just(1u32), Just(65_537)],
+            sixes in prop::collection::vec(0..20u128, 0..40),
         ) {
-            let mut numbers = Numbers::default();
-            let mut set = BTreeSet::new();
-            for part in parts {
-                for number in part {
-                    numbers.insert(number);
-                    set.insert(number);
-                }
-                numbers.settle();
-                prop_assert!(numbers.all.iter().eq(&set));
+            let fours = fours.into_iter().map(|four| IpAddr::from(Ipv4Addr::from_bits(u32::from(four) * spread)));
+            let sixes = sixes.into_iter().map(|six| IpAddr::from(six.to_be_bytes()));
+            let all: Vec<IpAddr> = fours.chain(sixes).collect();
+            let expected: BTreeSet<IpAddr> = all.iter().copied().collect();
+            let (mut hosts, mut other) = (Hosts::default(), Hosts::default());
+            for (at, host) in all.into_iter().enumerate() {
+                if at % 3 == 0 { other.insert(host) } else { hosts.insert(host) }
             }
+            hosts.union(other);
+            prop_assert_eq!(hosts.count(), expected.len() as u64);
+            prop_assert!(hosts.iter().eq(expected));
         }
-    }
-
-    #[test]
-    fn many_hosts_are_counted_once_and_come_out_sorted() {
-        let mut hosts = Hosts::default();
-        let four = |at: u32| IpAddr::from(at.wrapping_mul(0x9e37_79b9).to_be_bytes());
-        for at in (0..300_000).chain(0..100_000) {
-            hosts.insert(four(at));
-        }
-        hosts.insert("2001:db8::2".parse().unwrap());
-        hosts.insert("2001:db8::1".parse().unwrap());
-        hosts.insert("2001:db8::2".parse().unwrap());
-        assert_eq!(hosts.count(), 300_002);
-        let (fours, sixes) = hosts.sorted();
-        assert!(fours.is_sorted() && sixes.is_sorted());
-        assert_eq!((fours.len(), sixes.len()), (300_000, 2));
     }
 }

@@ -3,19 +3,15 @@
 //! Nothing here knows how a history is kept; that is the store's business.
 
 mod adjust;
+mod batch;
 mod cohort;
 mod coverage;
 pub mod derived;
-pub(crate) mod digits;
 mod examples;
 mod filter;
 mod gathering;
 mod hosts;
 mod hour;
-mod leb128;
-pub mod month;
-pub mod packed;
-mod packing;
 mod query;
 mod record;
 mod recorded_time;
@@ -25,17 +21,19 @@ pub mod surge;
 mod tally;
 
 pub use adjust::adjusted_p_values;
+pub use batch::{Batch, BatchWriter, DiscardBatches, HOURS_MAX, hours_of};
 pub use cohort::{Cohort, Periods};
 pub use coverage::{Coverage, DayState, Outage};
 pub use examples::{Examples, PackedExample, packets_of};
 pub use filter::{DailyCount, Facets, Filter, Sighting, Types};
-pub use gathering::{Gathered, Gathering, Run, Spill};
+pub use gathering::{Gathered, Gathering};
 pub use hosts::Hosts;
 pub use hour::Hour;
-pub use packing::Waiting;
-pub use query::{DayCount, DayTotal, Granularity, Habit, HostList, HostSummary, Scope, Selection, TypeTotal};
+pub use query::{
+    DayCount, DayTotal, Granularity, Habit, HostList, HostSummary, HourlyCount, Scope, Selection, TypeTotal,
+};
 pub use record::{
-    CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, SightingCounts, SightingKey, TypeRecord,
+    CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, SightingCounts, TypeRecord,
 };
 pub use recorded_time::{CaptureSpan, RecordedTime};
 pub use sensor::{Sensor, SensorFault, SensorKind};

@@ -1,5 +1,6 @@
 //! Questions to a history and their answers: aggregates, never rows.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -65,6 +66,41 @@ pub struct DayCount {
     pub packets: u64,
     /// Unique hosts, exact.
     pub hosts: u64,
+}
+
+/// What a sensor counted of a type in an hour of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourlyCount {
+    /// The type's number.
+    pub number: u64,
+    /// Of whole windows or of facets.
+    pub scope: Scope,
+    /// The sensor's day.
+    pub day: Date,
+    /// The hour of that day ([`super::Day::hour`]) in which the windows began.
+    pub hour: u8,
+    /// Windows.
+    pub windows: u64,
+    /// Packets of these windows.
+    pub packets: u64,
+    /// Unique hosts, exact.
+    pub hosts: u64,
+}
+
+impl HourlyCount {
+    /// The order in which stores keep them: by type, scope, day and hour.
+    #[must_use]
+    pub fn order(&self, other: &HourlyCount) -> Ordering {
+        let key = |one: &HourlyCount| (one.number, one.scope, one.day, one.hour);
+        key(self).cmp(&key(other))
+    }
+
+    /// Adds the counts of another one of the same key and other hosts.
+    pub fn add(&mut self, other: &HourlyCount) {
+        self.windows = self.windows.saturating_add(other.windows);
+        self.packets = self.packets.saturating_add(other.packets);
+        self.hosts = self.hosts.saturating_add(other.hosts);
+    }
 }
 
 /// All of a sensor's day, whole windows only.

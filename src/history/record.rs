@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::behavior::{Behavior, BehaviorId, Names, OpenWindow, Parameters, TypeList};
 use crate::event::{Protocol, TcpFlags, Timestamp};
 
-use super::{CaptureSpan, Gathered, Scope};
+use super::{CaptureSpan, Gathered};
 
 /// A capture, known by its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaptureRecord {
     /// BLAKE3 of the uncompressed bytes.
     pub content: [u8; 32],
@@ -64,22 +64,6 @@ impl TypeRecord {
     }
 }
 
-/// What makes a sighting one: host, day, type, and whether it is a whole window's or a facet's. The sensor is
-/// that of the contribution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SightingKey {
-    /// The day of the window's first packet, in the sensor's time zone.
-    pub day: Date,
-    /// The type.
-    pub behavior: BehaviorId,
-    /// Of a whole window or of a facet.
-    pub scope: Scope,
-    /// The host.
-    pub host: IpAddr,
-    /// The hour of the day ([`Day::hour`]) in which its windows began.
-    pub hour: i64,
-}
-
 /// A sensor's day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Day {
@@ -113,8 +97,8 @@ impl Day {
     }
 }
 
-/// One host, one day, one type; where it comes in parts, one hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a sighting adds up: the windows of one host, day and type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SightingCounts {
     /// Windows.
     pub windows: u64,
@@ -124,6 +108,8 @@ pub struct SightingCounts {
     pub first: Timestamp,
     /// The last packet's time, in whole seconds.
     pub last: Timestamp,
+    /// The hours of the sensor's day ([`Day::hour`]) in which windows began: bit h stands for hour h.
+    pub hours: u32,
     /// Marks of these windows: bit i stands for the i-th of the contribution's `mark_names`.
     pub marks: u64,
 }
@@ -135,17 +121,19 @@ impl SightingCounts {
         packets: 0,
         first: Timestamp(i64::MAX),
         last: Timestamp(i64::MIN),
+        hours: 0,
         marks: 0,
     };
 
-    /// Both together.
+    /// Returns both together. Counts of damaged histories stop at the largest number.
     #[must_use]
     pub fn merged(self, other: SightingCounts) -> SightingCounts {
         SightingCounts {
-            windows: self.windows + other.windows,
-            packets: self.packets + other.packets,
+            windows: self.windows.saturating_add(other.windows),
+            packets: self.packets.saturating_add(other.packets),
             first: self.first.min(other.first),
             last: self.last.max(other.last),
+            hours: self.hours | other.hours,
             marks: self.marks | other.marks,
         }
     }
@@ -200,7 +188,7 @@ impl ExamplePacket {
 }
 
 /// All that one capture adds, to be stored as one.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Contribution {
     /// The capture.
     pub capture: CaptureRecord,
@@ -208,8 +196,10 @@ pub struct Contribution {
     pub days: BTreeSet<Date>,
     /// Names of the marks in sightings.
     pub mark_names: Vec<String>,
-    /// The types of what was gathered, by the numbers that it has them under.
+    /// The types of what was gathered, by their places in it.
     pub types: TypeList,
+    /// The numbers of these types in histories ([`BehaviorId::number`]), by place.
+    pub type_numbers: Vec<u64>,
     /// Windows that are closed for good.
     pub closed: Gathered,
     /// The windows that the capture's end left open, counted as if they ended there. They *replace* what the

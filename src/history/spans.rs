@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Coverage, Day, DayState, DayTotal, Hosts, Hour, RecordedTime, Sighting};
+use super::{Coverage, DayState, DayTotal, Hosts, Hour, HourlyCount, RecordedTime, Sighting, hours_of};
 
 /// How long a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +63,6 @@ pub struct Spans<'a> {
     zone: &'a TimeZone,
     /// When it looked, for hours; days are looked at as a whole.
     looks: &'a RecordedTime,
-    /// The day of the last sighting whose hour was asked for; many sightings of a day come one after another.
-    day: Option<Day>,
     /// By the first day, and for hours by the hour of it ([`Day::hour`]); else that is 0.
     sums: BTreeMap<(Date, i64), Sum>,
 }
@@ -81,7 +79,7 @@ impl<'a> Spans<'a> {
     /// Without any sighting yet; hours are those of a sensor's time zone, and have a value if the sensor looked in them.
     #[must_use]
     pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone, looks: &'a RecordedTime) -> Spans<'a> {
-        Spans { step, coverage, zone, looks, day: None, sums: BTreeMap::new() }
+        Spans { step, coverage, zone, looks, sums: BTreeMap::new() }
     }
 
     /// Every day from the first to the last, of days that are counted already.
@@ -99,24 +97,35 @@ impl<'a> Spans<'a> {
         days
     }
 
-    /// Adds a sighting, unless its day is one of an outage: what a part of such a day shows is no value.
+    /// Adds a sighting, unless its day is one of an outage: what a part of such a day shows is no value. Where spans are hours,
+    /// its host counts in each hour in which its windows began, and [`Spans::add_hour`] has windows and packets.
     pub fn add(&mut self, sighting: &Sighting) {
         if self.coverage.state(sighting.day) != DayState::Observed {
             return;
         }
-        let hour = if self.step == Step::Hour { self.hour(sighting) } else { 0 };
-        let sum = self.sums.entry((self.step.start(sighting.day), hour)).or_default();
-        sum.packets += sighting.counts.packets;
-        sum.windows += sighting.counts.windows;
+        if self.step == Step::Hour {
+            for hour in hours_of(sighting.counts.hours) {
+                let sum = self.sums.entry((sighting.day, hour.into())).or_default();
+                sum.hosts.insert(sighting.host);
+                sum.types.insert(sighting.number);
+            }
+            return;
+        }
+        let sum = self.sums.entry((self.step.start(sighting.day), 0)).or_default();
+        sum.packets = sum.packets.saturating_add(sighting.counts.packets);
+        sum.windows = sum.windows.saturating_add(sighting.counts.windows);
         sum.hosts.insert(sighting.host);
         sum.types.insert(sighting.number);
     }
 
-    fn hour(&mut self, sighting: &Sighting) -> i64 {
-        let kept = self.day.filter(|day| day.date == sighting.day);
-        let day = kept.unwrap_or_else(|| Day::on(sighting.day, self.zone));
-        self.day = Some(day);
-        day.hour(sighting.counts.first)
+    /// Adds windows and packets of an hour, unless its day is one of an outage.
+    pub fn add_hour(&mut self, count: &HourlyCount) {
+        if self.coverage.state(count.day) != DayState::Observed {
+            return;
+        }
+        let sum = self.sums.entry((count.day, count.hour.into())).or_default();
+        sum.packets = sum.packets.saturating_add(count.packets);
+        sum.windows = sum.windows.saturating_add(count.windows);
     }
 
     /// Every span from the first day to the last, those without a look among them.
@@ -176,6 +185,7 @@ mod tests {
             number,
             scope: Scope::Whole,
             host: [192, 0, 2, host].into(),
+            signature: None,
             counts: seen,
         }
     }
@@ -219,8 +229,11 @@ mod tests {
         let mut spans = Spans::new(Step::Hour, &coverage, &zone, &looks);
         for (time, host) in seen {
             let mut sighting = sighting(1, *host, 1);
-            (sighting.day, sighting.counts.first) = (day, time.parse().unwrap());
+            let hour = u8::try_from(crate::history::Day::on(day, &zone).hour(time.parse().unwrap())).unwrap();
+            (sighting.day, sighting.counts.hours) = (day, 1 << hour);
             spans.add(&sighting);
+            let Sighting { number, scope, .. } = sighting;
+            spans.add_hour(&HourlyCount { number, scope, day, hour, windows: 1, packets: 2, hosts: 1 });
         }
         let all = spans.finish(day, day);
         let told = all.iter().filter(|span| span.windows > 0);

@@ -7,8 +7,6 @@ use fixedbitset::FixedBitSet;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::digits;
-
 /// A day of one sensor in numbers, all of them exact; whole windows only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct DaySummary {
@@ -250,7 +248,12 @@ impl TallyPart {
         pairs.clear();
         self.full.drain(..).for_each(|block| pairs.extend(block));
         pairs.append(&mut self.last);
-        digits::sort_by(pairs, |pair| *pair);
+        // Sorting by digits takes a third of the time of comparing, from some hundred numbers on.
+        if pairs.len() < 512 {
+            pairs.sort_unstable()
+        } else {
+            radsort::sort(pairs)
+        }
         let mut last = None;
         for pair in pairs {
             self.hosts += u64::from(last.is_none_or(|last: u64| last >> 32 != *pair >> 32));

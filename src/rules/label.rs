@@ -19,6 +19,12 @@ pub struct Sighted {
 }
 
 impl Sighted {
+    /// Returns whether it depends on marks at all.
+    #[must_use]
+    pub fn depends_on_marks(&self) -> bool {
+        self.with != Some(0) || self.without != 0
+    }
+
     /// Returns whether a sighting with these marks on this day has the label. A sighting has the marks of all its
     /// windows.
     #[must_use]

@@ -1,5 +1,5 @@
-//! A history in memory: for captures that are looked at once, and the plain reference that other stores are held
-//! against. Memory grows with the sightings, some 200 bytes each.
+//! A history in memory: the plain reference that other stores are compared with, and the store of tests and made worlds.
+//! Memory grows with the sightings, some 200 bytes each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,8 +9,8 @@ use jiff::civil::Date;
 use crate::behavior::BehaviorId;
 use crate::history::{
     CaptureSpan, Contribution, Coverage, DayCount, DayTotal, Example, Filter, Gathered, Granularity,
-    HostList, Outage, PackedExample, Resume, Scope, Selection, Sensor, Sighting, SightingCounts, SightingKey,
-    TypeRecord, TypeTotal, Types, packets_of,
+    HostList, HourlyCount, Outage, PackedExample, Resume, Scope, Selection, Sensor, Sighting, SightingCounts,
+    TypeRecord, TypeTotal, Types, hours_of, packets_of,
 };
 
 use crate::sample::KeptSample;
@@ -21,7 +21,7 @@ use super::{HistoryStore, NearService, StoreError, host_summaries};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     sensors: BTreeMap<String, Kept>,
-    types: BTreeMap<BehaviorId, TypeRecord>,
+    types: BTreeMap<u64, TypeRecord>,
     marks: Vec<String>,
     samples: BTreeMap<String, KeptSample>,
 }
@@ -31,7 +31,7 @@ struct Kept {
     sensor: Sensor,
     coverage: Coverage,
     captures: BTreeSet<[u8; 32]>,
-    looks: Vec<CaptureSpan>,
+    spans: Vec<CaptureSpan>,
     closed: Seen,
     open: Seen,
     resume: Resume,
@@ -59,19 +59,29 @@ impl MemoryStore {
         selection: &'a Selection,
     ) -> impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)> {
         kept.sightings().filter(move |(key, _)| {
-            (selection.facets || key.scope == Scope::Whole) && self.is_of(key.behavior, selection)
+            (selection.facets || key.scope == Scope::Whole) && self.is_of(key.number, selection)
         })
     }
 
-    fn is_of(&self, behavior: BehaviorId, selection: &Selection) -> bool {
-        match selection.granularity {
-            Granularity::Type => behavior == selection.id,
-            Granularity::Shape => {
-                self.types.get(&behavior).is_some_and(|record| record.shape.id == selection.id)
+    fn is_of(&self, number: u64, selection: &Selection) -> bool {
+        self.types.get(&number).is_some_and(|record| match selection.granularity {
+            Granularity::Type => record.behavior.id == selection.id,
+            Granularity::Shape => record.shape.id == selection.id,
+            Granularity::Family => record.family.id == selection.id,
+        })
+    }
+
+    /// Returns whether a type passes a filter's types.
+    fn passes(&self, number: u64, types: &Types<'_>) -> bool {
+        let record = self.types.get(&number);
+        match types {
+            Types::All => true,
+            Types::Of(selection) => self.is_of(number, selection),
+            Types::Listed(listed) => listed.binary_search(&number).is_ok(),
+            Types::Service(protocol, port) => {
+                record.is_some_and(|record| record.parameters.is_service(*protocol, *port))
             }
-            Granularity::Family => {
-                self.types.get(&behavior).is_some_and(|record| record.family.id == selection.id)
-            }
+            Types::Where(passes, _) => record.is_some_and(|record| passes(&record.parameters)),
         }
     }
 
@@ -81,17 +91,17 @@ impl MemoryStore {
         sightings: impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)>,
         most: usize,
     ) -> Vec<TypeTotal> {
-        let mut sums: BTreeMap<BehaviorId, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
-        for (key, sighting) in sightings {
-            let sum = sums.entry(key.behavior).or_default();
-            sum.0 += sighting.windows;
-            sum.1 += sighting.packets;
+        let mut sums: BTreeMap<u64, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
+        for (key, counts) in sightings {
+            let sum = sums.entry(key.number).or_default();
+            sum.0 += counts.windows;
+            sum.1 += counts.packets;
             sum.2.insert(key.host);
         }
         let mut totals: Vec<TypeTotal> = sums
             .into_iter()
-            .filter_map(|(id, (windows, packets, hosts))| {
-                let record = self.types.get(&id)?.clone();
+            .filter_map(|(number, (windows, packets, hosts))| {
+                let record = self.types.get(&number)?.clone();
                 Some(TypeTotal { record, windows, packets, hosts: hosts.len() as u64 })
             })
             .collect();
@@ -102,14 +112,12 @@ impl MemoryStore {
     }
 
     /// What was gathered, its marks renumbered from the contribution's names to the store's.
-    fn adopt(
-        &mut self,
-        gathered: &Gathered,
-        types: &[BehaviorId],
-        names: &[String],
-    ) -> Result<Seen, StoreError> {
+    fn adopt(&mut self, gathered: &Gathered, contribution: &Contribution) -> Result<Seen, StoreError> {
+        if gathered.writer.is_some() {
+            return Err(StoreError::Backend("a store in memory takes no written batches".to_owned()));
+        }
         let mut numbers = Vec::new();
-        for name in names {
+        for name in &contribution.mark_names {
             let at = self.marks.iter().position(|known| known == name).unwrap_or_else(|| {
                 self.marks.push(name.clone());
                 self.marks.len() - 1
@@ -117,36 +125,64 @@ impl MemoryStore {
             numbers.push(at);
         }
         super::check_marks(self.marks.len())?;
-        let id_of = |number: u64| usize::try_from(number).ok().and_then(|at| types.get(at)).copied();
         let mut seen = Seen::default();
-        let read = gathered.each(&mut |day, number, scope, host, sighting| {
-            let Some(behavior) = id_of(number) else { return };
-            let marks = super::renumbered(sighting.marks, &numbers);
-            let hour = day.hour(sighting.first);
-            let key = SightingKey { day: day.date, behavior, scope, host, hour };
-            seen.sight(key, SightingCounts { marks, ..sighting });
-        });
-        read.map_err(StoreError::Spilled)?;
-        for PackedExample { number, start, host, packets } in gathered.examples.iter() {
-            if let Some(behavior) = id_of(number.into()) {
-                seen.keep(Example { behavior, host, start, packets: packets_of(packets)? });
+        for batch in &gathered.batches {
+            for Sighting { day, number, scope, host, signature, counts } in &batch.sightings {
+                let marks = super::renumbered(counts.marks, &numbers);
+                let key = SightingKey {
+                    number: *number,
+                    scope: *scope,
+                    host: *host,
+                    day: *day,
+                    signature: *signature,
+                };
+                seen.sight(key, SightingCounts { marks, ..*counts });
+            }
+            for hour in &batch.hours {
+                seen.count_hour(*hour);
+            }
+        }
+        for PackedExample { number: place, start, host, packets } in gathered.examples.iter() {
+            let number = usize::try_from(place).ok().and_then(|place| contribution.type_numbers.get(place));
+            if let Some(record) = number.and_then(|number| self.types.get(number)) {
+                let packets = packets_of(packets).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                seen.keep(Example { behavior: record.behavior.id, host, start, packets });
             }
         }
         Ok(seen)
     }
 }
 
-/// Sightings and examples, plainly.
+/// What makes a sighting one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SightingKey {
+    number: u64,
+    scope: Scope,
+    host: IpAddr,
+    day: Date,
+    signature: Option<u32>,
+}
+
+/// Sightings, counts of hours, and examples, plainly.
 #[derive(Debug, Default)]
 struct Seen {
     sightings: BTreeMap<SightingKey, SightingCounts>,
+    /// Windows and packets by type, scope, day and hour.
+    hours: BTreeMap<(u64, Scope, Date, u8), (u64, u64)>,
     examples: BTreeMap<BehaviorId, Example>,
 }
 
 impl Seen {
-    fn sight(&mut self, key: SightingKey, seen: SightingCounts) {
+    fn sight(&mut self, key: SightingKey, counts: SightingCounts) {
         let known = self.sightings.entry(key);
-        known.and_modify(|known| *known = known.merged(seen)).or_insert(seen);
+        known.and_modify(|known| *known = known.merged(counts)).or_insert(counts);
+    }
+
+    fn count_hour(&mut self, hour: HourlyCount) {
+        let (windows, packets) =
+            self.hours.entry((hour.number, hour.scope, hour.day, hour.hour)).or_default();
+        *windows += hour.windows;
+        *packets += hour.packets;
     }
 
     fn keep(&mut self, example: Example) {
@@ -158,6 +194,9 @@ impl Seen {
 
     fn merge(&mut self, other: Seen) {
         other.sightings.into_iter().for_each(|(key, seen)| self.sight(key, seen));
+        for ((number, scope, day, hour), (windows, packets)) in other.hours {
+            self.count_hour(HourlyCount { number, scope, day, hour, windows, packets, hosts: 0 });
+        }
         other.examples.into_values().for_each(|example| self.keep(example));
     }
 }
@@ -196,7 +235,7 @@ impl HistoryStore for MemoryStore {
                     sensor: sensor.clone(),
                     coverage: Coverage::default(),
                     captures: BTreeSet::new(),
-                    looks: Vec::new(),
+                    spans: Vec::new(),
                     closed: Seen::default(),
                     open: Seen::default(),
                     resume: Resume::default(),
@@ -221,7 +260,7 @@ impl HistoryStore for MemoryStore {
     }
 
     fn capture_spans(&self, sensor: &str) -> Result<Vec<CaptureSpan>, StoreError> {
-        self.kept(sensor).map(|kept| kept.looks.clone())
+        self.kept(sensor).map(|kept| kept.spans.clone())
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
@@ -233,28 +272,26 @@ impl HistoryStore for MemoryStore {
         Ok(Resume { captures: kept.captures.len() as u64, ..kept.resume.clone() })
     }
 
-    fn ingest(&mut self, sensor: &str, contribution: &Contribution) -> Result<bool, StoreError> {
+    fn ingest(&mut self, sensor: &str, contribution: Contribution) -> Result<bool, StoreError> {
         if self.has_capture(sensor, &contribution.capture.content)? {
             return Ok(false);
         }
-        let mut types = Vec::with_capacity(contribution.types.len());
-        for parameters in contribution.types.iter() {
+        for (parameters, number) in contribution.types.iter().zip(&contribution.type_numbers) {
             let record = TypeRecord::new(parameters, &contribution.types);
-            types.push(record.behavior.id);
-            self.types.entry(record.behavior.id).or_insert(record);
+            self.types.entry(*number).or_insert(record);
         }
-        let closed = self.adopt(&contribution.closed, &types, &contribution.mark_names)?;
-        let open = self.adopt(&contribution.open, &types, &contribution.mark_names)?;
+        let closed = self.adopt(&contribution.closed, &contribution)?;
+        let open = self.adopt(&contribution.open, &contribution)?;
         let kept = self.kept_mut(sensor)?;
         if kept.captures.len() as u64 != contribution.captures_before {
             return Err(StoreError::FedMeanwhile);
         }
         kept.captures.insert(contribution.capture.content);
-        kept.looks.extend(contribution.capture.span());
+        kept.spans.extend(contribution.capture.span());
         kept.coverage.observed.extend(&contribution.days);
         kept.closed.merge(closed);
         kept.open = open;
-        kept.resume = contribution.resume.clone();
+        kept.resume = contribution.resume;
         Ok(true)
     }
 
@@ -266,9 +303,9 @@ impl HistoryStore for MemoryStore {
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
         let whole =
             || self.kept(sensor).map(|kept| kept.sightings().filter(|(key, _)| key.scope == Scope::Whole));
-        let mut types: BTreeMap<Date, BTreeSet<BehaviorId>> = BTreeMap::new();
+        let mut types: BTreeMap<Date, BTreeSet<u64>> = BTreeMap::new();
         for (key, _) in whole()? {
-            types.entry(key.day).or_default().insert(key.behavior);
+            types.entry(key.day).or_default().insert(key.number);
         }
         let kinds = |day: Date| types.get(&day).map_or(0, |types| types.len() as u64);
         Ok(by_day(whole()?).into_iter().map(|count| DayTotal { count, types: kinds(count.day) }).collect())
@@ -280,29 +317,46 @@ impl HistoryStore for MemoryStore {
         filter: &Filter<'_>,
         sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError> {
-        let numbers: BTreeMap<BehaviorId, u64> = self.types.keys().copied().zip(0..).collect();
-        let wanted = |behavior: BehaviorId| match &filter.types {
-            Types::All => true,
-            Types::Of(selection) => self.is_of(behavior, selection),
-            Types::Listed(listed) => {
-                numbers.get(&behavior).is_some_and(|number| listed.binary_search(number).is_ok())
-            }
-            Types::Service(protocol, port) => {
-                let record = self.types.get(&behavior);
-                record.is_some_and(|record| record.parameters.is_service(*protocol, *port))
-            }
-            Types::Where(passes, _) => {
-                self.types.get(&behavior).is_some_and(|record| passes(&record.parameters))
-            }
-        };
-        for (key, seen) in self.kept(sensor)?.sightings() {
-            let SightingKey { day, behavior, scope, host, .. } = *key;
-            let counts = filter.has_day(day)
+        for (key, counts) in self.kept(sensor)?.sightings() {
+            let SightingKey { number, scope, host, day, signature } = *key;
+            let counts_here = filter.has_day(day)
                 && filter.has_host(host)
                 && (scope == Scope::Whole || filter.types.facets())
-                && wanted(behavior);
-            if let Some(number) = numbers.get(&behavior).filter(|_| counts) {
-                sink(&Sighting { day, number: *number, scope, host, counts: *seen });
+                && self.passes(number, &filter.types);
+            if counts_here {
+                sink(&Sighting { day, number, scope, host, signature, counts: *counts });
+            }
+        }
+        Ok(())
+    }
+
+    fn each_hourly_count(
+        &self,
+        sensor: &str,
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&HourlyCount),
+    ) -> Result<(), StoreError> {
+        super::refuse_sources(filter)?;
+        let kept = self.kept(sensor)?;
+        let mut hours: BTreeMap<_, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
+        for ((number, scope, day, hour), (windows, packets)) in
+            kept.closed.hours.iter().chain(&kept.open.hours)
+        {
+            let sum = hours.entry((*number, *scope, *day, *hour)).or_default();
+            sum.0 += windows;
+            sum.1 += packets;
+        }
+        for (key, counts) in kept.sightings() {
+            for hour in hours_of(counts.hours) {
+                hours.entry((key.number, key.scope, key.day, hour)).or_default().2.insert(key.host);
+            }
+        }
+        for ((number, scope, day, hour), (windows, packets, hosts)) in hours {
+            let counts_here = filter.has_day(day)
+                && (scope == Scope::Whole || filter.types.facets())
+                && self.passes(number, &filter.types);
+            if counts_here {
+                sink(&HourlyCount { number, scope, day, hour, windows, packets, hosts: hosts.len() as u64 });
             }
         }
         Ok(())
@@ -313,8 +367,7 @@ impl HistoryStore for MemoryStore {
     }
 
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
-        let record = usize::try_from(number).ok().and_then(|at| self.types.values().nth(at));
-        record.cloned().ok_or_else(|| StoreError::Damaged(format!("no type {number}")))
+        self.types.get(&number).cloned().ok_or_else(|| StoreError::Damaged(format!("no type {number}")))
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
@@ -340,7 +393,7 @@ impl HistoryStore for MemoryStore {
         let kept = self.kept(sensor)?;
         let near = |key: &SightingKey, (protocol, ports): &NearService| {
             key.scope == Scope::Whole
-                && self.types.get(&key.behavior).is_some_and(|record| {
+                && self.types.get(&key.number).is_some_and(|record| {
                     record.parameters.protocol == *protocol
                         && ports.as_ref().is_none_or(|ports| record.parameters.ports == *ports)
                 })

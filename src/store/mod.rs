@@ -1,10 +1,10 @@
 //! I/O: where histories are kept. One trait, several backends, one conformance suite.
 
+pub mod local;
 mod memory;
-pub mod sqlite;
 
+pub use local::LocalStore;
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,10 +12,10 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
-use crate::history::packed::Damaged;
 use crate::history::{
-    CaptureSpan, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter, Habit, HostList,
-    HostSummary, Hosts, Outage, Resume, Selection, Sensor, Sighting, SightingCounts, TypeRecord, TypeTotal,
+    BatchWriter, CaptureSpan, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter, Habit,
+    HostList, HostSummary, Hosts, HourlyCount, Outage, Resume, Selection, Sensor, Sighting, SightingCounts,
+    TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
@@ -65,29 +65,35 @@ pub enum StoreError {
     FedMeanwhile,
     /// What is asked for was dropped.
     #[error(
-        "sightings before {from} were dropped by `inga history retain`; of days before that only single types can be counted, and packets and windows: ask from {from} on"
+        "sightings before {from} were dropped by `inga history retain`; nothing can be added to days before that"
     )]
     Dropped {
         /// The first day that has sightings.
         from: Date,
     },
+    /// Windows and packets by hour are kept by type, not by host.
+    #[error(
+        "packets and windows by hour are kept by type and not by source; leave --source out, or ask by day (--by day)"
+    )]
+    HoursOfSources,
+    /// Nothing would be left.
+    #[error("the last recorded day is {0}; give a day up to it, so that its month keeps its sightings")]
+    RetainsNothing(Date),
     /// The backend failed.
     #[error("the history's backend failed: {0}")]
     Backend(String),
-    /// What a capture adds cannot be read where it waited to be stored.
+    /// A file of the history cannot be read or written.
+    #[error("a file of the history: {0}")]
+    Io(std::io::Error),
+    /// Two types share a number.
     #[error(
-        "a temporary file cannot be read again ({0}); feed the capture again, with TMPDIR set to another folder"
+        "the types `{0}` and `{1}` have the same number, which is expected once in millions of histories; the capture \
+         cannot be stored in this one"
     )]
-    Spilled(std::io::Error),
+    SameNumber(String, String),
     /// Stored bytes that cannot be read back.
     #[error("the history is damaged: {0}")]
     Damaged(String),
-}
-
-impl From<Damaged> for StoreError {
-    fn from(damaged: Damaged) -> StoreError {
-        StoreError::Damaged(damaged.to_string())
-    }
 }
 
 /// A protocol set with some ports, or with any.
@@ -118,6 +124,15 @@ pub trait HistoryStore {
     /// [`StoreError::UnknownSensor`] (so for all methods that name a sensor).
     fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError>;
 
+    /// The first day of which a sensor's sightings are kept, where those of earlier days were dropped: of these days there are
+    /// only totals and counts.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn sightings_from(&self, _sensor: &str) -> Result<Option<Date>, StoreError> {
+        Ok(None)
+    }
+
     /// The days a sensor looked, and its outages by first day.
     ///
     /// # Errors
@@ -147,7 +162,7 @@ pub trait HistoryStore {
     ///
     /// # Errors
     /// See the trait.
-    fn ingest(&mut self, sensor: &str, contribution: &Contribution) -> Result<bool, StoreError>;
+    fn ingest(&mut self, sensor: &str, contribution: Contribution) -> Result<bool, StoreError>;
 
     /// Each selection's days, ascending, in the order of the selections.
     ///
@@ -195,6 +210,31 @@ pub trait HistoryStore {
             sink(&DailyCount { number, scope, day, windows, packets, hosts: hosts.count() });
         }
         Ok(())
+    }
+
+    /// Hands on every hourly count that a filter lets through, ascending by type, scope, day and hour; each once. Packets by hour
+    /// are not kept by host, so a filter for sources is refused.
+    ///
+    /// # Errors
+    /// [`StoreError::HoursOfSources`], and see the trait.
+    fn each_hourly_count(
+        &self,
+        sensor: &str,
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&HourlyCount),
+    ) -> Result<(), StoreError>;
+
+    /// A writer for the batches of one capture of a sensor, whose marks have these names, for stores that take them while the capture is read. Without one,
+    /// all batches of a capture stay in memory.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn batch_writer(
+        &mut self,
+        _sensor: &str,
+        _mark_names: &[String],
+    ) -> Result<Option<Box<dyn BatchWriter>>, StoreError> {
+        Ok(None)
     }
 
     /// The names of the marks of sightings, by the number of their bit.
@@ -281,6 +321,11 @@ pub trait HistoryStore {
     /// # Errors
     /// See the trait.
     fn samples(&self) -> Result<Vec<KeptSample>, StoreError>;
+}
+
+/// Refuses a filter for sources.
+fn refuse_sources(filter: &Filter<'_>) -> Result<(), StoreError> {
+    if filter.sources.is_some() { Err(StoreError::HoursOfSources) } else { Ok(()) }
 }
 
 /// Refuses more marks than a sighting's bits can tell apart.

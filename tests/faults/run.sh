@@ -48,12 +48,12 @@ fail() {
 # ---- operations -------------------------------------------------------------------------------------------------
 
 captures=samples/darknet/north
-op_make() { inga sensor add north --db "$history" --prefix 203.0.113.0/24 --kind dark; }
-op_observe() { inga observe --threads 1 --sensor north --db "$history" $captures/2009-01.pcap.zst; }
-op_sample() { inga sample add --db "$history" samples/ping-sweep/report.yaml; }
-op_compact() { inga history compact --db "$history"; }
-op_retain() { inga history retain --db "$history" --from 2008-12-10; }
-op_correlate() { inga correlate --threads 1 --db "$history" samples/udp-worm/report.yaml -o "$place/out/report.html"; }
+op_make() { inga sensor add north --history "$history" --prefix 203.0.113.0/24 --kind dark; }
+op_observe() { inga observe --threads 1 --sensor north --history "$history" $captures/2009-01.pcap.zst; }
+op_sample() { inga sample add --history "$history" samples/ping-sweep/report.yaml; }
+op_compact() { inga history compact --history "$history"; }
+op_retain() { inga history retain --history "$history" --from 2008-12-10; }
+op_correlate() { inga correlate --threads 1 --history "$history" samples/udp-worm/report.yaml -o "$place/out/report.html"; }
 op_accept() { inga check --accept "$place/out/sample"; }
 operations="make observe sample compact retain correlate accept"
 
@@ -66,7 +66,7 @@ start_of() {
     [ "$1" != make ] || return 0
     op_make >/dev/null
     for month in 2008-11 2008-12; do
-        inga observe --sensor north --db "$history" $captures/$month.pcap.zst >/dev/null
+        inga observe --sensor north --history "$history" $captures/$month.pcap.zst >/dev/null
     done
     [ "$1" != retain ] || op_compact >/dev/null
 }
@@ -78,12 +78,12 @@ files() { (cd "$place" && find . -type f | sort); }
 # All answers, as one number. A history without a sensor holds nothing, like none.
 view() {
     {
-        if [ -s "$history" ] && inga sensor list --db "$history" 2>&1 | grep -q north; then
-            inga series --db "$history" --by hour --of 445/tcp --of icmp --format json 2>&1 || true
-            inga series --db "$history" --format json 2>&1 || true
-            inga sensor list --db "$history" 2>&1 || true
-            inga sample list --db "$history" 2>&1 || true
-            inga host 100.64.0.1 --db "$history" --format json 2>&1 || true
+        if [ -s "$history" ] && inga sensor list --history "$history" 2>&1 | grep -q north; then
+            inga series --history "$history" --by hour --of 445/tcp --of icmp --format json 2>&1 || true
+            inga series --history "$history" --format json 2>&1 || true
+            inga sensor list --history "$history" 2>&1 || true
+            inga sample list --history "$history" 2>&1 || true
+            inga host 100.64.0.1 --history "$history" --format json 2>&1 || true
         fi
         cat "$place/out/report.html" "$place/out/sample/report.yaml"
     } | sha256sum
@@ -132,7 +132,7 @@ judge() {
         137) [ "$is_kill" = kill ] || fail "$name" "killed" ;;
         *) fail "$name" "exit code $status" ;;
     esac
-    if [ -s "$history" ] && ! inga history verify --db "$history" >/dev/null 2>"$work/printed"; then
+    if [ -s "$history" ] && ! inga history verify --history "$history" >/dev/null 2>"$work/printed"; then
         fail "$name" "the history is damaged (exit code $status)"
     fi
     now=$(view)
@@ -277,7 +277,7 @@ second_writer() {
         done
         [ "$one$two" != 22 ] || fail "second writer" "both were refused"
         [ "$(view)" = "$after" ] || fail "second writer" "the capture was not stored once"
-        inga history verify --db "$history" >/dev/null || fail "second writer" "the history is damaged"
+        inga history verify --history "$history" >/dev/null || fail "second writer" "the history is damaged"
     done
 }
 
@@ -306,10 +306,10 @@ damage() {
             (
                 ulimit -v 4000000
                 case $command in
-                    verify) inga history verify --db "$history" ;;
-                    series) inga series --db "$history" --format json ;;
-                    info) inga history info --db "$history" ;;
-                    observe) inga observe --sensor north --db "$history" $captures/2009-02.pcap.zst ;;
+                    verify) inga history verify --history "$history" ;;
+                    series) inga series --history "$history" --format json ;;
+                    info) inga history info --history "$history" ;;
+                    observe) inga observe --sensor north --history "$history" $captures/2009-02.pcap.zst ;;
                 esac
             ) >/dev/null 2>"$work/printed" || status=$?
             [ "$status" -le 2 ] || fail "damage at byte $at of $size, $command" "exit code $status"

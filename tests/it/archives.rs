@@ -142,11 +142,11 @@ fn a_folder_has_archives_beside_captures() {
 #[test]
 fn a_member_is_known_by_its_content_whatever_archive_it_is_in() {
     let folder = TempDir::new().unwrap();
-    let history = folder.path().join("history.db");
+    let history = folder.path().join("history");
     let db = arg(&history);
-    let added = inga(&["sensor", "add", "s", "--db", db, "--prefix", "192.0.2.0/24"]);
+    let added = inga(&["sensor", "add", "s", "--history", db, "--prefix", "192.0.2.0/24"]);
     assert_eq!(added.code, 0, "{}", added.stderr);
-    let feed = |path: &str| inga(&["observe", "--sensor", "s", "--db", db, path]);
+    let feed = |path: &str| inga(&["observe", "--sensor", "s", "--history", db, path]);
     let tgz = put(&folder, "a.tgz", &gzip(&tar(&members())));
     let fed = feed(&tgz);
     assert_eq!(fed.stdout.matches("8 of 8 packets").count(), 2, "{}{}", fed.stdout, fed.stderr);

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use inga::store::HistoryStore;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command::{Called, arg, inga, inga_with};
+use crate::held;
 
 const SAMPLE_A: &str = "samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml";
 const FIGURE_8: &str = "samples/a2eaf57c47a118e91a5edf694685eee7/fig8.txt";
@@ -30,7 +32,7 @@ fn every_subcommand_has_help_with_an_example() {
     let help = inga(&["--help"]);
     assert_eq!(help.code, 0);
     assert!(help.stdout.contains("Exit codes:"));
-    for command in ["events", "fingerprint", "check", "observe", "correlate", "sql"] {
+    for command in ["events", "fingerprint", "check", "observe", "correlate", "series"] {
         let help = inga(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains(&format!("  inga {command}")), "{command} shows no example");
@@ -99,8 +101,8 @@ fn what_cannot_be_read_is_said_with_place_and_remedy() {
     refused(&inga(&["events", "rules"]), &["rules", "no capture"]);
     refused(&inga(&["fingerprint", SERVICES, "--victim", "nobody"]), &["--victim", "auto"]);
     refused(&inga(&["fingerprint", SERVICES, "--victim", "auto", "--victim", "10.0.0.1"]), &["exclude"]);
-    refused(&inga(&["correlate", SAMPLE_A]), &["--db", "--darknet"]);
-    refused(&inga(&["correlate", SAMPLE_A, "--db", "no-such.db"]), &["no-such.db", "inga sensor add"]);
+    refused(&inga(&["correlate", SAMPLE_A]), &["--history", "--darknet"]);
+    refused(&inga(&["correlate", SAMPLE_A, "--history", "no-such.db"]), &["no-such.db", "inga sensor add"]);
     refused(&inga(&["correlate", SAMPLE_A, "--darknet", "rules"]), &["sensors.yaml"]);
     refused(&inga(&["correlate", SAMPLE_A, SAMPLE_A, "--darknet", "samples/darknet"]), &["same sample"]);
 }
@@ -343,46 +345,46 @@ fn the_evidence_graph_and_pictures_are_well_formed() {
 #[test]
 fn a_database_answers_as_the_folder_it_was_fed_from() {
     let folder = TempDir::new().unwrap();
-    let db = folder.path().join("history.db");
+    let db = folder.path().join("history");
     let db = arg(&db);
     let done = |args: &[&str]| {
         let called = inga(args);
         assert_eq!(called.code, 0, "{args:?}: {}", called.stderr);
         called.stdout
     };
-    done(&["sensor", "add", "north", "--db", db, "--prefix", "203.0.113.0/24"]);
-    done(&["sensor", "add", "south", "--db", db, "--prefix", "198.51.100.0/24", "--kind", "subnet"]);
-    done(&["sensor", "outage", "south", "--db", db, "--from", "2009-02-27", "--to", "2009-03-09"]);
+    done(&["sensor", "add", "north", "--history", db, "--prefix", "203.0.113.0/24"]);
+    done(&["sensor", "add", "south", "--history", db, "--prefix", "198.51.100.0/24", "--kind", "subnet"]);
+    done(&["sensor", "outage", "south", "--history", db, "--from", "2009-02-27", "--to", "2009-03-09"]);
     for sensor in ["north", "south"] {
         let captures = format!("samples/darknet/{sensor}");
-        assert!(done(&["observe", "--sensor", sensor, "--db", db, &captures]).contains("stored"));
-        assert!(done(&["observe", "--sensor", sensor, "--db", db, &captures]).contains("nothing changed"));
+        assert!(done(&["observe", "--sensor", sensor, "--history", db, &captures]).contains("stored"));
+        assert!(
+            done(&["observe", "--sensor", sensor, "--history", db, &captures]).contains("nothing changed")
+        );
     }
-    let listed = done(&["sensor", "list", "--db", db]);
+    let listed = done(&["sensor", "list", "--history", db]);
     assert!(listed.contains("2009-02-27..2009-03-09") && listed.contains("north"), "{listed}");
-    let from_db = done(&["correlate", SAMPLE_A, "--db", db, "--format", "json"]);
+    let from_db = done(&["correlate", SAMPLE_A, "--history", db, "--format", "json"]);
     let from_folder = done(&["correlate", SAMPLE_A, "--darknet", "samples/darknet", "--format", "json"]);
     assert_eq!(from_db, from_folder);
-    done(&["sample", "add", SAMPLE_A, "--db", db]);
-    assert!(done(&["sample", "list", "--db", db]).contains("W32.SillyFDC.BAW"));
-    assert_eq!(done(&["correlate", "--db", db, "--format", "json"]), from_folder);
-    let days =
-        "SELECT sensor, count(DISTINCT day) AS days, sum(windows) > 0 AS any FROM observation GROUP BY 1";
-    let rows = inga(&["sql", "--db", db, days, "--format", "json"]).json();
-    assert_eq!(
-        rows.iter().map(|row| row["sensor"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["north", "south"]
-    );
-    assert!(rows.iter().all(|row| row["days"].as_u64() > Some(30) && row["any"] == 1), "{rows:?}");
-    refused(&inga(&["sql", "--db", db, "DELETE FROM chunk"]), &["readonly"]);
-    refused(&inga(&["sql", "--db", db, "SELECT missing"]), &["no such column: missing"]);
-    refused(&inga(&["observe", "--sensor", "east", "--db", db, FIGURE_8]), &["no sensor `east`"]);
-    refused(&inga(&["observe", "--sensor", "north", "--db", db, FIGURE_8]), &["no date"]);
+    done(&["sample", "add", SAMPLE_A, "--history", db]);
+    assert!(done(&["sample", "list", "--history", db]).contains("W32.SillyFDC.BAW"));
+    assert_eq!(done(&["correlate", "--history", db, "--format", "json"]), from_folder);
+    let store = held::open(Path::new(db));
+    for sensor in ["north", "south"] {
+        let totals = store.totals(sensor).unwrap();
+        assert!(totals.len() > 30 && totals.iter().all(|total| total.count.windows > 0), "{totals:?}");
+    }
+    refused(&inga(&["observe", "--sensor", "east", "--history", db, FIGURE_8]), &["no sensor `east`"]);
+    refused(&inga(&["observe", "--sensor", "north", "--history", db, FIGURE_8]), &["no date"]);
     refused(
-        &inga(&["sensor", "outage", "south", "--db", db, "--from", "2009-03-09", "--to", "2009-03-01"]),
+        &inga(&["sensor", "outage", "south", "--history", db, "--from", "2009-03-09", "--to", "2009-03-01"]),
         &["after"],
     );
-    refused(&inga(&["sensor", "add", "../x", "--db", db, "--prefix", "203.0.113.0/24"]), &["sensor name"]);
+    refused(
+        &inga(&["sensor", "add", "../x", "--history", db, "--prefix", "203.0.113.0/24"]),
+        &["sensor name"],
+    );
 }
 
 #[test]

@@ -38,7 +38,7 @@ proptest! {
         let report = folder.path().join("report.yaml");
         std::fs::write(&report, text).unwrap();
         is_orderly(&inga(&["check", arg(&report)]))?;
-        is_orderly(&inga(&["sample", "add", "--db", arg(&folder.path().join("h")), arg(&report)]))?;
+        is_orderly(&inga(&["sample", "add", "--history", arg(&folder.path().join("h")), arg(&report)]))?;
     }
 
     #[test]

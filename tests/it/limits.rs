@@ -143,10 +143,11 @@ fn a_file_that_cannot_be_read_does_not_stop_the_others() {
         assert!(!called.stdout.is_empty());
         assert_says(&inga(&[command, &missing]), 2, &["No such file"]);
     }
-    let history = folder.path().join("history.db");
+    let history = folder.path().join("history");
     let db = arg(&history);
-    assert_eq!(inga(&["sensor", "add", "s", "--db", db, "--prefix", "192.0.2.0/24"]).code, 0);
-    let called = inga(&["observe", "--sensor", "s", "--db", db, &a, &missing, "samples/no-scan/run.pcap"]);
+    assert_eq!(inga(&["sensor", "add", "s", "--history", db, "--prefix", "192.0.2.0/24"]).code, 0);
+    let called =
+        inga(&["observe", "--sensor", "s", "--history", db, &a, &missing, "samples/no-scan/run.pcap"]);
     assert_says(&called, 1, &["none", "No such file"]);
     assert_eq!(called.stdout.matches("stored").count(), 2, "{}", called.stdout);
 }
@@ -225,7 +226,7 @@ fn what_is_no_capture_is_named_with_what_to_do() {
         ("a.rar", b"Rar!\x1a\x07\x01\0", ["rar archive", "unrar"]),
         ("a.lz4", b"\x02\x21\x4c\x18aaaa", ["legacy lz4", "lz4 -d"]),
         ("login.pcap", html, ["HTML", "download it again"]),
-        ("a.db", b"SQLite format 3\0", ["SQLite", "--db"]),
+        ("a.db", b"SQLite format 3\0", ["SQLite", "--history"]),
         ("zeros.pcap", &[0; 100], ["zeros", "transfer it again"]),
     ];
     for (name, bytes, words) in all {

@@ -1,19 +1,30 @@
-//! Months put together: the same answers, late captures, what is kept when sightings are dropped, damage.
+//! Merged months: the same answers, late captures, what is kept when sightings are dropped, damage.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::Value;
+use inga::behavior::Behavior;
 use tempfile::TempDir;
 
 use crate::command::{arg, inga};
+use crate::held;
 
 /// Captures of a sensor of the shipped darknet, fed in this order.
 const MONTHS: [&str; 6] = ["2008-11", "2008-12", "2009-02", "2009-03", "2009-04", "2009-01"];
 
 fn history(folder: &Path, name: &str) -> String {
     let db = arg(&folder.join(name)).to_owned();
-    let add =
-        ["sensor", "add", "north", "--db", &db, "--prefix", "203.0.113.0/24", "--time-zone", "Asia/Tokyo"];
+    let add = [
+        "sensor",
+        "add",
+        "north",
+        "--history",
+        &db,
+        "--prefix",
+        "203.0.113.0/24",
+        "--time-zone",
+        "Asia/Tokyo",
+    ];
     assert_eq!(inga(&add).code, 0);
     db
 }
@@ -21,7 +32,7 @@ fn history(folder: &Path, name: &str) -> String {
 fn feed(db: &str, months: &[&str]) {
     for month in months {
         let capture = format!("samples/darknet/north/{month}.pcap.zst");
-        let fed = inga(&["observe", "--sensor", "north", "--db", db, &capture]);
+        let fed = inga(&["observe", "--sensor", "north", "--history", db, &capture]);
         assert_eq!(fed.code, 0, "{}", fed.stderr);
     }
 }
@@ -34,152 +45,174 @@ fn called(args: &[&str]) -> String {
 
 /// All that can be asked of its sightings, as text.
 fn answers(db: &str) -> Vec<String> {
-    let sightings = "SELECT * FROM sightings ORDER BY sensor, day, type, facet, host";
-    let observation = "SELECT * FROM observation ORDER BY sensor, day, type";
-    let host = "SELECT host FROM sightings GROUP BY host ORDER BY count(*) DESC, host LIMIT 1";
-    let hosts = inga(&["sql", "--db", db, "--format", "json", host]).json();
-    let host = hosts[0]["host"].as_str().unwrap().to_owned();
-    let types = "SELECT type, sensor FROM observation GROUP BY type ORDER BY sum(windows), type";
-    let types = inga(&["sql", "--db", db, "--format", "json", types]).json();
+    let all = held::sightings(Path::new(db));
+    let mut windows: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for held in &all {
+        *windows.entry((&held.canonical, &held.sensor)).or_default() += held.sighting.counts.windows;
+    }
+    let mut frequent: Vec<_> = windows.into_iter().map(|(key, windows)| (windows, key)).collect();
+    frequent.sort_unstable();
     // Types that were seen once, and often.
-    let tile = |row: &Value| {
-        let of = |name: &str| row[name].as_str().unwrap().to_owned();
-        called(&["tile", "--type", &of("type"), "--sensor", &of("sensor"), "--db", db])
+    let tile = |(_, (canonical, sensor)): &(u64, (&str, &str))| {
+        let id = Behavior::new((*canonical).to_owned()).id.to_string();
+        called(&["tile", "--type", &id, "--sensor", sensor, "--history", db])
     };
-    let tiles = types.iter().take(9).chain(types.iter().rev().take(9)).map(tile);
+    let tiles = frequent.iter().take(9).chain(frequent.iter().rev().take(9)).map(tile);
+    let host = all[all.len() / 2].sighting.host.to_string();
     vec![
         tiles.collect::<Vec<_>>().concat(),
-        called(&["sql", "--db", db, sightings]),
-        called(&["sql", "--db", db, observation]),
-        called(&["series", "--db", db, "--of", "445/tcp", "--by", "week", "--format", "csv"]),
-        called(&["series", "--db", db, "--by", "all", "--source", "100.64.0.0/20", "--format", "csv"]),
-        called(&["series", "--db", db, "--format", "csv"]),
-        called(&["host", &host, "--db", db]),
-        called(&["host", "100.127.255.254", "--db", db]),
+        held::sighting_lines(Path::new(db)),
+        held::daily_lines(Path::new(db)),
+        called(&["series", "--history", db, "--of", "445/tcp", "--by", "week", "--format", "csv"]),
+        called(&["series", "--history", db, "--by", "hour", "--from", "2009-03-01", "--format", "csv"]),
+        called(&["series", "--history", db, "--by", "all", "--source", "100.64.0.0/20", "--format", "csv"]),
+        called(&["series", "--history", db, "--format", "csv"]),
+        called(&["host", &host, "--history", db]),
+        called(&["host", "100.127.255.254", "--history", db]),
     ]
 }
 
-fn count(db: &str, sql: &str) -> i64 {
-    let rows = inga(&["sql", "--db", db, "--format", "json", sql]).json();
-    rows[0].as_object().unwrap().values().next().and_then(Value::as_i64).unwrap()
+/// Files of one kind in a history.
+fn files(db: &str, kind: &str) -> usize {
+    let files = walkdir::WalkDir::new(Path::new(db).join(kind)).into_iter().flatten();
+    files.filter(|entry| entry.file_type().is_file()).count()
 }
 
 #[test]
-fn months_put_together_answer_as_the_days_did() {
+fn merged_months_answer_as_the_days_did() {
     let folder = TempDir::new().unwrap();
-    let (days, months) = (history(folder.path(), "days.db"), history(folder.path(), "months.db"));
+    let (days, months) = (history(folder.path(), "days"), history(folder.path(), "months"));
     feed(&days, &MONTHS);
     let expected = answers(&days);
     assert!(expected[1].lines().count() > 1000, "{}", expected[1]);
-    let counted = "SELECT sensor, day, type, canonical, sum(windows) AS windows, sum(packets) AS packets, count(*) AS hosts
-                   FROM sightings WHERE facet = 0 GROUP BY sensor, day, type ORDER BY sensor, day, type";
-    assert_eq!(called(&["sql", "--db", &days, counted]), expected[2]);
 
-    // January comes when the months about it are put together, and lies beside nothing, then in a month of its own.
+    // January comes when the months about it are merged, and lies in a month of its own.
     feed(&months, &MONTHS[..5]);
-    called(&["history", "compact", "--db", &months]);
-    // The last hours of a month are the first day of the next one in Tokyo.
-    assert_eq!(count(&months, "SELECT count(*) FROM month"), 6, "May goes on");
+    called(&["history", "compact", "--history", &months]);
     feed(&months, &MONTHS[5..]);
     assert_eq!(answers(&months), expected);
-    called(&["history", "compact", "--all", "--db", &months]);
-    assert_eq!(count(&months, "SELECT count(*) FROM month"), 7);
+    called(&["history", "compact", "--all", "--history", &months]);
+    // The last hours of a month are the first day of the next one in Tokyo, so that May has a segment, too.
+    assert_eq!(files(&months, "sightings"), 7);
     assert_eq!(answers(&months), expected);
-    assert!(called(&["history", "verify", "--db", &months]).contains("all as it was written"));
-    let again = called(&["history", "compact", "--all", "--db", &months]);
+    assert!(called(&["history", "verify", "--history", &months]).contains("all as it was written"));
+    let again = called(&["history", "compact", "--all", "--history", &months]);
     assert!(again.starts_with("0 days and 0 months"), "{again}");
 }
 
-/// A part of a month comes when that month is put together: both count, before and after the next time.
+/// A part of a month comes when that month is merged: both count, before and after the next time.
 #[test]
 fn a_late_capture_lies_beside_its_month() {
     let folder = TempDir::new().unwrap();
-    let (days, months) = (history(folder.path(), "days.db"), history(folder.path(), "months.db"));
+    let (days, months) = (history(folder.path(), "days"), history(folder.path(), "months"));
     let south = "samples/darknet/south/2009-03.pcap.zst";
     // South's packets go to other addresses: as those of a sensor that has both they are a late part of March.
     for db in [&days, &months] {
-        let add = [
-            "sensor",
-            "add",
-            "both",
-            "--db",
-            db,
-            "--prefix",
-            "203.0.113.0/24",
-            "--prefix",
-            "198.51.100.0/24",
-        ];
-        assert_eq!(inga(&add).code, 0);
-        called(&["observe", "--sensor", "both", "--db", db, "samples/darknet/north/2009-03.pcap.zst"]);
+        let prefixes = "203.0.113.0/24,198.51.100.0/24".split(',').flat_map(|prefix| ["--prefix", prefix]);
+        let add = ["sensor", "add", "both", "--history", db];
+        assert_eq!(inga(&add.into_iter().chain(prefixes).collect::<Vec<_>>()).code, 0);
+        called(&["observe", "--sensor", "both", "--history", db, "samples/darknet/north/2009-03.pcap.zst"]);
     }
-    called(&["history", "compact", "--all", "--db", &months]);
+    called(&["history", "compact", "--all", "--history", &months]);
     for db in [&days, &months] {
-        called(&["observe", "--sensor", "both", "--db", db, south]);
+        called(&["observe", "--sensor", "both", "--history", db, south]);
     }
     let expected = answers(&days);
     assert_eq!(answers(&months), expected);
-    called(&["history", "compact", "--all", "--db", &months]);
+    called(&["history", "compact", "--all", "--history", &months]);
     assert_eq!(answers(&months), expected);
-    assert!(called(&["history", "verify", "--db", &months]).contains("all as it was written"));
+    assert!(called(&["history", "verify", "--history", &months]).contains("all as it was written"));
 }
 
 #[test]
-fn dropped_sightings_leave_the_observations() {
+fn dropped_sightings_leave_the_counts() {
     let folder = TempDir::new().unwrap();
-    let db = history(folder.path(), "a.db");
+    let db = history(folder.path(), "a");
     feed(&db, &MONTHS[1..5]);
-    let observation = "SELECT * FROM observation ORDER BY day, type";
-    let before = called(&["sql", "--db", &db, observation]);
-    let days = called(&["series", "--db", &db, "--format", "csv"]);
-    let since = ["series", "--db", &db, "--of", "445/tcp", "--from", "2009-03-01", "--format", "csv"];
+    let counts = held::daily_lines(Path::new(&db));
+    let days = called(&["series", "--history", &db, "--format", "csv"]);
+    let since = ["series", "--history", &db, "--of", "445/tcp", "--from", "2009-03-01", "--format", "csv"];
     let kept = called(&since);
-    let told = called(&["history", "retain", "--from", "2009-03-15", "--db", &db]);
-    assert!(told.starts_with("sightings of 3 months of sensors dropped"), "{told}");
+    let retain = ["history", "retain", "--from", "2009-03-15", "--history", &db];
+    let asked = inga(&retain);
+    assert!(asked.code == 2 && asked.stderr.contains("--yes"), "nobody can be asked: {}", asked.stderr);
+    let late = inga(&["history", "retain", "--from", "2010-01-01", "--yes", "--history", &db]);
+    assert!(late.code == 2 && late.stderr.contains("2009-05-0"), "nothing would be left: {}", late.stderr);
+    assert_eq!(held::daily_lines(Path::new(&db)), counts);
+    let yes = [&retain[..], &["--yes"]].concat();
+    let done = called(&yes);
+    assert!(done.starts_with("dropped ") && done.contains("of 3 months of sensors"), "{done}");
 
-    assert_eq!(called(&["sql", "--db", &db, observation]), before);
-    assert_eq!(called(&["series", "--db", &db, "--format", "csv"]), days);
+    assert_eq!(held::daily_lines(Path::new(&db)), counts);
+    assert_eq!(called(&["series", "--history", &db, "--format", "csv"]), days);
     assert_eq!(called(&since), kept);
-    let several = inga(&["series", "--db", &db, "--of", "445/tcp"]);
-    assert!(
-        several.code == 2 && several.stderr.contains("before 2009-03-01 were dropped"),
-        "{}",
-        several.stderr
-    );
-    let late = inga(&["observe", "--sensor", "north", "--db", &db, "samples/darknet/north/2009-01.pcap.zst"]);
+    // Every question is answered from what is left.
+    let sample = "samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml";
+    for question in [
+        &["series", "--of", "445/tcp"][..],
+        &["surges"],
+        &["kinds"],
+        &["correlate", sample],
+        &["explain", "--surges", sample],
+        &["explain", "--sensor", "north", "--day", "2009-03-20", sample],
+        &["cohort", "--from", "445/tcp", "--to", "23/tcp", "--around", "2009-03-20"],
+        &["host", "100.64.0.1"],
+    ] {
+        let answered = inga(&[question, &["--history", &db]].concat());
+        assert!(answered.code <= 1, "{question:?}: {}", answered.stderr);
+        assert!(
+            answered.stderr.contains("before 2009-03-01 were dropped"),
+            "{question:?}: {}",
+            answered.stderr
+        );
+    }
+    let late =
+        inga(&["observe", "--sensor", "north", "--history", &db, "samples/darknet/north/2009-01.pcap.zst"]);
     assert!(late.code == 2 && late.stderr.contains("were dropped"), "{}", late.stderr);
-    assert!(called(&["history", "verify", "--db", &db]).contains("all as it was written"));
-    assert!(
-        called(&["history", "retain", "--from", "2009-03-15", "--db", &db])
-            .starts_with("sightings of 0 months")
-    );
+    assert!(called(&["history", "verify", "--history", &db]).contains("all as it was written"));
+    assert!(called(&yes).starts_with("dropped 0 sightings"));
 }
 
+/// Every byte of segments is covered by a hash, and every row of the catalog by a checksum.
 #[test]
-fn a_flipped_bit_in_a_month_is_found() {
+fn a_flipped_bit_is_found_wherever_it_lies() {
     let folder = TempDir::new().unwrap();
-    let db = history(folder.path(), "a.db");
+    let db = history(folder.path(), "a");
     feed(&db, &["2009-03"]);
-    called(&["history", "compact", "--all", "--db", &db]);
-    let connection = rusqlite::Connection::open(&db).unwrap();
-    for (table, column) in [
-        ("month", "starts"),
-        ("cell", "cells"),
-        ("seen", "hosts"),
-        ("seen", "details"),
-        ("host", "hosts"),
-        ("example", "examples"),
-    ] {
-        // Without an order an index could tell another row the first.
-        let first = format!("WHERE rowid = (SELECT min(rowid) FROM {table})");
-        let bytes = format!("SELECT {column} FROM {table} {first}");
-        let whole: Vec<u8> = connection.query_row(&bytes, [], |row| row.get(0)).unwrap();
-        let mut flipped = whole.clone();
-        flipped[whole.len() / 2] ^= 4;
-        let write = format!("UPDATE {table} SET {column} = ?1 {first}");
-        connection.execute(&write, [&flipped]).unwrap();
-        let found = inga(&["history", "verify", "--db", &db]);
-        assert_eq!(found.code, 1, "{table}.{column}: {}{}", found.stdout, found.stderr);
-        connection.execute(&write, [&whole]).unwrap();
+    assert_eq!(
+        inga(&["sensor", "outage", "north", "--history", &db, "--from", "2009-02-01", "--to", "2009-02-02"])
+            .code,
+        0
+    );
+    called(&["sample", "add", "samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml", "--history", &db]);
+    called(&["history", "compact", "--all", "--history", &db]);
+    let before = held::sighting_lines(Path::new(&db)) + &held::daily_lines(Path::new(&db));
+    let entries = walkdir::WalkDir::new(&db).sort_by_file_name().into_iter().flatten();
+    let mut places = 0u32;
+    for entry in entries.filter(|entry| entry.file_type().is_file()) {
+        let path = entry.path();
+        let whole = std::fs::read(path).unwrap();
+        let step = (whole.len() / 25).max(1);
+        for at in (0..whole.len()).step_by(step) {
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << (at % 8);
+            std::fs::write(path, &changed).unwrap();
+            places += 1;
+            let verified = inga(&["history", "verify", "--history", &db]);
+            if verified.code == 0 {
+                // SQLite has bytes that mean nothing, such as the rest of a page.
+                assert_eq!(
+                    path.extension().unwrap(),
+                    "sqlite",
+                    "{} byte {at} went unnoticed",
+                    path.display()
+                );
+                let now = held::sighting_lines(Path::new(&db)) + &held::daily_lines(Path::new(&db));
+                assert!(now == before, "{} byte {at} changed an answer, unnoticed", path.display());
+            }
+        }
+        std::fs::write(path, &whole).unwrap();
     }
-    assert_eq!(inga(&["history", "verify", "--db", &db]).code, 0);
+    assert!(places > 100, "{places}");
+    assert_eq!(inga(&["history", "verify", "--history", &db]).code, 0);
 }

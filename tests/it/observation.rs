@@ -1,5 +1,6 @@
 //! Long-term observation: series, hosts and cohorts, on real captures and on darknets whose truth is known.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -8,22 +9,23 @@ use tempfile::TempDir;
 
 use crate::command::{arg, inga, words};
 use crate::corpora::corpora;
+use crate::held;
 use crate::make::packets::{Pcap, RAW_IP, tcp};
 
 fn observed(folder: &Path, sensor: &str, prefixes: &[&str], captures: &[&Path]) -> String {
-    let db = arg(&folder.join("history.db")).to_owned();
-    let mut add = vec!["sensor", "add", sensor, "--db", &db];
+    let db = arg(&folder.join("history")).to_owned();
+    let mut add = vec!["sensor", "add", sensor, "--history", &db];
     add.extend(prefixes.iter().flat_map(|prefix| ["--prefix", *prefix]));
     assert_eq!(inga(&add).code, 0);
     for capture in captures {
-        assert_eq!(inga(&["observe", "--sensor", sensor, "--db", &db, arg(capture)]).code, 0);
+        assert_eq!(inga(&["observe", "--sensor", sensor, "--history", &db, arg(capture)]).code, 0);
     }
     db
 }
 
 /// The one span of a question about all time.
 fn all_time(db: &str, more: &[&str]) -> Value {
-    let mut args = vec!["series", "--db", db, "--by", "all", "--format", "json"];
+    let mut args = vec!["series", "--history", db, "--by", "all", "--format", "json"];
     args.extend(more);
     let lines = inga(&args).json();
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -60,19 +62,19 @@ fn sources_are_told_by_how_many_sensors_they_reached() {
     let targets: std::collections::BTreeSet<&str> =
         counted.iter().map(|event| event["destination"].as_str().unwrap()).collect();
     assert_eq!(targets.len(), 10);
-    let db = arg(&folder.path().join("history.db")).to_owned();
+    let db = arg(&folder.path().join("history")).to_owned();
     for (number, target) in targets.iter().enumerate() {
         let (sensor, prefix) = (number.to_string(), format!("{target}/32"));
-        inga(&["sensor", "add", &sensor, "--db", &db, "--prefix", &prefix]);
-        assert_eq!(inga(&["observe", "--sensor", &sensor, "--db", &db, arg(&capture)]).code, 0);
+        inga(&["sensor", "add", &sensor, "--history", &db, "--prefix", &prefix]);
+        assert_eq!(inga(&["observe", "--sensor", &sensor, "--history", &db, arg(&capture)]).code, 0);
     }
-    let reached = "SELECT n, count(*) AS hosts FROM
-        (SELECT host, count(DISTINCT sensor) AS n FROM sightings GROUP BY host) GROUP BY n ORDER BY n";
-    let split: Vec<u64> = inga(&["sql", "--db", &db, "--format", "json", reached])
-        .json()
-        .iter()
-        .map(|row| row["hosts"].as_u64().unwrap())
-        .collect();
+    let mut reached: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for held in held::sightings(Path::new(&db)) {
+        reached.entry(held.sighting.host).or_default().insert(held.sensor);
+    }
+    let mut by_number: BTreeMap<usize, u64> = BTreeMap::new();
+    reached.values().for_each(|sensors| *by_number.entry(sensors.len()).or_default() += 1);
+    let split: Vec<u64> = by_number.into_values().collect();
     assert_eq!(split, [194, 58, 26, 7, 5, 1, 4, 1, 2, 2]);
     let hosts: u64 = split.iter().sum();
     assert_eq!(hosts, 300);
@@ -107,7 +109,7 @@ fn switched(folder: &Path) -> String {
     let capture = folder.join("switching.pcap");
     std::fs::write(&capture, switching()).unwrap();
     let db = observed(folder, "I", &["198.51.100.0/24"], &[&capture]);
-    inga(&["sensor", "outage", "I", "--db", &db, "--from", "2009-03-05", "--to", "2009-03-06"]);
+    inga(&["sensor", "outage", "I", "--history", &db, "--from", "2009-03-05", "--to", "2009-03-06"]);
     db
 }
 
@@ -115,7 +117,7 @@ fn switched(folder: &Path) -> String {
 fn hosts_of_a_span_are_counted_once_and_an_outage_is_no_zero() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());
-    let days = inga(&["series", "--db", &db, "--of", "445/tcp", "--format", "json"]).json();
+    let days = inga(&["series", "--history", &db, "--of", "445/tcp", "--format", "json"]).json();
     let hosts: Vec<Option<u64>> = days.iter().map(|day| day["hosts"].as_u64()).collect();
     let expected = [6, 6, 0, 0, -1, -1, 0, 0, 0, 0, 2, 2];
     assert_eq!(hosts, expected.map(|hosts| u64::try_from(hosts).ok()));
@@ -123,7 +125,7 @@ fn hosts_of_a_span_are_counted_once_and_an_outage_is_no_zero() {
     assert_eq!((&all["hosts"], &all["packets"], &all["observed_days"]), (&6.into(), &16.into(), &10.into()));
     let few = all_time(&db, &["--source", "203.0.113.2/31"]);
     assert_eq!((&few["hosts"], &few["packets"]), (&2.into(), &8.into()));
-    let csv = inga(&["series", "--db", &db, "--by", "week", "--format", "csv"]).stdout;
+    let csv = inga(&["series", "--history", &db, "--by", "week", "--format", "csv"]).stdout;
     assert!(csv.starts_with("sensor,of,first,observed_days,packets,hosts,"), "{csv}");
     assert_eq!(csv.lines().count(), 1 + 3);
 }
@@ -133,13 +135,13 @@ fn hours_are_the_sensors_and_add_up_to_its_days() {
     let folder = TempDir::new().unwrap();
     let capture = folder.path().join("switching.pcap");
     std::fs::write(&capture, switching()).unwrap();
-    let db = arg(&folder.path().join("history.db")).to_owned();
+    let db = arg(&folder.path().join("history")).to_owned();
     // Clocks there were put forward on 2009-03-08, a day that begins at 05:00 UTC.
     let zone = "America/New_York";
-    inga(&["sensor", "add", "I", "--db", &db, "--prefix", "198.51.100.0/24", "--time-zone", zone]);
-    assert_eq!(inga(&["observe", "--sensor", "I", "--db", &db, arg(&capture)]).code, 0);
+    inga(&["sensor", "add", "I", "--history", &db, "--prefix", "198.51.100.0/24", "--time-zone", zone]);
+    assert_eq!(inga(&["observe", "--sensor", "I", "--history", &db, arg(&capture)]).code, 0);
     let series = |more: &[&str]| {
-        inga(&[&["series", "--db", &db, "--format", "json", "--of", "445/tcp"], more].concat()).json()
+        inga(&[&["series", "--history", &db, "--format", "json", "--of", "445/tcp"], more].concat()).json()
     };
     let (days, hours) = (series(&[]), series(&["--step", "hour"]));
     let sum = |spans: &[Value], day: &str| -> u64 {
@@ -166,7 +168,7 @@ fn hours_are_the_sensors_and_add_up_to_its_days() {
     assert_eq!([looked(0), looked(19)], [(Some(0), None); 2]);
     assert_eq!((looked(20).0, looked(22)), (Some(1), (Some(1), Some(0))));
     let drawn = words(
-        &inga(&["series", "--db", &db, "--by", "hour", "--to", "2009-03-01", "--format", "svg"]).stdout,
+        &inga(&["series", "--history", &db, "--by", "hour", "--to", "2009-03-01", "--format", "svg"]).stdout,
     );
     assert!(drawn.contains("2009-03-01") && drawn.contains("12:00"), "{drawn}");
 }
@@ -179,7 +181,7 @@ fn a_series_is_drawn_with_its_outage_and_marks() {
     std::fs::write(&marks, "- {date: 2009-03-11, label: the switch}\n").unwrap();
     let drawn = inga(&[
         "series",
-        "--db",
+        "--history",
         &db,
         "--of",
         "445/tcp",
@@ -209,7 +211,7 @@ fn a_cohort_tells_what_became_of_each_host() {
     let db = switched(folder.path());
     let cohort = inga(&[
         "cohort",
-        "--db",
+        "--history",
         &db,
         "--from",
         "445/tcp",
@@ -237,14 +239,14 @@ fn a_cohort_tells_what_became_of_each_host() {
 fn a_host_is_told_with_its_types_and_gaps() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());
-    let told = inga(&["host", "203.0.113.1", "--db", &db, "--format", "json"]).json();
+    let told = inga(&["host", "203.0.113.1", "--history", &db, "--format", "json"]).json();
     assert_eq!(told.len(), 1);
     // Days 0, 1, 10 and 11; of those between, two are an outage.
     assert_eq!((&told[0]["days"], &told[0]["longest_gap_days"]), (&4.into(), &6.into()));
-    assert_eq!(inga(&["host", "203.0.113.4", "--db", &db, "--format", "json"]).json().len(), 2);
-    let unseen = inga(&["host", "203.0.113.99", "--db", &db]);
+    assert_eq!(inga(&["host", "203.0.113.4", "--history", &db, "--format", "json"]).json().len(), 2);
+    let unseen = inga(&["host", "203.0.113.99", "--history", &db]);
     assert!(unseen.code == 0 && unseen.stderr.contains("was not seen"));
-    assert_eq!(inga(&["series", "--db", &db, "--of", "label:nobody"]).code, 2);
+    assert_eq!(inga(&["series", "--history", &db, "--of", "label:nobody"]).code, 2);
 }
 
 #[test]
@@ -262,12 +264,13 @@ fn samples_are_marks_by_their_report_and_by_their_hash() {
     std::fs::write(&events, "- {date: 2009-03-11, label: the switch}\n").unwrap();
     let drawn = |marks: &[&str]| {
         let marks = marks.iter().flat_map(|mark| ["--mark", *mark]);
-        let args: Vec<&str> = ["series", "--db", &db, "--format", "svg"].into_iter().chain(marks).collect();
+        let args: Vec<&str> =
+            ["series", "--history", &db, "--format", "svg"].into_iter().chain(marks).collect();
         inga(&args)
     };
     let unkept = drawn(&[hash]);
     assert!(unkept.code == 2 && unkept.stderr.contains("inga sample add"), "{}", unkept.stderr);
-    assert_eq!(inga(&["sample", "add", arg(&report), "--db", &db]).code, 0);
+    assert_eq!(inga(&["sample", "add", arg(&report), "--history", &db]).code, 0);
     for marks in [[arg(&report), arg(&events)], [hash, arg(&events)]] {
         let told = words(&drawn(&marks).stdout);
         for mark in ["the switch", "W32.<b> (a2eaf57c47a1) discovered", "acquired 2009-03"] {
@@ -285,12 +288,12 @@ fn a_cohort_and_a_host_are_drawn() {
     let db = switched(folder.path());
     let (flow, host) = (folder.path().join("flow.svg"), folder.path().join("host.svg"));
     let cohort = ["--from", "445/tcp", "--to", "23/tcp", "--around", "2009-03-11", "--days", "10"];
-    assert_eq!(inga(&[&["cohort", "--db", &db, "-o", arg(&flow)], &cohort[..]].concat()).code, 0);
+    assert_eq!(inga(&[&["cohort", "--history", &db, "-o", arg(&flow)], &cohort[..]].concat()).code, 0);
     let told = words(&std::fs::read_to_string(&flow).unwrap());
     for words in ["Sensor I", "2 switched", "0 from elsewhere", "1 new", "by chance 3.43 would"] {
         assert!(told.contains(words), "{words} in {told}");
     }
-    assert_eq!(inga(&["host", "203.0.113.4", "--db", &db, "-o", arg(&host)]).code, 0);
+    assert_eq!(inga(&["host", "203.0.113.4", "--history", &db, "-o", arg(&host)]).code, 0);
     let told = words(&std::fs::read_to_string(&host).unwrap());
     assert!(told.contains("203.0.113.4") && told.contains("2 rows") && told.contains("pt=23"), "{told}");
 }
@@ -300,11 +303,11 @@ fn a_tile_is_drawn_without_the_capture_and_with_it() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());
     let type_of = |host: &str| {
-        let told = inga(&["host", host, "--db", &db, "--format", "json"]).json();
+        let told = inga(&["host", host, "--history", &db, "--format", "json"]).json();
         told[0]["type"].as_str().unwrap().to_owned()
     };
     let (to_445, to_23) = (type_of("203.0.113.1"), type_of("203.0.113.7"));
-    let alone = inga(&["tile", "--db", &db, "--type", &to_445, "--sensor", "I"]).stdout;
+    let alone = inga(&["tile", "--history", &db, "--type", &to_445, "--sensor", "I"]).stdout;
     let told = words(&alone);
     // The earliest window of the type, whoever's it is.
     assert!(told.contains("Sensor I") && told.contains("203.0.113.1") && told.contains("pt=445"), "{told}");
@@ -316,7 +319,7 @@ fn a_tile_is_drawn_without_the_capture_and_with_it() {
         "203.0.113.2",
         "--at",
         "2009-03-01T01:27:25Z",
-        "--db",
+        "--history",
         &db,
         "--type",
         &to_23,
@@ -328,42 +331,26 @@ fn a_tile_is_drawn_without_the_capture_and_with_it() {
     );
     let never = inga(&["tile", arg(&capture), "--host", "203.0.113.2", "--at", "2009-03-01T02:00:00Z"]);
     assert!(never.code == 2 && never.stderr.contains("has no window at"), "{}", never.stderr);
-    assert_eq!(inga(&["tile", "--db", &db]).code, 2);
-    let unseen = inga(&["tile", "--db", &db, "--type", "00000000000000000000000000000000"]);
+    assert_eq!(inga(&["tile", "--history", &db]).code, 2);
+    let unseen = inga(&["tile", "--history", &db, "--type", "00000000000000000000000000000000"]);
     assert!(unseen.code == 2 && unseen.stderr.contains("no example"), "{}", unseen.stderr);
 }
 
 #[test]
-fn a_flipped_bit_is_found() {
+fn totals_that_differ_from_the_sightings_are_found() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());
-    let verify = || inga(&["history", "verify", "--db", &db]);
+    let verify = || inga(&["history", "verify", "--history", &db]);
     let sound = verify();
     assert!(sound.code == 0 && sound.stdout.contains("all as it was written"), "{}", sound.stdout);
-    let info = inga(&["history", "info", "--db", &db]);
-    assert!(info.code == 0 && info.stdout.contains("observed days\t12"), "{}", info.stdout);
-    let whole = std::fs::read(&db).unwrap();
-    // A bit in the middle of each packed value, found by its bytes.
-    let connection = rusqlite::Connection::open(&db).unwrap();
-    for sql in [
-        "SELECT groups FROM chunk WHERE open = 0",
-        "SELECT examples FROM example WHERE open = 0",
-        "SELECT parameters FROM type LIMIT 1",
-        "SELECT shape FROM type LIMIT 1",
-        "SELECT md5 FROM type LIMIT 1",
-    ] {
-        let bytes: Vec<u8> = connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        let at = whole.windows(bytes.len()).position(|window| window == bytes).unwrap();
-        let mut flipped = whole.clone();
-        flipped[at + bytes.len() / 2] ^= 4;
-        std::fs::write(&db, &flipped).unwrap();
-        let found = verify();
-        assert_eq!(found.code, 1, "{sql}: {}{}", found.stdout, found.stderr);
-        std::fs::write(&db, &whole).unwrap();
-    }
-    let sums = "UPDATE observed SET hosts = hosts + 1 WHERE windows > 0";
-    connection.execute(sums, []).unwrap();
-    assert!(verify().stdout.contains("the sums kept are"));
+    let info = inga(&["history", "info", "--history", &db]);
+    assert!(info.code == 0 && info.stdout.contains("recorded days\t12"), "{}", info.stdout);
+    let connection = rusqlite::Connection::open(Path::new(&db).join("catalog.sqlite")).unwrap();
+    connection.execute("UPDATE day SET hosts = hosts + 1 WHERE windows > 0", []).unwrap();
+    let found = verify();
+    assert!(
+        found.code == 1 && found.stdout.contains("table day") && found.stdout.contains("the totals kept are")
+    );
 }
 
 #[test]
@@ -376,7 +363,7 @@ fn a_dry_run_reads_all_and_changes_nothing() {
     let (from, to) = (Ipv4Addr::new(203, 0, 113, 1), Ipv4Addr::new(198, 51, 100, 1));
     pcap.add((MARCH + 20 * DAY) * 1_000_000, tcp((from, 4_000), (to, 445), "S", 7, b""));
     std::fs::write(&other, pcap.bytes()).unwrap();
-    let dry = inga(&["observe", "--dry-run", "--sensor", "I", "--db", &db, arg(&other)]);
+    let dry = inga(&["observe", "--dry-run", "--sensor", "I", "--history", &db, arg(&other)]);
     assert!(
         dry.code == 0 && dry.stdout.contains("1 of 1 packets to dark addresses, not stored"),
         "{}",

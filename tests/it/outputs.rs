@@ -24,14 +24,14 @@ fn refused(called: &Called, words: &[&str]) {
 /// A folder with an empty history, whose answers are short.
 fn history() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let db = folder.path().join("history.db");
-    let called = inga(&["sensor", "add", "north", "--db", arg(&db), "--prefix", "203.0.113.0/24"]);
+    let db = folder.path().join("history");
+    let called = inga(&["sensor", "add", "north", "--history", arg(&db), "--prefix", "203.0.113.0/24"]);
     assert_eq!(called.code, 0, "{}", called.stderr);
     (folder, db)
 }
 
 fn ask(db: &Path, output: &Path) -> Called {
-    inga(&["host", "192.0.2.1", "--db", arg(db), "-o", arg(output)])
+    inga(&["host", "192.0.2.1", "--history", arg(db), "-o", arg(output)])
 }
 
 const ANSWER: &str = "sensor  first  last  days  gap  windows  packets  labels  type\n";
@@ -130,7 +130,7 @@ mod unix {
         for _ in 0..2 {
             let file = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
             let status = Command::new(env!("CARGO_BIN_EXE_inga"))
-                .args(["host", "192.0.2.1", "--db", arg(&db), "-o", "/dev/stdout"])
+                .args(["host", "192.0.2.1", "--history", arg(&db), "-o", "/dev/stdout"])
                 .stdout(file)
                 .stderr(Stdio::null())
                 .status();
@@ -159,7 +159,7 @@ mod unix {
         set(&place, 0o555);
         let run = |output: &Path| {
             let mut command = Command::new(&program);
-            command.args(["host", "192.0.2.1", "--db", arg(&db), "-o", arg(output)]);
+            command.args(["host", "192.0.2.1", "--history", arg(&db), "-o", arg(output)]);
             if folder.path().metadata().unwrap().uid() == 0 {
                 std::os::unix::process::CommandExt::uid(&mut command, 65_534);
             }
@@ -344,7 +344,7 @@ fn hostile_yaml_is_refused_by_its_limits() {
             vec!["simulate", arg(&scenario), "--out", arg(&out)],
             vec!["rules", "check", arg(&at("rules"))],
             vec!["surges", "--darknet", arg(folder.path())],
-            vec!["series", "--db", arg(&db.1), "--mark", arg(&report)],
+            vec!["series", "--history", arg(&db.1), "--mark", arg(&report)],
         ] {
             let called = inga(&call);
             assert_eq!(called.code, 2, "{call:?}: {}", called.stderr);
@@ -376,11 +376,11 @@ fn swapped_days_bare_ports_and_wrong_paths_are_named() {
     let db = arg(&db);
     let days = ["--from", "2020-02-01", "--to", "2020-01-01"];
     refused(
-        &inga(&[&["series", "--db", db], &days[..]].concat()),
+        &inga(&[&["series", "--history", db], &days[..]].concat()),
         &["--from 2020-02-01 lies after --to 2020-01-01"],
     );
     refused(
-        &inga(&[&["sensor", "outage", "north", "--db", db], &days[..]].concat()),
+        &inga(&[&["sensor", "outage", "north", "--history", db], &days[..]].concat()),
         &["--from 2020-02-01 lies after --to 2020-01-01"],
     );
     for (of, word) in [
@@ -390,26 +390,26 @@ fn swapped_days_bare_ports_and_wrong_paths_are_named() {
         ("99999/tcp", "no port"),
         ("", "protocol"),
     ] {
-        refused(&inga(&["series", "--db", db, "--of", of]), &[word]);
-        let call = ["explain", "--db", db, "--sensor", "north", "--day", "2020-01-01", "--of", of];
+        refused(&inga(&["series", "--history", db, "--of", of]), &[word]);
+        let call = ["explain", "--history", db, "--sensor", "north", "--day", "2020-01-01", "--of", of];
         refused(&inga(&call), &[word]);
     }
-    let same = ["cohort", "--db", db, "--from", "445/tcp", "--to", "445/tcp", "--around", "2020-01-01"];
+    let same = ["cohort", "--history", db, "--from", "445/tcp", "--to", "445/tcp", "--around", "2020-01-01"];
     refused(&inga(&same), &["both 445/tcp"]);
     let place = arg(folder.path());
     for call in [
-        vec!["series", "--db", place],
-        vec!["sensor", "list", "--db", place],
-        vec!["sensor", "add", "x", "--db", place, "--prefix", "192.0.2.0/24"],
-        vec!["sql", "SELECT 1", "--db", place],
-        vec!["history", "verify", "--db", place],
-        vec!["observe", "--sensor", "north", "--db", place, "samples/udp-worm/run.txt"],
+        vec!["series", "--history", place],
+        vec!["sensor", "list", "--history", place],
+        vec!["sensor", "add", "x", "--history", place, "--prefix", "192.0.2.0/24"],
+        vec!["history", "info", "--history", place],
+        vec!["history", "verify", "--history", place],
+        vec!["observe", "--sensor", "north", "--history", place, "samples/udp-worm/run.txt"],
     ] {
         refused(&inga(&call), &["this is a folder", "--darknet"]);
     }
-    refused(&inga(&["series", "--darknet", db]), &["this is a file", "--db"]);
+    refused(&inga(&["series", "--darknet", db]), &["this is a file", "--history"]);
     refused(&inga(&["rules", "check", db]), &["this is a file", "folder"]);
-    refused(&inga(&["correlate", place, "--db", db]), &["this is a folder"]);
+    refused(&inga(&["correlate", place, "--history", db]), &["this is a folder"]);
     refused(&inga(&["simulate", place, "--out", "x"]), &["this is a folder"]);
 }
 

@@ -20,7 +20,8 @@ struct History {
 impl History {
     fn new() -> History {
         let history = History { folder: TempDir::new().unwrap() };
-        let added = inga(&["sensor", "add", "T", "--db", &history.path("h.db"), "--prefix", "192.0.2.0/24"]);
+        let added =
+            inga(&["sensor", "add", "T", "--history", &history.path("h.db"), "--prefix", "192.0.2.0/24"]);
         assert_eq!(added.code, 0, "{}", added.stderr);
         history
     }
@@ -33,7 +34,7 @@ impl History {
         let path = PathBuf::from(self.path(name));
         std::fs::write(&path, capture).unwrap();
         let db = self.path("h.db");
-        let called = inga(&[&["observe", arg(&path), "--sensor", "T", "--db", &db], more].concat());
+        let called = inga(&[&["observe", arg(&path), "--sensor", "T", "--history", &db], more].concat());
         assert_eq!(called.code, 0, "{}", called.stderr);
         called
     }
@@ -41,7 +42,7 @@ impl History {
     /// Packets of each day with a value.
     fn days(&self) -> Vec<(String, u64)> {
         let db = self.path("h.db");
-        let series = ["series", "--db", &db, "--sensor", "T", "--value", "packets", "--format", "csv"];
+        let series = ["series", "--history", &db, "--sensor", "T", "--value", "packets", "--format", "csv"];
         let called = inga(&series);
         assert_eq!(called.code, 0, "{}", called.stderr);
         // sensor, of, first day, observed days, packets
@@ -113,7 +114,7 @@ fn a_file_that_grows_is_counted_once() {
     other.feed("whole.pcap", &whole, &[]);
     assert_eq!(other.days(), history.days());
     let host = |history: &History| {
-        inga(&["host", "203.0.113.9", "--db", &history.path("h.db"), "--format", "json"]).stdout
+        inga(&["host", "203.0.113.9", "--history", &history.path("h.db"), "--format", "json"]).stdout
     };
     assert_eq!(host(&other), host(&history));
 }

@@ -9,7 +9,7 @@ use inga::capture::{Input, ReadOptions, read};
 use inga::history::{Filter, SightingCounts};
 use inga::rules::Rules;
 use inga::simulate::{Scenario, Simulation};
-use inga::store::{HistoryStore, MemoryStore, SqliteStore};
+use inga::store::{HistoryStore, LocalStore, MemoryStore};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -138,19 +138,19 @@ fn the_history_of_the_captures_is_the_one_without_captures() {
     simulate(&captures, &[]);
     simulate(&history, &["--format", "sightings"]);
     let rules = Rules::shipped().unwrap();
-    let observed = folder.path().join("observed.db");
+    let observed = folder.path().join("observed");
     for (sensor, more) in [
         ("wide", ["--prefix", "198.18.0.0/16", "--live", "198.18.64.0/18", "--live", "198.18.7.128/25"]),
         ("narrow", ["--prefix", "203.0.113.0/24", "--kind", "subnet", "--time-zone", "Asia/Tokyo"]),
     ] {
-        let mut add = vec!["sensor", "add", sensor, "--db", arg(&observed)];
+        let mut add = vec!["sensor", "add", sensor, "--history", arg(&observed)];
         add.extend(more);
         assert_eq!(inga(&add).code, 0);
         let place = captures.join(sensor);
-        assert_eq!(inga(&["observe", "--sensor", sensor, "--db", arg(&observed), arg(&place)]).code, 0);
+        assert_eq!(inga(&["observe", "--sensor", sensor, "--history", arg(&observed), arg(&place)]).code, 0);
     }
-    let open = |path: &Path| sightings(&SqliteStore::open_existing(path, &rules.profile).unwrap());
-    let (expected, found) = (open(&observed), open(&history.join("history.db")));
+    let open = |path: &Path| sightings(&LocalStore::open_to_read(path, &rules.profile).unwrap());
+    let (expected, found) = (open(&observed), open(&history.join("history")));
     assert!(expected.len() > 5_000, "{}", expected.len());
     assert_eq!(expected, found);
 

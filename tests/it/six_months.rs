@@ -12,7 +12,7 @@ use inga::history::Granularity;
 use inga::rules::Rules;
 use inga::sample::Origin;
 use inga::simulate::{Population, Scenario};
-use inga::store::SqliteStore;
+use inga::store::LocalStore;
 use jiff::civil::date;
 use tempfile::TempDir;
 
@@ -41,7 +41,7 @@ fn six_months() -> Scenario {
 fn sample_a_is_a_likely_cause_of_what_began_in_march_and_not_by_its_port() {
     let folder = TempDir::new().unwrap();
     let rules = Rules::shipped().unwrap();
-    let mut store = SqliteStore::open(&folder.path().join("history.db"), &rules.profile).unwrap();
+    let mut store = LocalStore::create(&folder.path().join("history"), &rules.profile).unwrap();
     let options = SimulateOptions { seed: 1, scale: SCALE, threads: 2 };
     let made = simulate_into(&mut store, &six_months(), options, &rules, &mut Notices::default()).unwrap();
     assert_eq!(made.samples.len(), 5);

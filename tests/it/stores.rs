@@ -1,4 +1,4 @@
-//! What every store must do, asked of each of them; and what SQLite's file must survive.
+//! What every store must do, asked of each of them; and what a history's folder must survive.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,13 +9,12 @@ use inga::behavior::{Behavior, Parameters, Ports, ProtocolSet};
 use inga::capture::Input;
 use inga::event::{AddressSpace, Protocol};
 use inga::history::{
-    DailyCount, Day, DayState, Facets, Filter, Granularity, Habit, Outage, Selection, Sensor, SensorKind,
-    Sighting, TypeRecord, Types,
+    DailyCount, DayState, Facets, Filter, Granularity, Habit, HourlyCount, Outage, Selection, Sensor,
+    SensorKind, Sighting, SightingCounts, TypeRecord, Types,
 };
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
-use inga::store::sqlite::Months;
-use inga::store::{HistoryStore, MemoryStore, SqliteStore, StoreError};
+use inga::store::{HistoryStore, LocalStore, MemoryStore, StoreError};
 use jiff::civil::date;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -82,13 +81,13 @@ impl Fixture {
         Box::new(MemoryStore::new())
     }
 
-    fn sqlite(&self, name: &str) -> Box<dyn HistoryStore> {
-        Box::new(SqliteStore::open(&self.path(name), &self.rules.profile).unwrap())
+    fn local(&self, name: &str) -> Box<dyn HistoryStore> {
+        Box::new(LocalStore::create(&self.path(name), &self.rules.profile).unwrap())
     }
 
     /// One of each kind, empty.
     fn stores(&self, name: &str) -> Vec<Box<dyn HistoryStore>> {
-        vec![self.memory(), self.sqlite(name)]
+        vec![self.memory(), self.local(name)]
     }
 
     fn feed(&self, store: &mut dyn HistoryStore, sensor: &Sensor, bytes: &[u8]) -> Observed {
@@ -117,52 +116,40 @@ fn selections(behaviors: &BTreeSet<(Granularity, Behavior)>) -> Vec<Selection> {
     behaviors.iter().flat_map(|behavior| [one(behavior, false), one(behavior, true)]).collect()
 }
 
-/// The sightings of some restrictions: what is added up by type and host, whatever numbers a store gives its types.
-fn sighting(store: &dyn HistoryStore, sensor: &str) -> String {
+/// Sightings and counts that some filters let through, with all parts of a sighting added up.
+fn sightings(store: &dyn HistoryStore, sensor: &str) -> String {
     let to_445 = |parameters: &Parameters| parameters.ports == Ports::Listed(vec![445].into());
-    let restrictions = [
+    let filters = [
         Filter::default(),
         Filter { types: Types::Where(&to_445, Facets::Counted), ..Filter::default() },
         Filter { types: Types::Where(&to_445, Facets::LeftOut), ..Filter::default() },
         Filter { types: Types::Service(Protocol::Tcp, 23), ..Filter::default() },
-        Filter { sources: Some("10.0.0.0/30".parse().unwrap()), ..Filter::default() },
+        Filter { sources: Some("100.64.0.0/30".parse().unwrap()), ..Filter::default() },
+        Filter { sources: Some("100.64.0.2/32".parse().unwrap()), ..Filter::default() },
         Filter { last: Some(date(2009, 3, 2)), ..Filter::default() },
         Filter { first: Some(date(2009, 3, 3)), ..Filter::default() },
     ];
     let mut out = String::new();
-    let zone = store.sensors().unwrap().iter().find(|known| known.name == sensor).unwrap().zone().unwrap();
-    for filter in &restrictions {
-        let mut sums: BTreeMap<_, (u64, u64)> = BTreeMap::new();
-        let mut numbers = BTreeSet::new();
+    for filter in &filters {
+        let mut sums: BTreeMap<_, SightingCounts> = BTreeMap::new();
         let mut take = |sighting: &Sighting| {
-            numbers.insert(sighting.number);
-            let hour = Day::on(sighting.day, &zone).hour(sighting.counts.first);
-            let sum =
-                sums.entry((sighting.day, hour, sighting.scope, sighting.host, sighting.number)).or_default();
-            *sum = (sum.0 + sighting.counts.windows, sum.1 + sighting.counts.packets);
+            let key = (sighting.number, sighting.scope, sighting.host, sighting.day, sighting.signature);
+            let sum = sums.entry(key).or_insert(SightingCounts::NONE);
+            *sum = sum.merged(sighting.counts);
         };
         store.each_sighting(sensor, filter, &mut take).unwrap();
-        let mut observations = Vec::new();
-        store.each_daily_count(sensor, filter, &mut |seen| observations.push(*seen)).unwrap();
-        let order = |seen: &DailyCount| (seen.number, seen.scope, seen.day);
-        assert!(observations.is_sorted_by(|a, b| order(a) < order(b)), "{observations:?}");
-        numbers.extend(observations.iter().map(|seen| seen.number));
-        let named = |number: u64| store.type_of(number).unwrap().behavior.canonical;
-        let names: BTreeMap<u64, String> =
-            numbers.into_iter().map(|number| (number, named(number))).collect();
-        let observed: BTreeSet<String> = observations
-            .iter()
-            .map(|DailyCount { number, scope, day, windows, packets, hosts }| {
-                format!("{day} {scope:?} {} {windows} {packets} {hosts}", names[number])
-            })
-            .collect();
-        let lines: BTreeSet<String> = sums
-            .iter()
-            .map(|((day, hour, scope, host, number), sum)| {
-                format!("{day} {hour} {scope:?} {host} {} {sum:?}", names[number])
-            })
-            .collect();
-        out.push_str(&format!("{filter:?} {lines:#?} {observed:#?}\n"));
+        let mut days = Vec::new();
+        store.each_daily_count(sensor, filter, &mut |count| days.push(*count)).unwrap();
+        let order = |count: &DailyCount| (count.number, count.scope, count.day);
+        assert!(days.is_sorted_by(|a, b| order(a) < order(b)), "{days:?}");
+        let mut hours: Vec<HourlyCount> = Vec::new();
+        let counted = store.each_hourly_count(sensor, filter, &mut |count| hours.push(*count));
+        assert_eq!(counted.is_err(), filter.sources.is_some(), "hours are not counted by source");
+        assert!(hours.is_sorted_by(|a, b| a.order(b).is_lt()), "{hours:?}");
+        out.push_str(&format!("{filter:?} {sums:#?} {days:#?} {hours:#?}\n"));
+        for number in days.iter().map(|count| count.number).collect::<BTreeSet<_>>() {
+            out.push_str(&format!("{number} {:?}\n", store.type_of(number).unwrap()));
+        }
     }
     out
 }
@@ -175,7 +162,7 @@ fn view(store: &dyn HistoryStore) -> String {
         let name = &sensor.name;
         writeln!(out, "{sensor:?} {:?}", store.coverage(name).unwrap()).unwrap();
         writeln!(out, "{:?}", store.totals(name).unwrap()).unwrap();
-        out.push_str(&sighting(store, name));
+        out.push_str(&sightings(store, name));
         let mut behaviors = BTreeSet::new();
         for protocols in ["TCP:S", "TCP:SA", "TCP:S+SA", "UDP", "ICMP", "ICMP,TCP:S", "TCP:S,UDP"] {
             let protocol = protocol_set(protocols);
@@ -238,14 +225,14 @@ proptest! {
         let pieces = captures(&steps, &cuts);
         let in_memory = view(fixture.fed(fixture.memory(), &pieces).as_ref());
         prop_assert_eq!(&in_memory, &whole, "pieces in memory");
-        let in_sqlite = view(fixture.fed(fixture.sqlite("a.db"), &pieces).as_ref());
-        prop_assert_eq!(&in_sqlite, &whole, "pieces in SQLite");
-        let mut compacted = SqliteStore::open(&fixture.path("a.db"), &fixture.rules.profile).unwrap();
-        compacted.compact(Months::Over).unwrap();
+        let in_local = view(fixture.fed(fixture.local("a"), &pieces).as_ref());
+        prop_assert_eq!(&in_local, &whole, "pieces in a folder");
+        let mut compacted = LocalStore::create(&fixture.path("a"), &fixture.rules.profile).unwrap();
+        compacted.compact(false).unwrap();
         prop_assert_eq!(&view(&compacted), &whole, "compacted");
-        compacted.compact(Months::All).unwrap();
+        compacted.compact(true).unwrap();
         prop_assert_eq!(&view(&compacted), &whole, "months, too");
-        let again = compacted.compact(Months::All).unwrap();
+        let again = compacted.compact(true).unwrap();
         prop_assert_eq!((again.days, again.months), (0, 0), "nothing is left to do");
         let mut faults = Vec::new();
         compacted.verify(&mut |fault| faults.push(fault)).unwrap();
@@ -278,7 +265,7 @@ proptest! {
             .values()
             .map(|(packets, hosts, windows)| (*packets, hosts.len() as u64, windows.len() as u64))
             .collect();
-        for store in fixture.stores("a.db") {
+        for store in fixture.stores("a") {
             let store = fixture.fed(store, &captures(&steps, &[]));
             let totals = store.totals("II").unwrap();
             let counted: Vec<_> = totals.iter().map(|total| (total.count.packets, total.count.hosts, total.count.windows)).collect();
@@ -293,7 +280,7 @@ const STEPS: [Step; 6] =
 #[test]
 fn feeding_a_capture_again_changes_nothing() {
     let fixture = Fixture::new();
-    for store in fixture.stores("a.db") {
+    for store in fixture.stores("a") {
         let pieces = captures(&STEPS, &[2, 4]);
         let mut store = fixture.fed(store, &pieces);
         let before = view(store.as_ref());
@@ -313,7 +300,7 @@ fn feeding_a_capture_again_changes_nothing() {
 #[test]
 fn a_window_left_open_counts_once() {
     let fixture = Fixture::new();
-    for store in fixture.stores("a.db") {
+    for store in fixture.stores("a") {
         let store = fixture.fed(store, &captures(&[(0, 1, 1, 5), (100, 1, 2, 5)], &[1]));
         let totals = store.totals("II").unwrap();
         assert_eq!((totals[0].count.windows, totals[0].count.packets, totals[0].types), (1, 2, 1));
@@ -324,7 +311,7 @@ fn a_window_left_open_counts_once() {
 fn a_late_capture_adds_up_and_leaves_the_clock_alone() {
     let fixture = Fixture::new();
     let pieces = captures(&STEPS, &[4]);
-    for mut store in fixture.stores("a.db") {
+    for mut store in fixture.stores("a") {
         let sensor = sensor("UTC");
         store.add_sensor(&sensor).unwrap();
         fixture.feed(store.as_mut(), &sensor, &pieces[1]);
@@ -340,7 +327,7 @@ fn a_late_capture_adds_up_and_leaves_the_clock_alone() {
 fn marks_are_counted_by_host() {
     let fixture = Fixture::new();
     let pings = [(0, 1, 1, 0), (100, 2, 1, 0), (100, 2, 2, 0), (40_000, 2, 1, 0)];
-    for store in fixture.stores("a.db") {
+    for store in fixture.stores("a") {
         let store = fixture.fed(store, &captures(&pings, &[3]));
         let service = (protocol_set("ICMP"), Some(Ports::None));
         let types = store.neighbours("II", &[service], 9).unwrap();
@@ -354,7 +341,7 @@ fn marks_are_counted_by_host() {
 #[test]
 fn outages_and_samples_are_kept_once() {
     let fixture = Fixture::new();
-    for mut store in fixture.stores("a.db") {
+    for mut store in fixture.stores("a") {
         store.add_sensor(&sensor("UTC")).unwrap();
         store.add_sensor(&sensor("UTC")).unwrap();
         assert!(matches!(store.add_sensor(&sensor("Asia/Tokyo")), Err(StoreError::SensorExists(_))));
@@ -378,7 +365,7 @@ fn outages_and_samples_are_kept_once() {
 #[test]
 fn an_unknown_sensor_is_named() {
     let fixture = Fixture::new();
-    for mut store in fixture.stores("a.db") {
+    for mut store in fixture.stores("a") {
         let outage = Outage { first: date(2009, 2, 27), last: date(2009, 3, 9), reason: String::new() };
         let refusals = [
             store.add_outage("nobody", &outage).unwrap_err(),
@@ -399,7 +386,7 @@ fn all_stores_tell_when_captures_began_and_ended() {
     let fixture = Fixture::new();
     let pieces = captures(&STEPS, &[4]);
     let mut told = Vec::new();
-    for store in fixture.stores("a.db") {
+    for store in fixture.stores("a") {
         let store = fixture.fed(store, &pieces);
         let mut looks = store.capture_spans("II").unwrap();
         looks.sort_unstable();
@@ -414,7 +401,7 @@ fn all_stores_tell_when_captures_began_and_ended() {
 fn what_was_read_before_another_wrote_is_refused() {
     let fixture = Fixture::new();
     let pieces = captures(&STEPS, &[4]);
-    for store in fixture.stores("a.db") {
+    for store in fixture.stores("a") {
         let mut store = fixture.fed(store, &pieces);
         let resume = store.resume("II").unwrap();
         let stale = inga::history::Contribution {
@@ -429,69 +416,94 @@ fn what_was_read_before_another_wrote_is_refused() {
             mark_names: Vec::new(),
             types: inga::behavior::Types::new(Rules::shipped().unwrap().profile, AddressSpace::whole())
                 .into_list(),
+            type_numbers: Vec::new(),
             closed: inga::history::Gathered::default(),
             open: inga::history::Gathered::default(),
             captures_before: resume.captures - 1,
             resume,
         };
         let before = view(store.as_ref());
-        assert!(matches!(store.ingest("II", &stale), Err(StoreError::FedMeanwhile)));
+        assert!(matches!(store.ingest("II", stale), Err(StoreError::FedMeanwhile)));
         assert_eq!(view(store.as_ref()), before);
     }
 }
 
 fn refusal(fixture: &Fixture, name: &str) -> String {
-    SqliteStore::open(&fixture.path(name), &fixture.rules.profile).map(drop).unwrap_err().to_string()
+    LocalStore::create(&fixture.path(name), &fixture.rules.profile).map(drop).unwrap_err().to_string()
 }
 
 #[test]
 fn a_history_outlives_its_process() {
     let fixture = Fixture::new();
-    let before = view(fixture.fed(fixture.sqlite("a.db"), &captures(&STEPS, &[3])).as_ref());
-    assert_eq!(view(fixture.sqlite("a.db").as_ref()), before);
+    let before = view(fixture.fed(fixture.local("a"), &captures(&STEPS, &[3])).as_ref());
+    assert_eq!(view(fixture.local("a").as_ref()), before);
 }
 
 #[test]
-fn files_that_are_no_history_of_ours_are_refused_and_left_alone() {
+fn what_is_no_history_of_ours_is_refused_and_left_alone() {
     let fixture = Fixture::new();
-    let open = |name: &str| rusqlite::Connection::open(fixture.path(name)).unwrap();
-    open("foreign.db").execute_batch("CREATE TABLE t (a)").unwrap();
-    assert!(refusal(&fixture, "foreign.db").contains("another program"));
+    let catalog = |name: &str| fixture.path(name).join("catalog.sqlite");
+    let open = |name: &str| {
+        std::fs::create_dir_all(fixture.path(name)).unwrap();
+        rusqlite::Connection::open(catalog(name)).unwrap()
+    };
+    open("foreign").execute_batch("CREATE TABLE t (a)").unwrap();
+    assert!(refusal(&fixture, "foreign").contains("another program"));
 
-    drop(fixture.sqlite("newer.db"));
-    open("newer.db").pragma_update(None, "user_version", 99).unwrap();
-    assert!(refusal(&fixture, "newer.db").contains("newer inga (schema 99"));
+    drop(fixture.local("newer"));
+    open("newer").pragma_update(None, "user_version", 99).unwrap();
+    assert!(refusal(&fixture, "newer").contains("newer inga (schema 99"));
 
-    std::fs::write(fixture.path("text.db"), "not a database, but long enough to be looked at".repeat(40))
-        .unwrap();
-    assert!(refusal(&fixture, "text.db").contains("no inga history"));
+    drop(open("text"));
+    std::fs::write(catalog("text"), "not a database, but long enough to be looked at".repeat(40)).unwrap();
+    assert!(refusal(&fixture, "text").contains("no inga history"));
 
-    drop(fixture.sqlite("profile.db"));
+    drop(open("empty"));
+    std::fs::write(catalog("empty"), "").unwrap();
+    assert!(refusal(&fixture, "empty").contains("is empty"));
+
+    // A history of the earlier form was an SQLite file.
+    std::fs::write(fixture.path("old.db"), b"SQLite format 3\0and more").unwrap();
+    assert!(refusal(&fixture, "old.db").contains("feed the captures again"));
+
+    drop(fixture.local("profile"));
     let mut profile = fixture.rules.profile.clone();
     profile.window_seconds = 60;
-    let error = SqliteStore::open(&fixture.path("profile.db"), &profile).map(drop).unwrap_err();
+    let error = LocalStore::create(&fixture.path("profile"), &profile).map(drop).unwrap_err();
     assert!(matches!(error, StoreError::OtherProfile { .. }), "{error}");
 
-    for name in ["foreign.db", "newer.db", "text.db"] {
-        let before = std::fs::read(fixture.path(name)).unwrap();
+    for name in ["foreign", "newer", "text", "empty"] {
+        let before = std::fs::read(catalog(name)).unwrap();
         refusal(&fixture, name);
-        assert!(std::fs::read(fixture.path(name)).unwrap() == before, "{name} was touched");
+        assert!(std::fs::read(catalog(name)).unwrap() == before, "{name} was touched");
     }
 }
 
 #[test]
-fn a_truncated_history_gives_an_error_and_no_panic() {
+fn a_truncated_file_gives_an_error_and_no_panic() {
     let fixture = Fixture::new();
-    drop(fixture.fed(fixture.sqlite("a.db"), &captures(&STEPS, &[3])));
-    let whole = std::fs::read(fixture.path("a.db")).unwrap();
-    let mut refused = 0;
-    for part in 1..16 {
-        std::fs::write(fixture.path("cut.db"), &whole[..whole.len() * part / 16]).unwrap();
-        let opened = SqliteStore::open(&fixture.path("cut.db"), &fixture.rules.profile);
-        let asked = opened.and_then(|store| store.sensors().and(store.totals("II")));
-        refused += u32::from(asked.is_err());
+    drop(fixture.fed(fixture.local("a"), &captures(&STEPS, &[3])));
+    let entries = walkdir::WalkDir::new(fixture.path("a")).into_iter().flatten();
+    let files: Vec<PathBuf> =
+        entries.filter(|one| one.file_type().is_file()).map(|one| one.into_path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for path in files.iter().filter(|path| path.extension().is_some_and(|kind| kind != "lock")) {
+        let whole = std::fs::read(path).unwrap();
+        for part in 1..16 {
+            std::fs::write(path, &whole[..whole.len() * part / 16]).unwrap();
+            let opened = LocalStore::open_to_read(&fixture.path("a"), &fixture.rules.profile);
+            let asked = opened.and_then(|store| {
+                store.sensors()?;
+                store.each_sighting("II", &Filter::default(), &mut |_| {})?;
+                store.each_daily_count("II", &Filter::default(), &mut |_| {})?;
+                let mut faults = 0;
+                store.verify(&mut |_| faults += 1)?;
+                if faults == 0 { Ok(()) } else { Err(StoreError::Damaged(format!("{faults} faults"))) }
+            });
+            assert!(asked.is_err(), "{} cut to {part}/16 went unnoticed", path.display());
+        }
+        std::fs::write(path, &whole).unwrap();
     }
-    assert!(refused >= 14, "{refused} of 15 cuts were noticed");
 }
 
 /// Kills `inga observe` at many moments: each time the file is whole, what was told as stored is there, and feeding
@@ -517,21 +529,21 @@ fn a_killed_run_leaves_a_whole_history() {
         std::fs::write(folder.join(format!("{at:02}.pcap")), piece).unwrap();
     }
     let start = |db: &Path| {
-        let mut store = SqliteStore::open(db, &fixture.rules.profile).unwrap();
+        let mut store = LocalStore::create(db, &fixture.rules.profile).unwrap();
         store.add_sensor(&sensor("UTC")).unwrap();
         drop(store);
         Command::new(env!("CARGO_BIN_EXE_inga"))
-            .args(["observe", "--sensor", "II", "--db"])
+            .args(["observe", "--sensor", "II", "--history"])
             .args([db, &folder])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap()
     };
-    let quiet = fixture.path("quiet.db");
+    let quiet = fixture.path("quiet");
     assert!(start(&quiet).wait().unwrap().success());
-    let expected = view(&SqliteStore::open(&quiet, &fixture.rules.profile).unwrap());
-    let db = fixture.path("killed.db");
+    let expected = view(&LocalStore::create(&quiet, &fixture.rules.profile).unwrap());
+    let db = fixture.path("killed");
     let mut interrupted = 0;
     for pause in [2u64, 5, 9, 14, 20, 27, 35, 44, 54, 65] {
         let mut child = start(&db);
@@ -541,7 +553,7 @@ fn a_killed_run_leaves_a_whole_history() {
         interrupted += u32::from(!output.status.success());
         let told = String::from_utf8(output.stdout).unwrap();
         let stored = told.lines().filter(|line| line.ends_with("stored")).count();
-        let connection = rusqlite::Connection::open(&db).unwrap();
+        let connection = rusqlite::Connection::open(db.join("catalog.sqlite")).unwrap();
         let intact: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(intact, "ok");
         let kept: i64 = connection.query_row("SELECT count(*) FROM capture", [], |row| row.get(0)).unwrap();
@@ -552,5 +564,5 @@ fn a_killed_run_leaves_a_whole_history() {
     }
     assert!(interrupted > 0, "no run was killed in time");
     assert!(start(&db).wait().unwrap().success());
-    assert_eq!(view(&SqliteStore::open(&db, &fixture.rules.profile).unwrap()), expected);
+    assert_eq!(view(&LocalStore::create(&db, &fixture.rules.profile).unwrap()), expected);
 }

@@ -1,11 +1,16 @@
 //! Days added up, against a plain reading of the same packets.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use inga::capture::{Input, ReadOptions, read};
+use inga::history::{DayCount, DayTotal};
+use inga::store::HistoryStore;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::command::{arg, inga};
+use crate::held;
 
 use plain::{Plain, Totals};
 
@@ -64,32 +69,44 @@ fn a_summary_is_what_a_plain_reading_finds_however_the_capture_is_cut() {
 #[test]
 fn a_history_of_the_same_packets_has_the_same_totals() {
     let folder = TempDir::new().unwrap();
-    let db = folder.path().join("history.db");
+    let db = folder.path().join("history");
     let paths = captures(folder.path(), 3);
     let [four, six] = darknet::sensor(16);
-    inga(&["sensor", "add", "I", "--db", arg(&db), "--prefix", &four, "--prefix", &six]);
+    inga(&["sensor", "add", "I", "--history", arg(&db), "--prefix", &four, "--prefix", &six]);
     for path in &paths {
-        assert_eq!(inga(&["observe", "--sensor", "I", "--db", arg(&db), arg(path)]).code, 0);
+        assert_eq!(inga(&["observe", "--sensor", "I", "--history", arg(&db), arg(path)]).code, 0);
     }
-    let question =
-        "SELECT date(day * 86400, 'unixepoch') AS day, packets, windows, hosts, types FROM observed";
-    let totals = inga(&["sql", "--db", arg(&db), "--format", "json", question]).json();
+    let store = held::open(&db);
+    let totals: Vec<Value> = store
+        .totals("I")
+        .unwrap()
+        .iter()
+        .map(|DayTotal { count: DayCount { day, windows, packets, hosts }, types }| {
+            json!({"day": day, "packets": packets, "windows": windows, "hosts": hosts, "types": types})
+        })
+        .collect();
+    let sightings = held::sightings(&db);
     let mut args = vec!["fingerprint", "--summary", "--format", "json"];
     args.extend(paths.iter().map(|path| arg(path)));
     let mut summed = inga(&args).json();
     for day in &mut summed {
-        let sightings = day.as_object_mut().unwrap().remove("sightings");
-        let unpacked = format!(
-            "SELECT count(*) AS n FROM sightings WHERE facet = 0 AND day = '{}'",
-            day["day"].as_str().unwrap()
-        );
-        let counted = inga(&["sql", "--db", arg(&db), "--format", "json", &unpacked]).json();
-        assert_eq!(Some(&counted[0]["n"]), sightings.as_ref());
+        let expected = day.as_object_mut().unwrap().remove("sightings").unwrap();
+        let date = day["day"].as_str().unwrap();
+        let counted = sightings.iter().filter(|held| held.sighting.day.to_string() == date).count();
+        assert_eq!(json!(counted), expected);
     }
     assert_eq!(totals, summed);
-    let all = "SELECT count(DISTINCT type) AS n FROM sightings WHERE facet = 0";
-    let types = inga(&["sql", "--db", arg(&db), "--format", "json", all]).json();
-    assert_eq!(types[0]["n"], plainly(&paths).types);
+    let types: BTreeSet<u64> = sightings.iter().map(|held| held.sighting.number).collect();
+    assert_eq!(types.len(), plainly(&paths).types);
+}
+
+/// The names and the bytes of all segments.
+fn segments(history: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = walkdir::WalkDir::new(history).sort_by_file_name().into_iter().flatten();
+    let segments = entries.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "parquet"));
+    segments
+        .map(|entry| (entry.file_name().to_str().unwrap().to_owned(), std::fs::read(entry.path()).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -99,15 +116,15 @@ fn threads_change_no_byte_of_a_history() {
     let [four, six] = darknet::sensor(16);
     let histories = ["1", "2", "7"].map(|threads| {
         let db = folder.path().join(threads);
-        inga(&["sensor", "add", "I", "--db", arg(&db), "--prefix", &four, "--prefix", &six]);
+        inga(&["sensor", "add", "I", "--history", arg(&db), "--prefix", &four, "--prefix", &six]);
         for path in &paths {
             let observed =
-                inga(&["observe", "--sensor", "I", "--db", arg(&db), "--threads", threads, arg(path)]);
+                inga(&["observe", "--sensor", "I", "--history", arg(&db), "--threads", threads, arg(path)]);
             assert_eq!(observed.code, 0);
         }
         // Days' sums, which are counted out of what was gathered, are those of what was written.
-        assert_eq!(inga(&["history", "verify", "--db", arg(&db)]).code, 0);
-        std::fs::read(db).unwrap()
+        assert_eq!(inga(&["history", "verify", "--history", arg(&db)]).code, 0);
+        segments(&db)
     });
     assert!(histories.iter().all(|history| *history == histories[0]));
 }

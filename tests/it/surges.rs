@@ -253,12 +253,12 @@ fn the_darknet_that_ships_has_the_surges_put_in_and_no_other() {
 fn backscatter_is_no_surge_of_scanning() {
     let Some(corpora) = corpora() else { return };
     let folder = TempDir::new().unwrap();
-    let db = folder.path().join("history.db");
+    let db = folder.path().join("history");
     let db = arg(&db);
-    inga(&["sensor", "add", "I", "--db", db, "--prefix", "192.150.186.0/23"]);
+    inga(&["sensor", "add", "I", "--history", db, "--prefix", "192.150.186.0/23"]);
     let trace = corpora.join("ncsa-simple-scan/backscatter.trace");
-    assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&trace)]).code, 0);
-    let answer = inga(&["surges", "--db", db, "--q", "0.1", "--format", "json"]);
+    assert_eq!(inga(&["observe", "--sensor", "I", "--history", db, arg(&trace)]).code, 0);
+    let answer = inga(&["surges", "--history", db, "--q", "0.1", "--format", "json"]);
     assert_eq!((answer.code, answer.json().len()), (0, 0), "{}", answer.stdout);
     let note = "the first 2 of 2 observed days";
     assert!(answer.stderr.contains(note), "{}", answer.stderr);
@@ -288,12 +288,12 @@ fn a_surge_of_backscatter_is_called_so() {
         }
     }
     let folder = TempDir::new().unwrap();
-    let (db, capture) = (folder.path().join("history.db"), folder.path().join("c.pcap"));
+    let (db, capture) = (folder.path().join("history"), folder.path().join("c.pcap"));
     std::fs::write(&capture, pcap.bytes()).unwrap();
     let db = arg(&db);
-    inga(&["sensor", "add", "I", "--db", db, "--prefix", "198.51.100.0/24"]);
-    assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&capture)]).code, 0);
-    let answer = inga(&["surges", "--db", db, "--format", "json"]);
+    inga(&["sensor", "add", "I", "--history", db, "--prefix", "198.51.100.0/24"]);
+    assert_eq!(inga(&["observe", "--sensor", "I", "--history", db, arg(&capture)]).code, 0);
+    let answer = inga(&["surges", "--history", db, "--format", "json"]);
     let note = "sensor I: the first 20 of 60 observed days, to 2009-02-20, have too little past";
     assert!(answer.stderr.contains(note), "{}", answer.stderr);
     let found = answer.json();
@@ -326,12 +326,12 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
         }
     }
     let folder = TempDir::new().unwrap();
-    let (db, capture) = (folder.path().join("history.db"), folder.path().join("c.pcap"));
+    let (db, capture) = (folder.path().join("history"), folder.path().join("c.pcap"));
     std::fs::write(&capture, pcap.bytes()).unwrap();
     let (db, capture) = (arg(&db), arg(&capture));
-    inga(&["sensor", "add", "I", "--db", db, "--prefix", "198.51.100.0/24"]);
-    assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, capture]).code, 0);
-    let told = inga(&["kinds", "--db", db, "--captures", capture, "--format", "json"]).json();
+    inga(&["sensor", "add", "I", "--history", db, "--prefix", "198.51.100.0/24"]);
+    assert_eq!(inga(&["observe", "--sensor", "I", "--history", db, capture]).code, 0);
+    let told = inga(&["kinds", "--history", db, "--captures", capture, "--format", "json"]).json();
     let found = |at: usize| (told[at]["direction"].as_str().unwrap(), told[at]["first"].as_str().unwrap());
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!((found(0), &told[0]["sensor"]), (("up", "2009-03-23"), &"I".into()));
@@ -349,7 +349,7 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
     assert_eq!((&group["port_follows_destination"], &group["share"]), (&true.into(), &1.0.into()), "{group}");
     let ports = group["ports"].as_u64().unwrap();
     assert!(ports > 64 && group["members"].as_array().unwrap().len() == 20, "{group}");
-    let text = inga(&["kinds", "--db", db]).stdout;
+    let text = inga(&["kinds", "--history", db]).stdout;
     assert!(text.contains("since 2009-03-23") && text.contains("since 2009-04-12: a fall to"), "{text}");
     assert!(text.matches("100 %").count() == 2, "{text}");
     // Two hours of a day, two days later.
@@ -359,10 +359,10 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
         pcap.add(time, udp(([203, 0, 113, 1].into(), 4000), ([198, 51, 100, 1].into(), 161), b"x"));
     }
     std::fs::write(&part, pcap.bytes()).unwrap();
-    assert_eq!(inga(&["observe", "--sensor", "I", "--db", db, arg(&part)]).code, 0);
-    let notes = inga(&["kinds", "--db", db]).stderr;
+    assert_eq!(inga(&["observe", "--sensor", "I", "--history", db, arg(&part)]).code, 0);
+    let notes = inga(&["kinds", "--history", db]).stderr;
     // So short was the last day of the other capture, too.
     assert!(notes.contains("not judged: 2"), "{notes}");
-    let picture = inga(&["kinds", "--db", db, "--format", "svg"]).stdout;
+    let picture = inga(&["kinds", "--history", db, "--format", "svg"]).stdout;
     assert!(picture.contains("new types") && picture.contains("types gone"), "{picture}");
 }

@@ -1,5 +1,6 @@
 //! What inga concludes, and what it does not: darknets in which the truth is known, and real ones.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::command::{arg, inga};
 use crate::corpora::corpora;
+use crate::held;
 use crate::make::packets::{Pcap, RAW_IP, tcp};
 
 const DAY: u64 = 86_400_000_000;
@@ -199,22 +201,22 @@ fn real_sensors_are_answered_and_nothing_is_claimed_of_backscatter() {
 fn histories_of_real_sensors_have_the_counts_of_other_tools() {
     let Some(corpora) = corpora() else { return };
     let folder = TempDir::new().unwrap();
-    let db = folder.path().join("history.db");
+    let db = folder.path().join("history");
     let db = arg(&db);
     let backscatter = corpora.join("ncsa-simple-scan/backscatter.trace");
     let srvloc = corpora.join("ndpi/srvloc.pcap");
-    inga(&["sensor", "add", "flood", "--db", db, "--prefix", "192.150.186.0/23"]);
-    inga(&["sensor", "add", "slp", "--db", db, "--prefix", "0.0.0.0/0", "--kind", "mixed"]);
-    assert_eq!(inga(&["observe", "--sensor", "flood", "--db", db, arg(&backscatter)]).code, 0);
-    assert_eq!(inga(&["observe", "--sensor", "slp", "--db", db, arg(&srvloc)]).code, 0);
-    let ask = |sql: &str| inga(&["sql", "--db", db, sql]).stdout;
-    let packets = "SELECT sum(packets) FROM observation WHERE sensor = 'flood'";
-    assert_eq!(ask(packets).lines().last(), Some("3468"), "3,431 and 37");
-    let hosts =
-        "SELECT count(DISTINCT host) FROM sightings WHERE sensor = 'slp' AND canonical LIKE '%pt=427|pr=UDP'";
-    assert_eq!(ask(hosts).lines().last(), Some("300"));
-    let kinds = ask("SELECT DISTINCT canonical FROM sightings WHERE sensor = 'flood'");
-    let kinds: Vec<&str> = kinds.lines().skip(1).collect();
+    inga(&["sensor", "add", "flood", "--history", db, "--prefix", "192.150.186.0/23"]);
+    inga(&["sensor", "add", "slp", "--history", db, "--prefix", "0.0.0.0/0", "--kind", "mixed"]);
+    assert_eq!(inga(&["observe", "--sensor", "flood", "--history", db, arg(&backscatter)]).code, 0);
+    assert_eq!(inga(&["observe", "--sensor", "slp", "--history", db, arg(&srvloc)]).code, 0);
+    let all = held::sightings(Path::new(db));
+    let of = |sensor: &str| all.iter().filter(|held| held.sensor == sensor).collect::<Vec<_>>();
+    let packets: u64 = of("flood").iter().map(|held| held.sighting.counts.packets).sum();
+    assert_eq!(packets, 3468, "3,431 and 37");
+    let slp = of("slp").into_iter().filter(|held| held.canonical.ends_with("pt=427|pr=UDP"));
+    let hosts: BTreeSet<_> = slp.map(|held| held.sighting.host).collect();
+    assert_eq!(hosts.len(), 300);
+    let kinds: Vec<&str> = of("flood").iter().map(|held| held.canonical.as_str()).collect();
     assert!(!kinds.is_empty());
     assert!(kinds.iter().all(|kind| kind.contains("pr=TCP:SA") || kind.contains("RA")), "{kinds:?}");
 }

@@ -20,7 +20,7 @@ use crate::rules::Rules;
 use crate::store::HistoryStore;
 
 use super::AppError;
-use super::history::chosen;
+use super::history::{chosen, coverage_of_sightings};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,7 +182,7 @@ impl fmt::Display for Unjudged {
 pub fn unjudged(store: &dyn HistoryStore, sensors: &[String]) -> Result<Vec<Unjudged>, AppError> {
     let mut all = Vec::new();
     for sensor in chosen(store, sensors)? {
-        let coverage = store.coverage(&sensor.name)?;
+        let coverage = coverage_of_sightings(store, &sensor.name)?;
         let observed = coverage.days().count();
         let days = observed - judged_days(observed);
         let last = coverage.days().take(days).last();
@@ -266,7 +266,7 @@ struct Seen {
 
 impl Seen {
     fn read(store: &dyn HistoryStore, sensor: &str, catalog: &mut Catalog) -> Result<Seen, AppError> {
-        let coverage = store.coverage(sensor)?;
+        let coverage = coverage_of_sightings(store, sensor)?;
         let observed: Vec<Date> = coverage.days().collect();
         // Pairs of host and type are never fewer than hosts: who has too few of them needs no count of hosts.
         let mut pairs: HashMap<usize, (u64, Days)> = HashMap::new();

@@ -74,7 +74,7 @@ pub(crate) fn words(data: &[u8]) {
 /// What is to be counted, as `--of` takes it, and dates and prefixes beside it: refused or taken, the same each time.
 fn question(text: &str) {
     for option in ["--of", "--from", "--source"] {
-        let arguments = ["inga", "series", "--db", "history", option, text];
+        let arguments = ["inga", "series", "--history", "history", option, text];
         let taken = || {
             let matches = inga::cli::command().try_get_matches_from(arguments);
             matches.map(|_| ()).map_err(|error| error.to_string())

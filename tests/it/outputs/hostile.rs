@@ -77,28 +77,28 @@ fn calls<'a>(report: &'a str, capture: &'a str, place: &'a str, db: &'a str) -> 
         vec!["fingerprint", capture, "--format", "json", "--packets-per-second", "50"],
         vec!["project", report, "--prefix", "203.0.113.0/24"],
         vec!["project", report, "--prefix", "203.0.113.0/24", "--format", "json"],
-        vec!["sample", "add", report, "--db", db],
-        vec!["sample", "list", "--db", db],
-        vec!["sql", "SELECT * FROM sample", "--db", db],
-        vec!["sql", "SELECT * FROM sample", "--db", db, "--format", "json"],
-        vec!["series", "--db", db, "--mark", report, "--format", "svg"],
+        vec!["sample", "add", report, "--history", db],
+        vec!["sample", "list", "--history", db],
+        vec!["history", "info", "--history", db],
+        vec!["sample", "list", "--history", db],
+        vec!["series", "--history", db, "--mark", report, "--format", "svg"],
         vec!["tile", capture, "--host", "192.168.20.21", "--packets-per-second", "50"],
-        vec!["observe", "--sensor", "north", "--db", db, capture, "--packets-per-second", "50"],
+        vec!["observe", "--sensor", "north", "--history", db, capture, "--packets-per-second", "50"],
         // Messages of refusal repeat the argument.
         vec!["events", place],
-        vec!["series", "--db", report],
-        vec!["series", "--db", place],
-        vec!["series", "--db", db, "--sensor", HOSTILE],
-        vec!["series", "--db", db, "--of", HOSTILE],
-        vec!["series", "--db", db, "--of", "label:x"],
+        vec!["series", "--history", report],
+        vec!["series", "--history", place],
+        vec!["series", "--history", db, "--sensor", HOSTILE],
+        vec!["series", "--history", db, "--of", HOSTILE],
+        vec!["series", "--history", db, "--of", "label:x"],
         vec!["tile", "--host", HOSTILE],
         vec![HOSTILE],
         vec!["rules", "check", capture],
         vec!["simulate", capture, "--out", place],
         vec!["simulate", report, "--out", place],
         vec!["simulate", "samples/scenarios/small-outbreak.yaml", "--out", place],
-        vec!["host", "192.0.2.1", "--db", db, "-o", place],
-        vec!["correlate", capture, "--db", db],
+        vec!["host", "192.0.2.1", "--history", db, "-o", place],
+        vec!["correlate", capture, "--history", db],
     ];
     for format in ["text", "json", "html", "svg", "dot", "graphml"] {
         calls.push([&["correlate", report], &darknet[..], &["--format", format]].concat());
@@ -116,10 +116,10 @@ fn nothing_hidden_reaches_any_output() {
     let place = report.parent().unwrap();
     let captures = std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path());
     let capture = captures.into_iter().find(|path| *path != report).unwrap();
-    let db = folder.path().join("history.db");
+    let db = folder.path().join("history");
     let text = |path: &'_ Path| path.to_str().unwrap().to_owned();
     let (report, capture, place, db) = (text(&report), text(&capture), text(place), text(&db));
-    let made = ["sensor", "add", "north", "--db", &db, "--prefix", "203.0.113.0/24"];
+    let made = ["sensor", "add", "north", "--history", &db, "--prefix", "203.0.113.0/24"];
     assert_eq!(crate::command::inga(&made).code, 0);
     let mut succeeded = 0;
     for args in calls(&report, &capture, &place, &db) {

@@ -1,0 +1,388 @@
+//! What the catalog knows, as values.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::behavior::{Behavior, Names, Parameters, Profile};
+use crate::event::Timestamp;
+use crate::history::{CaptureRecord, Coverage, DayCount, DayTotal, Outage, Resume, Sensor, TypeRecord};
+use crate::sample::KeptSample;
+use crate::store::StoreError;
+
+use super::parquet::SegmentFacts;
+use super::schema::put;
+
+/// A segment as the catalog lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Within the history's folder.
+    pub(super) path: String,
+    pub(super) sensor: i64,
+    pub(super) kind: String,
+    /// The first and the last day that it may hold.
+    pub(super) days: (Date, Date),
+    /// Whether it holds windows that the last capture's end left open.
+    pub(super) open: bool,
+    pub(super) facts: SegmentFacts,
+    /// The content of the one capture that it holds, unless it was merged.
+    pub(super) capture: Option<[u8; 32]>,
+}
+
+impl Listed {
+    /// Returns whether it may hold a day.
+    pub(super) fn holds(&self, day: Date) -> bool {
+        self.days.0 <= day && day <= self.days.1
+    }
+}
+
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Backend(error.to_string()))
+}
+
+pub(super) fn unjson<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+pub(super) fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_stdvec(value).map_err(|error| StoreError::Backend(error.to_string()))
+}
+
+pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    postcard::from_bytes(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+fn date(text: &str) -> Result<Date, StoreError> {
+    text.parse().map_err(|_| StoreError::Damaged(format!("`{}` is no date", text.escape_default())))
+}
+
+/// A count as SQLite keeps it.
+pub(super) fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn uncount(value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(|_| StoreError::Damaged(format!("the catalog has the count {value}")))
+}
+
+/// Hands on the rows of a query.
+fn each_row(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    sink: &mut dyn FnMut(&Row<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
+    while let Some(row) = rows.next()? {
+        sink(row)?;
+    }
+    Ok(())
+}
+
+pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT value FROM setting WHERE name = ?1";
+    Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
+}
+
+pub(super) fn sensors(connection: &Connection) -> Result<Vec<(i64, Sensor)>, StoreError> {
+    let mut sensors = Vec::new();
+    each_row(connection, "SELECT id, settings FROM sensor ORDER BY name", [], &mut |row| {
+        let settings: String = row.get(1)?;
+        sensors.push((row.get(0)?, unjson(&settings)?));
+        Ok(())
+    })?;
+    Ok(sensors)
+}
+
+/// The id and the settings of a sensor.
+pub(super) fn sensor(connection: &Connection, name: &str) -> Result<(i64, Sensor), StoreError> {
+    let sql = "SELECT id, settings FROM sensor WHERE name = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let found: Option<(i64, String)> =
+        statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (id, settings) = found.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()))?;
+    Ok((id, unjson(&settings)?))
+}
+
+pub(super) fn put_outage(connection: &Connection, sensor: i64, outage: &Outage) -> Result<(), StoreError> {
+    let Outage { first, last, reason } = outage;
+    put(connection, "outage", &[&sensor, &first.to_string(), &last.to_string(), reason])
+}
+
+pub(super) fn coverage(connection: &Connection, sensor: i64) -> Result<Coverage, StoreError> {
+    let mut coverage = Coverage::default();
+    each_row(connection, "SELECT day FROM day WHERE sensor = ?1", [sensor], &mut |row| {
+        coverage.observed.insert(date(row.get_ref(0)?.as_str()?)?);
+        Ok(())
+    })?;
+    let sql = "SELECT first_day, last_day, reason FROM outage WHERE sensor = ?1";
+    each_row(connection, sql, [sensor], &mut |row| {
+        let (first, last) = (date(row.get_ref(0)?.as_str()?)?, date(row.get_ref(1)?.as_str()?)?);
+        coverage.outages.push(Outage { first, last, reason: row.get(2)? });
+        Ok(())
+    })?;
+    coverage.outages.sort();
+    Ok(coverage)
+}
+
+/// Enters a day on which the sensor recorded, without totals.
+pub(super) fn put_day(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
+    let none: Option<i64> = None;
+    put(connection, "day", &[&sensor, &day.to_string(), &none, &none, &none, &none])
+}
+
+/// Enters the totals of a day.
+pub(super) fn put_total(connection: &Connection, sensor: i64, total: &DayTotal) -> Result<(), StoreError> {
+    let DayTotal { count: DayCount { day, windows, packets, hosts }, types } = total;
+    let [windows, packets, hosts, types] = [windows, packets, hosts, types].map(|value| count(*value));
+    put(connection, "day", &[&sensor, &day.to_string(), &windows, &packets, &hosts, &types])
+}
+
+/// All days on which a sensor recorded, with their totals where they are known.
+pub(super) fn days(
+    connection: &Connection,
+    sensor: i64,
+) -> Result<BTreeMap<Date, Option<DayTotal>>, StoreError> {
+    let mut days = BTreeMap::new();
+    let sql = "SELECT day, windows, packets, hosts, types FROM day WHERE sensor = ?1";
+    each_row(connection, sql, [sensor], &mut |row| {
+        let day = date(row.get_ref(0)?.as_str()?)?;
+        let value = |at: usize| -> Result<Option<u64>, StoreError> {
+            row.get::<_, Option<i64>>(at)?.map(uncount).transpose()
+        };
+        let total = match (value(1)?, value(2)?, value(3)?, value(4)?) {
+            (Some(windows), Some(packets), Some(hosts), Some(types)) => {
+                Some(DayTotal { count: DayCount { day, windows, packets, hosts }, types })
+            }
+            _ => None,
+        };
+        days.insert(day, total);
+        Ok(())
+    })?;
+    Ok(days)
+}
+
+pub(super) fn put_capture(
+    connection: &Connection,
+    sensor: i64,
+    capture: &CaptureRecord,
+) -> Result<(), StoreError> {
+    put(connection, "capture", &[&sensor, &capture.content, &json(capture)?])
+}
+
+pub(super) fn captures(connection: &Connection, sensor: i64) -> Result<Vec<CaptureRecord>, StoreError> {
+    let mut captures = Vec::new();
+    each_row(connection, "SELECT record FROM capture WHERE sensor = ?1", [sensor], &mut |row| {
+        captures.push(unjson(row.get_ref(0)?.as_str()?)?);
+        Ok(())
+    })?;
+    captures.sort_by(|a: &CaptureRecord, b| (a.first, &a.name).cmp(&(b.first, &b.name)));
+    Ok(captures)
+}
+
+pub(super) fn has_capture(
+    connection: &Connection,
+    sensor: i64,
+    content: &[u8; 32],
+) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM capture WHERE sensor = ?1 AND content = ?2)";
+    Ok(connection.prepare_cached(sql)?.query_row((sensor, content), |row| row.get(0))?)
+}
+
+pub(super) fn capture_count(connection: &Connection, sensor: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM capture WHERE sensor = ?1";
+    uncount(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0))?)
+}
+
+pub(super) fn put_resume(connection: &Connection, sensor: i64, resume: &Resume) -> Result<(), StoreError> {
+    let clock = resume.clock.map(|time| time.0);
+    put(connection, "resume", &[&sensor, &clock, &pack(&resume.windows)?, &json(&resume.mark_names)?])
+}
+
+pub(super) fn resume(connection: &Connection, sensor: i64) -> Result<Resume, StoreError> {
+    let captures = capture_count(connection, sensor)?;
+    let mut found = Resume { captures, ..Resume::default() };
+    let sql = "SELECT clock, windows, mark_names FROM resume WHERE sensor = ?1";
+    each_row(connection, sql, [sensor], &mut |row| {
+        found.clock = row.get::<_, Option<i64>>(0)?.map(Timestamp);
+        found.windows = unpack(row.get_ref(1)?.as_blob()?)?;
+        found.mark_names = unjson(row.get_ref(2)?.as_str()?)?;
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+pub(super) fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    each_row(connection, "SELECT bit, name FROM mark ORDER BY bit", [], &mut |row| {
+        let bit: i64 = row.get(0)?;
+        if bit != count(names.len() as u64) {
+            return Err(StoreError::Damaged(format!("mark {bit} follows {} others", names.len())));
+        }
+        names.push(row.get(1)?);
+        Ok(())
+    })?;
+    Ok(names)
+}
+
+/// The store's numbers of the marks of a capture; those that are new are entered.
+pub(super) fn number_marks(connection: &Connection, names: &[String]) -> Result<Vec<usize>, StoreError> {
+    let mut known = mark_names(connection)?;
+    let mut numbers = Vec::new();
+    for name in names {
+        let bit = match known.iter().position(|known| known == name) {
+            Some(bit) => bit,
+            None => {
+                crate::store::check_marks(known.len() + 1)?;
+                put(connection, "mark", &[&count(known.len() as u64), name])?;
+                known.push(name.clone());
+                known.len() - 1
+            }
+        };
+        numbers.push(bit);
+    }
+    Ok(numbers)
+}
+
+/// The first day of which a sensor's sightings are kept, if some were dropped.
+pub(super) fn kept_from(connection: &Connection, sensor: i64) -> Result<Option<Date>, StoreError> {
+    setting(connection, &format!("kept from {sensor}"))?.map(|text| date(&text)).transpose()
+}
+
+/// Enters types that are not known, given with their numbers, ascending.
+pub(super) fn put_types(
+    connection: &Connection,
+    types: &mut dyn Iterator<Item = (u64, Parameters)>,
+    profile: &Profile,
+) -> Result<(), StoreError> {
+    let mut find = connection.prepare_cached("SELECT parameters FROM type WHERE number = ?1")?;
+    let none: bool = connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM type)", [], |row| row.get(0))?;
+    for (number, parameters) in types {
+        let mut known = if none { None } else { Some(find.query([number.cast_signed()])?) };
+        if let Some(row) = known.as_mut().map(rusqlite::Rows::next).transpose()?.flatten() {
+            let kept: Parameters = unpack(row.get_ref(0)?.as_blob()?)?;
+            let (kept, new) = (Behavior::of_type(&kept, profile), Behavior::of_type(&parameters, profile));
+            if kept.id != new.id {
+                return Err(StoreError::SameNumber(kept.canonical, new.canonical));
+            }
+            continue;
+        }
+        put(connection, "type", &[&number.cast_signed(), &pack(&parameters)?])?;
+    }
+    Ok(())
+}
+
+/// The parameters of a type.
+pub(super) fn parameters(connection: &Connection, number: u64) -> Result<Parameters, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT parameters FROM type WHERE number = ?1")?;
+    let mut rows = statement.query([number.cast_signed()])?;
+    let row = rows.next()?.ok_or_else(|| StoreError::Damaged(format!("no type {number} in the catalog")))?;
+    unpack(row.get_ref(0)?.as_blob()?)
+}
+
+/// A type's names, worked out from its parameters and checked against its number.
+pub(super) fn type_record(
+    connection: &Connection,
+    profile: &Profile,
+    number: u64,
+) -> Result<TypeRecord, StoreError> {
+    let parameters = parameters(connection, number)?;
+    let Names { behavior, shape, family } = Names::of(&parameters, profile);
+    check_number(number, &behavior)?;
+    Ok(TypeRecord { behavior, shape, family, parameters })
+}
+
+pub(super) fn check_number(number: u64, behavior: &Behavior) -> Result<(), StoreError> {
+    if behavior.id.number() == number {
+        return Ok(());
+    }
+    Err(StoreError::Damaged(format!("type {number} has parameters of another type")))
+}
+
+/// Hands on all types, ascending by number.
+pub(super) fn each_type(
+    connection: &Connection,
+    sink: &mut dyn FnMut(u64, Parameters) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    each_row(connection, "SELECT number, parameters FROM type ORDER BY number", [], &mut |row| {
+        let number: i64 = row.get(0)?;
+        sink(uncount(number)?, unpack(row.get_ref(1)?.as_blob()?)?)
+    })
+}
+
+pub(super) fn put_segment(connection: &Connection, segment: &Listed) -> Result<(), StoreError> {
+    let Listed { path, sensor, kind, days, open, facts, capture } = segment;
+    let SegmentFacts { rows, bytes, tail, hash, runs } = facts;
+    let [rows, bytes, tail, runs] = [rows, bytes, tail, runs].map(|value| count(*value));
+    let days = [days.0.to_string(), days.1.to_string()];
+    let (open, capture) = (i64::from(*open), capture.as_ref().map(|content| content.as_slice()));
+    put(
+        connection,
+        "segment",
+        &[path, sensor, kind, &days[0], &days[1], &open, &rows, &bytes, &tail, hash, &runs, &capture],
+    )
+}
+
+/// The segments of a sensor, or of all, by path.
+pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<Vec<Listed>, StoreError> {
+    let sql = "SELECT path, sensor, kind, first_day, last_day, open, rows, bytes, tail, hash, runs, capture
+               FROM segment WHERE ?1 IS NULL OR sensor = ?1 ORDER BY path";
+    let mut all = Vec::new();
+    each_row(connection, sql, [sensor], &mut |row| {
+        let hash = |at: usize| -> Result<[u8; 32], StoreError> {
+            let bytes = row.get_ref(at)?.as_blob()?;
+            bytes.try_into().map_err(|_| StoreError::Damaged(format!("a hash of {} bytes", bytes.len())))
+        };
+        let capture = match row.get_ref(11)? {
+            rusqlite::types::ValueRef::Null => None,
+            _ => Some(hash(11)?),
+        };
+        let path: String = row.get(0)?;
+        // A path leads into the folder, whatever a damaged catalog says.
+        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+            return Err(StoreError::Damaged(format!("segment `{}`", path.escape_default())));
+        }
+        all.push(Listed {
+            path,
+            sensor: row.get(1)?,
+            kind: row.get(2)?,
+            days: (date(row.get_ref(3)?.as_str()?)?, date(row.get_ref(4)?.as_str()?)?),
+            open: row.get::<_, i64>(5)? != 0,
+            facts: SegmentFacts {
+                rows: uncount(row.get(6)?)?,
+                bytes: uncount(row.get(7)?)?,
+                tail: uncount(row.get(8)?)?,
+                hash: hash(9)?,
+                runs: uncount(row.get(10)?)?,
+            },
+            capture,
+        });
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+pub(super) fn put_sample(connection: &Connection, sample: &KeptSample) -> Result<(), StoreError> {
+    let KeptSample { path, report, profile } = sample;
+    put(connection, "sample", &[&profile.id, path, report, &json(profile)?])
+}
+
+pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreError> {
+    let mut samples = Vec::new();
+    each_row(connection, "SELECT path, report, profile FROM sample ORDER BY id", [], &mut |row| {
+        let profile = unjson(row.get_ref(2)?.as_str()?)?;
+        samples.push(KeptSample { path: row.get(0)?, report: row.get(1)?, profile });
+        Ok(())
+    })?;
+    Ok(samples)
+}
+
+impl From<rusqlite::types::FromSqlError> for StoreError {
+    fn from(error: rusqlite::types::FromSqlError) -> StoreError {
+        StoreError::Damaged(error.to_string())
+    }
+}

@@ -1,0 +1,447 @@
+//! Merging: small segments of a day become one, and those of a month that is over.
+//!
+//! What is merged is verified first, since readers refuse a part that is not as it was written; damage is never taken over.
+//! A merge is prepared beside the history and takes its place in one transaction, if the segments that it was made of are
+//! still there.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::rc::Rc;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rusqlite::TransactionBehavior;
+
+use crate::event::Timestamp;
+use crate::history::{HourlyCount, Sensor, Sighting};
+use crate::store::StoreError;
+
+use super::LocalStore;
+use super::catalog::{self, Listed};
+use super::incoming::Incoming;
+use super::ingest::{keep_totals, listed, move_into, write_examples};
+use super::parquet::{GroupReader, Segment, WrittenSegment};
+use super::query::OpenSegments;
+use super::rows::{
+    COUNTS, DayStarts, EXAMPLES, ExampleRow, HOUR, SIGHTINGS, each_count, each_example_packet, each_sighting,
+};
+use super::write::{PairWriter, WrittenPair};
+
+/// Sorted rows that come one by one.
+pub(super) type Sorted<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
+
+/// Sorted runs that are merged at once. Each takes a row group as it lies in the file and some decoded rows: a megabyte.
+const RUNS_AT_ONCE: usize = 32;
+/// Rows that are decoded at once of a run.
+const ROWS_AT_ONCE: usize = 1 << 10;
+
+/// What a merge came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Days that were merged, counted once for each sensor.
+    pub days: u64,
+    /// Months that were merged.
+    pub months: u64,
+    /// Bytes of all segments before.
+    pub bytes_before: u64,
+    /// Bytes of all segments afterwards.
+    pub bytes_after: u64,
+}
+
+/// Merges sorted rows; of equal ones those of earlier sources come first.
+pub(super) fn merged<'a, T: Copy + 'a>(
+    mut sources: Vec<Sorted<'a, T>>,
+    order: impl Fn(&T, &T) -> Ordering + Copy + 'a,
+) -> Result<Sorted<'a, T>, StoreError> {
+    if sources.len() == 1 {
+        return Ok(sources.remove(0));
+    }
+    let mut heads = BinaryHeap::new();
+    for (at, source) in sources.iter_mut().enumerate() {
+        if let Some(row) = source.next() {
+            heads.push(Reverse(Head { row: row?, at, order }));
+        }
+    }
+    Ok(Box::new(std::iter::from_fn(move || {
+        let mut head = heads.peek_mut()?;
+        let Reverse(Head { row, at, .. }) = &mut *head;
+        let least = *row;
+        match sources.get_mut(*at).and_then(Iterator::next) {
+            Some(Ok(next)) => *row = next,
+            Some(Err(error)) => {
+                std::collections::binary_heap::PeekMut::pop(head);
+                heads.clear();
+                return Some(Err(error));
+            }
+            None => {
+                std::collections::binary_heap::PeekMut::pop(head);
+            }
+        }
+        Some(Ok(least))
+    })))
+}
+
+/// The next row of a source.
+struct Head<T, O> {
+    row: T,
+    at: usize,
+    order: O,
+}
+
+impl<T, O: Fn(&T, &T) -> Ordering> Ord for Head<T, O> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.order)(&self.row, &other.row).then(self.at.cmp(&other.at))
+    }
+}
+
+impl<T, O: Fn(&T, &T) -> Ordering> PartialOrd for Head<T, O> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T, O: Fn(&T, &T) -> Ordering> PartialEq for Head<T, O> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl<T, O: Fn(&T, &T) -> Ordering> Eq for Head<T, O> {}
+
+/// The rows of a run, decoded some at a time.
+struct Run<T> {
+    segment: Rc<Segment>,
+    groups: std::vec::IntoIter<usize>,
+    columns: Vec<usize>,
+    reader: Option<GroupReader>,
+    rows: std::vec::IntoIter<T>,
+    decode: Decode<T>,
+}
+
+type Decode<T> = Box<dyn FnMut(usize, &[super::parquet::Column], &mut Vec<T>) -> Result<(), StoreError>>;
+
+impl<T> Run<T> {
+    fn more(&mut self) -> Result<bool, StoreError> {
+        loop {
+            if let Some(reader) = &mut self.reader {
+                let (count, columns) = reader.next(ROWS_AT_ONCE)?;
+                if count > 0 {
+                    let mut rows = Vec::with_capacity(count);
+                    (self.decode)(count, &columns, &mut rows)?;
+                    self.rows = rows.into_iter();
+                    return Ok(true);
+                }
+            }
+            let Some(group) = self.groups.next() else { return Ok(false) };
+            self.reader = Some(self.segment.read(group, &self.columns)?);
+        }
+    }
+}
+
+impl<T> Iterator for Run<T> {
+    type Item = Result<T, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(row) = self.rows.next() {
+                return Some(Ok(row));
+            }
+            match self.more() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => {
+                    self.groups = Vec::new().into_iter();
+                    self.reader = None;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
+
+/// The sorted runs of sightings in a segment.
+fn sighting_runs(segment: &Rc<Segment>, zone: &TimeZone) -> Vec<Sorted<'static, Sighting>> {
+    let run = |groups: std::ops::Range<usize>| {
+        let mut days = DayStarts::new(zone.clone());
+        let decode: Decode<Sighting> = Box::new(move |count, columns, rows| {
+            each_sighting(count, columns, &mut days, &mut |sighting| {
+                rows.push(sighting);
+                Ok(())
+            })
+        });
+        let groups: Vec<usize> = groups.collect();
+        let columns = (0..SIGHTINGS.columns.len()).collect();
+        let rows = Vec::new().into_iter();
+        Box::new(Run {
+            segment: Rc::clone(segment),
+            groups: groups.into_iter(),
+            columns,
+            reader: None,
+            rows,
+            decode,
+        }) as Sorted<'static, Sighting>
+    };
+    segment.runs().map(run).collect()
+}
+
+/// The sorted runs of hourly counts in a segment.
+fn hourly_runs(segment: &Rc<Segment>) -> Vec<Sorted<'static, HourlyCount>> {
+    let run = |groups: std::ops::Range<usize>| {
+        let decode: Decode<HourlyCount> = Box::new(|count, columns, rows| {
+            each_count(count, columns, &mut |count, hour| {
+                let hour =
+                    hour.ok_or_else(|| StoreError::Damaged("a row of hourly counts has no hour".to_owned()))?;
+                let crate::history::DailyCount { number, scope, day, windows, packets, hosts } = count;
+                rows.push(HourlyCount { number, scope, day, hour, windows, packets, hosts });
+                Ok(())
+            })
+        });
+        let groups: Vec<usize> = groups.filter(|group| segment.range(*group, HOUR).is_some()).collect();
+        let columns = (0..COUNTS.columns.len()).collect();
+        let rows = Vec::new().into_iter();
+        Box::new(Run {
+            segment: Rc::clone(segment),
+            groups: groups.into_iter(),
+            columns,
+            reader: None,
+            rows,
+            decode,
+        }) as Sorted<'static, HourlyCount>
+    };
+    segment.runs().map(run).collect()
+}
+
+impl LocalStore {
+    /// Merges what several captures brought of a day, and then months. Of days and months that go on only if `all`.
+    ///
+    /// # Errors
+    /// When a segment is damaged, or the history cannot be written to. What was merged stays merged.
+    pub fn compact(&mut self, all: bool) -> Result<Compacted, StoreError> {
+        self.writable()?;
+        super::ingest::sweep(&self.folder, &mut self.connection)?;
+        let mut done = Compacted { bytes_before: self.segment_bytes()?, ..Compacted::default() };
+        for (id, sensor) in catalog::sensors(&self.connection)? {
+            let clock = catalog::resume(&self.connection, id)?.clock.unwrap_or_default();
+            let until = if all { None } else { Some(clock) };
+            let (days, months) = self.merge_until(id, &sensor, until)?;
+            done.days += days;
+            done.months += months;
+        }
+        done.bytes_after = self.segment_bytes()?;
+        Ok(done)
+    }
+
+    fn segment_bytes(&self) -> Result<u64, StoreError> {
+        Ok(catalog::segments(&self.connection, None)?.iter().map(|one| one.facts.bytes).sum())
+    }
+
+    /// Merges the days and months of a sensor that are over at a time.
+    pub(super) fn merge_what_is_over(&mut self, name: &str, clock: Timestamp) -> Result<(), StoreError> {
+        let (id, sensor) = catalog::sensor(&self.connection, name)?;
+        self.merge_until(id, &sensor, Some(clock)).map(drop)
+    }
+
+    /// Merges days and months before that of a clock, or all; returns how many of each.
+    fn merge_until(
+        &mut self,
+        id: i64,
+        sensor: &Sensor,
+        clock: Option<Timestamp>,
+    ) -> Result<(u64, u64), StoreError> {
+        let zone = sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+        let today = clock.map_or(Date::MAX, |clock| clock.day(&zone));
+        let (mut days, mut months) = (0, 0);
+        for month in self.months(id)? {
+            if today > month.last_of_month() {
+                months += u64::from(self.merge(id, sensor, (month, month.last_of_month()))?);
+                continue;
+            }
+            for day in self.days_in_parts(id, month)? {
+                if day < today {
+                    days += u64::from(self.merge(id, sensor, (day, day))?);
+                }
+            }
+        }
+        Ok((days, months))
+    }
+
+    /// Merges the months of a sensor that end before a day.
+    pub(super) fn merge_months_before(
+        &mut self,
+        id: i64,
+        sensor: &Sensor,
+        day: Date,
+    ) -> Result<(), StoreError> {
+        for month in self.months(id)?.into_iter().filter(|month| month.last_of_month() < day) {
+            self.merge(id, sensor, (month, month.last_of_month()))?;
+        }
+        Ok(())
+    }
+
+    /// The first days of the months that have segments.
+    fn months(&self, id: i64) -> Result<BTreeSet<Date>, StoreError> {
+        let segments = catalog::segments(&self.connection, Some(id))?;
+        Ok(segments.iter().map(|segment| segment.days.0.first_of_month()).collect())
+    }
+
+    /// Days of a month that lie in several sorted runs of day segments.
+    fn days_in_parts(&self, id: i64, month: Date) -> Result<Vec<Date>, StoreError> {
+        let mut runs: BTreeMap<Date, u64> = BTreeMap::new();
+        for Listed { days, kind, facts, open, .. } in catalog::segments(&self.connection, Some(id))? {
+            if kind == SIGHTINGS.name && !open && days.0 == days.1 && days.0.first_of_month() == month {
+                *runs.entry(days.0).or_default() += facts.runs;
+            }
+        }
+        Ok(runs.into_iter().filter(|(_, runs)| *runs > 1).map(|(day, _)| day).collect())
+    }
+
+    /// Merges the segments of a day or month; returns whether there was anything to merge.
+    fn merge(&mut self, id: i64, sensor: &Sensor, span: (Date, Date)) -> Result<bool, StoreError> {
+        let within = |one: &Listed| !one.open && span.0 <= one.days.0 && one.days.1 <= span.1;
+        let inputs: Vec<Listed> =
+            catalog::segments(&self.connection, Some(id))?.into_iter().filter(within).collect();
+        let of_kind = |kind: &str| inputs.iter().filter(|one| one.kind == kind).cloned().collect::<Vec<_>>();
+        let (sightings, counts, examples) =
+            (of_kind(SIGHTINGS.name), of_kind(COUNTS.name), of_kind(EXAMPLES.name));
+        let in_one = |some: &[Listed]| {
+            some.iter().map(|one| one.facts.runs).sum::<u64>() <= 1 && some.iter().all(|one| one.days == span)
+        };
+        let merge_sightings = !in_one(&sightings) && !sightings.is_empty();
+        // Months whose sightings were dropped have counts alone, and are merged already.
+        let merge_examples = span.0 != span.1 && examples.len() > 1;
+        if !merge_sightings && !merge_examples {
+            return Ok(false);
+        }
+        let incoming = Incoming::new(&self.folder)?;
+        let mut new: Vec<(Listed, WrittenSegment)> = Vec::new();
+        let mut old: Vec<Listed> = Vec::new();
+        let mut totals = BTreeMap::new();
+        if merge_sightings {
+            let uncounted = self.uncounted_days(id, span)?;
+            let pair = self.merged_pair(&incoming, sensor, (&sightings, &counts), !uncounted.is_empty())?;
+            totals.extend(pair.totals.iter().map(|total| (total.count.day, *total)));
+            totals.retain(|day, _| uncounted.contains(day));
+            for (kind, written) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
+                new.push((listed((id, sensor), kind, span, &written, false, None), written));
+            }
+            old.extend(sightings.into_iter().chain(counts));
+        }
+        if merge_examples {
+            let examples_of = self.merged_examples(&examples)?;
+            let mut rows = examples_of.into_iter().map(Ok);
+            if let Some((_, written)) = write_examples(incoming.folder(), &mut rows, self.durable)? {
+                new.push((listed((id, sensor), EXAMPLES.name, span, &written, false, None), written));
+                old.extend(examples);
+            }
+        }
+        self.replace(id, old, new, &totals)
+    }
+
+    /// Days of a span whose totals are not known, or are about to change.
+    fn uncounted_days(&self, id: i64, (first, last): (Date, Date)) -> Result<BTreeSet<Date>, StoreError> {
+        let days = catalog::days(&self.connection, id)?;
+        let inside = days.range(first..=last);
+        Ok(inside.filter(|(_, total)| total.is_none()).map(|(day, _)| *day).collect())
+    }
+
+    fn merged_pair(
+        &self,
+        incoming: &Incoming,
+        sensor: &Sensor,
+        (sightings, counts): (&[Listed], &[Listed]),
+        counts_hosts: bool,
+    ) -> Result<WrittenPair, StoreError> {
+        let zone = sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+        let open = OpenSegments::default();
+        let (mut of_sightings, mut of_hours) = (Vec::new(), Vec::new());
+        for listed in sightings {
+            of_sightings.extend(sighting_runs(&open.get(&self.folder, listed, &SIGHTINGS)?, &zone));
+        }
+        for listed in counts {
+            of_hours.extend(hourly_runs(&open.get(&self.folder, listed, &COUNTS)?));
+        }
+        // Many runs are first merged in groups, so that memory does not grow with their number.
+        let mut steps = Vec::new();
+        while of_sightings.len() > RUNS_AT_ONCE {
+            let mut hours = merged(of_hours.drain(..RUNS_AT_ONCE).collect(), HourlyCount::order)?;
+            let mut rows = merged(of_sightings.drain(..RUNS_AT_ONCE).collect(), Sighting::order)?;
+            let mut writer = PairWriter::new(incoming.folder(), zone.clone(), false)?;
+            writer.write_run(&mut rows, &mut hours)?;
+            let step = writer.finish(false)?;
+            let opened =
+                |table, written: &WrittenSegment| Segment::open(&written.path, table, &written.facts);
+            let pair = (opened(&SIGHTINGS, &step.sightings)?, opened(&COUNTS, &step.counts)?);
+            of_sightings.extend(sighting_runs(&Rc::new(pair.0), &zone));
+            of_hours.extend(hourly_runs(&Rc::new(pair.1)));
+            steps.push(step);
+        }
+        let mut writer = PairWriter::new(incoming.folder(), zone, counts_hosts)?;
+        let mut hours = merged(of_hours, HourlyCount::order)?;
+        writer.write_run(&mut *merged(of_sightings, Sighting::order)?, &mut hours)?;
+        writer.finish(self.durable)
+    }
+
+    /// The earliest example of each type. Memory: some 200 bytes for each type of a month.
+    fn merged_examples(&self, listed: &[Listed]) -> Result<Vec<ExampleRow>, StoreError> {
+        let open = OpenSegments::default();
+        let mut earliest: BTreeMap<u64, ExampleRow> = BTreeMap::new();
+        for one in listed {
+            let segment = open.get(&self.folder, one, &EXAMPLES)?;
+            let every: Vec<usize> = (0..EXAMPLES.columns.len()).collect();
+            for group in 0..segment.groups() {
+                let (rows, columns) = segment.read(group, &every)?.rest()?;
+                let mut found: Vec<ExampleRow> = Vec::new();
+                each_example_packet(
+                    rows,
+                    &columns,
+                    &mut |number, start, host, packet| match found.last_mut() {
+                        Some(last) if (last.number, last.start, last.host) == (number, start, host) => {
+                            last.packets.push(packet);
+                        }
+                        _ => found.push(ExampleRow { number, start, host, packets: vec![packet] }),
+                    },
+                )?;
+                for example in found {
+                    let known = earliest.get(&example.number);
+                    if known.is_none_or(|known| (example.start, example.host) < (known.start, known.host)) {
+                        earliest.insert(example.number, example);
+                    }
+                }
+            }
+        }
+        Ok(earliest.into_values().collect())
+    }
+
+    /// Puts new segments in the place of old ones, in one transaction; `false` where another process merged or removed some
+    /// meanwhile.
+    pub(super) fn replace(
+        &mut self,
+        id: i64,
+        old: Vec<Listed>,
+        new: Vec<(Listed, WrittenSegment)>,
+        totals: &BTreeMap<Date, crate::history::DayTotal>,
+    ) -> Result<bool, StoreError> {
+        let (folder, durable) = (self.folder.clone(), self.durable);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now = catalog::segments(&transaction, Some(id))?;
+        if !old.iter().all(|one| now.contains(one)) {
+            return Ok(false);
+        }
+        for Listed { path, .. } in &old {
+            transaction.execute("DELETE FROM segment WHERE path = ?1", [path])?;
+        }
+        let mut paths = Vec::new();
+        for (listed, written) in new {
+            move_into(&folder, &listed.path, written, durable)?;
+            catalog::put_segment(&transaction, &listed)?;
+            paths.push(listed.path);
+        }
+        let changed = totals.keys().copied().collect();
+        keep_totals(&folder, &transaction, id, &changed, totals)?;
+        transaction.commit()?;
+        let gone: Vec<String> =
+            old.into_iter().map(|one| one.path).filter(|path| !paths.contains(path)).collect();
+        self.forget(&gone);
+        Ok(true)
+    }
+}

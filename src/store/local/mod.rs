@@ -1,0 +1,374 @@
+//! A history in a folder: a catalog (SQLite) and segments (Parquet). The page `FORMAT.md` beside this file describes both.
+
+mod catalog;
+mod incoming;
+mod ingest;
+mod merge;
+mod parquet;
+mod query;
+mod retain;
+mod rows;
+mod schema;
+mod types;
+mod verify;
+mod write;
+
+pub use merge::Compacted;
+pub use retain::{Holding, Retained};
+pub use verify::Checked;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+use rusqlite::Connection;
+
+use crate::behavior::{BehaviorId, Profile};
+use crate::history::{
+    BatchWriter, CaptureSpan, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter, Habit,
+    HostList, HourlyCount, Outage, Resume, Selection, Sensor, Sighting, TypeRecord, TypeTotal,
+};
+use crate::sample::KeptSample;
+
+use super::{BehaviorSink, HistoryStore, NearService, StoreError, refuse_sources};
+use query::{OpenSegments, Source, Wanted};
+use schema::Access;
+use types::TypeIndex;
+
+/// A history in a folder.
+#[derive(Debug)]
+pub struct LocalStore {
+    folder: PathBuf,
+    connection: Connection,
+    access: Access,
+    profile: Profile,
+    types: TypeIndex,
+    open: OpenSegments,
+    /// Whether what is written is forced onto the disk; a history that is thrown away needs that not.
+    durable: bool,
+    /// Keeps a temporary folder for as long as the store.
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl LocalStore {
+    /// Opens a history to read; nothing is changed or made.
+    ///
+    /// # Errors
+    /// When the folder has no history, one of a newer inga or of another behavior profile, or cannot be read.
+    pub fn open_to_read(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
+        LocalStore::open_with(folder, profile, Access::Read)
+    }
+
+    /// Opens a history to write.
+    ///
+    /// # Errors
+    /// As [`LocalStore::open_to_read`].
+    pub fn open_to_write(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
+        LocalStore::open_with(folder, profile, Access::Write)
+    }
+
+    /// Opens a history to write, and makes it where there is none.
+    ///
+    /// # Errors
+    /// As [`LocalStore::open_to_read`], and when the folder cannot be made.
+    pub fn create(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
+        LocalStore::open_with(folder, profile, Access::Create)
+    }
+
+    /// Makes a history in a temporary folder (`TMPDIR`), which is deleted with it.
+    ///
+    /// # Errors
+    /// When no temporary folder can be made.
+    pub fn temporary(profile: &Profile) -> Result<LocalStore, StoreError> {
+        let temporary = tempfile::Builder::new().prefix("inga-").tempdir()?;
+        let mut store = LocalStore::create(temporary.path(), profile)?;
+        store.connection.pragma_update(None, "synchronous", "OFF")?;
+        (store.durable, store.temporary) = (false, Some(temporary));
+        Ok(store)
+    }
+
+    fn open_with(folder: &Path, profile: &Profile, access: Access) -> Result<LocalStore, StoreError> {
+        let connection = schema::open(folder, access)?;
+        let mut store = LocalStore {
+            folder: folder.to_owned(),
+            connection,
+            access,
+            profile: profile.clone(),
+            types: TypeIndex::default(),
+            open: OpenSegments::default(),
+            durable: true,
+            temporary: None,
+        };
+        store.check_profile()?;
+        if access != Access::Read {
+            incoming::prepare_for_readers(folder)?;
+            ingest::sweep(folder, &mut store.connection)?;
+        }
+        Ok(store)
+    }
+
+    fn check_profile(&self) -> Result<(), StoreError> {
+        let wanted = self.profile.identity();
+        match catalog::setting(&self.connection, "profile")? {
+            Some(found) if found != wanted => Err(StoreError::OtherProfile { found, wanted }),
+            Some(_) => Ok(()),
+            None if self.access == Access::Read => {
+                Err(StoreError::Damaged("the catalog does not name its behavior profile".to_owned()))
+            }
+            None => schema::put(&self.connection, "setting", &[&"profile", &wanted]),
+        }
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        match self.access {
+            Access::Read => Err(StoreError::Backend("the history was opened to read".to_owned())),
+            Access::Write | Access::Create => Ok(()),
+        }
+    }
+
+    /// Deletes the files of segments that are no longer listed. While somebody reads they stay until the next time.
+    fn forget(&mut self, paths: &[String]) {
+        paths.iter().for_each(|path| self.open.forget(path));
+        incoming::delete_unless_read(&self.folder, paths);
+    }
+
+    /// A sensor's part of the history; its files stay for as long as this is held.
+    fn source(&self, sensor: &str) -> Result<(i64, Source<'_>), StoreError> {
+        let files = incoming::hold_files(&self.folder);
+        let (id, settings) = catalog::sensor(&self.connection, sensor)?;
+        let zone = settings.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+        let mut source = query::source_of(&self.folder, &self.open, &self.connection, id, zone)?;
+        source._files = files;
+        Ok((id, source))
+    }
+
+    fn sensor_id(&self, name: &str) -> Result<i64, StoreError> {
+        Ok(catalog::sensor(&self.connection, name)?.0)
+    }
+
+    /// Answers with sightings, of which those of some days may have been dropped.
+    fn with_sightings(
+        &self,
+        sensor: &str,
+        wanted: &Wanted<'_>,
+        sink: &mut dyn FnMut(&Sighting),
+    ) -> Result<(), StoreError> {
+        let (_, source) = self.source(sensor)?;
+        source.each_sighting(wanted, &mut |sighting| {
+            sink(sighting);
+            Ok(())
+        })
+    }
+}
+
+/// What a filter wants, with the numbers of its types.
+fn wanted<'t>(filter: &Filter<'_>, types: Option<&'t [u64]>) -> Wanted<'t> {
+    Wanted {
+        types,
+        facets: filter.types.facets(),
+        days: (filter.first, filter.last),
+        sources: filter.sources,
+    }
+}
+
+impl HistoryStore for LocalStore {
+    fn sensors(&self) -> Result<Vec<Sensor>, StoreError> {
+        Ok(catalog::sensors(&self.connection)?.into_iter().map(|(_, sensor)| sensor).collect())
+    }
+
+    fn add_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError> {
+        self.writable()?;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        match catalog::sensor(&transaction, &sensor.name) {
+            Ok((_, known)) if known == *sensor => {}
+            Ok(_) => return Err(StoreError::SensorExists(sensor.name.clone())),
+            Err(StoreError::UnknownSensor(_)) => {
+                let next = "SELECT coalesce(max(id), 0) + 1 FROM sensor";
+                let id: i64 = transaction.query_row(next, [], |row| row.get(0))?;
+                schema::put(&transaction, "sensor", &[&id, &sensor.name, &catalog::json(sensor)?])?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn sightings_from(&self, sensor: &str) -> Result<Option<Date>, StoreError> {
+        catalog::kept_from(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError> {
+        self.writable()?;
+        catalog::put_outage(&self.connection, self.sensor_id(sensor)?, outage)
+    }
+
+    fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
+        catalog::coverage(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn capture_spans(&self, sensor: &str) -> Result<Vec<CaptureSpan>, StoreError> {
+        let captures = catalog::captures(&self.connection, self.sensor_id(sensor)?)?;
+        Ok(captures.iter().filter_map(crate::history::CaptureRecord::span).collect())
+    }
+
+    fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
+        catalog::has_capture(&self.connection, self.sensor_id(sensor)?, content)
+    }
+
+    fn resume(&self, sensor: &str) -> Result<Resume, StoreError> {
+        catalog::resume(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn batch_writer(
+        &mut self,
+        sensor: &str,
+        mark_names: &[String],
+    ) -> Result<Option<Box<dyn BatchWriter>>, StoreError> {
+        let (_, sensor) = catalog::sensor(&self.connection, sensor)?;
+        Ok(Some(Box::new(self.pending(&sensor, mark_names)?)))
+    }
+
+    fn ingest(&mut self, sensor: &str, contribution: Contribution) -> Result<bool, StoreError> {
+        self.store_capture(sensor, contribution)
+    }
+
+    fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
+        let (_, source) = self.source(sensor)?;
+        let one = |selection: &Selection| {
+            let types = self.types.of_selection(&self.connection, &self.profile, selection)?;
+            match types[..] {
+                [_] if !selection.facets => types::series_of_type(&source, &types),
+                _ => types::series_of_types(&source, &types, selection.facets),
+            }
+        };
+        selections.iter().map(one).collect()
+    }
+
+    fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
+        let (id, source) = self.source(sensor)?;
+        let days = catalog::days(&self.connection, id)?;
+        let uncounted: BTreeSet<Date> =
+            days.iter().filter(|(_, total)| total.is_none()).map(|(day, _)| *day).collect();
+        let mut totals: BTreeMap<Date, DayTotal> =
+            days.into_iter().filter_map(|(day, total)| Some((day, total?))).collect();
+        if !uncounted.is_empty() {
+            totals.extend(source.totals_of(&uncounted)?);
+        }
+        Ok(totals.into_values().filter(|total| total.count.windows > 0).collect())
+    }
+
+    fn each_sighting(
+        &self,
+        sensor: &str,
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&Sighting),
+    ) -> Result<(), StoreError> {
+        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
+        self.with_sightings(sensor, &wanted(filter, types.as_deref()), sink)
+    }
+
+    fn each_daily_count(
+        &self,
+        sensor: &str,
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&DailyCount),
+    ) -> Result<(), StoreError> {
+        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
+        let (_, source) = self.source(sensor)?;
+        source.each_daily_count(&wanted(filter, types.as_deref()), &mut |count| {
+            sink(count);
+            Ok(())
+        })
+    }
+
+    fn each_hourly_count(
+        &self,
+        sensor: &str,
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&HourlyCount),
+    ) -> Result<(), StoreError> {
+        refuse_sources(filter)?;
+        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
+        let (_, source) = self.source(sensor)?;
+        source.each_hourly_count(&wanted(filter, types.as_deref()), &mut |count| {
+            sink(count);
+            Ok(())
+        })
+    }
+
+    fn mark_names(&self) -> Result<Vec<String>, StoreError> {
+        catalog::mark_names(&self.connection)
+    }
+
+    fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
+        catalog::type_record(&self.connection, &self.profile, number)
+    }
+
+    fn each_behavior(&self, numbers: &[u64], sink: BehaviorSink<'_>) -> Result<(), StoreError> {
+        for number in numbers {
+            let parameters = catalog::parameters(&self.connection, *number)?;
+            let behavior = crate::behavior::Behavior::of_type(&parameters, &self.profile);
+            catalog::check_number(*number, &behavior)?;
+            sink(*number, behavior, &parameters);
+        }
+        Ok(())
+    }
+
+    fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
+        let (_, source) = self.source(sensor)?;
+        let types = self.types.of_selection(&self.connection, &self.profile, selection)?;
+        types::hosts(&source, &self.mark_names()?, (&types, selection.facets), most)
+    }
+
+    fn neighbours(
+        &self,
+        sensor: &str,
+        services: &[NearService],
+        most: usize,
+    ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
+        let lists = types::near(&self.connection, services)?;
+        let lists: Vec<types::List<'_>> = lists.iter().map(|types| (types.as_slice(), false)).collect();
+        let (_, source) = self.source(sensor)?;
+        types::type_totals(&source, &|number| self.type_of(number), &lists, most)
+    }
+
+    fn habits(&self, sensor: &str, selections: &[Selection], most: usize) -> Result<Vec<Habit>, StoreError> {
+        let types = selections
+            .iter()
+            .map(|selection| self.types.of_selection(&self.connection, &self.profile, selection))
+            .collect::<Result<Vec<_>, _>>()?;
+        let lists: Vec<types::List<'_>> =
+            types.iter().zip(selections).map(|(types, one)| (types.as_slice(), one.facets)).collect();
+        let (_, source) = self.source(sensor)?;
+        types::habits(&source, &|number| self.type_of(number), &self.mark_names()?, &lists, most)
+    }
+
+    fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
+        let types = self.types.of_selection(&self.connection, &self.profile, selection)?;
+        let lists = [(types.as_slice(), selection.facets)];
+        let (_, source) = self.source(sensor)?;
+        let totals = types::type_totals(&source, &|number| self.type_of(number), &lists, most)?;
+        Ok(totals.into_iter().flatten().collect())
+    }
+
+    fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
+        let number = behavior.number();
+        let (_, source) = self.source(sensor)?;
+        let found = source.examples(&[number])?.remove(&number);
+        match found {
+            Some(example) if self.type_of(number)?.behavior.id == behavior => {
+                Ok(Some(Example { behavior, ..example }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError> {
+        self.writable()?;
+        catalog::put_sample(&self.connection, sample)
+    }
+
+    fn samples(&self) -> Result<Vec<KeptSample>, StoreError> {
+        catalog::samples(&self.connection)
+    }
+}

@@ -1,0 +1,294 @@
+//! The catalog's tables, their versions, and what makes a folder a history.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, ToSql};
+use rusqlite_migration::{M, Migrations};
+
+use crate::store::StoreError;
+
+/// The name of the catalog in a history's folder.
+pub(super) const CATALOG: &str = "catalog.sqlite";
+/// Marks an SQLite file as inga's (`PRAGMA application_id`): "inga" in ASCII.
+const APPLICATION: i64 = 0x696e_6761;
+/// How long a process waits for another one that writes.
+const BUSY: Duration = Duration::from_secs(30);
+/// What a connection may hold of the catalog in memory.
+const CACHE_KIB: i64 = 8 * 1024;
+
+/// The versions of the schema: each a step that is never changed once released.
+const STEPS: [&str; 1] = ["
+    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+    CREATE TABLE sensor (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+    CREATE TABLE outage (
+        sensor INTEGER NOT NULL REFERENCES sensor, first_day TEXT NOT NULL, last_day TEXT NOT NULL,
+        reason TEXT NOT NULL, checksum INTEGER NOT NULL,
+        PRIMARY KEY (sensor, first_day, last_day, reason)) STRICT, WITHOUT ROWID;
+    CREATE TABLE capture (
+        sensor INTEGER NOT NULL REFERENCES sensor, content BLOB NOT NULL, record TEXT NOT NULL,
+        checksum INTEGER NOT NULL, PRIMARY KEY (sensor, content)) STRICT, WITHOUT ROWID;
+    -- Days on which the sensor recorded. Totals are NULL while they have to be counted from several segments.
+    CREATE TABLE day (
+        sensor INTEGER NOT NULL REFERENCES sensor, day TEXT NOT NULL, windows INTEGER, packets INTEGER,
+        hosts INTEGER, types INTEGER, checksum INTEGER NOT NULL, PRIMARY KEY (sensor, day)) STRICT, WITHOUT ROWID;
+    CREATE TABLE mark (bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, checksum INTEGER NOT NULL) STRICT;
+    -- number: the first 63 bits of the MD5 of the type's canonical string.
+    CREATE TABLE type (number INTEGER PRIMARY KEY, parameters BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
+    CREATE TABLE signature (
+        number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, checksum INTEGER NOT NULL) STRICT;
+    -- kind: sightings, counts or examples. open: 1 for windows that the last capture's end left open; the next capture
+    -- replaces them. path: within the folder. tail, hash: where its metadata begin, and their hash (see the page on the
+    -- format). capture: the content of the one capture that it holds, or NULL when it was merged.
+    CREATE TABLE segment (
+        path TEXT PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, kind TEXT NOT NULL,
+        first_day TEXT NOT NULL, last_day TEXT NOT NULL, open INTEGER NOT NULL, rows INTEGER NOT NULL,
+        bytes INTEGER NOT NULL, tail INTEGER NOT NULL, hash BLOB NOT NULL, runs INTEGER NOT NULL, capture BLOB,
+        checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE INDEX segment_sensor ON segment (sensor, kind);
+    CREATE TABLE resume (
+        sensor INTEGER PRIMARY KEY REFERENCES sensor, clock INTEGER, windows BLOB NOT NULL,
+        mark_names TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+    CREATE TABLE sample (
+        id TEXT PRIMARY KEY, path TEXT NOT NULL, report TEXT NOT NULL, profile TEXT NOT NULL,
+        checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"];
+
+/// All tables, for whoever checks every row.
+pub(super) const TABLES: [&str; 11] = [
+    "setting",
+    "sensor",
+    "outage",
+    "capture",
+    "day",
+    "mark",
+    "type",
+    "signature",
+    "segment",
+    "resume",
+    "sample",
+];
+
+/// What a catalog is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// To read; nothing is changed or made.
+    Read,
+    /// To write in a history that is there.
+    Write,
+    /// To write, also where there is nothing yet.
+    Create,
+}
+
+/// Opens the catalog of a history's folder.
+pub(super) fn open(folder: &Path, access: Access) -> Result<Connection, StoreError> {
+    let path = folder.join(CATALOG);
+    refuse_others(folder, &path, access)?;
+    let mut connection = match access {
+        Access::Read => open_to_read(&path)?,
+        Access::Write => connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+        Access::Create => {
+            std::fs::create_dir_all(folder)?;
+            connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?
+        }
+    };
+    let new = check_version(&connection, folder)?;
+    if access == Access::Read {
+        connection.pragma_update(None, "query_only", "ON")?;
+        if new {
+            return Err(not_a_history(
+                folder,
+                "its catalog is empty; delete the folder and feed the captures again",
+            ));
+        }
+        return Ok(connection);
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    if new {
+        connection.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    let migrations = Migrations::new(STEPS.iter().map(|step| M::up(step)).collect());
+    migrations.to_latest(&mut connection).map_err(|error| not_a_history(folder, &error.to_string()))?;
+    Ok(connection)
+}
+
+/// Refuses what is there and is not a history, with what to do.
+fn refuse_others(folder: &Path, catalog: &Path, access: Access) -> Result<(), StoreError> {
+    if folder.is_file() {
+        let remedy = match is_sqlite(folder) {
+            true => {
+                "it is a file; histories of inga 0.1 were SQLite files, which this version does not read: feed the \
+                 captures again into a new folder"
+            }
+            false => "it is a file, and a history is a folder with catalog.sqlite",
+        };
+        return Err(not_a_history(folder, remedy));
+    }
+    let found = catalog.metadata().ok();
+    match (found, access) {
+        (Some(found), Access::Read | Access::Write) if found.len() == 0 => {
+            Err(not_a_history(folder, "its catalog is empty; delete the folder and feed the captures again"))
+        }
+        (Some(found), Access::Create) if found.len() == 0 => {
+            Err(not_a_history(folder, "its catalog.sqlite is empty; delete that file first"))
+        }
+        (Some(_), _) => Ok(()),
+        (None, Access::Create) if folder.join("sensors.yaml").exists() => {
+            Err(not_a_history(folder, "it is a folder of captures with sensors.yaml; give it with --darknet"))
+        }
+        (None, Access::Create) => Ok(()),
+        (None, _) if folder.join("sensors.yaml").exists() => {
+            Err(not_a_history(folder, "it is a folder of captures with sensors.yaml; give it with --darknet"))
+        }
+        (None, _) if folder.is_dir() => {
+            Err(not_a_history(folder, "the folder has no catalog.sqlite; `inga sensor add` makes a history"))
+        }
+        (None, _) => Err(not_a_history(folder, "there is no such folder; `inga sensor add` makes a history")),
+    }
+}
+
+fn is_sqlite(path: &Path) -> bool {
+    use std::io::Read;
+    let mut start = [0; 15];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && &start == b"SQLite format 3"
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    Ok(connection)
+}
+
+/// Opens a catalog so that nothing is left behind. Where the folder can be written, SQLite's files for the write-ahead log
+/// are made for the time of the question and removed again, which takes a connection that may write. Elsewhere (read-only
+/// media, another owner's history) a read-only one serves, and where no log is there, the file alone.
+fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let readable = |connection: &Connection| -> rusqlite::Result<i64> {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+    };
+    let flags = [OpenFlags::SQLITE_OPEN_READ_WRITE, OpenFlags::SQLITE_OPEN_READ_ONLY];
+    for flags in flags {
+        if let Ok(connection) = connect(path, flags)
+            && readable(&connection).is_ok()
+        {
+            return Ok(connection);
+        }
+    }
+    let log = path.with_extension("sqlite-wal");
+    let log_is_empty = log.metadata().map_or(true, |log| log.len() == 0);
+    let encoded = encoded(path);
+    if let Some(uri) = encoded.filter(|_| log_is_empty) {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let connection = connect(&PathBuf::from(format!("file:{uri}?immutable=1")), flags)?;
+        let folder = path.parent().unwrap_or(path);
+        readable(&connection).map_err(|error| not_a_history(folder, &error.to_string()))?;
+        return Ok(connection);
+    }
+    Err(StoreError::Backend(format!(
+        "{} was not closed by the process that wrote it, and cannot be repaired where it is; ask it once from an \
+         account that may write there",
+        crate::escape::path(path)
+    )))
+}
+
+/// A path as SQLite's URIs have it.
+fn encoded(path: &Path) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    Some(path.to_str()?.bytes().map(encode).collect())
+}
+
+/// Checks whose file it is and of which version; returns whether it is new.
+fn check_version(connection: &Connection, folder: &Path) -> Result<bool, StoreError> {
+    let number = |sql: &str| -> Result<i64, StoreError> {
+        let value = connection.query_row(sql, [], |row| row.get(0));
+        value.map_err(|error| not_a_history(folder, &error.to_string()))
+    };
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    match (application, tables) {
+        (APPLICATION, _) if version > known => {
+            Err(StoreError::NewerSchema { path: crate::escape::path(folder), found: version, known })
+        }
+        (APPLICATION, tables) => Ok(tables == 0),
+        (0, 0) => Ok(true),
+        _ => Err(not_a_history(folder, "its catalog.sqlite is the database of another program")),
+    }
+}
+
+fn not_a_history(folder: &Path, reason: &str) -> StoreError {
+    StoreError::NotAHistory { path: crate::escape::path(folder), reason: reason.to_owned() }
+}
+
+/// Inserts a row, or replaces the one with the same key. The last column, the checksum, is added.
+pub(super) fn put(connection: &Connection, table: &str, values: &[&dyn ToSql]) -> Result<(), StoreError> {
+    let places: Vec<String> = (1..=values.len() + 1).map(|place| format!("?{place}")).collect();
+    let sql = format!("INSERT OR REPLACE INTO {table} VALUES ({})", places.join(", "));
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut hash = Checksum::of_table(table);
+    for (place, value) in (1..).zip(values) {
+        let value = value.to_sql()?;
+        statement.raw_bind_parameter(place, &value)?;
+        hash.add(match &value {
+            rusqlite::types::ToSqlOutput::Borrowed(value) => *value,
+            rusqlite::types::ToSqlOutput::Owned(value) => ValueRef::from(value),
+            _ => return Err(StoreError::Backend("a value of an unknown kind".to_owned())),
+        });
+    }
+    statement.raw_bind_parameter(values.len() + 1, hash.finish())?;
+    statement.raw_execute()?;
+    Ok(())
+}
+
+/// The checksum of a row: 32 bits of the BLAKE3 hash of its table's name and values. A changed row is missed once in four
+/// thousand million times.
+pub(super) struct Checksum(blake3::Hasher);
+
+impl Checksum {
+    pub(super) fn of_table(table: &str) -> Checksum {
+        let mut hash = blake3::Hasher::new();
+        hash.update(table.as_bytes());
+        Checksum(hash)
+    }
+
+    pub(super) fn add(&mut self, value: ValueRef<'_>) {
+        let (kind, bytes): (u8, &[u8]) = match &value {
+            ValueRef::Null => (0, &[]),
+            ValueRef::Integer(number) => (1, &number.to_le_bytes()),
+            ValueRef::Real(number) => (2, &number.to_le_bytes()),
+            ValueRef::Text(text) => (3, text),
+            ValueRef::Blob(bytes) => (4, bytes),
+        };
+        self.0.update(&[kind]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    }
+
+    pub(super) fn finish(self) -> i64 {
+        let [a, b, c, d, ..] = *self.0.finalize().as_bytes();
+        i64::from(i32::from_le_bytes([a, b, c, d]))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        match error {
+            rusqlite::Error::FromSqlConversionFailure(_, _, error) => StoreError::Damaged(error.to_string()),
+            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::IntegralValueOutOfRange(..) => {
+                StoreError::Damaged(error.to_string())
+            }
+            rusqlite::Error::SqliteFailure(code, _) if code.code == rusqlite::ErrorCode::DatabaseCorrupt => {
+                StoreError::Damaged(error.to_string())
+            }
+            other => StoreError::Backend(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Questions about some types: which types a behavior has, and what was seen of them.
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use jiff::civil::Date;
+use rusqlite::Connection;
+
+use crate::behavior::{Behavior, BehaviorId, Parameters, Profile};
+use crate::history::{
+    DayCount, Example, Filter, Granularity, Habit, HostList, Hosts, Scope, Selection, Sighting,
+    SightingCounts, TypeRecord, TypeTotal, Types,
+};
+use crate::store::{NearService, StoreError, host_summaries};
+
+use super::catalog;
+use super::query::{Source, Wanted};
+
+/// Numbers of types, ascending, and whether their facets count as well.
+pub(super) type List<'a> = (&'a [u64], bool);
+
+/// Reads a type's record.
+pub(super) type RecordOf<'a> = &'a dyn Fn(u64) -> Result<TypeRecord, StoreError>;
+
+/// The types of each shape and family, worked out when they are first asked for. Memory: 24 bytes a type for each of them.
+#[derive(Debug, Default)]
+pub(super) struct TypeIndex {
+    shapes: RefCell<Index>,
+    families: RefCell<Index>,
+}
+
+/// How many types there were, and the names with the numbers of their types, ascending.
+type Index = (i64, Rc<Vec<(BehaviorId, u64)>>);
+
+impl TypeIndex {
+    /// The numbers of the types of a selection, ascending.
+    pub(super) fn of_selection(
+        &self,
+        connection: &Connection,
+        profile: &Profile,
+        selection: &Selection,
+    ) -> Result<Vec<u64>, StoreError> {
+        let (index, name): (_, fn(&Parameters, &Profile) -> Behavior) = match selection.granularity {
+            Granularity::Type => return of_type(connection, profile, selection.id),
+            Granularity::Shape => (&self.shapes, Behavior::of_shape),
+            Granularity::Family => (&self.families, Behavior::of_family),
+        };
+        let count: i64 = connection.query_row("SELECT count(*) FROM type", [], |row| row.get(0))?;
+        let mut index = index.borrow_mut();
+        if index.0 != count {
+            let mut names = Vec::new();
+            catalog::each_type(connection, &mut |number, parameters| {
+                names.push((name(&parameters, profile).id, number));
+                Ok(())
+            })?;
+            names.sort_unstable();
+            *index = (count, Rc::new(names));
+        }
+        let names = &index.1;
+        let first = names.partition_point(|(known, _)| *known < selection.id);
+        let of_name = names[first..].iter().take_while(|(known, _)| *known == selection.id);
+        Ok(of_name.map(|(_, number)| *number).collect())
+    }
+
+    /// The numbers of a filter's types, ascending; `None` for all.
+    pub(super) fn of_filter(
+        &self,
+        connection: &Connection,
+        profile: &Profile,
+        filter: &Filter<'_>,
+    ) -> Result<Option<Vec<u64>>, StoreError> {
+        let passing = |passes: &dyn Fn(&Parameters) -> bool| {
+            let mut numbers = Vec::new();
+            catalog::each_type(connection, &mut |number, parameters| {
+                numbers.extend(passes(&parameters).then_some(number));
+                Ok(())
+            })?;
+            Ok(Some(numbers))
+        };
+        match &filter.types {
+            Types::All => Ok(None),
+            Types::Of(selection) => self.of_selection(connection, profile, selection).map(Some),
+            Types::Listed(numbers) => Ok(Some(numbers.to_vec())),
+            Types::Service(protocol, port) => passing(&|one| one.is_service(*protocol, *port)),
+            Types::Where(passes, _) => passing(passes),
+        }
+    }
+}
+
+/// The number of a type, if the history has it.
+fn of_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result<Vec<u64>, StoreError> {
+    let number = id.number();
+    let sql = "SELECT EXISTS (SELECT 1 FROM type WHERE number = ?1)";
+    let known: bool = connection.prepare_cached(sql)?.query_row([number.cast_signed()], |row| row.get(0))?;
+    if !known || catalog::type_record(connection, profile, number)?.behavior.id != id {
+        return Ok(Vec::new());
+    }
+    Ok(vec![number])
+}
+
+/// The types of whole windows of each service.
+pub(super) fn near(connection: &Connection, services: &[NearService]) -> Result<Vec<Vec<u64>>, StoreError> {
+    let mut types: Vec<Vec<u64>> = services.iter().map(|_| Vec::new()).collect();
+    let mut places: HashMap<_, Vec<usize>> = HashMap::new();
+    for (place, (protocol, ports)) in services.iter().enumerate() {
+        places.entry((protocol.clone(), ports.clone())).or_default().push(place);
+    }
+    catalog::each_type(connection, &mut |number, parameters| {
+        let mut service = (parameters.protocol, Some(parameters.ports));
+        places.get(&service).into_iter().flatten().for_each(|place| types[*place].push(number));
+        service.1 = None;
+        places.get(&service).into_iter().flatten().for_each(|place| types[*place].push(number));
+        Ok(())
+    })?;
+    Ok(types)
+}
+
+fn of_types(types: &[u64], facets: bool) -> Wanted<'_> {
+    Wanted { types: Some(types), facets, days: (None, None), sources: None }
+}
+
+/// The days of a single type, as they are counted.
+pub(super) fn series_of_type(source: &Source<'_>, types: &[u64]) -> Result<Vec<DayCount>, StoreError> {
+    let mut days = Vec::new();
+    source.each_daily_count(&of_types(types, false), &mut |count| {
+        let crate::history::DailyCount { day, windows, packets, hosts, .. } = *count;
+        days.push(DayCount { day, windows, packets, hosts });
+        Ok(())
+    })?;
+    Ok(days)
+}
+
+/// The days of several types together, whose hosts are counted once.
+pub(super) fn series_of_types(
+    source: &Source<'_>,
+    types: &[u64],
+    facets: bool,
+) -> Result<Vec<DayCount>, StoreError> {
+    if types.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut days = DaySums::default();
+    source.each_sighting(&of_types(types, facets), &mut |sighting| {
+        days.add(sighting);
+        Ok(())
+    })?;
+    Ok(days.finish())
+}
+
+/// Windows, packets and hosts by day.
+#[derive(Default)]
+struct DaySums(BTreeMap<Date, (u64, u64, Hosts)>);
+
+impl DaySums {
+    fn add(&mut self, sighting: &Sighting) {
+        let (windows, packets, hosts) = self.0.entry(sighting.day).or_default();
+        *windows = windows.saturating_add(sighting.counts.windows);
+        *packets = packets.saturating_add(sighting.counts.packets);
+        hosts.insert(sighting.host);
+    }
+
+    fn finish(self) -> Vec<DayCount> {
+        let count = |(day, (windows, packets, mut hosts)): (Date, (u64, u64, Hosts))| DayCount {
+            day,
+            windows,
+            packets,
+            hosts: hosts.count(),
+        };
+        self.0.into_iter().map(count).collect()
+    }
+}
+
+/// The hosts of some types.
+pub(super) fn hosts(
+    source: &Source<'_>,
+    mark_names: &[String],
+    (types, facets): List<'_>,
+    most: usize,
+) -> Result<HostList, StoreError> {
+    if types.is_empty() {
+        return Ok(HostList::default());
+    }
+    let mut hosts: HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)> = HashMap::new();
+    source.each_sighting(&of_types(types, facets), &mut |sighting| {
+        add_host(&mut hosts, sighting);
+        Ok(())
+    })?;
+    Ok(HostList::of(host_summaries(hosts, mark_names), most))
+}
+
+fn add_host(hosts: &mut HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)>, sighting: &Sighting) {
+    let (days, sum) = hosts.entry(sighting.host).or_insert_with(|| (BTreeSet::new(), SightingCounts::NONE));
+    days.insert(sighting.day);
+    *sum = sum.merged(sighting.counts);
+}
+
+/// The types of several lists, and the lists that have each.
+struct Union {
+    types: Vec<u64>,
+    /// By the place of the type.
+    lists: Vec<Vec<usize>>,
+    /// By list.
+    facets: Vec<bool>,
+}
+
+impl Union {
+    fn of(lists: &[List<'_>]) -> Union {
+        let mut known: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (list, (types, _)) in lists.iter().enumerate() {
+            types.iter().for_each(|number| known.entry(*number).or_default().push(list));
+        }
+        let facets = lists.iter().map(|(_, facets)| *facets).collect();
+        let (types, lists) = known.into_iter().unzip();
+        Union { types, lists, facets }
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        of_types(&self.types, self.facets.contains(&true))
+    }
+
+    /// The lists that count what was seen of a type.
+    fn lists(&self, number: u64, scope: Scope) -> impl Iterator<Item = usize> + '_ {
+        let place = self.types.binary_search(&number).ok();
+        let lists = place.map_or(&[][..], |place| &self.lists[place]);
+        lists.iter().copied().filter(move |list| scope == Scope::Whole || self.facets[*list])
+    }
+}
+
+/// Windows and packets by type.
+type Sums = BTreeMap<u64, (u64, u64)>;
+
+fn add_sum(sums: &mut Sums, number: u64, windows: u64, packets: u64) {
+    let sum = sums.entry(number).or_default();
+    *sum = (sum.0.saturating_add(windows), sum.1.saturating_add(packets));
+}
+
+/// All that was seen of each list of types.
+pub(super) fn habits(
+    source: &Source<'_>,
+    record_of: RecordOf<'_>,
+    mark_names: &[String],
+    lists: &[List<'_>],
+    most: usize,
+) -> Result<Vec<Habit>, StoreError> {
+    #[derive(Default)]
+    struct Gathered {
+        days: DaySums,
+        hosts: HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)>,
+        types: Sums,
+    }
+    let union = Union::of(lists);
+    let mut gathered: Vec<Gathered> = lists.iter().map(|_| Gathered::default()).collect();
+    if !union.types.is_empty() {
+        source.each_sighting(&union.wanted(), &mut |sighting| {
+            for list in union.lists(sighting.number, sighting.scope) {
+                let one = &mut gathered[list];
+                one.days.add(sighting);
+                add_host(&mut one.hosts, sighting);
+                add_sum(&mut one.types, sighting.number, sighting.counts.windows, sighting.counts.packets);
+            }
+            Ok(())
+        })?;
+    }
+    let mut habits = Vec::new();
+    for one in gathered {
+        let seen_as = most_frequent(record_of, &one.types, 1)?.pop();
+        let hosts = HostList::of(host_summaries(one.hosts, mark_names), most);
+        habits.push(Habit { series: one.days.finish(), hosts, seen_as, example: None });
+    }
+    let numbers: BTreeSet<u64> =
+        habits.iter().filter_map(|habit| Some(number_of(habit.seen_as.as_ref()?))).collect();
+    let examples = source.examples(&numbers.into_iter().collect::<Vec<_>>())?;
+    for habit in &mut habits {
+        habit.example = habit.seen_as.as_ref().and_then(|record| {
+            let example = examples.get(&number_of(record))?.clone();
+            Some(Example { behavior: record.behavior.id, ..example })
+        });
+    }
+    Ok(habits)
+}
+
+fn number_of(record: &TypeRecord) -> u64 {
+    record.behavior.id.number()
+}
+
+/// The most frequent types of each list. Sums come first; hosts are counted only of those that are returned.
+pub(super) fn type_totals(
+    source: &Source<'_>,
+    record_of: RecordOf<'_>,
+    lists: &[List<'_>],
+    most: usize,
+) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
+    let union = Union::of(lists);
+    let mut sums: Vec<Sums> = lists.iter().map(|_| Sums::new()).collect();
+    if union.types.is_empty() || most == 0 {
+        return Ok(lists.iter().map(|_| Vec::new()).collect());
+    }
+    source.each_daily_count(&union.wanted(), &mut |count| {
+        for list in union.lists(count.number, count.scope) {
+            add_sum(&mut sums[list], count.number, count.windows, count.packets);
+        }
+        Ok(())
+    })?;
+    let frequent = sums.iter().map(|sums| most_frequent(record_of, sums, most));
+    let frequent: Vec<Vec<TypeRecord>> = frequent.collect::<Result<_, _>>()?;
+    let numbers: Vec<Vec<u64>> = frequent.iter().map(|one| one.iter().map(number_of).collect()).collect();
+    let few: Vec<List<'_>> =
+        numbers.iter().zip(lists).map(|(numbers, (_, facets))| (numbers.as_slice(), *facets)).collect();
+    let union = Union::of(&few);
+    let mut hosts: Vec<HashMap<u64, Hosts>> = lists.iter().map(|_| HashMap::new()).collect();
+    if !union.types.is_empty() {
+        source.each_sighting(&union.wanted(), &mut |sighting| {
+            for list in union.lists(sighting.number, sighting.scope) {
+                hosts[list].entry(sighting.number).or_default().insert(sighting.host);
+            }
+            Ok(())
+        })?;
+    }
+    let total = |((frequent, sums), mut hosts): ((Vec<TypeRecord>, &Sums), HashMap<u64, Hosts>)| {
+        let one = |record: TypeRecord| {
+            let number = number_of(&record);
+            let (windows, packets) = sums.get(&number).copied().unwrap_or_default();
+            TypeTotal { record, windows, packets, hosts: hosts.get_mut(&number).map_or(0, Hosts::count) }
+        };
+        frequent.into_iter().map(one).collect()
+    };
+    Ok(frequent.into_iter().zip(&sums).zip(hosts).map(total).collect())
+}
+
+/// The types of most windows; of equally many those of the lower name.
+fn most_frequent(record_of: RecordOf<'_>, sums: &Sums, most: usize) -> Result<Vec<TypeRecord>, StoreError> {
+    let mut counts: Vec<u64> = sums.values().map(|(windows, _)| *windows).collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let Some(last) = most.checked_sub(1) else { return Ok(Vec::new()) };
+    let least = counts.get(last).copied().unwrap_or(0);
+    let mut ranked = Vec::new();
+    for (number, (windows, _)) in sums.iter().filter(|(_, (windows, _))| *windows >= least) {
+        let record = record_of(*number)?;
+        ranked.push((Reverse(*windows), record.behavior.id, record));
+    }
+    ranked.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    ranked.truncate(most);
+    Ok(ranked.into_iter().map(|(.., record)| record).collect())
+}

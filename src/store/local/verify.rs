@@ -1,0 +1,228 @@
+//! Whether a history is as it was written: the catalog's pages and rows, every byte of every segment, and whether they agree.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use rusqlite::Connection;
+
+use crate::history::{DayTotal, Filter, HourlyCount, Sensor, hours_of};
+use crate::store::StoreError;
+
+use super::catalog::{self, Listed};
+use super::query::{OpenSegments, Wanted};
+use super::rows::{COUNTS, EXAMPLES, SIGHTINGS};
+use super::schema::{Checksum, TABLES};
+use super::{HistoryStore, LocalStore, wanted};
+
+/// What was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Rows of the catalog.
+    pub rows: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Types.
+    pub types: u64,
+    /// Days of sensors.
+    pub days: u64,
+}
+
+/// Takes what is not as it was written, in words.
+type Faults<'a> = &'a mut dyn FnMut(String);
+
+impl LocalStore {
+    /// Checks all of the history; `faults` is called with whatever is not as it was written.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read at all.
+    pub fn verify(&self, faults: Faults<'_>) -> Result<Checked, StoreError> {
+        let mut checked = Checked::default();
+        structure(&self.connection, faults)?;
+        for table in TABLES {
+            checked.rows += rows_of_table(&self.connection, table, faults)?;
+        }
+        let numbers = self.check_types(faults)?;
+        checked.types = numbers.len() as u64;
+        let segments = catalog::segments(&self.connection, None)?;
+        checked.segments = segments.len() as u64;
+        let mut whole = true;
+        for listed in &segments {
+            if let Err(error) = self.check_segment(listed) {
+                whole = false;
+                faults(error.to_string());
+            }
+        }
+        for (id, sensor) in catalog::sensors(&self.connection)? {
+            if let Err(error) = catalog::resume(&self.connection, id)
+                .map(drop)
+                .and_then(|()| catalog::captures(&self.connection, id).map(drop))
+            {
+                faults(format!("sensor {}: {error}", sensor.name));
+            }
+            // Counts of what is damaged would only repeat that it is.
+            if whole {
+                checked.days += self.check_sensor(id, &sensor, &numbers, faults)?;
+            }
+        }
+        Ok(checked)
+    }
+
+    fn check_segment(&self, listed: &Listed) -> Result<(), StoreError> {
+        let table = [&SIGHTINGS, &COUNTS, &EXAMPLES].into_iter().find(|table| table.name == listed.kind);
+        let table = table.ok_or_else(|| {
+            StoreError::Damaged(format!("a segment of the kind `{}`", listed.kind.escape_default()))
+        })?;
+        OpenSegments::default().get(&self.folder, listed, table)?.verify()
+    }
+
+    /// Works out every type's number again.
+    fn check_types(&self, faults: Faults<'_>) -> Result<HashSet<u64>, StoreError> {
+        let mut numbers = HashSet::new();
+        let read = catalog::each_type(&self.connection, &mut |number, parameters| {
+            let behavior = crate::behavior::Behavior::of_type(&parameters, &self.profile);
+            if let Err(error) = catalog::check_number(number, &behavior) {
+                faults(error.to_string());
+            }
+            numbers.insert(number);
+            Ok(())
+        });
+        if let Err(error) = read {
+            faults(format!("types: {error}"));
+        }
+        Ok(numbers)
+    }
+
+    /// Counts a sensor's days again, and looks for types and marks that the catalog does not have.
+    fn check_sensor(
+        &self,
+        id: i64,
+        sensor: &Sensor,
+        types: &HashSet<u64>,
+        faults: Faults<'_>,
+    ) -> Result<u64, StoreError> {
+        let name = &sensor.name;
+        let days = catalog::days(&self.connection, id)?;
+        let (_, source) = self.source(name)?;
+        let marks = self.mark_names()?.len();
+        let mut unknown: BTreeSet<u64> = BTreeSet::new();
+        let mut bad_marks = 0u64;
+        let all = Wanted { types: None, facets: true, days: (None, None), sources: None };
+        let mut months: BTreeMap<_, Recount> = BTreeMap::new();
+        source.each_sighting(&all, &mut |sighting| {
+            if !types.contains(&sighting.number) {
+                unknown.insert(sighting.number);
+            }
+            bad_marks += u64::from(
+                u32::try_from(marks).is_ok_and(|marks| marks < 64 && sighting.counts.marks >> marks != 0),
+            );
+            months.entry(sighting.day.first_of_month()).or_default().add(sighting);
+            Ok(())
+        })?;
+        for number in unknown {
+            faults(format!("sensor {name}: sightings of type {number}, which the catalog does not have"));
+        }
+        if bad_marks > 0 {
+            faults(format!("sensor {name}: {bad_marks} sightings have marks that the catalog does not have"));
+        }
+        let kept: BTreeSet<_> =
+            days.keys().filter(|day| source.kept_from.is_none_or(|from| **day >= from)).copied().collect();
+        let counted = source.totals_of(&kept)?;
+        for (day, total) in days.iter().filter_map(|(day, total)| Some((day, (*total)?))) {
+            if let Some(again) = counted.get(day).filter(|again| **again != total) {
+                faults(differ(name, &total, again));
+            }
+        }
+        for day in counted.values().map(|total| total.count.day).filter(|day| !days.contains_key(day)) {
+            faults(format!("sensor {name}: sightings of {day}, which is no recorded day"));
+        }
+        self.check_hours(name, &months, faults)?;
+        Ok(days.len() as u64)
+    }
+
+    /// Compares kept counts with what sightings come to.
+    fn check_hours(
+        &self,
+        name: &str,
+        months: &BTreeMap<jiff::civil::Date, Recount>,
+        faults: Faults<'_>,
+    ) -> Result<(), StoreError> {
+        let mut hourly: BTreeMap<jiff::civil::Date, Recount> = BTreeMap::new();
+        let filter = Filter {
+            types: crate::history::Types::Where(&|_| true, crate::history::Facets::Counted),
+            ..Filter::default()
+        };
+        let types = self.types.of_filter(&self.connection, &self.profile, &filter)?;
+        let (_, source) = self.source(name)?;
+        source.each_hourly_count(&wanted(&filter, types.as_deref()), &mut |count: &HourlyCount| {
+            let sum = hourly.entry(count.day.first_of_month()).or_default();
+            sum.windows = sum.windows.saturating_add(count.windows);
+            sum.packets = sum.packets.saturating_add(count.packets);
+            Ok(())
+        })?;
+        for (month, recount) in months {
+            let kept = hourly.remove(month).unwrap_or_default();
+            if (kept.windows, kept.packets) != (recount.windows, recount.packets) {
+                faults(format!(
+                    "sensor {name}, {}: hourly counts have {} windows and {} packets, sightings {} and {}",
+                    month.strftime("%Y-%m"),
+                    kept.windows,
+                    kept.packets,
+                    recount.windows,
+                    recount.packets
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the sightings of a month come to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recount {
+    windows: u64,
+    packets: u64,
+    host_hours: u64,
+}
+
+impl Recount {
+    fn add(&mut self, sighting: &crate::history::Sighting) {
+        self.windows = self.windows.saturating_add(sighting.counts.windows);
+        self.packets = self.packets.saturating_add(sighting.counts.packets);
+        self.host_hours += hours_of(sighting.counts.hours).count() as u64;
+    }
+}
+
+fn differ(name: &str, kept: &DayTotal, counted: &DayTotal) -> String {
+    format!("sensor {name} on {}: the totals kept are {kept:?}, those counted {counted:?}", kept.count.day)
+}
+
+/// SQLite's check of pages, indexes and constraints.
+fn structure(connection: &Connection, faults: Faults<'_>) -> Result<(), StoreError> {
+    let mut statement = connection.prepare("PRAGMA integrity_check")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let said: String = row.get(0)?;
+        if said != "ok" {
+            faults(format!("SQLite: {said}"));
+        }
+    }
+    Ok(())
+}
+
+/// Works out the checksum of every row again.
+fn rows_of_table(connection: &Connection, table: &str, faults: Faults<'_>) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        let mut checksum = Checksum::of_table(table);
+        for at in 0..columns.saturating_sub(1) {
+            checksum.add(row.get_ref(at)?);
+        }
+        if row.get_ref(columns.saturating_sub(1))?.as_i64() != Ok(checksum.finish()) {
+            faults(format!("row {count} of table {table} is not as it was written"));
+        }
+    }
+    Ok(count)
+}

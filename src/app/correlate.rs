@@ -246,7 +246,8 @@ fn projections(
     rules: &Rules,
 ) -> Vec<Onto> {
     let onto = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
-        let projection = scan.as_ref().map(|scan| Projection::of(scan, &history.sensor, &rules.profile));
+        let of = |scan| Projection::of(scan, &history.sensor, history.coverage.days(), &rules.profile);
+        let projection = scan.as_ref().map(of);
         let behaviors = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
         Onto { scan: scan.clone(), projection, behaviors }
     };

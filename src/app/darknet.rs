@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::history::{Outage, Sensor, SensorKind};
+use crate::history::{DatedPrefix, Outage, Sensor, SensorKind};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore};
 
@@ -26,9 +26,9 @@ struct SensorsFile {
 struct SensorEntry {
     name: String,
     kind: SensorKind,
-    prefixes: Vec<ipnet::IpNet>,
+    prefixes: Vec<DatedPrefix>,
     #[serde(default)]
-    live: Vec<ipnet::IpNet>,
+    live: Vec<DatedPrefix>,
     #[serde(default = "utc")]
     time_zone: String,
     #[serde(default)]
@@ -62,7 +62,9 @@ pub fn load(
     for entry in file.sensors {
         let SensorEntry { name, kind, prefixes, live, time_zone, outages } = entry;
         let sensor = Sensor { name, kind, prefixes, live, time_zone };
-        sensor.validate()?;
+        sensor
+            .validate()
+            .map_err(|fault| AppError::yaml(&path, &crate::yaml::refused(&text, fault.to_string())))?;
         store.add_sensor(&sensor)?;
         for outage in &outages {
             store.add_outage(&sensor.name, outage)?;

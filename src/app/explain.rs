@@ -162,8 +162,10 @@ impl AskedSensor {
         rules: &Rules,
     ) -> Result<AskedSensor, AppError> {
         let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
+        let coverage = store.coverage(&sensor.name)?;
         let of = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
-            let projection = scan.as_ref().map(|scan| Projection::of(scan, &sensor, &rules.profile));
+            let onto = |scan| Projection::of(scan, &sensor, coverage.days(), &rules.profile);
+            let projection = scan.as_ref().map(onto);
             candidate(sample, projection.as_ref())
         };
         let candidates = samples.iter().zip(&scans).map(of).collect();

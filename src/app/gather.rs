@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::behavior::{OpenWindow, TypeList, Types};
 use crate::event::{AddressSpace, Timestamp};
-use crate::history::{Day, Gathering, Tally};
+use crate::history::{DarkTimes, Day, Gathering, Tally};
 use crate::rules::Rules;
 
 /// Numbers the types of windows and puts them on days.
@@ -15,17 +15,41 @@ pub(super) struct Gatherer<'a> {
     /// The numbers of the types in histories, by their places in the list.
     numbers: Vec<u64>,
     days: Days,
+    /// The spaces by time; `None` where one space is that of all times.
+    dark: Option<DarkTimes>,
 }
 
 impl<'a> Gatherer<'a> {
     /// Windows to addresses of `space`, on days of `zone`.
     pub(super) fn new(space: AddressSpace, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
         let types = Types::new(rules.profile.clone(), space);
-        Gatherer { rules, types, numbers: Vec::new(), days: Days { zone, known: None } }
+        Gatherer { rules, types, numbers: Vec::new(), days: Days { zone, known: None }, dark: None }
+    }
+
+    /// Windows to addresses that were dark when they began, on days of `zone`.
+    pub(super) fn dated(dark: DarkTimes, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
+        let types = Types::new(rules.profile.clone(), AddressSpace::none());
+        Gatherer { rules, types, numbers: Vec::new(), days: Days { zone, known: None }, dark: Some(dark) }
     }
 
     /// Adds windows with their facets to what a history keeps; one without a time has no day, and is left out.
+    ///
+    /// A window's destinations are ranked among the addresses that were dark when it began, so that its type is that of
+    /// its day. Destinations that became dark within it, behind midnight, have the rank 0; no other window meets them.
     pub(super) fn gather(&mut self, to: &mut Gathering, windows: &[OpenWindow]) {
+        let Some(dark) = self.dark.take() else { return self.gather_alike(to, windows) };
+        for windows in windows.chunk_by(|one, other| dark.is_alike(one.start, other.start)) {
+            let begin = windows.first().and_then(|window| window.start);
+            if let Some(space) = begin.and_then(|begin| dark.of(begin)) {
+                self.types.rank_in(space);
+                self.gather_alike(to, windows);
+            }
+        }
+        self.dark = Some(dark);
+    }
+
+    /// The same of windows that are ranked in the present space.
+    fn gather_alike(&mut self, to: &mut Gathering, windows: &[OpenWindow]) {
         self.types.look_up(windows);
         for (at, window) in windows.iter().enumerate() {
             let Some(start) = window.start else { continue };

@@ -119,8 +119,8 @@ pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<Compacted, Ap
     Ok(LocalStore::open_to_write(history, &rules.profile)?.compact(all)?)
 }
 
-/// Drops the sightings of months that end before a date; their counts stay. `agrees` is asked with what would be dropped.
-/// Returns it, or `None` where that was refused.
+/// Drops the sightings of months that end before a date; their counts stay. `agrees` is asked with what would be dropped,
+/// and fails where that is refused. Returns what was dropped.
 ///
 /// # Errors
 /// As [`compact`], and for a date behind the last day.
@@ -128,11 +128,14 @@ pub fn retain(
     history: &Path,
     from: Date,
     rules: &Rules,
-    agrees: &mut dyn FnMut(&Retained) -> Result<bool, AppError>,
-) -> Result<Option<Retained>, AppError> {
+    agrees: &mut dyn FnMut(&Retained) -> Result<(), AppError>,
+) -> Result<Retained, AppError> {
     let mut store = LocalStore::open_to_write(history, &rules.profile)?;
     let plan = store.retain(from, false)?;
-    if plan.sightings == 0 || agrees(&plan)? { Ok(Some(store.retain(from, true)?)) } else { Ok(None) }
+    if plan.sightings > 0 {
+        agrees(&plan)?;
+    }
+    Ok(store.retain(from, true)?)
 }
 
 /// The days of a sensor of which sightings are kept: its coverage without the days before that.

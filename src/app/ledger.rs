@@ -36,6 +36,7 @@ pub(super) fn of(
     };
     let filter = Filter { types: Types::Where(&wanted, Facets::Counted), ..Filter::default() };
     let ledger = Ledger::new(history.coverage.days(), services.anew.clone());
+    let ledger = ledger.with_dark(&history.sensor.dark_periods());
     read(store, &history.sensor.name, &filter, &relevant, ledger)
 }
 
@@ -53,7 +54,8 @@ pub(super) fn between(
     let types = Types::Where(relevant, Facets::LeftOut);
     let filter = Filter { types, first: Some(first), last: Some(last), sources: None };
     let days = history.coverage.days().filter(|day| filter.has_day(*day));
-    read(store, &history.sensor.name, &filter, relevant, Ledger::new(days, services.anew.clone()))
+    let ledger = Ledger::new(days, services.anew.clone()).with_dark(&history.sensor.dark_periods());
+    read(store, &history.sensor.name, &filter, relevant, ledger)
 }
 
 fn read(

@@ -18,6 +18,7 @@ pub mod png;
 pub mod project;
 pub mod rules;
 pub mod sandbox;
+pub mod sensors;
 pub mod series;
 mod share;
 pub mod simulate;

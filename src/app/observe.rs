@@ -6,8 +6,11 @@ use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks, OpenWindow};
 use crate::capture::{CaptureError, Input, ReadReport, Sink};
-use crate::event::{AddressSpace, Clock, Packet, Timestamp};
-use crate::history::{BatchWriter, CaptureRecord, Contribution, DiscardBatches, Gathering, Resume, Sensor};
+use crate::event::{Clock, Packet, Timestamp};
+use crate::history::{
+    BatchWriter, CaptureRecord, Contribution, DarkPeriods, DarkTimes, DiscardBatches, Gathering, Resume,
+    Sensor,
+};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore, StoreError};
 
@@ -270,7 +273,9 @@ fn again<'a>(
 struct Pass<'a> {
     sensor: &'a Sensor,
     rules: &'a Rules,
-    space: AddressSpace,
+    dark_periods: DarkPeriods,
+    /// The same by the time of a packet: one counts if its destination was dark on its day.
+    dark: DarkTimes,
     zone: TimeZone,
     gatherer: Gatherer<'a>,
     engine: Engine,
@@ -292,12 +297,15 @@ impl<'a> Pass<'a> {
     ) -> Result<Pass<'a>, AppError> {
         let Resume { clock: started_at, captures: captures_before, .. } = resume;
         let windows = renumbered(resume, rules.mark_names());
+        let (dark_periods, zone) = (sensor.dark_periods(), sensor.zone()?);
+        let dark = DarkTimes::new(&dark_periods, &zone);
         Ok(Pass {
             sensor,
             rules,
-            space: sensor.space(),
-            zone: sensor.zone()?,
-            gatherer: Gatherer::new(sensor.space(), sensor.zone()?, rules),
+            gatherer: Gatherer::dated(dark.clone(), zone.clone(), rules),
+            dark_periods,
+            dark,
+            zone,
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
             closed: writer.map_or_else(Gathering::default, Gathering::with_writer),
             recorded,
@@ -322,10 +330,10 @@ impl<'a> Pass<'a> {
         threads: usize,
         packets: impl FnOnce(&mut Sink<'_>) -> Result<T, CaptureError>,
     ) -> Result<T, CaptureError> {
-        let Pass { rules, space, recorded, gatherer, engine, closed, .. } = self;
+        let Pass { rules, dark, recorded, gatherer, engine, closed, .. } = self;
         let read = |feed: &mut Feed<'_>| {
             packets(&mut |packet, payload| {
-                if recorded.takes(packet, space) {
+                if recorded.takes(packet, dark.at(packet.time())) {
                     feed.push(packet, rules.marks(packet, payload));
                 }
             })
@@ -334,8 +342,8 @@ impl<'a> Pass<'a> {
     }
 
     fn push_marked(&mut self, packet: &Packet, marks: Marks) {
-        let Pass { space, recorded, gatherer, engine, closed, .. } = self;
-        if recorded.takes(packet, space) {
+        let Pass { dark, recorded, gatherer, engine, closed, .. } = self;
+        if recorded.takes(packet, dark.at(packet.time())) {
             engine.push(packet, marks, &mut |windows| gatherer.gather(closed, windows));
         }
     }
@@ -359,7 +367,9 @@ impl<'a> Pass<'a> {
             self.gatherer.gather(&mut open, &renumbered(kept.clone(), self.rules.mark_names()));
             resume = kept;
         }
-        let days = self.recorded.days(&self.zone);
+        let mut days = self.recorded.days(&self.zone);
+        // A day without a dark prefix has no value, which is not zero.
+        days.retain(|day| self.dark_periods.is_dark_on(*day));
         let (types, type_numbers) = self.gatherer.into_types();
         Ok(Contribution {
             capture: CaptureRecord {

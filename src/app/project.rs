@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use ipnet::IpNet;
+use jiff::civil::Date;
 
-use crate::history::{Sensor, SensorKind};
+use crate::history::{DatedPrefix, Sensor, SensorKind};
 use crate::rules::Rules;
 use crate::sample::{Projection, Scan};
 
@@ -54,11 +55,19 @@ pub fn project(
         ))
     })?;
     let sensors = match onto {
-        Onto::Sensors(source, names) => chosen(source.open(options, rules, notices)?.as_ref(), names)?,
-        Onto::Prefixes(prefixes, live) => vec![imagined(prefixes, live)?],
+        Onto::Sensors(source, names) => {
+            let store = source.open(options, rules, notices)?;
+            let mut recorded = Vec::new();
+            for sensor in chosen(store.as_ref(), names)? {
+                let days: Vec<Date> = store.coverage(&sensor.name)?.days().collect();
+                recorded.push((sensor, days));
+            }
+            recorded
+        }
+        Onto::Prefixes(prefixes, live) => vec![(imagined(prefixes, live)?, Vec::new())],
     };
-    let sensors = sensors.into_iter().map(|sensor| {
-        let projection = Projection::of(&scan, &sensor, &rules.profile);
+    let sensors = sensors.into_iter().map(|(sensor, days)| {
+        let projection = Projection::of(&scan, &sensor, days, &rules.profile);
         (sensor, projection)
     });
     let sensors = sensors.collect();
@@ -70,8 +79,8 @@ fn imagined(prefixes: &[IpNet], live: &[IpNet]) -> Result<Sensor, AppError> {
     let sensor = Sensor {
         name: "imagined".to_owned(),
         kind: SensorKind::Subnet,
-        prefixes: prefixes.to_vec(),
-        live: live.to_vec(),
+        prefixes: prefixes.iter().copied().map(DatedPrefix::from).collect(),
+        live: live.iter().copied().map(DatedPrefix::from).collect(),
         time_zone: "UTC".to_owned(),
     };
     sensor.validate()?;

@@ -2,6 +2,7 @@
 //! and sorted at a fraction of what a name costs. Names are worked out when they are asked for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -21,7 +22,7 @@ const PACKETS_MAX: u64 = 64;
 /// Numbers behavior types in the order in which they are met. Some 60 to 80 bytes a type, and 4 MiB at most for types of
 /// windows with one probe.
 pub struct Types {
-    space: AddressSpace,
+    space: Arc<AddressSpace>,
     reduction: Reduction,
     facets: Facets,
     singles: Singles,
@@ -57,7 +58,7 @@ impl Types {
     #[must_use]
     pub fn new(profile: Profile, space: AddressSpace) -> Types {
         Types {
-            space,
+            space: Arc::new(space),
             reduction: Reduction::default(),
             facets: Facets::default(),
             singles: Singles::default(),
@@ -67,6 +68,11 @@ impl Types {
             key: Vec::new(),
             looks: Looks::default(),
         }
+    }
+
+    /// Ranks destinations in another space from now on.
+    pub fn rank_in(&mut self, space: &Arc<AddressSpace>) {
+        self.space = Arc::clone(space);
     }
 
     /// The types numbered so far, which is all that remains to be known when the last window is closed.

@@ -1,23 +1,64 @@
-//! Asking before something is lost.
+//! A question before something is done that cannot be undone.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::app::AppError;
+use crate::escape::shown;
 
-/// Returns whether what is about to be lost may be: `--yes` was given, or somebody at a terminal agrees.
-///
-/// # Errors
-/// Where nobody can be asked and `--yes` is missing.
-pub(super) fn confirmed(yes: bool, what: &str) -> Result<bool, AppError> {
-    if yes {
-        return Ok(true);
+/// The option that answers the question beforehand.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfirmArgs {
+    /// Do it without asking; needed where there is no terminal to ask at
+    #[arg(long)]
+    yes: bool,
+}
+
+impl ConfirmArgs {
+    /// Says what is about to be done, and asks whether to do it, unless `--yes` was given. The question goes to standard
+    /// error, so that standard output stays empty for whoever reads it.
+    ///
+    /// # Errors
+    /// [`AppError::Usage`], which ends with exit code 2, when the answer is anything but yes, or when standard input or
+    /// standard error is no terminal. Then nothing must be done.
+    pub(super) fn confirm(&self, what: &str) -> Result<(), AppError> {
+        if self.yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Err(AppError::Usage(format!(
+                "{what}. Nothing was done: there is no terminal to ask at; give --yes to do it"
+            )));
+        }
+        match ask(what, &mut io::stdin().lock(), &mut anstream::stderr()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AppError::Usage("nothing was done".to_owned())),
+            Err(error) => Err(AppError::Usage(format!("nothing was done: the terminal failed: {error}"))),
+        }
     }
-    let (input, mut error) = (std::io::stdin(), std::io::stderr());
-    if !input.is_terminal() || !error.is_terminal() {
-        return Err(AppError::Usage(format!("this would {what}; give --yes to do it")));
-    }
-    let asked = write!(error, "This would {what}. Go on? [y/N] ").and_then(|()| error.flush());
+}
+
+/// Asks a question that is answered with `y` or `yes`, in whatever case; any other line and the end of input mean no.
+fn ask(what: &str, answers: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<bool> {
+    write!(out, "{}. Go on? [y/N] ", shown(what))?;
+    out.flush()?;
     let mut answer = String::new();
-    let answered = asked.and_then(|()| input.read_line(&mut answer));
-    Ok(answered.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
+    answers.read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_yes() {
+        let asked = |answer: &str| {
+            let mut out = Vec::new();
+            let yes = ask("all of\u{1b} it goes", &mut answer.as_bytes(), &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), "all of\\u{1b} it goes. Go on? [y/N] ");
+            yes
+        };
+        let answers = ["y\n", "Yes\r\n", " YES \n", "y", "", "\n", "n\n", "yess\n", "no, yes\n"];
+        assert_eq!(answers.map(asked), [true, true, true, true, false, false, false, false, false]);
+    }
 }

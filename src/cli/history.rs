@@ -7,7 +7,7 @@ use crate::app::history::{Checked, Compacted, Holding, Retained, Verified, compa
 use crate::app::output::Output;
 use crate::escape::shown;
 
-use super::confirm::confirmed;
+use super::confirm::ConfirmArgs;
 use super::shared::{Format, HistoryFolder};
 use super::{EXIT_DIFFERS, EXIT_OK};
 
@@ -49,9 +49,8 @@ enum Command {
         /// The first day that must keep its sightings; months that end before it lose theirs
         #[arg(long, value_name = "DATE")]
         from: Date,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
     },
     /// What it holds and what that takes
     Info {
@@ -81,14 +80,11 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
             })?;
             Ok(EXIT_OK)
         }
-        Command::Retain { history, from, yes } => {
-            let mut agrees = |plan: &Retained| confirmed(*yes, &dropped("drop", plan));
+        Command::Retain { history, from, confirm } => {
+            let mut agrees = |plan: &Retained| confirm.confirm(&dropped("This would drop", plan));
             let done = retain(&history.folder, *from, &history.rules.load()?, &mut agrees)?;
-            let told = match &done {
-                Some(done) => dropped("dropped", done),
-                None => "nothing was dropped".to_owned(),
-            };
-            Output::Stdout.write(|out| writeln!(out, "{told}"))?;
+            let done = dropped("dropped", &done);
+            Output::Stdout.write(|out| writeln!(out, "{done}"))?;
             Ok(EXIT_OK)
         }
         Command::Info { history, format } => {

@@ -6,13 +6,16 @@ use jiff::civil::Date;
 use crate::app::AppError;
 use crate::app::history::{add_outage, add_sensor, sensors};
 use crate::app::output::Output;
-use crate::history::{Coverage, Outage, Sensor, SensorKind};
-use crate::report::text::table;
+use crate::app::sensors::{SensorContents, contents, edit_sensor, remove_outages, remove_sensor};
+use crate::escape::shown;
+use crate::history::{DatedPrefix, Outage, PrefixEdit, Sensor, SensorEdit, SensorKind};
+use crate::report::sensors as report;
 
 use super::EXIT_OK;
-use super::shared::{HistoryFolder, check_range};
+use super::confirm::ConfirmArgs;
+use super::shared::{Format, HistoryFolder, check_range};
 
-/// Add sensors to a history, list them, note their outages
+/// Add sensors to a history, list, edit and remove them, note their outages
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -21,46 +24,128 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Add a sensor; the history is made where there is none
-    Add {
-        /// Its name
-        name: String,
-        /// A prefix that it watches
-        #[arg(long, required = true, value_name = "PREFIX")]
-        prefix: Vec<IpNet>,
-        /// A live prefix among them, cut out
-        #[arg(long, value_name = "PREFIX")]
-        live: Vec<IpNet>,
-        /// What surrounds it
-        #[arg(long, value_enum, default_value = "dark")]
-        kind: Kind,
-        /// Time zone of its days, an IANA name
-        #[arg(long, value_name = "ZONE", default_value = "UTC")]
-        time_zone: String,
-        #[command(flatten)]
-        history: HistoryFolder,
-    },
-    /// List sensors with the days they looked
-    List {
-        #[command(flatten)]
-        history: HistoryFolder,
-    },
-    /// Note days without data: they count as no value, never as zero
-    Outage {
-        /// The sensor
-        name: String,
-        /// The first day
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        from: Date,
-        /// The last day
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        to: Date,
-        /// Why
-        #[arg(long, default_value = "data loss")]
-        reason: String,
-        #[command(flatten)]
-        history: HistoryFolder,
-    },
+    Add(AddArgs),
+    Edit(EditArgs),
+    Remove(RemoveArgs),
+    List(ListArgs),
+    Outage(OutageArgs),
+}
+
+/// Add a sensor; the history is made where there is none
+///
+/// Prefixes may be dark for some time only: `--from` and `--to` date the prefixes of this call, and `inga sensor edit`
+/// adds others with other dates. A packet counts if its destination was dark on its day.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga sensor add II --prefix 203.0.113.0/24 --live 203.0.113.0/28 --time-zone Asia/Tokyo --history history
+  inga sensor add III --prefix 192.0.2.0/25,198.51.100.0/24 --from 2009-03-01 --history history")]
+struct AddArgs {
+    /// Its name
+    name: String,
+    /// A prefix that it watches; several are separated by commas
+    #[arg(long, required = true, value_name = "PREFIX", value_delimiter = ',')]
+    prefix: Vec<IpNet>,
+    /// The first day on which these prefixes are dark; without it, all days before
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Option<Date>,
+    /// The last day on which they are; without it, all days after
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Option<Date>,
+    /// A live prefix among them, cut out
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
+    live: Vec<IpNet>,
+    /// What surrounds it
+    #[arg(long, value_enum, default_value = "dark")]
+    kind: Kind,
+    /// Time zone of its days, an IANA name
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    time_zone: String,
+    #[command(flatten)]
+    history: HistoryFolder,
+}
+
+/// Change what a sensor watches, from or up to a day
+///
+/// What was dark on days that are recorded cannot be changed, since what is stored of them would be wrong.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("change").required(true).multiple(true)))]
+#[command(after_help = "Examples:
+  inga sensor edit II --add-prefix 198.51.100.0/24 --from 2009-05-01 --history history
+  inga sensor edit II --end-prefix 203.0.113.0/24 --to 2009-04-30 --history history")]
+struct EditArgs {
+    /// The sensor
+    name: String,
+    /// A dark prefix to add, for the days from `--from` to `--to`
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', group = "change")]
+    add_prefix: Vec<IpNet>,
+    /// A live prefix to cut out, for the days from `--from` to `--to`
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', group = "change")]
+    add_live: Vec<IpNet>,
+    /// A dark prefix that is dark up to `--to` and no longer
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', requires = "to", group = "change")]
+    end_prefix: Vec<IpNet>,
+    /// A live prefix that is live up to `--to` and dark afterwards
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', requires = "to", group = "change")]
+    end_live: Vec<IpNet>,
+    /// A dark prefix to remove with all its dates, as if it had never been dark
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', group = "change")]
+    remove_prefix: Vec<IpNet>,
+    /// A live prefix to remove with all its dates, as if it had never been live
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', group = "change")]
+    remove_live: Vec<IpNet>,
+    /// The first day of the prefixes that are added
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["end_prefix", "end_live"])]
+    from: Option<Date>,
+    /// The last day of the prefixes that are added or ended
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Option<Date>,
+    /// What surrounds it
+    #[arg(long, value_enum, group = "change")]
+    kind: Option<Kind>,
+    #[command(flatten)]
+    history: HistoryFolder,
+}
+
+/// Remove a sensor with all that is recorded of it
+#[derive(Debug, clap::Args)]
+struct RemoveArgs {
+    /// The sensor
+    name: String,
+    #[command(flatten)]
+    confirm: ConfirmArgs,
+    #[command(flatten)]
+    history: HistoryFolder,
+}
+
+/// List sensors with their prefixes, the days they recorded and their outages
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    history: HistoryFolder,
+    /// For people, or a line of JSON a sensor
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Note days without data: they count as no value, never as zero
+#[derive(Debug, clap::Args)]
+struct OutageArgs {
+    /// The sensor
+    name: String,
+    /// The first day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Date,
+    /// The last day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Date,
+    /// Why; `data loss`, if nothing else is said
+    #[arg(long)]
+    reason: Option<String>,
+    /// Remove the outage of exactly these days instead, and, if it is given, this reason: what was recorded on them counts
+    #[arg(long)]
+    remove: bool,
+    #[command(flatten)]
+    history: HistoryFolder,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -85,44 +170,97 @@ impl From<Kind> for SensorKind {
 
 pub(super) fn run(args: Args) -> Result<u8, AppError> {
     match args.command {
-        Command::Add { name, prefix, live, kind, time_zone, history } => {
-            let sensor = Sensor { name, kind: kind.into(), prefixes: prefix, live, time_zone };
-            add_sensor(&history.folder, &sensor, &history.rules.load()?)?;
+        Command::Add(args) => add(args)?,
+        Command::Edit(args) => edit(&args)?,
+        Command::Remove(RemoveArgs { name, confirm, history }) => remove(&name, &confirm, &history)?,
+        Command::List(ListArgs { history, format }) => {
+            let sensors = sensors(&history.folder, &history.rules.load()?)?;
+            Output::Stdout.write(|out| match format {
+                Format::Text => report::text(out, &sensors),
+                Format::Json => report::json(out, &sensors),
+            })?;
         }
-        Command::List { history } => list(&sensors(&history.folder, &history.rules.load()?)?)?,
-        Command::Outage { name, from, to, reason, history } => {
-            check_range(("--from", Some(from)), ("--to", Some(to)))?;
-            let outage = Outage { first: from, last: to, reason };
-            add_outage(&history.folder, &name, &outage, &history.rules.load()?)?;
-        }
+        Command::Outage(args) => outage(args)?,
     }
     Ok(EXIT_OK)
 }
 
-fn list(sensors: &[(Sensor, Coverage)]) -> Result<(), AppError> {
-    let mut rows = vec![
-        ["sensor", "kind", "addresses", "zone", "days", "first", "last", "outages"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    for (sensor, coverage) in sensors {
-        let span = coverage.span();
-        let day = |day: Option<Date>| day.map_or_else(|| "-".to_owned(), |day| day.to_string());
-        let outages: Vec<String> = coverage
-            .outages
-            .iter()
-            .map(|outage| format!("{}..{} ({})", outage.first, outage.last, outage.reason))
-            .collect();
-        rows.push(vec![
-            sensor.name.clone(),
-            sensor.kind.to_string(),
-            sensor.space().size().unwrap_or(0).to_string(),
-            sensor.time_zone.clone(),
-            coverage.days().count().to_string(),
-            day(span.map(|(first, _)| first)),
-            day(span.map(|(_, last)| last)),
-            crate::escape::shown(&outages.join(", ")),
-        ]);
+fn add(args: AddArgs) -> Result<(), AppError> {
+    let AddArgs { name, prefix, from, to, live, kind, time_zone, history } = args;
+    check_range(("--from", from), ("--to", to))?;
+    let prefixes = prefix.into_iter().map(|prefix| DatedPrefix { prefix, from, to }).collect();
+    let live = live.into_iter().map(DatedPrefix::from).collect();
+    let sensor = Sensor { name, kind: kind.into(), prefixes, live, time_zone };
+    add_sensor(&history.folder, &sensor, &history.rules.load()?)
+}
+
+fn edit(args: &EditArgs) -> Result<(), AppError> {
+    let EditArgs { name, from, to, history, .. } = args;
+    check_range(("--from", *from), ("--to", *to))?;
+    let is_adding = !args.add_prefix.is_empty() || !args.add_live.is_empty();
+    let is_ending = !args.end_prefix.is_empty() || !args.end_live.is_empty();
+    if (from.is_some() || to.is_some()) && !is_adding && !is_ending {
+        let remedy = "give --add-prefix, --add-live, --end-prefix or --end-live, whose dates they are";
+        return Err(AppError::Usage(format!("--from and --to date nothing here; {remedy}")));
     }
-    Output::Stdout.write(|out| table(out, &rows))
+    if is_adding && is_ending {
+        return Err(AppError::Usage(
+            "--to would be the last day of what is added and of what ends; add in one call and end in another"
+                .to_owned(),
+        ));
+    }
+    let prefixes = |add: &[IpNet], end: &[IpNet], remove: &[IpNet]| PrefixEdit {
+        remove: remove.to_vec(),
+        end: end.iter().filter_map(|prefix| Some((*prefix, (*to)?))).collect(),
+        add: add.iter().map(|prefix| DatedPrefix { prefix: *prefix, from: *from, to: *to }).collect(),
+    };
+    let edit = SensorEdit {
+        kind: args.kind.map(SensorKind::from),
+        dark: prefixes(&args.add_prefix, &args.end_prefix, &args.remove_prefix),
+        live: prefixes(&args.add_live, &args.end_live, &args.remove_live),
+    };
+    let sensor = edit_sensor(&history.folder, name, &edit, &history.rules.load()?)?;
+    Output::Stdout.write(|out| {
+        let live = report::prefixes(&sensor.live);
+        let without = if live.is_empty() { String::new() } else { format!(" without {live}") };
+        let prefixes = report::prefixes(&sensor.prefixes);
+        writeln!(out, "sensor {} ({}) watches {prefixes}{without}", shown(&sensor.name), sensor.kind)
+    })
+}
+
+fn remove(name: &str, confirm: &ConfirmArgs, history: &HistoryFolder) -> Result<(), AppError> {
+    let rules = history.rules.load()?;
+    let what = in_words(&contents(&history.folder, name, &rules)?);
+    confirm.confirm(&format!(
+        "{what} will be removed from the history, for good: only feeding the captures again brings it back"
+    ))?;
+    remove_sensor(&history.folder, name, &rules)?;
+    Output::Stdout.write(|out| writeln!(out, "{} removed", shown(&what)))
+}
+
+/// A sensor with what goes with it.
+fn in_words(SensorContents { sensor, coverage, captures }: &SensorContents) -> String {
+    let days = coverage.observed.len();
+    let span = coverage.span().map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();
+    format!(
+        "sensor {}, its {days} recorded days{span}, {captures} captures and {} outages",
+        sensor.name,
+        coverage.outages.len()
+    )
+}
+
+fn outage(args: OutageArgs) -> Result<(), AppError> {
+    let OutageArgs { name, from, to, reason, remove, history } = args;
+    check_range(("--from", Some(from)), ("--to", Some(to)))?;
+    let rules = history.rules.load()?;
+    if remove {
+        let removed = remove_outages(&history.folder, &name, (from, to), reason.as_deref(), &rules)?;
+        return Output::Stdout.write(|out| {
+            removed.iter().try_for_each(|outage| {
+                writeln!(out, "sensor {}: outage {} removed", shown(&name), shown(&outage.to_string()))
+            })
+        });
+    }
+    let reason = reason.unwrap_or_else(|| "data loss".to_owned());
+    add_outage(&history.folder, &name, &Outage { first: from, last: to, reason }, &rules)
 }

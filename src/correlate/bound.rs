@@ -56,7 +56,9 @@ pub fn unseen_bound(
 #[expect(clippy::cast_possible_truncation, reason = "positive, and capped by the cast")]
 fn bound(projection: &Projection, days: u64) -> Bound {
     let observed = days as f64;
-    // Seen on no day of several: days are taken as independent of each other.
+    // Seen on no day of several: days are taken as independent of each other. Where dark addresses changed, the chance is
+    // the mean over the days. The product of the days' own chances to miss the host is at most the power of their mean, so
+    // the true bound is never larger than this one.
     let missed = (1.0 - projection.seen_per_host_day).max(0.0).powf(observed);
     let hosts = (MEAN_MISSED_AT_5_PERCENT / (1.0 - missed).max(1e-12)).ceil() as u64;
     Bound { hosts, hits_per_host: projection.contacts_per_host_day * observed, days }
@@ -76,6 +78,7 @@ mod tests {
             near_share: 0.0,
             windows: 256,
             variants: Vec::new(),
+            periods: Vec::new(),
             examples: Vec::new(),
         };
         assert_eq!(bound(&seen(0.93), 10).hosts, 3);

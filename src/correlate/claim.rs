@@ -1,7 +1,10 @@
 //! What a sensor's history says for a sample as a cause: the rise of the sample's habits, how unusual it is, and how
 //! probable the sample is among all causes of what rose.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use jiff::civil::Date;
 
 use crate::behavior::{Parameters, Ports, ProtocolSet, Transition};
 use crate::sample::{Projection, SampleProfile, ScanWindow, Span, Variant};
@@ -111,14 +114,20 @@ pub fn claims(
     if !weighing.unknown_scanners {
         strangers.clear();
     }
+    let mut of_period = BTreeMap::new();
     let each = candidates.iter().enumerate().map(|(number, candidate)| {
         let series = signature(ledger, &shares[number]).ok_or(NoClaim::Unseen)?;
-        let rise = rise(&ledger.days, &series, candidate.date).ok_or(NoClaim::ShortHistory)?;
+        let rise = rise(&ledger.days, &ledger.exposure, &series, candidate.date);
+        let rise = rise.ok_or(NoClaim::ShortHistory)?;
+        let period = candidates.iter().flat_map(|candidate| &candidate.variants);
+        let period = period.filter(|variant| variant.is_of(rise.day)).find_map(|variant| variant.days);
+        let shares =
+            of_period.entry(period).or_insert_with(|| shares_on_day(ledger, candidates, &shares, rise.day));
         let mut event = Event::at(ledger, rise.place, SIDE_DAYS);
         if !weighing.expected {
             event.counts.iter_mut().for_each(|(expected, _)| *expected = 0.0);
         }
-        let mut causes = causes(ledger, candidates, &shares, rise.place);
+        let mut causes = causes(ledger, candidates, shares, rise.place);
         if !weighing.timing {
             causes.iter_mut().for_each(|cause| cause.timing = 0.0);
         }
@@ -142,6 +151,26 @@ pub fn claims(
         })
     });
     each.collect()
+}
+
+/// The shares of all candidates on the addresses that were dark on a day, which are those of its onset when an event is
+/// weighed: an event that goes on beyond a change of addresses is weighed with those of its first day. Where addresses
+/// never changed, these are all shares as they are.
+pub(super) fn shares_on_day<'a>(
+    ledger: &Ledger,
+    candidates: &[Candidate],
+    all: &'a [Vec<Shares>],
+    day: Date,
+) -> Cow<'a, [Vec<Shares>]> {
+    if candidates.iter().flat_map(|candidate| &candidate.variants).all(|variant| variant.is_of(day)) {
+        return Cow::Borrowed(all);
+    }
+    let of_day = |candidate: &Candidate| {
+        let variants: Vec<Variant> =
+            candidate.variants.iter().filter(|variant| variant.is_of(day)).cloned().collect();
+        shares_on(ledger, &variants)
+    };
+    candidates.iter().map(of_day).collect()
 }
 
 /// The probability of a candidate with those that fit as well, and which these are.

@@ -3,7 +3,7 @@
 
 use jiff::civil::Date;
 
-use super::claim::{alike, causes, services};
+use super::claim::{alike, causes, services, shares_on_day};
 use super::onset::{BEFORE_DAYS_MIN, lags};
 use super::{Candidate, Event, Ledger, Line, Mix, Scale, Shares, Weighed, mix, shares_on, strangers, weigh};
 
@@ -84,6 +84,7 @@ pub fn explain(
     let event = Event::at(ledger, place, lasting.max(1));
     let shares: Vec<Vec<Shares>> =
         candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
+    let shares = shares_on_day(ledger, candidates, &shares, first);
     let strangers = strangers(ledger, candidates);
     let causes = causes(ledger, candidates, &shares, place);
     // Who asks for a day means one of those about it.

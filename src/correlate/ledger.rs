@@ -1,11 +1,12 @@
 //! What a sensor saw day by day, by habit: the sums that all samples are weighed with, made in one pass.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Names, Parameters};
-use crate::history::{DailyCount, Scope, TypeRecord};
+use crate::history::{DailyCount, DarkPeriods, Scope, TypeRecord};
 use crate::sample::AnewPorts;
 
 /// What hosts are counted by: see [`Names::line`](crate::behavior::Names::line).
@@ -38,6 +39,10 @@ const PEERS_MAX: usize = 2_000;
 pub struct Ledger {
     /// The days that count, ascending.
     pub days: Vec<Date>,
+    /// By day, how many addresses were dark, in parts of their mean; empty, or 1 each, where that never changed. A scanner
+    /// of the whole Internet meets a sensor in proportion to its addresses, so hosts of days are compared by it. A sweep
+    /// that covers the sensor whichever its size is compared with too large a change.
+    pub exposure: Vec<f64>,
     /// What samples may be counted by.
     pub lines: Vec<Line>,
     /// Families of what was seen: what a sample's rises are compared with.
@@ -61,6 +66,27 @@ impl Ledger {
         let days: Vec<Date> = days.collect();
         let places = days.iter().copied().zip(0..).collect();
         Ledger { days, anew, places, ..Ledger::default() }
+    }
+
+    /// The same, its days weighted by the addresses that were dark on them.
+    #[must_use]
+    pub fn with_dark(self, periods: &DarkPeriods) -> Ledger {
+        let size = |day: &Date| match periods.on(*day).map(|period| &period.space) {
+            // IPv6 prefixes have more addresses than anybody scans.
+            Some(space) if space.ipv4_size() > 0 => space.ipv4_size() as f64,
+            _ => 1.0,
+        };
+        let sizes: Vec<f64> = self.days.iter().map(size).collect();
+        let mean = sizes.iter().sum::<f64>() / sizes.len().max(1) as f64;
+        let changes = sizes.windows(2).any(|pair| pair[0].total_cmp(&pair[1]).is_ne());
+        let exposure = if changes { sizes.iter().map(|size| size / mean).collect() } else { Vec::new() };
+        Ledger { exposure, ..self }
+    }
+
+    /// The exposure of days from one place to before another; their number, where addresses never changed.
+    #[must_use]
+    pub fn exposed(&self, days: Range<usize>) -> f64 {
+        days.map(|at| self.exposure.get(at).copied().unwrap_or(1.0)).sum()
     }
 
     /// Adds what was observed of a type; `names` are what it is [counted by](Ledger::names), if it may be a sample's.
@@ -140,6 +166,7 @@ impl Ledger {
         let mut known = self.clone();
         let days = known.days.partition_point(|day| *day <= last);
         known.days.truncate(days);
+        known.exposure.truncate(days);
         known.places.retain(|day, _| *day <= last);
         known.lines.iter_mut().for_each(|line| line.hosts.truncate(days));
         known.peers.iter_mut().for_each(|peer| peer.truncate(days));

@@ -128,6 +128,7 @@ mod tests {
         // A pandemic of 5,000; 40 of one sample, 20 of another on a shared line, 15 of nobody's.
         let event = Event {
             days: (28, 7),
+            ratio: 0.25,
             counts: vec![(5000.0, 5030.0), (1.0, 31.0), (0.0, 30.0), (0.0, 1.0), (0.0, 15.0)],
         };
         let [one, other, no] = [shares(&[(1, 0.75), (2, 0.25)]), shares(&[(2, 1.0)]), shares(&[(3, 1.0)])];
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn nothing_new_needs_no_sample() {
-        let event = Event { days: (28, 28), counts: vec![(100.0, 104.0), (9.0, 8.0)] };
+        let event = Event { days: (28, 28), ratio: 1.0, counts: vec![(100.0, 104.0), (9.0, 8.0)] };
         let mix = mix(&event, &[&shares(&[(0, 1.0)])]);
         assert_eq!((mix.amounts, mix.rest), (vec![0.0], vec![]));
     }

@@ -42,6 +42,8 @@ fn number(day: Date) -> i64 {
 /// Sums that make any split of a series quick.
 struct Sums {
     values: Vec<f64>,
+    /// Of the days' exposure: their number, where dark addresses never changed.
+    exposure: Vec<f64>,
     /// Of squared steps from one day to the next.
     steps: Vec<f64>,
 }
@@ -62,7 +64,8 @@ impl Rise {
 }
 
 impl Sums {
-    fn of(values: &[f64]) -> Sums {
+    /// Days beyond `exposure` count as 1 each.
+    fn of(values: &[f64], exposure: &[f64]) -> Sums {
         let running = |each: &dyn Fn(usize) -> f64| {
             let mut sum = 0.0;
             let sums = (0..values.len()).map(|at| {
@@ -72,7 +75,8 @@ impl Sums {
             std::iter::once(0.0).chain(sums).collect()
         };
         let step = |at: usize| at.checked_sub(1).map_or(0.0, |before| (values[at] - values[before]).powi(2));
-        Sums { values: running(&|at| values[at]), steps: running(&step) }
+        let exposed = |at: usize| exposure.get(at).copied().unwrap_or(1.0);
+        Sums { values: running(&|at| values[at]), exposure: running(&exposed), steps: running(&step) }
     }
 
     /// The rise at each split.
@@ -87,7 +91,8 @@ impl Sums {
             return None;
         }
         let (from, to) = (at.saturating_sub(SIDE_DAYS), count.min(at + SIDE_DAYS));
-        let (n0, n1) = ((at - from) as f64, (to - at) as f64);
+        let exposed = |from: usize, to: usize| self.exposure[to] - self.exposure[from];
+        let (n0, n1) = (exposed(from, at), exposed(at, to));
         let (s0, s1) = (self.values[at] - self.values[from], self.values[to] - self.values[at]);
         // Steps within each side; the one at the split is neither's.
         let (q0, q1) = (self.steps[at] - self.steps[from + 1], self.steps[to] - self.steps[at + 1]);
@@ -169,10 +174,12 @@ pub(super) fn lags(
     dates.map(|date| date.zip(onset).map(|(date, onset)| days_late(onset, numbers(date)))).collect()
 }
 
-/// The best rise of a series near a date, or anywhere without one. `None` where the history is too short.
+/// The best rise of a series near a date, or anywhere without one; `exposure` is that of a [`Ledger`]. `None` where the
+/// history is too short.
 #[must_use]
-pub fn rise(days: &[Date], values: &[f64], date: Option<Span>) -> Option<Rise> {
-    let found = best(&began(days), &Sums::of(&without_weekdays(days, values)).rises(), date.map(numbers))?;
+pub fn rise(days: &[Date], exposure: &[f64], values: &[f64], date: Option<Span>) -> Option<Rise> {
+    let sums = Sums::of(&without_weekdays(days, values), exposure);
+    let found = best(&began(days), &sums.rises(), date.map(numbers))?;
     let Best { place, late, ratio, weight, width } = found;
     let deviations = ratio.abs().sqrt().copysign(ratio);
     Some(Rise { place, day: *days.get(place)?, late, deviations, weight, width })
@@ -226,7 +233,7 @@ impl Null {
         let mut null = Null { dated: Vec::new(), undated: Vec::new() };
         for series in &ledger.peers {
             let total: f64 = series.iter().sum();
-            let rises = Sums::of(&without_weekdays(days, series)).rises();
+            let rises = Sums::of(&without_weekdays(days, series), &ledger.exposure).rises();
             let at = |day: &i64| best(&began, &rises, Some((*day, *day))).map(|found| found.weight);
             null.dated.push((total, dates.iter().filter_map(at).collect()));
             null.undated.extend(best(&began, &rises, None).map(|found| (total, found.weight)));
@@ -300,7 +307,7 @@ mod tests {
             for series in &peers {
                 let at = 20 + usize::try_from(random.below(140)).unwrap();
                 let pivot = Span { first: days[at], last: days[at] };
-                let rise = rise(&days, series, Some(pivot)).unwrap();
+                let rise = rise(&days, &[], series, Some(pivot)).unwrap();
                 let p = null.rank(&rise, series.iter().sum(), true).unwrap();
                 #[expect(clippy::cast_possible_truncation, reason = "hosts of a day")]
                 let counts: Vec<_> =
@@ -325,11 +332,15 @@ mod tests {
         let step: Vec<f64> = (0..150u32).map(|at| if at < 80 { 1.0 } else { 6.0 }).collect();
         for caught in [80usize, 100, 140] {
             let pivot = Span { first: days[caught], last: days[caught] };
-            let found = rise(&days, &step, Some(pivot)).unwrap();
+            let found = rise(&days, &[], &step, Some(pivot)).unwrap();
             assert_eq!((found.place, found.late), (80, Some(i64::try_from(caught).unwrap() - 80)));
             assert!(found.deviations > 4.0);
         }
         assert!(lag_weight(20) > lag_weight(-20));
-        assert_eq!(rise(&days[..10], &step[..10], None), None);
+        // Six times the addresses, six times the hosts: nothing began.
+        let exposure: Vec<f64> = step.iter().map(|hosts| hosts / 3.5).collect();
+        let pivot = Span { first: days[90], last: days[90] };
+        assert!(rise(&days, &exposure, &step, Some(pivot)).unwrap().deviations < 0.1);
+        assert_eq!(rise(&days[..10], &[], &step[..10], None), None);
     }
 }

@@ -35,6 +35,8 @@ const HISTORIES_AN_UNKNOWN: f64 = 2.0;
 pub struct Event {
     /// Observed days before, and from the onset on.
     pub days: (usize, usize),
+    /// The exposure from the onset on over that before: the ratio of the days, where dark addresses never changed.
+    pub ratio: f64,
     /// By line of the ledger: host-days expected from what came before, and host-days that came.
     pub counts: Vec<(f64, f64)>,
 }
@@ -46,12 +48,14 @@ impl Event {
         let from = place.saturating_sub(SIDE_DAYS);
         let to = ledger.days.len().min(place + lasting);
         let days = (place - from, to.saturating_sub(place));
-        let ratio = days.1 as f64 / days.0.max(1) as f64;
+        let exposed = (ledger.exposed(from..place), ledger.exposed(place..to.max(place)));
+        // Without a day before there is nothing to expect.
+        let ratio = if exposed.0 > 0.0 { exposed.1 / exposed.0 } else { exposed.1 };
         let counts = ledger.lines.iter().map(|line| {
             let before: f64 = line.hosts[from..place].iter().sum();
             (before * ratio, line.hosts[place..to].iter().sum())
         });
-        Event { counts: counts.collect(), days }
+        Event { counts: counts.collect(), days, ratio }
     }
 
     /// The event on some lines, as if nothing had been seen on the others.
@@ -59,7 +63,7 @@ impl Event {
     pub fn only(&self, lines: &[bool]) -> Event {
         let counts = self.counts.iter().zip(lines);
         let counts = counts.map(|(count, counted)| if *counted { *count } else { (0.0, 0.0) });
-        Event { days: self.days, counts: counts.collect() }
+        Event { days: self.days, ratio: self.ratio, counts: counts.collect() }
     }
 
     /// Host-days above what was expected on some lines, each above nothing.
@@ -73,7 +77,7 @@ impl Event {
     pub fn deviations(&self, lines: &[bool]) -> f64 {
         let counted = self.counts.iter().zip(lines).filter(|(_, counted)| **counted).map(|(count, _)| count);
         let (expected, came) = counted.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let ratio = self.days.1 as f64 / self.days.0.max(1) as f64;
+        let ratio = self.ratio;
         (came - expected) / (expected * (1.0 + ratio) + 1.0).sqrt()
     }
 }
@@ -334,7 +338,7 @@ mod tests {
     const HABITS: [&[usize]; 4] = [&[0], &[1], &[2], &[3]];
 
     fn event(counts: &[(f64, f64)]) -> Event {
-        Event { days: (28, 28), counts: counts.to_vec() }
+        Event { days: (28, 28), ratio: 1.0, counts: counts.to_vec() }
     }
 
     #[test]

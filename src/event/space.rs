@@ -8,7 +8,9 @@ use ipnet::IpNet;
 /// of a half-dark sensor do not break up a sweep; in the whole space it is the address's own number.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AddressSpace {
-    /// Disjoint, ascending and not adjacent; empty means every address.
+    /// Whether it has the addresses of the ranges alone; else it has every address.
+    bounded: bool,
+    /// Disjoint, ascending and not adjacent.
     ranges: Vec<Range>,
     /// The IPv4 ones among them once more: every packet is asked whether it is dark.
     fours: Vec<Four>,
@@ -47,9 +49,19 @@ impl AddressSpace {
         AddressSpace::default()
     }
 
-    /// The addresses of `dark` without those of `live`. No prefixes at all means the whole space.
+    /// No address at all.
+    #[must_use]
+    pub fn none() -> AddressSpace {
+        AddressSpace { bounded: true, ..AddressSpace::default() }
+    }
+
+    /// The addresses of `dark` without those of `live`, of which none may be left. No `dark` prefix means the whole
+    /// space.
     #[must_use]
     pub fn new(dark: &[IpNet], live: &[IpNet]) -> AddressSpace {
+        if dark.is_empty() {
+            return AddressSpace::whole();
+        }
         let mut spans = IpNet::aggregate(&dark.to_vec()).into_iter().map(span).collect::<Vec<_>>();
         spans.sort_unstable();
         for hole in IpNet::aggregate(&live.to_vec()).into_iter().map(span) {
@@ -69,13 +81,19 @@ impl AddressSpace {
                 .map(|number| u32::try_from(number).unwrap_or(u32::MAX));
             Four { first, last, rank }
         });
-        AddressSpace { fours: fours.collect(), ranges }
+        AddressSpace { bounded: true, fours: fours.collect(), ranges }
     }
 
     /// Whether it is the whole space.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.ranges.is_empty()
+        !self.bounded
+    }
+
+    /// Whether it has no address.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bounded && self.ranges.is_empty()
     }
 
     /// The place of an address in the ascending list; `None` for an address outside.
@@ -140,7 +158,7 @@ impl AddressSpace {
     /// How many addresses it has; `None` for the whole space.
     #[must_use]
     pub fn size(&self) -> Option<u128> {
-        let last = self.ranges.last()?;
+        let Some(last) = self.ranges.last() else { return self.bounded.then_some(0) };
         Some(last.rank.saturating_add((last.last.1 - last.first.1).saturating_add(1)))
     }
 }
@@ -203,5 +221,18 @@ mod tests {
         assert_eq!(space(&["::/0"], &[]).size(), Some(u128::MAX));
         assert_eq!(AddressSpace::whole().rank(IpAddr::V4(Ipv4Addr::BROADCAST)), Some(u128::from(u32::MAX)));
         assert_eq!(AddressSpace::whole().size(), None);
+    }
+
+    #[test]
+    fn no_address_is_not_every_address() {
+        for nothing in [AddressSpace::none(), space(&["192.0.2.0/24"], &["192.0.0.0/16"])] {
+            let address = "192.0.2.1".parse().unwrap();
+            assert!(nothing.is_empty() && !nothing.is_whole() && !nothing.contains(address));
+            assert_eq!((nothing.rank(address), nothing.ipv4_rank(5), nothing.address(0)), (None, None, None));
+            assert_eq!((nothing.size(), nothing.ipv4_size()), (Some(0), 0));
+        }
+        assert!(
+            AddressSpace::whole().contains("192.0.2.1".parse().unwrap()) && !AddressSpace::whole().is_empty()
+        );
     }
 }

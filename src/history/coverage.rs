@@ -1,6 +1,7 @@
 //! Which days a sensor looked: a day without a look has no value, and that is not zero.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,14 @@ impl Outage {
     #[must_use]
     pub fn contains(&self, day: Date) -> bool {
         self.first <= day && day <= self.last
+    }
+}
+
+/// Its days, and its reason where there is one: `2009-02-27..2009-03-09 (data loss)`.
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.first, self.last)?;
+        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", self.reason) }
     }
 }
 

@@ -20,6 +20,7 @@ mod legend;
 pub mod projection;
 pub mod rows;
 mod scale;
+pub mod sensors;
 pub mod series;
 pub mod spans;
 pub mod svg;

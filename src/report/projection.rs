@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::behavior::{BehaviorId, OpenWindow};
@@ -102,7 +103,7 @@ pub fn text(
             out,
             "\nsensor {} ({} dark IPv4 addresses)",
             shown(&sensor.name),
-            sensor.space().ipv4_size()
+            dark_in_words(projection)
         )?;
         if projection.windows == 0 {
             writeln!(out, "  would see nothing of it")?;
@@ -127,6 +128,19 @@ pub fn text(
         }
     }
     Ok(())
+}
+
+/// How many addresses are dark, and, where that changed, when.
+fn dark_in_words(projection: &Projection) -> String {
+    let amounts: Vec<String> = projection
+        .periods
+        .iter()
+        .map(|(first, _, addresses)| match *first == Date::MIN || projection.periods.len() == 1 {
+            true => addresses.to_string(),
+            false => format!("{addresses} from {first} on"),
+        })
+        .collect();
+    if amounts.is_empty() { "0".to_owned() } else { amounts.join(", ") }
 }
 
 const KINDS: [(Granularity, Scope, &str); 4] = [
@@ -178,12 +192,32 @@ struct PredictedJson<'a> {
     share: f64,
 }
 
+/// Days of equal dark addresses; without `from` all before, without `to` all after.
+#[derive(Serialize)]
+struct PeriodJson {
+    from: Option<Date>,
+    to: Option<Date>,
+    dark_addresses: u64,
+}
+
+impl From<&(Date, Date, u64)> for PeriodJson {
+    fn from((first, last, dark_addresses): &(Date, Date, u64)) -> PeriodJson {
+        PeriodJson {
+            from: (*first != Date::MIN).then_some(*first),
+            to: (*last != Date::MAX).then_some(*last),
+            dark_addresses: *dark_addresses,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct ProjectionJson<'a> {
     sample: &'a str,
     title: &'a str,
     sensor: &'a str,
+    /// In the last of the periods.
     dark_addresses: u64,
+    dark_periods: Vec<PeriodJson>,
     targeting: &'a Targeting,
     services: Vec<(String, f64)>,
     attempts: &'a Attempts,
@@ -221,7 +255,8 @@ pub fn json(
             sample,
             title,
             sensor: &sensor.name,
-            dark_addresses: sensor.space().ipv4_size(),
+            dark_addresses: projection.periods.last().map_or(0, |(_, _, addresses)| *addresses),
+            dark_periods: projection.periods.iter().map(PeriodJson::from).collect(),
             targeting: &scan.targeting,
             services: scan.services.iter().map(|(service, share)| (service.to_string(), *share)).collect(),
             attempts: &scan.attempts,

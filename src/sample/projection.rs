@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Facet, Fingerprinter, OpenWindow, Parameters, Profile};
 use crate::event::AddressSpace;
-use crate::history::{Granularity, Scope, Sensor, SensorKind};
+use crate::history::{DarkPeriod, Granularity, Scope, Sensor, SensorKind};
 
 use super::random::Random;
 use super::targets::{Order, Reach};
@@ -52,8 +53,11 @@ pub struct Projection {
     pub near_share: f64,
     /// Windows that were simulated.
     pub windows: u64,
-    /// What each scan that it may be would show, by habit.
+    /// What each scan that it may be would show, by habit, in each period of the sensor's dark addresses.
     pub variants: Vec<Variant>,
+    /// First and last day of each period of equal dark addresses that it is of, ascending, and how many of these are
+    /// IPv4 addresses; [`Date::MIN`] and [`Date::MAX`] where a period has no beginning or end.
+    pub periods: Vec<(Date, Date, u64)>,
     /// Windows to be drawn, those of the most frequent types first, each with its share.
     pub examples: Vec<(f64, OpenWindow)>,
 }
@@ -61,8 +65,10 @@ pub struct Projection {
 /// One of the scans that a run may be part of, as a sensor would see it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
-    /// How likely it is, 0 to 1.
+    /// How likely it is on any of its days, 0 to 1.
     pub weight: f64,
+    /// The days, both included, on which the sensor had the dark addresses that this is seen with; `None` for all days.
+    pub days: Option<(Date, Date)>,
     /// Share of the windows by [habit](crate::behavior::Names::habit).
     pub habits: Vec<(BehaviorId, f64)>,
     /// Share of the windows by [line](crate::behavior::Names::line), which tells volumes, too.
@@ -80,32 +86,50 @@ impl Variant {
             *alone.lines.entry(names.line().id).or_default() += 1.0;
             alone.per_day += 1.0;
         }
-        alone.variant(weight)
+        alone.variant(weight, None)
+    }
+
+    /// Whether the sensor had on a day the dark addresses that it is seen with.
+    #[must_use]
+    pub fn is_of(&self, day: Date) -> bool {
+        self.days.is_none_or(|(first, last)| first <= day && day <= last)
     }
 }
 
 impl Projection {
-    /// Projects a scan onto a sensor; the same scan and sensor always give the same.
+    /// Projects a scan onto a sensor, as it was on some days (those that it recorded); the same scan, sensor and days always
+    /// give the same.
+    ///
+    /// Where dark addresses changed between the days, the scan is projected onto each period of equal addresses. Rates and
+    /// shares are the mean over the days, which is what a history of all these days shows; each variant stays that of
+    /// its period, so that an event can be weighed with the addresses of its first day. Of no day, or of days on which
+    /// nothing was dark, it is the projection onto the last period with a dark address.
     #[must_use]
-    pub fn of(scan: &Scan, sensor: &Sensor, profile: &Profile) -> Projection {
-        let space = sensor.space();
-        let ranges = ranges(&sensor.prefixes);
-        let aim = Aim { space: &space, size: space.ipv4_size(), ranges };
-        let mut tally = Tally::default();
-        let mut variants = Vec::new();
-        if aim.size > 0 && !matches!(scan.targeting.order, Order::Link) {
-            let modes = modes(&scan.targeting.reach, &aim, sensor.kind);
-            let anew = AnewPorts::of(std::iter::once(scan));
-            for (weight, scan) in scan.variants() {
-                let mut alone = Tally { anew: anew.clone(), ..Tally::default() };
-                for (number, mode) in modes.iter().enumerate() {
-                    let random = Random::named("projection", number as u64);
-                    let simulated = simulate(&scan, &aim, *mode, profile, random);
-                    alone.add(simulated, *mode, number > 0, &space, profile);
-                }
-                variants.push(alone.variant(weight));
-                tally.merge(alone, weight);
-            }
+    pub fn of(
+        scan: &Scan,
+        sensor: &Sensor,
+        days: impl IntoIterator<Item = Date>,
+        profile: &Profile,
+    ) -> Projection {
+        let periods = sensor.dark_periods();
+        let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
+        for day in days.into_iter().filter(|day| periods.is_dark_on(*day)) {
+            *counts.entry(periods.place(day)).or_default() += 1.0;
+        }
+        if counts.is_empty() {
+            let last = periods.all().iter().rposition(|period| !period.space.is_empty());
+            counts.extend(last.map(|place| (place, 1.0)));
+        }
+        let all: f64 = counts.values().sum();
+        let is_dated = counts.len() > 1;
+        let (mut tally, mut variants) = (Tally::default(), Vec::new());
+        for (place, period) in periods.all().iter().enumerate() {
+            let Some(count) = counts.get(&place) else { continue };
+            tally.periods.push((period.first, period.last, period.space.ipv4_size()));
+            let days = is_dated.then_some((period.first, period.last));
+            let (alone, its) = Tally::of_period(scan, period, sensor.kind, days, profile);
+            tally.merge(alone, count / all);
+            variants.extend(its);
         }
         tally.finish(variants)
     }
@@ -171,6 +195,8 @@ type Key = (Granularity, Scope, Behavior);
 
 #[derive(Default)]
 struct Tally {
+    /// The periods that were projected.
+    periods: Vec<(Date, Date, u64)>,
     /// Ports of the scan that say nothing.
     anew: AnewPorts,
     /// It knows the windows that came before: most are alike.
@@ -191,6 +217,35 @@ struct Tally {
 }
 
 impl Tally {
+    /// What the dark addresses of a period would see of a scan, and of each scan that it may be.
+    fn of_period(
+        scan: &Scan,
+        period: &DarkPeriod,
+        kind: SensorKind,
+        days: Option<(Date, Date)>,
+        profile: &Profile,
+    ) -> (Tally, Vec<Variant>) {
+        let space = &period.space;
+        let aim = Aim { space, size: space.ipv4_size(), ranges: ranges(&period.prefixes) };
+        let (mut tally, mut variants) = (Tally::default(), Vec::new());
+        if aim.size == 0 || matches!(scan.targeting.order, Order::Link) {
+            return (tally, variants);
+        }
+        let modes = modes(&scan.targeting.reach, &aim, kind);
+        let anew = AnewPorts::of(std::iter::once(scan));
+        for (weight, scan) in scan.variants() {
+            let mut alone = Tally { anew: anew.clone(), ..Tally::default() };
+            for (number, mode) in modes.iter().enumerate() {
+                let random = Random::named("projection", number as u64);
+                let simulated = simulate(&scan, &aim, *mode, profile, random);
+                alone.add(simulated, *mode, number > 0, space, profile);
+            }
+            variants.push(alone.variant(weight, days));
+            tally.merge(alone, weight);
+        }
+        (tally, variants)
+    }
+
     fn add(&mut self, simulated: Simulated, mode: Mode, near: bool, space: &AddressSpace, profile: &Profile) {
         let Simulated { windows, seconds, contacts, visits } = simulated;
         if windows.is_empty() || seconds <= 0.0 {
@@ -229,15 +284,15 @@ impl Tally {
         }
     }
 
-    fn variant(&self, weight: f64) -> Variant {
+    fn variant(&self, weight: f64, days: Option<(Date, Date)>) -> Variant {
         let all = self.per_day.max(f64::MIN_POSITIVE);
         let shares = |weights: &BTreeMap<BehaviorId, f64>| -> Vec<(BehaviorId, f64)> {
             weights.iter().map(|(id, weight)| (*id, weight / all)).collect()
         };
-        Variant { weight, habits: shares(&self.habits), lines: shares(&self.lines) }
+        Variant { weight, days, habits: shares(&self.habits), lines: shares(&self.lines) }
     }
 
-    /// Takes in one of several scans that it may be.
+    /// Takes in one of several scans that it may be, or one of several periods of the sensor.
     fn merge(&mut self, other: Tally, weight: f64) {
         for (key, (its, parameters)) in other.behaviors {
             self.behaviors.entry(key).or_insert((0.0, parameters)).0 += its * weight;
@@ -281,6 +336,7 @@ impl Tally {
             near_share: self.near_per_day / all,
             windows: self.windows,
             variants,
+            periods: self.periods,
             examples,
         }
     }

@@ -3,6 +3,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::event::AddressSpace;
+
 use super::scenario::Scenario;
 
 /// Largest number of dark IPv4 addresses of a sensor: a /8, as the largest telescopes have.
@@ -61,7 +63,7 @@ pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
         ));
     }
     for plan in &scenario.sensors {
-        let addresses = plan.sensor().space().ipv4_size();
+        let addresses = AddressSpace::new(&plan.prefixes, &plan.live).ipv4_size();
         if addresses > SENSOR_ADDRESSES_MAX {
             return Err(format!(
                 "sensor `{}` has {addresses} dark addresses; at most {SENSOR_ADDRESSES_MAX}, a /8",

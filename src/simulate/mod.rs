@@ -33,7 +33,7 @@ mod wire;
 
 use jiff::civil::Date;
 
-use crate::history::Sensor;
+use crate::history::{DatedPrefix, Sensor};
 use crate::yaml::{self, YamlError};
 
 use actor::{Actor, Hosts, Interval, Source};
@@ -250,6 +250,7 @@ impl SensorPlan {
     #[must_use]
     pub fn sensor(&self) -> Sensor {
         let SensorPlan { name, kind, prefixes, live, time_zone, .. } = self.clone();
+        let [prefixes, live] = [prefixes, live].map(|all| all.into_iter().map(DatedPrefix::from).collect());
         Sensor { name, kind, prefixes, live, time_zone }
     }
 }

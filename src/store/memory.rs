@@ -246,6 +246,26 @@ impl HistoryStore for MemoryStore {
         }
     }
 
+    fn edit_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError> {
+        let kept = self.kept_mut(name)?;
+        super::edit::check_edit(&kept.sensor, edited, &kept.coverage)?;
+        kept.sensor = edited.clone();
+        Ok(())
+    }
+
+    fn remove_sensor(&mut self, name: &str) -> Result<(), StoreError> {
+        self.kept(name)?;
+        self.sensors.remove(name);
+        Ok(())
+    }
+
+    fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {
+        let outages = &mut self.kept_mut(sensor)?.coverage.outages;
+        let before = outages.len();
+        outages.retain(|known| known != outage);
+        Ok(outages.len() < before)
+    }
+
     fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError> {
         let outages = &mut self.kept_mut(sensor)?.coverage.outages;
         if !outages.contains(outage) {

@@ -1,5 +1,6 @@
 //! I/O: where histories are kept. One trait, several backends, one conformance suite.
 
+mod edit;
 pub mod local;
 mod memory;
 
@@ -30,6 +31,32 @@ pub enum StoreError {
     /// A sensor of that name but with other addresses exists.
     #[error("sensor `{0}` exists already with other settings; its history would mix, so choose another name")]
     SensorExists(String),
+    /// An edit that would change what was dark on days that are recorded.
+    #[error(
+        "sensor `{sensor}`: other addresses were dark on days that are recorded ({days}), so what is stored of them \
+         would be wrong; let the change begin on {next}, or drop these days (`inga history drop --sensor {sensor} \
+         --from {first} --to {last}`), edit the sensor, and feed their captures again"
+    )]
+    PastChanged {
+        /// The sensor.
+        sensor: String,
+        /// The days, in words.
+        days: String,
+        /// The first of them.
+        first: Date,
+        /// The last of them.
+        last: Date,
+        /// The day after the last day that is recorded.
+        next: Date,
+    },
+    /// An edit of what cannot be edited.
+    #[error("sensor `{sensor}` {reason}; add another sensor instead")]
+    NotEditable {
+        /// The sensor.
+        sensor: String,
+        /// What cannot be changed, and why.
+        reason: String,
+    },
     /// Made by a later inga.
     #[error(
         "{path} was written by a newer inga (schema {found}, this one knows up to {known}); use that one"
@@ -118,6 +145,24 @@ pub trait HistoryStore {
     /// [`StoreError::SensorExists`] when one of that name has other settings.
     fn add_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError>;
 
+    /// Replaces a sensor's settings with those of `edited`, which is valid: kind, prefixes and live prefixes, and, as
+    /// long as no day is recorded, the time zone. All else that is kept of the sensor stays. Equal settings change
+    /// nothing. A day is recorded if [`HistoryStore::coverage`] has it as observed, in an outage or not.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSensor`]; [`StoreError::PastChanged`] when the dark addresses of a recorded day would
+    /// change; [`StoreError::NotEditable`] for another name, and for another time zone when a day is recorded. Then
+    /// nothing is changed.
+    fn edit_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError>;
+
+    /// Removes a sensor with all that is kept of it: coverage, outages, captures, sightings and their counts, examples,
+    /// and where its engine stopped. Types, mark names and samples stay, and so do all other sensors. Its captures can
+    /// be fed again to a sensor that is added under the same name.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSensor`].
+    fn remove_sensor(&mut self, name: &str) -> Result<(), StoreError>;
+
     /// Notes an outage; the same one again changes nothing.
     ///
     /// # Errors
@@ -132,6 +177,13 @@ pub trait HistoryStore {
     fn sightings_from(&self, _sensor: &str) -> Result<Option<Date>, StoreError> {
         Ok(None)
     }
+
+    /// Removes the outage of exactly these days and this reason, and returns whether there was one; other outages that
+    /// overlap it stay. What was recorded on its days has a value again.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSensor`].
+    fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError>;
 
     /// The days a sensor looked, and its outages by first day.
     ///

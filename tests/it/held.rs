@@ -61,3 +61,15 @@ pub(crate) fn daily_lines(history: &Path) -> String {
     }
     lines
 }
+
+/// The bytes of all files of a history, by path within it.
+pub(crate) fn bytes(history: &Path) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let entries = walkdir::WalkDir::new(history).into_iter().flatten();
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    files
+        .map(|entry| {
+            let within = entry.path().strip_prefix(history).unwrap().to_owned();
+            (within, std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}

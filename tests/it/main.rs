@@ -20,6 +20,7 @@ mod projection;
 mod recorded;
 mod rules;
 mod scenarios;
+mod sensors;
 mod shipped;
 mod simulate;
 mod six_months;

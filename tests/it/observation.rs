@@ -357,7 +357,7 @@ fn totals_that_differ_from_the_sightings_are_found() {
 fn a_dry_run_reads_all_and_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());
-    let before = std::fs::read(&db).unwrap();
+    let before = held::bytes(Path::new(&db));
     let other = folder.path().join("other.pcap");
     let mut pcap = Pcap::new(RAW_IP);
     let (from, to) = (Ipv4Addr::new(203, 0, 113, 1), Ipv4Addr::new(198, 51, 100, 1));
@@ -369,5 +369,5 @@ fn a_dry_run_reads_all_and_changes_nothing() {
         "{}",
         dry.stdout
     );
-    assert!(std::fs::read(&db).unwrap() == before);
+    assert!(held::bytes(Path::new(&db)) == before);
 }

@@ -185,7 +185,7 @@ fn history(
     let sensor = Sensor {
         name: name.to_owned(),
         kind: SensorKind::Subnet,
-        prefixes: vec![prefix.into()],
+        prefixes: vec![ipnet::IpNet::from(prefix).into()],
         live: Vec::new(),
         time_zone: "UTC".to_owned(),
     };

@@ -30,14 +30,17 @@ pub fn test_ports(
     notices: &mut Notices,
 ) -> Result<(), AppError> {
     for Kinds { sensor, jumps, .. } in all.iter_mut().filter(|kinds| !kinds.jumps.is_empty()) {
-        let (space, zone) = (sensor.space(), sensor.zone()?);
-        let selection = Selection { victims: Victims::None, dark: sensor.prefixes.clone() };
+        let (dark, zone) = (sensor.dark_periods(), sensor.zone()?);
+        // Windows with one destination do not depend on its rank, so all that was ever dark may be read at once.
+        let prefixes = sensor.prefixes.iter().map(|dated| dated.prefix).collect();
+        let selection = Selection { victims: Victims::None, dark: prefixes };
         let mut asked: Vec<Vec<Vec<Asked>>> =
             jumps.iter().map(|jump| vec![Vec::new(); jump.groups.len()]).collect();
         let asked_by = |namer: &mut Namer<'_>, window: OpenWindow, clock| {
             let day = window.start?.day(&zone);
             let (family, one) = single(&namer.name(window, clock), day)?;
-            space.contains(one.destination).then_some((day, family, one))
+            let was_dark = dark.on(day).is_some_and(|period| period.space.contains(one.destination));
+            was_dark.then_some((day, family, one))
         };
         let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| -> Vec<_> {
             windows.iter_mut().filter_map(|window| asked_by(namer, std::mem::take(window), clock)).collect()

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::behavior::{BehaviorId, Profile};
 use crate::history::{
@@ -178,8 +178,7 @@ impl HistoryStore for LocalStore {
 
     fn add_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError> {
         self.writable()?;
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match catalog::sensor(&transaction, &sensor.name) {
             Ok((_, known)) if known == *sensor => {}
             Ok(_) => return Err(StoreError::SensorExists(sensor.name.clone())),
@@ -191,6 +190,39 @@ impl HistoryStore for LocalStore {
             Err(error) => return Err(error),
         }
         Ok(transaction.commit()?)
+    }
+
+    fn edit_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError> {
+        self.writable()?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (id, known) = catalog::sensor(&transaction, name)?;
+        super::edit::check_edit(&known, edited, &catalog::coverage(&transaction, id)?)?;
+        schema::put(&transaction, "sensor", &[&id, &edited.name, &catalog::json(edited)?])?;
+        Ok(transaction.commit()?)
+    }
+
+    fn remove_sensor(&mut self, name: &str) -> Result<(), StoreError> {
+        self.writable()?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (id, _) = catalog::sensor(&transaction, name)?;
+        let paths: Vec<String> =
+            catalog::segments(&transaction, Some(id))?.into_iter().map(|one| one.path).collect();
+        for table in ["outage", "capture", "day", "segment", "resume"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE sensor = ?1"), [id])?;
+        }
+        transaction.execute("DELETE FROM setting WHERE name = ?1", [format!("kept from {id}")])?;
+        transaction.execute("DELETE FROM sensor WHERE id = ?1", [id])?;
+        transaction.commit()?;
+        self.forget(&paths);
+        Ok(())
+    }
+
+    fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {
+        self.writable()?;
+        let sql = "DELETE FROM outage WHERE (sensor, first_day, last_day, reason) = (?1, ?2, ?3, ?4)";
+        let (first, last) = (outage.first.to_string(), outage.last.to_string());
+        let id = self.sensor_id(sensor)?;
+        Ok(self.connection.execute(sql, (id, first, last, &outage.reason))? > 0)
     }
 
     fn sightings_from(&self, sensor: &str) -> Result<Option<Date>, StoreError> {

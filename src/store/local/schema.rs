@@ -86,12 +86,17 @@ pub(super) enum Access {
 pub(super) fn open(folder: &Path, access: Access) -> Result<Connection, StoreError> {
     let path = folder.join(CATALOG);
     refuse_others(folder, &path, access)?;
+    let refused = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy) => StoreError::from(error),
+        _ => not_a_history(folder, &format!("catalog.sqlite: {error}")),
+    };
     let mut connection = match access {
         Access::Read => open_to_read(&path)?,
-        Access::Write => connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+        Access::Write => connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refused)?,
         Access::Create => {
             std::fs::create_dir_all(folder)?;
-            connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+            connect(&path, flags).map_err(refused)?
         }
     };
     let new = check_version(&connection, folder)?;
@@ -158,7 +163,7 @@ fn is_sqlite(path: &Path) -> bool {
     read.is_ok() && &start == b"SQLite format 3"
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
@@ -187,9 +192,11 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let encoded = encoded(path);
     if let Some(uri) = encoded.filter(|_| log_is_empty) {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let connection = connect(&PathBuf::from(format!("file:{uri}?immutable=1")), flags)?;
         let folder = path.parent().unwrap_or(path);
-        readable(&connection).map_err(|error| not_a_history(folder, &error.to_string()))?;
+        let refused = |error: rusqlite::Error| not_a_history(folder, &format!("catalog.sqlite: {error}"));
+        let connection =
+            connect(&PathBuf::from(format!("file:{uri}?immutable=1")), flags).map_err(refused)?;
+        readable(&connection).map_err(refused)?;
         return Ok(connection);
     }
     Err(StoreError::Backend(format!(

@@ -142,7 +142,7 @@ pub(crate) fn scenario(data: &[u8]) {
     let Some(day) = simulation.days().next() else { return };
     let sensors: Vec<_> = simulation.sensors().collect();
     for (at, sensor) in sensors.iter().enumerate().take(2) {
-        let (space, mut looked_at) = (sensor.space(), 0);
+        let (space, mut looked_at) = (sensor.space_on(day), 0);
         simulation.stream(at).day(day, &mut |shot, _| {
             if looked_at < PACKETS_MAX {
                 assert!(

@@ -1,0 +1,87 @@
+//! Use case: sensors of a history that change or go, and outages that were none.
+
+use std::path::Path;
+
+use jiff::civil::Date;
+
+use crate::history::{Coverage, Outage, Sensor, SensorEdit};
+use crate::rules::Rules;
+use crate::store::{HistoryStore, LocalStore};
+
+use super::AppError;
+use super::history::named;
+
+/// Edits a sensor, and returns it as it is now.
+///
+/// # Errors
+/// When there is no such history or sensor, the edited sensor cannot be, or the edit would change which addresses were
+/// dark on recorded days.
+pub fn edit_sensor(history: &Path, name: &str, edit: &SensorEdit, rules: &Rules) -> Result<Sensor, AppError> {
+    let mut store = LocalStore::open_to_write(history, &rules.profile)?;
+    let edited = edit.apply(&named(&store, name)?)?;
+    store.edit_sensor(name, &edited)?;
+    Ok(edited)
+}
+
+/// What goes with a sensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SensorContents {
+    /// The sensor.
+    pub sensor: Sensor,
+    /// The days that it recorded, and its outages.
+    pub coverage: Coverage,
+    /// Captures that were fed.
+    pub captures: u64,
+}
+
+/// What would go with a sensor.
+///
+/// # Errors
+/// When there is no such history or sensor.
+pub fn contents(history: &Path, name: &str, rules: &Rules) -> Result<SensorContents, AppError> {
+    let store = LocalStore::open_to_read(history, &rules.profile)?;
+    let sensor = named(&store, name)?;
+    let coverage = store.coverage(name)?;
+    Ok(SensorContents { sensor, coverage, captures: store.resume(name)?.captures })
+}
+
+/// Removes a sensor with all that its history has of it.
+///
+/// # Errors
+/// As [`contents`].
+pub fn remove_sensor(history: &Path, name: &str, rules: &Rules) -> Result<(), AppError> {
+    Ok(LocalStore::open_to_write(history, &rules.profile)?.remove_sensor(name)?)
+}
+
+/// Removes the outages of a sensor that have exactly these days, and, if one is given, this reason; returns them.
+///
+/// # Errors
+/// When there is no such history, sensor or outage.
+pub fn remove_outages(
+    history: &Path,
+    name: &str,
+    (first, last): (Date, Date),
+    reason: Option<&str>,
+    rules: &Rules,
+) -> Result<Vec<Outage>, AppError> {
+    let mut store = LocalStore::open_to_write(history, &rules.profile)?;
+    let outages = store.coverage(name)?.outages;
+    let is_meant = |outage: &Outage| {
+        (outage.first, outage.last) == (first, last) && reason.is_none_or(|reason| outage.reason == reason)
+    };
+    let mut removed = Vec::new();
+    for outage in outages.iter().filter(|outage| is_meant(outage)) {
+        if store.remove_outage(name, outage)? {
+            removed.push(outage.clone());
+        }
+    }
+    if removed.is_empty() {
+        let known: Vec<String> = outages.iter().map(Outage::to_string).collect();
+        let known = if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        return Err(AppError::Usage(format!(
+            "sensor {name} has no outage of exactly {first}..{last}{reason}; its outages: {known}"
+        )));
+    }
+    Ok(removed)
+}

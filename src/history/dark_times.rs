@@ -1,0 +1,136 @@
+//! The dark addresses at the time of a packet: the same periods as by day, found on the hot path.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::event::{AddressSpace, Timestamp};
+
+use super::DarkPeriods;
+
+/// Finds the dark addresses of the moment. Packets come in time order and prefixes change rarely, so the period of the
+/// packet before is tried first: for a sensor without dates, which has one period, two comparisons a packet.
+#[derive(Clone, Debug)]
+pub struct DarkTimes {
+    /// The moment at which each period begins, ascending, and its dark addresses; never empty.
+    periods: Vec<(Timestamp, Arc<AddressSpace>)>,
+    /// The period in use: from when on, to before when, and its dark addresses.
+    begin: Timestamp,
+    end: Timestamp,
+    space: Arc<AddressSpace>,
+}
+
+impl DarkTimes {
+    /// The periods of a sensor whose days are those of a time zone.
+    #[must_use]
+    pub fn new(periods: &DarkPeriods, zone: &TimeZone) -> DarkTimes {
+        let begin = |first: Date| match first {
+            Date::MIN => Timestamp(i64::MIN),
+            first => begin_of(first, zone),
+        };
+        let periods: Vec<(Timestamp, Arc<AddressSpace>)> = periods
+            .all()
+            .iter()
+            .map(|period| (begin(period.first), Arc::new(period.space.clone())))
+            .collect();
+        let space = periods.first().map_or_else(Arc::default, |(_, space)| Arc::clone(space));
+        let end = periods.get(1).map_or(Timestamp(i64::MAX), |(begin, _)| *begin);
+        DarkTimes { periods, begin: Timestamp(i64::MIN), end, space }
+    }
+
+    /// The dark addresses at a time. What has no time belongs to what came before it.
+    #[inline]
+    pub fn at(&mut self, time: Option<Timestamp>) -> &Arc<AddressSpace> {
+        if let Some(time) = time
+            && (time < self.begin || self.end <= time)
+        {
+            self.turn_to(time);
+        }
+        &self.space
+    }
+
+    /// The same without a place to remember: quick enough for what comes in batches.
+    #[must_use]
+    pub fn of(&self, time: Timestamp) -> Option<&Arc<AddressSpace>> {
+        self.periods.get(self.place(time)).map(|(_, space)| space)
+    }
+
+    /// Whether two times have the same dark addresses.
+    #[must_use]
+    pub fn is_alike(&self, one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
+        match (one, other) {
+            (Some(one), Some(other)) => self.periods.len() < 2 || self.place(one) == self.place(other),
+            _ => one == other,
+        }
+    }
+
+    /// The place of the period of a time.
+    fn place(&self, time: Timestamp) -> usize {
+        self.periods.partition_point(|(begin, _)| *begin <= time).saturating_sub(1)
+    }
+
+    #[cold]
+    fn turn_to(&mut self, time: Timestamp) {
+        let place = self.place(time);
+        let end = self.periods.get(place + 1).map_or(Timestamp(i64::MAX), |(begin, _)| *begin);
+        if let Some((begin, space)) = self.periods.get(place) {
+            (self.begin, self.end, self.space) = (*begin, end, Arc::clone(space));
+        }
+    }
+}
+
+/// The moment at which a day begins; for days beyond what a timestamp can say, the nearest that it can.
+fn begin_of(day: Date, zone: &TimeZone) -> Timestamp {
+    let nanoseconds = match day.to_zoned(zone.clone()) {
+        Ok(begin) => begin.timestamp().as_nanosecond(),
+        Err(_) if day.year() < 0 => i128::MIN,
+        Err(_) => i128::MAX,
+    };
+    Timestamp(i64::try_from(nanoseconds).unwrap_or(if nanoseconds < 0 { i64::MIN } else { i64::MAX }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::history::{DatedPrefix, Sensor, SensorKind};
+
+    #[test]
+    fn a_prefix_begins_at_the_midnight_of_its_sensor() {
+        let dated = |prefix: &str, from: Option<Date>, to: Option<Date>| DatedPrefix {
+            prefix: prefix.parse().unwrap(),
+            from,
+            to,
+        };
+        let sensor = Sensor {
+            name: "II".to_owned(),
+            kind: SensorKind::Dark,
+            prefixes: vec![
+                dated("192.0.2.0/24", None, Some(date(2009, 3, 1))),
+                dated("198.51.100.0/24", Some(date(2009, 3, 2)), None),
+                dated("203.0.113.0/24", Some(date(1500, 1, 1)), Some(date(9000, 1, 1))),
+            ],
+            live: vec![],
+            time_zone: "Asia/Tokyo".to_owned(),
+        };
+        let mut times = DarkTimes::new(&sensor.dark_periods(), &sensor.zone().unwrap());
+        let mut is_dark = |time: &str, address: &str| {
+            let address: IpAddr = address.parse().unwrap();
+            times.at(Some(time.parse().unwrap())).contains(address)
+        };
+        let (last, first) = ("2009-03-01T14:59:59.999999999Z", "2009-03-01T15:00:00Z");
+        // Also backwards in time.
+        for _ in 0..2 {
+            assert!(is_dark(last, "192.0.2.1") && !is_dark(last, "198.51.100.1"));
+            assert!(is_dark(first, "198.51.100.1") && !is_dark(first, "192.0.2.1"));
+        }
+        assert!(is_dark("1970-01-01T00:00:00Z", "203.0.113.1") && is_dark(first, "203.0.113.1"));
+        let time = |text: &str| Some(text.parse().unwrap());
+        assert!(times.is_alike(time(first), time("2100-01-01T00:00:00Z")));
+        assert!(!times.is_alike(time(first), time(last)) && !times.is_alike(None, time(last)));
+    }
+}

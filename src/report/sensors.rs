@@ -1,0 +1,125 @@
+//! The sensors of a history, for people and for machines. The JSON's field names are stable.
+
+use std::io::{self, Write};
+
+use ipnet::IpNet;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::escape::shown;
+use crate::history::{Coverage, DarkPeriod, DatedPrefix, Outage, Sensor, SensorKind};
+
+use super::text::table;
+
+/// Writes sensors as a table. Of addresses it has those of the last period with any, which is the present one unless all
+/// prefixes have ended.
+///
+/// # Errors
+/// When `out` cannot be written to (so for all here).
+pub fn text(out: &mut dyn Write, sensors: &[(Sensor, Coverage)]) -> io::Result<()> {
+    let head =
+        ["sensor", "kind", "addresses", "zone", "days", "first", "last", "prefixes", "live", "outages"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (sensor, coverage) in sensors {
+        let span = coverage.span();
+        let day = |day: Option<Date>| day.map_or_else(|| "-".to_owned(), |day| day.to_string());
+        let live = if sensor.live.is_empty() { "-".to_owned() } else { prefixes(&sensor.live) };
+        let outages: Vec<String> = coverage.outages.iter().map(Outage::to_string).collect();
+        rows.push(vec![
+            shown(&sensor.name),
+            sensor.kind.to_string(),
+            addresses(sensor).to_string(),
+            shown(&sensor.time_zone),
+            coverage.days().count().to_string(),
+            day(span.map(|(first, _)| first)),
+            day(span.map(|(_, last)| last)),
+            prefixes(&sensor.prefixes),
+            live,
+            shown(&outages.join(", ")),
+        ]);
+    }
+    table(out, &rows)
+}
+
+/// Prefixes with their dates, in words.
+#[must_use]
+pub fn prefixes(prefixes: &[DatedPrefix]) -> String {
+    prefixes.iter().map(DatedPrefix::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn addresses(sensor: &Sensor) -> u128 {
+    let periods = sensor.dark_periods();
+    let sizes = periods.all().iter().filter_map(|period| period.space.size());
+    sizes.filter(|size| *size > 0).last().unwrap_or(0)
+}
+
+#[derive(Serialize)]
+struct SensorJson<'a> {
+    sensor: &'a str,
+    kind: SensorKind,
+    time_zone: &'a str,
+    prefixes: Vec<PrefixJson>,
+    live: Vec<PrefixJson>,
+    dark_periods: Vec<PeriodJson>,
+    /// How many days have a value.
+    days: usize,
+    first: Option<Date>,
+    last: Option<Date>,
+    outages: &'a [Outage],
+}
+
+/// Without `from` it holds for all days before, without `to` for all after.
+#[derive(Serialize)]
+struct PrefixJson {
+    prefix: IpNet,
+    from: Option<Date>,
+    to: Option<Date>,
+}
+
+impl From<&DatedPrefix> for PrefixJson {
+    fn from(dated: &DatedPrefix) -> PrefixJson {
+        PrefixJson { prefix: dated.prefix, from: dated.from, to: dated.to }
+    }
+}
+
+/// Days of equal dark addresses, as [`PrefixJson`] has its days.
+#[derive(Serialize)]
+struct PeriodJson {
+    from: Option<Date>,
+    to: Option<Date>,
+    dark_addresses: u128,
+}
+
+impl From<&DarkPeriod> for PeriodJson {
+    fn from(period: &DarkPeriod) -> PeriodJson {
+        PeriodJson {
+            from: (period.first != Date::MIN).then_some(period.first),
+            to: (period.last != Date::MAX).then_some(period.last),
+            dark_addresses: period.space.size().unwrap_or(0),
+        }
+    }
+}
+
+/// Writes each sensor as one line of JSON.
+///
+/// # Errors
+/// See [`text`].
+pub fn json(out: &mut dyn Write, sensors: &[(Sensor, Coverage)]) -> io::Result<()> {
+    for (sensor, coverage) in sensors {
+        let span = coverage.span();
+        let view = SensorJson {
+            sensor: &sensor.name,
+            kind: sensor.kind,
+            time_zone: &sensor.time_zone,
+            prefixes: sensor.prefixes.iter().map(PrefixJson::from).collect(),
+            live: sensor.live.iter().map(PrefixJson::from).collect(),
+            dark_periods: sensor.dark_periods().all().iter().map(PeriodJson::from).collect(),
+            days: coverage.days().count(),
+            first: span.map(|(first, _)| first),
+            last: span.map(|(_, last)| last),
+            outages: &coverage.outages,
+        };
+        crate::escape::json_line(out, &view)?;
+    }
+    Ok(())
+}

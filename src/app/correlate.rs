@@ -65,6 +65,7 @@ pub fn answer(
     let mut coverage = BTreeMap::new();
     for sensor in store.sensors()? {
         let days = coverage_of_sightings(store.as_ref(), &sensor.name)?;
+        notices.add_loss(&sensor.name, &days);
         coverage.insert(sensor.name, days);
     }
     Ok(Answer { hypotheses, samples, coverage })

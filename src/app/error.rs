@@ -32,6 +32,23 @@ pub enum AppError {
     /// A log without dates where dates are needed.
     #[error("{0}: its times have no date, and a history needs days; give --date YYYY-MM-DD")]
     NoDates(String),
+    /// A capture of time that is recorded already.
+    #[error(
+        "{input}: {seconds} s of its time are recorded already, by {stored}; nothing was stored, since packets would count twice: give --overlap skip to leave out packets of that time, or --overlap add if another recorder made this capture"
+    )]
+    Overlap {
+        /// The capture.
+        input: String,
+        /// The stored captures.
+        stored: String,
+        /// The overlapping time.
+        seconds: String,
+    },
+    /// A file that two readings show with different bytes.
+    #[error(
+        "{0}: it was changed while it was read; nothing was stored: feed it again when it is complete, or a copy of it"
+    )]
+    Changed(String),
     /// A sample report that was refused.
     #[error("{path}{place}: {error}")]
     Report {
@@ -69,7 +86,14 @@ impl AppError {
     /// Returns whether a single capture is the cause, so that the other captures can still be read.
     #[must_use]
     pub fn is_of_a_capture(&self) -> bool {
-        matches!(self, AppError::Capture(_) | AppError::NoDates(_) | AppError::Victim { .. })
+        matches!(
+            self,
+            AppError::Capture(_)
+                | AppError::NoDates(_)
+                | AppError::Overlap { .. }
+                | AppError::Changed(_)
+                | AppError::Victim { .. }
+        )
     }
 
     /// A failed access to a file.

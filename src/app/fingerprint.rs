@@ -110,7 +110,7 @@ impl<T: Send> Run<'_, T> {
         let Run { engine, telling } = self;
         let (rules, space) = (telling.rules, telling.space);
         let marked = match victims {
-            Victims::None => options.load_to_sort(input, rules)?,
+            Victims::None => options.load_to_sort(input, rules)?.0,
             _ => options.load_marked(input, rules)?,
         };
         notices.add_left_out(input, &marked);

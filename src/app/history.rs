@@ -91,6 +91,21 @@ pub fn chosen(store: &dyn HistoryStore, names: &[String]) -> Result<Vec<Sensor>,
     names.iter().map(|name| named(store, name)).collect()
 }
 
+/// Adds a notice for each of these sensors, or of all, whose recorder lost packets.
+///
+/// # Errors
+/// As [`named`].
+pub fn add_losses(
+    store: &dyn HistoryStore,
+    sensors: &[String],
+    notices: &mut Notices,
+) -> Result<(), AppError> {
+    for sensor in chosen(store, sensors)? {
+        notices.add_loss(&sensor.name, &store.coverage(&sensor.name)?);
+    }
+    Ok(())
+}
+
 /// Notes days without data.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod cohort;
 pub mod correlate;
+pub mod covers;
 pub mod darknet;
 pub mod evaluate;
 pub mod events;
@@ -39,3 +40,4 @@ mod yaml_file;
 
 pub use error::AppError;
 pub use reading::{CaptureOptions, Notices};
+pub use recorded::Overlap;

@@ -11,10 +11,12 @@ use crate::capture::{
     read_source, sort_by_time,
 };
 use crate::event::{Clock, Packet, Timestamp};
+use crate::history::Coverage;
 use crate::rules::Rules;
 use crate::sample::Names;
 
 use super::AppError;
+use super::recorded::Overlap;
 
 /// How captures are read, whatever for.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,10 @@ pub struct CaptureOptions {
     pub allow_outside: bool,
     /// Whether a history takes packets whose times cannot be right: before 1990, or after tomorrow.
     pub accept_times: bool,
+    /// What becomes of packets in time that a history has recorded already.
+    pub overlap: Overlap,
+    /// Packets that the recorder of a capture that is fed lost, where the capture itself does not say so.
+    pub dropped: Option<u64>,
 }
 
 impl CaptureOptions {
@@ -138,14 +144,19 @@ impl CaptureOptions {
     }
 
     /// As [`load_marked`](CaptureOptions::load_marked), for a capture that is sorted because it runs backwards: no
-    /// packet may be left out.
+    /// packet may be left out. Also returns the hash of its bytes.
     ///
     /// # Errors
     /// As [`read`], and when it has more packets than may be held.
-    pub(super) fn load_to_sort(&self, input: &Input, rules: &Rules) -> Result<Marked, AppError> {
-        let marked = self.load_marked(input, rules)?;
+    pub(super) fn load_to_sort(&self, input: &Input, rules: &Rules) -> Result<(Marked, [u8; 32]), AppError> {
+        let mut content = [0; 32];
+        let marked = self.load_from(rules, |sink| {
+            let (report, hash) = self.stream_hashed(input, sink)?;
+            content = hash;
+            Ok(report)
+        })?;
         match marked.left_out {
-            0 => Ok(marked),
+            0 => Ok((marked, content)),
             _ => Err(CaptureError::TooManyToSort {
                 input: input.to_string(),
                 packets: marked.report.packets,
@@ -307,6 +318,13 @@ impl Notices {
         }
         if report.packets == 0 {
             self.add(format!("{input}: no packet ({})", report.format));
+        }
+    }
+
+    /// Adds a notice if the recorder of a sensor lost packets.
+    pub fn add_loss(&mut self, sensor: &str, coverage: &Coverage) {
+        if let Some(notice) = coverage.loss_notice() {
+            self.add(format!("sensor {sensor}: {notice}"));
         }
     }
 

@@ -97,7 +97,7 @@ fn spans(
     let coverage = &coverage_of_sightings(store, &sensor.name)?;
     let zone = sensor.zone()?;
     let looks = match question.step {
-        Step::Hour => RecordedTime::of(store.capture_spans(&sensor.name)?),
+        Step::Hour => RecordedTime::of(&store.captures(&sensor.name)?),
         _ => RecordedTime::default(),
     };
     let mut spans = Spans::new(question.step, coverage, &zone, &looks);

@@ -58,7 +58,7 @@ pub fn summary(
             notices.add(format!("{input}: runs backwards in time; sorted"));
             engine = before;
             part = Tally::part();
-            let loaded = options.load_to_sort(input, rules)?;
+            let loaded = options.load_to_sort(input, rules)?.0;
             for packet in loaded.packets.iter().filter(|packet| space.contains(packet.destination())) {
                 engine.push(packet, Marks::default(), &mut |windows| gatherer.tally(&mut part, windows));
             }

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use pcap_parser::pcapng::{Block, parse_block_be, parse_block_le};
+use pcap_parser::OptionCode;
+use pcap_parser::pcapng::{Block, InterfaceStatisticsBlock, parse_block_be, parse_block_le};
 
 use crate::event::Timestamp;
 
@@ -67,6 +68,8 @@ struct Interface {
     /// `None` where 64 bits do not hold a second, and times are then unknown.
     unit: Option<Unit>,
     offset_seconds: i64,
+    /// Packets that its last statistics block reports as lost.
+    dropped: Option<u64>,
 }
 
 struct Section {
@@ -148,6 +151,7 @@ impl Section {
                     snap_length: usize::try_from(block.snaplen).unwrap_or(usize::MAX),
                     unit: Unit::of(block.if_tsresol),
                     offset_seconds: block.ts_offset(),
+                    dropped: None,
                 });
             }
             Ok((_, Block::EnhancedPacket(block))) => {
@@ -172,7 +176,40 @@ impl Section {
                 frames.count(Problem::NoTime, place);
                 frames.frame(interface.link, &block.data[..captured], None, place);
             }
+            Ok((_, Block::InterfaceStatistics(block))) => self.statistics(&block, place, frames),
             Ok(_) => {}
+        }
+    }
+
+    /// Takes the losses that a statistics block reports. They are totals since the beginning of the capture, so the
+    /// last block of an interface counts. `isb_ifdrop` are packets that the interface dropped for lack of resources,
+    /// `isb_osdrop` those that the operating system dropped afterwards (draft-ietf-opsawg-pcapng, interface statistics
+    /// block); no packet is in both, and they are added.
+    fn statistics(
+        &mut self,
+        block: &InterfaceStatisticsBlock<'_>,
+        place: Place,
+        frames: &mut Frames<'_, '_>,
+    ) {
+        let interface = usize::try_from(block.if_id).ok().and_then(|id| self.interfaces.get_mut(id));
+        let Some(interface) = interface else { return frames.count(Problem::UnknownInterface, place) };
+        let mut dropped: Option<u64> = None;
+        for option in &block.options {
+            if option.code != OptionCode::IsbIfDrop && option.code != OptionCode::IsbOsDrop {
+                continue;
+            }
+            let value: Option<[u8; 8]> = option.as_bytes().ok().and_then(|bytes| bytes.try_into().ok());
+            let count =
+                if self.big_endian { value.map(u64::from_be_bytes) } else { value.map(u64::from_le_bytes) };
+            match count {
+                // Writers put the largest number where they do not know.
+                Some(u64::MAX) => {}
+                Some(count) => dropped = Some(dropped.unwrap_or(0).saturating_add(count)),
+                None => frames.count(Problem::DamagedRecord, place),
+            }
+        }
+        if let Some(dropped) = dropped {
+            frames.lose(interface.dropped.replace(dropped), dropped);
         }
     }
 
@@ -302,7 +339,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_usual_is_read_as_the_library_reads_it((big_endian, block) in blocks()) {
-            let interface = Interface { link: 1, snap_length: 0, unit: Unit::of(6), offset_seconds: 0 };
+            let interface = Interface { link: 1, snap_length: 0, unit: Unit::of(6), offset_seconds: 0, dropped: None };
             let section = Section { big_endian, interfaces: vec![interface] };
             let parsed = if big_endian { parse_block_be(&block) } else { parse_block_le(&block) };
             let parsed = match &parsed {

@@ -90,6 +90,8 @@ pub struct ReadReport {
     pub bytes: u64,
     /// Whether its times never went backwards.
     pub ordered: bool,
+    /// Packets that the recorder lost, where the capture says so.
+    pub dropped: Option<u64>,
 }
 
 /// Streams every packet of one capture, in its own order. Memory does not grow with the capture.
@@ -192,9 +194,10 @@ fn read_plain(
     if let Some(problem) = broken(&stream) {
         frames.count(problem, Place::Byte(stream.offset()));
     }
-    let (packets, ordered, problems) = (frames.packets, frames.ordered, frames.problems);
+    let (packets, ordered, dropped) = (frames.packets, frames.ordered, frames.dropped);
+    let problems = frames.problems;
     let bytes = stream.finish().map_err(failed)?;
-    Ok(ReadReport { packets, clock, problems, format, bytes, ordered })
+    Ok(ReadReport { packets, clock, problems, format, bytes, ordered, dropped })
 }
 
 fn broken(stream: &ByteStream<'_>) -> Option<Problem> {
@@ -318,17 +321,32 @@ pub(super) struct Frames<'a, 'b> {
     packets: u64,
     ordered: bool,
     last: Option<Timestamp>,
+    dropped: Option<u64>,
 }
 
 impl<'a, 'b> Frames<'a, 'b> {
     fn new(sink: &'a mut Sink<'b>) -> Frames<'a, 'b> {
         let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let packet = Packet::new(nowhere, nowhere, Protocol::Arp);
-        Frames { sink, packet, problems: Problems::default(), packets: 0, ordered: true, last: None }
+        Frames {
+            sink,
+            packet,
+            problems: Problems::default(),
+            packets: 0,
+            ordered: true,
+            last: None,
+            dropped: None,
+        }
     }
 
     pub(super) fn count(&mut self, problem: Problem, place: Place) {
         self.problems.count(problem, place);
+    }
+
+    /// Replaces an earlier number of lost packets of one interface by a later one.
+    pub(super) fn lose(&mut self, earlier: Option<u64>, later: u64) {
+        let others = self.dropped.unwrap_or(0).saturating_sub(earlier.unwrap_or(0));
+        self.dropped = Some(others.saturating_add(later));
     }
 
     #[inline]

@@ -84,6 +84,9 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         let inputs = options.expand(&args.captures, notices)?;
         test_ports(&mut all, &inputs, &options, &rules, notices)?;
     }
+    for Kinds { sensor, coverage, .. } in &all {
+        notices.add_loss(&sensor.name, coverage);
+    }
     for Kinds { sensor, left_out, .. } in all.iter().filter(|kinds| kinds.left_out > 0) {
         let why = "looked at for less than two thirds of the usual time, not judged";
         notices.add(format!("sensor {}: days {why}: {left_out}", sensor.name));

@@ -167,6 +167,9 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         last: args.to,
     };
     let answer = series(store.as_ref(), &question, &rules)?;
+    for Series { sensor, coverage, .. } in &answer {
+        notices.add_loss(sensor, coverage);
+    }
     let events = marks::load(&args.mark, store.as_ref())?;
     write(args, &answer, events)?;
     Ok(EXIT_OK)

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::app::history::add_losses;
 use crate::app::output::Output;
 use crate::app::surges::{Behavior, Found, Kind, Question, surges, unjudged};
 use crate::app::{AppError, CaptureOptions, Notices};
@@ -70,6 +71,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let question = Question { sensors: args.sensor.clone(), level: args.q };
     let found = surges(store.as_ref(), &question, &rules)?;
     unjudged(store.as_ref(), &args.sensor)?.iter().for_each(|days| notices.add(days.to_string()));
+    add_losses(store.as_ref(), &args.sensor, notices)?;
     if found.is_empty() {
         notices.add(format!("no surge with a q of at most {}", args.q));
     }

@@ -1,10 +1,14 @@
-//! Which days a sensor looked: a day without a look has no value, and that is not zero.
+//! Which days a sensor recorded: a day that was not recorded has no value, which is not zero.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+use super::loss::{self, Loss};
+use super::{CaptureRecord, days_of};
 
 /// Days without data, both ends included, in the sensor's own days.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,28 +42,40 @@ impl fmt::Display for Outage {
 /// What a count of a day means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DayState {
-    /// The sensor looked: nothing seen is zero.
+    /// The sensor recorded: a count of nothing is zero.
     Observed,
-    /// An outage: no value, whatever a part of the day may have shown.
+    /// An outage, or the recorder lost more packets than it recorded: no value, whatever a part of the day may have
+    /// shown.
     Outage,
     /// No capture was ever fed for this day: no value.
     NotObserved,
 }
 
-/// The days that a sensor looked and the outages among them.
+/// The days that a sensor recorded, the outages among them, and what its recorder lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Days that some capture spans.
     pub observed: BTreeSet<Date>,
     /// Outages, by first day.
     pub outages: Vec<Outage>,
+    /// The capture loss of the days on which packets were lost.
+    pub loss: BTreeMap<Date, Loss>,
 }
 
 impl Coverage {
+    /// Returns the coverage of a sensor with these captures and outages, in the days of its time zone.
+    #[must_use]
+    pub fn of(captures: &[CaptureRecord], mut outages: Vec<Outage>, zone: &TimeZone) -> Coverage {
+        outages.sort();
+        let days = captures.iter().flat_map(|capture| days_of(&capture.spans, zone).into_keys());
+        Coverage { observed: days.collect(), outages, loss: loss::by_day(captures, zone) }
+    }
+
     /// What a count of `day` means.
     #[must_use]
     pub fn state(&self, day: Date) -> DayState {
-        if self.outages.iter().any(|outage| outage.contains(day)) {
+        let lost = !self.loss.is_empty() && self.loss.get(&day).is_some_and(|loss| loss.is_most());
+        if lost || self.outages.iter().any(|outage| outage.contains(day)) {
             DayState::Outage
         } else if self.observed.contains(&day) {
             DayState::Observed
@@ -71,6 +87,36 @@ impl Coverage {
     /// The days that count, ascending.
     pub fn days(&self) -> impl Iterator<Item = Date> + '_ {
         self.observed.iter().copied().filter(|day| self.state(*day) == DayState::Observed)
+    }
+
+    /// Returns the sum of the loss of the days from one to another, both included.
+    #[must_use]
+    pub fn loss_between(&self, first: Date, last: Date) -> Loss {
+        if first > last {
+            return Loss::default();
+        }
+        self.loss.range(first..=last).fold(Loss::default(), |sum, (_, loss)| sum.plus(*loss))
+    }
+
+    /// Returns a sentence about the days on which packets were lost, if there are any.
+    #[must_use]
+    pub fn loss_notice(&self) -> Option<String> {
+        let (first, last) = (self.loss.first_key_value()?.0, self.loss.last_key_value()?.0);
+        let all = self.loss_between(*first, *last);
+        let (worst, most) = self.loss.iter().max_by(|a, b| a.1.share().total_cmp(&b.1.share()))?;
+        let left_out = self.loss.values().filter(|loss| loss.is_most()).count();
+        let days = if self.loss.len() == 1 { "day" } else { "days" };
+        let mut notice = format!(
+            "the recorder lost {} packets on {} {days} from {first} to {last} (at most {:.1} % of a day, on {worst}); counts \
+             of these days are too low",
+            all.dropped,
+            self.loss.len(),
+            100.0 * most.share()
+        );
+        if left_out > 0 {
+            notice.push_str(&format!("; {left_out} of them lost more than they recorded and have no value"));
+        }
+        Some(notice)
     }
 
     /// The first and the last day with data; `None` without any.
@@ -85,12 +131,13 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::event::Timestamp;
 
     #[test]
     fn an_outage_hides_a_day_that_was_partly_observed() {
         let mut coverage = Coverage {
             observed: [date(2009, 2, 26), date(2009, 2, 27), date(2009, 3, 10)].into(),
-            outages: vec![],
+            ..Coverage::default()
         };
         coverage.outages.push(Outage {
             first: date(2009, 2, 27),
@@ -101,5 +148,27 @@ mod tests {
         assert_eq!(coverage.state(date(2009, 2, 27)), DayState::Outage);
         assert_eq!(coverage.state(date(2009, 3, 11)), DayState::NotObserved);
         assert_eq!(coverage.days().count(), 2);
+    }
+
+    #[test]
+    fn a_day_with_most_packets_lost_is_an_outage() {
+        const DAY: i64 = 86_400_000_000_000;
+        let start = Timestamp::start_of(date(2009, 3, 1)).unwrap().0;
+        let capture = |day: i64, dropped| CaptureRecord {
+            spans: vec![(Timestamp(start + day * DAY), Timestamp(start + (day + 1) * DAY - 1))],
+            recorded: 100,
+            dropped,
+            ..CaptureRecord::default()
+        };
+        let captures = [capture(0, None), capture(1, Some(100)), capture(2, Some(101)), capture(4, Some(0))];
+        let coverage = Coverage::of(&captures, Vec::new(), &TimeZone::UTC);
+        let state = |day| coverage.state(date(2009, 3, day));
+        assert_eq!([state(1), state(2), state(5)], [DayState::Observed; 3]);
+        assert_eq!([state(3), state(4)], [DayState::Outage, DayState::NotObserved]);
+        let lost = coverage.loss_between(date(2009, 3, 1), date(2009, 3, 31));
+        assert_eq!((lost.recorded, lost.dropped), (200, 201));
+        let notice = coverage.loss_notice().unwrap();
+        assert!(notice.contains("201 packets on 2 days") && notice.contains("1 of them"), "{notice}");
+        assert_eq!(Coverage::of(&captures[..1], Vec::new(), &TimeZone::UTC).loss_notice(), None);
     }
 }

@@ -14,6 +14,7 @@ mod filter;
 mod gathering;
 mod hosts;
 mod hour;
+mod loss;
 mod query;
 mod record;
 mod recorded_time;
@@ -34,13 +35,14 @@ pub use filter::{DailyCount, Facets, Filter, Sighting, Types};
 pub use gathering::{Gathered, Gathering};
 pub use hosts::Hosts;
 pub use hour::Hour;
+pub use loss::{Loss, days_of};
 pub use query::{
     DayCount, DayTotal, Granularity, Habit, HostList, HostSummary, HourlyCount, Scope, Selection, TypeTotal,
 };
 pub use record::{
     CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, SightingCounts, TypeRecord,
 };
-pub use recorded_time::{CaptureSpan, RecordedTime};
+pub use recorded_time::{RecordedTime, TimeSpan};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use sensor_edit::{PrefixEdit, SensorEdit};
 pub use spans::{SpanCount, Spans, Step};

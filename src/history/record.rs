@@ -10,28 +10,47 @@ use serde::{Deserialize, Serialize};
 use crate::behavior::{Behavior, BehaviorId, Names, OpenWindow, Parameters, TypeList};
 use crate::event::{Protocol, TcpFlags, Timestamp};
 
-use super::{CaptureSpan, Gathered};
+use super::{Gathered, TimeSpan};
 
-/// A capture, known by its content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A capture that was fed, known by its content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaptureRecord {
     /// BLAKE3 of the uncompressed bytes.
     pub content: [u8; 32],
+    /// BLAKE3 of the packets that count, in their order: time in microseconds, addresses, protocol, ports. It is the
+    /// same whatever the container, and tells whether another file begins with these packets.
+    pub packet_hash: [u8; 32],
     /// The name it was fed under, for people.
     pub name: String,
     /// Packets to the sensor's dark addresses.
     pub packets: u64,
-    /// Time of the first packet of the capture, dark or not; `None` when it has none.
-    pub first: Option<Timestamp>,
-    /// Time of the last one.
-    pub last: Option<Timestamp>,
+    /// Packets to any address; those that were left out do not count. 0 for time that was given with `--covers`.
+    pub recorded: u64,
+    /// Packets that the recorder lost, where known.
+    pub dropped: Option<u64>,
+    /// The time in which the sensor recorded this capture: ascending and disjoint, ends included.
+    pub spans: Vec<TimeSpan>,
+    /// When it was fed, by the clock of the machine that did it; for simulated packets the time of the last one.
+    pub fed_at: Timestamp,
 }
 
 impl CaptureRecord {
-    /// When the sensor looked; `None` for a capture without packets.
+    /// Compares captures by the time of their first packet, then by name.
     #[must_use]
-    pub fn span(&self) -> Option<CaptureSpan> {
-        Some(CaptureSpan { first: self.first?, last: self.last?, packets: self.packets })
+    pub fn in_time_order(&self, other: &CaptureRecord) -> std::cmp::Ordering {
+        (self.first(), &self.name, &self.content).cmp(&(other.first(), &other.name, &other.content))
+    }
+
+    /// Returns when the recording began; `None` for a capture without packets.
+    #[must_use]
+    pub fn first(&self) -> Option<Timestamp> {
+        self.spans.first().map(|(first, _)| *first)
+    }
+
+    /// Returns when the recording ended.
+    #[must_use]
+    pub fn last(&self) -> Option<Timestamp> {
+        self.spans.last().map(|(_, last)| *last)
     }
 }
 

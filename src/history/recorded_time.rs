@@ -1,66 +1,141 @@
-//! When within its days a sensor looked: the spans of its captures.
+//! When within its days a sensor recorded: the time spans of its captures, and what they have in common.
 
 use crate::event::Timestamp;
 
-/// Between captures of one sensor a silence of so many mean distances of its packets is no gap: by chance one is as long
-/// once in e^10 = 22,000 times.
+use super::CaptureRecord;
+
+/// A stretch of time, both ends included.
+pub type TimeSpan = (Timestamp, Timestamp);
+
+/// Between two captures of a sensor a silence of up to ten mean inter-arrival times is not a gap: with independent
+/// packets one silence in e^10 = 22,000 is as long.
 const SILENCE_MEANS_MAX: i64 = 10;
 
-/// From a capture's first packet to its last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CaptureSpan {
-    /// The first packet's time.
-    pub first: Timestamp,
-    /// The last one's.
-    pub last: Timestamp,
-    /// Packets to dark addresses.
-    pub packets: u64,
-}
-
-impl CaptureSpan {
-    /// The longest time without a packet in which the sensor may still have looked.
-    fn silence(&self) -> i64 {
-        let packets = i64::try_from(self.packets).unwrap_or(i64::MAX);
-        let mean = self.last.0.saturating_sub(self.first.0) / packets.saturating_sub(1).max(1);
-        mean.saturating_mul(SILENCE_MEANS_MAX)
-    }
-}
-
-/// All times in which a sensor looked, as far as packets tell.
+/// Time in which a sensor recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedTime {
-    /// Apart from each other, ascending.
-    spans: Vec<(Timestamp, Timestamp)>,
+    /// Ascending and disjoint.
+    spans: Vec<TimeSpan>,
 }
 
 impl RecordedTime {
-    /// Those of captures, in any order. Captures that follow each other closely are one look: where packets are rare, the
-    /// last of one and the first of the next lie hours apart.
+    /// Returns the recorded time of a sensor with these captures. Captures that follow each other closely are joined:
+    /// where packets are rare, the last packet of one and the first packet of the next lie hours apart.
     #[must_use]
-    pub fn of(mut captures: Vec<CaptureSpan>) -> RecordedTime {
-        captures.sort_unstable();
-        let mut spans: Vec<(Timestamp, Timestamp)> = Vec::new();
-        let mut silence = 0;
-        for look in captures {
-            let own = look.silence();
-            match spans.last_mut() {
-                Some((_, last)) if look.first.0.saturating_sub(last.0) <= own.max(silence) => {
-                    *last = look.last.max(*last);
-                }
-                _ => spans.push((look.first, look.last)),
-            }
-            silence = own;
+    pub fn of(captures: &[CaptureRecord]) -> RecordedTime {
+        let mut spans: Vec<(TimeSpan, i64)> = Vec::new();
+        for capture in captures {
+            let silence = longest_silence(capture);
+            spans.extend(capture.spans.iter().map(|span| (*span, silence)));
         }
-        RecordedTime { spans }
+        spans.sort_unstable();
+        let mut joined: Vec<TimeSpan> = Vec::new();
+        let mut silence_before = 0;
+        for ((first, last), silence) in spans {
+            match joined.last_mut() {
+                Some((_, end)) if first.0.saturating_sub(end.0) <= silence.max(silence_before).max(1) => {
+                    *end = last.max(*end);
+                }
+                _ => joined.push((first, last)),
+            }
+            silence_before = silence;
+        }
+        RecordedTime { spans: joined }
     }
 
-    /// How many nanoseconds from one moment to before another it looked; a lone packet is a look of one.
+    /// Returns the union of some spans, which may be in any order and overlap.
+    #[must_use]
+    pub fn union(spans: impl IntoIterator<Item = TimeSpan>) -> RecordedTime {
+        let mut all: Vec<TimeSpan> = spans.into_iter().collect();
+        all.sort_unstable();
+        let mut joined: Vec<TimeSpan> = Vec::new();
+        for (first, last) in all {
+            match joined.last_mut() {
+                Some((_, end)) if first.0 <= end.0.saturating_add(1) => *end = last.max(*end),
+                _ => joined.push((first, last)),
+            }
+        }
+        RecordedTime { spans: joined }
+    }
+
+    /// The spans, ascending and disjoint.
+    #[must_use]
+    pub fn spans(&self) -> &[TimeSpan] {
+        &self.spans
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Returns whether a moment was recorded.
+    #[must_use]
+    pub fn contains(&self, time: Timestamp) -> bool {
+        let at = self.spans.partition_point(|(_, last)| *last < time);
+        self.spans.get(at).is_some_and(|(first, _)| *first <= time)
+    }
+
+    /// Returns the recorded nanoseconds from one moment to before another; a span of a lone packet has one.
     #[must_use]
     pub fn within(&self, from: Timestamp, to: Timestamp) -> i64 {
-        let begin = self.spans.partition_point(|(_, last)| *last < from);
-        let spans = self.spans.iter().skip(begin).take_while(|(first, _)| *first < to);
-        spans.map(|(first, last)| (last.0.saturating_add(1)).min(to.0) - first.0.max(from.0)).sum()
+        let before = Timestamp(to.0.saturating_sub(1));
+        if before < from { 0 } else { self.common((from, before)) }
     }
+
+    /// Returns the nanoseconds of a span that were recorded.
+    #[must_use]
+    pub fn common(&self, (from, to): TimeSpan) -> i64 {
+        let begin = self.spans.partition_point(|(_, last)| *last < from);
+        let mut sum = 0i64;
+        for (first, last) in self.spans.iter().skip(begin).take_while(|(first, _)| *first <= to) {
+            sum = sum.saturating_add(length(((*first).max(from), (*last).min(to))));
+        }
+        sum
+    }
+
+    /// Returns the nanoseconds of all spans.
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.spans.iter().fold(0, |sum, span| sum.saturating_add(length(*span)))
+    }
+
+    /// Returns what is left of these spans without those of another.
+    #[must_use]
+    pub fn without(&self, other: &RecordedTime) -> RecordedTime {
+        let mut left = Vec::new();
+        for (first, last) in &self.spans {
+            let mut from = *first;
+            let begin = other.spans.partition_point(|(_, end)| end < first);
+            for (cut_first, cut_last) in other.spans.iter().skip(begin).take_while(|(cut, _)| cut <= last) {
+                if from < *cut_first {
+                    left.push((from, Timestamp(cut_first.0 - 1)));
+                }
+                from = cut_last.plus_nanoseconds(1);
+            }
+            if from <= *last && !other.contains(*last) {
+                left.push((from, *last));
+            }
+        }
+        RecordedTime { spans: left }
+    }
+}
+
+/// Returns the nanoseconds of a span; its end is included.
+pub(super) fn length((first, last): TimeSpan) -> i64 {
+    last.0.saturating_sub(first.0).saturating_add(1)
+}
+
+/// Returns the longest silence before or after a capture, in nanoseconds, that is not a gap: none, where fewer than two
+/// packets show no rate.
+fn longest_silence(capture: &CaptureRecord) -> i64 {
+    let distances = i64::try_from(capture.recorded).unwrap_or(i64::MAX).saturating_sub(1);
+    let time = capture
+        .spans
+        .iter()
+        .fold(0i64, |sum, (first, last)| sum.saturating_add(last.0.saturating_sub(first.0)));
+    if distances < 1 { 0 } else { (time / distances).saturating_mul(SILENCE_MEANS_MAX) }
 }
 
 #[cfg(test)]
@@ -69,15 +144,20 @@ mod tests {
 
     const MINUTE: i64 = 60_000_000_000;
 
-    fn look(first: i64, last: i64, packets: u64) -> CaptureSpan {
-        CaptureSpan { first: Timestamp(first * MINUTE), last: Timestamp(last * MINUTE), packets }
+    fn span(first: i64, last: i64) -> TimeSpan {
+        (Timestamp(first * MINUTE), Timestamp(last * MINUTE))
+    }
+
+    fn capture(first: i64, last: i64, recorded: u64) -> CaptureRecord {
+        CaptureRecord { spans: vec![span(first, last)], recorded, ..CaptureRecord::default() }
     }
 
     #[test]
-    fn what_lies_between_captures_was_not_looked_at() {
+    fn time_between_captures_was_not_recorded() {
         // A packet a second: the file of 10:00 to 11:00, the next from 11:00 on, none from 12:00 to 14:00.
-        let looks = RecordedTime::of(vec![look(840, 900, 3600), look(600, 660, 3600), look(660, 720, 3600)]);
-        let within = |from: i64, to: i64| looks.within(Timestamp(from * MINUTE), Timestamp(to * MINUTE));
+        let captures = [capture(840, 900, 3600), capture(600, 660, 3600), capture(660, 720, 3600)];
+        let recorded = RecordedTime::of(&captures);
+        let within = |from: i64, to: i64| recorded.within(Timestamp(from * MINUTE), Timestamp(to * MINUTE));
         assert_eq!([within(540, 600), within(600, 660)], [0, 60 * MINUTE]);
         assert_eq!([within(690, 750), within(721, 840)], [30 * MINUTE + 1, 0]);
         assert_eq!([within(720, 780), within(600, 900)], [1, 180 * MINUTE + 1]);
@@ -85,14 +165,30 @@ mod tests {
     }
 
     #[test]
-    fn rare_packets_leave_silence_that_is_no_gap() {
+    fn rare_packets_leave_silences_that_are_no_gaps() {
         // Twelve packets a day: two hours lie between them, four between these two captures.
-        let quiet = RecordedTime::of(vec![look(60, 1380, 12), look(1620, 2820, 11)]);
+        let quiet = RecordedTime::of(&[capture(60, 1380, 12), capture(1620, 2820, 11)]);
         assert_eq!(quiet.within(Timestamp(1380 * MINUTE), Timestamp(1620 * MINUTE)), 240 * MINUTE);
-        // A capture without a packet to a dark address is a look, too.
-        assert_eq!(
-            RecordedTime::of(vec![look(0, 60, 0)]).within(Timestamp(0), Timestamp(60 * MINUTE)),
-            60 * MINUTE
-        );
+        // A span that was given with --covers has no packets and so no rate; it is not joined with another.
+        let given = RecordedTime::of(&[capture(0, 60, 0), capture(90, 120, 0)]);
+        assert_eq!(given.total(), 90 * MINUTE + 2);
+    }
+
+    #[test]
+    fn spans_are_joined_and_cut_to_the_nanosecond() {
+        let all = RecordedTime::union([span(10, 20), span(0, 5), span(15, 30)]);
+        assert_eq!(all.spans(), [span(0, 5), span(10, 30)]);
+        let left = all.without(&RecordedTime::union([span(2, 12), span(14, 16), span(30, 40)]));
+        let nano = |first: i64, plus: i64, last: i64, minus: i64| {
+            (Timestamp(first * MINUTE + plus), Timestamp(last * MINUTE - minus))
+        };
+        assert_eq!(left.spans(), [nano(0, 0, 2, 1), nano(12, 1, 14, 1), nano(16, 1, 30, 1)]);
+        assert_eq!(all.without(&all), RecordedTime::default());
+        assert_eq!(all.without(&RecordedTime::default()), all);
+        assert!(all.contains(Timestamp(5 * MINUTE)) && !all.contains(Timestamp(5 * MINUTE + 1)));
+        assert_eq!(all.common(span(4, 11)), 2 * MINUTE + 2);
+        let extremes = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+        assert_eq!(RecordedTime::union([extremes]).total(), i64::MAX);
+        assert!(RecordedTime::union([extremes]).without(&RecordedTime::union([extremes])).is_empty());
     }
 }

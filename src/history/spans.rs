@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Coverage, DayState, DayTotal, Hosts, Hour, HourlyCount, RecordedTime, Sighting, hours_of};
+use super::{Coverage, DayState, DayTotal, Hosts, Hour, HourlyCount, Loss, RecordedTime, Sighting, hours_of};
 
 /// How long a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,9 @@ pub struct SpanCount {
     pub hosts: u64,
     /// Kinds of behavior type.
     pub types: u64,
+    /// Packets to any address that the recorder lost on these days, also on those without a value; `None` of an hour,
+    /// since loss is known by day.
+    pub lost: Option<Loss>,
 }
 
 /// Adds up sightings by span. Memory: 8 bytes a host and span, 30 a type and span.
@@ -151,6 +154,7 @@ impl<'a> Spans<'a> {
             }
             if let Some(span) = spans.last_mut() {
                 span.observed += observed;
+                span.lost = span.lost.map(|lost| lost.plus(self.coverage.loss_between(day, day)));
             }
         }
         spans
@@ -167,6 +171,7 @@ impl Sum {
             windows: self.windows,
             hosts: self.hosts.count(),
             types: self.types.len() as u64,
+            lost: hour.is_none().then(Loss::default),
         }
     }
 }
@@ -176,7 +181,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::history::{CaptureSpan, Outage, Scope, SightingCounts};
+    use crate::history::{CaptureRecord, Outage, Scope, SightingCounts};
 
     fn sighting(day: i8, host: u8, number: u64) -> Sighting {
         let seen = SightingCounts { windows: 1, packets: 2, ..SightingCounts::NONE };
@@ -195,6 +200,7 @@ mod tests {
         let coverage = Coverage {
             observed: (2..=15).map(|day| date(2009, 3, day)).collect(),
             outages: vec![Outage { first: date(2009, 3, 4), last: date(2009, 3, 8), reason: String::new() }],
+            ..Coverage::default()
         };
         let sightings =
             [sighting(2, 1, 1), sighting(3, 1, 2), sighting(4, 9, 9), sighting(9, 1, 1), sighting(9, 2, 1)];
@@ -222,10 +228,14 @@ mod tests {
     /// Hours of a day in New York, and what was counted in those that have anything.
     fn hours(day: Date, seen: &[(&str, u8)]) -> (usize, Vec<(String, u64, u64)>) {
         let zone = TimeZone::get("America/New_York").unwrap();
-        let coverage = Coverage { observed: [day].into(), outages: vec![] };
+        let coverage = Coverage { observed: [day].into(), ..Coverage::default() };
         let time = |(time, _): &(&str, u8)| time.parse().unwrap();
         let (first, last) = (time(&seen[0]), time(&seen[seen.len() - 1]));
-        let looks = RecordedTime::of(vec![CaptureSpan { first, last, packets: 3 }]);
+        let looks = RecordedTime::of(&[CaptureRecord {
+            spans: vec![(first, last)],
+            recorded: 3,
+            ..CaptureRecord::default()
+        }]);
         let mut spans = Spans::new(Step::Hour, &coverage, &zone, &looks);
         for (time, host) in seen {
             let mut sighting = sighting(1, *host, 1);

@@ -107,8 +107,11 @@ mod tests {
     #[test]
     fn runs_of_days_are_bars_and_days_without_data_are_shaded() {
         let outage = Outage { first: date(2009, 3, 5), last: date(2009, 3, 6), reason: String::new() };
-        let coverage =
-            Coverage { observed: (1..=12).map(|day| date(2009, 3, day)).collect(), outages: vec![outage] };
+        let coverage = Coverage {
+            observed: (1..=12).map(|day| date(2009, 3, day)).collect(),
+            outages: vec![outage],
+            ..Coverage::default()
+        };
         let days: Vec<Date> = [1, 2, 3, 9].map(|day| date(2009, 3, day)).to_vec();
         let row = HostRow { label: "I: 445/tcp <b>".to_owned(), days, coverage: &coverage };
         let svg = host_svg("192.0.2.1", std::slice::from_ref(&row));

@@ -75,19 +75,29 @@ fn begin(span: &SpanCount) -> String {
 }
 
 /// The names of columns; what was looked at is days, or hours where spans are hours.
-fn columns(all: &[Counted<'_>]) -> [&'static str; 9] {
+fn columns(all: &[Counted<'_>]) -> [&'static str; 11] {
     let hourly = all.iter().flat_map(|counted| counted.spans).any(|span| span.hour.is_some());
     let observed = if hourly { "observed_hours" } else { "observed_days" };
-    ["sensor", "of", "first", observed, "packets", "hosts", "windows", "types", "packets_per_host"]
+    let counts = ["packets", "hosts", "windows", "types", "packets_per_host", "lost", "lost_share"];
+    let [packets, hosts, windows, types, rate, lost, share] = counts;
+    ["sensor", "of", "first", observed, packets, hosts, windows, types, rate, lost, share]
 }
 
-/// Writes a table for people; a span without a look has `-` for every count.
+/// Columns about the recorder's losses, which are the last ones.
+const LOSS_COLUMNS: usize = 2;
+
+/// Writes a table for people; a span without a value has `-` for every count. Where the recorder lost packets, the last
+/// columns show how many (to any address), and their share of all.
 ///
 /// # Errors
 /// When `out` cannot be written to (so for all here).
 pub fn text(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     let mut rows = vec![columns(all).map(|column| column.replace('_', " ")).to_vec()];
     rows.extend(cells(all, "-").map(|row| row.iter().map(|cell| shown(cell)).collect()));
+    let mut spans = all.iter().flat_map(|counted| counted.spans);
+    if !spans.any(|span| span.lost.is_some_and(|lost| lost.dropped > 0)) {
+        rows.iter_mut().for_each(|row| row.truncate(row.len() - LOSS_COLUMNS));
+    }
     table(out, &rows)
 }
 
@@ -126,6 +136,8 @@ fn cells<'a>(all: &'a [Counted<'_>], none: &'a str) -> impl Iterator<Item = Vec<
             count(span.windows),
             count(span.types),
             rate,
+            span.lost.map_or_else(|| none.to_owned(), |lost| lost.dropped.to_string()),
+            span.lost.map_or_else(|| none.to_owned(), |lost| format!("{:.4}", lost.share())),
         ]
     };
     all.iter().flat_map(move |counted| counted.spans.iter().map(move |span| row(counted, span)))
@@ -145,6 +157,14 @@ struct JsonSpan<'a> {
     windows: Option<u64>,
     types: Option<u64>,
     packets_per_host: Option<f64>,
+    lost: Option<JsonLoss>,
+}
+
+/// Packets to any address that the recorder lost, and their share of all, from 0 to 1; both 0 where none are known.
+#[derive(Serialize)]
+struct JsonLoss {
+    packets: u64,
+    share: f64,
 }
 
 /// Writes a line of JSON a span; one without a look has `null` for every count.
@@ -166,6 +186,7 @@ pub fn json(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
                 windows: count(span.windows),
                 types: count(span.types),
                 packets_per_host: Value::PacketsPerHost.of(span),
+                lost: span.lost.map(|lost| JsonLoss { packets: lost.dropped, share: lost.share() }),
             };
             crate::escape::json_line(out, &line)?;
         }

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use crate::behavior::BehaviorId;
 use crate::history::{
-    CaptureSpan, Contribution, Coverage, DayCount, DayTotal, Example, Filter, Gathered, Granularity,
+    CaptureRecord, Contribution, Coverage, DayCount, DayTotal, Example, Filter, Gathered, Granularity,
     HostList, HourlyCount, Outage, PackedExample, Resume, Scope, Selection, Sensor, Sighting, SightingCounts,
     TypeRecord, TypeTotal, Types, hours_of, packets_of,
 };
@@ -29,9 +29,8 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct Kept {
     sensor: Sensor,
-    coverage: Coverage,
-    captures: BTreeSet<[u8; 32]>,
-    spans: Vec<CaptureSpan>,
+    outages: Vec<Outage>,
+    captures: BTreeMap<[u8; 32], CaptureRecord>,
     closed: Seen,
     open: Seen,
     resume: Resume,
@@ -233,9 +232,8 @@ impl HistoryStore for MemoryStore {
             None => {
                 let kept = Kept {
                     sensor: sensor.clone(),
-                    coverage: Coverage::default(),
-                    captures: BTreeSet::new(),
-                    spans: Vec::new(),
+                    outages: Vec::new(),
+                    captures: BTreeMap::new(),
                     closed: Seen::default(),
                     open: Seen::default(),
                     resume: Resume::default(),
@@ -247,8 +245,9 @@ impl HistoryStore for MemoryStore {
     }
 
     fn edit_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError> {
+        let coverage = self.coverage(name)?;
         let kept = self.kept_mut(name)?;
-        super::edit::check_edit(&kept.sensor, edited, &kept.coverage)?;
+        super::edit::check_edit(&kept.sensor, edited, &coverage)?;
         kept.sensor = edited.clone();
         Ok(())
     }
@@ -260,31 +259,34 @@ impl HistoryStore for MemoryStore {
     }
 
     fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {
-        let outages = &mut self.kept_mut(sensor)?.coverage.outages;
+        let outages = &mut self.kept_mut(sensor)?.outages;
         let before = outages.len();
         outages.retain(|known| known != outage);
         Ok(outages.len() < before)
     }
 
     fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError> {
-        let outages = &mut self.kept_mut(sensor)?.coverage.outages;
+        let outages = &mut self.kept_mut(sensor)?.outages;
         if !outages.contains(outage) {
             outages.push(outage.clone());
-            outages.sort();
         }
         Ok(())
     }
 
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
-        self.kept(sensor).map(|kept| kept.coverage.clone())
+        let kept = self.kept(sensor)?;
+        let captures: Vec<CaptureRecord> = kept.captures.values().cloned().collect();
+        super::coverage_of(&kept.sensor, &captures, kept.outages.clone())
     }
 
-    fn capture_spans(&self, sensor: &str) -> Result<Vec<CaptureSpan>, StoreError> {
-        self.kept(sensor).map(|kept| kept.spans.clone())
+    fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError> {
+        let mut captures: Vec<CaptureRecord> = self.kept(sensor)?.captures.values().cloned().collect();
+        captures.sort_by(CaptureRecord::in_time_order);
+        Ok(captures)
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
-        self.kept(sensor).map(|kept| kept.captures.contains(content))
+        self.kept(sensor).map(|kept| kept.captures.contains_key(content))
     }
 
     fn resume(&self, sensor: &str) -> Result<Resume, StoreError> {
@@ -306,9 +308,7 @@ impl HistoryStore for MemoryStore {
         if kept.captures.len() as u64 != contribution.captures_before {
             return Err(StoreError::FedMeanwhile);
         }
-        kept.captures.insert(contribution.capture.content);
-        kept.spans.extend(contribution.capture.span());
-        kept.coverage.observed.extend(&contribution.days);
+        kept.captures.insert(contribution.capture.content, contribution.capture.clone());
         kept.closed.merge(closed);
         kept.open = open;
         kept.resume = contribution.resume;

@@ -14,9 +14,9 @@ use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
 use crate::history::{
-    BatchWriter, CaptureSpan, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter, Habit,
-    HostList, HostSummary, Hosts, HourlyCount, Outage, Resume, Selection, Sensor, Sighting, SightingCounts,
-    TypeRecord, TypeTotal,
+    BatchWriter, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter,
+    Habit, HostList, HostSummary, Hosts, HourlyCount, Outage, Resume, Selection, Sensor, Sighting,
+    SightingCounts, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
@@ -185,17 +185,18 @@ pub trait HistoryStore {
     /// [`StoreError::UnknownSensor`].
     fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError>;
 
-    /// The days a sensor looked, and its outages by first day.
+    /// Returns the days that a sensor recorded, its outages by first day and its capture loss: [`Coverage::of`] its
+    /// captures.
     ///
     /// # Errors
     /// See the trait.
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError>;
 
-    /// The spans of a sensor's captures, in no order.
+    /// Returns the captures of a sensor, ascending by the time of their first packet, then by name.
     ///
     /// # Errors
     /// See the trait.
-    fn capture_spans(&self, sensor: &str) -> Result<Vec<CaptureSpan>, StoreError>;
+    fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError>;
 
     /// Whether a capture of this content was stored for the sensor.
     ///
@@ -373,6 +374,19 @@ pub trait HistoryStore {
     /// # Errors
     /// See the trait.
     fn samples(&self) -> Result<Vec<KeptSample>, StoreError>;
+}
+
+/// The coverage of a sensor: what its captures recorded, without days on which nothing was dark.
+fn coverage_of(
+    sensor: &Sensor,
+    captures: &[CaptureRecord],
+    outages: Vec<Outage>,
+) -> Result<Coverage, StoreError> {
+    let zone = sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+    let mut coverage = Coverage::of(captures, outages, &zone);
+    let periods = sensor.dark_periods();
+    coverage.observed.retain(|day| periods.is_dark_on(*day));
+    Ok(coverage)
 }
 
 /// Refuses a filter for sources.

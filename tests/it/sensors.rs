@@ -62,7 +62,7 @@ impl History {
     }
 
     fn call(&self, command: &[&str], more: &[&str]) -> Called {
-        inga(&[command, more, &["--history", &self.path("h.db")]].concat())
+        inga(&[command, more, &["--history", &self.path("h")]].concat())
     }
 
     fn done(&self, command: &[&str], more: &[&str]) -> String {

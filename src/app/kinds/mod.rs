@@ -68,7 +68,7 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
     let mut days: Vec<(Date, u64)> =
         spans.iter().filter(|day| day.observed > 0).map(|day| (day.first, day.types)).collect();
     let observed = days.len();
-    leave_out_parts(&mut days, &RecordedTime::of(store.capture_spans(&sensor.name)?), &sensor.zone()?);
+    leave_out_parts(&mut days, &RecordedTime::of(&store.captures(&sensor.name)?), &sensor.zone()?);
     let left_out = observed - days.len();
     // Each day is tested to both sides.
     #[expect(clippy::cast_precision_loss, reason = "a number of days")]

@@ -113,20 +113,15 @@ pub(super) fn put_outage(connection: &Connection, sensor: i64, outage: &Outage) 
     put(connection, "outage", &[&sensor, &first.to_string(), &last.to_string(), reason])
 }
 
-pub(super) fn coverage(connection: &Connection, sensor: i64) -> Result<Coverage, StoreError> {
-    let mut coverage = Coverage::default();
-    each_row(connection, "SELECT day FROM day WHERE sensor = ?1", [sensor], &mut |row| {
-        coverage.observed.insert(date(row.get_ref(0)?.as_str()?)?);
-        Ok(())
-    })?;
+pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Result<Coverage, StoreError> {
+    let mut outages = Vec::new();
     let sql = "SELECT first_day, last_day, reason FROM outage WHERE sensor = ?1";
-    each_row(connection, sql, [sensor], &mut |row| {
+    each_row(connection, sql, [id], &mut |row| {
         let (first, last) = (date(row.get_ref(0)?.as_str()?)?, date(row.get_ref(1)?.as_str()?)?);
-        coverage.outages.push(Outage { first, last, reason: row.get(2)? });
+        outages.push(Outage { first, last, reason: row.get(2)? });
         Ok(())
     })?;
-    coverage.outages.sort();
-    Ok(coverage)
+    crate::store::coverage_of(sensor, &captures(connection, id)?, outages)
 }
 
 /// Enters a day on which the sensor recorded, without totals.
@@ -180,7 +175,7 @@ pub(super) fn captures(connection: &Connection, sensor: i64) -> Result<Vec<Captu
         captures.push(unjson(row.get_ref(0)?.as_str()?)?);
         Ok(())
     })?;
-    captures.sort_by(|a: &CaptureRecord, b| (a.first, &a.name).cmp(&(b.first, &b.name)));
+    captures.sort_by(CaptureRecord::in_time_order);
     Ok(captures)
 }
 

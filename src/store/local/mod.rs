@@ -25,8 +25,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::behavior::{BehaviorId, Profile};
 use crate::history::{
-    BatchWriter, CaptureSpan, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter, Habit,
-    HostList, HourlyCount, Outage, Resume, Selection, Sensor, Sighting, TypeRecord, TypeTotal,
+    BatchWriter, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter,
+    Habit, HostList, HourlyCount, Outage, Resume, Selection, Sensor, Sighting, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
@@ -196,7 +196,7 @@ impl HistoryStore for LocalStore {
         self.writable()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (id, known) = catalog::sensor(&transaction, name)?;
-        super::edit::check_edit(&known, edited, &catalog::coverage(&transaction, id)?)?;
+        super::edit::check_edit(&known, edited, &catalog::coverage(&transaction, id, &known)?)?;
         schema::put(&transaction, "sensor", &[&id, &edited.name, &catalog::json(edited)?])?;
         Ok(transaction.commit()?)
     }
@@ -235,12 +235,14 @@ impl HistoryStore for LocalStore {
     }
 
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
-        catalog::coverage(&self.connection, self.sensor_id(sensor)?)
+        {
+            let (id, settings) = catalog::sensor(&self.connection, sensor)?;
+            catalog::coverage(&self.connection, id, &settings)
+        }
     }
 
-    fn capture_spans(&self, sensor: &str) -> Result<Vec<CaptureSpan>, StoreError> {
-        let captures = catalog::captures(&self.connection, self.sensor_id(sensor)?)?;
-        Ok(captures.iter().filter_map(crate::history::CaptureRecord::span).collect())
+    fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError> {
+        catalog::captures(&self.connection, self.sensor_id(sensor)?)
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {

@@ -1,0 +1,324 @@
+//! Use case: feed captures of a sensor into a history.
+
+mod cover;
+mod pass;
+
+use std::path::Path;
+
+use crate::capture::{Input, Sink};
+use crate::event::{Clock, Packet, Timestamp};
+use crate::history::{BatchWriter, Contribution, DiscardBatches, Sensor};
+use crate::rules::Rules;
+use crate::store::{HistoryStore, LocalStore, StoreError};
+
+use super::covers::Covers;
+use super::history::named;
+use super::reading::each_input;
+use super::recorded::{Plan, PlausibleTimes, Recorded};
+use super::{AppError, CaptureOptions, Notices};
+use cover::cover;
+use pass::{Fed, Pass};
+
+/// What feeding one capture did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// It was stored: packets to dark addresses, and all packets.
+    Stored {
+        /// Packets to the sensor's dark addresses.
+        dark: u64,
+        /// Packets read.
+        packets: u64,
+    },
+    /// It was gathered, and would have been stored, but for a dry run.
+    Gathered {
+        /// Packets to the sensor's dark addresses.
+        dark: u64,
+        /// Packets read.
+        packets: u64,
+    },
+    /// A capture of this content, or with these packets, was stored before; nothing changed.
+    Known,
+    /// Nothing of it counts, so nothing was stored.
+    Nothing {
+        /// Packets read.
+        packets: u64,
+    },
+}
+
+/// Time that `--covers` added to the recorded time of a sensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// Nanoseconds that were not recorded before.
+    pub nanoseconds: i64,
+}
+
+/// Whether what is gathered is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// It is.
+    Stored,
+    /// It is not: each capture is read as if it were the next to be fed, and nothing changes.
+    DryRun,
+}
+
+/// Where captures are fed to.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The history.
+    pub history: &'a Path,
+    /// The sensor's name.
+    pub sensor: &'a str,
+    /// Whether they stay there.
+    pub keep: Keep,
+    /// Time in which the sensor recorded even where the captures have no packet.
+    pub covers: Option<&'a Covers>,
+}
+
+/// Feeds captures into a sensor's history, one after the other; `told` hears of each when it is
+/// stored.
+///
+/// # Errors
+/// When there is no such history or sensor, when the store or `told` fails, or when no capture can be read. If some
+/// captures can be read, the others are reported as failures. What was stored before stays.
+pub fn observe_all(
+    place: Place<'_>,
+    inputs: &[Input],
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+    told: &mut dyn FnMut(&Input, Observed) -> Result<(), AppError>,
+) -> Result<Option<Covered>, AppError> {
+    let Place { history, sensor, keep, covers } = place;
+    if options.dropped.is_some() && inputs.len() > 1 {
+        return Err(AppError::Usage(
+            "--dropped is the loss of one capture; feed each with its own".to_owned(),
+        ));
+    }
+    let mut store = match keep {
+        Keep::Stored => LocalStore::open_to_write(history, &rules.profile)?,
+        Keep::DryRun => LocalStore::open_to_read(history, &rules.profile)?,
+    };
+    let sensor = named(&store, sensor)?;
+    if let Some(covers) = covers {
+        // A slip in it is reported before anything is stored.
+        cover::checked(covers, &sensor, options)?;
+    }
+    each_input(inputs, notices, |input, notices| {
+        let observed = match keep {
+            Keep::Stored => observe(&mut store, &sensor, input, options, rules, notices)?,
+            Keep::DryRun => match gather(&mut store, &sensor, input, options, rules, notices, keep)? {
+                Gathered::New { contribution, packets } => {
+                    Observed::Gathered { dark: contribution.capture.packets, packets }
+                }
+                Gathered::Old(observed) => observed,
+            },
+        };
+        told(input, observed)
+    })?;
+    match covers {
+        Some(covers) if keep == Keep::Stored => cover(&mut store, &sensor, covers, options, rules).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// How often a capture is gathered again because another process fed the sensor meanwhile.
+const ATTEMPTS_MAX: usize = 5;
+
+/// Feeds one capture into a sensor's history, as one transaction.
+///
+/// Captures are fed in time order. One that begins before the sensor's clock is reduced by itself, with a notice:
+/// its windows do not join those of its neighbours.
+///
+/// # Errors
+/// When the capture cannot be read, has no absolute times, overlaps stored captures, changes while it is read, or the
+/// store fails.
+pub fn observe(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    input: &Input,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Observed, AppError> {
+    let mut attempts = 1;
+    loop {
+        let (contribution, packets) =
+            match gather(store, sensor, input, options, rules, notices, Keep::Stored)? {
+                Gathered::New { contribution, packets } => (contribution, packets),
+                Gathered::Old(observed) => return Ok(observed),
+            };
+        let dark = contribution.capture.packets;
+        match store.ingest(&sensor.name, *contribution) {
+            Ok(true) => return Ok(Observed::Stored { dark, packets }),
+            Ok(false) => return Ok(Observed::Known),
+            Err(StoreError::FedMeanwhile) if attempts < ATTEMPTS_MAX => attempts += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Feeds packets in time order, as if they were a sensor's next capture.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn ingest_packets(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    packets: &[Packet],
+    rules: &Rules,
+) -> Result<(), AppError> {
+    let name = format!("packets {}", store.resume(&sensor.name)?.captures + 1);
+    let capture = (name.clone(), *blake3::hash(name.as_bytes()).as_bytes());
+    observe_packets(store, sensor, capture, 1, rules, &mut Notices::default(), |sink| {
+        packets.iter().for_each(|packet| sink(packet, &[]));
+    })?;
+    Ok(())
+}
+
+/// What reading a capture came to.
+enum Gathered {
+    /// What it adds to the sensor's history, and the number of packets that were read.
+    New { contribution: Box<Contribution>, packets: u64 },
+    /// It adds nothing.
+    Old(Observed),
+}
+
+/// Reads a capture as often as is needed to know which of its packets count (see [`Plan`]), and gathers these.
+fn gather(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    input: &Input,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+    keep: Keep,
+) -> Result<Gathered, AppError> {
+    let resume = store.resume(&sensor.name)?;
+    let stored = store.captures(&sensor.name)?;
+    let now = super::check::now();
+    let plausible =
+        if options.accept_times { PlausibleTimes::all() } else { PlausibleTimes::until_tomorrow(now) };
+    let mut plan = Plan::default();
+    let recorded = Recorded::new(plausible, plan.clone(), &stored);
+    let mut pass = Pass::new(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?;
+    let (report, content) = pass.stream(input, options)?;
+    if store.has_capture(&sensor.name, &content)? {
+        return Ok(Gathered::Old(Observed::Known));
+    }
+    if report.clock != Clock::Absolute && report.packets > 0 {
+        return Err(AppError::NoDates(input.to_string()));
+    }
+    notices.add_report(input, &report);
+    loop {
+        let next = plan.revised(input, &pass.recorded, &stored, options.overlap, resume.clock)?;
+        if next == plan {
+            break;
+        }
+        plan = next;
+        let recorded = Recorded::new(plausible, plan.clone(), &stored);
+        pass = if plan.late {
+            Pass::late(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?
+        } else {
+            Pass::new(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?
+        };
+        pass.read_again(input, options, plan.sorted, content)?;
+    }
+    add_notices(input, &plan, &pass, notices);
+    let packets = report.packets;
+    if pass.recorded.packets == 0 || (pass.recorded.dark == 0 && plan.known_names.is_empty()) {
+        return Ok(Gathered::Old(nothing_new(sensor, input, &plan, &pass.recorded, packets, notices)));
+    }
+    let dropped = plan.newly_dropped(options.dropped.or(report.dropped));
+    let capture = Fed { name: input.to_string(), content, dropped, at: now };
+    Ok(Gathered::New { contribution: Box::new(pass.into_contribution(capture)?), packets })
+}
+
+/// Where the batches of a capture go.
+fn writer(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    rules: &Rules,
+    keep: Keep,
+) -> Result<Option<Box<dyn BatchWriter>>, AppError> {
+    match keep {
+        Keep::Stored => Ok(store.batch_writer(&sensor.name, rules.mark_names())?),
+        Keep::DryRun => Ok(Some(Box::new(DiscardBatches))),
+    }
+}
+
+fn add_notices(input: &Input, plan: &Plan, pass: &Pass<'_>, notices: &mut Notices) {
+    for notice in pass.recorded.notices() {
+        notices.add(format!("{input}: {notice}"));
+    }
+    if plan.sorted {
+        notices.add(format!("{input}: runs backwards in time; sorted"));
+    }
+    if plan.late {
+        notices.add(format!(
+            "{input}: begins before what was fed already; its windows are not joined with older ones"
+        ));
+    }
+    notices.add_engine(&pass.engine);
+}
+
+/// Says why nothing of a capture is stored: it has no packet that counts, or none to a dark address, so that it is
+/// most probably of another sensor and shows nothing of the time in which this one recorded.
+fn nothing_new(
+    sensor: &Sensor,
+    input: &Input,
+    plan: &Plan,
+    recorded: &Recorded,
+    packets: u64,
+    notices: &mut Notices,
+) -> Observed {
+    if recorded.packets == 0 && !plan.known_names.is_empty() {
+        return Observed::Known;
+    }
+    if recorded.packets > 0 {
+        notices.add(format!(
+            "{input}: no packet to a dark address of sensor {}: not taken as recorded time; if the sensor recorded, \
+             say so with --covers FROM..TO",
+            sensor.name
+        ));
+    }
+    Observed::Nothing { packets }
+}
+
+/// Feeds packets that are in no file, in time order and after all that was fed before, as one capture of a name and a
+/// content; nothing happens where there is no packet. The way through engine and history is that of [`observe`].
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn observe_packets(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    capture: (String, [u8; 32]),
+    threads: usize,
+    rules: &Rules,
+    notices: &mut Notices,
+    packets: impl FnOnce(&mut Sink<'_>),
+) -> Result<Observed, AppError> {
+    let (name, content) = capture;
+    let recorded = Recorded::new(PlausibleTimes::all(), Plan::settled(), &[]);
+    let resume = store.resume(&sensor.name)?;
+    let mut pass = Pass::new(sensor, rules, resume, recorded, writer(store, sensor, rules, Keep::Stored)?)?;
+    let mut count = 0;
+    pass.feed(threads, |sink| {
+        packets(&mut |packet, payload| {
+            count += 1;
+            sink(packet, payload);
+        });
+        Ok(())
+    })?;
+    if count == 0 {
+        return Ok(Observed::Gathered { dark: 0, packets: 0 });
+    }
+    notices.add_engine(&pass.engine);
+    let at = pass.recorded.span().map_or_else(Timestamp::default, |(_, last)| last);
+    let contribution = pass.into_contribution(Fed { name, content, dropped: None, at })?;
+    let dark = contribution.capture.packets;
+    match store.ingest(&sensor.name, contribution)? {
+        true => Ok(Observed::Stored { dark, packets: count }),
+        false => Ok(Observed::Known),
+    }
+}

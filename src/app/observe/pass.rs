@@ -1,0 +1,229 @@
+//! One capture's way through the engine, to what it adds to a history.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::app::gather::Gatherer;
+use crate::app::pipeline::{self, Feed};
+use crate::app::recorded::Recorded;
+use crate::app::{AppError, CaptureOptions};
+use crate::behavior::{Engine, Marks, OpenWindow};
+use crate::capture::{CaptureError, Input, ReadReport, Sink};
+use crate::event::{Packet, Timestamp};
+use crate::history::{
+    BatchWriter, CaptureRecord, Contribution, DarkPeriods, DarkTimes, Gathering, Resume, Sensor, days_of,
+};
+use crate::rules::Rules;
+use crate::store::StoreError;
+
+/// A capture that is fed: its name and content, what its recorder lost, and when it is fed.
+pub(super) struct Fed {
+    pub(super) name: String,
+    pub(super) content: [u8; 32],
+    pub(super) dropped: Option<u64>,
+    pub(super) at: Timestamp,
+}
+
+/// One capture's way through the engine.
+pub(super) struct Pass<'a> {
+    rules: &'a Rules,
+    dark_periods: DarkPeriods,
+    dark: DarkTimes,
+    zone: TimeZone,
+    gatherer: Gatherer<'a>,
+    pub(super) engine: Engine,
+    closed: Gathering,
+    pub(super) recorded: Recorded,
+    captures_before: u64,
+    /// The state of the sensor's engine that a late capture leaves as it is.
+    keep_for_later: Option<Resume>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        sensor: &'a Sensor,
+        rules: &'a Rules,
+        resume: Resume,
+        recorded: Recorded,
+        writer: Option<Box<dyn BatchWriter>>,
+    ) -> Result<Pass<'a>, AppError> {
+        let Resume { clock: started_at, captures: captures_before, .. } = resume;
+        let windows = renumbered(resume, rules.mark_names());
+        let (dark_periods, zone) = (sensor.dark_periods(), sensor.zone()?);
+        let dark = DarkTimes::new(&dark_periods, &zone);
+        Ok(Pass {
+            rules,
+            gatherer: Gatherer::dated(dark.clone(), zone.clone(), rules),
+            dark_periods,
+            dark,
+            zone,
+            engine: Engine::resume(rules.profile.clone(), windows, started_at),
+            closed: writer.map_or_else(Gathering::default, Gathering::with_writer),
+            recorded,
+            captures_before,
+            keep_for_later: None,
+        })
+    }
+
+    /// For a capture that begins with no open windows; those of the sensor are kept for the next capture.
+    pub(super) fn late(
+        sensor: &'a Sensor,
+        rules: &'a Rules,
+        resume: Resume,
+        recorded: Recorded,
+        writer: Option<Box<dyn BatchWriter>>,
+    ) -> Result<Pass<'a>, AppError> {
+        let fresh = Resume { captures: resume.captures, ..Resume::default() };
+        Ok(Pass { keep_for_later: Some(resume), ..Pass::new(sensor, rules, fresh, recorded, writer)? })
+    }
+
+    /// Streams a capture; answers what the capture is known by, too.
+    pub(super) fn stream(
+        &mut self,
+        input: &Input,
+        options: &CaptureOptions,
+    ) -> Result<(ReadReport, [u8; 32]), CaptureError> {
+        self.feed(options.threads, |sink| options.stream_hashed(input, sink))
+    }
+
+    /// Takes all packets that `packets` hands on, and answers what it answers.
+    pub(super) fn feed<T>(
+        &mut self,
+        threads: usize,
+        packets: impl FnOnce(&mut Sink<'_>) -> Result<T, CaptureError>,
+    ) -> Result<T, CaptureError> {
+        let Pass { rules, dark, recorded, gatherer, engine, closed, .. } = self;
+        let read = |feed: &mut Feed<'_>| {
+            packets(&mut |packet, payload| {
+                if recorded.takes(packet, dark.at(packet.time())) {
+                    feed.push(packet, rules.marks(packet, payload));
+                }
+            })
+        };
+        pipeline::run(threads, engine, read, &mut |windows| gatherer.gather(closed, windows))
+    }
+
+    /// Reads a capture again, sorted by time if it is to.
+    pub(super) fn read_again(
+        &mut self,
+        input: &Input,
+        options: &CaptureOptions,
+        sorted: bool,
+        expected: [u8; 32],
+    ) -> Result<(), AppError> {
+        let options = options.unwatched();
+        let content = if sorted {
+            let (loaded, content) = options.load_to_sort(input, self.rules)?;
+            for (packet, marks) in loaded.packets.iter().zip(&loaded.marks) {
+                self.push_marked(packet, *marks);
+            }
+            content
+        } else {
+            self.stream(input, &options)?.1
+        };
+        if content == expected { Ok(()) } else { Err(AppError::Changed(input.to_string())) }
+    }
+
+    fn push_marked(&mut self, packet: &Packet, marks: Marks) {
+        let Pass { dark, recorded, gatherer, engine, closed, .. } = self;
+        if recorded.takes(packet, dark.at(packet.time())) {
+            engine.push(packet, marks, &mut |windows| gatherer.gather(closed, windows));
+        }
+    }
+
+    pub(super) fn into_contribution(mut self, fed: Fed) -> Result<Contribution, AppError> {
+        let clock = self.engine.clock().max(self.recorded.span().map(|(_, last)| last));
+        let windows = self.engine.take_open();
+        let mut open = Gathering::default();
+        self.gatherer.gather(&mut open, &windows);
+        let mark_names = self.rules.mark_names().to_vec();
+        let mut resume =
+            Resume { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
+        if let Some(kept) = self.keep_for_later.take() {
+            // A late capture is closed as a whole; what its elder left open stays open.
+            self.closed.merge(std::mem::take(&mut open).finish().map_err(StoreError::Io)?);
+            self.gatherer.gather(&mut open, &renumbered(kept.clone(), self.rules.mark_names()));
+            resume = kept;
+        }
+        let spans = self.recorded.time().spans().to_vec();
+        // A day without a dark prefix has no value, which is not zero.
+        let mut days: BTreeSet<Date> = days_of(&spans, &self.zone).into_keys().collect();
+        days.retain(|day| self.dark_periods.is_dark_on(*day));
+        let (types, type_numbers) = self.gatherer.into_types();
+        Ok(Contribution {
+            days,
+            capture: CaptureRecord {
+                content: fed.content,
+                packet_hash: self.recorded.packet_hash(),
+                name: fed.name,
+                packets: self.recorded.dark,
+                recorded: self.recorded.packets,
+                dropped: fed.dropped,
+                spans,
+                fed_at: fed.at,
+            },
+            mark_names,
+            types,
+            type_numbers,
+            closed: self.closed.finish().map_err(StoreError::Io)?,
+            open: open.finish().map_err(StoreError::Io)?,
+            captures_before: self.captures_before,
+            resume,
+        })
+    }
+}
+
+/// The open windows with their marks numbered as the present rules number them; marks of rules that are gone are
+/// dropped.
+fn renumbered(resume: Resume, names: &[String]) -> Vec<OpenWindow> {
+    let now = |was: usize| {
+        let name = resume.mark_names.get(was)?;
+        names.iter().position(|known| known == name)
+    };
+    let mut windows = resume.windows.clone();
+    for window in &mut windows {
+        let marked = window.marked.as_slice().iter();
+        window.marked = marked.filter_map(|(was, packets)| Some((now(*was)?, *packets))).collect();
+    }
+    windows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::recorded::{Plan, PlausibleTimes};
+    use crate::history::SensorKind;
+
+    #[test]
+    fn a_file_that_changes_between_two_readings_is_refused() {
+        let rules = Rules::shipped().unwrap();
+        let sensor = Sensor {
+            name: "T".to_owned(),
+            kind: SensorKind::Dark,
+            prefixes: vec!["192.0.2.0/24".parse().unwrap()],
+            live: vec![],
+            time_zone: "UTC".to_owned(),
+        };
+        let line = "2009-03-02 01:00:00.000000 IP 203.0.113.9.1434 > 192.0.2.1.1434: UDP, length 376\n";
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let write = |lines: usize| std::fs::write(file.path(), line.repeat(lines)).unwrap();
+        let input = Input::Path(file.path().to_owned());
+        let options = CaptureOptions::default();
+        let pass = || {
+            let recorded = Recorded::new(PlausibleTimes::all(), Plan::default(), &[]);
+            Pass::new(&sensor, &rules, Resume::default(), recorded, None).unwrap()
+        };
+        write(3);
+        let (report, content) = pass().stream(&input, &options).unwrap();
+        assert_eq!(report.packets, 3);
+        for sorted in [false, true] {
+            write(3);
+            assert!(pass().read_again(&input, &options, sorted, content).is_ok());
+            write(4);
+            let changed = pass().read_again(&input, &options, sorted, content);
+            assert!(matches!(changed, Err(AppError::Changed(_))), "{changed:?}");
+        }
+    }
+}

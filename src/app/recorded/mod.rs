@@ -1,0 +1,322 @@
+//! Which of a capture's packets count, and when its sensor recorded, as far as the packets' times show it.
+//!
+//! A capture is read once if all of its packets count and they come in time order. Else a [`Plan`] is made of what the
+//! reading showed, and the capture is read again by it.
+
+mod flow;
+mod known;
+mod overlap;
+mod silence;
+
+use std::ops::Range;
+
+use crate::event::{AddressSpace, Packet, Timestamp};
+use crate::history::{CaptureRecord, RecordedTime, TimeSpan};
+
+use super::AppError;
+use flow::Flow;
+use known::{Known, PacketHash};
+pub use overlap::Overlap;
+use silence::Times;
+
+const SECOND: i64 = 1_000_000_000;
+const DAY: i64 = 24 * 3600 * SECOND;
+/// 1990-01-01 UTC. No telescope recorded before; a recorder without a battery boots in 1970 or 1980.
+const EARLIEST: Timestamp = Timestamp(631_152_000 * SECOND);
+
+/// The times that a recorder's clock can have shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlausibleTimes {
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl PlausibleTimes {
+    /// From 1990 to a day after `now`, since the clocks of recorders and of this machine may differ.
+    pub(super) fn until_tomorrow(now: Timestamp) -> PlausibleTimes {
+        PlausibleTimes { from: EARLIEST, until: Timestamp(now.0.saturating_add(DAY)) }
+    }
+
+    /// All times, as laboratories may simulate them.
+    pub(super) fn all() -> PlausibleTimes {
+        PlausibleTimes { from: Timestamp(i64::MIN), until: Timestamp(i64::MAX) }
+    }
+
+    pub(super) fn contains(&self, time: Timestamp) -> bool {
+        self.from <= time && time < self.until
+    }
+}
+
+/// How a capture is read: what was found out about it by reading it before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Whether the next two were decided.
+    settled: bool,
+    /// Times of packets that depart from the capture's flow.
+    departed: RecordedTime,
+    /// Whether the capture is sorted by time first.
+    pub(super) sorted: bool,
+    /// Numbers of packets that are stored already.
+    known: Vec<Range<u64>>,
+    /// The time of the stored captures that have these.
+    known_time: RecordedTime,
+    /// Packets that the recorder of these lost.
+    known_dropped: u64,
+    /// The names of these.
+    pub(super) known_names: Vec<String>,
+    /// Recorded time whose packets are left out.
+    skipped: RecordedTime,
+    /// Whether the capture begins before what was fed already.
+    pub(super) late: bool,
+}
+
+impl Plan {
+    /// For packets that are right by construction.
+    pub(super) fn settled() -> Plan {
+        Plan { settled: true, ..Plan::default() }
+    }
+
+    /// Returns the number of packets that the recorder lost in what is not stored yet; recorders count from the
+    /// beginning of the file.
+    pub(super) fn newly_dropped(&self, dropped: Option<u64>) -> Option<u64> {
+        dropped.map(|dropped| dropped.saturating_sub(self.known_dropped))
+    }
+
+    /// Returns the plan for the next reading; the same plan if this reading stands.
+    ///
+    /// # Errors
+    /// When the capture overlaps stored captures and that is to be refused.
+    pub(super) fn revised(
+        &self,
+        input: &dyn std::fmt::Display,
+        recorded: &Recorded,
+        stored: &[CaptureRecord],
+        overlap: Overlap,
+        clock: Option<Timestamp>,
+    ) -> Result<Plan, AppError> {
+        let mut plan = self.clone();
+        if !plan.settled {
+            plan.settled = true;
+            if !recorded.accepts_all {
+                plan.departed = recorded.flow.departed();
+            }
+            plan.sorted = !recorded.flow.is_ordered_without(&plan.departed);
+            if plan.sorted || !plan.departed.is_empty() {
+                return Ok(plan);
+            }
+        }
+        let found = recorded.known.found();
+        if plan.known.is_empty() && !found.is_empty() {
+            plan.take_known(found, stored);
+            return Ok(plan);
+        }
+        if plan.skipped.is_empty() {
+            let time = recorded.time();
+            match overlap {
+                Overlap::Refuse => refuse_overlap(input, &time, stored)?,
+                Overlap::Skip
+                    if overlap::recorded(stored).spans().iter().any(|span| time.common(*span) > 0) =>
+                {
+                    plan.skipped = overlap::recorded(stored);
+                    return Ok(plan);
+                }
+                Overlap::Skip | Overlap::Add => {}
+            }
+        }
+        let first = recorded.times.span().map(|(first, _)| first);
+        plan.late |= clock.is_some() && first.is_some() && first < clock;
+        // A plan whose settling changed nothing is the plan that was carried out.
+        let unchanged = plan.late == self.late;
+        Ok(if unchanged { self.clone() } else { plan })
+    }
+
+    fn take_known(&mut self, found: &[(Range<u64>, usize)], stored: &[CaptureRecord]) {
+        let mut spans: Vec<TimeSpan> = Vec::new();
+        for (numbers, capture) in found {
+            self.known.push(numbers.clone());
+            if let Some(capture) = stored.get(*capture) {
+                spans.extend(&capture.spans);
+                self.known_dropped = self.known_dropped.saturating_add(capture.dropped.unwrap_or(0));
+                self.known_names.push(capture.name.clone());
+            }
+        }
+        self.known_time = RecordedTime::union(spans);
+    }
+}
+
+fn refuse_overlap(
+    input: &dyn std::fmt::Display,
+    time: &RecordedTime,
+    stored: &[CaptureRecord],
+) -> Result<(), AppError> {
+    let Some(refused) = overlap::refused(time, stored) else { return Ok(()) };
+    let others = match refused.others {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    Err(AppError::Overlap {
+        input: input.to_string(),
+        stored: format!("{}{others}", refused.name),
+        seconds: seconds(refused.time),
+    })
+}
+
+/// Nanoseconds as seconds with three digits, not rounded to nothing.
+fn seconds(nanoseconds: i64) -> String {
+    let millis = (nanoseconds.saturating_add(500_000) / 1_000_000).max(1);
+    format!("{}.{:03}", millis / 1000, millis % 1000)
+}
+
+/// What a capture's packets, taken in time order, show of its sensor.
+pub(super) struct Recorded {
+    plausible: PlausibleTimes,
+    accepts_all: bool,
+    plan: Plan,
+    /// The number of the next packet with a time that can be right.
+    number: u64,
+    /// The first of the plan's known ranges that has not passed.
+    next_known: usize,
+    times: Times,
+    flow: Flow,
+    known: Known,
+    hash: PacketHash,
+    /// Packets to dark addresses.
+    pub(super) dark: u64,
+    /// Packets to any address that count.
+    pub(super) packets: u64,
+    implausible: LeftOut,
+    departed: LeftOut,
+    overlapping: LeftOut,
+    stored_before: u64,
+}
+
+/// Packets that were left out for one reason.
+#[derive(Clone, Copy, Debug, Default)]
+struct LeftOut {
+    count: u64,
+    first: Option<Timestamp>,
+}
+
+impl LeftOut {
+    fn count(&mut self, time: Timestamp) {
+        self.count += 1;
+        self.first.get_or_insert(time);
+    }
+
+    fn notice(&self, why: &str) -> Option<String> {
+        self.first.map(|first| format!("{} × {why}, first {first}", self.count))
+    }
+}
+
+impl Recorded {
+    /// Begins a reading of a capture of a sensor of which `stored` captures are known.
+    pub(super) fn new(plausible: PlausibleTimes, plan: Plan, stored: &[CaptureRecord]) -> Recorded {
+        // Known packets are looked for only until they are found.
+        let known = Known::new(if plan.known.is_empty() { stored } else { &[] });
+        Recorded {
+            plausible,
+            accepts_all: plausible.from == Timestamp(i64::MIN),
+            plan,
+            number: 0,
+            next_known: 0,
+            times: Times::default(),
+            flow: Flow::new(),
+            known,
+            hash: PacketHash::new(),
+            dark: 0,
+            packets: 0,
+            implausible: LeftOut::default(),
+            departed: LeftOut::default(),
+            overlapping: LeftOut::default(),
+            stored_before: 0,
+        }
+    }
+
+    /// Notes a packet, and returns whether it counts and was sent to a dark address.
+    #[inline]
+    pub(super) fn takes(&mut self, packet: &Packet, space: &AddressSpace) -> bool {
+        if !self.counts(packet) {
+            return false;
+        }
+        let dark = space.contains(packet.destination());
+        self.packets += 1;
+        self.dark += u64::from(dark);
+        dark
+    }
+
+    #[inline]
+    fn counts(&mut self, packet: &Packet) -> bool {
+        let time = packet.time();
+        if let Some(time) = time {
+            if !self.plausible.contains(time) {
+                self.implausible.count(time);
+                return false;
+            }
+            if !self.plan.departed.is_empty() && self.plan.departed.contains(time) {
+                self.departed.count(time);
+                return false;
+            }
+        }
+        let number = self.number;
+        self.number += 1;
+        if let Some(known) = self.plan.known.get(self.next_known) {
+            if known.contains(&number) {
+                self.stored_before += 1;
+                self.next_known += usize::from(number + 1 == known.end);
+                return false;
+            }
+        }
+        if let Some(time) = time {
+            if !self.plan.skipped.is_empty() && self.plan.skipped.contains(time) {
+                self.overlapping.count(time);
+                return false;
+            }
+            self.times.see(time);
+            if !self.plan.settled {
+                self.flow.see(time);
+            }
+        }
+        self.known.see(packet);
+        self.hash.add(packet);
+        true
+    }
+
+    /// Returns the times of the first and the last packet that counts.
+    pub(super) fn span(&self) -> Option<TimeSpan> {
+        self.times.span()
+    }
+
+    /// Returns the time in which the sensor recorded what counts, without the time of other captures whose packets were
+    /// found or left out.
+    pub(super) fn time(&self) -> RecordedTime {
+        let all = RecordedTime::union(self.times.spans());
+        all.without(&self.plan.known_time).without(&self.plan.skipped)
+    }
+
+    /// Returns the hash by which these packets are known again.
+    pub(super) fn packet_hash(&self) -> [u8; 32] {
+        self.hash.value()
+    }
+
+    /// Says how many packets were left out and why.
+    pub(super) fn notices(&self) -> impl Iterator<Item = String> {
+        let implausible = self.implausible.notice("time before 1990 or after tomorrow, left out");
+        let implausible = implausible
+            .map(|notice| format!("{notice}; the recorder's clock was wrong, or give --accept-times"));
+        let departed = self.departed.notice("time far from that of the packets before and after, left out");
+        let departed = departed.map(|notice| {
+            format!("{notice}; the clock was wrong or the file damaged, or give --accept-times")
+        });
+        let overlapping = self.overlapping.notice("packet in time that is recorded already, left out");
+        let stored = (self.stored_before > 0).then(|| {
+            let names = &self.plan.known_names;
+            let (first, more) = (names.first().map_or("", String::as_str), names.len().saturating_sub(1));
+            let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("continues a stored capture: {} packets are those of {first}{others}", self.stored_before)
+        });
+        [implausible, departed, overlapping, stored].into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Packets that a recorder lost, spread over the days of its captures.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::event::Timestamp;
+
+use super::CaptureRecord;
+use super::recorded_time::{TimeSpan, length};
+
+/// Packets of a day or a longer span that were recorded, and that the recorder lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Packets that were recorded, to any address.
+    pub recorded: u64,
+    /// Packets that the recorder reports as lost.
+    pub dropped: u64,
+}
+
+impl Loss {
+    /// Returns the sum of both.
+    #[must_use]
+    pub fn plus(self, other: Loss) -> Loss {
+        Loss {
+            recorded: self.recorded.saturating_add(other.recorded),
+            dropped: self.dropped.saturating_add(other.dropped),
+        }
+    }
+
+    /// Returns the lost share of all packets, from 0 to 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts far below 2^52")]
+    pub fn share(self) -> f64 {
+        let all = self.recorded.saturating_add(self.dropped);
+        if all == 0 { 0.0 } else { self.dropped as f64 / all as f64 }
+    }
+
+    /// Returns whether more packets were lost than recorded, so that the counts mean nothing.
+    #[must_use]
+    pub fn is_most(self) -> bool {
+        self.dropped > self.recorded
+    }
+}
+
+/// Returns the days of a time zone that spans touch, with the nanoseconds of each.
+#[must_use]
+pub fn days_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<Date, i64> {
+    let mut days = BTreeMap::new();
+    for (first, last) in spans {
+        let mut from = *first;
+        loop {
+            let end = from.day_bounds(zone).map_or(*last, |(_, next)| Timestamp(next.0 - 1).min(*last));
+            let day: &mut i64 = days.entry(from.day(zone)).or_default();
+            *day = day.saturating_add(length((from, end)));
+            if end >= *last {
+                break;
+            }
+            from = Timestamp(end.0 + 1);
+        }
+    }
+    days
+}
+
+/// Returns the loss of each day on which packets were lost. A capture's recorded packets are spread over its days in
+/// proportion to recorded time, and its lost packets in proportion to these, so that rounding makes no day look worse
+/// than the capture; the days of a capture add up to its counts.
+pub(super) fn by_day(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<Date, Loss> {
+    let mut days: BTreeMap<Date, Loss> = BTreeMap::new();
+    if captures.iter().all(|capture| capture.dropped.unwrap_or(0) == 0) {
+        return days;
+    }
+    for capture in captures {
+        let times = days_of(&capture.spans, zone);
+        let total = times.values().fold(0u128, |sum, time| sum + u128::from(time.unsigned_abs()));
+        let lost_until = |passed: u128| {
+            let dropped = capture.dropped.unwrap_or(0);
+            match share_of(capture.recorded, passed, total) {
+                _ if capture.recorded == 0 => share_of(dropped, passed, total),
+                recorded => share_of(dropped, recorded.into(), capture.recorded.into()),
+            }
+        };
+        let mut passed = 0u128;
+        for (day, time) in times {
+            let before = passed;
+            passed += u128::from(time.unsigned_abs());
+            let recorded =
+                share_of(capture.recorded, passed, total) - share_of(capture.recorded, before, total);
+            let loss = Loss { recorded, dropped: lost_until(passed) - lost_until(before) };
+            let known = days.entry(day).or_default();
+            *known = known.plus(loss);
+        }
+    }
+    days.retain(|_, loss| loss.dropped > 0);
+    days
+}
+
+/// Returns `count * part / total`, rounded down.
+fn share_of(count: u64, part: u128, total: u128) -> u64 {
+    u64::try_from(u128::from(count) * part / total.max(1)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    const HOUR: i64 = 3_600_000_000_000;
+    /// 2009-03-01 UTC.
+    const START: i64 = 1_235_865_600_000_000_000;
+
+    fn capture(from: i64, to: i64, recorded: u64, dropped: Option<u64>) -> CaptureRecord {
+        let spans = vec![(Timestamp(START + from * HOUR), Timestamp(START + to * HOUR - 1))];
+        CaptureRecord { spans, recorded, dropped, ..CaptureRecord::default() }
+    }
+
+    #[test]
+    fn loss_is_spread_by_recorded_time_and_adds_up() {
+        let captures =
+            [capture(12, 48, 300, Some(101)), capture(48, 72, 10, Some(0)), capture(0, 12, 50, None)];
+        let days = by_day(&captures, &TimeZone::UTC);
+        let loss = |recorded, dropped| Loss { recorded, dropped };
+        let expected = [(date(2009, 3, 1), loss(150, 33)), (date(2009, 3, 2), loss(200, 68))];
+        assert_eq!(days, expected.into());
+        assert!((loss(150, 50).share() - 0.25).abs() < 1e-12);
+        assert!(!loss(50, 50).is_most() && loss(50, 51).is_most());
+        // Nine of nineteen packets lost in a month: rounding puts no lost packet on a day without a recorded one.
+        let month = by_day(&[capture(0, 24 * 30, 10, Some(9))], &TimeZone::UTC);
+        assert_eq!(month.values().map(|loss| loss.dropped).sum::<u64>(), 9);
+        assert!(month.values().all(|loss| !loss.is_most()));
+        let worst = [capture(0, 24, u64::MAX, Some(u64::MAX)), capture(0, 24, u64::MAX, Some(u64::MAX))];
+        assert_eq!(by_day(&worst, &TimeZone::UTC).values().next(), Some(&loss(u64::MAX, u64::MAX)));
+    }
+
+    #[test]
+    fn days_are_those_of_the_sensor() {
+        let spans = [(Timestamp(START), Timestamp(START + 16 * HOUR))];
+        let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
+        let days = days_of(&spans, &tokyo);
+        assert_eq!(days, [(date(2009, 3, 1), 15 * HOUR), (date(2009, 3, 2), HOUR + 1)].into());
+        let lone = [(Timestamp(i64::MAX), Timestamp(i64::MAX)), (Timestamp(i64::MIN), Timestamp(i64::MIN))];
+        assert_eq!(days_of(&lone, &TimeZone::UTC).len(), 2);
+    }
+}

@@ -49,8 +49,8 @@ pub fn prefixes(prefixes: &[DatedPrefix]) -> String {
 
 fn addresses(sensor: &Sensor) -> u128 {
     let periods = sensor.dark_periods();
-    let sizes = periods.all().iter().filter_map(|period| period.space.size());
-    sizes.filter(|size| *size > 0).last().unwrap_or(0)
+    let mut sizes = periods.all().iter().filter_map(|period| period.space.size());
+    sizes.rfind(|size| *size > 0).unwrap_or(0)
 }
 
 #[derive(Serialize)]

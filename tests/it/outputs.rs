@@ -154,7 +154,7 @@ mod unix {
         std::fs::copy(env!("CARGO_BIN_EXE_inga"), &program).unwrap();
         set(&program, 0o755);
         set(folder.path(), 0o777);
-        set(&db, 0o666);
+        set(&db, 0o755);
         set(&file, 0o666);
         set(&place, 0o555);
         let run = |output: &Path| {
@@ -400,15 +400,17 @@ fn swapped_days_bare_ports_and_wrong_paths_are_named() {
     for call in [
         vec!["series", "--history", place],
         vec!["sensor", "list", "--history", place],
-        vec!["sensor", "add", "x", "--history", place, "--prefix", "192.0.2.0/24"],
         vec!["history", "info", "--history", place],
         vec!["history", "verify", "--history", place],
         vec!["observe", "--sensor", "north", "--history", place, "samples/udp-worm/run.txt"],
     ] {
-        refused(&inga(&call), &["this is a folder", "--darknet"]);
+        refused(&inga(&call), &["the folder has no catalog.sqlite", "inga sensor add"]);
     }
-    refused(&inga(&["series", "--darknet", db]), &["this is a file", "--history"]);
-    refused(&inga(&["rules", "check", db]), &["this is a file", "folder"]);
+    let add = ["sensor", "add", "x", "--history", place, "--prefix", "192.0.2.0/24"];
+    refused(&inga(&add), &["holds other files"]);
+    refused(&inga(&["series", "--history", "samples/darknet"]), &["sensors.yaml", "--darknet"]);
+    refused(&inga(&["series", "--darknet", "Cargo.toml"]), &["this is a file", "--history"]);
+    refused(&inga(&["rules", "check", "Cargo.toml"]), &["this is a file", "folder"]);
     refused(&inga(&["correlate", place, "--history", db]), &["this is a folder"]);
     refused(&inga(&["simulate", place, "--out", "x"]), &["this is a folder"]);
 }

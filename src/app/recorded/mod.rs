@@ -259,12 +259,12 @@ impl Recorded {
         }
         let number = self.number;
         self.number += 1;
-        if let Some(known) = self.plan.known.get(self.next_known) {
-            if known.contains(&number) {
-                self.stored_before += 1;
-                self.next_known += usize::from(number + 1 == known.end);
-                return false;
-            }
+        if let Some(known) = self.plan.known.get(self.next_known)
+            && known.contains(&number)
+        {
+            self.stored_before += 1;
+            self.next_known += usize::from(number + 1 == known.end);
+            return false;
         }
         if let Some(time) = time {
             if !self.plan.skipped.is_empty() && self.plan.skipped.contains(time) {

@@ -13,8 +13,8 @@ use crate::history::{CaptureRecord, Coverage, DayCount, DayTotal, Outage, Resume
 use crate::sample::KeptSample;
 use crate::store::StoreError;
 
-use super::parquet::SegmentFacts;
 use super::schema::put;
+use super::segment_writer::SegmentFacts;
 
 /// A segment as the catalog lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
 use super::incoming::{self, Incoming};
-use super::parquet::{SegmentWriter, WrittenSegment, hex};
 use super::rows::{COUNTS, EXAMPLES, ExampleRow, SIGHTINGS, example_columns};
+use super::segment_writer::{SegmentWriter, WrittenSegment, hex};
 use super::write::{Pending, WrittenPair};
 use super::{LocalStore, query};
 
@@ -76,7 +76,7 @@ impl LocalStore {
             let mut examples = new_examples(&gathered.examples, &contribution.type_numbers, &known);
             if let Some((first, written)) = write_examples(closed.folder(), &mut examples, durable)? {
                 let day = first.day(&sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?);
-                new.add((id, &sensor), &EXAMPLES.name, (day, day), written, is_open, Some(content));
+                new.add((id, &sensor), EXAMPLES.name, (day, day), written, is_open, Some(content));
             }
         }
         // What a day comes to is worked out again if its segments changed, and for new days.

@@ -4,12 +4,10 @@
 //! A merge is prepared beside the history and takes its place in one transaction, if the segments that it was made of are
 //! still there.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use rusqlite::TransactionBehavior;
 
 use crate::event::Timestamp;
@@ -20,21 +18,15 @@ use super::LocalStore;
 use super::catalog::{self, Listed};
 use super::incoming::Incoming;
 use super::ingest::{keep_totals, listed, move_into, write_examples};
-use super::parquet::{GroupReader, Segment, WrittenSegment};
-use super::query::OpenSegments;
-use super::rows::{
-    COUNTS, DayStarts, EXAMPLES, ExampleRow, HOUR, SIGHTINGS, each_count, each_example_packet, each_sighting,
-};
+use super::open_segments::OpenSegments;
+use super::rows::{COUNTS, EXAMPLES, ExampleRow, SIGHTINGS, each_example_packet};
+use super::segment::Segment;
+use super::segment_writer::WrittenSegment;
+use super::sorted::{hourly_runs, merged, sighting_runs};
 use super::write::{PairWriter, WrittenPair};
-
-/// Sorted rows that come one by one.
-pub(super) type Sorted<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
 
 /// Sorted runs that are merged at once. Each takes a row group as it lies in the file and some decoded rows: a megabyte.
 const RUNS_AT_ONCE: usize = 32;
-/// Rows that are decoded at once of a run.
-const ROWS_AT_ONCE: usize = 1 << 10;
-
 /// What a merge came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compacted {
@@ -46,169 +38,6 @@ pub struct Compacted {
     pub bytes_before: u64,
     /// Bytes of all segments afterwards.
     pub bytes_after: u64,
-}
-
-/// Merges sorted rows; of equal ones those of earlier sources come first.
-pub(super) fn merged<'a, T: Copy + 'a>(
-    mut sources: Vec<Sorted<'a, T>>,
-    order: impl Fn(&T, &T) -> Ordering + Copy + 'a,
-) -> Result<Sorted<'a, T>, StoreError> {
-    if sources.len() == 1 {
-        return Ok(sources.remove(0));
-    }
-    let mut heads = BinaryHeap::new();
-    for (at, source) in sources.iter_mut().enumerate() {
-        if let Some(row) = source.next() {
-            heads.push(Reverse(Head { row: row?, at, order }));
-        }
-    }
-    Ok(Box::new(std::iter::from_fn(move || {
-        let mut head = heads.peek_mut()?;
-        let Reverse(Head { row, at, .. }) = &mut *head;
-        let least = *row;
-        match sources.get_mut(*at).and_then(Iterator::next) {
-            Some(Ok(next)) => *row = next,
-            Some(Err(error)) => {
-                std::collections::binary_heap::PeekMut::pop(head);
-                heads.clear();
-                return Some(Err(error));
-            }
-            None => {
-                std::collections::binary_heap::PeekMut::pop(head);
-            }
-        }
-        Some(Ok(least))
-    })))
-}
-
-/// The next row of a source.
-struct Head<T, O> {
-    row: T,
-    at: usize,
-    order: O,
-}
-
-impl<T, O: Fn(&T, &T) -> Ordering> Ord for Head<T, O> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.order)(&self.row, &other.row).then(self.at.cmp(&other.at))
-    }
-}
-
-impl<T, O: Fn(&T, &T) -> Ordering> PartialOrd for Head<T, O> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T, O: Fn(&T, &T) -> Ordering> PartialEq for Head<T, O> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl<T, O: Fn(&T, &T) -> Ordering> Eq for Head<T, O> {}
-
-/// The rows of a run, decoded some at a time.
-struct Run<T> {
-    segment: Rc<Segment>,
-    groups: std::vec::IntoIter<usize>,
-    columns: Vec<usize>,
-    reader: Option<GroupReader>,
-    rows: std::vec::IntoIter<T>,
-    decode: Decode<T>,
-}
-
-type Decode<T> = Box<dyn FnMut(usize, &[super::parquet::Column], &mut Vec<T>) -> Result<(), StoreError>>;
-
-impl<T> Run<T> {
-    fn more(&mut self) -> Result<bool, StoreError> {
-        loop {
-            if let Some(reader) = &mut self.reader {
-                let (count, columns) = reader.next(ROWS_AT_ONCE)?;
-                if count > 0 {
-                    let mut rows = Vec::with_capacity(count);
-                    (self.decode)(count, &columns, &mut rows)?;
-                    self.rows = rows.into_iter();
-                    return Ok(true);
-                }
-            }
-            let Some(group) = self.groups.next() else { return Ok(false) };
-            self.reader = Some(self.segment.read(group, &self.columns)?);
-        }
-    }
-}
-
-impl<T> Iterator for Run<T> {
-    type Item = Result<T, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(row) = self.rows.next() {
-                return Some(Ok(row));
-            }
-            match self.more() {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => {
-                    self.groups = Vec::new().into_iter();
-                    self.reader = None;
-                    return Some(Err(error));
-                }
-            }
-        }
-    }
-}
-
-/// The sorted runs of sightings in a segment.
-fn sighting_runs(segment: &Rc<Segment>, zone: &TimeZone) -> Vec<Sorted<'static, Sighting>> {
-    let run = |groups: std::ops::Range<usize>| {
-        let mut days = DayStarts::new(zone.clone());
-        let decode: Decode<Sighting> = Box::new(move |count, columns, rows| {
-            each_sighting(count, columns, &mut days, &mut |sighting| {
-                rows.push(sighting);
-                Ok(())
-            })
-        });
-        let groups: Vec<usize> = groups.collect();
-        let columns = (0..SIGHTINGS.columns.len()).collect();
-        let rows = Vec::new().into_iter();
-        Box::new(Run {
-            segment: Rc::clone(segment),
-            groups: groups.into_iter(),
-            columns,
-            reader: None,
-            rows,
-            decode,
-        }) as Sorted<'static, Sighting>
-    };
-    segment.runs().map(run).collect()
-}
-
-/// The sorted runs of hourly counts in a segment.
-fn hourly_runs(segment: &Rc<Segment>) -> Vec<Sorted<'static, HourlyCount>> {
-    let run = |groups: std::ops::Range<usize>| {
-        let decode: Decode<HourlyCount> = Box::new(|count, columns, rows| {
-            each_count(count, columns, &mut |count, hour| {
-                let hour =
-                    hour.ok_or_else(|| StoreError::Damaged("a row of hourly counts has no hour".to_owned()))?;
-                let crate::history::DailyCount { number, scope, day, windows, packets, hosts } = count;
-                rows.push(HourlyCount { number, scope, day, hour, windows, packets, hosts });
-                Ok(())
-            })
-        });
-        let groups: Vec<usize> = groups.filter(|group| segment.range(*group, HOUR).is_some()).collect();
-        let columns = (0..COUNTS.columns.len()).collect();
-        let rows = Vec::new().into_iter();
-        Box::new(Run {
-            segment: Rc::clone(segment),
-            groups: groups.into_iter(),
-            columns,
-            reader: None,
-            rows,
-            decode,
-        }) as Sorted<'static, HourlyCount>
-    };
-    segment.runs().map(run).collect()
 }
 
 impl LocalStore {

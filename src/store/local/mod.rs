@@ -4,13 +4,19 @@ mod catalog;
 mod incoming;
 mod ingest;
 mod merge;
-mod parquet;
+mod open_segments;
 mod query;
 mod retain;
 mod rows;
 mod schema;
+mod segment;
+mod segment_writer;
+mod sorted;
+mod table;
+
 mod types;
 mod verify;
+mod wanted;
 mod write;
 
 pub use merge::Compacted;
@@ -31,9 +37,11 @@ use crate::history::{
 use crate::sample::KeptSample;
 
 use super::{BehaviorSink, HistoryStore, NearService, StoreError, refuse_sources};
-use query::{OpenSegments, Source, Wanted};
+use open_segments::OpenSegments;
+use query::Source;
 use schema::Access;
 use types::TypeIndex;
+use wanted::Wanted;
 
 /// A history in a folder.
 #[derive(Debug)]

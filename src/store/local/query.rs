@@ -1,13 +1,11 @@
 //! Reading segments: which row groups a question needs, and what they hold.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
 
-use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
@@ -19,101 +17,17 @@ use crate::history::{
 use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
-use super::merge::{self, Sorted};
-use super::parquet::{Column, Segment, Table, Values};
+use super::open_segments::OpenSegments;
 use super::rows::{
-    self, COUNTS, DAY, DayStarts, EXAMPLE_TYPE, EXAMPLES, HOST4, HOST6, HOUR, SIGHTINGS, TYPE, each_count,
-    each_example_packet,
+    self, COUNTS, DayStarts, EXAMPLE_TYPE, EXAMPLES, HOUR, SIGHTINGS, TYPE, each_example_packet,
 };
+use super::segment::Segment;
+use super::sorted::{CountRows, Sorted, merged};
+use super::table::{Column, Table, Values};
+use super::wanted::Wanted;
 
-/// Segments that are held open: more would exhaust a process's files.
-const OPEN_MAX: usize = 200;
-
-/// Segments that were opened already.
-#[derive(Debug, Default)]
-pub(super) struct OpenSegments(RefCell<HashMap<String, Rc<Segment>>>);
-
-impl OpenSegments {
-    pub(super) fn get(
-        &self,
-        folder: &Path,
-        listed: &Listed,
-        table: &'static Table,
-    ) -> Result<Rc<Segment>, StoreError> {
-        let mut open = self.0.borrow_mut();
-        if let Some(segment) = open.get(&listed.path) {
-            return Ok(Rc::clone(segment));
-        }
-        let path = folder.join(&listed.path);
-        let segment = Segment::open(&path, table, &listed.facts).map_err(|error| match error {
-            StoreError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                StoreError::Damaged(format!("segment {} is missing", crate::escape::path(&path)))
-            }
-            other => other,
-        })?;
-        if open.len() >= OPEN_MAX {
-            open.clear();
-        }
-        let segment = Rc::new(segment);
-        open.insert(listed.path.clone(), Rc::clone(&segment));
-        Ok(segment)
-    }
-
-    pub(super) fn forget(&self, path: &str) {
-        self.0.borrow_mut().remove(path);
-    }
-}
-
-/// Which sightings a question wants.
-pub(super) struct Wanted<'a> {
-    /// The numbers of types, ascending; `None` for all.
-    pub(super) types: Option<&'a [u64]>,
-    pub(super) facets: bool,
-    pub(super) days: (Option<Date>, Option<Date>),
-    pub(super) sources: Option<IpNet>,
-}
-
-impl Wanted<'_> {
-    pub(super) fn has_day(&self, day: Date) -> bool {
-        self.days.0.is_none_or(|first| first <= day) && self.days.1.is_none_or(|last| day <= last)
-    }
-
-    fn may_lie_in(&self, listed: &Listed) -> bool {
-        self.days.0.is_none_or(|first| first <= listed.days.1)
-            && self.days.1.is_none_or(|last| listed.days.0 <= last)
-    }
-
-    fn has_scope(&self, scope: Scope) -> bool {
-        self.facets || scope == Scope::Whole
-    }
-
-    fn has_type_between(&self, (first, last): (i64, i64)) -> bool {
-        let Some(types) = self.types else { return true };
-        let from = types.partition_point(|number| number.cast_signed() < first);
-        types.get(from).is_some_and(|number| number.cast_signed() <= last)
-    }
-
-    /// Whether a row group may have sightings that are wanted, by statistics and Bloom filters.
-    fn may_lie_in_group(&self, segment: &Segment, group: usize) -> bool {
-        segment.range(group, TYPE).is_none_or(|range| self.has_type_between(range))
-            && self.sources.is_none_or(|sources| may_have_source(segment, group, sources))
-    }
-}
-
-fn may_have_source(segment: &Segment, group: usize, sources: IpNet) -> bool {
-    let single = sources.prefix_len() == sources.max_prefix_len();
-    match sources {
-        IpNet::V4(net) => {
-            let (first, last) = (i64::from(net.network().to_bits()), i64::from(net.broadcast().to_bits()));
-            // Statistics of a column without signs are compared as such, but kept as signed numbers.
-            let unsigned = |value: i64| value & 0xffff_ffff;
-            let Some((least, greatest)) = segment.range(group, HOST4) else { return false };
-            let inside = first <= unsigned(greatest) && unsigned(least) <= last;
-            inside && (!single || segment.may_have(group, HOST4, &net.network().to_bits().cast_signed()))
-        }
-        IpNet::V6(net) => !single || segment.may_have(group, HOST6, net.network().octets().as_slice()),
-    }
-}
+/// Hosts by type, scope, day and hour.
+type HostsByHour = HashMap<(u64, Scope, Date, u8), Hosts>;
 
 /// A sensor's part of a history, for one question.
 pub(super) struct Source<'s> {
@@ -159,20 +73,11 @@ impl Source<'_> {
 
     /// Days whose counts can be taken as they are kept: those that lie in one sorted run of one segment.
     pub(super) fn counted_days(&self) -> impl Fn(Date) -> bool + use<> {
-        let mut single: Vec<(Date, Date)> = Vec::new();
-        let mut all: Vec<((Date, Date), bool)> =
-            self.of_kind(&COUNTS).map(|one| (one.days, one.facts.runs == 1)).collect();
-        all.sort_unstable();
-        for (at, (days, single_run)) in all.iter().enumerate() {
-            if *single_run {
-                // Days that another segment holds as well are cut out day by day below.
-                let _ = at;
-                single.push(*days);
-            }
-        }
+        let all: Vec<(Date, Date, u64)> =
+            self.of_kind(&COUNTS).map(|one| (one.days.0, one.days.1, one.facts.runs)).collect();
         move |day| {
-            let holds = |(first, last): &(Date, Date)| *first <= day && day <= *last;
-            all.iter().filter(|(days, _)| holds(days)).count() == 1 && single.iter().any(holds)
+            let holding = all.iter().filter(|(first, last, _)| *first <= day && day <= *last);
+            holding.map(|(.., runs)| runs).sum::<u64>() == 1
         }
     }
 
@@ -197,7 +102,7 @@ impl Source<'_> {
         }
         let recount = self.counted_again(wanted, &|day| wanted.sources.is_some() || !counted(day))?;
         sources.push(Box::new(recount.into_iter().map(Ok)));
-        for count in merge::merged(sources, |a: &DailyCount, b| a.cmp(b))? {
+        for count in merged(sources, |a: &DailyCount, b| a.cmp(b))? {
             let count = count?;
             if self.wants_count(wanted, count.number, count.scope, count.day) {
                 sink(&count)?;
@@ -231,7 +136,7 @@ impl Source<'_> {
                 let hosts = recounted.map_or(count.hosts, Hosts::count);
                 sink(&HourlyCount { hosts, ..count })
             };
-        for count in merge::merged(sources, HourlyCount::order)? {
+        for count in merged(sources, HourlyCount::order)? {
             let count = count?;
             if !self.wants_count(wanted, count.number, count.scope, count.day) {
                 continue;
@@ -293,8 +198,8 @@ impl Source<'_> {
         &self,
         wanted: &Wanted<'_>,
         days: &dyn Fn(Date) -> bool,
-    ) -> Result<HashMap<(u64, Scope, Date, u8), Hosts>, StoreError> {
-        let mut hosts: HashMap<(u64, Scope, Date, u8), Hosts> = HashMap::new();
+    ) -> Result<HostsByHour, StoreError> {
+        let mut hosts = HostsByHour::new();
         self.each_sighting_of(self.with_days(days), wanted, &mut |sighting| {
             let Sighting { number, scope, day, host, counts, .. } = *sighting;
             if days(day) {
@@ -396,7 +301,6 @@ fn read_group(
             return Ok(());
         }
     }
-    let _ = DAY;
     let (count, columns) = segment.read(group, &every)?.rest()?;
     // Types come one after the other, so that each is looked up once.
     let mut last: Option<(u64, bool)> = None;
@@ -424,48 +328,6 @@ fn has_wanted_type(column: &Column, wanted: &Wanted<'_>) -> bool {
         }
         types.binary_search(&number.cast_unsigned()).is_ok()
     })
-}
-
-/// The rows of some row groups of counts, one after the other. Memory: one row group.
-struct CountRows {
-    segment: Rc<Segment>,
-    groups: std::vec::IntoIter<usize>,
-    rows: std::vec::IntoIter<(DailyCount, Option<u8>)>,
-}
-
-impl CountRows {
-    fn new(segment: Rc<Segment>, groups: Vec<usize>) -> CountRows {
-        CountRows { segment, groups: groups.into_iter(), rows: Vec::new().into_iter() }
-    }
-
-    fn next_group(&mut self, group: usize) -> Result<(), StoreError> {
-        let every: Vec<usize> = (0..COUNTS.columns.len()).collect();
-        let (count, columns) = self.segment.read(group, &every)?.rest()?;
-        let mut rows = Vec::with_capacity(count);
-        each_count(count, &columns, &mut |count, hour| {
-            rows.push((count, hour));
-            Ok(())
-        })?;
-        self.rows = rows.into_iter();
-        Ok(())
-    }
-}
-
-impl Iterator for CountRows {
-    type Item = Result<(DailyCount, Option<u8>), StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(row) = self.rows.next() {
-                return Some(Ok(row));
-            }
-            let group = self.groups.next()?;
-            if let Err(error) = self.next_group(group) {
-                self.groups = Vec::new().into_iter();
-                return Some(Err(error));
-            }
-        }
-    }
 }
 
 /// The sources of a sensor's segments, without a store, for whoever holds the catalog already.

@@ -10,7 +10,7 @@ use crate::event::{Protocol, TcpFlags, Timestamp};
 use crate::history::{DailyCount, Day, ExamplePacket, HourlyCount, Scope, Sighting, SightingCounts};
 use crate::store::StoreError;
 
-use super::parquet::{Column, ColumnSpec, Kind, Table, Values};
+use super::table::{Column, ColumnSpec, Kind, Table, Values};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -34,7 +34,6 @@ pub(super) static SIGHTINGS: Table = Table {
 };
 
 /// Places of columns of sightings.
-pub(super) const DAY: usize = 0;
 pub(super) const TYPE: usize = 1;
 pub(super) const HOST4: usize = 3;
 pub(super) const HOST6: usize = 4;

@@ -145,7 +145,15 @@ fn refuse_others(folder: &Path, catalog: &Path, access: Access) -> Result<(), St
         (None, Access::Create) if folder.join("sensors.yaml").exists() => {
             Err(not_a_history(folder, "it is a folder of captures with sensors.yaml; give it with --darknet"))
         }
-        (None, Access::Create) => Ok(()),
+        (None, Access::Create) => {
+            let first = std::fs::read_dir(folder).ok().and_then(|mut entries| entries.next());
+            match first {
+                Some(_) => {
+                    Err(not_a_history(folder, "the folder holds other files; give a new or an empty one"))
+                }
+                None => Ok(()),
+            }
+        }
         (None, _) if folder.join("sensors.yaml").exists() => {
             Err(not_a_history(folder, "it is a folder of captures with sensors.yaml; give it with --darknet"))
         }

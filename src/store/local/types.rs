@@ -17,7 +17,8 @@ use crate::history::{
 use crate::store::{NearService, StoreError, host_summaries};
 
 use super::catalog;
-use super::query::{Source, Wanted};
+use super::query::Source;
+use super::wanted::Wanted;
 
 /// Numbers of types, ascending, and whether their facets count as well.
 pub(super) type List<'a> = (&'a [u64], bool);
@@ -341,7 +342,7 @@ fn most_frequent(record_of: RecordOf<'_>, sums: &Sums, most: usize) -> Result<Ve
         let record = record_of(*number)?;
         ranked.push((Reverse(*windows), record.behavior.id, record));
     }
-    ranked.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    ranked.sort_by_key(|a| (a.0, a.1));
     ranked.truncate(most);
     Ok(ranked.into_iter().map(|(.., record)| record).collect())
 }

@@ -8,9 +8,10 @@ use crate::history::{DayTotal, Filter, HourlyCount, Sensor, hours_of};
 use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
-use super::query::{OpenSegments, Wanted};
+use super::open_segments::OpenSegments;
 use super::rows::{COUNTS, EXAMPLES, SIGHTINGS};
 use super::schema::{Checksum, TABLES};
+use super::wanted::Wanted;
 use super::{HistoryStore, LocalStore, wanted};
 
 /// What was checked.

@@ -15,8 +15,9 @@ use crate::history::{
 use crate::store::{StoreError, renumbered};
 
 use super::incoming::Incoming;
-use super::parquet::{GROUP_ROWS, GROUP_ROWS_MAX, SegmentWriter, WrittenSegment};
 use super::rows::{COUNTS, DayStarts, SIGHTINGS, daily_columns, hourly_columns, sighting_columns};
+use super::segment_writer::{SegmentWriter, WrittenSegment};
+use super::table::{GROUP_ROWS, GROUP_ROWS_MAX};
 
 /// Rows of a row group of counts: fewer than of sightings, because most questions are about a single type.
 const COUNTS_ROWS: usize = 1 << 14;

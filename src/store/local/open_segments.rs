@@ -1,0 +1,50 @@
+//! Segments that were opened already.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::store::StoreError;
+
+use super::catalog::Listed;
+use super::segment::Segment;
+use super::table::Table;
+
+/// Segments that are held open: more would exhaust a process's files.
+const OPEN_MAX: usize = 200;
+
+/// Segments that were opened already.
+#[derive(Debug, Default)]
+pub(super) struct OpenSegments(RefCell<HashMap<String, Rc<Segment>>>);
+
+impl OpenSegments {
+    pub(super) fn get(
+        &self,
+        folder: &Path,
+        listed: &Listed,
+        table: &'static Table,
+    ) -> Result<Rc<Segment>, StoreError> {
+        let mut open = self.0.borrow_mut();
+        if let Some(segment) = open.get(&listed.path) {
+            return Ok(Rc::clone(segment));
+        }
+        let path = folder.join(&listed.path);
+        let segment = Segment::open(&path, table, &listed.facts).map_err(|error| match error {
+            StoreError::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                StoreError::Damaged(format!("segment {} is missing", crate::escape::path(&path)))
+            }
+            other => other,
+        })?;
+        if open.len() >= OPEN_MAX {
+            open.clear();
+        }
+        let segment = Rc::new(segment);
+        open.insert(listed.path.clone(), Rc::clone(&segment));
+        Ok(segment)
+    }
+
+    pub(super) fn forget(&self, path: &str) {
+        self.0.borrow_mut().remove(path);
+    }
+}

@@ -1,0 +1,322 @@
+//! Reading segment files. A file's tail is verified when it is opened, and each row group before it is decoded.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{Buf, Bytes};
+use parquet::bloom_filter::Sbbf;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
+use parquet::data_type::{AsBytes, DataType};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::file::statistics::Statistics;
+
+use crate::store::StoreError;
+
+use super::segment_writer::{MAGIC, PARTS_KEY, RUNS_KEY, SegmentFacts};
+use super::table::{Column, GROUP_ROWS_MAX, Table, Values};
+
+/// Metadata and Bloom filters of the largest segments take some megabytes; more is not a segment of ours.
+const TAIL_MAX: u64 = 1 << 28;
+
+/// Begin, end and hash of a row group.
+type GroupPart = (u64, u64, [u8; 32]);
+
+/// A segment that can be read.
+#[derive(Debug)]
+pub(super) struct Segment {
+    file: Mutex<File>,
+    path: PathBuf,
+    table: &'static Table,
+    tail: Part,
+    metadata: ParquetMetaData,
+    parts: Vec<GroupPart>,
+    runs: Vec<usize>,
+}
+
+/// Some bytes of a file, as the Parquet reader wants them.
+#[derive(Clone, Debug)]
+struct Part {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl Length for Part {
+    fn len(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl Part {
+    fn slice(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let outside = || ParquetError::EOF(format!("bytes {start} to {length} more lie outside of a part"));
+        let from =
+            start.checked_sub(self.start).and_then(|from| usize::try_from(from).ok()).ok_or_else(outside)?;
+        let to = from.checked_add(length).filter(|to| *to <= self.bytes.len()).ok_or_else(outside)?;
+        Ok(self.bytes.slice(from..to))
+    }
+}
+
+impl ChunkReader for Part {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let length = self.len().saturating_sub(start);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        Ok(self.slice(start, length)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        self.slice(start, length)
+    }
+}
+
+impl Segment {
+    /// Opens a segment and verifies its tail.
+    ///
+    /// # Errors
+    /// When it is not there, or not as it was written.
+    pub(super) fn open(
+        path: &Path,
+        table: &'static Table,
+        facts: &SegmentFacts,
+    ) -> Result<Segment, StoreError> {
+        let mut file = File::open(path)?;
+        let damaged = |what: &str| damaged(path, what);
+        let bytes = file.metadata()?.len();
+        if bytes != facts.bytes {
+            return Err(damaged(&format!("it has {bytes} bytes, and had {}", facts.bytes)));
+        }
+        let length = bytes.checked_sub(facts.tail).filter(|length| *length <= TAIL_MAX);
+        let length = length.ok_or_else(|| damaged("its metadata begin behind its end"))?;
+        let tail = read_at(&mut file, facts.tail, length)?;
+        if *blake3::hash(&tail).as_bytes() != facts.hash {
+            return Err(damaged("its metadata are not as they were written"));
+        }
+        let tail = Part { start: facts.tail, bytes: tail.into() };
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&tail);
+        let metadata = metadata.map_err(|error| damaged(&error.to_string()))?;
+        let (parts, runs) =
+            parts_of(&metadata, facts.tail).ok_or_else(|| damaged("its metadata lack hashes"))?;
+        let segment =
+            Segment { file: Mutex::new(file), path: path.to_owned(), table, tail, metadata, parts, runs };
+        segment.check(facts).map_err(|what| damaged(&what))?;
+        Ok(segment)
+    }
+
+    /// Checks that the metadata are such as this program writes, so that memory is bounded whoever wrote them.
+    fn check(&self, facts: &SegmentFacts) -> Result<(), String> {
+        let schema = self.metadata.file_metadata().schema_descr();
+        let wanted = self.table.schema().map_err(|error| error.to_string())?;
+        if schema.root_schema().get_fields() != wanted.get_fields() {
+            return Err(format!("it has other columns than {}", self.table.name));
+        }
+        let mut rows = 0u64;
+        for (group, (start, end, _)) in self.metadata.row_groups().iter().zip(&self.parts) {
+            let in_group = u64::try_from(group.num_rows()).unwrap_or(u64::MAX);
+            let inside = |(offset, length): (u64, u64)| {
+                offset >= *start && offset.checked_add(length).is_some_and(|to| to <= *end)
+            };
+            if in_group > GROUP_ROWS_MAX as u64 || in_group == 0 {
+                return Err(format!("a row group has {in_group} rows"));
+            }
+            if !group.columns().iter().all(|column| inside(column.byte_range())) {
+                return Err("a column lies outside of its row group".to_owned());
+            }
+            rows += in_group;
+        }
+        if rows != facts.rows {
+            return Err(format!("it has {rows} rows, and had {}", facts.rows));
+        }
+        Ok(())
+    }
+
+    /// Returns the number of row groups.
+    pub(super) fn groups(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Returns the row groups of each sorted run.
+    pub(super) fn runs(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        let ends = self.runs.iter().skip(1).copied().chain([self.parts.len()]);
+        self.runs.iter().copied().zip(ends).map(|(first, end)| first..end)
+    }
+
+    /// Returns the least and greatest value of a number column in a row group, or `None` where no row has a value.
+    pub(super) fn range(&self, group: usize, column: usize) -> Option<(i64, i64)> {
+        match self.row_group(group)?.columns().get(column)?.statistics()? {
+            Statistics::Int32(range) => Some((i64::from(*range.min_opt()?), i64::from(*range.max_opt()?))),
+            Statistics::Int64(range) => Some((*range.min_opt()?, *range.max_opt()?)),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a row group may have a value in a column, by the column's Bloom filter.
+    pub(super) fn may_have(&self, group: usize, column: usize, value: &(impl AsBytes + ?Sized)) -> bool {
+        let chunk = self.row_group(group).and_then(|group| group.columns().get(column));
+        let filter = chunk.map(|chunk| Sbbf::read_from_column_chunk(chunk, &self.tail));
+        // Without a filter (a group without such hosts has none) statistics decide.
+        match filter {
+            Some(Ok(Some(filter))) => filter.check(value),
+            _ => true,
+        }
+    }
+
+    fn row_group(&self, group: usize) -> Option<&RowGroupMetaData> {
+        self.metadata.row_groups().get(group)
+    }
+
+    /// Begins to read a row group, of which the bytes are verified first. Memory: the group as it lies in the file, less
+    /// than a megabyte, and one page a column.
+    pub(super) fn read(&self, group: usize, wanted: &[usize]) -> Result<GroupReader, StoreError> {
+        let part = self.verified(group)?;
+        let metadata = self.row_group(group).ok_or_else(|| damaged(&self.path, "it lacks a row group"))?;
+        let rows = usize::try_from(metadata.num_rows()).unwrap_or(0);
+        let part = Arc::new(part);
+        let mut columns = Vec::with_capacity(wanted.len());
+        for at in wanted {
+            let chunk = metadata.column(*at);
+            let pages = SerializedPageReader::new(Arc::clone(&part), chunk, rows, None)?;
+            columns.push(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)));
+        }
+        Ok(GroupReader { columns, left: rows, path: self.path.clone() })
+    }
+
+    /// The bytes of a row group, which are as they were written.
+    fn verified(&self, group: usize) -> Result<Part, StoreError> {
+        let (start, end, hash) =
+            *self.parts.get(group).ok_or_else(|| damaged(&self.path, "it lacks a row group"))?;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = read_at(&mut file, start, end - start)?;
+        if *blake3::hash(&bytes).as_bytes() != hash {
+            return Err(damaged(&self.path, &format!("row group {group} is not as it was written")));
+        }
+        Ok(Part { start, bytes: bytes.into() })
+    }
+
+    /// Verifies every byte of the file.
+    pub(super) fn verify(&self) -> Result<(), StoreError> {
+        {
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            if read_at(&mut file, 0, MAGIC.len() as u64)? != MAGIC {
+                return Err(damaged(&self.path, "its first bytes are not as they were written"));
+            }
+        }
+        (0..self.parts.len()).try_for_each(|group| self.verified(group).map(drop))
+    }
+}
+
+/// Rows of a row group that are still to be read.
+pub(super) struct GroupReader {
+    columns: Vec<ColumnReader>,
+    left: usize,
+    path: PathBuf,
+}
+
+impl GroupReader {
+    /// Returns the next rows, at most so many; none at the end.
+    pub(super) fn next(&mut self, most: usize) -> Result<(usize, Vec<Column>), StoreError> {
+        let rows = most.min(self.left);
+        self.left -= rows;
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for reader in &mut self.columns {
+            let column = match reader {
+                ColumnReader::Int32ColumnReader(reader) => read_column(reader, rows, Values::Int32),
+                ColumnReader::Int64ColumnReader(reader) => read_column(reader, rows, Values::Int64),
+                ColumnReader::BoolColumnReader(reader) => read_column(reader, rows, Values::Bool),
+                ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+                    read_column(reader, rows, Values::Address)
+                }
+                _ => Err(ParquetError::General("a column of an unknown kind".to_owned())),
+            };
+            columns.push(column.map_err(|error| damaged(&self.path, &error.to_string()))?);
+        }
+        Ok((rows, columns))
+    }
+
+    /// Returns all rows that are left.
+    pub(super) fn rest(mut self) -> Result<(usize, Vec<Column>), StoreError> {
+        self.next(usize::MAX)
+    }
+}
+
+fn read_column<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+    values_of: fn(Vec<T::T>) -> Values,
+) -> Result<Column, ParquetError> {
+    let (mut values, mut defined) = (Vec::with_capacity(rows), Vec::new());
+    let mut read = 0;
+    while read < rows {
+        let (records, ..) = reader.read_records(rows - read, Some(&mut defined), None, &mut values)?;
+        if records == 0 {
+            return Err(ParquetError::General(format!("a column ends {} rows early", rows - read)));
+        }
+        read += records;
+    }
+    Ok(Column { values: values_of(values), defined })
+}
+
+/// Begin, end and hash of each row group, and the first row group of each run, as the file's metadata have them.
+fn parts_of(metadata: &ParquetMetaData, tail: u64) -> Option<(Vec<GroupPart>, Vec<usize>)> {
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    let value = |key: &str| pairs.iter().find(|pair| pair.key == key)?.value.as_deref();
+    let mut parts: Vec<GroupPart> = Vec::new();
+    let mut start = MAGIC.len() as u64;
+    for part in value(PARTS_KEY)?.split_ascii_whitespace() {
+        let (end, hash) = part.split_once(':')?;
+        let end = end.parse().ok().filter(|end| *end > start && *end <= tail)?;
+        parts.push((start, end, unhex(hash)?));
+        start = end;
+    }
+    let runs: Vec<usize> =
+        value(RUNS_KEY)?.split_ascii_whitespace().map(|run| run.parse().ok()).collect::<Option<_>>()?;
+    let ascend = runs.is_sorted_by(|a, b| a < b) && runs.iter().all(|run| *run < parts.len());
+    let whole = runs.first().is_none_or(|first| *first == 0) && runs.is_empty() == parts.is_empty();
+    let same = parts.len() == metadata.num_row_groups() && start == tail;
+    (ascend && whole && same).then_some((parts, runs))
+}
+
+fn read_at(file: &mut File, start: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    file.seek(SeekFrom::Start(start))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn damaged(path: &Path, what: &str) -> StoreError {
+    StoreError::Damaged(format!("segment {}: {what}", crate::escape::path(path)))
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+impl From<ParquetError> for StoreError {
+    fn from(error: ParquetError) -> StoreError {
+        match error {
+            ParquetError::External(error) => match error.downcast::<io::Error>() {
+                Ok(error) => StoreError::Io(*error),
+                Err(error) => StoreError::Damaged(error.to_string()),
+            },
+            other => StoreError::Damaged(other.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> StoreError {
+        StoreError::Io(error)
+    }
+}

@@ -1,0 +1,183 @@
+//! The tables that segments hold: their columns, and values of these.
+
+use std::sync::Arc;
+
+use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as Physical, ZstdLevel};
+use parquet::data_type::FixedLenByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::properties::{BloomFilterPosition, EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::{ColumnPath, Type, TypePtr};
+
+/// Rows of a row group from which on it ends with the next type.
+pub(super) const GROUP_ROWS: usize = 1 << 16;
+/// Rows at which a row group ends in any case.
+pub(super) const GROUP_ROWS_MAX: usize = 1 << 17;
+/// The share of hosts that are not in a row group and that its Bloom filter does not tell apart: at 5 % a filter takes 6 bits
+/// a host, and one row group in twenty is read for nothing.
+const BLOOM_ERRORS: f64 = 0.05;
+
+/// What a column's values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Days since 1970-01-01.
+    Date,
+    /// 32 bits without a sign.
+    U32,
+    /// 64 bits with a sign.
+    I64,
+    /// 64 bits without a sign.
+    U64,
+    /// True or false.
+    Bool,
+    /// The 16 bytes of an IPv6 address.
+    Address,
+}
+
+/// A column of a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ColumnSpec {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// Whether rows may have no value.
+    pub(super) optional: bool,
+    /// Whether values are stored as differences; otherwise by a dictionary.
+    pub(super) differences: bool,
+    /// Whether it has a Bloom filter.
+    pub(super) bloom: bool,
+}
+
+impl ColumnSpec {
+    /// A column of which few values differ.
+    pub(super) const fn new(name: &'static str, kind: Kind) -> ColumnSpec {
+        ColumnSpec { name, kind, optional: false, differences: false, bloom: false }
+    }
+
+    /// One whose rows may have no value.
+    pub(super) const fn optional(self) -> ColumnSpec {
+        ColumnSpec { optional: true, ..self }
+    }
+
+    /// One whose values mostly differ.
+    pub(super) const fn differences(self) -> ColumnSpec {
+        ColumnSpec { differences: true, ..self }
+    }
+
+    /// One in which single values are looked for.
+    pub(super) const fn bloom(self) -> ColumnSpec {
+        ColumnSpec { bloom: true, ..self }
+    }
+
+    fn schema(&self) -> Result<TypePtr, ParquetError> {
+        let (physical, logical) = match self.kind {
+            Kind::Date => (Physical::INT32, Some(LogicalType::Date)),
+            Kind::U32 => (Physical::INT32, Some(LogicalType::integer(32, false))),
+            Kind::I64 => (Physical::INT64, None),
+            Kind::U64 => (Physical::INT64, Some(LogicalType::integer(64, false))),
+            Kind::Bool => (Physical::BOOLEAN, None),
+            Kind::Address => (Physical::FIXED_LEN_BYTE_ARRAY, None),
+        };
+        let repetition = if self.optional { Repetition::OPTIONAL } else { Repetition::REQUIRED };
+        let length = if self.kind == Kind::Address { 16 } else { -1 };
+        let column = Type::primitive_type_builder(self.name, physical)
+            .with_repetition(repetition)
+            .with_logical_type(logical)
+            .with_length(length);
+        Ok(Arc::new(column.build()?))
+    }
+}
+
+/// A kind of segment.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// The name of its folder and of its rows' type.
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [ColumnSpec],
+}
+
+impl Table {
+    pub(super) fn schema(&self) -> Result<TypePtr, ParquetError> {
+        let fields = self.columns.iter().map(ColumnSpec::schema).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Type::group_type_builder(self.name).with_fields(fields).build()?))
+    }
+
+    pub(super) fn properties(&self) -> Result<WriterProperties, ParquetError> {
+        let mut properties = WriterProperties::builder()
+            .set_writer_version(WriterVersion::PARQUET_2_0)
+            .set_created_by(concat!("inga ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
+            .set_bloom_filter_position(BloomFilterPosition::End)
+            .set_max_row_group_row_count(None);
+        for column in self.columns {
+            let path = ColumnPath::from(column.name);
+            if column.differences {
+                let encoding = match column.kind {
+                    Kind::Address => Encoding::DELTA_BYTE_ARRAY,
+                    _ => Encoding::DELTA_BINARY_PACKED,
+                };
+                properties = properties
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path.clone(), encoding);
+            }
+            if column.bloom {
+                properties = properties
+                    .set_column_bloom_filter_enabled(path.clone(), true)
+                    .set_column_bloom_filter_fpp(path.clone(), BLOOM_ERRORS)
+                    .set_column_bloom_filter_max_ndv(path, GROUP_ROWS_MAX as u64);
+            }
+        }
+        Ok(properties.build())
+    }
+}
+
+/// Values of a column, of those rows that have one.
+#[derive(Clone, Debug)]
+pub(super) enum Values {
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Bool(Vec<bool>),
+    Address(Vec<FixedLenByteArray>),
+}
+
+/// Some rows of a column.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) values: Values,
+    /// For an optional column, 1 for each row that has a value and 0 for others; empty for other columns.
+    pub(super) defined: Vec<i16>,
+}
+
+impl Column {
+    pub(super) fn int32(values: Vec<i32>) -> Column {
+        Column { values: Values::Int32(values), defined: Vec::new() }
+    }
+
+    pub(super) fn int64(values: Vec<i64>) -> Column {
+        Column { values: Values::Int64(values), defined: Vec::new() }
+    }
+
+    pub(super) fn bool(values: Vec<bool>) -> Column {
+        Column { values: Values::Bool(values), defined: Vec::new() }
+    }
+
+    /// Numbers, with `None` for rows without.
+    pub(super) fn optional_int32(values: impl Iterator<Item = Option<u32>>) -> Column {
+        let (mut numbers, mut defined) = (Vec::new(), Vec::new());
+        for value in values {
+            defined.push(i16::from(value.is_some()));
+            numbers.extend(value.map(u32::cast_signed));
+        }
+        Column { values: Values::Int32(numbers), defined }
+    }
+
+    /// Addresses, with `None` for rows without.
+    pub(super) fn optional_addresses(values: impl Iterator<Item = Option<u128>>) -> Column {
+        let (mut addresses, mut defined) = (Vec::new(), Vec::new());
+        for value in values {
+            defined.push(i16::from(value.is_some()));
+            addresses.extend(value.map(|value| FixedLenByteArray::from(value.to_be_bytes().to_vec())));
+        }
+        Column { values: Values::Address(addresses), defined }
+    }
+}

@@ -63,6 +63,19 @@ fn captures(steps: &[Step], cuts: &[usize]) -> Vec<Vec<u8>> {
     pieces.into_iter().map(Pcap::bytes).collect()
 }
 
+/// Whether each of these captures has a packet to a dark address. One without is not stored: it is most probably of another
+/// sensor.
+fn all_have_dark_packets(steps: &[Step], cuts: &[usize]) -> bool {
+    let mut pieces = vec![false];
+    for (at, (_, _, to, _)) in steps.iter().enumerate() {
+        if at > 0 && cuts.contains(&at) {
+            pieces.push(false);
+        }
+        *pieces.last_mut().unwrap() |= !(64..128).contains(to);
+    }
+    pieces.into_iter().all(|dark| dark)
+}
+
 struct Fixture {
     folder: TempDir,
     rules: Rules,
@@ -220,6 +233,7 @@ proptest! {
 
     #[test]
     fn pieces_and_backends_give_the_same_history(steps in steps(), cuts in prop::collection::vec(1..80usize, 0..4)) {
+        prop_assume!(all_have_dark_packets(&steps, &cuts));
         let fixture = Fixture::new();
         let whole = view(fixture.fed(fixture.memory(), &captures(&steps, &[])).as_ref());
         let pieces = captures(&steps, &cuts);
@@ -241,6 +255,7 @@ proptest! {
 
     #[test]
     fn totals_are_a_recount_of_the_packets(steps in steps()) {
+        prop_assume!(all_have_dark_packets(&steps, &[]));
         let fixture = Fixture::new();
         // A host's packets of a day: all whose window began on it. Windows are counted by hand here.
         let (mut time, mut days) = (START, std::collections::BTreeMap::new());

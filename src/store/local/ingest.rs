@@ -13,8 +13,9 @@ use crate::history::{Contribution, Examples, Gathered, PackedExample, Sensor, pa
 use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
+use super::example_rows::{EXAMPLES, ExampleRow, example_columns};
 use super::incoming::{self, Incoming};
-use super::rows::{COUNTS, EXAMPLES, ExampleRow, SIGHTINGS, example_columns};
+use super::rows::{COUNTS, SIGHTINGS};
 use super::segment_writer::{SegmentWriter, WrittenSegment, hex};
 use super::write::{Pending, WrittenPair};
 use super::{LocalStore, query};

@@ -16,10 +16,11 @@ use crate::store::StoreError;
 
 use super::LocalStore;
 use super::catalog::{self, Listed};
+use super::example_rows::{EXAMPLES, ExampleRow, each_example_packet};
 use super::incoming::Incoming;
 use super::ingest::{keep_totals, listed, move_into, write_examples};
 use super::open_segments::OpenSegments;
-use super::rows::{COUNTS, EXAMPLES, ExampleRow, SIGHTINGS, each_example_packet};
+use super::rows::{COUNTS, SIGHTINGS};
 use super::segment::Segment;
 use super::segment_writer::WrittenSegment;
 use super::sorted::{hourly_runs, merged, sighting_runs};

@@ -1,6 +1,7 @@
 //! A history in a folder: a catalog (SQLite) and segments (Parquet). The page `FORMAT.md` beside this file describes both.
 
 mod catalog;
+mod example_rows;
 mod incoming;
 mod ingest;
 mod merge;
@@ -11,6 +12,7 @@ mod rows;
 mod schema;
 mod segment;
 mod segment_writer;
+mod sensors;
 mod sorted;
 mod table;
 
@@ -27,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::behavior::{BehaviorId, Profile};
 use crate::history::{
@@ -185,52 +187,19 @@ impl HistoryStore for LocalStore {
     }
 
     fn add_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError> {
-        self.writable()?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        match catalog::sensor(&transaction, &sensor.name) {
-            Ok((_, known)) if known == *sensor => {}
-            Ok(_) => return Err(StoreError::SensorExists(sensor.name.clone())),
-            Err(StoreError::UnknownSensor(_)) => {
-                let next = "SELECT coalesce(max(id), 0) + 1 FROM sensor";
-                let id: i64 = transaction.query_row(next, [], |row| row.get(0))?;
-                schema::put(&transaction, "sensor", &[&id, &sensor.name, &catalog::json(sensor)?])?;
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(transaction.commit()?)
+        self.put_sensor(sensor)
     }
 
     fn edit_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError> {
-        self.writable()?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (id, known) = catalog::sensor(&transaction, name)?;
-        super::edit::check_edit(&known, edited, &catalog::coverage(&transaction, id, &known)?)?;
-        schema::put(&transaction, "sensor", &[&id, &edited.name, &catalog::json(edited)?])?;
-        Ok(transaction.commit()?)
+        self.replace_sensor(name, edited)
     }
 
     fn remove_sensor(&mut self, name: &str) -> Result<(), StoreError> {
-        self.writable()?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (id, _) = catalog::sensor(&transaction, name)?;
-        let paths: Vec<String> =
-            catalog::segments(&transaction, Some(id))?.into_iter().map(|one| one.path).collect();
-        for table in ["outage", "capture", "day", "segment", "resume"] {
-            transaction.execute(&format!("DELETE FROM {table} WHERE sensor = ?1"), [id])?;
-        }
-        transaction.execute("DELETE FROM setting WHERE name = ?1", [format!("kept from {id}")])?;
-        transaction.execute("DELETE FROM sensor WHERE id = ?1", [id])?;
-        transaction.commit()?;
-        self.forget(&paths);
-        Ok(())
+        self.delete_sensor(name)
     }
 
     fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {
-        self.writable()?;
-        let sql = "DELETE FROM outage WHERE (sensor, first_day, last_day, reason) = (?1, ?2, ?3, ?4)";
-        let (first, last) = (outage.first.to_string(), outage.last.to_string());
-        let id = self.sensor_id(sensor)?;
-        Ok(self.connection.execute(sql, (id, first, last, &outage.reason))? > 0)
+        self.delete_outage(sensor, outage)
     }
 
     fn sightings_from(&self, sensor: &str) -> Result<Option<Date>, StoreError> {

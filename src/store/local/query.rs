@@ -17,10 +17,9 @@ use crate::history::{
 use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
+use super::example_rows::{EXAMPLE_TYPE, EXAMPLES, each_example_packet};
 use super::open_segments::OpenSegments;
-use super::rows::{
-    self, COUNTS, DayStarts, EXAMPLE_TYPE, EXAMPLES, HOUR, SIGHTINGS, TYPE, each_example_packet,
-};
+use super::rows::{self, COUNTS, DayStarts, HOUR, SIGHTINGS, TYPE};
 use super::segment::Segment;
 use super::sorted::{CountRows, Sorted, merged};
 use super::table::{Column, Table, Values};

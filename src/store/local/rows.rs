@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::event::{Protocol, TcpFlags, Timestamp};
-use crate::history::{DailyCount, Day, ExamplePacket, HourlyCount, Scope, Sighting, SightingCounts};
+use crate::event::Timestamp;
+use crate::history::{DailyCount, Day, HourlyCount, Scope, Sighting, SightingCounts};
 use crate::store::StoreError;
 
 use super::table::{Column, ColumnSpec, Kind, Table, Values};
@@ -55,27 +55,6 @@ pub(super) static COUNTS: Table = Table {
 /// The place of the hour among the columns of counts.
 pub(super) const HOUR: usize = 3;
 
-/// Example windows, one for each type: a row for each packet.
-pub(super) static EXAMPLES: Table = Table {
-    name: "examples",
-    columns: &[
-        ColumnSpec::new("type", Kind::I64),
-        ColumnSpec::new("start", Kind::I64),
-        ColumnSpec::new("host4", Kind::U32).optional(),
-        ColumnSpec::new("host6", Kind::Address).optional(),
-        ColumnSpec::new("offset", Kind::U32).differences(),
-        ColumnSpec::new("source_port", Kind::U32).optional().differences(),
-        ColumnSpec::new("destination4", Kind::U32).optional().differences(),
-        ColumnSpec::new("destination6", Kind::Address).optional().differences(),
-        ColumnSpec::new("destination_port", Kind::U32).optional().differences(),
-        ColumnSpec::new("protocol", Kind::U32),
-        ColumnSpec::new("flags", Kind::U32).optional(),
-    ],
-};
-
-/// The place of the type among the columns of examples.
-pub(super) const EXAMPLE_TYPE: usize = 0;
-
 /// When the days of a sensor begin, each worked out once.
 #[derive(Debug)]
 pub(super) struct DayStarts {
@@ -118,14 +97,14 @@ fn seconds(value: i64) -> i32 {
     u32::try_from(value.max(0)).unwrap_or(u32::MAX).cast_signed()
 }
 
-fn four(host: IpAddr) -> Option<u32> {
+pub(super) fn four(host: IpAddr) -> Option<u32> {
     match host {
         IpAddr::V4(four) => Some(four.to_bits()),
         IpAddr::V6(_) => None,
     }
 }
 
-fn six(host: IpAddr) -> Option<u128> {
+pub(super) fn six(host: IpAddr) -> Option<u128> {
     match host {
         IpAddr::V4(_) => None,
         IpAddr::V6(six) => Some(six.to_bits()),
@@ -146,7 +125,7 @@ fn scope(facet: bool) -> Scope {
 }
 
 /// A type's number out of its column.
-fn number(value: i64) -> Result<u64, StoreError> {
+pub(super) fn number(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged(format!("type {value} of a segment is negative")))
 }
 
@@ -182,26 +161,28 @@ macro_rules! values {
     };
 }
 
-fn wrong_kind() -> StoreError {
+pub(super) fn wrong_kind() -> StoreError {
     StoreError::Damaged("a column of a segment is of another kind".to_owned())
 }
 
 /// Reads the values of an optional column row by row.
-struct Optional<'c, T> {
+pub(super) struct Optional<'c, T> {
     defined: std::slice::Iter<'c, i16>,
     values: std::slice::Iter<'c, T>,
 }
 
 impl<'c, T> Optional<'c, T> {
-    fn new(column: &'c Column, values: &'c [T]) -> Optional<'c, T> {
+    pub(super) fn new(column: &'c Column, values: &'c [T]) -> Optional<'c, T> {
         Optional { defined: column.defined.iter(), values: values.iter() }
     }
 
-    fn next(&mut self) -> Option<&'c T> {
+    pub(super) fn next(&mut self) -> Option<&'c T> {
         let defined = self.defined.next().is_some_and(|defined| *defined > 0);
         if defined { self.values.next() } else { None }
     }
 }
+
+pub(super) use values;
 
 fn address(bytes: &parquet::data_type::FixedLenByteArray) -> Option<IpAddr> {
     let bytes: [u8; 16] = bytes.data().try_into().ok()?;
@@ -209,7 +190,7 @@ fn address(bytes: &parquet::data_type::FixedLenByteArray) -> Option<IpAddr> {
 }
 
 /// Takes the host of a row out of its two columns.
-fn host(
+pub(super) fn host(
     fours: &mut Optional<'_, i32>,
     sixes: &mut Optional<'_, parquet::data_type::FixedLenByteArray>,
 ) -> Result<IpAddr, StoreError> {
@@ -333,69 +314,6 @@ pub(super) fn each_count(
             hosts: hosts[at].cast_unsigned(),
         };
         sink(count, hour)?;
-    }
-    Ok(())
-}
-
-/// An example window of a type, with all its packets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ExampleRow {
-    pub(super) number: u64,
-    pub(super) start: Timestamp,
-    pub(super) host: IpAddr,
-    pub(super) packets: Vec<ExamplePacket>,
-}
-
-pub(super) fn example_columns(examples: &[ExampleRow]) -> Vec<Column> {
-    let rows =
-        || examples.iter().flat_map(|example| example.packets.iter().map(move |packet| (example, packet)));
-    vec![
-        Column::int64(rows().map(|(example, _)| example.number.cast_signed()).collect()),
-        Column::int64(rows().map(|(example, _)| example.start.0).collect()),
-        Column::optional_int32(rows().map(|(example, _)| four(example.host))),
-        Column::optional_addresses(rows().map(|(example, _)| six(example.host))),
-        Column::int32(rows().map(|(_, packet)| packet.offset_micros.cast_signed()).collect()),
-        Column::optional_int32(rows().map(|(_, packet)| packet.source_port.map(u32::from))),
-        Column::optional_int32(rows().map(|(_, packet)| four(packet.destination))),
-        Column::optional_addresses(rows().map(|(_, packet)| six(packet.destination))),
-        Column::optional_int32(rows().map(|(_, packet)| packet.destination_port.map(u32::from))),
-        Column::int32(rows().map(|(_, packet)| i32::from(packet.protocol.number())).collect()),
-        Column::optional_int32(rows().map(|(_, packet)| packet.flags.map(|flags| flags.0.into()))),
-    ]
-}
-
-/// Hands on the packets of examples out of their columns, each with the type, start and host of its example.
-pub(super) fn each_example_packet(
-    rows: usize,
-    columns: &[Column],
-    sink: &mut dyn FnMut(u64, Timestamp, IpAddr, ExamplePacket),
-) -> Result<(), StoreError> {
-    let types = values!(columns, 0, Int64);
-    let starts = values!(columns, 1, Int64);
-    let mut fours = Optional::new(&columns[2], values!(columns, 2, Int32));
-    let mut sixes = Optional::new(&columns[3], values!(columns, 3, Address));
-    let offsets = values!(columns, 4, Int32);
-    let mut source_ports = Optional::new(&columns[5], values!(columns, 5, Int32));
-    let mut to_fours = Optional::new(&columns[6], values!(columns, 6, Int32));
-    let mut to_sixes = Optional::new(&columns[7], values!(columns, 7, Address));
-    let mut destination_ports = Optional::new(&columns[8], values!(columns, 8, Int32));
-    let protocols = values!(columns, 9, Int32);
-    let mut flags = Optional::new(&columns[10], values!(columns, 10, Int32));
-    let small = |value: Option<&i32>| value.map(|value| u16::try_from(*value)).transpose();
-    let wrong = |_| StoreError::Damaged("an example has a port beyond 65535".to_owned());
-    for at in 0..rows {
-        let protocol = u16::try_from(protocols[at]).ok().and_then(Protocol::from_number);
-        let packet = ExamplePacket {
-            offset_micros: offsets[at].cast_unsigned(),
-            source_port: small(source_ports.next()).map_err(wrong)?,
-            destination: host(&mut to_fours, &mut to_sixes)?,
-            destination_port: small(destination_ports.next()).map_err(wrong)?,
-            protocol: protocol
-                .ok_or_else(|| StoreError::Damaged(format!("an example has protocol {}", protocols[at])))?,
-            flags: flags.next().and_then(|flags| u8::try_from(*flags).ok()).map(TcpFlags),
-        };
-        let host = host(&mut fours, &mut sixes)?;
-        sink(number(types[at])?, Timestamp(starts[at]), host, packet);
     }
     Ok(())
 }

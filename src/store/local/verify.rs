@@ -8,8 +8,9 @@ use crate::history::{DayTotal, Filter, HourlyCount, Sensor, hours_of};
 use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
+use super::example_rows::EXAMPLES;
 use super::open_segments::OpenSegments;
-use super::rows::{COUNTS, EXAMPLES, SIGHTINGS};
+use super::rows::{COUNTS, SIGHTINGS};
 use super::schema::{Checksum, TABLES};
 use super::wanted::Wanted;
 use super::{HistoryStore, LocalStore, wanted};

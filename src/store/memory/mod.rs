@@ -1,6 +1,8 @@
 //! A history in memory: the plain reference that other stores are compared with, and the store of tests and made worlds.
 //! Memory grows with the sightings, some 200 bytes each.
 
+mod seen;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -14,6 +16,8 @@ use crate::history::{
 };
 
 use crate::sample::KeptSample;
+
+use seen::{Seen, SightingKey, by_day};
 
 use super::{HistoryStore, NearService, StoreError, host_summaries};
 
@@ -152,72 +156,10 @@ impl MemoryStore {
     }
 }
 
-/// What makes a sighting one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct SightingKey {
-    number: u64,
-    scope: Scope,
-    host: IpAddr,
-    day: Date,
-    signature: Option<u32>,
-}
-
-/// Sightings, counts of hours, and examples, plainly.
-#[derive(Debug, Default)]
-struct Seen {
-    sightings: BTreeMap<SightingKey, SightingCounts>,
-    /// Windows and packets by type, scope, day and hour.
-    hours: BTreeMap<(u64, Scope, Date, u8), (u64, u64)>,
-    examples: BTreeMap<BehaviorId, Example>,
-}
-
-impl Seen {
-    fn sight(&mut self, key: SightingKey, counts: SightingCounts) {
-        let known = self.sightings.entry(key);
-        known.and_modify(|known| *known = known.merged(counts)).or_insert(counts);
-    }
-
-    fn count_hour(&mut self, hour: HourlyCount) {
-        let (windows, packets) =
-            self.hours.entry((hour.number, hour.scope, hour.day, hour.hour)).or_default();
-        *windows += hour.windows;
-        *packets += hour.packets;
-    }
-
-    fn keep(&mut self, example: Example) {
-        let begins = |example: &Example| (example.start, example.host);
-        if self.examples.get(&example.behavior).is_none_or(|kept| begins(&example) < begins(kept)) {
-            self.examples.insert(example.behavior, example);
-        }
-    }
-
-    fn merge(&mut self, other: Seen) {
-        other.sightings.into_iter().for_each(|(key, seen)| self.sight(key, seen));
-        for ((number, scope, day, hour), (windows, packets)) in other.hours {
-            self.count_hour(HourlyCount { number, scope, day, hour, windows, packets, hosts: 0 });
-        }
-        other.examples.into_values().for_each(|example| self.keep(example));
-    }
-}
-
 impl Kept {
     fn sightings(&self) -> impl Iterator<Item = (&SightingKey, &SightingCounts)> {
         self.closed.sightings.iter().chain(&self.open.sightings)
     }
-}
-
-/// Sums by day with the exact number of unique hosts.
-fn by_day<'a>(sightings: impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)>) -> Vec<DayCount> {
-    let mut days: BTreeMap<Date, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
-    for (key, sighting) in sightings {
-        let day = days.entry(key.day).or_default();
-        day.0 += sighting.windows;
-        day.1 += sighting.packets;
-        day.2.insert(key.host);
-    }
-    days.into_iter()
-        .map(|(day, (windows, packets, hosts))| DayCount { day, windows, packets, hosts: hosts.len() as u64 })
-        .collect()
 }
 
 impl HistoryStore for MemoryStore {

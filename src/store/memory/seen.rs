@@ -1,0 +1,73 @@
+//! Sightings, counts and examples in plain maps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+
+use crate::behavior::BehaviorId;
+use crate::history::{DayCount, Example, HourlyCount, Scope, SightingCounts};
+
+/// What makes a sighting one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SightingKey {
+    pub(super) number: u64,
+    pub(super) scope: Scope,
+    pub(super) host: IpAddr,
+    pub(super) day: Date,
+    pub(super) signature: Option<u32>,
+}
+
+/// Sightings, counts of hours, and examples, plainly.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) sightings: BTreeMap<SightingKey, SightingCounts>,
+    /// Windows and packets by type, scope, day and hour.
+    pub(super) hours: BTreeMap<(u64, Scope, Date, u8), (u64, u64)>,
+    pub(super) examples: BTreeMap<BehaviorId, Example>,
+}
+
+impl Seen {
+    pub(super) fn sight(&mut self, key: SightingKey, counts: SightingCounts) {
+        let known = self.sightings.entry(key);
+        known.and_modify(|known| *known = known.merged(counts)).or_insert(counts);
+    }
+
+    pub(super) fn count_hour(&mut self, hour: HourlyCount) {
+        let (windows, packets) =
+            self.hours.entry((hour.number, hour.scope, hour.day, hour.hour)).or_default();
+        *windows += hour.windows;
+        *packets += hour.packets;
+    }
+
+    pub(super) fn keep(&mut self, example: Example) {
+        let begins = |example: &Example| (example.start, example.host);
+        if self.examples.get(&example.behavior).is_none_or(|kept| begins(&example) < begins(kept)) {
+            self.examples.insert(example.behavior, example);
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Seen) {
+        other.sightings.into_iter().for_each(|(key, seen)| self.sight(key, seen));
+        for ((number, scope, day, hour), (windows, packets)) in other.hours {
+            self.count_hour(HourlyCount { number, scope, day, hour, windows, packets, hosts: 0 });
+        }
+        other.examples.into_values().for_each(|example| self.keep(example));
+    }
+}
+
+/// Sums by day with the exact number of unique hosts.
+pub(super) fn by_day<'a>(
+    sightings: impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)>,
+) -> Vec<DayCount> {
+    let mut days: BTreeMap<Date, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
+    for (key, sighting) in sightings {
+        let day = days.entry(key.day).or_default();
+        day.0 += sighting.windows;
+        day.1 += sighting.packets;
+        day.2.insert(key.host);
+    }
+    days.into_iter()
+        .map(|(day, (windows, packets, hosts))| DayCount { day, windows, packets, hosts: hosts.len() as u64 })
+        .collect()
+}

@@ -52,7 +52,7 @@ op_make() { inga sensor add north --history "$history" --prefix 203.0.113.0/24 -
 op_observe() { inga observe --threads 1 --sensor north --history "$history" $captures/2009-01.pcap.zst; }
 op_sample() { inga sample add --history "$history" samples/ping-sweep/report.yaml; }
 op_compact() { inga history compact --history "$history"; }
-op_retain() { inga history retain --history "$history" --from 2008-12-10; }
+op_retain() { inga history retain --history "$history" --from 2008-12-10 --yes; }
 op_correlate() { inga correlate --threads 1 --history "$history" samples/udp-worm/report.yaml -o "$place/out/report.html"; }
 op_accept() { inga check --accept "$place/out/sample"; }
 operations="make observe sample compact retain correlate accept"
@@ -78,7 +78,7 @@ files() { (cd "$place" && find . -type f | sort); }
 # All answers, as one number. A history without a sensor holds nothing, like none.
 view() {
     {
-        if [ -s "$history" ] && inga sensor list --history "$history" 2>&1 | grep -q north; then
+        if [ -s "$history/catalog.sqlite" ] && inga sensor list --history "$history" 2>&1 | grep -q north; then
             inga series --history "$history" --by hour --of 445/tcp --of icmp --format json 2>&1 || true
             inga series --history "$history" --format json 2>&1 || true
             inga sensor list --history "$history" 2>&1 || true
@@ -132,7 +132,7 @@ judge() {
         137) [ "$is_kill" = kill ] || fail "$name" "killed" ;;
         *) fail "$name" "exit code $status" ;;
     esac
-    if [ -s "$history" ] && ! inga history verify --history "$history" >/dev/null 2>"$work/printed"; then
+    if [ -s "$history/catalog.sqlite" ] && ! inga history verify --history "$history" >/dev/null 2>"$work/printed"; then
         fail "$name" "the history is damaged (exit code $status)"
     fi
     now=$(view)
@@ -144,7 +144,9 @@ judge() {
     [ "$(view)" = "$after" ] || fail "$name" "the next run does not make good"
     left=$(files)
     # A program that is killed while it writes a result leaves what it had written beside it; nobody else knows of it.
-    [ "$is_kill" != kill ] || left=$(grep -v '^./out/.*/\?\.tmp[A-Za-z0-9]*$' <<<"$left")
+    # So does one that makes a history.
+    [ "$is_kill" != kill ] ||
+        left=$(grep -v -e '^./out/.*/\?\.tmp[A-Za-z0-9]*$' -e '^./history/\.inga-new-' <<<"$left")
     if [ "$left" != "$files_after" ]; then
         diff <(echo "$files_after") <(echo "$left") >"$work/printed" || true
         fail "$name" "other files are left than by a quiet run"

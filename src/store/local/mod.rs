@@ -98,7 +98,7 @@ impl LocalStore {
     }
 
     fn open_with(folder: &Path, profile: &Profile, access: Access) -> Result<LocalStore, StoreError> {
-        let connection = schema::open(folder, access)?;
+        let connection = schema::open(folder, access, &profile.identity())?;
         let mut store = LocalStore {
             folder: folder.to_owned(),
             connection,
@@ -122,10 +122,7 @@ impl LocalStore {
         match catalog::setting(&self.connection, "profile")? {
             Some(found) if found != wanted => Err(StoreError::OtherProfile { found, wanted }),
             Some(_) => Ok(()),
-            None if self.access == Access::Read => {
-                Err(StoreError::Damaged("the catalog does not name its behavior profile".to_owned()))
-            }
-            None => schema::put(&self.connection, "setting", &[&"profile", &wanted]),
+            None => Err(StoreError::Damaged("the catalog does not name its behavior profile".to_owned())),
         }
     }
 

@@ -83,20 +83,22 @@ pub(super) enum Access {
 }
 
 /// Opens the catalog of a history's folder.
-pub(super) fn open(folder: &Path, access: Access) -> Result<Connection, StoreError> {
+///
+/// A new history is made in a folder of its own, which then gets its name: it is whole or not there.
+pub(super) fn open(folder: &Path, access: Access, profile: &str) -> Result<Connection, StoreError> {
     let path = folder.join(CATALOG);
     refuse_others(folder, &path, access)?;
+    if access == Access::Create && !path.exists() {
+        create(folder, profile)?;
+    }
     let refused = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy) => StoreError::from(error),
         _ => not_a_history(folder, &format!("catalog.sqlite: {error}")),
     };
     let mut connection = match access {
         Access::Read => open_to_read(&path)?,
-        Access::Write => connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refused)?,
-        Access::Create => {
-            std::fs::create_dir_all(folder)?;
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-            connect(&path, flags).map_err(refused)?
+        Access::Write | Access::Create => {
+            connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refused)?
         }
     };
     let new = check_version(&connection, folder)?;
@@ -110,15 +112,48 @@ pub(super) fn open(folder: &Path, access: Access) -> Result<Connection, StoreErr
         }
         return Ok(connection);
     }
+    if new {
+        return Err(not_a_history(folder, "its catalog.sqlite has no tables; delete that file first"));
+    }
+    prepare_to_write(&mut connection, folder)?;
+    Ok(connection)
+}
+
+/// Sets how a connection writes, and brings the tables up to date.
+fn prepare_to_write(connection: &mut Connection, folder: &Path) -> Result<(), StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
-    if new {
-        connection.pragma_update(None, "application_id", APPLICATION)?;
-    }
     let migrations = Migrations::new(STEPS.iter().map(|step| M::up(step)).collect());
-    migrations.to_latest(&mut connection).map_err(|error| not_a_history(folder, &error.to_string()))?;
-    Ok(connection)
+    migrations.to_latest(connection).map_err(|error| not_a_history(folder, &error.to_string()))
+}
+
+/// Makes a history without a sensor.
+fn create(folder: &Path, profile: &str) -> Result<(), StoreError> {
+    // Where the name is a link to an empty folder, that folder gives way.
+    let folder = &folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".inga-new-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    let new = builder.tempdir_in(parent)?;
+    super::incoming::prepare_for_readers(new.path())?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut connection = connect(&new.path().join(CATALOG), flags)?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    prepare_to_write(&mut connection, folder)?;
+    put(&connection, "setting", &[&"profile", &profile])?;
+    connection.close().map_err(|(_, error)| StoreError::from(error))?;
+    // An empty folder of that name gives way.
+    match std::fs::rename(new.path(), folder) {
+        Ok(()) => _ = new.keep(),
+        // Another process made it meanwhile.
+        Err(_) if folder.join(CATALOG).exists() => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(std::fs::File::open(parent)?.sync_all()?)
 }
 
 /// Refuses what is there and is not a history, with what to do.
@@ -135,12 +170,10 @@ fn refuse_others(folder: &Path, catalog: &Path, access: Access) -> Result<(), St
     }
     let found = catalog.metadata().ok();
     match (found, access) {
-        (Some(found), Access::Read | Access::Write) if found.len() == 0 => {
-            Err(not_a_history(folder, "its catalog is empty; delete the folder and feed the captures again"))
-        }
-        (Some(found), Access::Create) if found.len() == 0 => {
-            Err(not_a_history(folder, "its catalog.sqlite is empty; delete that file first"))
-        }
+        (Some(found), _) if found.len() == 0 => Err(not_a_history(
+            folder,
+            "its catalog.sqlite is empty; delete the folder and feed the captures again",
+        )),
         (Some(_), _) => Ok(()),
         (None, Access::Create) if folder.join("sensors.yaml").exists() => {
             Err(not_a_history(folder, "it is a folder of captures with sensors.yaml; give it with --darknet"))

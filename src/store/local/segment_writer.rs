@@ -87,7 +87,12 @@ pub(super) struct SegmentFacts {
 impl SegmentWriter {
     /// Begins a file in a folder.
     pub(super) fn new(folder: &Path, table: &Table) -> Result<SegmentWriter, StoreError> {
-        let file = tempfile::Builder::new().prefix(table.name).suffix(".parquet").tempfile_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(table.name).suffix(".parquet");
+        // Others may read what the process's own limits let them read.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder)?;
         let (file, path) = file.into_parts();
         let file = HashedFile { file, hash: blake3::Hasher::new(), written: 0 };
         let mut writer = SerializedFileWriter::new(file, table.schema()?, Arc::new(table.properties()?))?;

@@ -63,7 +63,7 @@ fn main() {
     let ask = |program: &[&str]| {
         let mut words = program.iter().copied();
         let mut command = Command::new(words.next().expect("a program"));
-        command.args(words).arg("correlate").args(&reports).arg("--db").arg(&months);
+        command.args(words).arg("correlate").args(&reports).arg("--history").arg(&months);
         let began = Instant::now();
         let output = command.args(["--format", "json"]).output().expect("it runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -90,7 +90,7 @@ fn main() {
 /// The history, made unless it is there.
 fn history(args: &Args) -> PathBuf {
     let folder = args.folder.join(format!("months-{}", args.scale));
-    let db = folder.join("history.db");
+    let history = folder.join("history");
     if !folder.exists() {
         std::fs::create_dir_all(&args.folder).expect("a folder to write in");
         let six_months = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/scenarios/conficker-2009.yaml");
@@ -100,7 +100,7 @@ fn history(args: &Args) -> PathBuf {
         simulate_to_history(&folder, &six_months, options, &rules, &mut Notices::default())
             .expect("a history");
     }
-    db
+    history
 }
 
 /// The samples' reports, each with its capture, made anew: that is quick.

@@ -52,14 +52,14 @@ fn main() {
     let plan = darknet::Plan { packets: args.packets, sources: args.sources, rate: 96, prefix: 16, seed: 1 };
     let files = Files::make(&args.folder, &plan);
     let [one, two] =
-        ["one", "two"].map(|name| History::new(args.folder.join(format!("history-{name}.db")), plan.prefix));
+        ["one", "two"].map(|name| History::new(args.folder.join(format!("history-{name}")), plan.prefix));
     let mut rows = rows::rows(&args, &files, [&one, &two]);
     let truth = Truth::of(&files, args.packets);
     rows.retain(|row| checks::agrees(row, &truth));
     let kept = |name| rows.iter().any(|row| row.name == name);
     if kept(rows::OBSERVE) && kept(rows::OBSERVE_TWO) {
-        checks::same(&one, &two);
-        println!("one core and two write the same history, {} bytes", files::size(&one.db));
+        let bytes = checks::same(&one, &two);
+        println!("one core and two write the same segments, {bytes} bytes");
     }
     let (windows, types) = (truth.windows(), truth.whole.types as u64);
     println!(

@@ -1,83 +1,63 @@
-//! The same cells in DuckDB, sorted by type, asked through Python.
+//! The same questions for DuckDB, on the same segments, through Python.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::Cell;
-use crate::questions::{Answers, ONE_BY_ONE};
+use crate::Args;
+use crate::questions::{Answer, Chosen};
 
+/// Prints a line for each question, in the order in which inga is asked: seconds and sum.
 const SCRIPT: &str = r#"
-import duckdb, os, sys, time
-folder, one_by_one = sys.argv[1], int(sys.argv[2])
-path = os.path.join(folder, "duck.db")
-if os.path.exists(path): os.remove(path)
-db = duckdb.connect(path)
+import duckdb, sys, time
+history, runs = sys.argv[1], int(sys.argv[2])
+types, hosts = ([int(word) for word in words.split(",")] for words in sys.argv[3:5])
+db = duckdb.connect()
 db.execute("SET threads = 2")
-# Else a bar of progress is drawn on standard output, before the numbers.
 db.execute("SET enable_progress_bar = false")
-columns = "{'sensor':'UTINYINT','day':'USMALLINT','type':'UINTEGER','windows':'UINTEGER','packets':'UINTEGER','hosts':'UINTEGER'}"
-db.execute(f"CREATE TABLE cell AS SELECT * FROM read_csv('{folder}/cells.csv', header=false, columns={columns}) ORDER BY type, sensor, day")
-db.execute("CHECKPOINT")
-asked = [int(line) for line in open(os.path.join(folder, "asked.txt"))]
-def fill(db):
-    db.execute("CREATE TEMP TABLE asked AS SELECT unnest(?::UINTEGER[]) AS type", [asked])
-fill(db)
-many = "SELECT sum(windows::BIGINT + packets + hosts) FROM cell JOIN asked USING (type)"
-one = "SELECT sum(windows::BIGINT + packets + hosts) FROM cell WHERE type = ?"
-db.execute(many).fetchone()
-began = time.time()
-for a in asked[:one_by_one]: db.execute(one, [a]).fetchone()
-took = (time.time() - began) / one_by_one
-began = time.time()
-total = db.execute(many).fetchone()[0]
-print("told", took, time.time() - began, total, os.path.getsize(path))
-def cold(query, values):
-    global db
-    db.close()
-    os.sync()
-    open("/proc/sys/vm/drop_caches", "w").write("3")
-    db = duckdb.connect(path)
-    db.execute("SET threads = 2")
-    fill(db)
-    began = time.time()
-    db.execute(query, values).fetchone()
-    return time.time() - began
-try:
-    print("cold", sum(cold(one, [a]) for a in asked[:10]) / 10, cold(many, []))
-except OSError:
-    pass
-db.close()
-os.remove(path)
+for table in ("sightings", "counts"):
+    db.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet('{history}/{table}/*/*/*.parquet')")
+
+def one_by_one(query, values):
+    return lambda: sum(row[0] for value in values for row in db.execute(query, [value]).fetchall())
+
+def all_days():
+    return sum(row[2] for row in db.execute("""SELECT sensor, day, count(DISTINCT (host4, host6)) FROM sightings
+        WHERE NOT facet GROUP BY ALL""").fetchall())
+
+def ask(question, parts):
+    total, times = question(), []
+    for _ in range(runs):
+        began = time.time()
+        question()
+        times.append((time.time() - began) / parts)
+    print(sorted(times)[runs // 2], int(total))
+
+ask(one_by_one("""SELECT sum(windows + packets + hosts) FROM counts
+    WHERE type = ? AND NOT facet AND hour IS NULL GROUP BY sensor, day""", types), len(types))
+ask(one_by_one("""SELECT windows + packets FROM sightings WHERE host4 = ?::UINTEGER AND NOT facet""", hosts), len(hosts))
+ask(all_days, 1)
+ask(all_days, 1)
 "#;
 
-/// `None` where DuckDB is not there.
-pub(crate) fn measure(folder: &Path, cells: &[Cell], asked: &[u32]) -> Option<Answers> {
-    let import = Command::new("python3").args(["-c", "import duckdb"]).stderr(Stdio::null()).status();
+/// Returns `None`, and says so, where Python has no DuckDB.
+pub(crate) fn ask(args: &Args, history: &Path, chosen: &Chosen) -> Option<Vec<Answer>> {
+    let import = Command::new(&args.python).args(["-c", "import duckdb"]).stderr(Stdio::null()).status();
     if !import.is_ok_and(|status| status.success()) {
+        println!("DuckDB is not measured: `{} -c 'import duckdb'` fails", args.python.display());
         return None;
     }
-    let mut out = BufWriter::new(File::create(folder.join("cells.csv")).expect("a file"));
-    for Cell { sensor, day, number, windows, packets, hosts } in cells {
-        writeln!(out, "{sensor},{day},{number},{windows},{packets},{hosts}").expect("a disk with room");
-    }
-    drop(out);
-    let lines: Vec<String> = asked.iter().map(u32::to_string).collect();
-    std::fs::write(folder.join("asked.txt"), lines.join("\n")).expect("a file");
-    let folder_text = folder.to_str().expect("UTF-8");
-    let output = Command::new("python3").args(["-c", SCRIPT, folder_text, &ONE_BY_ONE.to_string()]).output();
-    std::fs::remove_file(folder.join("cells.csv")).expect("the file");
-    let output = output.expect("python3");
+    let list = |numbers: Vec<String>| numbers.join(",");
+    let types = list(chosen.types.iter().map(u64::to_string).collect());
+    let hosts = list(chosen.hosts.iter().map(|host| host.to_bits().to_string()).collect());
+    let mut command = Command::new(&args.python);
+    command.args(["-c", SCRIPT]).arg(history).arg(args.runs.to_string()).args([types, hosts]);
+    let output = command.output().expect("Python");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told = String::from_utf8(output.stdout).expect("UTF-8");
-    let numbers = |word: &str| -> Option<Vec<f64>> {
-        let line = told.lines().find_map(|line| line.strip_prefix(word))?;
-        Some(line.split_whitespace().map(|word| word.parse().expect("a number")).collect())
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    let answer = |line: &str| {
+        let (seconds, sum) = line.split_once(' ').expect("two numbers");
+        let (seconds, sum) = (seconds.parse().expect("seconds"), sum.parse().expect("a sum"));
+        Answer { name: "", seconds, sum }
     };
-    let warm = numbers("told ").unwrap_or_default();
-    let [one, many, sum, bytes] = warm[..] else { panic!("DuckDB told {told}") };
-    let cold = numbers("cold ").map(|cold| (cold[0], cold[1]));
-    let bytes = Some(bytes / crate::number(cells.len() as u64));
-    Some(Answers { one, many, cold, sum: sum as u64, bytes })
+    Some(printed.lines().map(answer).collect())
 }

@@ -1,156 +1,158 @@
-//! What is asked, of each layout the same.
+//! What inga and DuckDB are asked of the same segments, and what only inga answers.
 
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use inga::history::{Granularity, Selection};
-use inga::rules::Rules;
-use inga::store::{HistoryStore, SqliteStore};
+use inga::history::{Filter, Hosts, Types};
+use inga::store::{HistoryStore, LocalStore};
 
-use crate::Cell;
-use crate::make::{self, Random};
+/// Types and hosts that are asked for, one by one.
+const ASKED: usize = 20;
 
-/// What answers took, in seconds, and what they add up to.
-pub(crate) struct Answers {
-    /// A type's series over all days and sensors, on average.
-    pub(crate) one: f64,
-    /// Those of all types that were asked for, at once.
-    pub(crate) many: f64,
-    /// The same with nothing of the file in memory, where caches may be dropped.
-    pub(crate) cold: Option<(f64, f64)>,
-    /// All windows, packets and hosts that were told of them.
+/// Some types by number, and some hosts.
+pub(crate) struct Chosen {
+    pub(crate) types: Vec<u64>,
+    pub(crate) hosts: Vec<Ipv4Addr>,
+}
+
+impl Chosen {
+    /// Chooses types and hosts at equal distances in the order of their rows, so that frequent ones are among them.
+    pub(crate) fn of(store: &LocalStore) -> Chosen {
+        let mut rows = Vec::new();
+        for sensor in names(store) {
+            store
+                .each_sighting(&sensor, &Filter::default(), &mut |sighting| {
+                    if let IpAddr::V4(host) = sighting.host {
+                        rows.push((sighting.number, host));
+                    }
+                })
+                .expect("sightings");
+        }
+        rows.sort_unstable();
+        let step = (rows.len() / ASKED).max(1);
+        let (types, hosts) = rows.into_iter().skip(step / 2).step_by(step).unzip();
+        Chosen { types, hosts }
+    }
+}
+
+fn names(store: &LocalStore) -> Vec<String> {
+    store.sensors().expect("sensors").into_iter().map(|sensor| sensor.name).collect()
+}
+
+/// The answer to a question.
+pub(crate) struct Answer {
+    pub(crate) name: &'static str,
+    /// Median, in seconds; of a question about one of several types or hosts the time of one.
+    pub(crate) seconds: f64,
+    /// A sum of all that was answered, by which answers are compared.
     pub(crate) sum: u64,
-    /// Bytes of its file a cell, where it has one of cells alone.
-    pub(crate) bytes: Option<f64>,
 }
 
-impl Answers {
-    pub(crate) fn print(&self, name: &str) {
-        let bytes = self.bytes.map_or_else(String::new, |bytes| format!(", {bytes:.1} bytes a cell"));
-        let cold = self.cold.map_or_else(
-            || "not allowed".to_owned(),
-            |(one, many)| format!("{:.2} ms and {:.0} ms", one * 1e3, many * 1e3),
-        );
-        println!(
-            "{name}: a type's series {:.3} ms, all of them {:.1} ms; from the disk {cold}{bytes}",
-            self.one * 1e3,
-            self.many * 1e3
-        );
-    }
-
-    /// What share of another layout's time this one takes.
-    pub(crate) fn print_share(&self, other: &Answers) {
-        let (one, many) = (self.one / other.one, self.many / other.many);
-        println!("inga's share of the plain table's time: a series {one:.4}, all of them {many:.4}");
-        if let (Some(ours), Some(theirs)) = (self.cold, other.cold) {
-            let (one, many) = (ours.0 / theirs.0, ours.1 / theirs.1);
-            println!("from the disk: a series {one:.4}, all of them {many:.4}");
+impl Answer {
+    /// Prints a row of a table.
+    pub(crate) fn print_beside(&self, duck: Option<&Answer>) {
+        let ours = self.seconds * 1e3;
+        match duck {
+            Some(duck) => {
+                assert_eq!(self.sum, duck.sum, "{}: the answers differ", self.name);
+                let ratio = self.seconds / duck.seconds;
+                println!("| {} | {ours:.2} | {:.2} | {ratio:.3} |", self.name, duck.seconds * 1e3);
+            }
+            None => println!("| {} | {ours:.2} | not measured | |", self.name),
         }
     }
 }
 
-/// A thousand types that there are, by number.
-pub(crate) fn some_types(cells: &[Cell]) -> Vec<u32> {
-    let mut random = Random(1);
-    let mut numbers = Vec::new();
-    while numbers.len() < 1_000 {
-        let at = random.below(cells.len() as u64);
-        let number = cells[usize::try_from(at).unwrap_or(0)].number;
-        if !numbers.contains(&number) {
-            numbers.push(number);
-        }
-    }
-    numbers
-}
-
-/// How many of them are asked one by one.
-pub(crate) const ONE_BY_ONE: usize = 200;
-
-/// How many of them are asked with nothing in memory.
-const COLD: usize = 10;
-
-/// Times what `ask` answers to some numbers, of a file that is opened anew before each: one by one, and all at once.
-pub(crate) fn cold<O>(numbers: &[u32], open: impl Fn() -> O, ask: impl Fn(&O, &[u32])) -> Option<(f64, f64)> {
-    let time = |numbers: &[u32]| {
-        let dropped = drop_caches();
-        let opened = open();
+/// Asks a question several times, after once to warm up.
+fn measure(name: &'static str, runs: usize, parts: usize, ask: &dyn Fn() -> u64) -> Answer {
+    let sum = ask();
+    let mut times = Vec::new();
+    for _ in 0..runs {
         let began = Instant::now();
-        ask(&opened, numbers);
-        dropped.then(|| began.elapsed().as_secs_f64())
-    };
-    let mut one = 0.0;
-    for number in &numbers[..COLD] {
-        one += time(std::slice::from_ref(number))?;
+        assert_eq!(ask(), sum, "{name}: two answers differ");
+        times.push(began.elapsed().as_secs_f64() / crate::number(parts as u64));
     }
-    Some((one / crate::number(COLD as u64), time(numbers)?))
+    times.sort_by(f64::total_cmp);
+    Answer { name, seconds: times[runs / 2], sum }
 }
 
-/// Times the answers of a store.
-pub(crate) fn ask(db: &Path, rules: &Rules, store: &SqliteStore, numbers: &[u32]) -> Answers {
-    let selection = |number: &u32| Selection {
-        granularity: Granularity::Type,
-        id: store.type_of(u64::from(*number)).expect("a type").behavior.id,
-        facets: false,
+/// Asks inga, in the order in which `duck` asks DuckDB.
+pub(crate) fn ask(store: &LocalStore, chosen: &Chosen, runs: usize) -> Vec<Answer> {
+    let sensors = names(store);
+    let series = || {
+        let mut sum = 0;
+        for number in &chosen.types {
+            let filter = Filter { types: Types::Listed(std::slice::from_ref(number)), ..Filter::default() };
+            for sensor in &sensors {
+                let mut add = |count: &inga::history::DailyCount| {
+                    sum += count.windows + count.packets + count.hosts;
+                };
+                store.each_daily_count(sensor, &filter, &mut add).expect("counts");
+            }
+        }
+        sum
     };
-    let selections: Vec<Selection> = numbers.iter().map(selection).collect();
-    let ask = |store: &SqliteStore, selections: &[Selection]| -> u64 {
-        let sensors = (0..make::SENSORS).map(make::name);
-        let answers = sensors.flat_map(|sensor| store.series(&sensor, selections).expect("series"));
-        answers.flatten().map(|day| day.windows + day.packets + day.hosts).sum()
+    let hosts = || {
+        let mut sum = 0;
+        for host in &chosen.hosts {
+            let filter = Filter { sources: Some(IpAddr::V4(*host).into()), ..Filter::default() };
+            for sensor in &sensors {
+                let mut add = |sighting: &inga::history::Sighting| {
+                    sum += sighting.counts.windows + sighting.counts.packets;
+                };
+                store.each_sighting(sensor, &filter, &mut add).expect("sightings");
+            }
+        }
+        sum
     };
-    ask(store, &selections);
-    let began = Instant::now();
-    for selection in &selections[..ONE_BY_ONE] {
-        ask(store, std::slice::from_ref(selection));
-    }
-    let one = began.elapsed().as_secs_f64() / crate::number(ONE_BY_ONE as u64);
-    let began = Instant::now();
-    let sum = ask(store, &selections);
-    let many = began.elapsed().as_secs_f64();
-    let open = || SqliteStore::open(db, &rules.profile).expect("a history");
-    let cold = cold(numbers, open, |store, some| {
-        let at = |number: &u32| numbers.iter().position(|known| known == number).expect("one of them");
-        let some: Vec<Selection> = if some.len() == numbers.len() {
-            selections.clone()
-        } else {
-            some.iter().map(|number| selections[at(number)]).collect()
-        };
-        ask(store, &some);
-    });
-    Answers { one, many, cold, sum, bytes: None }
+    let kept = || -> u64 {
+        let totals = sensors.iter().flat_map(|sensor| store.totals(sensor).expect("totals"));
+        totals.map(|total| total.count.hosts).sum()
+    };
+    let counted = || -> u64 {
+        let mut sum = 0;
+        for sensor in &sensors {
+            let mut days: BTreeMap<_, Hosts> = BTreeMap::new();
+            let mut add = |sighting: &inga::history::Sighting| {
+                days.entry(sighting.day).or_default().insert(sighting.host);
+            };
+            store.each_sighting(sensor, &Filter::default(), &mut add).expect("sightings");
+            sum += days.values_mut().map(Hosts::count).sum::<u64>();
+        }
+        sum
+    };
+    vec![
+        measure("a type's series over all sensors", runs, chosen.types.len(), &series),
+        measure("one host's history", runs, chosen.hosts.len(), &hosts),
+        measure("unique hosts of all days (inga keeps them)", runs, 1, &kept),
+        measure("unique hosts of all days, counted from sightings", runs, 1, &counted),
+    ]
 }
 
-/// Whole processes: the report's figures and a host, with what is read in memory and, if allowed, from the disk.
-pub(crate) fn processes(db: &Path) {
-    let db = db.to_str().expect("UTF-8");
-    // Not every rank is drawn: this one is, some sixty times in half a year.
-    let [often, seldom] = [1, 1_896_920].map(|rank| make::host(rank).to_string());
-    let questions: [(&str, &[&str]); 4] = [
-        (
-            "figure 3(c), unique hosts on 445/TCP",
-            &["series", "--db", db, "--of", "445/tcp", "--format", "csv"],
-        ),
-        ("figure 4, kinds of type", &["series", "--db", db, "--value", "types", "--format", "csv"]),
-        ("a host met now and then", &["host", &seldom, "--db", db]),
-        ("a host met every day", &["host", &often, "--db", db]),
+/// Prints what whole processes take.
+pub(crate) fn print_processes(history: &Path, chosen: &Chosen, runs: usize) {
+    let history = history.to_str().expect("UTF-8");
+    let host = chosen.hosts[0].to_string();
+    let questions: [&[&str]; 5] = [
+        &["series", "--of", "445/tcp", "--value", "hosts", "--format", "csv"],
+        &["series", "--value", "types", "--format", "csv"],
+        &["kinds"],
+        &["surges"],
+        &["host", &host],
     ];
-    for (name, args) in questions {
-        let warm = (0..3).map(|_| time(args)).fold(f64::INFINITY, f64::min);
-        let cold = drop_caches().then(|| time(args));
-        let cold = cold.map_or_else(|| "not allowed".to_owned(), |cold| format!("{cold:.2} s"));
-        println!("{name}: {warm:.2} s, from the disk {cold}");
+    for words in questions {
+        let mut times = Vec::new();
+        for _ in 0..runs {
+            let began = Instant::now();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_inga"));
+            let status = command.args(words).args(["--history", history]).stdout(Stdio::null()).status();
+            assert!(status.expect("inga").code().is_some_and(|code| code <= 1), "{words:?}");
+            times.push(began.elapsed().as_secs_f64());
+        }
+        times.sort_by(f64::total_cmp);
+        println!("inga {}: {:.2} s", words.join(" "), times[runs / 2]);
     }
-}
-
-fn time(args: &[&str]) -> f64 {
-    let began = Instant::now();
-    let status = Command::new(env!("CARGO_BIN_EXE_inga")).args(args).stdout(Stdio::null()).status();
-    assert!(status.expect("inga").success(), "{args:?}");
-    began.elapsed().as_secs_f64()
-}
-
-fn drop_caches() -> bool {
-    let synced = Command::new("sync").status().is_ok_and(|status| status.success());
-    synced && std::fs::write("/proc/sys/vm/drop_caches", "3").is_ok()
 }

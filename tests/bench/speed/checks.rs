@@ -1,9 +1,15 @@
 //! What programs find, compared before any time is taken.
 
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
 use std::path::Path;
 
 use inga::capture::{Input, ReadOptions, read};
-use serde_json::Value;
+use inga::history::{DayTotal, Filter};
+use inga::rules::Rules;
+use inga::store::{HistoryStore, LocalStore};
+use jiff::civil::Date;
+use serde_json::{Value, json};
 
 use crate::files::Files;
 use crate::history::History;
@@ -99,24 +105,29 @@ fn days(json: &str) -> Vec<Value> {
 
 /// A history's days as a summary has them.
 fn kept(history: &History) -> Vec<Value> {
-    let mut days = days(&history.ask(
-        "SELECT date(day * 86400, 'unixepoch') AS day, packets, windows, hosts, types FROM observed ORDER BY day",
-    ));
-    let pairs = self::days(
-        &history.ask("SELECT day, count(*) AS n FROM sightings WHERE facet = 0 GROUP BY day ORDER BY day"),
-    );
-    assert_eq!(days.len(), pairs.len(), "days of a history");
-    for (day, pairs) in days.iter_mut().zip(&pairs) {
-        assert_eq!(day["day"], pairs["day"], "days of a history");
-        day["sightings"] = pairs["n"].clone();
+    let profile = Rules::shipped().expect("the shipped rules").profile;
+    let store = LocalStore::open_to_read(&history.folder, &profile).expect("a history");
+    let mut sightings: BTreeMap<Date, HashSet<(IpAddr, u64)>> = BTreeMap::new();
+    store
+        .each_sighting("s", &Filter::default(), &mut |sighting| {
+            sightings.entry(sighting.day).or_default().insert((sighting.host, sighting.number));
+        })
+        .expect("sightings");
+    let mut days = Vec::new();
+    for DayTotal { count, types } in store.totals("s").expect("days of a history") {
+        let sightings = sightings.get(&count.day).map_or(0, HashSet::len);
+        days.push(json!({"day": count.day.to_string(), "packets": count.packets, "windows": count.windows,
+                         "hosts": count.hosts, "types": types, "sightings": sightings}));
     }
     days
 }
 
-/// One core and two have to write the same history, byte for byte.
-pub(crate) fn same(one: &History, two: &History) {
-    let bytes = |history: &History| std::fs::read(&history.db).expect("a history");
-    assert!(bytes(one) == bytes(two), "{} and {} differ", one.db.display(), two.db.display());
+/// One core and two have to write the same segments, byte for byte; returns the bytes of all.
+pub(crate) fn same(one: &History, two: &History) -> usize {
+    let segments = one.segments();
+    let (a, b) = (one.folder.display(), two.folder.display());
+    assert!(!segments.is_empty() && segments == two.segments(), "{a} and {b} differ");
+    segments.values().map(Vec::len).sum()
 }
 
 /// Whether so many of a row's packets were counted that only those of IPv6 are missing, about one in a hundred.

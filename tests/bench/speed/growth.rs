@@ -53,7 +53,7 @@ fn table<const N: usize>(args: &Args, of: &str, values: [u64; N], plan: impl Fn(
 /// Hosts and types are the sums of the days'.
 fn row(args: &Args, value: u64, plan: &Plan) {
     let pcap = capture(&args.folder, plan);
-    let history = History::new(args.folder.join("growth.db"), plan.prefix);
+    let history = History::new(args.folder.join("growth-history"), plan.prefix);
     let (summary, observe) = (summary(ONE, &pcap), history.observe(ONE, &pcap));
     let text = summary.stdout();
     let days: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

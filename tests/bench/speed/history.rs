@@ -1,5 +1,6 @@
 //! Histories that `inga observe` writes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::darknet;
@@ -8,61 +9,66 @@ use crate::process::{ONE, Program};
 
 pub(crate) const INGA: &str = env!("CARGO_BIN_EXE_inga");
 
-/// A file, and the sensor that it is about.
+/// A folder, and the sensor that it is about.
 #[derive(Clone)]
 pub(crate) struct History {
-    pub(crate) db: PathBuf,
+    pub(crate) folder: PathBuf,
     prefix: u8,
 }
 
 impl History {
-    pub(crate) fn new(db: PathBuf, prefix: u8) -> History {
-        History { db, prefix }
+    pub(crate) fn new(folder: PathBuf, prefix: u8) -> History {
+        History { folder, prefix }
     }
 
     /// Makes it anew, with a sensor that has seen nothing.
     pub(crate) fn reset(&self) {
         self.remove();
         let [four, six] = darknet::sensor(self.prefix);
-        let db = text(&self.db);
-        let words = [INGA, "sensor", "add", "s", "--db", db, "--prefix", &four, "--prefix", &six];
+        let folder = text(&self.folder);
+        let words = [INGA, "sensor", "add", "s", "--history", folder, "--prefix", &four, "--prefix", &six];
         Program::new(ONE, &words).stdout();
     }
 
     pub(crate) fn remove(&self) {
-        for ending in ["", "-wal", "-shm"] {
-            let path = format!("{}{ending}", self.db.display());
-            if Path::new(&path).exists() {
-                std::fs::remove_file(path).expect("a file of ours");
-            }
+        if self.folder.exists() {
+            std::fs::remove_dir_all(&self.folder).expect("a folder of ours");
         }
     }
 
     /// Observes a capture.
     pub(crate) fn observe(&self, cores: &'static str, capture: &Path) -> Program {
-        let db = text(&self.db);
-        Program::new(cores, &[INGA, "observe", "--sensor", "s", "--db", db, text(capture)])
+        let folder = text(&self.folder);
+        Program::new(cores, &[INGA, "observe", "--sensor", "s", "--history", folder, text(capture)])
     }
 
     /// Does all of it but writing the history.
     pub(crate) fn gather(&self, cores: &'static str, capture: &Path) -> Program {
-        let db = text(&self.db);
-        Program::new(cores, &[INGA, "observe", "--dry-run", "--sensor", "s", "--db", db, text(capture)])
+        let folder = text(&self.folder);
+        let words = [INGA, "observe", "--dry-run", "--sensor", "s", "--history", folder, text(capture)];
+        Program::new(cores, &words)
     }
 
-    /// Asks it; a line of JSON a row.
-    pub(crate) fn ask(&self, query: &str) -> String {
-        let db = text(&self.db);
-        Program::new(ONE, &[INGA, "sql", "--db", db, "--format", "json", query]).stdout()
+    /// Returns its segments: paths within it, and what they hold.
+    pub(crate) fn segments(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut segments = BTreeMap::new();
+        for entry in walkdir::WalkDir::new(&self.folder) {
+            let path = entry.expect("a folder of ours").into_path();
+            if path.extension().is_some_and(|ending| ending == "parquet") {
+                let within = path.strip_prefix(&self.folder).expect("a path within").to_owned();
+                segments.insert(within, std::fs::read(&path).expect("a segment"));
+            }
+        }
+        segments
     }
 }
 
-/// Adds up a capture.
 /// A line of JSON a window.
 pub(crate) fn windows(cores: &'static str, capture: &Path) -> Program {
     Program::new(cores, &[INGA, "fingerprint", "--format", "json", text(capture)])
 }
 
+/// Adds up a capture.
 pub(crate) fn summary(cores: &'static str, capture: &Path) -> Program {
     Program::new(cores, &[INGA, "fingerprint", "--summary", "--format", "json", text(capture)])
 }

@@ -283,7 +283,7 @@ fn observed(sensor: &Sensor, captures: &[Vec<u8>]) -> (Vec<(String, DailyCount)>
         observe(&mut store, sensor, &Input::Path(path), &options, &rules, &mut Notices::default()).unwrap();
     }
     let mut counts = Vec::new();
-    store.each_daily_count("T", &Filter::default(), &mut |count| counts.push(count.clone())).unwrap();
+    store.each_daily_count("T", &Filter::default(), &mut |count| counts.push(*count)).unwrap();
     let name = |number: u64| store.type_of(number).unwrap().behavior.canonical;
     let counts = counts.into_iter().map(|count| (name(count.number), count)).collect();
     (counts, store.coverage("T").unwrap().observed.into_iter().collect(), store.resume("T").unwrap())
@@ -346,7 +346,7 @@ fn the_reference_store_refuses_what_it_must() {
     };
     let past = store.edit_sensor("T", &edit("198.51.100.0/24", None));
     assert!(matches!(past, Err(StoreError::PastChanged { .. })), "{past:?}");
-    assert_eq!(store.sensors().unwrap(), [known.clone()]);
+    assert_eq!(store.sensors().unwrap(), std::slice::from_ref(&known));
     // An address that was dark anyway.
     store.edit_sensor("T", &edit("192.0.2.0/25", None)).unwrap();
     let outage = Outage { first: FIRST, last: FIRST, reason: "x".to_owned() };

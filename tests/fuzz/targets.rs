@@ -1,6 +1,6 @@
 //! The targets: what each takes, which seeds it starts from, and what it may take of memory.
 
-use crate::laws::{capture, records, text, words, yaml};
+use crate::laws::{capture, history, records, text, words, yaml};
 use crate::seeds::{self, Seeds};
 
 /// A law with its seeds and bounds.
@@ -122,5 +122,27 @@ pub(crate) const TARGETS: &[Target] = &[
         is_yaml: false,
         bytes_max: 256,
         ..YAML
+    },
+    // A history is written, opened and asked twice; SQLite's own memory is not counted.
+    Target {
+        name: "segment",
+        law: history::segment,
+        plain: history::segment,
+        seeds: seeds::history::segment,
+        cuts: false,
+        bytes_base: 32 * 1024 * 1024,
+        calls_base: 200_000,
+        ..CAPTURE
+    },
+    Target {
+        name: "catalog",
+        law: history::catalog,
+        plain: history::catalog,
+        seeds: seeds::history::catalog,
+        cuts: false,
+        bytes_max: 512 * 1024,
+        bytes_base: 32 * 1024 * 1024,
+        calls_base: 200_000,
+        ..CAPTURE
     },
 ];

@@ -7,6 +7,7 @@ mod bars;
 mod cli;
 mod command;
 mod corpora;
+mod golden;
 mod held;
 mod hostile;
 mod laws;

@@ -2,9 +2,10 @@
 //!
 //! The same functions are driven twice: by `cargo test --test fuzz`, on the stable compiler, with seeds and a bounded
 //! number of edits of them; and by libFuzzer (`fuzz_targets/`), for as long as somebody lets it run. They need nothing
-//! but inga.
+//! but inga and, to list a changed segment as an attacker would, its SQLite and BLAKE3.
 
 pub(crate) mod capture;
+pub(crate) mod history;
 pub(crate) mod records;
 pub(crate) mod text;
 pub(crate) mod words;

@@ -3,6 +3,7 @@
 //! A new seed is one line in the list of its kind: what it is about, and its bytes.
 
 pub(crate) mod capture;
+pub(crate) mod history;
 pub(crate) mod packed;
 pub(crate) mod text;
 pub(crate) mod words;

@@ -43,6 +43,10 @@ differences = []
 def compare(about, counted, answered):
     """Notes a difference between the count of another program and inga's answer."""
     global compared
+    if isinstance(counted, dict):
+        for key in sorted(counted.keys() | answered.keys()):
+            compare(f"{about}, {key}", counted.get(key), answered.get(key))
+        return
     compared += 1
     if counted != answered:
         differences.append(f"{about}: counted {counted}, inga says {answered}")

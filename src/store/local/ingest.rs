@@ -20,8 +20,8 @@ use super::segment_writer::{SegmentWriter, WrittenSegment, hex};
 use super::write::{Pending, WrittenPair};
 use super::{LocalStore, query};
 
-/// Examples of a row group: each has some packets.
-const EXAMPLES_AT_ONCE: usize = 1 << 12;
+/// Packets of examples from which on a row group ends. A window traces a few hundred at most.
+const EXAMPLE_ROWS: usize = 1 << 14;
 
 /// Files that are to be listed.
 struct NewSegments {
@@ -162,7 +162,13 @@ impl NewSegments {
         open: bool,
         capture: Option<[u8; 32]>,
     ) {
-        let listed = listed((id, sensor), kind, days, &written, open, capture);
+        let mut listed = listed((id, sensor), kind, days, &written, open, capture);
+        // A capture can bring the same counts of a day twice, when a day is opened again.
+        let mut number = 2;
+        while self.segments.iter().any(|(other, _)| other.path == listed.path) {
+            listed.path = listed.path.replace(".parquet", &format!("-{number}.parquet"));
+            number += 1;
+        }
         self.segments.push((listed, written));
     }
 
@@ -196,7 +202,8 @@ fn delete_unlisted(folder: &Path, moved: &[String], listed: &[Listed]) {
     }
 }
 
-/// A written segment as the catalog will list it. Its name has a part of its hash, so that the same content has the same name.
+/// A written segment as the catalog will list it. Its name has a part of its hash, and of the capture's, since two captures can
+/// bring the same counts. So the same history has the same names.
 pub(super) fn listed(
     (id, sensor): (i64, &Sensor),
     kind: &str,
@@ -208,8 +215,10 @@ pub(super) fn listed(
     let month = days.0.strftime("%Y-%m").to_string();
     let period = if days.0 == days.1 { days.0.to_string() } else { month.clone() };
     let tag = if open { "-open" } else { "" };
+    let capture_hash = capture.map(|content| hex(&content[..6]) + "-").unwrap_or_default();
     let hash = hex(&written.facts.hash[..6]);
-    let path = format!("{kind}/sensor={}/month={month}/{period}{tag}-{hash}.parquet", sensor.name);
+    let path =
+        format!("{kind}/sensor={}/month={month}/{period}{tag}-{capture_hash}{hash}.parquet", sensor.name);
     Listed { path, sensor: id, kind: kind.to_owned(), days, open, facts: written.facts.clone(), capture }
 }
 
@@ -314,15 +323,19 @@ pub(super) fn write_examples(
 ) -> Result<Option<(Timestamp, WrittenSegment)>, StoreError> {
     let mut writer = SegmentWriter::new(folder, &EXAMPLES)?;
     let mut first = None;
-    loop {
-        let some: Vec<ExampleRow> = examples.take(EXAMPLES_AT_ONCE).collect::<Result<_, _>>()?;
-        first = some.iter().map(|example| example.start).chain(first).min();
-        let rows = some.iter().map(|example| example.packets.len()).sum();
-        if rows == 0 {
-            break;
+    let (mut some, mut rows): (Vec<ExampleRow>, usize) = (Vec::new(), 0);
+    for example in examples {
+        let example = example?;
+        first = first.into_iter().chain([example.start]).min();
+        rows += example.packets.len();
+        some.push(example);
+        if rows >= EXAMPLE_ROWS {
+            writer.write(rows, &example_columns(&some))?;
+            some.clear();
+            rows = 0;
         }
-        writer.write(rows, &example_columns(&some))?;
     }
+    writer.write(rows, &example_columns(&some))?;
     match first {
         Some(first) => Ok(Some((first, writer.finish(durable)?))),
         None => Ok(None),

@@ -136,7 +136,7 @@ fn answers(history: &Path) -> Vec<Answer> {
     let mut numbers = std::collections::BTreeSet::new();
     add("sensors", store.sensors().map(|found| text(&found)));
     add("coverage", store.coverage("s").map(|found| text(&found)));
-    add("spans", store.capture_spans("s").map(|found| text(&found)));
+    add("captures", store.captures("s").map(|found| text(&found)));
     add("resume", store.resume("s").map(|found| text(&found)));
     add("totals", store.totals("s").map(|found| text(&found)));
     add("marks", store.mark_names().map(|found| text(&found)));

@@ -16,10 +16,13 @@ use rusqlite::types::ValueRef;
 
 use super::agree;
 
-static RULES: LazyLock<Rules> = LazyLock::new(|| match Rules::shipped() {
-    Ok(rules) => rules,
-    Err(error) => panic!("{error}"),
-});
+static RULES: LazyLock<Rules> = LazyLock::new(|| ready(Rules::shipped()));
+
+/// What has to be there before anything can be tried.
+#[expect(clippy::panic, reason = "without it there is nothing to test")]
+fn ready<T, E: std::fmt::Display>(made: Result<T, E>) -> T {
+    made.unwrap_or_else(|error| panic!("{error}"))
+}
 
 /// A small history: its files by their paths, the catalog first.
 pub(crate) struct Made {
@@ -31,13 +34,8 @@ pub(crate) struct Made {
 type Answer = (&'static str, Result<String, String>);
 
 /// Histories as they were fed, compacted, and without the sightings of the first month.
-pub(crate) static HISTORIES: LazyLock<Vec<Made>> = LazyLock::new(|| {
-    let made = |steps: u8| match make(steps) {
-        Ok(made) => made,
-        Err(error) => panic!("{error}"),
-    };
-    vec![made(0), made(1), made(2)]
-});
+pub(crate) static HISTORIES: LazyLock<Vec<Made>> =
+    LazyLock::new(|| vec![ready(make(0)), ready(make(1)), ready(make(2))]);
 
 /// The places of segments in the compacted history: sightings, counts and examples of the first month.
 pub(crate) fn segments() -> Vec<usize> {

@@ -66,7 +66,7 @@ pub struct Spans<'a> {
     zone: &'a TimeZone,
     /// When it looked, for hours; days are looked at as a whole.
     looks: &'a RecordedTime,
-    /// By the first day, and for hours by the hour of it ([`Day::hour`]); else that is 0.
+    /// By the first day, and for hours by the hour of it ([`super::Day::hour`]); else that is 0.
     sums: BTreeMap<(Date, i64), Sum>,
 }
 

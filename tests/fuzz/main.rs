@@ -111,6 +111,8 @@ macro_rules! tests {
 
         #[test]
         fn every_target_is_a_test_and_a_program_of_libfuzzer() {
+            // Some seeds are made with much memory, which must not count as another test's.
+            let _alone = alone();
             let tests = [$(stringify!($name)),*];
             let manifest = include_str!("Cargo.toml");
             let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/fuzz_targets");
@@ -131,6 +133,7 @@ tests! { pcap pcapng frame packed text times report rules scenario sensors event
 /// Writes the seeds where libFuzzer looks for them, if a folder is named.
 #[test]
 fn corpus() {
+    let _alone = alone();
     let Some(folder) = std::env::var_os("INGA_FUZZ_CORPUS").map(std::path::PathBuf::from) else { return };
     for target in TARGETS {
         let folder = folder.join(target.name);

@@ -11,7 +11,8 @@ use crate::history::TimeSpan;
 
 use super::AppError;
 
-/// A stretch of time as it was given: two dates, both included, or two times, of which the second is the end.
+/// The value of `--covers` as the user wrote it. Two dates cover both days whole; two times cover the time from the first
+/// until the second, which is not included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Covers {
     from: String,

@@ -15,7 +15,7 @@ pub(super) struct Gatherer<'a> {
     /// The numbers of the types in histories, by their places in the list.
     numbers: Vec<u64>,
     days: Days,
-    /// The spaces by time; `None` where one space is that of all times.
+    /// The dark addresses at each time; `None` if they are the same at all times.
     dark: Option<DarkTimes>,
 }
 
@@ -34,8 +34,9 @@ impl<'a> Gatherer<'a> {
 
     /// Adds windows with their facets to what a history keeps; one without a time has no day, and is left out.
     ///
-    /// A window's destinations are ranked among the addresses that were dark when it began, so that its type is that of
-    /// its day. Destinations that became dark within it, behind midnight, have the rank 0; no other window meets them.
+    /// The destinations of a window are ranked among the addresses that were dark when the window began: a window counts
+    /// on the day on which it begins, and its type must be one of that day. Dark addresses change at midnight only, so a
+    /// window that lasts beyond a midnight can have destinations that were not dark yet when it began. They get rank 0.
     pub(super) fn gather(&mut self, to: &mut Gathering, windows: &[OpenWindow]) {
         let Some(dark) = self.dark.take() else { return self.gather_alike(to, windows) };
         for windows in windows.chunk_by(|one, other| dark.is_alike(one.start, other.start)) {

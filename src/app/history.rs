@@ -129,16 +129,17 @@ pub fn info(history: &Path, rules: &Rules) -> Result<Vec<Holding>, AppError> {
 /// Merges what several captures brought of a day, and months; of the month that goes on only if `all`.
 ///
 /// # Errors
-/// When there is no such history, it is damaged or cannot be written to; what was merged stays merged.
+/// When the folder has no history, a segment is damaged, or the history cannot be written to. Merges that were complete by
+/// then are kept.
 pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<Compacted, AppError> {
     Ok(LocalStore::open_to_write(history, &rules.profile)?.compact(all)?)
 }
 
-/// Drops the sightings of months that end before a date; their counts stay. `agrees` is asked with what would be dropped,
-/// and fails where that is refused. Returns what was dropped.
+/// Drops the sightings of months that end before a date, keeps their counts, and returns what was dropped. If there is
+/// anything to drop, `agrees` is called with it first; if `agrees` returns an error, nothing is dropped.
 ///
 /// # Errors
-/// As [`compact`], and for a date behind the last day.
+/// As [`compact`], when `agrees` returns an error, and when the date is later than the last recorded day of every sensor.
 pub fn retain(
     history: &Path,
     from: Date,
@@ -146,14 +147,14 @@ pub fn retain(
     agrees: &mut dyn FnMut(&Retained) -> Result<(), AppError>,
 ) -> Result<Retained, AppError> {
     let mut store = LocalStore::open_to_write(history, &rules.profile)?;
-    let plan = store.retain(from, false)?;
+    let plan = store.retain_plan(from)?;
     if plan.sightings > 0 {
         agrees(&plan)?;
     }
-    Ok(store.retain(from, true)?)
+    Ok(store.retain(from)?)
 }
 
-/// The days of a sensor of which sightings are kept: its coverage without the days before that.
+/// Returns the coverage of a sensor without the days whose sightings were dropped.
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.

@@ -11,7 +11,7 @@ use crate::store::{HistoryStore, LocalStore};
 use super::AppError;
 use super::history::named;
 
-/// Edits a sensor, and returns it as it is now.
+/// Changes the settings of a sensor, and returns the sensor with its new settings.
 ///
 /// # Errors
 /// When there is no such history or sensor, the edited sensor cannot be, or the edit would change which addresses were

@@ -171,8 +171,6 @@ fn each_hour(
     sources: Option<IpNet>,
     sink: &mut dyn FnMut(&HourlyCount),
 ) -> Result<(), AppError> {
-    let passes = |parameters: &Parameters| of.passes(parameters, rules);
-    let filter = Filter { types: of.types(&passes), sources, first, last };
     let sighted = of.sighted(store, rules)?;
     if let (Some(sighted), Of::Label(label)) = (&sighted, of)
         && sighted.depends_on_marks()
@@ -181,6 +179,8 @@ fn each_hour(
             "label `{label}` depends on marks of hosts, and hours are counted by type alone: ask by day (--by day)"
         )));
     }
+    let passes = |parameters: &Parameters| of.passes(parameters, rules);
+    let filter = Filter { types: of.types(&passes), sources, first, last };
     store.each_hourly_count(sensor, &filter, &mut |count| {
         if sighted.as_ref().is_none_or(|sighted| sighted.holds(0, count.day)) {
             sink(count);

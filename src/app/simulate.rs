@@ -156,7 +156,8 @@ pub fn simulate_to_files(
     finish(folder, &simulation, truth)
 }
 
-/// Simulates a scenario into `history` in a folder, with `sensors.yaml`, samples and `truth.yaml` beside it.
+/// Simulates a scenario into a history, which is made as `history` in a folder. The folder gets `sensors.yaml`, the samples
+/// and `truth.yaml`, too.
 ///
 /// # Errors
 /// As [`simulate_into`] and [`simulate_to_files`].

@@ -14,8 +14,8 @@ pub(super) struct ConfirmArgs {
 }
 
 impl ConfirmArgs {
-    /// Says what is about to be done, and asks whether to do it, unless `--yes` was given. The question goes to standard
-    /// error, so that standard output stays empty for whoever reads it.
+    /// Asks whether to do what `what` describes, unless `--yes` was given. The question is written to standard error, so that
+    /// standard output has nothing but results.
     ///
     /// # Errors
     /// [`AppError::Usage`], which ends with exit code 2, when the answer is anything but yes, or when standard input or

@@ -30,8 +30,8 @@ enum Command {
     },
     /// Merge what captures brought, by day and by month
     ///
-    /// Days and months that are over are merged by `inga observe` anyway. Answers stay the same. A merge is done at once or not
-    /// at all; stopped and called again, it goes on. A capture that comes late lies beside its month until the next time.
+    /// `inga observe` merges days and months that are over whenever it has stored a capture. Answers stay the same. Each day
+    /// and month is merged in one transaction: if the command is stopped, run it again to merge the rest.
     Compact {
         #[command(flatten)]
         history: HistoryFolder,
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
     }
 }
 
-/// What is dropped, in words.
+/// A sentence about what is dropped; `verb` is its beginning.
 fn dropped(verb: &str, plan: &Retained) -> String {
     let Retained { from, months, sightings, bytes } = plan;
     let sensors: Vec<String> = from.iter().map(|(sensor, from)| format!("{sensor} before {from}")).collect();

@@ -153,7 +153,7 @@ fn added_up(
 }
 
 /// Hours of a day in a bitmap: a day on which clocks change has 25 at most.
-pub const HOURS_MAX: usize = 32;
+const HOURS_MAX: usize = 32;
 
 /// Counts of the hours of one type and scope. Only hours that occur are touched.
 #[derive(Default)]

@@ -25,7 +25,7 @@ pub mod surge;
 mod tally;
 
 pub use adjust::adjusted_p_values;
-pub use batch::{Batch, BatchWriter, DiscardBatches, HOURS_MAX, hours_of};
+pub use batch::{Batch, BatchWriter, DiscardBatches, hours_of};
 pub use cohort::{Cohort, Periods};
 pub use coverage::{Coverage, DayState, Outage};
 pub use dark::{DarkPeriod, DarkPeriods, DatedPrefix, days_in_words};

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
 use crate::history::{
@@ -68,21 +69,21 @@ pub trait HistoryStore {
     /// [`StoreError::UnknownSensor`] (so for all methods that name a sensor).
     fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError>;
 
-    /// The first day of which a sensor's sightings are kept, where those of earlier days were dropped: of these days there are
-    /// only totals and counts.
-    ///
-    /// # Errors
-    /// See the trait.
-    fn sightings_from(&self, _sensor: &str) -> Result<Option<Date>, StoreError> {
-        Ok(None)
-    }
-
     /// Removes the outage of exactly these days and this reason, and returns whether there was one; other outages that
     /// overlap it stay. What was recorded on its days has a value again.
     ///
     /// # Errors
     /// [`StoreError::UnknownSensor`].
     fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError>;
+
+    /// Returns the first day whose sightings are kept, or `None` if no sightings of the sensor were dropped. Earlier days have
+    /// totals and counts only.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn sightings_from(&self, _sensor: &str) -> Result<Option<Date>, StoreError> {
+        Ok(None)
+    }
 
     /// Returns the days that a sensor recorded, its outages by first day and its capture loss: [`Coverage::of`] its
     /// captures.
@@ -176,8 +177,8 @@ pub trait HistoryStore {
         sink: &mut dyn FnMut(&HourlyCount),
     ) -> Result<(), StoreError>;
 
-    /// A writer for the batches of one capture of a sensor, whose marks have these names, for stores that take them while the capture is read. Without one,
-    /// all batches of a capture stay in memory.
+    /// Returns a writer that stores the batches of a capture while the capture is read, or `None` where the store takes
+    /// them only at its end; then they stay in memory until it. The capture's marks have these names.
     ///
     /// # Errors
     /// See the trait.
@@ -281,11 +282,15 @@ fn coverage_of(
     captures: &[CaptureRecord],
     outages: Vec<Outage>,
 ) -> Result<Coverage, StoreError> {
-    let zone = sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
-    let mut coverage = Coverage::of(captures, outages, &zone);
+    let mut coverage = Coverage::of(captures, outages, &zone_of(sensor)?);
     let periods = sensor.dark_periods();
     coverage.observed.retain(|day| periods.is_dark_on(*day));
     Ok(coverage)
+}
+
+/// The time zone of a sensor that is kept: it was checked when the sensor was added.
+fn zone_of(sensor: &Sensor) -> Result<TimeZone, StoreError> {
+    sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))
 }
 
 /// Refuses a filter for sources.

@@ -354,6 +354,19 @@ fn totals_that_differ_from_the_sightings_are_found() {
 }
 
 #[test]
+fn sightings_of_a_day_that_the_catalog_lacks_are_found() {
+    let folder = TempDir::new().unwrap();
+    let db = switched(folder.path());
+    let connection = rusqlite::Connection::open(Path::new(&db).join("catalog.sqlite")).unwrap();
+    let day: String =
+        connection.query_row("SELECT min(day) FROM day WHERE windows > 0", [], |row| row.get(0)).unwrap();
+    connection.execute("DELETE FROM day WHERE day = ?1", [&day]).unwrap();
+    let found = inga(&["history", "verify", "--history", &db]);
+    let told = format!("sightings of {day}, which is no recorded day");
+    assert!(found.code == 1 && found.stdout.contains(&told), "{}", found.stdout);
+}
+
+#[test]
 fn a_dry_run_reads_all_and_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());

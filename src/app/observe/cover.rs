@@ -29,7 +29,8 @@ pub(super) fn checked(
     Err(AppError::Usage(format!("--covers {covers}: {wrong}")))
 }
 
-/// Notes time in which the sensor recorded although no packet shows it, as far as it is not recorded already.
+/// Adds the time of `--covers` to the recorded time of a sensor, except for what is recorded time already, and returns how
+/// much was added.
 pub(super) fn cover(
     store: &mut dyn HistoryStore,
     sensor: &Sensor,

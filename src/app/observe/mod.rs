@@ -52,12 +52,12 @@ pub struct Covered {
     pub nanoseconds: i64,
 }
 
-/// Whether what is gathered is stored.
+/// Whether captures are stored, or read only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// It is.
+    /// Each capture is read and stored.
     Stored,
-    /// It is not: each capture is read as if it were the next to be fed, and nothing changes.
+    /// Each capture is read as if it were the next one to be stored. The history does not change.
     DryRun,
 }
 
@@ -68,18 +68,18 @@ pub struct Place<'a> {
     pub history: &'a Path,
     /// The sensor's name.
     pub sensor: &'a str,
-    /// Whether they stay there.
+    /// Whether the captures are stored.
     pub keep: Keep,
-    /// Time in which the sensor recorded even where the captures have no packet.
+    /// Time in which the sensor recorded, whether or not a capture has a packet of it.
     pub covers: Option<&'a Covers>,
 }
 
-/// Feeds captures into a sensor's history, one after the other; `told` hears of each when it is
-/// stored.
+/// Feeds captures into a sensor's history, one after the other, and calls `told` with each capture and what became of it.
 ///
 /// # Errors
-/// When there is no such history or sensor, when the store or `told` fails, or when no capture can be read. If some
-/// captures can be read, the others are reported as failures. What was stored before stays.
+/// When there is no such history or sensor, when the store fails, when `told` returns an error, or when none of the captures
+/// can be read. If only some of them cannot be read, these are noted in `notices` as failures and the others are fed.
+/// Captures that were stored before an error stay stored.
 pub fn observe_all(
     place: Place<'_>,
     inputs: &[Input],
@@ -121,7 +121,7 @@ pub fn observe_all(
     }
 }
 
-/// How often a capture is gathered again because another process fed the sensor meanwhile.
+/// How many times a capture is read at most. It is read again if another process fed the same sensor in the meantime.
 const ATTEMPTS_MAX: usize = 5;
 
 /// Feeds one capture into a sensor's history, as one transaction.
@@ -284,8 +284,8 @@ fn nothing_new(
     Observed::Nothing { packets }
 }
 
-/// Feeds packets that are in no file, in time order and after all that was fed before, as one capture of a name and a
-/// content; nothing happens where there is no packet. The way through engine and history is that of [`observe`].
+/// Stores packets that come from no file as one capture of the sensor, `capture` being its name and the hash of its
+/// content. The packets are in time order and later than all that was fed before. Without any packet nothing is stored.
 ///
 /// # Errors
 /// When the store fails.

@@ -37,7 +37,7 @@ pub(super) struct Pass<'a> {
     closed: Gathering,
     pub(super) recorded: Recorded,
     captures_before: u64,
-    /// The state of the sensor's engine that a late capture leaves as it is.
+    /// Where the sensor's engine stopped. `Some` for a late capture, which has an engine of its own and so does not change it.
     keep_for_later: Option<Resume>,
 }
 
@@ -79,7 +79,7 @@ impl<'a> Pass<'a> {
         Ok(Pass { keep_for_later: Some(resume), ..Pass::new(sensor, rules, fresh, recorded, writer)? })
     }
 
-    /// Streams a capture; answers what the capture is known by, too.
+    /// Streams a capture; returns the reader's report and the hash of the capture's content.
     pub(super) fn stream(
         &mut self,
         input: &Input,

@@ -47,10 +47,10 @@ impl PlausibleTimes {
     }
 }
 
-/// How a capture is read: what was found out about it by reading it before.
+/// How a capture is to be read, as earlier readings of the same capture have shown. The default is the first reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Whether the next two were decided.
+    /// Whether `departed` and `sorted` are decided.
     settled: bool,
     /// Times of packets that depart from the capture's flow.
     departed: RecordedTime,
@@ -58,15 +58,15 @@ pub(super) struct Plan {
     pub(super) sorted: bool,
     /// Numbers of packets that are stored already.
     known: Vec<Range<u64>>,
-    /// The time of the stored captures that have these.
+    /// The recorded time of the stored captures that have these packets.
     known_time: RecordedTime,
-    /// Packets that the recorder of these lost.
+    /// How many packets the recorders of these captures lost.
     known_dropped: u64,
-    /// The names of these.
+    /// The names of these captures.
     pub(super) known_names: Vec<String>,
     /// Recorded time whose packets are left out.
     skipped: RecordedTime,
-    /// Whether the capture begins before what was fed already.
+    /// Whether the capture's first packet is older than the newest packet that was fed to the sensor.
     pub(super) late: bool,
 }
 
@@ -76,8 +76,8 @@ impl Plan {
         Plan { settled: true, ..Plan::default() }
     }
 
-    /// Returns the number of packets that the recorder lost in what is not stored yet; recorders count from the
-    /// beginning of the file.
+    /// Returns how many packets the recorder lost in that part of the capture that is not stored yet. `dropped` counts from
+    /// the beginning of the file, so the losses of its stored parts are subtracted.
     pub(super) fn newly_dropped(&self, dropped: Option<u64>) -> Option<u64> {
         dropped.map(|dropped| dropped.saturating_sub(self.known_dropped))
     }
@@ -209,7 +209,7 @@ impl LeftOut {
 }
 
 impl Recorded {
-    /// Begins a reading of a capture of a sensor of which `stored` captures are known.
+    /// Begins one reading of a capture; `stored` are the captures of its sensor that are in the history.
     pub(super) fn new(plausible: PlausibleTimes, plan: Plan, stored: &[CaptureRecord]) -> Recorded {
         // Known packets are looked for only until they are found.
         let known = Known::new(if plan.known.is_empty() { stored } else { &[] });

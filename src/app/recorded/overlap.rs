@@ -27,7 +27,7 @@ pub(super) struct Refused {
     pub(super) name: String,
     /// In nanoseconds, with all stored captures together.
     pub(super) time: i64,
-    /// Stored captures that have some of it, beside that.
+    /// How many other stored captures recorded some of this time.
     pub(super) others: usize,
 }
 

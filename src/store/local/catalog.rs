@@ -245,7 +245,22 @@ pub(super) fn number_marks(connection: &Connection, names: &[String]) -> Result<
 
 /// The first day of which a sensor's sightings are kept, if some were dropped.
 pub(super) fn kept_from(connection: &Connection, sensor: i64) -> Result<Option<Date>, StoreError> {
-    setting(connection, &format!("kept from {sensor}"))?.map(|text| date(&text)).transpose()
+    setting(connection, &kept_from_name(sensor))?.map(|text| date(&text)).transpose()
+}
+
+/// Notes from which day on a sensor's sightings are kept.
+pub(super) fn put_kept_from(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
+    put(connection, "setting", &[&kept_from_name(sensor), &day.to_string()])
+}
+
+/// Forgets from which day on a sensor's sightings are kept.
+pub(super) fn delete_kept_from(connection: &Connection, sensor: i64) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM setting WHERE name = ?1", [kept_from_name(sensor)])?;
+    Ok(())
+}
+
+fn kept_from_name(sensor: i64) -> String {
+    format!("kept from {sensor}")
 }
 
 /// Enters types that are not known, given with their numbers, ascending.
@@ -320,6 +335,12 @@ pub(super) fn put_segment(connection: &Connection, segment: &Listed) -> Result<(
         "segment",
         &[path, sensor, kind, &days[0], &days[1], &open, &rows, &bytes, &tail, hash, &runs, &capture],
     )
+}
+
+/// Takes a segment from the list; its file stays.
+pub(super) fn unlist(connection: &Connection, segment: &Listed) -> Result<(), StoreError> {
+    connection.prepare_cached("DELETE FROM segment WHERE path = ?1")?.execute([&segment.path])?;
+    Ok(())
 }
 
 /// The segments of a sensor, or of all, by path.

@@ -1,13 +1,17 @@
 //! Rows of example windows as columns, and back.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::behavior::BehaviorId;
 use crate::event::{Protocol, TcpFlags, Timestamp};
-use crate::history::ExamplePacket;
+use crate::history::{Example, ExamplePacket};
 use crate::store::StoreError;
 
 use super::rows::{Optional, four, host, number, six, values, wrong_kind};
+use super::segment::Segment;
 use super::table::{Column, ColumnSpec, Kind, Table, Values};
+use super::wanted::Wanted;
 
 /// Example windows, one for each type: a row for each packet.
 pub(super) static EXAMPLES: Table = Table {
@@ -27,8 +31,9 @@ pub(super) static EXAMPLES: Table = Table {
     ],
 };
 
-/// The place of the type among the columns of examples.
-pub(super) const EXAMPLE_TYPE: usize = 0;
+/// Places of columns of examples.
+const EXAMPLE_TYPE: usize = 0;
+const EXAMPLE_START: usize = 1;
 
 /// An example window of a type, with all its packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +42,14 @@ pub(super) struct ExampleRow {
     pub(super) start: Timestamp,
     pub(super) host: IpAddr,
     pub(super) packets: Vec<ExamplePacket>,
+}
+
+impl ExampleRow {
+    /// The same with the name of its type.
+    pub(super) fn of_behavior(self, behavior: BehaviorId) -> Example {
+        let ExampleRow { start, host, packets, .. } = self;
+        Example { behavior, host, start, packets }
+    }
 }
 
 pub(super) fn example_columns(examples: &[ExampleRow]) -> Vec<Column> {
@@ -57,12 +70,9 @@ pub(super) fn example_columns(examples: &[ExampleRow]) -> Vec<Column> {
     ]
 }
 
-/// Hands on the packets of examples out of their columns, each with the type, start and host of its example.
-pub(super) fn each_example_packet(
-    rows: usize,
-    columns: &[Column],
-    sink: &mut dyn FnMut(u64, Timestamp, IpAddr, ExamplePacket),
-) -> Result<(), StoreError> {
+/// Puts packets, which come example by example, together to examples again. An example lies in one row group.
+fn examples_of(rows: usize, columns: &[Column]) -> Result<Vec<ExampleRow>, StoreError> {
+    let mut examples: Vec<ExampleRow> = Vec::new();
     let types = values!(columns, 0, Int64);
     let starts = values!(columns, 1, Int64);
     let mut fours = Optional::new(&columns[2], values!(columns, 2, Int32));
@@ -87,8 +97,60 @@ pub(super) fn each_example_packet(
                 .ok_or_else(|| StoreError::Damaged(format!("an example has protocol {}", protocols[at])))?,
             flags: flags.next().and_then(|flags| u8::try_from(*flags).ok()).map(TcpFlags),
         };
+        let (number, start) = (number(types[at])?, Timestamp(starts[at]));
         let host = host(&mut fours, &mut sixes)?;
-        sink(number(types[at])?, Timestamp(starts[at]), host, packet);
+        match examples.last_mut() {
+            Some(last) if (last.number, last.start, last.host) == (number, start, host) => {
+                last.packets.push(packet);
+            }
+            _ => examples.push(ExampleRow { number, start, host, packets: vec![packet] }),
+        }
     }
-    Ok(())
+    Ok(examples)
+}
+
+/// The earliest example of each type; of those that begin together the one with the lowest address. Memory: some 200 bytes
+/// a type, and a row group.
+#[derive(Default)]
+pub(super) struct EarliestExamples(BTreeMap<u64, ExampleRow>);
+
+impl EarliestExamples {
+    /// Adds the examples of a segment that are of types that are wanted.
+    pub(super) fn add(&mut self, segment: &Segment, wanted: &Wanted<'_>) -> Result<(), StoreError> {
+        for group in (0..segment.groups()).filter(|group| wanted.may_have_type(segment, *group, EXAMPLE_TYPE))
+        {
+            let (rows, columns) = segment.row_group(group)?.all()?;
+            for example in examples_of(rows, &columns)? {
+                let known = self.0.get(&example.number);
+                let is_earlier =
+                    known.is_none_or(|known| (example.start, example.host) < (known.start, known.host));
+                if is_earlier && wanted.has_type(example.number) {
+                    self.0.insert(example.number, example);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns them by the numbers of their types.
+    pub(super) fn by_type(self) -> BTreeMap<u64, ExampleRow> {
+        self.0
+    }
+}
+
+/// When the examples of a segment begin, with the numbers of their types.
+pub(super) fn starts_of(segment: &Segment) -> Result<Vec<(u64, Timestamp)>, StoreError> {
+    let mut starts = Vec::new();
+    for group in 0..segment.groups() {
+        let (_, columns) = segment.row_group(group)?.columns(&[EXAMPLE_TYPE, EXAMPLE_START])?;
+        let (types, begins) = (values!(columns, 0, Int64), values!(columns, 1, Int64));
+        for (one, start) in types.iter().zip(begins) {
+            let start = (number(*one)?, Timestamp(*start));
+            // An example has a row for each packet.
+            if starts.last() != Some(&start) {
+                starts.push(start);
+            }
+        }
+    }
+    Ok(starts)
 }

@@ -6,11 +6,14 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use jiff::civil::Date;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::behavior::Profile;
 use crate::event::Timestamp;
-use crate::history::{Contribution, Examples, Gathered, PackedExample, Sensor, packets_of};
-use crate::store::StoreError;
+use crate::history::{
+    BatchWriter, Contribution, DayCount, DayTotal, Examples, PackedExample, Sensor, packets_of,
+};
+use crate::store::{StoreError, zone_of};
 
 use super::catalog::{self, Listed};
 use super::example_rows::{EXAMPLES, ExampleRow, example_columns};
@@ -23,11 +26,63 @@ use super::{LocalStore, query};
 /// Packets of examples from which on a row group ends. A window traces a few hundred at most.
 const EXAMPLE_ROWS: usize = 1 << 14;
 
-/// Files that are to be listed.
-struct NewSegments {
+/// The segments that a capture brings.
+struct NewSegments<'s> {
+    sensor: (i64, &'s Sensor),
+    capture: [u8; 32],
     segments: Vec<(Listed, WrittenSegment)>,
     /// Totals of days of which the new segment has a single sorted run.
-    totals: BTreeMap<Date, crate::history::DayTotal>,
+    totals: BTreeMap<Date, DayTotal>,
+}
+
+/// Segments that take the place of others.
+pub(super) struct Exchange<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) sensor: i64,
+    /// All segments of the sensor before the exchange.
+    pub(super) before: &'a [Listed],
+    /// Those of them that go.
+    pub(super) old: Vec<Listed>,
+    pub(super) new: Vec<(Listed, WrittenSegment)>,
+    /// Days whose totals are worked out again.
+    pub(super) days: BTreeSet<Date>,
+    /// Totals of such days, as far as they are known.
+    pub(super) totals: BTreeMap<Date, DayTotal>,
+    pub(super) durable: bool,
+}
+
+impl Exchange<'_> {
+    /// Moves the new files to their places, lists them in the place of the old ones and commits. Returns the paths of files
+    /// that can be deleted. Where it fails, the history is as it was.
+    pub(super) fn commit(mut self, transaction: Transaction<'_>) -> Result<Vec<String>, StoreError> {
+        let mut moved = Vec::new();
+        let done = self.carry_out(&transaction, &mut moved).and_then(|()| Ok(transaction.commit()?));
+        if let Err(error) = done {
+            self.delete_unlisted(&moved);
+            return Err(error);
+        }
+        // The same content has the same name, so that a file can be listed before and afterwards.
+        let gone = self.old.into_iter().map(|one| one.path).filter(|path| !moved.contains(path));
+        Ok(gone.collect())
+    }
+
+    fn carry_out(&mut self, connection: &Connection, moved: &mut Vec<String>) -> Result<(), StoreError> {
+        self.old.iter().try_for_each(|one| catalog::unlist(connection, one))?;
+        for (listed, written) in std::mem::take(&mut self.new) {
+            move_into(self.folder, &listed.path, written, self.durable)?;
+            moved.push(listed.path.clone());
+            catalog::put_segment(connection, &listed)?;
+        }
+        keep_totals(self.folder, connection, self.sensor, &self.days, &self.totals)
+    }
+
+    /// Deletes files that were moved to their places for nothing, but for those that are listed anyway.
+    fn delete_unlisted(&self, moved: &[String]) {
+        for path in moved.iter().filter(|path| !self.before.iter().any(|one| one.path == **path)) {
+            // What cannot be deleted now is deleted by the next process that writes.
+            let _ = fs::remove_file(self.folder.join(path));
+        }
+    }
 }
 
 impl LocalStore {
@@ -38,24 +93,25 @@ impl LocalStore {
         mut contribution: Contribution,
     ) -> Result<bool, StoreError> {
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
-        let mut closed =
-            self.pending_of(name, &sensor, &mut contribution.closed, &contribution.mark_names)?;
-        let mut open = self.pending(&sensor, &contribution.mark_names)?;
-        for batch in std::mem::take(&mut contribution.open.batches) {
-            open.add(batch)?;
-        }
-        closed.finish()?;
-        open.finish()?;
         let content = contribution.capture.content;
-        let mut new = NewSegments { segments: Vec::new(), totals: BTreeMap::new() };
-        for (pending, is_open) in [(&mut *closed, false), (&mut open, true)] {
-            for (day, pair) in std::mem::take(&mut pending.done) {
-                new.add_pair((id, &sensor), (day, day), pair, is_open, Some(content));
+        let mut pending =
+            self.pending_of(name, &sensor, contribution.closed.writer.take(), &contribution.mark_names)?;
+        let mut new = NewSegments {
+            sensor: (id, &sensor),
+            capture: content,
+            segments: Vec::new(),
+            totals: BTreeMap::new(),
+        };
+        for (gathered, is_open) in [(&mut contribution.closed, false), (&mut contribution.open, true)] {
+            for batch in std::mem::take(&mut gathered.batches) {
+                pending.add(batch)?;
+            }
+            for (day, pair) in pending.finish()? {
+                new.add_pair(day, pair, is_open);
             }
         }
         let folder = self.folder.clone();
         let durable = self.durable;
-        let profile = self.profile.clone();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if catalog::has_capture(&transaction, id, &content)? {
             return Ok(false);
@@ -64,20 +120,16 @@ impl LocalStore {
             return Err(StoreError::FedMeanwhile);
         }
         let before = catalog::segments(&transaction, Some(id))?;
-        let replaced: Vec<&Listed> = before.iter().filter(|segment| segment.open).collect();
-        let mut changed: BTreeSet<Date> = replaced.iter().map(|segment| segment.days.0).collect();
-        changed.extend(new.segments.iter().map(|(listed, _)| listed.days.0));
+        let replaced: Vec<Listed> = before.iter().filter(|segment| segment.open).cloned().collect();
+        let new_days = new.segments.iter().map(|(listed, _)| listed);
+        let mut changed: BTreeSet<Date> = replaced.iter().chain(new_days).map(|one| one.days.0).collect();
         refuse_dropped(&transaction, id, &changed)?;
-        for Listed { path, .. } in &replaced {
-            transaction.execute("DELETE FROM segment WHERE path = ?1", [path])?;
-        }
-        put_types(&transaction, &contribution, &profile)?;
+        put_types(&transaction, &contribution, &self.profile)?;
         let known = query::example_starts(&folder, &transaction, id)?;
         for (gathered, is_open) in [(&contribution.closed, false), (&contribution.open, true)] {
             let mut examples = new_examples(&gathered.examples, &contribution.type_numbers, &known);
-            if let Some((first, written)) = write_examples(closed.folder(), &mut examples, durable)? {
-                let day = first.day(&sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?);
-                new.add((id, &sensor), EXAMPLES.name, (day, day), written, is_open, Some(content));
+            if let Some((first, written)) = write_examples(pending.folder(), &mut examples, durable)? {
+                new.add(EXAMPLES.name, first.day(&zone_of(&sensor)?), written, is_open);
             }
         }
         // What a day comes to is worked out again if its segments changed, and for new days.
@@ -85,21 +137,21 @@ impl LocalStore {
         changed.extend(contribution.days.iter().filter(|day| !known_days.contains_key(day)));
         catalog::put_capture(&transaction, id, &contribution.capture)?;
         catalog::put_resume(&transaction, id, &contribution.resume)?;
-        let totals = std::mem::take(&mut new.totals);
-        let moved = new.list(&folder, &transaction, &before, durable)?;
-        // The same content has the same name, so that a file can be listed before and afterwards.
-        let gone = |path: &&String| !moved.contains(path);
-        let replaced: Vec<String> = replaced.iter().map(|one| &one.path).filter(gone).cloned().collect();
-        let done = keep_totals(&folder, &transaction, id, &changed, &totals)
-            .and_then(|()| Ok(transaction.commit()?));
-        if let Err(error) = done {
-            delete_unlisted(&folder, &moved, &before);
-            return Err(error);
-        }
-        self.forget(&replaced);
-        let clock = contribution.resume.clock;
-        drop((closed, open));
-        if let Some(clock) = clock {
+        let NewSegments { segments, totals, .. } = new;
+        let exchange = Exchange {
+            folder: &folder,
+            sensor: id,
+            before: &before,
+            old: replaced,
+            new: segments,
+            days: changed,
+            totals,
+            durable,
+        };
+        let gone = exchange.commit(transaction)?;
+        self.forget(&gone);
+        drop(pending);
+        if let Some(clock) = contribution.resume.clock {
             self.merge_what_is_over(name, clock)?;
         }
         Ok(true)
@@ -108,61 +160,42 @@ impl LocalStore {
     /// A folder for the segments of a capture.
     pub(super) fn pending(&mut self, sensor: &Sensor, mark_names: &[String]) -> Result<Pending, StoreError> {
         self.writable()?;
-        let zone = sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+        let zone = zone_of(sensor)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let marks = catalog::number_marks(&transaction, mark_names)?;
         transaction.commit()?;
         Ok(Pending::new(Incoming::new(&self.folder)?, zone, marks, self.durable))
     }
 
-    /// What was written of a capture while it was read, and what was not, too.
+    /// The folder with what was written of a capture while it was read.
     fn pending_of(
         &mut self,
         name: &str,
         sensor: &Sensor,
-        gathered: &mut Gathered,
+        writer: Option<Box<dyn BatchWriter>>,
         mark_names: &[String],
     ) -> Result<Box<Pending>, StoreError> {
-        let mut pending = match gathered.writer.take() {
-            None => Box::new(self.pending(sensor, mark_names)?),
+        match writer {
+            None => Ok(Box::new(self.pending(sensor, mark_names)?)),
             Some(writer) => (writer as Box<dyn Any>).downcast::<Pending>().map_err(|_| {
                 StoreError::Backend(format!("the batches of sensor {name} were written for another store"))
-            })?,
-        };
-        for batch in std::mem::take(&mut gathered.batches) {
-            pending.add(batch)?;
+            }),
         }
-        Ok(pending)
     }
 }
 
-impl NewSegments {
-    fn add_pair(
-        &mut self,
-        sensor: (i64, &Sensor),
-        days: (Date, Date),
-        pair: WrittenPair,
-        open: bool,
-        capture: Option<[u8; 32]>,
-    ) {
+impl NewSegments<'_> {
+    fn add_pair(&mut self, day: Date, pair: WrittenPair, open: bool) {
         let single_run = pair.sightings.facts.runs == 1;
         for total in pair.totals.into_iter().filter(|_| single_run) {
             self.totals.insert(total.count.day, total);
         }
-        self.add(sensor, SIGHTINGS.name, days, pair.sightings, open, capture);
-        self.add(sensor, COUNTS.name, days, pair.counts, open, capture);
+        self.add(SIGHTINGS.name, day, pair.sightings, open);
+        self.add(COUNTS.name, day, pair.counts, open);
     }
 
-    fn add(
-        &mut self,
-        (id, sensor): (i64, &Sensor),
-        kind: &str,
-        days: (Date, Date),
-        written: WrittenSegment,
-        open: bool,
-        capture: Option<[u8; 32]>,
-    ) {
-        let mut listed = listed((id, sensor), kind, days, &written, open, capture);
+    fn add(&mut self, kind: &str, day: Date, written: WrittenSegment, open: bool) {
+        let mut listed = listed(self.sensor, kind, (day, day), &written, open, Some(self.capture));
         // A capture can bring the same counts of a day twice, when a day is opened again.
         let mut number = 2;
         while self.segments.iter().any(|(other, _)| other.path == listed.path) {
@@ -170,35 +203,6 @@ impl NewSegments {
             number += 1;
         }
         self.segments.push((listed, written));
-    }
-
-    /// Moves the files to their places and lists them; returns their paths.
-    fn list(
-        self,
-        folder: &Path,
-        connection: &Connection,
-        before: &[Listed],
-        durable: bool,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut moved = Vec::new();
-        let done = self.segments.into_iter().try_for_each(|(listed, written)| {
-            move_into(folder, &listed.path, written, durable)?;
-            moved.push(listed.path.clone());
-            catalog::put_segment(connection, &listed)
-        });
-        if let Err(error) = done {
-            delete_unlisted(folder, &moved, before);
-            return Err(error);
-        }
-        Ok(moved)
-    }
-}
-
-/// Deletes files that were moved to their places for nothing, but for those that the catalog lists anyway.
-fn delete_unlisted(folder: &Path, moved: &[String], listed: &[Listed]) {
-    for path in moved.iter().filter(|path| !listed.iter().any(|one| one.path == **path)) {
-        // What cannot be deleted now is deleted by the next process that writes.
-        let _ = fs::remove_file(folder.join(path));
     }
 }
 
@@ -223,12 +227,7 @@ pub(super) fn listed(
 }
 
 /// Moves a written file to its place, and makes sure that its name is on the disk, too.
-pub(super) fn move_into(
-    folder: &Path,
-    path: &str,
-    written: WrittenSegment,
-    durable: bool,
-) -> Result<(), StoreError> {
+fn move_into(folder: &Path, path: &str, written: WrittenSegment, durable: bool) -> Result<(), StoreError> {
     let place = folder.join(path);
     let parent = place.parent().unwrap_or(folder).to_owned();
     let new_folders: Vec<&Path> =
@@ -254,7 +253,7 @@ fn refuse_dropped(connection: &Connection, sensor: i64, days: &BTreeSet<Date>) -
 fn put_types(
     connection: &Connection,
     contribution: &Contribution,
-    profile: &crate::behavior::Profile,
+    profile: &Profile,
 ) -> Result<(), StoreError> {
     // In the order of the table, which so is written from its one end to the other.
     let mut order: Vec<(u64, usize)> = contribution.type_numbers.iter().copied().zip(0..).collect();
@@ -265,12 +264,12 @@ fn put_types(
 }
 
 /// Enters the totals of days that lie in one sorted run; others have to be counted when they are asked for.
-pub(super) fn keep_totals(
+fn keep_totals(
     folder: &Path,
     connection: &Connection,
     sensor: i64,
     days: &BTreeSet<Date>,
-    totals: &BTreeMap<Date, crate::history::DayTotal>,
+    totals: &BTreeMap<Date, DayTotal>,
 ) -> Result<(), StoreError> {
     let segments = catalog::segments(connection, Some(sensor))?;
     for day in days.iter().copied() {
@@ -284,9 +283,8 @@ pub(super) fn keep_totals(
                 catalog::put_total(connection, sensor, &total)?;
             }
             (None, _) => {
-                let none = crate::history::DayCount { day, windows: 0, packets: 0, hosts: 0 };
-                let total = crate::history::DayTotal { count: none, types: 0 };
-                catalog::put_total(connection, sensor, &total)?;
+                let none = DayCount { day, windows: 0, packets: 0, hosts: 0 };
+                catalog::put_total(connection, sensor, &DayTotal { count: none, types: 0 })?;
             }
             _ => catalog::put_day(connection, sensor, day)?,
         }

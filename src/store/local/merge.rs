@@ -11,23 +11,25 @@ use jiff::civil::Date;
 use rusqlite::TransactionBehavior;
 
 use crate::event::Timestamp;
-use crate::history::{HourlyCount, Sensor, Sighting};
-use crate::store::StoreError;
+use crate::history::{DayTotal, HourlyCount, Sensor, Sighting};
+use crate::store::{StoreError, zone_of};
 
 use super::LocalStore;
 use super::catalog::{self, Listed};
-use super::example_rows::{EXAMPLES, ExampleRow, each_example_packet};
+use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow};
 use super::incoming::Incoming;
-use super::ingest::{keep_totals, listed, move_into, write_examples};
+use super::ingest::{Exchange, listed, write_examples};
 use super::open_segments::OpenSegments;
 use super::rows::{COUNTS, SIGHTINGS};
 use super::segment::Segment;
 use super::segment_writer::WrittenSegment;
 use super::sorted::{hourly_runs, merged, sighting_runs};
+use super::wanted::Wanted;
 use super::write::{PairWriter, WrittenPair};
 
 /// Sorted runs that are merged at once. Each takes a row group as it lies in the file and some decoded rows: a megabyte.
 const RUNS_AT_ONCE: usize = 32;
+
 /// What a merge came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compacted {
@@ -48,7 +50,6 @@ impl LocalStore {
     /// When a segment is damaged, or the history cannot be written to. What was merged stays merged.
     pub fn compact(&mut self, all: bool) -> Result<Compacted, StoreError> {
         self.writable()?;
-        super::ingest::sweep(&self.folder, &mut self.connection)?;
         let mut done = Compacted { bytes_before: self.segment_bytes()?, ..Compacted::default() };
         for (id, sensor) in catalog::sensors(&self.connection)? {
             let clock = catalog::resume(&self.connection, id)?.clock.unwrap_or_default();
@@ -78,18 +79,18 @@ impl LocalStore {
         sensor: &Sensor,
         clock: Option<Timestamp>,
     ) -> Result<(u64, u64), StoreError> {
-        let zone = sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+        let zone = zone_of(sensor)?;
         let today = clock.map_or(Date::MAX, |clock| clock.day(&zone));
+        // No segment has days of two months, so that a merge leaves the others as they are listed here.
+        let segments = catalog::segments(&self.connection, Some(id))?;
         let (mut days, mut months) = (0, 0);
-        for month in self.months(id)? {
+        for month in months_of(&segments) {
             if today > month.last_of_month() {
-                months += u64::from(self.merge(id, sensor, (month, month.last_of_month()))?);
+                months += u64::from(self.merge((id, sensor), &segments, (month, month.last_of_month()))?);
                 continue;
             }
-            for day in self.days_in_parts(id, month)? {
-                if day < today {
-                    days += u64::from(self.merge(id, sensor, (day, day))?);
-                }
+            for day in days_in_parts(&segments, month).into_iter().filter(|day| *day < today) {
+                days += u64::from(self.merge((id, sensor), &segments, (day, day))?);
             }
         }
         Ok((days, months))
@@ -102,35 +103,24 @@ impl LocalStore {
         sensor: &Sensor,
         day: Date,
     ) -> Result<(), StoreError> {
-        for month in self.months(id)?.into_iter().filter(|month| month.last_of_month() < day) {
-            self.merge(id, sensor, (month, month.last_of_month()))?;
+        let segments = catalog::segments(&self.connection, Some(id))?;
+        for month in months_of(&segments).into_iter().filter(|month| month.last_of_month() < day) {
+            self.merge((id, sensor), &segments, (month, month.last_of_month()))?;
         }
         Ok(())
     }
 
-    /// The first days of the months that have segments.
-    fn months(&self, id: i64) -> Result<BTreeSet<Date>, StoreError> {
-        let segments = catalog::segments(&self.connection, Some(id))?;
-        Ok(segments.iter().map(|segment| segment.days.0.first_of_month()).collect())
-    }
-
-    /// Days of a month that lie in several sorted runs of day segments.
-    fn days_in_parts(&self, id: i64, month: Date) -> Result<Vec<Date>, StoreError> {
-        let mut runs: BTreeMap<Date, u64> = BTreeMap::new();
-        for Listed { days, kind, facts, open, .. } in catalog::segments(&self.connection, Some(id))? {
-            if kind == SIGHTINGS.name && !open && days.0 == days.1 && days.0.first_of_month() == month {
-                *runs.entry(days.0).or_default() += facts.runs;
-            }
-        }
-        Ok(runs.into_iter().filter(|(_, runs)| *runs > 1).map(|(day, _)| day).collect())
-    }
-
-    /// Merges the segments of a day or month; returns whether there was anything to merge.
-    fn merge(&mut self, id: i64, sensor: &Sensor, span: (Date, Date)) -> Result<bool, StoreError> {
-        let within = |one: &Listed| !one.open && span.0 <= one.days.0 && one.days.1 <= span.1;
-        let inputs: Vec<Listed> =
-            catalog::segments(&self.connection, Some(id))?.into_iter().filter(within).collect();
-        let of_kind = |kind: &str| inputs.iter().filter(|one| one.kind == kind).cloned().collect::<Vec<_>>();
+    /// Merges those segments of a sensor that are of a day or month; returns whether there was anything to merge.
+    fn merge(
+        &mut self,
+        (id, sensor): (i64, &Sensor),
+        segments: &[Listed],
+        span: (Date, Date),
+    ) -> Result<bool, StoreError> {
+        let within = |one: &&Listed| !one.open && span.0 <= one.days.0 && one.days.1 <= span.1;
+        let inputs: Vec<&Listed> = segments.iter().filter(within).collect();
+        let of_kind =
+            |kind: &str| inputs.iter().copied().filter(|one| one.kind == kind).cloned().collect::<Vec<_>>();
         let (sightings, counts, examples) =
             (of_kind(SIGHTINGS.name), of_kind(COUNTS.name), of_kind(EXAMPLES.name));
         let in_one = |some: &[Listed]| {
@@ -157,14 +147,13 @@ impl LocalStore {
             old.extend(sightings.into_iter().chain(counts));
         }
         if merge_examples {
-            let examples_of = self.merged_examples(&examples)?;
-            let mut rows = examples_of.into_iter().map(Ok);
+            let mut rows = self.earliest_examples(&examples)?.into_values().map(Ok);
             if let Some((_, written)) = write_examples(incoming.folder(), &mut rows, self.durable)? {
                 new.push((listed((id, sensor), EXAMPLES.name, span, &written, false, None), written));
                 old.extend(examples);
             }
         }
-        self.replace(id, old, new, &totals)
+        self.replace(id, old, new, totals)
     }
 
     /// Days of a span whose totals are not known, or are about to change.
@@ -181,7 +170,7 @@ impl LocalStore {
         (sightings, counts): (&[Listed], &[Listed]),
         counts_hosts: bool,
     ) -> Result<WrittenPair, StoreError> {
-        let zone = sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+        let zone = zone_of(sensor)?;
         let open = OpenSegments::default();
         let (mut of_sightings, mut of_hours) = (Vec::new(), Vec::new());
         for listed in sightings {
@@ -211,67 +200,51 @@ impl LocalStore {
         writer.finish(self.durable)
     }
 
-    /// The earliest example of each type. Memory: some 200 bytes for each type of a month.
-    fn merged_examples(&self, listed: &[Listed]) -> Result<Vec<ExampleRow>, StoreError> {
+    fn earliest_examples(&self, listed: &[Listed]) -> Result<BTreeMap<u64, ExampleRow>, StoreError> {
         let open = OpenSegments::default();
-        let mut earliest: BTreeMap<u64, ExampleRow> = BTreeMap::new();
+        let mut earliest = EarliestExamples::default();
         for one in listed {
-            let segment = open.get(&self.folder, one, &EXAMPLES)?;
-            let every: Vec<usize> = (0..EXAMPLES.columns.len()).collect();
-            for group in 0..segment.groups() {
-                let (rows, columns) = segment.read(group, &every)?.rest()?;
-                let mut found: Vec<ExampleRow> = Vec::new();
-                each_example_packet(
-                    rows,
-                    &columns,
-                    &mut |number, start, host, packet| match found.last_mut() {
-                        Some(last) if (last.number, last.start, last.host) == (number, start, host) => {
-                            last.packets.push(packet);
-                        }
-                        _ => found.push(ExampleRow { number, start, host, packets: vec![packet] }),
-                    },
-                )?;
-                for example in found {
-                    let known = earliest.get(&example.number);
-                    if known.is_none_or(|known| (example.start, example.host) < (known.start, known.host)) {
-                        earliest.insert(example.number, example);
-                    }
-                }
-            }
+            earliest.add(&*open.get(&self.folder, one, &EXAMPLES)?, &Wanted::ALL)?;
         }
-        Ok(earliest.into_values().collect())
+        Ok(earliest.by_type())
     }
 
     /// Puts new segments in the place of old ones, in one transaction; `false` where another process merged or removed some
     /// meanwhile.
-    pub(super) fn replace(
+    fn replace(
         &mut self,
         id: i64,
         old: Vec<Listed>,
         new: Vec<(Listed, WrittenSegment)>,
-        totals: &BTreeMap<Date, crate::history::DayTotal>,
+        totals: BTreeMap<Date, DayTotal>,
     ) -> Result<bool, StoreError> {
         let (folder, durable) = (self.folder.clone(), self.durable);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let now = catalog::segments(&transaction, Some(id))?;
-        if !old.iter().all(|one| now.contains(one)) {
+        let before = catalog::segments(&transaction, Some(id))?;
+        if !old.iter().all(|one| before.contains(one)) {
             return Ok(false);
         }
-        for Listed { path, .. } in &old {
-            transaction.execute("DELETE FROM segment WHERE path = ?1", [path])?;
-        }
-        let mut paths = Vec::new();
-        for (listed, written) in new {
-            move_into(&folder, &listed.path, written, durable)?;
-            catalog::put_segment(&transaction, &listed)?;
-            paths.push(listed.path);
-        }
-        let changed = totals.keys().copied().collect();
-        keep_totals(&folder, &transaction, id, &changed, totals)?;
-        transaction.commit()?;
-        let gone: Vec<String> =
-            old.into_iter().map(|one| one.path).filter(|path| !paths.contains(path)).collect();
+        let days = totals.keys().copied().collect();
+        let exchange =
+            Exchange { folder: &folder, sensor: id, before: &before, old, new, days, totals, durable };
+        let gone = exchange.commit(transaction)?;
         self.forget(&gone);
         Ok(true)
     }
+}
+
+/// The first days of the months that have segments.
+fn months_of(segments: &[Listed]) -> BTreeSet<Date> {
+    segments.iter().map(|segment| segment.days.0.first_of_month()).collect()
+}
+
+/// Days of a month that lie in several sorted runs of day segments.
+fn days_in_parts(segments: &[Listed], month: Date) -> Vec<Date> {
+    let mut runs: BTreeMap<Date, u64> = BTreeMap::new();
+    for Listed { days, kind, facts, open, .. } in segments {
+        if kind == SIGHTINGS.name && !open && days.0 == days.1 && days.0.first_of_month() == month {
+            *runs.entry(days.0).or_default() += facts.runs;
+        }
+    }
+    runs.into_iter().filter(|(_, runs)| *runs > 1).map(|(day, _)| day).collect()
 }

@@ -15,7 +15,6 @@ mod segment_writer;
 mod sensors;
 mod sorted;
 mod table;
-
 mod types;
 mod verify;
 mod wanted;
@@ -31,14 +30,14 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use rusqlite::Connection;
 
-use crate::behavior::{BehaviorId, Profile};
+use crate::behavior::{Behavior, BehaviorId, Profile};
 use crate::history::{
     BatchWriter, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter,
     Habit, HostList, HourlyCount, Outage, Resume, Selection, Sensor, Sighting, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
-use super::{BehaviorSink, HistoryStore, NearService, StoreError, refuse_sources};
+use super::{BehaviorSink, HistoryStore, NearService, StoreError, refuse_sources, zone_of};
 use open_segments::OpenSegments;
 use query::Source;
 use schema::Access;
@@ -143,7 +142,7 @@ impl LocalStore {
     fn source(&self, sensor: &str) -> Result<(i64, Source<'_>), StoreError> {
         let files = incoming::hold_files(&self.folder);
         let (id, settings) = catalog::sensor(&self.connection, sensor)?;
-        let zone = settings.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+        let zone = zone_of(&settings)?;
         let mut source = query::source_of(&self.folder, &self.open, &self.connection, id, zone)?;
         source._files = files;
         Ok((id, source))
@@ -151,30 +150,6 @@ impl LocalStore {
 
     fn sensor_id(&self, name: &str) -> Result<i64, StoreError> {
         Ok(catalog::sensor(&self.connection, name)?.0)
-    }
-
-    /// Answers with sightings, of which those of some days may have been dropped.
-    fn with_sightings(
-        &self,
-        sensor: &str,
-        wanted: &Wanted<'_>,
-        sink: &mut dyn FnMut(&Sighting),
-    ) -> Result<(), StoreError> {
-        let (_, source) = self.source(sensor)?;
-        source.each_sighting(wanted, &mut |sighting| {
-            sink(sighting);
-            Ok(())
-        })
-    }
-}
-
-/// What a filter wants, with the numbers of its types.
-fn wanted<'t>(filter: &Filter<'_>, types: Option<&'t [u64]>) -> Wanted<'t> {
-    Wanted {
-        types,
-        facets: filter.types.facets(),
-        days: (filter.first, filter.last),
-        sources: filter.sources,
     }
 }
 
@@ -209,10 +184,8 @@ impl HistoryStore for LocalStore {
     }
 
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
-        {
-            let (id, settings) = catalog::sensor(&self.connection, sensor)?;
-            catalog::coverage(&self.connection, id, &settings)
-        }
+        let (id, settings) = catalog::sensor(&self.connection, sensor)?;
+        catalog::coverage(&self.connection, id, &settings)
     }
 
     fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError> {
@@ -272,7 +245,11 @@ impl HistoryStore for LocalStore {
         sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError> {
         let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
-        self.with_sightings(sensor, &wanted(filter, types.as_deref()), sink)
+        let (_, source) = self.source(sensor)?;
+        source.each_sighting(&Wanted::of_filter(filter, types.as_deref()), &mut |sighting| {
+            sink(sighting);
+            Ok(())
+        })
     }
 
     fn each_daily_count(
@@ -283,7 +260,7 @@ impl HistoryStore for LocalStore {
     ) -> Result<(), StoreError> {
         let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
         let (_, source) = self.source(sensor)?;
-        source.each_daily_count(&wanted(filter, types.as_deref()), &mut |count| {
+        source.each_daily_count(&Wanted::of_filter(filter, types.as_deref()), &mut |count| {
             sink(count);
             Ok(())
         })
@@ -298,7 +275,7 @@ impl HistoryStore for LocalStore {
         refuse_sources(filter)?;
         let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
         let (_, source) = self.source(sensor)?;
-        source.each_hourly_count(&wanted(filter, types.as_deref()), &mut |count| {
+        source.each_hourly_count(&Wanted::of_filter(filter, types.as_deref()), &mut |count| {
             sink(count);
             Ok(())
         })
@@ -315,7 +292,7 @@ impl HistoryStore for LocalStore {
     fn each_behavior(&self, numbers: &[u64], sink: BehaviorSink<'_>) -> Result<(), StoreError> {
         for number in numbers {
             let parameters = catalog::parameters(&self.connection, *number)?;
-            let behavior = crate::behavior::Behavior::of_type(&parameters, &self.profile);
+            let behavior = Behavior::of_type(&parameters, &self.profile);
             catalog::check_number(*number, &behavior)?;
             sink(*number, behavior, &parameters);
         }
@@ -365,7 +342,7 @@ impl HistoryStore for LocalStore {
         let found = source.examples(&[number])?.remove(&number);
         match found {
             Some(example) if self.type_of(number)?.behavior.id == behavior => {
-                Ok(Some(Example { behavior, ..example }))
+                Ok(Some(example.of_behavior(behavior)))
             }
             _ => Ok(None),
         }

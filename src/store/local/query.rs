@@ -2,26 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::net::IpAddr;
 use std::path::Path;
-use std::rc::Rc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
 use crate::event::Timestamp;
-use crate::history::{
-    DailyCount, DayCount, DayTotal, Example, ExamplePacket, Hosts, HourlyCount, Scope, Sighting,
-};
+use crate::history::{DailyCount, DayCount, DayTotal, Hosts, HourlyCount, Scope, Sighting, hours_of};
 use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
-use super::example_rows::{EXAMPLE_TYPE, EXAMPLES, each_example_packet};
+use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow, starts_of};
 use super::open_segments::OpenSegments;
 use super::rows::{self, COUNTS, DayStarts, HOUR, SIGHTINGS, TYPE};
 use super::segment::Segment;
-use super::sorted::{CountRows, Sorted, merged};
+use super::sorted::{Sorted, daily_counts, hourly_counts, merged};
 use super::table::{Column, Table, Values};
 use super::wanted::Wanted;
 
@@ -91,19 +87,20 @@ impl Source<'_> {
         if wanted.sources.is_none() {
             for listed in self.of_kind(&COUNTS).filter(|listed| wanted.may_lie_in(listed)) {
                 let segment = self.open.get(self.folder, listed, &COUNTS)?;
-                let groups = self.count_groups(&segment, wanted, false);
+                let groups = count_groups(&segment, wanted, false).collect();
                 let counted = &counted;
-                let rows = CountRows::new(segment, groups)
-                    .filter(move |row| !matches!(row, Ok((count, _)) if !counted(count.day)))
-                    .map(|row| row.map(|(count, _)| count));
-                sources.push(Box::new(rows));
+                let is_counted = move |row: &Result<DailyCount, _>| match row {
+                    Ok(count) => counted(count.day),
+                    Err(_) => true,
+                };
+                sources.push(Box::new(daily_counts(&segment, groups).filter(is_counted)));
             }
         }
         let recount = self.counted_again(wanted, &|day| wanted.sources.is_some() || !counted(day))?;
         sources.push(Box::new(recount.into_iter().map(Ok)));
         for count in merged(sources, |a: &DailyCount, b| a.cmp(b))? {
             let count = count?;
-            if self.wants_count(wanted, count.number, count.scope, count.day) {
+            if wanted.has_count(count.number, count.scope, count.day) {
                 sink(&count)?;
             }
         }
@@ -119,11 +116,10 @@ impl Source<'_> {
         let mut sources: Vec<Sorted<'_, HourlyCount>> = Vec::new();
         for listed in self.of_kind(&COUNTS).filter(|listed| wanted.may_lie_in(listed)) {
             let segment = self.open.get(self.folder, listed, &COUNTS)?;
+            let groups: Vec<usize> = count_groups(&segment, wanted, true).collect();
             for run in segment.runs() {
-                let groups = self.count_groups(&segment, wanted, true);
-                let groups = groups.into_iter().filter(|group| run.contains(group)).collect();
-                let rows = CountRows::new(Rc::clone(&segment), groups).map(|row| row.map(hourly));
-                sources.push(Box::new(rows));
+                let of_run = groups.iter().copied().filter(|group| run.contains(group)).collect();
+                sources.push(hourly_counts(&segment, of_run));
             }
         }
         let counted = self.counted_days();
@@ -137,7 +133,7 @@ impl Source<'_> {
             };
         for count in merged(sources, HourlyCount::order)? {
             let count = count?;
-            if !self.wants_count(wanted, count.number, count.scope, count.day) {
+            if !wanted.has_count(count.number, count.scope, count.day) {
                 continue;
             }
             match &mut last {
@@ -155,40 +151,22 @@ impl Source<'_> {
         }
     }
 
-    fn wants_count(&self, wanted: &Wanted<'_>, number: u64, scope: Scope, day: Date) -> bool {
-        wanted.has_scope(scope)
-            && wanted.has_day(day)
-            && wanted.types.is_none_or(|types| types.binary_search(&number).is_ok())
-    }
-
-    /// The row groups with counts of days, or of hours, that may have types that are wanted.
-    fn count_groups(&self, segment: &Segment, wanted: &Wanted<'_>, hours: bool) -> Vec<usize> {
-        let is_of_hours = |group: usize| segment.range(group, HOUR).is_some();
-        let wants = |group: &usize| {
-            is_of_hours(*group) == hours
-                && segment.range(*group, TYPE).is_none_or(|range| wanted.has_type_between(range))
-        };
-        (0..segment.groups()).filter(wants).collect()
-    }
-
     /// Daily counts of some days, counted from sightings. Memory: some 100 bytes a type, scope and day, and 4 a host.
     fn counted_again(
         &self,
         wanted: &Wanted<'_>,
         days: &dyn Fn(Date) -> bool,
     ) -> Result<Vec<DailyCount>, StoreError> {
-        let mut sums: BTreeMap<(u64, Scope, Date), (u64, u64, Hosts)> = BTreeMap::new();
+        let mut sums: BTreeMap<(u64, Scope, Date), Sum> = BTreeMap::new();
         self.each_sighting_of(self.with_days(days), wanted, &mut |sighting| {
             if days(sighting.day) {
-                let sum = sums.entry((sighting.number, sighting.scope, sighting.day)).or_default();
-                sum.0 = sum.0.saturating_add(sighting.counts.windows);
-                sum.1 = sum.1.saturating_add(sighting.counts.packets);
-                sum.2.insert(sighting.host);
+                sums.entry((sighting.number, sighting.scope, sighting.day)).or_default().add(sighting);
             }
             Ok(())
         })?;
-        let count = |((number, scope, day), (windows, packets, mut hosts)): (_, (u64, u64, Hosts))| {
-            DailyCount { number, scope, day, windows, packets, hosts: hosts.count() }
+        let count = |((number, scope, day), sum): ((u64, Scope, Date), Sum)| {
+            let DayCount { day, windows, packets, hosts } = sum.of_day(day);
+            DailyCount { number, scope, day, windows, packets, hosts }
         };
         Ok(sums.into_iter().map(count).collect())
     }
@@ -202,7 +180,7 @@ impl Source<'_> {
         self.each_sighting_of(self.with_days(days), wanted, &mut |sighting| {
             let Sighting { number, scope, day, host, counts, .. } = *sighting;
             if days(day) {
-                for hour in crate::history::hours_of(counts.hours) {
+                for hour in hours_of(counts.hours) {
                     hosts.entry((number, scope, day, hour)).or_default().insert(host);
                 }
             }
@@ -225,67 +203,65 @@ impl Source<'_> {
 
     /// Totals of some days, counted from sightings.
     pub(super) fn totals_of(&self, days: &BTreeSet<Date>) -> Result<BTreeMap<Date, DayTotal>, StoreError> {
-        let mut sums: BTreeMap<Date, (u64, u64, Hosts, BTreeSet<u64>)> = BTreeMap::new();
-        let wanted = Wanted {
-            types: None,
-            facets: false,
-            days: (days.first().copied(), days.last().copied()),
-            sources: None,
-        };
+        let mut sums: BTreeMap<Date, (Sum, BTreeSet<u64>)> = BTreeMap::new();
+        let between = (days.first().copied(), days.last().copied());
+        let wanted = Wanted { facets: false, days: between, ..Wanted::ALL };
         self.each_sighting_of(self.with_days(&|day| days.contains(&day)), &wanted, &mut |sighting| {
             if days.contains(&sighting.day) {
-                let sum = sums.entry(sighting.day).or_default();
-                sum.0 = sum.0.saturating_add(sighting.counts.windows);
-                sum.1 = sum.1.saturating_add(sighting.counts.packets);
-                sum.2.insert(sighting.host);
-                sum.3.insert(sighting.number);
+                let (sum, types) = sums.entry(sighting.day).or_default();
+                sum.add(sighting);
+                types.insert(sighting.number);
             }
             Ok(())
         })?;
         let total = |day: &Date| {
-            let (windows, packets, mut hosts, types) = sums.remove(day).unwrap_or_default();
-            let count = DayCount { day: *day, windows, packets, hosts: hosts.count() };
-            (*day, DayTotal { count, types: types.len() as u64 })
+            let (sum, types) = sums.remove(day).unwrap_or_default();
+            (*day, DayTotal { count: sum.of_day(*day), types: types.len() as u64 })
         };
         Ok(days.iter().map(total).collect())
     }
 
-    /// The earliest example of each of some types, ascending; of those that begin together the one with the lowest address.
-    pub(super) fn examples(&self, types: &[u64]) -> Result<BTreeMap<u64, Example>, StoreError> {
-        let wanted = Wanted { types: Some(types), facets: false, days: (None, None), sources: None };
-        let mut windows: BTreeMap<(u64, Timestamp, IpAddr), Vec<ExamplePacket>> = BTreeMap::new();
+    /// The earliest example of each of some types, which ascend.
+    pub(super) fn examples(&self, types: &[u64]) -> Result<BTreeMap<u64, ExampleRow>, StoreError> {
+        let wanted = Wanted::of_types(types, false);
+        let mut earliest = EarliestExamples::default();
         for listed in self.of_kind(&EXAMPLES) {
-            let segment = self.open.get(self.folder, listed, &EXAMPLES)?;
-            let every: Vec<usize> = (0..EXAMPLES.columns.len()).collect();
-            for group in 0..segment.groups() {
-                if !segment.range(group, EXAMPLE_TYPE).is_none_or(|range| wanted.has_type_between(range)) {
-                    continue;
-                }
-                let (rows, columns) = segment.read(group, &every)?.rest()?;
-                each_example_packet(rows, &columns, &mut |number, start, host, packet| {
-                    if types.binary_search(&number).is_ok() {
-                        windows.entry((number, start, host)).or_default().push(packet);
-                    }
-                })?;
-            }
+            earliest.add(&*self.open.get(self.folder, listed, &EXAMPLES)?, &wanted)?;
         }
-        let mut earliest = BTreeMap::new();
-        for ((number, start, host), mut packets) in windows {
-            // The same window can be in two segments, when captures were joined.
-            packets.dedup();
-            let behavior = crate::behavior::BehaviorId([0; 16]);
-            earliest.entry(number).or_insert(Example { behavior, host, start, packets });
-        }
-        Ok(earliest)
+        Ok(earliest.by_type())
     }
 }
 
-fn hourly((count, hour): (DailyCount, Option<u8>)) -> HourlyCount {
-    let DailyCount { number, scope, day, windows, packets, hosts } = count;
-    HourlyCount { number, scope, day, hour: hour.unwrap_or(0), windows, packets, hosts }
+/// Windows, packets and hosts, added up.
+#[derive(Default)]
+pub(super) struct Sum {
+    windows: u64,
+    packets: u64,
+    hosts: Hosts,
 }
 
-/// Hands on the sightings of a row group that are wanted. Columns beside type and day are decoded only if one may be.
+impl Sum {
+    pub(super) fn add(&mut self, sighting: &Sighting) {
+        self.windows = self.windows.saturating_add(sighting.counts.windows);
+        self.packets = self.packets.saturating_add(sighting.counts.packets);
+        self.hosts.insert(sighting.host);
+    }
+
+    /// What they come to on a day.
+    pub(super) fn of_day(mut self, day: Date) -> DayCount {
+        DayCount { day, windows: self.windows, packets: self.packets, hosts: self.hosts.count() }
+    }
+}
+
+/// The row groups with counts of days, or of hours, that may have types that are wanted.
+fn count_groups(segment: &Segment, wanted: &Wanted<'_>, hours: bool) -> impl Iterator<Item = usize> {
+    (0..segment.groups()).filter(move |group| {
+        segment.range(*group, HOUR).is_some() == hours && wanted.may_have_type(segment, *group, TYPE)
+    })
+}
+
+/// Hands on the sightings of a row group that are wanted. Other columns than that of types are decoded only if it has one
+/// that is wanted.
 fn read_group(
     segment: &Segment,
     group: usize,
@@ -293,21 +269,20 @@ fn read_group(
     days: &mut DayStarts,
     sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let every: Vec<usize> = (0..SIGHTINGS.columns.len()).collect();
+    let group = segment.row_group(group)?;
     if wanted.types.is_some() {
-        let (_, columns) = segment.read(group, &[TYPE])?.rest()?;
+        let (_, columns) = group.columns(&[TYPE])?;
         if !has_wanted_type(&columns[0], wanted) {
             return Ok(());
         }
     }
-    let (count, columns) = segment.read(group, &every)?.rest()?;
+    let (count, columns) = group.all()?;
     // Types come one after the other, so that each is looked up once.
     let mut last: Option<(u64, bool)> = None;
     rows::each_sighting(count, &columns, days, &mut |sighting| {
-        let type_is_wanted = match (wanted.types, last) {
-            (None, _) => true,
-            (Some(_), Some((number, is_wanted))) if number == sighting.number => is_wanted,
-            (Some(types), _) => types.binary_search(&sighting.number).is_ok(),
+        let type_is_wanted = match last {
+            Some((number, is_wanted)) if number == sighting.number => is_wanted,
+            _ => wanted.has_type(sighting.number),
         };
         last = Some((sighting.number, type_is_wanted));
         let wants = type_is_wanted
@@ -319,13 +294,13 @@ fn read_group(
 }
 
 fn has_wanted_type(column: &Column, wanted: &Wanted<'_>) -> bool {
-    let (Values::Int64(numbers), Some(types)) = (&column.values, wanted.types) else { return true };
+    let Values::Int64(numbers) = &column.values else { return true };
     let mut last = None;
     numbers.iter().any(|number| {
         if last.replace(*number) == Some(*number) {
             return false;
         }
-        types.binary_search(&number.cast_unsigned()).is_ok()
+        wanted.has_type(number.cast_unsigned())
     })
 }
 
@@ -367,24 +342,15 @@ pub(super) fn example_starts(
     sensor: i64,
 ) -> Result<BTreeMap<u64, Timestamp>, StoreError> {
     let open = OpenSegments::default();
-    let mut starts = BTreeMap::new();
+    let mut earliest = BTreeMap::new();
     for listed in catalog::segments(connection, Some(sensor))? {
         if listed.kind != EXAMPLES.name || listed.open {
             continue;
         }
-        let segment = open.get(folder, &listed, &EXAMPLES)?;
-        for group in 0..segment.groups() {
-            let (_, columns) = segment.read(group, &[EXAMPLE_TYPE, EXAMPLE_TYPE + 1])?.rest()?;
-            let [Values::Int64(types), Values::Int64(begins)] = [&columns[0].values, &columns[1].values]
-            else {
-                continue;
-            };
-            for (number, start) in types.iter().zip(begins) {
-                let start = Timestamp(*start);
-                let known = starts.entry(number.cast_unsigned()).or_insert(start);
-                *known = (*known).min(start);
-            }
+        for (number, start) in starts_of(&*open.get(folder, &listed, &EXAMPLES)?)? {
+            let known = earliest.entry(number).or_insert(start);
+            *known = (*known).min(start);
         }
     }
-    Ok(starts)
+    Ok(earliest)
 }

@@ -1,6 +1,6 @@
 //! What a history holds, and dropping the sightings of old months.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use rusqlite::TransactionBehavior;
@@ -8,9 +8,9 @@ use rusqlite::TransactionBehavior;
 use crate::store::StoreError;
 
 use super::LocalStore;
-use super::catalog;
+use super::catalog::{self, Listed};
 use super::rows::SIGHTINGS;
-use super::schema::{CATALOG, put};
+use super::schema::CATALOG;
 
 /// A kind of thing that a history holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,52 +75,65 @@ impl LocalStore {
         Ok(all)
     }
 
-    /// Drops the sightings of months that end before a day; counts, totals and examples stay. Without `really` nothing is
-    /// changed, and what would be dropped is returned.
+    /// Returns what [`LocalStore::retain`] would drop, and changes nothing.
     ///
     /// # Errors
-    /// When the day lies behind the last recorded day of every sensor, when a segment is damaged, or the history cannot be
-    /// written to.
-    pub fn retain(&mut self, from: Date, really: bool) -> Result<Retained, StoreError> {
-        self.writable()?;
+    /// When the day lies behind the last recorded day of every sensor, or the catalog cannot be read.
+    pub fn retain_plan(&self, from: Date) -> Result<Retained, StoreError> {
         let mut plan = Retained::default();
         let mut last_day = None;
         for (id, sensor) in catalog::sensors(&self.connection)? {
             last_day = last_day.max(catalog::days(&self.connection, id)?.into_keys().next_back());
-            let keeps = from.first_of_month();
-            if really {
-                // Counts are exact once a month is merged.
-                self.merge_months_before(id, &sensor, keeps)?;
-            }
-            let segments = catalog::segments(&self.connection, Some(id))?;
-            let old: Vec<_> = segments
-                .into_iter()
-                .filter(|one| one.kind == SIGHTINGS.name && one.days.1 < keeps && !one.open)
-                .collect();
+            plan.add(&sensor.name, from, &self.sightings_before(id, from)?);
+        }
+        match last_day {
+            Some(last) if from > last => Err(StoreError::RetainsNothing(last)),
+            _ => Ok(plan),
+        }
+    }
+
+    /// Drops the sightings of months that end before a day; counts, totals and examples stay.
+    ///
+    /// # Errors
+    /// As [`LocalStore::retain_plan`], and when a segment is damaged or the history cannot be written to.
+    pub fn retain(&mut self, from: Date) -> Result<Retained, StoreError> {
+        self.writable()?;
+        self.retain_plan(from)?;
+        let mut dropped = Retained::default();
+        for (id, sensor) in catalog::sensors(&self.connection)? {
+            // Counts are exact once a month is merged.
+            self.merge_months_before(id, &sensor, from.first_of_month())?;
+            let old = self.sightings_before(id, from)?;
             if old.is_empty() {
                 continue;
             }
-            let mut months: Vec<Date> = old.iter().map(|one| one.days.0.first_of_month()).collect();
-            months.dedup();
-            plan.months += months.len() as u64;
-            plan.sightings += old.iter().map(|one| one.facts.rows).sum::<u64>();
-            plan.bytes += old.iter().map(|one| one.facts.bytes).sum::<u64>();
-            plan.from.insert(sensor.name.clone(), keeps);
-            if really {
-                let transaction =
-                    self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                for one in &old {
-                    transaction.execute("DELETE FROM segment WHERE path = ?1", [&one.path])?;
-                }
-                put(&transaction, "setting", &[&format!("kept from {id}"), &keeps.to_string()])?;
-                transaction.commit()?;
-                self.forget(&old.into_iter().map(|one| one.path).collect::<Vec<_>>());
-            }
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            old.iter().try_for_each(|one| catalog::unlist(&transaction, one))?;
+            catalog::put_kept_from(&transaction, id, from.first_of_month())?;
+            transaction.commit()?;
+            dropped.add(&sensor.name, from, &old);
+            self.forget(&old.into_iter().map(|one| one.path).collect::<Vec<_>>());
         }
-        match last_day {
-            Some(last) if from <= last => Ok(plan),
-            Some(last) => Err(StoreError::RetainsNothing(last)),
-            None => Ok(plan),
+        Ok(dropped)
+    }
+
+    /// The segments of sightings of months that end before a day.
+    fn sightings_before(&self, id: i64, day: Date) -> Result<Vec<Listed>, StoreError> {
+        let mut segments = catalog::segments(&self.connection, Some(id))?;
+        segments.retain(|one| one.kind == SIGHTINGS.name && one.days.1 < day.first_of_month() && !one.open);
+        Ok(segments)
+    }
+}
+
+impl Retained {
+    fn add(&mut self, sensor: &str, from: Date, old: &[Listed]) {
+        if old.is_empty() {
+            return;
         }
+        let months: BTreeSet<Date> = old.iter().map(|one| one.days.0.first_of_month()).collect();
+        self.months += months.len() as u64;
+        self.sightings += old.iter().map(|one| one.facts.rows).sum::<u64>();
+        self.bytes += old.iter().map(|one| one.facts.bytes).sum::<u64>();
+        self.from.insert(sensor.to_owned(), from.first_of_month());
     }
 }

@@ -148,7 +148,7 @@ impl Segment {
 
     /// Returns the least and greatest value of a number column in a row group, or `None` where no row has a value.
     pub(super) fn range(&self, group: usize, column: usize) -> Option<(i64, i64)> {
-        match self.row_group(group)?.columns().get(column)?.statistics()? {
+        match self.metadata_of(group)?.columns().get(column)?.statistics()? {
             Statistics::Int32(range) => Some((i64::from(*range.min_opt()?), i64::from(*range.max_opt()?))),
             Statistics::Int64(range) => Some((*range.min_opt()?, *range.max_opt()?)),
             _ => None,
@@ -157,7 +157,7 @@ impl Segment {
 
     /// Returns whether a row group may have a value in a column, by the column's Bloom filter.
     pub(super) fn may_have(&self, group: usize, column: usize, value: &(impl AsBytes + ?Sized)) -> bool {
-        let chunk = self.row_group(group).and_then(|group| group.columns().get(column));
+        let chunk = self.metadata_of(group).and_then(|group| group.columns().get(column));
         let filter = chunk.map(|chunk| Sbbf::read_from_column_chunk(chunk, &self.tail));
         // Without a filter (a group without such hosts has none) statistics decide.
         match filter {
@@ -166,24 +166,15 @@ impl Segment {
         }
     }
 
-    fn row_group(&self, group: usize) -> Option<&RowGroupMetaData> {
+    fn metadata_of(&self, group: usize) -> Option<&RowGroupMetaData> {
         self.metadata.row_groups().get(group)
     }
 
-    /// Begins to read a row group, of which the bytes are verified first. Memory: the group as it lies in the file, less
-    /// than a megabyte, and one page a column.
-    pub(super) fn read(&self, group: usize, wanted: &[usize]) -> Result<GroupReader, StoreError> {
-        let part = self.verified(group)?;
-        let metadata = self.row_group(group).ok_or_else(|| damaged(&self.path, "it lacks a row group"))?;
-        let rows = usize::try_from(metadata.num_rows()).unwrap_or(0);
-        let part = Arc::new(part);
-        let mut columns = Vec::with_capacity(wanted.len());
-        for at in wanted {
-            let chunk = metadata.column(*at);
-            let pages = SerializedPageReader::new(Arc::clone(&part), chunk, rows, None)?;
-            columns.push(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)));
-        }
-        Ok(GroupReader { columns, left: rows, path: self.path.clone() })
+    /// Reads the bytes of a row group and verifies them. Memory: less than a megabyte.
+    pub(super) fn row_group(&self, group: usize) -> Result<RowGroup<'_>, StoreError> {
+        let bytes = Arc::new(self.verified(group)?);
+        let metadata = self.metadata_of(group).ok_or_else(|| damaged(&self.path, "it lacks a row group"))?;
+        Ok(RowGroup { segment: self, metadata, bytes })
     }
 
     /// The bytes of a row group, which are as they were written.
@@ -207,6 +198,41 @@ impl Segment {
             }
         }
         (0..self.parts.len()).try_for_each(|group| self.verified(group).map(drop))
+    }
+}
+
+/// The bytes of a row group, which are as they were written.
+pub(super) struct RowGroup<'s> {
+    segment: &'s Segment,
+    metadata: &'s RowGroupMetaData,
+    bytes: Arc<Part>,
+}
+
+impl RowGroup<'_> {
+    /// Decodes some columns of all rows, in the order in which the columns are given.
+    pub(super) fn columns(&self, wanted: &[usize]) -> Result<(usize, Vec<Column>), StoreError> {
+        self.reader(wanted.iter().copied())?.next(usize::MAX)
+    }
+
+    /// Decodes all rows. Memory: some 100 bytes a row.
+    pub(super) fn all(&self) -> Result<(usize, Vec<Column>), StoreError> {
+        self.rows()?.next(usize::MAX)
+    }
+
+    /// Begins to decode rows, some at a time. Memory: one page a column.
+    pub(super) fn rows(&self) -> Result<GroupReader, StoreError> {
+        self.reader(0..self.segment.table.columns.len())
+    }
+
+    fn reader(&self, wanted: impl Iterator<Item = usize>) -> Result<GroupReader, StoreError> {
+        let rows = usize::try_from(self.metadata.num_rows()).unwrap_or(0);
+        let mut columns = Vec::new();
+        for at in wanted {
+            let chunk = self.metadata.column(at);
+            let pages = SerializedPageReader::new(Arc::clone(&self.bytes), chunk, rows, None)?;
+            columns.push(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)));
+        }
+        Ok(GroupReader { columns, left: rows, path: self.segment.path.clone() })
     }
 }
 
@@ -236,11 +262,6 @@ impl GroupReader {
             columns.push(column.map_err(|error| damaged(&self.path, &error.to_string()))?);
         }
         Ok((rows, columns))
-    }
-
-    /// Returns all rows that are left.
-    pub(super) fn rest(mut self) -> Result<(usize, Vec<Column>), StoreError> {
-        self.next(usize::MAX)
     }
 }
 

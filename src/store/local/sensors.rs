@@ -42,7 +42,7 @@ impl LocalStore {
         for table in ["outage", "capture", "day", "segment", "resume"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE sensor = ?1"), [id])?;
         }
-        transaction.execute("DELETE FROM setting WHERE name = ?1", [format!("kept from {id}")])?;
+        catalog::delete_kept_from(&transaction, id)?;
         transaction.execute("DELETE FROM sensor WHERE id = ?1", [id])?;
         transaction.commit()?;
         self.forget(&paths);

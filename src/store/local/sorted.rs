@@ -9,14 +9,14 @@ use jiff::tz::TimeZone;
 use crate::history::{DailyCount, HourlyCount, Sighting};
 use crate::store::StoreError;
 
-use super::rows::{COUNTS, DayStarts, HOUR, SIGHTINGS, each_count, each_sighting};
+use super::rows::{DayStarts, HOUR, each_count, each_sighting};
 use super::segment::{GroupReader, Segment};
 use super::table::Column;
 
 /// Sorted rows that come one by one.
 pub(super) type Sorted<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
 
-/// Rows that are decoded at once of a run.
+/// Rows that are decoded at once of a row group.
 const ROWS_AT_ONCE: usize = 1 << 10;
 
 /// Merges sorted rows; of equal ones those of earlier sources come first.
@@ -79,19 +79,25 @@ impl<T, O: Fn(&T, &T) -> Ordering> PartialEq for Head<T, O> {
 
 impl<T, O: Fn(&T, &T) -> Ordering> Eq for Head<T, O> {}
 
-/// The rows of a run, decoded some at a time.
-struct Run<T> {
+/// The rows of some row groups, one group after the other. Memory: a row group as it lies in the file, less than a
+/// megabyte, and [`ROWS_AT_ONCE`] decoded rows.
+struct Rows<T, D> {
     segment: Rc<Segment>,
     groups: std::vec::IntoIter<usize>,
-    columns: Vec<usize>,
     reader: Option<GroupReader>,
-    rows: std::vec::IntoIter<T>,
-    decode: Decode<T>,
+    decoded: std::vec::IntoIter<T>,
+    decode: D,
 }
 
-type Decode<T> = Box<dyn FnMut(usize, &[Column], &mut Vec<T>) -> Result<(), StoreError>>;
+impl<T, D> Rows<T, D>
+where
+    D: FnMut(usize, &[Column], &mut Vec<T>) -> Result<(), StoreError>,
+{
+    fn new(segment: Rc<Segment>, groups: Vec<usize>, decode: D) -> Rows<T, D> {
+        Rows { segment, groups: groups.into_iter(), reader: None, decoded: Vec::new().into_iter(), decode }
+    }
 
-impl<T> Run<T> {
+    /// Decodes the next rows; `false` where there are none.
     fn more(&mut self) -> Result<bool, StoreError> {
         loop {
             if let Some(reader) = &mut self.reader {
@@ -99,22 +105,25 @@ impl<T> Run<T> {
                 if count > 0 {
                     let mut rows = Vec::with_capacity(count);
                     (self.decode)(count, &columns, &mut rows)?;
-                    self.rows = rows.into_iter();
+                    self.decoded = rows.into_iter();
                     return Ok(true);
                 }
             }
             let Some(group) = self.groups.next() else { return Ok(false) };
-            self.reader = Some(self.segment.read(group, &self.columns)?);
+            self.reader = Some(self.segment.row_group(group)?.rows()?);
         }
     }
 }
 
-impl<T> Iterator for Run<T> {
+impl<T, D> Iterator for Rows<T, D>
+where
+    D: FnMut(usize, &[Column], &mut Vec<T>) -> Result<(), StoreError>,
+{
     type Item = Result<T, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(row) = self.rows.next() {
+            if let Some(row) = self.decoded.next() {
                 return Some(Ok(row));
             }
             match self.more() {
@@ -130,96 +139,47 @@ impl<T> Iterator for Run<T> {
     }
 }
 
+/// The sightings of some row groups of a segment.
+fn sightings(segment: &Rc<Segment>, groups: Vec<usize>, zone: &TimeZone) -> Sorted<'static, Sighting> {
+    let mut days = DayStarts::new(zone.clone());
+    Box::new(Rows::new(Rc::clone(segment), groups, move |count, columns, rows: &mut Vec<_>| {
+        each_sighting(count, columns, &mut days, &mut |sighting| {
+            rows.push(sighting);
+            Ok(())
+        })
+    }))
+}
+
+/// The daily counts of some row groups of a segment, which have no hours.
+pub(super) fn daily_counts(segment: &Rc<Segment>, groups: Vec<usize>) -> Sorted<'static, DailyCount> {
+    Box::new(Rows::new(Rc::clone(segment), groups, |count, columns, rows: &mut Vec<_>| {
+        each_count(count, columns, &mut |count, _| {
+            rows.push(count);
+            Ok(())
+        })
+    }))
+}
+
+/// The hourly counts of some row groups of a segment.
+pub(super) fn hourly_counts(segment: &Rc<Segment>, groups: Vec<usize>) -> Sorted<'static, HourlyCount> {
+    Box::new(Rows::new(Rc::clone(segment), groups, |count, columns, rows: &mut Vec<_>| {
+        each_count(count, columns, &mut |count, hour| {
+            let hour =
+                hour.ok_or_else(|| StoreError::Damaged("a row of hourly counts has no hour".to_owned()))?;
+            let DailyCount { number, scope, day, windows, packets, hosts } = count;
+            rows.push(HourlyCount { number, scope, day, hour, windows, packets, hosts });
+            Ok(())
+        })
+    }))
+}
+
 /// The sorted runs of sightings in a segment.
 pub(super) fn sighting_runs(segment: &Rc<Segment>, zone: &TimeZone) -> Vec<Sorted<'static, Sighting>> {
-    let run = |groups: std::ops::Range<usize>| {
-        let mut days = DayStarts::new(zone.clone());
-        let decode: Decode<Sighting> = Box::new(move |count, columns, rows| {
-            each_sighting(count, columns, &mut days, &mut |sighting| {
-                rows.push(sighting);
-                Ok(())
-            })
-        });
-        let groups: Vec<usize> = groups.collect();
-        let columns = (0..SIGHTINGS.columns.len()).collect();
-        let rows = Vec::new().into_iter();
-        Box::new(Run {
-            segment: Rc::clone(segment),
-            groups: groups.into_iter(),
-            columns,
-            reader: None,
-            rows,
-            decode,
-        }) as Sorted<'static, Sighting>
-    };
-    segment.runs().map(run).collect()
+    segment.runs().map(|run| sightings(segment, run.collect(), zone)).collect()
 }
 
 /// The sorted runs of hourly counts in a segment.
 pub(super) fn hourly_runs(segment: &Rc<Segment>) -> Vec<Sorted<'static, HourlyCount>> {
-    let run = |groups: std::ops::Range<usize>| {
-        let decode: Decode<HourlyCount> = Box::new(|count, columns, rows| {
-            each_count(count, columns, &mut |count, hour| {
-                let hour =
-                    hour.ok_or_else(|| StoreError::Damaged("a row of hourly counts has no hour".to_owned()))?;
-                let DailyCount { number, scope, day, windows, packets, hosts } = count;
-                rows.push(HourlyCount { number, scope, day, hour, windows, packets, hosts });
-                Ok(())
-            })
-        });
-        let groups: Vec<usize> = groups.filter(|group| segment.range(*group, HOUR).is_some()).collect();
-        let columns = (0..COUNTS.columns.len()).collect();
-        let rows = Vec::new().into_iter();
-        Box::new(Run {
-            segment: Rc::clone(segment),
-            groups: groups.into_iter(),
-            columns,
-            reader: None,
-            rows,
-            decode,
-        }) as Sorted<'static, HourlyCount>
-    };
-    segment.runs().map(run).collect()
-}
-
-/// The rows of some row groups of counts, one after the other. Memory: one row group.
-pub(super) struct CountRows {
-    segment: Rc<Segment>,
-    groups: std::vec::IntoIter<usize>,
-    rows: std::vec::IntoIter<(DailyCount, Option<u8>)>,
-}
-
-impl CountRows {
-    pub(super) fn new(segment: Rc<Segment>, groups: Vec<usize>) -> CountRows {
-        CountRows { segment, groups: groups.into_iter(), rows: Vec::new().into_iter() }
-    }
-
-    fn next_group(&mut self, group: usize) -> Result<(), StoreError> {
-        let every: Vec<usize> = (0..COUNTS.columns.len()).collect();
-        let (count, columns) = self.segment.read(group, &every)?.rest()?;
-        let mut rows = Vec::with_capacity(count);
-        each_count(count, &columns, &mut |count, hour| {
-            rows.push((count, hour));
-            Ok(())
-        })?;
-        self.rows = rows.into_iter();
-        Ok(())
-    }
-}
-
-impl Iterator for CountRows {
-    type Item = Result<(DailyCount, Option<u8>), StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(row) = self.rows.next() {
-                return Some(Ok(row));
-            }
-            let group = self.groups.next()?;
-            if let Err(error) = self.next_group(group) {
-                self.groups = Vec::new().into_iter();
-                return Some(Err(error));
-            }
-        }
-    }
+    let is_of_hours = |group: &usize| segment.range(*group, HOUR).is_some();
+    segment.runs().map(|run| hourly_counts(segment, run.filter(is_of_hours).collect())).collect()
 }

@@ -11,13 +11,13 @@ use rusqlite::Connection;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters, Profile};
 use crate::history::{
-    DayCount, Example, Filter, Granularity, Habit, HostList, Hosts, Scope, Selection, Sighting,
+    DailyCount, DayCount, Filter, Granularity, Habit, HostList, Hosts, Scope, Selection, Sighting,
     SightingCounts, TypeRecord, TypeTotal, Types,
 };
 use crate::store::{NearService, StoreError, host_summaries};
 
 use super::catalog;
-use super::query::Source;
+use super::query::{Source, Sum};
 use super::wanted::Wanted;
 
 /// Numbers of types, ascending, and whether their facets count as well.
@@ -119,15 +119,11 @@ pub(super) fn near(connection: &Connection, services: &[NearService]) -> Result<
     Ok(types)
 }
 
-fn of_types(types: &[u64], facets: bool) -> Wanted<'_> {
-    Wanted { types: Some(types), facets, days: (None, None), sources: None }
-}
-
 /// The days of a single type, as they are counted.
 pub(super) fn series_of_type(source: &Source<'_>, types: &[u64]) -> Result<Vec<DayCount>, StoreError> {
     let mut days = Vec::new();
-    source.each_daily_count(&of_types(types, false), &mut |count| {
-        let crate::history::DailyCount { day, windows, packets, hosts, .. } = *count;
+    source.each_daily_count(&Wanted::of_types(types, false), &mut |count| {
+        let DailyCount { day, windows, packets, hosts, .. } = *count;
         days.push(DayCount { day, windows, packets, hosts });
         Ok(())
     })?;
@@ -144,7 +140,7 @@ pub(super) fn series_of_types(
         return Ok(Vec::new());
     }
     let mut days = DaySums::default();
-    source.each_sighting(&of_types(types, facets), &mut |sighting| {
+    source.each_sighting(&Wanted::of_types(types, facets), &mut |sighting| {
         days.add(sighting);
         Ok(())
     })?;
@@ -153,24 +149,15 @@ pub(super) fn series_of_types(
 
 /// Windows, packets and hosts by day.
 #[derive(Default)]
-struct DaySums(BTreeMap<Date, (u64, u64, Hosts)>);
+struct DaySums(BTreeMap<Date, Sum>);
 
 impl DaySums {
     fn add(&mut self, sighting: &Sighting) {
-        let (windows, packets, hosts) = self.0.entry(sighting.day).or_default();
-        *windows = windows.saturating_add(sighting.counts.windows);
-        *packets = packets.saturating_add(sighting.counts.packets);
-        hosts.insert(sighting.host);
+        self.0.entry(sighting.day).or_default().add(sighting);
     }
 
     fn finish(self) -> Vec<DayCount> {
-        let count = |(day, (windows, packets, mut hosts)): (Date, (u64, u64, Hosts))| DayCount {
-            day,
-            windows,
-            packets,
-            hosts: hosts.count(),
-        };
-        self.0.into_iter().map(count).collect()
+        self.0.into_iter().map(|(day, sum)| sum.of_day(day)).collect()
     }
 }
 
@@ -185,7 +172,7 @@ pub(super) fn hosts(
         return Ok(HostList::default());
     }
     let mut hosts: HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)> = HashMap::new();
-    source.each_sighting(&of_types(types, facets), &mut |sighting| {
+    source.each_sighting(&Wanted::of_types(types, facets), &mut |sighting| {
         add_host(&mut hosts, sighting);
         Ok(())
     })?;
@@ -219,7 +206,7 @@ impl Union {
     }
 
     fn wanted(&self) -> Wanted<'_> {
-        of_types(&self.types, self.facets.contains(&true))
+        Wanted::of_types(&self.types, self.facets.contains(&true))
     }
 
     /// The lists that count what was seen of a type.
@@ -277,7 +264,7 @@ pub(super) fn habits(
     for habit in &mut habits {
         habit.example = habit.seen_as.as_ref().and_then(|record| {
             let example = examples.get(&number_of(record))?.clone();
-            Some(Example { behavior: record.behavior.id, ..example })
+            Some(example.of_behavior(record.behavior.id))
         });
     }
     Ok(habits)

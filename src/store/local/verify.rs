@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use jiff::civil::Date;
 use rusqlite::Connection;
 
-use crate::history::{DayTotal, Filter, HourlyCount, Sensor, hours_of};
+use crate::behavior::Behavior;
+use crate::history::{DayTotal, Sensor, Sighting};
 use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
 use super::example_rows::EXAMPLES;
 use super::open_segments::OpenSegments;
+use super::query::Source;
 use super::rows::{COUNTS, SIGHTINGS};
 use super::schema::{Checksum, TABLES};
 use super::wanted::Wanted;
-use super::{HistoryStore, LocalStore, wanted};
+use super::{HistoryStore, LocalStore};
 
 /// What was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +83,7 @@ impl LocalStore {
     fn check_types(&self, faults: Faults<'_>) -> Result<HashSet<u64>, StoreError> {
         let mut numbers = HashSet::new();
         let read = catalog::each_type(&self.connection, &mut |number, parameters| {
-            let behavior = crate::behavior::Behavior::of_type(&parameters, &self.profile);
+            let behavior = Behavior::of_type(&parameters, &self.profile);
             if let Err(error) = catalog::check_number(number, &behavior) {
                 faults(error.to_string());
             }
@@ -107,16 +110,20 @@ impl LocalStore {
         let marks = self.mark_names()?.len();
         let mut unknown: BTreeSet<u64> = BTreeSet::new();
         let mut bad_marks = 0u64;
-        let all = Wanted { types: None, facets: true, days: (None, None), sources: None };
-        let mut months: BTreeMap<_, Recount> = BTreeMap::new();
-        source.each_sighting(&all, &mut |sighting| {
+        let mut unrecorded: BTreeSet<Date> = BTreeSet::new();
+        let mut months: BTreeMap<Date, Recount> = BTreeMap::new();
+        source.each_sighting(&Wanted::ALL, &mut |sighting| {
+            if !days.contains_key(&sighting.day) {
+                unrecorded.insert(sighting.day);
+            }
             if !types.contains(&sighting.number) {
                 unknown.insert(sighting.number);
             }
             bad_marks += u64::from(
                 u32::try_from(marks).is_ok_and(|marks| marks < 64 && sighting.counts.marks >> marks != 0),
             );
-            months.entry(sighting.day.first_of_month()).or_default().add(sighting);
+            let Sighting { day, counts, .. } = sighting;
+            months.entry(day.first_of_month()).or_default().add(counts.windows, counts.packets);
             Ok(())
         })?;
         for number in unknown {
@@ -124,6 +131,9 @@ impl LocalStore {
         }
         if bad_marks > 0 {
             faults(format!("sensor {name}: {bad_marks} sightings have marks that the catalog does not have"));
+        }
+        for day in unrecorded {
+            faults(format!("sensor {name}: sightings of {day}, which is no recorded day"));
         }
         let kept: BTreeSet<_> =
             days.keys().filter(|day| source.kept_from.is_none_or(|from| **day >= from)).copied().collect();
@@ -133,63 +143,50 @@ impl LocalStore {
                 faults(differ(name, &total, again));
             }
         }
-        for day in counted.values().map(|total| total.count.day).filter(|day| !days.contains_key(day)) {
-            faults(format!("sensor {name}: sightings of {day}, which is no recorded day"));
-        }
-        self.check_hours(name, &months, faults)?;
+        check_hours(name, &source, &months, faults)?;
         Ok(days.len() as u64)
-    }
-
-    /// Compares kept counts with what sightings come to.
-    fn check_hours(
-        &self,
-        name: &str,
-        months: &BTreeMap<jiff::civil::Date, Recount>,
-        faults: Faults<'_>,
-    ) -> Result<(), StoreError> {
-        let mut hourly: BTreeMap<jiff::civil::Date, Recount> = BTreeMap::new();
-        let filter = Filter {
-            types: crate::history::Types::Where(&|_| true, crate::history::Facets::Counted),
-            ..Filter::default()
-        };
-        let types = self.types.of_filter(&self.connection, &self.profile, &filter)?;
-        let (_, source) = self.source(name)?;
-        source.each_hourly_count(&wanted(&filter, types.as_deref()), &mut |count: &HourlyCount| {
-            let sum = hourly.entry(count.day.first_of_month()).or_default();
-            sum.windows = sum.windows.saturating_add(count.windows);
-            sum.packets = sum.packets.saturating_add(count.packets);
-            Ok(())
-        })?;
-        for (month, recount) in months {
-            let kept = hourly.remove(month).unwrap_or_default();
-            if (kept.windows, kept.packets) != (recount.windows, recount.packets) {
-                faults(format!(
-                    "sensor {name}, {}: hourly counts have {} windows and {} packets, sightings {} and {}",
-                    month.strftime("%Y-%m"),
-                    kept.windows,
-                    kept.packets,
-                    recount.windows,
-                    recount.packets
-                ));
-            }
-        }
-        Ok(())
     }
 }
 
-/// What the sightings of a month come to.
-#[derive(Clone, Copy, Debug, Default)]
+/// Compares kept hourly counts with what the sightings of each month come to.
+fn check_hours(
+    name: &str,
+    source: &Source<'_>,
+    months: &BTreeMap<Date, Recount>,
+    faults: Faults<'_>,
+) -> Result<(), StoreError> {
+    let mut hourly: BTreeMap<Date, Recount> = BTreeMap::new();
+    source.each_hourly_count(&Wanted::ALL, &mut |count| {
+        hourly.entry(count.day.first_of_month()).or_default().add(count.windows, count.packets);
+        Ok(())
+    })?;
+    for (month, recount) in months {
+        let kept = hourly.remove(month).unwrap_or_default();
+        if kept != *recount {
+            faults(format!(
+                "sensor {name}, {}: hourly counts have {} windows and {} packets, sightings {} and {}",
+                month.strftime("%Y-%m"),
+                kept.windows,
+                kept.packets,
+                recount.windows,
+                recount.packets
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What a month comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Recount {
     windows: u64,
     packets: u64,
-    host_hours: u64,
 }
 
 impl Recount {
-    fn add(&mut self, sighting: &crate::history::Sighting) {
-        self.windows = self.windows.saturating_add(sighting.counts.windows);
-        self.packets = self.packets.saturating_add(sighting.counts.packets);
-        self.host_hours += hours_of(sighting.counts.hours).count() as u64;
+    fn add(&mut self, windows: u64, packets: u64) {
+        self.windows = self.windows.saturating_add(windows);
+        self.packets = self.packets.saturating_add(packets);
     }
 }
 

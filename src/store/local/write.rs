@@ -239,7 +239,7 @@ pub(super) struct Pending {
     marks: Vec<usize>,
     durable: bool,
     open: BTreeMap<Date, PairWriter>,
-    pub(super) done: Vec<(Date, WrittenPair)>,
+    done: Vec<(Date, WrittenPair)>,
 }
 
 /// Days that are written at once. Captures are read in time order, so that a day is complete when the next but one begins; what
@@ -279,12 +279,12 @@ impl Pending {
         Ok(())
     }
 
-    /// Completes all files.
-    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+    /// Completes all files, and hands them over with their days.
+    pub(super) fn finish(&mut self) -> Result<Vec<(Date, WrittenPair)>, StoreError> {
         while !self.open.is_empty() {
             self.close_first()?;
         }
-        Ok(())
+        Ok(std::mem::take(&mut self.done))
     }
 }
 

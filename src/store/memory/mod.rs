@@ -74,6 +74,13 @@ impl MemoryStore {
         })
     }
 
+    /// Returns whether a filter lets through what was seen of a type, scope and day.
+    fn wants(&self, filter: &Filter<'_>, number: u64, scope: Scope, day: Date) -> bool {
+        filter.has_day(day)
+            && (scope == Scope::Whole || filter.types.facets())
+            && self.passes(number, &filter.types)
+    }
+
     /// Returns whether a type passes a filter's types.
     fn passes(&self, number: u64, types: &Types<'_>) -> bool {
         let record = self.types.get(&number);
@@ -281,11 +288,7 @@ impl HistoryStore for MemoryStore {
     ) -> Result<(), StoreError> {
         for (key, counts) in self.kept(sensor)?.sightings() {
             let SightingKey { number, scope, host, day, signature } = *key;
-            let counts_here = filter.has_day(day)
-                && filter.has_host(host)
-                && (scope == Scope::Whole || filter.types.facets())
-                && self.passes(number, &filter.types);
-            if counts_here {
+            if filter.has_host(host) && self.wants(filter, number, scope, day) {
                 sink(&Sighting { day, number, scope, host, signature, counts: *counts });
             }
         }
@@ -314,10 +317,7 @@ impl HistoryStore for MemoryStore {
             }
         }
         for ((number, scope, day, hour), (windows, packets, hosts)) in hours {
-            let counts_here = filter.has_day(day)
-                && (scope == Scope::Whole || filter.types.facets())
-                && self.passes(number, &filter.types);
-            if counts_here {
+            if self.wants(filter, number, scope, day) {
                 sink(&HourlyCount { number, scope, day, hour, windows, packets, hosts: hosts.len() as u64 });
             }
         }

@@ -86,7 +86,7 @@ fn make(steps: u8) -> Result<Made, Box<dyn std::error::Error>> {
         store.compact(true)?;
     }
     if steps >= 2 {
-        store.retain(date(2009, 4, 1), true)?;
+        store.retain(date(2009, 4, 1))?;
     }
     drop(store);
     let mut files = Vec::new();

@@ -6,6 +6,7 @@ mod adjust;
 mod batch;
 mod cohort;
 mod coverage;
+mod cut;
 mod dark;
 mod dark_times;
 pub mod derived;
@@ -28,6 +29,7 @@ pub use adjust::adjusted_p_values;
 pub use batch::{Batch, BatchWriter, DiscardBatches, hours_of};
 pub use cohort::{Cohort, Periods};
 pub use coverage::{Coverage, DayState, Outage};
+pub use cut::{closed_before, recorded_days};
 pub use dark::{DarkPeriod, DarkPeriods, DatedPrefix, days_in_words};
 pub use dark_times::DarkTimes;
 pub use examples::{Examples, PackedExample, packets_of};
@@ -40,7 +42,8 @@ pub use query::{
     DayCount, DayTotal, Granularity, Habit, HostList, HostSummary, HourlyCount, Scope, Selection, TypeTotal,
 };
 pub use record::{
-    CaptureRecord, Contribution, Day, Example, ExamplePacket, Resume, SightingCounts, TypeRecord,
+    BeforeNewest, CaptureRecord, Contribution, Day, Example, ExamplePacket, Reopened, Resume, SightingCounts,
+    TypeRecord,
 };
 pub use recorded_time::{RecordedTime, TimeSpan};
 pub use sensor::{Sensor, SensorFault, SensorKind};

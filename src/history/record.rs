@@ -243,3 +243,27 @@ pub struct Resume {
     /// Names of the marks in the windows.
     pub mark_names: Vec<String>,
 }
+
+/// Where a sensor's engine stopped before its newest capture was fed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeforeNewest {
+    /// The content of the newest capture.
+    pub content: [u8; 32],
+    /// What its removal goes back to.
+    pub resume: Resume,
+}
+
+/// The windows that are open again once the newest capture is removed.
+#[derive(Debug)]
+pub struct Reopened {
+    /// Names of the marks in sightings.
+    pub mark_names: Vec<String>,
+    /// The types of what was gathered, by their places in it.
+    pub types: TypeList,
+    /// The numbers of these types in histories, by place.
+    pub type_numbers: Vec<u64>,
+    /// The windows, counted as if they ended where they are open.
+    pub open: Gathered,
+    /// The windows themselves.
+    pub resume: Resume,
+}

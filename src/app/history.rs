@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use crate::history::{Coverage, Outage, Sensor};
 use crate::rules::Rules;
-pub use crate::store::local::{Checked, Compacted, Holding, Retained};
+pub use crate::store::local::{Checked, Compacted, Holding, Joined, Retained, Seam};
 use crate::store::{HistoryStore, LocalStore, StoreError};
 
 use super::sandbox::{LoadedSample, load_sample};
@@ -133,6 +133,14 @@ pub fn info(history: &Path, rules: &Rules) -> Result<Vec<Holding>, AppError> {
 /// then are kept.
 pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<Compacted, AppError> {
     Ok(LocalStore::open_to_write(history, &rules.profile)?.compact(all)?)
+}
+
+/// Joins histories into a new one.
+///
+/// # Errors
+/// When they cannot be joined, one of them is damaged, or the result cannot be written; then there is none.
+pub fn join(histories: &[PathBuf], into: &Path, rules: &Rules) -> Result<Joined, AppError> {
+    Ok(LocalStore::join(histories, into, &rules.profile)?)
 }
 
 /// Drops the sightings of months that end before a date, keeps their counts, and returns what was dropped. If there is

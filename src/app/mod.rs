@@ -25,6 +25,7 @@ mod share;
 pub mod simulate;
 pub mod summary;
 pub mod surges;
+pub mod taken_back;
 pub mod tile;
 
 mod asked;

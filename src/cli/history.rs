@@ -1,14 +1,19 @@
 //! `inga history`: looking after a history.
 
+use std::path::PathBuf;
+
 use jiff::civil::Date;
 
 use crate::app::AppError;
-use crate::app::history::{Checked, Compacted, Holding, Retained, Verified, compact, info, retain, verify};
+use crate::app::history::{
+    Checked, Compacted, Holding, Joined, Retained, Seam, Verified, compact, info, join, retain, verify,
+};
 use crate::app::output::Output;
+use crate::app::taken_back::{DroppedDays, drop_days};
 use crate::escape::shown;
 
 use super::confirm::ConfirmArgs;
-use super::shared::{Format, HistoryFolder};
+use super::shared::{Format, HistoryFolder, RuleArgs, check_range};
 use super::{EXIT_DIFFERS, EXIT_OK};
 
 /// Look after a history
@@ -52,6 +57,49 @@ enum Command {
         #[command(flatten)]
         confirm: ConfirmArgs,
     },
+    /// Make days of a sensor not recorded, so that they can be fed again
+    ///
+    /// All windows that began on these days go, and captures that lie wholly in them. A capture that lies there partly is cut:
+    /// its file is no longer known, and can be fed again for the days that are missing. The windows of other days, totals,
+    /// outages and samples stay.
+    #[command(after_help = "Example:
+  inga history drop --sensor II --from 2009-03-02 --to 2009-03-04 --history history")]
+    Drop {
+        #[command(flatten)]
+        history: HistoryFolder,
+        /// The sensor
+        #[arg(long, value_name = "NAME")]
+        sensor: String,
+        /// The first day
+        #[arg(long, value_name = "DATE")]
+        from: Date,
+        /// The last day
+        #[arg(long, value_name = "DATE")]
+        to: Date,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+    },
+    /// Join histories that were observed elsewhere into a new one
+    ///
+    /// Of different sensors the result equals one history that observed them all. Histories of one sensor are joined by
+    /// period: windows that are open where one ends and the next begins are cut there, and counted. Captures that several
+    /// have are taken once; where others recorded the same time, the histories are refused. Observing goes on where the
+    /// latest one stopped. Whatever is refused or fails (exit code 2) leaves no result; the histories are only read.
+    #[command(after_help = "Example:
+  inga history merge north south --into both")]
+    Merge {
+        /// The histories
+        #[arg(required = true, num_args = 2.., value_name = "DIR")]
+        histories: Vec<PathBuf>,
+        /// The folder of the result, which is new or empty
+        #[arg(long, value_name = "DIR")]
+        into: PathBuf,
+        /// For people or for machines
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        rules: RuleArgs,
+    },
     /// What it holds and what that takes
     Info {
         #[command(flatten)]
@@ -87,6 +135,19 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
             Output::Stdout.write(|out| writeln!(out, "{done}"))?;
             Ok(EXIT_OK)
         }
+        Command::Drop { history, sensor, from, to, confirm } => {
+            check_range(("--from", Some(*from)), ("--to", Some(*to)))?;
+            let mut agrees = |plan: &DroppedDays| confirm.confirm(&dropped_days("This would drop", plan));
+            let rules = history.rules.load()?;
+            let done = drop_days(&history.folder, sensor, (*from, *to), &rules, &mut agrees)?;
+            let done = dropped_days("dropped", &done);
+            Output::Stdout.write(|out| writeln!(out, "{done}"))?;
+            Ok(EXIT_OK)
+        }
+        Command::Merge { histories, into, format, rules } => {
+            tell_joined(&join(histories, into, &rules.load()?)?, *format)?;
+            Ok(EXIT_OK)
+        }
         Command::Info { history, format } => {
             let holdings = info(&history.folder, &history.rules.load()?)?;
             write_holdings(&holdings, *format)?;
@@ -101,6 +162,34 @@ fn dropped(verb: &str, plan: &Retained) -> String {
     let sensors: Vec<String> = from.iter().map(|(sensor, from)| format!("{sensor} before {from}")).collect();
     let of = if sensors.is_empty() { String::new() } else { format!(" ({})", sensors.join(", ")) };
     format!("{verb} {sightings} sightings of {months} months of sensors, {bytes} bytes{of}")
+}
+
+fn tell_joined(joined: &Joined, format: Format) -> Result<(), AppError> {
+    let Joined { sensors, captures, same, seams } = joined;
+    Output::Stdout.write(|out| {
+        if matches!(format, Format::Json) {
+            let seam = |Seam { sensor, at, cut }: &Seam| {
+                serde_json::json!({"sensor": sensor, "at": at.to_string(), "windows_cut": cut})
+            };
+            let seams: Vec<_> = seams.iter().map(seam).collect();
+            let row = serde_json::json!({
+                "sensors": sensors, "captures": captures, "taken_once": same, "seams": seams,
+            });
+            return writeln!(out, "{row}");
+        }
+        for name in same {
+            writeln!(out, "{}: several histories have it, taken once", shown(name))?;
+        }
+        for Seam { sensor, at, cut } in seams {
+            writeln!(out, "sensor {}: histories meet at {at}, {cut} windows are cut there", shown(sensor))?;
+        }
+        writeln!(out, "{sensors} sensors with {captures} captures joined")
+    })
+}
+
+/// Days that are dropped, in words.
+fn dropped_days(verb: &str, DroppedDays { days, whole, cut }: &DroppedDays) -> String {
+    format!("{verb} {days} recorded days and {} captures, and cut {} captures", whole.len(), cut.len())
 }
 
 fn write_holdings(holdings: &[Holding], format: Format) -> Result<(), AppError> {

@@ -1,5 +1,6 @@
 //! F6: the command line. One file a subcommand; none adds logic of its own.
 
+mod capture;
 mod check;
 mod cohort;
 mod complete;
@@ -65,6 +66,7 @@ enum Command {
     Check(check::Args),
     Sample(sample::Args),
     Sensor(sensor::Args),
+    Capture(capture::Args),
     Observe(observe::Args),
     Correlate(correlate::Args),
     Explain(explain::Args),
@@ -137,6 +139,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Check(args) => check::run(&args, notices),
         Command::Sample(args) => sample::run(&args, notices),
         Command::Sensor(args) => sensor::run(args),
+        Command::Capture(args) => capture::run(&args, notices),
         Command::Observe(args) => observe::run(&args, notices),
         Command::Correlate(args) => correlate::run(&args, notices),
         Command::Evaluate(args) => evaluate::run(&args, notices),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::history::{HistorySource, keep_samples, kept_samples};
 use crate::app::output::Output;
+use crate::app::taken_back::remove_sample;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::escape::shown;
 use crate::report::text::table;
@@ -32,6 +33,16 @@ enum Command {
         #[command(flatten)]
         history: HistoryFolder,
     },
+    /// Remove a sample that is kept
+    #[command(after_help = "Example:
+  inga sample remove ping-sweep --history history")]
+    Remove {
+        /// Its id, as `inga sample list` shows it
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        history: HistoryFolder,
+    },
     /// List the samples kept
     List {
         #[command(flatten)]
@@ -45,6 +56,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
             let options = reading.options(limits.options());
             keep_samples(&history.folder, reports, &options, &history.rules.load()?, notices)?;
         }
+        Command::Remove { id, history } => remove_sample(&history.folder, id, &history.rules.load()?)?,
         Command::List { history } => list(history, notices)?,
     }
     Ok(EXIT_OK)

@@ -80,6 +80,42 @@ pub enum StoreError {
         /// The first day that has sightings.
         from: Date,
     },
+    /// No capture of that content.
+    #[error("sensor `{0}` has no such capture in this history; `inga capture list` shows those there are")]
+    UnknownCapture(String),
+    /// What a capture brought was merged with what others brought.
+    #[error(
+        "{name}: what it brought was merged with other captures, or cut, and cannot be told apart; drop the days that it \
+         spans (`inga history drop --sensor {sensor} --from {first} --to {last}`) and feed their other captures again"
+    )]
+    Merged {
+        /// The capture's name, hidden characters escaped.
+        name: String,
+        /// The sensor.
+        sensor: String,
+        /// The first day that it spans.
+        first: Date,
+        /// The last one.
+        last: Date,
+    },
+    /// Histories that cannot be joined.
+    #[error("these histories cannot be joined: {0}")]
+    NotJoinable(String),
+    /// Two histories of a sensor recorded the same time.
+    #[error(
+        "sensor `{sensor}`: {} and {} have {seconds} s of recorded time in common, so packets would count twice; remove \
+         one of them (`inga capture remove`) or drop its days (`inga history drop`) in one of the histories",
+        captures[0],
+        captures[1]
+    )]
+    Overlap {
+        /// The sensor.
+        sensor: String,
+        /// The names of both captures.
+        captures: [String; 2],
+        /// Seconds that both recorded.
+        seconds: i64,
+    },
     /// Windows and packets by hour are kept by type, not by host.
     #[error(
         "packets and windows by hour are kept by type and not by source; leave --source out, or ask by day (--by day)"

@@ -16,10 +16,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
+use crate::event::Timestamp;
 use crate::history::{
-    BatchWriter, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter,
-    Habit, HostList, HostSummary, Hosts, HourlyCount, Outage, Resume, Selection, Sensor, Sighting,
-    SightingCounts, TypeRecord, TypeTotal,
+    BatchWriter, BeforeNewest, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal,
+    Example, Filter, Habit, HostList, HostSummary, Hosts, HourlyCount, Outage, Reopened, Resume, Selection,
+    Sensor, Sighting, SightingCounts, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
@@ -97,6 +98,43 @@ pub trait HistoryStore {
     /// # Errors
     /// See the trait.
     fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError>;
+
+    /// Returns whether a capture can be removed: what it brought was neither merged with what others brought nor cut.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCapture`], and see the trait.
+    fn is_removable(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError>;
+
+    /// Returns the newest capture of a sensor and where its engine stopped before; `None` where that is not known any more.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn before_newest(&self, sensor: &str) -> Result<Option<BeforeNewest>, StoreError>;
+
+    /// Removes a capture and what it brought, all of it or nothing. Days that no other capture recorded become not
+    /// recorded, with all windows that began on them. With `reopened`, made from [`HistoryStore::before_newest`], the
+    /// newest capture is removed as if it had never been fed. Without it, windows that other captures closed or that are
+    /// still open stay counted as they were, windows that this one closed go even if an earlier one began them, and types
+    /// whose example this capture brought may have none.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownCapture`]; [`StoreError::Merged`]; [`StoreError::FedMeanwhile`] when the capture of `reopened`
+    /// is no longer the newest one; and see the trait.
+    fn remove_capture(
+        &mut self,
+        sensor: &str,
+        content: &[u8; 32],
+        reopened: Option<Reopened>,
+    ) -> Result<(), StoreError>;
+
+    /// Makes days not recorded, both ends included, so that they can be fed again: all windows that began on them go, and
+    /// so do captures that lie wholly in these days. Records of captures that lie there partly are cut
+    /// ([`CaptureRecord::without_days`]). Where the engine stopped in these days, it will go on after the last capture
+    /// that is left, and windows that are still open stay as they are counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Dropped`] for days whose sightings were dropped before, and see the trait.
+    fn drop_days(&mut self, sensor: &str, days: (Date, Date)) -> Result<(), StoreError>;
 
     /// Whether a capture of this content was stored for the sensor.
     ///
@@ -269,6 +307,12 @@ pub trait HistoryStore {
     /// See the trait.
     fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError>;
 
+    /// Removes a sample; returns whether there was one of that id.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn remove_sample(&mut self, id: &str) -> Result<bool, StoreError>;
+
     /// The samples kept, by id.
     ///
     /// # Errors
@@ -286,6 +330,17 @@ fn coverage_of(
     let periods = sensor.dark_periods();
     coverage.observed.retain(|day| periods.is_dark_on(*day));
     Ok(coverage)
+}
+
+/// The error for a capture that cannot be taken out any more.
+fn merged(sensor: &str, capture: &CaptureRecord, zone: &TimeZone) -> StoreError {
+    let day = |time: Option<Timestamp>| time.unwrap_or_default().day(zone);
+    StoreError::Merged {
+        name: capture.name.clone(),
+        sensor: sensor.to_owned(),
+        first: day(capture.first()),
+        last: day(capture.last()),
+    }
 }
 
 /// The time zone of a sensor that is kept: it was checked when the sensor was added.

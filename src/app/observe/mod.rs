@@ -17,6 +17,7 @@ use super::reading::each_input;
 use super::recorded::{Plan, PlausibleTimes, Recorded};
 use super::{AppError, CaptureOptions, Notices};
 use cover::cover;
+pub(super) use pass::reopened;
 use pass::{Fed, Pass};
 
 /// What feeding one capture did.

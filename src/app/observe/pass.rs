@@ -13,7 +13,8 @@ use crate::behavior::{Engine, Marks, OpenWindow};
 use crate::capture::{CaptureError, Input, ReadReport, Sink};
 use crate::event::{Packet, Timestamp};
 use crate::history::{
-    BatchWriter, CaptureRecord, Contribution, DarkPeriods, DarkTimes, Gathering, Resume, Sensor, days_of,
+    BatchWriter, CaptureRecord, Contribution, DarkPeriods, DarkTimes, Gathering, Reopened, Resume, Sensor,
+    days_of,
 };
 use crate::rules::Rules;
 use crate::store::StoreError;
@@ -173,6 +174,21 @@ impl<'a> Pass<'a> {
             resume,
         })
     }
+}
+
+/// Returns the windows that a sensor's engine goes back to, counted as if they ended where they are open.
+///
+/// # Errors
+/// When the sensor's time zone is not known.
+pub(in crate::app) fn reopened(sensor: &Sensor, resume: Resume, rules: &Rules) -> Result<Reopened, AppError> {
+    let zone = sensor.zone()?;
+    let dark = DarkTimes::new(&sensor.dark_periods(), &zone);
+    let mut gatherer = Gatherer::dated(dark, zone, rules);
+    let mut open = Gathering::default();
+    gatherer.gather(&mut open, &renumbered(resume.clone(), rules.mark_names()));
+    let (types, type_numbers) = gatherer.into_types();
+    let mark_names = rules.mark_names().to_vec();
+    Ok(Reopened { mark_names, types, type_numbers, open: open.finish().map_err(StoreError::Io)?, resume })
 }
 
 /// The open windows with their marks numbered as the present rules number them; marks of rules that are gone are

@@ -9,10 +9,11 @@ use serde::de::DeserializeOwned;
 
 use crate::behavior::{Behavior, Names, Parameters, Profile};
 use crate::event::Timestamp;
-use crate::history::{CaptureRecord, Coverage, DayCount, DayTotal, Outage, Resume, Sensor, TypeRecord};
+use crate::history::{Coverage, DayCount, DayTotal, Outage, Resume, Sensor, TypeRecord};
 use crate::sample::KeptSample;
 use crate::store::StoreError;
 
+use super::fed;
 use super::schema::put;
 use super::segment_writer::SegmentFacts;
 
@@ -64,12 +65,12 @@ pub(super) fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn uncount(value: i64) -> Result<u64, StoreError> {
+pub(super) fn uncount(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged(format!("the catalog has the count {value}")))
 }
 
 /// Hands on the rows of a query.
-fn each_row(
+pub(super) fn each_row(
     connection: &Connection,
     sql: &str,
     parameters: impl rusqlite::Params,
@@ -121,7 +122,7 @@ pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Res
         outages.push(Outage { first, last, reason: row.get(2)? });
         Ok(())
     })?;
-    crate::store::coverage_of(sensor, &captures(connection, id)?, outages)
+    crate::store::coverage_of(sensor, &fed::captures(connection, id)?, outages)
 }
 
 /// Enters a day on which the sensor recorded, without totals.
@@ -135,6 +136,12 @@ pub(super) fn put_total(connection: &Connection, sensor: i64, total: &DayTotal) 
     let DayTotal { count: DayCount { day, windows, packets, hosts }, types } = total;
     let [windows, packets, hosts, types] = [windows, packets, hosts, types].map(|value| count(*value));
     put(connection, "day", &[&sensor, &day.to_string(), &windows, &packets, &hosts, &types])
+}
+
+/// Makes a day not recorded.
+pub(super) fn delete_day(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM day WHERE sensor = ?1 AND day = ?2", (sensor, day.to_string()))?;
+    Ok(())
 }
 
 /// All days on which a sensor recorded, with their totals where they are known.
@@ -161,45 +168,13 @@ pub(super) fn days(
     Ok(days)
 }
 
-pub(super) fn put_capture(
-    connection: &Connection,
-    sensor: i64,
-    capture: &CaptureRecord,
-) -> Result<(), StoreError> {
-    put(connection, "capture", &[&sensor, &capture.content, &json(capture)?])
-}
-
-pub(super) fn captures(connection: &Connection, sensor: i64) -> Result<Vec<CaptureRecord>, StoreError> {
-    let mut captures = Vec::new();
-    each_row(connection, "SELECT record FROM capture WHERE sensor = ?1", [sensor], &mut |row| {
-        captures.push(unjson(row.get_ref(0)?.as_str()?)?);
-        Ok(())
-    })?;
-    captures.sort_by(CaptureRecord::in_time_order);
-    Ok(captures)
-}
-
-pub(super) fn has_capture(
-    connection: &Connection,
-    sensor: i64,
-    content: &[u8; 32],
-) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM capture WHERE sensor = ?1 AND content = ?2)";
-    Ok(connection.prepare_cached(sql)?.query_row((sensor, content), |row| row.get(0))?)
-}
-
-pub(super) fn capture_count(connection: &Connection, sensor: i64) -> Result<u64, StoreError> {
-    let sql = "SELECT count(*) FROM capture WHERE sensor = ?1";
-    uncount(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0))?)
-}
-
 pub(super) fn put_resume(connection: &Connection, sensor: i64, resume: &Resume) -> Result<(), StoreError> {
     let clock = resume.clock.map(|time| time.0);
     put(connection, "resume", &[&sensor, &clock, &pack(&resume.windows)?, &json(&resume.mark_names)?])
 }
 
 pub(super) fn resume(connection: &Connection, sensor: i64) -> Result<Resume, StoreError> {
-    let captures = capture_count(connection, sensor)?;
+    let captures = fed::capture_count(connection, sensor)?;
     let mut found = Resume { captures, ..Resume::default() };
     let sql = "SELECT clock, windows, mark_names FROM resume WHERE sensor = ?1";
     each_row(connection, sql, [sensor], &mut |row| {

@@ -11,12 +11,13 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::behavior::Profile;
 use crate::event::Timestamp;
 use crate::history::{
-    BatchWriter, Contribution, DayCount, DayTotal, Examples, PackedExample, Sensor, packets_of,
+    BatchWriter, BeforeNewest, Contribution, DayCount, DayTotal, Examples, PackedExample, Sensor, packets_of,
 };
 use crate::store::{StoreError, zone_of};
 
 use super::catalog::{self, Listed};
 use super::example_rows::{EXAMPLES, ExampleRow, example_columns};
+use super::fed;
 use super::incoming::{self, Incoming};
 use super::rows::{COUNTS, SIGHTINGS};
 use super::segment_writer::{SegmentWriter, WrittenSegment, hex};
@@ -113,10 +114,10 @@ impl LocalStore {
         let folder = self.folder.clone();
         let durable = self.durable;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if catalog::has_capture(&transaction, id, &content)? {
+        if fed::has_capture(&transaction, id, &content)? {
             return Ok(false);
         }
-        if catalog::capture_count(&transaction, id)? != contribution.captures_before {
+        if fed::capture_count(&transaction, id)? != contribution.captures_before {
             return Err(StoreError::FedMeanwhile);
         }
         let before = catalog::segments(&transaction, Some(id))?;
@@ -125,7 +126,7 @@ impl LocalStore {
         let mut changed: BTreeSet<Date> = replaced.iter().chain(new_days).map(|one| one.days.0).collect();
         refuse_dropped(&transaction, id, &changed)?;
         put_types(&transaction, &contribution, &self.profile)?;
-        let known = query::example_starts(&folder, &transaction, id)?;
+        let known = query::example_starts(&folder, &transaction, id, &|_| false)?;
         for (gathered, is_open) in [(&contribution.closed, false), (&contribution.open, true)] {
             let mut examples = new_examples(&gathered.examples, &contribution.type_numbers, &known);
             if let Some((first, written)) = write_examples(pending.folder(), &mut examples, durable)? {
@@ -135,7 +136,12 @@ impl LocalStore {
         // What a day comes to is worked out again if its segments changed, and for new days.
         let known_days = catalog::days(&transaction, id)?;
         changed.extend(contribution.days.iter().filter(|day| !known_days.contains_key(day)));
-        catalog::put_capture(&transaction, id, &contribution.capture)?;
+        fed::put_capture(&transaction, id, &contribution.capture, false)?;
+        if durable {
+            // A history that is thrown away is never taken back.
+            let resume = catalog::resume(&transaction, id)?;
+            fed::put_before_newest(&transaction, id, &BeforeNewest { content, resume })?;
+        }
         catalog::put_resume(&transaction, id, &contribution.resume)?;
         let NewSegments { segments, totals, .. } = new;
         let exchange = Exchange {
@@ -227,7 +233,12 @@ pub(super) fn listed(
 }
 
 /// Moves a written file to its place, and makes sure that its name is on the disk, too.
-fn move_into(folder: &Path, path: &str, written: WrittenSegment, durable: bool) -> Result<(), StoreError> {
+pub(super) fn move_into(
+    folder: &Path,
+    path: &str,
+    written: WrittenSegment,
+    durable: bool,
+) -> Result<(), StoreError> {
     let place = folder.join(path);
     let parent = place.parent().unwrap_or(folder).to_owned();
     let new_folders: Vec<&Path> =
@@ -264,7 +275,7 @@ fn put_types(
 }
 
 /// Enters the totals of days that lie in one sorted run; others have to be counted when they are asked for.
-fn keep_totals(
+pub(super) fn keep_totals(
     folder: &Path,
     connection: &Connection,
     sensor: i64,
@@ -338,6 +349,21 @@ pub(super) fn write_examples(
         Some(first) => Ok(Some((first, writer.finish(durable)?))),
         None => Ok(None),
     }
+}
+
+/// Deletes files of segments, but for those that another process listed again meanwhile: the same content has the same name.
+pub(super) fn delete_unlisted(
+    folder: &Path,
+    connection: &mut Connection,
+    paths: &[String],
+) -> Result<(), StoreError> {
+    // Nobody moves a file to its place while this lasts.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut gone = paths.to_vec();
+    let listed = catalog::segments(&transaction, None)?;
+    gone.retain(|path| listed.binary_search_by(|one| one.path.cmp(path)).is_err());
+    incoming::delete_unless_read(folder, &gone);
+    Ok(transaction.commit()?)
 }
 
 /// Deletes whatever a crash left behind. Nobody else writes meanwhile.

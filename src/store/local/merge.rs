@@ -5,9 +5,11 @@
 //! still there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::rc::Rc;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rusqlite::TransactionBehavior;
 
 use crate::event::Timestamp;
@@ -17,13 +19,14 @@ use crate::store::{StoreError, zone_of};
 use super::LocalStore;
 use super::catalog::{self, Listed};
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow};
+use super::fed;
 use super::incoming::Incoming;
 use super::ingest::{Exchange, listed, write_examples};
 use super::open_segments::OpenSegments;
 use super::rows::{COUNTS, SIGHTINGS};
 use super::segment::Segment;
 use super::segment_writer::WrittenSegment;
-use super::sorted::{hourly_runs, merged, sighting_runs};
+use super::sorted::{Sorted, hourly_runs, merged, sighting_runs};
 use super::wanted::Wanted;
 use super::write::{PairWriter, WrittenPair};
 
@@ -43,6 +46,42 @@ pub struct Compacted {
     pub bytes_after: u64,
 }
 
+/// Sorted runs of sightings, and of hourly counts.
+pub(super) type PairRuns = (Vec<Sorted<'static, Sighting>>, Vec<Sorted<'static, HourlyCount>>);
+
+/// The sorted runs of segments of sightings, and of their counts.
+pub(super) fn pair_runs(
+    folder: &Path,
+    sightings: &[Listed],
+    counts: &[Listed],
+    zone: &TimeZone,
+) -> Result<PairRuns, StoreError> {
+    let open = OpenSegments::default();
+    let (mut of_sightings, mut of_hours) = (Vec::new(), Vec::new());
+    for listed in sightings {
+        of_sightings.extend(sighting_runs(&open.get(folder, listed, &SIGHTINGS)?, zone));
+    }
+    for listed in counts {
+        of_hours.extend(hourly_runs(&open.get(folder, listed, &COUNTS)?));
+    }
+    Ok((of_sightings, of_hours))
+}
+
+/// The runs without the rows of days that are gone.
+fn without<T: 'static>(
+    runs: Vec<Sorted<'static, T>>,
+    gone: &Rc<BTreeSet<Date>>,
+    day: fn(&T) -> Date,
+) -> Vec<Sorted<'static, T>> {
+    let one = |run: Sorted<'static, T>| {
+        let gone = Rc::clone(gone);
+        let stays =
+            move |row: &Result<T, StoreError>| row.as_ref().map_or(true, |row| !gone.contains(&day(row)));
+        Box::new(run.filter(stays)) as Sorted<'static, T>
+    };
+    runs.into_iter().map(one).collect()
+}
+
 impl LocalStore {
     /// Merges what several captures brought of a day, and then months. Of days and months that go on only if `all`.
     ///
@@ -54,7 +93,7 @@ impl LocalStore {
         for (id, sensor) in catalog::sensors(&self.connection)? {
             let clock = catalog::resume(&self.connection, id)?.clock.unwrap_or_default();
             let until = if all { None } else { Some(clock) };
-            let (days, months) = self.merge_until(id, &sensor, until)?;
+            let (days, months) = self.merge_until(id, &sensor, until, None)?;
             done.days += days;
             done.months += months;
         }
@@ -66,10 +105,12 @@ impl LocalStore {
         Ok(catalog::segments(&self.connection, None)?.iter().map(|one| one.facts.bytes).sum())
     }
 
-    /// Merges the days and months of a sensor that are over at a time.
+    /// Merges the days and months of a sensor that are over at a time, but for what its newest capture brought: that can be
+    /// removed until the next one is fed.
     pub(super) fn merge_what_is_over(&mut self, name: &str, clock: Timestamp) -> Result<(), StoreError> {
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
-        self.merge_until(id, &sensor, Some(clock)).map(drop)
+        let spare = if self.durable { fed::newest(&self.connection, id)? } else { None };
+        self.merge_until(id, &sensor, Some(clock), spare).map(drop)
     }
 
     /// Merges days and months before that of a clock, or all; returns how many of each.
@@ -78,6 +119,7 @@ impl LocalStore {
         id: i64,
         sensor: &Sensor,
         clock: Option<Timestamp>,
+        spare: Option<[u8; 32]>,
     ) -> Result<(u64, u64), StoreError> {
         let zone = zone_of(sensor)?;
         let today = clock.map_or(Date::MAX, |clock| clock.day(&zone));
@@ -86,11 +128,12 @@ impl LocalStore {
         let (mut days, mut months) = (0, 0);
         for month in months_of(&segments) {
             if today > month.last_of_month() {
-                months += u64::from(self.merge((id, sensor), &segments, (month, month.last_of_month()))?);
+                let month = (month, month.last_of_month());
+                months += u64::from(self.merge((id, sensor), &segments, month, spare)?);
                 continue;
             }
             for day in days_in_parts(&segments, month).into_iter().filter(|day| *day < today) {
-                days += u64::from(self.merge((id, sensor), &segments, (day, day))?);
+                days += u64::from(self.merge((id, sensor), &segments, (day, day), spare)?);
             }
         }
         Ok((days, months))
@@ -105,20 +148,28 @@ impl LocalStore {
     ) -> Result<(), StoreError> {
         let segments = catalog::segments(&self.connection, Some(id))?;
         for month in months_of(&segments).into_iter().filter(|month| month.last_of_month() < day) {
-            self.merge((id, sensor), &segments, (month, month.last_of_month()))?;
+            self.merge((id, sensor), &segments, (month, month.last_of_month()), None)?;
         }
         Ok(())
     }
 
-    /// Merges those segments of a sensor that are of a day or month; returns whether there was anything to merge.
+    /// Merges those segments of a sensor that are of a day or month; returns whether there was anything to merge. Where some are
+    /// of the capture `spare`, nothing is merged.
     fn merge(
         &mut self,
         (id, sensor): (i64, &Sensor),
         segments: &[Listed],
         span: (Date, Date),
+        spare: Option<[u8; 32]>,
     ) -> Result<bool, StoreError> {
         let within = |one: &&Listed| !one.open && span.0 <= one.days.0 && one.days.1 <= span.1;
         let inputs: Vec<&Listed> = segments.iter().filter(within).collect();
+        if spare.is_some() && inputs.iter().any(|one| one.capture == spare) {
+            return Ok(false);
+        }
+        // What a single capture brought can still be told apart.
+        let first = inputs.first().and_then(|one| one.capture);
+        let capture = first.filter(|_| inputs.iter().all(|one| one.capture == first));
         let of_kind =
             |kind: &str| inputs.iter().copied().filter(|one| one.kind == kind).cloned().collect::<Vec<_>>();
         let (sightings, counts, examples) =
@@ -128,7 +179,8 @@ impl LocalStore {
         };
         let merge_sightings = !in_one(&sightings) && !sightings.is_empty();
         // Months whose sightings were dropped have counts alone, and are merged already.
-        let merge_examples = span.0 != span.1 && examples.len() > 1;
+        let is_merged = examples.len() <= 1 && examples.iter().all(|one| one.days == span);
+        let merge_examples = span.0 != span.1 && !is_merged;
         if !merge_sightings && !merge_examples {
             return Ok(false);
         }
@@ -138,18 +190,24 @@ impl LocalStore {
         let mut totals = BTreeMap::new();
         if merge_sightings {
             let uncounted = self.uncounted_days(id, span)?;
-            let pair = self.merged_pair(&incoming, sensor, (&sightings, &counts), !uncounted.is_empty())?;
+            let pair = self.merged_pair(
+                &incoming,
+                sensor,
+                (&sightings, &counts),
+                !uncounted.is_empty(),
+                &Rc::default(),
+            )?;
             totals.extend(pair.totals.iter().map(|total| (total.count.day, *total)));
             totals.retain(|day, _| uncounted.contains(day));
             for (kind, written) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
-                new.push((listed((id, sensor), kind, span, &written, false, None), written));
+                new.push((listed((id, sensor), kind, span, &written, false, capture), written));
             }
             old.extend(sightings.into_iter().chain(counts));
         }
         if merge_examples {
             let mut rows = self.earliest_examples(&examples)?.into_values().map(Ok);
             if let Some((_, written)) = write_examples(incoming.folder(), &mut rows, self.durable)? {
-                new.push((listed((id, sensor), EXAMPLES.name, span, &written, false, None), written));
+                new.push((listed((id, sensor), EXAMPLES.name, span, &written, false, capture), written));
                 old.extend(examples);
             }
         }
@@ -163,21 +221,20 @@ impl LocalStore {
         Ok(inside.filter(|(_, total)| total.is_none()).map(|(day, _)| *day).collect())
     }
 
-    fn merged_pair(
+    /// Merges pairs of segments, without the rows of days that are gone.
+    pub(super) fn merged_pair(
         &self,
         incoming: &Incoming,
         sensor: &Sensor,
         (sightings, counts): (&[Listed], &[Listed]),
         counts_hosts: bool,
+        gone: &Rc<BTreeSet<Date>>,
     ) -> Result<WrittenPair, StoreError> {
         let zone = zone_of(sensor)?;
-        let open = OpenSegments::default();
-        let (mut of_sightings, mut of_hours) = (Vec::new(), Vec::new());
-        for listed in sightings {
-            of_sightings.extend(sighting_runs(&open.get(&self.folder, listed, &SIGHTINGS)?, &zone));
-        }
-        for listed in counts {
-            of_hours.extend(hourly_runs(&open.get(&self.folder, listed, &COUNTS)?));
+        let (mut of_sightings, mut of_hours) = pair_runs(&self.folder, sightings, counts, &zone)?;
+        if !gone.is_empty() {
+            of_sightings = without(of_sightings, gone, |sighting| sighting.day);
+            of_hours = without(of_hours, gone, |hour| hour.day);
         }
         // Many runs are first merged in groups, so that memory does not grow with their number.
         let mut steps = Vec::new();
@@ -200,7 +257,11 @@ impl LocalStore {
         writer.finish(self.durable)
     }
 
-    fn earliest_examples(&self, listed: &[Listed]) -> Result<BTreeMap<u64, ExampleRow>, StoreError> {
+    /// The earliest example of each type. Memory: some 200 bytes for each type.
+    pub(super) fn earliest_examples(
+        &self,
+        listed: &[Listed],
+    ) -> Result<BTreeMap<u64, ExampleRow>, StoreError> {
         let open = OpenSegments::default();
         let mut earliest = EarliestExamples::default();
         for one in listed {
@@ -224,6 +285,9 @@ impl LocalStore {
         if !old.iter().all(|one| before.contains(one)) {
             return Ok(false);
         }
+        let mut merged: BTreeSet<[u8; 32]> = old.iter().filter_map(|one| one.capture).collect();
+        merged.retain(|content| !new.iter().any(|(one, _)| one.capture.as_ref() == Some(content)));
+        fed::mark_merged(&transaction, id, &merged)?;
         let days = totals.keys().copied().collect();
         let exchange =
             Exchange { folder: &folder, sensor: id, before: &before, old, new, days, totals, durable };

@@ -2,11 +2,14 @@
 
 mod catalog;
 mod example_rows;
+mod fed;
 mod incoming;
 mod ingest;
+mod join;
 mod merge;
 mod open_segments;
 mod query;
+mod remove;
 mod retain;
 mod rows;
 mod schema;
@@ -20,6 +23,7 @@ mod verify;
 mod wanted;
 mod write;
 
+pub use join::{Joined, Seam};
 pub use merge::Compacted;
 pub use retain::{Holding, Retained};
 pub use verify::Checked;
@@ -32,14 +36,14 @@ use rusqlite::Connection;
 
 use crate::behavior::{Behavior, BehaviorId, Profile};
 use crate::history::{
-    BatchWriter, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal, Example, Filter,
-    Habit, HostList, HourlyCount, Outage, Resume, Selection, Sensor, Sighting, TypeRecord, TypeTotal,
+    BatchWriter, BeforeNewest, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal,
+    Example, Filter, Habit, HostList, HourlyCount, Outage, Reopened, Resume, Selection, Sensor, Sighting,
+    TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
-use super::{BehaviorSink, HistoryStore, NearService, StoreError, refuse_sources, zone_of};
+use super::{BehaviorSink, HistoryStore, NearService, StoreError, refuse_sources};
 use open_segments::OpenSegments;
-use query::Source;
 use schema::Access;
 use types::TypeIndex;
 use wanted::Wanted;
@@ -132,20 +136,13 @@ impl LocalStore {
         }
     }
 
-    /// Deletes the files of segments that are no longer listed. While somebody reads they stay until the next time.
+    /// Deletes the files of segments that are no longer listed. While somebody reads they stay until the next time, and so does
+    /// what cannot be deleted for another reason.
     fn forget(&mut self, paths: &[String]) {
-        paths.iter().for_each(|path| self.open.forget(path));
-        incoming::delete_unless_read(&self.folder, paths);
-    }
-
-    /// A sensor's part of the history; its files stay for as long as this is held.
-    fn source(&self, sensor: &str) -> Result<(i64, Source<'_>), StoreError> {
-        let files = incoming::hold_files(&self.folder);
-        let (id, settings) = catalog::sensor(&self.connection, sensor)?;
-        let zone = zone_of(&settings)?;
-        let mut source = query::source_of(&self.folder, &self.open, &self.connection, id, zone)?;
-        source._files = files;
-        Ok((id, source))
+        if !paths.is_empty() {
+            paths.iter().for_each(|path| self.open.forget(path));
+            let _ = ingest::delete_unlisted(&self.folder, &mut self.connection, paths);
+        }
     }
 
     fn sensor_id(&self, name: &str) -> Result<i64, StoreError> {
@@ -189,11 +186,33 @@ impl HistoryStore for LocalStore {
     }
 
     fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError> {
-        catalog::captures(&self.connection, self.sensor_id(sensor)?)
+        fed::captures(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn is_removable(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
+        let merged = fed::is_merged(&self.connection, self.sensor_id(sensor)?, content)?;
+        merged.map(|merged| !merged).ok_or_else(|| StoreError::UnknownCapture(sensor.to_owned()))
+    }
+
+    fn before_newest(&self, sensor: &str) -> Result<Option<BeforeNewest>, StoreError> {
+        fed::before_newest(&self.connection, self.sensor_id(sensor)?)
+    }
+
+    fn remove_capture(
+        &mut self,
+        sensor: &str,
+        content: &[u8; 32],
+        reopened: Option<Reopened>,
+    ) -> Result<(), StoreError> {
+        self.take_back(sensor, content, reopened)
+    }
+
+    fn drop_days(&mut self, sensor: &str, days: (Date, Date)) -> Result<(), StoreError> {
+        self.forget_days(sensor, days)
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
-        catalog::has_capture(&self.connection, self.sensor_id(sensor)?, content)
+        fed::has_capture(&self.connection, self.sensor_id(sensor)?, content)
     }
 
     fn resume(&self, sensor: &str) -> Result<Resume, StoreError> {
@@ -205,7 +224,7 @@ impl HistoryStore for LocalStore {
         sensor: &str,
         mark_names: &[String],
     ) -> Result<Option<Box<dyn BatchWriter>>, StoreError> {
-        let (_, sensor) = catalog::sensor(&self.connection, sensor)?;
+        let sensor = catalog::sensor(&self.connection, sensor)?.1;
         Ok(Some(Box::new(self.pending(&sensor, mark_names)?)))
     }
 
@@ -244,8 +263,8 @@ impl HistoryStore for LocalStore {
         filter: &Filter<'_>,
         sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError> {
-        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
         let (_, source) = self.source(sensor)?;
+        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
         source.each_sighting(&Wanted::of_filter(filter, types.as_deref()), &mut |sighting| {
             sink(sighting);
             Ok(())
@@ -258,8 +277,8 @@ impl HistoryStore for LocalStore {
         filter: &Filter<'_>,
         sink: &mut dyn FnMut(&DailyCount),
     ) -> Result<(), StoreError> {
-        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
         let (_, source) = self.source(sensor)?;
+        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
         source.each_daily_count(&Wanted::of_filter(filter, types.as_deref()), &mut |count| {
             sink(count);
             Ok(())
@@ -273,8 +292,8 @@ impl HistoryStore for LocalStore {
         sink: &mut dyn FnMut(&HourlyCount),
     ) -> Result<(), StoreError> {
         refuse_sources(filter)?;
-        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
         let (_, source) = self.source(sensor)?;
+        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
         source.each_hourly_count(&Wanted::of_filter(filter, types.as_deref()), &mut |count| {
             sink(count);
             Ok(())
@@ -311,27 +330,27 @@ impl HistoryStore for LocalStore {
         services: &[NearService],
         most: usize,
     ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
+        let (_, source) = self.source(sensor)?;
         let lists = types::near(&self.connection, services)?;
         let lists: Vec<types::List<'_>> = lists.iter().map(|types| (types.as_slice(), false)).collect();
-        let (_, source) = self.source(sensor)?;
         types::type_totals(&source, &|number| self.type_of(number), &lists, most)
     }
 
     fn habits(&self, sensor: &str, selections: &[Selection], most: usize) -> Result<Vec<Habit>, StoreError> {
+        let (_, source) = self.source(sensor)?;
         let types = selections
             .iter()
             .map(|selection| self.types.of_selection(&self.connection, &self.profile, selection))
             .collect::<Result<Vec<_>, _>>()?;
         let lists: Vec<types::List<'_>> =
             types.iter().zip(selections).map(|(types, one)| (types.as_slice(), one.facets)).collect();
-        let (_, source) = self.source(sensor)?;
         types::habits(&source, &|number| self.type_of(number), &self.mark_names()?, &lists, most)
     }
 
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
+        let (_, source) = self.source(sensor)?;
         let types = self.types.of_selection(&self.connection, &self.profile, selection)?;
         let lists = [(types.as_slice(), selection.facets)];
-        let (_, source) = self.source(sensor)?;
         let totals = types::type_totals(&source, &|number| self.type_of(number), &lists, most)?;
         Ok(totals.into_iter().flatten().collect())
     }
@@ -351,6 +370,11 @@ impl HistoryStore for LocalStore {
     fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError> {
         self.writable()?;
         catalog::put_sample(&self.connection, sample)
+    }
+
+    fn remove_sample(&mut self, id: &str) -> Result<bool, StoreError> {
+        self.writable()?;
+        Ok(self.connection.execute("DELETE FROM sample WHERE id = ?1", [id])? > 0)
     }
 
     fn samples(&self) -> Result<Vec<KeptSample>, StoreError> {

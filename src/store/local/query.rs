@@ -6,14 +6,16 @@ use std::path::Path;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use crate::event::Timestamp;
 use crate::history::{DailyCount, DayCount, DayTotal, Hosts, HourlyCount, Scope, Sighting, hours_of};
-use crate::store::StoreError;
+use crate::store::{StoreError, zone_of};
 
+use super::LocalStore;
 use super::catalog::{self, Listed};
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow, starts_of};
+use super::incoming::hold_files;
 use super::open_segments::OpenSegments;
 use super::rows::{self, COUNTS, DayStarts, HOUR, SIGHTINGS, TYPE};
 use super::segment::Segment;
@@ -24,6 +26,13 @@ use super::wanted::Wanted;
 /// Hosts by type, scope, day and hour.
 type HostsByHour = HashMap<(u64, Scope, Date, u8), Hosts>;
 
+/// Keeps files from being deleted, and the catalog as it was when it was first read.
+#[derive(Debug)]
+pub(super) struct Held<'s> {
+    pub(super) _reading: Option<Transaction<'s>>,
+    pub(super) _files: Option<File>,
+}
+
 /// A sensor's part of a history, for one question.
 pub(super) struct Source<'s> {
     pub(super) folder: &'s Path,
@@ -32,8 +41,7 @@ pub(super) struct Source<'s> {
     pub(super) zone: TimeZone,
     /// Sightings of days before this one were dropped.
     pub(super) kept_from: Option<Date>,
-    /// Keeps files from being deleted.
-    pub(super) _files: Option<File>,
+    pub(super) _held: Option<Held<'s>>,
 }
 
 impl Source<'_> {
@@ -304,6 +312,29 @@ fn has_wanted_type(column: &Column, wanted: &Wanted<'_>) -> bool {
     })
 }
 
+impl LocalStore {
+    /// A sensor's part of the history. Its files stay, and the catalog is read as it was, for as long as this is held: so
+    /// an answer never mixes what was before a change with what was after it.
+    pub(super) fn source(&self, sensor: &str) -> Result<(i64, Source<'_>), StoreError> {
+        let held = self.hold()?;
+        let (id, settings) = catalog::sensor(&self.connection, sensor)?;
+        let zone = zone_of(&settings)?;
+        let mut source = source_of(&self.folder, &self.open, &self.connection, id, zone)?;
+        source._held = Some(held);
+        Ok((id, source))
+    }
+
+    /// Holds the files and the catalog as they are now.
+    pub(super) fn hold(&self) -> Result<Held<'_>, StoreError> {
+        // The files first: whatever the catalog lists afterwards is there.
+        let files = hold_files(&self.folder);
+        // A question within another one sees what that one sees.
+        let is_free = self.connection.is_autocommit();
+        let reading = if is_free { Some(self.connection.unchecked_transaction()?) } else { None };
+        Ok(Held { _reading: reading, _files: files })
+    }
+}
+
 /// The sources of a sensor's segments, without a store, for whoever holds the catalog already.
 pub(super) fn source_of<'s>(
     folder: &'s Path,
@@ -318,7 +349,7 @@ pub(super) fn source_of<'s>(
         segments: catalog::segments(connection, Some(sensor))?,
         zone,
         kept_from: catalog::kept_from(connection, sensor)?,
-        _files: None,
+        _held: None,
     })
 }
 
@@ -340,11 +371,12 @@ pub(super) fn example_starts(
     folder: &Path,
     connection: &Connection,
     sensor: i64,
+    leave_out: &dyn Fn(&str) -> bool,
 ) -> Result<BTreeMap<u64, Timestamp>, StoreError> {
     let open = OpenSegments::default();
     let mut earliest = BTreeMap::new();
     for listed in catalog::segments(connection, Some(sensor))? {
-        if listed.kind != EXAMPLES.name || listed.open {
+        if listed.kind != EXAMPLES.name || listed.open || leave_out(&listed.path) {
             continue;
         }
         for (number, start) in starts_of(&*open.get(folder, &listed, &EXAMPLES)?)? {

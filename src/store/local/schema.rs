@@ -29,7 +29,8 @@ const STEPS: [&str; 1] = ["
         PRIMARY KEY (sensor, first_day, last_day, reason)) STRICT, WITHOUT ROWID;
     CREATE TABLE capture (
         sensor INTEGER NOT NULL REFERENCES sensor, content BLOB NOT NULL, record TEXT NOT NULL,
-        checksum INTEGER NOT NULL, PRIMARY KEY (sensor, content)) STRICT, WITHOUT ROWID;
+        -- 1 once a segment of it was merged with others, or its record was cut.
+        merged INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (sensor, content)) STRICT, WITHOUT ROWID;
     -- Days on which the sensor recorded. Totals are NULL while they have to be counted from several segments.
     CREATE TABLE day (
         sensor INTEGER NOT NULL REFERENCES sensor, day TEXT NOT NULL, windows INTEGER, packets INTEGER,
@@ -51,13 +52,17 @@ const STEPS: [&str; 1] = ["
     CREATE TABLE resume (
         sensor INTEGER PRIMARY KEY REFERENCES sensor, clock INTEGER, windows BLOB NOT NULL,
         mark_names TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+    -- content: the newest capture; the rest is what resume was before it was fed.
+    CREATE TABLE before_newest (
+        sensor INTEGER PRIMARY KEY REFERENCES sensor, content BLOB NOT NULL, clock INTEGER, windows BLOB NOT NULL,
+        mark_names TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
     CREATE TABLE sample (
         id TEXT PRIMARY KEY, path TEXT NOT NULL, report TEXT NOT NULL, profile TEXT NOT NULL,
         checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 "];
 
 /// All tables, for whoever checks every row.
-pub(super) const TABLES: [&str; 11] = [
+pub(super) const TABLES: [&str; 12] = [
     "setting",
     "sensor",
     "outage",
@@ -68,6 +73,7 @@ pub(super) const TABLES: [&str; 11] = [
     "signature",
     "segment",
     "resume",
+    "before_newest",
     "sample",
 ];
 

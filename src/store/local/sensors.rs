@@ -39,7 +39,7 @@ impl LocalStore {
         let (id, _) = catalog::sensor(&transaction, name)?;
         let paths: Vec<String> =
             catalog::segments(&transaction, Some(id))?.into_iter().map(|one| one.path).collect();
-        for table in ["outage", "capture", "day", "segment", "resume"] {
+        for table in ["outage", "capture", "day", "segment", "resume", "before_newest"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE sensor = ?1"), [id])?;
         }
         catalog::delete_kept_from(&transaction, id)?;

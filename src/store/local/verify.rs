@@ -11,6 +11,7 @@ use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
 use super::example_rows::EXAMPLES;
+use super::fed;
 use super::open_segments::OpenSegments;
 use super::query::Source;
 use super::rows::{COUNTS, SIGHTINGS};
@@ -40,6 +41,7 @@ impl LocalStore {
     /// # Errors
     /// When the catalog cannot be read at all.
     pub fn verify(&self, faults: Faults<'_>) -> Result<Checked, StoreError> {
+        let _held = self.hold()?;
         let mut checked = Checked::default();
         structure(&self.connection, faults)?;
         for table in TABLES {
@@ -59,7 +61,7 @@ impl LocalStore {
         for (id, sensor) in catalog::sensors(&self.connection)? {
             if let Err(error) = catalog::resume(&self.connection, id)
                 .map(drop)
-                .and_then(|()| catalog::captures(&self.connection, id).map(drop))
+                .and_then(|()| fed::captures(&self.connection, id).map(drop))
             {
                 faults(format!("sensor {}: {error}", sensor.name));
             }

@@ -1,7 +1,9 @@
 //! A history in memory: the plain reference that other stores are compared with, and the store of tests and made worlds.
 //! Memory grows with the sightings, some 200 bytes each.
 
+mod adopt;
 mod seen;
+mod taken_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,9 +12,9 @@ use jiff::civil::Date;
 
 use crate::behavior::BehaviorId;
 use crate::history::{
-    CaptureRecord, Contribution, Coverage, DayCount, DayTotal, Example, Filter, Gathered, Granularity,
-    HostList, HourlyCount, Outage, PackedExample, Resume, Scope, Selection, Sensor, Sighting, SightingCounts,
-    TypeRecord, TypeTotal, Types, hours_of, packets_of,
+    BeforeNewest, CaptureRecord, Contribution, Coverage, DayCount, DayTotal, Example, Filter, Granularity,
+    HostList, HourlyCount, Outage, Reopened, Resume, Scope, Selection, Sensor, Sighting, SightingCounts,
+    TypeRecord, TypeTotal, Types, hours_of,
 };
 
 use crate::sample::KeptSample;
@@ -35,9 +37,11 @@ struct Kept {
     sensor: Sensor,
     outages: Vec<Outage>,
     captures: BTreeMap<[u8; 32], CaptureRecord>,
-    closed: Seen,
+    /// By the content of the capture that brought it.
+    closed: BTreeMap<[u8; 32], Seen>,
     open: Seen,
     resume: Resume,
+    before_newest: Option<BeforeNewest>,
 }
 
 impl MemoryStore {
@@ -120,52 +124,16 @@ impl MemoryStore {
         totals.truncate(most);
         totals
     }
-
-    /// What was gathered, its marks renumbered from the contribution's names to the store's.
-    fn adopt(&mut self, gathered: &Gathered, contribution: &Contribution) -> Result<Seen, StoreError> {
-        if gathered.writer.is_some() {
-            return Err(StoreError::Backend("a store in memory takes no written batches".to_owned()));
-        }
-        let mut numbers = Vec::new();
-        for name in &contribution.mark_names {
-            let at = self.marks.iter().position(|known| known == name).unwrap_or_else(|| {
-                self.marks.push(name.clone());
-                self.marks.len() - 1
-            });
-            numbers.push(at);
-        }
-        super::check_marks(self.marks.len())?;
-        let mut seen = Seen::default();
-        for batch in &gathered.batches {
-            for Sighting { day, number, scope, host, signature, counts } in &batch.sightings {
-                let marks = super::renumbered(counts.marks, &numbers);
-                let key = SightingKey {
-                    number: *number,
-                    scope: *scope,
-                    host: *host,
-                    day: *day,
-                    signature: *signature,
-                };
-                seen.sight(key, SightingCounts { marks, ..*counts });
-            }
-            for hour in &batch.hours {
-                seen.count_hour(*hour);
-            }
-        }
-        for PackedExample { number: place, start, host, packets } in gathered.examples.iter() {
-            let number = usize::try_from(place).ok().and_then(|place| contribution.type_numbers.get(place));
-            if let Some(record) = number.and_then(|number| self.types.get(number)) {
-                let packets = packets_of(packets).map_err(|error| StoreError::Damaged(error.to_string()))?;
-                seen.keep(Example { behavior: record.behavior.id, host, start, packets });
-            }
-        }
-        Ok(seen)
-    }
 }
 
 impl Kept {
     fn sightings(&self) -> impl Iterator<Item = (&SightingKey, &SightingCounts)> {
-        self.closed.sightings.iter().chain(&self.open.sightings)
+        self.parts().flat_map(|part| &part.sightings)
+    }
+
+    /// What each capture brought, and what is open.
+    fn parts(&self) -> impl Iterator<Item = &Seen> {
+        self.closed.values().chain([&self.open])
     }
 }
 
@@ -183,9 +151,10 @@ impl HistoryStore for MemoryStore {
                     sensor: sensor.clone(),
                     outages: Vec::new(),
                     captures: BTreeMap::new(),
-                    closed: Seen::default(),
+                    closed: BTreeMap::new(),
                     open: Seen::default(),
                     resume: Resume::default(),
+                    before_newest: None,
                 };
                 self.sensors.insert(sensor.name.clone(), kept);
                 Ok(())
@@ -234,6 +203,27 @@ impl HistoryStore for MemoryStore {
         Ok(captures)
     }
 
+    fn is_removable(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
+        self.can_take_back(sensor, content)
+    }
+
+    fn before_newest(&self, sensor: &str) -> Result<Option<BeforeNewest>, StoreError> {
+        self.kept(sensor).map(|kept| kept.before_newest.clone())
+    }
+
+    fn remove_capture(
+        &mut self,
+        sensor: &str,
+        content: &[u8; 32],
+        reopened: Option<Reopened>,
+    ) -> Result<(), StoreError> {
+        self.take_back(sensor, content, reopened)
+    }
+
+    fn drop_days(&mut self, sensor: &str, days: (Date, Date)) -> Result<(), StoreError> {
+        self.forget_days(sensor, days)
+    }
+
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
         self.kept(sensor).map(|kept| kept.captures.contains_key(content))
     }
@@ -251,16 +241,19 @@ impl HistoryStore for MemoryStore {
             let record = TypeRecord::new(parameters, &contribution.types);
             self.types.entry(*number).or_insert(record);
         }
-        let closed = self.adopt(&contribution.closed, &contribution)?;
-        let open = self.adopt(&contribution.open, &contribution)?;
+        let [closed, open] = [&contribution.closed, &contribution.open]
+            .map(|gathered| self.adopt(gathered, &contribution.mark_names, &contribution.type_numbers));
+        let (closed, open) = (closed?, open?);
         let kept = self.kept_mut(sensor)?;
         if kept.captures.len() as u64 != contribution.captures_before {
             return Err(StoreError::FedMeanwhile);
         }
-        kept.captures.insert(contribution.capture.content, contribution.capture.clone());
-        kept.closed.merge(closed);
+        let content = contribution.capture.content;
+        kept.captures.insert(content, contribution.capture);
+        kept.closed.insert(content, closed);
         kept.open = open;
-        kept.resume = contribution.resume;
+        let resume = std::mem::replace(&mut kept.resume, contribution.resume);
+        kept.before_newest = Some(BeforeNewest { content, resume });
         Ok(true)
     }
 
@@ -304,9 +297,7 @@ impl HistoryStore for MemoryStore {
         super::refuse_sources(filter)?;
         let kept = self.kept(sensor)?;
         let mut hours: BTreeMap<_, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
-        for ((number, scope, day, hour), (windows, packets)) in
-            kept.closed.hours.iter().chain(&kept.open.hours)
-        {
+        for ((number, scope, day, hour), (windows, packets)) in kept.parts().flat_map(|part| &part.hours) {
             let sum = hours.entry((*number, *scope, *day, *hour)).or_default();
             sum.0 += windows;
             sum.1 += packets;
@@ -371,13 +362,17 @@ impl HistoryStore for MemoryStore {
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
         let kept = self.kept(sensor)?;
-        let both = [kept.closed.examples.get(&behavior), kept.open.examples.get(&behavior)];
-        Ok(both.into_iter().flatten().min_by_key(|example| (example.start, example.host)).cloned())
+        let all = kept.parts().filter_map(|part| part.examples.get(&behavior));
+        Ok(all.min_by_key(|example| (example.start, example.host)).cloned())
     }
 
     fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError> {
         self.samples.insert(sample.profile.id.clone(), sample.clone());
         Ok(())
+    }
+
+    fn remove_sample(&mut self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.samples.remove(id).is_some())
     }
 
     fn samples(&self) -> Result<Vec<KeptSample>, StoreError> {

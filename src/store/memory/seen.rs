@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::behavior::BehaviorId;
 use crate::history::{DayCount, Example, HourlyCount, Scope, SightingCounts};
@@ -45,6 +46,13 @@ impl Seen {
         if self.examples.get(&example.behavior).is_none_or(|kept| begins(&example) < begins(kept)) {
             self.examples.insert(example.behavior, example);
         }
+    }
+
+    /// Forgets what began on days that are gone.
+    pub(super) fn forget_days(&mut self, gone: &BTreeSet<Date>, zone: &TimeZone) {
+        self.sightings.retain(|key, _| !gone.contains(&key.day));
+        self.hours.retain(|(_, _, day, _), _| !gone.contains(day));
+        self.examples.retain(|_, example| !gone.contains(&example.start.day(zone)));
     }
 
     pub(super) fn merge(&mut self, other: Seen) {

@@ -1,0 +1,183 @@
+//! Use case: what was fed is taken back: a capture, days, a sample.
+
+use std::path::Path;
+
+use jiff::civil::Date;
+
+use crate::history::{CaptureRecord, Sensor};
+use crate::rules::Rules;
+use crate::store::{HistoryStore, LocalStore, StoreError};
+
+use super::history::{chosen, named};
+use super::observe::reopened;
+use super::{AppError, Notices};
+
+/// A capture of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedCapture {
+    /// The sensor that made it.
+    pub sensor: Sensor,
+    /// What is kept of it.
+    pub record: CaptureRecord,
+    /// Whether it can be removed.
+    pub removable: bool,
+}
+
+impl ListedCapture {
+    /// Returns its content hash in hexadecimal digits.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        blake3::Hash::from_bytes(self.record.content).to_hex().to_string()
+    }
+}
+
+/// Returns the captures of sensors, by sensor and time.
+///
+/// # Errors
+/// When there is no such history or sensor, or it cannot be read.
+pub fn captures(history: &Path, sensors: &[String], rules: &Rules) -> Result<Vec<ListedCapture>, AppError> {
+    let store = LocalStore::open_to_read(history, &rules.profile)?;
+    let mut all = Vec::new();
+    for sensor in chosen(&store, sensors)? {
+        all.extend(captures_of(&store, &sensor)?);
+    }
+    Ok(all)
+}
+
+fn captures_of(store: &dyn HistoryStore, sensor: &Sensor) -> Result<Vec<ListedCapture>, AppError> {
+    let listed = |record: CaptureRecord| {
+        let removable = store.is_removable(&sensor.name, &record.content)?;
+        Ok(ListedCapture { sensor: sensor.clone(), record, removable })
+    };
+    store.captures(&sensor.name)?.into_iter().map(listed).collect()
+}
+
+/// The fewest digits by which a content hash may be named.
+const DIGITS_MIN: usize = 6;
+
+/// Returns the capture of a sensor that has a name, or whose content hash begins with these digits.
+fn find(store: &dyn HistoryStore, sensor: &Sensor, which: &str) -> Result<ListedCapture, AppError> {
+    let mut all = captures_of(store, sensor)?;
+    let is_hash = which.len() >= DIGITS_MIN && which.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits = which.to_ascii_lowercase();
+    all.retain(|one| one.record.name == which || is_hash && one.hash().starts_with(&digits));
+    match (all.pop(), all.len()) {
+        (None, _) => Err(StoreError::UnknownCapture(sensor.name.clone()).into()),
+        (Some(one), 0) => Ok(one),
+        (Some(_), more) => Err(AppError::Usage(format!(
+            "sensor {} has {} captures of that name; give the content hash of one (`inga capture list`)",
+            sensor.name,
+            more + 1
+        ))),
+    }
+}
+
+/// Removes a capture of a sensor from a history, by its name or the first digits of its content hash. `agrees` is asked
+/// first, and fails where that is refused. Returns what was removed.
+///
+/// # Errors
+/// When there is no such capture, when it was merged with others, or the history cannot be written to.
+pub fn remove_capture(
+    history: &Path,
+    (sensor, which): (&str, &str),
+    rules: &Rules,
+    notices: &mut Notices,
+    agrees: &mut dyn FnMut(&ListedCapture) -> Result<(), AppError>,
+) -> Result<ListedCapture, AppError> {
+    let mut store = LocalStore::open_to_write(history, &rules.profile)?;
+    let sensor = named(&store, sensor)?;
+    let found = find(&store, &sensor, which)?;
+    // What is refused anyway is not asked about.
+    if found.removable {
+        agrees(&found)?;
+    }
+    take_back(&mut store, &sensor, &found.record, rules, notices)?;
+    Ok(found)
+}
+
+/// Removes a capture from a store. That of the newest one is exact: the windows that were open before it are open again.
+///
+/// # Errors
+/// As [`remove_capture`].
+pub fn take_back(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    capture: &CaptureRecord,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<(), AppError> {
+    let before = store.before_newest(&sensor.name)?.filter(|before| before.content == capture.content);
+    let exact = before.is_some();
+    let again = before.map(|before| reopened(sensor, before.resume, rules)).transpose()?;
+    store.remove_capture(&sensor.name, &capture.content, again)?;
+    if !exact && !store.captures(&sensor.name)?.is_empty() {
+        notices.add(format!(
+            "{}: other captures were fed after it; windows that ran on into a later one stay counted as they were, and those \
+             that ran from an earlier one into it are gone with it",
+            capture.name
+        ));
+    }
+    Ok(())
+}
+
+/// What is dropped, or would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedDays {
+    /// Days that become not recorded.
+    pub days: u64,
+    /// Names of captures that lie wholly in them.
+    pub whole: Vec<String>,
+    /// Names of captures that lie partly in them.
+    pub cut: Vec<String>,
+}
+
+/// Makes days of a sensor not recorded, both ends included, so that they can be fed again. `agrees` is asked with what
+/// would be dropped, and fails where that is refused. Returns what was dropped.
+///
+/// # Errors
+/// When there is no such sensor, nothing is recorded in these days, their sightings were dropped before, or the history
+/// cannot be written to.
+pub fn drop_days(
+    history: &Path,
+    sensor: &str,
+    days: (Date, Date),
+    rules: &Rules,
+    agrees: &mut dyn FnMut(&DroppedDays) -> Result<(), AppError>,
+) -> Result<DroppedDays, AppError> {
+    let mut store = LocalStore::open_to_write(history, &rules.profile)?;
+    let sensor = named(&store, sensor)?;
+    let zone = sensor.zone()?;
+    let recorded = store.coverage(&sensor.name)?.observed.range(days.0..=days.1).count() as u64;
+    if recorded == 0 {
+        let name = &sensor.name;
+        return Err(AppError::Usage(format!(
+            "sensor {name} has no recorded day from {} to {}",
+            days.0, days.1
+        )));
+    }
+    let mut plan = DroppedDays { days: recorded, whole: Vec::new(), cut: Vec::new() };
+    for capture in store.captures(&sensor.name)? {
+        match capture.without_days(days, &zone) {
+            None => plan.whole.push(capture.name),
+            Some(cut) if cut != capture => plan.cut.push(capture.name),
+            Some(_) => {}
+        }
+    }
+    agrees(&plan)?;
+    store.drop_days(&sensor.name, days)?;
+    Ok(plan)
+}
+
+/// Removes a sample from a history.
+///
+/// # Errors
+/// When there is none of that id, or the history cannot be written to.
+pub fn remove_sample(history: &Path, id: &str, rules: &Rules) -> Result<(), AppError> {
+    if LocalStore::open_to_write(history, &rules.profile)?.remove_sample(id)? {
+        return Ok(());
+    }
+    let id = id.escape_default();
+    Err(AppError::Usage(format!(
+        "no sample `{id}` in this history; `inga sample list` shows those there are"
+    )))
+}

@@ -1,0 +1,134 @@
+//! `inga capture`: the captures that were fed into a history.
+
+use crate::app::output::Output;
+use crate::app::taken_back::{ListedCapture, captures, remove_capture};
+use crate::app::{AppError, Notices};
+use crate::escape::shown;
+use crate::event::Timestamp;
+use crate::report::text::table;
+
+use super::EXIT_OK;
+use super::confirm::ConfirmArgs;
+use super::shared::{Format, HistoryFolder};
+
+/// List the captures of a history, remove one
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the captures that were fed
+    ///
+    /// Of each: its sensor, its name, the first and the last time that it recorded, in how many spans, packets to dark addresses
+    /// and packets in all, packets that the recorder lost, when it was fed, whether `inga capture remove` can remove it, and
+    /// the hash of its content.
+    #[command(after_help = "Example:
+  inga capture list --sensor II --history history")]
+    List {
+        #[command(flatten)]
+        history: HistoryFolder,
+        /// Only those of this sensor; may be given more than once
+        #[arg(long, value_name = "NAME")]
+        sensor: Vec<String>,
+        /// For people or for machines
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Remove a capture, as long as what it brought was not merged with others
+    ///
+    /// The capture that was fed last is removed as if it had never been fed. An earlier one is removed with the windows that
+    /// ended in it: a window that runs on into a later capture stays counted as it was, and one that an earlier capture began
+    /// goes. Days that no other capture recorded become not recorded. Where the capture was merged with others, it is refused
+    /// (exit code 2): `inga history drop` makes its days not recorded, and the right captures can be fed again.
+    #[command(after_help = "Examples:
+  inga capture remove 2009-03-02.pcap.gz --sensor II --history history
+  inga capture remove 5f3a9c01 --sensor II --history history --yes")]
+    Remove {
+        /// Its name as it was fed, or at least 6 digits of its content hash
+        #[arg(value_name = "HASH|NAME")]
+        capture: String,
+        /// The sensor that made it
+        #[arg(long, value_name = "NAME")]
+        sensor: String,
+        #[command(flatten)]
+        history: HistoryFolder,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+    },
+}
+
+pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+    match &args.command {
+        Command::List { history, sensor, format } => {
+            let listed = captures(&history.folder, sensor, &history.rules.load()?)?;
+            match format {
+                Format::Text => list(&listed)?,
+                Format::Json => list_json(&listed)?,
+            }
+        }
+        Command::Remove { capture, sensor, history, confirm } => {
+            let mut agrees =
+                |one: &ListedCapture| confirm.confirm(&format!("This would remove {}", words(one)));
+            let which = (sensor.as_str(), capture.as_str());
+            let done = remove_capture(&history.folder, which, &history.rules.load()?, notices, &mut agrees)?;
+            Output::Stdout.write(|out| writeln!(out, "removed {}", words(&done)))?;
+        }
+    }
+    Ok(EXIT_OK)
+}
+
+fn words(ListedCapture { sensor, record, .. }: &ListedCapture) -> String {
+    let dark = record.packets;
+    format!("{} of sensor {} ({dark} packets to dark addresses)", shown(&record.name), shown(&sensor.name))
+}
+
+fn list(listed: &[ListedCapture]) -> Result<(), AppError> {
+    let header =
+        ["sensor", "capture", "first", "last", "spans", "dark", "packets", "lost", "fed", "remove", "hash"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+    for one in listed {
+        let ListedCapture { sensor, record, removable } = one;
+        rows.push(vec![
+            shown(&sensor.name),
+            shown(&record.name),
+            time(record.first()),
+            time(record.last()),
+            record.spans.len().to_string(),
+            record.packets.to_string(),
+            record.recorded.to_string(),
+            record.dropped.map_or_else(|| "-".to_owned(), |lost| lost.to_string()),
+            record.fed_at.to_string(),
+            if *removable { "yes" } else { "no" }.to_owned(),
+            one.hash(),
+        ]);
+    }
+    Output::Stdout.write(|out| table(out, &rows))
+}
+
+fn list_json(listed: &[ListedCapture]) -> Result<(), AppError> {
+    Output::Stdout.write(|out| {
+        for one in listed {
+            let ListedCapture { sensor, record, removable } = one;
+            let span = |(first, last): &(Timestamp, Timestamp)| {
+                serde_json::json!({"first": first.to_string(), "last": last.to_string()})
+            };
+            let row = serde_json::json!({
+                "sensor": sensor.name,
+                "name": record.name,
+                "hash": one.hash(),
+                "spans": record.spans.iter().map(span).collect::<Vec<_>>(),
+                "packets_dark": record.packets,
+                "packets": record.recorded,
+                "dropped": record.dropped,
+                "fed_at": record.fed_at.to_string(),
+                "removable": removable,
+            });
+            writeln!(out, "{row}")?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,125 @@
+//! Captures that were fed, and where the engine stopped before the newest one, in the catalog.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::event::Timestamp;
+use crate::history::{BeforeNewest, CaptureRecord, Resume};
+use crate::store::StoreError;
+
+use super::catalog::{each_row, json, pack, uncount, unjson, unpack};
+use super::schema::put;
+
+pub(super) fn put_capture(
+    connection: &Connection,
+    sensor: i64,
+    capture: &CaptureRecord,
+    merged: bool,
+) -> Result<(), StoreError> {
+    put(connection, "capture", &[&sensor, &capture.content, &json(capture)?, &i64::from(merged)])
+}
+
+/// Deletes the record of a capture; its segments stay.
+pub(super) fn delete_capture(
+    connection: &Connection,
+    sensor: i64,
+    content: &[u8; 32],
+) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM capture WHERE sensor = ?1 AND content = ?2", (sensor, content))?;
+    Ok(())
+}
+
+/// Notes that captures cannot be told apart from others any more.
+pub(super) fn mark_merged(
+    connection: &Connection,
+    sensor: i64,
+    contents: &BTreeSet<[u8; 32]>,
+) -> Result<(), StoreError> {
+    if contents.is_empty() {
+        return Ok(());
+    }
+    let captures = captures(connection, sensor)?;
+    let mut of_these = captures.iter().filter(|capture| contents.contains(&capture.content));
+    of_these.try_for_each(|capture| put_capture(connection, sensor, capture, true))
+}
+
+/// Returns whether a capture was merged or cut; `None` where there is none of this content.
+pub(super) fn is_merged(
+    connection: &Connection,
+    sensor: i64,
+    content: &[u8; 32],
+) -> Result<Option<bool>, StoreError> {
+    let sql = "SELECT merged FROM capture WHERE sensor = ?1 AND content = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let merged: Option<i64> = statement.query_row((sensor, content), |row| row.get(0)).optional()?;
+    Ok(merged.map(|merged| merged != 0))
+}
+
+pub(super) fn put_before_newest(
+    connection: &Connection,
+    sensor: i64,
+    BeforeNewest { content, resume }: &BeforeNewest,
+) -> Result<(), StoreError> {
+    let clock = resume.clock.map(|time| time.0);
+    let (windows, names) = (pack(&resume.windows)?, json(&resume.mark_names)?);
+    put(connection, "before_newest", &[&sensor, content, &clock, &windows, &names])
+}
+
+/// Forgets where the engine stopped before the newest capture, which then can only be removed like an earlier one.
+pub(super) fn delete_before_newest(connection: &Connection, sensor: i64) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM before_newest WHERE sensor = ?1", [sensor])?;
+    Ok(())
+}
+
+pub(super) fn before_newest(
+    connection: &Connection,
+    sensor: i64,
+) -> Result<Option<BeforeNewest>, StoreError> {
+    let mut found = None;
+    let sql = "SELECT content, clock, windows, mark_names FROM before_newest WHERE sensor = ?1";
+    each_row(connection, sql, [sensor], &mut |row| {
+        let content = row.get_ref(0)?.as_blob()?;
+        let content =
+            content.try_into().map_err(|_| StoreError::Damaged("a hash of a wrong length".to_owned()))?;
+        let resume = Resume {
+            captures: 0,
+            clock: row.get::<_, Option<i64>>(1)?.map(Timestamp),
+            windows: unpack(row.get_ref(2)?.as_blob()?)?,
+            mark_names: unjson(row.get_ref(3)?.as_str()?)?,
+        };
+        found = Some(BeforeNewest { content, resume });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Returns the content of the newest capture of a sensor, where it can still be removed as if it had never been fed.
+pub(super) fn newest(connection: &Connection, sensor: i64) -> Result<Option<[u8; 32]>, StoreError> {
+    let sql = "SELECT content FROM before_newest WHERE sensor = ?1";
+    Ok(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0)).optional()?)
+}
+
+pub(super) fn captures(connection: &Connection, sensor: i64) -> Result<Vec<CaptureRecord>, StoreError> {
+    let mut captures = Vec::new();
+    each_row(connection, "SELECT record FROM capture WHERE sensor = ?1", [sensor], &mut |row| {
+        captures.push(unjson(row.get_ref(0)?.as_str()?)?);
+        Ok(())
+    })?;
+    captures.sort_by(CaptureRecord::in_time_order);
+    Ok(captures)
+}
+
+pub(super) fn has_capture(
+    connection: &Connection,
+    sensor: i64,
+    content: &[u8; 32],
+) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM capture WHERE sensor = ?1 AND content = ?2)";
+    Ok(connection.prepare_cached(sql)?.query_row((sensor, content), |row| row.get(0))?)
+}
+
+pub(super) fn capture_count(connection: &Connection, sensor: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM capture WHERE sensor = ?1";
+    uncount(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0))?)
+}

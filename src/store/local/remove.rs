@@ -1,0 +1,308 @@
+//! Taking back what was fed: a capture, or days.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use jiff::civil::Date;
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::history::{
+    BeforeNewest, CaptureRecord, PackedExample, Reopened, Resume, Sensor, closed_before, packets_of,
+    recorded_days,
+};
+use crate::store::{StoreError, merged, zone_of};
+
+use super::catalog::{self, Listed};
+use super::example_rows::{EXAMPLES, ExampleRow};
+use super::fed;
+use super::incoming::Incoming;
+use super::ingest::{Exchange, listed, write_examples};
+use super::rows::{COUNTS, SIGHTINGS};
+use super::segment_writer::WrittenSegment;
+use super::write::{Pending, WrittenPair};
+use super::{LocalStore, query};
+
+/// What becomes of a sensor's part of the catalog, in one transaction.
+#[derive(Default)]
+struct Change {
+    /// Captures of the sensor when the change was prepared.
+    captures: u64,
+    old: Vec<Listed>,
+    new: Vec<(Listed, WrittenSegment)>,
+    /// Segments with open windows that stay where they are, and whose windows count as closed from now on.
+    listed_again: Vec<Listed>,
+    /// Days that become not recorded.
+    gone: BTreeSet<Date>,
+    /// Records that go.
+    removed: Vec<[u8; 32]>,
+    /// Records that were cut.
+    cut: Vec<CaptureRecord>,
+    resume: Resume,
+    before_newest: Option<BeforeNewest>,
+}
+
+/// Windows that are open again, written.
+struct Written {
+    pending: Pending,
+    pairs: Vec<(Date, WrittenPair)>,
+    examples: Vec<ExampleRow>,
+}
+
+impl LocalStore {
+    /// Removes a capture; see the trait.
+    pub(super) fn take_back(
+        &mut self,
+        name: &str,
+        content: &[u8; 32],
+        reopened: Option<Reopened>,
+    ) -> Result<(), StoreError> {
+        self.writable()?;
+        let (id, sensor) = catalog::sensor(&self.connection, name)?;
+        let zone = zone_of(&sensor)?;
+        let mut left = fed::captures(&self.connection, id)?;
+        let at = left.iter().position(|one| one.content == *content);
+        let record =
+            at.map(|at| left.remove(at)).ok_or_else(|| StoreError::UnknownCapture(name.to_owned()))?;
+        if fed::is_merged(&self.connection, id, content)? == Some(true) {
+            return Err(merged(name, &record, &zone));
+        }
+        let before = fed::before_newest(&self.connection, id)?;
+        if reopened.is_some() && before.as_ref().is_none_or(|before| before.content != *content) {
+            return Err(StoreError::FedMeanwhile);
+        }
+        let still = recorded_days(&left, &zone);
+        let mut change = Change {
+            captures: left.len() as u64 + 1,
+            gone: recorded_days([&record], &zone).difference(&still).copied().collect(),
+            removed: vec![*content],
+            resume: catalog::resume(&self.connection, id)?,
+            before_newest: before.filter(|before| before.content != *content),
+            ..Change::default()
+        };
+        let replaces_open = reopened.is_some() || left.is_empty();
+        let is_old = |one: &Listed| if one.open { replaces_open } else { one.capture == Some(*content) };
+        let segments = catalog::segments(&self.connection, Some(id))?;
+        change.old = segments.into_iter().filter(is_old).collect();
+        if left.is_empty() {
+            change.resume = Resume::default();
+        }
+        // Held until the files are in their places.
+        let mut written = None;
+        if let Some(reopened) = reopened {
+            let again = self.write_reopened(&sensor, &reopened)?;
+            change.resume = reopened.resume;
+            written = Some(again);
+        }
+        if let Some(written) = &mut written {
+            self.add_reopened((id, &sensor), written, &mut change)?;
+        }
+        let incoming = Incoming::new(&self.folder)?;
+        self.without_days((id, &sensor), &incoming, &mut change)?;
+        self.change(id, change)
+    }
+
+    /// Makes days not recorded; see the trait.
+    pub(super) fn forget_days(&mut self, name: &str, days: (Date, Date)) -> Result<(), StoreError> {
+        self.writable()?;
+        let (id, sensor) = catalog::sensor(&self.connection, name)?;
+        let zone = zone_of(&sensor)?;
+        let recorded = catalog::days(&self.connection, id)?;
+        let gone: BTreeSet<Date> =
+            recorded.keys().filter(|day| days.0 <= **day && **day <= days.1).copied().collect();
+        if let Some(from) = catalog::kept_from(&self.connection, id)?
+            && gone.first().is_some_and(|day| *day < from)
+        {
+            return Err(StoreError::Dropped { from });
+        }
+        let captures = fed::captures(&self.connection, id)?;
+        let mut change = Change { captures: captures.len() as u64, gone, ..Change::default() };
+        let mut left = Vec::new();
+        for capture in captures {
+            let cut = capture.without_days(days, &zone);
+            if cut.as_ref() != Some(&capture) {
+                change.removed.push(capture.content);
+                change.cut.extend(cut.clone());
+            }
+            left.extend(cut);
+        }
+        change.resume = catalog::resume(&self.connection, id)?;
+        let is_in = |day: Date| days.0 <= day && day <= days.1;
+        if change.resume.clock.is_some_and(|clock| is_in(clock.day(&zone))) {
+            // What is open stays as it is counted: its packets in the days that go are no longer to be told apart.
+            let segments = catalog::segments(&self.connection, Some(id))?;
+            change.listed_again = segments.into_iter().filter(|one| one.open && !is_in(one.days.0)).collect();
+            change.resume = closed_before(&left);
+        }
+        let incoming = Incoming::new(&self.folder)?;
+        self.without_days((id, &sensor), &incoming, &mut change)?;
+        self.change(id, change)
+    }
+
+    /// Writes windows that are open again.
+    fn write_reopened(&mut self, sensor: &Sensor, reopened: &Reopened) -> Result<Written, StoreError> {
+        let mut pending = self.pending(sensor, &reopened.mark_names)?;
+        for batch in &reopened.open.batches {
+            pending.add(batch.clone())?;
+        }
+        let pairs = pending.finish()?;
+        let mut examples = Vec::new();
+        for PackedExample { number: place, start, host, packets } in reopened.open.examples.iter() {
+            let number = usize::try_from(place).ok().and_then(|place| reopened.type_numbers.get(place));
+            let packets = packets_of(packets).map_err(|error| StoreError::Backend(error.to_string()))?;
+            examples.extend(number.map(|number| ExampleRow { number: *number, start, host, packets }));
+        }
+        examples.sort_by_key(|example| example.number);
+        Ok(Written { pending, pairs, examples })
+    }
+
+    /// Adds segments of windows that are open again to a change.
+    fn add_reopened(
+        &self,
+        (id, sensor): (i64, &Sensor),
+        written: &mut Written,
+        change: &mut Change,
+    ) -> Result<(), StoreError> {
+        for (day, pair) in std::mem::take(&mut written.pairs) {
+            for (kind, file) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
+                change.new.push((listed((id, sensor), kind, (day, day), &file, true, None), file));
+            }
+        }
+        let is_old = |path: &str| change.old.iter().any(|one| one.path == path);
+        let known = query::example_starts(&self.folder, &self.connection, id, &is_old)?;
+        let earlier = |row: &ExampleRow| known.get(&row.number).is_none_or(|known| row.start <= *known);
+        let mut rows = std::mem::take(&mut written.examples).into_iter().filter(earlier).map(Ok);
+        if let Some((first, file)) = write_examples(written.pending.folder(), &mut rows, self.durable)? {
+            let day = first.day(&zone_of(sensor)?);
+            change.new.push((listed((id, sensor), EXAMPLES.name, (day, day), &file, true, None), file));
+        }
+        Ok(())
+    }
+
+    /// Adds to a change what has rows of the days that are gone, and what is left of it without them.
+    fn without_days(
+        &self,
+        (id, sensor): (i64, &Sensor),
+        incoming: &Incoming,
+        change: &mut Change,
+    ) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (change.gone.first().copied(), change.gone.last().copied()) else {
+            return Ok(());
+        };
+        let zone = zone_of(sensor)?;
+        let is_gone = |day: Date| change.gone.contains(&day);
+        change.resume = std::mem::take(&mut change.resume).without_days(&is_gone, &zone);
+        if let Some(before) = &mut change.before_newest {
+            before.resume = std::mem::take(&mut before.resume).without_days(&is_gone, &zone);
+        }
+        let gone = Rc::new(change.gone.clone());
+        let segments = catalog::segments(&self.connection, Some(id))?;
+        let known = change.old.clone();
+        let is_old = |one: &Listed| known.contains(one);
+        let mut parts: BTreeMap<(Date, Date), Vec<Listed>> = BTreeMap::new();
+        let mut old = Vec::new();
+        for one in segments.into_iter().filter(|one| !is_old(one)) {
+            if one.kind == EXAMPLES.name {
+                // Its days are those of its first example.
+                if one.days.0 <= last {
+                    self.examples_without(&one, (id, sensor), incoming, &gone, change)?;
+                }
+            } else if one.days.0 == one.days.1 {
+                old.extend(gone.contains(&one.days.0).then_some(one));
+            } else if one.days.0 <= last && first <= one.days.1 {
+                parts.entry(one.days).or_default().push(one);
+            }
+        }
+        for (days, segments) in parts {
+            let of_kind =
+                |kind: &str| segments.iter().filter(|one| one.kind == kind).cloned().collect::<Vec<_>>();
+            let (sightings, counts) = (of_kind(SIGHTINGS.name), of_kind(COUNTS.name));
+            if sightings.is_empty() {
+                continue;
+            }
+            let pair = self.merged_pair(incoming, sensor, (&sightings, &counts), false, &gone)?;
+            if pair.sightings.facts.rows > 0 {
+                for (kind, file) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
+                    change.new.push((listed((id, sensor), kind, days, &file, false, None), file));
+                }
+            }
+            old.extend(segments);
+        }
+        change.old.extend(old);
+        Ok(())
+    }
+
+    /// Replaces a segment of examples if some of them begin on days that are gone.
+    fn examples_without(
+        &self,
+        one: &Listed,
+        (id, sensor): (i64, &Sensor),
+        incoming: &Incoming,
+        gone: &BTreeSet<Date>,
+        change: &mut Change,
+    ) -> Result<(), StoreError> {
+        let zone = zone_of(sensor)?;
+        let mut rows = self.earliest_examples(std::slice::from_ref(one))?;
+        let before = rows.len();
+        rows.retain(|_, row| !gone.contains(&row.start.day(&zone)));
+        if rows.len() == before {
+            return Ok(());
+        }
+        change.old.push(one.clone());
+        let mut rows = rows.into_values().map(Ok);
+        if let Some((first, file)) = write_examples(incoming.folder(), &mut rows, self.durable)? {
+            let day = first.day(&zone);
+            let days = if one.days.0 == one.days.1 { (day, day) } else { one.days };
+            let again = listed((id, sensor), EXAMPLES.name, days, &file, one.open, one.capture);
+            change.new.push((again, file));
+        }
+        Ok(())
+    }
+
+    /// Makes a change, all of it or nothing.
+    fn change(&mut self, id: i64, change: Change) -> Result<(), StoreError> {
+        let (folder, durable) = (self.folder.clone(), self.durable);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let before = catalog::segments(&transaction, Some(id))?;
+        let is_same = change.old.iter().chain(&change.listed_again).all(|one| before.contains(one));
+        if !is_same || fed::capture_count(&transaction, id)? != change.captures {
+            return Err(StoreError::FedMeanwhile);
+        }
+        change.enter(&transaction, id)?;
+        let recorded = catalog::days(&transaction, id)?;
+        let days = recorded.into_keys().filter(|day| change.recounts(*day)).collect();
+        let Change { old, new, .. } = change;
+        let totals = BTreeMap::new();
+        let exchange =
+            Exchange { folder: &folder, sensor: id, before: &before, old, new, days, totals, durable };
+        let gone = exchange.commit(transaction)?;
+        self.forget(&gone);
+        Ok(())
+    }
+}
+
+impl Change {
+    /// Enters what it changes in the catalog beside the segments.
+    fn enter(&self, connection: &Connection, id: i64) -> Result<(), StoreError> {
+        for one in self.listed_again.iter().filter(|one| !self.old.contains(one)) {
+            catalog::put_segment(connection, &Listed { open: false, ..one.clone() })?;
+        }
+        self.removed.iter().try_for_each(|content| fed::delete_capture(connection, id, content))?;
+        self.cut.iter().try_for_each(|record| fed::put_capture(connection, id, record, true))?;
+        catalog::put_resume(connection, id, &self.resume)?;
+        fed::delete_before_newest(connection, id)?;
+        if let Some(before) = &self.before_newest {
+            fed::put_before_newest(connection, id, before)?;
+        }
+        self.gone.iter().try_for_each(|day| catalog::delete_day(connection, id, *day))
+    }
+
+    /// Returns whether the totals of a day that stays recorded may change. Those of a segment that only lost other days do not.
+    fn recounts(&self, day: Date) -> bool {
+        let is_rewritten = |old: &Listed| {
+            old.days.0 != old.days.1
+                && self.new.iter().any(|(new, _)| new.kind == old.kind && new.days == old.days)
+        };
+        self.old.iter().any(|one| one.holds(day) && !is_rewritten(one))
+            || self.new.iter().any(|(one, _)| one.days == (day, day))
+    }
+}

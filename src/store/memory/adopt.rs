@@ -1,0 +1,55 @@
+//! Taking in what was gathered of a capture.
+
+use crate::history::{Example, Gathered, PackedExample, Sighting, SightingCounts, packets_of};
+use crate::store::{StoreError, check_marks, renumbered};
+
+use super::MemoryStore;
+use super::seen::{Seen, SightingKey};
+
+impl MemoryStore {
+    /// What was gathered, its marks renumbered from the contribution's names to the store's.
+    pub(super) fn adopt(
+        &mut self,
+        gathered: &Gathered,
+        mark_names: &[String],
+        type_numbers: &[u64],
+    ) -> Result<Seen, StoreError> {
+        if gathered.writer.is_some() {
+            return Err(StoreError::Backend("a store in memory takes no written batches".to_owned()));
+        }
+        let mut numbers = Vec::new();
+        for name in mark_names {
+            let at = self.marks.iter().position(|known| known == name).unwrap_or_else(|| {
+                self.marks.push(name.clone());
+                self.marks.len() - 1
+            });
+            numbers.push(at);
+        }
+        check_marks(self.marks.len())?;
+        let mut seen = Seen::default();
+        for batch in &gathered.batches {
+            for Sighting { day, number, scope, host, signature, counts } in &batch.sightings {
+                let marks = renumbered(counts.marks, &numbers);
+                let key = SightingKey {
+                    number: *number,
+                    scope: *scope,
+                    host: *host,
+                    day: *day,
+                    signature: *signature,
+                };
+                seen.sight(key, SightingCounts { marks, ..*counts });
+            }
+            for hour in &batch.hours {
+                seen.count_hour(*hour);
+            }
+        }
+        for PackedExample { number: place, start, host, packets } in gathered.examples.iter() {
+            let number = usize::try_from(place).ok().and_then(|place| type_numbers.get(place));
+            if let Some(record) = number.and_then(|number| self.types.get(number)) {
+                let packets = packets_of(packets).map_err(|error| StoreError::Damaged(error.to_string()))?;
+                seen.keep(Example { behavior: record.behavior.id, host, start, packets });
+            }
+        }
+        Ok(seen)
+    }
+}

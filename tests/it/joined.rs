@@ -1,0 +1,155 @@
+//! Histories that were observed elsewhere are joined.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use inga::history::{Filter, Sensor};
+use inga::store::{HistoryStore, LocalStore};
+use proptest::prelude::*;
+
+use crate::command::{arg, inga};
+use crate::taken_back::{Fixture, capture, sensor, view};
+
+fn observed(fixture: &Fixture, name: &str, sensor: &Sensor, pieces: &[Vec<u8>]) {
+    let mut store = fixture.local(name);
+    store.add_sensor(sensor).unwrap();
+    for piece in pieces {
+        fixture.feed(&mut store, sensor, piece);
+    }
+}
+
+fn join(fixture: &Fixture, names: &[&str], into: &str) -> Result<inga::app::history::Joined, String> {
+    let paths: Vec<_> = names.iter().map(|name| fixture.path(name)).collect();
+    LocalStore::join(&paths, &fixture.path(into), &fixture.rules.profile).map_err(|error| error.to_string())
+}
+
+/// Every segment's path and bytes.
+fn segments(history: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = walkdir::WalkDir::new(history).into_iter().map(Result::unwrap);
+    files
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "parquet"))
+        .map(|entry| {
+            let path = entry.path().strip_prefix(history).unwrap().to_str().unwrap().to_owned();
+            (path, std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+fn is_whole(history: &Path) {
+    let verified = inga(&["history", "verify", "--history", arg(history)]);
+    assert_eq!(verified.code, 0, "{}", verified.stdout);
+}
+
+#[test]
+fn histories_of_different_sensors_are_equal_to_one_of_both() {
+    let fixture = Fixture::new();
+    let pieces = [[capture(0..30, 0), capture(30..60, 0)], [capture(0..20, 3), capture(20..70, 3)]];
+    observed(&fixture, "a", &sensor("II"), &pieces[0]);
+    observed(&fixture, "b", &sensor("III"), &pieces[1]);
+    for (name, pieces) in ["II", "III"].iter().zip(&pieces) {
+        observed(&fixture, "both", &sensor(name), pieces);
+    }
+    let joined = join(&fixture, &["b", "a"], "c").unwrap();
+    assert_eq!((joined.sensors, joined.captures, joined.seams.len()), (2, 4, 0));
+    is_whole(&fixture.path("c"));
+    for name in ["both", "c"] {
+        fixture.local(name).compact(true).unwrap();
+    }
+    assert_eq!(segments(&fixture.path("c")), segments(&fixture.path("both")));
+    assert!(segments(&fixture.path("c")).len() >= 4);
+    for name in ["II", "III"] {
+        let [one, both] = ["c", "both"].map(|history| fixture.local(history));
+        assert_eq!(view(&one, name), view(&both, name));
+        assert_eq!(one.resume(name).unwrap(), both.resume(name).unwrap());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn periods_of_one_sensor_are_equal_to_one_history_but_for_windows_across_the_seam(
+        first in 1u64..40, second in 1u64..40,
+    ) {
+        let fixture = Fixture::new();
+        let pieces = [capture(0..first, 0), capture(first..first + second, 0)];
+        observed(&fixture, "a", &sensor("II"), &pieces[..1]);
+        observed(&fixture, "b", &sensor("II"), &pieces[1..]);
+        observed(&fixture, "both", &sensor("II"), &pieces);
+        let joined = join(&fixture, &["a", "b"], "c").unwrap();
+        // The second capture's first packet comes from another host, 11 seconds after the last one of the sweep.
+        prop_assert_eq!(joined.seams.len(), 1);
+        prop_assert_eq!(joined.seams[0].cut, 0);
+        is_whole(&fixture.path("c"));
+        let (one, both) = (fixture.local("c"), fixture.local("both"));
+        prop_assert_eq!(view(&one, "II"), view(&both, "II"));
+        prop_assert_eq!(one.resume("II").unwrap(), both.resume("II").unwrap());
+        drop((one, both));
+        // Observing goes on.
+        let next = capture(first + second..first + second + 2, 0);
+        for name in ["c", "both"] {
+            fixture.feed(&mut fixture.local(name), &sensor("II"), &next);
+            fixture.local(name).compact(true).unwrap();
+        }
+        prop_assert_eq!(segments(&fixture.path("c")), segments(&fixture.path("both")));
+    }
+}
+
+#[test]
+fn windows_across_a_seam_are_cut_and_counted() {
+    use crate::make::packets::{Pcap, RAW_IP, tcp};
+    let fixture = Fixture::new();
+    let part = |seconds: std::ops::Range<u64>| {
+        let mut pcap = Pcap::new(RAW_IP);
+        for second in seconds {
+            let to = [203, 0, 113, u8::try_from(1 + second).unwrap()].into();
+            let time = 1_235_952_000_000_000 + second * 1_000_000;
+            pcap.add(time, tcp(([100, 64, 0, 1].into(), 4000), (to, 23), "S", 1, b""));
+        }
+        pcap.bytes()
+    };
+    observed(&fixture, "a", &sensor("II"), &[part(0..10)]);
+    observed(&fixture, "b", &sensor("II"), &[part(10..25)]);
+    let joined = join(&fixture, &["b", "a"], "c").unwrap();
+    assert_eq!(joined.seams.len(), 1);
+    assert_eq!(joined.seams[0].cut, 1);
+    let mut sum = (0, 0);
+    let add = &mut |one: &inga::history::Sighting| {
+        sum = (sum.0 + one.counts.windows, sum.1 + one.counts.packets);
+    };
+    fixture.local("c").each_sighting("II", &Filter::default(), add).unwrap();
+    assert_eq!(sum, (2, 25), "one window became two, and no packet was lost");
+}
+
+#[test]
+fn overlaps_and_other_settings_are_refused_and_the_same_capture_is_taken_once() {
+    let fixture = Fixture::new();
+    let same = capture(10..20, 0);
+    observed(&fixture, "a", &sensor("II"), &[capture(0..10, 0), same.clone()]);
+    observed(&fixture, "b", &sensor("II"), &[same, capture(20..30, 0)]);
+    observed(&fixture, "over", &sensor("II"), &[capture(5..9, 4)]);
+    let mut other = sensor("II");
+    other.time_zone = "Asia/Tokyo".to_owned();
+    observed(&fixture, "other", &other, &[]);
+    let (a, over, into) = (fixture.path("a"), fixture.path("over"), fixture.path("c"));
+    let refused = inga(&["history", "merge", arg(&a), arg(&over), "--into", arg(&into)]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains(" s of recorded time in common"), "{}", refused.stderr);
+    assert!(join(&fixture, &["a", "other"], "c").unwrap_err().contains("other settings"));
+    assert!(!into.exists());
+    assert_eq!(
+        std::fs::read_dir(fixture.folder.path())
+            .unwrap()
+            .filter(|entry| { entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with(".inga") })
+            .count(),
+        0
+    );
+    let joined = join(&fixture, &["a", "b"], "c").unwrap();
+    assert_eq!((joined.captures, joined.same.len()), (3, 1));
+    is_whole(&into);
+    let store = fixture.local("c");
+    let packets: u64 = store.totals("II").unwrap().iter().map(|total| total.count.packets).sum();
+    assert_eq!(packets, 30 * 6 + 3 * 20);
+    drop(store);
+    assert!(join(&fixture, &["a", "b"], "c").unwrap_err().contains("not empty"));
+}

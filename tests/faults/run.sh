@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The fault campaign: what inga writes survives failing system calls, kills, full disks, a second writer and damage.
+# The fault campaign: what inga writes survives failing system calls, kills, power failures, full disks, a second
+# writer and damage.
 #
 # Usage: tests/faults/run.sh [--program FILE] [--calls N]
 #
@@ -10,7 +11,8 @@
 # Each operation starts from the same files. After a fault they must be as before the operation or as after it, by the
 # answers of `inga` itself: this script knows nothing of a history's format and takes it for a path. The program must end
 # with 0, or with 2 and a message that names the cause, and never panic; the same operation, run again, must succeed and
-# leave the same files as a quiet run. Linux only: calls fail by a preloaded library (shim.c).
+# leave the same files as a quiet run. Linux only: calls fail by a preloaded library (shim.c), which
+# also keeps what would be left without what was never synced (durable.c).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -29,7 +31,7 @@ done
 program=$(realpath "$program")
 work=$(realpath "$(mktemp -d)")
 trap 'umount "$work/disk" 2>/dev/null || true; rm -rf "$work"' EXIT
-cc -O1 -shared -fPIC -o "$work/shim.so" tests/faults/shim.c -ldl
+cc -O1 -shared -fPIC -o "$work/shim.so" tests/faults/shim.c tests/faults/durable.c -ldl
 
 place=$work/place       # what an operation works on, put back before each
 history=$place/history/h
@@ -53,9 +55,14 @@ op_observe() { inga observe --threads 1 --sensor north --history "$history" $cap
 op_sample() { inga sample add --history "$history" samples/ping-sweep/report.yaml; }
 op_compact() { inga history compact --history "$history"; }
 op_retain() { inga history retain --history "$history" --from 2008-12-10 --yes; }
+# Done once, these would be refused the second time.
+is_fed() { "$program" capture list --history "$history" | grep -q "$1"; }
+op_remove() { ! is_fed 2008-12 || inga capture remove $captures/2008-12.pcap.zst --sensor north --history "$history" --yes; }
+op_drop() { ! is_fed 2008-11 || inga history drop --sensor north --from 2008-11-01 --to 2008-11-30 --history "$history" --yes; }
+op_join() { [ -s "$history/catalog.sqlite" ] || inga history merge "$place/in/a" "$place/in/b" --into "$history"; }
 op_correlate() { inga correlate --threads 1 --history "$history" samples/udp-worm/report.yaml -o "$place/out/report.html"; }
 op_accept() { inga check --accept "$place/out/sample"; }
-operations="make observe sample compact retain correlate accept"
+operations="make observe sample compact retain remove drop join correlate accept"
 
 # What there is before an operation.
 start_of() {
@@ -64,6 +71,15 @@ start_of() {
     sed -i 's/^  windows: .*/  windows: 99/' "$place/out/sample/report.yaml"
     echo "an older report" >"$place/out/report.html"
     [ "$1" != make ] || return 0
+    if [ "$1" = join ]; then
+        for month in 2008-11 2008-12; do
+            local part=$place/in/a
+            [ $month = 2008-11 ] || part=$place/in/b
+            inga sensor add north --history "$part" --prefix 203.0.113.0/24 --kind dark >/dev/null
+            inga observe --sensor north --history "$part" $captures/$month.pcap.zst >/dev/null
+        done
+        return 0
+    fi
     op_make >/dev/null
     for month in 2008-11 2008-12; do
         inga observe --sensor north --history "$history" $captures/$month.pcap.zst >/dev/null
@@ -144,9 +160,9 @@ judge() {
     [ "$(view)" = "$after" ] || fail "$name" "the next run does not make good"
     left=$(files)
     # A program that is killed while it writes a result leaves what it had written beside it; nobody else knows of it.
-    # So does one that makes a history.
+    # So does one that makes a history or joins some, and it cannot put away the log of one that it only reads.
     [ "$is_kill" != kill ] ||
-        left=$(grep -v -e '^./out/.*/\?\.tmp[A-Za-z0-9]*$' -e '^./history/\.inga-new-' <<<"$left")
+        left=$(grep -v -e '^./out/.*/\?\.tmp[A-Za-z0-9]*$' -e '^./history/\.inga-\(new\|merge\)-' -e '^./in/.*-\(wal\|shm\)$' <<<"$left")
     if [ "$left" != "$files_after" ]; then
         diff <(echo "$files_after") <(echo "$left") >"$work/printed" || true
         fail "$name" "other files are left than by a quiet run"
@@ -222,6 +238,45 @@ kills() {
         try "$op: killed within write $number of $all" "$op" kill with_shim write "$number" torn ""
         try "$op: write $number of $all half done" "$op" - with_shim write "$number" short ""
     done
+}
+
+# ---- a power failure ---------------------------------------------------------------------------------------------
+
+# Puts together what is left of a folder, by the notes of the shim.
+left_of() {
+    local node=$1 to=$2 kind below name
+    mkdir -p "$to"
+    [ -e "$work/kept/$node.names" ] || return 0
+    while read -r kind below name; do
+        if [ "$kind" = d ]; then left_of "$below" "$to/$name"
+        elif [ -e "$work/kept/$below.bytes" ]; then cp "$work/kept/$below.bytes" "$to/$name"
+        else : >"$to/$name"; fi
+    done <"$work/kept/$node.names"
+}
+
+# Runs an operation up to a call, or to its end (0), and takes from it what was not synced.
+try_power() {
+    local name=$1 op=$2 number=$3 how=$4 status=0
+    tried=$((tried + 1))
+    rm -rf "$work/kept"
+    mkdir "$work/kept"
+    ( FAULT_KEPT=$work/kept; export FAULT_KEPT; with_shim any "$number" "$how" "" "op_$op" ) >"$work/printed" 2>&1 || status=$?
+    rm -rf "$place"
+    left_of "$(cat "$work/kept/root")" "$place"
+    judge "$name" "$op" kill "$status"
+    put_back "$op"
+}
+
+power_failures() {
+    local op=$1 how number all
+    all=$(count "$op" any)
+    for how in nothing names some; do
+        for number in $(spread "$all"); do
+            try_power "$op: the power fails at call $number of $all, of what is not synced $how stays" "$op" "$number" "power-$how"
+        done
+    done
+    # Something that was reported as done is there after a power failure.
+    try_power "$op: the power fails after it" "$op" 0 power-nothing
 }
 
 # ---- a small disk, a small limit ---------------------------------------------------------------------------------
@@ -330,6 +385,7 @@ for op in $operations; do
     failing_renames "$op"
     full_disk "$op"
     kills "$op"
+    power_failures "$op"
     file_limit "$op"
     small_disk "$op"
     echo "$op: $tried faults tried so far, $failed failed (${SECONDS}s)"

@@ -4,7 +4,8 @@
  * FAULT_UNDER  only calls on files below this folder count
  * FAULT_AT     the number of the call that fails, from 1; 0 makes none fail
  * FAULT_HOW    EIO, ENOSPC, EDQUOT, EACCES; `short` writes half and succeeds; `kill` ends the process before the call;
- *              `torn` writes half and ends the process
+ *              `torn` writes half and ends the process; `power-nothing`, `power-names` and `power-some` end it where the
+ *              power fails, and note which of the files that were not synced got onto the disk (durable.c)
  * FAULT_STAYS  where set, all later calls fail as well, as on a full disk
  * FAULT_COUNT  a file that gets the number of calls that counted, when the program ends by itself
  *
@@ -31,6 +32,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "durable.h"
 
 static atomic_long counted;
 
@@ -63,6 +66,10 @@ static enum fault fault(const char *kind, int is_counted) {
     long number = atomic_fetch_add(&counted, 1) + 1, at = atol(setting("FAULT_AT"));
     if (at == 0 || number < at || (number > at && !*setting("FAULT_STAYS"))) return NONE;
     int is_write = strcmp(kind, "write") == 0;
+    if (strncmp(how, "power-", 6) == 0) {
+        durable_lost(how + 6);
+        how = "kill";
+    }
     if (strcmp(how, "kill") == 0 || (strcmp(how, "torn") == 0 && !is_write)) {
         kill(getpid(), SIGKILL);
         for (;;) pause();
@@ -147,13 +154,17 @@ ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size
     return REAL(copy_file_range)(from, from_at, to, to_at, size, flags);
 }
 
-int fsync(int descriptor) {
-    return fault("sync", is_descriptor_below(descriptor)) == FAILS ? -1 : REAL(fsync)(descriptor);
+static int synced(int descriptor, int (*sync)(int)) {
+    int is_counted = is_descriptor_below(descriptor);
+    if (fault("sync", is_counted) == FAILS) return -1;
+    int result = sync(descriptor);
+    if (result == 0 && is_counted) durable_synced(descriptor);
+    return result;
 }
 
-int fdatasync(int descriptor) {
-    return fault("sync", is_descriptor_below(descriptor)) == FAILS ? -1 : REAL(fdatasync)(descriptor);
-}
+int fsync(int descriptor) { return synced(descriptor, REAL(fsync)); }
+
+int fdatasync(int descriptor) { return synced(descriptor, REAL(fdatasync)); }
 
 int ftruncate64(int descriptor, off64_t size) {
     return fault("truncate", is_descriptor_below(descriptor)) == FAILS ? -1 : REAL(ftruncate64)(descriptor, size);

@@ -150,6 +150,14 @@ fn overlaps_and_other_settings_are_refused_and_the_same_capture_is_taken_once() 
     let store = fixture.local("c");
     let packets: u64 = store.totals("II").unwrap().iter().map(|total| total.count.packets).sum();
     assert_eq!(packets, 30 * 6 + 3 * 20);
+    // Windows that are open at the end of the capture that both have are closed by the next one.
+    observed(&fixture, "all", &sensor("II"), &[capture(0..10, 0), capture(10..20, 0), capture(20..30, 0)]);
+    assert_eq!(view(&store, "II"), view(&fixture.local("all"), "II"));
+    assert!(joined.seams.is_empty());
     drop(store);
+    observed(&fixture, "d", &sensor("II"), &[capture(10..20, 0), capture(40..50, 0)]);
+    let twice = join(&fixture, &["b", "d"], "e").unwrap_err();
+    assert!(twice.contains("others after it"), "{twice}");
+    assert!(!fixture.path("e").exists());
     assert!(join(&fixture, &["a", "b"], "c").unwrap_err().contains("not empty"));
 }

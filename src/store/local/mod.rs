@@ -6,6 +6,7 @@ mod fed;
 mod incoming;
 mod ingest;
 mod join;
+mod join_part;
 mod merge;
 mod open_segments;
 mod query;

@@ -1,0 +1,313 @@
+//! Joining what several histories have of one sensor.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::net::IpAddr;
+use std::path::Path;
+
+use jiff::Span;
+use jiff::civil::Date;
+use rusqlite::Connection;
+
+use crate::history::{
+    CaptureRecord, Filter, HourlyCount, RecordedTime, Resume, Sensor, Sighting, closed_before,
+};
+use crate::store::{HistoryStore, StoreError, renumbered, zone_of};
+
+use super::LocalStore;
+use super::catalog::{self, Listed};
+use super::example_rows::EXAMPLES;
+use super::fed;
+use super::incoming::Incoming;
+use super::ingest::{keep_totals, listed, move_into};
+use super::join::{Joined, Seam};
+use super::merge::pair_runs;
+use super::open_segments::OpenSegments;
+use super::rows::{COUNTS, SIGHTINGS};
+use super::sorted::merged;
+use super::write::PairWriter;
+
+/// Seconds of recorded time that two captures may have in common: clocks of recorders differ, and files are cut in the
+/// midst of a second.
+const OVERLAP_MAX: i64 = 5_000_000_000;
+
+/// One history's part of a sensor.
+struct Part<'s> {
+    store: &'s LocalStore,
+    id: i64,
+    captures: Vec<CaptureRecord>,
+    resume: Resume,
+    /// The result's numbers of its marks.
+    marks: Vec<usize>,
+    /// Captures that an earlier part has, too.
+    left_out: BTreeSet<[u8; 32]>,
+}
+
+/// What becomes of the windows that are open at the end of a part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OpenWindows {
+    /// They stay open: it is the last part.
+    Stay,
+    /// They are closed, since the next part knows nothing of them.
+    Close,
+    /// They are left out: a later part begins with the same capture and has them, too.
+    LeaveOut,
+}
+
+impl Part<'_> {
+    /// The content of the capture at whose end its windows are open.
+    fn newest(&self) -> Option<[u8; 32]> {
+        self.captures.iter().max_by_key(|one| one.last()).map(|one| one.content)
+    }
+
+    fn has(&self, content: &[u8; 32]) -> bool {
+        self.captures.iter().any(|one| one.content == *content)
+    }
+}
+
+/// The sensor of the result that is filled.
+pub(super) struct Target<'t> {
+    pub(super) folder: &'t Path,
+    pub(super) connection: &'t Connection,
+    pub(super) id: i64,
+    pub(super) sensor: &'t Sensor,
+}
+
+impl Target<'_> {
+    /// Takes in a sensor from all histories that have it.
+    pub(super) fn take_sensor(
+        &mut self,
+        stores: &[LocalStore],
+        marks: &[Vec<usize>],
+        joined: &mut Joined,
+    ) -> Result<(), StoreError> {
+        let mut parts = Vec::new();
+        for (store, marks) in stores.iter().zip(marks) {
+            let id = match catalog::sensor(&store.connection, &self.sensor.name) {
+                Ok((id, _)) => id,
+                Err(StoreError::UnknownSensor(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            for outage in catalog::coverage(&store.connection, id, self.sensor)?.outages {
+                catalog::put_outage(self.connection, self.id, &outage)?;
+            }
+            let captures = fed::captures(&store.connection, id)?;
+            let resume = catalog::resume(&store.connection, id)?;
+            let (marks, left_out) = (marks.clone(), BTreeSet::new());
+            parts.push(Part { store, id, captures, resume, marks, left_out });
+        }
+        parts.retain(|part| !part.captures.is_empty());
+        parts.sort_by_key(|part| (part.resume.clock, part.captures.first().and_then(CaptureRecord::first)));
+        self.refuse_dropped(&parts)?;
+        for at in 0..parts.len() {
+            let (before, rest) = parts.split_at_mut(at);
+            if let Some(part) = rest.first_mut() {
+                self.compare(part, before, joined)?;
+            }
+        }
+        let mut days = BTreeSet::new();
+        for (at, part) in parts.iter().enumerate() {
+            let later = &parts[at + 1..];
+            let goes_on = part.newest().is_some_and(|newest| later.iter().any(|one| one.has(&newest)));
+            let open = match later {
+                [] => OpenWindows::Stay,
+                _ if goes_on => OpenWindows::LeaveOut,
+                _ => OpenWindows::Close,
+            };
+            self.take_part(part, open, &mut days)?;
+            if open == OpenWindows::Close {
+                joined.seams.push(self.seam(part, later)?);
+            }
+        }
+        // Totals of days that several histories have do not add up.
+        let no_totals = BTreeMap::new();
+        keep_totals(self.folder, self.connection, self.id, &days, &no_totals)
+    }
+
+    /// Months without sightings have counts that cannot be joined with others.
+    fn refuse_dropped(&self, parts: &[Part<'_>]) -> Result<(), StoreError> {
+        for part in parts {
+            let Some(from) = catalog::kept_from(&part.store.connection, part.id)? else { continue };
+            if parts.len() > 1 {
+                return Err(StoreError::Dropped { from });
+            }
+            catalog::put_kept_from(self.connection, self.id, from)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a part whose captures recorded what earlier parts have, but for the same captures, which are taken once.
+    fn compare(
+        &self,
+        part: &mut Part<'_>,
+        before: &[Part<'_>],
+        joined: &mut Joined,
+    ) -> Result<(), StoreError> {
+        for capture in &part.captures {
+            if let Some(other) = before.iter().find(|one| one.has(&capture.content)) {
+                // Both closed the windows that were open at its end, by other captures.
+                if other.newest() != Some(capture.content) {
+                    let name = &capture.name;
+                    return Err(StoreError::NotJoinable(format!(
+                        "{name}: two of them have this capture of sensor `{}` and others after it; drop its days in one of \
+                         them (`inga history drop`)",
+                        self.sensor.name
+                    )));
+                }
+                if fed::is_merged(&part.store.connection, part.id, &capture.content)? != Some(false) {
+                    let zone = zone_of(self.sensor)?;
+                    return Err(crate::store::merged(&self.sensor.name, capture, &zone));
+                }
+                part.left_out.insert(capture.content);
+                joined.same.push(capture.name.clone());
+                continue;
+            }
+            for other in before.iter().flat_map(|one| &one.captures) {
+                let common = overlap(capture, other);
+                if common > OVERLAP_MAX {
+                    return Err(StoreError::Overlap {
+                        sensor: self.sensor.name.clone(),
+                        captures: [other.name.clone(), capture.name.clone()],
+                        seconds: common / 1_000_000_000,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_part(
+        &self,
+        part: &Part<'_>,
+        open: OpenWindows,
+        shared_days: &mut BTreeSet<Date>,
+    ) -> Result<(), StoreError> {
+        let Part { store, id, captures, resume, left_out, .. } = part;
+        let known = catalog::days(self.connection, self.id)?;
+        for (day, total) in catalog::days(&store.connection, *id)? {
+            match total {
+                Some(total) if !known.contains_key(&day) => {
+                    catalog::put_total(self.connection, self.id, &total)?;
+                }
+                _ => {
+                    catalog::put_day(self.connection, self.id, day)?;
+                    shared_days.insert(day);
+                }
+            }
+        }
+        for capture in captures.iter().filter(|one| !left_out.contains(&one.content)) {
+            let merged = fed::is_merged(&store.connection, *id, &capture.content)? != Some(false);
+            // What the earlier history's newest capture left open is closed here, and cannot be opened again.
+            fed::put_capture(self.connection, self.id, capture, merged)?;
+        }
+        let is_last = open == OpenWindows::Stay;
+        if is_last {
+            catalog::put_resume(self.connection, self.id, resume)?;
+            if let Some(before) = fed::before_newest(&store.connection, *id)? {
+                fed::put_before_newest(self.connection, self.id, &before)?;
+            }
+        }
+        let segments = catalog::segments(&store.connection, Some(*id))?;
+        let stays = |one: &Listed| match one.open {
+            true => open != OpenWindows::LeaveOut,
+            false => one.capture.is_none_or(|content| !left_out.contains(&content)),
+        };
+        let segments: Vec<Listed> = segments.into_iter().filter(stays).collect();
+        let in_order = part.marks.iter().enumerate().all(|(from, to)| from == *to);
+        for one in &segments {
+            // A renumbered segment of sightings is written together with its counts.
+            if in_order || one.kind == EXAMPLES.name {
+                self.copy(part, one, is_last)?;
+            } else if one.kind == SIGHTINGS.name {
+                let is_counts = |other: &&Listed| {
+                    other.kind == COUNTS.name
+                        && (other.days, other.open, other.capture) == (one.days, one.open, one.capture)
+                };
+                let counts: Vec<Listed> = segments.iter().filter(is_counts).cloned().collect();
+                self.rewrite(part, one, &counts, is_last)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a segment, and reads every byte of the copy.
+    fn copy(&self, part: &Part<'_>, one: &Listed, is_last: bool) -> Result<(), StoreError> {
+        let place = self.folder.join(&one.path);
+        let parent = place.parent().unwrap_or(self.folder);
+        fs::create_dir_all(parent)?;
+        fs::copy(part.store.folder.join(&one.path), &place)?;
+        File::open(&place)?.sync_all()?;
+        for folder in parent.ancestors().take_while(|folder| folder.starts_with(self.folder)) {
+            File::open(folder)?.sync_all()?;
+        }
+        let table = [&SIGHTINGS, &COUNTS, &EXAMPLES].into_iter().find(|table| table.name == one.kind);
+        let table = table.ok_or_else(|| StoreError::Damaged("a segment of an unknown kind".to_owned()))?;
+        OpenSegments::default().get(self.folder, one, table)?.verify()?;
+        let open = one.open && is_last;
+        catalog::put_segment(self.connection, &Listed { sensor: self.id, open, ..one.clone() })
+    }
+
+    /// Writes a segment of sightings and its counts again with other numbers of marks.
+    fn rewrite(
+        &self,
+        part: &Part<'_>,
+        one: &Listed,
+        counts: &[Listed],
+        is_last: bool,
+    ) -> Result<(), StoreError> {
+        let zone = zone_of(self.sensor)?;
+        let (sightings, hours) = pair_runs(&part.store.folder, std::slice::from_ref(one), counts, &zone)?;
+        let incoming = Incoming::new(self.folder)?;
+        let mut writer = PairWriter::new(incoming.folder(), zone, false)?;
+        let mut rows = merged(sightings, Sighting::order)?.map(|row| {
+            let mut row = row?;
+            row.counts.marks = renumbered(row.counts.marks, &part.marks);
+            Ok(row)
+        });
+        writer.write_run(&mut rows, &mut *merged(hours, HourlyCount::order)?)?;
+        let pair = writer.finish(true)?;
+        for (kind, file) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
+            let open = one.open && is_last;
+            let again = listed((self.id, self.sensor), kind, one.days, &file, open, one.capture);
+            move_into(self.folder, &again.path, file, true)?;
+            catalog::put_segment(self.connection, &again)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the windows that were open at the end of a part, and whose hosts are active soon after in later parts.
+    fn seam(&self, part: &Part<'_>, later: &[Part<'_>]) -> Result<Seam, StoreError> {
+        let zone = zone_of(self.sensor)?;
+        let at = part.resume.clock.or(closed_before(&part.captures).clock).unwrap_or_default();
+        let mut open: HashMap<IpAddr, u64> = HashMap::new();
+        for window in &part.resume.windows {
+            *open.entry(window.source).or_default() += 1;
+        }
+        let day = at.day(&zone);
+        let next = day.checked_add(Span::new().days(1)).unwrap_or(day);
+        let filter = Filter { first: Some(day), last: Some(next), ..Filter::default() };
+        // A host that is active within a window's time has gone on with it; sightings have whole seconds.
+        let soon =
+            i64::from(part.store.profile.window_seconds).saturating_add(1).saturating_mul(1_000_000_000);
+        let mut cut = 0;
+        for other in later {
+            other.store.each_sighting(&self.sensor.name, &filter, &mut |sighting| {
+                let after = sighting.counts.first.0.saturating_sub(at.whole_seconds().0);
+                if (0..=soon).contains(&after) {
+                    cut += open.remove(&sighting.host).unwrap_or(0);
+                }
+            })?;
+        }
+        Ok(Seam { sensor: self.sensor.name.clone(), at, cut })
+    }
+}
+
+/// The nanoseconds that two captures have in common.
+fn overlap(one: &CaptureRecord, other: &CaptureRecord) -> i64 {
+    if one.recorded == 0 || other.recorded == 0 {
+        // Time that was given with `--covers` has no packets that could count twice.
+        return 0;
+    }
+    let time = RecordedTime::union(one.spans.iter().copied());
+    other.spans.iter().fold(0, |sum, span| sum.saturating_add(time.common(*span)))
+}

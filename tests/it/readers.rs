@@ -22,6 +22,12 @@ fn told(history: &std::path::Path) -> String {
     called.stdout
 }
 
+/// The number of segments in a history's folder.
+fn segments(history: &std::path::Path) -> usize {
+    let all = walkdir::WalkDir::new(history).into_iter().map(Result::unwrap);
+    all.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "parquet")).count()
+}
+
 /// Drops a day, feeds it again in two captures, and merges all there is; `each` is called after each step.
 fn round(fixture: &Fixture, store: &mut LocalStore, each: &mut dyn FnMut(&LocalStore)) {
     store.drop_days("II", (date(2009, 3, 3), date(2009, 3, 3))).unwrap();
@@ -78,6 +84,7 @@ fn answers_are_right_while_segments_are_merged_dropped_and_fed_again() {
         right_told.insert(told(&history));
     });
     assert!(right.iter().all(|known| known.len() == 3 || known.len() == 2), "each step has its answer");
+    let files = segments(&history);
     let profile = &fixture.rules.profile;
     let (is_done, asked) = (AtomicBool::new(false), [const { AtomicU64::new(0) }; 4]);
     let (is_done, asked, right, right_told, history) = (&is_done, &asked, &right, &right_told, &history);
@@ -111,8 +118,5 @@ fn answers_are_right_while_segments_are_merged_dropped_and_fed_again() {
     // What readers held is gone once they have ended.
     drop(store);
     drop(fixture.local("a"));
-    let segments = walkdir::WalkDir::new(history).into_iter().map(Result::unwrap);
-    let is_segment =
-        |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "parquet");
-    assert_eq!(segments.filter(|entry| is_segment(entry.path())).count(), 3);
+    assert_eq!(segments(history), files);
 }

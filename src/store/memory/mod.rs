@@ -250,7 +250,8 @@ impl HistoryStore for MemoryStore {
         }
         let content = contribution.capture.content;
         kept.captures.insert(content, contribution.capture);
-        kept.closed.insert(content, closed);
+        // Windows that it closed before its days were dropped stay.
+        kept.closed.entry(content).or_default().merge(closed);
         kept.open = open;
         let resume = std::mem::replace(&mut kept.resume, contribution.resume);
         kept.before_newest = Some(BeforeNewest { content, resume });

@@ -81,12 +81,13 @@ fn at_sensor(
     let numbers: Vec<u64> = kinds.keys().copied().collect();
     let mut here = Vec::with_capacity(numbers.len());
     // A host that asks for a port a destination has tens of thousands of types.
-    store.each_behavior(&numbers, &mut |number, behavior, parameters| {
+    store.each_parameters(&numbers, &mut |number, parameters| {
         let Some((seen, mut days)) = kinds.remove(&number) else { return };
+        let behavior = Behavior::of_type(&parameters, &rules.profile);
         days.sort_unstable();
         days.dedup();
         let marks = named(seen.marks, &mark_names);
-        let labels = rules.labels(parameters, &marks, Some(seen.first));
+        let labels = rules.labels(&parameters, &marks, Some(seen.first));
         let labels = labels.into_iter().map(str::to_owned).collect();
         let gap = longest_gap(&days, &looked);
         let (sensor, coverage) = (Arc::clone(&name), Arc::clone(&coverage));

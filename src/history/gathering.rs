@@ -9,17 +9,16 @@ use super::batch::{Batch, BatchWriter, Waiting, WindowCounts};
 use super::examples::Examples;
 use super::{Day, Scope};
 
-/// Windows that wait to be sorted. Half a row group of a segment in the worst case; more would make fewer and longer sorted
-/// runs, but leave the processor's cache.
+/// Windows that wait to be sorted. More would make fewer and longer sorted runs, but leave the processor's cache.
 const WAITING_MAX: usize = 1 << 16;
-/// Days that wait at once. Windows come nearly in time order, so that only two days mix, about midnight.
-const DAYS_MAX: usize = 2;
+/// Hours that wait at once. Windows come nearly in time order, so that only two hours mix, about the full hour.
+const HOURS_MAX: usize = 2;
 
-/// Gathers sightings of one capture. Memory: 64 bytes for each of at most 65,536 windows that wait, as much again while they
+/// Gathers sightings of one capture. Memory: 48 bytes for each of at most 65,536 windows that wait, as much again while they
 /// are sorted, some 60 bytes a type for its example, and 90 bytes a sighting where there is no writer.
 #[derive(Debug, Default)]
 pub struct Gathering {
-    waiting: BTreeMap<Day, Waiting>,
+    waiting: BTreeMap<(Day, u8), Waiting>,
     windows: usize,
     done: Gathered,
     failed: Option<io::Error>,
@@ -28,7 +27,7 @@ pub struct Gathering {
 /// What was gathered: sightings, and examples of types.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// What is in memory. A key may be in several batches of a day: its counts add up.
+    /// What is in memory. A key may be in several batches of an hour: its counts add up.
     pub batches: Vec<Batch>,
     /// Has what was written.
     pub writer: Option<Box<dyn BatchWriter>>,
@@ -86,22 +85,22 @@ impl Gathering {
         marks: u64,
     ) {
         let (Some(first), Some(last)) = (window.start, window.end) else { return };
-        let new_day = !self.waiting.contains_key(&day);
-        if self.windows >= WAITING_MAX || new_day && self.waiting.len() >= DAYS_MAX {
+        let hour = (day, u8::try_from(day.hour(first).clamp(0, 31)).unwrap_or(0));
+        let is_new = !self.waiting.contains_key(&hour);
+        if self.windows >= WAITING_MAX || is_new && self.waiting.len() >= HOURS_MAX {
             self.sort_waiting();
         }
-        let hour = u8::try_from(day.hour(first).clamp(0, 31)).unwrap_or(0);
         let (first, last) = (first.whole_seconds(), last.whole_seconds());
-        let window_counts = WindowCounts { packets, first, last, hour, marks };
-        self.waiting.entry(day).or_default().push(number, scope, window.source, window_counts);
+        let window_counts = WindowCounts { packets, first, last, marks };
+        self.waiting.entry(hour).or_default().push(number, scope, window.source, window_counts);
         self.windows += 1;
     }
 
     fn sort_waiting(&mut self) {
         self.windows = 0;
-        for (day, mut waiting) in std::mem::take(&mut self.waiting) {
+        for ((day, hour), mut waiting) in std::mem::take(&mut self.waiting) {
             if waiting.len() > 0 {
-                let batch = waiting.take(day.date);
+                let batch = waiting.take(day.date, hour);
                 self.keep(batch);
             }
         }

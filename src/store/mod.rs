@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::behavior::{Behavior, BehaviorId, Parameters, Ports, ProtocolSet};
+use crate::behavior::{BehaviorId, Parameters, Ports, ProtocolSet};
 use crate::event::Timestamp;
 use crate::history::{
     BatchWriter, BeforeNewest, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal,
@@ -28,7 +28,7 @@ use crate::sample::KeptSample;
 pub type NearService = (ProtocolSet, Option<Ports>);
 
 /// Takes a type's number, its name and its parameters.
-pub type BehaviorSink<'a> = &'a mut dyn FnMut(u64, Behavior, &Parameters);
+pub type ParametersSink<'a> = &'a mut dyn FnMut(u64, Parameters);
 
 /// A history of sensors over days. All writing is by whole captures; all reading answers with aggregates.
 ///
@@ -240,15 +240,13 @@ pub trait HistoryStore {
     /// When there is none, and see the trait.
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError>;
 
-    /// Hands on the types of some numbers, in their order: quicker than one by one, and shapes and families are not
-    /// worked out.
+    /// Hands on the parameters of the types of some numbers, which ascend; quicker than one by one, and no names are worked out.
     ///
     /// # Errors
     /// As [`HistoryStore::type_of`].
-    fn each_behavior(&self, numbers: &[u64], sink: BehaviorSink<'_>) -> Result<(), StoreError> {
+    fn each_parameters(&self, numbers: &[u64], sink: ParametersSink<'_>) -> Result<(), StoreError> {
         for number in numbers {
-            let TypeRecord { behavior, parameters, .. } = self.type_of(*number)?;
-            sink(*number, behavior, &parameters);
+            sink(*number, self.type_of(*number)?.parameters);
         }
         Ok(())
     }

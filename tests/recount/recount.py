@@ -137,7 +137,7 @@ class Duck:
     def counts(self, files):
         """Packets, windows and hosts of each type and day, as the counts have them."""
         query = f"""SELECT type, facet, day::VARCHAR, sum(packets)::BIGINT, sum(windows)::BIGINT, sum(hosts)::BIGINT
-                    FROM read_parquet({files}) WHERE hour IS NULL GROUP BY ALL"""
+                    FROM read_parquet({files}) WHERE daily GROUP BY ALL"""
         return {row[:3]: row[3:] for row in duckdb.sql(query).fetchall()}
 
     def sums(self, files):
@@ -186,7 +186,7 @@ class Arrow:
 
     def counts(self, files):
         table = self.table(files)
-        table = table.filter(compute.is_null(table["hour"]))
+        table = table.filter(table["daily"])
         keys = ["type", "facet", "day"]
         rows = table.group_by(keys).aggregate([(name, "sum") for name in ("packets", "windows", "hosts")]).to_pylist()
         return {tuple(row[key] for key in keys): (row["packets_sum"], row["windows_sum"], row["hosts_sum"]) for row in rows}
@@ -304,7 +304,7 @@ def main():
         with sqlite3.connect(f"file:{history}/catalog.sqlite?mode=ro", uri=True) as catalog:
             (in_parts,) = catalog.execute("SELECT count(*) FROM day WHERE hosts IS NULL").fetchone()
         compare("days that lie in several segments", True, in_parts > 0)
-        print(f"as fed: {in_parts} days lie in several segments or runs")
+        print(f"as fed: {in_parts} days lie in several segments")
         recount("as fed", history, merged=False)
         inga("history", "compact", "--all", "--history", history)
         recount("compacted", history, merged=True)

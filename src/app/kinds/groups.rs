@@ -115,26 +115,29 @@ impl Change {
     ) -> Result<(u64, Vec<Group>), AppError> {
         let mut groups: HashMap<String, (Group, Vec<u16>)> = HashMap::new();
         let seen_first = Timestamp::start_of(self.seen_on().0);
-        for seen in &self.seen {
-            let record = store.type_of(seen.number)?;
-            let family = masked(&record.family, &record.parameters);
+        // The types came in the order of their numbers.
+        let numbers: Vec<u64> = self.seen.iter().map(|seen| seen.number).collect();
+        let mut all_seen = self.seen.iter();
+        store.each_parameters(&numbers, &mut |_, parameters| {
+            let Some(seen) = all_seen.next() else { return };
+            let family = masked(&Behavior::of_family(&parameters, &rules.profile), &parameters);
             let (group, ports) = groups.entry(family).or_insert_with_key(|family| {
-                let labels = rules.labels(&record.parameters, &[], seen_first);
+                let labels = rules.labels(&parameters, &[], seen_first);
                 (Group::new(family, labels), Vec::new())
             });
             group.before += mean(seen.before, self.before_days);
             group.since += mean(seen.since, self.span_days);
             if !seen.changed {
-                continue;
+                return;
             }
             group.types += 1;
             if group.members.len() < MEMBERS_TOLD_MAX {
-                group.members.push(record.behavior.id);
+                group.members.push(Behavior::of_type(&parameters, &rules.profile).id);
             }
-            if let [port] = record.parameters.ports.listed() {
+            if let [port] = parameters.ports.listed() {
                 ports.push(*port);
             }
-        }
+        })?;
         let counted = |(mut group, mut ports): (Group, Vec<u16>)| {
             ports.sort_unstable();
             ports.dedup();

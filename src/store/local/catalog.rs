@@ -7,9 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::behavior::{Behavior, Names, Parameters, Profile};
 use crate::event::Timestamp;
-use crate::history::{Coverage, DayCount, DayTotal, Outage, Resume, Sensor, TypeRecord};
+use crate::history::{Coverage, DayCount, DayTotal, Outage, Resume, Sensor};
 use crate::sample::KeptSample;
 use crate::store::StoreError;
 
@@ -238,77 +237,16 @@ fn kept_from_name(sensor: i64) -> String {
     format!("kept from {sensor}")
 }
 
-/// Enters types that are not known, given with their numbers, ascending.
-pub(super) fn put_types(
-    connection: &Connection,
-    types: &mut dyn Iterator<Item = (u64, Parameters)>,
-    profile: &Profile,
-) -> Result<(), StoreError> {
-    let mut find = connection.prepare_cached("SELECT parameters FROM type WHERE number = ?1")?;
-    let none: bool = connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM type)", [], |row| row.get(0))?;
-    for (number, parameters) in types {
-        let mut known = if none { None } else { Some(find.query([number.cast_signed()])?) };
-        if let Some(row) = known.as_mut().map(rusqlite::Rows::next).transpose()?.flatten() {
-            let kept: Parameters = unpack(row.get_ref(0)?.as_blob()?)?;
-            let (kept, new) = (Behavior::of_type(&kept, profile), Behavior::of_type(&parameters, profile));
-            if kept.id != new.id {
-                return Err(StoreError::SameNumber(kept.canonical, new.canonical));
-            }
-            continue;
-        }
-        put(connection, "type", &[&number.cast_signed(), &pack(&parameters)?])?;
-    }
-    Ok(())
-}
-
-/// The parameters of a type.
-pub(super) fn parameters(connection: &Connection, number: u64) -> Result<Parameters, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT parameters FROM type WHERE number = ?1")?;
-    let mut rows = statement.query([number.cast_signed()])?;
-    let row = rows.next()?.ok_or_else(|| StoreError::Damaged(format!("no type {number} in the catalog")))?;
-    unpack(row.get_ref(0)?.as_blob()?)
-}
-
-/// A type's names, worked out from its parameters and checked against its number.
-pub(super) fn type_record(
-    connection: &Connection,
-    profile: &Profile,
-    number: u64,
-) -> Result<TypeRecord, StoreError> {
-    let parameters = parameters(connection, number)?;
-    let Names { behavior, shape, family } = Names::of(&parameters, profile);
-    check_number(number, &behavior)?;
-    Ok(TypeRecord { behavior, shape, family, parameters })
-}
-
-pub(super) fn check_number(number: u64, behavior: &Behavior) -> Result<(), StoreError> {
-    if behavior.id.number() == number {
-        return Ok(());
-    }
-    Err(StoreError::Damaged(format!("type {number} has parameters of another type")))
-}
-
-/// Hands on all types, ascending by number.
-pub(super) fn each_type(
-    connection: &Connection,
-    sink: &mut dyn FnMut(u64, Parameters) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    each_row(connection, "SELECT number, parameters FROM type ORDER BY number", [], &mut |row| {
-        let number: i64 = row.get(0)?;
-        sink(uncount(number)?, unpack(row.get_ref(1)?.as_blob()?)?)
-    })
-}
-
 pub(super) fn put_segment(connection: &Connection, segment: &Listed) -> Result<(), StoreError> {
     let Listed { path, sensor, kind, days, open, facts, capture } = segment;
-    let SegmentFacts { rows, bytes, tail, hash, runs } = facts;
-    let [rows, bytes, tail, runs] = [rows, bytes, tail, runs].map(|value| count(*value));
+    let SegmentFacts { rows, bytes, tail, hash } = facts;
+    let [rows, bytes, tail] = [rows, bytes, tail].map(|value| count(*value));
     let days = [days.0.to_string(), days.1.to_string()];
     let (open, capture) = (i64::from(*open), capture.as_ref().map(|content| content.as_slice()));
     put(
         connection,
         "segment",
-        &[path, sensor, kind, &days[0], &days[1], &open, &rows, &bytes, &tail, hash, &runs, &capture],
+        &[path, sensor, kind, &days[0], &days[1], &open, &rows, &bytes, &tail, hash, &capture],
     )
 }
 
@@ -320,7 +258,7 @@ pub(super) fn unlist(connection: &Connection, segment: &Listed) -> Result<(), St
 
 /// The segments of a sensor, or of all, by path.
 pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<Vec<Listed>, StoreError> {
-    let sql = "SELECT path, sensor, kind, first_day, last_day, open, rows, bytes, tail, hash, runs, capture
+    let sql = "SELECT path, sensor, kind, first_day, last_day, open, rows, bytes, tail, hash, capture
                FROM segment WHERE ?1 IS NULL OR sensor = ?1 ORDER BY path";
     let mut all = Vec::new();
     each_row(connection, sql, [sensor], &mut |row| {
@@ -328,9 +266,9 @@ pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<V
             let bytes = row.get_ref(at)?.as_blob()?;
             bytes.try_into().map_err(|_| StoreError::Damaged(format!("a hash of {} bytes", bytes.len())))
         };
-        let capture = match row.get_ref(11)? {
+        let capture = match row.get_ref(10)? {
             rusqlite::types::ValueRef::Null => None,
-            _ => Some(hash(11)?),
+            _ => Some(hash(10)?),
         };
         let path: String = row.get(0)?;
         // A path leads into the folder, whatever a damaged catalog says.
@@ -348,7 +286,6 @@ pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<V
                 bytes: uncount(row.get(7)?)?,
                 tail: uncount(row.get(8)?)?,
                 hash: hash(9)?,
-                runs: uncount(row.get(10)?)?,
             },
             capture,
         });

@@ -16,11 +16,13 @@ use crate::history::{
 use crate::store::{StoreError, zone_of};
 
 use super::catalog::{self, Listed};
+use super::count_rows::COUNTS;
 use super::example_rows::{EXAMPLES, ExampleRow, example_columns};
 use super::fed;
 use super::incoming::{self, Incoming};
-use super::rows::{COUNTS, SIGHTINGS};
+use super::rows::SIGHTINGS;
 use super::segment_writer::{SegmentWriter, WrittenSegment, hex};
+use super::type_rows;
 use super::write::{Pending, WrittenPair};
 use super::{LocalStore, query};
 
@@ -32,7 +34,7 @@ struct NewSegments<'s> {
     sensor: (i64, &'s Sensor),
     capture: [u8; 32],
     segments: Vec<(Listed, WrittenSegment)>,
-    /// Totals of days of which the new segment has a single sorted run.
+    /// Totals of days.
     totals: BTreeMap<Date, DayTotal>,
 }
 
@@ -192,10 +194,7 @@ impl LocalStore {
 
 impl NewSegments<'_> {
     fn add_pair(&mut self, day: Date, pair: WrittenPair, open: bool) {
-        let single_run = pair.sightings.facts.runs == 1;
-        for total in pair.totals.into_iter().filter(|_| single_run) {
-            self.totals.insert(total.count.day, total);
-        }
+        self.totals.extend(pair.totals.into_iter().map(|total| (total.count.day, total)));
         self.add(SIGHTINGS.name, day, pair.sightings, open);
         self.add(COUNTS.name, day, pair.counts, open);
     }
@@ -271,10 +270,10 @@ fn put_types(
     order.sort_unstable();
     let mut types =
         order.into_iter().filter_map(|(number, place)| Some((number, contribution.types.get(place)?)));
-    catalog::put_types(connection, &mut types, profile)
+    type_rows::put_types(connection, &mut types, profile)
 }
 
-/// Enters the totals of days that lie in one sorted run; others have to be counted when they are asked for.
+/// Enters the totals of days that lie in one segment; others have to be counted when they are asked for.
 pub(super) fn keep_totals(
     folder: &Path,
     connection: &Connection,
@@ -286,7 +285,7 @@ pub(super) fn keep_totals(
     for day in days.iter().copied() {
         let mut holding = segments.iter().filter(|one| one.kind == SIGHTINGS.name && one.holds(day));
         match (holding.next(), holding.next()) {
-            (Some(only), None) if only.facts.runs == 1 => {
+            (Some(_), None) => {
                 let total = match totals.get(&day) {
                     Some(total) => *total,
                     None => query::count_day(folder, connection, sensor, day)?,

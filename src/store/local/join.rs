@@ -12,10 +12,10 @@ use crate::history::Sensor;
 use crate::store::StoreError;
 
 use super::LocalStore;
-use super::catalog;
 use super::fed;
 use super::join_part::Target;
 use super::schema;
+use super::{catalog, type_rows};
 
 /// What a join came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,9 +123,9 @@ fn refuse_signatures(connection: &Connection) -> Result<(), StoreError> {
 
 fn copy_types(from: &Connection, to: &Connection, profile: &Profile) -> Result<(), StoreError> {
     let mut types = Vec::new();
-    catalog::each_type(from, &mut |number, parameters| {
+    type_rows::each_type(from, &mut |number, parameters| {
         types.push((number, parameters));
         Ok(())
     })?;
-    catalog::put_types(to, &mut types.into_iter(), profile)
+    type_rows::put_types(to, &mut types.into_iter(), profile)
 }

@@ -16,14 +16,15 @@ use crate::store::{HistoryStore, StoreError, renumbered, zone_of};
 
 use super::LocalStore;
 use super::catalog::{self, Listed};
+use super::count_rows::COUNTS;
 use super::example_rows::EXAMPLES;
 use super::fed;
 use super::incoming::Incoming;
 use super::ingest::{keep_totals, listed, move_into};
 use super::join::{Joined, Seam};
-use super::merge::pair_runs;
+use super::merge::pair_parts;
 use super::open_segments::OpenSegments;
-use super::rows::{COUNTS, SIGHTINGS};
+use super::rows::SIGHTINGS;
 use super::sorted::merged;
 use super::write::PairWriter;
 
@@ -256,16 +257,15 @@ impl Target<'_> {
         is_last: bool,
     ) -> Result<(), StoreError> {
         let zone = zone_of(self.sensor)?;
-        let (sightings, hours) = pair_runs(&part.store.folder, std::slice::from_ref(one), counts, &zone)?;
+        let (sightings, hours) = pair_parts(&part.store.folder, std::slice::from_ref(one), counts, &zone)?;
         let incoming = Incoming::new(self.folder)?;
-        let mut writer = PairWriter::new(incoming.folder(), zone, false)?;
-        let mut rows = merged(sightings, Sighting::order)?.map(|row| {
+        let rows = merged(sightings, Sighting::order)?.map(|row| {
             let mut row = row?;
             row.counts.marks = renumbered(row.counts.marks, &part.marks);
             Ok(row)
         });
-        writer.write_run(&mut rows, &mut *merged(hours, HourlyCount::order)?)?;
-        let pair = writer.finish(true)?;
+        let writer = PairWriter::new(incoming.folder(), zone, false)?;
+        let pair = writer.write_merged(Box::new(rows), merged(hours, HourlyCount::order)?, true)?;
         for (kind, file) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
             let open = one.open && is_last;
             let again = listed((self.id, self.sensor), kind, one.days, &file, open, one.capture);

@@ -18,20 +18,45 @@ use crate::store::{StoreError, zone_of};
 
 use super::LocalStore;
 use super::catalog::{self, Listed};
+use super::count_rows::COUNTS;
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow};
 use super::fed;
 use super::incoming::Incoming;
 use super::ingest::{Exchange, listed, write_examples};
 use super::open_segments::OpenSegments;
-use super::rows::{COUNTS, SIGHTINGS};
+use super::rows::SIGHTINGS;
 use super::segment::Segment;
 use super::segment_writer::WrittenSegment;
-use super::sorted::{Sorted, hourly_runs, merged, sighting_runs};
+use super::sorted::{Sorted, all_sightings, hours_of_segment, merged};
 use super::wanted::Wanted;
 use super::write::{PairWriter, WrittenPair};
 
-/// Sorted runs that are merged at once. Each takes a row group as it lies in the file and some decoded rows: a megabyte.
-const RUNS_AT_ONCE: usize = 32;
+/// Segments that are merged at once. Each takes a row group as it lies in the file, a decoded page of each column and some
+/// decoded rows: 1.5 MB.
+const SEGMENTS_AT_ONCE: usize = 16;
+
+/// Segments of late captures that lie beside that of their month before it is merged again by itself. So feeding many late
+/// captures does not write the month anew for each of them.
+const LATE_MAX: usize = 16;
+
+/// What a merge that nobody asked for leaves as it is.
+#[derive(Default)]
+struct Automatic {
+    /// Segments of sightings beside that of a whole month, up to as many as this.
+    late_max: usize,
+    /// What this capture brought.
+    spare: Option<[u8; 32]>,
+}
+
+impl Automatic {
+    fn leaves(&self, segments: &[Listed], month: (Date, Date)) -> bool {
+        let within = |one: &&Listed| {
+            one.kind == SIGHTINGS.name && !one.open && month.0 <= one.days.0 && one.days.1 <= month.1
+        };
+        let is_merged = segments.iter().filter(within).any(|one| one.days == month);
+        is_merged && segments.iter().filter(within).count() <= 1 + self.late_max && self.late_max > 0
+    }
+}
 
 /// What a merge came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,40 +71,40 @@ pub struct Compacted {
     pub bytes_after: u64,
 }
 
-/// Sorted runs of sightings, and of hourly counts.
-pub(super) type PairRuns = (Vec<Sorted<'static, Sighting>>, Vec<Sorted<'static, HourlyCount>>);
+/// Sorted parts of sightings, and of hourly counts.
+pub(super) type PairParts = (Vec<Sorted<'static, Sighting>>, Vec<Sorted<'static, HourlyCount>>);
 
-/// The sorted runs of segments of sightings, and of their counts.
-pub(super) fn pair_runs(
+/// The rows of segments of sightings, and of their counts: a sorted part for each segment of sightings, two for one of counts.
+pub(super) fn pair_parts(
     folder: &Path,
     sightings: &[Listed],
     counts: &[Listed],
     zone: &TimeZone,
-) -> Result<PairRuns, StoreError> {
+) -> Result<PairParts, StoreError> {
     let open = OpenSegments::default();
     let (mut of_sightings, mut of_hours) = (Vec::new(), Vec::new());
     for listed in sightings {
-        of_sightings.extend(sighting_runs(&open.get(folder, listed, &SIGHTINGS)?, zone));
+        of_sightings.push(all_sightings(&open.get(folder, listed, &SIGHTINGS)?, zone));
     }
     for listed in counts {
-        of_hours.extend(hourly_runs(&open.get(folder, listed, &COUNTS)?));
+        of_hours.extend(hours_of_segment(&open.get(folder, listed, &COUNTS)?, |_| true, None));
     }
     Ok((of_sightings, of_hours))
 }
 
-/// The runs without the rows of days that are gone.
+/// Sorted parts without the rows of days that are gone.
 fn without<T: 'static>(
-    runs: Vec<Sorted<'static, T>>,
+    parts: Vec<Sorted<'static, T>>,
     gone: &Rc<BTreeSet<Date>>,
     day: fn(&T) -> Date,
 ) -> Vec<Sorted<'static, T>> {
-    let one = |run: Sorted<'static, T>| {
+    let one = |part: Sorted<'static, T>| {
         let gone = Rc::clone(gone);
         let stays =
             move |row: &Result<T, StoreError>| row.as_ref().map_or(true, |row| !gone.contains(&day(row)));
-        Box::new(run.filter(stays)) as Sorted<'static, T>
+        Box::new(part.filter(stays)) as Sorted<'static, T>
     };
-    runs.into_iter().map(one).collect()
+    parts.into_iter().map(one).collect()
 }
 
 impl LocalStore {
@@ -93,7 +118,7 @@ impl LocalStore {
         for (id, sensor) in catalog::sensors(&self.connection)? {
             let clock = catalog::resume(&self.connection, id)?.clock.unwrap_or_default();
             let until = if all { None } else { Some(clock) };
-            let (days, months) = self.merge_until(id, &sensor, until, None)?;
+            let (days, months) = self.merge_until(id, &sensor, until, &Automatic::default())?;
             done.days += days;
             done.months += months;
         }
@@ -110,7 +135,7 @@ impl LocalStore {
     pub(super) fn merge_what_is_over(&mut self, name: &str, clock: Timestamp) -> Result<(), StoreError> {
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
         let spare = if self.durable { fed::newest(&self.connection, id)? } else { None };
-        self.merge_until(id, &sensor, Some(clock), spare).map(drop)
+        self.merge_until(id, &sensor, Some(clock), &Automatic { late_max: LATE_MAX, spare }).map(drop)
     }
 
     /// Merges days and months before that of a clock, or all; returns how many of each.
@@ -119,16 +144,20 @@ impl LocalStore {
         id: i64,
         sensor: &Sensor,
         clock: Option<Timestamp>,
-        spare: Option<[u8; 32]>,
+        automatic: &Automatic,
     ) -> Result<(u64, u64), StoreError> {
         let zone = zone_of(sensor)?;
         let today = clock.map_or(Date::MAX, |clock| clock.day(&zone));
         // No segment has days of two months, so that a merge leaves the others as they are listed here.
         let segments = catalog::segments(&self.connection, Some(id))?;
         let (mut days, mut months) = (0, 0);
+        let spare = automatic.spare;
         for month in months_of(&segments) {
             if today > month.last_of_month() {
                 let month = (month, month.last_of_month());
+                if automatic.leaves(&segments, month) {
+                    continue;
+                }
                 months += u64::from(self.merge((id, sensor), &segments, month, spare)?);
                 continue;
             }
@@ -174,9 +203,7 @@ impl LocalStore {
             |kind: &str| inputs.iter().copied().filter(|one| one.kind == kind).cloned().collect::<Vec<_>>();
         let (sightings, counts, examples) =
             (of_kind(SIGHTINGS.name), of_kind(COUNTS.name), of_kind(EXAMPLES.name));
-        let in_one = |some: &[Listed]| {
-            some.iter().map(|one| one.facts.runs).sum::<u64>() <= 1 && some.iter().all(|one| one.days == span)
-        };
+        let in_one = |some: &[Listed]| some.len() <= 1 && some.iter().all(|one| one.days == span);
         let merge_sightings = !in_one(&sightings) && !sightings.is_empty();
         // Months whose sightings were dropped have counts alone, and are merged already.
         let is_merged = examples.len() <= 1 && examples.iter().all(|one| one.days == span);
@@ -231,30 +258,29 @@ impl LocalStore {
         gone: &Rc<BTreeSet<Date>>,
     ) -> Result<WrittenPair, StoreError> {
         let zone = zone_of(sensor)?;
-        let (mut of_sightings, mut of_hours) = pair_runs(&self.folder, sightings, counts, &zone)?;
+        let (mut of_sightings, mut of_hours) = pair_parts(&self.folder, sightings, counts, &zone)?;
         if !gone.is_empty() {
             of_sightings = without(of_sightings, gone, |sighting| sighting.day);
             of_hours = without(of_hours, gone, |hour| hour.day);
         }
-        // Many runs are first merged in groups, so that memory does not grow with their number.
+        // Many segments are first merged in groups, so that memory does not grow with their number. Each has two parts of
+        // hours.
         let mut steps = Vec::new();
-        while of_sightings.len() > RUNS_AT_ONCE {
-            let mut hours = merged(of_hours.drain(..RUNS_AT_ONCE).collect(), HourlyCount::order)?;
-            let mut rows = merged(of_sightings.drain(..RUNS_AT_ONCE).collect(), Sighting::order)?;
-            let mut writer = PairWriter::new(incoming.folder(), zone.clone(), false)?;
-            writer.write_run(&mut rows, &mut hours)?;
-            let step = writer.finish(false)?;
+        while of_sightings.len() > SEGMENTS_AT_ONCE {
+            let hours = merged(of_hours.drain(..2 * SEGMENTS_AT_ONCE).collect(), HourlyCount::order)?;
+            let rows = merged(of_sightings.drain(..SEGMENTS_AT_ONCE).collect(), Sighting::order)?;
+            let writer = PairWriter::new(incoming.folder(), zone.clone(), false)?;
+            let step = writer.write_merged(rows, hours, false)?;
             let opened =
                 |table, written: &WrittenSegment| Segment::open(&written.path, table, &written.facts);
             let pair = (opened(&SIGHTINGS, &step.sightings)?, opened(&COUNTS, &step.counts)?);
-            of_sightings.extend(sighting_runs(&Rc::new(pair.0), &zone));
-            of_hours.extend(hourly_runs(&Rc::new(pair.1)));
+            of_sightings.push(all_sightings(&Rc::new(pair.0), &zone));
+            of_hours.extend(hours_of_segment(&Rc::new(pair.1), |_| true, None));
             steps.push(step);
         }
-        let mut writer = PairWriter::new(incoming.folder(), zone, counts_hosts)?;
-        let mut hours = merged(of_hours, HourlyCount::order)?;
-        writer.write_run(&mut *merged(of_sightings, Sighting::order)?, &mut hours)?;
-        writer.finish(self.durable)
+        let writer = PairWriter::new(incoming.folder(), zone, counts_hosts)?;
+        let (rows, hours) = (merged(of_sightings, Sighting::order)?, merged(of_hours, HourlyCount::order)?);
+        writer.write_merged(rows, hours, self.durable)
     }
 
     /// The earliest example of each type. Memory: some 200 bytes for each type.
@@ -302,13 +328,13 @@ fn months_of(segments: &[Listed]) -> BTreeSet<Date> {
     segments.iter().map(|segment| segment.days.0.first_of_month()).collect()
 }
 
-/// Days of a month that lie in several sorted runs of day segments.
+/// Days of a month that lie in several segments of days.
 fn days_in_parts(segments: &[Listed], month: Date) -> Vec<Date> {
-    let mut runs: BTreeMap<Date, u64> = BTreeMap::new();
-    for Listed { days, kind, facts, open, .. } in segments {
+    let mut parts: BTreeMap<Date, u64> = BTreeMap::new();
+    for Listed { days, kind, open, .. } in segments {
         if kind == SIGHTINGS.name && !open && days.0 == days.1 && days.0.first_of_month() == month {
-            *runs.entry(days.0).or_default() += facts.runs;
+            *parts.entry(days.0).or_default() += 1;
         }
     }
-    runs.into_iter().filter(|(_, runs)| *runs > 1).map(|(day, _)| day).collect()
+    parts.into_iter().filter(|(_, parts)| *parts > 1).map(|(day, _)| day).collect()
 }

@@ -1,6 +1,9 @@
 //! A history in a folder: a catalog (SQLite) and segments (Parquet). The page `FORMAT.md` beside this file describes both.
 
 mod catalog;
+mod count_rows;
+mod counting;
+mod day_numbers;
 mod example_rows;
 mod fed;
 mod incoming;
@@ -18,7 +21,9 @@ mod segment;
 mod segment_writer;
 mod sensors;
 mod sorted;
+mod spool;
 mod table;
+mod type_rows;
 mod types;
 mod verify;
 mod wanted;
@@ -30,12 +35,13 @@ pub use retain::{Holding, Retained};
 pub use verify::Checked;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use rusqlite::Connection;
 
-use crate::behavior::{Behavior, BehaviorId, Profile};
+use crate::behavior::{BehaviorId, Profile};
 use crate::history::{
     BatchWriter, BeforeNewest, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal,
     Example, Filter, Habit, HostList, HourlyCount, Outage, Reopened, Resume, Selection, Sensor, Sighting,
@@ -43,7 +49,7 @@ use crate::history::{
 };
 use crate::sample::KeptSample;
 
-use super::{BehaviorSink, HistoryStore, NearService, StoreError, refuse_sources};
+use super::{HistoryStore, NearService, ParametersSink, StoreError, refuse_sources};
 use open_segments::OpenSegments;
 use schema::Access;
 use types::TypeIndex;
@@ -62,10 +68,13 @@ pub struct LocalStore {
     durable: bool,
     /// Keeps a temporary folder for as long as the store.
     temporary: Option<tempfile::TempDir>,
+    /// Keeps files from being deleted that a store to read may still ask for.
+    _files: Option<File>,
 }
 
 impl LocalStore {
-    /// Opens a history to read; nothing is changed or made.
+    /// Opens a history to read; nothing is changed or made. All questions are answered from the state that the history has now,
+    /// whatever is written meanwhile.
     ///
     /// # Errors
     /// When the folder has no history, one of a newer inga or of another behavior profile, or cannot be read.
@@ -102,6 +111,8 @@ impl LocalStore {
     }
 
     fn open_with(folder: &Path, profile: &Profile, access: Access) -> Result<LocalStore, StoreError> {
+        // The files are held before the state of the catalog is, so that none that it lists is deleted in between.
+        let files = if access == Access::Read { incoming::hold_files(folder) } else { None };
         let connection = schema::open(folder, access, &profile.identity())?;
         let mut store = LocalStore {
             folder: folder.to_owned(),
@@ -112,6 +123,7 @@ impl LocalStore {
             open: OpenSegments::default(),
             durable: true,
             temporary: None,
+            _files: files,
         };
         store.check_profile()?;
         if access != Access::Read {
@@ -306,17 +318,12 @@ impl HistoryStore for LocalStore {
     }
 
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
-        catalog::type_record(&self.connection, &self.profile, number)
+        type_rows::type_record(&self.connection, &self.profile, number)
     }
 
-    fn each_behavior(&self, numbers: &[u64], sink: BehaviorSink<'_>) -> Result<(), StoreError> {
-        for number in numbers {
-            let parameters = catalog::parameters(&self.connection, *number)?;
-            let behavior = Behavior::of_type(&parameters, &self.profile);
-            catalog::check_number(*number, &behavior)?;
-            sink(*number, behavior, &parameters);
-        }
-        Ok(())
+    fn each_parameters(&self, numbers: &[u64], sink: ParametersSink<'_>) -> Result<(), StoreError> {
+        let _held = self.hold()?;
+        type_rows::each_parameters(&self.connection, numbers, sink)
     }
 
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::Path;
 
+use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, Transaction};
@@ -14,13 +15,15 @@ use crate::store::{StoreError, zone_of};
 
 use super::LocalStore;
 use super::catalog::{self, Listed};
+use super::count_rows::COUNTS;
+use super::day_numbers::Days;
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow, starts_of};
 use super::incoming::hold_files;
 use super::open_segments::OpenSegments;
-use super::rows::{self, COUNTS, DayStarts, HOUR, SIGHTINGS, TYPE};
-use super::segment::Segment;
-use super::sorted::{Sorted, daily_counts, hourly_counts, merged};
-use super::table::{Column, Table, Values};
+use super::rows::{self, HOST4, HOST6, SIGHTINGS, TYPE};
+use super::segment::{RowGroup, Segment};
+use super::sorted::{Sorted, daily_counts, has_days, hours_of_segment, merged, rows_of_types};
+use super::table::Table;
 use super::wanted::Wanted;
 
 /// Hosts by type, scope, day and hour.
@@ -64,7 +67,7 @@ impl Source<'_> {
         wanted: &Wanted<'_>,
         sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut days = DayStarts::new(self.zone.clone());
+        let mut days = Days::new(self.zone.clone());
         for listed in segments.filter(|listed| wanted.may_lie_in(listed)) {
             let segment = self.open.get(self.folder, listed, &SIGHTINGS)?;
             for group in (0..segment.groups()).filter(|group| wanted.may_lie_in_group(&segment, *group)) {
@@ -74,14 +77,10 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// Days whose counts can be taken as they are kept: those that lie in one sorted run of one segment.
+    /// Days whose counts can be taken as they are kept: those that lie in one segment.
     pub(super) fn counted_days(&self) -> impl Fn(Date) -> bool + use<> {
-        let all: Vec<(Date, Date, u64)> =
-            self.of_kind(&COUNTS).map(|one| (one.days.0, one.days.1, one.facts.runs)).collect();
-        move |day| {
-            let holding = all.iter().filter(|(first, last, _)| *first <= day && day <= *last);
-            holding.map(|(.., runs)| runs).sum::<u64>() == 1
-        }
+        let all: Vec<(Date, Date)> = self.of_kind(&COUNTS).map(|one| one.days).collect();
+        move |day| all.iter().filter(|(first, last)| *first <= day && day <= *last).count() == 1
     }
 
     /// Hands on daily counts, ascending by type, scope and day; each once.
@@ -95,13 +94,16 @@ impl Source<'_> {
         if wanted.sources.is_none() {
             for listed in self.of_kind(&COUNTS).filter(|listed| wanted.may_lie_in(listed)) {
                 let segment = self.open.get(self.folder, listed, &COUNTS)?;
-                let groups = count_groups(&segment, wanted, false).collect();
+                let groups = (0..segment.groups()).filter(|group| {
+                    has_days(&segment, *group) && wanted.may_have_type(&segment, *group, TYPE)
+                });
+                let groups = groups.collect();
                 let counted = &counted;
                 let is_counted = move |row: &Result<DailyCount, _>| match row {
                     Ok(count) => counted(count.day),
                     Err(_) => true,
                 };
-                sources.push(Box::new(daily_counts(&segment, groups).filter(is_counted)));
+                sources.push(Box::new(daily_counts(&segment, groups, wanted.types).filter(is_counted)));
             }
         }
         let recount = self.counted_again(wanted, &|day| wanted.sources.is_some() || !counted(day))?;
@@ -124,11 +126,11 @@ impl Source<'_> {
         let mut sources: Vec<Sorted<'_, HourlyCount>> = Vec::new();
         for listed in self.of_kind(&COUNTS).filter(|listed| wanted.may_lie_in(listed)) {
             let segment = self.open.get(self.folder, listed, &COUNTS)?;
-            let groups: Vec<usize> = count_groups(&segment, wanted, true).collect();
-            for run in segment.runs() {
-                let of_run = groups.iter().copied().filter(|group| run.contains(group)).collect();
-                sources.push(hourly_counts(&segment, of_run));
-            }
+            sources.extend(hours_of_segment(
+                &segment,
+                |group| wanted.may_have_type(&segment, group, TYPE),
+                wanted.types,
+            ));
         }
         let counted = self.counted_days();
         let mut hosts = self.hosts_by_hour(wanted, &|day| !counted(day))?;
@@ -261,30 +263,27 @@ impl Sum {
     }
 }
 
-/// The row groups with counts of days, or of hours, that may have types that are wanted.
-fn count_groups(segment: &Segment, wanted: &Wanted<'_>, hours: bool) -> impl Iterator<Item = usize> {
-    (0..segment.groups()).filter(move |group| {
-        segment.range(*group, HOUR).is_some() == hours && wanted.may_have_type(segment, *group, TYPE)
-    })
-}
-
 /// Hands on the sightings of a row group that are wanted. Other columns than that of types are decoded only if it has one
 /// that is wanted.
 fn read_group(
     segment: &Segment,
     group: usize,
     wanted: &Wanted<'_>,
-    days: &mut DayStarts,
+    days: &mut Days,
     sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let group = segment.row_group(group)?;
-    if wanted.types.is_some() {
-        let (_, columns) = group.columns(&[TYPE])?;
-        if !has_wanted_type(&columns[0], wanted) {
-            return Ok(());
-        }
+    let mut range = 0..group.row_count();
+    if let Some(types) = wanted.types {
+        range = rows_of_types(&group, types)?;
     }
-    let (count, columns) = group.all()?;
+    if let Some(sources) = wanted.sources
+        && !range.is_empty()
+        && !has_source(&group, sources)?
+    {
+        return Ok(());
+    }
+    let (count, columns) = group.rows(range)?.next(usize::MAX)?;
     // Types come one after the other, so that each is looked up once.
     let mut last: Option<(u64, bool)> = None;
     rows::each_sighting(count, &columns, days, &mut |sighting| {
@@ -301,15 +300,10 @@ fn read_group(
     })
 }
 
-fn has_wanted_type(column: &Column, wanted: &Wanted<'_>) -> bool {
-    let Values::Int64(numbers) = &column.values else { return true };
-    let mut last = None;
-    numbers.iter().any(|number| {
-        if last.replace(*number) == Some(*number) {
-            return false;
-        }
-        wanted.has_type(number.cast_unsigned())
-    })
+/// Whether a row group has a host of a prefix; two of its columns tell.
+fn has_source(group: &RowGroup<'_>, sources: IpNet) -> Result<bool, StoreError> {
+    let (count, columns) = group.columns(&[HOST4, HOST6])?;
+    rows::any_host(count, &columns, &mut |host| sources.contains(&host))
 }
 
 impl LocalStore {

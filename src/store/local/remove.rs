@@ -13,11 +13,12 @@ use crate::history::{
 use crate::store::{StoreError, merged, zone_of};
 
 use super::catalog::{self, Listed};
+use super::count_rows::COUNTS;
 use super::example_rows::{EXAMPLES, ExampleRow};
 use super::fed;
 use super::incoming::Incoming;
 use super::ingest::{Exchange, listed, write_examples};
-use super::rows::{COUNTS, SIGHTINGS};
+use super::rows::SIGHTINGS;
 use super::segment_writer::WrittenSegment;
 use super::write::{Pending, WrittenPair};
 use super::{LocalStore, query};

@@ -46,7 +46,7 @@ const STEPS: [&str; 1] = ["
     CREATE TABLE segment (
         path TEXT PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, kind TEXT NOT NULL,
         first_day TEXT NOT NULL, last_day TEXT NOT NULL, open INTEGER NOT NULL, rows INTEGER NOT NULL,
-        bytes INTEGER NOT NULL, tail INTEGER NOT NULL, hash BLOB NOT NULL, runs INTEGER NOT NULL, capture BLOB,
+        bytes INTEGER NOT NULL, tail INTEGER NOT NULL, hash BLOB NOT NULL, capture BLOB,
         checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE INDEX segment_sensor ON segment (sensor, kind);
     CREATE TABLE resume (
@@ -116,6 +116,8 @@ pub(super) fn open(folder: &Path, access: Access, profile: &str) -> Result<Conne
                 "its catalog is empty; delete the folder and feed the captures again",
             ));
         }
+        // One transaction for all questions: they are answered from one state, and files are locked once.
+        connection.execute_batch("BEGIN")?;
         return Ok(connection);
     }
     if new {

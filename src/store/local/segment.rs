@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +18,7 @@ use parquet::file::statistics::Statistics;
 
 use crate::store::StoreError;
 
-use super::segment_writer::{MAGIC, PARTS_KEY, RUNS_KEY, SegmentFacts};
+use super::segment_writer::{MAGIC, PARTS_KEY, SegmentFacts};
 use super::table::{Column, GROUP_ROWS_MAX, Table, Values};
 
 /// Metadata and Bloom filters of the largest segments take some megabytes; more is not a segment of ours.
@@ -35,7 +36,6 @@ pub(super) struct Segment {
     tail: Part,
     metadata: ParquetMetaData,
     parts: Vec<GroupPart>,
-    runs: Vec<usize>,
 }
 
 /// Some bytes of a file, as the Parquet reader wants them.
@@ -100,10 +100,8 @@ impl Segment {
         let tail = Part { start: facts.tail, bytes: tail.into() };
         let metadata = ParquetMetaDataReader::new().parse_and_finish(&tail);
         let metadata = metadata.map_err(|error| damaged(&error.to_string()))?;
-        let (parts, runs) =
-            parts_of(&metadata, facts.tail).ok_or_else(|| damaged("its metadata lack hashes"))?;
-        let segment =
-            Segment { file: Mutex::new(file), path: path.to_owned(), table, tail, metadata, parts, runs };
+        let parts = parts_of(&metadata, facts.tail).ok_or_else(|| damaged("its metadata lack hashes"))?;
+        let segment = Segment { file: Mutex::new(file), path: path.to_owned(), table, tail, metadata, parts };
         segment.check(facts).map_err(|what| damaged(&what))?;
         Ok(segment)
     }
@@ -140,15 +138,10 @@ impl Segment {
         self.parts.len()
     }
 
-    /// Returns the row groups of each sorted run.
-    pub(super) fn runs(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
-        let ends = self.runs.iter().skip(1).copied().chain([self.parts.len()]);
-        self.runs.iter().copied().zip(ends).map(|(first, end)| first..end)
-    }
-
     /// Returns the least and greatest value of a number column in a row group, or `None` where no row has a value.
     pub(super) fn range(&self, group: usize, column: usize) -> Option<(i64, i64)> {
         match self.metadata_of(group)?.columns().get(column)?.statistics()? {
+            Statistics::Boolean(range) => Some((i64::from(*range.min_opt()?), i64::from(*range.max_opt()?))),
             Statistics::Int32(range) => Some((i64::from(*range.min_opt()?), i64::from(*range.max_opt()?))),
             Statistics::Int64(range) => Some((*range.min_opt()?, *range.max_opt()?)),
             _ => None,
@@ -216,16 +209,24 @@ impl RowGroup<'_> {
 
     /// Decodes all rows. Memory: some 100 bytes a row.
     pub(super) fn all(&self) -> Result<(usize, Vec<Column>), StoreError> {
-        self.rows()?.next(usize::MAX)
+        self.rows(0..self.row_count())?.next(usize::MAX)
     }
 
-    /// Begins to decode rows, some at a time. Memory: one page a column.
-    pub(super) fn rows(&self) -> Result<GroupReader, StoreError> {
-        self.reader(0..self.segment.table.columns.len())
+    /// Returns the number of rows.
+    pub(super) fn row_count(&self) -> usize {
+        usize::try_from(self.metadata.num_rows()).unwrap_or(0)
+    }
+
+    /// Begins to decode a range of rows, some at a time; pages before it are not unpacked. Memory: one page a column.
+    pub(super) fn rows(&self, range: Range<usize>) -> Result<GroupReader, StoreError> {
+        let mut reader = self.reader(0..self.segment.table.columns.len())?;
+        reader.skip(range.start)?;
+        reader.left = reader.left.min(range.len());
+        Ok(reader)
     }
 
     fn reader(&self, wanted: impl Iterator<Item = usize>) -> Result<GroupReader, StoreError> {
-        let rows = usize::try_from(self.metadata.num_rows()).unwrap_or(0);
+        let rows = self.row_count();
         let mut columns = Vec::new();
         for at in wanted {
             let chunk = self.metadata.column(at);
@@ -244,6 +245,26 @@ pub(super) struct GroupReader {
 }
 
 impl GroupReader {
+    /// Passes over rows.
+    fn skip(&mut self, rows: usize) -> Result<(), StoreError> {
+        self.left = self.left.saturating_sub(rows);
+        for reader in &mut self.columns {
+            let skipped = match reader {
+                ColumnReader::Int32ColumnReader(reader) => reader.skip_records(rows),
+                ColumnReader::Int64ColumnReader(reader) => reader.skip_records(rows),
+                ColumnReader::BoolColumnReader(reader) => reader.skip_records(rows),
+                ColumnReader::FixedLenByteArrayColumnReader(reader) => reader.skip_records(rows),
+                _ => Err(ParquetError::General("a column of an unknown kind".to_owned())),
+            };
+            match skipped {
+                Ok(skipped) if skipped == rows => {}
+                Ok(_) => return Err(damaged(&self.path, "a column ends early")),
+                Err(error) => return Err(damaged(&self.path, &error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the next rows, at most so many; none at the end.
     pub(super) fn next(&mut self, most: usize) -> Result<(usize, Vec<Column>), StoreError> {
         let rows = most.min(self.left);
@@ -282,24 +303,19 @@ fn read_column<T: DataType>(
     Ok(Column { values: values_of(values), defined })
 }
 
-/// Begin, end and hash of each row group, and the first row group of each run, as the file's metadata have them.
-fn parts_of(metadata: &ParquetMetaData, tail: u64) -> Option<(Vec<GroupPart>, Vec<usize>)> {
+/// Begin, end and hash of each row group, as the file's metadata have them.
+fn parts_of(metadata: &ParquetMetaData, tail: u64) -> Option<Vec<GroupPart>> {
     let pairs = metadata.file_metadata().key_value_metadata()?;
-    let value = |key: &str| pairs.iter().find(|pair| pair.key == key)?.value.as_deref();
+    let hashes = pairs.iter().find(|pair| pair.key == PARTS_KEY)?.value.as_deref()?;
     let mut parts: Vec<GroupPart> = Vec::new();
     let mut start = MAGIC.len() as u64;
-    for part in value(PARTS_KEY)?.split_ascii_whitespace() {
+    for part in hashes.split_ascii_whitespace() {
         let (end, hash) = part.split_once(':')?;
         let end = end.parse().ok().filter(|end| *end > start && *end <= tail)?;
         parts.push((start, end, unhex(hash)?));
         start = end;
     }
-    let runs: Vec<usize> =
-        value(RUNS_KEY)?.split_ascii_whitespace().map(|run| run.parse().ok()).collect::<Option<_>>()?;
-    let ascend = runs.is_sorted_by(|a, b| a < b) && runs.iter().all(|run| *run < parts.len());
-    let whole = runs.first().is_none_or(|first| *first == 0) && runs.is_empty() == parts.is_empty();
-    let same = parts.len() == metadata.num_row_groups() && start == tail;
-    (ascend && whole && same).then_some((parts, runs))
+    (parts.len() == metadata.num_row_groups() && start == tail).then_some(parts)
 }
 
 fn read_at(file: &mut File, start: u64, length: u64) -> io::Result<Vec<u8>> {

@@ -19,8 +19,6 @@ use super::table::{Column, Table, Values};
 
 /// Key of the file's metadata that has the end and the hash of each row group.
 pub(super) const PARTS_KEY: &str = "inga.row_groups";
-/// Key of the file's metadata that has the first row group of each sorted run.
-pub(super) const RUNS_KEY: &str = "inga.runs";
 /// The first bytes of any Parquet file.
 pub(super) const MAGIC: &[u8; 4] = b"PAR1";
 
@@ -59,7 +57,6 @@ pub(super) struct SegmentWriter {
     writer: SerializedFileWriter<HashedFile>,
     path: tempfile::TempPath,
     parts: Vec<(u64, [u8; 32])>,
-    runs: Vec<usize>,
     rows: u64,
 }
 
@@ -80,8 +77,6 @@ pub(super) struct SegmentFacts {
     pub(super) tail: u64,
     /// The hash of the bytes from there on.
     pub(super) hash: [u8; 32],
-    /// Sorted runs of rows that follow each other.
-    pub(super) runs: u64,
 }
 
 impl SegmentWriter {
@@ -99,28 +94,13 @@ impl SegmentWriter {
         // The magic bytes are the same in all files.
         writer.flush()?;
         writer.inner_mut().end_part();
-        Ok(SegmentWriter { writer, path, parts: Vec::new(), runs: Vec::new(), rows: 0 })
-    }
-
-    /// Returns the number of rows written so far.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// Begins a sorted run: rows that follow need not sort behind those before.
-    pub(super) fn begin_run(&mut self) {
-        if self.runs.last() != Some(&self.parts.len()) {
-            self.runs.push(self.parts.len());
-        }
+        Ok(SegmentWriter { writer, path, parts: Vec::new(), rows: 0 })
     }
 
     /// Writes a row group; nothing for no rows.
     pub(super) fn write(&mut self, rows: usize, columns: &[Column]) -> Result<(), StoreError> {
         if rows == 0 {
             return Ok(());
-        }
-        if self.runs.is_empty() {
-            self.begin_run();
         }
         let mut group = self.writer.next_row_group()?;
         for column in columns {
@@ -148,8 +128,6 @@ impl SegmentWriter {
         let parts: Vec<String> =
             self.parts.iter().map(|(end, hash)| format!("{end}:{}", hex(hash))).collect();
         self.writer.append_key_value_metadata(KeyValue::new(PARTS_KEY.to_owned(), parts.join(" ")));
-        let runs: Vec<String> = self.runs.iter().map(usize::to_string).collect();
-        self.writer.append_key_value_metadata(KeyValue::new(RUNS_KEY.to_owned(), runs.join(" ")));
         let tail = self.parts.last().map_or(MAGIC.len() as u64, |(end, _)| *end);
         self.writer.finish()?;
         self.writer.flush()?;
@@ -158,7 +136,7 @@ impl SegmentWriter {
         if durable {
             file.file.sync_all()?;
         }
-        let facts = SegmentFacts { rows: self.rows, bytes, tail, hash, runs: self.runs.len() as u64 };
+        let facts = SegmentFacts { rows: self.rows, bytes, tail, hash };
         Ok(WrittenSegment { path: self.path, facts })
     }
 }

@@ -1,7 +1,7 @@
 //! Sorted rows of segments, and merging them.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
+use std::ops::Range;
 use std::rc::Rc;
 
 use jiff::tz::TimeZone;
@@ -9,9 +9,11 @@ use jiff::tz::TimeZone;
 use crate::history::{DailyCount, HourlyCount, Sighting};
 use crate::store::StoreError;
 
-use super::rows::{DayStarts, HOUR, each_count, each_sighting};
-use super::segment::{GroupReader, Segment};
-use super::table::Column;
+use super::count_rows::{Counted, DAILY, each_count};
+use super::day_numbers::Days;
+use super::rows::{TYPE, each_sighting};
+use super::segment::{GroupReader, RowGroup, Segment};
+use super::table::{Column, Values};
 
 /// Sorted rows that come one by one.
 pub(super) type Sorted<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
@@ -22,79 +24,101 @@ const ROWS_AT_ONCE: usize = 1 << 10;
 /// Merges sorted rows; of equal ones those of earlier sources come first.
 pub(super) fn merged<'a, T: Copy + 'a>(
     mut sources: Vec<Sorted<'a, T>>,
-    order: impl Fn(&T, &T) -> Ordering + Copy + 'a,
+    order: impl Fn(&T, &T) -> Ordering + 'a,
 ) -> Result<Sorted<'a, T>, StoreError> {
     if sources.len() == 1 {
         return Ok(sources.remove(0));
     }
-    let mut heads = BinaryHeap::new();
-    for (at, source) in sources.iter_mut().enumerate() {
-        if let Some(row) = source.next() {
-            heads.push(Reverse(Head { row: row?, at, order }));
-        }
-    }
-    Ok(Box::new(std::iter::from_fn(move || {
-        let mut head = heads.peek_mut()?;
-        let Reverse(Head { row, at, .. }) = &mut *head;
-        let least = *row;
-        match sources.get_mut(*at).and_then(Iterator::next) {
-            Some(Ok(next)) => *row = next,
-            Some(Err(error)) => {
-                std::collections::binary_heap::PeekMut::pop(head);
-                heads.clear();
-                return Some(Err(error));
-            }
-            None => {
-                std::collections::binary_heap::PeekMut::pop(head);
-            }
-        }
-        Some(Ok(least))
-    })))
+    Ok(Box::new(Merge::new(sources, order)?))
 }
 
-/// The next row of a source.
-struct Head<T, O> {
-    row: T,
-    at: usize,
+/// A tournament of sources. An inner node of the tree has the source that lost there, so that the next row of the winner meets
+/// one other row on each level. Whole rows are never moved, which a heap of rows would do.
+struct Merge<'a, T, O> {
+    sources: Vec<Sorted<'a, T>>,
+    /// The next row of each source; `None` at its end, which loses against all.
+    heads: Vec<Option<T>>,
+    /// The losers, by inner node; node 0 has the winner. The children of node n are 2n and 2n + 1, and source s is the
+    /// leaf `sources.len()` + s.
+    nodes: Vec<usize>,
     order: O,
 }
 
-impl<T, O: Fn(&T, &T) -> Ordering> Ord for Head<T, O> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.order)(&self.row, &other.row).then(self.at.cmp(&other.at))
+impl<'a, T: Copy, O: Fn(&T, &T) -> Ordering> Merge<'a, T, O> {
+    fn new(mut sources: Vec<Sorted<'a, T>>, order: O) -> Result<Merge<'a, T, O>, StoreError> {
+        let heads: Vec<Option<T>> =
+            sources.iter_mut().map(|source| source.next().transpose()).collect::<Result<_, _>>()?;
+        let count = sources.len();
+        let mut merge = Merge { sources, heads, nodes: vec![0; count], order };
+        // Winners of subtrees, leaves last.
+        let mut winners: Vec<usize> = (0..count).chain(0..count).collect();
+        for node in (1..count).rev() {
+            let (one, other) = (winners[2 * node], winners[2 * node + 1]);
+            let one_wins = merge.is_before(one, other);
+            (winners[node], merge.nodes[node]) = if one_wins { (one, other) } else { (other, one) };
+        }
+        if count > 0 {
+            merge.nodes[0] = winners[1];
+        }
+        Ok(merge)
+    }
+
+    /// Whether a source's next row comes before another one's.
+    fn is_before(&self, one: usize, other: usize) -> bool {
+        match (&self.heads[one], &self.heads[other]) {
+            (Some(a), Some(b)) => (self.order)(a, b).then(one.cmp(&other)).is_lt(),
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
     }
 }
 
-impl<T, O: Fn(&T, &T) -> Ordering> PartialOrd for Head<T, O> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+impl<T: Copy, O: Fn(&T, &T) -> Ordering> Iterator for Merge<'_, T, O> {
+    type Item = Result<T, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut winner = *self.nodes.first()?;
+        let row = self.heads[winner]?;
+        match self.sources[winner].next().transpose() {
+            Ok(next) => self.heads[winner] = next,
+            Err(error) => {
+                self.heads.fill(None);
+                return Some(Err(error));
+            }
+        }
+        let mut node = (self.sources.len() + winner) / 2;
+        while node > 0 {
+            let loser = self.nodes[node];
+            if self.is_before(loser, winner) {
+                self.nodes[node] = winner;
+                winner = loser;
+            }
+            node /= 2;
+        }
+        self.nodes[0] = winner;
+        Some(Ok(row))
     }
 }
-
-impl<T, O: Fn(&T, &T) -> Ordering> PartialEq for Head<T, O> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl<T, O: Fn(&T, &T) -> Ordering> Eq for Head<T, O> {}
 
 /// The rows of some row groups, one group after the other. Memory: a row group as it lies in the file, less than a
 /// megabyte, and [`ROWS_AT_ONCE`] decoded rows.
-struct Rows<T, D> {
+struct Rows<'w, T, D> {
     segment: Rc<Segment>,
+    /// The types whose rows are decoded, ascending, and as many of others as lie between; `None` for all.
+    types: Option<&'w [u64]>,
     groups: std::vec::IntoIter<usize>,
     reader: Option<GroupReader>,
     decoded: std::vec::IntoIter<T>,
     decode: D,
 }
 
-impl<T, D> Rows<T, D>
+impl<'w, T, D> Rows<'w, T, D>
 where
     D: FnMut(usize, &[Column], &mut Vec<T>) -> Result<(), StoreError>,
 {
-    fn new(segment: Rc<Segment>, groups: Vec<usize>, decode: D) -> Rows<T, D> {
-        Rows { segment, groups: groups.into_iter(), reader: None, decoded: Vec::new().into_iter(), decode }
+    fn new(segment: &Rc<Segment>, groups: Vec<usize>, types: Option<&'w [u64]>, decode: D) -> Rows<'w, T, D> {
+        let (segment, groups) = (Rc::clone(segment), groups.into_iter());
+        Rows { segment, types, groups, reader: None, decoded: Vec::new().into_iter(), decode }
     }
 
     /// Decodes the next rows; `false` where there are none.
@@ -110,12 +134,17 @@ where
                 }
             }
             let Some(group) = self.groups.next() else { return Ok(false) };
-            self.reader = Some(self.segment.row_group(group)?.rows()?);
+            let group = self.segment.row_group(group)?;
+            let range = match self.types {
+                Some(types) => rows_of_types(&group, types)?,
+                None => 0..group.row_count(),
+            };
+            self.reader = Some(group.rows(range)?);
         }
     }
 }
 
-impl<T, D> Iterator for Rows<T, D>
+impl<T, D> Iterator for Rows<'_, T, D>
 where
     D: FnMut(usize, &[Column], &mut Vec<T>) -> Result<(), StoreError>,
 {
@@ -141,8 +170,8 @@ where
 
 /// The sightings of some row groups of a segment.
 fn sightings(segment: &Rc<Segment>, groups: Vec<usize>, zone: &TimeZone) -> Sorted<'static, Sighting> {
-    let mut days = DayStarts::new(zone.clone());
-    Box::new(Rows::new(Rc::clone(segment), groups, move |count, columns, rows: &mut Vec<_>| {
+    let mut days = Days::new(zone.clone());
+    Box::new(Rows::new(segment, groups, None, move |count, columns, rows: &mut Vec<_>| {
         each_sighting(count, columns, &mut days, &mut |sighting| {
             rows.push(sighting);
             Ok(())
@@ -150,36 +179,85 @@ fn sightings(segment: &Rc<Segment>, groups: Vec<usize>, zone: &TimeZone) -> Sort
     }))
 }
 
-/// The daily counts of some row groups of a segment, which have no hours.
-pub(super) fn daily_counts(segment: &Rc<Segment>, groups: Vec<usize>) -> Sorted<'static, DailyCount> {
-    Box::new(Rows::new(Rc::clone(segment), groups, |count, columns, rows: &mut Vec<_>| {
-        each_count(count, columns, &mut |count, _| {
-            rows.push(count);
+/// The daily counts of some row groups of a segment, of all types or at least of some.
+pub(super) fn daily_counts<'w>(
+    segment: &Rc<Segment>,
+    groups: Vec<usize>,
+    types: Option<&'w [u64]>,
+) -> Sorted<'w, DailyCount> {
+    let mut days = Days::new(TimeZone::UTC);
+    Box::new(Rows::new(segment, groups, types, move |count, columns, rows: &mut Vec<_>| {
+        each_count(count, columns, &mut days, &mut |counted| {
+            rows.extend(counted.daily.then_some(counted.count));
             Ok(())
         })
     }))
 }
 
-/// The hourly counts of some row groups of a segment.
-pub(super) fn hourly_counts(segment: &Rc<Segment>, groups: Vec<usize>) -> Sorted<'static, HourlyCount> {
-    Box::new(Rows::new(Rc::clone(segment), groups, |count, columns, rows: &mut Vec<_>| {
-        each_count(count, columns, &mut |count, hour| {
-            let hour =
-                hour.ok_or_else(|| StoreError::Damaged("a row of hourly counts has no hour".to_owned()))?;
-            let DailyCount { number, scope, day, windows, packets, hosts } = count;
-            rows.push(HourlyCount { number, scope, day, hour, windows, packets, hosts });
+/// The hourly counts of some row groups of a segment, which all have days, or all hours of days; of all types or at least of
+/// some.
+fn hourly_counts<'w>(
+    segment: &Rc<Segment>,
+    groups: Vec<usize>,
+    types: Option<&'w [u64]>,
+) -> Sorted<'w, HourlyCount> {
+    let mut days = Days::new(TimeZone::UTC);
+    Box::new(Rows::new(segment, groups, types, move |count, columns, rows: &mut Vec<_>| {
+        each_count(count, columns, &mut days, &mut |Counted { count, daily, hour }| {
+            match hour {
+                Some(hour) => {
+                    let DailyCount { number, scope, day, windows, packets, hosts } = count;
+                    rows.push(HourlyCount { number, scope, day, hour, windows, packets, hosts });
+                }
+                None if daily => {}
+                None => {
+                    let number = count.number;
+                    return Err(StoreError::Damaged(format!("an hourly count of type {number} has no hour")));
+                }
+            }
             Ok(())
         })
     }))
 }
 
-/// The sorted runs of sightings in a segment.
-pub(super) fn sighting_runs(segment: &Rc<Segment>, zone: &TimeZone) -> Vec<Sorted<'static, Sighting>> {
-    segment.runs().map(|run| sightings(segment, run.collect(), zone)).collect()
+/// The sightings of a segment.
+pub(super) fn all_sightings(segment: &Rc<Segment>, zone: &TimeZone) -> Sorted<'static, Sighting> {
+    sightings(segment, (0..segment.groups()).collect(), zone)
 }
 
-/// The sorted runs of hourly counts in a segment.
-pub(super) fn hourly_runs(segment: &Rc<Segment>) -> Vec<Sorted<'static, HourlyCount>> {
-    let is_of_hours = |group: &usize| segment.range(*group, HOUR).is_some();
-    segment.runs().map(|run| hourly_counts(segment, run.filter(is_of_hours).collect())).collect()
+/// The hourly counts of a segment, in two parts that are each sorted: those of days with a single hour, and the others. Only
+/// row groups that are wanted are read, and of these all types or at least some.
+pub(super) fn hours_of_segment<'w>(
+    segment: &Rc<Segment>,
+    wanted: impl Fn(usize) -> bool,
+    types: Option<&'w [u64]>,
+) -> [Sorted<'w, HourlyCount>; 2] {
+    [true, false].map(|daily| {
+        let groups =
+            (0..segment.groups()).filter(|group| has_days(segment, *group) == daily && wanted(*group));
+        hourly_counts(segment, groups.collect(), types)
+    })
+}
+
+/// The rows of a row group, sorted by type, from the first of some types to the last of them; both are ascending.
+pub(super) fn rows_of_types(group: &RowGroup<'_>, types: &[u64]) -> Result<Range<usize>, StoreError> {
+    let (count, columns) = group.columns(&[TYPE])?;
+    let Some(Column { values: Values::Int64(numbers), .. }) = columns.first() else { return Ok(0..count) };
+    let mut last: Option<(i64, bool)> = None;
+    let mut is_wanted = |number: &i64| match last {
+        Some((known, wanted)) if known == *number => wanted,
+        _ => {
+            let wanted = types.binary_search(&number.cast_unsigned()).is_ok();
+            last = Some((*number, wanted));
+            wanted
+        }
+    };
+    let Some(first) = numbers.iter().position(&mut is_wanted) else { return Ok(0..0) };
+    let end = numbers.iter().rposition(&mut is_wanted).map_or(first, |last| last + 1);
+    Ok(first..end)
+}
+
+/// Whether a row group of counts has days.
+pub(super) fn has_days(segment: &Segment, group: usize) -> bool {
+    segment.range(group, DAILY).is_some_and(|(_, greatest)| greatest > 0)
 }

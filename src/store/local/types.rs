@@ -16,8 +16,8 @@ use crate::history::{
 };
 use crate::store::{NearService, StoreError, host_summaries};
 
-use super::catalog;
 use super::query::{Source, Sum};
+use super::type_rows;
 use super::wanted::Wanted;
 
 /// Numbers of types, ascending, and whether their facets count as well.
@@ -53,7 +53,7 @@ impl TypeIndex {
         let mut index = index.borrow_mut();
         if index.0 != count {
             let mut names = Vec::new();
-            catalog::each_type(connection, &mut |number, parameters| {
+            type_rows::each_type(connection, &mut |number, parameters| {
                 names.push((name(&parameters, profile).id, number));
                 Ok(())
             })?;
@@ -75,7 +75,7 @@ impl TypeIndex {
     ) -> Result<Option<Vec<u64>>, StoreError> {
         let passing = |passes: &dyn Fn(&Parameters) -> bool| {
             let mut numbers = Vec::new();
-            catalog::each_type(connection, &mut |number, parameters| {
+            type_rows::each_type(connection, &mut |number, parameters| {
                 numbers.extend(passes(&parameters).then_some(number));
                 Ok(())
             })?;
@@ -96,7 +96,7 @@ fn of_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result
     let number = id.number();
     let sql = "SELECT EXISTS (SELECT 1 FROM type WHERE number = ?1)";
     let known: bool = connection.prepare_cached(sql)?.query_row([number.cast_signed()], |row| row.get(0))?;
-    if !known || catalog::type_record(connection, profile, number)?.behavior.id != id {
+    if !known || type_rows::type_record(connection, profile, number)?.behavior.id != id {
         return Ok(Vec::new());
     }
     Ok(vec![number])
@@ -109,7 +109,7 @@ pub(super) fn near(connection: &Connection, services: &[NearService]) -> Result<
     for (place, (protocol, ports)) in services.iter().enumerate() {
         places.entry((protocol.clone(), ports.clone())).or_default().push(place);
     }
-    catalog::each_type(connection, &mut |number, parameters| {
+    type_rows::each_type(connection, &mut |number, parameters| {
         let mut service = (parameters.protocol, Some(parameters.ports));
         places.get(&service).into_iter().flatten().for_each(|place| types[*place].push(number));
         service.1 = None;

@@ -10,12 +10,14 @@ use crate::history::{DayTotal, Sensor, Sighting};
 use crate::store::StoreError;
 
 use super::catalog::{self, Listed};
+use super::count_rows::COUNTS;
 use super::example_rows::EXAMPLES;
 use super::fed;
 use super::open_segments::OpenSegments;
 use super::query::Source;
-use super::rows::{COUNTS, SIGHTINGS};
+use super::rows::SIGHTINGS;
 use super::schema::{Checksum, TABLES};
+use super::type_rows;
 use super::wanted::Wanted;
 use super::{HistoryStore, LocalStore};
 
@@ -84,9 +86,9 @@ impl LocalStore {
     /// Works out every type's number again.
     fn check_types(&self, faults: Faults<'_>) -> Result<HashSet<u64>, StoreError> {
         let mut numbers = HashSet::new();
-        let read = catalog::each_type(&self.connection, &mut |number, parameters| {
+        let read = type_rows::each_type(&self.connection, &mut |number, parameters| {
             let behavior = Behavior::of_type(&parameters, &self.profile);
-            if let Err(error) = catalog::check_number(number, &behavior) {
+            if let Err(error) = type_rows::check_number(number, &behavior) {
                 faults(error.to_string());
             }
             numbers.insert(number);

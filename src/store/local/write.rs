@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::iter::Peekable;
-use std::net::IpAddr;
 use std::path::Path;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::history::{
-    Batch, BatchWriter, DailyCount, DayCount, DayTotal, Hosts, HourlyCount, Scope, Sighting, hours_of,
-};
+use crate::history::{Batch, BatchWriter, DayCount, DayTotal, Hosts, HourlyCount, Scope, Sighting};
 use crate::store::{StoreError, renumbered};
 
+use super::count_rows::{COUNTS, CountColumns};
+use super::counting::CountsOfType;
 use super::incoming::Incoming;
-use super::rows::{COUNTS, DayStarts, SIGHTINGS, daily_columns, hourly_columns, sighting_columns};
+use super::rows::{SIGHTINGS, SightingColumns};
 use super::segment_writer::{SegmentWriter, WrittenSegment};
+use super::sorted::Sorted;
+use super::spool::Spool;
 use super::table::{GROUP_ROWS, GROUP_ROWS_MAX};
 
 /// Rows of a row group of counts: fewer than of sightings, because most questions are about a single type.
@@ -27,33 +28,22 @@ const COUNTS_ROWS: usize = 1 << 14;
 pub(super) struct WrittenPair {
     pub(super) sightings: WrittenSegment,
     pub(super) counts: WrittenSegment,
-    /// Totals of its days. Those of several runs do not add up.
+    /// Totals of its days.
     pub(super) totals: Vec<DayTotal>,
 }
 
-/// Writes sightings, and counts them. Memory: two row groups, some 12 MB, and the hosts of the days whose totals are
-/// counted.
+/// Writes sightings, and counts them. Memory: a row group of sightings and one of counts, some 12 MB, and the hosts of the days
+/// whose totals are counted.
 pub(super) struct PairWriter {
     sightings: SegmentWriter,
     counts: SegmentWriter,
-    days: DayStarts,
-    rows: Vec<Sighting>,
-    daily: Vec<DailyCount>,
-    hourly: Vec<HourlyCount>,
-    group: Group,
+    rows: SightingColumns,
+    daily: CountColumns,
+    hourly: CountColumns,
+    counted: CountsOfType,
     totals: BTreeMap<Date, Total>,
     /// Whether hosts of days are counted, which a merge of days that are counted already does not need.
     counts_hosts: bool,
-}
-
-/// What is counted of one type and scope.
-#[derive(Default)]
-struct Group {
-    key: Option<(u64, Scope)>,
-    last: Option<(IpAddr, Date)>,
-    /// Windows, packets and hosts.
-    days: BTreeMap<Date, (u64, u64, u64)>,
-    hosts_of_hours: BTreeMap<(Date, u8), u64>,
 }
 
 #[derive(Default)]
@@ -64,151 +54,127 @@ struct Total {
     hosts: Hosts,
 }
 
+/// Hourly counts that were kept, in their order.
+type KeptHours<'a> = Peekable<Sorted<'a, HourlyCount>>;
+
 impl PairWriter {
     pub(super) fn new(folder: &Path, zone: TimeZone, counts_hosts: bool) -> Result<PairWriter, StoreError> {
         Ok(PairWriter {
             sightings: SegmentWriter::new(folder, &SIGHTINGS)?,
             counts: SegmentWriter::new(folder, &COUNTS)?,
-            days: DayStarts::new(zone),
-            rows: Vec::new(),
-            daily: Vec::new(),
-            hourly: Vec::new(),
-            group: Group::default(),
+            rows: SightingColumns::new(zone),
+            daily: CountColumns::default(),
+            hourly: CountColumns::default(),
+            counted: CountsOfType::default(),
             totals: BTreeMap::new(),
             counts_hosts,
         })
     }
 
-    /// Writes a sorted run: sightings and the hourly counts of the same windows, each in its order. Equal ones are added up.
-    pub(super) fn write_run(
-        &mut self,
-        sightings: &mut dyn Iterator<Item = Result<Sighting, StoreError>>,
-        hours: &mut dyn Iterator<Item = Result<HourlyCount, StoreError>>,
-    ) -> Result<(), StoreError> {
-        self.sightings.begin_run();
-        self.counts.begin_run();
-        let mut hours = hours.peekable();
+    /// Writes sorted sightings, each of a single hour. Those of equal keys are added up.
+    pub(super) fn write(
+        self,
+        sightings: Sorted<'_, Sighting>,
+        durable: bool,
+    ) -> Result<WrittenPair, StoreError> {
+        self.write_all(sightings, None, durable)
+    }
+
+    /// Writes sorted sightings of any hours, and the hourly counts of the same windows. Those of equal keys are added up.
+    pub(super) fn write_merged(
+        self,
+        sightings: Sorted<'_, Sighting>,
+        hours: Sorted<'_, HourlyCount>,
+        durable: bool,
+    ) -> Result<WrittenPair, StoreError> {
+        self.write_all(sightings, Some(hours.peekable()), durable)
+    }
+
+    fn write_all(
+        mut self,
+        sightings: Sorted<'_, Sighting>,
+        mut hours: Option<KeptHours<'_>>,
+        durable: bool,
+    ) -> Result<WrittenPair, StoreError> {
         let mut last: Option<Sighting> = None;
         for sighting in sightings {
             let sighting = sighting?;
-            last = match last {
-                Some(mut kept) if kept.order(&sighting).is_eq() => {
+            if let Some(kept) = &mut last {
+                if kept.order(&sighting).is_eq() {
                     kept.counts = kept.counts.merged(sighting.counts);
-                    Some(kept)
+                    self.count(&sighting);
+                    continue;
                 }
-                kept => {
-                    if let Some(kept) = kept {
-                        self.add(kept, &mut hours)?;
-                    }
-                    Some(sighting)
+                self.rows.push(kept);
+                if (kept.number, kept.scope) != (sighting.number, sighting.scope) {
+                    self.end_type(hours.as_mut())?;
                 }
-            };
+                let is_full = self.rows.len() >= GROUP_ROWS && kept.number != sighting.number;
+                if is_full || self.rows.len() >= GROUP_ROWS_MAX {
+                    self.flush_sightings()?;
+                }
+            }
+            self.count(&sighting);
+            last = Some(sighting);
         }
         if let Some(kept) = last {
-            self.add(kept, &mut hours)?;
+            self.rows.push(&kept);
         }
-        self.end_group(&mut hours)?;
-        if let Some(hour) = hours.next() {
+        self.end_type(hours.as_mut())?;
+        if let Some(hour) = hours.and_then(|mut hours| hours.next()) {
             let HourlyCount { number, day, .. } = hour?;
             return Err(StoreError::Damaged(format!("type {number} has counts of {day} without sightings")));
         }
         self.flush_sightings()?;
-        self.flush_counts()
+        self.flush_counts()?;
+        self.finish(durable)
     }
 
-    fn add<I>(&mut self, sighting: Sighting, hours: &mut Peekable<I>) -> Result<(), StoreError>
-    where
-        I: Iterator<Item = Result<HourlyCount, StoreError>>,
-    {
-        let Sighting { day, number, scope, host, counts, .. } = sighting;
-        if self.group.key != Some((number, scope)) {
-            let new_type = self.group.key.is_none_or(|(last, _)| last != number);
-            self.end_group(hours)?;
-            self.group.key = Some((number, scope));
-            if new_type && self.rows.len() >= GROUP_ROWS {
-                self.flush_sightings()?;
-            }
+    fn count(&mut self, sighting: &Sighting) {
+        let is_new = self.counted.add(sighting);
+        if is_new && self.counts_hosts && sighting.scope == Scope::Whole {
+            self.totals.entry(sighting.day).or_default().hosts.insert(sighting.host);
         }
-        let known = self.group.last == Some((host, day));
-        self.group.last = Some((host, day));
-        let cell = self.group.days.entry(day).or_default();
-        cell.0 = cell.0.saturating_add(counts.windows);
-        cell.1 = cell.1.saturating_add(counts.packets);
-        // A host of a day with two signatures is one host.
-        cell.2 += u64::from(!known);
-        for hour in hours_of(counts.hours) {
-            *self.group.hosts_of_hours.entry((day, hour)).or_default() += u64::from(!known);
-        }
-        if scope == Scope::Whole && self.counts_hosts {
-            self.totals.entry(day).or_default().hosts.insert(host);
-        }
-        self.rows.push(sighting);
-        if self.rows.len() >= GROUP_ROWS_MAX { self.flush_sightings() } else { Ok(()) }
     }
 
-    /// Counts what there was of a type and scope.
-    fn end_group<I>(&mut self, hours: &mut Peekable<I>) -> Result<(), StoreError>
-    where
-        I: Iterator<Item = Result<HourlyCount, StoreError>>,
-    {
-        let Group { key, days, mut hosts_of_hours, .. } = std::mem::take(&mut self.group);
-        let Some((number, scope)) = key else { return Ok(()) };
-        for (day, (windows, packets, hosts)) in days {
-            self.daily.push(DailyCount { number, scope, day, windows, packets, hosts });
-            if scope == Scope::Whole {
-                let total = self.totals.entry(day).or_default();
-                total.windows = total.windows.saturating_add(windows);
-                total.packets = total.packets.saturating_add(packets);
+    /// Writes down what was counted of a type and scope.
+    fn end_type(&mut self, kept_hours: Option<&mut KeptHours<'_>>) -> Result<(), StoreError> {
+        if let Some(kept) = kept_hours {
+            self.counted.take_hours(kept)?;
+        }
+        for (count, hours) in self.counted.days() {
+            if count.scope == Scope::Whole {
+                let total = self.totals.entry(count.day).or_default();
+                total.windows = total.windows.saturating_add(count.windows);
+                total.packets = total.packets.saturating_add(count.packets);
                 total.types += 1;
             }
-        }
-        let first = self.hourly.len();
-        let of_group = |hour: &Result<HourlyCount, StoreError>| match hour {
-            Ok(hour) => (hour.number, hour.scope) == (number, scope),
-            Err(_) => true,
-        };
-        while let Some(hour) = hours.next_if(of_group) {
-            let hour = hour?;
-            match self.hourly[first..].last_mut() {
-                Some(last) if last.order(&hour).is_eq() => last.add(&hour),
-                _ => self.hourly.push(hour),
+            // The row of a day whose windows all began in one hour stands for that hour as well.
+            let only = if let [only] = hours { Some(only.hour) } else { None };
+            self.daily.push_day(count, only);
+            if only.is_none() {
+                hours.iter().for_each(|hour| self.hourly.push_hour(hour));
             }
         }
-        for hour in &mut self.hourly[first..] {
-            let hosts = hosts_of_hours.remove(&(hour.day, hour.hour));
-            hour.hosts = hosts.ok_or_else(|| counts_differ(number))?;
-        }
-        if !hosts_of_hours.is_empty() {
-            return Err(counts_differ(number));
-        }
-        if self.daily.len() >= COUNTS_ROWS || self.hourly.len() >= COUNTS_ROWS {
-            self.flush_counts()
-        } else {
-            Ok(())
-        }
+        self.counted.clear();
+        if self.daily.len().max(self.hourly.len()) >= COUNTS_ROWS { self.flush_counts() } else { Ok(()) }
     }
 
     fn flush_sightings(&mut self) -> Result<(), StoreError> {
-        let columns = sighting_columns(&self.rows, &mut self.days);
-        self.sightings.write(self.rows.len(), &columns)?;
-        self.rows.clear();
-        Ok(())
+        let rows = self.rows.len();
+        self.sightings.write(rows, &self.rows.take())
     }
 
     fn flush_counts(&mut self) -> Result<(), StoreError> {
-        for rows in self.daily.chunks(GROUP_ROWS_MAX) {
-            self.counts.write(rows.len(), &daily_columns(rows))?;
+        for columns in [&mut self.daily, &mut self.hourly] {
+            let rows = columns.len();
+            self.counts.write(rows, &columns.take())?;
         }
-        for rows in self.hourly.chunks(GROUP_ROWS_MAX) {
-            self.counts.write(rows.len(), &hourly_columns(rows))?;
-        }
-        self.daily.clear();
-        self.hourly.clear();
         Ok(())
     }
 
     /// Completes both files.
-    pub(super) fn finish(self, durable: bool) -> Result<WrittenPair, StoreError> {
+    fn finish(self, durable: bool) -> Result<WrittenPair, StoreError> {
         let total = |(day, mut total): (Date, Total)| DayTotal {
             count: DayCount {
                 day,
@@ -226,11 +192,7 @@ impl PairWriter {
     }
 }
 
-fn counts_differ(number: u64) -> StoreError {
-    StoreError::Damaged(format!("type {number} has other hours in its counts than in its sightings"))
-}
-
-/// The segments of one capture, written while it is read.
+/// The segments of one capture, made while it is read. Memory: what writing one pair of segments takes.
 #[derive(Debug)]
 pub(super) struct Pending {
     incoming: Incoming,
@@ -238,12 +200,12 @@ pub(super) struct Pending {
     /// The store's numbers of the capture's marks.
     marks: Vec<usize>,
     durable: bool,
-    open: BTreeMap<Date, PairWriter>,
+    open: BTreeMap<Date, Spool>,
     done: Vec<(Date, WrittenPair)>,
 }
 
-/// Days that are written at once. Captures are read in time order, so that a day is complete when the next but one begins; what
-/// comes later makes another segment.
+/// Days that are gathered at once. Captures are read in time order, so that a day is complete when the next but one begins;
+/// what comes later makes another segment.
 const DAYS_OPEN: usize = 3;
 
 impl Pending {
@@ -256,7 +218,7 @@ impl Pending {
         self.incoming.folder()
     }
 
-    /// Writes a batch as one sorted run.
+    /// Takes a batch.
     pub(super) fn add(&mut self, mut batch: Batch) -> Result<(), StoreError> {
         for sighting in &mut batch.sightings {
             sighting.counts.marks = renumbered(sighting.counts.marks, &self.marks);
@@ -265,16 +227,16 @@ impl Pending {
             while self.open.len() >= DAYS_OPEN {
                 self.close_first()?;
             }
-            let writer = PairWriter::new(self.incoming.folder(), self.zone.clone(), true)?;
-            self.open.insert(batch.day, writer);
+            self.open.insert(batch.day, Spool::new(self.incoming.folder(), batch.day)?);
         }
-        let Some(writer) = self.open.get_mut(&batch.day) else { return Ok(()) };
-        writer.write_run(&mut batch.sightings.into_iter().map(Ok), &mut batch.hours.into_iter().map(Ok))
+        let Some(spool) = self.open.get_mut(&batch.day) else { return Ok(()) };
+        spool.add(batch)
     }
 
     fn close_first(&mut self) -> Result<(), StoreError> {
-        if let Some((day, writer)) = self.open.pop_first() {
-            self.done.push((day, writer.finish(self.durable)?));
+        if let Some((day, spool)) = self.open.pop_first() {
+            let writer = PairWriter::new(self.incoming.folder(), self.zone.clone(), true)?;
+            self.done.push((day, writer.write(spool.into_sorted()?, self.durable)?));
         }
         Ok(())
     }
@@ -285,12 +247,6 @@ impl Pending {
             self.close_first()?;
         }
         Ok(std::mem::take(&mut self.done))
-    }
-}
-
-impl std::fmt::Debug for PairWriter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PairWriter({} rows)", self.sightings.rows())
     }
 }
 

@@ -38,9 +38,7 @@ impl MemoryStore {
                     signature: *signature,
                 };
                 seen.sight(key, SightingCounts { marks, ..*counts });
-            }
-            for hour in &batch.hours {
-                seen.count_hour(*hour);
+                seen.count_hour((*number, *scope, *day, batch.hour), (counts.windows, counts.packets));
             }
         }
         for PackedExample { number: place, start, host, packets } in gathered.examples.iter() {

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::BehaviorId;
-use crate::history::{DayCount, Example, HourlyCount, Scope, SightingCounts};
+use crate::history::{DayCount, Example, Scope, SightingCounts};
 
 /// What makes a sighting one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,11 +34,10 @@ impl Seen {
         known.and_modify(|known| *known = known.merged(counts)).or_insert(counts);
     }
 
-    pub(super) fn count_hour(&mut self, hour: HourlyCount) {
-        let (windows, packets) =
-            self.hours.entry((hour.number, hour.scope, hour.day, hour.hour)).or_default();
-        *windows += hour.windows;
-        *packets += hour.packets;
+    /// Adds windows that all began in one hour.
+    pub(super) fn count_hour(&mut self, key: (u64, Scope, Date, u8), (windows, packets): (u64, u64)) {
+        let sum = self.hours.entry(key).or_default();
+        *sum = (sum.0 + windows, sum.1 + packets);
     }
 
     pub(super) fn keep(&mut self, example: Example) {
@@ -57,9 +56,7 @@ impl Seen {
 
     pub(super) fn merge(&mut self, other: Seen) {
         other.sightings.into_iter().for_each(|(key, seen)| self.sight(key, seen));
-        for ((number, scope, day, hour), (windows, packets)) in other.hours {
-            self.count_hour(HourlyCount { number, scope, day, hour, windows, packets, hosts: 0 });
-        }
+        other.hours.into_iter().for_each(|(key, counts)| self.count_hour(key, counts));
         other.examples.into_values().for_each(|example| self.keep(example));
     }
 }

@@ -127,3 +127,28 @@ fn ties_at_the_end_of_a_growing_file_are_not_lost() {
     history.feed("a.pcap", &whole, &[]);
     assert_eq!(history.packets(), 92);
 }
+
+/// Late captures do not write their month anew one by one; they wait beside it until somebody asks, or there are many.
+#[test]
+fn late_captures_wait_beside_their_month() {
+    const DAY: u64 = 24 * HOUR;
+    let history = History::new();
+    let month = history.path("h/sightings/sensor=T/month=2024-06");
+    let files = || std::fs::read_dir(&month).unwrap().count();
+    // June is over when July begins; the newest capture is left alone until the next one.
+    let times = [0, 20 * DAY, 21 * DAY];
+    for (name, time) in ["june.pcap", "july.pcap", "july-2.pcap"].into_iter().zip(times) {
+        history.feed(name, &capture(seconds(time, time + HOUR, 60)), &[]);
+    }
+    assert_eq!(files(), 1);
+    for day in 1..4 {
+        let time = day * DAY;
+        history.feed(&format!("late-{day}.pcap"), &capture(seconds(time, time + HOUR, 60)), &[]);
+    }
+    assert_eq!(files(), 4);
+    let before = (history.days(), history.hours());
+    assert_eq!(before.0.len(), 6);
+    assert_eq!(inga(&["history", "compact", "--history", &history.path("h")]).code, 0);
+    assert_eq!(files(), 1);
+    assert_eq!((history.days(), history.hours()), before);
+}

@@ -1,0 +1,137 @@
+//! Rows of segments of counts as columns, and back.
+
+use jiff::civil::Date;
+
+use crate::history::{DailyCount, HourlyCount};
+use crate::store::StoreError;
+
+use super::day_numbers::{Days, day_number};
+use super::rows::{Optional, count, facet, number, scope, values, wrong_kind};
+use super::table::{Column, ColumnSpec, Kind, OptionalValues, Table, Values};
+
+/// Counts of types by day, and by hour. A row of a day whose windows all began in one hour has this hour, and there is no other
+/// row for it. A row group has either days or hours of days.
+pub(super) static COUNTS: Table = Table {
+    name: "counts",
+    columns: &[
+        ColumnSpec::new("day", Kind::Date),
+        ColumnSpec::new("type", Kind::I64).differences(),
+        ColumnSpec::new("facet", Kind::Bool),
+        ColumnSpec::new("daily", Kind::Bool),
+        ColumnSpec::new("hour", Kind::U32).optional(),
+        ColumnSpec::new("windows", Kind::U64),
+        ColumnSpec::new("packets", Kind::U64),
+        ColumnSpec::new("hosts", Kind::U64),
+    ],
+};
+
+/// The place of the column that tells days from hours, among the columns of counts.
+pub(super) const DAILY: usize = 3;
+
+/// Counts of days, or of hours, that become columns.
+#[derive(Default)]
+pub(super) struct CountColumns {
+    days: Vec<i32>,
+    types: Vec<i64>,
+    facets: Vec<bool>,
+    daily: Vec<bool>,
+    hours: OptionalValues<i32>,
+    windows: Vec<i64>,
+    packets: Vec<i64>,
+    hosts: Vec<i64>,
+    last_day: Option<(Date, i32)>,
+}
+
+impl CountColumns {
+    pub(super) fn len(&self) -> usize {
+        self.days.len()
+    }
+
+    /// Adds the count of a day, with the hour in which all windows began if it is a single one.
+    pub(super) fn push_day(&mut self, row: &DailyCount, hour: Option<u8>) {
+        self.daily.push(true);
+        self.push(row, hour);
+    }
+
+    /// Adds the count of one of several hours of a day.
+    pub(super) fn push_hour(&mut self, row: &HourlyCount) {
+        let HourlyCount { number, scope, day, hour, windows, packets, hosts } = *row;
+        self.daily.push(false);
+        self.push(&DailyCount { number, scope, day, windows, packets, hosts }, Some(hour));
+    }
+
+    fn push(&mut self, row: &DailyCount, hour: Option<u8>) {
+        let day = match self.last_day {
+            Some((last, day)) if last == row.day => day,
+            _ => day_number(row.day),
+        };
+        self.last_day = Some((row.day, day));
+        self.days.push(day);
+        self.types.push(row.number.cast_signed());
+        self.facets.push(facet(row.scope));
+        self.hours.push(hour.map(i32::from));
+        self.windows.push(count(row.windows));
+        self.packets.push(count(row.packets));
+        self.hosts.push(count(row.hosts));
+    }
+
+    /// Returns the columns, and keeps none.
+    pub(super) fn take(&mut self) -> Vec<Column> {
+        use std::mem::take;
+        vec![
+            Column::int32(take(&mut self.days)),
+            Column::int64(take(&mut self.types)),
+            Column::bool(take(&mut self.facets)),
+            Column::bool(take(&mut self.daily)),
+            take(&mut self.hours).column(Values::Int32),
+            Column::int64(take(&mut self.windows)),
+            Column::int64(take(&mut self.packets)),
+            Column::int64(take(&mut self.hosts)),
+        ]
+    }
+}
+
+/// A count out of its columns.
+pub(super) struct Counted {
+    pub(super) count: DailyCount,
+    /// Whether it counts a whole day.
+    pub(super) daily: bool,
+    /// The hour in which all its windows began.
+    pub(super) hour: Option<u8>,
+}
+
+/// Hands on counts out of their columns.
+pub(super) fn each_count(
+    rows: usize,
+    columns: &[Column],
+    days: &mut Days,
+    sink: &mut dyn FnMut(Counted) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let day = values!(columns, 0, Int32);
+    let types = values!(columns, 1, Int64);
+    let facets = values!(columns, 2, Bool);
+    let daily = values!(columns, DAILY, Bool);
+    let mut hours = Optional::new(&columns[4], values!(columns, 4, Int32));
+    let windows = values!(columns, 5, Int64);
+    let packets = values!(columns, 6, Int64);
+    let hosts = values!(columns, 7, Int64);
+    for at in 0..rows {
+        let hour = match hours.next() {
+            None => None,
+            Some(hour) => match u8::try_from(*hour) {
+                Ok(hour) if hour < 32 => Some(hour),
+                _ => return Err(StoreError::Damaged(format!("hour {hour} of a segment"))),
+            },
+        };
+        let count = DailyCount {
+            number: number(types[at])?,
+            scope: scope(facets[at]),
+            day: days.of_number(day[at])?.0,
+            windows: windows[at].cast_unsigned(),
+            packets: packets[at].cast_unsigned(),
+            hosts: hosts[at].cast_unsigned(),
+        };
+        sink(Counted { count, daily: daily[at], hour })?;
+    }
+    Ok(())
+}

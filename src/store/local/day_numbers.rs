@@ -1,0 +1,69 @@
+//! Days as segments have them: numbers, and the moments at which a sensor's days begin.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::history::Day;
+use crate::store::StoreError;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// Days of a sensor by their numbers, each worked out once: its date, and the second since 1970 at which it begins. Memory: 24
+/// bytes for each day from 1970 to the last, to 2149; later ones are worked out each time.
+#[derive(Debug)]
+pub(super) struct Days {
+    zone: TimeZone,
+    known: Vec<Option<(Date, i64)>>,
+}
+
+/// Days that are remembered.
+const DAYS_KNOWN_MAX: usize = 1 << 16;
+
+impl Days {
+    pub(super) fn new(zone: TimeZone) -> Days {
+        Days { zone, known: Vec::new() }
+    }
+
+    /// Returns the date of a day number and the second since 1970 at which it begins.
+    #[inline]
+    pub(super) fn of_number(&mut self, number: i32) -> Result<(Date, i64), StoreError> {
+        let at = usize::try_from(number).unwrap_or(usize::MAX);
+        match self.known.get(at) {
+            Some(Some(day)) => Ok(*day),
+            _ => self.work_out(number, at),
+        }
+    }
+
+    /// Returns the number of a date, and the second since 1970 at which it begins.
+    pub(super) fn of_date(&mut self, date: Date) -> (i32, i64) {
+        let number = day_number(date);
+        let start = self.of_number(number).map_or(0, |(_, start)| start);
+        (number, start)
+    }
+
+    #[cold]
+    fn work_out(&mut self, number: i32, at: usize) -> Result<(Date, i64), StoreError> {
+        let date = date_of(number)?;
+        let day = (date, Day::on(date, &self.zone).start.0.div_euclid(SECOND));
+        if at < DAYS_KNOWN_MAX {
+            if self.known.len() <= at {
+                self.known.resize(at + 1, None);
+            }
+            self.known[at] = Some(day);
+        }
+        Ok(day)
+    }
+}
+
+/// Days since 1970-01-01.
+pub(super) fn day_number(date: Date) -> i32 {
+    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+    i32::try_from(EPOCH.duration_until(date).as_hours() / 24).unwrap_or(0)
+}
+
+fn date_of(day: i32) -> Result<Date, StoreError> {
+    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+    let span = jiff::Span::new().try_days(i64::from(day));
+    let date = span.and_then(|span| EPOCH.checked_add(span));
+    date.map_err(|_| StoreError::Damaged(format!("day {day} of a segment is no date")))
+}

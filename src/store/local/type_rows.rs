@@ -1,0 +1,110 @@
+//! Types in the catalog: their numbers and parameters.
+
+use rusqlite::Connection;
+
+use crate::behavior::{Behavior, Names, Parameters, Profile};
+use crate::history::TypeRecord;
+use crate::store::StoreError;
+
+use super::catalog::{each_row, pack, uncount, unpack};
+use super::schema::{Checksum, put};
+
+/// Enters types that are not known, given with their numbers, ascending.
+pub(super) fn put_types(
+    connection: &Connection,
+    types: &mut dyn Iterator<Item = (u64, Parameters)>,
+    profile: &Profile,
+) -> Result<(), StoreError> {
+    let mut find = connection.prepare_cached("SELECT parameters FROM type WHERE number = ?1")?;
+    let none: bool = connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM type)", [], |row| row.get(0))?;
+    for (number, parameters) in types {
+        let mut known = if none { None } else { Some(find.query([number.cast_signed()])?) };
+        if let Some(row) = known.as_mut().map(rusqlite::Rows::next).transpose()?.flatten() {
+            let kept: Parameters = unpack(row.get_ref(0)?.as_blob()?)?;
+            let (kept, new) = (Behavior::of_type(&kept, profile), Behavior::of_type(&parameters, profile));
+            if kept.id != new.id {
+                return Err(StoreError::SameNumber(kept.canonical, new.canonical));
+            }
+            continue;
+        }
+        put(connection, "type", &[&number.cast_signed(), &pack(&parameters)?])?;
+    }
+    Ok(())
+}
+
+/// The parameters of a type.
+pub(super) fn parameters(connection: &Connection, number: u64) -> Result<Parameters, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT parameters FROM type WHERE number = ?1")?;
+    let mut rows = statement.query([number.cast_signed()])?;
+    let row = rows.next()?.ok_or_else(|| StoreError::Damaged(format!("no type {number} in the catalog")))?;
+    unpack(row.get_ref(0)?.as_blob()?)
+}
+
+/// A type's names, worked out from its parameters and checked against its number.
+pub(super) fn type_record(
+    connection: &Connection,
+    profile: &Profile,
+    number: u64,
+) -> Result<TypeRecord, StoreError> {
+    let parameters = parameters(connection, number)?;
+    let Names { behavior, shape, family } = Names::of(&parameters, profile);
+    check_number(number, &behavior)?;
+    Ok(TypeRecord { behavior, shape, family, parameters })
+}
+
+pub(super) fn check_number(number: u64, behavior: &Behavior) -> Result<(), StoreError> {
+    if behavior.id.number() == number {
+        return Ok(());
+    }
+    Err(StoreError::Damaged(format!("type {number} has parameters of another type")))
+}
+
+/// Hands on the parameters of some types, whose numbers ascend. Rows are verified by their checksums, which takes a fraction
+/// of the time of working out the type's name.
+pub(super) fn each_parameters(
+    connection: &Connection,
+    numbers: &[u64],
+    sink: &mut dyn FnMut(u64, Parameters),
+) -> Result<(), StoreError> {
+    let all: i64 = connection.query_row("SELECT count(*) FROM type", [], |row| row.get(0))?;
+    let sql = "SELECT number, parameters, checksum FROM type WHERE number >= ?1 ORDER BY number";
+    let mut statement = connection.prepare_cached(sql)?;
+    let missing = |number: u64| StoreError::Damaged(format!("no type {number} in the catalog"));
+    // A few are looked up one by one; of many the table is read from one end to the other.
+    let share = if uncount(all)? / 8 > numbers.len() as u64 { 1 } else { numbers.len() };
+    for some in numbers.chunks(share.max(1)) {
+        let mut left = some.iter().copied().peekable();
+        let Some(first) = left.peek().copied() else { continue };
+        let mut rows = statement.query([first.cast_signed()])?;
+        while let Some(next) = left.peek().copied() {
+            let row = rows.next()?.ok_or_else(|| missing(next))?;
+            let number = uncount(row.get(0)?)?;
+            if number > next {
+                return Err(missing(next));
+            }
+            if number < next {
+                continue;
+            }
+            let mut checksum = Checksum::of_table("type");
+            checksum.add(row.get_ref(0)?);
+            checksum.add(row.get_ref(1)?);
+            if row.get_ref(2)?.as_i64()? != checksum.finish() {
+                return Err(StoreError::Damaged(format!("type {number} is not as it was written")));
+            }
+            sink(number, unpack(row.get_ref(1)?.as_blob()?)?);
+            left.next();
+        }
+    }
+    Ok(())
+}
+
+/// Hands on all types, ascending by number.
+pub(super) fn each_type(
+    connection: &Connection,
+    sink: &mut dyn FnMut(u64, Parameters) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    each_row(connection, "SELECT number, parameters FROM type ORDER BY number", [], &mut |row| {
+        let number: i64 = row.get(0)?;
+        sink(uncount(number)?, unpack(row.get_ref(1)?.as_blob()?)?)
+    })
+}

@@ -26,6 +26,8 @@ impl Hosts {
                 self.pending.push(four.into());
                 if self.pending.len() >= PENDING_MIN && self.pending.len() == self.pending.capacity() {
                     self.settle();
+                    let room = usize::try_from(self.fours.len() / 2).unwrap_or(PENDING_MIN);
+                    self.pending.reserve_exact(room.max(PENDING_MIN));
                 }
             }
             IpAddr::V6(six) => {
@@ -62,8 +64,6 @@ impl Hosts {
         if let Ok(pending) = RoaringBitmap::from_sorted_iter(pending) {
             self.fours |= pending;
         }
-        let room = usize::try_from(self.fours.len() / 2).unwrap_or(PENDING_MIN);
-        self.pending.reserve_exact(room.max(PENDING_MIN));
     }
 }
 

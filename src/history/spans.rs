@@ -1,7 +1,9 @@
 //! Sightings added up over hours, days, weeks, months, or all time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 
+use foldhash::fast::FixedState;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -67,7 +69,10 @@ pub struct Spans<'a> {
     /// When it looked, for hours; days are looked at as a whole.
     looks: &'a RecordedTime,
     /// By the first day, and for hours by the hour of it ([`super::Day::hour`]); else that is 0.
-    sums: BTreeMap<(Date, i64), Sum>,
+    places: BTreeMap<(Date, i64), usize>,
+    sums: Vec<Sum>,
+    /// By day the place of its span; `None` for a day that does not count. Sightings come by the million, and days are few.
+    known: HashMap<Date, Option<usize>, FixedState>,
 }
 
 #[derive(Debug, Default)]
@@ -76,13 +81,25 @@ struct Sum {
     windows: u64,
     hosts: Hosts,
     types: BTreeSet<u64>,
+    last_type: Option<u64>,
+}
+
+impl Sum {
+    /// Adds a host and a type. Sightings mostly come by type, so that it is compared with the last one first.
+    fn add(&mut self, host: IpAddr, number: u64) {
+        self.hosts.insert(host);
+        if self.last_type.replace(number) != Some(number) {
+            self.types.insert(number);
+        }
+    }
 }
 
 impl<'a> Spans<'a> {
     /// Without any sighting yet; hours are those of a sensor's time zone, and have a value if the sensor looked in them.
     #[must_use]
     pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone, looks: &'a RecordedTime) -> Spans<'a> {
-        Spans { step, coverage, zone, looks, sums: BTreeMap::new() }
+        let (places, known) = (BTreeMap::new(), HashMap::default());
+        Spans { step, coverage, zone, looks, places, sums: Vec::new(), known }
     }
 
     /// Every day from the first to the last, of days that are counted already.
@@ -103,22 +120,20 @@ impl<'a> Spans<'a> {
     /// Adds a sighting, unless its day is one of an outage: what a part of such a day shows is no value. Where spans are hours,
     /// its host counts in each hour in which its windows began, and [`Spans::add_hour`] has windows and packets.
     pub fn add(&mut self, sighting: &Sighting) {
-        if self.coverage.state(sighting.day) != DayState::Observed {
-            return;
-        }
         if self.step == Step::Hour {
-            for hour in hours_of(sighting.counts.hours) {
-                let sum = self.sums.entry((sighting.day, hour.into())).or_default();
-                sum.hosts.insert(sighting.host);
-                sum.types.insert(sighting.number);
+            if self.coverage.state(sighting.day) == DayState::Observed {
+                for hour in hours_of(sighting.counts.hours) {
+                    self.sum((sighting.day, hour.into())).add(sighting.host, sighting.number);
+                }
             }
             return;
         }
-        let sum = self.sums.entry((self.step.start(sighting.day), 0)).or_default();
+        let known = self.known.get(&sighting.day).copied();
+        let Some(place) = known.unwrap_or_else(|| self.place_of_day(sighting.day)) else { return };
+        let sum = &mut self.sums[place];
         sum.packets = sum.packets.saturating_add(sighting.counts.packets);
         sum.windows = sum.windows.saturating_add(sighting.counts.windows);
-        sum.hosts.insert(sighting.host);
-        sum.types.insert(sighting.number);
+        sum.add(sighting.host, sighting.number);
     }
 
     /// Adds windows and packets of an hour, unless its day is one of an outage.
@@ -126,9 +141,37 @@ impl<'a> Spans<'a> {
         if self.coverage.state(count.day) != DayState::Observed {
             return;
         }
-        let sum = self.sums.entry((count.day, count.hour.into())).or_default();
+        let sum = self.sum((count.day, count.hour.into()));
         sum.packets = sum.packets.saturating_add(count.packets);
         sum.windows = sum.windows.saturating_add(count.windows);
+    }
+
+    /// The place of a day's span, if the day counts.
+    #[cold]
+    fn place_of_day(&mut self, day: Date) -> Option<usize> {
+        let is_observed = self.coverage.state(day) == DayState::Observed;
+        let place = is_observed.then(|| self.place((self.step.start(day), 0)));
+        self.known.insert(day, place);
+        place
+    }
+
+    fn place(&mut self, key: (Date, i64)) -> usize {
+        let new = self.sums.len();
+        let place = *self.places.entry(key).or_insert(new);
+        if place == new {
+            self.sums.push(Sum::default());
+        }
+        place
+    }
+
+    fn sum(&mut self, key: (Date, i64)) -> &mut Sum {
+        let place = self.place(key);
+        &mut self.sums[place]
+    }
+
+    fn take_sum(&mut self, key: (Date, i64)) -> Sum {
+        let place = self.places.remove(&key);
+        place.and_then(|place| self.sums.get_mut(place)).map(std::mem::take).unwrap_or_default()
     }
 
     /// Every span from the first day to the last, those without a look among them.
@@ -140,7 +183,7 @@ impl<'a> Spans<'a> {
             let observed = u64::from(self.coverage.state(day) == DayState::Observed);
             if self.step == Step::Hour {
                 for (number, hour) in (0..).zip(Hour::all_of(day, self.zone)) {
-                    let sum = self.sums.remove(&(day, number)).unwrap_or_default();
+                    let sum = self.take_sum((day, number));
                     let looked = observed > 0 && self.looks.within(hour.times.0, hour.times.1) > 0;
                     spans.push(sum.span(day, Some(hour), u64::from(looked)));
                 }
@@ -149,7 +192,7 @@ impl<'a> Spans<'a> {
             let begins = self.step.start(day);
             if start != Some(begins) {
                 start = Some(begins);
-                let sum = self.sums.remove(&(begins, 0)).unwrap_or_default();
+                let sum = self.take_sum((begins, 0));
                 spans.push(sum.span(begins.max(first), None, 0));
             }
             if let Some(span) = spans.last_mut() {

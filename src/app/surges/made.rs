@@ -1,11 +1,10 @@
 //! What a surge is made of: its types, hosts, labels and marks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::app::AppError;
 use crate::event::Timestamp;
-use crate::history::surge::Surge;
 use crate::history::{Filter, Types};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
@@ -15,10 +14,47 @@ use super::{Found, Kind, Ranked};
 /// Of types and of hosts so many are told.
 const TOLD_MAX: usize = 5;
 
-/// A surge with all that is told of it.
-pub(super) fn up(store: &dyn HistoryStore, rules: &Rules, ranked: Ranked) -> Result<Found, AppError> {
-    let Ranked { sensor, behavior, surge, q, part_of, members } = ranked;
-    let Hosted { by_type, packets } = read(store, &sensor, &members, &surge)?;
+/// Hosts that are held at once, counted once for each of their types and days, unless a single surge has more.
+const HOST_DAYS_MAX: u64 = 1_000_000;
+
+/// Describes surges, in their order. Sightings are read once for several surges of a sensor, as many as memory allows.
+pub(super) fn described(
+    store: &dyn HistoryStore,
+    rules: &Rules,
+    ranked: Vec<Ranked>,
+) -> Result<Vec<Found>, AppError> {
+    let mut by_sensor: BTreeMap<String, Vec<(usize, Ranked)>> = BTreeMap::new();
+    for (place, one) in ranked.into_iter().enumerate() {
+        by_sensor.entry(one.sensor.clone()).or_default().push((place, one));
+    }
+    let mut found: Vec<(usize, Found)> = Vec::new();
+    for (sensor, mut left) in by_sensor {
+        while !left.is_empty() {
+            let mut host_days = 0;
+            let fits = left.iter().take_while(|(_, one)| {
+                host_days += one.host_days;
+                host_days <= HOST_DAYS_MAX
+            });
+            let some: Vec<(usize, Ranked)> = left.drain(..fits.count().max(1)).collect();
+            let hosted = read(store, &sensor, &some)?;
+            for ((place, one), hosted) in some.into_iter().zip(hosted) {
+                found.push((place, describe(store, rules, one, hosted)?));
+            }
+        }
+    }
+    found.sort_by_key(|(place, _)| *place);
+    Ok(found.into_iter().map(|(_, one)| one).collect())
+}
+
+/// Describes a surge by its hosts.
+fn describe(
+    store: &dyn HistoryStore,
+    rules: &Rules,
+    ranked: Ranked,
+    hosted: Hosted,
+) -> Result<Found, AppError> {
+    let Ranked { sensor, behavior, surge, q, part_of, members, .. } = ranked;
+    let Hosted { by_type, packets } = hosted;
     let names = store.mark_names()?;
     let mut marks: BTreeMap<&str, HashSet<IpAddr>> = BTreeMap::new();
     let mut labels: BTreeMap<String, HashSet<IpAddr>> = BTreeMap::new();
@@ -61,25 +97,32 @@ pub(super) fn up(store: &dyn HistoryStore, rules: &Rules, ranked: Ranked) -> Res
     })
 }
 
-/// The hosts of each type in the days of a surge with their marks, and the packets of each host.
-fn read(
-    store: &dyn HistoryStore,
-    sensor: &str,
-    types: &BTreeSet<u64>,
-    surge: &Surge,
-) -> Result<Hosted, AppError> {
-    let listed: Vec<u64> = types.iter().copied().collect();
+/// Reads the hosts of each of some surges of a sensor: those of each type in the days of the surge with their marks, and the
+/// packets of each host.
+fn read(store: &dyn HistoryStore, sensor: &str, surges: &[(usize, Ranked)]) -> Result<Vec<Hosted>, AppError> {
+    let mut surges_of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (at, (_, one)) in surges.iter().enumerate() {
+        one.members.iter().for_each(|number| surges_of.entry(*number).or_default().push(at));
+    }
+    let listed: Vec<u64> = surges_of.keys().copied().collect();
     let filter = Filter {
         types: Types::Listed(&listed),
-        first: Some(surge.first),
-        last: Some(surge.last),
+        first: surges.iter().map(|(_, one)| one.surge.first).min(),
+        last: surges.iter().map(|(_, one)| one.surge.last).max(),
         ..Filter::default()
     };
-    let mut hosted = Hosted::default();
+    let mut hosted: Vec<Hosted> = surges.iter().map(|_| Hosted::default()).collect();
     store.each_sighting(sensor, &filter, &mut |sighting| {
-        *hosted.by_type.entry(sighting.number).or_default().entry(sighting.host).or_default() |=
-            sighting.counts.marks;
-        *hosted.packets.entry(sighting.host).or_default() += sighting.counts.packets;
+        for at in surges_of.get(&sighting.number).into_iter().flatten() {
+            let surge = &surges[*at].1.surge;
+            if !(surge.first..=surge.last).contains(&sighting.day) {
+                continue;
+            }
+            let Hosted { by_type, packets } = &mut hosted[*at];
+            *by_type.entry(sighting.number).or_default().entry(sighting.host).or_default() |=
+                sighting.counts.marks;
+            *packets.entry(sighting.host).or_default() += sighting.counts.packets;
+        }
     })?;
     Ok(hosted)
 }

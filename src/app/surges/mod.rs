@@ -1,26 +1,28 @@
 //! Use case: days on which behaviors departed from their own past, most sure first.
 //!
 //! Types, shapes, families and services (a protocol and port) are judged each against its own past, so that a large
-//! outbreak does not hide a small one. Memory: some 60 bytes a type, 16 a type and day while types are read, 8 a host,
-//! behavior and day of one month, and 50 a type and host of the surge that is being told.
+//! outbreak does not hide a small one. Memory: some 40 bytes a type, 8 a behavior and day, 8 a host, behavior and day of one
+//! month, and 50 a type and host of the surges that are being described, of which there are a million at once.
 
 mod made;
+mod seen;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
 use jiff::civil::Date;
 
-use crate::behavior::{BehaviorId, Parameters};
+use crate::behavior::{self, BehaviorId, Profile};
 use crate::event::Protocol;
-use crate::history::surge::{SURGE_HOSTS_MIN, Surge, judged_days, surges as surges_of};
-use crate::history::{Coverage, DayState, Filter, Granularity, Hosts, adjusted_p_values};
+use crate::history::Granularity;
+use crate::history::surge::{Surge, judged_days};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
 use super::AppError;
 use super::history::{chosen, coverage_of_sightings};
+use seen::{Catalog, Seen};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +43,12 @@ pub enum Behavior {
 }
 
 impl Behavior {
-    /// Coarser behaviors have higher ranks.
-    fn coarseness(&self) -> u8 {
+    fn named(granularity: Granularity, name: behavior::Behavior) -> Behavior {
+        Behavior::Named(granularity, name.id, name.canonical)
+    }
+
+    /// Coarser behaviors have higher ranks, below [`COARSENESS_COUNT`].
+    fn coarseness(&self) -> usize {
         match self {
             Behavior::Named(Granularity::Type, ..) => 0,
             Behavior::Named(Granularity::Shape, ..) => 1,
@@ -60,6 +66,9 @@ impl Behavior {
         }
     }
 }
+
+/// How many granularities of behaviors there are.
+const COARSENESS_COUNT: usize = 4;
 
 /// What a surge is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -106,7 +115,7 @@ pub struct Found {
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
 pub fn surges(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> Result<Vec<Found>, AppError> {
-    ranked(store, question)?.into_iter().map(|one| made::up(store, rules, one)).collect()
+    made::described(store, rules, ranked(store, question, &rules.profile)?)
 }
 
 /// Those that are no parts of others, with their places among all, from 1; what the others are made of is not read.
@@ -118,8 +127,9 @@ pub fn wholes(
     question: &Question,
     rules: &Rules,
 ) -> Result<Vec<(usize, Found)>, AppError> {
-    let whole = (1..).zip(ranked(store, question)?).filter(|(_, one)| one.part_of.is_none());
-    whole.map(|(rank, one)| Ok((rank, made::up(store, rules, one)?))).collect()
+    let whole = (1..).zip(ranked(store, question, &rules.profile)?).filter(|(_, one)| one.part_of.is_none());
+    let (ranks, whole): (Vec<usize>, Vec<Ranked>) = whole.unzip();
+    Ok(ranks.into_iter().zip(made::described(store, rules, whole)?).collect())
 }
 
 /// A surge, before it is read what it is made of.
@@ -130,16 +140,16 @@ struct Ranked {
     q: f64,
     part_of: Option<usize>,
     members: BTreeSet<u64>,
+    /// Hosts a day, added up over the days of the surge.
+    host_days: u64,
 }
 
-fn ranked(store: &dyn HistoryStore, question: &Question) -> Result<Vec<Ranked>, AppError> {
+fn ranked(store: &dyn HistoryStore, question: &Question, profile: &Profile) -> Result<Vec<Ranked>, AppError> {
     let mut catalog = Catalog::default();
     let mut found = Vec::new();
     for sensor in chosen(store, &question.sensors)? {
-        let seen = Seen::read(store, &sensor.name, &mut catalog)?;
-        for (behavior, members, surge, q) in seen.surges(question.level, &catalog) {
-            found.push(Ranked { sensor: sensor.name.clone(), behavior, surge, q, part_of: None, members });
-        }
+        let seen = Seen::read(store, &sensor.name, &mut catalog, profile)?;
+        found.extend(seen.surges(question.level, &catalog));
     }
     found.sort_by(|a, b| {
         a.q.total_cmp(&b.q)
@@ -200,172 +210,4 @@ impl Ranked {
             && part.surge.first <= self.surge.last
             && part.members.is_subset(&self.members)
     }
-}
-
-/// The behaviors that each type belongs to, by the types' numbers.
-#[derive(Default)]
-struct Catalog {
-    behaviors: Vec<Behavior>,
-    places: HashMap<Behavior, usize>,
-    types: HashMap<u64, Vec<usize>>,
-}
-
-impl Catalog {
-    fn learn(&mut self, number: u64, store: &dyn HistoryStore) -> Result<(), AppError> {
-        if self.types.contains_key(&number) {
-            return Ok(());
-        }
-        let record = store.type_of(number)?;
-        let mut of = vec![
-            Behavior::Named(Granularity::Type, record.behavior.id, record.behavior.canonical),
-            Behavior::Named(Granularity::Shape, record.shape.id, record.shape.canonical),
-            Behavior::Named(Granularity::Family, record.family.id, record.family.canonical),
-        ];
-        of.extend(service(&record.parameters));
-        let places = of.into_iter().map(|behavior| self.place(behavior)).collect();
-        self.types.insert(number, places);
-        Ok(())
-    }
-
-    fn place(&mut self, behavior: Behavior) -> usize {
-        if let Some(place) = self.places.get(&behavior) {
-            return *place;
-        }
-        self.places.insert(behavior.clone(), self.behaviors.len());
-        self.behaviors.push(behavior);
-        self.behaviors.len() - 1
-    }
-
-    fn of(&self, number: u64) -> &[usize] {
-        self.types.get(&number).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// The one service that windows with these parameters ask for.
-fn service(parameters: &Parameters) -> Option<Behavior> {
-    let mut protocols = parameters.protocol.protocols();
-    match (protocols.next(), protocols.next(), parameters.ports.listed()) {
-        (Some(protocol), None, [port]) => Some(Behavior::Service(protocol, *port)),
-        _ => None,
-    }
-}
-
-/// Hosts by day.
-type Days = BTreeMap<Date, u64>;
-
-/// What a sensor saw of each behavior.
-struct Seen {
-    observed: Vec<Date>,
-    /// How many behaviors of each granularity there are, those that were too rare to be judged among them.
-    number: BTreeMap<String, u64>,
-    /// Hosts a day of those that some day had enough of.
-    series: BTreeMap<usize, Days>,
-    /// The types of each.
-    types: BTreeMap<usize, BTreeSet<u64>>,
-}
-
-impl Seen {
-    fn read(store: &dyn HistoryStore, sensor: &str, catalog: &mut Catalog) -> Result<Seen, AppError> {
-        let coverage = coverage_of_sightings(store, sensor)?;
-        let observed: Vec<Date> = coverage.days().collect();
-        // Pairs of host and type are never fewer than hosts: who has too few of them needs no count of hosts.
-        let mut pairs: HashMap<usize, (u64, Days)> = HashMap::new();
-        let mut types: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
-        for (number, days) in observations(store, sensor, &coverage)? {
-            catalog.learn(number, store)?;
-            for place in catalog.of(number) {
-                let (members, sums) = pairs.entry(*place).or_default();
-                *members += 1;
-                days.iter().for_each(|(day, hosts)| *sums.entry(*day).or_default() += hosts);
-                types.entry(*place).or_default().insert(number);
-            }
-        }
-        let mut number: BTreeMap<String, u64> = BTreeMap::new();
-        for place in pairs.keys() {
-            *number.entry(catalog.behaviors[*place].granularity()).or_default() += 1;
-        }
-        pairs.retain(|_, (_, days)| days.values().any(|hosts| *hosts >= SURGE_HOSTS_MIN));
-        types.retain(|place, _| pairs.contains_key(place));
-        let (several, alone): (Vec<_>, Vec<_>) =
-            pairs.into_iter().partition(|(_, (members, _))| *members > 1);
-        let several: BTreeSet<usize> = several.into_iter().map(|(place, _)| place).collect();
-        let mut series: BTreeMap<usize, Days> =
-            alone.into_iter().map(|(place, (_, days))| (place, days)).collect();
-        series.extend(unique_hosts(store, sensor, &coverage, &several, catalog)?);
-        Ok(Seen { observed, number, series, types })
-    }
-
-    /// What surges, with the types it consists of, and its q.
-    fn surges(&self, level: f64, catalog: &Catalog) -> Vec<(Behavior, BTreeSet<u64>, Surge, f64)> {
-        let mut by_granularity: BTreeMap<String, Vec<(usize, Surge)>> = BTreeMap::new();
-        for (place, days) in &self.series {
-            let days: Vec<(Date, u64)> =
-                self.observed.iter().map(|day| (*day, days.get(day).copied().unwrap_or(0))).collect();
-            let found = surges_of(&days, level).into_iter().map(|surge| (*place, surge));
-            by_granularity.entry(catalog.behaviors[*place].granularity()).or_default().extend(found);
-        }
-        let mut told = Vec::new();
-        for (granularity, found) in by_granularity {
-            let behaviors = self.number.get(&granularity).copied().unwrap_or(0);
-            let tests = behaviors * judged_days(self.observed.len()) as u64;
-            let p: Vec<f64> = found.iter().map(|(_, surge)| surge.p).collect();
-            for ((place, surge), q) in found.into_iter().zip(adjusted_p_values(&p, tests)) {
-                if q <= level {
-                    let types = self.types.get(&place).cloned().unwrap_or_default();
-                    told.push((catalog.behaviors[place].clone(), types, surge, q));
-                }
-            }
-        }
-        told
-    }
-}
-
-/// A type's number with its hosts by day.
-type Observed = (u64, Vec<(Date, u64)>);
-
-/// Each type with its hosts by day, of days that count.
-fn observations(
-    store: &dyn HistoryStore,
-    sensor: &str,
-    coverage: &Coverage,
-) -> Result<Vec<Observed>, AppError> {
-    let mut all: Vec<Observed> = Vec::new();
-    store.each_daily_count(sensor, &Filter::default(), &mut |seen| {
-        if coverage.state(seen.day) != DayState::Observed {
-            return;
-        }
-        match all.last_mut().filter(|(number, _)| *number == seen.number) {
-            Some((_, days)) => days.push((seen.day, seen.hosts)),
-            None => all.push((seen.number, vec![(seen.day, seen.hosts)])),
-        }
-    })?;
-    Ok(all)
-}
-
-/// Exact unique hosts by day of behaviors that consist of several types, read month by month.
-fn unique_hosts(
-    store: &dyn HistoryStore,
-    sensor: &str,
-    coverage: &Coverage,
-    wanted: &BTreeSet<usize>,
-    catalog: &Catalog,
-) -> Result<BTreeMap<usize, Days>, AppError> {
-    let mut series: BTreeMap<usize, Days> = BTreeMap::new();
-    let months: BTreeSet<Date> = coverage.days().map(Date::first_of_month).collect();
-    for month in months.into_iter().filter(|_| !wanted.is_empty()) {
-        let filter = Filter { first: Some(month), last: Some(month.last_of_month()), ..Filter::default() };
-        let mut hosts: HashMap<(usize, Date), Hosts> = HashMap::new();
-        store.each_sighting(sensor, &filter, &mut |met| {
-            if coverage.state(met.day) != DayState::Observed {
-                return;
-            }
-            for place in catalog.of(met.number).iter().filter(|place| wanted.contains(place)) {
-                hosts.entry((*place, met.day)).or_default().insert(met.host);
-            }
-        })?;
-        for ((place, day), mut hosts) in hosts {
-            series.entry(place).or_default().insert(day, hosts.count());
-        }
-    }
-    Ok(series)
 }

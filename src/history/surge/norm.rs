@@ -52,14 +52,20 @@ impl Past {
         *next = end.max(*next);
     }
 
-    /// Judges the last of these days, by itself and by its week, which begins at `from` at the earliest.
+    /// Judges the last of these days, by itself and by its week, which begins at `from` at the earliest; returns `None` for a day
+    /// without enough past, and for one that is not far from what is expected.
     pub(super) fn judge(&self, days: &Observed, from: usize, direction: Direction) -> Option<Judged> {
         let [.., (day, count)] = days else { return None };
         if self.days.len() < PAST_DAYS_MIN {
             return None;
         }
-        let norm = self.norm(direction);
+        let mut norm = self.level(direction);
         let expected = norm.expected(*day);
+        // Most days are not far, and the spread of the past takes longer than its level.
+        if !(Judged { day: *day, count: *count, expected, p: 1.0 }).is_far(direction) {
+            return None;
+        }
+        self.add_spread(&mut norm);
         let week = &days[from.max(days.len().saturating_sub(WEEK)).min(days.len() - 1)..];
         let p = norm.chance(*count, expected, 1).min(norm.chance_of_run(week));
         Some(Judged { day: *day, count: *count, expected, p: (SCALES * p).min(1.0) })
@@ -94,6 +100,13 @@ impl Past {
     }
 
     fn norm(&self, direction: Direction) -> Norm {
+        let mut norm = self.level(direction);
+        self.add_spread(&mut norm);
+        norm
+    }
+
+    /// What the past makes expect; the spread is still to be added.
+    fn level(&self, direction: Direction) -> Norm {
         let days = float(self.days.len() as u64);
         let mean = self.days.iter().map(|(_, count)| count).sum::<f64>() / days;
         let (rhythm, growth) = if mean < RHYTHM_MEAN_MIN {
@@ -103,16 +116,18 @@ impl Past {
             let growth = Growth::of(&self.days, &rhythm, direction);
             (rhythm, growth)
         };
-        let spent = 1.0 + rhythm.parameters + growth.parameters;
         // What a fit costs: seven means instead of one, and a line that is drawn on beyond its end.
         let days_known = days / (1.0 + rhythm.parameters + 4.0 * growth.parameters);
-        let mut norm =
-            Norm { direction, rhythm, growth, dispersion: 1.0, persistence: 0.0, days: days_known };
+        Norm { direction, rhythm, growth, dispersion: 1.0, persistence: 0.0, days: days_known }
+    }
+
+    /// Adds how far the days of the past lie from what it makes expect.
+    fn add_spread(&self, norm: &mut Norm) {
+        let spent = 1.0 + norm.rhythm.parameters + norm.growth.parameters;
         let fitted: Vec<(f64, f64)> =
             self.days.iter().map(|(day, count)| (*count, norm.expected(*day))).collect();
         norm.persistence = persistence(&fitted);
-        norm.dispersion = dispersion(fitted.into_iter(), days - spent);
-        norm
+        norm.dispersion = dispersion(fitted.into_iter(), float(self.days.len() as u64) - spent);
     }
 }
 

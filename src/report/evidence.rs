@@ -29,7 +29,7 @@ pub fn plot(hypothesis: &Hypothesis, coverage: &Coverage) -> SeriesPlot {
         title: format!("Sensor {}: hosts of the matching {granularity}", hypothesis.sensor),
         unit: "unique hosts a day".to_owned(),
         second_unit: None,
-        lines: vec![Line { name: granularity, second_axis: false, values }],
+        lines: vec![Line { name: granularity, values, ..Line::default() }],
         bands,
         marks,
         log: false,

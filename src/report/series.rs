@@ -28,6 +28,8 @@ pub struct Line {
     pub second_axis: bool,
     /// By day or hour, ascending, each span that there is; `None` is no value: a gap.
     pub values: Vec<(Place, Option<f64>)>,
+    /// Days or hours with a value whose recorder lost packets, with the lost share of all packets, from 0 to 1.
+    pub lost: Vec<(Place, f64)>,
 }
 
 /// Days without data.
@@ -177,7 +179,9 @@ fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, calendar: &Calendar,
     }
     calendar.draw(out, frame.bottom, &plot.lines);
     let middle = f64::midpoint(calendar.ends.0, calendar.ends.1);
-    svg::text(out, middle, frame.bottom + 38.0, "middle", "soft", calendar.unit());
+    let has_loss = plot.lines.iter().flat_map(|line| &line.lost).any(|(_, share)| *share >= LOST_MIN);
+    let note = if has_loss { "; bars on the axis: packets lost by the recorder" } else { "" };
+    svg::text(out, middle, frame.bottom + 38.0, "middle", "soft", &format!("{}{note}", calendar.unit()));
     draw_marks(out, frame, marks);
     for (place, line) in plot.lines.iter().enumerate() {
         let scale = if line.second_axis { second.as_ref().unwrap_or(&first) } else { &first };
@@ -236,8 +240,31 @@ pub(super) fn dash(place: usize) -> &'static str {
     ["none", "7 3", "2 2", "9 3 2 3", "4 4", "1 4"][(place + place / COLOURS) % COLOURS]
 }
 
+/// The smallest lost share that a plot marks: less does not change how a line looks.
+const LOST_MIN: f64 = 0.01;
+/// Height of the bar of a day or hour of which all packets were lost, above a foot that any has.
+const LOST_HEIGHT: f64 = 24.0;
+const LOST_FOOT: f64 = 3.0;
+
+/// Bars on the axis of time for days or hours of which packets were lost, as high as their share.
+fn draw_lost(out: &mut String, line: &Line, place: usize, frame: &Frame, calendar: &Calendar) {
+    for (at, share) in line.lost.iter().filter(|(_, share)| *share >= LOST_MIN) {
+        let height = LOST_FOOT + LOST_HEIGHT * share.min(1.0);
+        let _ = writeln!(
+            out,
+            "<rect class=\"f{}\" x=\"{:.1}\" y=\"{:.1}\" width=\"3\" height=\"{height:.1}\"><title>{:.0} % of packets \
+             lost</title></rect>",
+            place % COLOURS,
+            calendar.middle(*at) - 1.5,
+            frame.bottom - height,
+            100.0 * share
+        );
+    }
+}
+
 /// A line with a piece for each run of spans with a value; one alone is a dot.
 fn draw_line(out: &mut String, line: &Line, place: usize, frame: &Frame, calendar: &Calendar, scale: &Scale) {
+    draw_lost(out, line, place, frame, calendar);
     for run in line.values.split(|(_, value)| value.is_none()) {
         let points =
             run.iter().filter_map(|(at, value)| Some((calendar.middle(*at), scale.y(frame, (*value)?))));
@@ -274,7 +301,7 @@ mod tests {
         SeriesPlot {
             title: "t<t".to_owned(),
             unit: "hosts".to_owned(),
-            lines: vec![Line { name: "a".to_owned(), second_axis: false, values }],
+            lines: vec![Line { name: "a".to_owned(), values, ..Line::default() }],
             ..SeriesPlot::default()
         }
     }
@@ -289,10 +316,13 @@ mod tests {
         let day = |day| date(2009, 3, day);
         let value = |at: i8| (Place::day(day(at)), (!(3..=5).contains(&at)).then_some(f64::from(at)));
         let mut plot = plot((1..=9).map(value).collect());
+        plot.lines[0].lost = vec![(plot.lines[0].values[0].0, 0.25), (plot.lines[0].values[1].0, 0.001)];
         plot.bands.push(Band { first: day(3), last: day(5), label: "data loss".to_owned() });
         let svg = series_svg(&plot);
         assert_eq!(count(&svg, "polyline"), 2);
         assert!(svg.contains("class=\"band\"") && svg.contains("data loss"));
+        assert!(svg.contains("25 % of packets lost") && svg.contains("bars on the axis: packets lost"));
+        assert_eq!(svg.matches("of packets lost<").count(), 1, "a thousandth is not drawn");
     }
 
     #[test]

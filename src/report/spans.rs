@@ -254,9 +254,12 @@ fn plot(all: &[Counted<'_>], values: &[Value], drawing: &Drawing) -> SeriesPlot 
             parts.extend(several_things.then(|| counted.of.clone()));
             parts.extend((values.len() > 1 || parts.is_empty()).then(|| value.unit().to_owned()));
             let spans = counted.spans.iter();
+            let lost = spans.clone().filter(|span| span.observed > 0);
+            let lost = lost.filter_map(|span| Some((Place::of(span), span.lost?.share())));
             lines.push(Line {
                 name: parts.join(", "),
                 second_axis: place == 1,
+                lost: lost.collect(),
                 values: spans.map(|span| (Place::of(span), value.of(span))).collect(),
             });
         }
@@ -323,6 +326,7 @@ mod tests {
     fn only_much_smaller_lines_have_the_second_axis() {
         let sides = |heights: &[f64]| {
             let line = |height: &f64| Line {
+                lost: Vec::new(),
                 values: vec![(Place::day(jiff::civil::date(2009, 3, 1)), Some(*height))],
                 ..Line::default()
             };

@@ -96,11 +96,12 @@ fn spans(
     }
     let coverage = &coverage_of_sightings(store, &sensor.name)?;
     let zone = sensor.zone()?;
-    let looks = match question.step {
-        Step::Hour => RecordedTime::of(&store.captures(&sensor.name)?),
-        _ => RecordedTime::default(),
+    let captures = match question.step {
+        Step::Hour => store.captures(&sensor.name)?,
+        _ => Vec::new(),
     };
-    let mut spans = Spans::new(question.step, coverage, &zone, &looks);
+    let looks = RecordedTime::of(&captures);
+    let mut spans = Spans::new(question.step, coverage, &zone, &looks).with_hourly_loss(&captures);
     let days = (Some(first), Some(last));
     if question.step == Step::Hour {
         each_hour(store, &sensor.name, of, rules, days, question.sources, &mut |count| {

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 
 use crate::event::Timestamp;
 
-use super::CaptureRecord;
 use super::recorded_time::{TimeSpan, length};
+use super::{CaptureRecord, Day};
 
 /// Packets of a day or a longer span that were recorded, and that the recorder lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,12 +67,25 @@ pub fn days_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<Date, i64> {
 /// proportion to recorded time, and its lost packets in proportion to these, so that rounding makes no day look worse
 /// than the capture; the days of a capture add up to its counts.
 pub(super) fn by_day(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<Date, Loss> {
-    let mut days: BTreeMap<Date, Loss> = BTreeMap::new();
+    spread(captures, |spans| days_of(spans, zone))
+}
+
+/// Returns the loss of each hour of a day ([`Day::hour`]) in which packets were lost, in the same way.
+pub(super) fn by_hour(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<(Date, i64), Loss> {
+    spread(captures, |spans| hours_of(spans, zone))
+}
+
+/// Spreads the packets of captures over parts of their time, given the nanoseconds of each part.
+fn spread<K: Ord + Copy>(
+    captures: &[CaptureRecord],
+    parts_of: impl Fn(&[TimeSpan]) -> BTreeMap<K, i64>,
+) -> BTreeMap<K, Loss> {
+    let mut parts: BTreeMap<K, Loss> = BTreeMap::new();
     if captures.iter().all(|capture| capture.dropped.unwrap_or(0) == 0) {
-        return days;
+        return parts;
     }
     for capture in captures {
-        let times = days_of(&capture.spans, zone);
+        let times = parts_of(&capture.spans);
         let total = times.values().fold(0u128, |sum, time| sum + u128::from(time.unsigned_abs()));
         let lost_until = |passed: u128| {
             let dropped = capture.dropped.unwrap_or(0);
@@ -82,18 +95,42 @@ pub(super) fn by_day(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<Da
             }
         };
         let mut passed = 0u128;
-        for (day, time) in times {
+        for (part, time) in times {
             let before = passed;
             passed += u128::from(time.unsigned_abs());
             let recorded =
                 share_of(capture.recorded, passed, total) - share_of(capture.recorded, before, total);
             let loss = Loss { recorded, dropped: lost_until(passed) - lost_until(before) };
-            let known = days.entry(day).or_default();
+            let known = parts.entry(part).or_default();
             *known = known.plus(loss);
         }
     }
-    days.retain(|_, loss| loss.dropped > 0);
-    days
+    parts.retain(|_, loss| loss.dropped > 0);
+    parts
+}
+
+/// Returns the hours of days of a time zone that spans touch, with the nanoseconds of each.
+fn hours_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<(Date, i64), i64> {
+    const HOUR: i64 = 3_600_000_000_000;
+    let mut hours: BTreeMap<(Date, i64), i64> = BTreeMap::new();
+    for (first, last) in spans {
+        let mut from = *first;
+        loop {
+            let day = Day::of(from, zone);
+            let hour = day.hour(from);
+            // The last hour of a day on which clocks change can be shorter.
+            let next = day.start.0.saturating_add((hour + 1).saturating_mul(HOUR));
+            let next = from.day_bounds(zone).map_or(next, |(_, midnight)| midnight.0.min(next));
+            let end = Timestamp(next.saturating_sub(1)).min(*last).max(from);
+            let sum = hours.entry((day.date, hour)).or_default();
+            *sum = sum.saturating_add(length((from, end)));
+            if end >= *last {
+                break;
+            }
+            from = Timestamp(end.0 + 1);
+        }
+    }
+    hours
 }
 
 /// Returns `count * part / total`, rounded down.
@@ -132,6 +169,26 @@ mod tests {
         assert!(month.values().all(|loss| !loss.is_most()));
         let worst = [capture(0, 24, u64::MAX, Some(u64::MAX)), capture(0, 24, u64::MAX, Some(u64::MAX))];
         assert_eq!(by_day(&worst, &TimeZone::UTC).values().next(), Some(&loss(u64::MAX, u64::MAX)));
+    }
+
+    #[test]
+    fn hours_add_up_to_days_also_where_clocks_change() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        // Clocks went forward on 8 March 2009, seven days after `START`.
+        let captures = [capture(12, 200, 1_000, Some(333)), capture(200, 230, 77, Some(5))];
+        let hours = by_hour(&captures, &zone);
+        for (day, loss) in by_day(&captures, &zone) {
+            let sum =
+                hours.range((day, 0)..=(day, 24)).fold(Loss::default(), |sum, (_, loss)| sum.plus(*loss));
+            // Hours without a lost packet are left out, and their recorded packets with them.
+            assert_eq!(sum.dropped, loss.dropped, "{day}");
+            assert!(sum.recorded <= loss.recorded);
+        }
+        let of_day = |day| hours.keys().filter(|(date, _)| *date == day).map(|(_, hour)| *hour).max();
+        assert_eq!(of_day(date(2009, 3, 7)), Some(23));
+        assert_eq!(of_day(date(2009, 3, 8)), Some(22));
+        let lone = [(Timestamp(i64::MAX), Timestamp(i64::MAX)), (Timestamp(i64::MIN), Timestamp(i64::MIN))];
+        assert_eq!(hours_of(&lone, &TimeZone::UTC).len(), 2);
     }
 
     #[test]

@@ -7,7 +7,10 @@ use foldhash::fast::FixedState;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Coverage, DayState, DayTotal, Hosts, Hour, HourlyCount, Loss, RecordedTime, Sighting, hours_of};
+use super::loss::{self, Loss};
+use super::{
+    CaptureRecord, Coverage, DayState, DayTotal, Hosts, Hour, HourlyCount, RecordedTime, Sighting, hours_of,
+};
 
 /// How long a span is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +58,8 @@ pub struct SpanCount {
     pub hosts: u64,
     /// Kinds of behavior type.
     pub types: u64,
-    /// Packets to any address that the recorder lost on these days, also on those without a value; `None` of an hour,
-    /// since loss is known by day.
-    pub lost: Option<Loss>,
+    /// Packets to any address that the recorder lost in this time, also where it has no value.
+    pub lost: Loss,
 }
 
 /// Adds up sightings by span. Memory: 8 bytes a host and span, 30 a type and span.
@@ -73,6 +75,8 @@ pub struct Spans<'a> {
     sums: Vec<Sum>,
     /// By day the place of its span; `None` for a day that does not count. Sightings come by the million, and days are few.
     known: HashMap<Date, Option<usize>, FixedState>,
+    /// Where spans are hours, what the recorder lost in each.
+    hourly_loss: BTreeMap<(Date, i64), Loss>,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +103,15 @@ impl<'a> Spans<'a> {
     #[must_use]
     pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone, looks: &'a RecordedTime) -> Spans<'a> {
         let (places, known) = (BTreeMap::new(), HashMap::default());
-        Spans { step, coverage, zone, looks, places, sums: Vec::new(), known }
+        let hourly_loss = BTreeMap::new();
+        Spans { step, coverage, zone, looks, places, sums: Vec::new(), known, hourly_loss }
+    }
+
+    /// Takes what the recorders of these captures lost, by hour; days have it from the coverage.
+    #[must_use]
+    pub fn with_hourly_loss(mut self, captures: &[CaptureRecord]) -> Spans<'a> {
+        self.hourly_loss = loss::by_hour(captures, self.zone);
+        self
     }
 
     /// Every day from the first to the last, of days that are counted already.
@@ -185,7 +197,9 @@ impl<'a> Spans<'a> {
                 for (number, hour) in (0..).zip(Hour::all_of(day, self.zone)) {
                     let sum = self.take_sum((day, number));
                     let looked = observed > 0 && self.looks.within(hour.times.0, hour.times.1) > 0;
-                    spans.push(sum.span(day, Some(hour), u64::from(looked)));
+                    let mut span = sum.span(day, Some(hour), u64::from(looked));
+                    span.lost = self.hourly_loss.get(&(day, number)).copied().unwrap_or_default();
+                    spans.push(span);
                 }
                 continue;
             }
@@ -197,7 +211,7 @@ impl<'a> Spans<'a> {
             }
             if let Some(span) = spans.last_mut() {
                 span.observed += observed;
-                span.lost = span.lost.map(|lost| lost.plus(self.coverage.loss_between(day, day)));
+                span.lost = span.lost.plus(self.coverage.loss_between(day, day));
             }
         }
         spans
@@ -214,7 +228,7 @@ impl Sum {
             windows: self.windows,
             hosts: self.hosts.count(),
             types: self.types.len() as u64,
-            lost: hour.is_none().then(Loss::default),
+            lost: Loss::default(),
         }
     }
 }
@@ -224,7 +238,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::history::{CaptureRecord, Outage, Scope, SightingCounts};
+    use crate::history::{Outage, Scope, SightingCounts};
 
     fn sighting(day: i8, host: u8, number: u64) -> Sighting {
         let seen = SightingCounts { windows: 1, packets: 2, ..SightingCounts::NONE };

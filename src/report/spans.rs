@@ -95,7 +95,7 @@ pub fn text(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     let mut rows = vec![columns(all).map(|column| column.replace('_', " ")).to_vec()];
     rows.extend(cells(all, "-").map(|row| row.iter().map(|cell| shown(cell)).collect()));
     let mut spans = all.iter().flat_map(|counted| counted.spans);
-    if !spans.any(|span| span.lost.is_some_and(|lost| lost.dropped > 0)) {
+    if !spans.any(|span| span.lost.dropped > 0) {
         rows.iter_mut().for_each(|row| row.truncate(row.len() - LOSS_COLUMNS));
     }
     table(out, &rows)
@@ -136,8 +136,8 @@ fn cells<'a>(all: &'a [Counted<'_>], none: &'a str) -> impl Iterator<Item = Vec<
             count(span.windows),
             count(span.types),
             rate,
-            span.lost.map_or_else(|| none.to_owned(), |lost| lost.dropped.to_string()),
-            span.lost.map_or_else(|| none.to_owned(), |lost| format!("{:.4}", lost.share())),
+            span.lost.dropped.to_string(),
+            format!("{:.4}", span.lost.share()),
         ]
     };
     all.iter().flat_map(move |counted| counted.spans.iter().map(move |span| row(counted, span)))
@@ -157,7 +157,7 @@ struct JsonSpan<'a> {
     windows: Option<u64>,
     types: Option<u64>,
     packets_per_host: Option<f64>,
-    lost: Option<JsonLoss>,
+    lost: JsonLoss,
 }
 
 /// Packets to any address that the recorder lost, and their share of all, from 0 to 1; both 0 where none are known.
@@ -186,7 +186,7 @@ pub fn json(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
                 windows: count(span.windows),
                 types: count(span.types),
                 packets_per_host: Value::PacketsPerHost.of(span),
-                lost: span.lost.map(|lost| JsonLoss { packets: lost.dropped, share: lost.share() }),
+                lost: JsonLoss { packets: span.lost.dropped, share: span.lost.share() },
             };
             crate::escape::json_line(out, &line)?;
         }
@@ -255,7 +255,7 @@ fn plot(all: &[Counted<'_>], values: &[Value], drawing: &Drawing) -> SeriesPlot 
             parts.extend((values.len() > 1 || parts.is_empty()).then(|| value.unit().to_owned()));
             let spans = counted.spans.iter();
             let lost = spans.clone().filter(|span| span.observed > 0);
-            let lost = lost.filter_map(|span| Some((Place::of(span), span.lost?.share())));
+            let lost = lost.map(|span| (Place::of(span), span.lost.share()));
             lines.push(Line {
                 name: parts.join(", "),
                 second_axis: place == 1,

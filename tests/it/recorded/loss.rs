@@ -10,7 +10,12 @@ const DROPPED_BY_INTERFACE: u16 = 5;
 const DROPPED_BY_SYSTEM: u16 = 7;
 
 fn lost(history: &History) -> Vec<Value> {
-    let called = inga(&["series", "--history", &history.path("h"), "--sensor", "T", "--format", "json"]);
+    lost_by(history, "day")
+}
+
+fn lost_by(history: &History, step: &str) -> Vec<Value> {
+    let db = history.path("h");
+    let called = inga(&["series", "--history", &db, "--sensor", "T", "--by", step, "--format", "json"]);
     called.json().into_iter().map(|line| line["lost"].clone()).collect()
 }
 
@@ -80,6 +85,12 @@ fn the_loss_of_a_growing_file_is_counted_once() {
     days.feed("a.pcap", &capture(night), &["--dropped", "101"]);
     let counts: Vec<u64> = lost(&days).iter().map(|lost| lost["packets"].as_u64().unwrap()).collect();
     assert!(counts.iter().sum::<u64>() == 101 && counts.iter().all(|count| *count >= 50), "{counts:?}");
+    // And over their hours: the last of the first day and the first of the second.
+    let hours: Vec<u64> =
+        lost_by(&days, "hour").iter().map(|lost| lost["packets"].as_u64().unwrap()).collect();
+    assert_eq!((hours.len(), hours[23], hours[24]), (48, counts[0], counts[1]), "{hours:?}");
+    let picture = inga(&["series", "--history", &days.path("h"), "--format", "svg"]).stdout;
+    assert!(picture.contains("of packets lost</title>"), "{picture}");
     let both = [START, START + HOUR];
     let refused = days.try_feed("b.pcap", &capture(both), &["--dropped", "many"]);
     assert_eq!(refused.code, 2);

@@ -70,7 +70,7 @@ pub enum StoreError {
         wanted: String,
     },
     /// Somebody else wrote between reading where the engine stopped and storing what follows.
-    #[error("another process fed this sensor meanwhile; feed the capture again")]
+    #[error("another process fed this sensor meanwhile; try again")]
     FedMeanwhile,
     /// What is asked for was dropped.
     #[error(

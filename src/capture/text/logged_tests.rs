@@ -85,7 +85,9 @@ proptest! {
         noise in ".{0,40}",
         little: bool,
     ) {
-        let text = log(style, &bodies) + &noise + "\n" + &log(style, &bodies);
+        // Of several marks at the beginning of a text only one is no part of it.
+        let noise = noise.trim_start_matches('\u{feff}');
+        let text = log(style, &bodies) + noise + "\n" + &log(style, &bodies);
         let bytes = |unit: u16| if little { unit.to_le_bytes() } else { unit.to_be_bytes() };
         let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(bytes).collect();
         prop_assert_eq!(of_bytes(&wide), of_bytes(text.as_bytes()));

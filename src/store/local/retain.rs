@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use rusqlite::TransactionBehavior;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::StoreError;
 
@@ -84,7 +84,7 @@ impl LocalStore {
         let mut last_day = None;
         for (id, sensor) in catalog::sensors(&self.connection)? {
             last_day = last_day.max(catalog::days(&self.connection, id)?.into_keys().next_back());
-            plan.add(&sensor.name, from, &self.sightings_before(id, from)?);
+            plan.add(&sensor.name, from, &sightings_before(&self.connection, id, from)?);
         }
         match last_day {
             Some(last) if from > last => Err(StoreError::RetainsNothing(last)),
@@ -95,7 +95,8 @@ impl LocalStore {
     /// Drops the sightings of months that end before a day; counts, totals and examples stay.
     ///
     /// # Errors
-    /// As [`LocalStore::retain_plan`], and when a segment is damaged or the history cannot be written to.
+    /// As [`LocalStore::retain_plan`], when a segment is damaged or the history cannot be written to, and when another process
+    /// feeds these months meanwhile. What was dropped of other sensors by then stays dropped.
     pub fn retain(&mut self, from: Date) -> Result<Retained, StoreError> {
         self.writable()?;
         self.retain_plan(from)?;
@@ -103,11 +104,16 @@ impl LocalStore {
         for (id, sensor) in catalog::sensors(&self.connection)? {
             // Counts are exact once a month is merged.
             self.merge_months_before(id, &sensor, from.first_of_month())?;
-            let old = self.sightings_before(id, from)?;
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let old = sightings_before(&transaction, id, from)?;
             if old.is_empty() {
                 continue;
             }
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            // A day that was fed since the months were merged has counts of its own, which are not exact.
+            let months: BTreeSet<Date> = old.iter().map(|one| one.days.0.first_of_month()).collect();
+            if months.len() < old.len() {
+                return Err(StoreError::FedMeanwhile);
+            }
             old.iter().try_for_each(|one| catalog::unlist(&transaction, one))?;
             catalog::put_kept_from(&transaction, id, from.first_of_month())?;
             transaction.commit()?;
@@ -116,13 +122,13 @@ impl LocalStore {
         }
         Ok(dropped)
     }
+}
 
-    /// The segments of sightings of months that end before a day.
-    fn sightings_before(&self, id: i64, day: Date) -> Result<Vec<Listed>, StoreError> {
-        let mut segments = catalog::segments(&self.connection, Some(id))?;
-        segments.retain(|one| one.kind == SIGHTINGS.name && one.days.1 < day.first_of_month() && !one.open);
-        Ok(segments)
-    }
+/// The segments of sightings of months that end before a day.
+fn sightings_before(connection: &Connection, id: i64, day: Date) -> Result<Vec<Listed>, StoreError> {
+    let mut segments = catalog::segments(connection, Some(id))?;
+    segments.retain(|one| one.kind == SIGHTINGS.name && one.days.1 < day.first_of_month() && !one.open);
+    Ok(segments)
 }
 
 impl Retained {

@@ -74,11 +74,21 @@ impl Fixture {
     }
 
     pub(crate) fn feed(&self, store: &mut dyn HistoryStore, sensor: &Sensor, bytes: &[u8]) -> Observed {
+        self.try_feed(store, sensor, bytes).unwrap()
+    }
+
+    fn try_feed(
+        &self,
+        store: &mut dyn HistoryStore,
+        sensor: &Sensor,
+        bytes: &[u8],
+    ) -> Result<Observed, String> {
         let name = blake3::hash(bytes).to_hex();
         let path = self.path(&format!("{}.pcap", &name[..8]));
         std::fs::write(&path, bytes).unwrap();
         let options = CaptureOptions::default();
-        observe(store, sensor, &Input::Path(path), &options, &self.rules, &mut Notices::default()).unwrap()
+        let fed = observe(store, sensor, &Input::Path(path), &options, &self.rules, &mut Notices::default());
+        fed.map_err(|error| error.to_string())
     }
 
     fn remove(&self, store: &mut dyn HistoryStore, bytes: &[u8]) -> Result<Notices, String> {
@@ -195,8 +205,11 @@ proptest! {
         for step in &steps {
             match *step {
                 Step::Feed(at) => {
-                    let fed = fixture.feed(&mut local, &sensor("II"), &pieces[at]);
-                    prop_assert_eq!(fixture.feed(&mut memory, &sensor("II"), &pieces[at]), fed);
+                    let fed = fixture.try_feed(&mut local, &sensor("II"), &pieces[at]);
+                    // A capture of which some days were dropped overlaps what is left of it, and is refused.
+                    let refused = "recorded already";
+                    prop_assert!(fed.as_ref().err().is_none_or(|error| error.contains(refused)), "{:?}", fed);
+                    prop_assert_eq!(fixture.try_feed(&mut memory, &sensor("II"), &pieces[at]), fed);
                 }
                 Step::Remove(at) => {
                     let content = blake3::hash(&pieces[at]);

@@ -253,6 +253,31 @@ fn days_of_an_earlier_capture_become_not_recorded() {
     is_whole(&fixture.path("a"));
 }
 
+/// A merged segment of one capture that loses a day still belongs to that capture: otherwise its rows would stay when the capture
+/// is removed.
+#[test]
+fn what_a_segment_keeps_without_some_days_still_belongs_to_its_capture() {
+    let fixture = Fixture::new();
+    let (mut memory, mut local) = (MemoryStore::new(), fixture.local("a"));
+    let [kept, late, other] = [capture(60..66, 0), capture(0..10, 0), capture(22..50, 0)];
+    let stores: [&mut dyn HistoryStore; 2] = [&mut memory, &mut local];
+    for store in stores {
+        store.add_sensor(&sensor("II")).unwrap();
+        fixture.feed(store, &sensor("II"), &kept);
+    }
+    local.compact(true).unwrap();
+    let stores: [&mut dyn HistoryStore; 2] = [&mut memory, &mut local];
+    for store in stores {
+        fixture.feed(store, &sensor("II"), &late);
+        fixture.remove(store, &late).unwrap();
+        fixture.feed(store, &sensor("II"), &other);
+        fixture.remove(store, &kept).unwrap();
+    }
+    assert_eq!(answers(&local, "II"), answers(&memory, "II"));
+    drop(local);
+    is_whole(&fixture.path("a"));
+}
+
 #[test]
 fn a_merged_capture_is_refused_with_the_remedy() {
     let fixture = Fixture::new();

@@ -196,9 +196,7 @@ impl LocalStore {
         if spare.is_some() && inputs.iter().any(|one| one.capture == spare) {
             return Ok(false);
         }
-        // What a single capture brought can still be told apart.
-        let first = inputs.first().and_then(|one| one.capture);
-        let capture = first.filter(|_| inputs.iter().all(|one| one.capture == first));
+        let capture = single_capture(inputs.iter().copied());
         let of_kind =
             |kind: &str| inputs.iter().copied().filter(|one| one.kind == kind).cloned().collect::<Vec<_>>();
         let (sightings, counts, examples) =
@@ -321,6 +319,13 @@ impl LocalStore {
         self.forget(&gone);
         Ok(true)
     }
+}
+
+/// The capture that brought all of some segments, if it is a single one: what it brought can then still be told apart.
+pub(super) fn single_capture<'l>(segments: impl IntoIterator<Item = &'l Listed>) -> Option<[u8; 32]> {
+    let mut captures = segments.into_iter().map(|one| one.capture);
+    let first = captures.next().flatten();
+    first.filter(|_| captures.all(|capture| capture == first))
 }
 
 /// The first days of the months that have segments.

@@ -18,6 +18,7 @@ use super::example_rows::{EXAMPLES, ExampleRow};
 use super::fed;
 use super::incoming::Incoming;
 use super::ingest::{Exchange, listed, write_examples};
+use super::merge::single_capture;
 use super::rows::SIGHTINGS;
 use super::segment_writer::WrittenSegment;
 use super::write::{Pending, WrittenPair};
@@ -221,9 +222,11 @@ impl LocalStore {
                 continue;
             }
             let pair = self.merged_pair(incoming, sensor, (&sightings, &counts), false, &gone)?;
+            // What a single capture brought can still be told apart.
+            let capture = single_capture(&segments);
             if pair.sightings.facts.rows > 0 {
                 for (kind, file) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
-                    change.new.push((listed((id, sensor), kind, days, &file, false, None), file));
+                    change.new.push((listed((id, sensor), kind, days, &file, false, capture), file));
                 }
             }
             old.extend(segments);

@@ -161,3 +161,39 @@ fn overlaps_and_other_settings_are_refused_and_the_same_capture_is_taken_once() 
     assert!(!fixture.path("e").exists());
     assert!(join(&fixture, &["a", "b"], "c").unwrap_err().contains("not empty"));
 }
+
+/// Two processes observe some months each at the same time, and their histories are joined: packets and hosts of every day are those of
+/// one history that observed all months.
+#[test]
+fn two_processes_observe_half_each() {
+    const MONTHS: [&str; 6] = ["2008-11", "2008-12", "2009-01", "2009-02", "2009-03", "2009-04"];
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = |name: &str| arg(&folder.path().join(name)).to_owned();
+    let observe = |name: &str, months: &[&str]| {
+        let history = path(name);
+        let zone = ["--prefix", "203.0.113.0/24", "--time-zone", "Asia/Tokyo"];
+        let added = inga(&[&["sensor", "add", "north", "--history", &history], &zone[..]].concat());
+        assert_eq!(added.code, 0, "{}", added.stderr);
+        let captures: Vec<String> =
+            months.iter().map(|month| format!("samples/darknet/north/{month}.pcap.zst")).collect();
+        let mut words = vec!["observe", "--sensor", "north", "--history", &history];
+        words.extend(captures.iter().map(String::as_str));
+        let fed = inga(&words);
+        assert_eq!(fed.code, 0, "{}", fed.stderr);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| observe("first", &MONTHS[..3]));
+        scope.spawn(|| observe("second", &MONTHS[3..]));
+    });
+    observe("one", &MONTHS);
+    let joined = inga(&["history", "merge", &path("first"), &path("second"), "--into", &path("both")]);
+    assert_eq!(joined.code, 0, "{}", joined.stderr);
+    // All but the number of windows, which are cut where one history ends: sensor, of, day, observed, packets, hosts.
+    let days = |name: &str| -> Vec<Vec<String>> {
+        let told = inga(&["series", "--history", &path(name), "--format", "csv"]).stdout;
+        told.lines().map(|line| line.split(',').take(6).map(str::to_owned).collect()).collect()
+    };
+    assert!(days("one").len() > 150);
+    assert_eq!(days("both"), days("one"));
+    is_whole(&folder.path().join("both"));
+}

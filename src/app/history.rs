@@ -143,8 +143,11 @@ pub fn join(histories: &[PathBuf], into: &Path, rules: &Rules) -> Result<Joined,
     Ok(LocalStore::join(histories, into, &rules.profile)?)
 }
 
-/// Drops the sightings of months that end before a date, keeps their counts, and returns what was dropped. If there is
-/// anything to drop, `agrees` is called with it first; if `agrees` returns an error, nothing is dropped.
+/// Drops the sightings of all months that end before the day `from`; the counts of these months stay. Returns the number of months,
+/// sightings and bytes that were dropped.
+///
+/// `agrees` is called with the same numbers before anything is dropped, unless there is nothing to drop. If it returns an error,
+/// the history does not change.
 ///
 /// # Errors
 /// As [`compact`], when `agrees` returns an error, and when the date is later than the last recorded day of every sensor.

@@ -1,4 +1,4 @@
-//! Use case: what was fed is taken back: a capture, days, a sample.
+//! Use cases: list captures, remove a capture, make days not recorded, remove a sample.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use super::{AppError, Notices};
 pub struct ListedCapture {
     /// The sensor that made it.
     pub sensor: Sensor,
-    /// What is kept of it.
+    /// Its record in the history.
     pub record: CaptureRecord,
     /// Whether it can be removed.
     pub removable: bool,
@@ -72,8 +72,8 @@ fn find(store: &dyn HistoryStore, sensor: &Sensor, which: &str) -> Result<Listed
     }
 }
 
-/// Removes a capture of a sensor from a history, by its name or the first digits of its content hash. `agrees` is asked
-/// first, and fails where that is refused. Returns what was removed.
+/// Removes a capture of a sensor from a history and returns the removed capture. `which` is the name of the capture or the first
+/// digits of its content hash. `agrees` is called with the capture first; if it returns an error, the history does not change.
 ///
 /// # Errors
 /// When there is no such capture, when it was merged with others, or the history cannot be written to.
@@ -95,7 +95,8 @@ pub fn remove_capture(
     Ok(found)
 }
 
-/// Removes a capture from a store. That of the newest one is exact: the windows that were open before it are open again.
+/// Removes a capture from a store. If it is the newest capture, the store is as it was before that capture was fed: the windows
+/// that were open then are open again. If other captures were fed after it, a notice says which windows cannot be restored.
 ///
 /// # Errors
 /// As [`remove_capture`].
@@ -120,7 +121,7 @@ pub fn take_back(
     Ok(())
 }
 
-/// What is dropped, or would be.
+/// The days and captures that [`drop_days`] removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DroppedDays {
     /// Days that become not recorded.
@@ -131,8 +132,8 @@ pub struct DroppedDays {
     pub cut: Vec<String>,
 }
 
-/// Makes days of a sensor not recorded, both ends included, so that they can be fed again. `agrees` is asked with what
-/// would be dropped, and fails where that is refused. Returns what was dropped.
+/// Makes days of a sensor not recorded, so that they can be fed again; the first and the last of `days` are included. Returns the
+/// removed days and captures. `agrees` is called with them first; if it returns an error, the history does not change.
 ///
 /// # Errors
 /// When there is no such sensor, nothing is recorded in these days, their sightings were dropped before, or the history

@@ -39,15 +39,15 @@ enum Command {
     },
     /// Remove a capture, as long as what it brought was not merged with others
     ///
-    /// The capture that was fed last is removed as if it had never been fed. An earlier one is removed with the windows that
-    /// ended in it: a window that runs on into a later capture stays counted as it was, and one that an earlier capture began
-    /// goes. Days that no other capture recorded become not recorded. Where the capture was merged with others, it is refused
-    /// (exit code 2): `inga history drop` makes its days not recorded, and the right captures can be fed again.
+    /// If the capture is the one that was fed last, the history is then as it was before. If other captures were fed after it, all
+    /// windows that ended in the removed capture are removed, even if they began in an earlier capture; windows that ended in a
+    /// later capture stay as they are. Days that no other capture recorded become not recorded. A capture that was merged with
+    /// others is refused (exit code 2): use `inga history drop` to make its days not recorded, then feed the right captures again.
     #[command(after_help = "Examples:
   inga capture remove 2009-03-02.pcap.gz --sensor II --history history
   inga capture remove 5f3a9c01 --sensor II --history history --yes")]
     Remove {
-        /// Its name as it was fed, or at least 6 digits of its content hash
+        /// The name under which the capture was fed, or the first digits (6 or more) of its content hash
         #[arg(value_name = "HASH|NAME")]
         capture: String,
         /// The sensor that made it

@@ -156,7 +156,7 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
     }
 }
 
-/// A sentence about what is dropped; `verb` is its beginning.
+/// Describes dropped sightings in a sentence that begins with `verb`.
 fn dropped(verb: &str, plan: &Retained) -> String {
     let Retained { from, months, sightings, bytes } = plan;
     let sensors: Vec<String> = from.iter().map(|(sensor, from)| format!("{sensor} before {from}")).collect();
@@ -187,7 +187,7 @@ fn tell_joined(joined: &Joined, format: Format) -> Result<(), AppError> {
     })
 }
 
-/// Days that are dropped, in words.
+/// Describes dropped days and captures in a sentence that begins with `verb`.
 fn dropped_days(verb: &str, DroppedDays { days, whole, cut }: &DroppedDays) -> String {
     format!("{verb} {days} recorded days and {} captures, and cut {} captures", whole.len(), cut.len())
 }

@@ -32,7 +32,8 @@ fn span_of_days((first, last): (Date, Date), zone: &TimeZone) -> TimeSpan {
 }
 
 impl CaptureRecord {
-    /// Returns what is left of the record without some days, both ends included; `None` where that is nothing.
+    /// Returns the record without the recorded time of some days, or `None` if no recorded time is left. The first and the last of
+    /// `days` are included.
     ///
     /// A record that was cut gets another content and packet hash, so that the same file is no longer known: it can be
     /// fed again for the days that are missing. Packets are reduced in proportion to the time, since a history does not
@@ -73,7 +74,7 @@ impl CaptureRecord {
 }
 
 impl Resume {
-    /// Returns it without the windows that began on days of which `gone` returns true.
+    /// Removes the open windows that began on days for which `gone` returns true.
     #[must_use]
     pub fn without_days(mut self, gone: &dyn Fn(Date) -> bool, zone: &TimeZone) -> Resume {
         self.windows.retain(|window| window.start.is_none_or(|start| !gone(start.day(zone))));

@@ -27,7 +27,8 @@ pub struct Gathering {
 /// What was gathered: sightings, and examples of types.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// What is in memory. A key may be in several batches of an hour: its counts add up.
+    /// Batches that were not handed to a writer. Two batches of the same hour can have the same type, scope and host; their counts
+    /// add up.
     pub batches: Vec<Batch>,
     /// Has what was written.
     pub writer: Option<Box<dyn BatchWriter>>,

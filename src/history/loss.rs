@@ -47,20 +47,46 @@ impl Loss {
 /// Returns the days of a time zone that spans touch, with the nanoseconds of each.
 #[must_use]
 pub fn days_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<Date, i64> {
-    let mut days = BTreeMap::new();
+    nanoseconds_of(spans, |from| {
+        let end = from.day_bounds(zone).map_or(Timestamp(i64::MAX), |(_, next)| Timestamp(next.0 - 1));
+        (from.day(zone), end)
+    })
+}
+
+/// Returns the hours of days of a time zone that spans touch, with the nanoseconds of each.
+fn hours_of_days(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<(Date, i64), i64> {
+    const HOUR: i64 = 3_600_000_000_000;
+    nanoseconds_of(spans, |from| {
+        let day = Day::of(from, zone);
+        let hour = day.hour(from);
+        // The last hour of a day on which clocks change can be shorter.
+        let next = day.start.0.saturating_add((hour + 1).saturating_mul(HOUR));
+        let next = from.day_bounds(zone).map_or(next, |(_, midnight)| midnight.0.min(next));
+        ((day.date, hour), Timestamp(next.saturating_sub(1)))
+    })
+}
+
+/// Adds up the nanoseconds of spans by the parts of time in which they lie. `part_at` names the part of a moment, and its last
+/// moment.
+fn nanoseconds_of<K: Ord>(
+    spans: &[TimeSpan],
+    part_at: impl Fn(Timestamp) -> (K, Timestamp),
+) -> BTreeMap<K, i64> {
+    let mut parts = BTreeMap::new();
     for (first, last) in spans {
         let mut from = *first;
         loop {
-            let end = from.day_bounds(zone).map_or(*last, |(_, next)| Timestamp(next.0 - 1).min(*last));
-            let day: &mut i64 = days.entry(from.day(zone)).or_default();
-            *day = day.saturating_add(length((from, end)));
+            let (part, end) = part_at(from);
+            let end = end.min(*last).max(from);
+            let sum: &mut i64 = parts.entry(part).or_default();
+            *sum = sum.saturating_add(length((from, end)));
             if end >= *last {
                 break;
             }
             from = Timestamp(end.0 + 1);
         }
     }
-    days
+    parts
 }
 
 /// Returns the loss of each day on which packets were lost. A capture's recorded packets are spread over its days in
@@ -72,7 +98,7 @@ pub(super) fn by_day(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<Da
 
 /// Returns the loss of each hour of a day ([`Day::hour`]) in which packets were lost, in the same way.
 pub(super) fn by_hour(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<(Date, i64), Loss> {
-    spread(captures, |spans| hours_of(spans, zone))
+    spread(captures, |spans| hours_of_days(spans, zone))
 }
 
 /// Spreads the packets of captures over parts of their time, given the nanoseconds of each part.
@@ -107,30 +133,6 @@ fn spread<K: Ord + Copy>(
     }
     parts.retain(|_, loss| loss.dropped > 0);
     parts
-}
-
-/// Returns the hours of days of a time zone that spans touch, with the nanoseconds of each.
-fn hours_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<(Date, i64), i64> {
-    const HOUR: i64 = 3_600_000_000_000;
-    let mut hours: BTreeMap<(Date, i64), i64> = BTreeMap::new();
-    for (first, last) in spans {
-        let mut from = *first;
-        loop {
-            let day = Day::of(from, zone);
-            let hour = day.hour(from);
-            // The last hour of a day on which clocks change can be shorter.
-            let next = day.start.0.saturating_add((hour + 1).saturating_mul(HOUR));
-            let next = from.day_bounds(zone).map_or(next, |(_, midnight)| midnight.0.min(next));
-            let end = Timestamp(next.saturating_sub(1)).min(*last).max(from);
-            let sum = hours.entry((day.date, hour)).or_default();
-            *sum = sum.saturating_add(length((from, end)));
-            if end >= *last {
-                break;
-            }
-            from = Timestamp(end.0 + 1);
-        }
-    }
-    hours
 }
 
 /// Returns `count * part / total`, rounded down.
@@ -188,7 +190,7 @@ mod tests {
         assert_eq!(of_day(date(2009, 3, 7)), Some(23));
         assert_eq!(of_day(date(2009, 3, 8)), Some(22));
         let lone = [(Timestamp(i64::MAX), Timestamp(i64::MAX)), (Timestamp(i64::MIN), Timestamp(i64::MIN))];
-        assert_eq!(hours_of(&lone, &TimeZone::UTC).len(), 2);
+        assert_eq!(hours_of_days(&lone, &TimeZone::UTC).len(), 2);
     }
 
     #[test]

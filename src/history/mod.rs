@@ -45,7 +45,7 @@ pub use record::{
     BeforeNewest, CaptureRecord, Contribution, Day, Example, ExamplePacket, Reopened, Resume, SightingCounts,
     TypeRecord,
 };
-pub use recorded_time::{RecordedTime, TimeSpan};
+pub use recorded_time::{OVERLAP_MAX, RecordedTime, TimeSpan};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use sensor_edit::{PrefixEdit, SensorEdit};
 pub use spans::{SpanCount, Spans, Step};

@@ -215,7 +215,7 @@ pub struct Contribution {
     pub days: BTreeSet<Date>,
     /// Names of the marks in sightings.
     pub mark_names: Vec<String>,
-    /// The types of what was gathered, by their places in it.
+    /// The types of the gathered windows. Examples name a type by its place in this list.
     pub types: TypeList,
     /// The numbers of these types in histories ([`BehaviorId::number`]), by place.
     pub type_numbers: Vec<u64>,
@@ -258,9 +258,7 @@ pub struct BeforeNewest {
 pub struct Reopened {
     /// Names of the marks in sightings.
     pub mark_names: Vec<String>,
-    /// The types of what was gathered, by their places in it.
-    pub types: TypeList,
-    /// The numbers of these types in histories, by place.
+    /// The numbers of the types in histories, by the places by which the examples name them. The history has all of these types.
     pub type_numbers: Vec<u64>,
     /// The windows, counted as if they ended where they are open.
     pub open: Gathered,

@@ -11,6 +11,10 @@ pub type TimeSpan = (Timestamp, Timestamp);
 /// packets one silence in e^10 = 22,000 is as long.
 const SILENCE_MEANS_MAX: i64 = 10;
 
+/// Nanoseconds of overlapping recorded time that are accepted: two clocks, or two files of one recorder that is restarted every
+/// hour, differ by a second or two at each end. A scan of five seconds adds one window to a host at most.
+pub const OVERLAP_MAX: i64 = 5_000_000_000;
+
 /// Time in which a sensor recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedTime {
@@ -93,6 +97,12 @@ impl RecordedTime {
             sum = sum.saturating_add(length(((*first).max(from), (*last).min(to))));
         }
         sum
+    }
+
+    /// Returns the nanoseconds of several spans that were recorded, added up.
+    #[must_use]
+    pub fn common_of(&self, spans: &[TimeSpan]) -> i64 {
+        spans.iter().fold(0, |sum, span| sum.saturating_add(self.common(*span)))
     }
 
     /// Returns the nanoseconds of all spans.

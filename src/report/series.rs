@@ -242,11 +242,12 @@ pub(super) fn dash(place: usize) -> &'static str {
 
 /// The smallest lost share that a plot marks: less does not change how a line looks.
 const LOST_MIN: f64 = 0.01;
-/// Height of the bar of a day or hour of which all packets were lost, above a foot that any has.
-const LOST_HEIGHT: f64 = 24.0;
+/// Height of the smallest bar of lost packets, in pixels, so that a share of 1 % can be seen.
 const LOST_FOOT: f64 = 3.0;
+/// Height in pixels by which a bar grows from a lost share of 0 to one of 1.
+const LOST_HEIGHT: f64 = 24.0;
 
-/// Bars on the axis of time for days or hours of which packets were lost, as high as their share.
+/// Draws a bar on the time axis for each day or hour whose lost share is [`LOST_MIN`] or more. The bar grows with the share.
 fn draw_lost(out: &mut String, line: &Line, place: usize, frame: &Frame, calendar: &Calendar) {
     for (at, share) in line.lost.iter().filter(|(_, share)| *share >= LOST_MIN) {
         let height = LOST_FOOT + LOST_HEIGHT * share.min(1.0);

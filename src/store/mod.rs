@@ -27,7 +27,7 @@ use crate::sample::KeptSample;
 /// A protocol set with some ports, or with any.
 pub type NearService = (ProtocolSet, Option<Ports>);
 
-/// Takes a type's number, its name and its parameters.
+/// Takes the number of a type and its parameters.
 pub type ParametersSink<'a> = &'a mut dyn FnMut(u64, Parameters);
 
 /// A history of sensors over days. All writing is by whole captures; all reading answers with aggregates.

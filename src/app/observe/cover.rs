@@ -29,8 +29,8 @@ pub(super) fn checked(
     Err(AppError::Usage(format!("--covers {covers}: {wrong}")))
 }
 
-/// Adds the time of `--covers` to the recorded time of a sensor, except for what is recorded time already, and returns how
-/// much was added.
+/// Stores the time of `--covers` as recorded time of a sensor and returns the length of the stored time. Time that other captures
+/// recorded is left out.
 pub(super) fn cover(
     store: &mut dyn HistoryStore,
     sensor: &Sensor,

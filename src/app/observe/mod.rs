@@ -75,12 +75,14 @@ pub struct Place<'a> {
     pub covers: Option<&'a Covers>,
 }
 
-/// Feeds captures into a sensor's history, one after the other, and calls `told` with each capture and what became of it.
+/// Feeds captures into the history of a sensor, in the given order. After each capture it calls `told` with the capture and its
+/// outcome.
+///
+/// A capture that cannot be read is noted in `notices` as a failure, and the other captures are fed.
 ///
 /// # Errors
-/// When there is no such history or sensor, when the store fails, when `told` returns an error, or when none of the captures
-/// can be read. If only some of them cannot be read, these are noted in `notices` as failures and the others are fed.
-/// Captures that were stored before an error stay stored.
+/// If the history or the sensor does not exist, the store fails, `told` returns an error, or no capture at all can be read.
+/// Captures that were stored before the error stay stored.
 pub fn observe_all(
     place: Place<'_>,
     inputs: &[Input],

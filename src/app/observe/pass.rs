@@ -186,9 +186,9 @@ pub(in crate::app) fn reopened(sensor: &Sensor, resume: Resume, rules: &Rules) -
     let mut gatherer = Gatherer::dated(dark, zone, rules);
     let mut open = Gathering::default();
     gatherer.gather(&mut open, &renumbered(resume.clone(), rules.mark_names()));
-    let (types, type_numbers) = gatherer.into_types();
+    let (_, type_numbers) = gatherer.into_types();
     let mark_names = rules.mark_names().to_vec();
-    Ok(Reopened { mark_names, types, type_numbers, open: open.finish().map_err(StoreError::Io)?, resume })
+    Ok(Reopened { mark_names, type_numbers, open: open.finish().map_err(StoreError::Io)?, resume })
 }
 
 /// The open windows with their marks numbered as the present rules number them; marks of rules that are gone are

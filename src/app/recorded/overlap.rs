@@ -1,8 +1,6 @@
 //! Time that a capture and stored captures of the same sensor both recorded: packets in it may be counted twice.
 
-use crate::history::{CaptureRecord, RecordedTime, TimeSpan};
-
-use super::SECOND;
+use crate::history::{CaptureRecord, OVERLAP_MAX, RecordedTime};
 
 /// What becomes of packets in time that another capture of the sensor recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,10 +13,6 @@ pub enum Overlap {
     /// They count: two recorders shared the work.
     Add,
 }
-
-/// Overlapping time that is accepted: two clocks, or two files of one recorder that is restarted every hour, differ by
-/// a second or two at each end. A scan of five seconds adds one window to a host at most.
-const OVERLAP_MAX: i64 = 5 * SECOND;
 
 /// Overlapping time that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,19 +35,15 @@ fn with_packets(stored: &[CaptureRecord]) -> impl Iterator<Item = &CaptureRecord
     stored.iter().filter(|capture| capture.recorded > 0)
 }
 
-fn common(time: &RecordedTime, spans: &[TimeSpan]) -> i64 {
-    spans.iter().fold(0, |sum, span| sum.saturating_add(time.common(*span)))
-}
-
 /// Returns the overlap of a capture's time with stored captures, if it is refused: more than [`OVERLAP_MAX`] in all, or
 /// more than half of the capture or of a stored one, since a capture can be shorter than that.
 pub(super) fn refused(time: &RecordedTime, stored: &[CaptureRecord]) -> Option<Refused> {
-    let total = common(&recorded(stored), time.spans());
+    let total = recorded(stored).common_of(time.spans());
     let is_most = |part: i64, whole: i64| part > whole / 2;
     let mut refused = total > OVERLAP_MAX || is_most(total, time.total());
     let mut shared: Vec<(i64, &str)> = Vec::new();
     for capture in with_packets(stored) {
-        let part = common(time, &capture.spans);
+        let part = time.common_of(&capture.spans);
         if part > 0 {
             refused |= is_most(part, RecordedTime::union(capture.spans.iter().copied()).total());
             shared.push((part, &capture.name));
@@ -65,8 +55,10 @@ pub(super) fn refused(time: &RecordedTime, stored: &[CaptureRecord]) -> Option<R
 
 #[cfg(test)]
 mod tests {
+    use super::super::SECOND;
     use super::*;
     use crate::event::Timestamp;
+    use crate::history::TimeSpan;
 
     fn span(first: i64, last: i64) -> TimeSpan {
         (Timestamp(first * SECOND), Timestamp(last * SECOND))

@@ -1,8 +1,10 @@
 //! Use case: days on which behaviors departed from their own past, most sure first.
 //!
 //! Types, shapes, families and services (a protocol and port) are judged each against its own past, so that a large
-//! outbreak does not hide a small one. Memory: some 40 bytes a type, 8 a behavior and day, 8 a host, behavior and day of one
-//! month, and 50 a type and host of the surges that are being described, of which there are a million at once.
+//! outbreak does not hide a small one.
+//!
+//! Memory: some 40 bytes for each type, 8 for each behavior and day, and 8 for each host, behavior and day of one month. Surges are
+//! described in groups of at most a million host-days (or one surge that has more), with 50 bytes for each type and host.
 
 mod made;
 mod seen;

@@ -21,8 +21,8 @@ type Map<K, V> = HashMap<K, V, FixedState>;
 pub(super) struct Catalog {
     behaviors: Vec<Behavior>,
     places: HashMap<Behavior, usize>,
-    /// By a type's number, the places of its shape, family and service, which has none if it asks for several.
-    coarser: Map<u64, (usize, usize, Option<usize>)>,
+    /// By a type's number, the places of its shape, family and service; a type that asks for several services has none.
+    coarser: Map<u64, [Option<usize>; 3]>,
 }
 
 impl Catalog {
@@ -37,18 +37,15 @@ impl Catalog {
         Ok(store.each_parameters(&new, &mut |number, parameters| {
             let shape = Behavior::named(Granularity::Shape, Name::of_shape(&parameters, profile));
             let family = Behavior::named(Granularity::Family, Name::of_family(&parameters, profile));
-            let service = service(&parameters).map(|service| self.place(service));
-            let coarser = (self.place(shape), self.place(family), service);
-            self.coarser.insert(number, coarser);
+            let coarser = [Some(shape), Some(family), service(&parameters)];
+            let places = coarser.map(|behavior| behavior.map(|behavior| self.place(behavior)));
+            self.coarser.insert(number, places);
         })?)
     }
 
     /// Returns the places of the shape, family and service of a type that was learned.
     fn coarser(&self, number: u64) -> impl Iterator<Item = usize> + use<> {
-        let known = self.coarser.get(&number).copied();
-        known
-            .into_iter()
-            .flat_map(|(shape, family, service)| [Some(shape), Some(family), service].into_iter().flatten())
+        self.coarser.get(&number).copied().into_iter().flatten().flatten()
     }
 
     /// Returns the place of a type itself.
@@ -146,16 +143,17 @@ impl Seen {
             seen.counts[catalog.behaviors[*place].coarseness()] += 1;
         }
         coarser.retain(|_, bound| may_surge(&bound.days));
-        let mut several = BTreeMap::new();
+        let mut several: Vec<usize> = Vec::new();
         for (place, Bound { types, days }) in coarser {
             if types.len() == 1 {
                 seen.series.insert(place, days);
             } else {
-                several.insert(place, types.clone());
+                several.push(place);
             }
             seen.types.insert(place, types);
         }
-        seen.series.extend(unique_hosts(store, sensor, &coverage, &several)?);
+        let several = several.into_iter().map(|place| (place, seen.types[&place].as_slice()));
+        seen.series.extend(unique_hosts(store, sensor, &coverage, several)?);
         Ok(seen)
     }
 
@@ -219,19 +217,19 @@ fn days_of_types(
 }
 
 /// Exact unique hosts by day of behaviors that consist of several types, read month by month.
-fn unique_hosts(
+fn unique_hosts<'t>(
     store: &dyn HistoryStore,
     sensor: &str,
     coverage: &Coverage,
-    behaviors: &BTreeMap<usize, Vec<u64>>,
+    behaviors: impl Iterator<Item = (usize, &'t [u64])>,
 ) -> Result<BTreeMap<usize, Days>, AppError> {
     let mut places_of: Map<u64, Vec<usize>> = Map::default();
     for (place, types) in behaviors {
-        types.iter().for_each(|number| places_of.entry(*number).or_default().push(*place));
+        types.iter().for_each(|number| places_of.entry(*number).or_default().push(place));
     }
     let mut series: BTreeMap<usize, Days> = BTreeMap::new();
     let months: BTreeSet<Date> = coverage.days().map(Date::first_of_month).collect();
-    for month in months.into_iter().filter(|_| !behaviors.is_empty()) {
+    for month in months.into_iter().filter(|_| !places_of.is_empty()) {
         let filter = Filter { first: Some(month), last: Some(month.last_of_month()), ..Filter::default() };
         let mut hosts: Map<(usize, Date), Hosts> = Map::default();
         store.each_sighting(sensor, &filter, &mut |sighting| {

@@ -52,8 +52,10 @@ impl Past {
         *next = end.max(*next);
     }
 
-    /// Judges the last of these days, by itself and by its week, which begins at `from` at the earliest; returns `None` for a day
-    /// without enough past, and for one that is not far from what is expected.
+    /// Judges the last of these days by its own count and by the sum of its week. The week has up to seven days and does not begin
+    /// before the day with the number `from`.
+    ///
+    /// Returns `None` if the past has too few days, or if the count is not far from the expected one ([`Judged::is_far`]).
     pub(super) fn judge(&self, days: &Observed, from: usize, direction: Direction) -> Option<Judged> {
         let [.., (day, count)] = days else { return None };
         if self.days.len() < PAST_DAYS_MIN {

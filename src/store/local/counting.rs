@@ -8,8 +8,8 @@ use jiff::civil::Date;
 use crate::history::{DailyCount, HourlyCount, Scope, Sighting, hours_of};
 use crate::store::StoreError;
 
-/// Daily and hourly counts of one type and scope, of which the sightings come sorted. Memory: some 60 bytes for each day and
-/// hour on which it was seen.
+/// Counts sightings of one type and scope by day and by hour. They must be added in the order of hosts and days
+/// ([`Sighting::order`]). Memory: some 60 bytes for each day, and for each hour of a day, that has a sighting.
 #[derive(Default)]
 pub(super) struct CountsOfType {
     /// The host and day of the last sighting, and its hours so far.
@@ -48,7 +48,8 @@ impl CountsOfType {
         known_hours.is_none()
     }
 
-    /// Takes windows and packets of hours from counts that were kept beside the sightings.
+    /// Replaces the windows and packets of all hours with those of stored hourly counts of the same sightings. `kept` is read up to
+    /// the first count of another type or scope. A sighting of several hours does not say how many of its windows began in each.
     ///
     /// # Errors
     /// When they are of other hours than the sightings.

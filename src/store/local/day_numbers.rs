@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use crate::history::Day;
 use crate::store::StoreError;
 
-const SECOND: i64 = 1_000_000_000;
+/// Nanoseconds of a second.
+pub(super) const SECOND: i64 = 1_000_000_000;
 
 /// Days of a sensor by their numbers, each worked out once: its date, and the second since 1970 at which it begins. Memory: 24
 /// bytes for each day from 1970 to the last, to 2149; later ones are worked out each time.

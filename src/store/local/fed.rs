@@ -30,7 +30,8 @@ pub(super) fn delete_capture(
     Ok(())
 }
 
-/// Notes that captures cannot be told apart from others any more.
+/// Marks captures as merged: their rows lie in segments together with rows of other captures, so that they cannot be removed
+/// any more.
 pub(super) fn mark_merged(
     connection: &Connection,
     sensor: i64,

@@ -1,9 +1,17 @@
-//! A folder for files that the catalog does not list yet, and what becomes of them after a crash.
+//! A folder for files that the catalog does not list yet, and the deletion of files that it lists no longer or never did.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
+use rusqlite::{Connection, TransactionBehavior};
+
 use crate::store::StoreError;
+
+use super::catalog;
+use super::count_rows::COUNTS;
+use super::example_rows::EXAMPLES;
+use super::rows::SIGHTINGS;
 
 /// The name of the folder within a history.
 const INCOMING: &str = "incoming";
@@ -89,14 +97,44 @@ pub(super) fn hold_files(history: &Path) -> Option<File> {
     Some(file)
 }
 
-/// Deletes files that the catalog no longer lists, unless somebody reads; returns whether it did.
-pub(super) fn delete_unless_read(history: &Path, paths: &[String]) -> bool {
-    let Ok(file) = OpenOptions::new().append(true).open(history.join(READERS)) else { return false };
+/// Deletes files, unless somebody reads. What cannot be deleted now is deleted by the next process that writes.
+fn delete_unless_read(history: &Path, paths: &[String]) {
+    let Ok(file) = OpenOptions::new().append(true).open(history.join(READERS)) else { return };
     if file.try_lock().is_err() {
-        return false;
+        return;
     }
     for path in paths {
         let _ = fs::remove_file(history.join(path));
     }
-    true
+}
+
+/// Deletes files of segments that the catalog does not list, unless somebody reads. Of `paths`, another process can have listed
+/// some again: the same content has the same name.
+pub(super) fn delete_unlisted(
+    folder: &Path,
+    connection: &mut Connection,
+    mut paths: Vec<String>,
+) -> Result<(), StoreError> {
+    // Nobody moves a file to its place while this lasts.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let listed: BTreeSet<String> =
+        catalog::segments(&transaction, None)?.into_iter().map(|segment| segment.path).collect();
+    paths.retain(|path| !listed.contains(path));
+    if !paths.is_empty() {
+        delete_unless_read(folder, &paths);
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Deletes whatever a crash left behind.
+pub(super) fn sweep(folder: &Path, connection: &mut Connection) -> Result<(), StoreError> {
+    delete_abandoned(folder)?;
+    let mut paths = Vec::new();
+    for kind in [SIGHTINGS.name, COUNTS.name, EXAMPLES.name] {
+        for entry in walkdir::WalkDir::new(folder.join(kind)).follow_links(false).into_iter().flatten() {
+            let path = entry.path().strip_prefix(folder).ok().and_then(Path::to_str);
+            paths.extend(path.filter(|_| entry.file_type().is_file()).map(str::to_owned));
+        }
+    }
+    delete_unlisted(folder, connection, paths)
 }

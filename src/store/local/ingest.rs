@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -19,7 +20,7 @@ use super::catalog::{self, Listed};
 use super::count_rows::COUNTS;
 use super::example_rows::{EXAMPLES, ExampleRow, example_columns};
 use super::fed;
-use super::incoming::{self, Incoming};
+use super::incoming::Incoming;
 use super::rows::SIGHTINGS;
 use super::segment_writer::{SegmentWriter, WrittenSegment, hex};
 use super::type_rows;
@@ -55,13 +56,13 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Moves the new files to their places, lists them in the place of the old ones and commits. Returns the paths of files
-    /// that can be deleted. Where it fails, the history is as it was.
+    /// Moves the new files to their places, replaces the old segments with the new ones in the catalog, and commits. Returns the
+    /// paths of old files, which can be deleted. If an error is returned, the history has not changed.
     pub(super) fn commit(mut self, transaction: Transaction<'_>) -> Result<Vec<String>, StoreError> {
         let mut moved = Vec::new();
         let done = self.carry_out(&transaction, &mut moved).and_then(|()| Ok(transaction.commit()?));
         if let Err(error) = done {
-            self.delete_unlisted(&moved);
+            self.delete_moved(&moved);
             return Err(error);
         }
         // The same content has the same name, so that a file can be listed before and afterwards.
@@ -80,7 +81,7 @@ impl Exchange<'_> {
     }
 
     /// Deletes files that were moved to their places for nothing, but for those that are listed anyway.
-    fn delete_unlisted(&self, moved: &[String]) {
+    fn delete_moved(&self, moved: &[String]) {
         for path in moved.iter().filter(|path| !self.before.iter().any(|one| one.path == **path)) {
             // What cannot be deleted now is deleted by the next process that writes.
             let _ = fs::remove_file(self.folder.join(path));
@@ -231,19 +232,41 @@ pub(super) fn listed(
     Listed { path, sensor: id, kind: kind.to_owned(), days, open, facts: written.facts.clone(), capture }
 }
 
-/// Moves a written file to its place, and makes sure that its name is on the disk, too.
+/// Segments of sightings and their counts as the catalog will list them.
+pub(super) fn listed_pair(
+    sensor: (i64, &Sensor),
+    days: (Date, Date),
+    pair: WrittenPair,
+    open: bool,
+    capture: Option<[u8; 32]>,
+) -> [(Listed, WrittenSegment); 2] {
+    [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)]
+        .map(|(kind, written)| (listed(sensor, kind, days, &written, open, capture), written))
+}
+
+/// Moves a written file to its place.
 pub(super) fn move_into(
     folder: &Path,
     path: &str,
     written: WrittenSegment,
     durable: bool,
 ) -> Result<(), StoreError> {
+    put_file(folder, path, durable, |place| written.path.persist(place).map_err(|error| error.error))
+}
+
+/// Makes the folders of a segment's path, lets `put` put the file there, and makes sure that all new names are on the disk.
+pub(super) fn put_file(
+    folder: &Path,
+    path: &str,
+    durable: bool,
+    put: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), StoreError> {
     let place = folder.join(path);
     let parent = place.parent().unwrap_or(folder).to_owned();
     let new_folders: Vec<&Path> =
         parent.ancestors().take_while(|part| *part != folder && !part.exists()).collect();
     fs::create_dir_all(&parent)?;
-    written.path.persist(&place).map_err(|error| error.error)?;
+    put(&place)?;
     if durable {
         for part in new_folders.iter().filter_map(|part| part.parent()).chain([parent.as_path()]) {
             File::open(part)?.sync_all()?;
@@ -302,9 +325,9 @@ pub(super) fn keep_totals(
     Ok(())
 }
 
-/// The examples of a capture that are of types without an example so far, or earlier than it; by type. Only one is unpacked
-/// at a time.
-fn new_examples<'e>(
+/// The gathered examples that are of types without a known example, or not later than it; by type. Only one is unpacked at a
+/// time. `numbers` has the types' numbers in histories by their places in the capture's list.
+pub(super) fn new_examples<'e>(
     examples: &'e Examples,
     numbers: &[u64],
     known: &BTreeMap<u64, Timestamp>,
@@ -348,40 +371,4 @@ pub(super) fn write_examples(
         Some(first) => Ok(Some((first, writer.finish(durable)?))),
         None => Ok(None),
     }
-}
-
-/// Deletes files of segments, but for those that another process listed again meanwhile: the same content has the same name.
-pub(super) fn delete_unlisted(
-    folder: &Path,
-    connection: &mut Connection,
-    paths: &[String],
-) -> Result<(), StoreError> {
-    // Nobody moves a file to its place while this lasts.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut gone = paths.to_vec();
-    let listed = catalog::segments(&transaction, None)?;
-    gone.retain(|path| listed.binary_search_by(|one| one.path.cmp(path)).is_err());
-    incoming::delete_unless_read(folder, &gone);
-    Ok(transaction.commit()?)
-}
-
-/// Deletes whatever a crash left behind. Nobody else writes meanwhile.
-pub(super) fn sweep(folder: &Path, connection: &mut Connection) -> Result<(), StoreError> {
-    incoming::delete_abandoned(folder)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let listed: BTreeSet<String> =
-        catalog::segments(&transaction, None)?.into_iter().map(|segment| segment.path).collect();
-    let mut unlisted = Vec::new();
-    for kind in [SIGHTINGS.name, COUNTS.name, EXAMPLES.name] {
-        for entry in walkdir::WalkDir::new(folder.join(kind)).follow_links(false).into_iter().flatten() {
-            let path = entry.path().strip_prefix(folder).ok().and_then(Path::to_str);
-            if let Some(path) = path.filter(|path| entry.file_type().is_file() && !listed.contains(*path)) {
-                unlisted.push(path.to_owned());
-            }
-        }
-    }
-    if !unlisted.is_empty() {
-        incoming::delete_unless_read(folder, &unlisted);
-    }
-    Ok(transaction.commit()?)
 }

@@ -57,8 +57,6 @@ impl LocalStore {
         }
         let stores: Vec<LocalStore> =
             sources.iter().map(|path| LocalStore::open_to_read(path, profile)).collect::<Result<_, _>>()?;
-        // Until the stores are dropped, each is read as it is now, whatever is fed meanwhile.
-        let _held = stores.iter().map(LocalStore::hold).collect::<Result<Vec<_>, _>>()?;
         let parent = match into.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),

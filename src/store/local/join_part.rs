@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::history::{
-    CaptureRecord, Filter, HourlyCount, RecordedTime, Resume, Sensor, Sighting, closed_before,
+    CaptureRecord, Filter, HourlyCount, OVERLAP_MAX, RecordedTime, Resume, Sensor, Sighting, closed_before,
 };
 use crate::store::{HistoryStore, StoreError, renumbered, zone_of};
 
@@ -20,17 +20,13 @@ use super::count_rows::COUNTS;
 use super::example_rows::EXAMPLES;
 use super::fed;
 use super::incoming::Incoming;
-use super::ingest::{keep_totals, listed, move_into};
+use super::ingest::{keep_totals, listed_pair, move_into, put_file};
 use super::join::{Joined, Seam};
 use super::merge::pair_parts;
 use super::open_segments::OpenSegments;
 use super::rows::SIGHTINGS;
 use super::sorted::merged;
 use super::write::PairWriter;
-
-/// Seconds of recorded time that two captures may have in common: clocks of recorders differ, and files are cut in the
-/// midst of a second.
-const OVERLAP_MAX: i64 = 5_000_000_000;
 
 /// One history's part of a sensor.
 struct Part<'s> {
@@ -233,14 +229,10 @@ impl Target<'_> {
 
     /// Copies a segment, and reads every byte of the copy.
     fn copy(&self, part: &Part<'_>, one: &Listed, is_last: bool) -> Result<(), StoreError> {
-        let place = self.folder.join(&one.path);
-        let parent = place.parent().unwrap_or(self.folder);
-        fs::create_dir_all(parent)?;
-        fs::copy(part.store.folder.join(&one.path), &place)?;
-        File::open(&place)?.sync_all()?;
-        for folder in parent.ancestors().take_while(|folder| folder.starts_with(self.folder)) {
-            File::open(folder)?.sync_all()?;
-        }
+        put_file(self.folder, &one.path, true, |place| {
+            fs::copy(part.store.folder.join(&one.path), place)?;
+            File::open(place)?.sync_all()
+        })?;
         let table = [&SIGHTINGS, &COUNTS, &EXAMPLES].into_iter().find(|table| table.name == one.kind);
         let table = table.ok_or_else(|| StoreError::Damaged("a segment of an unknown kind".to_owned()))?;
         OpenSegments::default().get(self.folder, one, table)?.verify()?;
@@ -266,9 +258,8 @@ impl Target<'_> {
         });
         let writer = PairWriter::new(incoming.folder(), zone, false)?;
         let pair = writer.write_merged(Box::new(rows), merged(hours, HourlyCount::order)?, true)?;
-        for (kind, file) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
-            let open = one.open && is_last;
-            let again = listed((self.id, self.sensor), kind, one.days, &file, open, one.capture);
+        let open = one.open && is_last;
+        for (again, file) in listed_pair((self.id, self.sensor), one.days, pair, open, one.capture) {
             move_into(self.folder, &again.path, file, true)?;
             catalog::put_segment(self.connection, &again)?;
         }
@@ -308,6 +299,5 @@ fn overlap(one: &CaptureRecord, other: &CaptureRecord) -> i64 {
         // Time that was given with `--covers` has no packets that could count twice.
         return 0;
     }
-    let time = RecordedTime::union(one.spans.iter().copied());
-    other.spans.iter().fold(0, |sum, span| sum.saturating_add(time.common(*span)))
+    RecordedTime::union(one.spans.iter().copied()).common_of(&other.spans)
 }

@@ -22,7 +22,7 @@ use super::count_rows::COUNTS;
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow};
 use super::fed;
 use super::incoming::Incoming;
-use super::ingest::{Exchange, listed, write_examples};
+use super::ingest::{Exchange, listed, listed_pair, write_examples};
 use super::open_segments::OpenSegments;
 use super::rows::SIGHTINGS;
 use super::segment::Segment;
@@ -87,7 +87,7 @@ pub(super) fn pair_parts(
         of_sightings.push(all_sightings(&open.get(folder, listed, &SIGHTINGS)?, zone));
     }
     for listed in counts {
-        of_hours.extend(hours_of_segment(&open.get(folder, listed, &COUNTS)?, |_| true, None));
+        of_hours.extend(hours_of_segment(&open.get(folder, listed, &COUNTS)?, &Wanted::ALL));
     }
     Ok((of_sightings, of_hours))
 }
@@ -224,9 +224,7 @@ impl LocalStore {
             )?;
             totals.extend(pair.totals.iter().map(|total| (total.count.day, *total)));
             totals.retain(|day, _| uncounted.contains(day));
-            for (kind, written) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
-                new.push((listed((id, sensor), kind, span, &written, false, capture), written));
-            }
+            new.extend(listed_pair((id, sensor), span, pair, false, capture));
             old.extend(sightings.into_iter().chain(counts));
         }
         if merge_examples {
@@ -273,7 +271,7 @@ impl LocalStore {
                 |table, written: &WrittenSegment| Segment::open(&written.path, table, &written.facts);
             let pair = (opened(&SIGHTINGS, &step.sightings)?, opened(&COUNTS, &step.counts)?);
             of_sightings.push(all_sightings(&Rc::new(pair.0), &zone));
-            of_hours.extend(hours_of_segment(&Rc::new(pair.1), |_| true, None));
+            of_hours.extend(hours_of_segment(&Rc::new(pair.1), &Wanted::ALL));
             steps.push(step);
         }
         let writer = PairWriter::new(incoming.folder(), zone, counts_hosts)?;

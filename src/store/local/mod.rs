@@ -128,7 +128,7 @@ impl LocalStore {
         store.check_profile()?;
         if access != Access::Read {
             incoming::prepare_for_readers(folder)?;
-            ingest::sweep(folder, &mut store.connection)?;
+            incoming::sweep(folder, &mut store.connection)?;
         }
         Ok(store)
     }
@@ -154,7 +154,7 @@ impl LocalStore {
     fn forget(&mut self, paths: &[String]) {
         if !paths.is_empty() {
             paths.iter().for_each(|path| self.open.forget(path));
-            let _ = ingest::delete_unlisted(&self.folder, &mut self.connection, paths);
+            let _ = incoming::delete_unlisted(&self.folder, &mut self.connection, paths.to_vec());
         }
     }
 

@@ -20,9 +20,10 @@ use super::day_numbers::Days;
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow, starts_of};
 use super::incoming::hold_files;
 use super::open_segments::OpenSegments;
-use super::rows::{self, HOST4, HOST6, SIGHTINGS, TYPE};
+use super::rows::{self, HOST4, HOST6, SIGHTINGS};
+use super::schema::Access;
 use super::segment::{RowGroup, Segment};
-use super::sorted::{Sorted, daily_counts, has_days, hours_of_segment, merged, rows_of_types};
+use super::sorted::{Sorted, daily_counts, hours_of_segment, merged, rows_of_types};
 use super::table::Table;
 use super::wanted::Wanted;
 
@@ -30,7 +31,7 @@ use super::wanted::Wanted;
 type HostsByHour = HashMap<(u64, Scope, Date, u8), Hosts>;
 
 /// Keeps files from being deleted, and the catalog as it was when it was first read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Held<'s> {
     pub(super) _reading: Option<Transaction<'s>>,
     pub(super) _files: Option<File>,
@@ -94,16 +95,12 @@ impl Source<'_> {
         if wanted.sources.is_none() {
             for listed in self.of_kind(&COUNTS).filter(|listed| wanted.may_lie_in(listed)) {
                 let segment = self.open.get(self.folder, listed, &COUNTS)?;
-                let groups = (0..segment.groups()).filter(|group| {
-                    has_days(&segment, *group) && wanted.may_have_type(&segment, *group, TYPE)
-                });
-                let groups = groups.collect();
                 let counted = &counted;
                 let is_counted = move |row: &Result<DailyCount, _>| match row {
                     Ok(count) => counted(count.day),
                     Err(_) => true,
                 };
-                sources.push(Box::new(daily_counts(&segment, groups, wanted.types).filter(is_counted)));
+                sources.push(Box::new(daily_counts(&segment, wanted).filter(is_counted)));
             }
         }
         let recount = self.counted_again(wanted, &|day| wanted.sources.is_some() || !counted(day))?;
@@ -126,11 +123,7 @@ impl Source<'_> {
         let mut sources: Vec<Sorted<'_, HourlyCount>> = Vec::new();
         for listed in self.of_kind(&COUNTS).filter(|listed| wanted.may_lie_in(listed)) {
             let segment = self.open.get(self.folder, listed, &COUNTS)?;
-            sources.extend(hours_of_segment(
-                &segment,
-                |group| wanted.may_have_type(&segment, group, TYPE),
-                wanted.types,
-            ));
+            sources.extend(hours_of_segment(&segment, wanted));
         }
         let counted = self.counted_days();
         let mut hosts = self.hosts_by_hour(wanted, &|day| !counted(day))?;
@@ -318,8 +311,11 @@ impl LocalStore {
         Ok((id, source))
     }
 
-    /// Holds the files and the catalog as they are now.
+    /// Holds the files and the catalog as they are now. A store that was opened to read holds both as long as it is open.
     pub(super) fn hold(&self) -> Result<Held<'_>, StoreError> {
+        if self.access == Access::Read {
+            return Ok(Held::default());
+        }
         // The files first: whatever the catalog lists afterwards is there.
         let files = hold_files(&self.folder);
         // A question within another one sees what that one sees.

@@ -6,22 +6,19 @@ use std::rc::Rc;
 use jiff::civil::Date;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::history::{
-    BeforeNewest, CaptureRecord, PackedExample, Reopened, Resume, Sensor, closed_before, packets_of,
-    recorded_days,
-};
+use crate::history::{BeforeNewest, CaptureRecord, Reopened, Resume, Sensor, closed_before, recorded_days};
 use crate::store::{StoreError, merged, zone_of};
 
 use super::catalog::{self, Listed};
 use super::count_rows::COUNTS;
-use super::example_rows::{EXAMPLES, ExampleRow};
+use super::example_rows::EXAMPLES;
 use super::fed;
 use super::incoming::Incoming;
-use super::ingest::{Exchange, listed, write_examples};
+use super::ingest::{Exchange, listed, listed_pair, new_examples, write_examples};
 use super::merge::single_capture;
 use super::rows::SIGHTINGS;
 use super::segment_writer::WrittenSegment;
-use super::write::{Pending, WrittenPair};
+use super::write::Pending;
 use super::{LocalStore, query};
 
 /// What becomes of a sensor's part of the catalog, in one transaction.
@@ -41,13 +38,6 @@ struct Change {
     cut: Vec<CaptureRecord>,
     resume: Resume,
     before_newest: Option<BeforeNewest>,
-}
-
-/// Windows that are open again, written.
-struct Written {
-    pending: Pending,
-    pairs: Vec<(Date, WrittenPair)>,
-    examples: Vec<ExampleRow>,
 }
 
 impl LocalStore {
@@ -88,16 +78,15 @@ impl LocalStore {
         if left.is_empty() {
             change.resume = Resume::default();
         }
-        // Held until the files are in their places.
-        let mut written = None;
-        if let Some(reopened) = reopened {
-            let again = self.write_reopened(&sensor, &reopened)?;
-            change.resume = reopened.resume;
-            written = Some(again);
-        }
-        if let Some(written) = &mut written {
-            self.add_reopened((id, &sensor), written, &mut change)?;
-        }
+        // The folder of the written files is held until they are in their places.
+        let _pending = match reopened {
+            Some(reopened) => {
+                let pending = self.add_reopened((id, &sensor), &reopened, &mut change)?;
+                change.resume = reopened.resume;
+                Some(pending)
+            }
+            None => None,
+        };
         let incoming = Incoming::new(&self.folder)?;
         self.without_days((id, &sensor), &incoming, &mut change)?;
         self.change(id, change)
@@ -140,44 +129,28 @@ impl LocalStore {
         self.change(id, change)
     }
 
-    /// Writes windows that are open again.
-    fn write_reopened(&mut self, sensor: &Sensor, reopened: &Reopened) -> Result<Written, StoreError> {
+    /// Writes segments of windows that are open again, and adds them to a change. Returns what holds their folder.
+    fn add_reopened(
+        &mut self,
+        (id, sensor): (i64, &Sensor),
+        reopened: &Reopened,
+        change: &mut Change,
+    ) -> Result<Pending, StoreError> {
         let mut pending = self.pending(sensor, &reopened.mark_names)?;
         for batch in &reopened.open.batches {
             pending.add(batch.clone())?;
         }
-        let pairs = pending.finish()?;
-        let mut examples = Vec::new();
-        for PackedExample { number: place, start, host, packets } in reopened.open.examples.iter() {
-            let number = usize::try_from(place).ok().and_then(|place| reopened.type_numbers.get(place));
-            let packets = packets_of(packets).map_err(|error| StoreError::Backend(error.to_string()))?;
-            examples.extend(number.map(|number| ExampleRow { number: *number, start, host, packets }));
-        }
-        examples.sort_by_key(|example| example.number);
-        Ok(Written { pending, pairs, examples })
-    }
-
-    /// Adds segments of windows that are open again to a change.
-    fn add_reopened(
-        &self,
-        (id, sensor): (i64, &Sensor),
-        written: &mut Written,
-        change: &mut Change,
-    ) -> Result<(), StoreError> {
-        for (day, pair) in std::mem::take(&mut written.pairs) {
-            for (kind, file) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
-                change.new.push((listed((id, sensor), kind, (day, day), &file, true, None), file));
-            }
+        for (day, pair) in pending.finish()? {
+            change.new.extend(listed_pair((id, sensor), (day, day), pair, true, None));
         }
         let is_old = |path: &str| change.old.iter().any(|one| one.path == path);
         let known = query::example_starts(&self.folder, &self.connection, id, &is_old)?;
-        let earlier = |row: &ExampleRow| known.get(&row.number).is_none_or(|known| row.start <= *known);
-        let mut rows = std::mem::take(&mut written.examples).into_iter().filter(earlier).map(Ok);
-        if let Some((first, file)) = write_examples(written.pending.folder(), &mut rows, self.durable)? {
+        let mut rows = new_examples(&reopened.open.examples, &reopened.type_numbers, &known);
+        if let Some((first, file)) = write_examples(pending.folder(), &mut rows, self.durable)? {
             let day = first.day(&zone_of(sensor)?);
             change.new.push((listed((id, sensor), EXAMPLES.name, (day, day), &file, true, None), file));
         }
-        Ok(())
+        Ok(pending)
     }
 
     /// Adds to a change what has rows of the days that are gone, and what is left of it without them.
@@ -225,9 +198,7 @@ impl LocalStore {
             // What a single capture brought can still be told apart.
             let capture = single_capture(&segments);
             if pair.sightings.facts.rows > 0 {
-                for (kind, file) in [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)] {
-                    change.new.push((listed((id, sensor), kind, days, &file, false, capture), file));
-                }
+                change.new.extend(listed_pair((id, sensor), days, pair, false, capture));
             }
             old.extend(segments);
         }

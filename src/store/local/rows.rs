@@ -9,10 +9,8 @@ use crate::event::Timestamp;
 use crate::history::{Scope, Sighting, SightingCounts};
 use crate::store::StoreError;
 
-use super::day_numbers::Days;
+use super::day_numbers::{Days, SECOND};
 use super::table::{Column, ColumnSpec, Kind, OptionalValues, Table, Values};
-
-const SECOND: i64 = 1_000_000_000;
 
 /// Sightings: one row for each type, scope, host, day and signature of a run. The page on the format describes the columns.
 pub(super) static SIGHTINGS: Table = Table {

@@ -14,6 +14,7 @@ use super::day_numbers::Days;
 use super::rows::{TYPE, each_sighting};
 use super::segment::{GroupReader, RowGroup, Segment};
 use super::table::{Column, Values};
+use super::wanted::Wanted;
 
 /// Sorted rows that come one by one.
 pub(super) type Sorted<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
@@ -168,9 +169,10 @@ where
     }
 }
 
-/// The sightings of some row groups of a segment.
-fn sightings(segment: &Rc<Segment>, groups: Vec<usize>, zone: &TimeZone) -> Sorted<'static, Sighting> {
+/// The sightings of a segment.
+pub(super) fn all_sightings(segment: &Rc<Segment>, zone: &TimeZone) -> Sorted<'static, Sighting> {
     let mut days = Days::new(zone.clone());
+    let groups = (0..segment.groups()).collect();
     Box::new(Rows::new(segment, groups, None, move |count, columns, rows: &mut Vec<_>| {
         each_sighting(count, columns, &mut days, &mut |sighting| {
             rows.push(sighting);
@@ -179,14 +181,11 @@ fn sightings(segment: &Rc<Segment>, groups: Vec<usize>, zone: &TimeZone) -> Sort
     }))
 }
 
-/// The daily counts of some row groups of a segment, of all types or at least of some.
-pub(super) fn daily_counts<'w>(
-    segment: &Rc<Segment>,
-    groups: Vec<usize>,
-    types: Option<&'w [u64]>,
-) -> Sorted<'w, DailyCount> {
+/// The daily counts of a segment: at least those of types that are wanted.
+pub(super) fn daily_counts<'w>(segment: &Rc<Segment>, wanted: &Wanted<'w>) -> Sorted<'w, DailyCount> {
     let mut days = Days::new(TimeZone::UTC);
-    Box::new(Rows::new(segment, groups, types, move |count, columns, rows: &mut Vec<_>| {
+    let groups = count_groups(segment, wanted, true);
+    Box::new(Rows::new(segment, groups, wanted.types, move |count, columns, rows: &mut Vec<_>| {
         each_count(count, columns, &mut days, &mut |counted| {
             rows.extend(counted.daily.then_some(counted.count));
             Ok(())
@@ -194,15 +193,12 @@ pub(super) fn daily_counts<'w>(
     }))
 }
 
-/// The hourly counts of some row groups of a segment, which all have days, or all hours of days; of all types or at least of
-/// some.
-fn hourly_counts<'w>(
-    segment: &Rc<Segment>,
-    groups: Vec<usize>,
-    types: Option<&'w [u64]>,
-) -> Sorted<'w, HourlyCount> {
+/// The hourly counts in those row groups that have days, or in those that have hours of days: at least those of types that are
+/// wanted.
+fn hourly_counts<'w>(segment: &Rc<Segment>, wanted: &Wanted<'w>, of_days: bool) -> Sorted<'w, HourlyCount> {
     let mut days = Days::new(TimeZone::UTC);
-    Box::new(Rows::new(segment, groups, types, move |count, columns, rows: &mut Vec<_>| {
+    let groups = count_groups(segment, wanted, of_days);
+    Box::new(Rows::new(segment, groups, wanted.types, move |count, columns, rows: &mut Vec<_>| {
         each_count(count, columns, &mut days, &mut |Counted { count, daily, hour }| {
             match hour {
                 Some(hour) => {
@@ -220,23 +216,20 @@ fn hourly_counts<'w>(
     }))
 }
 
-/// The sightings of a segment.
-pub(super) fn all_sightings(segment: &Rc<Segment>, zone: &TimeZone) -> Sorted<'static, Sighting> {
-    sightings(segment, (0..segment.groups()).collect(), zone)
-}
-
-/// The hourly counts of a segment, in two parts that are each sorted: those of days with a single hour, and the others. Only
-/// row groups that are wanted are read, and of these all types or at least some.
+/// The hourly counts of a segment, in two parts that are each sorted: those of days with a single hour, and the others; at least
+/// those of types that are wanted.
 pub(super) fn hours_of_segment<'w>(
     segment: &Rc<Segment>,
-    wanted: impl Fn(usize) -> bool,
-    types: Option<&'w [u64]>,
+    wanted: &Wanted<'w>,
 ) -> [Sorted<'w, HourlyCount>; 2] {
-    [true, false].map(|daily| {
-        let groups =
-            (0..segment.groups()).filter(|group| has_days(segment, *group) == daily && wanted(*group));
-        hourly_counts(segment, groups.collect(), types)
-    })
+    [true, false].map(|of_days| hourly_counts(segment, wanted, of_days))
+}
+
+/// The row groups of counts that have days, or hours of days, and may have a type that is wanted.
+fn count_groups(segment: &Segment, wanted: &Wanted<'_>, of_days: bool) -> Vec<usize> {
+    let has_days = |group: usize| segment.range(group, DAILY).is_some_and(|(_, greatest)| greatest > 0);
+    let may_have = |group: &usize| has_days(*group) == of_days && wanted.may_have_type(segment, *group, TYPE);
+    (0..segment.groups()).filter(may_have).collect()
 }
 
 /// The rows of a row group, sorted by type, from the first of some types to the last of them; both are ascending.
@@ -255,9 +248,4 @@ pub(super) fn rows_of_types(group: &RowGroup<'_>, types: &[u64]) -> Result<Range
     let Some(first) = numbers.iter().position(&mut is_wanted) else { return Ok(0..0) };
     let end = numbers.iter().rposition(&mut is_wanted).map_or(first, |last| last + 1);
     Ok(first..end)
-}
-
-/// Whether a row group of counts has days.
-pub(super) fn has_days(segment: &Segment, group: usize) -> bool {
-    segment.range(group, DAILY).is_some_and(|(_, greatest)| greatest > 0)
 }

@@ -16,6 +16,7 @@ use crate::event::Timestamp;
 use crate::history::{Batch, Scope, Sighting, SightingCounts};
 use crate::store::StoreError;
 
+use super::day_numbers::SECOND;
 use super::sorted::{Sorted, merged};
 
 /// Bytes of a row.
@@ -134,7 +135,6 @@ impl Iterator for RunReader {
     }
 }
 
-const SECOND: i64 = 1_000_000_000;
 /// Bits of the last byte of a row; the hour is above them.
 const IS_SIX: u8 = 1;
 const IS_FACET: u8 = 2;

@@ -38,13 +38,12 @@ impl MemoryStore {
         content: &[u8; 32],
         reopened: Option<Reopened>,
     ) -> Result<(), StoreError> {
-        let removable = self.can_take_back(sensor, content)?;
         let kept = self.kept(sensor)?;
         let zone = zone_of(&kept.sensor)?;
         let Some(record) = kept.captures.get(content).cloned() else {
             return Err(StoreError::UnknownCapture(sensor.to_owned()));
         };
-        if !removable {
+        if !kept.closed.contains_key(content) {
             return Err(merged(sensor, &record, &zone));
         }
         let is_newest = kept.before_newest.as_ref().is_some_and(|before| before.content == *content);

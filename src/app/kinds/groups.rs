@@ -106,54 +106,77 @@ impl Change {
             self.seen.push(Seen { number, before, since, changed });
         }
     }
+}
 
-    /// How many types came or went, and what they are: the families first whose kinds a day changed most.
-    pub(super) fn groups(
-        self,
-        store: &dyn HistoryStore,
-        rules: &Rules,
-    ) -> Result<(u64, Vec<Group>), AppError> {
-        let mut groups: HashMap<String, (Group, Vec<u16>)> = HashMap::new();
-        let seen_first = Timestamp::start_of(self.seen_on().0);
-        // The types came in the order of their numbers.
-        let numbers: Vec<u64> = self.seen.iter().map(|seen| seen.number).collect();
-        let mut all_seen = self.seen.iter();
-        store.each_parameters(&numbers, &mut |_, parameters| {
-            let Some(seen) = all_seen.next() else { return };
-            let family = masked(&Behavior::of_family(&parameters, &rules.profile), &parameters);
-            let (group, ports) = groups.entry(family).or_insert_with_key(|family| {
-                let labels = rules.labels(&parameters, &[], seen_first);
-                (Group::new(family, labels), Vec::new())
-            });
-            group.before += mean(seen.before, self.before_days);
-            group.since += mean(seen.since, self.span_days);
-            if !seen.changed {
-                return;
-            }
-            group.types += 1;
-            if group.members.len() < MEMBERS_TOLD_MAX {
-                group.members.push(Behavior::of_type(&parameters, &rules.profile).id);
-            }
-            if let [port] = parameters.ports.listed() {
-                ports.push(*port);
-            }
-        })?;
+/// The groups of a change that are being put together, with the ports that their types ask for.
+struct Gathering {
+    change: Change,
+    /// The place of the first type that was not met yet.
+    next: usize,
+    groups: HashMap<String, (Group, Vec<u16>)>,
+}
+
+/// Returns for each of some changes how many types came or went, and what they are: the families first whose kinds a day changed
+/// most. The parameters of all types are read once.
+pub(super) fn groups_of(
+    changes: Vec<Change>,
+    store: &dyn HistoryStore,
+    rules: &Rules,
+) -> Result<Vec<(u64, Vec<Group>)>, AppError> {
+    let mut numbers: Vec<u64> = changes.iter().flat_map(|one| &one.seen).map(|seen| seen.number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let begin = |change| Gathering { change, next: 0, groups: HashMap::new() };
+    let mut all: Vec<Gathering> = changes.into_iter().map(begin).collect();
+    store.each_parameters(&numbers, &mut |number, parameters| {
+        let family = masked(&Behavior::of_family(&parameters, &rules.profile), &parameters);
+        all.iter_mut().for_each(|one| one.add(number, &family, &parameters, rules));
+    })?;
+    Ok(all.into_iter().map(Gathering::finish).collect())
+}
+
+impl Gathering {
+    /// Adds a type, if it was seen about the change. Types come in the order of their numbers.
+    fn add(&mut self, number: u64, family: &str, parameters: &Parameters, rules: &Rules) {
+        let seen_first = Timestamp::start_of(self.change.seen_on().0);
+        let Some(seen) = self.change.seen.get(self.next).filter(|seen| seen.number == number) else { return };
+        self.next += 1;
+        if !self.groups.contains_key(family) {
+            let group = Group::new(family, rules.labels(parameters, &[], seen_first));
+            self.groups.insert(family.to_owned(), (group, Vec::new()));
+        }
+        let Some((group, ports)) = self.groups.get_mut(family) else { return };
+        group.before += mean(seen.before, self.change.before_days);
+        group.since += mean(seen.since, self.change.span_days);
+        if !seen.changed {
+            return;
+        }
+        group.types += 1;
+        if group.members.len() < MEMBERS_TOLD_MAX {
+            group.members.push(Behavior::of_type(parameters, &rules.profile).id);
+        }
+        if let [port] = parameters.ports.listed() {
+            ports.push(*port);
+        }
+    }
+
+    fn finish(self) -> (u64, Vec<Group>) {
         let counted = |(mut group, mut ports): (Group, Vec<u16>)| {
             ports.sort_unstable();
             ports.dedup();
             group.ports = ports.len() as u64;
             group
         };
-        let mut groups: Vec<Group> = groups.into_values().map(counted).collect();
+        let mut groups: Vec<Group> = self.groups.into_values().map(counted).collect();
         groups.retain(|group| group.types > 0);
         let types = groups.iter().map(|group| group.types).sum();
-        let change = |group: &Group| match self.direction {
+        let change = |group: &Group| match self.change.direction {
             Direction::Up => group.since - group.before,
             Direction::Down => group.before - group.since,
         };
         groups.sort_by(|a, b| change(b).total_cmp(&change(a)).then_with(|| a.family.cmp(&b.family)));
         groups.truncate(GROUPS_MAX);
-        Ok((types, groups))
+        (types, groups)
     }
 }
 

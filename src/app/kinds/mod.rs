@@ -16,7 +16,7 @@ pub use ports::test_ports;
 
 use super::AppError;
 use super::history::chosen;
-use groups::Change;
+use groups::{Change, groups_of};
 
 /// A jump of the number of kinds, up or down.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,12 +90,10 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
         })?;
         add(number, &seen_on);
     }
-    let told = found.into_iter().zip(changes).map(|(surge, change)| {
-        let seen = change.seen_on();
-        let (types, groups) = change.groups(store, rules)?;
-        Ok(Jump { surge, types, seen, groups })
-    });
-    let jumps = told.collect::<Result<_, AppError>>()?;
+    let seen: Vec<(Date, Date)> = changes.iter().map(Change::seen_on).collect();
+    let groups = groups_of(changes, store, rules)?;
+    let jump = |((surge, seen), (types, groups))| Jump { surge, types, seen, groups };
+    let jumps = found.into_iter().zip(seen).zip(groups).map(jump).collect();
     Ok(Kinds { sensor, days: spans, coverage, left_out, jumps })
 }
 

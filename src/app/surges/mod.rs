@@ -3,8 +3,9 @@
 //! Types, shapes, families and services (a protocol and port) are judged each against its own past, so that a large
 //! outbreak does not hide a small one.
 //!
-//! Memory: some 40 bytes for each type, 8 for each behavior and day, and 8 for each host, behavior and day of one month. Surges are
-//! described in groups of at most a million host-days (or one surge that has more), with 50 bytes for each type and host.
+//! Memory: some 100 bytes for each type and 16 for each day of a type; later, when these are gone, 16 for each behavior and day,
+//! and 8 for each host, behavior and day of one month. Surges are described in groups of at most a million host-days (or one surge
+//! that has more), with 50 bytes for each type and host.
 
 mod made;
 mod seen;
@@ -15,7 +16,7 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
-use crate::behavior::{self, BehaviorId, Profile};
+use crate::behavior::{BehaviorId, Profile};
 use crate::event::Protocol;
 use crate::history::Granularity;
 use crate::history::surge::{Surge, judged_days};
@@ -45,10 +46,6 @@ pub enum Behavior {
 }
 
 impl Behavior {
-    fn named(granularity: Granularity, name: behavior::Behavior) -> Behavior {
-        Behavior::Named(granularity, name.id, name.canonical)
-    }
-
     /// Coarser behaviors have higher ranks, below [`COARSENESS_COUNT`].
     fn coarseness(&self) -> usize {
         match self {
@@ -151,7 +148,7 @@ fn ranked(store: &dyn HistoryStore, question: &Question, profile: &Profile) -> R
     let mut found = Vec::new();
     for sensor in chosen(store, &question.sensors)? {
         let seen = Seen::read(store, &sensor.name, &mut catalog, profile)?;
-        found.extend(seen.surges(question.level, &catalog));
+        found.extend(seen.surges(question.level, &catalog, store, profile)?);
     }
     found.sort_by(|a, b| {
         a.q.total_cmp(&b.q)

@@ -1,13 +1,17 @@
 //! What a sensor saw of each behavior by day, and which of these series surge.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::num::NonZeroUsize;
+use std::thread;
 
 use foldhash::fast::FixedState;
 use jiff::civil::Date;
 
 use crate::app::AppError;
 use crate::app::history::coverage_of_sightings;
-use crate::behavior::{Behavior as Name, Parameters, Profile};
+use crate::app::share;
+use crate::behavior::{Behavior as Name, BehaviorId, Parameters, Profile};
+use crate::event::Protocol;
 use crate::history::surge::{SURGE_HOSTS_MIN, Surge, judged_days, surges as surges_of};
 use crate::history::{Coverage, DayState, Filter, Granularity, Hosts, adjusted_p_values};
 use crate::store::HistoryStore;
@@ -16,11 +20,45 @@ use super::{Behavior, COARSENESS_COUNT, Ranked};
 
 type Map<K, V> = HashMap<K, V, FixedState>;
 
+/// What tells one behavior from another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    /// A type, by its number.
+    Type(u64),
+    Shape(BehaviorId),
+    Family(BehaviorId),
+    Service(Protocol, u16),
+}
+
+impl Key {
+    /// Returns the place of its granularity among all, the finest first.
+    fn coarseness(self) -> usize {
+        match self {
+            Key::Type(_) => 0,
+            Key::Shape(_) => 1,
+            Key::Family(_) => 2,
+            Key::Service(..) => 3,
+        }
+    }
+
+    /// Returns the behavior with its name, which windows with these parameters have.
+    fn behavior(self, parameters: &Parameters, profile: &Profile) -> Behavior {
+        let (granularity, name) = match self {
+            Key::Service(protocol, port) => return Behavior::Service(protocol, port),
+            Key::Type(_) => (Granularity::Type, Name::of_type(parameters, profile)),
+            Key::Shape(_) => (Granularity::Shape, Name::of_shape(parameters, profile)),
+            Key::Family(_) => (Granularity::Family, Name::of_family(parameters, profile)),
+        };
+        Behavior::Named(granularity, name.id, name.canonical)
+    }
+}
+
 /// The behaviors that types belong to, by number; learned once for all sensors.
 #[derive(Default)]
 pub(super) struct Catalog {
-    behaviors: Vec<Behavior>,
-    places: HashMap<Behavior, usize>,
+    /// Each behavior with the number of one of its types.
+    behaviors: Vec<(Key, u64)>,
+    places: Map<Key, usize>,
     /// By a type's number, the places of its shape, family and service; a type that asks for several services has none.
     coarser: Map<u64, [Option<usize>; 3]>,
 }
@@ -35,10 +73,10 @@ impl Catalog {
     ) -> Result<(), AppError> {
         let new: Vec<u64> = numbers.filter(|number| !self.coarser.contains_key(number)).collect();
         Ok(store.each_parameters(&new, &mut |number, parameters| {
-            let shape = Behavior::named(Granularity::Shape, Name::of_shape(&parameters, profile));
-            let family = Behavior::named(Granularity::Family, Name::of_family(&parameters, profile));
+            let shape = Key::Shape(Name::of_shape(&parameters, profile).id);
+            let family = Key::Family(Name::of_family(&parameters, profile).id);
             let coarser = [Some(shape), Some(family), service(&parameters)];
-            let places = coarser.map(|behavior| behavior.map(|behavior| self.place(behavior)));
+            let places = coarser.map(|key| key.map(|key| self.place(key, number)));
             self.coarser.insert(number, places);
         })?)
     }
@@ -48,26 +86,34 @@ impl Catalog {
         self.coarser.get(&number).copied().into_iter().flatten().flatten()
     }
 
-    /// Returns the place of a type itself.
-    fn itself(&mut self, number: u64, store: &dyn HistoryStore) -> Result<usize, AppError> {
-        Ok(self.place(Behavior::named(Granularity::Type, store.type_of(number)?.behavior)))
+    fn place(&mut self, key: Key, number: u64) -> usize {
+        *self.places.entry(key).or_insert_with(|| {
+            self.behaviors.push((key, number));
+            self.behaviors.len() - 1
+        })
     }
 
-    fn place(&mut self, behavior: Behavior) -> usize {
-        if let Some(place) = self.places.get(&behavior) {
-            return *place;
-        }
-        self.places.insert(behavior.clone(), self.behaviors.len());
-        self.behaviors.push(behavior);
-        self.behaviors.len() - 1
+    fn coarseness(&self, place: usize) -> usize {
+        self.behaviors[place].0.coarseness()
+    }
+
+    /// Returns the behavior at a place, with its name.
+    fn behavior(
+        &self,
+        place: usize,
+        store: &dyn HistoryStore,
+        profile: &Profile,
+    ) -> Result<Behavior, AppError> {
+        let (key, number) = self.behaviors[place];
+        Ok(key.behavior(&store.type_of(number)?.parameters, profile))
     }
 }
 
 /// The one service that windows with these parameters ask for.
-fn service(parameters: &Parameters) -> Option<Behavior> {
+fn service(parameters: &Parameters) -> Option<Key> {
     let mut protocols = parameters.protocol.protocols();
     match (protocols.next(), protocols.next(), parameters.ports.listed()) {
-        (Some(protocol), None, [port]) => Some(Behavior::Service(protocol, *port)),
+        (Some(protocol), None, [port]) => Some(Key::Service(protocol, *port)),
         _ => None,
     }
 }
@@ -87,27 +133,49 @@ pub(super) struct Seen {
     types: HashMap<usize, Vec<u64>>,
 }
 
-/// Types of a behavior, and an upper bound of its hosts a day: a host counts once for each of its types.
+/// The hosts by day of all types of a sensor, in one piece.
 #[derive(Default)]
-struct Bound {
-    types: Vec<u64>,
+struct DaysOfTypes {
+    /// Each type's number, ascending, with where its days end.
+    types: Vec<(u64, usize)>,
     days: Days,
 }
 
-impl Bound {
-    fn add(&mut self, number: u64, days: &Days) {
-        self.types.push(number);
-        for (day, hosts) in days {
-            match self.days.binary_search_by_key(day, |(known, _)| *known) {
-                Ok(at) => self.days[at].1 += hosts,
-                Err(at) => self.days.insert(at, (*day, *hosts)),
+impl DaysOfTypes {
+    /// Reads the days that count.
+    fn read(store: &dyn HistoryStore, sensor: &str, coverage: &Coverage) -> Result<DaysOfTypes, AppError> {
+        let mut all = DaysOfTypes::default();
+        store.each_daily_count(sensor, &Filter::default(), &mut |seen| {
+            if coverage.state(seen.day) != DayState::Observed {
+                return;
             }
-        }
+            all.days.push((seen.day, seen.hosts));
+            let end = all.days.len();
+            match all.types.last_mut().filter(|(number, _)| *number == seen.number) {
+                Some(of_type) => of_type.1 = end,
+                None => all.types.push((seen.number, end)),
+            }
+        })?;
+        Ok(all)
     }
-}
 
-fn may_surge(days: &Days) -> bool {
-    days.iter().any(|(_, hosts)| *hosts >= SURGE_HOSTS_MIN)
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.types.iter().map(|(number, _)| *number)
+    }
+
+    /// The days of the type at a place.
+    fn of(&self, at: usize) -> &[(Date, u64)] {
+        let begin = at.checked_sub(1).map_or(0, |before| self.types[before].1);
+        &self.days[begin..self.types[at].1]
+    }
+
+    /// Returns whether types together may have had hosts enough on some day. A host counts once for each of its types.
+    fn may_surge(&self, types: impl Iterator<Item = usize>) -> bool {
+        let mut days: Days = types.flat_map(|at| self.of(at)).copied().collect();
+        days.sort_unstable_by_key(|(day, _)| *day);
+        days.chunk_by(|(one, _), (other, _)| one == other)
+            .any(|of_day| of_day.iter().map(|(_, hosts)| hosts).sum::<u64>() >= SURGE_HOSTS_MIN)
+    }
 }
 
 impl Seen {
@@ -125,48 +193,60 @@ impl Seen {
             series: BTreeMap::new(),
             types: HashMap::new(),
         };
-        let mut coarser: BTreeMap<usize, Bound> = BTreeMap::new();
-        let all = days_of_types(store, sensor, &coverage)?;
-        catalog.learn(all.iter().map(|(number, _)| *number), store, profile)?;
-        for (number, days) in all {
-            for place in catalog.coarser(number) {
-                coarser.entry(place).or_default().add(number, &days);
-            }
+        let all = DaysOfTypes::read(store, sensor, &coverage)?;
+        catalog.learn(all.numbers(), store, profile)?;
+        // Each coarser behavior with the places of its types, both ascending.
+        let mut coarser: Vec<(usize, usize)> = Vec::new();
+        for (at, number) in all.numbers().enumerate() {
+            coarser.extend(catalog.coarser(number).map(|place| (place, at)));
             seen.counts[0] += 1;
-            if may_surge(&days) {
-                let place = catalog.itself(number, store)?;
+            if all.may_surge([at].into_iter()) {
+                let place = catalog.place(Key::Type(number), number);
                 seen.types.insert(place, vec![number]);
-                seen.series.insert(place, days);
+                seen.series.insert(place, all.of(at).to_vec());
             }
         }
-        for place in coarser.keys() {
-            seen.counts[catalog.behaviors[*place].coarseness()] += 1;
-        }
-        coarser.retain(|_, bound| may_surge(&bound.days));
+        coarser.sort_unstable();
         let mut several: Vec<usize> = Vec::new();
-        for (place, Bound { types, days }) in coarser {
-            if types.len() == 1 {
-                seen.series.insert(place, days);
-            } else {
-                several.push(place);
+        for members in coarser.chunk_by(|(one, _), (other, _)| one == other) {
+            let (place, first) = members[0];
+            seen.counts[catalog.coarseness(place)] += 1;
+            if !all.may_surge(members.iter().map(|(_, at)| *at)) {
+                continue;
             }
-            seen.types.insert(place, types);
+            match members {
+                [_] => drop(seen.series.insert(place, all.of(first).to_vec())),
+                _ => several.push(place),
+            }
+            seen.types.insert(place, members.iter().map(|(_, at)| all.types[*at].0).collect());
         }
+        drop((all, coarser));
         let several = several.into_iter().map(|place| (place, seen.types[&place].as_slice()));
         seen.series.extend(unique_hosts(store, sensor, &coverage, several)?);
         Ok(seen)
     }
 
     /// Returns the surges with a q of at most `level`.
-    pub(super) fn surges(&self, level: f64, catalog: &Catalog) -> Vec<Ranked> {
-        let mut by_granularity: [Vec<(usize, Surge, u64)>; COARSENESS_COUNT] = Default::default();
-        for (place, series) in &self.series {
+    pub(super) fn surges(
+        &self,
+        level: f64,
+        catalog: &Catalog,
+        store: &dyn HistoryStore,
+        profile: &Profile,
+    ) -> Result<Vec<Ranked>, AppError> {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let judged = share::each(threads, &self.series, |(place, series)| {
             let days = self.with_zeros(series);
-            for surge in surges_of(&days, level) {
+            let with_host_days = |surge: Surge| {
                 let inside = days.iter().filter(|(day, _)| (surge.first..=surge.last).contains(day));
                 let host_days = inside.map(|(_, hosts)| hosts).sum();
-                by_granularity[catalog.behaviors[*place].coarseness()].push((*place, surge, host_days));
-            }
+                (*place, surge, host_days)
+            };
+            surges_of(&days, level).into_iter().map(with_host_days).collect()
+        });
+        let mut by_granularity: [Vec<(usize, Surge, u64)>; COARSENESS_COUNT] = Default::default();
+        for surge in judged.into_iter().flat_map(|of_one: Vec<_>| of_one) {
+            by_granularity[catalog.coarseness(surge.0)].push(surge);
         }
         let mut ranked = Vec::new();
         for (found, behaviors) in by_granularity.into_iter().zip(self.counts) {
@@ -176,7 +256,7 @@ impl Seen {
                 if q <= level {
                     ranked.push(Ranked {
                         sensor: self.sensor.clone(),
-                        behavior: catalog.behaviors[place].clone(),
+                        behavior: catalog.behavior(place, store, profile)?,
                         surge,
                         q,
                         part_of: None,
@@ -186,7 +266,7 @@ impl Seen {
                 }
             }
         }
-        ranked
+        Ok(ranked)
     }
 
     /// All observed days, with 0 for those that a series leaves out.
@@ -195,25 +275,6 @@ impl Seen {
         let mut hosts_on = |day: &Date| left.next_if(|(seen, _)| seen == day).map_or(0, |(_, hosts)| *hosts);
         self.observed.iter().map(|day| (*day, hosts_on(day))).collect()
     }
-}
-
-/// Each type's number with its hosts by day, of days that count.
-fn days_of_types(
-    store: &dyn HistoryStore,
-    sensor: &str,
-    coverage: &Coverage,
-) -> Result<Vec<(u64, Days)>, AppError> {
-    let mut all: Vec<(u64, Days)> = Vec::new();
-    store.each_daily_count(sensor, &Filter::default(), &mut |seen| {
-        if coverage.state(seen.day) != DayState::Observed {
-            return;
-        }
-        match all.last_mut().filter(|(number, _)| *number == seen.number) {
-            Some((_, days)) => days.push((seen.day, seen.hosts)),
-            None => all.push((seen.number, vec![(seen.day, seen.hosts)])),
-        }
-    })?;
-    Ok(all)
 }
 
 /// Exact unique hosts by day of behaviors that consist of several types, read month by month.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -270,8 +271,8 @@ impl LocalStore {
             let opened =
                 |table, written: &WrittenSegment| Segment::open(&written.path, table, &written.facts);
             let pair = (opened(&SIGHTINGS, &step.sightings)?, opened(&COUNTS, &step.counts)?);
-            of_sightings.push(all_sightings(&Rc::new(pair.0), &zone));
-            of_hours.extend(hours_of_segment(&Rc::new(pair.1), &Wanted::ALL));
+            of_sightings.push(all_sightings(&Arc::new(pair.0), &zone));
+            of_hours.extend(hours_of_segment(&Arc::new(pair.1), &Wanted::ALL));
             steps.push(step);
         }
         let writer = PairWriter::new(incoming.folder(), zone, counts_hosts)?;

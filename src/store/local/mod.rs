@@ -16,6 +16,7 @@ mod query;
 mod remove;
 mod retain;
 mod rows;
+mod scan;
 mod schema;
 mod segment;
 mod segment_writer;

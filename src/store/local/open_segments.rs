@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::store::StoreError;
 
@@ -16,7 +16,7 @@ const OPEN_MAX: usize = 200;
 
 /// Segments that were opened already.
 #[derive(Debug, Default)]
-pub(super) struct OpenSegments(RefCell<HashMap<String, Rc<Segment>>>);
+pub(super) struct OpenSegments(RefCell<HashMap<String, Arc<Segment>>>);
 
 impl OpenSegments {
     pub(super) fn get(
@@ -24,10 +24,10 @@ impl OpenSegments {
         folder: &Path,
         listed: &Listed,
         table: &'static Table,
-    ) -> Result<Rc<Segment>, StoreError> {
+    ) -> Result<Arc<Segment>, StoreError> {
         let mut open = self.0.borrow_mut();
         if let Some(segment) = open.get(&listed.path) {
-            return Ok(Rc::clone(segment));
+            return Ok(Arc::clone(segment));
         }
         let path = folder.join(&listed.path);
         let segment = Segment::open(&path, table, &listed.facts).map_err(|error| match error {
@@ -39,8 +39,8 @@ impl OpenSegments {
         if open.len() >= OPEN_MAX {
             open.clear();
         }
-        let segment = Rc::new(segment);
-        open.insert(listed.path.clone(), Rc::clone(&segment));
+        let segment = Arc::new(segment);
+        open.insert(listed.path.clone(), Arc::clone(&segment));
         Ok(segment)
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
-use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, Transaction};
@@ -16,19 +16,21 @@ use crate::store::{StoreError, zone_of};
 use super::LocalStore;
 use super::catalog::{self, Listed};
 use super::count_rows::COUNTS;
-use super::day_numbers::Days;
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow, starts_of};
 use super::incoming::hold_files;
 use super::open_segments::OpenSegments;
-use super::rows::{self, HOST4, HOST6, SIGHTINGS};
+use super::rows::SIGHTINGS;
+use super::scan::scan;
 use super::schema::Access;
-use super::segment::{RowGroup, Segment};
-use super::sorted::{Sorted, daily_counts, hours_of_segment, merged, rows_of_types};
+use super::sorted::{Sorted, daily_counts, hours_of_segment, merged};
 use super::table::Table;
 use super::wanted::Wanted;
 
 /// Hosts by type, scope, day and hour.
 type HostsByHour = HashMap<(u64, Scope, Date, u8), Hosts>;
+
+/// Segments whose row groups are scanned together; each is an open file.
+const SEGMENTS_AT_ONCE: usize = 64;
 
 /// Keeps files from being deleted, and the catalog as it was when it was first read.
 #[derive(Debug, Default)]
@@ -68,12 +70,15 @@ impl Source<'_> {
         wanted: &Wanted<'_>,
         sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut days = Days::new(self.zone.clone());
-        for listed in segments.filter(|listed| wanted.may_lie_in(listed)) {
-            let segment = self.open.get(self.folder, listed, &SIGHTINGS)?;
-            for group in (0..segment.groups()).filter(|group| wanted.may_lie_in_group(&segment, *group)) {
-                read_group(&segment, group, wanted, &mut days, sink)?;
+        let mut segments = segments.filter(|listed| wanted.may_lie_in(listed)).peekable();
+        while segments.peek().is_some() {
+            let mut places = Vec::new();
+            for listed in segments.by_ref().take(SEGMENTS_AT_ONCE) {
+                let segment = self.open.get(self.folder, listed, &SIGHTINGS)?;
+                let groups = (0..segment.groups()).filter(|group| wanted.may_lie_in_group(&segment, *group));
+                places.extend(groups.map(|group| (Arc::clone(&segment), group)));
             }
+            scan(&places, wanted, &self.zone, sink)?;
         }
         Ok(())
     }
@@ -254,49 +259,6 @@ impl Sum {
     pub(super) fn of_day(mut self, day: Date) -> DayCount {
         DayCount { day, windows: self.windows, packets: self.packets, hosts: self.hosts.count() }
     }
-}
-
-/// Hands on the sightings of a row group that are wanted. Other columns than that of types are decoded only if it has one
-/// that is wanted.
-fn read_group(
-    segment: &Segment,
-    group: usize,
-    wanted: &Wanted<'_>,
-    days: &mut Days,
-    sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let group = segment.row_group(group)?;
-    let mut range = 0..group.row_count();
-    if let Some(types) = wanted.types {
-        range = rows_of_types(&group, types)?;
-    }
-    if let Some(sources) = wanted.sources
-        && !range.is_empty()
-        && !has_source(&group, sources)?
-    {
-        return Ok(());
-    }
-    let (count, columns) = group.rows(range)?.next(usize::MAX)?;
-    // Types come one after the other, so that each is looked up once.
-    let mut last: Option<(u64, bool)> = None;
-    rows::each_sighting(count, &columns, days, &mut |sighting| {
-        let type_is_wanted = match last {
-            Some((number, is_wanted)) if number == sighting.number => is_wanted,
-            _ => wanted.has_type(sighting.number),
-        };
-        last = Some((sighting.number, type_is_wanted));
-        let wants = type_is_wanted
-            && wanted.has_scope(sighting.scope)
-            && wanted.has_day(sighting.day)
-            && wanted.sources.is_none_or(|sources| sources.contains(&sighting.host));
-        if wants { sink(&sighting) } else { Ok(()) }
-    })
-}
-
-/// Whether a row group has a host of a prefix; two of its columns tell.
-fn has_source(group: &RowGroup<'_>, sources: IpNet) -> Result<bool, StoreError> {
-    let (count, columns) = group.columns(&[HOST4, HOST6])?;
-    rows::any_host(count, &columns, &mut |host| sources.contains(&host))
 }
 
 impl LocalStore {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
@@ -104,7 +104,7 @@ impl<T: Copy, O: Fn(&T, &T) -> Ordering> Iterator for Merge<'_, T, O> {
 /// The rows of some row groups, one group after the other. Memory: a row group as it lies in the file, less than a
 /// megabyte, and [`ROWS_AT_ONCE`] decoded rows.
 struct Rows<'w, T, D> {
-    segment: Rc<Segment>,
+    segment: Arc<Segment>,
     /// The types whose rows are decoded, ascending, and as many of others as lie between; `None` for all.
     types: Option<&'w [u64]>,
     groups: std::vec::IntoIter<usize>,
@@ -117,8 +117,13 @@ impl<'w, T, D> Rows<'w, T, D>
 where
     D: FnMut(usize, &[Column], &mut Vec<T>) -> Result<(), StoreError>,
 {
-    fn new(segment: &Rc<Segment>, groups: Vec<usize>, types: Option<&'w [u64]>, decode: D) -> Rows<'w, T, D> {
-        let (segment, groups) = (Rc::clone(segment), groups.into_iter());
+    fn new(
+        segment: &Arc<Segment>,
+        groups: Vec<usize>,
+        types: Option<&'w [u64]>,
+        decode: D,
+    ) -> Rows<'w, T, D> {
+        let (segment, groups) = (Arc::clone(segment), groups.into_iter());
         Rows { segment, types, groups, reader: None, decoded: Vec::new().into_iter(), decode }
     }
 
@@ -170,7 +175,7 @@ where
 }
 
 /// The sightings of a segment.
-pub(super) fn all_sightings(segment: &Rc<Segment>, zone: &TimeZone) -> Sorted<'static, Sighting> {
+pub(super) fn all_sightings(segment: &Arc<Segment>, zone: &TimeZone) -> Sorted<'static, Sighting> {
     let mut days = Days::new(zone.clone());
     let groups = (0..segment.groups()).collect();
     Box::new(Rows::new(segment, groups, None, move |count, columns, rows: &mut Vec<_>| {
@@ -182,7 +187,7 @@ pub(super) fn all_sightings(segment: &Rc<Segment>, zone: &TimeZone) -> Sorted<'s
 }
 
 /// The daily counts of a segment: at least those of types that are wanted.
-pub(super) fn daily_counts<'w>(segment: &Rc<Segment>, wanted: &Wanted<'w>) -> Sorted<'w, DailyCount> {
+pub(super) fn daily_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>) -> Sorted<'w, DailyCount> {
     let mut days = Days::new(TimeZone::UTC);
     let groups = count_groups(segment, wanted, true);
     Box::new(Rows::new(segment, groups, wanted.types, move |count, columns, rows: &mut Vec<_>| {
@@ -195,7 +200,7 @@ pub(super) fn daily_counts<'w>(segment: &Rc<Segment>, wanted: &Wanted<'w>) -> So
 
 /// The hourly counts in those row groups that have days, or in those that have hours of days: at least those of types that are
 /// wanted.
-fn hourly_counts<'w>(segment: &Rc<Segment>, wanted: &Wanted<'w>, of_days: bool) -> Sorted<'w, HourlyCount> {
+fn hourly_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>, of_days: bool) -> Sorted<'w, HourlyCount> {
     let mut days = Days::new(TimeZone::UTC);
     let groups = count_groups(segment, wanted, of_days);
     Box::new(Rows::new(segment, groups, wanted.types, move |count, columns, rows: &mut Vec<_>| {
@@ -219,7 +224,7 @@ fn hourly_counts<'w>(segment: &Rc<Segment>, wanted: &Wanted<'w>, of_days: bool) 
 /// The hourly counts of a segment, in two parts that are each sorted: those of days with a single hour, and the others; at least
 /// those of types that are wanted.
 pub(super) fn hours_of_segment<'w>(
-    segment: &Rc<Segment>,
+    segment: &Arc<Segment>,
     wanted: &Wanted<'w>,
 ) -> [Sorted<'w, HourlyCount>; 2] {
     [true, false].map(|of_days| hourly_counts(segment, wanted, of_days))

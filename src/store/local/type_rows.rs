@@ -66,12 +66,13 @@ pub(super) fn each_parameters(
     numbers: &[u64],
     sink: &mut dyn FnMut(u64, Parameters),
 ) -> Result<(), StoreError> {
-    let all: i64 = connection.query_row("SELECT count(*) FROM type", [], |row| row.get(0))?;
+    let many = "SELECT EXISTS (SELECT 1 FROM type LIMIT 1 OFFSET ?1)";
+    let are_few: bool = connection.query_row(many, [8 * numbers.len() as i64], |row| row.get(0))?;
     let sql = "SELECT number, parameters, checksum FROM type WHERE number >= ?1 ORDER BY number";
     let mut statement = connection.prepare_cached(sql)?;
     let missing = |number: u64| StoreError::Damaged(format!("no type {number} in the catalog"));
     // A few are looked up one by one; of many the table is read from one end to the other.
-    let share = if uncount(all)? / 8 > numbers.len() as u64 { 1 } else { numbers.len() };
+    let share = if are_few { 1 } else { numbers.len() };
     for some in numbers.chunks(share.max(1)) {
         let mut left = some.iter().copied().peekable();
         let Some(first) = left.peek().copied() else { continue };

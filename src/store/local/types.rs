@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters, Profile};
+use crate::event::Protocol;
 use crate::history::{
     DailyCount, DayCount, Filter, Granularity, Habit, HostList, Hosts, Scope, Selection, Sighting,
     SightingCounts, TypeRecord, TypeTotal, Types,
@@ -26,15 +26,28 @@ pub(super) type List<'a> = (&'a [u64], bool);
 /// Reads a type's record.
 pub(super) type RecordOf<'a> = &'a dyn Fn(u64) -> Result<TypeRecord, StoreError>;
 
-/// The types of each shape and family, worked out when they are first asked for. Memory: 24 bytes a type for each of them.
+/// The types of each shape and family, and those of the service that was asked for last, worked out when they are first asked
+/// for. Memory: 24 bytes a type for shapes and families each, 8 for the service.
 #[derive(Debug, Default)]
 pub(super) struct TypeIndex {
     shapes: RefCell<Index>,
     families: RefCell<Index>,
+    service: RefCell<Option<OfService>>,
 }
 
-/// How many types there were, and the names with the numbers of their types, ascending.
-type Index = (i64, Rc<Vec<(BehaviorId, u64)>>);
+/// The state of the catalog, and the names with the numbers of their types, ascending.
+type Index = (Option<State>, Vec<(BehaviorId, u64)>);
+
+/// The state of the catalog, a service, and the numbers of its types, ascending.
+type OfService = (State, (Protocol, u16), Vec<u64>);
+
+/// What tells one state of the catalog from another: changes by other connections and by this one.
+type State = (i64, u64);
+
+fn state_of(connection: &Connection) -> Result<State, StoreError> {
+    let others = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+    Ok((others, connection.total_changes()))
+}
 
 impl TypeIndex {
     /// The numbers of the types of a selection, ascending.
@@ -49,16 +62,16 @@ impl TypeIndex {
             Granularity::Shape => (&self.shapes, Behavior::of_shape),
             Granularity::Family => (&self.families, Behavior::of_family),
         };
-        let count: i64 = connection.query_row("SELECT count(*) FROM type", [], |row| row.get(0))?;
+        let state = state_of(connection)?;
         let mut index = index.borrow_mut();
-        if index.0 != count {
+        if index.0 != Some(state) {
             let mut names = Vec::new();
             type_rows::each_type(connection, &mut |number, parameters| {
                 names.push((name(&parameters, profile).id, number));
                 Ok(())
             })?;
             names.sort_unstable();
-            *index = (count, Rc::new(names));
+            *index = (Some(state), names);
         }
         let names = &index.1;
         let first = names.partition_point(|(known, _)| *known < selection.id);
@@ -85,7 +98,18 @@ impl TypeIndex {
             Types::All => Ok(None),
             Types::Of(selection) => self.of_selection(connection, profile, selection).map(Some),
             Types::Listed(numbers) => Ok(Some(numbers.to_vec())),
-            Types::Service(protocol, port) => passing(&|one| one.is_service(*protocol, *port)),
+            Types::Service(protocol, port) => {
+                let (state, service) = (state_of(connection)?, (*protocol, *port));
+                let mut last = self.service.borrow_mut();
+                if let Some((known, of, numbers)) = &*last
+                    && (*known, *of) == (state, service)
+                {
+                    return Ok(Some(numbers.clone()));
+                }
+                let numbers = passing(&|one| one.is_service(*protocol, *port))?;
+                *last = numbers.clone().map(|numbers| (state, service, numbers));
+                Ok(numbers)
+            }
             Types::Where(passes, _) => passing(passes),
         }
     }

@@ -45,6 +45,6 @@ pub fn png(picture: &str) -> Result<Vec<u8>, AppError> {
 /// Always.
 #[cfg(not(feature = "png"))]
 pub fn png(_picture: &str) -> Result<Vec<u8>, AppError> {
-    let message = "this inga was built without PNG: build it with `--features png`, or write SVG";
+    let message = "this inga was built without PNG: install it with `cargo install --path . --features png`, or write SVG";
     Err(AppError::Usage(message.to_owned()))
 }

@@ -1,7 +1,7 @@
-//! p-values of many tests.
+//! Adjustment of p-values for multiple tests.
 
-/// Adjusts p-values for the number of tests, which may be more than are given: those left out count as certain
-/// (p of 1). In the order given (Benjamini and Hochberg 1995).
+/// Adjusts p-values for the number of tests by the method of Benjamini and Hochberg (1995), and returns them
+/// in the order of `p`. `tests` may exceed the number of p-values: the tests that are missing count as p = 1.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "numbers of tests")]
 pub fn adjusted_p_values(p: &[f64], tests: u64) -> Vec<f64> {

@@ -1,4 +1,4 @@
-//! Sightings of one hour, sorted and added up: the unit in which a capture is handed to a store.
+//! Batches of sightings: the unit in which a capture is handed to a store.
 
 use std::any::Any;
 use std::fmt;
@@ -9,30 +9,32 @@ use jiff::civil::Date;
 
 use super::{Scope, Sighting, SightingCounts};
 
-/// Sightings whose windows all began in one hour of a sensor's day, sorted by [`Sighting::order`], each key once.
+/// The sightings of one hour of a sensor's day, by the start of their windows, sorted by [`Sighting::order`].
+/// No two have the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// The sensor's day.
+    /// The day, in the sensor's time zone.
     pub day: Date,
-    /// The hour of that day ([`super::Day::hour`]), 31 at most.
+    /// The hour of that day ([`super::Day::hour`]), at most 31.
     pub hour: u8,
-    /// One entry for each type, scope and host.
+    /// One sighting for each type, scope and host.
     pub sightings: Vec<Sighting>,
 }
 
-/// Takes batches as they are gathered, so that memory does not have to hold a whole capture.
+/// Receives batches while a capture is read, so that memory does not have to hold the sightings of a whole
+/// capture.
 ///
-/// A store makes one for a capture, and finds it again in what it is asked to ingest. Dropping it discards what was
-/// written.
+/// A store creates one writer per capture and gets it back with the contribution to ingest. Dropping the
+/// writer discards what was written.
 pub trait BatchWriter: Any + fmt::Debug + Send {
-    /// Takes a batch.
+    /// Writes one batch.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails when the batch cannot be written.
     fn write(&mut self, batch: Batch) -> io::Result<()>;
 }
 
-/// A writer for dry runs, which keeps nothing.
+/// A writer that discards all batches, for dry runs.
 #[derive(Clone, Copy, Debug)]
 pub struct DiscardBatches;
 
@@ -42,22 +44,23 @@ impl BatchWriter for DiscardBatches {
     }
 }
 
-/// What one window adds to a sighting.
+/// The counts of one window, which are added to a sighting.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WindowCounts {
     pub(super) packets: u64,
-    /// Nanoseconds of whole seconds, as in [`SightingCounts`].
+    /// The time of the first packet, rounded down to whole seconds as in [`SightingCounts`].
     pub(super) first: crate::event::Timestamp,
     pub(super) last: crate::event::Timestamp,
     pub(super) marks: u64,
 }
 
-/// Windows of one hour that wait to be sorted, in any order. Memory: 48 bytes each.
+/// Unsorted windows of one hour, waiting to be combined into sightings. Memory: 48 bytes per window.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting {
-    /// Of IPv4 hosts, as one number to sort by: type, scope, host, and the place among `windows`.
+    /// Windows of IPv4 hosts as sortable numbers: type and scope (64 bits), host (32 bits), index into
+    /// `windows` (32 bits).
     fours: Vec<u128>,
-    /// Of IPv6 hosts: type and scope, host, place.
+    /// Windows of IPv6 hosts: type and scope, host, index into `windows`.
     sixes: Vec<(u64, u128, usize)>,
     windows: Vec<WindowCounts>,
 }
@@ -80,7 +83,7 @@ impl Waiting {
         self.windows.push(window);
     }
 
-    /// Sorts and adds up all windows, and leaves none.
+    /// Combines all windows into the sorted sightings of a batch and clears the buffer.
     pub(super) fn take(&mut self, day: Date, hour: u8) -> Batch {
         self.fours.sort_unstable();
         self.sixes.sort_unstable();
@@ -95,7 +98,7 @@ impl Waiting {
         let mut sightings = added_up((day, hour), fours, &self.windows);
         if !self.sixes.is_empty() {
             sightings.extend(added_up((day, hour), sixes, &self.windows));
-            // A stable sort recognises the two sorted parts, so this is a merge.
+            // Both parts are sorted, and a stable sort recognizes sorted runs, so this is a merge.
             sightings.sort_by(Sighting::order);
         }
         self.fours.clear();
@@ -105,7 +108,8 @@ impl Waiting {
     }
 }
 
-/// Adds up windows that come by type, scope and host.
+/// Combines windows into sightings. The windows must be sorted by type, scope and host; each refers to its
+/// counts by index.
 fn added_up(
     (day, hour): (Date, u8),
     windows: impl ExactSizeIterator<Item = (u64, IpAddr, usize)>,
@@ -133,7 +137,7 @@ fn added_up(
     sightings
 }
 
-/// The hours of a bitmap, ascending.
+/// Returns the hours whose bits are set, ascending.
 pub fn hours_of(mut bits: u32) -> impl Iterator<Item = u8> {
     std::iter::from_fn(move || {
         let hour = u8::try_from(bits.trailing_zeros()).ok().filter(|_| bits != 0)?;

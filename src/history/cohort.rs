@@ -1,54 +1,57 @@
-//! Hosts that changed their behavior about a date: how many switched, stayed, are new, are gone, and how many would
-//! have switched by chance.
+//! Cohorts: hosts that changed their behavior at a date. Counts the hosts that switched, stayed, appeared or
+//! disappeared, and how many would have switched by chance.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-/// Hosts of some days before a date and some from it on. Memory: some 20 bytes a host.
+/// The hosts seen in a period before a date and in a period from that date on. Memory: about 20 bytes per
+/// host and set.
 #[derive(Clone, Debug, Default)]
 pub struct Periods {
-    /// With the first behavior, before.
+    /// Hosts with the first behavior in the period before.
     pub from_before: HashSet<IpAddr>,
-    /// With the first behavior, after.
+    /// Hosts with the first behavior in the period after.
     pub from_after: HashSet<IpAddr>,
-    /// With the second behavior, after.
+    /// Hosts with the second behavior in the period after.
     pub to_after: HashSet<IpAddr>,
-    /// With any behavior, before.
+    /// Hosts with any behavior in the period before.
     pub any_before: HashSet<IpAddr>,
-    /// With any behavior, after.
+    /// Hosts with any behavior in the period after.
     pub any_after: HashSet<IpAddr>,
 }
 
-/// What became of them. The first five add up to the hosts of the first behavior, the last four to those of the second.
+/// The hosts of two periods, classified by their change of behavior. `stayed`, `gone`, `otherwise`,
+/// `switched` and `both` add up to the hosts that had the first behavior before; `switched`, `both`,
+/// `from_elsewhere` and `new` add up to the hosts that have the second behavior after.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cohort {
-    /// Stayed with the first behavior and have not the second.
+    /// Hosts that still have the first behavior and do not have the second.
     pub stayed: u64,
-    /// Not seen any more.
+    /// Hosts that are not seen in the period after.
     pub gone: u64,
-    /// Seen with neither behavior, but with another.
+    /// Hosts that are seen in the period after, but with neither behavior.
     pub otherwise: u64,
-    /// Have the second behavior, and no more the first.
+    /// Hosts that have the second behavior and no longer the first.
     pub switched: u64,
-    /// Have both.
+    /// Hosts that have both behaviors in the period after.
     pub both: u64,
-    /// Have the second, and had another than the first.
+    /// Hosts that have the second behavior and were seen before, but without the first.
     pub from_elsewhere: u64,
-    /// Have the second, and were not seen before.
+    /// Hosts that have the second behavior and were not seen before.
     pub new: u64,
-    /// How many would be among both behaviors' hosts if the two had nothing to do with each other: the product of
-    /// their numbers over the number of all hosts seen.
+    /// Expected number of hosts with the first behavior before and the second after if the two were
+    /// independent: the product of the two numbers of hosts, divided by `population`.
     pub expected: f64,
-    /// All hosts seen, before or after.
+    /// Number of hosts seen in either period.
     pub population: u64,
-    /// Those that switched, ascending.
+    /// The hosts that switched, ascending.
     pub hosts: Vec<IpAddr>,
 }
 
 impl Periods {
-    /// What became of the hosts.
+    /// Classifies the hosts.
     #[expect(clippy::cast_precision_loss, reason = "an expectation of counts far below 2^52")]
     #[must_use]
     pub fn cohort(&self) -> Cohort {

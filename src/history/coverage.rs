@@ -1,4 +1,5 @@
-//! Which days a sensor recorded: a day that was not recorded has no value, which is not zero.
+//! Coverage: the days on which a sensor recorded. A day that was not recorded has no value, as opposed to
+//! zero.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,28 +11,28 @@ use serde::{Deserialize, Serialize};
 use super::loss::{self, Loss};
 use super::{CaptureRecord, days_of};
 
-/// Days without data, both ends included, in the sensor's own days.
+/// A range of days without usable data, both ends included, in the sensor's time zone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {
-    /// The first day that is not whole.
+    /// The first day; it may have been recorded in part.
     pub first: Date,
-    /// The last one.
+    /// The last day; it may have been recorded in part.
     pub last: Date,
-    /// Why, if known.
+    /// The reason, empty if unknown.
     #[serde(default)]
     pub reason: String,
 }
 
 impl Outage {
-    /// Whether a day belongs to it.
+    /// Returns whether the outage includes a day.
     #[must_use]
     pub fn contains(&self, day: Date) -> bool {
         self.first <= day && day <= self.last
     }
 }
 
-/// Its days, and its reason where there is one: `2009-02-27..2009-03-09 (data loss)`.
+/// Writes the days, followed by the reason if there is one: `2009-02-27..2009-03-09 (data loss)`.
 impl fmt::Display for Outage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}..{}", self.first, self.last)?;
@@ -39,31 +40,31 @@ impl fmt::Display for Outage {
     }
 }
 
-/// What a count of a day means.
+/// Says whether the count of a day has a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DayState {
-    /// The sensor recorded: a count of nothing is zero.
+    /// The sensor recorded on this day: the absence of sightings means zero.
     Observed,
-    /// An outage, or the recorder lost more packets than it recorded: no value, whatever a part of the day may have
-    /// shown.
+    /// The day belongs to an outage, or the recorder lost more packets than it recorded. The day has no
+    /// value, even if a part of it was recorded.
     Outage,
-    /// No capture was ever fed for this day: no value.
+    /// No capture covers this day: the day has no value.
     NotObserved,
 }
 
-/// The days that a sensor recorded, the outages among them, and what its recorder lost.
+/// A sensor's recorded days, outages and capture loss.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// Days that some capture spans.
+    /// Days that at least one capture span touches, including days of outages.
     pub observed: BTreeSet<Date>,
-    /// Outages, by first day.
+    /// Outages, ordered by first day.
     pub outages: Vec<Outage>,
-    /// The capture loss of the days on which packets were lost.
+    /// Capture loss by day, for the days on which packets were lost.
     pub loss: BTreeMap<Date, Loss>,
 }
 
 impl Coverage {
-    /// Returns the coverage of a sensor with these captures and outages, in the days of its time zone.
+    /// Computes the coverage from a sensor's captures and outages. Days are those of the sensor's time zone.
     #[must_use]
     pub fn of(captures: &[CaptureRecord], mut outages: Vec<Outage>, zone: &TimeZone) -> Coverage {
         outages.sort();
@@ -71,7 +72,7 @@ impl Coverage {
         Coverage { observed: days.collect(), outages, loss: loss::by_day(captures, zone) }
     }
 
-    /// What a count of `day` means.
+    /// Returns whether the count of `day` has a value, and if not, why.
     #[must_use]
     pub fn state(&self, day: Date) -> DayState {
         let lost = !self.loss.is_empty() && self.loss.get(&day).is_some_and(|loss| loss.is_most());
@@ -84,12 +85,12 @@ impl Coverage {
         }
     }
 
-    /// The days that count, ascending.
+    /// Returns the days whose counts have a value, ascending.
     pub fn days(&self) -> impl Iterator<Item = Date> + '_ {
         self.observed.iter().copied().filter(|day| self.state(*day) == DayState::Observed)
     }
 
-    /// Returns the sum of the loss of the days from one to another, both included.
+    /// Returns the summed capture loss of a range of days, both ends included.
     #[must_use]
     pub fn loss_between(&self, first: Date, last: Date) -> Loss {
         if first > last {
@@ -98,7 +99,7 @@ impl Coverage {
         self.loss.range(first..=last).fold(Loss::default(), |sum, (_, loss)| sum.plus(*loss))
     }
 
-    /// Returns a sentence about the days on which packets were lost, if there are any.
+    /// Returns a notice for the user about the days with capture loss, or `None` if no packets were lost.
     #[must_use]
     pub fn loss_notice(&self) -> Option<String> {
         let (first, last) = (self.loss.first_key_value()?.0, self.loss.last_key_value()?.0);
@@ -119,7 +120,7 @@ impl Coverage {
         Some(notice)
     }
 
-    /// The first and the last day with data; `None` without any.
+    /// Returns the first and the last recorded day, or `None` if no day was recorded.
     #[must_use]
     pub fn span(&self) -> Option<(Date, Date)> {
         Some((*self.observed.first()?, *self.observed.last()?))

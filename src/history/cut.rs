@@ -1,4 +1,4 @@
-//! Taking days out of a sensor's captures and open windows.
+//! Removal of days from a sensor's captures and open windows.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::event::Timestamp;
 
 use super::{CaptureRecord, Day, Resume, TimeSpan, days_of};
 
-/// Returns the days, in a time zone, in which captures were recorded.
+/// Returns the days, in a time zone, that the spans of the captures touch.
 #[must_use]
 pub fn recorded_days<'c>(
     captures: impl IntoIterator<Item = &'c CaptureRecord>,
@@ -18,26 +18,28 @@ pub fn recorded_days<'c>(
     captures.into_iter().flat_map(|capture| days_of(&capture.spans, zone).into_keys()).collect()
 }
 
-/// Returns the state of an engine that goes on after these captures without any window.
+/// Returns the engine state that follows these captures when no window is open: the clock stands at the end
+/// of the latest capture.
 #[must_use]
 pub fn closed_before<'c>(captures: impl IntoIterator<Item = &'c CaptureRecord>) -> Resume {
     let clock = captures.into_iter().filter_map(CaptureRecord::last).max();
     Resume { clock, ..Resume::default() }
 }
 
-/// Returns the time from the beginning of a day to the end of another.
+/// Returns the time span from the beginning of the first day to the end of the last.
 fn span_of_days((first, last): (Date, Date), zone: &TimeZone) -> TimeSpan {
     let end = last.tomorrow().map_or(Timestamp(i64::MAX), |next| Timestamp(Day::on(next, zone).start.0 - 1));
     (Day::on(first, zone).start, end)
 }
 
 impl CaptureRecord {
-    /// Returns the record without the recorded time of some days, or `None` if no recorded time is left. The first and the last of
-    /// `days` are included.
+    /// Returns the record without the recorded time of a range of days (both ends included), or `None` if no
+    /// recorded time is left.
     ///
-    /// A record that was cut gets another content and packet hash, so that the same file is no longer known: it can be
-    /// fed again for the days that are missing. Packets are reduced in proportion to the time, since a history does not
-    /// know how many packets of a day came from which capture.
+    /// A record that was cut gets a new content hash and packet hash, so that the history no longer
+    /// recognizes the file and accepts it again for the missing days. The packet counts are reduced in
+    /// proportion to the recorded time, because a history does not know how many packets of a day came from
+    /// which capture.
     #[must_use]
     pub fn without_days(&self, days: (Date, Date), zone: &TimeZone) -> Option<CaptureRecord> {
         let (from, to) = span_of_days(days, zone);

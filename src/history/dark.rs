@@ -1,4 +1,4 @@
-//! Prefixes with dates, and the periods in which a sensor's dark addresses stayed the same.
+//! Prefixes with validity dates, and the periods in which a sensor's dark addresses do not change.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,28 +13,30 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::AddressSpace;
 
-/// A prefix, and the days on which it was dark (or, among a sensor's live prefixes, live). Both ends are included and
-/// are days of the sensor's own time zone; without an end it holds for all days on that side.
+/// A prefix and the days on which it is valid: dark, or live where it stands in a sensor's list of live
+/// prefixes. The dates are days of the sensor's time zone, both ends included. A missing date leaves that
+/// side unbounded.
 ///
-/// In YAML and JSON it is the prefix alone where it has no dates, and else a mapping of `prefix`, `from` and `to`.
+/// In YAML and JSON it is written as the bare prefix if it has no dates, and otherwise as a mapping of
+/// `prefix`, `from` and `to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatedPrefix {
     /// The prefix.
     pub prefix: IpNet,
-    /// Its first day.
+    /// The first valid day; `None` if unbounded.
     pub from: Option<Date>,
-    /// Its last day.
+    /// The last valid day; `None` if unbounded.
     pub to: Option<Date>,
 }
 
 impl DatedPrefix {
-    /// Whether it holds on a day.
+    /// Returns whether the prefix is valid on a day.
     #[must_use]
     pub fn is_valid_on(&self, day: Date) -> bool {
         self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
     }
 
-    /// Whether there is a day on which both hold.
+    /// Returns whether the validity dates of both entries share a day, whatever their prefixes.
     #[must_use]
     pub fn overlaps(&self, other: &DatedPrefix) -> bool {
         let begins_before_end = |one: &DatedPrefix, other: &DatedPrefix| {
@@ -50,7 +52,7 @@ impl From<IpNet> for DatedPrefix {
     }
 }
 
-/// A prefix without dates.
+/// Parses a bare prefix, without dates.
 impl FromStr for DatedPrefix {
     type Err = ipnet::AddrParseError;
 
@@ -59,7 +61,7 @@ impl FromStr for DatedPrefix {
     }
 }
 
-/// `203.0.113.0/24`, with its dates where it has some: `203.0.113.0/24 (from 2009-03-01 to 2009-04-30)`.
+/// Writes the prefix, followed by its dates if it has any: `203.0.113.0/24 (from 2009-03-01 to 2009-04-30)`.
 impl fmt::Display for DatedPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.prefix.fmt(f)?;
@@ -91,7 +93,7 @@ impl Serialize for DatedPrefix {
     }
 }
 
-/// The form with dates.
+/// The written form with dates.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Long {
@@ -104,7 +106,7 @@ struct Long {
 
 impl<'de> Deserialize<'de> for DatedPrefix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DatedPrefix, D::Error> {
-        // An untagged enum would hide what is wrong with a date or a key.
+        // An untagged enum would not report which date or key is wrong.
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = DatedPrefix;
@@ -126,21 +128,21 @@ impl<'de> Deserialize<'de> for DatedPrefix {
     }
 }
 
-/// Days on which a sensor's dark addresses stayed the same.
+/// A range of days on which a sensor's dark addresses do not change, both ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DarkPeriod {
-    /// Its first day; [`Date::MIN`] where it has no beginning.
+    /// The first day; [`Date::MIN`] if the period has no beginning.
     pub first: Date,
-    /// Its last day; [`Date::MAX`] where it has no end.
+    /// The last day; [`Date::MAX`] if the period has no end.
     pub last: Date,
-    /// The dark prefixes, with their live holes.
+    /// The valid dark prefixes. Live addresses within them are not subtracted.
     pub prefixes: Vec<IpNet>,
-    /// The dark addresses; empty where no prefix was dark.
+    /// The dark addresses, without the live ones; empty if no prefix is valid.
     pub space: AddressSpace,
 }
 
 impl DarkPeriod {
-    /// The prefixes of a sensor that hold on a day, as a period of that day alone.
+    /// Returns the one-day period of `day`: the prefixes that are valid on it and their dark addresses.
     pub(super) fn on(day: Date, prefixes: &[DatedPrefix], live: &[DatedPrefix]) -> DarkPeriod {
         let valid = |all: &[DatedPrefix]| -> Vec<IpNet> {
             all.iter().filter(|one| one.is_valid_on(day)).map(|one| one.prefix).collect()
@@ -153,26 +155,27 @@ impl DarkPeriod {
         DarkPeriod { first: day, last: day, prefixes, space }
     }
 
-    /// Whether a day is one of its days.
+    /// Returns whether the period includes a day.
     #[must_use]
     pub fn contains(&self, day: Date) -> bool {
         self.first <= day && day <= self.last
     }
 }
 
-/// The periods of a sensor, ascending, without a gap from [`Date::MIN`] to [`Date::MAX`]; neighbours differ in their
-/// dark addresses. A sensor without dates has one. Memory: 60 bytes a range of addresses and period.
+/// The periods of a sensor, ascending. They cover all days from [`Date::MIN`] to [`Date::MAX`] without a gap,
+/// and neighboring periods differ in their prefixes or dark addresses. A sensor without dates has one period.
+/// Memory: 60 bytes per address range and period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DarkPeriods(Vec<DarkPeriod>);
 
 impl DarkPeriods {
-    /// The periods of some prefixes without the live ones.
+    /// Computes the periods of dark prefixes from which live prefixes are subtracted.
     pub(super) fn of(prefixes: &[DatedPrefix], live: &[DatedPrefix]) -> DarkPeriods {
         let mut periods: Vec<DarkPeriod> = Vec::new();
         for first in change_days(prefixes, live) {
             let next = DarkPeriod { last: Date::MAX, ..DarkPeriod::on(first, prefixes, live) };
             match periods.last_mut() {
-                // The prefix that ends may be a part of another one.
+                // A prefix that begins or ends may lie within another one, so that nothing changes.
                 Some(known) if known.space == next.space && known.prefixes == next.prefixes => {}
                 Some(known) => {
                     known.last = first.yesterday().unwrap_or(first);
@@ -184,32 +187,33 @@ impl DarkPeriods {
         DarkPeriods(periods)
     }
 
-    /// All of them.
+    /// Returns all periods, ascending.
     #[must_use]
     pub fn all(&self) -> &[DarkPeriod] {
         &self.0
     }
 
-    /// The place of the period that a day belongs to.
+    /// Returns the index of the period that includes a day.
     #[must_use]
     pub fn place(&self, day: Date) -> usize {
         self.0.partition_point(|period| period.last < day)
     }
 
-    /// The period that a day belongs to; `None` never, since they cover all days.
+    /// Returns the period that includes a day. It always exists, since the periods cover all days.
     #[must_use]
     pub fn on(&self, day: Date) -> Option<&DarkPeriod> {
         self.0.get(self.place(day))
     }
 
-    /// Whether any address was dark on a day.
+    /// Returns whether any address is dark on a day.
     #[must_use]
     pub fn is_dark_on(&self, day: Date) -> bool {
         self.on(day).is_some_and(|period| !period.space.is_empty())
     }
 }
 
-/// The days on which a prefix begins, or is the first day behind one that has ended; and the first day of all.
+/// Returns the days on which the set of valid prefixes may change: [`Date::MIN`], the first day of each
+/// prefix, and the day after the last day of each prefix.
 pub(super) fn change_days(prefixes: &[DatedPrefix], live: &[DatedPrefix]) -> BTreeSet<Date> {
     let mut days = BTreeSet::from([Date::MIN]);
     for DatedPrefix { from, to, .. } in prefixes.iter().chain(live) {
@@ -219,7 +223,8 @@ pub(super) fn change_days(prefixes: &[DatedPrefix], live: &[DatedPrefix]) -> BTr
     days
 }
 
-/// Days in words, at most five stretches of them: `2009-03-01 to 2009-03-04, 2009-03-07`.
+/// Writes days as ranges, at most five of them: `2009-03-01 to 2009-03-04, 2009-03-07`. Further ranges are
+/// summarized as one.
 #[must_use]
 pub fn days_in_words(days: &BTreeSet<Date>) -> String {
     const STRETCHES_MAX: usize = 5;
@@ -256,7 +261,7 @@ mod tests {
         let [march, april, may] = [3, 4, 5].map(|month| date(2009, month, 1));
         let prefixes = [
             dated("192.0.2.0/24", None, Some(march.yesterday().unwrap())),
-            // Dark all the time, although in two entries.
+            // Dark without interruption, although in two entries.
             dated("198.51.100.0/24", Some(march), Some(april.yesterday().unwrap())),
             dated("198.51.100.0/24", Some(april), Some(may)),
         ];

@@ -1,4 +1,4 @@
-//! The dark addresses at the time of a packet: the same periods as by day, found on the hot path.
+//! Lookup of the dark addresses at the time of a packet, for the hot path.
 
 use std::sync::Arc;
 
@@ -9,20 +9,21 @@ use crate::event::{AddressSpace, Timestamp};
 
 use super::DarkPeriods;
 
-/// Finds the dark addresses of the moment. Packets come in time order and prefixes change rarely, so the period of the
-/// packet before is tried first: for a sensor without dates, which has one period, two comparisons a packet.
+/// Finds the dark addresses at a time. Packets come in time order and prefixes change rarely, so the period
+/// of the previous packet is tried first. A sensor without dates has one period, so that a lookup costs two
+/// comparisons.
 #[derive(Clone, Debug)]
 pub struct DarkTimes {
-    /// The moment at which each period begins, ascending, and its dark addresses; never empty.
+    /// The start and the dark addresses of each period, ascending; never empty.
     periods: Vec<(Timestamp, Arc<AddressSpace>)>,
-    /// The period in use: from when on, to before when, and its dark addresses.
+    /// The period of the latest lookup: its start (included), its end (excluded) and its dark addresses.
     begin: Timestamp,
     end: Timestamp,
     space: Arc<AddressSpace>,
 }
 
 impl DarkTimes {
-    /// The periods of a sensor whose days are those of a time zone.
+    /// Converts periods of days into periods of time, for a sensor whose days are those of `zone`.
     #[must_use]
     pub fn new(periods: &DarkPeriods, zone: &TimeZone) -> DarkTimes {
         let begin = |first: Date| match first {
@@ -39,7 +40,8 @@ impl DarkTimes {
         DarkTimes { periods, begin: Timestamp(i64::MIN), end, space }
     }
 
-    /// The dark addresses at a time. What has no time belongs to what came before it.
+    /// Returns the dark addresses at a time. Without a time, returns those of the latest lookup that had one,
+    /// or of the first period if there was none.
     #[inline]
     pub fn at(&mut self, time: Option<Timestamp>) -> &Arc<AddressSpace> {
         if let Some(time) = time
@@ -50,13 +52,14 @@ impl DarkTimes {
         &self.space
     }
 
-    /// The same without a place to remember: quick enough for what comes in batches.
+    /// Returns the dark addresses at a time without remembering the period: fast enough for one lookup per
+    /// batch of windows.
     #[must_use]
     pub fn of(&self, time: Timestamp) -> Option<&Arc<AddressSpace>> {
         self.periods.get(self.place(time)).map(|(_, space)| space)
     }
 
-    /// Whether two times have the same dark addresses.
+    /// Returns whether two times lie in the same period. A missing time matches only another missing time.
     #[must_use]
     pub fn is_alike(&self, one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
         match (one, other) {
@@ -65,7 +68,7 @@ impl DarkTimes {
         }
     }
 
-    /// The place of the period of a time.
+    /// Returns the index of the period that includes a time.
     fn place(&self, time: Timestamp) -> usize {
         self.periods.partition_point(|(begin, _)| *begin <= time).saturating_sub(1)
     }
@@ -80,7 +83,7 @@ impl DarkTimes {
     }
 }
 
-/// The moment at which a day begins; for days beyond what a timestamp can say, the nearest that it can.
+/// Returns the first moment of a day, or the nearest representable time if 64 bits do not hold it.
 fn begin_of(day: Date, zone: &TimeZone) -> Timestamp {
     let nanoseconds = match day.to_zoned(zone.clone()) {
         Ok(begin) => begin.timestamp().as_nanosecond(),
@@ -123,7 +126,7 @@ mod tests {
             times.at(Some(time.parse().unwrap())).contains(address)
         };
         let (last, first) = ("2009-03-01T14:59:59.999999999Z", "2009-03-01T15:00:00Z");
-        // Also backwards in time.
+        // The second round goes back in time.
         for _ in 0..2 {
             assert!(is_dark(last, "192.0.2.1") && !is_dark(last, "198.51.100.1"));
             assert!(is_dark(first, "198.51.100.1") && !is_dark(first, "192.0.2.1"));

@@ -1,75 +1,84 @@
-//! Whether a destination fixes the port: a test that needs no knowledge of the algorithm.
+//! Test for per-target ports: whether the destination determines the port. The test needs no knowledge of the
+//! algorithm.
 //!
-//! Malware that looks for its peers by ports that follow from the destination's address asks for many ports over all,
-//! and at each destination for the same few again. Scanners of random ports ask for as many and agree in none; scanners
-//! of one port agree everywhere. So pairs of hosts count that agree in destination and port, against as many as there
-//! are when the ports are dealt out by chance. They are dealt out among the hosts of a week: what is asked for changes
-//! with time, whatever the destinations. A host counts once at a destination and port, since all retry.
+//! Some malware finds its peers at ports that it derives from the destination address. Its probes reach many
+//! ports overall, and the same few ports at each destination. Scanners of random ports reach as many ports,
+//! but do not agree at a destination; scanners of one port agree at all destinations. The test statistic is
+//! therefore the number of pairs of hosts that agree in destination and port. It is compared with the number
+//! of pairs after a random permutation of the ports. The permutation exchanges ports only among the probes of
+//! one week, because the ports in use change with time, whatever the destinations. A host counts once per
+//! destination, port and week, because hosts retry.
 //!
-//! The algorithm may know the week, too. Then hosts agree that ask in the same week, and both ways are tested.
+//! The algorithm may derive the port from the week as well. Then only hosts that probe in the same week
+//! agree. Both variants are tested.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-/// Deals by chance; the smallest p is two (ways) times one more than these into one.
+/// Number of permutations. With 999, the smallest possible p is 0.002: 1 in 1,000, doubled for the two
+/// variants.
 const SHUFFLES: u32 = 999;
-/// A p above this shows nothing.
+/// Significance level: the test rejects chance at this p or below.
 const P_MAX: f64 = 0.01;
-/// Ports over all that a family of derived ports has at least.
+/// Minimum number of distinct ports overall.
 const PORTS_MIN: usize = 10;
-/// Destinations that must repeat a port: one or two are somebody's old peers.
+/// Minimum number of destinations at which several hosts agree in a port: one or two can be old addresses of
+/// known peers.
 const DESTINATIONS_MIN: usize = 5;
-/// The share of the pairs at a destination that agree beyond chance: a quarter, as if each had four ports.
+/// Minimum share of the pairs at a destination that agree beyond chance. A quarter is what four ports per
+/// destination yield.
 const AGREEMENT_MIN: f64 = 0.25;
 
-/// What a host asked for.
+/// One probe of a host: the input of the test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asked {
-    /// The number of the week, from any week on.
+    /// The number of the week; any week may be number 0.
     pub week: i64,
-    /// The host.
+    /// The host that sent the probe.
     pub source: IpAddr,
-    /// Where.
+    /// The destination address.
     pub destination: IpAddr,
-    /// For what.
+    /// The destination port.
     pub port: u16,
 }
 
-/// What a port follows from.
+/// The inputs that determine the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum From {
-    /// The destination.
+    /// The destination address.
     Destination,
-    /// The destination and the week.
+    /// The destination address and the week.
     DestinationAndWeek,
 }
 
-/// What the test comes to.
+/// The result of the test.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Derived {
-    /// What was tested: the destination alone, unless only with the week it holds.
+    /// The variant that this result is of: the destination alone, unless the test passes only with the week.
     pub from: From,
-    /// Hosts, each counted once at a destination, port and week.
+    /// Number of distinct probes: each host counts once per destination, port and week.
     pub asked: usize,
-    /// Destinations (with the week, where it is a part).
+    /// Number of destinations, or of pairs of destination and week in the variant with the week.
     pub destinations: usize,
-    /// Ports over all.
+    /// Number of distinct ports overall.
     pub ports: usize,
-    /// Destinations of which several hosts asked for one port.
+    /// Number of destinations at which several hosts agree in a port.
     pub repeating: usize,
-    /// Pairs that agree in destination and port.
+    /// Number of pairs of probes that agree in destination and port.
     pub agreeing: u64,
-    /// As many as chance makes agree, on average.
+    /// Mean number of agreeing pairs after a permutation.
     pub expected: f64,
-    /// Of the pairs at one destination, the share that agrees beyond chance, 0 to 1.
+    /// The share of the pairs at one destination that agree beyond chance, 0 to 1.
     pub agreement: f64,
-    /// The share of the deals by chance with as many agreeing pairs or more, doubled for the two ways.
+    /// The p-value: the share of permutations with at least as many agreeing pairs, doubled for the two
+    /// variants, at most 1.
     pub p: f64,
 }
 
 impl Derived {
-    /// Whether the port follows from the destination: surely, for many ports, at several destinations, mostly.
+    /// Returns whether the destination determines the port: p is small enough, and there are enough ports,
+    /// enough destinations with a repeated port, and enough agreement.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.p <= P_MAX
@@ -79,8 +88,8 @@ impl Derived {
     }
 }
 
-/// Tests what was asked for in a span; `None` where no two hosts asked one destination, so that none could agree.
-/// Memory: some 150 bytes for each that asked.
+/// Tests probes of one span of time. Returns `None` if no destination has two probes, so that no pair can
+/// agree. Memory: about 150 bytes per probe.
 #[must_use]
 pub fn derived(asked: &[Asked]) -> Option<Derived> {
     let asked: BTreeSet<Asked> = asked.iter().copied().collect();
@@ -96,7 +105,7 @@ pub fn derived(asked: &[Asked]) -> Option<Derived> {
     of_week.filter(Derived::holds).or(of_place)
 }
 
-/// One way; `weeks` ascend.
+/// Tests one variant, given the place, port and week of each probe as numbers. `weeks` must ascend.
 fn way(from: From, places: &[usize], ports: &[usize], weeks: &[usize]) -> Option<Derived> {
     let possible = pairs(counts(places));
     if possible == 0 {
@@ -133,7 +142,7 @@ fn way(from: From, places: &[usize], ports: &[usize], weeks: &[usize]) -> Option
     })
 }
 
-/// Values as numbers from 0 on, in order of first sight.
+/// Numbers values from 0 on, in order of first appearance.
 fn numbered<T: std::hash::Hash + Eq>(values: impl Iterator<Item = T>) -> Vec<usize> {
     let mut known: HashMap<T, usize> = HashMap::new();
     values
@@ -154,7 +163,7 @@ fn pairs(counts: impl IntoIterator<Item = u64>) -> u64 {
     counts.into_iter().map(|count| count * count.saturating_sub(1) / 2).sum()
 }
 
-/// Pairs that agree in both, and the places at which some do.
+/// Returns the number of pairs that agree in place and port, and the number of places with such a pair.
 fn agreeing(places: &[usize], ports: &[usize]) -> (u64, usize) {
     let mut both: Vec<(usize, usize)> = places.iter().copied().zip(ports.iter().copied()).collect();
     both.sort_unstable();
@@ -164,7 +173,8 @@ fn agreeing(places: &[usize], ports: &[usize]) -> (u64, usize) {
     (pairs(groups().map(|group| group.len() as u64)), repeating.len())
 }
 
-/// Fisher and Yates, by a generator with a fixed start (SplitMix64), so that the same question has the same answer.
+/// Shuffles values (Fisher and Yates). The generator, SplitMix64, has a fixed seed, so that equal input
+/// yields equal results.
 fn shuffle(values: &mut [usize], state: &mut u64) {
     for last in (1..values.len()).rev() {
         *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -188,8 +198,8 @@ fn float(count: u64) -> f64 {
 mod tests {
     use super::*;
 
-    /// 600 hosts that ask the addresses of a /26 in four weeks; `port` says which port from a host's number, its
-    /// destination and its week.
+    /// Returns the probes of 600 hosts to the addresses of a /26 in four weeks. `port` maps a host's number,
+    /// the last byte of its destination and its week to a port.
     fn asked(port: impl Fn(u64, u8, u64) -> u16) -> Vec<Asked> {
         let host = |number: u64| {
             let last = (mixed(number + 1) >> 58) as u8;
@@ -204,7 +214,7 @@ mod tests {
         (0..600).map(host).collect()
     }
 
-    /// Some port of a number.
+    /// Returns a pseudo-random port for a number.
     fn some(number: u64) -> u16 {
         (mixed(number + 100_000) >> 49) as u16 + 2048
     }
@@ -218,7 +228,7 @@ mod tests {
         );
         let of_week = derived(&asked(|_, last, week| some(u64::from(last) * 64 + week))).unwrap();
         assert!(of_week.holds() && of_week.from == From::DestinationAndWeek, "{of_week:?}");
-        // One of two ports a destination, one of them of the week, as Conficker.D's TCP.
+        // Each destination has two ports, one of which depends on the week, as with Conficker.D's TCP.
         let two = |number: u64, last: u8, week: u64| {
             some(u64::from(last) * 64 + if number.is_multiple_of(2) { 63 } else { week })
         };
@@ -234,10 +244,10 @@ mod tests {
         assert!(!few.holds(), "{few:?}");
         let one = derived(&asked(|_, _, _| 445)).unwrap();
         assert!(!one.holds() && one.p > 0.99, "{one:?}");
-        // Everybody asks for what is in fashion that week.
+        // All hosts probe the ports that are common in that week.
         let fashion = derived(&asked(|number, _, week| some(week * 3 + number % 3))).unwrap();
         assert!(!fashion.holds(), "{fashion:?}");
-        // Everybody asks an old peer for its port, the rest is chance.
+        // All hosts probe one peer at its port; all other ports are random.
         let peer = asked(|number, last, _| if last == 3 { 51_413 } else { some(number) });
         assert!(!derived(&peer).unwrap().holds(), "{peer:?}");
         assert_eq!(derived(&[]), None);

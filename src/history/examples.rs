@@ -1,4 +1,5 @@
-//! One example window of each type, packed: most types are many and small.
+//! Example windows: one per type, stored as packed bytes because there are many types and most examples are
+//! small.
 
 use std::net::IpAddr;
 
@@ -9,20 +10,22 @@ use crate::event::Timestamp;
 
 use super::ExamplePacket;
 
-/// Each type's earliest window with its packets; of windows that begin together the lowest address's.
+/// The earliest window of each type, with its packets. If several windows begin at the same time, the one
+/// with the lowest source address is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Examples {
-    /// By the type's number.
+    /// The examples, indexed by the type's number in the capture's type list.
     kept: Vec<Kept>,
-    /// The types that have one: windows come in time order, so nearly always no more is asked.
+    /// The types that have an example. Windows come in time order, so this bit nearly always suffices to
+    /// reject a window.
     has: FixedBitSet,
-    /// When the last of them begins.
+    /// The latest start among the examples ever kept.
     latest: Option<Timestamp>,
-    /// Hosts and packets, as postcard has them.
+    /// Source address, length in bytes and packets of each example, encoded by postcard.
     bytes: Vec<u8>,
 }
 
-/// Where an example lies.
+/// The start of an example and its offset in `bytes`.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
     start: Timestamp,
@@ -30,25 +33,25 @@ struct Kept {
 }
 
 impl Kept {
-    /// Later than any.
+    /// The entry of a type without an example: later than any window.
     const NONE: Kept = Kept { start: Timestamp(i64::MAX), place: usize::MAX };
 }
 
-/// An example as it is kept.
+/// A packed example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedExample<'a> {
-    /// The type's number.
+    /// The type's number in the capture's type list.
     pub number: u32,
-    /// The window's first packet.
+    /// The time of the window's first packet.
     pub start: Timestamp,
-    /// The host.
+    /// The source address.
     pub host: IpAddr,
-    /// Its [`ExamplePacket`]s, as postcard has them.
+    /// The window's [`ExamplePacket`]s, encoded by postcard.
     pub packets: &'a [u8],
 }
 
 impl Examples {
-    /// Keeps a window as its type's example, if it has a time and is earlier than the one kept.
+    /// Keeps a window as its type's example if it has a time and is earlier than the example kept so far.
     pub fn offer(&mut self, number: u32, window: &OpenWindow) {
         let Some(start) = window.start else { return };
         if self.is_earlier(number, start, window.source) {
@@ -57,7 +60,7 @@ impl Examples {
         }
     }
 
-    /// Takes in other examples of types with the same numbers.
+    /// Merges other examples, whose types must have the same numbers.
     pub fn merge(&mut self, other: &Examples) {
         for PackedExample { number, start, host, packets } in other.iter() {
             if self.is_earlier(number, start, host) {
@@ -66,12 +69,12 @@ impl Examples {
         }
     }
 
-    /// All, by the number of their types.
+    /// Returns all examples, ascending by the number of the type.
     pub fn iter(&self) -> impl Iterator<Item = PackedExample<'_>> + '_ {
         (0..).zip(&self.kept).filter_map(|(number, kept)| self.packed(number, kept))
     }
 
-    /// That of a type.
+    /// Returns the example of a type.
     #[must_use]
     pub fn get(&self, number: u32) -> Option<PackedExample<'_>> {
         self.packed(number, self.kept.get(usize::try_from(number).ok()?)?)
@@ -93,7 +96,8 @@ impl Examples {
         })
     }
 
-    /// An example that another takes the place of leaves its bytes behind: windows come in time order, so that is rare.
+    /// Stores an example. The bytes of an example that is replaced are not reclaimed; windows come in time
+    /// order, so replacements are rare.
     fn keep(&mut self, number: u32, start: Timestamp, host: IpAddr, packets: &[u8]) {
         let Ok(at) = usize::try_from(number) else { return };
         if self.kept.len() <= at {
@@ -114,10 +118,10 @@ impl Examples {
     }
 }
 
-/// The packets of a packed example.
+/// Decodes the packets of a packed example.
 ///
 /// # Errors
-/// When the bytes are not those of packets.
+/// Fails when the bytes are not an encoded list of packets.
 pub fn packets_of(packed: &[u8]) -> Result<Vec<ExamplePacket>, postcard::Error> {
     postcard::from_bytes(packed)
 }

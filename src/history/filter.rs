@@ -1,4 +1,4 @@
-//! Which sightings a question is about.
+//! Filters: which sightings a query selects.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,41 +12,41 @@ use crate::event::Protocol;
 
 use super::{Scope, Selection, SightingCounts};
 
-/// Sightings of some types, by some hosts, on some days.
+/// Selects sightings by type, host and day. The default selects all whole windows.
 #[derive(Clone, Debug, Default)]
 pub struct Filter<'a> {
-    /// Of these types.
+    /// The types to select.
     pub types: Types<'a>,
-    /// By hosts of this prefix only.
+    /// The prefix of the hosts to select; `None` for all hosts.
     pub sources: Option<IpNet>,
-    /// Not before this day.
+    /// The first day to select; `None` for no lower bound.
     pub first: Option<Date>,
-    /// Not after this day.
+    /// The last day to select; `None` for no upper bound.
     pub last: Option<Date>,
 }
 
-/// Some types.
+/// Selects types, and whether facets count beside whole windows.
 #[derive(Clone, Copy, Default)]
 pub enum Types<'a> {
-    /// All, whole windows only: what adds up to the sensor's totals.
+    /// All types, whole windows only. These sightings add up to the sensor's totals.
     #[default]
     All,
-    /// Those of one behavior.
+    /// The types of one behavior (a type, shape or pattern).
     Of(Selection),
-    /// Those of these numbers, ascending; whole windows only.
+    /// The types with these numbers, which must ascend; whole windows only.
     Listed(&'a [u64]),
-    /// Those of one protocol alone and to one port alone, of whole windows and of facets.
+    /// The types whose packets all have one protocol and one destination port; whole windows and facets.
     Service(Protocol, u16),
-    /// Those whose parameters pass, of whole windows and, if so said, of facets.
+    /// The types whose parameters satisfy a predicate; whole windows and, if requested, facets.
     Where(&'a dyn Fn(&Parameters) -> bool, Facets),
 }
 
 /// Whether facets count beside whole windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Facets {
-    /// They do.
+    /// Facets count.
     Counted,
-    /// They do not.
+    /// Facets do not count.
     LeftOut,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Debug for Types<'_> {
 }
 
 impl Types<'_> {
-    /// Whether sightings of facets count.
+    /// Returns whether sightings of facets count.
     #[must_use]
     pub fn facets(&self) -> bool {
         match self {
@@ -76,40 +76,40 @@ impl Types<'_> {
 }
 
 impl Filter<'_> {
-    /// Whether a day counts.
+    /// Returns whether the filter selects a day.
     #[must_use]
     pub fn has_day(&self, day: Date) -> bool {
         self.first.is_none_or(|first| first <= day) && self.last.is_none_or(|last| day <= last)
     }
 
-    /// Whether a host counts.
+    /// Returns whether the filter selects a host.
     #[must_use]
     pub fn has_host(&self, host: IpAddr) -> bool {
         self.sources.is_none_or(|sources| sources.contains(&host))
     }
 }
 
-/// One host on one day with one type. Where the windows of a day lie in several captures that were not merged, it comes in
-/// several parts, which add up.
+/// One host, day and type of a sensor. If the windows of a day lie in several captures that have not been
+/// merged, a query returns several parts whose counts add up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The sensor's day.
+    /// The day, in the sensor's time zone.
     pub day: Date,
     /// The type's number ([`crate::behavior::BehaviorId::number`]).
     pub number: u64,
-    /// Of a whole window or of a facet.
+    /// Whether this is a sighting of whole windows or of facets.
     pub scope: Scope,
-    /// The host.
+    /// The source host.
     pub host: IpAddr,
-    /// The number of its probe signature, where one is known.
+    /// The number of the host's probe signature; `None` if unknown.
     pub signature: Option<u32>,
-    /// What was seen; its marks are in the store's numbers.
+    /// The counts. Marks are bits in the numbering of the store, or of the contribution before it is stored.
     pub counts: SightingCounts,
 }
 
 impl Sighting {
-    /// The order in which stores keep them: by type, scope, host, day and signature. Those that are equal in all of these are
-    /// parts of one.
+    /// Compares sightings in the order of storage: by type, scope, host, day and signature. Sightings that
+    /// are equal in all of these are parts of one sighting.
     #[must_use]
     pub fn order(&self, other: &Sighting) -> Ordering {
         let key = |one: &Sighting| (one.number, one.scope, one.host, one.day, one.signature);
@@ -117,19 +117,19 @@ impl Sighting {
     }
 }
 
-/// What a sensor observed of a type on a day: all its sightings added up.
+/// A daily count: the sum of all sightings of one type and day of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DailyCount {
-    /// The type's number.
+    /// The type's number ([`crate::behavior::BehaviorId::number`]).
     pub number: u64,
-    /// Of whole windows or of facets.
+    /// Whether whole windows or facets are counted.
     pub scope: Scope,
-    /// The sensor's day.
+    /// The day, in the sensor's time zone.
     pub day: Date,
-    /// Windows.
+    /// Number of windows.
     pub windows: u64,
-    /// Packets.
+    /// Number of packets.
     pub packets: u64,
-    /// Unique hosts, exact.
+    /// Exact number of unique hosts.
     pub hosts: u64,
 }

@@ -1,4 +1,4 @@
-//! Sightings and examples, gathered window by window.
+//! Gathering of sightings and examples from the windows of a capture.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,13 +9,16 @@ use super::batch::{Batch, BatchWriter, Waiting, WindowCounts};
 use super::examples::Examples;
 use super::{Day, Scope};
 
-/// Windows that wait to be sorted. More would make fewer and longer sorted runs, but leave the processor's cache.
+/// Maximum number of windows that wait to be sorted. A larger number would yield fewer and longer sorted
+/// runs, but exceed the processor's cache.
 const WAITING_MAX: usize = 1 << 16;
-/// Hours that wait at once. Windows come nearly in time order, so that only two hours mix, about the full hour.
+/// Maximum number of hours that wait at once. Windows come nearly in time order, so that at most two hours
+/// mix, around the full hour.
 const HOURS_MAX: usize = 2;
 
-/// Gathers sightings of one capture. Memory: 48 bytes for each of at most 65,536 windows that wait, as much again while they
-/// are sorted, some 60 bytes a type for its example, and 90 bytes a sighting where there is no writer.
+/// Gathers the sightings and examples of one capture. Memory: 48 bytes for each waiting window, of which
+/// there are at most 65,536, and as much again while they are sorted; about 60 bytes per type for its
+/// example; 90 bytes per sighting if there is no writer.
 #[derive(Debug, Default)]
 pub struct Gathering {
     waiting: BTreeMap<(Day, u8), Waiting>,
@@ -24,40 +27,40 @@ pub struct Gathering {
     failed: Option<io::Error>,
 }
 
-/// What was gathered: sightings, and examples of types.
+/// The sightings and examples gathered from windows.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// Batches that were not handed to a writer. Two batches of the same hour can have the same type, scope and host; their counts
-    /// add up.
+    /// Batches that were not passed to a writer. Two batches of the same hour may contain the same type,
+    /// scope and host; their counts add up.
     pub batches: Vec<Batch>,
-    /// Has what was written.
+    /// The writer that received the batches.
     pub writer: Option<Box<dyn BatchWriter>>,
-    /// Each type's earliest whole window; of windows that begin together the lowest address's. Types have the numbers
-    /// of the capture's list.
+    /// The earliest whole window of each type; of windows that begin at the same time, the one with the
+    /// lowest source address. Types are numbered as in the capture's type list.
     pub examples: Examples,
 }
 
 impl Gathering {
-    /// One that hands batches to a writer.
+    /// Creates a gathering that passes its batches to a writer.
     #[must_use]
     pub fn with_writer(writer: Box<dyn BatchWriter>) -> Gathering {
         let done = Gathered { writer: Some(writer), ..Gathered::default() };
         Gathering { done, ..Gathering::default() }
     }
 
-    /// Adds a closed window of a type that began on `day`. One without a time is left out. `place` is the type's place in the
-    /// capture's list, `number` its number in histories.
+    /// Adds a whole window that began on `day`. A window without a time is ignored. `place` is the type's
+    /// index in the capture's type list, `number` its number in histories.
     pub fn add_window(&mut self, window: &OpenWindow, day: Day, place: u32, number: u64, marks: u64) {
         self.add(window, day, (number, Scope::Whole), window.packets, marks);
         self.done.examples.offer(place, window);
     }
 
-    /// Adds a facet of a window that has several.
+    /// Adds one facet of a window that has several. `number` is the number of the facet's type in histories.
     pub fn add_facet(&mut self, window: &OpenWindow, day: Day, number: u64, packets: u64, marks: u64) {
         self.add(window, day, (number, Scope::Facet), packets, marks);
     }
 
-    /// Takes in what was gathered elsewhere.
+    /// Merges the batches and examples of another gathering. Its writer is dropped.
     pub fn merge(&mut self, other: Gathered) {
         for batch in other.batches {
             self.keep(batch);
@@ -65,10 +68,10 @@ impl Gathering {
         self.done.examples.merge(&other.examples);
     }
 
-    /// Returns all of it.
+    /// Sorts the waiting windows and returns everything gathered.
     ///
     /// # Errors
-    /// When a batch could not be written.
+    /// Fails when a batch could not be written.
     pub fn finish(mut self) -> io::Result<Gathered> {
         self.sort_waiting();
         match self.failed {
@@ -107,7 +110,8 @@ impl Gathering {
         }
     }
 
-    /// Hands a batch to the writer, or keeps it. After the first failure nothing is kept.
+    /// Passes a batch to the writer, or keeps it if there is none. After the first failure, batches are
+    /// discarded.
     fn keep(&mut self, batch: Batch) {
         if self.failed.is_some() {
             return;

@@ -1,20 +1,23 @@
-//! Hosts to be counted once each.
+//! Sets of unique hosts.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use roaring::RoaringBitmap;
 
-/// A set of hosts. Memory: some 2 to 10 bytes an IPv4 address, depending on how many share a /16, and 40 an IPv6 one.
+/// A set of hosts. Memory: about 2 to 10 bytes per IPv4 address, depending on how many share a /16, and 40
+/// bytes per IPv6 address.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
     fours: RoaringBitmap,
-    /// IPv4 addresses that came since: one by one they would be inserted at random places of the bitmap.
+    /// IPv4 addresses that are not in the bitmap yet. Inserting them one by one would access the bitmap at
+    /// random places.
     pending: Vec<u32>,
     sixes: BTreeSet<u128>,
 }
 
-/// Addresses that wait at least; beyond that half as many as there are in the set.
+/// Minimum number of pending addresses before they are moved to the bitmap. The number grows to half the size
+/// of the set.
 const PENDING_MIN: usize = 1 << 10;
 
 impl Hosts {
@@ -43,7 +46,7 @@ impl Hosts {
         self.sixes.extend(other.sixes);
     }
 
-    /// Returns how many there are.
+    /// Returns the exact number of hosts.
     pub fn count(&mut self) -> u64 {
         self.settle();
         self.fours.len() + self.sixes.len() as u64

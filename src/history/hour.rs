@@ -1,4 +1,4 @@
-//! An hour of a sensor's day, as its clock shows it.
+//! Hours of a sensor's day, in local time.
 
 use std::fmt;
 
@@ -11,24 +11,25 @@ use super::Day;
 
 const HOUR_SECONDS: i64 = 3_600;
 
-/// An hour of a day, counted from the day's first moment. A day on which clocks change by an hour has 23 or 25; where
-/// they change by less, its last hour is shorter.
+/// An hour of a day, counted from the start of the day. A day on which the clock changes by an hour has 23 or
+/// 25 hours; if the clock changes by less, the last hour of the day is shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hour {
-    /// What the clock shows when it begins.
+    /// Local time at the start of the hour.
     pub clock: DateTime,
-    /// How far that clock is from UTC: tells the hour that comes twice, when clocks go back, from its double.
+    /// Offset of local time from UTC. It distinguishes the two hours with the same local time when the clock
+    /// is set back.
     pub offset: Offset,
-    /// When it begins, and when it ends.
+    /// Start (included) and end (excluded) of the hour.
     pub times: (Timestamp, Timestamp),
-    /// Seconds of the day that have passed when it begins, and when it ends.
+    /// Seconds of the day that have elapsed at the start and at the end of the hour.
     pub passed: (i64, i64),
-    /// Seconds of the whole day.
+    /// Length of the whole day in seconds.
     pub day_seconds: i64,
 }
 
 impl Hour {
-    /// All hours of a day in a time zone, in their order.
+    /// Returns all hours of a day in a time zone, ascending.
     #[must_use]
     pub fn all_of(date: Date, zone: &TimeZone) -> Vec<Hour> {
         let second = |day: Day| day.start.0.div_euclid(1_000_000_000);
@@ -54,7 +55,7 @@ impl Hour {
         hours
     }
 
-    /// Which part of its day has passed when it begins, and when it ends: 0 to 1.
+    /// Returns the fraction of the day that has elapsed at the start and at the end of the hour, 0 to 1.
     #[expect(clippy::cast_precision_loss, reason = "seconds of a day")]
     #[must_use]
     pub fn part_of_day(&self) -> (f64, f64) {
@@ -63,7 +64,7 @@ impl Hour {
     }
 }
 
-/// Its begin with its offset, as RFC 3339 has it: `2009-03-08T03:00:00-04:00`.
+/// Writes the start in RFC 3339: `2009-03-08T03:00:00-04:00`.
 impl fmt::Display for Hour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.offset.seconds();
@@ -92,7 +93,8 @@ mod tests {
         check("Asia/Tokyo", date(2009, 3, 8), 24, "2009-03-08T23:00:00+09:00");
         check("America/New_York", date(2009, 3, 8), 23, "2009-03-08T23:00:00-04:00");
         check("America/New_York", date(2009, 11, 1), 25, "2009-11-01T23:00:00-05:00");
-        // Clocks go back by half an hour, and go forward by it at midnight.
+        // Lord Howe Island sets its clock back by half an hour. Kathmandu does not change it and has an
+        // offset of 5:45.
         check("Australia/Lord_Howe", date(2009, 4, 5), 25, "2009-04-05T23:30:00+10:30");
         check("Asia/Kathmandu", date(2009, 4, 5), 24, "2009-04-05T23:00:00+05:45");
     }

@@ -1,4 +1,4 @@
-//! Packets that a recorder lost, spread over the days of its captures.
+//! Capture loss: packets that recorders dropped, distributed over the days and hours of their captures.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use crate::event::Timestamp;
 use super::recorded_time::{TimeSpan, length};
 use super::{CaptureRecord, Day};
 
-/// Packets of a day or a longer span that were recorded, and that the recorder lost.
+/// Numbers of recorded and dropped packets in a span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loss {
     /// Packets that were recorded, to any address.
     pub recorded: u64,
-    /// Packets that the recorder reports as lost.
+    /// Packets that the recorder reports as dropped.
     pub dropped: u64,
 }
 
 impl Loss {
-    /// Returns the sum of both.
+    /// Returns the sum of two spans of time.
     #[must_use]
     pub fn plus(self, other: Loss) -> Loss {
         Loss {
@@ -29,7 +29,7 @@ impl Loss {
         }
     }
 
-    /// Returns the lost share of all packets, from 0 to 1.
+    /// Returns the dropped share of all packets, 0 to 1.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share of counts far below 2^52")]
     pub fn share(self) -> f64 {
@@ -37,14 +37,14 @@ impl Loss {
         if all == 0 { 0.0 } else { self.dropped as f64 / all as f64 }
     }
 
-    /// Returns whether more packets were lost than recorded, so that the counts mean nothing.
+    /// Returns whether more packets were dropped than recorded, so that counts have no value.
     #[must_use]
     pub fn is_most(self) -> bool {
         self.dropped > self.recorded
     }
 }
 
-/// Returns the days of a time zone that spans touch, with the nanoseconds of each.
+/// Returns the days of a time zone that spans touch, with the recorded nanoseconds of each.
 #[must_use]
 pub fn days_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<Date, i64> {
     nanoseconds_of(spans, |from| {
@@ -53,21 +53,21 @@ pub fn days_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<Date, i64> {
     })
 }
 
-/// Returns the hours of days of a time zone that spans touch, with the nanoseconds of each.
+/// Returns the hours of days that spans touch, with the recorded nanoseconds of each.
 fn hours_of_days(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<(Date, i64), i64> {
     const HOUR: i64 = 3_600_000_000_000;
     nanoseconds_of(spans, |from| {
         let day = Day::of(from, zone);
         let hour = day.hour(from);
-        // The last hour of a day on which clocks change can be shorter.
+        // The last hour of a day on which the clock changes can be shorter.
         let next = day.start.0.saturating_add((hour + 1).saturating_mul(HOUR));
         let next = from.day_bounds(zone).map_or(next, |(_, midnight)| midnight.0.min(next));
         ((day.date, hour), Timestamp(next.saturating_sub(1)))
     })
 }
 
-/// Adds up the nanoseconds of spans by the parts of time in which they lie. `part_at` names the part of a moment, and its last
-/// moment.
+/// Adds up the nanoseconds of spans by day or hour. `part_at` returns the day or hour that contains a moment,
+/// and its last nanosecond.
 fn nanoseconds_of<K: Ord>(
     spans: &[TimeSpan],
     part_at: impl Fn(Timestamp) -> (K, Timestamp),
@@ -89,19 +89,22 @@ fn nanoseconds_of<K: Ord>(
     parts
 }
 
-/// Returns the loss of each day on which packets were lost. A capture's recorded packets are spread over its days in
-/// proportion to recorded time, and its lost packets in proportion to these, so that rounding makes no day look worse
-/// than the capture; the days of a capture add up to its counts.
+/// Returns the capture loss of each day on which packets were dropped. A capture's recorded packets are
+/// distributed over its days in proportion to recorded time, and its dropped packets in proportion to the
+/// recorded packets, so that rounding makes no day look worse than the capture. The days of a capture add up
+/// to its counts.
 pub(super) fn by_day(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<Date, Loss> {
     spread(captures, |spans| days_of(spans, zone))
 }
 
-/// Returns the loss of each hour of a day ([`Day::hour`]) in which packets were lost, in the same way.
+/// Returns the capture loss of each hour of a day ([`Day::hour`]) in which packets were dropped, distributed
+/// in the same way as by day.
 pub(super) fn by_hour(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<(Date, i64), Loss> {
     spread(captures, |spans| hours_of_days(spans, zone))
 }
 
-/// Spreads the packets of captures over parts of their time, given the nanoseconds of each part.
+/// Distributes the packets of captures over days or hours. `parts_of` returns the nanoseconds of each day or
+/// hour.
 fn spread<K: Ord + Copy>(
     captures: &[CaptureRecord],
     parts_of: impl Fn(&[TimeSpan]) -> BTreeMap<K, i64>,
@@ -147,7 +150,7 @@ mod tests {
     use super::*;
 
     const HOUR: i64 = 3_600_000_000_000;
-    /// 2009-03-01 UTC.
+    /// 2009-03-01 00:00 UTC, in nanoseconds.
     const START: i64 = 1_235_865_600_000_000_000;
 
     fn capture(from: i64, to: i64, recorded: u64, dropped: Option<u64>) -> CaptureRecord {
@@ -165,7 +168,8 @@ mod tests {
         assert_eq!(days, expected.into());
         assert!((loss(150, 50).share() - 0.25).abs() < 1e-12);
         assert!(!loss(50, 50).is_most() && loss(50, 51).is_most());
-        // Nine of nineteen packets lost in a month: rounding puts no lost packet on a day without a recorded one.
+        // Nine of nineteen packets are dropped in a month: rounding assigns no dropped packet to a day
+        // without a recorded one.
         let month = by_day(&[capture(0, 24 * 30, 10, Some(9))], &TimeZone::UTC);
         assert_eq!(month.values().map(|loss| loss.dropped).sum::<u64>(), 9);
         assert!(month.values().all(|loss| !loss.is_most()));
@@ -176,13 +180,13 @@ mod tests {
     #[test]
     fn hours_add_up_to_days_also_where_clocks_change() {
         let zone = TimeZone::get("America/New_York").unwrap();
-        // Clocks went forward on 8 March 2009, seven days after `START`.
+        // The clock is set forward on 8 March 2009, seven days after `START`.
         let captures = [capture(12, 200, 1_000, Some(333)), capture(200, 230, 77, Some(5))];
         let hours = by_hour(&captures, &zone);
         for (day, loss) in by_day(&captures, &zone) {
             let sum =
                 hours.range((day, 0)..=(day, 24)).fold(Loss::default(), |sum, (_, loss)| sum.plus(*loss));
-            // Hours without a lost packet are left out, and their recorded packets with them.
+            // Hours without dropped packets are left out, so their recorded packets are missing in the sum.
             assert_eq!(sum.dropped, loss.dropped, "{day}");
             assert!(sum.recorded <= loss.recorded);
         }

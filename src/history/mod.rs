@@ -1,6 +1,6 @@
-//! F2: what a darknet has seen, as values: sensors, coverage, sightings, observations.
+//! F2: the data model of what darknets observed: sensors, coverage, sightings, daily counts, surges.
 //!
-//! Nothing here knows how a history is kept; that is the store's business.
+//! This module is pure. It does not know how a history is stored; `store` does.
 
 mod adjust;
 mod batch;

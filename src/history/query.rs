@@ -1,4 +1,4 @@
-//! Questions to a history and their answers: aggregates, never rows.
+//! Queries to a history and their results, which are aggregates of sightings.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,15 +12,15 @@ use crate::event::Timestamp;
 
 use super::{Example, TypeRecord};
 
-/// How finely behavior is told apart.
+/// The granularity of a behavior.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Granularity {
-    /// All parameters, volumes binned.
+    /// All parameters, with binned volumes (a *type*).
     Type,
-    /// No volumes.
+    /// All parameters except volumes (a *shape*).
     Shape,
-    /// No volumes, and no ports that say nothing.
+    /// A shape without the ports that carry no information (a *pattern*).
     Family,
 }
 
@@ -37,65 +37,65 @@ impl std::fmt::Display for Granularity {
 /// Whether a sighting is of a whole window or of one of its (protocol, port) pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// A whole window: these alone add up to the sensor's totals.
+    /// A whole window. Only whole windows add up to the sensor's totals.
     Whole,
-    /// A pair of a window that has several.
+    /// One (protocol, port) pair of a window that has several.
     Facet,
 }
 
 /// The sightings of one behavior.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Selection {
-    /// What `id` is the name of.
+    /// The granularity of `id`.
     pub granularity: Granularity,
-    /// The type, shape or family.
+    /// The id of the type, shape or pattern.
     pub id: BehaviorId,
-    /// Whether facets count too, beside whole windows.
+    /// Whether facets count beside whole windows.
     pub facets: bool,
 }
 
-/// A selection on one day: one sensor's observation. Days without any sighting are left out; the coverage
-/// tells whether they are zero or no value.
+/// The count of a selection on one day of a sensor. Days without sightings are left out; the coverage says
+/// whether such a day is zero or has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayCount {
-    /// The sensor's day.
+    /// The day, in the sensor's time zone.
     pub day: Date,
-    /// Windows.
+    /// Number of windows.
     pub windows: u64,
-    /// Packets.
+    /// Number of packets.
     pub packets: u64,
-    /// Unique hosts, exact.
+    /// Exact number of unique hosts.
     pub hosts: u64,
 }
 
-/// What a sensor counted of a type in an hour of a day.
+/// An hourly count: the sum of all sightings of one type in one hour of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourlyCount {
-    /// The type's number.
+    /// The type's number ([`BehaviorId::number`]).
     pub number: u64,
-    /// Of whole windows or of facets.
+    /// Whether whole windows or facets are counted.
     pub scope: Scope,
-    /// The sensor's day.
+    /// The day, in the sensor's time zone.
     pub day: Date,
     /// The hour of that day ([`super::Day::hour`]) in which the windows began.
     pub hour: u8,
-    /// Windows.
+    /// Number of windows.
     pub windows: u64,
-    /// Packets of these windows.
+    /// Number of packets in these windows.
     pub packets: u64,
-    /// Unique hosts, exact.
+    /// Exact number of unique hosts.
     pub hosts: u64,
 }
 
 impl HourlyCount {
-    /// The order in which stores keep them: by type, scope, day and hour.
+    /// Compares counts in the order of storage: by type, scope, day and hour.
     #[must_use]
     pub fn order(&self, other: &HourlyCount) -> Ordering {
         let key = |one: &HourlyCount| (one.number, one.scope, one.day, one.hour);
         key(self).cmp(&key(other))
     }
 
-    /// Adds the counts of another one of the same key and other hosts.
+    /// Adds another count of the same type, scope and hour. The two must not share a host.
     pub fn add(&mut self, other: &HourlyCount) {
         self.windows = self.windows.saturating_add(other.windows);
         self.packets = self.packets.saturating_add(other.packets);
@@ -103,77 +103,77 @@ impl HourlyCount {
     }
 }
 
-/// All of a sensor's day, whole windows only.
+/// The totals of one day of a sensor, over whole windows of all types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayTotal {
-    /// Packets, windows and unique hosts.
+    /// Number of packets, windows and unique hosts.
     pub count: DayCount,
-    /// Kinds of behavior type.
+    /// Number of distinct types (the type count).
     pub types: u64,
 }
 
-/// A type with its sum over all days of a sensor, whole windows only.
+/// A type with its totals over all days of a sensor, whole windows only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeTotal {
     /// The type.
     pub record: TypeRecord,
-    /// Windows.
+    /// Number of windows.
     pub windows: u64,
-    /// Packets.
+    /// Number of packets.
     pub packets: u64,
-    /// Unique hosts over all days, exact.
+    /// Exact number of unique hosts over all days.
     pub hosts: u64,
 }
 
-/// All that a sensor saw of a selection.
+/// Everything a sensor observed of one selection.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Habit {
-    /// Its days, ascending; none where it was never seen.
+    /// Its behavior series, ascending by day; empty if it was never seen.
     pub series: Vec<DayCount>,
     /// Its hosts.
     pub hosts: HostList,
-    /// Of its types the one with most windows.
+    /// The type with the most windows; `None` if the selection was never seen.
     pub seen_as: Option<TypeRecord>,
-    /// The earliest window of that type.
+    /// The example window of that type.
     pub example: Option<Example>,
 }
 
-/// A host of a selection.
+/// One host of a selection, summed over all days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostSummary {
-    /// Its address.
+    /// The host's address.
     pub host: IpAddr,
-    /// Days on which it was seen.
+    /// Number of days on which the host was seen.
     pub days: u64,
-    /// Windows.
+    /// Number of windows.
     pub windows: u64,
-    /// Packets.
+    /// Number of packets.
     pub packets: u64,
-    /// First packet.
+    /// Time of the first packet.
     pub first: Timestamp,
-    /// Last packet.
+    /// Time of the last packet.
     pub last: Timestamp,
-    /// Names of the marks on its windows, ascending.
+    /// Names of the marks on the host's windows, ascending.
     pub marks: Vec<String>,
 }
 
 /// The hosts of a selection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostList {
-    /// How many there are, exact.
+    /// Exact number of hosts, including those not listed.
     pub total: u64,
-    /// The first packet of all; `None` without a host.
+    /// Time of the first packet of any host; `None` if there is no host.
     pub first: Option<Timestamp>,
-    /// The last packet of all.
+    /// Time of the last packet of any host; `None` if there is no host.
     pub last: Option<Timestamp>,
-    /// Those with most windows, then by address; at most as many as asked for.
+    /// The listed hosts, by descending number of windows, then by address.
     pub hosts: Vec<HostSummary>,
-    /// Over all hosts: how many have each mark, by name.
+    /// Number of hosts with each mark, over all hosts, ascending by name.
     pub marked: Vec<(String, u64)>,
 }
 
 impl HostList {
-    /// The list of some hosts, each given once; at most `most` are told one by one.
+    /// Creates the list from all hosts, each given once, of which at most `most` are listed.
     #[must_use]
     pub fn of(mut hosts: Vec<HostSummary>, most: usize) -> HostList {
         let mut marked: BTreeMap<String, u64> = BTreeMap::new();

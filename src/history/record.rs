@@ -1,4 +1,4 @@
-//! What one capture adds to a sensor's history.
+//! Records of captures and types, and the contribution of one capture to a sensor's history.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,95 +12,96 @@ use crate::event::{Protocol, TcpFlags, Timestamp};
 
 use super::{Gathered, TimeSpan};
 
-/// A capture that was fed, known by its content.
+/// A stored capture, identified by its content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaptureRecord {
-    /// BLAKE3 of the uncompressed bytes.
+    /// BLAKE3 hash of the uncompressed bytes.
     pub content: [u8; 32],
-    /// BLAKE3 of the packets that count, in their order: time in microseconds, addresses, protocol, ports. It is the
-    /// same whatever the container, and tells whether another file begins with these packets.
+    /// BLAKE3 hash of the recorded packets in order: time in microseconds, addresses, protocol, ports. It
+    /// does not depend on the container, and shows whether another file begins with the same packets.
     pub packet_hash: [u8; 32],
-    /// The name it was fed under, for people.
+    /// The file name under which the capture was fed, for display.
     pub name: String,
-    /// Packets to the sensor's dark addresses.
+    /// Number of packets to the sensor's dark addresses.
     pub packets: u64,
-    /// Packets to any address; those that were left out do not count. 0 for time that was given with `--covers`.
+    /// Number of packets to any address, without those that were left out. It is 0 for recorded time given by
+    /// `--covers`.
     pub recorded: u64,
-    /// Packets that the recorder lost, where known.
+    /// Number of packets that the recorder dropped; `None` if unknown.
     pub dropped: Option<u64>,
-    /// The time in which the sensor recorded this capture: ascending and disjoint, ends included.
+    /// The capture spans: ascending and disjoint, both ends included.
     pub spans: Vec<TimeSpan>,
-    /// When it was fed, by the clock of the machine that did it; for simulated packets the time of the last one.
+    /// Time of feeding, by the clock of the machine. For simulated packets, the time of the last packet.
     pub fed_at: Timestamp,
 }
 
 impl CaptureRecord {
-    /// Compares captures by the time of their first packet, then by name.
+    /// Compares captures by the time of their first packet, then by name and content.
     #[must_use]
     pub fn in_time_order(&self, other: &CaptureRecord) -> std::cmp::Ordering {
         (self.first(), &self.name, &self.content).cmp(&(other.first(), &other.name, &other.content))
     }
 
-    /// Returns when the recording began; `None` for a capture without packets.
+    /// Returns the start of the recording; `None` for a capture without packets.
     #[must_use]
     pub fn first(&self) -> Option<Timestamp> {
         self.spans.first().map(|(first, _)| *first)
     }
 
-    /// Returns when the recording ended.
+    /// Returns the end of the recording; `None` for a capture without packets.
     #[must_use]
     pub fn last(&self) -> Option<Timestamp> {
         self.spans.last().map(|(_, last)| *last)
     }
 }
 
-/// A behavior type as the history knows it.
+/// A behavior type as stored in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeRecord {
     /// The type.
     pub behavior: Behavior,
     /// Its shape.
     pub shape: Behavior,
-    /// Its family.
+    /// Its pattern.
     pub family: Behavior,
-    /// Its parameters, with counts at the upper ends of their bins; what the type leaves open is as the first window
-    /// had it.
+    /// Its parameters. Binned counts have the upper end of their bin; values that the type does not determine
+    /// are those of the first window.
     pub parameters: Parameters,
 }
 
 impl TypeRecord {
-    /// A type of a list, with its names.
+    /// Creates the record of a type from its parameters, with the names that the list gives it.
     #[must_use]
     pub fn new(parameters: Parameters, types: &TypeList) -> TypeRecord {
         let Names { behavior, shape, family } = types.names(&parameters);
         TypeRecord { behavior, shape, family, parameters }
     }
 
-    /// Its names.
+    /// Returns the names of the type, its shape and its pattern.
     #[must_use]
     pub fn names(&self) -> Names {
         Names { behavior: self.behavior.clone(), shape: self.shape.clone(), family: self.family.clone() }
     }
 }
 
-/// A sensor's day.
+/// A day of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Day {
-    /// Its date, in the sensor's time zone.
+    /// The date, in the sensor's time zone.
     pub date: Date,
-    /// The moment at which it begins.
+    /// The start of the day.
     pub start: Timestamp,
 }
 
 impl Day {
-    /// The day of a moment in a time zone.
+    /// Returns the day that contains a moment in a time zone.
     #[must_use]
     pub fn of(time: Timestamp, zone: &TimeZone) -> Day {
         let start = time.day_bounds(zone).map_or(time, |(first, _)| first);
         Day { date: time.day(zone), start }
     }
 
-    /// The day of a date in a time zone.
+    /// Returns the day of a date in a time zone.
     #[must_use]
     pub fn on(date: Date, zone: &TimeZone) -> Day {
         let start = date.to_zoned(zone.clone()).map(|start| start.timestamp().as_nanosecond());
@@ -108,7 +109,8 @@ impl Day {
         Day { date, start: Timestamp(start.unwrap_or(0)) }
     }
 
-    /// How many hours of the day have passed at a moment. A day on which clocks change has 23 or 25.
+    /// Returns the number of full hours from the start of the day to a moment. A day on which the clock
+    /// changes has 23 or 25 hours.
     #[must_use]
     pub fn hour(self, time: Timestamp) -> i64 {
         const HOUR: i64 = 3_600_000_000_000;
@@ -116,25 +118,26 @@ impl Day {
     }
 }
 
-/// What a sighting adds up: the windows of one host, day and type.
+/// The counts of a sighting: the sum over the windows of one host, day and type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SightingCounts {
-    /// Windows.
+    /// Number of windows.
     pub windows: u64,
-    /// Packets.
+    /// Number of packets.
     pub packets: u64,
-    /// The first packet's time, in whole seconds.
+    /// Time of the first packet, in whole seconds.
     pub first: Timestamp,
-    /// The last packet's time, in whole seconds.
+    /// Time of the last packet, in whole seconds.
     pub last: Timestamp,
-    /// The hours of the sensor's day ([`Day::hour`]) in which windows began: bit h stands for hour h.
+    /// The hours of the sensor's day ([`Day::hour`]) in which the windows began, as a bitmap: bit h is hour
+    /// h.
     pub hours: u32,
-    /// Marks of these windows: bit i stands for the i-th of the contribution's `mark_names`.
+    /// Marks of the windows, as a bitmap: bit i is entry i of the contribution's `mark_names`.
     pub marks: u64,
 }
 
 impl SightingCounts {
-    /// No window yet; merged with any other it is that one.
+    /// No windows: the neutral element of [`SightingCounts::merged`].
     pub const NONE: SightingCounts = SightingCounts {
         windows: 0,
         packets: 0,
@@ -144,7 +147,7 @@ impl SightingCounts {
         marks: 0,
     };
 
-    /// Returns both together. Counts of damaged histories stop at the largest number.
+    /// Returns the sum of two counts. Sums saturate, because a damaged history may contain any number.
     #[must_use]
     pub fn merged(self, other: SightingCounts) -> SightingCounts {
         SightingCounts {
@@ -158,38 +161,38 @@ impl SightingCounts {
     }
 }
 
-/// A packet of an example window, enough to draw it.
+/// A packet of an example window, with the fields that a tile needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExamplePacket {
-    /// Microseconds since the window's start.
+    /// Microseconds since the start of the window.
     pub offset_micros: u32,
-    /// From which port.
+    /// The source port; `None` if the protocol has none.
     pub source_port: Option<u16>,
-    /// To which address.
+    /// The destination address.
     pub destination: IpAddr,
-    /// To which port.
+    /// The destination port; `None` if the protocol has none.
     pub destination_port: Option<u16>,
-    /// By which protocol.
+    /// The protocol.
     pub protocol: Protocol,
-    /// TCP flags, where known.
+    /// TCP flags; `None` if unknown or not TCP.
     pub flags: Option<TcpFlags>,
 }
 
-/// A window kept with its packets, so that its tile can be drawn without the capture.
+/// A window stored with its packets, so that its tile can be drawn without the capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// The type it is an example of.
+    /// The type of the window.
     pub behavior: BehaviorId,
-    /// The host.
+    /// The source host.
     pub host: IpAddr,
-    /// Its first packet's time.
+    /// Time of the first packet.
     pub start: Timestamp,
-    /// Its packets, as many as the profile traces.
+    /// The traced packets, whose maximum number is set by the profile.
     pub packets: Vec<ExamplePacket>,
 }
 
 impl ExamplePacket {
-    /// The packets of a window, as far as they are traced.
+    /// Returns the traced packets of a window.
     #[must_use]
     pub fn all_of(window: &OpenWindow) -> Vec<ExamplePacket> {
         window
@@ -206,62 +209,63 @@ impl ExamplePacket {
     }
 }
 
-/// All that one capture adds, to be stored as one.
+/// Everything that one capture adds to a history. A store accepts or rejects it as a whole.
 #[derive(Debug)]
 pub struct Contribution {
-    /// The capture.
+    /// The record of the capture.
     pub capture: CaptureRecord,
-    /// The days it spans, in the sensor's time zone.
+    /// The recorded days, in the sensor's time zone, on which the sensor had dark addresses.
     pub days: BTreeSet<Date>,
-    /// Names of the marks in sightings.
+    /// Names of the marks in sightings: entry i is bit i.
     pub mark_names: Vec<String>,
-    /// The types of the gathered windows. Examples name a type by its place in this list.
+    /// The types of the gathered windows. Examples refer to a type by its index in this list.
     pub types: TypeList,
-    /// The numbers of these types in histories ([`BehaviorId::number`]), by place.
+    /// The number of each type in histories ([`BehaviorId::number`]), by the same index.
     pub type_numbers: Vec<u64>,
-    /// Windows that are closed for good.
+    /// Sightings of closed windows.
     pub closed: Gathered,
-    /// The windows that the capture's end left open, counted as if they ended there. They *replace* what the
-    /// sensor's previous capture left open.
+    /// Sightings of the windows that were open at the end of the capture, counted as if they ended there.
+    /// They *replace* those that the sensor's previous capture left open.
     pub open: Gathered,
-    /// How many captures the sensor had when this one was begun; a store refuses one that has another number by
-    /// then, since its open windows would be counted twice.
+    /// Number of captures that the sensor had when this one was started. A store rejects the contribution if
+    /// the number has changed, since the open windows would then be counted twice.
     pub captures_before: u64,
-    /// The open windows themselves, to go on with.
+    /// The engine state with the open windows, to be continued by the next capture.
     pub resume: Resume,
 }
 
-/// Where a sensor's engine stopped.
+/// The state in which a sensor's engine stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
-    /// Captures fed so far; the store's to say, and not kept with the rest.
+    /// Number of captures fed so far. The store counts them; the number is not stored with the state.
     pub captures: u64,
-    /// The latest time seen.
+    /// The latest time that the engine saw; `None` if it saw none.
     pub clock: Option<Timestamp>,
-    /// Windows still open; their marks are numbered as in `mark_names`.
+    /// The open windows. Their marks are numbered by `mark_names`.
     pub windows: Vec<OpenWindow>,
-    /// Names of the marks in the windows.
+    /// Names of the marks in the open windows.
     pub mark_names: Vec<String>,
 }
 
-/// Where a sensor's engine stopped before its newest capture was fed.
+/// The engine state before a sensor's newest capture was fed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BeforeNewest {
-    /// The content of the newest capture.
+    /// The content hash of the newest capture.
     pub content: [u8; 32],
-    /// What its removal goes back to.
+    /// The state to return to if that capture is removed.
     pub resume: Resume,
 }
 
-/// The windows that are open again once the newest capture is removed.
+/// The windows that are open again after the newest capture is removed.
 #[derive(Debug)]
 pub struct Reopened {
-    /// Names of the marks in sightings.
+    /// Names of the marks in sightings: entry i is bit i.
     pub mark_names: Vec<String>,
-    /// The numbers of the types in histories, by the places by which the examples name them. The history has all of these types.
+    /// The number of each type in histories, by the index by which examples refer to it. The history has all
+    /// of these types.
     pub type_numbers: Vec<u64>,
-    /// The windows, counted as if they ended where they are open.
+    /// Sightings of the windows, counted as if they ended where they are open.
     pub open: Gathered,
-    /// The windows themselves.
+    /// The engine state with the windows.
     pub resume: Resume,
 }

@@ -1,30 +1,32 @@
-//! When within its days a sensor recorded: the time spans of its captures, and what they have in common.
+//! Recorded time: the union of a sensor's capture spans.
 
 use crate::event::Timestamp;
 
 use super::CaptureRecord;
 
-/// A stretch of time, both ends included.
+/// A span of time, both ends included.
 pub type TimeSpan = (Timestamp, Timestamp);
 
-/// Between two captures of a sensor a silence of up to ten mean inter-arrival times is not a gap: with independent
-/// packets one silence in e^10 = 22,000 is as long.
+/// Maximum silence between two captures that is not a gap, in mean inter-arrival times. If packets are
+/// independent, one silence in e^10 = 22,000 is longer.
 const SILENCE_MEANS_MAX: i64 = 10;
 
-/// Nanoseconds of overlapping recorded time that are accepted: two clocks, or two files of one recorder that is restarted every
-/// hour, differ by a second or two at each end. A scan of five seconds adds one window to a host at most.
+/// Maximum overlap of recorded time that is accepted, in nanoseconds. The spans of two clocks, or of two
+/// files of a recorder that restarts every hour, overlap by a second or two at each end. A scan of five
+/// seconds adds at most one window to a host.
 pub const OVERLAP_MAX: i64 = 5_000_000_000;
 
-/// Time in which a sensor recorded.
+/// A set of time spans in which a sensor recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedTime {
-    /// Ascending and disjoint.
+    /// The spans, ascending and disjoint.
     spans: Vec<TimeSpan>,
 }
 
 impl RecordedTime {
-    /// Returns the recorded time of a sensor with these captures. Captures that follow each other closely are joined:
-    /// where packets are rare, the last packet of one and the first packet of the next lie hours apart.
+    /// Returns the recorded time of a sensor with these captures. Captures separated by a short silence are
+    /// joined: where packets are rare, the last packet of one capture and the first packet of the next are
+    /// hours apart.
     #[must_use]
     pub fn of(captures: &[CaptureRecord]) -> RecordedTime {
         let mut spans: Vec<(TimeSpan, i64)> = Vec::new();
@@ -47,7 +49,7 @@ impl RecordedTime {
         RecordedTime { spans: joined }
     }
 
-    /// Returns the union of some spans, which may be in any order and overlap.
+    /// Returns the union of spans, which may be unordered and overlap. Adjacent spans are joined.
     #[must_use]
     pub fn union(spans: impl IntoIterator<Item = TimeSpan>) -> RecordedTime {
         let mut all: Vec<TimeSpan> = spans.into_iter().collect();
@@ -62,13 +64,13 @@ impl RecordedTime {
         RecordedTime { spans: joined }
     }
 
-    /// The spans, ascending and disjoint.
+    /// Returns the spans, ascending and disjoint.
     #[must_use]
     pub fn spans(&self) -> &[TimeSpan] {
         &self.spans
     }
 
-    /// Whether there is none.
+    /// Returns whether no time was recorded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
@@ -81,14 +83,15 @@ impl RecordedTime {
         self.spans.get(at).is_some_and(|(first, _)| *first <= time)
     }
 
-    /// Returns the recorded nanoseconds from one moment to before another; a span of a lone packet has one.
+    /// Returns the recorded nanoseconds between two moments, the second one excluded. A span with a single
+    /// packet has one nanosecond.
     #[must_use]
     pub fn within(&self, from: Timestamp, to: Timestamp) -> i64 {
         let before = Timestamp(to.0.saturating_sub(1));
         if before < from { 0 } else { self.common((from, before)) }
     }
 
-    /// Returns the nanoseconds of a span that were recorded.
+    /// Returns how many nanoseconds of a span were recorded.
     #[must_use]
     pub fn common(&self, (from, to): TimeSpan) -> i64 {
         let begin = self.spans.partition_point(|(_, last)| *last < from);
@@ -99,19 +102,19 @@ impl RecordedTime {
         sum
     }
 
-    /// Returns the nanoseconds of several spans that were recorded, added up.
+    /// Returns how many nanoseconds of several spans were recorded in total.
     #[must_use]
     pub fn common_of(&self, spans: &[TimeSpan]) -> i64 {
         spans.iter().fold(0, |sum, span| sum.saturating_add(self.common(*span)))
     }
 
-    /// Returns the nanoseconds of all spans.
+    /// Returns the total recorded nanoseconds.
     #[must_use]
     pub fn total(&self) -> i64 {
         self.spans.iter().fold(0, |sum, span| sum.saturating_add(length(*span)))
     }
 
-    /// Returns what is left of these spans without those of another.
+    /// Returns the recorded time that is not part of another recorded time.
     #[must_use]
     pub fn without(&self, other: &RecordedTime) -> RecordedTime {
         let mut left = Vec::new();
@@ -132,13 +135,13 @@ impl RecordedTime {
     }
 }
 
-/// Returns the nanoseconds of a span; its end is included.
+/// Returns the length of a span in nanoseconds; its end is included.
 pub(super) fn length((first, last): TimeSpan) -> i64 {
     last.0.saturating_sub(first.0).saturating_add(1)
 }
 
-/// Returns the longest silence before or after a capture, in nanoseconds, that is not a gap: none, where fewer than two
-/// packets show no rate.
+/// Returns the maximum silence before or after a capture that is not a gap, in nanoseconds. It is 0 if the
+/// capture has fewer than two packets and thus no rate.
 fn longest_silence(capture: &CaptureRecord) -> i64 {
     let distances = i64::try_from(capture.recorded).unwrap_or(i64::MAX).saturating_sub(1);
     let time = capture
@@ -164,7 +167,8 @@ mod tests {
 
     #[test]
     fn time_between_captures_was_not_recorded() {
-        // A packet a second: the file of 10:00 to 11:00, the next from 11:00 on, none from 12:00 to 14:00.
+        // One packet per second: files for 10:00 to 11:00 and 11:00 to 12:00, nothing from 12:00 to 14:00,
+        // and one for 14:00 to 15:00.
         let captures = [capture(840, 900, 3600), capture(600, 660, 3600), capture(660, 720, 3600)];
         let recorded = RecordedTime::of(&captures);
         let within = |from: i64, to: i64| recorded.within(Timestamp(from * MINUTE), Timestamp(to * MINUTE));
@@ -176,10 +180,10 @@ mod tests {
 
     #[test]
     fn rare_packets_leave_silences_that_are_no_gaps() {
-        // Twelve packets a day: two hours lie between them, four between these two captures.
+        // Twelve packets per day are two hours apart; four hours lie between the two captures.
         let quiet = RecordedTime::of(&[capture(60, 1380, 12), capture(1620, 2820, 11)]);
         assert_eq!(quiet.within(Timestamp(1380 * MINUTE), Timestamp(1620 * MINUTE)), 240 * MINUTE);
-        // A span that was given with --covers has no packets and so no rate; it is not joined with another.
+        // A span given by --covers has no packets and thus no rate, so it is not joined with another.
         let given = RecordedTime::of(&[capture(0, 60, 0), capture(90, 120, 0)]);
         assert_eq!(given.total(), 90 * MINUTE + 2);
     }

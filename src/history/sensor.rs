@@ -1,4 +1,4 @@
-//! A black-hole sensor: which addresses it watches, and how it counts its days.
+//! Sensors: the addresses that a darknet watches and the time zone of its days.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,18 +12,18 @@ use crate::event::AddressSpace;
 use super::dark::change_days;
 use super::{DarkPeriod, DarkPeriods, DatedPrefix};
 
-/// Prefixes of all periods of a sensor, at most: they would take 16 MB.
+/// Maximum number of prefixes summed over all periods of a sensor. Their address spaces take 16 MB.
 const PREFIXES_MAX: usize = 1 << 18;
 
-/// What surrounds a sensor's dark addresses (seed, section 2).
+/// The surroundings of a sensor's dark addresses (nicter report, section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SensorKind {
-    /// A network in which live and dark addresses mix (the seed's sensor I).
+    /// A network in which live and dark addresses mix (the report's sensor I).
     Mixed,
-    /// A network that is dark as a whole (sensor II).
+    /// A network that is entirely dark (sensor II).
     Dark,
-    /// A dark subnet of a network that is live elsewhere (sensor III).
+    /// A dark subnet of a network that is otherwise live (sensor III).
     Subnet,
 }
 
@@ -37,20 +37,20 @@ impl fmt::Display for SensorKind {
     }
 }
 
-/// A sensor that records all packets to its dark addresses and answers none.
+/// A black-hole sensor: it records all packets to its dark addresses and answers none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sensor {
-    /// Its name: letters, digits, `.`, `_` and `-`.
+    /// The name: 1 to 64 letters, digits, `.`, `_` and `-`.
     pub name: String,
-    /// What surrounds it.
+    /// The surroundings of its dark addresses.
     pub kind: SensorKind,
-    /// The prefixes it watches, each on its days.
+    /// The watched prefixes, with validity dates.
     pub prefixes: Vec<DatedPrefix>,
-    /// Live prefixes among them, cut out on their days.
+    /// Live prefixes with validity dates. Their addresses are excluded from `prefixes`.
     #[serde(default)]
     pub live: Vec<DatedPrefix>,
-    /// IANA name of the time zone of its days.
+    /// IANA name of the time zone of its days; UTC by default.
     #[serde(default = "utc")]
     pub time_zone: String,
 }
@@ -59,69 +59,70 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-/// Why a sensor cannot be.
+/// A reason why the settings of a sensor are rejected.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SensorFault {
-    /// A name that could hurt a path, a page or a terminal.
+    /// The name could be harmful in a path, a page or a terminal.
     #[error(
         "sensor name `{0}` must be 1 to 64 letters, digits, `.`, `_` or `-`, and not begin with `.` or `-`"
     )]
     Name(String),
-    /// No addresses are left.
+    /// No address is dark on any day.
     #[error("sensor `{0}` has no dark address on any day; give at least one prefix that is not all live")]
     NoDarkAddress(String),
-    /// A prefix that ends before it begins.
+    /// A prefix ends before it begins.
     #[error("sensor `{sensor}`: prefix {prefix} begins after its last day; exchange the two dates")]
     Backwards {
-        /// The sensor.
+        /// The name of the sensor.
         sensor: String,
         /// The prefix.
         prefix: DatedPrefix,
     },
-    /// A prefix that is given twice for the same days.
+    /// A prefix is listed twice for the same days.
     #[error(
         "sensor `{sensor}` has the prefix {one} twice, again as {other}; give it once, or dates that do not overlap"
     )]
     Twice {
-        /// The sensor.
+        /// The name of the sensor.
         sensor: String,
-        /// The prefix.
+        /// The first entry of the prefix.
         one: DatedPrefix,
-        /// The same prefix again.
+        /// The second entry of the prefix.
         other: DatedPrefix,
     },
-    /// A prefix that is to be changed and is not there.
+    /// A prefix to be removed or ended is not listed.
     #[error("sensor `{sensor}` has no prefix {wanted}; it has: {known}")]
     NoPrefix {
-        /// The sensor.
+        /// The name of the sensor.
         sensor: String,
-        /// The prefix, with the day on which it should be there.
+        /// The missing prefix, with the day on which it should be valid if it is to be ended.
         wanted: String,
-        /// The prefixes of its list.
+        /// The prefixes that are listed.
         known: String,
     },
-    /// So many prefixes and dates that the spaces of all periods would take too much memory.
+    /// There are so many prefixes and dates that the address spaces of all periods would take too much
+    /// memory.
     #[error(
         "sensor `{0}` has more than {PREFIXES_MAX} prefixes in all periods between its dates; use fewer dates, or \
          larger prefixes"
     )]
     TooManyDates(String),
-    /// A time zone that the IANA database does not have.
+    /// The time zone is not in the IANA database.
     #[error("sensor `{sensor}` has the unknown time zone `{zone}`; use an IANA name like Asia/Tokyo or UTC")]
     TimeZone {
-        /// The sensor.
+        /// The name of the sensor.
         sensor: String,
-        /// Its zone, as given.
+        /// The time zone as given.
         zone: String,
     },
 }
 
 impl Sensor {
-    /// What is wrong with it, if anything is.
+    /// Checks the settings.
     ///
     /// # Errors
-    /// A name outside the safe alphabet, a prefix whose dates run backwards or that is given twice for a day, no dark
-    /// address on any day, an unknown time zone.
+    /// Returns the first fault: an unsafe name, a prefix whose dates run backwards, a prefix that is listed
+    /// twice for a day, too many prefixes and dates, no dark address on any day, or an unknown time zone.
     pub fn validate(&self) -> Result<(), SensorFault> {
         let safe = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         let hidden = self.name.starts_with(['.', '-']);
@@ -142,7 +143,7 @@ impl Sensor {
 
     fn check_dates(&self, prefixes: &[DatedPrefix]) -> Result<(), SensorFault> {
         let mut sorted: Vec<&DatedPrefix> = prefixes.iter().collect();
-        // Of one prefix by date, so that two that overlap lie side by side.
+        // Entries of one prefix are sorted by date, so that two that overlap are neighbors.
         sorted.sort_by_key(|one| (one.prefix.trunc(), one.from));
         let sensor = || self.name.clone();
         for one in &sorted {
@@ -159,19 +160,19 @@ impl Sensor {
         Ok(())
     }
 
-    /// Its dark addresses on a day of its time zone; none where no prefix was dark.
+    /// Returns the dark addresses on a day of the sensor's time zone; empty if no prefix is dark.
     #[must_use]
     pub fn space_on(&self, day: Date) -> AddressSpace {
         DarkPeriod::on(day, &self.prefixes, &self.live).space
     }
 
-    /// The periods between the days on which its dark addresses changed.
+    /// Returns the periods in which the dark addresses do not change.
     #[must_use]
     pub fn dark_periods(&self) -> DarkPeriods {
         DarkPeriods::of(&self.prefixes, &self.live)
     }
 
-    /// Those of some days on which its dark addresses are not those of `other`.
+    /// Returns those of `days` on which the dark addresses differ from those of `other`.
     #[must_use]
     pub fn days_unlike(&self, other: &Sensor, days: &BTreeSet<Date>) -> BTreeSet<Date> {
         let (own, others) = (self.dark_periods(), other.dark_periods());
@@ -182,10 +183,10 @@ impl Sensor {
         days.iter().copied().filter(is_unlike).collect()
     }
 
-    /// The zone of its days.
+    /// Returns the time zone of the sensor's days.
     ///
     /// # Errors
-    /// When the IANA database does not have it.
+    /// Fails when the IANA database does not have the time zone.
     pub fn zone(&self) -> Result<TimeZone, SensorFault> {
         TimeZone::get(&self.time_zone).map_err(|_| SensorFault::TimeZone {
             sensor: self.name.clone(),
@@ -239,7 +240,7 @@ mod tests {
         let on = |from, to| DatedPrefix { from, to, ..prefix("192.0.2.0/24") };
         let with = |prefixes: Vec<DatedPrefix>| Sensor { prefixes, ..good() };
         refused(&with(vec![on(day(2), day(1))]), &["192.0.2.0/24", "2009-03-02", "2009-03-01", "exchange"]);
-        // Also where another prefix was given between, and the address is not the network's first.
+        // Also refused if another prefix lies between the two entries, or one of them has host bits.
         let host_bits = DatedPrefix { from: day(9), ..prefix("192.0.2.77/24") };
         for twice in [
             vec![on(None, None), prefix("198.51.100.0/24"), host_bits.clone()],
@@ -249,9 +250,10 @@ mod tests {
             refused(&with(twice), &["192.0.2", "twice", "overlap"]);
         }
         assert_eq!(with(vec![on(None, day(8)), host_bits]).validate(), Ok(()));
-        // Another prefix within it is no duplicate.
+        // A longer prefix within it is not a duplicate.
         assert_eq!(with(vec![on(None, None), prefix("192.0.2.0/25")]).validate(), Ok(()));
-        // Live on all days on which it is not dark anyway, and on all others.
+        // The prefix is live on all days on which it would be dark (refused), then on some of them
+        // (accepted).
         let live = vec![on(day(1), None)];
         let never = Sensor { live: live.clone(), prefixes: vec![on(day(5), day(9))], ..good() };
         refused(&never, &["no dark address on any day"]);

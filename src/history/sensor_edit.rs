@@ -1,37 +1,39 @@
-//! Changes to a sensor's settings, as values.
+//! Edits of a sensor's settings.
 
 use ipnet::IpNet;
 use jiff::civil::Date;
 
 use super::{DatedPrefix, Sensor, SensorFault, SensorKind};
 
-/// What is to change. Removals come first, then ends, then additions, so that one edit can replace a prefix.
+/// Changes to a sensor. In each list, removals are applied first, then ends, then additions, so that one edit
+/// can replace a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SensorEdit {
-    /// What surrounds it from now on.
+    /// The new kind; `None` to keep the present one.
     pub kind: Option<SensorKind>,
-    /// Changes to its dark prefixes.
+    /// Changes to the dark prefixes.
     pub dark: PrefixEdit,
-    /// Changes to the live prefixes that are cut out.
+    /// Changes to the live prefixes, which are excluded from the dark ones.
     pub live: PrefixEdit,
 }
 
 /// Changes to a list of prefixes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PrefixEdit {
-    /// Prefixes that go with all their dates.
+    /// Prefixes to remove, with all their dates.
     pub remove: Vec<IpNet>,
-    /// Prefixes that get a last day.
+    /// Prefixes to end, with their last day.
     pub end: Vec<(IpNet, Date)>,
-    /// Prefixes that come.
+    /// Prefixes to add.
     pub add: Vec<DatedPrefix>,
 }
 
 impl SensorEdit {
-    /// The edited sensor, which is valid.
+    /// Returns the edited sensor, whose settings are valid.
     ///
     /// # Errors
-    /// [`SensorFault::NoPrefix`] when a prefix that is to go or to end is not there, and as [`Sensor::validate`].
+    /// Returns [`SensorFault::NoPrefix`] if a prefix to remove or end is not listed, and otherwise the errors
+    /// of [`Sensor::validate`].
     pub fn apply(&self, sensor: &Sensor) -> Result<Sensor, SensorFault> {
         let mut edited = sensor.clone();
         edited.kind = self.kind.unwrap_or(sensor.kind);
@@ -112,7 +114,7 @@ mod tests {
             ..sensor()
         };
         assert_eq!(edited, wanted);
-        // Replaced in one edit, because what goes goes first.
+        // One edit can replace a prefix, because removals are applied first.
         let replaced = PrefixEdit { remove: vec![ended.prefix], add: vec![ended], ..PrefixEdit::default() };
         assert!(SensorEdit { dark: replaced, ..SensorEdit::default() }.apply(&edited).is_ok());
         assert_eq!(SensorEdit::default().apply(&edited), Ok(edited));

@@ -1,4 +1,4 @@
-//! Sightings added up over hours, days, weeks, months, or all time.
+//! Aggregation of sightings over hours, days, weeks, months or all time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -12,23 +12,23 @@ use super::{
     CaptureRecord, Coverage, DayState, DayTotal, Hosts, Hour, HourlyCount, RecordedTime, Sighting, hours_of,
 };
 
-/// How long a span is.
+/// The length of the spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// An hour of the sensor's clock; windows belong to the hour in which they began.
+    /// An hour of the sensor's local time. A window belongs to the hour in which it began.
     Hour,
-    /// A day of the sensor.
+    /// A day of the sensor's time zone.
     Day,
-    /// Monday to Sunday.
+    /// A week from Monday to Sunday.
     Week,
-    /// A month of the calendar.
+    /// A calendar month.
     Month,
-    /// All there is.
+    /// One span for all time.
     All,
 }
 
 impl Step {
-    /// The first day of the span that a day belongs to.
+    /// Returns the first day of the span that contains a day.
     #[must_use]
     pub fn start(self, day: Date) -> Date {
         let back = |days: i8| day.checked_sub(jiff::Span::new().days(days)).unwrap_or(day);
@@ -41,41 +41,45 @@ impl Step {
     }
 }
 
-/// What a span comes to. Unique hosts and types are exact over the span, and no sums of days.
+/// The totals of one span. Unique hosts and types are counted exactly over the span; they are not sums over
+/// days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpanCount {
-    /// Its first day, or, where all is one span, the first day that the sensor looked.
+    /// The first day of the span, but not before the first requested day.
     pub first: Date,
-    /// Its hour of that day, where spans are hours.
+    /// The hour of that day if spans are hours, otherwise `None`.
     pub hour: Option<Hour>,
-    /// Its days on which the sensor looked; of an hour, whether it looked in it. None of them: no value.
+    /// Number of days with a value in the span. For an hour: 1 if any of it was recorded, else 0. If 0, the
+    /// span has no value.
     pub observed: u64,
-    /// Packets.
+    /// Number of packets.
     pub packets: u64,
-    /// Windows, or facets of windows.
+    /// Number of windows, or of facets of windows.
     pub windows: u64,
-    /// Unique hosts.
+    /// Number of unique hosts.
     pub hosts: u64,
-    /// Kinds of behavior type.
+    /// Number of distinct types (the type count).
     pub types: u64,
-    /// Packets to any address that the recorder lost in this time, also where it has no value.
+    /// The capture loss of the span, over packets to any address; also set where the span has no value.
     pub lost: Loss,
 }
 
-/// Adds up sightings by span. Memory: 8 bytes a host and span, 30 a type and span.
+/// Adds up sightings by span. Memory: 8 bytes per host and span, 30 bytes per type and span.
 #[derive(Debug)]
 pub struct Spans<'a> {
     step: Step,
     coverage: &'a Coverage,
     zone: &'a TimeZone,
-    /// When it looked, for hours; days are looked at as a whole.
+    /// The recorded time, which decides whether an hour has a value. Days are decided by the coverage.
     looks: &'a RecordedTime,
-    /// By the first day, and for hours by the hour of it ([`super::Day::hour`]); else that is 0.
+    /// Index into `sums` by the first day of the span and, if spans are hours, the hour of that day
+    /// ([`super::Day::hour`]; otherwise 0).
     places: BTreeMap<(Date, i64), usize>,
     sums: Vec<Sum>,
-    /// By day the place of its span; `None` for a day that does not count. Sightings come by the million, and days are few.
+    /// Cache of indexes into `sums` by day; `None` for a day without a value. There are millions of sightings
+    /// but few days.
     known: HashMap<Date, Option<usize>, FixedState>,
-    /// Where spans are hours, what the recorder lost in each.
+    /// Capture loss by hour, if spans are hours.
     hourly_loss: BTreeMap<(Date, i64), Loss>,
 }
 
@@ -89,7 +93,8 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds a host and a type. Sightings mostly come by type, so that it is compared with the last one first.
+    /// Adds a host and a type. Sightings are mostly sorted by type, so the type is compared with the previous
+    /// one first.
     fn add(&mut self, host: IpAddr, number: u64) {
         self.hosts.insert(host);
         if self.last_type.replace(number) != Some(number) {
@@ -99,7 +104,8 @@ impl Sum {
 }
 
 impl<'a> Spans<'a> {
-    /// Without any sighting yet; hours are those of a sensor's time zone, and have a value if the sensor looked in them.
+    /// Creates an empty aggregation. `zone` is the sensor's time zone. Hours have a value if `looks`, the
+    /// recorded time, touches them.
     #[must_use]
     pub fn new(step: Step, coverage: &'a Coverage, zone: &'a TimeZone, looks: &'a RecordedTime) -> Spans<'a> {
         let (places, known) = (BTreeMap::new(), HashMap::default());
@@ -107,14 +113,14 @@ impl<'a> Spans<'a> {
         Spans { step, coverage, zone, looks, places, sums: Vec::new(), known, hourly_loss }
     }
 
-    /// Takes what the recorders of these captures lost, by hour; days have it from the coverage.
+    /// Computes the capture loss of each hour from these captures. Longer spans take it from the coverage.
     #[must_use]
     pub fn with_hourly_loss(mut self, captures: &[CaptureRecord]) -> Spans<'a> {
         self.hourly_loss = loss::by_hour(captures, self.zone);
         self
     }
 
-    /// Every day from the first to the last, of days that are counted already.
+    /// Returns every day from `first` to `last`, given totals that were already counted by day.
     #[must_use]
     pub fn of_days(coverage: &Coverage, counts: &[DayTotal], first: Date, last: Date) -> Vec<SpanCount> {
         let looks = RecordedTime::default();
@@ -129,8 +135,9 @@ impl<'a> Spans<'a> {
         days
     }
 
-    /// Adds a sighting, unless its day is one of an outage: what a part of such a day shows is no value. Where spans are hours,
-    /// its host counts in each hour in which its windows began, and [`Spans::add_hour`] has windows and packets.
+    /// Adds a sighting, unless its day has no value: a partly recorded day of an outage does not count. If
+    /// spans are hours, the host and the type count in each hour in which windows of the sighting began;
+    /// windows and packets come from [`Spans::add_hour`].
     pub fn add(&mut self, sighting: &Sighting) {
         if self.step == Step::Hour {
             if self.coverage.state(sighting.day) == DayState::Observed {
@@ -148,7 +155,7 @@ impl<'a> Spans<'a> {
         sum.add(sighting.host, sighting.number);
     }
 
-    /// Adds windows and packets of an hour, unless its day is one of an outage.
+    /// Adds the windows and packets of an hour, unless its day has no value.
     pub fn add_hour(&mut self, count: &HourlyCount) {
         if self.coverage.state(count.day) != DayState::Observed {
             return;
@@ -158,7 +165,7 @@ impl<'a> Spans<'a> {
         sum.windows = sum.windows.saturating_add(count.windows);
     }
 
-    /// The place of a day's span, if the day counts.
+    /// Returns the index of a day's span, or `None` if the day has no value.
     #[cold]
     fn place_of_day(&mut self, day: Date) -> Option<usize> {
         let is_observed = self.coverage.state(day) == DayState::Observed;
@@ -186,7 +193,7 @@ impl<'a> Spans<'a> {
         place.and_then(|place| self.sums.get_mut(place)).map(std::mem::take).unwrap_or_default()
     }
 
-    /// Every span from the first day to the last, those without a look among them.
+    /// Returns every span from the first day to the last, including those without a value.
     #[must_use]
     pub fn finish(mut self, first: Date, last: Date) -> Vec<SpanCount> {
         let mut spans: Vec<SpanCount> = Vec::new();
@@ -282,7 +289,7 @@ mod tests {
         );
     }
 
-    /// Hours of a day in New York, and what was counted in those that have anything.
+    /// Returns the number of hours of a day in New York, and the counts of the hours with windows.
     fn hours(day: Date, seen: &[(&str, u8)]) -> (usize, Vec<(String, u64, u64)>) {
         let zone = TimeZone::get("America/New_York").unwrap();
         let coverage = Coverage { observed: [day].into(), ..Coverage::default() };
@@ -310,7 +317,7 @@ mod tests {
 
     #[test]
     fn hours_are_those_of_the_sensors_clock_also_when_it_is_changed() {
-        // Clocks go from 01:59:59 to 03:00.
+        // The clock goes from 01:59:59 to 03:00.
         let spring = hours(
             date(2009, 3, 8),
             &[("2009-03-08T06:59:59Z", 1), ("2009-03-08T07:00:00Z", 1), ("2009-03-09T03:59:59Z", 2)],
@@ -322,7 +329,8 @@ mod tests {
             at("2009-03-08T23:00:00-04:00", 1, 2),
         ];
         assert_eq!(spring, (23, told));
-        // From 01:59:59 back to 01:00: the hour comes twice, and a host of both is one host in each.
+        // The clock goes from 01:59:59 back to 01:00: the hour occurs twice, and a host seen in both counts
+        // once in each.
         let autumn = hours(
             date(2009, 11, 1),
             &[("2009-11-01T05:30:00Z", 1), ("2009-11-01T05:40:00Z", 1), ("2009-11-01T06:30:00Z", 1)],

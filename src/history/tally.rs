@@ -1,4 +1,4 @@
-//! Days added up: packets, windows, and exact numbers of hosts, types and pairs of both.
+//! Daily totals of packets and windows, and exact numbers of hosts, types and pairs of host and type.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,49 +7,51 @@ use fixedbitset::FixedBitSet;
 use jiff::civil::Date;
 use serde::Serialize;
 
-/// A day of one sensor in numbers, all of them exact; whole windows only.
+/// The exact totals of one day of a sensor, over whole windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct DaySummary {
-    /// The day.
+    /// The day, in the sensor's time zone.
     pub day: Date,
-    /// Packets.
+    /// Number of packets.
     pub packets: u64,
-    /// Windows.
+    /// Number of windows.
     pub windows: u64,
-    /// Unique hosts.
+    /// Number of unique hosts.
     pub hosts: u64,
-    /// Kinds of behavior type.
+    /// Number of distinct types (the type count).
     pub types: u64,
-    /// Pairs of host and type.
+    /// Number of distinct pairs of host and type.
     pub sightings: u64,
 }
 
-/// Days that may still grow. A day is added up for good when a second one after it has begun.
+/// Number of days kept open for further windows. A day is closed when the second later day begins.
 const DAYS_HELD: usize = 2;
 
-/// Adds up windows by day. Memory: some 8 to 12 bytes a window of the last two days; days before take none to speak
-/// of.
+/// Adds up windows by day. Memory: about 8 to 12 bytes per window of the last two days. Closed days take a
+/// negligible amount.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// The day that windows fall on now.
+    /// The open day of the latest window.
     now: Option<(Date, DayTally)>,
-    /// Other days that may still grow.
+    /// The other open days.
     held: BTreeMap<Date, DayTally>,
     done: BTreeMap<Date, DaySummary>,
     late: u64,
-    /// Whether the first day is held to the end, and which one that is.
+    /// Whether this tally will be merged into another one, so that its first day stays open; and that first
+    /// day.
     part: bool,
     first: Option<Date>,
 }
 
 impl Tally {
-    /// A tally that will be [merged](Tally::merge): its first day may be another's last, and is held for that.
+    /// Creates a tally that will be [merged](Tally::merge) into another one. Its first day stays open,
+    /// because it may be the last day of the other tally.
     #[must_use]
     pub fn part() -> Tally {
         Tally { part: true, ..Tally::default() }
     }
 
-    /// Adds a window that began on `day`, of a type that has this number.
+    /// Adds a window that began on `day`. `number` is the number of its type.
     #[inline]
     pub fn add(&mut self, day: Date, host: IpAddr, number: u32, packets: u64) {
         if self.now.as_ref().is_none_or(|(now, _)| *now != day) {
@@ -61,7 +63,7 @@ impl Tally {
         tally.pairs.add(host, number);
     }
 
-    /// Takes in what another has added up of types with the same numbers.
+    /// Merges another tally, whose types must have the same numbers.
     pub fn merge(&mut self, mut other: Tally) {
         other.held.extend(other.now.take());
         for (day, tally) in other.held {
@@ -79,15 +81,16 @@ impl Tally {
         self.late += other.late;
     }
 
-    /// Windows that came when their day had been added up: they are among the packets and windows of the day, but hosts
-    /// and types that the day had before are counted again.
+    /// Returns the number of windows that arrived after their day was closed. They count in the day's packets
+    /// and windows, but their hosts and types may be counted twice.
     #[must_use]
     pub fn late(&self) -> u64 {
         self.late
     }
 
-    /// Each day that has a window, ascending. `count` may have parts counted, which is most of the work, in whatever order;
-    /// those that it leaves are counted here.
+    /// Returns the totals of each day with a window, ascending. `count` may call [`TallyPart::count`] on the
+    /// parts, which is most of the work, in any order and on any thread. The remaining parts are counted
+    /// here.
     #[must_use]
     pub fn finish(mut self, count: impl FnOnce(Vec<&mut TallyPart>)) -> Vec<DaySummary> {
         self.held.extend(self.now.take());
@@ -116,7 +119,7 @@ impl Tally {
         self.settle(tally.sum(day));
     }
 
-    /// Adds a day up for good; what comes to one that was is late.
+    /// Adds the totals of a closed day. If the day is closed already, the windows are late.
     fn settle(&mut self, sum: DaySummary) {
         self.late += if self.done.contains_key(&sum.day) { sum.windows } else { 0 };
         let add = |known: &mut DaySummary| {
@@ -130,7 +133,7 @@ impl Tally {
     }
 }
 
-/// A day that may still grow.
+/// A day that is still open.
 #[derive(Debug, Default)]
 struct DayTally {
     packets: u64,
@@ -151,17 +154,18 @@ impl DayTally {
     }
 }
 
-/// Pairs of host and type, as they come: sorted and told apart at the day's end, in parts that fit the processor's
-/// cache. That is quicker than a set, and takes half its memory.
+/// Pairs of host and type, unsorted. They are sorted and deduplicated when the day is closed, in parts that
+/// fit the processor's cache. This is faster than a set and takes half the memory.
 #[derive(Debug, Default)]
 struct Pairs {
-    /// By some bits of the host's hash, so that all pairs of a host are in one part: the host, then the type.
+    /// Pairs of IPv4 hosts, partitioned by a hash of the host so that all pairs of a host are in one part. A
+    /// pair has the host in its upper and the type in its lower 32 bits.
     fours: Vec<TallyPart>,
     sixes: Vec<(u128, u32)>,
     types: FixedBitSet,
 }
 
-/// Parts, a power of two.
+/// Number of parts; a power of two.
 const PARTS: usize = 256;
 
 impl Pairs {
@@ -174,7 +178,7 @@ impl Pairs {
                 if self.fours.is_empty() {
                     self.fours.resize_with(PARTS, TallyPart::default);
                 }
-                // Fibonacci hashing: the uppermost bits are the best mixed.
+                // Fibonacci hashing: the uppermost bits are mixed best.
                 let part = four.wrapping_mul(0x9e37_79b9) >> (32 - PARTS.ilog2());
                 self.fours[usize::try_from(part).unwrap_or(0)]
                     .push(u64::from(four) << 32 | u64::from(number));
@@ -209,24 +213,25 @@ impl Pairs {
     }
 }
 
-/// How many different ones there are.
+/// Numbers of distinct hosts, types and pairs.
 struct Distinct {
     hosts: u64,
     types: u64,
     pairs: u64,
 }
 
-/// Pairs of some hosts of a day, in blocks: a list that grew would be copied, and twice as large as what it holds.
+/// The pairs of some hosts of a day, stored in blocks. A single growing list would be copied, and would
+/// reserve twice the memory that it uses.
 #[derive(Debug, Default)]
 pub struct TallyPart {
     full: Vec<Vec<u64>>,
     last: Vec<u64>,
-    /// Once they are counted, and no longer here, how many hosts and different pairs they were.
+    /// Numbers of distinct hosts and pairs; valid after [`TallyPart::count`] has drained the blocks.
     hosts: u64,
     pairs: u64,
 }
 
-/// Pairs in a block.
+/// Number of pairs in a block.
 const BLOCK: usize = 512;
 
 impl TallyPart {
@@ -243,12 +248,13 @@ impl TallyPart {
         self.full.push(other.last);
     }
 
-    /// Counts hosts and different pairs, once; `pairs` is room for them that serves many parts.
+    /// Counts distinct hosts and pairs, and drains the blocks. `pairs` is a buffer that can be reused for
+    /// many parts.
     pub fn count(&mut self, pairs: &mut Vec<u64>) {
         pairs.clear();
         self.full.drain(..).for_each(|block| pairs.extend(block));
         pairs.append(&mut self.last);
-        // Sorting by digits takes a third of the time of comparing, from some hundred numbers on.
+        // From some hundred numbers on, a radix sort takes a third of the time of a comparison sort.
         if pairs.len() < 512 {
             pairs.sort_unstable()
         } else {
@@ -273,7 +279,7 @@ mod tests {
 
     use super::*;
 
-    /// Packets, windows, hosts, types, pairs.
+    /// Packets, windows, hosts, types and pairs of one day.
     type Sets = (u64, u64, BTreeSet<IpAddr>, BTreeSet<u32>, BTreeSet<(IpAddr, u32)>);
 
     proptest! {

@@ -1,29 +1,29 @@
-//! Which marks a packet can have at all: only these are asked of it.
+//! Index of the rules that can apply to a packet, by protocol and port, so that only these are tested.
 
 use crate::event::{Packet, Protocol};
 
 use super::mark::Mark;
 use super::schema::Relation;
 
-/// Marks by protocol, as bits numbered like [`Marks`](crate::behavior::Marks).
+/// Candidate marks by protocol, as bits numbered like [`Marks`](crate::behavior::Marks).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Candidates {
-    /// Those of the protocols that nearly all packets are of, and of those that a rule is about.
+    /// Candidates for the most frequent protocols and for all protocols that a rule names.
     of_protocols: Vec<(Protocol, Bits)>,
-    /// Those of all other protocols.
+    /// Candidates for all other protocols.
     of_others: Bits,
 }
 
-/// Marks of one protocol.
+/// Candidate marks for packets of one protocol.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bits {
-    /// What is asked of headers, each once, with the marks that it gives.
+    /// The distinct header relations to test, each with the marks that it sets.
     relations: Vec<(Relation, u64)>,
-    /// Bits of the marks that need an answer of a UDP service.
+    /// Marks of packets that are answers of a UDP service.
     pub(super) answers: u64,
-    /// Payload rules about any port …
+    /// Marks of payload rules for any destination port.
     any_port: u64,
-    /// … and about certain ones, ascending.
+    /// Marks of payload rules by destination port, ascending.
     ports: Vec<(u16, u64)>,
 }
 
@@ -42,7 +42,7 @@ impl Candidates {
         }
     }
 
-    /// The marks to be asked of packets of a protocol.
+    /// Returns the candidates for packets of a protocol.
     #[inline]
     pub(super) fn of_protocol(&self, protocol: Protocol) -> &Bits {
         let known = self.of_protocols.iter().find(|(known, _)| *known == protocol);
@@ -51,7 +51,7 @@ impl Candidates {
 }
 
 impl Bits {
-    /// Those of a protocol, or of protocols that no rule is about.
+    /// Collects the candidates for a protocol, or for protocols that no rule names (`None`).
     fn of(marks: &[Mark], protocol: Option<Protocol>) -> Bits {
         let mut bits = Bits::default();
         for (at, mark) in marks.iter().enumerate().filter(|(_, mark)| mark.is_about(protocol)) {
@@ -81,14 +81,14 @@ impl Bits {
         }
     }
 
-    /// The marks that a packet's header gives it.
+    /// Returns the marks whose header relation holds for a packet.
     #[inline]
     pub(super) fn of_header(&self, packet: &Packet) -> u64 {
         let holds = self.relations.iter().filter(|(relation, _)| relation.holds(packet));
         holds.fold(0, |bits, (_, marks)| bits | marks)
     }
 
-    /// The marks that its payload may give it.
+    /// Returns the marks whose payload rules apply to a destination port; the payload is still to be tested.
     #[inline]
     pub(super) fn of_payload(&self, port: Option<u16>) -> u64 {
         let of_port = port

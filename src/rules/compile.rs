@@ -1,4 +1,4 @@
-//! From files to rules, all or none.
+//! Compilation of rule files. Either all rules compile or none is used.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ use super::services::{Services, ServicesFile, byte_regex};
 use super::{RuleError, RuleErrors, Rules};
 
 const KINDS: [&str; 4] = ["labels", "tools", "payloads", "plumbing"];
-/// The behavior profile's file.
+/// The file of the behavior profile.
 const PROFILE: &str = "behavior.yaml";
-/// The file of UDP services that answer questions from any address.
+/// The file of UDP services that answer requests from any address.
 const SERVICES: &str = "answering-services.yaml";
 
 pub(super) fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
@@ -35,16 +35,16 @@ pub(super) fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
 #[derive(Default)]
 struct Compiler {
     profile: Option<Profile>,
-    /// The compiled services; `None` where there is no such file.
+    /// The compiled services; `None` until their file was read.
     services: Option<Services>,
     labels: Vec<(String, Label)>,
     marks: Vec<Mark>,
     plumbing: Vec<Plumbing>,
-    /// The file of each id.
+    /// The file that defines each id.
     ids: BTreeMap<String, String>,
-    /// Files of labels with their texts, for the checks that need all marks.
+    /// Label files with their texts, for the checks that need all marks.
     label_files: Vec<(String, String, LabelFile)>,
-    /// Files of tool rules that need answers of services.
+    /// Tool rule files that need the list of answering services.
     answer_rules: Vec<String>,
     errors: Vec<RuleError>,
 }
@@ -69,7 +69,7 @@ impl Compiler {
         self.errors.push(RuleError { file: path.to_owned(), place, message });
     }
 
-    /// Reads a file of a type; what is wrong is noted.
+    /// Parses a file as `T`. On failure, records the error and returns `None`.
     fn parse<T: DeserializeOwned>(&mut self, path: &str, text: &str) -> Option<T> {
         match yaml::parse(text) {
             Ok(value) => Some(value),
@@ -81,7 +81,7 @@ impl Compiler {
         }
     }
 
-    /// Checks what all rules say of themselves; answers whether the rule is to be applied.
+    /// Checks the keys that all rules share. Returns whether the rule is to be applied.
     fn about(&mut self, path: &str, text: &str, about: &About, empty: &[&str], status: Status) -> bool {
         for key in empty {
             self.error(path, key_place(text, key), format!("`{key}` is empty; say it in a few words"));
@@ -119,7 +119,7 @@ impl Compiler {
         match file.compile() {
             Ok(services) => self.services = Some(services),
             Err(errors) => {
-                // Set, so that no second error says that the file is missing.
+                // Set, so that the file is not also reported as missing.
                 self.services = Some(Services::default());
                 for (entry, message) in errors {
                     self.error(SERVICES, entry_place(text, entry), message);
@@ -136,7 +136,7 @@ impl Compiler {
         }
     }
 
-    /// Checks the marks that a label names, once all marks are known.
+    /// Checks the marks that a label names. All marks must be known.
     fn asked_marks(&mut self, path: &str, text: &str, file: &LabelFile) {
         let place = key_place(text, "  marks").or(key_place(text, "  without_marks"));
         let find = |compiler: &Compiler, id: &str| compiler.marks.iter().find(|mark| mark.id == id).cloned();
@@ -216,7 +216,7 @@ impl Compiler {
         };
         self.marks.sort_by(|a, b| a.id.cmp(&b.id));
         self.labels.sort_by(|a, b| a.0.cmp(&b.0));
-        // The most general rule is asked last, so that a packet is told by its service.
+        // The most general rule is tested last, so that a packet is attributed to its service.
         self.plumbing.sort_by(|a, b| a.rank().cmp(&b.rank()));
         for (path, text, file) in std::mem::take(&mut self.label_files) {
             self.asked_marks(&path, &text, &file);
@@ -248,15 +248,15 @@ impl Compiler {
     }
 }
 
-/// Where a key stands in a file: its line and column from 1.
+/// Returns the line and column, from 1, of a key in a file.
 fn key_place(text: &str, key: &str) -> Option<(usize, usize)> {
     let line =
         text.lines().position(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))?;
     Some((line + 1, 1 + key.len() - key.trim_start().len()))
 }
 
-/// Returns the line and column of an entry of a list, by its number from 0. Each line that begins with a dash counts
-/// as an entry.
+/// Returns the line and column, from 1, of the list entry with a number, from 0. Each line that begins with a
+/// dash counts as an entry.
 fn entry_place(text: &str, entry: usize) -> Option<(usize, usize)> {
     let dash =
         |line: &str| line.trim_start().starts_with("- ").then(|| 1 + line.len() - line.trim_start().len());

@@ -1,23 +1,24 @@
-//! The ports on which Conficker.D (SRI's Conficker C) listens for its peers, and so asks for them.
+//! The ports at which Conficker.D (SRI's Conficker C) listens for its peers and probes for them.
 //!
-//! They follow from the address and the week; the algorithm is published: Porras, Saidi, Yegneswaran, "Conficker C P2P
-//! Protocol and Implementation", SRI International 2009, and Symantec by way of nmap's script `p2p-conficker`.
+//! The ports are derived from the address and the week. The algorithm is published: Porras, Saidi,
+//! Yegneswaran, "Conficker C P2P Protocol and Implementation", SRI International 2009, and Symantec's version
+//! of it in nmap's script `p2p-conficker`.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 
 const SECONDS_PER_WEEK: i64 = 7 * 86_400;
-/// Weeks begin on Mondays at 00:00 UTC; week 0 is that of 1970-01-05.
+/// Start of week 0, 1970-01-05 00:00 UTC, in seconds since the epoch. Weeks begin on Mondays.
 const FIRST_MONDAY: i64 = 4 * 86_400;
-/// So near to the turn of the week both weeks count: clocks differ.
+/// Within this time of the turn of the week the ports of both weeks match, because clocks differ.
 const CLOCKS_DIFFER_SECONDS: i64 = 15 * 60;
-/// The multiplier of the generator, a constant of old C libraries.
+/// The multiplier of the generator, known from old C libraries.
 const MULTIPLIER: u64 = 0x015a_4e35;
-/// Numbers drawn for a pair of ports.
+/// Number of draws for a pair of ports.
 const DRAWS: u32 = 10;
-/// Ports that are never taken, in blocks of 32: bit n of word w stands for the ports from 1024 w + 32 n on. Those
-/// below 2048 are all among them, and most that services of the time used.
+/// Ports that are never chosen, in blocks of 32: bit n of word w stands for the ports from 1024 w + 32 n on.
+/// They include all ports below 2048 and most ports that services of the time used.
 #[rustfmt::skip]
 const AVOIDED: [u32; 64] = [
     0xffff_ffff, 0xffff_ffff, 0xf0f6_bfbb, 0xbb5a_5ff3, 0xf397_7011, 0xeb67_bfbf, 0x5f9b_fac8, 0x34d8_8091,
@@ -30,8 +31,8 @@ const AVOIDED: [u32; 64] = [
     0, 0, 0, 0, 0, 0, 0x0000_0008, 0x8000_0000,
 ];
 
-/// The ports of an address in a week (see [`conficker_d_week`]): TCP, UDP, TCP, UDP. The first two are the same in
-/// every week.
+/// Returns the ports of an address in a week (see [`conficker_d_week`]): TCP, UDP, TCP, UDP. The first two
+/// are the same in every week.
 #[must_use]
 pub fn conficker_d_ports(address: Ipv4Addr, week: u32) -> [u16; 4] {
     let mut generator = Generator::of(address);
@@ -41,8 +42,8 @@ pub fn conficker_d_ports(address: Ipv4Addr, week: u32) -> [u16; 4] {
     [tcp, udp, tcp_of_week, udp_of_week]
 }
 
-/// The number of the week of a moment; weeks begin on Mondays at 00:00 UTC, and 0 is that of 1970-01-05. Moments before
-/// it count as of week 0.
+/// Returns the number of the week of a moment. Weeks begin on Mondays at 00:00 UTC; week 0 is that of
+/// 1970-01-05. Earlier moments also yield 0.
 #[must_use]
 pub fn conficker_d_week(at: Timestamp) -> u32 {
     week_of(since_first_monday(at))
@@ -56,8 +57,9 @@ fn week_of(seconds: i64) -> u32 {
     u32::try_from(seconds.div_euclid(SECONDS_PER_WEEK)).unwrap_or(0)
 }
 
-/// Whether a packet asks for a peer: a SYN or a datagram to a port that its destination has in its week. Without a time
-/// only ports that are the same in every week count. Chance agrees about three times in 100,000 packets to high ports.
+/// Returns whether a packet probes for a peer: a SYN or a datagram to a port that its destination has in the
+/// week of the packet. If the packet has no time, only the ports that are the same in every week match. A
+/// packet to a random high port matches about three times in 100,000.
 pub(super) fn asks_for_peer(packet: &Packet) -> bool {
     let place = match packet.protocol() {
         Protocol::Tcp if packet.flags().is_none_or(TcpFlags::opens) => 0,
@@ -89,7 +91,7 @@ fn is_avoided(port: u16) -> bool {
     AVOIDED[usize::from(port >> 10)] >> (block & 31) & 1 == 1
 }
 
-/// A linear congruential generator modulo 2^32; its full products are what is drawn from.
+/// A linear congruential generator modulo 2^32. Draws use the upper half of the 64-bit product.
 struct Generator(u32);
 
 impl Generator {
@@ -97,8 +99,8 @@ impl Generator {
         Generator(!u32::from_le_bytes(address.octets()))
     }
 
-    /// Two ports that differ and are not avoided, each folded from every other draw; drawn on until they are, which three
-    /// times in four takes one round.
+    /// Draws two ports, alternately folding ten draws into them, until they differ and neither is avoided.
+    /// One round suffices three times in four.
     #[expect(clippy::cast_possible_truncation, reason = "the algorithm takes lower halves")]
     fn pair(&mut self) -> [u16; 2] {
         let mut ports = [0, 0];
@@ -120,9 +122,10 @@ impl Generator {
 mod tests {
     use super::*;
 
-    /// What nmap's script printed of hosts whose address and day of scan were published with it (write-ups of public
-    /// training machines): TCP, TCP, UDP, UDP in the script's order, which is none that means anything. The last two
-    /// days, a Thursday and a Friday, tell weeks that begin on Mondays from weeks that begin with the epoch's Thursday.
+    /// The output of nmap's script for hosts whose address and day of scan were published with it (write-ups
+    /// of public training machines). The script prints TCP, TCP, UDP, UDP; the order within a protocol has no
+    /// meaning. The last two days, a Thursday and a Friday, distinguish weeks that begin on Mondays from
+    /// weeks that begin on Thursdays, as the epoch does.
     const PUBLISHED: [(&str, &str, [u16; 4]); 7] = [
         ("10.10.11.16", "2024-05-15T22:57:38Z", [64_857, 37_138, 48_381, 52_237]),
         ("10.201.28.141", "2025-09-01T08:25:57Z", [3602, 13_469, 60_407, 22_839]),

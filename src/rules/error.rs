@@ -1,19 +1,19 @@
-//! What is wrong with a rule, where, and what to do.
+//! Errors in rule files, each with its place and a remedy.
 
 use std::fmt;
 
-/// One thing that is wrong.
+/// One error in a rule file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleError {
-    /// The file, relative to the rules' folder.
+    /// The file, relative to the folder of the rules.
     pub file: String,
-    /// Line and column from 1, where known.
+    /// Line and column from 1, if known.
     pub place: Option<(usize, usize)>,
-    /// What is wrong, with the remedy.
+    /// The error and the remedy.
     pub message: String,
 }
 
-/// `file:line:column: message`.
+/// Writes `file:line:column: message`.
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;
@@ -24,7 +24,7 @@ impl fmt::Display for RuleError {
     }
 }
 
-/// All that is wrong, in the order of the files.
+/// All errors found, in the order of detection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleErrors(pub Vec<RuleError>);
 

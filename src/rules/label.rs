@@ -1,4 +1,4 @@
-//! Labels: names for windows by their parameters.
+//! Labels: names that rules give to windows by their parameters and marks.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -8,25 +8,26 @@ use crate::event::Timestamp;
 
 use super::schema::{About, LabelClass, LabelFile, LabelWhen};
 
-/// The conditions of a label on a sighting whose type fits the label: the marks of its windows, and the day.
+/// The conditions of a label on a sighting, beyond the type of the sighting: the marks of its windows and its
+/// day.
 #[derive(Clone, Debug)]
 pub struct Sighted {
-    /// Bits of the marks that the sighting must have; `None` where the history has never seen one of them.
+    /// Bits of the required marks; `None` if the history has never seen one of them.
     with: Option<u64>,
-    /// Bits of the marks that the sighting must not have.
+    /// Bits of the marks that exclude the label.
     without: u64,
     about: About,
 }
 
 impl Sighted {
-    /// Returns whether it depends on marks at all.
+    /// Returns whether the label depends on marks.
     #[must_use]
     pub fn depends_on_marks(&self) -> bool {
         self.with != Some(0) || self.without != 0
     }
 
-    /// Returns whether a sighting with these marks on this day has the label. A sighting has the marks of all its
-    /// windows.
+    /// Returns whether a sighting with these marks on this day has the label. The marks of a sighting are
+    /// those of all its windows.
     #[must_use]
     pub fn holds(&self, marks: u64, day: Date) -> bool {
         self.with.is_some_and(|with| marks & with == with)
@@ -35,7 +36,7 @@ impl Sighted {
     }
 }
 
-/// A compiled label.
+/// A compiled label rule.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     pub(super) id: String,
@@ -57,7 +58,7 @@ impl Label {
         }
     }
 
-    /// Whether a window with these parameters and marks has the label at a time.
+    /// Returns whether a window with these parameters and marks at this time has the label.
     pub(super) fn matches(&self, parameters: &Parameters, marks: &[&str], at: Option<Timestamp>) -> bool {
         self.about.is_valid(at)
             && self.when.marks.iter().all(|mark| marks.contains(&mark.as_str()))
@@ -65,8 +66,8 @@ impl Label {
             && self.fits(parameters)
     }
 
-    /// Returns the label's conditions on a sighting beside its parameters. A mark's bit is its index among these
-    /// names.
+    /// Returns the label's conditions on a sighting beyond its parameters. The bit of a mark is its index in
+    /// `mark_names`.
     pub(super) fn sighted(&self, mark_names: &[String]) -> Sighted {
         let bits = |wanted: &[String]| -> Option<u64> {
             wanted.iter().try_fold(0, |bits, mark| {
@@ -83,7 +84,7 @@ impl Label {
         }
     }
 
-    /// Returns whether the parameters fit the label, without regard to marks and time.
+    /// Returns whether the parameters satisfy the label's conditions, regardless of marks and time.
     pub(super) fn fits(&self, parameters: &Parameters) -> bool {
         let LabelWhen { packets, source_ports, destination_ports, destinations, transition, .. } = &self.when;
         let counts = [
@@ -113,8 +114,8 @@ impl Label {
 }
 
 impl About {
-    /// Whether a rule is applied at a time. A rule with dates is not applied where the time is unknown: its name is a claim
-    /// about a period, and a log without times cannot show that it falls within it.
+    /// Returns whether a rule applies at a time. A rule with dates does not apply if the time is unknown: its
+    /// name is a claim about a period, and a log without times cannot show that it falls within the period.
     pub(super) fn is_valid(&self, at: Option<Timestamp>) -> bool {
         if self.valid_from.is_none() && self.valid_to.is_none() {
             return true;
@@ -122,12 +123,12 @@ impl About {
         at.is_some_and(|at| self.has_day(at.day(&TimeZone::UTC)))
     }
 
-    /// Whether a day lies within a rule's dates, both included.
+    /// Returns whether a day lies within the rule's dates, both ends included.
     pub(super) fn has_day(&self, day: Date) -> bool {
         self.valid_from.is_none_or(|from| from <= day) && self.valid_to.is_none_or(|to| day <= to)
     }
 
-    /// Whether two rules have a day in common.
+    /// Returns whether the dates of two rules share a day.
     pub(super) fn meets(&self, other: &About) -> bool {
         let ends_before =
             |a: &About, b: &About| a.valid_to.zip(b.valid_from).is_some_and(|(to, from)| to < from);

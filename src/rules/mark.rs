@@ -1,4 +1,4 @@
-//! Marks: what one packet tells by its header or payload.
+//! Marks: features of a packet's header or payload that tool and payload rules recognize.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::event::{Packet, Protocol, TcpFlags, Timestamp, is_group};
 use super::conficker;
 use super::schema::{About, PayloadFile, Relation, ToolClass, ToolFile};
 
-/// What a mark tells.
+/// What a mark indicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MarkClass {
     Tool,
@@ -19,16 +19,16 @@ pub(super) enum MarkClass {
     Payload,
 }
 
-/// A compiled mark.
+/// A compiled tool or payload rule.
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) class: MarkClass,
     about: About,
-    /// Share of a window's packets that must have it; 0 for any packet.
+    /// Minimum share of a window's packets that must have the mark; 0 if one packet suffices.
     share: f64,
-    /// Probability that a packet has the mark by chance; `None` where the rule file does not state it.
+    /// Probability that a packet has the mark by chance; `None` if the rule file does not state it.
     pub(super) chance: Option<f64>,
     protocol: Option<Protocol>,
     ports: Vec<u16>,
@@ -38,7 +38,7 @@ pub(super) struct Mark {
 #[derive(Clone, Debug)]
 enum Test {
     Header(Relation),
-    /// The packet is the answer of a service; the compiled services decide that.
+    /// The packet is an answer of a service, as the compiled services decide.
     Answer,
     Payload(Regex),
 }
@@ -82,17 +82,17 @@ impl Mark {
         }
     }
 
-    /// The protocol that it is about; `None` for any.
+    /// Returns the protocol to which the rule applies; `None` for any protocol.
     pub(super) fn protocol(&self) -> Option<Protocol> {
         self.protocol
     }
 
-    /// The destination ports that a payload rule is about; none for any.
+    /// Returns the destination ports to which a payload rule applies; empty for any port.
     pub(super) fn ports(&self) -> &[u16] {
         &self.ports
     }
 
-    /// What it asks of headers, if it does.
+    /// Returns the header relation of the rule, if it has one.
     pub(super) fn relation(&self) -> Option<Relation> {
         match self.test {
             Test::Header(relation) => Some(relation),
@@ -100,42 +100,45 @@ impl Mark {
         }
     }
 
-    /// Whether it needs an answer of a UDP service.
+    /// Returns whether the rule recognizes answers of UDP services.
     pub(super) fn asks_for_answers(&self) -> bool {
         matches!(self.test, Test::Answer)
     }
 
-    /// Whether it is evidence of a malware.
+    /// Returns whether the mark is evidence of malware.
     pub(super) fn is_of_malware(&self) -> bool {
         self.class == MarkClass::Malware
     }
 
-    /// Returns what the rule says about itself, with the dates within which it is applied.
+    /// Returns the rule's id, title and dates.
     pub(super) fn about(&self) -> &About {
         &self.about
     }
 
-    /// Whether a payload of its protocol and ports has it.
+    /// Returns whether a payload matches the rule. Protocol and ports are not tested.
     pub(super) fn is_in(&self, payload: &[u8]) -> bool {
         matches!(&self.test, Test::Payload(regex) if regex.is_match(payload))
     }
 
-    /// Whether it is about packets of a protocol, or of one that no rule names.
+    /// Returns whether the rule applies to packets of a protocol, or, if `None`, to protocols that no rule
+    /// names.
     pub(super) fn is_about(&self, protocol: Option<Protocol>) -> bool {
-        // A rule of ICMP is one of ICMPv6, too: the relations know the difference.
+        // A rule for ICMP also applies to ICMPv6; the relations distinguish the two.
         self.protocol.is_none_or(|wanted| {
             Some(wanted) == protocol || (wanted == Protocol::Icmp && protocol == Some(Protocol::Icmpv6))
         })
     }
 
-    /// Whether it holds for a window of which this number of packets have it.
+    /// Returns whether a window has the mark, given how many of its packets have it and the time of the
+    /// window.
     #[expect(clippy::cast_precision_loss, reason = "a share of the packets of one window")]
     pub(super) fn holds(&self, marked: u64, packets: u64, at: Option<Timestamp>) -> bool {
         marked > 0 && marked as f64 >= self.share * packets as f64 && self.about.is_valid(at)
     }
 }
 
-/// traceroute begins at port 33434 and counts up by one for each probe: three probes for each of at most 85 hops.
+/// traceroute counts its destination ports up from 33434, by one per probe: three probes for each of at most
+/// 85 hops.
 const TRACEROUTE_PORTS: std::ops::RangeInclusive<u16> = 33_434..=33_689;
 
 impl Relation {

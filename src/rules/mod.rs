@@ -1,8 +1,8 @@
-//! F2: what is told of packets and windows by rule rather than by code: labels, tools, plumbing, payloads.
+//! F2: rules for packets and windows: labels, tools, payloads and infrastructure traffic ("plumbing").
 //!
-//! Rules are YAML files, one rule a file, one folder a kind; the profile of the behavior engine and the list of UDP
-//! services that answer are among them. `schema` says what a rule may be called.
-//! They are compiled all or none: a bad rule never half-loads. Nothing here reads a file: `app` does.
+//! Rules are YAML files, one rule per file and one folder per kind. They include the profile of the behavior
+//! engine and the list of UDP services that answer requests. `schema` defines what the name of a rule may
+//! claim. A set of rules compiles completely or not at all. This module reads no files; `app` does.
 
 mod candidates;
 mod compile;
@@ -32,25 +32,25 @@ use mark::{Mark, MarkClass};
 use plumbing::Plumbing;
 use services::Services;
 
-/// How many rules there are of each kind.
+/// The number of rules of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Labels.
+    /// Label rules.
     pub labels: usize,
-    /// Tools by header.
+    /// Tool rules, which test packet headers.
     pub tools: usize,
-    /// Payload signatures.
+    /// Payload rules.
     pub payloads: usize,
-    /// Sandbox plumbing.
+    /// Rules for infrastructure traffic in a sandbox.
     pub plumbing: usize,
-    /// UDP services that answer questions from any address.
+    /// UDP services that answer requests from any address.
     pub services: usize,
 }
 
 /// A compiled set of rules.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// The behavior engine's numbers.
+    /// The parameters of the behavior engine.
     pub profile: Profile,
     labels: Vec<Label>,
     marks: Vec<Mark>,
@@ -61,25 +61,25 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules that ship with this build.
+    /// Compiles the rules that ship with this build.
     ///
     /// # Errors
-    /// Never, as a test proves; the type is that of [`Rules::compile`].
+    /// Never fails, as a test ensures; the type is that of [`Rules::compile`].
     pub fn shipped() -> Result<Rules, RuleErrors> {
         let files: Vec<(String, String)> =
             shipped::FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         Rules::compile(&files)
     }
 
-    /// Compiles rule files, given as paths relative to the rules' folder with their texts.
+    /// Compiles rule files, given as pairs of path (relative to the folder of the rules) and text.
     ///
     /// # Errors
-    /// All that is wrong with them, each with file, place and remedy.
+    /// Returns all errors in the files, each with file, place and remedy.
     pub fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
         compile::compile(files)
     }
 
-    /// How many rules there are.
+    /// Returns the number of rules of each kind.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let payloads = self.marks.iter().filter(|mark| mark.class == MarkClass::Payload).count();
@@ -92,7 +92,8 @@ impl Rules {
         }
     }
 
-    /// Ids of the labels of a window (or facet) with these parameters and marks at a time, in the order of ids.
+    /// Returns the ids of the labels of a window or facet with these parameters and marks at this time,
+    /// ascending.
     #[must_use]
     pub fn labels(&self, parameters: &Parameters, marks: &[&str], at: Option<Timestamp>) -> Vec<&str> {
         self.labels
@@ -102,42 +103,43 @@ impl Rules {
             .collect()
     }
 
-    /// Returns whether a window with these parameters has this label if its marks and its time allow it.
+    /// Returns whether a window with these parameters can have this label, regardless of its marks and its
+    /// time.
     #[must_use]
     pub fn fits_label(&self, label: &str, parameters: &Parameters) -> bool {
         self.labels.iter().any(|known| known.id == label && known.fits(parameters))
     }
 
-    /// Returns the conditions of a label on a history's sightings beside their parameters: marks, whose bits are their
-    /// indexes among these names, and dates. Returns `None` for a label that no rule gives.
+    /// Returns the conditions of a label on a history's sightings beyond their parameters: marks and dates.
+    /// The bit of a mark is its index in `mark_names`. Returns `None` if no rule defines the label.
     #[must_use]
     pub fn sighted(&self, label: &str, mark_names: &[String]) -> Option<Sighted> {
         self.labels.iter().find(|known| known.id == label).map(|known| known.sighted(mark_names))
     }
 
-    /// Returns whether more hosts have a mark than chance explains, where each of `hosts` could have it once by
-    /// chance. A mark whose chance is not known always counts as beyond chance. The bound is the mean number by
-    /// chance, plus four standard deviations of a Poisson variable, plus one host. Chance exceeds it at most 3 times
-    /// in 2,000.
+    /// Returns whether more hosts have a mark than chance explains, if each of `hosts` could have it once by
+    /// chance. A mark of unknown chance always counts as beyond chance. The bound is the mean number by
+    /// chance, plus four standard deviations of a Poisson variable, plus one host. Chance exceeds it at most
+    /// 3 times in 2,000.
     #[must_use]
     pub fn is_beyond_chance(&self, mark: &str, marked: u64, hosts: u64) -> bool {
         let known = self.marks.iter().find(|known| known.id == mark);
         known.and_then(|known| known.chance).is_none_or(|chance| beyond_chance(chance, marked, hosts))
     }
 
-    /// Whether some rule gives this label.
+    /// Returns whether a rule defines this label.
     #[must_use]
     pub fn has_label(&self, label: &str) -> bool {
         self.labels.iter().any(|known| known.id == label)
     }
 
-    /// Whether a label says that its windows are answers to spoofed packets.
+    /// Returns whether a label denotes backscatter: answers to packets with spoofed sources.
     #[must_use]
     pub fn is_backscatter(&self, label: &str) -> bool {
         self.labels.iter().any(|known| known.id == label && known.class == LabelClass::Backscatter)
     }
 
-    /// The title of a label or mark, for people; the id itself for an unknown one.
+    /// Returns the title of a label or mark, for display; the id itself if it is unknown.
     #[must_use]
     pub fn title<'a>(&'a self, id: &'a str) -> &'a str {
         let label = self.labels.iter().find(|label| label.id == id).map(|label| label.title.as_str());
@@ -145,13 +147,13 @@ impl Rules {
         label.or(mark).unwrap_or(id)
     }
 
-    /// Names of the marking rules; a mark's bit is its rule's place here.
+    /// Returns the ids of the tool and payload rules. The index of a rule is the bit of its mark.
     #[must_use]
     pub fn mark_names(&self) -> &[String] {
         &self.mark_names
     }
 
-    /// The marks of a packet.
+    /// Returns the marks of a packet.
     #[must_use]
     pub fn marks(&self, packet: &Packet, payload: &[u8]) -> Marks {
         let candidates = self.candidates.of_protocol(packet.protocol());
@@ -169,14 +171,14 @@ impl Rules {
         Marks(marks)
     }
 
-    /// Marks that hold for a window (enough of its packets have them), as bits numbered as
-    /// [`mark_names`](Rules::mark_names).
+    /// Returns the bits of the marks that a window has, numbered as in [`mark_names`](Rules::mark_names). A
+    /// window has a mark if enough of its packets have it.
     #[must_use]
     pub fn window_mark_bits(&self, window: &OpenWindow) -> u64 {
         self.mark_bits_at(window, window.start)
     }
 
-    /// Returns the bits of the marks that hold for a window at a time; `None` where the time is not known.
+    /// Returns the bits of the marks that a window has at a time; `None` if the time is unknown.
     fn mark_bits_at(&self, window: &OpenWindow, time: Option<Timestamp>) -> u64 {
         let holds = |(at, packets): &&(usize, u64)| {
             self.marks.get(*at).is_some_and(|mark| mark.holds(*packets, window.packets, time))
@@ -184,7 +186,7 @@ impl Rules {
         window.marked.as_slice().iter().filter(holds).fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
-    /// Names of the marks that hold for a window at a time; `None` where the date is not known.
+    /// Returns the names of the marks that a window has at a time; `None` if the date is unknown.
     #[must_use]
     pub fn window_marks_at(&self, window: &OpenWindow, time: Option<Timestamp>) -> Vec<&str> {
         let bits = self.mark_bits_at(window, time);
@@ -192,14 +194,14 @@ impl Rules {
         held.map(|(_, name)| name.as_str()).collect()
     }
 
-    /// Names of the marks that tell a public scanning tool.
+    /// Returns the names of the marks that indicate a public scanning tool.
     #[must_use]
     pub fn tool_marks(&self) -> Vec<String> {
         let tools = self.marks.iter().filter(|mark| mark.class == MarkClass::Tool);
         tools.map(|mark| mark.id.clone()).collect()
     }
 
-    /// Marks that are worth telling beside labels: tools, malware, payloads.
+    /// Returns whether a mark is shown beside labels: marks of tools, malware and payloads are.
     #[must_use]
     pub fn is_told(&self, mark: &str) -> bool {
         let told =
@@ -207,7 +209,8 @@ impl Rules {
         self.marks.iter().filter(told).any(|known| known.id == mark)
     }
 
-    /// Why a packet of a sandbox's victim is plumbing: the rule's id.
+    /// Returns the id of the rule by which a packet of a sandbox's victim is infrastructure traffic; `None`
+    /// if it is not.
     #[must_use]
     pub fn plumbing(&self, packet: &Packet) -> Option<&str> {
         self.plumbing.iter().find(|rule| rule.matches(packet)).map(|rule| rule.id.as_str())

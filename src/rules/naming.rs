@@ -1,4 +1,4 @@
-//! A closed window with all its names: types, labels, marks.
+//! Naming of closed windows: types, labels and marks.
 
 use crate::behavior::{Fingerprint, Fingerprinter, OpenWindow};
 use crate::event::{AddressSpace, Clock};
@@ -8,19 +8,19 @@ use super::Rules;
 /// A window with its names.
 #[derive(Clone, Debug)]
 pub struct NamedWindow {
-    /// The packets behind it.
+    /// The window.
     pub window: OpenWindow,
-    /// Its parameters and types.
+    /// Its parameters and the names of its types.
     pub fingerprint: Fingerprint,
-    /// Label ids of the whole, marks of tools and payloads among them.
+    /// Ids of the labels of the whole window, followed by its marks of tools, malware and payloads.
     pub labels: Vec<String>,
-    /// Label ids of each facet.
+    /// Ids of the labels of each facet.
     pub facet_labels: Vec<Vec<String>>,
-    /// What its times mean.
+    /// Whether its times have a date, only differences, or do not exist.
     pub clock: Clock,
 }
 
-/// Names windows, and remembers what types are called.
+/// Names windows, and caches the names of types.
 pub struct Namer<'a> {
     rules: &'a Rules,
     space: &'a AddressSpace,
@@ -28,24 +28,24 @@ pub struct Namer<'a> {
 }
 
 impl<'a> Namer<'a> {
-    /// For windows whose destinations are ranked in a space.
+    /// Creates a namer for windows whose destinations are ranked in `space`.
     #[must_use]
     pub fn new(rules: &'a Rules, space: &'a AddressSpace) -> Namer<'a> {
         Namer { rules, space, fingerprinter: Fingerprinter::default() }
     }
 
-    /// Fingerprints and labels a closed window; `clock` is what its times mean.
+    /// Fingerprints and labels a closed window. `clock` says what is known of its times.
     pub fn name(&mut self, window: OpenWindow, clock: Clock) -> NamedWindow {
         let Namer { rules, space, fingerprinter } = self;
         let fingerprint = fingerprinter.of(&window, space, &rules.profile);
-        // Without a date, no rule with dates is applied.
+        // Rules with dates do not apply to a window without a date.
         let at = fingerprint.start.filter(|_| clock == Clock::Absolute);
         let marks = rules.window_marks_at(&window, at);
         let owned = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect::<Vec<String>>();
         let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, at));
         labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
-        // Packets are counted by mark for the window and not for its facets: a mark that nearly all packets of the
-        // window have is given to its facets, too. A history stores facets in the same way.
+        // Marks are counted per window and not per facet: facets have the marks of their window. A history
+        // stores facets in the same way.
         let facet_labels = fingerprint
             .facets
             .iter()

@@ -1,4 +1,4 @@
-//! Sandbox plumbing: packets that any host sends, infected or not.
+//! Infrastructure traffic ("plumbing"): packets that every host sends, infected or not.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use crate::event::{Packet, Protocol};
 
 use super::schema::{PlumbingFile, PlumbingWhen};
 
-/// A compiled plumbing rule.
+/// A compiled rule for infrastructure traffic.
 #[derive(Clone, Debug)]
 pub(super) struct Plumbing {
     pub(super) id: String,
@@ -18,7 +18,7 @@ impl Plumbing {
         Plumbing { id: file.about().id, when: file.when.clone() }
     }
 
-    /// Rules without a port come after those with one, and of these the ones without a protocol last.
+    /// Sort key: rules with a port come first, and of the others those with a protocol.
     pub(super) fn rank(&self) -> (bool, bool, &str) {
         (self.when.destination_ports.is_empty(), self.when.protocol.is_none(), &self.id)
     }
@@ -34,8 +34,8 @@ impl Plumbing {
     }
 }
 
-/// Multicast, or a broadcast that cannot be a host. A sweep's `.255` may be a host of a larger network, so only the
-/// limited broadcast counts; ARP's targets are never groups.
+/// Returns whether a packet goes to multicast or broadcast. The `.255` of a sweep may be a host of a larger
+/// network, so only the limited broadcast counts as broadcast. ARP targets are never groups.
 fn is_for_group(packet: &Packet) -> bool {
     let limited = |address: IpAddr| matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     packet.protocol() != Protocol::Arp
@@ -43,8 +43,9 @@ fn is_for_group(packet: &Packet) -> bool {
             || limited(packet.destination()))
 }
 
-/// Random scans draw from all of 224/4; what hosts send by themselves goes to the local and the organisation's
-/// blocks (RFC 5771), and to any IPv6 group.
+/// Returns whether a multicast address lies in a block that hosts use by themselves: the local and the
+/// organization's blocks of IPv4 (RFC 5771), and all IPv6 groups. Random scans draw addresses from all of
+/// 224/4.
 fn is_assigned(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => matches!(v4.octets(), [224, 0, 0..=1, _] | [239, ..]),

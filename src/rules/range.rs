@@ -1,8 +1,8 @@
-//! A count, or a range of counts: `2`, `"3-"`, `"1-4"`.
+//! Counts and ranges of counts in rule files: `2`, `"3-"`, `"1-4"`.
 
 use serde::Deserialize;
 
-/// Both ends included.
+/// A range of counts, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub(super) struct Range {

@@ -1,11 +1,12 @@
-//! What rule files may say. Unknown keys are errors.
+//! The schema of rule files. Unknown keys are errors.
 //!
-//! What a rule may be called. A name is a claim, so a rule says no more than its condition shows. Counts, ports and
-//! flags show what was done (`high-port-probe-udp`), but not which program did it. The name of a tool or of a malware
-//! needs a feature that packets of other programs have with a known, small probability: `chance` in the tool's file. A
-//! label of the class `malware` must require such a mark. A rule with dates is applied only within them, and never to
-//! a log without times, which cannot show that it falls within them. A single window is a hint, the stronger the
-//! smaller the chance. The evidence is that more windows have a mark than chance explains.
+//! The name of a rule is a claim, so a rule claims no more than its condition shows. Counts, ports and flags
+//! show what a host did (`high-port-probe-udp`), but not which program did it. The name of a tool or of
+//! malware needs a feature that packets of other programs have with a known, small probability: `chance` in
+//! the tool's file. A label of the class `malware` must require such a mark. A rule with dates applies only
+//! between its dates, and never to a log without times, which cannot show that it falls between them. A
+//! single window is a hint; the smaller the chance, the stronger the hint. Evidence is that more windows have
+//! a mark than chance explains.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use crate::event::Protocol;
 
 use super::range::Range;
 
-/// What every rule says of itself.
+/// The keys of every rule that are used after compilation.
 #[derive(Clone, Debug)]
 pub(super) struct About {
     pub(super) id: String,
@@ -24,29 +25,29 @@ pub(super) struct About {
     pub(super) valid_to: Option<Date>,
 }
 
-/// Whether a rule is to be relied on.
+/// The maturity of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
     Stable,
     Experimental,
-    /// Kept for old histories, and not applied.
+    /// Not applied; the file only reserves the id.
     Deprecated,
 }
 
-/// What kind of traffic a label names.
+/// The kind of traffic that a label names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LabelClass {
-    /// Somebody looks for something.
+    /// A scan.
     Scan,
-    /// The scan of a malware. Such a label must require a mark of the class `malware`.
+    /// A scan by malware. Such a label must require a mark of the class `malware`.
     Malware,
-    /// Answers to packets with spoofed sources: nobody scans.
+    /// Answers to packets with spoofed sources, which are not scans.
     Backscatter,
 }
 
-/// Declares a rule file's type: the keys that all kinds share, and its own.
+/// Declares the type of a rule file from its own keys; adds the keys that all kinds of rules share.
 macro_rules! rule_file {
     ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty),* $(,)? }) => {
         $(#[$doc])*
@@ -74,7 +75,7 @@ macro_rules! rule_file {
                 }
             }
 
-            /// Keys that must say something and do not.
+            /// Returns the required keys that are empty.
             pub(super) fn empty_keys(&self) -> Vec<&'static str> {
                 let texts = [("title", &self.title), ("description", &self.description), ("author", &self.author)];
                 let mut empty: Vec<&'static str> =
@@ -89,34 +90,34 @@ macro_rules! rule_file {
 }
 
 rule_file! {
-    /// A label: conditions on a window's parameters.
+    /// A label rule: conditions on the parameters and marks of a window.
     LabelFile { class: LabelClass, when: LabelWhen }
 }
 
 rule_file! {
-    /// A tool or other habit told by a packet's header.
+    /// A tool rule: a feature of packet headers that a tool, malware or other traffic has.
     ToolFile { class: ToolClass, share: f64, chance: Option<f64>, when: ToolWhen }
 }
 
 rule_file! {
-    /// A payload signature.
+    /// A payload rule: a signature in the payload.
     PayloadFile { when: PayloadWhen }
 }
 
 rule_file! {
-    /// Sandbox plumbing.
+    /// A rule for infrastructure traffic in a sandbox.
     PlumbingFile { when: PlumbingWhen }
 }
 
-/// All given conditions must hold.
+/// Conditions of a label. All that are given must hold.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LabelWhen {
-    /// The protocol set, as canonical strings print it; any of these.
+    /// Alternatives for the window's protocol set, written as in canonical strings.
     pub(super) protocol: Option<Vec<String>>,
-    /// Exactly these ports.
+    /// The exact destination ports of the window.
     pub(super) ports: Option<Vec<u16>>,
-    /// All listed ports at least this.
+    /// Minimum of all listed destination ports; a window without listed ports does not match.
     pub(super) port_min: Option<u16>,
     pub(super) packets: Option<Range>,
     pub(super) source_ports: Option<Range>,
@@ -126,12 +127,12 @@ pub(super) struct LabelWhen {
     /// Marks that the window must have.
     #[serde(default)]
     pub(super) marks: Vec<String>,
-    /// Marks that it must not have.
+    /// Marks that the window must not have.
     #[serde(default)]
     pub(super) without_marks: Vec<String>,
 }
 
-/// What a header habit tells.
+/// What the mark of a tool rule indicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ToolClass {
@@ -139,13 +140,13 @@ pub(super) enum ToolClass {
     Tool,
     /// Malware.
     Malware,
-    /// An answer to something.
+    /// An answer, such as an ICMP error.
     Answer,
-    /// A question, for label rules.
+    /// A request, such as an echo request; used by label rules.
     Probe,
 }
 
-/// A condition on one packet's header.
+/// A condition on the header of one packet.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ToolWhen {
@@ -153,43 +154,45 @@ pub(super) struct ToolWhen {
     pub(super) relation: Relation,
 }
 
-/// Relations between header fields that rules can ask for.
+/// Relations between header fields that a tool rule can require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Relation {
     /// The IP identification is 54321.
     #[serde(rename = "ip-id-54321")]
     IpId54321,
-    /// The IP identification is destination address, port and sequence number, folded.
+    /// The IP identification of a SYN is the lower half of destination address XOR destination port XOR
+    /// sequence number (masscan).
     IpIdMasscan,
-    /// The TCP sequence number is the destination address.
+    /// The TCP sequence number of a SYN is the destination address (Mirai).
     SequenceIsDestination,
-    /// An ICMP error or echo reply.
+    /// The packet is an ICMP error, redirect or reply.
     IcmpAnswer,
-    /// An ICMP echo request.
+    /// The packet is an ICMP echo request.
     IcmpEchoRequest,
-    /// The answer of a UDP service of `answering-services.yaml`, by its ports and payload.
+    /// The datagram is the answer of a UDP service in `answering-services.yaml`, judged by ports and payload.
     UdpFromService,
-    /// A packet to a multicast group or the limited broadcast.
+    /// The destination is a multicast group or the limited broadcast address.
     ToGroup,
-    /// A datagram to one of the ports that traceroute counts through.
+    /// The datagram goes to one of the ports that traceroute uses.
     UdpToTraceroutePort,
-    /// To a port that Conficker.D derives from the destination and the week.
+    /// The destination port is one that Conficker.D derives from the destination and the week.
     PortOfConfickerD,
 }
 
-/// A condition on one packet's payload.
+/// A condition on the payload of one packet.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PayloadWhen {
     pub(super) protocol: Protocol,
-    /// To these ports; empty for any.
+    /// The destination ports; empty for any port.
     pub(super) destination_ports: Vec<u16>,
-    /// A byte regex: `.` is any byte, nothing is Unicode.
+    /// A byte regex: `.` matches any byte, and nothing is Unicode.
     pub(super) payload: String,
 }
 
-/// A condition on one packet of a victim. All given conditions must hold; one at least must be given.
+/// Conditions on one packet of a victim. All that are given must hold; at least one other than `local` must
+/// be given.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlumbingWhen {
@@ -198,10 +201,10 @@ pub(super) struct PlumbingWhen {
     pub(super) destination_ports: Vec<u16>,
     #[serde(default)]
     pub(super) icmp_kinds: Vec<u8>,
-    /// To a multicast or broadcast address.
+    /// If true, the destination must be a multicast or broadcast address.
     #[serde(default)]
     pub(super) group: bool,
-    /// To an address of a private or link-local network.
+    /// If true, the destination must be a private or link-local address.
     #[serde(default)]
     pub(super) local: bool,
 }

@@ -1,5 +1,5 @@
-//! UDP services that answer questions from any address, and the datagrams that are their answers, by
-//! `rules/answering-services.yaml`. The header of that file argues for the rule and says what it cannot decide.
+//! UDP services that answer requests from any address, and recognition of their answers, by
+//! `rules/answering-services.yaml`. The header of that file justifies the method and states its limits.
 
 use std::collections::BTreeSet;
 
@@ -22,12 +22,12 @@ struct ServiceEntry {
     port: u16,
     service: String,
     sources: Vec<String>,
-    /// Whether the ports decide where the payload does not.
+    /// Whether the ports decide if the payload does not.
     #[serde(default = "yes")]
     by_port: bool,
-    /// A byte regex of payloads that are answers.
+    /// A byte regex that matches payloads of answers.
     answer: Option<String>,
-    /// A byte regex of payloads that are questions.
+    /// A byte regex that matches payloads of requests.
     question: Option<String>,
 }
 
@@ -47,12 +47,12 @@ struct Service {
 /// The compiled services.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Services {
-    /// By port, ascending.
+    /// The services, ascending by port.
     services: Vec<Service>,
 }
 
 impl ServicesFile {
-    /// Compiles the services. What is wrong is returned with the number of its entry, from 0.
+    /// Compiles the services. Each error has the number of its entry, from 0.
     pub(super) fn compile(&self) -> Result<Services, Vec<(usize, String)>> {
         let mut errors = Vec::new();
         let mut ports = BTreeSet::new();
@@ -84,7 +84,7 @@ impl ServicesFile {
 }
 
 impl ServiceEntry {
-    /// What is wrong with an entry apart from its regexes.
+    /// Returns the faults of an entry, except those of its regexes.
     fn faults(&self) -> Vec<String> {
         let port = self.port;
         let mut faults = Vec::new();
@@ -106,14 +106,14 @@ impl ServiceEntry {
     }
 }
 
-/// Compiles a regex of bytes: `.` is any byte, nothing is Unicode.
+/// Compiles a byte regex: `.` matches any byte, and nothing is Unicode.
 ///
 /// # Errors
-/// When it is no regex, or matches the empty payload and so every packet.
+/// Fails if the text is not a regex, or if it matches the empty payload and thus every packet.
 pub(super) fn byte_regex(text: &str) -> Result<Regex, String> {
     let regex = RegexBuilder::new(text).unicode(false).dot_matches_new_line(true).build();
     match regex {
-        // The library's message shows the pattern on several lines; its last line says what is wrong.
+        // The library's message shows the pattern on several lines; the last line states the error.
         Err(error) => {
             let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
             Err(format!("is no byte regex: {reason}"))
@@ -137,10 +137,12 @@ impl Services {
         self.services.get(place)
     }
 
-    /// Whether a datagram is the answer of a listed service; the payload is empty where it was not captured.
+    /// Returns whether a datagram is the answer of a listed service. The payload is empty if it was not
+    /// captured.
     #[inline]
     pub(super) fn answers(&self, packet: &Packet, payload: &[u8]) -> bool {
-        // No question comes from a group; devices announce themselves there from the ports of these services.
+        // No request has a group address as its source, and devices announce themselves to groups from ports
+        // of these services.
         if packet.protocol() != Protocol::Udp || is_group(packet.destination()) {
             return false;
         }
@@ -148,7 +150,7 @@ impl Services {
         self.of_port(from).is_some_and(|service| self.is_answer(service, to, payload))
     }
 
-    /// Whether a datagram from a service's port is its answer.
+    /// Returns whether a datagram from a service's port to port `to` is an answer.
     fn is_answer(&self, service: &Service, to: u16, payload: &[u8]) -> bool {
         let is = |regex: &Option<Regex>| regex.as_ref().is_some_and(|regex| regex.is_match(payload));
         if is(&service.answer) {

@@ -1,6 +1,7 @@
-//! The rule files that ship in the binary. A new rule is a new file and a line here; a test compares.
+//! The rule files in the binary. A new rule is a new file and a line here; a test compares the list with the
+//! folder.
 
-/// Path relative to the rules folder, and text.
+/// Path relative to the folder of the rules, and text, of each file.
 pub(super) const FILES: &[(&str, &str)] = &[
     ("answering-services.yaml", include_str!("../../rules/answering-services.yaml")),
     ("behavior.yaml", include_str!("../../rules/behavior.yaml")),

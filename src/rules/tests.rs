@@ -1,4 +1,4 @@
-//! Rules that ship, and rules that are refused.
+//! Tests of the shipped rules and of rules that must be rejected.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ fn shipped() -> Rules {
     Rules::shipped().unwrap()
 }
 
-/// The labels and told marks of one host's packets.
+/// Returns the labels and the shown marks of the first window of one host's packets.
 fn labels_of(packets: &[Packet]) -> Vec<String> {
     let rules = shipped();
     let mut engine = Engine::new(rules.profile.clone());
@@ -165,7 +165,7 @@ fn plumbing_is_told_from_scans() {
     assert_eq!(to(Protocol::Tcp, "192.0.2.1", 445), None);
 }
 
-/// Replaces one shipped file's text and answers the errors.
+/// Replaces the text of one shipped file and returns the errors of compilation.
 fn refused(path: &str, change: impl Fn(&str) -> String) -> Vec<String> {
     let mut files: Vec<(String, String)> =
         shipped::FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();

@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::command::{arg, inga};
 use crate::corpora::corpora;
 
-fn fingerprints(capture: &str, more: &[&str]) -> Option<Vec<Value>> {
-    let path = corpora()?.join(capture);
-    Some(inga(&[&["fingerprint", "--format", "json", arg(&path)], more].concat()).json())
+fn fingerprints(capture: &str, more: &[&str]) -> Vec<Value> {
+    let path = corpora().join(capture);
+    inga(&[&["fingerprint", "--format", "json", arg(&path)], more].concat()).json()
 }
 
 fn numbers(windows: &[Value], key: &str) -> Vec<u64> {
@@ -41,8 +41,9 @@ fn figure_8_is_one_sequential_window_of_18() {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn probes_of_nine_hosts_out_of_order_are_nine_windows() {
-    let Some(windows) = fingerprints("ncsa-simple-scan/445_scan.pcap", &[]) else { return };
+    let windows = fingerprints("ncsa-simple-scan/445_scan.pcap", &[]);
     assert_eq!(numbers(&windows, "destinations"), [1; 9]);
     let mut packets = numbers(&windows, "packets");
     packets.sort_unstable();
@@ -51,10 +52,11 @@ fn probes_of_nine_hosts_out_of_order_are_nine_windows() {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn a_bot_that_scans_four_ports_is_five_random_windows() {
     let capture = "stratosphere/test7-malicious.pcap";
     for victim in ["192.168.2.16", "auto"] {
-        let Some(windows) = fingerprints(capture, &["--victim", victim]) else { return };
+        let windows = fingerprints(capture, &["--victim", victim]);
         assert_eq!(numbers(&windows, "packets"), [122, 142, 148, 148, 72], "{victim}");
         assert_eq!(numbers(&windows, "destinations"), [31, 42, 45, 45, 29]);
         assert!(
@@ -71,12 +73,13 @@ fn a_bot_that_scans_four_ports_is_five_random_windows() {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn sweeps_of_arp_and_icmp_are_sequential() {
     for (capture, protocol, label) in
         [("test8-malicious.pcap", "ARP", "arp-sweep"), ("test12-icmp-portscan.pcap", "ICMP", "ping-sweep")]
     {
         let path = format!("stratosphere/{capture}");
-        let Some(windows) = fingerprints(&path, &["--victim", "auto"]) else { return };
+        let windows = fingerprints(&path, &["--victim", "auto"]);
         let largest = windows.iter().max_by_key(|window| window["destinations"].as_u64()).unwrap();
         assert_eq!(largest["protocol"], protocol, "{capture}");
         assert_eq!(largest["transition"], "sequential", "{capture}");
@@ -85,8 +88,9 @@ fn sweeps_of_arp_and_icmp_are_sequential() {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn fan_out_that_is_no_scan_is_not_called_sequential() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let ndpi = ["gnutella", "ethereum", "bittorrent_utp", "KakaoTalk_talk"];
     let mut captures: Vec<String> = std::fs::read_dir(corpora.join("ndpi"))
         .unwrap()

@@ -1,20 +1,18 @@
-//! Where the real captures are. They are no part of the project: tests that need them are skipped on a user's
-//! clone, and fail where CI lacks them.
+//! Where the real captures are. They are not a part of the project: a test that needs them has
+//! `#[cfg_attr(not(corpora), ignore = "needs the corpora")]`, which the build script decides, and CI requires them.
 
 use std::path::{Path, PathBuf};
 
-/// The folder of the corpora; `None`, with a line that says so, where there is none.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub(crate) fn corpora() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-        "CI needs the corpora at {}",
-        folder.display()
-    );
-    eprintln!("skipped: no corpora at {}", folder.display());
-    None
+/// Returns the folder of the corpora.
+pub(crate) fn corpora() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora")
+}
+
+#[test]
+fn ci_has_what_the_tests_need() {
+    let present = [("corpora", cfg!(corpora)), ("tshark", cfg!(tshark)), ("tcpdump", cfg!(tcpdump))];
+    let missing: Vec<&str> =
+        present.into_iter().filter(|(_, is_here)| !is_here).map(|(name, _)| name).collect();
+    let is_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    assert!(!is_ci || missing.is_empty(), "CI needs {missing:?}; the corpora at {}", corpora().display());
 }

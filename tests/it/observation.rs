@@ -33,8 +33,9 @@ fn all_time(db: &str, more: &[&str]) -> Value {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn backscatter_is_counted_and_is_no_scan() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let trace = corpora.join("ncsa-simple-scan/backscatter.trace");
     let folder = TempDir::new().unwrap();
     let db = observed(folder.path(), "I", &["192.150.186.0/23"], &[&trace]);
@@ -54,8 +55,9 @@ fn backscatter_is_counted_and_is_no_scan() {
 
 /// Ten addresses that each were a sensor; how many of them each source reached, by tshark.
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn sources_are_told_by_how_many_sensors_they_reached() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let capture = corpora.join("ndpi/srvloc.pcap");
     let folder = TempDir::new().unwrap();
     let counted = inga(&["events", "--format", "json", arg(&capture)]).json();

@@ -55,8 +55,9 @@ fn halves(pcap: &[u8], second: u32) -> [Vec<u8>; 2] {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn a_bot_cut_in_two_recognises_itself() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let whole = std::fs::read(corpora.join("stratosphere/test7-malicious.pcap")).unwrap();
     // 2018-03-09 20:58:50 UTC, a minute after its scan began and a minute before it ends.
     let [first, second] = halves(&whole, 1_520_629_130);
@@ -105,8 +106,9 @@ fn bots() -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn a_real_bot_and_a_slash_16_agree_by_projection_alone() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let darknet = darknet("  - {name: dark, kind: dark, prefixes: [203.0.0.0/16]}\n", &[("dark", bots())]);
     let capture = corpora.join("stratosphere/test7-malicious.pcap");
     let more = "victims: [192.168.2.16]\ndiscovered: {date: 2020-03-04}\n";
@@ -120,8 +122,9 @@ fn a_real_bot_and_a_slash_16_agree_by_projection_alone() {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn fan_out_that_is_no_worm_is_attributed_to_nothing() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let sensors = "  - {name: flood, kind: dark, prefixes: [192.150.186.0/23]}
   - {name: slp, kind: mixed, prefixes: [0.0.0.0/0]}\n";
     let capture = |path: &str| std::fs::read(corpora.join(path)).unwrap();

@@ -250,8 +250,9 @@ fn the_darknet_that_ships_has_the_surges_put_in_and_no_other() {
 }
 
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn backscatter_is_no_surge_of_scanning() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let folder = TempDir::new().unwrap();
     let db = folder.path().join("history");
     let db = arg(&db);

@@ -131,8 +131,9 @@ fn nothing_seen_is_a_bound_or_a_reason() {
 
 /// Figure 8's sample, an IoT bot and a UDP scanner against three real sensors.
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn real_sensors_are_answered_and_nothing_is_claimed_of_backscatter() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let folder = TempDir::new().unwrap();
     let sensors = "sensors:
   - {name: ncsa, kind: mixed, prefixes: [192.168.0.0/16, 10.10.0.0/16]}
@@ -198,8 +199,9 @@ fn real_sensors_are_answered_and_nothing_is_claimed_of_backscatter() {
 
 /// Facts of tshark about the real sensors, from a history made of them.
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn histories_of_real_sensors_have_the_counts_of_other_tools() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let folder = TempDir::new().unwrap();
     let db = folder.path().join("history");
     let db = arg(&db);

@@ -8,7 +8,6 @@ use std::process::Command;
 
 use crate::command::{Called, arg, inga, inga_with};
 use crate::corpora::corpora;
-use crate::tshark::installed;
 
 /// A tcpdump log, written packet by packet at a tenth of a second each.
 #[derive(Default)]
@@ -412,8 +411,9 @@ const FOLDERS: [&str; 7] =
     ["stratosphere", "httpreplay", "cuckoo", "id2t", "ncsa-simple-scan", "ndpi", "pcapplusplus"];
 
 #[test]
+#[cfg_attr(not(all(corpora, tshark)), ignore = "needs the corpora and tshark")]
 fn the_victim_is_named_as_a_plain_reading_names_it() {
-    let Some(corpora) = corpora().filter(|_| installed()) else { return };
+    let corpora = corpora();
     let mut captures = Vec::new();
     for folder in FOLDERS {
         captures_below(&corpora.join(folder), &mut captures);
@@ -439,8 +439,9 @@ type ScansOf = (&'static str, &'static [(&'static str, u64, usize)]);
 
 /// Scan events of real captures: targets by protocol and port, and number of packets, by tshark and by eye.
 #[test]
+#[cfg_attr(not(corpora), ignore = "needs the corpora")]
 fn scans_of_real_captures_have_their_targets() {
-    let Some(corpora) = corpora() else { return };
+    let corpora = corpora();
     let table: [ScansOf; 9] = [
         (
             "stratosphere/test7-malicious.pcap",

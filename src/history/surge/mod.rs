@@ -1,15 +1,16 @@
-//! Surges: days on which a series of counts lies above its own past, by more than chance and rhythm make it. Falls, days
-//! that lie below it, are the same from the other side.
+//! Surges: days on which a series of daily counts exceeds its background by more than chance and weekly
+//! rhythm explain. A fall is the opposite: days below the background, found by the mirrored test.
 //!
-//! Each day is tested against the days before it, as the algorithms do that find outbreaks of disease in counts of
-//! cases (Farrington and others 1996; Noufaily and others 2013): an expected count with rhythm of the week and slow
-//! growth, a dispersion, and the chance of so high a count or a higher one. Days that stood out do not become the norm
-//! by which later ones are judged, unless they stay; nor do the last days, among which a surge may have begun.
+//! Each day is tested against the days before it, as in the algorithms that detect outbreaks of disease in
+//! counts of cases (Farrington and others 1996; Noufaily and others 2013): an expected count with weekly
+//! rhythm and slow growth, a dispersion, and the probability of a count at least as high. Days that stand out
+//! do not enter the background of later days, unless the level persists. Neither do the last days before the
+//! tested one, since a surge may have begun on them.
 //!
-//! A day is judged by itself, and by its week: itself and the six days before. A day tells an outbreak at once, a week
-//! one that is small and stays. What began is judged as a whole, too, up to four weeks. Who scans today often scans
-//! tomorrow, too, so days together are as sure as they are independent: the correlation of neighbouring days widens what
-//! chance may do.
+//! Three tests are made of each day: of the day itself, of its week (the day and the six before it), and of
+//! the surge so far (up to four weeks). The day reveals a large outbreak at once, the week a small one that
+//! persists. Hosts that scan on one day often scan on the next, so the correlation of neighboring days widens
+//! the variance of a sum of days.
 
 mod norm;
 
@@ -17,50 +18,54 @@ use jiff::civil::Date;
 
 use norm::{PAST_DAYS_MIN, Past};
 
-/// To which side days depart from their past.
+/// The direction of a departure from the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// Above it.
+    /// Above the background.
     Up,
-    /// Below it.
+    /// Below the background.
     Down,
 }
 
-/// Days that stood out less than this are the norm of later ones; a surge may begin with one that did more.
+/// Maximum p of a day that stands out. A surge may begin on such a day; the other days form the background of
+/// later ones.
 const UNUSUAL: f64 = 1e-2;
-/// Days that are judged together; the days before a day that are not its norm are one fewer.
+/// Number of days that are tested together. The last `WEEK - 1` days before a day are not part of its
+/// background.
 const WEEK: usize = 7;
-/// A day, its week and a surge so far are three tests: a p is three times the smallest.
+/// Number of tests per day (the day, its week, and the surge so far), by which the smallest p is multiplied.
 const SCALES: f64 = 3.0;
-/// Unremarkable days in a row that end a surge. A weekend must not.
+/// Number of consecutive days that do not stand out and thus end a surge. Longer than a weekend.
 const CALM_DAYS: usize = 4;
-/// A surge that lasts so many days is a new level, and becomes the norm.
+/// Number of days after which a surge is a new level and becomes the background.
 const LEVEL_DAYS: usize = 28;
-/// So many times what is expected is a surge; less is none, however sure.
+/// Minimum ratio of observed to expected count for a surge. A smaller departure is not reported, however
+/// significant.
 pub const SURGE_RATIO_MIN: f64 = 1.5;
-/// A day with fewer hosts is never a surge: two hosts are a coincidence anywhere.
+/// Minimum number of hosts (or whatever is counted) on the peak day of a surge. Two hosts can coincide
+/// anywhere by chance.
 pub const SURGE_HOSTS_MIN: u64 = 3;
 
-/// Counts of the days that a sensor looked, ascending; a day without a look is not among them.
+/// A series of counts by day, ascending. Days without a value are left out.
 pub type Observed = [(Date, u64)];
 
-/// A day and what its past made expect.
+/// A tested day: its count, the expected count and the p-value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
     /// The day.
     pub day: Date,
-    /// Its count.
+    /// The observed count.
     pub count: u64,
-    /// The count that the past makes expect.
+    /// The count expected from the background.
     pub expected: f64,
-    /// The chance of such a count or a higher one (in a fall, a lower one), of the day or of its week or surge: the
-    /// smallest one, times three.
+    /// The probability of a count at least as high (in a fall, as low): the smaller one of the day's and its
+    /// week's, multiplied by the number of tests, at most 1.
     pub p: f64,
 }
 
 impl Judged {
-    /// By how much it departs to a side.
+    /// Returns the departure from the expected count, positive in the given direction.
     fn excess(&self, direction: Direction) -> f64 {
         match direction {
             Direction::Up => float(self.count) - self.expected,
@@ -75,7 +80,7 @@ impl Judged {
         }
     }
 
-    /// Whether there are hosts enough, now or, in a fall, before.
+    /// Returns whether the observed count, or in a fall the expected one, is at least [`SURGE_HOSTS_MIN`].
     fn is_many(&self, direction: Direction) -> bool {
         match direction {
             Direction::Up => self.count >= SURGE_HOSTS_MIN,
@@ -84,59 +89,62 @@ impl Judged {
     }
 }
 
-/// What became of a surge.
+/// How a surge ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Calm days followed.
+    /// Days that do not stand out followed.
     Over,
-    /// It lasted so long that it is the norm now.
+    /// It lasted so long that its level became the background.
     NewLevel,
-    /// The history ends in it.
+    /// The series ends within it.
     Open,
-    /// Of a fall alone: what had surged is over.
+    /// Only of a fall: it is the return to the old level after a surge.
     OldLevel,
 }
 
-/// A run of days above the past, or below it.
+/// A run of days above the background (a surge) or below it (a fall).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Surge {
-    /// To which side.
+    /// The direction of the departure.
     pub direction: Direction,
-    /// Its first day.
+    /// The first day (the onset).
     pub first: Date,
-    /// Its last day.
+    /// The last day that stands out.
     pub last: Date,
-    /// The day with most above what was expected; in a fall, below it.
+    /// The day with the largest departure from the expected count.
     pub peak: Judged,
-    /// The smallest chance of its days, of their weeks and of all days since its first, up to four weeks.
+    /// The smallest p-value of its days, of their weeks, and of all days since the first, up to four weeks;
+    /// adjusted for these tests.
     pub p: f64,
-    /// The sum of what its days that stood out had above what was expected; in a fall, below it.
+    /// The departure from the expected count, summed over the days that stand out, or over all days of an
+    /// [`Outcome::OldLevel`].
     pub excess: f64,
-    /// What became of it.
+    /// How it ended.
     pub outcome: Outcome,
 }
 
-/// How many of a series' days are judged: those with enough past.
+/// Returns the number of days of a series that are tested, which are those with enough past days.
 #[must_use]
 pub fn judged_days(observed_days: usize) -> usize {
     observed_days.saturating_sub(PAST_DAYS_MIN + WEEK - 1)
 }
 
-/// The surges of a series whose surest day has at most this chance; ascending.
+/// Returns the surges of a series whose p-value is at most `p_max`, ascending by first day.
 #[must_use]
 pub fn surges(days: &Observed, p_max: f64) -> Vec<Surge> {
     departures(days, &[Direction::Up], p_max)
 }
 
-/// The surges of a series and its falls, each with at most this chance; ascending. Where a surge is over, that is a fall,
-/// too, as sure as the surge was: its days are told against the surge's own.
+/// Returns the surges and falls of a series whose p-value is at most `p_max`, ascending by first day. The end
+/// of a surge is also reported as a fall, with the surge's p-value and with the mean count of the surge as
+/// the expected count.
 #[must_use]
 pub fn jumps(days: &Observed, p_max: f64) -> Vec<Surge> {
     let mut found = departures(days, &[Direction::Up, Direction::Down], p_max);
     let ends: Vec<Surge> = found.iter().filter_map(|surge| surge.end(days)).collect();
     for end in ends {
-        // What falls below the old level at once is one fall.
+        // If the series drops below the old level at once, there is already a fall for these days.
         let told = |other: &Surge| other.direction == Direction::Down && other.first <= end.last;
         if !found.iter().any(|other| told(other) && end.first <= other.last) {
             found.push(end);
@@ -148,7 +156,7 @@ pub fn jumps(days: &Observed, p_max: f64) -> Vec<Surge> {
 
 fn departures(days: &Observed, directions: &[Direction], p_max: f64) -> Vec<Surge> {
     let mut past = Past::default();
-    // The first day that is neither kept in the past nor left out of it.
+    // Index of the first day that is neither part of the background nor excluded from it.
     let mut next = 0;
     let mut found = Vec::new();
     let mut open: Option<Episode> = None;
@@ -172,11 +180,12 @@ fn departures(days: &Observed, directions: &[Direction], p_max: f64) -> Vec<Surg
             episode.extend(at, judged, past.chance_of_run(run, direction));
         }
         let outcome = if at - episode.last >= CALM_DAYS {
-            // The lulls of a surge are no norm either; what follows it is.
+            // Days within a surge that do not stand out are excluded from the background; the days after it
+            // are not.
             next = episode.last + 1;
             Outcome::Over
         } else if episode.is_level() {
-            // What stays is the norm: later days are judged by these alone.
+            // A persistent level is the new background: later days are tested against this level only.
             (past, next) = (Past::default(), episode.first);
             Outcome::NewLevel
         } else {
@@ -194,7 +203,8 @@ fn departures(days: &Observed, directions: &[Direction], p_max: f64) -> Vec<Surg
 }
 
 impl Surge {
-    /// The fall that ends a surge which is over: as many days as it took to see that.
+    /// Returns the fall that ends a finished surge: the days by which the end was recognized. Returns `None`
+    /// for other departures.
     fn end(&self, days: &Observed) -> Option<Surge> {
         if (self.direction, self.outcome) != (Direction::Up, Outcome::Over) {
             return None;
@@ -221,7 +231,7 @@ impl Surge {
     }
 }
 
-/// Days that stand out, in a run.
+/// A departure in progress.
 struct Episode {
     direction: Direction,
     first: usize,
@@ -237,8 +247,8 @@ impl Episode {
         Episode { direction, first, last: at, days: 0, peak: judged, p: 1.0, excess: 0.0 }
     }
 
-    /// By a day that stands out; `run` is the chance of all days since the first. It is one of as many as a surge can
-    /// have days.
+    /// Adds a day that stands out. `run` is the probability of all days since the first, up to four weeks; it
+    /// is adjusted for the number of lengths that a surge can have.
     fn extend(&mut self, at: usize, judged: Judged, run: f64) {
         self.last = at;
         self.days += 1;
@@ -249,7 +259,8 @@ impl Episode {
         }
     }
 
-    /// Whether it has lasted so long that it is the norm: four weeks, most days of which stood out.
+    /// Returns whether the departure is a new level: it spans four weeks, and at least half of its days stand
+    /// out.
     fn is_level(&self) -> bool {
         let span = self.last + 1 - self.first;
         span >= LEVEL_DAYS && 2 * self.days >= span

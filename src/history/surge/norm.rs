@@ -1,8 +1,8 @@
-//! What a past makes expect of a day, and the chance that it has more.
+//! The background of a day: the count expected from past days, and the probability of a departure from it.
 //!
-//! The chance is a negative binomial's, whose spread is that of the days and that of not knowing their mean. For a
-//! series that is Poisson, as rare behavior is, it is that of the exact test of two rates given their sum. The chance that
-//! it has less is the same test from the other side.
+//! The probability is that of a negative binomial distribution whose variance includes the dispersion of the
+//! days and the uncertainty of their mean. For a Poisson series, such as a rare behavior, it equals that of
+//! the exact test of two rates given their sum. Falls are tested at the other tail.
 
 use std::collections::VecDeque;
 
@@ -11,37 +11,40 @@ use statrs::function::beta::checked_beta_reg;
 
 use super::{Direction, Judged, Observed, SCALES, WEEK, float};
 
-/// Days of the past that a day is judged by, at most: eight weeks.
+/// Maximum number of past days that form the background: eight weeks.
 const PAST_DAYS_MAX: usize = 56;
-/// Days of the past without which none is judged: two of each day of the week. What so few leave unknown of mean and spread
-/// is a part of the test; fewer would hold a weekend once.
+/// Minimum number of past days for a test: two of each weekday. The test includes the uncertainty of mean and
+/// dispersion that so few days leave. Fewer days would include only one weekend.
 pub(super) const PAST_DAYS_MIN: usize = 14;
-/// From so many hosts a day on a series shows rhythm and growth; below, chance hides them.
+/// Minimum mean count per day for estimates of weekly rhythm and growth. In smaller counts, chance hides
+/// both.
 const RHYTHM_MEAN_MIN: f64 = 5.0;
-/// Slow growth is at most a doubling in four weeks; what grows faster is a surge. So with halving, and falls.
+/// Maximum rate of growth per day in the background: doubling in four weeks. Faster growth is a surge. For
+/// falls, the limit is halving in four weeks.
 const GROWTH_A_DAY_MAX: f64 = std::f64::consts::LN_2 / 28.0;
 
-/// The unremarkable days before a day, as many as count.
+/// The past days that form the background, at most [`PAST_DAYS_MAX`].
 #[derive(Default)]
 pub(super) struct Past {
     days: VecDeque<(Date, f64)>,
 }
 
-/// What a past makes expect, and how well it is known.
+/// The expected counts, and the precision with which they are known.
 struct Norm {
     direction: Direction,
     rhythm: Rhythm,
     growth: Growth,
-    /// The variance of a day as a multiple of its mean; at least 1.
+    /// Variance of a day's count divided by its mean; at least 1.
     dispersion: f64,
-    /// The correlation of neighbouring days, 0 to 1, a standard error above what was seen.
+    /// Correlation of neighboring days, 0 to 1: the estimate plus one standard error.
     persistence: f64,
-    /// The expected count is known as if from so many days.
+    /// Effective number of past days from which the expected count is known.
     days: f64,
 }
 
 impl Past {
-    /// Keeps the days from `next` to `end`.
+    /// Adds the days with indexes from `next` to `end` (excluded) to the background, and advances `next` to
+    /// `end`.
     pub(super) fn keep(&mut self, days: &Observed, next: &mut usize, end: usize) {
         for (day, count) in days.get(*next..end).unwrap_or_default() {
             if self.days.len() == PAST_DAYS_MAX {
@@ -52,10 +55,11 @@ impl Past {
         *next = end.max(*next);
     }
 
-    /// Judges the last of these days by its own count and by the sum of its week. The week has up to seven days and does not begin
-    /// before the day with the number `from`.
+    /// Tests the last of these days by its own count and by the sum of its week. The week has at most seven
+    /// days and does not begin before the index `from`.
     ///
-    /// Returns `None` if the past has too few days, or if the count is not far from the expected one ([`Judged::is_far`]).
+    /// Returns `None` if there are too few past days, or if the count is not far from the expected one
+    /// ([`Judged::is_far`]).
     pub(super) fn judge(&self, days: &Observed, from: usize, direction: Direction) -> Option<Judged> {
         let [.., (day, count)] = days else { return None };
         if self.days.len() < PAST_DAYS_MIN {
@@ -63,7 +67,7 @@ impl Past {
         }
         let mut norm = self.level(direction);
         let expected = norm.expected(*day);
-        // Most days are not far, and the spread of the past takes longer than its level.
+        // Most days are not far, and estimating the dispersion takes longer than estimating the level.
         if !(Judged { day: *day, count: *count, expected, p: 1.0 }).is_far(direction) {
             return None;
         }
@@ -73,13 +77,14 @@ impl Past {
         Some(Judged { day: *day, count: *count, expected, p: (SCALES * p).min(1.0) })
     }
 
-    /// The chance of days in a row as far to a side, or farther.
+    /// Returns the probability that the sum of consecutive days departs at least as far.
     pub(super) fn chance_of_run(&self, days: &Observed, direction: Direction) -> f64 {
         self.norm(direction).chance_of_run(days)
     }
 
-    /// Where a surge began that the last of these days told: the day of its week, from `from` on, since which the counts
-    /// are least like the past (the greatest likelihood ratio, as if Poisson).
+    /// Returns the index of the onset of a departure that was detected on the last of these days. It is the
+    /// day of the last week, from index `from` on, since which the counts fit the background least (largest
+    /// Poisson likelihood ratio).
     pub(super) fn onset(&self, days: &Observed, from: usize, direction: Direction) -> usize {
         let norm = self.norm(direction);
         let (mut onset, mut best) = (days.len() - 1, 0.0);
@@ -107,7 +112,7 @@ impl Past {
         norm
     }
 
-    /// What the past makes expect; the spread is still to be added.
+    /// Estimates the expected counts; dispersion and persistence are set by `add_spread`.
     fn level(&self, direction: Direction) -> Norm {
         let days = float(self.days.len() as u64);
         let mean = self.days.iter().map(|(_, count)| count).sum::<f64>() / days;
@@ -118,12 +123,12 @@ impl Past {
             let growth = Growth::of(&self.days, &rhythm, direction);
             (rhythm, growth)
         };
-        // What a fit costs: seven means instead of one, and a line that is drawn on beyond its end.
+        // The fit reduces precision: seven means are estimated instead of one, and a trend is extrapolated.
         let days_known = days / (1.0 + rhythm.parameters + 4.0 * growth.parameters);
         Norm { direction, rhythm, growth, dispersion: 1.0, persistence: 0.0, days: days_known }
     }
 
-    /// Adds how far the days of the past lie from what it makes expect.
+    /// Estimates dispersion and persistence from the residuals of the past days.
     fn add_spread(&self, norm: &mut Norm) {
         let spent = 1.0 + norm.rhythm.parameters + norm.growth.parameters;
         let fitted: Vec<(f64, f64)> =
@@ -133,8 +138,8 @@ impl Past {
     }
 }
 
-/// The correlation of neighbouring days, a standard error above what the past shows. Days on which nothing was seen tell
-/// nothing about it.
+/// Returns the estimated correlation of neighboring days plus one standard error. Days with a count of zero
+/// do not count as observations in the standard error.
 fn persistence(fitted: &[(f64, f64)]) -> f64 {
     let seen = fitted.iter().filter(|(count, _)| *count > 0.0).count();
     let apart = |(count, fit): &(f64, f64)| if *fit > 0.0 { (count - fit) / fit.sqrt() } else { 0.0 };
@@ -144,12 +149,12 @@ fn persistence(fitted: &[(f64, f64)]) -> f64 {
     (correlation.max(0.0) + 1.0 / float(seen.max(1) as u64).sqrt()).min(1.0)
 }
 
-/// Pearson's dispersion at the upper end of what it may be (one-sided 95 %), since a few weeks tell it only roughly;
-/// 1 where the days spread no more than a Poisson series' would.
+/// Returns the upper end of Pearson's dispersion (one-sided 95 %), because a few weeks determine it only
+/// roughly. Returns 1 if the variance does not exceed that of a Poisson series.
 fn dispersion(fitted: impl Iterator<Item = (f64, f64)>, freedom: f64) -> f64 {
     let square = |(count, fit): (f64, f64)| if fit > 0.0 { (count - fit).powi(2) / fit } else { 0.0 };
     let pearson: f64 = fitted.map(square).sum();
-    // Quantiles of chi-squared, by Wilson and Hilferty.
+    // Quantiles of the chi-squared distribution (Wilson and Hilferty).
     let spread = 2.0 / (9.0 * freedom);
     let quantile = |normal: f64| freedom * (1.0 - spread + normal * spread.sqrt()).powi(3);
     if pearson <= quantile(0.0) { 1.0 } else { (pearson / quantile(-1.6449)).max(1.0) }
@@ -160,9 +165,11 @@ impl Norm {
         self.rhythm.factor(day) * self.growth.level(day)
     }
 
-    /// The chance of days in a row as far or farther, without the farthest of them: one day is told once, not in seven
-    /// weeks. Above the past, what is left is at most the sum without any other day, so also without that of which most is
-    /// expected; below it, at least the sum without that of which least is.
+    /// Returns the probability that the sum of consecutive days, without the most extreme day, departs at
+    /// least as far. The extreme day is left out so that a single day is not detected in seven weeks. In a
+    /// surge, the observed sum loses its largest count and the expected sum its largest expectation; in a
+    /// fall, both lose the smallest. This is conservative: the observed sum without the day of that
+    /// expectation would depart at least as far.
     fn chance_of_run(&self, days: &Observed) -> f64 {
         let counts = || days.iter().map(|(_, count)| *count);
         let expected = || days.iter().map(|(day, _)| self.expected(*day));
@@ -175,7 +182,8 @@ impl Norm {
         if days.len() > 1 { self.chance(sum, rest, days.len() - 1) } else { 1.0 }
     }
 
-    /// The chance of so high a sum of `together` days or a higher one; of a fall, of so low a sum or a lower one.
+    /// Returns the probability that `together` days have a sum of at least `sum`; in a fall, of at most
+    /// `sum`.
     fn chance(&self, sum: u64, expected: f64, together: usize) -> f64 {
         let certain = match self.direction {
             Direction::Up => sum == 0,
@@ -188,8 +196,8 @@ impl Norm {
         let together = float(together as u64);
         let of_days = |mean: f64| if dispersion > 1.0 { (dispersion - 1.0) / mean } else { 0.0 };
         let known = expected / together * self.days;
-        // What is not known of the mean is the same for all days of the sum. For a Poisson series these are the tails of the
-        // exact test: one host more in the past, or one more now.
+        // The uncertainty of the mean is common to all days of the sum. For a Poisson series these are the
+        // tails of the exact test, with one more host in the past (surge) or one more now (fall).
         let chance = match self.direction {
             Direction::Up => {
                 let mean = expected + dispersion * together / self.days;
@@ -204,7 +212,8 @@ impl Norm {
         chance.unwrap_or(1.0)
     }
 
-    /// By how much the correlation of days, which falls by the same factor from day to day, widens a sum's variance.
+    /// Returns the factor by which the correlation of days widens the variance of a sum. The correlation
+    /// decreases by the same factor with each day of distance.
     fn widening(&self, days: usize) -> f64 {
         let together = float(days as u64);
         let (mut sum, mut correlation) = (1.0, 1.0);
@@ -216,7 +225,7 @@ impl Norm {
     }
 }
 
-/// Factors of the days of the week.
+/// The weekly rhythm: a factor for each day of the week, from Monday.
 struct Rhythm {
     factors: [f64; 7],
     parameters: f64,
@@ -227,7 +236,7 @@ impl Rhythm {
         Rhythm { factors: [1.0; 7], parameters: 0.0 }
     }
 
-    /// Seen from four weeks on.
+    /// Estimates the rhythm; it needs at least four weeks of past days.
     fn of(days: &VecDeque<(Date, f64)>, mean: f64) -> Rhythm {
         if days.len() < 28 {
             return Rhythm::none();
@@ -238,7 +247,8 @@ impl Rhythm {
             *sum += count;
             *number += 1.0;
         }
-        // A day more of the mean for each: a weekday that was hardly seen is no rhythm.
+        // Each weekday gets an additional day with the mean count, so that a weekday with few observations
+        // shows no rhythm.
         let factor = |(sum, number): (f64, f64)| (sum + mean) / ((number + 1.0) * mean);
         Rhythm { factors: sums.map(factor), parameters: 6.0 }
     }
@@ -252,7 +262,7 @@ fn weekday(day: Date) -> usize {
     usize::from(day.weekday().to_monday_zero_offset().unsigned_abs())
 }
 
-/// A level that grows slowly, or, where falls are looked for, shrinks.
+/// A level that grows slowly, or shrinks slowly in tests for falls.
 struct Growth {
     level: f64,
     at: Date,
@@ -265,7 +275,8 @@ impl Growth {
         Growth { level, at: Date::ZERO, a_day: 0.0, parameters: 0.0 }
     }
 
-    /// From the first half of the past to the second, where it grew by more than chance.
+    /// Estimates growth from the first half of the past days to the second. There is no growth if the change
+    /// can be chance.
     fn of(days: &VecDeque<(Date, f64)>, rhythm: &Rhythm, direction: Direction) -> Growth {
         let half = days.len() / 2;
         let mean = |from: usize, to: usize| {

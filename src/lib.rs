@@ -1,17 +1,17 @@
-//! inga (因果, cause and effect): which malware sample is the likely cause of a scan seen in a darknet.
+//! inga (因果, cause and effect) identifies the malware that is the likely cause of a scan seen in a darknet.
 //!
-//! Data flows one way, and imports go down only:
+//! Data flows in one direction, and a room imports only rooms below it:
 //!
-//! | floor | room | what lives there |
+//! | floor | room | content |
 //! |---|---|---|
-//! | F0 | [`event`], [`escape`], [`yaml`] | the fields of one packet; escaping of attackers' text; YAML that people write |
-//! | F1 | [`behavior`] | the behavior engine, one for darknet and sandbox |
-//! | F2 | [`history`], [`rules`], [`sample`] | what darknets saw; rules; malware samples |
-//! | F3 | [`correlate`], [`simulate`] | samples against histories: evidence and verdicts; outbreaks of known cause |
-//! | F4 | [`report`] | text, JSON, pictures, pages |
-//! | I/O | [`capture`], [`store`] | packets out of captures and logs; where histories are kept |
-//! | F5 | [`app`] | one file a use case |
-//! | F6 | [`cli`] | one file a subcommand |
+//! | F0 | [`event`], [`escape`], [`yaml`] | one packet's fields; escaping of attackers' text; YAML files |
+//! | F1 | [`behavior`] | the behavior engine, which darknets and sandboxes share |
+//! | F2 | [`history`], [`rules`], [`sample`] | darknet observations; rules; malware samples |
+//! | F3 | [`correlate`], [`simulate`] | evidence and verdicts; simulated outbreaks of known cause |
+//! | F4 | [`report`] | output as text, JSON, pictures and pages |
+//! | I/O | [`capture`], [`store`] | reading of captures and logs; storage of histories |
+//! | F5 | [`app`] | one file per use case |
+//! | F6 | [`cli`] | one file per subcommand |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod app;

@@ -1,4 +1,4 @@
-//! The thin program: parse, run, exit code.
+//! The binary: calls the library and returns its exit code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! What a sensor saw of all that samples show: asked for once, whichever sample asks, and many at once.
+//! What a sensor observed of all behaviors that samples show. Each behavior is queried once, whichever
+//! samples show it, and many in one call.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,23 +12,26 @@ use crate::store::{HistoryStore, NearService};
 
 use super::AppError;
 
-/// Hosts of a match that are told one by one.
+/// Maximum number of hosts of a match that are listed.
 const HOSTS_MAX: usize = 20;
-/// Services of a sample whose neighbours at a sensor are looked at.
+/// Maximum number of services of a sample for which similar types are queried.
 const SERVICES_MAX: usize = 8;
-/// Neighbouring types of one service.
+/// Maximum number of similar types per service.
 const NEIGHBOURS_MAX: usize = 20;
-/// Host-days of the behaviors that are asked for at once, unless one alone has more: some 100 MB of their hosts.
+/// Maximum number of host-days of the behaviors of one query, unless a single behavior has more: about 100 MB
+/// for their hosts.
 const HOST_DAYS_AT_ONCE: u64 = 1 << 20;
 
-/// What a sensor saw: samples are many, and scan the same ports the same ways.
+/// The observations of one sensor. Samples are many and often scan the same ports in the same ways, so the
+/// results are shared.
 pub(super) struct Asked {
     behaviors: BTreeMap<(Granularity, BehaviorId), Habit>,
     neighbours: BTreeMap<NearService, Vec<TypeTotal>>,
 }
 
 impl Asked {
-    /// Asks for all that samples show of which the sensor saw anything, and for what came near it.
+    /// Queries all behaviors of the samples that the sensor's ledger knows, and the frequent types on the
+    /// services of the samples.
     pub(super) fn of(
         store: &dyn HistoryStore,
         sensor: &str,
@@ -93,7 +97,7 @@ impl Asked {
         Ok(())
     }
 
-    /// The behaviors that the sensor saw, with all that is known of each.
+    /// Returns the behaviors of a sample that the sensor observed, with series, hosts, labels and an example.
     pub(super) fn seen(&self, projected: &[ProjectedBehavior], rules: &Rules) -> Vec<Seen> {
         let known = |one: &ProjectedBehavior| {
             let known = self.behaviors.get(&(one.granularity, one.behavior.id))?;
@@ -106,8 +110,9 @@ impl Asked {
         self.neighbours.get(service).map_or(&[], Vec::as_slice)
     }
 
-    /// Frequent types of the sensor on the services that a sample scans; where it saw none of them, those of the same
-    /// protocols on other ports, so that an answer can say what came nearest.
+    /// Returns frequent types of the sensor on the services that a sample scans. If there are none, it
+    /// returns those of the same protocols on other ports, so that an answer can name the nearest
+    /// observations.
     pub(super) fn neighbours(&self, projected: &[ProjectedBehavior]) -> Vec<TypeTotal> {
         let near = near(projected);
         let of = |near: &[NearService]| {
@@ -123,7 +128,7 @@ impl Asked {
     }
 }
 
-/// The services whose frequent types come near what a sample shows.
+/// Returns the services on which frequent types are similar to what a sample shows.
 fn near(projected: &[ProjectedBehavior]) -> Vec<NearService> {
     let services = services(projected).into_iter().take(SERVICES_MAX);
     services
@@ -133,7 +138,7 @@ fn near(projected: &[ProjectedBehavior]) -> Vec<NearService> {
 
 fn seen_one(behavior: &ProjectedBehavior, known: &Habit, rules: &Rules) -> Seen {
     let Habit { series, hosts, seen_as, example } = known.clone();
-    // A mark that most hosts have says something of the behavior.
+    // A mark that more than half of the hosts have characterizes the behavior.
     let usual = |(name, count): &&(String, u64)| *count * 2 > hosts.total && !name.is_empty();
     let marks: Vec<&str> = hosts.marked.iter().filter(usual).map(|(name, _)| name.as_str()).collect();
     let mut labels: Vec<String> =

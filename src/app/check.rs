@@ -1,4 +1,4 @@
-//! Use case: every sample against its expectation, as a gate in CI.
+//! Use case: checks samples against their expectations, as a gate in CI.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,10 +16,11 @@ use super::output::Output;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, correlate, darknet, yaml_file};
 
-/// The sample reports of a folder, or the report itself: all files called `report.yaml`.
+/// Returns the sample reports of a folder, which are all files named `report.yaml`, or the path itself if it
+/// is no folder.
 ///
 /// # Errors
-/// When the folder cannot be walked or has none.
+/// When the folder cannot be read or has no report.
 pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -38,17 +39,17 @@ pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
     Ok(found)
 }
 
-/// The present moment.
+/// Returns the current time.
 #[must_use]
 pub fn now() -> Timestamp {
-    // Nanoseconds since 1970 fit until 2262.
+    // Nanoseconds since 1970 fit into 64 bits until 2262.
     Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
 }
 
-/// Checks reports. Where a darknet folder is given, all samples are correlated with it together.
+/// Checks reports. If a darknet folder is given, all samples are correlated with it together.
 ///
 /// # Errors
-/// When the darknet cannot be read; what is wrong with a sample is its own outcome.
+/// When the darknet cannot be read. An error of a single sample is the outcome of that sample.
 pub fn check(
     reports: &[PathBuf],
     darknet: Option<&Path>,
@@ -119,7 +120,7 @@ fn checked(
     }
 }
 
-/// A sample's best hypothesis, with its place among the best hypotheses of all samples.
+/// Returns a sample's best hypothesis, with its rank among the best hypotheses of all samples.
 fn best(all: &[Hypothesis], id: &str) -> Option<DarknetExpectation> {
     let mut order: Vec<&str> = Vec::new();
     for hypothesis in all {
@@ -136,7 +137,7 @@ fn best(all: &[Hypothesis], id: &str) -> Option<DarknetExpectation> {
     })
 }
 
-/// All that a sample's run shows.
+/// Returns everything that an expectation can state, as the sample's run shows it.
 fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
     let space = crate::event::AddressSpace::whole();
     let mut labels = BTreeSet::new();
@@ -168,8 +169,8 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
     }
 }
 
-/// Rewrites the expectation of each report whose run differs from it, or which has none, to what was seen. A report
-/// that cannot be rewritten stays as it was, and the others are rewritten.
+/// Rewrites the expectation of each report whose run differs from it, or which has none, to what the run
+/// shows. A report that cannot be rewritten stays unchanged, and the others are rewritten.
 ///
 /// # Errors
 /// When reports could not be read, rewritten or written, with the reason of each.
@@ -195,7 +196,7 @@ fn accept_one(checked: &Checked) -> Result<(), AppError> {
     Output::File(path.clone()).write(|out| out.write_all(after.as_bytes()))
 }
 
-/// Rewrites the `expect` part of a report's text; everything else stays as it was written, with its comments.
+/// Rewrites the `expect` part of a report's text; everything else, including comments, stays as written.
 ///
 /// # Errors
 /// When no edit of the text does that and nothing else.

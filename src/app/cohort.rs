@@ -1,4 +1,4 @@
-//! Use case: hosts that changed their behavior about a date.
+//! Use case: hosts that changed their behavior around a date (cohorts).
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -13,33 +13,34 @@ use super::AppError;
 use super::history::{chosen, coverage_of_sightings};
 use super::series::{Of, each};
 
-/// A question.
+/// A query for a cohort.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// At these sensors; at all, if there is none.
+    /// Names of the sensors; if empty, all sensors.
     pub sensors: Vec<String>,
     /// The first behavior.
     pub from: Of,
-    /// The second.
+    /// The second behavior.
     pub to: Of,
-    /// The first day of the time after.
+    /// The first day of the period after the change.
     pub around: Date,
-    /// How many days of the calendar belong to the time before, and to the time after.
+    /// Length of the period before and of the period after, in calendar days.
     pub days: u16,
 }
 
-/// A sensor's answer.
+/// The answer of one sensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The sensor.
+    /// The sensor's name.
     pub sensor: String,
-    /// Days on which it looked, before and after. Hosts of days without a look are not known to be gone.
+    /// Number of observed days in the period before and in the period after. Hosts of days that were not
+    /// observed are not known to be gone.
     pub observed: (u64, u64),
-    /// What became of the hosts.
+    /// The hosts of the two periods, classified by their change of behavior.
     pub cohort: Cohort,
 }
 
-/// Answers a question.
+/// Returns the cohort of each sensor of a query.
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.

@@ -1,5 +1,5 @@
-//! Confines the captures of a sample report to the report's folder. A report may come from somebody else, and inga
-//! reads the files that it names and shows what is in them.
+//! Confines the captures of a sample report to the report's folder. A report may come from an untrusted
+//! source, and inga reads the files that it names and shows their content.
 
 use std::io;
 use std::path::{Component, Path};
@@ -10,11 +10,12 @@ use crate::yaml::refused_at;
 
 use super::AppError;
 
-/// Checks that a report's capture is a file of the report's folder, with all links followed.
+/// Checks that a report's capture is a regular file in the report's folder or below, after following all
+/// links.
 ///
 /// # Errors
-/// When it is no regular file, or when it does not lie in the report's folder and `allow_outside` is false. The error
-/// has the line of the report that names the capture.
+/// When it is not a regular file, or when it does not lie in the report's folder and `allow_outside` is
+/// false. The error has the line of the report that names the capture.
 pub(super) fn capture(
     report: &Path,
     text: &str,
@@ -46,7 +47,8 @@ pub(super) fn capture(
         }
     }
     let folder = report.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A file that is missing or may not be read is no fault of the report: the other samples of the call go on.
+    // A file that is missing or may not be read is not an error of the report: the other samples of the call
+    // are still read.
     let failed = |error: io::Error| {
         AppError::Capture(CaptureError::Io { input: crate::escape::path(&folder.join(named)), error })
     };

@@ -1,4 +1,4 @@
-//! Use case: samples against a history.
+//! Use case: correlates samples with a history.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -22,30 +22,31 @@ use super::reading::report_failures;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, ledger, share, suspects};
 
-/// Behaviors of one granularity asked of a sensor, the most frequent first: a sample's run of any length must not
-/// make a question of any length.
+/// Maximum number of behaviors of each granularity for which a sensor is queried, the most frequent first. It
+/// bounds the size of the query for a run of any length.
 const BEHAVIORS_MAX: usize = 256;
 
-/// An answer with what its pictures need.
+/// The hypotheses, with the data that their pictures need.
 #[derive(Debug)]
 pub struct Answer {
-    /// Ranked.
+    /// The hypotheses, ranked.
     pub hypotheses: Vec<Hypothesis>,
-    /// The samples that were asked for.
+    /// The samples that were correlated.
     pub samples: Vec<LoadedSample>,
-    /// The days that each sensor looked.
+    /// The coverage of each sensor.
     pub coverage: BTreeMap<String, Coverage>,
 }
 
 impl Answer {
-    /// Its evidence as a graph.
+    /// Returns the evidence of the hypotheses as a graph.
     #[must_use]
     pub fn graph(&self) -> EvidenceGraph {
         evidence_graph(&self.hypotheses)
     }
 }
 
-/// Correlates samples with a history: those of the reports, or, without any, those that the history keeps.
+/// Correlates samples with a history: those of the reports, or, if there are no reports, those that the
+/// history keeps.
 ///
 /// # Errors
 /// When a report, a capture or the history cannot be read, or there is no sample.
@@ -71,8 +72,8 @@ pub fn answer(
     Ok(Answer { hypotheses, samples, coverage })
 }
 
-/// Returns the history, and the samples of the reports, or, without reports, the samples that the history keeps, of
-/// which there may be none.
+/// Opens the history and loads samples. The samples are those of the reports. Without reports they are the
+/// samples that the history keeps; the list is empty if it keeps no sample.
 pub(super) fn load_samples(
     reports: &[PathBuf],
     source: &HistorySource,
@@ -80,7 +81,7 @@ pub(super) fn load_samples(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<(Box<dyn HistoryStore>, Vec<LoadedSample>), AppError> {
-    // Reports first: a slip in one is told before a long read.
+    // Reports are read first, so that an error in one is reported before a long read of captures.
     let mut samples: Vec<LoadedSample> = load_reports(reports, options, rules, notices)?;
     let store = source.open(options, rules, notices)?;
     if samples.is_empty() {
@@ -89,8 +90,8 @@ pub(super) fn load_samples(
     Ok((store, samples))
 }
 
-/// Returns the samples of reports. A sample whose captures cannot be read is reported and kept without its run, so
-/// that the answer says why nothing is known of it.
+/// Returns the samples of reports. A sample whose captures cannot be read is reported and kept without its
+/// run, so that the answer says why nothing is known of it.
 fn load_reports(
     reports: &[PathBuf],
     options: &CaptureOptions,
@@ -112,25 +113,25 @@ fn load_reports(
     Ok(samples)
 }
 
-/// A sensor with all candidates weighed at it.
+/// A sensor with the claims of all candidates.
 pub(super) struct Weighed {
     pub(super) history: SensorHistory,
     pub(super) ledger: Ledger,
     null: Null,
     pub(super) candidates: Vec<Candidate>,
-    /// In the order of the samples.
+    /// The claims, in the order of the samples.
     pub(super) claims: Vec<Result<Claim, NoClaim>>,
     onto: Vec<Onto>,
 }
 
 impl Weighed {
-    /// The same with other kinds of evidence.
+    /// Returns the same sensor with claims from other kinds of evidence.
     pub(super) fn again(&self, weighing: &Weighing) -> Weighed {
         let claims = claims(&self.ledger, &self.null, &self.candidates, weighing);
         Weighed { claims, ..self.with(self.candidates.iter().cloned()) }
     }
 
-    /// The same with other candidates.
+    /// Returns the same sensor with other candidates.
     pub(super) fn with(&self, candidates: impl Iterator<Item = Candidate>) -> Weighed {
         let Weighed { history, ledger, null, .. } = self;
         let candidates: Vec<Candidate> = candidates.collect();
@@ -139,7 +140,8 @@ impl Weighed {
         Weighed { history, ledger, null, candidates, claims, onto: Vec::new() }
     }
 
-    /// The same as it was known so many days after a date; samples of later dates are not known yet.
+    /// Returns the sensor as known `days` calendar days after `date`. Samples with a later date are not
+    /// candidates yet.
     pub(super) fn until(&self, date: Date, days: usize) -> Weighed {
         let last =
             date.saturating_add(jiff::Span::new().days(i64::try_from(days).unwrap_or(i64::from(i32::MAX))));
@@ -155,7 +157,7 @@ impl Weighed {
     }
 }
 
-/// A sample as a cause at a sensor, by its projection.
+/// Returns a sample as a candidate at a sensor, by its projection onto it.
 pub(super) fn candidate(sample: &LoadedSample, projection: Option<&Projection>) -> Candidate {
     Candidate::new(&sample.profile, projection, sample.report.pivot().map(|(span, _)| span))
 }
@@ -183,7 +185,7 @@ pub(super) fn weigh_all(
     histories(store)?.into_iter().map(weigh).collect()
 }
 
-/// Asks every sensor of a history for every sample's behaviors; answers all hypotheses, ranked.
+/// Returns the hypotheses of every sample at every sensor of a history, ranked.
 ///
 /// # Errors
 /// When the store fails.
@@ -231,15 +233,15 @@ fn known(sample: &LoadedSample) -> Known {
     Known { id: sample.profile.id.clone(), title: sample.report.title(), scan }
 }
 
-/// A sample onto a sensor.
+/// A sample with its projection onto a sensor.
 struct Onto {
     scan: Option<Scan>,
     projection: Option<Projection>,
-    /// What the sensor is asked for.
+    /// The behaviors for which the sensor is queried.
     behaviors: Vec<ProjectedBehavior>,
 }
 
-/// Every sample onto a sensor.
+/// Projects every sample onto a sensor.
 fn projections(
     samples: &[LoadedSample],
     scans: &[Option<Scan>],
@@ -253,11 +255,11 @@ fn projections(
         Onto { scan: scan.clone(), projection, behaviors }
     };
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    // Each projection has a seed of its own, so that sharing the work changes nothing.
+    // Each projection has a seed of its own, so the result does not depend on the threads.
     share::each(threads, samples.iter().zip(scans), onto)
 }
 
-/// Two reports of one sample would compete with each other.
+/// Refuses two reports of the same sample, which would compete with each other.
 pub(super) fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
     let mut known: BTreeMap<&str, &LoadedSample> = BTreeMap::new();
     for sample in samples {
@@ -279,7 +281,8 @@ fn histories(store: &dyn HistoryStore) -> Result<Vec<SensorHistory>, AppError> {
     store.sensors()?.into_iter().map(load).collect()
 }
 
-/// At most so many behaviors of each granularity; they come most frequent first within each origin.
+/// Keeps at most [`BEHAVIORS_MAX`] behaviors of each granularity. Within each origin, the most frequent come
+/// first.
 fn bounded(all: Vec<ProjectedBehavior>) -> Vec<ProjectedBehavior> {
     let mut counts: BTreeMap<Granularity, usize> = BTreeMap::new();
     all.into_iter()

@@ -1,4 +1,4 @@
-//! Time that the user vouches for: `--covers FROM..TO`.
+//! The argument `--covers FROM..TO`: time in which, according to the user, a sensor recorded.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,8 +11,8 @@ use crate::history::TimeSpan;
 
 use super::AppError;
 
-/// The value of `--covers` as the user wrote it. Two dates cover both days whole; two times cover the time from the first
-/// until the second, which is not included.
+/// The value of `--covers` as the user wrote it. Two dates cover both days whole; two times cover the time
+/// from the first up to, but not including, the second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Covers {
     from: String,
@@ -31,13 +31,13 @@ impl FromStr for Covers {
     fn from_str(text: &str) -> Result<Covers, String> {
         let (from, to) = text.split_once("..").ok_or("write it as FROM..TO")?;
         let covers = Covers { from: from.trim().to_owned(), to: to.trim().to_owned() };
-        // What depends on the sensor's time zone is checked once it is known.
+        // Parts that depend on the sensor's time zone are checked again once it is known.
         covers.span(&TimeZone::UTC).map(|_| covers).map_err(|error| error.to_string())
     }
 }
 
 impl Covers {
-    /// Returns the time, both ends included; dates and times without an offset are of the given zone.
+    /// Returns the time span, both ends included. Dates and times without an offset are in the given zone.
     ///
     /// # Errors
     /// When it cannot be read or ends before it begins.
@@ -51,7 +51,7 @@ impl Covers {
     }
 }
 
-/// Returns the moment at which a date or time begins, and that at which it is over: of a time the same.
+/// Returns when a date or time begins and when it ends; a time begins and ends at the same moment.
 fn moments(text: &str, zone: &TimeZone) -> Result<(Timestamp, Timestamp), AppError> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok((time, time));

@@ -1,6 +1,6 @@
-//! Use case: a history made on the fly from a folder of captures, for those who have no history yet.
+//! Use case: builds a temporary history from a folder of captures, for users who have no history yet.
 //!
-//! The folder has a `sensors.yaml` and, for each sensor, a folder of its name with captures.
+//! The folder contains `sensors.yaml` and, for each sensor, a folder of its name with captures.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::observe::observe;
 use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices};
 
-/// `sensors.yaml`.
+/// The schema of `sensors.yaml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SensorsFile {
@@ -42,7 +42,7 @@ fn utc() -> String {
 /// Reads all captures of a darknet folder into a temporary history.
 ///
 /// # Errors
-/// When `sensors.yaml` is missing or refused, or a capture cannot be read.
+/// When `sensors.yaml` is missing or refused, or no capture of a sensor can be read.
 pub fn load(
     folder: &Path,
     options: &CaptureOptions,

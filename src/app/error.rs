@@ -1,4 +1,4 @@
-//! What can go wrong in a use case, in the words of the one who asked for it.
+//! Errors of the use cases, in the words of the user's request.
 
 use crate::capture::CaptureError;
 use crate::history::SensorFault;
@@ -6,70 +6,70 @@ use crate::rules::RuleErrors;
 use crate::sample::{ReportError, VictimError};
 use crate::store::StoreError;
 
-/// Why a use case could not run.
+/// The reason why a use case failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// A capture that cannot be read.
+    /// A capture cannot be read.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// A store that failed or refused.
+    /// A store failed or refused a request.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A sensor that cannot be.
+    /// A sensor's settings are invalid.
     #[error(transparent)]
     Sensor(#[from] SensorFault),
-    /// Rules that do not compile.
+    /// Rules do not compile.
     #[error("{0}")]
     Rules(#[from] RuleErrors),
-    /// No victim can be named, or the given victim has no packet.
+    /// No victim can be determined, or a given victim has no packet.
     #[error("{input}: {error}")]
     Victim {
         /// The capture or report.
         input: String,
-        /// Why.
+        /// The reason.
         error: VictimError,
     },
-    /// A log without dates where dates are needed.
+    /// A log has no dates where dates are needed.
     #[error("{0}: its times have no date, and a history needs days; give --date YYYY-MM-DD")]
     NoDates(String),
-    /// A capture of time that is recorded already.
+    /// A capture covers time that is already recorded.
     #[error(
         "{input}: {seconds} s of its time are recorded already, by {stored}; nothing was stored, since packets would count twice: give --overlap skip to leave out packets of that time, or --overlap add if another recorder made this capture"
     )]
     Overlap {
         /// The capture.
         input: String,
-        /// The stored captures.
+        /// The name of a stored capture, and the number of others.
         stored: String,
-        /// The overlapping time.
+        /// The overlapping time in seconds, with three decimals.
         seconds: String,
     },
-    /// A file that two readings show with different bytes.
+    /// A file had different content in two readings.
     #[error(
         "{0}: it was changed while it was read; nothing was stored: feed it again when it is complete, or a copy of it"
     )]
     Changed(String),
-    /// A sample report that was refused.
+    /// A sample report was refused.
     #[error("{path}{place}: {error}")]
     Report {
-        /// The report.
+        /// The path of the report, control characters escaped.
         path: String,
         /// `:line:column`, where known.
         place: String,
-        /// Why.
+        /// The reason.
         error: ReportError,
     },
-    /// A YAML file that was refused.
+    /// A YAML file was refused.
     #[error("{path}{place}: {message}")]
     Yaml {
-        /// The file.
+        /// The path of the file, control characters escaped.
         path: String,
         /// `:line:column`, where known.
         place: String,
-        /// Why.
+        /// The reason.
         message: String,
     },
-    /// A file that cannot be read or written.
+    /// A file cannot be read or written.
     #[error("{path}: {error}")]
     File {
         /// The path, control characters escaped.
@@ -77,7 +77,7 @@ pub enum AppError {
         /// The system's reason.
         error: std::io::Error,
     },
-    /// Anything that the user can mend, said whole.
+    /// Any other error that the user can correct, as a complete message.
     #[error("{0}")]
     Usage(String),
 }
@@ -96,7 +96,7 @@ impl AppError {
         )
     }
 
-    /// A failed access to a file.
+    /// Returns the error for a failed access to a file.
     #[must_use]
     pub fn file(path: &std::path::Path, error: std::io::Error) -> AppError {
         AppError::File { path: crate::escape::path(path), error }
@@ -108,7 +108,7 @@ impl AppError {
         AppError::Victim { input, error }
     }
 
-    /// A refused sample report.
+    /// Returns the error for a refused sample report.
     #[must_use]
     pub fn report(path: &std::path::Path, error: ReportError) -> AppError {
         let place = match &error {
@@ -118,7 +118,7 @@ impl AppError {
         AppError::Report { path: crate::escape::path(path), place, error }
     }
 
-    /// Refused YAML.
+    /// Returns the error for refused YAML.
     #[must_use]
     pub fn yaml(path: &std::path::Path, error: &crate::yaml::YamlError) -> AppError {
         AppError::Yaml {

@@ -1,4 +1,4 @@
-//! Use case: one event a packet read, with its class where a victim is given.
+//! Use case: lists the packets of captures, with their class where a victim is given.
 
 use std::net::IpAddr;
 
@@ -10,29 +10,30 @@ use crate::sample::{Class, Traffic};
 use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices, sandbox};
 
-/// Whose packets to look at.
+/// The victims whose packets are classified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Victims {
-    /// All hosts alike.
+    /// No victim: packets are not classified.
     None,
-    /// These addresses.
+    /// The given addresses.
     Given(Vec<IpAddr>),
-    /// The victim that the capture shows: the address that is in every packet, or the host that begins most contacts.
+    /// The victim that the capture shows: the address that is in every packet, or the host that begins most
+    /// contacts.
     Auto,
 }
 
-/// One packet with what is known about it.
+/// A packet with its context.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
     /// The packet.
     pub packet: &'a Packet,
-    /// What the capture's times mean, as far as it is known by now.
+    /// How the capture's times are to be understood.
     pub clock: Clock,
-    /// Its class; only for packets of a victim.
+    /// The packet's class; `None` if it was not sent by a victim.
     pub class: Option<Class>,
 }
 
-/// Passes on every packet of some captures, one capture after the other, as [`events`] does.
+/// Passes every packet of several captures to `sink`, one capture after the other, as [`events`] does.
 ///
 /// # Errors
 /// As [`events`], when no capture can be read. If some can be read, the others are reported as failures.
@@ -47,11 +48,12 @@ pub fn all_events(
     each_input(inputs, notices, |input, notices| events(input, victims, options, rules, notices, sink))
 }
 
-/// Hands on every packet of a capture: streamed as it stands, or, where a victim is asked for, in time order after
-/// the whole capture was read. Without a victim the clock is told from the packet and the options alone.
+/// Passes every packet of a capture to `sink`. Without a victim, packets are streamed in their own order, and
+/// the clock is determined from the head of the capture. With a victim, the whole capture is read first, and
+/// its packets come in time order.
 ///
 /// # Errors
-/// When the capture cannot be read or no victim can be told; and what `sink` answers.
+/// When the capture cannot be read or no victim can be determined, and the error of `sink`.
 pub fn events(
     input: &Input,
     victims: &Victims,
@@ -81,7 +83,8 @@ fn stream(
     notices: &mut Notices,
     sink: &mut dyn FnMut(Event<'_>) -> Result<(), AppError>,
 ) -> Result<(), AppError> {
-    // What a log's times mean shows in its first lines; the reader says so at the end only.
+    // The first lines of a log show how its times are to be understood, whereas the reader reports this only
+    // at the end.
     let clock = capture::head(input, &options.read, &mut |_, _| {})?.clock;
     let mut failed = None;
     let report = options.stream(input, &mut |packet, _| {

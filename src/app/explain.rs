@@ -1,4 +1,4 @@
-//! Use case: from an event to its causes: which samples explain what came at a sensor about a day.
+//! Use case: which samples explain what a sensor saw from a given day on (from an event to its causes).
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,34 +21,36 @@ use super::series::Of;
 use super::surges::{self, Behavior, Found, Kind};
 use super::{AppError, CaptureOptions, Notices};
 
-/// What is asked.
+/// The event to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// At which sensor.
+    /// The sensor's name.
     pub sensor: String,
     /// The event's first day.
     pub day: Date,
-    /// Observed days that it lasts, at most.
+    /// Maximum length of the event in observed days.
     pub days: u16,
-    /// Which behavior came.
+    /// The behavior that increased.
     pub of: Of,
 }
 
-/// An answer, with the samples that its places mean.
+/// An explanation with the samples that its candidate indices refer to.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The sensor.
     pub sensor: Sensor,
-    /// The samples asked for.
+    /// The samples that were considered, in the order of the candidates.
     pub samples: Vec<LoadedSample>,
-    /// The event and its causes.
+    /// The event and its possible causes.
     pub explanation: Explanation,
 }
 
-/// Explains an event by samples: those of the reports, or, without any, those that the history keeps.
+/// Explains an event by samples: those of `reports`, or, if there are no reports, those that the history
+/// keeps.
 ///
 /// # Errors
-/// When a report, a capture or the history cannot be read, there is no such sensor, or it did not look for long enough.
+/// When a report, a capture or the history cannot be read, there is no such sensor, or too few days were
+/// observed before the event.
 pub fn answer(
     reports: &[PathBuf],
     source: &HistorySource,
@@ -67,8 +69,8 @@ pub fn answer(
     Ok(Answer { sensor, samples, explanation })
 }
 
-/// Adds a notice that there is no sample to name as a cause. The answer still separates what came from what was
-/// expected, and describes what a sample of it should look like, which helps to look for one.
+/// Adds a notice if there is no sample that could be a cause. The answer still separates the event from its
+/// background, and describes how a sample of it would scan, which helps to find one.
 fn note_none(samples: &[LoadedSample], notices: &mut Notices) {
     if samples.is_empty() {
         notices.add(
@@ -78,21 +80,21 @@ fn note_none(samples: &[LoadedSample], notices: &mut Notices) {
     }
 }
 
-/// A surge with its causes.
+/// A surge with its possible causes.
 #[derive(Clone, Debug)]
 pub struct Surged {
-    /// Its place among all surges, from 1, as `inga surges` tells it.
+    /// The surge's rank among all surges, from 1, as in `inga surges`.
     pub rank: usize,
     /// The surge.
     pub found: Found,
-    /// What was asked of it.
+    /// The behavior that was explained.
     pub of: Of,
-    /// Its causes, or why there are none to tell.
+    /// The explanation, or the reason why there is none.
     pub explanation: Result<Explanation, String>,
 }
 
-/// Explains every surge of some sensors (of all, if none is named) that is no part of another one, the surest first;
-/// with the samples that causes' places mean.
+/// Explains every surge of the named sensors (of all sensors, if none is named) that is not part of another
+/// surge, ascending by q-value. Also returns the samples that the candidate indices refer to.
 ///
 /// # Errors
 /// When a report, a capture or the history cannot be read, or there is no such sensor.
@@ -137,7 +139,7 @@ pub fn surged(
     Ok((samples, all))
 }
 
-/// What surged, as it is asked for.
+/// Returns a surge's behavior in the form in which it is queried.
 fn of(behavior: &Behavior) -> Of {
     match behavior {
         Behavior::Service(protocol, port) => Of::Service(*protocol, *port),
@@ -147,7 +149,7 @@ fn of(behavior: &Behavior) -> Of {
     }
 }
 
-/// A sensor that is asked, and the samples as causes there.
+/// A sensor, and the samples as candidates at that sensor.
 struct AskedSensor {
     history: SensorHistory,
     candidates: Vec<Candidate>,
@@ -185,12 +187,12 @@ fn explained(
     question: &Question,
     rules: &Rules,
 ) -> Result<Result<Explanation, NoExplanation>, AppError> {
-    // Answers to spoofed packets scan nothing, so no sample is looked for that would explain them.
+    // Backscatter is not a scan, so that no sample explains it.
     let is_scan = |parameters: &Parameters| {
         !rules.labels(parameters, &[], None).iter().any(|label| rules.is_backscatter(label))
     };
     let asked = |parameters: &Parameters| passes(&question.of, parameters, &services.anew, rules);
-    // What samples do beside it tells how much of it may be theirs.
+    // What a sample does elsewhere limits how much of the event it can account for.
     let relevant =
         |parameters: &Parameters| (asked(parameters) || services.meet(parameters)) && is_scan(parameters);
     let away = |days: i64| question.day.saturating_add(jiff::Span::new().days(days));
@@ -200,13 +202,14 @@ fn explained(
     Ok(explain(&ledger, &lines, candidates, question.day, question.days.into()))
 }
 
-/// Days of the calendar in which the observed days before an event are looked for: an outage may lie among them.
+/// Calendar days before an event in which its past is read. They include more observed days than the
+/// background needs, because some may lie in an outage.
 const BEFORE_DAYS: i64 = 90;
-/// And days by which outages may draw out an event.
+/// Additional calendar days after an event, because outages may extend the period of its observed days.
 const GAP_DAYS: i64 = 31;
 
-/// Whether a whole window with these parameters is of a behavior, or has a part that is. A family's ports that some sample
-/// chooses anew are one.
+/// Returns whether whole windows with these parameters, or a service of theirs, have a behavior. Per-target
+/// ports of the samples are masked in the pattern.
 fn passes(of: &Of, parameters: &Parameters, anew: &AnewPorts, rules: &Rules) -> bool {
     match of {
         Of::Behavior(selection) => {

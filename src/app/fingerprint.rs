@@ -1,4 +1,4 @@
-//! Use case: the windows of captures, named.
+//! Use case: names the windows of captures.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,27 +15,30 @@ use super::pipeline::{self, Feed};
 use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices, sandbox, share};
 
-/// Which packets count.
+/// Selects packets.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// Of these hosts only, and of theirs only scan events.
+    /// If victims are given, only their scan events count.
     pub victims: Victims,
-    /// To these prefixes only, ranked within them; empty for all.
+    /// Only packets to these prefixes count, and destinations are ranked within them; if empty, all packets
+    /// count.
     pub dark: Vec<IpNet>,
 }
 
-/// What is made of some closed windows, whose times mean what the clock says; they may be taken away. On whatever thread: to
-/// name millions of windows and to write them takes longer than to read the packets.
+/// Makes a result of closed windows, which it may take; the clock says how their times are to be understood.
+/// It is called on any thread, since naming and formatting millions of windows takes longer than reading
+/// their packets.
 pub type Make<'a, T> = &'a (dyn Fn(&mut Namer<'_>, &mut [OpenWindow], Clock) -> T + Sync);
 
-/// Hands on what is made of the windows of some captures, which are read as one after the other, in the order in which
-/// windows close.
+/// Calls `make` with the windows of captures and passes the results to `sink`, in the order in which the
+/// windows close. The captures are read as one continuous capture.
 ///
-/// A capture is read twice: whether it runs backwards, and has to be sorted first, is known at its end only. One that does,
-/// and one of which only victims' packets count, is held in memory; any other is not.
+/// A capture is read twice, because only its end shows whether it runs backwards and must be sorted first.
+/// Two kinds of captures are held in memory: a capture that runs backwards, and a sandbox capture, of which
+/// only the packets of victims count. Other captures are streamed.
 ///
 /// # Errors
-/// When a capture cannot be read or no victim can be told; and what `sink` answers.
+/// When no capture can be read, a victim cannot be determined in any, or `sink` returns an error.
 pub fn fingerprints<T: Send>(
     inputs: &[Input],
     selection: &Selection,
@@ -135,15 +138,15 @@ impl<T: Send> Run<'_, T> {
     }
 }
 
-/// Closed windows on their way to who asked for them: some wait, so that threads share what is made of them.
+/// Collects closed windows into batches, and shares each batch among threads.
 struct Telling<'a, T> {
     rules: &'a Rules,
     space: &'a AddressSpace,
-    /// Namers that no thread has at the moment.
+    /// Namers that no thread uses at the moment.
     idle: Mutex<Vec<Namer<'a>>>,
     threads: usize,
     waiting: Vec<OpenWindow>,
-    /// How many probes those that wait have.
+    /// Number of probes of the waiting windows.
     probes: usize,
     clock: Clock,
     make: Make<'a, T>,
@@ -165,7 +168,7 @@ impl<T: Send> Telling<'_, T> {
     }
 
     fn hand_on(&mut self) {
-        /// Windows that a thread takes at once.
+        /// Number of windows that a thread takes at a time.
         const FEW: usize = 64;
         let Telling { rules, space, idle, threads, waiting, probes, clock, make, sink, failed } = self;
         let idle: &Mutex<_> = idle;
@@ -184,7 +187,7 @@ impl<T: Send> Telling<'_, T> {
         *probes = 0;
     }
 
-    /// Hands on those that wait; answers what went wrong so far.
+    /// Processes the waiting windows, and returns the first error so far.
     fn end(&mut self) -> Result<(), AppError> {
         self.hand_on();
         self.failed.take().map_or(Ok(()), Err)

@@ -1,4 +1,4 @@
-//! From closed windows to types on days: what a history and a summary are made from.
+//! Assigns types and days to closed windows, for histories and summaries.
 
 use jiff::tz::TimeZone;
 use smallvec::SmallVec;
@@ -8,11 +8,11 @@ use crate::event::{AddressSpace, Timestamp};
 use crate::history::{DarkTimes, Day, Gathering, Tally};
 use crate::rules::Rules;
 
-/// Numbers the types of windows and puts them on days.
+/// Determines the types of windows and the days on which they count.
 pub(super) struct Gatherer<'a> {
     rules: &'a Rules,
     types: Types,
-    /// The numbers of the types in histories, by their places in the list.
+    /// The numbers of the types in histories, by index in the list of types.
     numbers: Vec<u64>,
     days: Days,
     /// The dark addresses at each time; `None` if they are the same at all times.
@@ -20,23 +20,25 @@ pub(super) struct Gatherer<'a> {
 }
 
 impl<'a> Gatherer<'a> {
-    /// Windows to addresses of `space`, on days of `zone`.
+    /// Creates a gatherer for windows to addresses of `space`, with the days of `zone`.
     pub(super) fn new(space: AddressSpace, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
         let types = Types::new(rules.profile.clone(), space);
         Gatherer { rules, types, numbers: Vec::new(), days: Days { zone, known: None }, dark: None }
     }
 
-    /// Windows to addresses that were dark when they began, on days of `zone`.
+    /// Creates a gatherer for windows to addresses that were dark when the window began, with the days of
+    /// `zone`.
     pub(super) fn dated(dark: DarkTimes, zone: TimeZone, rules: &'a Rules) -> Gatherer<'a> {
         let types = Types::new(rules.profile.clone(), AddressSpace::none());
         Gatherer { rules, types, numbers: Vec::new(), days: Days { zone, known: None }, dark: Some(dark) }
     }
 
-    /// Adds windows with their facets to what a history keeps; one without a time has no day, and is left out.
+    /// Adds windows and their facets to a contribution. A window without a time has no day and is left out.
     ///
-    /// The destinations of a window are ranked among the addresses that were dark when the window began: a window counts
-    /// on the day on which it begins, and its type must be one of that day. Dark addresses change at midnight only, so a
-    /// window that lasts beyond a midnight can have destinations that were not dark yet when it began. They get rank 0.
+    /// Destinations are ranked among the addresses that were dark when the window began, because a window
+    /// counts on the day on which it begins, and its type must be one of that day. Dark addresses change only
+    /// at midnight. A window that lasts beyond midnight can therefore have destinations that were not dark
+    /// yet when it began; they get rank 0.
     pub(super) fn gather(&mut self, to: &mut Gathering, windows: &[OpenWindow]) {
         let Some(dark) = self.dark.take() else { return self.gather_alike(to, windows) };
         for windows in windows.chunk_by(|one, other| dark.is_alike(one.start, other.start)) {
@@ -49,7 +51,7 @@ impl<'a> Gatherer<'a> {
         self.dark = Some(dark);
     }
 
-    /// The same of windows that are ranked in the present space.
+    /// Adds windows whose destinations are ranked in the current address space.
     fn gather_alike(&mut self, to: &mut Gathering, windows: &[OpenWindow]) {
         self.types.look_up(windows);
         for (at, window) in windows.iter().enumerate() {
@@ -65,7 +67,7 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    /// Adds windows to a summary; those without a time are put on 1970-01-01.
+    /// Adds windows to a summary; windows without a time are put on 1970-01-01.
     pub(super) fn tally(&mut self, to: &mut Tally, windows: &[OpenWindow]) {
         self.types.look_up(windows);
         for (at, window) in windows.iter().enumerate() {
@@ -75,13 +77,14 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    /// The types that were met, and their numbers in histories.
+    /// Returns the types of all windows so far, and their numbers in histories.
     pub(super) fn into_types(self) -> (TypeList, Vec<u64>) {
         (self.types.into_list(), self.numbers)
     }
 }
 
-/// The number of a type in histories, by its place in the list. Places are given in order, so that each is worked out once.
+/// Returns the number of a type in histories, by the type's index in the list. Indices are assigned in
+/// ascending order, so that each number is computed once.
 #[inline]
 fn number_of(place: u32, types: &Types, numbers: &mut Vec<u64>) -> u64 {
     let at = usize::try_from(place).unwrap_or(usize::MAX);
@@ -94,7 +97,7 @@ fn number_of(place: u32, types: &Types, numbers: &mut Vec<u64>) -> u64 {
     }
 }
 
-/// Days of a time zone. Windows come in time order, so the last day is nearly always the next one, too.
+/// Maps times to days of a time zone. Windows come in time order, so the last day is cached.
 struct Days {
     zone: TimeZone,
     known: Option<(Day, Timestamp)>,

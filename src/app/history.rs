@@ -1,4 +1,5 @@
-//! Use case: a history, wherever it is: its sensors, their outages, the samples it keeps.
+//! Use cases that manage a history, or open one from any source: sensors, outages, segments, joining,
+//! retention, checking, kept samples.
 
 use std::path::{Path, PathBuf};
 
@@ -12,20 +13,22 @@ use crate::store::{HistoryStore, LocalStore, StoreError};
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, darknet};
 
-/// Where a history comes from.
+/// The source of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistorySource {
-    /// A history that `inga observe` filled.
+    /// A history folder that `inga observe` filled.
     Folder(PathBuf),
     /// A folder of captures with its `sensors.yaml`, read into a temporary history.
     Darknet(PathBuf),
 }
 
 impl HistorySource {
-    /// Opens or reads it.
+    /// Opens the history, or reads the captures into a temporary one. Adds a notice for each sensor whose
+    /// older sightings were dropped.
     ///
     /// # Errors
-    /// When it is not there, refused, or a capture of a folder cannot be read.
+    /// When the folder does not exist, the history is refused, or a capture of a darknet folder cannot be
+    /// read.
     pub fn open(
         &self,
         options: &CaptureOptions,
@@ -49,16 +52,16 @@ impl HistorySource {
     }
 }
 
-/// Adds a sensor to a history, which is made where there is none.
+/// Adds a sensor to a history, which is created if it does not exist.
 ///
 /// # Errors
-/// When the sensor cannot be, or one of that name is there with other settings.
+/// When the sensor is invalid, or a sensor of that name exists with other settings.
 pub fn add_sensor(history: &Path, sensor: &Sensor, rules: &Rules) -> Result<(), AppError> {
     sensor.validate()?;
     Ok(LocalStore::create(history, &rules.profile)?.add_sensor(sensor)?)
 }
 
-/// The sensors of a history, with the days they looked.
+/// Returns the sensors of a history, with their coverage.
 ///
 /// # Errors
 /// When the history cannot be read.
@@ -71,16 +74,16 @@ pub fn sensors(history: &Path, rules: &Rules) -> Result<Vec<(Sensor, Coverage)>,
     store.sensors()?.into_iter().map(with_coverage).collect()
 }
 
-/// The sensor of a name.
+/// Returns the sensor with a name.
 ///
 /// # Errors
-/// When there is none, or the history cannot be read.
+/// When there is no such sensor, or the history cannot be read.
 pub fn named(store: &dyn HistoryStore, name: &str) -> Result<Sensor, AppError> {
     let found = store.sensors()?.into_iter().find(|sensor| sensor.name == name);
     found.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()).into())
 }
 
-/// The sensors of these names, or all.
+/// Returns the sensors with these names, or all sensors if there are no names.
 ///
 /// # Errors
 /// As [`named`].
@@ -91,7 +94,7 @@ pub fn chosen(store: &dyn HistoryStore, names: &[String]) -> Result<Vec<Sensor>,
     names.iter().map(|name| named(store, name)).collect()
 }
 
-/// Adds a notice for each of these sensors, or of all, whose recorder lost packets.
+/// Adds a notice for each of these sensors (all, if none is named) whose recorder lost packets.
 ///
 /// # Errors
 /// As [`named`].
@@ -106,10 +109,10 @@ pub fn add_losses(
     Ok(())
 }
 
-/// Notes days without data.
+/// Adds an outage to a sensor.
 ///
 /// # Errors
-/// When the days run backwards, or there is no such sensor.
+/// When the last day lies before the first, there is no such sensor, or the history cannot be written to.
 pub fn add_outage(history: &Path, sensor: &str, outage: &Outage, rules: &Rules) -> Result<(), AppError> {
     let Outage { first, last, .. } = outage;
     if first > last {
@@ -118,19 +121,20 @@ pub fn add_outage(history: &Path, sensor: &str, outage: &Outage, rules: &Rules) 
     Ok(LocalStore::open_to_write(history, &rules.profile)?.add_outage(sensor, outage)?)
 }
 
-/// What a history holds, and the bytes that it takes.
+/// Returns what a history stores, and its size in bytes.
 ///
 /// # Errors
-/// When there is no such history.
+/// When there is no such history, or it cannot be read.
 pub fn info(history: &Path, rules: &Rules) -> Result<Vec<Holding>, AppError> {
     Ok(LocalStore::open_to_read(history, &rules.profile)?.holdings()?)
 }
 
-/// Merges what several captures brought of a day, and months; of the month that goes on only if `all`.
+/// Merges the segments of each finished month, and of each finished day of the month of a sensor's newest
+/// packet. If `all` is true, that month is merged as a whole.
 ///
 /// # Errors
-/// When the folder has no history, a segment is damaged, or the history cannot be written to. Merges that were complete by
-/// then are kept.
+/// When the folder has no history, a segment is damaged, or the history cannot be written to. Merges that
+/// were complete by then are kept.
 pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<Compacted, AppError> {
     Ok(LocalStore::open_to_write(history, &rules.profile)?.compact(all)?)
 }
@@ -138,19 +142,21 @@ pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<Compacted, Ap
 /// Joins histories into a new one.
 ///
 /// # Errors
-/// When they cannot be joined, one of them is damaged, or the result cannot be written; then there is none.
+/// When they cannot be joined, one of them is damaged, or the result cannot be written. Then no new history
+/// exists.
 pub fn join(histories: &[PathBuf], into: &Path, rules: &Rules) -> Result<Joined, AppError> {
     Ok(LocalStore::join(histories, into, &rules.profile)?)
 }
 
-/// Drops the sightings of all months that end before the day `from`; the counts of these months stay. Returns the number of months,
-/// sightings and bytes that were dropped.
+/// Drops the sightings of all months that end before the day `from`; the counts of these months stay. Returns
+/// the number of months, sightings and bytes that were dropped.
 ///
-/// `agrees` is called with the same numbers before anything is dropped, unless there is nothing to drop. If it returns an error,
-/// the history does not change.
+/// `agrees` is called with the same numbers before anything is dropped, unless there is nothing to drop. If
+/// it returns an error, the history does not change.
 ///
 /// # Errors
-/// As [`compact`], when `agrees` returns an error, and when the date is later than the last recorded day of every sensor.
+/// As [`compact`], when `agrees` returns an error, and when the date is later than the last recorded day of
+/// every sensor.
 pub fn retain(
     history: &Path,
     from: Date,
@@ -177,22 +183,23 @@ pub fn coverage_of_sightings(store: &dyn HistoryStore, sensor: &str) -> Result<C
     Ok(coverage)
 }
 
-/// What a check of a history came to.
+/// The result of checking a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// How much was checked.
     pub checked: Checked,
-    /// What is not as it was written, in words; none is good.
+    /// One description for each damaged part of the history; empty if the history is intact.
     pub faults: Vec<String>,
 }
 
-/// Faults that are told one by one; the rest are counted.
+/// Maximum number of faults that are described; further ones are counted.
 const FAULTS_MAX: usize = 100;
 
-/// Checks a history.
+/// Searches a history for damage. It verifies the checksums of the catalog's rows, the hashes of all bytes of
+/// all segments, and that the catalog and the segments agree.
 ///
 /// # Errors
-/// When there is no such history or it cannot be read at all.
+/// When there is no such history, or it cannot be read at all.
 pub fn verify(history: &Path, rules: &Rules) -> Result<Verified, AppError> {
     let store = LocalStore::open_to_read(history, &rules.profile)?;
     let (mut faults, mut more) = (Vec::new(), 0u64);
@@ -204,10 +211,10 @@ pub fn verify(history: &Path, rules: &Rules) -> Result<Verified, AppError> {
     Ok(Verified { checked, faults })
 }
 
-/// Keeps samples in a history: their reports, and what their runs show.
+/// Stores samples in a history: their reports, and the profiles of their runs.
 ///
 /// # Errors
-/// When a report or its captures cannot be read, or the history fails.
+/// When a report or its captures cannot be read, a run shows nothing, or the history cannot be written to.
 pub fn keep_samples(
     history: &Path,
     reports: &[PathBuf],
@@ -227,10 +234,10 @@ pub fn keep_samples(
     Ok(())
 }
 
-/// The samples that a history keeps.
+/// Returns the samples that a history keeps.
 ///
 /// # Errors
-/// When it cannot be read, or a report is no longer of the schema.
+/// When the history cannot be read, or a report no longer fits the schema.
 pub fn kept_samples(store: &dyn HistoryStore) -> Result<Vec<LoadedSample>, AppError> {
     store.samples()?.into_iter().map(LoadedSample::kept).collect()
 }

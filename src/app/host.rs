@@ -1,4 +1,4 @@
-//! Use case: all that sensors saw of one host.
+//! Use case: everything that sensors observed of one host.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,26 +18,26 @@ use super::{AppError, CaptureOptions, Notices, share};
 /// A host's windows of one type at one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaved {
-    /// The sensor.
+    /// The sensor's name.
     pub sensor: Arc<str>,
     /// The type.
     pub behavior: Behavior,
     /// Labels by the type's parameters, the marks of these windows, and the time of their first packet.
     pub labels: Vec<String>,
-    /// All windows together.
+    /// The counts of all these windows together.
     pub seen: SightingCounts,
-    /// Days on which it was seen, ascending.
+    /// Days on which the host showed the type, ascending.
     pub days: Vec<Date>,
-    /// The days that the sensor looked.
+    /// The sensor's coverage of days with sightings.
     pub coverage: Arc<Coverage>,
-    /// Most days in a row between two of these on which the sensor looked and did not see it.
+    /// Maximum number of observed days between two consecutive days of `days`.
     pub gap: u64,
 }
 
-/// Sensors that are asked side by side, each through a store of its own.
+/// Number of sensors that are queried in parallel, each through its own handle of the store.
 const AT_ONCE: usize = 4;
 
-/// What sensors saw of a host; by sensor, then in the order in which the types began.
+/// Returns what sensors observed of a host, by sensor, then by the time at which each type was first seen.
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
@@ -80,7 +80,7 @@ fn at_sensor(
     let mark_names = store.mark_names()?;
     let numbers: Vec<u64> = kinds.keys().copied().collect();
     let mut here = Vec::with_capacity(numbers.len());
-    // A host that asks for a port a destination has tens of thousands of types.
+    // A host with per-target ports has tens of thousands of types, so their parameters are read in one call.
     store.each_parameters(&numbers, &mut |number, parameters| {
         let Some((seen, mut days)) = kinds.remove(&number) else { return };
         let behavior = Behavior::of_type(&parameters, &rules.profile);
@@ -97,13 +97,14 @@ fn at_sensor(
     Ok(here)
 }
 
-/// The names of marks; bit i stands for the i-th name.
+/// Returns the names of the marks in a bit set; bit i stands for the i-th name.
 fn named(marks: u64, names: &[String]) -> Vec<&str> {
     let held = names.iter().take(Marks::MAX).enumerate().filter(|(bit, _)| marks >> bit & 1 == 1);
     held.map(|(_, name)| name.as_str()).collect()
 }
 
-/// Most days in a row that the sensor looked, ascending, between two on which the host was seen.
+/// Returns the maximum number of observed days that lie between two consecutive days of `days`. Both lists
+/// ascend.
 fn longest_gap(days: &[Date], looked: &[Date]) -> u64 {
     let between = |pair: &[Date]| match pair {
         [before, after] => {

@@ -1,4 +1,5 @@
-//! A sensor's ledger, read from a history in one pass over its observations.
+//! Reads the ledger of a sensor (its behavior series for correlation) from a history in one pass over its
+//! daily counts.
 
 use std::cell::Cell;
 use std::collections::hash_map::Entry;
@@ -14,10 +15,12 @@ use crate::store::HistoryStore;
 
 use super::AppError;
 
-/// Types that no sample may have, but whose families' rises a sample's are compared with.
+/// Maximum number of types that no sample can have but that are read as well. The rises of their patterns are
+/// the background to which the rises of a sample are compared.
 const PEER_TYPES_MAX: u32 = 20_000;
 
-/// The ledger of a sensor for types that the samples of these services may have, and for some others to compare with.
+/// Returns a sensor's ledger of the types that samples with these services can have, and of other types for
+/// comparison.
 ///
 /// # Errors
 /// When the store fails.
@@ -40,7 +43,8 @@ pub(super) fn of(
     read(store, &history.sensor.name, &filter, &relevant, ledger)
 }
 
-/// That for types whose parameters are `relevant`, between two days, and without others to compare with.
+/// Returns a sensor's ledger of the types whose parameters are `relevant`, between two days (both included),
+/// without other types for comparison.
 ///
 /// # Errors
 /// When the store fails.
@@ -89,17 +93,18 @@ fn read(
     }
 }
 
-/// What samples scan: asked of every type of a history, so that it must not matter how many samples there are.
+/// The services that a set of samples scans. Each type of a history is tested against them, so the cost of a
+/// test does not depend on the number of samples.
 pub(super) struct Services {
-    /// Those of one port.
+    /// Services with one port.
     ports: HashSet<(ProtocolToken, u16)>,
-    /// Those with ports, known or not.
+    /// Protocols of all services with ports, fixed or per target.
     ported: HashSet<ProtocolToken>,
-    /// Those without ports.
+    /// Protocols of services without ports.
     portless: HashSet<ProtocolToken>,
-    /// Those whose port is another one for each target.
+    /// Protocols of services with per-target ports.
     changing: HashSet<ProtocolToken>,
-    /// Ports of theirs that say nothing.
+    /// The per-target ports, which carry no information.
     pub(super) anew: AnewPorts,
 }
 
@@ -125,7 +130,7 @@ impl Services {
         services
     }
 
-    /// Whether a window with these parameters may be a sample's.
+    /// Returns whether a window with these parameters can be a sample's.
     pub(super) fn meet(&self, parameters: &Parameters) -> bool {
         let Parameters { protocol, ports, ports_ephemeral, ports_follow_destinations, .. } = parameters;
         let mut tokens = protocol.iter();

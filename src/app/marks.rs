@@ -1,4 +1,5 @@
-//! Use case: dates worth marking in a plot, out of lists of events, sample reports, and samples that a history keeps.
+//! Use case: collects dates to be marked in a plot, from event lists, sample reports, and samples that a
+//! history keeps.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use crate::store::HistoryStore;
 use super::AppError;
 use super::history::kept_samples;
 
-/// A date worth marking.
+/// A dated event to be marked in a plot.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
@@ -21,11 +22,12 @@ pub struct Event {
     pub label: String,
 }
 
-/// What is worth marking by what was asked for: files with a list of events or a sample's report, and hashes of samples
-/// that the history keeps. A file goes before a hash of the same name.
+/// Returns the events of `asked`: files with an event list or a sample report, and hashes of samples that the
+/// history keeps. If a file has the name of a hash, the file is read.
 ///
 /// # Errors
-/// When a file cannot be read or is neither, or the history does not keep such a sample.
+/// When a file cannot be read or is neither an event list nor a report, or the history does not keep such a
+/// sample.
 pub fn load(asked: &[PathBuf], store: &dyn HistoryStore) -> Result<Vec<Event>, AppError> {
     let mut events = Vec::new();
     for asked in asked {
@@ -37,7 +39,7 @@ pub fn load(asked: &[PathBuf], store: &dyn HistoryStore) -> Result<Vec<Event>, A
     Ok(events)
 }
 
-/// Whether a text looks like an MD5, SHA-1 or SHA-256.
+/// Returns whether a text has the form of an MD5, SHA-1 or SHA-256 hash.
 fn is_hash(text: &str) -> bool {
     [32, 40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -59,7 +61,8 @@ fn kept(id: &str, store: &dyn HistoryStore) -> Result<Vec<Event>, AppError> {
 
 fn read(path: &Path) -> Result<Vec<Event>, AppError> {
     let text = super::yaml_file::read(path)?;
-    // A report is a mapping, events are a list; each is then refused in its own words.
+    // A report is a mapping and an event list is a sequence. The distinction lets each be refused with its
+    // own error message.
     let first =
         text.lines().find(|line| !line.trim().is_empty() && !line.starts_with(['#', '%']) && *line != "---");
     if first.is_some_and(|line| !line.trim_start().starts_with(['-', '['])) {
@@ -69,12 +72,13 @@ fn read(path: &Path) -> Result<Vec<Event>, AppError> {
     crate::yaml::parse(&text).map_err(|error| AppError::yaml(path, &error))
 }
 
-/// When a sample was discovered and when it was acquired; a date known to the month only is marked at its first day.
+/// Returns the events of a sample's discovery and acquisition. A date that is known only to the month is
+/// marked at its first day.
 fn dates(report: &SampleReport) -> Vec<Event> {
     let discovered = report.discovered.as_ref().map(|discovery| (discovery.date, "discovered"));
     let acquired = report.acquired.map(|span| (span, "acquired"));
     let event = |(span, what): (Span, &str)| {
-        // The axis tells days; what is known less exactly is said in words.
+        // The plot's axis shows days; a date that is less exact is written in the label.
         let when = if span.first == span.last { String::new() } else { format!(" {span}") };
         Event { date: span.first, label: format!("{} {what}{when}", report.title()) }
     };

@@ -1,4 +1,5 @@
-//! F5: one file per use case. Here pure rooms meet files, captures and stores; `cli` and `web` only call.
+//! Use cases (layer F5), one file per use case. They combine the pure rooms with files, captures and stores;
+//! `cli` and `web` only call them.
 
 pub mod check;
 pub mod cohort;

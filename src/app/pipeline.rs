@@ -1,5 +1,6 @@
-//! Reading, windows, and what becomes of closed windows, shared among threads where there are processors for them. Packets
-//! and windows go from one stage to the next in order, so that the results are the same, byte for byte.
+//! Runs reading, windowing and the processing of closed windows on several threads, where there are
+//! processors for them. Packets and windows pass from stage to stage in order, so that the results are the
+//! same, byte for byte.
 
 use std::hint;
 use std::mem;
@@ -12,11 +13,11 @@ use crate::behavior::{Arrival, Closed, Engine, Marks, OpenWindow};
 use crate::capture::CaptureError;
 use crate::event::Packet;
 
-/// Takes packets with their marks, and hands them on as many at once.
+/// Collects packets with their marks, and passes them to the next stage in batches.
 pub(super) struct Feed<'a> {
     batch: Vec<Arrival>,
     full: usize,
-    /// Takes a batch, and leaves an empty one.
+    /// Takes a full batch, and leaves an empty one in its place.
     hand_on: &'a mut dyn FnMut(&mut Vec<Arrival>),
 }
 
@@ -33,29 +34,30 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Hands on the last ones.
+    /// Passes on the last, incomplete batch.
     fn end(mut self) {
         (self.hand_on)(&mut self.batch);
     }
 }
 
-/// Takes closed windows, on whatever thread.
+/// A callback that receives closed windows, on any thread.
 pub(super) type ClosedAnywhere<'a> = &'a mut (dyn FnMut(&mut [OpenWindow]) + Send);
 
-/// Packets, and windows, that go to the next stage at once. With fewer, threads wait for each other too often.
+/// Numbers of packets and of windows in a batch. With smaller batches, threads wait for each other too often.
 const PACKETS: usize = 2048;
 const WINDOWS: usize = 512;
-/// Batches that may wait for the next stage: a mebibyte of packets and windows in all.
+/// Maximum number of batches that wait for the next stage: 1 MiB of packets and windows in all.
 const WAITING: usize = 4;
 
 /// Passes the packets that `read` feeds through `engine`, and the windows that it closes to `closed`.
 ///
-/// With one thread all is done by the caller's. With two the caller's reads and another one has the engine, and whichever
-/// of them would have to wait for the other takes closed windows further meanwhile: two stages that are not equally long,
-/// and a third one that fills the gaps. With more there is one that does nothing else.
+/// With one thread, the caller's thread does everything. With two threads, the caller's thread reads packets
+/// and the second thread runs the engine. A thread that has to wait for the other processes closed windows
+/// in the meantime, so that both threads stay busy although reading and the engine take different times.
+/// With three or more threads, one thread only processes closed windows.
 ///
 /// # Errors
-/// What `read` answers.
+/// The error of `read`.
 pub(super) fn run<T>(
     threads: usize,
     engine: &mut Engine,
@@ -84,7 +86,7 @@ pub(super) fn run<T>(
     })
 }
 
-/// The stage between: all packets that come in, and what windows they close.
+/// Runs the engine stage: pushes all packets that arrive, and sends the windows that close.
 fn make_windows(packets: In<Vec<Arrival>>, engine: &mut Engine, mut out: Out<Windows>, last: &Last<'_>) {
     let mut batch = Windows::default();
     let mut take = |packets: &mut Vec<Arrival>| {
@@ -101,10 +103,10 @@ fn make_windows(packets: In<Vec<Arrival>>, engine: &mut Engine, mut out: Out<Win
     out.send(&mut batch, || last.help());
 }
 
-/// All of it by the caller's thread.
+/// Runs all stages on the caller's thread.
 ///
 /// # Errors
-/// What `read` answers.
+/// The error of `read`.
 pub(super) fn alone<T>(
     engine: &mut Engine,
     read: impl FnOnce(&mut Feed<'_>) -> Result<T, CaptureError>,
@@ -120,7 +122,7 @@ pub(super) fn alone<T>(
     answer
 }
 
-/// Closed windows on their way. Those behind `used` only have memory that serves again.
+/// A batch of closed windows. Entries behind `used` are empty windows whose memory is reused.
 #[derive(Default)]
 struct Windows {
     windows: Vec<OpenWindow>,
@@ -128,7 +130,8 @@ struct Windows {
 }
 
 impl Windows {
-    /// Takes a window, and leaves one in its place whose memory is free. Answers whether it can take no more.
+    /// Takes a window, and leaves a window with reusable memory in its place. Returns whether the batch is
+    /// full.
     fn take(&mut self, window: &mut OpenWindow) -> bool {
         match self.windows.get_mut(self.used) {
             Some(free) => mem::swap(free, window),
@@ -144,8 +147,8 @@ impl Windows {
     }
 }
 
-/// The last stage: windows in their order, by one thread at a time. The lane is gone where somebody panicked at it, so that
-/// nobody waits for room in it forever.
+/// The last stage, which processes windows in order, one thread at a time. While a batch is processed, the
+/// lane is taken out, so that after a panic it is dropped and no sender waits for it forever.
 struct Last<'a>(Mutex<(Option<In<Windows>>, ClosedAnywhere<'a>)>);
 
 impl<'a> Last<'a> {
@@ -153,7 +156,7 @@ impl<'a> Last<'a> {
         Last(Mutex::new((Some(windows), closed)))
     }
 
-    /// Takes a batch further, if there is one and nobody else is at it; answers whether it did.
+    /// Processes a batch, if one waits and no other thread is at work here. Returns whether it did.
     fn help(&self) -> bool {
         let mut guard = match self.0.try_lock() {
             Ok(guard) => guard,
@@ -168,7 +171,7 @@ impl<'a> Last<'a> {
         helped
     }
 
-    /// Takes all batches further that there ever will be.
+    /// Processes all batches until the sender is gone.
     fn finish(&self) {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (lane, closed) = &mut *guard;
@@ -178,13 +181,13 @@ impl<'a> Last<'a> {
     }
 }
 
-/// The end of a lane that batches go in at.
+/// The sending end of a lane.
 struct Out<T> {
     full: SyncSender<T>,
     used: Receiver<T>,
 }
 
-/// The end that they come out at, and are handed back from to be filled again.
+/// The receiving end of a lane, which returns used batches to the sender to be filled again.
 struct In<T> {
     full: Receiver<T>,
     used: SyncSender<T>,
@@ -192,14 +195,17 @@ struct In<T> {
 
 fn lane<T>() -> (Out<T>, In<T>) {
     let (full, filled) = sync_channel(WAITING);
-    // Room for all that there ever are, one more at either end among them: none is given up, and made anew later.
+    // Room for all batches that exist, including one at either end, so that none has to be dropped and
+    // allocated again.
     let (used, emptied) = sync_channel(WAITING + 2);
     (Out { full, used: emptied }, In { full: filled, used })
 }
 
 impl<T: Default> Out<T> {
-    /// Sends a batch and puts an empty one in its place; does something else while there is no room. A receiver that is
-    /// gone has stopped by a panic, which whoever joins it passes on.
+    /// Sends `batch` and replaces it with an empty batch. While the channel is full, calls `meanwhile`.
+    ///
+    /// If the receiver is gone, its thread has panicked, and the batch is dropped. The thread that joins the
+    /// receiver's thread then passes the panic on.
     fn send(&mut self, batch: &mut T, meanwhile: impl FnMut() -> bool) {
         let mut full = mem::replace(batch, self.used.try_recv().unwrap_or_default());
         let offer = || match self.full.try_send(mem::take(&mut full)) {
@@ -216,8 +222,8 @@ impl<T: Default> Out<T> {
 }
 
 impl<T> In<T> {
-    /// Takes the next batch, and hands it back; does something else while there is none. Answers whether there was one, or
-    /// else there never will be.
+    /// Receives the next batch, calls `take` with it, and returns it to the sender for reuse. While the
+    /// channel is empty, calls `meanwhile`. Returns `false` if the channel is empty and the sender is gone.
     fn take_one(&self, meanwhile: impl FnMut() -> bool, take: impl FnOnce(&mut T)) -> bool {
         let next = || match self.full.try_recv() {
             Ok(batch) => Some(Some(batch)),
@@ -230,16 +236,19 @@ impl<T> In<T> {
 
     fn hand_back(&self, mut batch: T, take: impl FnOnce(&mut T)) -> bool {
         take(&mut batch);
-        // Nobody fills it again when the other end has stopped.
+        // If the sender has stopped, nobody fills the batch again.
         let _gone = self.used.try_send(batch);
         true
     }
 }
 
-/// Tries something until it is done, and something else in between. `None` when there was nothing else for a while: it is
-/// time to sleep, but not at once, since to be woken takes longer than most waits.
+/// Calls `attempt` repeatedly until it returns a value, and calls `meanwhile` after each failed attempt.
+/// `meanwhile` does other work and returns `false` if there was none.
+///
+/// Returns `None` after about 0.1 ms without other work; the caller should then block. Repeated attempts come
+/// first because waking a blocked thread takes longer than most waits.
 fn wait<T>(mut attempt: impl FnMut() -> Option<T>, mut meanwhile: impl FnMut() -> bool) -> Option<T> {
-    /// Some tenth of a millisecond.
+    /// Number of attempts without other work: about 0.1 ms.
     const LOOKS: u32 = 2000;
     let mut looks = 0;
     while looks < LOOKS {
@@ -262,7 +271,7 @@ mod tests {
     use crate::behavior::Profile;
     use crate::event::{Protocol, Timestamp};
 
-    /// Feeds packets of ever new hosts, a tenth of a second apart, until something else happens.
+    /// Feeds packets of ever new hosts, a tenth of a second apart, and calls `then` after each.
     fn feed(packets: u32, feed: &mut Feed<'_>, mut then: impl FnMut(u32)) -> Result<u32, CaptureError> {
         for at in 0..packets {
             let packet = Packet::new(at.to_be_bytes().into(), [192, 0, 2, 1].into(), Protocol::Udp)

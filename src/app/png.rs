@@ -1,17 +1,19 @@
-//! Use case: a picture in pixels, for papers and messengers that take no SVG.
+//! Use case: convert an SVG picture to PNG, for papers and messengers that do not accept SVG.
 
 use super::AppError;
 
-/// A picture of the report's room as PNG, two pixels a unit, its text in a font of the system.
+/// Converts an SVG picture of `render` to PNG, with two pixels per SVG unit. Text is set in a font of the
+/// system.
 ///
 /// # Errors
-/// When the system has no font, or the picture would be larger than a PNG can be.
+/// When the system has no font, or the picture would exceed the maximum size of a PNG.
 #[cfg(feature = "png")]
 pub fn png(picture: &str) -> Result<Vec<u8>, AppError> {
     use resvg::tiny_skia::{Pixmap, Transform};
     use resvg::usvg::{Options, Tree};
 
-    /// As large as a screen of twice the usual resolution shows it; in print, half a page's width at 300 dots an inch.
+    /// Pixels per SVG unit: sharp on a screen of twice the usual resolution; in print, half a page wide at
+    /// 300 dots per inch.
     const SCALE: f32 = 2.0;
 
     let failed =
@@ -23,7 +25,7 @@ pub fn png(picture: &str) -> Result<Vec<u8>, AppError> {
     else {
         return Err(failed("the system has no font (on Debian, `apt install fonts-dejavu-core`)".to_owned()));
     };
-    // A system that names no font for `sans-serif`, or one that is not there, has another.
+    // Where the system names no font for `sans-serif`, or one that is not installed, another font is used.
     let named = fonts.family_name(&resvg::usvg::fontdb::Family::SansSerif).to_owned();
     let has = |name: &str| fonts.faces().any(|face| face.families.iter().any(|(known, _)| known == name));
     if !has(&named) {
@@ -39,7 +41,7 @@ pub fn png(picture: &str) -> Result<Vec<u8>, AppError> {
     pixels.encode_png().map_err(|error| failed(error.to_string()))
 }
 
-/// Refuses: this build cannot.
+/// Returns an error, because this build has no PNG support.
 ///
 /// # Errors
 /// Always.

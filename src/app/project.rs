@@ -1,4 +1,4 @@
-//! Use case: what sensors would see of a sample, whether there are such sensors or not.
+//! Use case: projects a sample onto sensors, existing or imagined, to predict what they would observe of it.
 
 use std::path::Path;
 
@@ -13,32 +13,33 @@ use super::history::{HistorySource, chosen};
 use super::sandbox::load_sample;
 use super::{AppError, CaptureOptions, Notices};
 
-/// Where a sample is projected onto.
+/// The sensors that a sample is projected onto.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Onto {
-    /// Sensors of a history by name; all where none is named.
+    /// The sensors of a history with these names; all sensors, if there are no names.
     Sensors(HistorySource, Vec<String>),
-    /// A sensor that one need not have: its prefixes, and the live ones among them.
+    /// An imagined sensor: its dark prefixes, and the live prefixes among them.
     Prefixes(Vec<IpNet>, Vec<IpNet>),
 }
 
-/// A sample with what sensors would see of it.
+/// A sample with its projections.
 #[derive(Clone, Debug)]
 pub struct Projected {
     /// The sample's id.
     pub sample: String,
     /// Its title.
     pub title: String,
-    /// How it scans.
+    /// The sample's scan, as inferred from its run.
     pub scan: Scan,
-    /// What each sensor would see.
+    /// Each sensor with the projection onto it.
     pub sensors: Vec<(Sensor, Projection)>,
 }
 
 /// Projects a sample onto sensors.
 ///
 /// # Errors
-/// When the report, its captures or the history cannot be read, there is no such sensor, or the sample does not scan.
+/// When the report, its captures or the history cannot be read, there is no such sensor, or the sample does
+/// not scan.
 pub fn project(
     report: &Path,
     onto: &Onto,
@@ -74,7 +75,7 @@ pub fn project(
     Ok(Projected { sample: sample.profile.id.clone(), title: sample.report.title(), scan, sensors })
 }
 
-/// A sensor with these prefixes in a network that is live elsewhere.
+/// Returns a sensor with these prefixes, as a dark part of a network that is live elsewhere.
 fn imagined(prefixes: &[IpNet], live: &[IpNet]) -> Result<Sensor, AppError> {
     let sensor = Sensor {
         name: "imagined".to_owned(),

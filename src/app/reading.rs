@@ -1,4 +1,5 @@
-//! Captures as use cases read them: the options that all share, and the notices that are shown at the end.
+//! Reads captures for the use cases: the options that all of them share, and the notices that are shown at
+//! the end.
 
 use std::path::{Path, PathBuf};
 
@@ -18,49 +19,54 @@ use crate::sample::Names;
 use super::AppError;
 use super::recorded::Overlap;
 
-/// How captures are read, whatever for.
+/// How captures are read, in every use case.
 #[derive(Clone, Debug, Default)]
 pub struct CaptureOptions {
-    /// For the reader.
+    /// Options of the capture reader.
     pub read: ReadOptions,
-    /// Makes up times, so many packets a second, for logs that print none.
+    /// Synthetic rate in packets per second, for logs without times; `None` leaves their packets without a
+    /// time.
     pub packets_per_second: Option<f64>,
-    /// Threads that may share the work. With two or more, reading, windows and what becomes of them have one each.
+    /// Number of threads that share the work. With two or more, reading and windowing have a thread each;
+    /// with three or more, the processing of closed windows has one too.
     pub threads: usize,
     /// Whether a report's captures may lie outside the report's folder.
     pub allow_outside: bool,
-    /// Whether a history takes packets whose times cannot be right: before 1990, or after tomorrow.
+    /// Whether a history accepts packets with implausible times: before 1990, or after tomorrow.
     pub accept_times: bool,
-    /// What becomes of packets in time that a history has recorded already.
+    /// How packets are treated whose time the history has already recorded.
     pub overlap: Overlap,
-    /// Packets that the recorder of a capture that is fed lost, where the capture itself does not say so.
+    /// The capture loss of the capture that is fed, in packets; `None` takes the number that the capture
+    /// itself states.
     pub dropped: Option<u64>,
 }
 
 impl CaptureOptions {
-    /// The same for a log of a certain day.
+    /// Returns these options with the date of a log that prints only times of day.
     #[must_use]
     pub fn with_date(mut self, date: Option<jiff::civil::Date>) -> CaptureOptions {
         self.read.text.date = date.or(self.read.text.date);
         self
     }
 
-    /// The time zone of logs that do not name theirs.
+    /// Returns these options with the time zone of logs that do not name their zone.
     #[must_use]
     pub fn with_zone(mut self, zone: TimeZone) -> CaptureOptions {
         self.read.text.zone = zone;
         self
     }
 
-    /// The same on so many threads. Two have enough to do with what is unpacked, if that is much.
+    /// Returns these options with a number of threads. With more than two, compressed captures are also
+    /// unpacked on a thread of their own; two threads are kept busy without it.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> CaptureOptions {
         (self.threads, self.read.ahead) = (threads, threads > 2);
         self
     }
 
-    /// The same for a capture with whose packets there is little to do. Where it is compressed, to unpack it takes one of two
-    /// threads as long as all else takes the other.
+    /// Returns these options for a use case that does little work per packet. With two threads and a
+    /// compressed input, unpacking then takes one thread and everything else the other, since both take about
+    /// as long.
     pub(super) fn with_little_to_do(&self, input: &Input) -> CaptureOptions {
         let mut options = self.clone();
         if self.threads == 2 && input.is_compressed() {
@@ -69,12 +75,12 @@ impl CaptureOptions {
         options
     }
 
-    /// The same without anybody who watches how far it is.
+    /// Returns these options without progress reporting.
     pub(super) fn unwatched(&self) -> CaptureOptions {
         CaptureOptions { read: ReadOptions { progress: None, ..self.read.clone() }, ..self.clone() }
     }
 
-    /// The captures behind paths.
+    /// Returns the captures behind paths: files, folders and archives.
     ///
     /// # Errors
     /// As [`expand`].
@@ -82,7 +88,7 @@ impl CaptureOptions {
         Ok(notices.take_expanded(expand(paths, &self.read)?))
     }
 
-    /// Returns the captures in a file: the file itself, or those of an archive.
+    /// Returns the captures in a file: the file itself, or the members of an archive.
     ///
     /// # Errors
     /// As [`expand_file`].
@@ -90,8 +96,8 @@ impl CaptureOptions {
         Ok(notices.take_expanded(expand_file(path, &self.read)?))
     }
 
-    /// Returns the part of these options that also applies to the captures of a report: limits, the password, and
-    /// whether captures may lie outside the folder.
+    /// Returns the part of these options that also applies to the captures of a report: limits, the password,
+    /// and whether captures may lie outside the folder.
     pub(super) fn for_report(&self) -> CaptureOptions {
         let read = ReadOptions {
             limits: self.read.limits,
@@ -109,7 +115,7 @@ impl CaptureOptions {
         self.timed(sink, |sink| read(input, &self.read, sink))
     }
 
-    /// As [`stream`](CaptureOptions::stream), and answers what the capture is known by.
+    /// As [`stream`](CaptureOptions::stream), and also returns the hash of the capture's bytes.
     ///
     /// # Errors
     /// As [`read`].
@@ -121,7 +127,7 @@ impl CaptureOptions {
         self.timed(sink, |sink| read_hashed(input, &self.read, sink))
     }
 
-    /// Makes up times where there are none, if it is to.
+    /// Wraps a sink so that packets without a time get a synthetic one, if a rate is given.
     fn timed<T>(&self, sink: &mut Sink<'_>, read: impl FnOnce(&mut Sink<'_>) -> T) -> T {
         let Some(rate) = self.packets_per_second else { return read(sink) };
         let mut made_up = 0u64;
@@ -134,8 +140,8 @@ impl CaptureOptions {
         })
     }
 
-    /// Reads a whole capture, in time order, with each packet's marks. Of a capture with more packets than may be held
-    /// in memory, only the first are kept, and the others are counted.
+    /// Reads a whole capture, sorted by time, with the marks of each packet. If the capture has more packets
+    /// than may be held in memory, the first ones are kept and the others are counted.
     ///
     /// # Errors
     /// As [`read`].
@@ -143,11 +149,12 @@ impl CaptureOptions {
         self.load_from(rules, |sink| self.stream(input, sink))
     }
 
-    /// As [`load_marked`](CaptureOptions::load_marked), for a capture that is sorted because it runs backwards: no
-    /// packet may be left out. Also returns the hash of its bytes.
+    /// Loads a capture that runs backwards and must be sorted, as
+    /// [`load_marked`](CaptureOptions::load_marked) does, and also returns the hash of its bytes. A capture
+    /// with more packets than may be held is an error; no packet is left out.
     ///
     /// # Errors
-    /// As [`read`], and when it has more packets than may be held.
+    /// As [`read`], and when the capture has more packets than may be held.
     pub(super) fn load_to_sort(&self, input: &Input, rules: &Rules) -> Result<(Marked, [u8; 32]), AppError> {
         let mut content = [0; 32];
         let marked = self.load_from(rules, |sink| {
@@ -166,7 +173,7 @@ impl CaptureOptions {
         }
     }
 
-    /// As [`load_marked`](CaptureOptions::load_marked), of a capture in memory; `name` is for messages.
+    /// As [`load_marked`](CaptureOptions::load_marked), for a capture in memory; `name` is for messages.
     ///
     /// # Errors
     /// As [`read`].
@@ -202,20 +209,20 @@ impl CaptureOptions {
     }
 }
 
-/// A capture in memory.
+/// A capture in memory, with the marks of its packets.
 #[derive(Clone, Debug)]
 pub struct Marked {
     /// Its packets in time order.
     pub packets: Vec<Packet>,
-    /// The marks of each.
+    /// The marks of each packet, in the order of `packets`.
     pub marks: Vec<Marks>,
-    /// Addresses that a DNS answer in it gave.
+    /// Addresses that a DNS answer in the capture contains.
     pub names: Names,
-    /// Whether it has no times of its own.
+    /// Whether the capture has no times of its own.
     pub synthetic_time: bool,
     /// Number of packets that were left out because no more may be held in memory.
     pub left_out: u64,
-    /// What reading found.
+    /// The reader's report.
     pub report: ReadReport,
 }
 
@@ -228,10 +235,10 @@ fn synthetic(index: u64, rate: f64) -> Timestamp {
     Timestamp((index as f64 / rate * 1e9) as i64)
 }
 
-/// Reads some inputs one after the other. An input that cannot be read is reported, and the others are read.
+/// Reads inputs one after the other. An input that cannot be read is reported, and the others are read.
 ///
 /// # Errors
-/// When no input can be read. An error that is not an input's own is returned at once.
+/// When no input can be read. An error that is not caused by a single capture is returned at once.
 pub(super) fn each_input(
     inputs: &[Input],
     notices: &mut Notices,
@@ -247,7 +254,7 @@ pub(super) fn each_input(
     report_failures(failed, inputs.len(), notices)
 }
 
-/// Reports the errors of those of `count` inputs that could not be read.
+/// Reports the errors of the inputs, `count` in all, that could not be read.
 ///
 /// # Errors
 /// The last error, when no input could be read.
@@ -261,7 +268,7 @@ pub(super) fn report_failures(
     last.map_or(Ok(()), Err)
 }
 
-/// What is to be told on standard error when the work is done: each once, in order.
+/// Messages for standard error at the end of the work, each once, in the order of their first occurrence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
     told: IndexSet<String>,
@@ -269,12 +276,12 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Adds a line.
+    /// Adds a notice.
     pub fn add(&mut self, notice: String) {
         self.told.insert(notice);
     }
 
-    /// Adds an input that could not be read, although the others were.
+    /// Adds the error of an input that could not be read although others could.
     pub fn fail(&mut self, error: String) {
         self.failed.insert(error);
     }
@@ -311,7 +318,7 @@ impl Notices {
         }
     }
 
-    /// Adds what reading a capture met.
+    /// Adds the problems that the reader met in a capture, and a notice if it has no packet.
     pub fn add_report(&mut self, input: &Input, report: &ReadReport) {
         for (problem, tally) in report.problems.iter() {
             self.add(format!("{input}: {} × {problem}, first at {}", tally.count, tally.first));
@@ -328,7 +335,7 @@ impl Notices {
         }
     }
 
-    /// Adds what an engine could not do as it should.
+    /// Adds notices about windows that were closed early and packets that were out of order.
     pub fn add_engine(&mut self, engine: &Engine) {
         if engine.closed_early() > 0 {
             self.add(format!(
@@ -344,7 +351,7 @@ impl Notices {
         }
     }
 
-    /// All lines.
+    /// Returns all notices, without the failures.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.told.iter().map(String::as_str)
     }

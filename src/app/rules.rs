@@ -1,4 +1,4 @@
-//! Use case: read a folder of rules, or take those that ship.
+//! Use case: loads a folder of rules, or the rules that are built in.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::rules::{RuleError, RuleErrors, Rules};
 
 use super::{AppError, yaml_file};
 
-/// The rules of a folder; without one, those of this build.
+/// Compiles the rules of a folder; without a folder, those of this build.
 ///
 /// # Errors
 /// When the folder cannot be read or any rule is refused.
@@ -19,7 +19,8 @@ pub fn load(folder: Option<&Path>) -> Result<Rules, AppError> {
     }
 }
 
-/// All rule files of a folder, by path; hidden ones and others than YAML are passed over.
+/// Returns the names and texts of all rule files of a folder, by path. Hidden files and files other than YAML
+/// are ignored.
 fn files(folder: &Path) -> Result<Vec<(String, String)>, AppError> {
     if folder.is_file() {
         let error = std::io::Error::other("this is a file; rules are given as the folder that they lie in");

@@ -1,4 +1,4 @@
-//! Use case: reduce a sample's sandbox captures to its profile.
+//! Use case: reads a sample's report and reduces its sandbox captures to a profile.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -15,40 +15,41 @@ use super::events::Victims;
 use super::reading::Marked;
 use super::{AppError, CaptureOptions, Notices, confined, yaml_file};
 
-/// A sample with its report and what its run shows.
+/// A sample with its report and the profile of its run.
 #[derive(Clone, Debug)]
 pub struct LoadedSample {
-    /// Where the report is.
+    /// The path of the report.
     pub path: PathBuf,
-    /// The report as written.
+    /// The text of the report.
     pub text: String,
-    /// The report.
+    /// The parsed report.
     pub report: SampleReport,
-    /// The profile.
+    /// The profile of the run.
     pub profile: SampleProfile,
-    /// The reason why its run shows nothing: the capture that has no packets or could not be read.
+    /// The reason why the run shows nothing, with the captures that have no packets or could not be read;
+    /// `None` if it shows something.
     pub unread: Option<String>,
 }
 
 impl LoadedSample {
-    /// As a history keeps it.
+    /// Returns the sample in the form in which a history stores it.
     #[must_use]
     pub fn to_keep(&self) -> KeptSample {
         let path = crate::escape::path(&self.path);
         KeptSample { path, report: self.text.clone(), profile: self.profile.clone() }
     }
 
-    /// As a history kept it.
+    /// Returns the sample from the form in which a history stores it.
     ///
     /// # Errors
-    /// When its report is no longer of the schema.
+    /// When its report no longer fits the schema.
     pub fn kept(sample: KeptSample) -> Result<LoadedSample, AppError> {
         let path = PathBuf::from(sample.path);
         let report = SampleReport::parse(&sample.report).map_err(|error| AppError::report(&path, error))?;
         Ok(LoadedSample { path, text: sample.report, report, profile: sample.profile, unread: None })
     }
 
-    /// Returns a sample whose captures cannot be read: its report, and the reason.
+    /// Returns a sample whose captures cannot be read: its report, an empty profile, and the reason.
     ///
     /// # Errors
     /// When the report cannot be read or is refused.
@@ -60,7 +61,8 @@ impl LoadedSample {
     }
 }
 
-/// Reads a sample report and its captures. Of the options only the limits, the password and `allow_outside` apply.
+/// Reads a sample report and its captures. Of the options, only the limits, the password and `allow_outside`
+/// apply.
 ///
 /// # Errors
 /// When the report is refused or a capture cannot be read.
@@ -84,12 +86,12 @@ pub fn load_sample(
 /// Receives a capture that was read.
 type TakeRun<'a> = &'a mut dyn FnMut(Marked, Input, &mut Notices) -> Result<(), AppError>;
 
-/// Reads a captured run (one capture, or those of an archive). It gets the run's index among the report's captures and
-/// the report's entry for it.
+/// Reads a captured run (one capture, or those of an archive). It gets the run's index among the report's
+/// captures and the report's entry for it.
 type LoadRun<'a> =
     &'a mut dyn FnMut((usize, &Captured), &CaptureOptions, &mut Notices, TakeRun<'_>) -> Result<(), AppError>;
 
-/// Reads a report's text, and its captures with `run`.
+/// Parses a report's text, and reads its captures with `run`.
 ///
 /// # Errors
 /// As [`load_sample`].
@@ -128,7 +130,7 @@ pub(super) fn load_with(
         })?;
     }
     if !is_empty {
-        // Each victim of the report must be in one of its captures at least.
+        // Each victim of the report must occur in at least one of its captures.
         addresses
             .check(&report.victims)
             .map_err(|error| AppError::victim(crate::escape::path(path), error))?;
@@ -156,7 +158,8 @@ fn profile_of(
     Ok(profile)
 }
 
-/// Returns the victims of a capture as the user asked for them: none, the given ones, or those that the capture shows.
+/// Returns the victims of a capture according to the user's choice: none, the given ones, or those that the
+/// capture shows.
 ///
 /// # Errors
 /// When a given victim has no packet in the capture, or when no victim stands out.
@@ -178,7 +181,7 @@ pub(super) fn victims_of(
     }
 }
 
-/// Returns the victims that a capture itself shows, and adds a notice that names them.
+/// Determines the victims from the capture itself, and adds a notice that names them.
 fn likely_victims_of(
     input: &Input,
     marked: &Marked,
@@ -193,11 +196,11 @@ fn likely_victims_of(
     Ok(addresses)
 }
 
-/// Addresses from DNS answers that are kept of a run, 17 bytes each. A run looks up some hundred names; without a bound an
-/// answer of 64 KiB would bring 4,000 addresses.
+/// Maximum number of addresses from DNS answers that are kept per run, 17 bytes each. A run looks up a few
+/// hundred names, but a single answer of 64 KiB can bring 4,000 addresses.
 const NAMES_MAX: usize = 1 << 20;
 
-/// Notes the addresses that a DNS answer gives.
+/// Adds the addresses that a DNS answer contains to `names`.
 pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut Names) {
     const DNS: u16 = 53;
     if packet.protocol() != Protocol::Udp || packet.source_port() != Some(DNS) || names.len() >= NAMES_MAX {
@@ -220,8 +223,9 @@ pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut Names) {
     }
 }
 
-/// Whether a DNS message says that it has more questions and records than its bytes can hold (RFC 1035, section 4.1: a
-/// question has 5 bytes at least, a record 11). The parser makes room for all that are promised, megabytes for a packet.
+/// Returns whether a DNS message announces more questions and records than its bytes can hold (RFC 1035,
+/// section 4.1: a question takes at least 5 bytes, a record 11). The parser allocates memory for all
+/// announced records, up to megabytes per packet.
 fn promises_too_much(message: &[u8]) -> bool {
     let Some((header, body)) = message.split_first_chunk::<12>() else { return true };
     let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));

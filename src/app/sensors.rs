@@ -1,4 +1,4 @@
-//! Use case: sensors of a history that change or go, and outages that were none.
+//! Use case: edits and removes sensors of a history, and removes outages.
 
 use std::path::Path;
 
@@ -14,8 +14,8 @@ use super::history::named;
 /// Changes the settings of a sensor, and returns the sensor with its new settings.
 ///
 /// # Errors
-/// When there is no such history or sensor, the edited sensor cannot be, or the edit would change which addresses were
-/// dark on recorded days.
+/// When there is no such history or sensor, the edited sensor is invalid, or the edit would change which
+/// addresses were dark on recorded days.
 pub fn edit_sensor(history: &Path, name: &str, edit: &SensorEdit, rules: &Rules) -> Result<Sensor, AppError> {
     let mut store = LocalStore::open_to_write(history, &rules.profile)?;
     let edited = edit.apply(&named(&store, name)?)?;
@@ -23,18 +23,18 @@ pub fn edit_sensor(history: &Path, name: &str, edit: &SensorEdit, rules: &Rules)
     Ok(edited)
 }
 
-/// What goes with a sensor.
+/// The data that a history has of a sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SensorContents {
     /// The sensor.
     pub sensor: Sensor,
-    /// The days that it recorded, and its outages.
+    /// The sensor's coverage.
     pub coverage: Coverage,
-    /// Captures that were fed.
+    /// Number of captures that were fed.
     pub captures: u64,
 }
 
-/// What would go with a sensor.
+/// Returns the data that would be removed with a sensor.
 ///
 /// # Errors
 /// When there is no such history or sensor.
@@ -45,15 +45,16 @@ pub fn contents(history: &Path, name: &str, rules: &Rules) -> Result<SensorConte
     Ok(SensorContents { sensor, coverage, captures: store.resume(name)?.captures })
 }
 
-/// Removes a sensor with all that its history has of it.
+/// Removes a sensor with all its data from a history.
 ///
 /// # Errors
-/// As [`contents`].
+/// As [`contents`], and when the history cannot be written to.
 pub fn remove_sensor(history: &Path, name: &str, rules: &Rules) -> Result<(), AppError> {
     Ok(LocalStore::open_to_write(history, &rules.profile)?.remove_sensor(name)?)
 }
 
-/// Removes the outages of a sensor that have exactly these days, and, if one is given, this reason; returns them.
+/// Removes the outages of a sensor that have exactly these days and, if one is given, this reason. Returns
+/// the removed outages.
 ///
 /// # Errors
 /// When there is no such history, sensor or outage.

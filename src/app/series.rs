@@ -1,4 +1,4 @@
-//! Use case: how what a darknet sees changes over hours, days, weeks or months.
+//! Use case: counts of a sensor's traffic by hour, day, week or month.
 
 use ipnet::IpNet;
 use jiff::civil::Date;
@@ -15,52 +15,53 @@ use crate::store::HistoryStore;
 use super::AppError;
 use super::history::{chosen, coverage_of_sightings};
 
-/// What a line counts.
+/// What a series counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Of {
     /// All whole windows.
     All,
-    /// One behavior.
+    /// The sightings of one type, shape or pattern.
     Behavior(Selection),
-    /// Windows, or the parts of windows, of one protocol and destination port.
+    /// Windows, or facets of windows, with this protocol and destination port.
     Service(Protocol, u16),
-    /// Whole windows of one protocol and no other.
+    /// Whole windows that use this protocol and no other.
     Protocol(Protocol),
-    /// Whole windows with this label, by their parameters, marks, and day.
+    /// Whole windows with this label, which depends on their parameters, marks and day.
     Label(String),
 }
 
-/// A question.
+/// A query for series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Of these sensors; of all, if there is none.
+    /// Names of the sensors; if empty, all sensors.
     pub sensors: Vec<String>,
-    /// A line each.
+    /// What to count; one series each.
     pub of: Vec<Of>,
-    /// By hosts of this prefix only.
+    /// Only hosts of this prefix count; `None` for all hosts.
     pub sources: Option<IpNet>,
-    /// How long a span is.
+    /// The length of a span.
     pub step: Step,
-    /// From this day on; else from the first day that a sensor looked.
+    /// The first day; `None` for the sensor's first observed day.
     pub first: Option<Date>,
-    /// To this day; else to the last.
+    /// The last day; `None` for the sensor's last observed day.
     pub last: Option<Date>,
 }
 
-/// One sensor's counts of one thing.
+/// The counts of one series at one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// The sensor.
+    /// The sensor's name.
     pub sensor: String,
     /// What is counted.
     pub of: Of,
-    /// Every span, ascending.
+    /// The spans without gaps, ascending.
     pub spans: Vec<SpanCount>,
-    /// The days that the sensor looked.
+    /// The sensor's coverage.
     pub coverage: Coverage,
 }
 
-/// Answers a question; sensors in the order asked for, or by name.
+/// Returns the series of a query, by sensor (in the order of the query, or by name if it names none), then in
+/// the order of `of`.
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
@@ -112,7 +113,8 @@ fn spans(
     Ok(spans.finish(first, last))
 }
 
-/// Days that a history keeps counted: all of them, or those of one type; answered at once, and without sightings.
+/// Returns the daily counts that a history stores ready-made: all whole windows, or one type of whole
+/// windows. They need no pass over the sightings. Returns `None` for any other query.
 fn counted(
     store: &dyn HistoryStore,
     sensor: &str,
@@ -132,7 +134,7 @@ fn counted(
     }
 }
 
-/// Hands on the sightings of a thing between two days.
+/// Passes the sightings of a behavior between two days (both included) to `sink`.
 ///
 /// # Errors
 /// When the history cannot be read.
@@ -158,11 +160,11 @@ pub fn each(
     Ok(())
 }
 
-/// Hands on the hourly counts of a thing between two days.
+/// Passes the hourly counts of a behavior between two days (both included) to `sink`.
 ///
 /// # Errors
-/// When the history cannot be read, or for hosts of a prefix and for labels that depend on marks: hours are counted by type
-/// alone.
+/// When the history cannot be read, or for hosts of a prefix and for labels that depend on marks, because
+/// hours are counted by type alone.
 fn each_hour(
     store: &dyn HistoryStore,
     sensor: &str,
@@ -191,7 +193,8 @@ fn each_hour(
 }
 
 impl Of {
-    /// The types that have the behavior; those of a label may have it, depending on marks and day.
+    /// Returns the types that have the behavior. For a label, these are the types that can have it, depending
+    /// on marks and day.
     fn types<'a>(&self, passes: &'a dyn Fn(&Parameters) -> bool) -> Types<'a> {
         match self {
             Of::All => Types::All,
@@ -201,7 +204,8 @@ impl Of {
         }
     }
 
-    /// Which sightings of these types have a label.
+    /// Returns the conditions of a label on single sightings; `None` if this is not a label or no rule
+    /// defines it.
     fn sighted(&self, store: &dyn HistoryStore, rules: &Rules) -> Result<Option<Sighted>, AppError> {
         match self {
             Of::Label(label) => Ok(rules.sighted(label, &store.mark_names()?)),
@@ -209,8 +213,8 @@ impl Of {
         }
     }
 
-    /// Returns whether windows with these parameters have the behavior; for a label, whether they may have it,
-    /// depending on marks and time.
+    /// Returns whether windows with these parameters have the behavior; for a label, whether they can have
+    /// it, depending on marks and time. A type, shape or pattern is not tested: the answer is always true.
     pub(super) fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
         match self {
             Of::All | Of::Behavior(_) => true,

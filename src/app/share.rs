@@ -1,12 +1,12 @@
-//! Work that falls into parts, shared among threads.
+//! Shares independent pieces of work among threads.
 
 use std::iter;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// What `work` answers for each of some things, in their order. Each of so many threads, one of which is the caller's, takes
-/// the next thing that is left; there are no more threads than things.
+/// Returns the results of `work` for all `things`, in their order. Each of up to `threads` threads, one of
+/// which is the caller's, takes the next remaining thing. There are no more threads than things.
 pub(super) fn each<T, A: Send>(
     threads: usize,
     things: impl IntoIterator<Item = T, IntoIter: Send>,

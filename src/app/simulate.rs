@@ -1,4 +1,4 @@
-//! Use case: a scenario simulated into captures and samples in a folder, or straight into a history.
+//! Use case: simulates a scenario into captures and samples in a folder, or directly into a history.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,41 +17,42 @@ use super::output::{Output, Replacement, make_folder};
 use super::sandbox::{LoadedSample, load_with};
 use super::{AppError, CaptureOptions, Notices, share};
 
-/// How a scenario is simulated.
+/// Parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct SimulateOptions {
-    /// Chooses among all that can happen.
+    /// Seed of the random generator, which determines everything that the scenario leaves open.
     pub seed: u64,
-    /// Multiplies hosts and background.
+    /// Factor for the numbers of hosts and of background packets.
     pub scale: f64,
-    /// Threads that may share the work. Results do not depend on it.
+    /// Number of threads that share the work. Results do not depend on it.
     pub threads: usize,
 }
 
-/// What a simulation came to, in memory.
+/// The result of a simulation into a store.
 #[derive(Clone, Debug)]
 pub struct Simulated {
-    /// What really happened.
+    /// The ground truth.
     pub truth: Truth,
-    /// The samples that were caught, read as any report and capture are.
+    /// The samples that were caught, loaded like reports and captures from files.
     pub samples: Vec<LoadedSample>,
 }
 
-/// What a simulation into a folder came to.
+/// The size of a simulation that was written to a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// Packets that sensors recorded.
+    /// Number of packets that sensors recorded.
     pub packets: u64,
-    /// Captures, or days of a history.
+    /// Number of captures, or of days of sensors in a history, that have packets.
     pub captures: u64,
-    /// Samples.
+    /// Number of samples.
     pub samples: usize,
 }
 
-/// Zstandard's level: a third smaller than its quickest, and not yet slower than making the packets.
+/// Compression level of Zstandard. Files are a third smaller than at its fastest level, and compression is
+/// still faster than the generation of the packets.
 const COMPRESSION: i32 = 3;
 
-/// Reads a scenario.
+/// Reads a scenario from a YAML file.
 ///
 /// # Errors
 /// When the file cannot be read or is refused.
@@ -60,15 +61,16 @@ pub fn scenario(path: &Path) -> Result<Scenario, AppError> {
     Scenario::parse(&text).map_err(|error| AppError::yaml(path, &error))
 }
 
-/// Simulates a scenario straight into a history, day by day of each sensor, on the same path as
-/// [`observe`](super::observe::observe) but without captures; no file is touched. Answers the truth and the samples,
-/// which `correlate` takes as they are. Sensors and outages are added to the history.
+/// Simulates a scenario directly into a history, day by day for each sensor, by the same code as
+/// [`observe`](super::observe::observe) but without captures; no file is touched. Returns the ground truth
+/// and the samples, which `correlate` accepts as they are. Sensors and outages are added to the history.
 ///
-/// The history equals that of the captures that [`simulate_to_files`] writes with the same options, but for the names
-/// and contents of captures. Memory is that of a [`SensorStream`](crate::simulate::SensorStream) and of a capture's contribution.
+/// Feeding the captures that [`simulate_to_files`] writes with the same options gives the same history, except
+/// for the names and content hashes of captures. Memory: one
+/// [`SensorStream`](crate::simulate::SensorStream) and the contribution of one capture.
 ///
 /// # Errors
-/// When the store fails or has other sensors of these names.
+/// When the store fails, or has sensors of these names with other settings.
 pub fn simulate_into(
     store: &mut dyn HistoryStore,
     scenario: &Scenario,
@@ -83,10 +85,10 @@ pub fn simulate_into(
     Ok(Simulated { truth, samples })
 }
 
-/// Infections that are held at once: 3 GB of them.
+/// Maximum number of infections, which are all held in memory: 3 GB.
 const INFECTIONS_MAX: f64 = 5e7;
 
-/// The scenario with seed and scale, unless that is more than memory should hold.
+/// Returns the simulation of a scenario, unless its infections need more memory than allowed.
 fn settle(scenario: &Scenario, options: SimulateOptions) -> Result<Simulation, AppError> {
     let expected = scenario.infections() * options.scale;
     if expected > INFECTIONS_MAX {
@@ -97,7 +99,7 @@ fn settle(scenario: &Scenario, options: SimulateOptions) -> Result<Simulation, A
     Ok(Simulation::new(scenario, options.seed, options.scale))
 }
 
-/// All sensors' days, one after the other, into a history.
+/// Adds all days of all sensors to a history, one sensor after the other.
 fn into_store(
     store: &mut dyn HistoryStore,
     simulation: &Simulation,
@@ -130,11 +132,13 @@ fn into_store(
     Ok(truth)
 }
 
-/// Simulates a scenario into captures: a folder a sensor with a `.pcap.zst` a day or hour, `sensors.yaml` beside them,
-/// the samples in `samples/`, and `truth.yaml`. `inga correlate --darknet` takes such a folder.
+/// Simulates a scenario and writes it to a folder, which `inga correlate --darknet` accepts. Each sensor has
+/// a subfolder with one `.pcap.zst` file per day or hour. The folder also contains `sensors.yaml`, the
+/// samples in `samples/`, and the ground truth in `truth.yaml`.
 ///
 /// # Errors
-/// When a file cannot be written, or the folder is there and not empty: what is in it would be taken for a part.
+/// When a file cannot be written, or the folder is not empty: its files would be taken for parts of the
+/// simulation.
 pub fn simulate_to_files(
     folder: &Path,
     scenario: &Scenario,
@@ -143,7 +147,7 @@ pub fn simulate_to_files(
     let simulation = settle(scenario, options)?;
     make_new_folder(folder)?;
     let mut truth = Truth::of(&simulation);
-    // Sensors share nothing, so each can have a thread of its own.
+    // Sensors are independent, so each can have a thread of its own.
     let record = |at| record(folder, &simulation, at);
     let parts = share::each(options.threads, 0..scenario.sensors.len(), record);
     for (sensor, part) in scenario.sensors.iter().zip(parts) {
@@ -156,8 +160,8 @@ pub fn simulate_to_files(
     finish(folder, &simulation, truth)
 }
 
-/// Simulates a scenario into a history, which is made as `history` in a folder. The folder gets `sensors.yaml`, the samples
-/// and `truth.yaml`, too.
+/// Simulates a scenario into a history, which is created as `history` in a folder. The folder also gets
+/// `sensors.yaml`, the samples and `truth.yaml`.
 ///
 /// # Errors
 /// As [`simulate_into`] and [`simulate_to_files`].
@@ -178,7 +182,7 @@ pub fn simulate_to_history(
     finish(folder, &simulation, truth)
 }
 
-/// A capture's packets by actor.
+/// The number of packets of a capture by actor.
 #[derive(Clone, Debug, Default)]
 struct By(BTreeMap<u16, u64>);
 
@@ -187,7 +191,7 @@ impl By {
         *self.0.entry(shot.actor).or_default() += 1;
     }
 
-    /// Puts them in the truth, under the capture's name.
+    /// Adds these numbers to the ground truth, under the capture's name.
     fn keep(self, simulation: &Simulation, truth: &mut Truth, sensor: &str, capture: String) {
         if !self.0.is_empty() {
             let named = self.0.into_iter().map(|(actor, count)| (simulation.actor(actor).to_owned(), count));
@@ -244,7 +248,7 @@ struct Capture {
 }
 
 impl Capture {
-    /// The capture that a packet belongs to; one that has ended is closed.
+    /// Returns the capture that a packet belongs to; closes the open capture if it has ended.
     fn switch<'a>(
         open: &'a mut Option<Capture>,
         cuts: &mut Vec<(String, Timestamp)>,
@@ -292,7 +296,7 @@ impl Capture {
     }
 }
 
-/// Writes what is beside the captures.
+/// Writes the files that are not captures: the samples, `sensors.yaml` and `truth.yaml`.
 fn finish(folder: &Path, simulation: &Simulation, mut truth: Truth) -> Result<Written, AppError> {
     make_folder(folder)?;
     let samples = simulation.samples();
@@ -334,7 +338,7 @@ fn note_samples(samples: &[CaughtSample], truth: &mut Truth) {
     truth.samples = samples.iter().map(|sample| (sample.md5.clone(), sample.family.clone())).collect();
 }
 
-/// A sample as a report and its capture would be loaded from files.
+/// Loads a sample as if its report and capture came from files.
 fn loaded(sample: &CaughtSample, rules: &Rules, notices: &mut Notices) -> Result<LoadedSample, AppError> {
     let path = Path::new("samples").join(&sample.family).join("report.yaml");
     let defaults = CaptureOptions::default();
@@ -352,7 +356,8 @@ fn loaded(sample: &CaughtSample, rules: &Rules, notices: &mut Notices) -> Result
     )
 }
 
-/// What a day of a history is known by: the scenario as it was understood, and everything that chooses its packets.
+/// Returns the content hash of a simulated day: the hash of the parsed scenario and of everything else that
+/// determines its packets.
 fn content(scenario: &Scenario, options: SimulateOptions, sensor: &str, day: Date) -> [u8; 32] {
     let SimulateOptions { seed, scale, .. } = options;
     *blake3::hash(format!("{scenario:?} {seed} {scale} {sensor} {day}").as_bytes()).as_bytes()

@@ -1,4 +1,4 @@
-//! Use case: what captures come to, day by day, without a history.
+//! Use case: daily totals of captures, without a history.
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -14,11 +14,11 @@ use super::pipeline::{self, Feed};
 use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices, share};
 
-/// Adds up the windows of captures, which are read as one after the other; days are those of UTC. Windows of logs
+/// Adds up the windows of captures, which are read as one continuous capture, by UTC day. Windows of logs
 /// without times are put on 1970-01-01.
 ///
 /// # Errors
-/// When a capture cannot be read.
+/// When no capture can be read. If some can be read, the others are reported as failures.
 pub fn summary(
     inputs: &[Input],
     dark: &[IpNet],
@@ -26,11 +26,11 @@ pub fn summary(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Vec<DaySummary>, AppError> {
-    /// Parts that are counted in the same room.
+    /// Number of parts of the tally that one thread counts in one buffer.
     const PARTS: usize = 16;
     let space = AddressSpace::new(dark, &[]);
     let mut gatherer = Gatherer::new(space.clone(), TimeZone::UTC, rules);
-    // Times within a window serve its tile, and nobody draws one here.
+    // The packet times within a window serve only tiles, and none is drawn here.
     let mut engine = Engine::new(Profile { trace_packets_max: 0, ..rules.profile.clone() });
     let mut tally = Tally::default();
     each_input(inputs, notices, |input, notices| {

@@ -1,4 +1,5 @@
-//! Hosts that a sample may explain, looked up for hypotheses that say so.
+//! Finds the hosts that a sample may explain (suspect hosts), for the hypotheses that name the sample as a
+//! possible cause.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,25 +11,26 @@ use crate::store::HistoryStore;
 
 use super::AppError;
 
-/// Hosts told one by one.
+/// Maximum number of suspect hosts that are listed.
 const HOSTS_MAX: usize = 100;
-/// Pairs of sample and sensor whose hosts are looked up.
+/// Maximum number of pairs of sample and sensor whose hosts are looked up.
 const PAIRS_MAX: usize = 32;
-/// A less probable cause has no suspects.
+/// Minimum probability of a cause (of the sample or one that looks like it) for suspect hosts.
 const PROBABILITY_MIN: f64 = 0.05;
 
-/// A hypothesis whose suspects are looked up.
+/// A hypothesis whose suspect hosts are looked up.
 struct Wanted {
-    /// Its place.
+    /// Its index in the list of hypotheses.
     place: usize,
     first: Date,
     probability: f64,
-    /// By line of the sensor's ledger: which part of its hosts the sample explains.
+    /// By line of the sensor's ledger, the share of its hosts that the sample explains, 0 to 1.
     parts: HashMap<usize, f64>,
     gatherer: Gatherer,
 }
 
-/// Looks up suspects for each sample and sensor whose best hypothesis says that the sample may be a cause.
+/// Looks up suspect hosts for each pair of sample and sensor, at its best hypothesis, if that says that the
+/// sample may be a cause.
 ///
 /// # Errors
 /// When the store fails.
@@ -47,7 +49,7 @@ pub(super) fn look_up(
     Ok(())
 }
 
-/// The hypotheses whose suspects are told, by sensor.
+/// Returns the hypotheses whose suspect hosts are shown, by sensor.
 fn wanted(hypotheses: &[Hypothesis]) -> BTreeMap<String, Vec<Wanted>> {
     let mut done: Vec<(&str, &str)> = Vec::new();
     let mut wanted: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
@@ -71,7 +73,7 @@ fn wanted(hypotheses: &[Hypothesis]) -> BTreeMap<String, Vec<Wanted>> {
     wanted
 }
 
-/// Reads a sensor's sightings once for all that wait for them.
+/// Reads a sensor's sightings once, for all hypotheses of the sensor.
 fn gather(
     store: &dyn HistoryStore,
     sensor: &str,

@@ -31,7 +31,7 @@ impl ListedCapture {
     }
 }
 
-/// Returns the captures of sensors, by sensor and time.
+/// Returns the captures of the named sensors, by sensor and time; of all sensors if none is named.
 ///
 /// # Errors
 /// When there is no such history or sensor, or it cannot be read.
@@ -52,10 +52,10 @@ fn captures_of(store: &dyn HistoryStore, sensor: &Sensor) -> Result<Vec<ListedCa
     store.captures(&sensor.name)?.into_iter().map(listed).collect()
 }
 
-/// The fewest digits by which a content hash may be named.
+/// Minimum number of digits by which a content hash may be given.
 const DIGITS_MIN: usize = 6;
 
-/// Returns the capture of a sensor that has a name, or whose content hash begins with these digits.
+/// Returns the capture of a sensor whose name is `which`, or whose content hash begins with these digits.
 fn find(store: &dyn HistoryStore, sensor: &Sensor, which: &str) -> Result<ListedCapture, AppError> {
     let mut all = captures_of(store, sensor)?;
     let is_hash = which.len() >= DIGITS_MIN && which.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -72,11 +72,12 @@ fn find(store: &dyn HistoryStore, sensor: &Sensor, which: &str) -> Result<Listed
     }
 }
 
-/// Removes a capture of a sensor from a history and returns the removed capture. `which` is the name of the capture or the first
-/// digits of its content hash. `agrees` is called with the capture first; if it returns an error, the history does not change.
+/// Removes a capture of a sensor from a history and returns the removed capture. `which` is the name of the
+/// capture or the first digits of its content hash. `agrees` is called with the capture first; if it returns
+/// an error, the history does not change.
 ///
 /// # Errors
-/// When there is no such capture, when it was merged with others, or the history cannot be written to.
+/// When there is no such capture, it was merged with others, or the history cannot be written to.
 pub fn remove_capture(
     history: &Path,
     (sensor, which): (&str, &str),
@@ -87,7 +88,7 @@ pub fn remove_capture(
     let mut store = LocalStore::open_to_write(history, &rules.profile)?;
     let sensor = named(&store, sensor)?;
     let found = find(&store, &sensor, which)?;
-    // What is refused anyway is not asked about.
+    // If the removal is going to be refused, the user is not asked.
     if found.removable {
         agrees(&found)?;
     }
@@ -95,8 +96,11 @@ pub fn remove_capture(
     Ok(found)
 }
 
-/// Removes a capture from a store. If it is the newest capture, the store is as it was before that capture was fed: the windows
-/// that were open then are open again. If other captures were fed after it, a notice says which windows cannot be restored.
+/// Removes a capture from a store.
+///
+/// Removing the capture that was fed last restores the state of the store from before it was fed, including
+/// the windows that were open at that time. If other captures were fed after it, a notice states which
+/// windows cannot be restored.
 ///
 /// # Errors
 /// As [`remove_capture`].
@@ -132,12 +136,13 @@ pub struct DroppedDays {
     pub cut: Vec<String>,
 }
 
-/// Makes days of a sensor not recorded, so that they can be fed again; the first and the last of `days` are included. Returns the
-/// removed days and captures. `agrees` is called with them first; if it returns an error, the history does not change.
+/// Makes days of a sensor not recorded, so that they can be fed again; the first and the last of `days` are
+/// included. Returns the removed days and captures. `agrees` is called with them first; if it returns an
+/// error, the history does not change.
 ///
 /// # Errors
-/// When there is no such sensor, nothing is recorded in these days, their sightings were dropped before, or the history
-/// cannot be written to.
+/// When there is no such sensor, nothing is recorded in these days, their sightings were dropped before, or
+/// the history cannot be written to.
 pub fn drop_days(
     history: &Path,
     sensor: &str,
@@ -172,7 +177,7 @@ pub fn drop_days(
 /// Removes a sample from a history.
 ///
 /// # Errors
-/// When there is none of that id, or the history cannot be written to.
+/// When there is no sample with this id, or the history cannot be written to.
 pub fn remove_sample(history: &Path, id: &str, rules: &Rules) -> Result<(), AppError> {
     if LocalStore::open_to_write(history, &rules.profile)?.remove_sample(id)? {
         return Ok(());

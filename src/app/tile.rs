@@ -1,4 +1,4 @@
-//! Use case: one window to be drawn, out of a history or a capture.
+//! Use case: selects a window for drawing as a tile, from a history or from captures.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use super::{AppError, CaptureOptions, Notices};
 /// A window to be drawn.
 #[derive(Clone, Debug)]
 pub enum Drawn {
-    /// A type's example at a sensor.
+    /// The example window of a type at a sensor.
     Example {
         /// The sensor.
         sensor: String,
@@ -25,7 +25,7 @@ pub enum Drawn {
         example: Box<Example>,
         /// The type.
         record: Box<TypeRecord>,
-        /// Labels that the type's parameters give it.
+        /// Labels of the type's parameters at the example's time.
         labels: Vec<String>,
     },
     /// A window of a capture.
@@ -33,7 +33,7 @@ pub enum Drawn {
 }
 
 impl Drawn {
-    /// The window's parameters; an example's as its type has them.
+    /// Returns the window's parameters; for an example, those of its type.
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         match self {
@@ -43,7 +43,7 @@ impl Drawn {
     }
 }
 
-/// The earliest example of a type at these sensors, or at any.
+/// Returns the earliest example of a type at the named sensors; at any sensor if none is named.
 ///
 /// # Errors
 /// When none of them saw the type, there is no such sensor, or the history cannot be read.
@@ -70,10 +70,11 @@ pub fn example(
     Ok(Drawn::Example { sensor, example: Box::new(example), record: Box::new(record), labels })
 }
 
-/// A host's window of some captures: the one that has this time, or the host's first.
+/// Returns a host's window from captures: the window that contains the time `at`, or the host's first window
+/// if there is no time.
 ///
 /// # Errors
-/// When a capture cannot be read or has no such window.
+/// When a capture cannot be read, or none has such a window.
 pub fn window(
     inputs: &[Input],
     host: IpAddr,

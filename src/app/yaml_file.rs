@@ -1,4 +1,4 @@
-//! Reads YAML files for the use cases, with a limit on their length.
+//! Reads the YAML files of the use cases, up to a maximum size.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use super::AppError;
 /// Reads a YAML file, or a pipe, of at most [`SIZE_MAX`] bytes.
 ///
 /// # Errors
-/// When it cannot be read, is longer, or is not UTF-8.
+/// When the file cannot be read, is longer than that, or is not UTF-8.
 pub(super) fn read(path: &Path) -> Result<String, AppError> {
     let failed = |error| AppError::file(path, error);
     let file = File::open(path).map_err(failed)?;

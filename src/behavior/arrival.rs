@@ -1,14 +1,14 @@
-//! A packet as the engine takes it.
+//! A packet reduced to the fields that the engine reads.
 
 use crate::event::{Address, Packet, Timestamp};
 
 use super::{Marks, Probe};
 
-/// What the engine needs to know of a packet, in 64 bytes: it is handed from one thread to the next, and many of them
-/// lie in the processor's nearest cache.
+/// The fields of a packet that the engine reads, in 64 bytes. Arrivals pass from one thread to the next in
+/// batches, and a small size keeps a batch in the processor's first-level cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// [`Timestamp::BEFORE_ALL`] where it is not known.
+    /// Capture time; [`Timestamp::BEFORE_ALL`] if it is unknown.
     pub(super) time: Timestamp,
     pub(super) source: Address,
     pub(super) probe: Probe,
@@ -16,7 +16,7 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// A packet with its marks.
+    /// Returns the arrival of a packet with its marks.
     #[inline]
     #[must_use]
     pub fn of(packet: &Packet, marks: Marks) -> Arrival {
@@ -25,7 +25,7 @@ impl Arrival {
         Arrival { time, source, probe: Probe::of(packet), marks }
     }
 
-    /// When it came, if that is known.
+    /// Returns the capture time, or `None` if it is unknown.
     #[inline]
     pub(super) fn time(&self) -> Option<Timestamp> {
         (self.time != Timestamp::BEFORE_ALL).then_some(self.time)

@@ -1,14 +1,14 @@
-//! A few things by number, as the bits of a number.
+//! A set of small numbers in the bits of one `u64`.
 
-/// A set of numbers below 64, which hands them out ascending.
+/// A set of numbers below 64. As an iterator it yields and removes them in ascending order.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Bits(u64);
 
 impl Bits {
-    /// How many numbers there are at most.
+    /// Size of the range of numbers: the set holds 0 to 63.
     pub(super) const MOST: usize = 64;
 
-    /// The places of those that hold, among as many as there can be.
+    /// Returns the positions at which `all` is true. Only the first 64 positions are read.
     #[inline]
     pub(super) fn which(all: impl Iterator<Item = bool>) -> Bits {
         let mut bits = Bits::default();
@@ -16,7 +16,7 @@ impl Bits {
         bits
     }
 
-    /// Adds a number if it `holds`, without a branch.
+    /// Adds `number` if `holds` is true, without a branch.
     #[inline]
     pub(super) fn add(&mut self, number: usize, holds: bool) {
         self.0 |= u64::from(holds) << number;

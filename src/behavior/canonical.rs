@@ -1,4 +1,4 @@
-//! Canonical strings of type, shape and family, and the MD5 that names each.
+//! Canonical strings of type, shape and pattern, and the MD5 that identifies each.
 
 use std::fmt;
 
@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Parameters, Profile};
 
-/// The MD5 of a canonical string: the name of a behavior type, shape or family.
+/// The MD5 of a canonical string, which identifies a behavior type, shape or pattern.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BehaviorId(pub [u8; 16]);
 
 impl BehaviorId {
-    /// Returns the number by which histories know a type: the first 63 bits of the MD5. It is the same in every history, so
-    /// that histories can be joined, and anybody can work it out from the canonical string. Two of a million types share a
-    /// number with a chance of one in 18 million; a history refuses the second of them.
+    /// Returns the number that identifies a type in histories: the first 63 bits of the MD5. It depends on
+    /// the canonical string alone, so that histories can be joined and anybody can compute it. The chance
+    /// that any two of a million types share a number is one in 18 million; a history rejects the second of
+    /// two such types.
     #[must_use]
     pub fn number(self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
@@ -22,7 +23,7 @@ impl BehaviorId {
     }
 }
 
-/// Lower-case hexadecimal.
+/// Writes 32 lower-case hexadecimal digits.
 impl fmt::Display for BehaviorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -50,7 +51,7 @@ impl Serialize for BehaviorId {
     }
 }
 
-/// A text that is no behavior type.
+/// A text that is not the hexadecimal MD5 of a behavior.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is no behavior type (32 hexadecimal digits)")]
 pub struct ParseIdError(String);
@@ -71,7 +72,7 @@ impl std::str::FromStr for BehaviorId {
     }
 }
 
-/// Masked ports in a canonical string.
+/// The part of a canonical string that stands for masked ports.
 const MASKED: &str = "|pt=~|";
 
 /// A canonical string with its MD5.
@@ -79,31 +80,32 @@ const MASKED: &str = "|pt=~|";
 pub struct Behavior {
     /// The canonical string: ASCII, without spaces.
     pub canonical: String,
-    /// Its MD5.
+    /// The MD5 of the canonical string.
     pub id: BehaviorId,
 }
 
 impl Behavior {
-    /// Names a canonical string.
+    /// Computes the MD5 of a canonical string.
     #[must_use]
     pub fn new(canonical: String) -> Behavior {
         let id = BehaviorId(Md5::digest(canonical.as_bytes()).into());
         Behavior { canonical, id }
     }
 
-    /// Whether its ports are masked.
+    /// Returns whether the ports are masked (`pt=~`).
     #[must_use]
     pub fn is_masked(&self) -> bool {
         self.canonical.contains(MASKED)
     }
 
-    /// The canonical string with its one port, this one, masked.
+    /// Returns the canonical string with `port` masked, if `port` is its only port; else the string
+    /// unchanged.
     #[must_use]
     pub fn masked(&self, port: u16) -> String {
         self.canonical.replace(&format!("|pt={port}|"), MASKED)
     }
 
-    /// The behavior type: all parameters, volumes binned.
+    /// Returns the behavior type: all parameters of the canonical string, with counts binned.
     #[must_use]
     pub fn of_type(parameters: &Parameters, profile: &Profile) -> Behavior {
         let bin = |count| Bin { count, exact_max: profile.exact_counts_max };
@@ -120,14 +122,15 @@ impl Behavior {
         )))
     }
 
-    /// The shape: no volumes, but packets per destination and the use of source ports.
+    /// Returns the shape: packets per destination and the use of source ports replace the counts.
     #[must_use]
     pub fn of_shape(parameters: &Parameters, profile: &Profile) -> Behavior {
         Behavior::new(unbinned("s", parameters, profile, &parameters.ports))
     }
 
-    /// The family: the shape with its ports masked (`~`) where they say nothing: ephemeral ones, ports that
-    /// follow the destination, and the ports that answers come back to.
+    /// Returns the pattern: the shape with its ports masked (`~`) where they carry no information. That holds
+    /// for ephemeral ports, for ports that vary with the destination, and for ports from 1024 on to which all
+    /// packets are answers (SYN-ACK or RST).
     #[must_use]
     pub fn of_family(parameters: &Parameters, profile: &Profile) -> Behavior {
         let masked = parameters.ports_ephemeral
@@ -139,19 +142,19 @@ impl Behavior {
     }
 }
 
-/// What parameters are called at each granularity.
+/// The names of a window's behavior at each granularity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// The behavior type.
     pub behavior: Behavior,
     /// The shape.
     pub shape: Behavior,
-    /// The family.
+    /// The pattern.
     pub family: Behavior,
 }
 
 impl Names {
-    /// The names of parameters.
+    /// Returns type, shape and pattern of parameters.
     #[must_use]
     pub fn of(parameters: &Parameters, profile: &Profile) -> Names {
         Names {
@@ -161,15 +164,16 @@ impl Names {
         }
     }
 
-    /// What hosts are told apart by over time: the shape; where its ports say nothing, the family. A type's volumes
-    /// depend on a host's bandwidth and on the window's luck; a shape whose ports change from host to host is seen
-    /// once.
+    /// Returns the behavior by which a host is followed over time: the shape, or the pattern where the ports
+    /// are masked. A type would not do, because its counts depend on the host's bandwidth and on where the
+    /// window begins. A shape with ports that carry no information would be seen once only.
     #[must_use]
     pub fn habit(&self) -> &Behavior {
         if self.ports_say_nothing() { &self.family } else { &self.shape }
     }
 
-    /// What hosts are counted by: the type; where its ports say nothing, the habit.
+    /// Returns the behavior whose hosts are counted per day (the behavior series): the type, or the pattern
+    /// where the ports are masked.
     #[must_use]
     pub fn line(&self) -> &Behavior {
         if self.ports_say_nothing() { &self.family } else { &self.behavior }
@@ -196,27 +200,30 @@ fn unbinned(
     ))
 }
 
-/// A text in room that nearly all canonical strings find enough: a hundred thousand are written in a row.
+/// Formats a text. The initial capacity of 96 bytes suffices for nearly all canonical strings, which are
+/// written by the hundred thousand.
 fn written(text: fmt::Arguments<'_>) -> String {
     use fmt::Write;
     let mut out = String::with_capacity(96);
-    // A string takes all that is written to it.
+    // Writing to a string never fails.
     let _ = out.write_fmt(text);
     out
 }
 
-/// The upper end of a count's bin: counts of one bin have the same.
+/// Returns the upper end of a count's bin. Two counts have the same upper end if and only if they share a
+/// bin.
 pub(super) fn upper_end(count: u64, exact_max: u64) -> u64 {
     if count <= exact_max { count } else { count.checked_next_power_of_two().unwrap_or(u64::MAX) }
 }
 
-/// The bin of a count: the count itself up to `exact_max` (a power of two), then powers of two: `5-8`, `9-16`.
+/// Returns the bin of a count: the count itself up to `exact_max` (a power of two), then ranges that end at
+/// powers of two: `5-8`, `9-16`.
 #[must_use]
 pub fn bin(count: u64, exact_max: u64) -> String {
     Bin { count, exact_max }.to_string()
 }
 
-/// Is written as the bin of its count.
+/// A count whose `Display` writes its bin.
 struct Bin {
     count: u64,
     exact_max: u64,

@@ -1,4 +1,5 @@
-//! Distinct keys in order of first sight: a short list is looked through, a long one has an index.
+//! Distinct keys in order of first appearance. A short list is searched linearly, a long one has a hash
+//! index.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -6,24 +7,26 @@ use foldhash::fast::FixedState;
 
 use crate::event::Address;
 
-/// Up to so many keys a look at each now and then is quicker than an index.
+/// Maximum number of keys in a list without an index. Up to here, an occasional linear search is faster than
+/// an index.
 const SCANNED_MAX: usize = 16;
 
-/// Distinct keys in order of first sight, each with a value.
+/// Distinct keys in order of first appearance, each with a value.
 #[derive(Clone, Debug)]
 pub(super) struct Distinct<K, V> {
     list: Vec<(K, V)>,
-    /// Of the hashes in the list, which values their eight uppermost bits have: most new keys are told without a look.
+    /// A set of the top eight bits of the hashes of all keys in the list. Most new keys are not in it and
+    /// need no search.
     met: [u64; 4],
-    /// Once the list is too long to be looked through: each key's place in it and one more, at the first free
-    /// entry from where its hash says. At most half the entries are taken, none is ever given back, and there is a
-    /// power of two of them.
+    /// Hash table with linear probing; empty up to [`SCANNED_MAX`] keys. An entry is a key's position in
+    /// `list` plus 1, or 0 where it is free. The size is a power of two, at most half of the entries are
+    /// taken, and no entry is ever removed.
     index: Vec<u32>,
 }
 
-/// A key that can tell its hash.
+/// A key of [`Distinct`].
 pub(super) trait Key: Copy + Eq {
-    /// A hash of what differs most among the keys of one window.
+    /// Returns a hash of the fields that differ most among the keys of one window.
     fn hash_code(&self) -> u64;
 }
 
@@ -40,7 +43,7 @@ impl Key for Address {
     }
 }
 
-/// A hash of some numbers.
+/// Returns a hash that is the same in every run.
 pub(super) fn hash_of<T: Hash>(numbers: &T) -> u64 {
     FixedState::default().hash_one(numbers)
 }
@@ -52,12 +55,12 @@ impl<K, V> Default for Distinct<K, V> {
 }
 
 impl<K: Key, V> Distinct<K, V> {
-    /// All, in order of first sight.
+    /// Returns all keys and values, in order of first appearance.
     pub(super) fn as_slice(&self) -> &[(K, V)] {
         &self.list
     }
 
-    /// Forgets all, and keeps room for at most so many.
+    /// Removes all keys. Frees the memory if it has room for more than `kept` keys.
     pub(super) fn clear(&mut self, kept: usize) {
         if self.list.capacity() > kept {
             *self = Distinct::default();
@@ -67,14 +70,15 @@ impl<K: Key, V> Distinct<K, V> {
         self.met = [0; 4];
     }
 
-    /// The place of a key, and its value if it was there; a new one gets `value`, unless there are `most` already.
+    /// Looks up a key and adds it with `value` if it is new. Returns its position in the list, and its value
+    /// if the key was there before. Returns `None` for a new key if the list already has `most` keys.
     #[inline]
     pub(super) fn enter(&mut self, key: K, most: usize, value: V) -> Option<(usize, Option<&mut V>)> {
         let hash = key.hash_code();
         let (word, bit) = (usize::try_from(hash >> 62).unwrap_or(0), 1 << (hash >> 56 & 63));
         let known = match self.index.is_empty() {
             true if self.met[word] & bit == 0 => None,
-            // What comes again came lately.
+            // A key that is repeated was mostly added lately, so the search begins at the end.
             true => self.list.iter().rposition(|(known, _)| *known == key),
             false => self.place(key, hash),
         };
@@ -93,6 +97,7 @@ impl<K: Key, V> Distinct<K, V> {
         Some((place, None))
     }
 
+    /// Returns the position of a key in the list, by the index.
     fn place(&self, key: K, hash: u64) -> Option<usize> {
         let mut at = self.start(hash);
         loop {
@@ -104,7 +109,8 @@ impl<K: Key, V> Distinct<K, V> {
         }
     }
 
-    /// Enters the last key in the index, all of which is made anew where it would become too full.
+    /// Adds the last key of the list to the index, which is first rebuilt with more entries if it would be
+    /// more than half full.
     fn index_last(&mut self, hash: u64) {
         let place = self.list.len() - 1;
         if self.index.len() < 2 * self.list.len() {
@@ -116,7 +122,7 @@ impl<K: Key, V> Distinct<K, V> {
         self.index(place, hash);
     }
 
-    /// Enters a place of the list in the index.
+    /// Adds the key at a position of the list to the index.
     fn index(&mut self, place: usize, hash: u64) {
         let mut at = self.start(hash);
         while self.index[at] != 0 {
@@ -125,7 +131,7 @@ impl<K: Key, V> Distinct<K, V> {
         self.index[at] = u32::try_from(place + 1).unwrap_or(u32::MAX);
     }
 
-    /// Where a key's entry is looked for first.
+    /// Returns the entry at which the search for a hash begins.
     fn start(&self, hash: u64) -> usize {
         usize::try_from(hash).unwrap_or(usize::MAX) & (self.index.len() - 1)
     }

@@ -1,4 +1,4 @@
-//! Packets in, closed windows out.
+//! The engine that gathers packets into windows and passes on the windows that close.
 
 use crate::event::{Packet, Timestamp};
 
@@ -8,12 +8,12 @@ use super::{Arrival, Marks, OpenWindow, Profile};
 
 /// Gathers packets into windows per source host.
 ///
-/// A window is `[t0, t0 + window)` from the host's first packet; the next begins with the host's first packet at
-/// or after its end. All windows are equally long, so they expire in the order in which they opened: a ring of them
-/// finds the next one without a search.
+/// A window is `[t0, t0 + window)` from the host's first packet; the next one begins with the host's first
+/// packet at or after the end. All windows have the same length, so they expire in the order in which they
+/// opened, and a ring buffer finds the next one to close without a search.
 ///
-/// Packets must come in time order (a capture that runs backwards is sorted first). A packet that is older than
-/// its predecessors all the same joins its host's open window and is counted in
+/// Packets must come in time order (captures with times out of order are sorted first). A packet that is
+/// nevertheless older than the latest time seen joins its host's open window, or opens one, and is counted in
 /// [`backwards`](Engine::backwards).
 #[derive(Clone)]
 pub struct Engine {
@@ -21,17 +21,19 @@ pub struct Engine {
     pub(super) open: Ring,
     pub(super) spare: Spare,
     clock: Option<Timestamp>,
-    /// Windows that began then or before have ended; earlier than any packet without a clock.
+    /// Windows that began at or before this time have ended. [`Timestamp::BEFORE_ALL`] while there is no
+    /// clock.
     horizon: Timestamp,
     backwards: u64,
     closed_early: u64,
 }
 
-/// Takes closed windows, oldest first. It may keep some and leave any others: what stays is only used again as memory.
+/// Receives closed windows, oldest first. It may take windows out of the slice; the engine reuses the memory
+/// of whatever the slice then holds.
 pub type Closed<'a> = &'a mut dyn FnMut(&mut [OpenWindow]);
 
 impl Engine {
-    /// An engine without any open window.
+    /// Creates an engine without open windows.
     #[must_use]
     pub fn new(profile: Profile) -> Engine {
         Engine {
@@ -45,7 +47,7 @@ impl Engine {
         }
     }
 
-    /// An engine that goes on where another one stopped at `clock` with these windows open.
+    /// Creates an engine that continues where another one stopped at `clock` with these windows open.
     #[must_use]
     pub fn resume(profile: Profile, mut windows: Vec<OpenWindow>, clock: Option<Timestamp>) -> Engine {
         windows.sort_by_key(|window| (window.start, window.source));
@@ -60,30 +62,34 @@ impl Engine {
         engine
     }
 
-    /// The latest time seen.
+    /// Returns the latest packet time seen.
     #[must_use]
     pub fn clock(&self) -> Option<Timestamp> {
         self.clock
     }
 
-    /// Packets that were older than one before them.
+    /// Returns the number of packets that were older than a packet before them.
     #[must_use]
     pub fn backwards(&self) -> u64 {
         self.backwards
     }
 
-    /// Windows closed before their end because [`Profile::open_windows_max`] was reached.
+    /// Returns the number of windows that closed before their end because [`Profile::open_windows_max`] was
+    /// reached.
     #[must_use]
     pub fn closed_early(&self) -> u64 {
         self.closed_early
     }
 
-    /// Takes one packet with its marks; hands on the windows that have ended by then.
+    /// Processes one packet with its marks, and passes on the windows that have ended by the time of the
+    /// packet.
     pub fn push(&mut self, packet: &Packet, marks: Marks, closed: Closed<'_>) {
         self.take(&Arrival::of(packet, marks), closed);
         self.close_ended(closed);
     }
 
+    /// Processes one packet. Closes ended windows only if the window of the packet's host is one of them, or
+    /// if the limit of open windows is reached.
     #[inline]
     pub(super) fn take(&mut self, arrival: &Arrival, closed: Closed<'_>) {
         let time = match arrival.time() {
@@ -104,19 +110,20 @@ impl Engine {
         self.begin(arrival, time, closed);
     }
 
-    /// Closes what is still open, oldest first.
+    /// Closes all open windows, oldest first.
     pub fn finish(mut self, closed: Closed<'_>) {
         self.open.close_while(|_| true, closed);
     }
 
-    /// Takes out what is still open, oldest first, to be [resumed](Engine::resume) later.
+    /// Removes and returns the open windows, oldest first, for [`resume`](Engine::resume).
     pub fn take_open(&mut self) -> Vec<OpenWindow> {
         let mut open = Vec::with_capacity(self.open.len());
         self.open.close_while(|_| true, &mut |windows| open.extend(windows.iter_mut().map(std::mem::take)));
         open
     }
 
-    /// Sets the clock, which never goes back.
+    /// Sets the clock to the time of a packet if it is later than the clock. A packet whose time is earlier
+    /// than the clock is counted in `backwards` and does not change the clock.
     #[inline]
     fn advance(&mut self, time: Timestamp) {
         match self.clock {
@@ -135,7 +142,7 @@ impl Engine {
         self.horizon = horizon(clock, &self.profile);
     }
 
-    /// Packets without a time that came before the first time belong to it.
+    /// Assigns the first known time to the open windows, whose packets had no time.
     #[cold]
     fn start_waiting(&mut self, first: Timestamp) {
         self.open.each(|window| {
@@ -144,7 +151,7 @@ impl Engine {
         });
     }
 
-    /// Opens the window of a host that has none, behind all others, with its first packet.
+    /// Opens a window for the first packet of a host that has no open window.
     #[inline]
     fn begin(&mut self, arrival: &Arrival, time: Option<Timestamp>, closed: Closed<'_>) {
         if self.open.len() >= self.profile.open_windows_max {
@@ -153,7 +160,7 @@ impl Engine {
         self.open.open(arrival.source).begin(arrival, time, &mut self.spare);
     }
 
-    /// Makes room for a window at the limit.
+    /// Closes the ended windows, and as many of the oldest other windows as the limit requires for one more.
     #[cold]
     fn close_early(&mut self, closed: Closed<'_>) {
         self.close_ended(closed);
@@ -176,13 +183,13 @@ impl Engine {
     }
 }
 
-/// The windows that began then or before have ended at a time.
+/// Returns the latest start of a window that has ended by `time`.
 #[inline]
 pub(super) fn horizon(time: Timestamp, profile: &Profile) -> Timestamp {
     Timestamp(time.0.saturating_sub(profile.window_nanoseconds()))
 }
 
-/// Whether a window began at `horizon` or before; one without a time never ends.
+/// Returns whether a window began at or before `horizon`. A window without a time never ends.
 #[inline]
 pub(super) fn has_ended(window: &OpenWindow, horizon: Timestamp) -> bool {
     window.start.is_some_and(|start| start <= horizon)

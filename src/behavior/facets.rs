@@ -1,4 +1,4 @@
-//! A window taken apart by (protocol, destination port) pairs.
+//! Splits a window into facets, one per (protocol, destination port) pair.
 
 use crate::event::Protocol;
 
@@ -7,22 +7,23 @@ use super::{Probe, Probes};
 /// A (protocol, destination port) pair.
 type Pair = (Protocol, Option<u16>);
 
-/// Takes the probes of one pair with their packets, and the pair's packets.
+/// Receives the probes of one pair with their packet counts, and the packet count of the pair.
 type Sink<'a> = &'a mut dyn FnMut(&[(Probe, u64)], u64);
 
-/// Memory for taking windows apart, one after the other.
+/// Splits windows into facets. The buffers are reused from window to window.
 #[derive(Default)]
 pub(super) struct Facets {
-    /// Probes with their pair and place.
+    /// All probes of the window: pair, position in the window, probe and packet count.
     paired: Vec<(Pair, usize, Probe, u64)>,
-    /// Each pair's packets and probes.
+    /// Packet count, pair, and range in `paired`, per pair.
     pairs: Vec<(u64, Pair, std::ops::Range<usize>)>,
     probes: Vec<(Probe, u64)>,
 }
 
 impl Facets {
-    /// Hands on each pair's probes, in order of first sight, and packets; the pairs of most packets first, at most
-    /// `most`; none where there is only one pair.
+    /// Calls `sink` for each pair, with the pair's probes in order of first appearance and its packet count.
+    /// Pairs with the most packets come first, and at most `most` pairs are passed on. A window with a single
+    /// pair has no facets.
     pub(super) fn each(&mut self, probes: &Probes, most: usize, sink: Sink<'_>) {
         let pair = |probe: &Probe| (probe.protocol(), probe.destination_port());
         let first = probes.get(0).map(pair);

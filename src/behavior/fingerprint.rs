@@ -1,4 +1,4 @@
-//! A closed window with its names: type, shape, family, and its facets.
+//! The fingerprint of a closed window: type, shape and pattern, for the whole window and for each facet.
 
 use std::net::IpAddr;
 
@@ -11,42 +11,43 @@ use super::known_names::KnownNames;
 use super::reduction::Reduction;
 use super::{Names, OpenWindow, Parameters, Profile};
 
-/// What one (protocol, destination port) pair of a window would be as a window of its own: a small sensor sees
-/// of a bot that scans 23 and 2323 only one of them.
+/// Parameters and names of a window, or of one (protocol, destination port) pair of it. A pair is treated as
+/// a window of its own because a small sensor may see only one port of a bot that scans 23 and 2323.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facet {
-    /// The parameters of the pair's packets alone.
+    /// The parameters of the packets.
     pub parameters: Parameters,
-    /// What they are called.
+    /// Type, shape and pattern of the parameters.
     pub names: Names,
 }
 
-/// A window of one host, reduced.
+/// The result of reducing one window of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The host.
+    /// The source host.
     pub source: IpAddr,
-    /// Time of its first packet; `None` in a log without times.
+    /// Time of the first packet; `None` in a log without times.
     pub start: Option<Timestamp>,
-    /// Time of its last packet.
+    /// Time of the last packet; `None` in a log without times.
     pub end: Option<Timestamp>,
-    /// The whole window.
+    /// Parameters and names of the whole window.
     pub whole: Facet,
-    /// Its (protocol, port) pairs, those of most packets first; empty where there is only one pair.
+    /// The window's (protocol, port) pairs, those with the most packets first; empty if there is only one
+    /// pair.
     pub facets: Vec<Facet>,
-    /// Whether distinct counts are lower bounds.
+    /// Whether the window is saturated, so that its distinct counts are lower bounds.
     pub saturated: bool,
 }
 
-/// Reduces one closed window; where numbers will do, [`Types`](super::Types) is quicker. Destinations are ranked in
-/// `space`.
+/// Returns the fingerprint of one closed window. Destinations are ranked in `space`. Where the number of the
+/// type suffices, [`Types`](super::Types) is faster.
 #[must_use]
 pub fn fingerprint(window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
     Fingerprinter::default().of(window, space, profile)
 }
 
-/// Reduces closed windows by one profile, one after the other: its memory serves again, and it knows the names of parameters
-/// that it met.
+/// Computes the fingerprints of closed windows, all by the same profile. Buffers are reused, and names that
+/// were computed before are looked up.
 #[derive(Default)]
 pub struct Fingerprinter {
     reduction: Reduction,
@@ -55,7 +56,7 @@ pub struct Fingerprinter {
 }
 
 impl Fingerprinter {
-    /// See [`fingerprint`].
+    /// Returns the fingerprint of a window; see [`fingerprint`].
     pub fn of(&mut self, window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
         let Fingerprinter { reduction, facets: parts, known } = self;
         let mut facet = |parameters: Parameters| Facet { names: known.of(&parameters, profile), parameters };

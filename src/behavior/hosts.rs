@@ -1,4 +1,4 @@
-//! Which window a host has open.
+//! A hash table that maps a host to its open window.
 
 use std::hash::BuildHasher;
 
@@ -6,8 +6,9 @@ use foldhash::fast::RandomState;
 
 use crate::event::Address;
 
-/// The numbers of windows by host. Windows close in the order of their numbers, so an entry needs not be taken out when
-/// its window closes: whoever asks says what the first number is that is open, and what is below is no longer there.
+/// The numbers of open windows by host. Windows close in the order of their numbers, so an entry need not be
+/// removed when its window closes: each method receives the number of the first open window, and smaller
+/// numbers count as absent.
 #[derive(Clone, Default)]
 pub(super) struct Hosts {
     fours: Table<u32>,
@@ -16,12 +17,12 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// The least number that a window can have …
+    /// The smallest number of a window.
     pub(super) const NUMBER_MIN: u32 = 1;
-    /// … and one that none reaches.
+    /// The upper bound of window numbers, exclusive.
     pub(super) const NUMBER_END: u32 = i32::MAX.cast_unsigned();
 
-    /// The number of a host's window, if that is open.
+    /// Returns the number of a host's open window. `first` is the number of the first open window.
     #[inline]
     pub(super) fn find(&self, host: Address, first: u32) -> Option<u32> {
         match host.number() {
@@ -30,7 +31,8 @@ impl Hosts {
         }
     }
 
-    /// The number of a host's open window where one look finds it, as it nearly always does, or 0.
+    /// Returns the number of a host's open window if it lies in the first bucket searched, as nearly always,
+    /// or else 0.
     #[inline]
     pub(super) fn glance(&self, host: Address, first: u32) -> u32 {
         match host.number() {
@@ -39,7 +41,7 @@ impl Hosts {
         }
     }
 
-    /// Enters the window of a host that has none open. There must be room.
+    /// Adds the window of a host that has no open window. The table must not be [full](Hosts::is_full).
     #[inline]
     pub(super) fn insert(&mut self, host: Address, number: u32, first: u32) {
         match host.number() {
@@ -48,13 +50,13 @@ impl Hosts {
         }
     }
 
-    /// Whether there is no room for another one of each kind.
+    /// Returns whether the table has no room for another IPv4 host or none for another IPv6 host.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.fours.room.min(self.sixes.room) == 0
     }
 
-    /// Forgets all, and makes room for the windows of these hosts, and as many again.
+    /// Removes all entries, and makes room for at least twice as many hosts as `open` yields.
     pub(super) fn clear(&mut self, open: impl Iterator<Item = Address>) {
         let (mut fours, mut sixes) = (0, 0);
         open.for_each(|host| if host.is_ipv6() { sixes += 1 } else { fours += 1 });
@@ -63,12 +65,13 @@ impl Hosts {
     }
 }
 
-/// Hosts in a bucket, which for IPv4 addresses is a line of the processor's cache.
+/// Number of lanes in a bucket. A bucket of IPv4 hosts then fills a cache line of 64 bytes.
 const LANES: usize = 8;
 
-/// Hosts with their windows' numbers, which are 0 where nobody ever was. All lanes are looked at, without a branch in
-/// between: where among them a host is, the processor cannot know beforehand, and a wrong guess costs it more than the
-/// other lanes. It compares several signed numbers at once, but not unsigned ones.
+/// Hosts with the numbers of their windows; a number of 0 marks a lane that was never used. A search reads
+/// all lanes without a branch, because the processor cannot predict which lane holds the host, and a
+/// misprediction costs more than the other lanes. Numbers are signed because SSE2 compares several signed
+/// numbers at once, but not unsigned ones.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Bucket<K> {
@@ -81,20 +84,20 @@ impl<K: Copy + Default + Eq> Bucket<K> {
         Bucket { hosts: [K::default(); LANES], numbers: [0; LANES] }
     }
 
-    /// The number of a host's window, if that is open, or 0; and whether there is a lane where nobody ever was.
+    /// Returns the number of a host's open window, or 0, and whether a lane was never used.
     #[inline]
     fn look(&self, host: K, first: i32) -> (i32, bool) {
         let (mut found, mut has_room) = (0, false);
         for (known, number) in self.hosts.iter().zip(&self.numbers) {
             let is_it = (*known == host) & (*number >= first);
-            // A host has one open window at most.
+            // A host has at most one open window, so at most one lane matches.
             found |= if is_it { *number } else { 0 };
             has_room |= *number == 0;
         }
         (found, has_room)
     }
 
-    /// The first lane of a closed window, or where nobody ever was.
+    /// Returns the first lane that was never used or whose window has closed.
     #[inline]
     fn free(&self, first: i32) -> Option<usize> {
         let mut free = 0u32;
@@ -106,14 +109,15 @@ impl<K: Copy + Default + Eq> Bucket<K> {
     }
 }
 
-/// Buckets, of which there are a power of two. A host is in the first one from where its hash says that had a free lane
-/// when its window opened. A search goes on from a bucket whose lanes all had somebody once, open or not: what lies
-/// behind was put there when they were.
+/// A power of two of buckets, with linear probing. A host's entry is in the first bucket, counted from the
+/// one that its hash selects, that had a free lane when its window opened. A search must therefore go past
+/// every bucket whose lanes have all been used, by open or closed windows, and ends at the first bucket with
+/// a lane that was never used.
 #[derive(Clone, Default)]
 struct Table<K> {
     buckets: Vec<Bucket<K>>,
-    /// How many more lanes may be taken where nobody ever was: at least half of all are left alone, so that nearly every
-    /// search ends where it begins.
+    /// Number of never used lanes that may still be taken. At least half of all lanes stay unused, so that
+    /// nearly every search ends in its first bucket.
     room: usize,
 }
 

@@ -1,5 +1,5 @@
-//! Parameters in two parts: what the type's canonical string says, as numbers or bytes that are equal where the strings
-//! are, and what shape and family need besides.
+//! Parameters in two parts: a key of the fields in the type's canonical string, and the other fields, which
+//! shape and pattern need. Two keys of one profile are equal if and only if their canonical strings are.
 
 use crate::event::{Protocol, TcpFlags};
 
@@ -8,7 +8,8 @@ use super::{
     PacketsPerDestination, Parameters, Ports, Profile, ProtocolSet, ProtocolToken, SourcePortUse, Transition,
 };
 
-/// What shape and family need beside the type. Windows of one type can differ in it.
+/// The parameters that shape and pattern need and the type does not contain. Windows of one type can differ
+/// in them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Build {
     packets_per_destination: PacketsPerDestination,
@@ -28,35 +29,37 @@ impl From<&Parameters> for Build {
     }
 }
 
-/// The type's part of some parameters: two numbers for nearly all of them.
+/// The parameters that determine the type. Nearly all of them fit the brief form of two numbers.
 #[derive(Clone, Debug)]
 pub(super) enum Key {
     Brief(Brief),
-    /// As [`write()`] has it.
+    /// The bytes that [`write()`] produces.
     Long(Box<[u8]>),
 }
 
-/// Writes the type's part of some parameters over what `key` holds.
+/// Replaces the content of `key` by the serialized parameters that determine the type.
 pub(super) fn write(parameters: &Parameters, profile: &Profile, key: &mut Vec<u8>) {
     let Parameters { source_ports, packets, destination_ports, destinations, .. } = parameters;
     let counts = [*source_ports, *packets, *destination_ports, *destinations]
         .map(|count| upper_end(count, profile.exact_counts_max));
     key.clear();
     let part = (counts, parameters.transition, &parameters.ports, &parameters.protocol);
-    // Bytes in memory take all that is written to them.
+    // Writing to a vector never fails.
     *key = postcard::to_extend(&part, std::mem::take(key)).unwrap_or_default();
 }
 
-/// The key of parameters with one protocol and at most one port listed: equal where what [`write()`] has is.
+/// The key of parameters with one protocol and at most one listed port, in two numbers. Two such keys are
+/// equal if and only if the bytes that [`write()`] produces are.
 pub(super) type Brief = [u64; 2];
 
-/// What a brief says of ports.
+/// The ports field of a brief key; 0 stands for no port.
 const MANY_PORTS: u64 = 1 << 16;
 const ONE_PORT: u64 = 2 << 16;
-/// … and of flags.
+/// The bit of a brief key that says that the TCP flags are known.
 const HAS_FLAGS: u64 = 1 << 8;
 
-/// The brief of some parameters, if they have one.
+/// Returns the brief key of parameters, or `None` if they have several ports or protocols or a bin that does
+/// not fit.
 #[inline]
 pub(super) fn brief(parameters: &Parameters, profile: &Profile) -> Option<Brief> {
     let Parameters { source_ports, packets, destination_ports, destinations, .. } = parameters;
@@ -79,8 +82,8 @@ pub(super) fn brief(parameters: &Parameters, profile: &Profile) -> Option<Brief>
     Some([counts << 32 | letter, ports << 32 | protocol | flags])
 }
 
-/// Bins up to which a brief has them as they are, in eight bits; of larger ones, which are powers of two, it has the
-/// exponents.
+/// Bins whose upper end is below this value are stored as the upper end, in eight bits. Larger upper ends are
+/// powers of two and stored as this value plus the exponent.
 const ITSELF: u64 = 128;
 
 #[inline]
@@ -92,7 +95,7 @@ fn brief_bin(upper_end: u64) -> Option<u64> {
     }
 }
 
-/// Both parts together: the parameters with their counts at the upper ends of the bins.
+/// Returns the parameters of a key and its other part. Counts become the upper ends of their bins.
 pub(super) fn read(key: &Key, build: Build) -> Option<Parameters> {
     type Part = ([u64; 4], Transition, Ports, ProtocolSet);
     let (counts, transition, ports, protocol): Part = match key {
@@ -117,7 +120,7 @@ pub(super) fn read(key: &Key, build: Build) -> Option<Parameters> {
     })
 }
 
-/// What [`brief`] wrote.
+/// Decodes what [`brief`] encoded.
 #[expect(clippy::cast_possible_truncation, reason = "numbers that were as small")]
 fn read_brief([counts, rest]: Brief) -> Option<([u64; 4], Transition, Ports, ProtocolSet)> {
     let bin = |lowest: u32| match counts >> lowest & 0xff {

@@ -1,4 +1,4 @@
-//! Names that were worked out already: to work them out takes longer than all else that is done with a window.
+//! A cache of names. Computing the names of a window takes longer than everything else done with the window.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use foldhash::fast::FixedState;
 
 use super::{Names, Parameters, Profile};
 
-/// How many are known at most.
+/// Maximum number of cached names.
 const MOST: usize = 8192;
 
-/// What parameters are called by one profile. Memory: some 500 bytes for each of a few thousand, which a telescope's windows
-/// have over and over; beyond that all are forgotten.
+/// The names of parameters, all by the same profile. Memory: about 500 bytes per entry. A telescope's windows
+/// repeat a few thousand parameters; beyond [`MOST`] the cache is emptied.
 #[derive(Default)]
 pub(super) struct KnownNames(HashMap<Parameters, Names, FixedState>);
 
 impl KnownNames {
-    /// The names of parameters.
+    /// Returns the names of parameters.
     pub(super) fn of(&mut self, parameters: &Parameters, profile: &Profile) -> Names {
         if let Some(names) = self.0.get(parameters) {
             return names.clone();

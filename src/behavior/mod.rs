@@ -1,10 +1,10 @@
-//! F1: the behavior engine, one for the darknet and for the sandbox.
+//! F1: the behavior engine, which darknets and sandboxes share.
 //!
-//! The design's five steps, each a file: packets of a host gather in a [`window`](self::OpenWindow); a closed
-//! window is reduced to [`Parameters`]; their [`Transition`] is judged; the
-//! [`canonical`](Behavior::canonical) string of the binned parameters is hashed to a behavior type; and from
-//! the same parameters follow shape and family. Nothing here knows where packets come from or where
-//! fingerprints go.
+//! The engine works in five steps. It gathers the packets of each source host in [windows](self::OpenWindow).
+//! It reduces a closed window to its [`Parameters`]. It decides their [`Transition`], sequential or random.
+//! It bins the parameters, writes them as a [canonical string](Behavior) and hashes the string by MD5, which
+//! gives the behavior type. It derives shape and pattern from the same parameters. The engine knows neither
+//! where packets come from nor where fingerprints go.
 
 mod arrival;
 mod bits;

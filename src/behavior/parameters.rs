@@ -1,4 +1,5 @@
-//! What a window is reduced to: the seed's five parameters, ports and protocol, and what shapes need besides.
+//! The parameters to which a window is reduced: the counts, transition, ports and protocol of the nicter
+//! report, and what shape and pattern need besides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,16 +15,16 @@ use super::{Probe, Profile, Transition};
 /// The destination ports of a window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Ports {
-    /// No packet had a port: ICMP, ARP.
+    /// No packet had a port (ICMP, ARP).
     None,
-    /// Ascending, at most [`Profile::ports_listed_max`].
+    /// The ports in ascending order, at most [`Profile::ports_listed_max`].
     Listed(SmallVec<[u16; 4]>),
-    /// More than are listed.
+    /// More ports than a type lists.
     Many,
 }
 
 impl Ports {
-    /// The listed ports; empty for [`Ports::None`] and [`Ports::Many`].
+    /// Returns the listed ports; empty for [`Ports::None`] and [`Ports::Many`].
     #[must_use]
     pub fn listed(&self) -> &[u16] {
         match self {
@@ -33,7 +34,7 @@ impl Ports {
     }
 }
 
-/// `-`, `23,2323` or `*`.
+/// Writes `-`, a list such as `23,2323`, or `*`.
 impl fmt::Display for Ports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,37 +48,37 @@ impl fmt::Display for Ports {
     }
 }
 
-/// The protocol of one packet, with its flags if it is TCP.
+/// The protocol of a packet, with its flags if it is TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProtocolToken {
     /// The protocol.
     pub protocol: Protocol,
-    /// TCP flags; `None` for other protocols and where they are unknown.
+    /// TCP flags; `None` for other protocols and where flags are unknown.
     pub flags: Option<TcpFlags>,
 }
 
-/// The set of protocols (and TCP flags) of a window's packets.
+/// The set of protocols (with TCP flags) of a window's packets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProtocolSet(
-    /// Ascending, each once.
+    /// Ascending, without duplicates.
     SmallVec<[ProtocolToken; 2]>,
 );
 
 impl ProtocolSet {
-    /// Adds a token.
+    /// Adds a token to the set.
     pub fn insert(&mut self, token: ProtocolToken) {
         if let Err(place) = self.0.binary_search(&token) {
             self.0.insert(place, token);
         }
     }
 
-    /// Whether it has a token.
+    /// Returns whether the set contains a token.
     #[must_use]
     pub fn contains(&self, token: &ProtocolToken) -> bool {
         self.0.binary_search(token).is_ok()
     }
 
-    /// The token, where there is no other.
+    /// Returns the token of a set that has exactly one.
     #[inline]
     #[must_use]
     pub fn only(&self) -> Option<&ProtocolToken> {
@@ -87,18 +88,19 @@ impl ProtocolSet {
         }
     }
 
-    /// The tokens, ascending.
+    /// Returns the tokens in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = &ProtocolToken> + '_ {
         self.0.iter()
     }
 
-    /// Whether every packet was an answer to something the host did not send to us: SYN-ACK or RST.
+    /// Returns whether every packet was an answer (SYN-ACK or RST). A darknet sends nothing, so these are
+    /// backscatter.
     #[must_use]
     pub fn only_answers(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|token| token.flags.is_some_and(TcpFlags::answers))
     }
 
-    /// The protocols, without flags.
+    /// Returns the protocols without flags, each once.
     pub fn protocols(&self) -> impl Iterator<Item = Protocol> + '_ {
         let mut last = None;
         self.0
@@ -116,7 +118,7 @@ impl FromIterator<ProtocolToken> for ProtocolSet {
     }
 }
 
-/// Flags, or `?` where they are unknown.
+/// TCP flags whose `Display` writes `?` if they are unknown.
 struct Shown(Option<TcpFlags>);
 
 impl fmt::Display for Shown {
@@ -128,10 +130,10 @@ impl fmt::Display for Shown {
     }
 }
 
-/// `TCP:S`, `TCP:S+SA`, `TCP:?` (flags unknown), `UDP`; several protocols are joined by commas.
+/// Writes `TCP:S`, `TCP:S+SA`, `TCP:?` (flags unknown) or `UDP`; several protocols are joined by commas.
 impl fmt::Display for ProtocolSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nearly all sets have one token, and types are named by the hundred thousand.
+        // The fast path: nearly all sets have one token, and types are named by the hundred thousand.
         match self.only() {
             Some(ProtocolToken { protocol: Protocol::Tcp, flags }) => {
                 return write!(f, "TCP:{}", Shown(*flags));
@@ -156,14 +158,15 @@ impl fmt::Display for ProtocolSet {
     }
 }
 
-/// How many packets a destination gets when nothing cuts it short: the most that more than a quarter of the
-/// destinations got. A window's ends, losses and answers only ever take packets away, so the most frequent count
-/// would be too low for a scanner that is in the middle of its retries; a few doubled packets are too few to count.
+/// Number of packets that a destination gets if nothing cuts its series short: the largest count that more
+/// than a quarter of the destinations reached. The most frequent count would be too low for a scanner in the
+/// middle of its retries, because the ends of a window, losses and answers only ever remove packets. A few
+/// duplicated packets are too few to matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PacketsPerDestination {
-    /// Exactly so many, 1 to 4.
+    /// Exactly this number of packets, 1 to 4.
     Exactly(u8),
-    /// Five or more.
+    /// Five or more packets.
     FiveOrMore,
 }
 
@@ -176,22 +179,23 @@ impl fmt::Display for PacketsPerDestination {
     }
 }
 
-/// How a host uses its source ports: whichever of one, the number of destinations and the number of packets is
-/// nearest, on a scale of ratios, to the number of source ports. Ties go to the first in this order.
+/// How a host uses its source ports. The number of source ports is compared, as a ratio, with one, the number
+/// of destinations and the number of packets; the nearest of the three decides, and the first in this order
+/// if two are equally near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SourcePortUse {
-    /// No source ports: ICMP, ARP.
+    /// No packet had a source port (ICMP, ARP).
     None,
-    /// One port, or a few, for everything: raw-socket scanners, and any window with one connection.
+    /// One port, or a few, for all packets: raw-socket scanners, and any window with one connection.
     One,
-    /// A new port for each destination: connect() scanners. Retries keep the port.
+    /// A new port for each destination: scanners that use `connect()`. Retries keep the port.
     PerDestination,
     /// A new port for each packet.
     PerPacket,
 }
 
 impl SourcePortUse {
-    /// The letter of the canonical string: `-`, `1`, `d` or `p`.
+    /// Returns the letter in the canonical string: `-`, `1`, `d` or `p`.
     #[must_use]
     pub fn letter(self) -> char {
         match self {
@@ -203,36 +207,38 @@ impl SourcePortUse {
     }
 }
 
-/// The parameters of a window: all that type, shape and family are made from.
+/// The parameters of a window, from which type, shape and pattern are derived.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Parameters {
-    /// Distinct source ports.
+    /// Number of distinct source ports.
     pub source_ports: u64,
-    /// Packets.
+    /// Number of packets.
     pub packets: u64,
-    /// Distinct destination ports.
+    /// Number of distinct destination ports.
     pub destination_ports: u64,
-    /// Distinct destination addresses.
+    /// Number of distinct destination addresses.
     pub destinations: u64,
-    /// Their order.
+    /// The order of the destinations.
     pub transition: Transition,
     /// The destination ports.
     pub ports: Ports,
-    /// Protocols with TCP flags.
+    /// The protocols with TCP flags.
     pub protocol: ProtocolSet,
-    /// Packets that a destination gets.
+    /// Number of packets that a destination gets.
     pub packets_per_destination: PacketsPerDestination,
-    /// The use of source ports.
+    /// How the host uses its source ports.
     pub source_port_use: SourcePortUse,
-    /// Whether the port follows the destination: three destinations or more, one port each, nearly all different.
+    /// Whether the port varies with the destination: at least three destinations, one port for each, and at
+    /// least 80 % as many distinct ports as destinations.
     pub ports_follow_destinations: bool,
-    /// Whether every destination port is ephemeral by the profile.
+    /// Whether every destination port is at or above [`Profile::ephemeral_port_min`].
     pub ports_ephemeral: bool,
 }
 
 impl Parameters {
-    /// The parameters of a window's probes (with their packet counts), ranked in `space`. `packets` is the
-    /// window's own count, which is larger than the probes' sum where the window is saturated.
+    /// Reduces probes (with their packet counts) to parameters, with destinations ranked in `space`.
+    /// `packets` is the packet count of the window, which exceeds the sum over the probes if the window is
+    /// saturated.
     pub fn of<'a>(
         probes: impl Iterator<Item = (&'a Probe, u64)> + Clone,
         packets: u64,
@@ -242,13 +248,13 @@ impl Parameters {
         Reduction::default().of(probes, packets, space, profile)
     }
 
-    /// Whether all packets are of one protocol.
+    /// Returns whether all packets are of `protocol`.
     #[must_use]
     pub fn is_of(&self, protocol: Protocol) -> bool {
         self.protocol.iter().all(|token| token.protocol == protocol)
     }
 
-    /// Whether all packets are of one protocol and to one port.
+    /// Returns whether all packets are of `protocol` and go to `port`.
     #[must_use]
     pub fn is_service(&self, protocol: Protocol, port: u16) -> bool {
         self.is_of(protocol) && matches!(&self.ports, Ports::Listed(ports) if ports.as_slice() == [port])

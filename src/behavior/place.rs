@@ -1,25 +1,26 @@
-//! A destination by its number: of 32 bits where all of a window are IPv4 addresses.
+//! Destinations as numbers, of 32 bits where all destinations of a window are IPv4 addresses.
 
 use crate::event::{Address, AddressSpace};
 
 use super::distinct::Key;
 use super::transition::Number;
 
-/// A destination.
+/// The representation of a destination within a reduction: `u32` for windows with IPv4 only, else
+/// [`Address`].
 pub(super) trait Place: Key {
-    /// Holds ranks and neighbourhoods.
+    /// The integer type of ranks and neighbourhoods.
     type Number: Number;
 
     fn of(address: Address) -> Self;
 
-    /// Its rank in a space; 0 outside.
+    /// Returns the rank in a space; 0 for an address outside of it.
     fn rank(self, space: &AddressSpace) -> Self::Number;
 
-    /// What analysts call a neighbourhood: the /24 of an IPv4 address, the /64 of an IPv6 address.
+    /// Returns the neighbourhood: the /24 of an IPv4 address, or the /64 of an IPv6 address.
     fn neighbourhood(self) -> Self::Number;
 }
 
-/// The number of an IPv4 address.
+/// An IPv4 address as its number.
 impl Place for u32 {
     type Number = u32;
 
@@ -51,7 +52,7 @@ impl Place for Address {
     }
 
     fn neighbourhood(self) -> u128 {
-        // The uppermost bit tells the families apart.
+        // The top bit distinguishes IPv6 neighbourhoods from IPv4 ones.
         match self.number() {
             Ok(four) => u128::from(four >> 8),
             Err(six) => six >> 64 | 1 << 127,

@@ -1,10 +1,10 @@
 //! A set of ports.
 
-/// Ports, each kept once, with memory that serves one window after the other: 8 KiB say which are in it, from the first
-/// one on.
+/// Distinct ports, with memory that is reused from window to window: a bit map of 8 KiB, allocated with the
+/// first port.
 #[derive(Default)]
 pub(super) struct PortSet {
-    /// A bit for each port, or nothing.
+    /// One bit per port; empty until the first port is added.
     bits: Vec<u64>,
     ports: Vec<u16>,
 }
@@ -28,7 +28,7 @@ impl PortSet {
         self.ports.len()
     }
 
-    /// All of them, sorted where they are.
+    /// Sorts the ports in place and returns them.
     pub(super) fn ascending(&mut self) -> &[u16] {
         self.ports.sort_unstable();
         &self.ports

@@ -1,4 +1,4 @@
-//! What tells one packet of a window from another, in 24 bytes that compare as three numbers.
+//! The fields that distinguish the packets of a window, in 24 bytes.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,16 +9,18 @@ use crate::event::{Address, Header, Packet, Protocol, TcpFlags};
 
 use super::distinct::{Key, hash_of};
 
-/// What tells one packet of a window from another; equal packets (retries) are one probe, counted.
+/// The fields of a packet that distinguish it from others of its window. Packets with equal fields (retries)
+/// are one probe, which is counted.
 ///
-/// Nearly every packet is compared with the ones before it, so what its parts say is packed. They are compared as
-/// three numbers: two at once, as an array would be, had to wait until both were written.
+/// Nearly every packet is compared with earlier ones, so the fields are packed and compared as three
+/// integers. An array of two integers would be loaded as one vector, which has to wait until both have been
+/// stored.
 #[derive(Clone, Copy, Default)]
 pub struct Probe {
-    /// The destination's number.
+    /// The upper half of the destination's number.
     upper: u64,
     lower: u64,
-    /// All else, and what kind of address the destination is.
+    /// Ports, flags and protocol, and whether the destination is an IPv6 address.
     header: Header,
 }
 
@@ -35,7 +37,7 @@ impl PartialEq for Probe {
 impl Eq for Probe {}
 
 impl Probe {
-    /// The probe that a packet is.
+    /// Returns the probe of a packet.
     #[inline]
     #[must_use]
     pub fn of(packet: &Packet) -> Probe {
@@ -44,48 +46,48 @@ impl Probe {
         Probe { upper, lower, header: packet.header().with_ipv6(destination.is_ipv6()) }
     }
 
-    /// Where to.
+    /// Returns the destination address.
     #[must_use]
     pub fn destination(&self) -> IpAddr {
         self.address().into()
     }
 
-    /// Where to, as it is packed.
+    /// Returns the destination address in its packed form.
     pub(super) fn address(&self) -> Address {
         Address::of_halves((self.upper, self.lower), self.header.is_ipv6())
     }
 
-    /// By which protocol.
+    /// Returns the protocol.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         self.header.protocol()
     }
 
-    /// TCP flags, where known.
+    /// Returns the TCP flags, if known.
     #[must_use]
     pub fn flags(&self) -> Option<TcpFlags> {
         self.header.flags()
     }
 
-    /// From which port.
+    /// Returns the source port; see [`Header::source_port`].
     #[must_use]
     pub fn source_port(&self) -> Option<u16> {
         self.header.source_port()
     }
 
-    /// To which port.
+    /// Returns the destination port.
     #[must_use]
     pub fn destination_port(&self) -> Option<u16> {
         self.header.destination_port()
     }
 
-    /// Protocol and flags, as one number.
+    /// Returns protocol and flags as one number.
     pub(super) fn kind(&self) -> u64 {
         self.header.kind()
     }
 
-    /// All that the type of a window with this probe alone depends on beside its packets, and these; and the
-    /// destination port, or 0.
+    /// Returns a class and the destination port (0 if there is none). Together they determine the type of a
+    /// window that has `packets` packets of this probe and no others.
     #[inline]
     pub(super) fn alone(&self, packets: u32) -> (u64, u16) {
         (self.header.class() | u64::from(packets), self.destination_port().unwrap_or(0))
@@ -98,7 +100,7 @@ impl Key for Probe {
     }
 }
 
-/// The parts of a probe by name, as they are written.
+/// The fields of a probe by name, for serialization.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename = "Probe")]
 struct Parts {

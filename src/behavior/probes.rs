@@ -1,4 +1,4 @@
-//! The distinct probes of a window. Nine windows in ten have one, and it costs no memory of its own.
+//! The distinct probes of a window. Nine windows in ten have one probe, which is stored inline.
 
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,24 +6,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Probe;
 use super::distinct::Distinct;
 
-/// Distinct probes in order of first sight, with how many packets each had.
+/// Distinct probes in order of first appearance, each with its packet count.
 #[derive(Clone, Debug, Default)]
 pub struct Probes {
     first: (Probe, u64),
-    /// How many there are: with none, `first` means nothing.
+    /// Number of distinct probes. If it is 0, `first` has no meaning.
     count: usize,
-    /// The others, where there are some.
+    /// The probes after the first, if there are any.
     more: Option<Box<Others>>,
 }
 
 type Others = Distinct<Probe, u64>;
 
-/// Memory of windows with several probes that have closed, for others: one window in ten has any, and its memory is
-/// still in the processor's cache.
+/// A pool of the probe lists of closed windows, for reuse by windows that open. One window in ten needs a
+/// list, and a list of a recently closed window is still in the processor's cache.
 #[derive(Default)]
 pub(super) struct Spare(#[expect(clippy::vec_box, reason = "windows have them boxed")] Vec<Box<Others>>);
 
-/// Memory alone is not worth a copy.
+/// A clone is an empty pool, since unused memory is not worth a copy.
 impl Clone for Spare {
     fn clone(&self) -> Spare {
         Spare::default()
@@ -31,7 +31,7 @@ impl Clone for Spare {
 }
 
 impl Spare {
-    /// Keeps some: those of more windows, and of larger ones, are given back to the system.
+    /// Adds a list to the pool, and frees its memory if it is large. A list is dropped if the pool is full.
     fn keep(&mut self, mut others: Box<Others>) {
         const WINDOWS: usize = 4096;
         const PROBES: usize = 64;
@@ -43,27 +43,27 @@ impl Spare {
 }
 
 impl Probes {
-    /// How many there are.
+    /// Returns the number of distinct probes.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no probe.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The one probe of a window that has no other, with its packets.
+    /// Returns the probe and its packet count if the window has exactly one probe.
     #[inline]
     #[must_use]
     pub fn single(&self) -> Option<(&Probe, u64)> {
         (self.count == 1).then_some((&self.first.0, self.first.1))
     }
 
-    /// The probe of a number, counted from 0.
+    /// Returns the probe with a number, counted from 0 in order of first appearance.
     #[must_use]
     pub fn get(&self, number: usize) -> Option<&Probe> {
         let known = match number.checked_sub(1) {
@@ -73,13 +73,13 @@ impl Probes {
         known.map(|(probe, _)| probe)
     }
 
-    /// All, in order of first sight.
+    /// Returns all probes with their packet counts, in order of first appearance.
     pub fn iter(&self) -> impl Iterator<Item = (&Probe, u64)> + Clone + '_ {
         let first = (self.count > 0).then_some(&self.first);
         first.into_iter().chain(self.others()).map(|(probe, count)| (probe, *count))
     }
 
-    /// Forgets all, and takes one packet.
+    /// Removes all probes, and counts one packet of `probe` as the first.
     #[inline]
     pub(super) fn begin(&mut self, probe: Probe, spare: &mut Spare) {
         if let Some(more) = self.more.take() {
@@ -88,8 +88,8 @@ impl Probes {
         (self.first, self.count) = ((probe, 1), 1);
     }
 
-    /// Whether packets' probe is the first one, for which they then count. There is no branch on the answer: which it will
-    /// be, the processor cannot know beforehand.
+    /// Returns whether `probe` is the first probe, to whose count the packets are then added. The addition
+    /// has no branch, because the processor cannot predict the answer.
     #[inline]
     pub(super) fn is_first(&mut self, probe: &Probe, packets: u64) -> bool {
         let is_it = self.first.0 == *probe;
@@ -97,7 +97,8 @@ impl Probes {
         is_it
     }
 
-    /// Counts packets of another probe than the first; answers its number, or `None` for a new probe beyond `most`.
+    /// Counts packets of a probe other than the first, and returns its number, or `None` for a new probe if
+    /// there are already `most`.
     pub(super) fn add_other(
         &mut self,
         probe: Probe,
@@ -143,7 +144,7 @@ impl FromIterator<(Probe, u64)> for Probes {
     }
 }
 
-/// As pairs: JSON has no keys of several parts.
+/// Writes a list of pairs, because keys of a JSON object cannot have several fields.
 impl Serialize for Probes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut pairs = serializer.serialize_seq(Some(self.len()))?;

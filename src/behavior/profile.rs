@@ -1,36 +1,39 @@
-//! The numbers that the engine's definitions leave open: bins, limits, window length.
+//! The numbers that the definitions of the engine leave open: window length, bins, limits.
 
 use serde::{Deserialize, Serialize};
 
-/// The behavior profile. Histories made with different profiles never join, so its
-/// [`identity`](Profile::identity) is stored with every history.
+/// The behavior profile. Histories with different profiles cannot be joined, so every history stores the
+/// profile's [`identity`](Profile::identity).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// The name that begins every canonical string; a change of any number below needs a new one.
+    /// The name at the start of every canonical string. It must change with any number in the
+    /// [`identity`](Profile::identity).
     pub name: String,
-    /// Length of a window in seconds from a host's first packet (seed, section 2.1: 30).
+    /// Length of a window in seconds, from the host's first packet; 30 in the nicter report (section 2.1).
     pub window_seconds: u32,
-    /// Counts up to here are their own bin, larger ones are binned by powers of two. A power of two.
+    /// Largest count that has a bin of its own; larger counts are binned by powers of two. A power of two.
     pub exact_counts_max: u64,
-    /// A type lists its ports up to this many; beyond, they are `*`.
+    /// Maximum number of ports that a type lists. A window with more ports has `*` instead.
     pub ports_listed_max: usize,
-    /// Facets kept of one window, those of most packets first.
+    /// Maximum number of facets of a window; those with the most packets are kept.
     pub facets_max: usize,
-    /// Destination ports from here on are ephemeral: no service is expected there (Linux begins its own
-    /// ephemeral range at this port, IANA's dynamic range lies within).
+    /// First ephemeral destination port: no service is expected on this port or above. Linux takes its own
+    /// ephemeral ports from here on, and IANA's dynamic range (from 49152) lies within.
     pub ephemeral_port_min: u16,
-    /// Distinct probes remembered in one window. Beyond, packets are counted and new probes are not; the window
-    /// is marked saturated, its distinct counts are lower bounds.
+    /// Maximum number of distinct probes stored per window. Further packets are counted, but new probes are
+    /// not stored; the window is marked as saturated, and its distinct counts are lower bounds.
     pub probes_per_window_max: usize,
-    /// Packets of a window whose times are kept for its tile.
+    /// Maximum number of packets per window whose times are kept for its tile; 0 for none but the first.
     pub trace_packets_max: usize,
-    /// Hosts with an open window at one time. Beyond, the oldest window is closed early, and counted.
+    /// Maximum number of hosts with an open window. At the limit the oldest window is closed early, which is
+    /// counted.
     pub open_windows_max: usize,
 }
 
 impl Default for Profile {
-    /// `bt1`, the profile of the design; `rules/behavior.yaml` says the same to people.
+    /// Returns `bt1`, the profile of the design. `rules/behavior.yaml` has the same numbers, with
+    /// explanations.
     fn default() -> Profile {
         Profile {
             name: "bt1".to_owned(),
@@ -47,8 +50,8 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// What must be equal for two histories to join: the name and every number that can change a type, a
-    /// shape or a family.
+    /// Returns a text that two histories must share to be joined: the name and every number that can change a
+    /// type, shape or pattern.
     #[must_use]
     pub fn identity(&self) -> String {
         format!(
@@ -63,13 +66,13 @@ impl Profile {
         )
     }
 
-    /// The window's length in nanoseconds.
+    /// Returns the length of a window in nanoseconds.
     #[must_use]
     pub fn window_nanoseconds(&self) -> i64 {
         i64::from(self.window_seconds) * 1_000_000_000
     }
 
-    /// What is wrong with the numbers, if anything is.
+    /// Returns a message about the first invalid number, or `None` if all are valid.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let plain = |c: char| c.is_ascii_alphanumeric();

@@ -1,4 +1,5 @@
-//! From probes to parameters: the distinct values of a window counted, with memory that serves many windows.
+//! Reduces the probes of a window to parameters, by counting distinct values. The memory is reused from
+//! window to window.
 
 use crate::event::{Address, AddressSpace};
 
@@ -10,20 +11,20 @@ use super::{
     transition,
 };
 
-/// Room for so many destinations is kept from one window to the next.
+/// Maximum number of destinations for which memory is kept from one window to the next.
 const DESTINATIONS_KEPT: usize = 4096;
 
-/// Counts the distinct values of one window after the other.
+/// Reduces windows one after the other, with reused memory.
 #[derive(Default)]
 pub(super) struct Reduction {
-    /// Of windows with IPv4 addresses alone, which are nearly all …
+    /// For windows with IPv4 destinations only, which are nearly all windows.
     fours: Gathered<u32>,
-    /// … and of all others.
+    /// For all other windows.
     others: Gathered<Address>,
 }
 
 impl Reduction {
-    /// See [`Parameters::of`](super::Parameters::of).
+    /// Returns the parameters of probes; see [`Parameters::of`](super::Parameters::of).
     pub(super) fn of<'a>(
         &mut self,
         probes: impl Iterator<Item = (&'a Probe, u64)> + Clone,
@@ -39,24 +40,25 @@ impl Reduction {
     }
 }
 
-/// What is gathered of one window.
+/// The distinct values of one window.
 #[derive(Default)]
 struct Gathered<P: Place> {
-    /// In order of first sight.
+    /// Distinct destinations in order of first appearance.
     destinations: Distinct<P, Destination>,
     ranks: Vec<P::Number>,
     source_ports: PortSet,
     ports: PortSet,
     protocol: ProtocolSet,
-    /// Protocol and flags of the last probe: most have those of the one before.
+    /// Protocol and flags of the previous probe. Most probes repeat them and need not be added to `protocol`
+    /// again.
     kind: Option<u64>,
 }
 
-/// What one destination got.
+/// The packets of one destination.
 #[derive(Clone, Copy, Default)]
 struct Destination {
     packets: u64,
-    /// The port that was asked last, if any was.
+    /// Destination port of the latest probe that had one.
     port: Option<u16>,
     several_ports: bool,
 }
@@ -113,7 +115,7 @@ impl<P: Place> Gathered<P> {
             destinations,
             transition: transition(&self.ranks, neighbourhoods),
             packets_per_destination: if packets == destinations {
-                // Nobody got less, so nobody got more.
+                // As many packets as destinations: every destination got exactly one.
                 PacketsPerDestination::Exactly(1)
             } else {
                 attempts(all.iter().map(|(_, seen)| seen.packets))
@@ -143,7 +145,7 @@ fn listed(ports: &[u16], most: usize) -> Ports {
 }
 
 fn attempts(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
-    /// Destinations by their packets: from one to five or more.
+    /// The last of the classes 1, 2, 3, 4, and 5 or more packets.
     const MOST: u8 = 5;
     let mut with = [0u64; MOST as usize];
     for count in counts {
@@ -165,7 +167,7 @@ fn attempts(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
 }
 
 fn source_port_use(source_ports: u64, destinations: u64, packets: u64) -> SourcePortUse {
-    /// How many times the larger of two counts is the smaller, as an exact fraction's order: a/b against c/d.
+    /// Returns the ratio of the larger to the smaller count as a fraction, with a denominator of at least 1.
     fn ratio(a: u64, b: u64) -> (u128, u128) {
         (u128::from(a.max(b)), u128::from(a.min(b).max(1)))
     }

@@ -1,20 +1,21 @@
-//! Open windows in the order of opening, each found by its host.
+//! A ring buffer of open windows in the order of opening, with an index by host.
 
 use crate::event::Address;
 
 use super::OpenWindow;
 use super::hosts::Hosts;
 
-/// Open windows. They are numbered as they open, and close in that order: the numbers of those that are open follow
-/// one another, and a number's lowest bits are its window's place. What a closed window had allocated serves the next
-/// one at its place, so that the windows of a quiet sensor stay in the processor's cache.
+/// The open windows. Each window has a number, and windows open and close in the order of their numbers, so
+/// the open ones have consecutive numbers. The low bits of the number are the window's place in the buffer. A
+/// window that opens reuses the memory of the closed window at its place, so that the windows of a quiet
+/// sensor stay in the processor's cache.
 #[derive(Clone)]
 pub(super) struct Ring {
-    /// As many places as a power of two says, or none.
+    /// The buffer; its length is a power of two, or 0.
     places: Vec<OpenWindow>,
-    /// The number of the window that opened first …
+    /// The number of the oldest open window.
     first: u32,
-    /// … and of the one that opens next.
+    /// The number of the next window to open.
     next: u32,
     hosts: Hosts,
 }
@@ -31,40 +32,42 @@ impl Default for Ring {
 }
 
 impl Ring {
-    /// How many windows are open.
+    /// Returns the number of open windows.
     #[inline]
     pub(super) fn len(&self) -> usize {
         at(self.next - self.first)
     }
 
-    /// The number of a host's open window.
+    /// Returns the number of a host's open window.
     #[inline]
     pub(super) fn find(&self, host: Address) -> Option<u32> {
         self.hosts.find(host, self.first)
     }
 
-    /// Whether the window of a number that was found is still open.
+    /// Returns whether the window with a number that [`find`](Ring::find) returned is still open.
     #[inline]
     pub(super) fn has(&self, number: u32) -> bool {
         (self.first..self.next).contains(&number)
     }
 
-    /// The number of a host's open window where one look finds it, as it nearly always does, or 0; and a little of that
-    /// window, so that whoever reads it has the processor fetch it.
+    /// Returns the number of a host's open window if the first bucket of the index has it, as nearly always,
+    /// or else 0; and a field of that window, so that reading it prefetches the window into the processor's
+    /// cache.
     #[inline]
     pub(super) fn glance(&self, host: Address) -> (u32, u64) {
         let number = self.hosts.glance(host, self.first);
         (number, self.places.get(self.place(number)).map_or(0, |window| window.packets))
     }
 
-    /// The window of a number, which must be that of an open one.
+    /// Returns the window with a number, which must be open.
     #[inline]
     pub(super) fn get_mut(&mut self, number: u32) -> &mut OpenWindow {
         let place = self.place(number);
         &mut self.places[place]
     }
 
-    /// Opens the window of a host that has none; answers it as another one left it, to be made that of its host.
+    /// Opens a window for a host that has none. Returns it with the content of the closed window that had its
+    /// place; the caller must initialize it.
     #[inline]
     pub(super) fn open(&mut self, host: Address) -> &mut OpenWindow {
         if self.len() == self.places.len() || self.next == Hosts::NUMBER_END {
@@ -79,8 +82,9 @@ impl Ring {
         self.get_mut(number)
     }
 
-    /// Closes the windows that opened first, as many as hold a condition, and lends them out until others open: those
-    /// that lie beside each other at once, oldest first.
+    /// Closes windows from the oldest on, as long as `ends` is true, and passes them to `closed`, oldest
+    /// first, in slices of windows that are adjacent in memory. The slices are valid only until another
+    /// window opens.
     #[inline]
     pub(super) fn close_while(
         &mut self,
@@ -100,12 +104,12 @@ impl Ring {
         }
     }
 
-    /// All, in the order of opening.
+    /// Calls `take` for each open window, in the order of opening.
     pub(super) fn each(&mut self, mut take: impl FnMut(&mut OpenWindow)) {
         (self.first..self.next).for_each(|number| take(self.get_mut(number)));
     }
 
-    /// Twice as many places where all are taken, and numbers that begin anew where there are no more.
+    /// Doubles the buffer if it is full, and restarts the numbers if they are used up.
     #[cold]
     fn make_room(&mut self) {
         const LEAST: usize = 64;
@@ -113,7 +117,8 @@ impl Ring {
         let mut windows = Vec::new();
         let places = if open == self.places.len() { (open * 2).max(LEAST) } else { self.places.len() };
         windows.resize_with(places, OpenWindow::default);
-        // Numbers that somebody found stay what they were; or else they are far from all that there are then.
+        // Numbers that a caller holds stay valid, or, if the numbers restart, lie far above all new ones, so
+        // that `has` denies them.
         let first = if self.next == Hosts::NUMBER_END { Hosts::NUMBER_MIN } else { self.first };
         for (number, before) in (first..).zip(self.first..self.next) {
             std::mem::swap(&mut windows[at(number) & (places - 1)], self.get_mut(before));
@@ -123,7 +128,7 @@ impl Ring {
         self.find_all_anew();
     }
 
-    /// Has all open windows found by their hosts, and those that closed no longer.
+    /// Rebuilds the index from the open windows, without entries of closed ones.
     #[cold]
     fn find_all_anew(&mut self) {
         let Ring { places, first, next, hosts } = self;
@@ -140,7 +145,7 @@ impl Ring {
     }
 }
 
-/// [`Profile::fault`](super::Profile::fault) sees to it that 32 bits tell all windows.
+/// Converts a number. [`Profile::fault`](super::Profile::fault) ensures that 32 bits suffice for the numbers.
 #[inline]
 fn at(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
@@ -172,7 +177,8 @@ mod tests {
                 if opens && known.is_none() {
                     ring.open(host.into()).source = host;
                     let number = ring.find(host.into()).unwrap();
-                    // Where numbers have begun anew, those of all windows did, and none is one that was.
+                    // If the numbers restarted, they did for all windows, and no new number equals an old
+                    // one.
                     let begun_anew = open.front().is_some_and(|(_, known)| *known > number);
                     prop_assert!(!begun_anew || start != Hosts::NUMBER_MIN);
                     for (known, anew) in open.iter_mut().rev().zip((0..number).rev()) {

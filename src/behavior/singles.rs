@@ -1,33 +1,36 @@
-//! The types of windows with one probe, which are nine windows in ten: told by what the probe says, without its type
-//! worked out again.
+//! A table of the types of windows with one probe, which are nine windows in ten. It finds the number of the
+//! type by fields of the probe, without reducing the window to parameters.
 
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-/// Classes with a table of ports: what they take, 256 KiB each where all ports are met, stays in the cache.
+/// Maximum number of classes that have a table of all ports. A table takes 256 KiB if all ports occur, and
+/// the tables in use should stay in the processor's cache.
 const TABLES_MAX: usize = 16;
-/// Places for them, a power of two: so many that nearly always the first one looked at is the one.
+/// Number of entries for classes: a power of two, and large enough that nearly every search ends at its first
+/// entry.
 const PLACES: usize = 64;
 const PORTS: usize = 1 << 16;
 
-/// Numbers of types by the class and destination port of their one probe.
+/// Numbers of types by class (see `Probe::alone`) and destination port of the only probe.
 pub(super) struct Singles {
-    /// Where the tables of the first classes that were met are, which are the ones that are met most: each class at the
-    /// first free place from where its hash says, with the place of its table and one more.
+    /// Hash table with linear probing: a class, and the position of its table of ports plus 1, or 0 if the
+    /// entry is free. The classes that occur first have a table; they are the most frequent ones.
     classes: [(u64, usize); PLACES],
-    /// Tables behind each other. By port, the number and one more; 0 for a port that was not met.
+    /// The tables of ports, one after the other. An element is the number of a type plus 1, or 0 for a port
+    /// that did not occur.
     tables: Vec<u32>,
-    /// Those of other classes.
+    /// Numbers of the types of all other classes.
     others: HashMap<(u64, u16), u32, FixedState>,
 }
 
-/// Where a number is.
+/// The position of a number in the tables.
 #[derive(Clone, Copy)]
 pub(super) struct Slot(usize);
 
 impl Slot {
-    /// Nowhere.
+    /// A position outside of the tables.
     pub(super) const NONE: Slot = Slot(usize::MAX);
 }
 
@@ -38,27 +41,27 @@ impl Default for Singles {
 }
 
 impl Singles {
-    /// The number of a class and port.
+    /// Returns the number of the type of a class and port.
     #[inline]
     pub(super) fn get(&self, class: u64, port: u16) -> Option<u32> {
         self.at(self.slot(class, port)).or_else(|| self.others.get(&(class, port)).copied())
     }
 
-    /// Where the number of a class and port is, or would be.
+    /// Returns the position in the tables for a class and port, whether or not they occurred.
     #[inline]
     pub(super) fn slot(&self, class: u64, port: u16) -> Slot {
-        // A class without a table has a slot behind all tables.
+        // A class without a table gets a position beyond all tables.
         let table = self.classes[self.place(class)].1;
         Slot(table.wrapping_sub(1).wrapping_mul(PORTS).wrapping_add(port.into()))
     }
 
-    /// The number that is there.
+    /// Returns the number at a position.
     #[inline]
     pub(super) fn at(&self, slot: Slot) -> Option<u32> {
         self.tables.get(slot.0)?.checked_sub(1)
     }
 
-    /// Keeps a number.
+    /// Stores the number of the type of a class and port.
     pub(super) fn insert(&mut self, class: u64, port: u16, number: u32) {
         let place = self.place(class);
         if self.classes[place].1 == 0 {
@@ -75,10 +78,10 @@ impl Singles {
         }
     }
 
-    /// Where a class is, or would be.
+    /// Returns the entry of a class, or the free entry where it belongs.
     #[inline]
     fn place(&self, class: u64) -> usize {
-        // Fibonacci hashing: the uppermost bits are the best mixed.
+        // Fibonacci hashing: the top bits of the product are the best mixed.
         let hash = class.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACES.ilog2());
         let mut place = usize::try_from(hash).unwrap_or(0);
         while self.classes[place].1 != 0 && self.classes[place].0 != class {

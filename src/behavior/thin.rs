@@ -1,21 +1,22 @@
-//! A list that most windows have nothing in.
+//! A list that is empty in most windows.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A list that takes a pointer where it is, and what it holds elsewhere. Cleared, it keeps its memory.
+/// A list that takes one pointer inline, and none on the heap until an element is added. Clearing it keeps
+/// its memory.
 #[derive(Clone, Debug)]
 #[expect(clippy::box_collection, reason = "a list itself takes three pointers, in every window")]
 pub struct Thin<T>(Option<Box<Vec<T>>>);
 
 impl<T> Thin<T> {
-    /// All that it holds.
+    /// Returns the elements.
     #[inline]
     #[must_use]
     pub fn as_slice(&self) -> &[T] {
         self.0.as_ref().map_or(&[], |list| list.as_slice())
     }
 
-    /// All that it holds, to be changed.
+    /// Returns the list for changes, and allocates it first if necessary.
     #[inline]
     pub(super) fn list(&mut self) -> &mut Vec<T> {
         self.0.get_or_insert_default()

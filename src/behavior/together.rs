@@ -1,19 +1,21 @@
-//! Several packets at once, for speed: the same windows as of packets in turn.
+//! Processes packets in batches, which is faster and yields the same windows as processing them one by one.
 
 use super::bits::Bits;
 use super::engine::{has_ended, horizon};
 use super::{Arrival, Closed, Engine};
 
-/// Packets that are taken together.
+/// Number of packets in a batch.
 const FEW: usize = Bits::MOST;
 
 impl Engine {
-    /// Packets after which windows are handed on: so many that windows that close together are told apart together, and
-    /// are few beside those that are open; and that the packets stay in the processor's nearest cache.
+    /// Number of packets after which closed windows are passed on. It is large enough that the types of
+    /// windows that close at about the same time are looked up together, and that these windows are few
+    /// compared to the open ones. It is small enough that the packets stay in the processor's first-level
+    /// cache (64 bytes each).
     pub const AT_ONCE: usize = 256;
 
-    /// Takes packets in turn, as [`push`](Engine::push) does, and hands on windows for several packets at once: the
-    /// same ones in the same order.
+    /// Processes packets in order, as [`push`](Engine::push) does. Closed windows are passed on in larger
+    /// slices, but they are the same windows in the same order.
     pub fn push_all(&mut self, arrivals: &[Arrival], closed: Closed<'_>) {
         for some in arrivals.chunks(Self::AT_ONCE) {
             for few in some.chunks(FEW) {
@@ -27,7 +29,7 @@ impl Engine {
         }
     }
 
-    /// Whether packets come in time order, and no window must close early for any of them.
+    /// Returns whether packets come in time order and none of them can make a window close early.
     fn are_plain(&self, few: &[Arrival]) -> bool {
         let Some(mut clock) = self.clock() else { return false };
         let mut ascend = true;
@@ -38,12 +40,13 @@ impl Engine {
         ascend && self.open.len() + few.len() <= self.profile.open_windows_max
     }
 
-    /// Takes plain packets, sorted by what becomes of them: a processor that goes one way for several packets waits for
-    /// memory once for all of them, and does not guess wrong at each which way it will be.
+    /// Processes packets for which `are_plain` holds, grouped by the code path that they need. A processor
+    /// that takes one path for several packets waits for memory once for all of them, and mispredicts fewer
+    /// branches.
     ///
-    /// Those of hosts that have windows come first. That changes no window: a packet joins one only if that has not
-    /// ended by the packet's own time, and so no packet before it could have closed it; and windows are begun in the order
-    /// of their packets.
+    /// Packets of hosts with an open window come first. This changes no window: a packet joins a window only
+    /// if the window has not ended by the packet's own time, so no earlier packet can have closed it, and
+    /// windows open in the order of their first packets.
     fn take_together(&mut self, few: &[Arrival], closed: Closed<'_>) {
         let found = self.find_all(few);
         let known = Bits::which(found.iter().map(|number| *number != 0));
@@ -68,7 +71,8 @@ impl Engine {
         few.last().into_iter().for_each(|arrival| self.set_clock(arrival.time));
     }
 
-    /// The windows of some packets' hosts, or 0 for a host that is not found at first sight.
+    /// Returns the number of the window of each packet's host, or 0 if the first bucket of the index does not
+    /// have it. Prefetches these windows.
     #[inline]
     fn find_all(&self, few: &[Arrival]) -> [u32; FEW] {
         let (mut found, mut sum) = ([0; FEW], 0);
@@ -91,7 +95,7 @@ mod tests {
     use super::*;
     use crate::event::Timestamp;
 
-    /// What an engine makes of packets that it takes so many at a time, or in turn.
+    /// Returns the windows and counters of an engine that takes `at_once` packets at a time, or one by one.
     fn run(profile: &Profile, arrivals: &[Arrival], at_once: Option<usize>) -> (Vec<OpenWindow>, [u64; 2]) {
         let mut engine = Engine::new(profile.clone());
         let mut windows = Vec::new();
@@ -132,14 +136,16 @@ mod tests {
         }
     }
 
-    /// Seconds from one packet to the next: mostly none, seldom back, and now and then one without a time.
+    /// Seconds from one packet to the next: mostly 0, seldom negative, and sometimes `None` for a packet
+    /// without a time.
     fn steps() -> impl Strategy<Value = Option<i64>> {
         prop_oneof![300 => Just(Some(0)), 60 => (1..4i64).prop_map(Some), 2 => Just(Some(-1)), 1 => Just(None)]
     }
 
     #[test]
     fn more_hosts_than_fit_a_cache_are_told_apart_and_closed_early() {
-        // Each is met again before and after its window's end.
+        // Each host is seen in four rounds, 13 s apart, so its packets fall before and after the end of a
+        // window.
         let hosts = 0..40_000u32;
         let arrivals: Vec<Arrival> = (0..4i64)
             .flat_map(|round| hosts.clone().map(move |host| (round, host)))

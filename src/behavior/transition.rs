@@ -1,52 +1,55 @@
-//! How a host moves from destination to destination: in sequence, or at random.
+//! Decides whether a host visits its destinations in sequence or at random.
 //!
-//! Three rules, each asked in turn of the distinct destinations in order of first sight. Only the first two are
-//! the design's; the third was added for sweeps that skip many addresses (only hosts that answered an earlier
-//! stage, a stride of more than four): their steps fail "near", yet nobody ascends by chance so steadily.
+//! The distinct destinations of a window, in order of first appearance, are sequential if one of three rules
+//! of the design (section 3) holds. The third rule detects sweeps that skip many
+//! addresses, for example those that did not answer an earlier stage of the scan, or every fifth address.
+//! The steps of such a sweep are too long for the first rule. Destinations in random order satisfy the third
+//! rule about three times in a million.
 //!
 //! 1. **Near.** A step counts when its rank lies within [`REACH`] ahead of one of the last [`LOOKBACK`]
-//!    destinations, which forgives loss, reordering and interleaved threads. Sequential when
+//!    destinations, which tolerates loss, reordering and interleaved threads. Sequential when
 //!    [`SHARE_PERCENT`] of the steps count in one direction.
-//! 2. **Near within neighbourhoods.** The same, pooled over the groups of three or more destinations in one
-//!    /24 (IPv6: /64), when these hold at least four steps and over half of all possible ones.
-//! 3. **Steady.** [`SHARE_PERCENT`] of the steps go one way, and so many that a random order would do it less
-//!    than about three times in a million: the number of ascents of a random order of n has mean (n-1)/2 and
-//!    variance (n+1)/12 (Eulerian numbers), and 4.5 standard deviations are asked for. Below ten destinations
-//!    no order can be that steady.
+//! 2. **Near within neighbourhoods.** The same rule, pooled over the groups of three or more destinations in
+//!    one /24 (IPv6: /64), if these groups hold at least four steps and over half of all possible ones.
+//! 3. **Steady.** At least [`SHARE_PERCENT`] of the steps go in one direction, and their number is at least
+//!    4.5 standard deviations above its mean in a random order, which happens about three times in a million.
+//!    The number of ascents in a random order of n has mean (n-1)/2 and variance (n+1)/12 (Eulerian numbers).
+//!    Below ten destinations no order is that steady.
 
 use serde::{Deserialize, Serialize};
 
 use super::distinct::hash_of;
 
-/// How far ahead of a recent destination a step may lie.
+/// Maximum distance in ranks from a recent destination to a destination near it.
 const REACH: u32 = 4;
-/// How many recent destinations a step is compared with.
+/// Number of recent destinations with which a step is compared.
 const LOOKBACK: usize = 4;
-/// Per cent of the steps that must count.
+/// Minimum share of the steps in one direction for a sequence, in percent.
 const SHARE_PERCENT: usize = 80;
-/// Destinations in one neighbourhood that make a group of the second rule.
+/// Minimum number of destinations in a group of the second rule.
 const GROUP_MIN: usize = 3;
-/// Steps that the groups must hold together.
+/// Minimum number of steps in all groups of the second rule together.
 const GROUPED_STEPS_MIN: usize = 4;
-/// Fewer destinations cannot be that steady.
+/// Minimum number of destinations for the third rule; with fewer, even a strict sequence lies within 4.5
+/// standard deviations.
 const STEADY_MIN: usize = 10;
-/// Squared standard deviations above the mean number of ascents that the third rule asks for (4.5²).
+/// Square of the number of standard deviations (4.5) that the third rule requires.
 const STEADY_DEVIATIONS_SQUARED: f64 = 20.25;
 
-/// The order in which a window's destinations were first seen.
+/// The order in which the destinations of a window were first seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transition {
-    /// One destination: nothing to compare.
+    /// One destination, so that there is no step.
     Single,
-    /// A sweep.
+    /// A sweep in ascending or descending order.
     Sequential,
-    /// Everything else.
+    /// Any other order.
     Random,
 }
 
 impl Transition {
-    /// The letter of the canonical string: `-`, `S` or `R`.
+    /// Returns the letter in the canonical string: `-`, `S` or `R`.
     #[must_use]
     pub fn letter(self) -> char {
         match self {
@@ -56,7 +59,7 @@ impl Transition {
         }
     }
 
-    /// The transition that has a letter.
+    /// Returns the transition with a letter.
     #[must_use]
     pub fn of_letter(letter: char) -> Option<Transition> {
         let all = [Transition::Single, Transition::Sequential, Transition::Random];
@@ -64,13 +67,13 @@ impl Transition {
     }
 }
 
-/// What a rank and a neighbourhood are told by.
+/// The integer type of ranks and neighbourhoods.
 pub trait Number: Copy + Ord {
-    /// Whether it lies ahead of another, and not beyond reach: 1 to [`REACH`], which in numbers that wrap is one
+    /// Returns whether `self` lies 1 to [`REACH`] ahead of `before`. Wrapping arithmetic makes this one
     /// comparison.
     fn is_near(self, before: Self) -> bool;
 
-    /// A number of ten bits that says little of it.
+    /// Returns a hash of ten bits.
     fn hint(self) -> usize;
 }
 
@@ -82,7 +85,7 @@ impl Number for u32 {
 
     #[inline]
     fn hint(self) -> usize {
-        // Fibonacci hashing: the uppermost bits are the best mixed.
+        // Fibonacci hashing: the top bits of the product are the best mixed.
         usize::try_from(self.wrapping_mul(0x9e37_79b9) >> 22).unwrap_or(0)
     }
 }
@@ -99,7 +102,8 @@ impl Number for u128 {
     }
 }
 
-/// Judges distinct destinations by their ranks, in the order of first sight, and the neighbourhoods that they lie in.
+/// Returns the transition of distinct destinations, which are given by their ranks and neighbourhoods in
+/// order of first appearance.
 #[must_use]
 pub fn transition<N: Number>(ranks: &[N], neighbourhoods: impl Iterator<Item = N> + Clone) -> Transition {
     if ranks.len() < 2 {
@@ -115,7 +119,7 @@ pub fn transition<N: Number>(ranks: &[N], neighbourhoods: impl Iterator<Item = N
     }
 }
 
-/// Steps that count, upwards and downwards.
+/// Numbers of steps that count, by direction.
 #[derive(Clone, Copy, Default)]
 struct Steps {
     up: usize,
@@ -127,7 +131,8 @@ impl Steps {
         self.up.max(self.down) * 100 >= steps * SHARE_PERCENT
     }
 
-    /// Counts a step to `rank` from any of those before it. All are asked, which is quicker than to stop at the first.
+    /// Counts a step to `rank` from any of the destinations before it. Comparing all of them is faster than
+    /// stopping at the first match.
     #[inline]
     fn note<N: Number>(&mut self, before: &[N], rank: N) {
         let (up, down) = before.iter().fold((false, false), |(up, down), before| {
@@ -172,8 +177,8 @@ fn near_in_groups<N: Number>(ranks: &[N], neighbourhoods: impl Iterator<Item = N
     steps >= GROUPED_STEPS_MIN && steps * 2 > steps_possible && pooled.is_enough_of(steps)
 }
 
-/// How many destinations lie in a neighbourhood that was met before, or some more: a random scan has few, and needs
-/// no grouping. Neighbourhoods that share a hint are taken for one.
+/// Returns an upper bound of the number of destinations in a neighbourhood that occurred before. A random
+/// scan has few, and needs no grouping. Neighbourhoods with the same hint count as one.
 fn returns_at_most<N: Number>(neighbourhoods: impl Iterator<Item = N>) -> usize {
     let mut met = [0u64; 1024 / 64];
     let mut returns = 0;
@@ -208,7 +213,7 @@ fn steady<N: Number>(ranks: &[N]) -> bool {
 mod tests {
     use super::*;
 
-    /// Judges addresses of one network by their places in it; numbers of either length have to agree.
+    /// Returns the transition of addresses in one network, and asserts that both integer types agree.
     fn judged(places: &[u32]) -> Transition {
         let judged = transition(places, places.iter().map(|place| place >> 8));
         let wide: Vec<u128> = places.iter().copied().map(u128::from).collect();
@@ -255,7 +260,8 @@ mod tests {
         check(&[9, 1, 12, 4, 60, 33, 41, 2, 77, 15, 90, 28], Transition::Random);
     }
 
-    /// Random scans of a /16, 20,000 windows of every size up to 40: how many are called sequential.
+    /// Counts the windows that are called sequential, of 20,000 random scans of a /16 with 3 to 40
+    /// destinations.
     #[test]
     fn random_scans_are_not_called_sequential() {
         let mut state = 88_172_645_463_325_252u64;

@@ -1,5 +1,5 @@
-//! Behavior types as numbers: millions of windows have some hundred thousand types, and a number is told apart, kept
-//! and sorted at a fraction of what a name costs. Names are worked out when they are asked for.
+//! Behavior types as numbers. Millions of windows have some hundred thousand types, and comparing, storing
+//! and sorting numbers costs a fraction of what names cost. Names are computed on demand.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,37 +16,38 @@ use super::reduction::Reduction;
 use super::singles::{Singles, Slot};
 use super::{Behavior, Names, OpenWindow, Parameters, Probe, Profile};
 
-/// Packets of a one-probe window up to which windows like it are told by their probe alone.
+/// Maximum number of packets of a window with one probe whose type is looked up by its probe alone.
 const PACKETS_MAX: u64 = 64;
 
-/// Numbers behavior types in the order in which they are met. Some 60 to 80 bytes a type, and 4 MiB at most for types of
-/// windows with one probe.
+/// Numbers behavior types in the order in which they first occur. Memory: 60 to 80 bytes per type, and at
+/// most 4 MiB for the types of windows with one probe.
 pub struct Types {
     space: Arc<AddressSpace>,
     reduction: Reduction,
     facets: Facets,
     singles: Singles,
-    /// Numbers by key.
+    /// Numbers of types with a brief key.
     briefs: HashMap<Brief, u32, FixedState>,
+    /// Numbers of types with a long key. The keys themselves are in `list`.
     longs: HashTable<u32>,
     list: TypeList,
-    /// Memory for a key.
+    /// Buffer for a long key.
     key: Vec<u8>,
     looks: Looks,
 }
 
-/// Some windows that are looked up together.
+/// The results of looking up several windows together.
 #[derive(Default)]
 struct Looks {
-    /// Where the numbers of those with one probe are.
+    /// The position of each window in `singles`.
     slots: Vec<Slot>,
-    /// The numbers that were found.
+    /// The type of each window, if it occurred before.
     numbers: Vec<Option<u32>>,
-    /// Of windows with several probes, their places, and what they come to.
+    /// For each window without a single probe: its index, and its parameters with their brief key.
     reduced: Vec<(usize, Option<Brief>, Parameters)>,
 }
 
-/// The types that were numbered, each with the build of the first window that had it.
+/// The numbered types. Each has the parameters beyond the type that its first window had.
 #[derive(Clone, Debug)]
 pub struct TypeList {
     profile: Profile,
@@ -54,7 +55,7 @@ pub struct TypeList {
 }
 
 impl Types {
-    /// Numbers no type yet. Destinations are ranked in `space`.
+    /// Creates an empty numbering. Destinations are ranked in `space`.
     #[must_use]
     pub fn new(profile: Profile, space: AddressSpace) -> Types {
         Types {
@@ -70,18 +71,19 @@ impl Types {
         }
     }
 
-    /// Ranks destinations in another space from now on.
+    /// Ranks the destinations of all further windows in another space.
     pub fn rank_in(&mut self, space: &Arc<AddressSpace>) {
         self.space = Arc::clone(space);
     }
 
-    /// The types numbered so far, which is all that remains to be known when the last window is closed.
+    /// Returns the types that were numbered.
     #[must_use]
     pub fn into_list(self) -> TypeList {
         self.list
     }
 
-    /// Works out the number by which histories know the type at a place of the list ([`BehaviorId::number`]).
+    /// Returns the number by which histories identify the type at a place of the list
+    /// ([`BehaviorId::number`]).
     ///
     /// [`BehaviorId::number`]: super::BehaviorId::number
     #[must_use]
@@ -90,10 +92,10 @@ impl Types {
         parameters.map_or(0, |parameters| self.list.behavior(&parameters).id.number())
     }
 
-    /// Looks up the types of closed windows, as far as windows like them were met; [`number`](Types::number) tells them.
+    /// Looks up the types of closed windows; [`number`](Types::number) then returns them one by one.
     ///
-    /// What is looked up is looked up with nothing in between: most looks wait for memory, and so the processor waits for
-    /// several at once.
+    /// The look-ups of one table follow each other directly. Most of them wait for memory, and the processor
+    /// can then wait for several at once.
     pub fn look_up(&mut self, windows: &[OpenWindow]) {
         let Types { space, reduction, singles, briefs, list, looks, .. } = self;
         looks.slots.clear();
@@ -111,7 +113,8 @@ impl Types {
         }
     }
 
-    /// The type of one of the windows looked up, by its place among them.
+    /// Returns the number of the type of `window`, which was the window at index `at` of the latest
+    /// [`look_up`](Types::look_up).
     #[inline]
     pub fn number(&mut self, at: usize, window: &OpenWindow) -> u32 {
         match self.looks.numbers.get(at) {
@@ -120,7 +123,7 @@ impl Types {
         }
     }
 
-    /// The same of a window like which none was met when it was looked up.
+    /// Returns the number of the type of a window whose type was unknown at the look-up.
     #[cold]
     fn of_new(&mut self, at: usize, window: &OpenWindow) -> u32 {
         let looks = std::mem::take(&mut self.looks);
@@ -132,7 +135,7 @@ impl Types {
         number
     }
 
-    /// The type of a closed window.
+    /// Returns the number of the type of a closed window.
     pub fn of_window(&mut self, window: &OpenWindow) -> u32 {
         if let Some((probe, count)) = window.probes.single()
             && count == window.packets
@@ -142,7 +145,8 @@ impl Types {
         self.of_probes(window.probes.iter(), window.packets)
     }
 
-    /// Hands on the types of a window's facets with their packets, those of most packets first.
+    /// Calls `sink` for each facet of a window, with the number of its type and its packet count. Facets with
+    /// the most packets come first.
     pub fn of_facets(&mut self, window: &OpenWindow, sink: &mut dyn FnMut(u32, u64)) {
         let mut facets = std::mem::take(&mut self.facets);
         facets.each(&window.probes, self.list.profile.facets_max, &mut |probes, packets| {
@@ -199,44 +203,44 @@ impl Types {
 }
 
 impl TypeList {
-    /// How many there are.
+    /// Returns the number of types.
     #[must_use]
     pub fn len(&self) -> usize {
         self.types.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no type.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.types.is_empty()
     }
 
-    /// All, in the order of their numbers: the parameters, with counts at the upper ends of their bins and the rest as
-    /// the first window had it.
+    /// Returns the parameters of all types, in the order of their numbers. Counts are the upper ends of their
+    /// bins; the parameters that the type does not determine are those of its first window.
     pub fn iter(&self) -> impl Iterator<Item = Parameters> + '_ {
         (0..self.len()).filter_map(|number| self.get(number))
     }
 
-    /// The parameters of one, as [`iter`](TypeList::iter) has them.
+    /// Returns the parameters of the type with a number; see [`iter`](TypeList::iter).
     #[must_use]
     pub fn get(&self, number: usize) -> Option<Parameters> {
         let (key, build) = self.types.get(number)?;
         key::read(key, *build)
     }
 
-    /// The name of the type of some parameters.
+    /// Returns the behavior type of parameters.
     #[must_use]
     pub fn behavior(&self, parameters: &Parameters) -> Behavior {
         Behavior::of_type(parameters, &self.profile)
     }
 
-    /// The names of some parameters, by the profile that the types are of.
+    /// Returns type, shape and pattern of parameters, by the profile of the list.
     #[must_use]
     pub fn names(&self, parameters: &Parameters) -> Names {
         Names::of(parameters, &self.profile)
     }
 
-    /// Shape and family of some parameters, by the same.
+    /// Returns shape and pattern of parameters, by the profile of the list.
     #[must_use]
     pub fn shape_and_family(&self, parameters: &Parameters) -> [Behavior; 2] {
         [Behavior::of_shape(parameters, &self.profile), Behavior::of_family(parameters, &self.profile)]
@@ -247,7 +251,7 @@ impl TypeList {
         u32::try_from(self.types.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// The bytes of a long key.
+    /// Returns the bytes of a long key; empty if the type has a brief key.
     fn long(&self, number: u32) -> &[u8] {
         match usize::try_from(number).ok().and_then(|at| self.types.get(at)) {
             Some((Key::Long(bytes), _)) => bytes,
@@ -256,7 +260,8 @@ impl TypeList {
     }
 }
 
-/// Where the type of a window with one probe is, if it is told by its probe alone.
+/// Returns the position of a window's type in `singles`, or [`Slot::NONE`] if its probe alone does not
+/// determine the type.
 #[inline]
 fn slot(window: &OpenWindow, singles: &Singles, profile: &Profile) -> Slot {
     match window.probes.single() {
@@ -268,12 +273,13 @@ fn slot(window: &OpenWindow, singles: &Singles, profile: &Profile) -> Slot {
     }
 }
 
-/// All that the parameters of a window with one probe depend on: equal ones have equal types.
+/// Returns the class and port for a window with one probe. Equal results mean equal types, shapes and
+/// patterns.
 fn single(probe: &Probe, packets: u64, exact_counts_max: u64) -> (u64, u16) {
-    /// Up to five packets a destination are told apart by the shape, whatever the profile's bins.
+    /// The shape distinguishes up to five packets per destination, whatever the bins of the profile are.
     const TOLD_APART: u64 = 5;
     let packets =
         if packets <= exact_counts_max.max(TOLD_APART) { packets } else { packets.next_power_of_two() };
-    // At most PACKETS_MAX, rounded up.
+    // The count is at most `PACKETS_MAX`, rounded up to a power of two, so it fits.
     probe.alone(u32::try_from(packets).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! One host's packets of one window, gathered without keeping the packets.
+//! The packets of one host in one window, aggregated without storing the packets.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,21 +9,22 @@ use crate::event::Timestamp;
 use super::probes::Spare;
 use super::{Arrival, Probe, Probes, Profile, Thin};
 
-/// Which rules (of headers or payloads) a packet answers to: bit i stands for the i-th marking rule of the run.
+/// The marking rules (of headers or payloads) that a packet matches: bit i stands for the i-th rule of the
+/// run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks(pub u64);
 
 impl Marks {
-    /// How many marking rules a run can have.
+    /// Maximum number of marking rules in a run.
     pub const MAX: usize = 64;
 
-    /// The numbers of the rules.
+    /// Returns the numbers of the matching rules, in ascending order.
     pub fn iter(self) -> impl Iterator<Item = usize> {
         (0..Self::MAX).filter(move |bit| self.0 >> bit & 1 == 1)
     }
 }
 
-/// When one packet of a window came, for its tile.
+/// The time of one packet of a window, for the tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TracePoint {
     /// Microseconds since the window's first packet.
@@ -32,30 +33,32 @@ pub struct TracePoint {
     pub probe: u32,
 }
 
-/// A host's window while packets still may join it. Memory: some 50 bytes a distinct probe up to
-/// [`Profile::probes_per_window_max`], 8 bytes a packet up to [`Profile::trace_packets_max`].
+/// The window of a host while further packets may join it. Memory: about 50 bytes per distinct probe, up to
+/// [`Profile::probes_per_window_max`] probes, and 8 bytes per packet, up to [`Profile::trace_packets_max`]
+/// packets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenWindow {
-    /// The host.
+    /// The source host.
     pub source: IpAddr,
-    /// Its first packet's time; `None` in a log without times.
+    /// Time of the first packet; `None` in a log without times.
     pub start: Option<Timestamp>,
-    /// Its last packet's time.
+    /// Time of the latest packet; `None` in a log without times.
     pub end: Option<Timestamp>,
-    /// All packets, remembered as probes or not.
+    /// Number of packets, including those whose probes are not stored.
     pub packets: u64,
-    /// Distinct probes in order of first sight, with how many packets each had.
+    /// Distinct probes in order of first appearance, each with its packet count.
     pub probes: Probes,
-    /// Times of the packets behind the first, which came at 0 with the first probe: most windows have no others.
+    /// The traced packets except the first, which is always the first probe at offset 0. Most windows have no
+    /// others.
     #[serde(serialize_with = "trace::with_first", deserialize_with = "trace::without_first")]
     trace: Thin<TracePoint>,
-    /// Packets by the number of the marking rule that they answer to; rules without a packet are left out.
+    /// Packet counts by number of the marking rule that the packets match. Rules without packets are absent.
     pub marked: Thin<(usize, u64)>,
-    /// Whether probes were left out at the limit.
+    /// Whether new probes were not stored because of [`Profile::probes_per_window_max`].
     pub saturated: bool,
 }
 
-/// Nobody's window, with no packet.
+/// Returns a window without a host and without packets.
 impl Default for OpenWindow {
     fn default() -> OpenWindow {
         OpenWindow {
@@ -72,8 +75,8 @@ impl Default for OpenWindow {
 }
 
 impl OpenWindow {
-    /// Becomes the window of a packet's host, which is its first; memory is kept. `time` is when the packet came, as far
-    /// as that is known.
+    /// Reinitializes the window for the first packet of a host and keeps its memory. `time` is the packet's
+    /// time, or the latest time seen if the packet has none.
     #[inline]
     pub(super) fn begin(&mut self, arrival: &Arrival, time: Option<Timestamp>, spare: &mut Spare) {
         let OpenWindow { source, start, end, packets, probes, trace, marked, saturated } = self;
@@ -86,7 +89,7 @@ impl OpenWindow {
         }
     }
 
-    /// Takes another packet of this host that belongs to this window.
+    /// Adds a further packet of the same host to the window.
     #[inline]
     pub(super) fn add(
         &mut self,
@@ -101,7 +104,8 @@ impl OpenWindow {
         }
     }
 
-    /// The part of [`add`](OpenWindow::add) that all packets need. Answers whether it is the window's first probe.
+    /// Does the part of [`add`](OpenWindow::add) that every packet needs. Returns whether the packet's probe
+    /// is the first one of the window.
     #[inline]
     pub(super) fn count(&mut self, arrival: &Arrival, time: Option<Timestamp>) -> bool {
         if let Some(now) = time
@@ -117,7 +121,8 @@ impl OpenWindow {
         self.probes.is_first(&arrival.probe, 1)
     }
 
-    /// What is left of [`add`](OpenWindow::add): other probes, and times where they are kept.
+    /// Does the rest of [`add`](OpenWindow::add): counts probes other than the first, and stores times if the
+    /// profile has [`trace_packets_max`](Profile::trace_packets_max).
     #[inline]
     pub(super) fn tell(
         &mut self,
@@ -162,7 +167,8 @@ impl OpenWindow {
         }
     }
 
-    /// The traced packets: time in microseconds since the start, and the probe. The first packet is always among them.
+    /// Returns the traced packets, each with its microseconds since the start of the window and its probe.
+    /// The first packet is always among them.
     pub fn traced(&self) -> impl Iterator<Item = (u32, &Probe)> + '_ {
         let first = self.probes.get(0).map(|probe| (0, probe));
         let others = self.trace.as_slice().iter().filter_map(|point| {
@@ -173,7 +179,7 @@ impl OpenWindow {
     }
 }
 
-/// A trace is written with its first point.
+/// Serialization of a trace with its first point, which [`OpenWindow`] does not store.
 mod trace {
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -1,24 +1,31 @@
-//! Unpacking on a thread of its own, ahead of whoever reads.
+//! Reads a source on a separate thread, ahead of the consumer, so that decompression runs in parallel with
+//! decoding.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
-/// Bytes handed on at a time, and how many times before the thread waits: half a megabyte in all.
+/// Size of one piece, in bytes.
 const PIECE: usize = 128 * 1024;
+/// Number of filled pieces that may be queued before the thread waits: 512 KiB in all.
 const WAITING: usize = 4;
 
-/// What another thread reads of a source, in order. When it is dropped, that thread stops.
+/// The consumer's end of a thread that reads ahead. Yields the bytes of the source in order. Dropping it
+/// stops the thread.
 pub(super) struct Ahead {
+    /// Pieces that the thread has read, in order, and the error that ended the source, if any.
     filled: Receiver<io::Result<Vec<u8>>>,
-    /// Pieces that were read go back to be filled again.
+    /// Returns consumed pieces to the thread, which fills them again.
     used: SyncSender<Vec<u8>>,
+    /// The piece that is being consumed.
     piece: Vec<u8>,
+    /// Offset in `piece` of the next byte to be consumed.
     at: usize,
 }
 
 impl Ahead {
-    /// Starts a thread that reads `source` to its end, or to its first error, which comes after all that was read.
+    /// Starts a thread that reads `source` to its end or to its first error. The error is reported after all
+    /// bytes that were read before it.
     pub(super) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         source: impl Read + Send + 'scope,
@@ -30,7 +37,7 @@ impl Ahead {
     }
 }
 
-/// Reads until the end, an error, or until nobody waits any more.
+/// Reads `source` until its end, an error, or until the consumer has gone.
 fn pass_on(mut source: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, emptied: &Receiver<Vec<u8>>) {
     loop {
         let mut piece = emptied.try_recv().unwrap_or_default();
@@ -41,7 +48,7 @@ fn pass_on(mut source: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, empt
             return;
         }
         if let Err(error) = read {
-            // Whoever is gone does not miss it.
+            // A consumer that has gone does not need the error.
             let _gone = filled.send(Err(error));
             return;
         }
@@ -54,11 +61,11 @@ fn pass_on(mut source: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, empt
 impl Read for Ahead {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.at == self.piece.len() {
-            // A thread that is gone has read all.
+            // The channel is closed: the thread has sent everything.
             let Ok(next) = self.filled.recv() else { return Ok(0) };
             let read = std::mem::replace(&mut self.piece, next?);
             self.at = 0;
-            // One that finds no room is given up.
+            // If the channel is full, the piece is freed.
             let _full = self.used.try_send(read);
         }
         let rest = &self.piece[self.at..];
@@ -73,7 +80,7 @@ impl Read for Ahead {
 mod tests {
     use super::*;
 
-    /// Gives a few bytes at a time, and then breaks off.
+    /// A reader that returns a few bytes at a time and then fails.
     struct Breaking {
         left: usize,
     }

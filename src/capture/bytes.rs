@@ -1,35 +1,41 @@
-//! A capture's uncompressed bytes as a stream with a look ahead, hashed as they pass where somebody wants that.
+//! A buffered stream of a capture's uncompressed bytes, from which a parser takes whole records. Optionally
+//! hashes all bytes.
 
 use std::io::{self, BufRead, Read};
 
 use super::limits::is_limit;
 
-/// Bytes asked for at a time: few enough that what is read is still in the processor's cache when it is looked at.
+/// Bytes requested from the source at a time. A chunk of this size is still in the processor's cache when it
+/// is parsed.
 const CHUNK: usize = 64 * 1024;
-/// The longest record that is looked at whole; a longer one is damage. The buffer never grows beyond it by
-/// more than a chunk.
+/// Maximum length of a record, in bytes; a longer record is counted as damage. The buffer grows beyond this
+/// length by at most a chunk and a record header.
 pub(super) const RECORD_MAX: usize = 16 * 1024 * 1024;
 
-/// Reads ahead, so that a parser sees whole records, and knows where it stands.
+/// A stream that buffers as many bytes as a parser needs to see a whole record, and that knows its offset.
 pub(super) struct ByteStream<'a> {
     source: Box<dyn Read + 'a>,
-    /// Takes all bytes, where somebody wants their hash.
+    /// Receives all bytes, if the caller needs their hash.
     hash: Option<&'a mut blake3::Hasher>,
     buffer: Vec<u8>,
-    /// What lies ahead begins here …
+    /// Start of the bytes that are buffered and not yet consumed.
     start: usize,
-    /// … and ends here; what is behind is room for more.
+    /// End of these bytes; the buffer behind it is free.
     end: usize,
+    /// Offset of the first buffered byte in the uncompressed capture.
     offset: u64,
+    /// Whether the end of the source was reached.
     ended: bool,
-    /// Whether the source broke off: a damaged compressed stream.
+    /// The error with which a damaged compressed stream ended, if any.
     broken: Option<io::Error>,
+    /// Whether an error of the source ends the stream instead of failing it.
     forgiving: bool,
 }
 
 impl<'a> ByteStream<'a> {
-    /// `forgiving`: an error of the source is damage of the capture (a compressed stream), not of the system. An error
-    /// because a limit was reached is not forgiven.
+    /// Creates a stream. With `forgiving`, an error of the source counts as damage to the capture (a
+    /// compressed stream) instead of a failure of the system. An error that reports a reached limit always
+    /// fails.
     pub(super) fn new(
         source: Box<dyn Read + 'a>,
         forgiving: bool,
@@ -48,22 +54,22 @@ impl<'a> ByteStream<'a> {
         }
     }
 
-    /// What lies ahead, as far as it is read.
+    /// Returns the bytes that are buffered and not yet consumed.
     pub(super) fn ahead(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// The offset of what lies ahead.
+    /// Returns the offset of the first buffered byte in the uncompressed capture.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Why the compressed stream broke off, if it did.
+    /// Returns the error with which a damaged compressed stream ended, if any.
     pub(super) fn broken(&self) -> Option<&io::Error> {
         self.broken.as_ref()
     }
 
-    /// Reads until so many bytes lie ahead; answers whether they do.
+    /// Reads until at least `bytes` bytes are buffered. Returns whether that many were available.
     pub(super) fn want(&mut self, bytes: usize) -> io::Result<bool> {
         while self.ahead().len() < bytes && !self.ended {
             self.fill()?;
@@ -71,14 +77,15 @@ impl<'a> ByteStream<'a> {
         Ok(self.ahead().len() >= bytes)
     }
 
-    /// Leaves bytes behind, at most those ahead.
+    /// Consumes `bytes` bytes, or all buffered bytes if they are fewer.
     pub(super) fn pass(&mut self, bytes: usize) {
         let bytes = bytes.min(self.ahead().len());
         self.start += bytes;
         self.offset += bytes as u64;
     }
 
-    /// Reads to the end without looking, so that the hash is that of all bytes. Answers how many they are.
+    /// Reads the rest of the source without parsing it, so that the hash covers all bytes. Returns the total
+    /// number of bytes.
     pub(super) fn finish(mut self) -> io::Result<u64> {
         while !self.ended {
             self.pass(self.ahead().len());
@@ -94,7 +101,8 @@ impl<'a> ByteStream<'a> {
         if self.buffer.len() < self.end + CHUNK {
             self.buffer.resize(self.end + CHUNK, 0);
         }
-        // No more than that, though there may be more room: bytes are hashed quickest in powers of two.
+        // Never request more than a chunk, even if there is more room: BLAKE3 is fastest on inputs whose
+        // length is a power of two.
         let room = &mut self.buffer[self.end..self.end + CHUNK];
         let got = loop {
             match self.source.read(room) {
@@ -119,7 +127,7 @@ impl<'a> ByteStream<'a> {
     }
 }
 
-/// Reads what is in a reader's buffer, or what it buffers next.
+/// Copies bytes that a reader has buffered, or that it buffers next.
 pub(super) fn read_buffered(from: &mut impl BufRead, into: &mut [u8]) -> io::Result<usize> {
     let ahead = from.fill_buf()?;
     let count = ahead.len().min(into.len());

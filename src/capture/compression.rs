@@ -1,22 +1,22 @@
-//! Compression, which is recognized by the first bytes and never by the name.
+//! Compression formats, recognized by a file's first bytes and never by its name.
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
 
 use liblzma::stream::{CONCATENATED, Stream};
 
-/// How a capture is compressed.
+/// The compression format of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// The capture is not compressed.
     None,
-    /// RFC 1952, any number of members.
+    /// gzip (RFC 1952), with any number of members.
     Gzip,
-    /// RFC 8878.
+    /// Zstandard (RFC 8878).
     Zstd,
-    /// The .xz format, any number of streams.
+    /// The .xz format, with any number of streams.
     Xz,
-    /// bzip2, any number of streams.
+    /// bzip2, with any number of streams.
     Bzip2,
     /// The LZ4 frame format.
     Lz4,
@@ -35,11 +35,12 @@ impl fmt::Display for Compression {
     }
 }
 
-/// Compressed bytes read at a time.
+/// Number of compressed bytes that are read at a time.
 const BUFFER: usize = 128 * 1024;
 
 impl Compression {
-    /// Enough bytes to tell, from a source that gives few at a time; whoever reads on puts them back in front.
+    /// Reads the first bytes of a source, enough to recognize its compression even if the source returns few
+    /// bytes at a time. The caller must put them back in front of the source.
     pub(super) fn peek(source: &mut impl Read) -> io::Result<Vec<u8>> {
         const HEAD: u64 = 6;
         let mut head = Vec::new();
@@ -47,6 +48,7 @@ impl Compression {
         Ok(head)
     }
 
+    /// Returns the compression that the first bytes of a file indicate.
     pub(super) fn of(head: &[u8]) -> Compression {
         match head {
             [0x1f, 0x8b, ..] => Compression::Gzip,
@@ -60,8 +62,8 @@ impl Compression {
         }
     }
 
-    /// Returns a reader of the uncompressed bytes of a source. Decoders use at most `memory_bytes_max` bytes of
-    /// memory. A source that is not compressed is returned without a buffer, because its readers have one.
+    /// Returns a reader of the uncompressed bytes of a source. Decoders use at most `memory_bytes_max` bytes
+    /// of memory. A source that is not compressed is returned without a buffer, because its readers have one.
     pub(super) fn open<'a>(
         self,
         source: impl Read + Send + 'a,
@@ -100,11 +102,11 @@ impl Compression {
     }
 }
 
-/// Returns the binary logarithm of the largest zstd window that fits into this memory. The decoder holds the window
-/// and one more block.
+/// Returns the binary logarithm of the largest zstd window that fits into this memory. One mebibyte is
+/// reserved for the decoder's other buffers; a zstd block has at most 128 KiB.
 fn zstd_window_log(memory_bytes_max: u64) -> u32 {
     const BLOCK: u64 = 1 << 20;
-    /// Bounds of the format on 64-bit machines.
+    /// Bounds of libzstd on 64-bit machines (`ZSTD_WINDOWLOG_MIN` and `ZSTD_WINDOWLOG_MAX`).
     const LOGS: std::ops::RangeInclusive<u32> = 10..=31;
     let window = memory_bytes_max.saturating_sub(BLOCK).max(1);
     window.ilog2().clamp(*LOGS.start(), *LOGS.end())

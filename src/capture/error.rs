@@ -1,65 +1,66 @@
-//! Why a capture could not be read at all. What is wrong within one is counted as a problem instead.
+//! Errors for captures that cannot be read at all. Damage within a capture is counted as a
+//! [`Problem`](super::Problem) instead.
 
-/// A capture that gives nothing.
+/// The reason why a capture cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
-    /// No bytes.
+    /// The file has no bytes.
     #[error("{input}: empty; a capture has at least a header")]
     Empty {
         /// The capture's name.
         input: String,
     },
-    /// Not a capture.
+    /// The file is not a capture in a known format.
     #[error(
         "{input}: {looks_like}; wanted is a pcap, a pcapng or a tcpdump text log, compressed or not{remedy}"
     )]
     NotACapture {
         /// The capture's name.
         input: String,
-        /// What its first bytes look like.
+        /// A description of the file by its first bytes.
         looks_like: String,
-        /// What to do about it, beginning with `; `, if anything is known.
+        /// A remedy, beginning with `; `; empty if none is known.
         remedy: &'static str,
     },
-    /// The system refused.
+    /// The operating system reported an error.
     #[error("{input}: {error}")]
     Io {
         /// The capture's name.
         input: String,
-        /// Why.
+        /// The error of the operating system.
         error: std::io::Error,
     },
-    /// An archive that is refused as a whole.
+    /// The archive is refused as a whole.
     #[error("{input}: {why}")]
     Archive {
         /// The archive's name.
         input: String,
-        /// The reason, and what to do about it.
+        /// The reason, and a remedy.
         why: String,
     },
-    /// A capture that runs backwards in time and has more packets than may be held in memory.
+    /// The capture runs backwards in time and has more packets than may be held in memory for sorting.
     #[error(
         "{input}: runs backwards in time, and of its {packets} packets at most {limit} may be held to be sorted; sort it with `reordercap IN OUT`, or raise --packets-max (some 200 bytes of memory a packet)"
     )]
     TooManyToSort {
         /// The capture's name.
         input: String,
-        /// Number of its packets.
+        /// The number of its packets.
         packets: u64,
-        /// Number of packets that may be held.
+        /// The number of packets that may be held.
         limit: usize,
     },
-    /// A folder or archive without any capture.
+    /// The folder or archive contains no capture.
     #[error("{input}: no capture in this {what}; {skipped} other files were passed over{why}")]
     NoCapture {
-        /// The folder's name.
+        /// The name of the folder or archive.
         input: String,
         /// `folder` or `archive`.
         what: &'static str,
-        /// Files that are no captures.
+        /// The number of files that are not captures.
         skipped: usize,
-        /// The first of these files with the reason why it is not a capture, beginning with `: `; empty if there is
-        /// none.
+        /// The first of these files with the reason why it is not a capture, beginning with `: `; or the last
+        /// error, beginning with `; `; or empty.
         why: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The captures behind the paths that a user gave: files, standard input, folders, archives.
+//! Finds the captures behind the paths that a user gave: files, standard input, folders and archives.
 
 use std::fs::File;
 use std::io;
@@ -13,21 +13,23 @@ use super::input::Input;
 use super::read::head;
 use super::{CaptureError, ReadOptions};
 
-/// The captures behind some paths.
+/// The captures that were found behind some paths.
 #[derive(Debug, Default)]
 pub struct Expanded {
-    /// In the order given; those of a folder or archive in the order of their first packets.
+    /// The captures in the order of the paths. Those of one folder or archive are in the order of their first
+    /// packets.
     pub inputs: Vec<Input>,
-    /// Files that were not read, and why.
+    /// Files that were not read, with the reasons.
     pub skipped: Skipped,
 }
 
-/// Files that are not read.
+/// Files that are not read, with the reasons.
 #[derive(Debug, Default)]
 pub struct Skipped {
     /// Names of files in folders and archives that are not captures, each with the reason.
     pub passed: Vec<(String, String)>,
-    /// Number of further such files. Their names are not kept, because an archive may have any number of them.
+    /// Number of further such files. Their names are not kept, because an archive may contain any number of
+    /// them.
     pub more: usize,
     /// Messages about captures that could not be read, each with the capture's name.
     pub failed: Vec<String>,
@@ -35,7 +37,7 @@ pub struct Skipped {
     pub failed_more: usize,
 }
 
-/// Largest number of files in each of the two lists.
+/// Maximum number of entries in each of the two lists.
 const LISTED_MAX: usize = 200;
 
 impl Skipped {
@@ -55,17 +57,19 @@ impl Skipped {
         }
     }
 
+    /// Returns the number of files that are not captures.
     fn count(&self) -> usize {
         self.passed.len() + self.more
     }
 }
 
-/// Finds the captures. `-` is standard input. A folder is searched for files that are captures, except hidden ones. An
-/// archive is treated like a folder. Any other file is taken for a capture, whatever it contains. Standard input and
-/// pipes are spooled. A path that cannot be read is noted as skipped if another one has captures.
+/// Finds the captures behind paths. `-` is standard input. A folder is searched for files that are captures,
+/// except hidden ones. An archive is treated like a folder. Any other file is assumed to be a capture,
+/// whatever it contains. Standard input and pipes are copied to temporary files. If at least one path has
+/// captures, a path that cannot be read is only recorded as skipped.
 ///
 /// # Errors
-/// When there is no capture at all.
+/// Returns an error if there is no capture at all.
 pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, CaptureError> {
     let mut expanded = Expanded::default();
     let mut failed: Option<CaptureError> = None;
@@ -86,10 +90,11 @@ pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, Capt
     }
 }
 
-/// As [`expand`] for one file, which may be an archive, but neither a folder nor standard input.
+/// Finds the captures behind one file, like [`expand`]. The file may be an archive, but neither a folder nor
+/// standard input.
 ///
 /// # Errors
-/// When it is an archive that is refused or has no capture.
+/// Returns an error if the file is an archive that is refused or contains no capture.
 pub fn expand_file(path: &Path, options: &ReadOptions) -> Result<Expanded, CaptureError> {
     let mut expanded = Expanded::default();
     expanded.add_input(Input::Path(path.to_owned()), options)?;
@@ -122,6 +127,7 @@ impl Expanded {
         }
     }
 
+    /// Adds the captures in a folder and its subfolders.
     fn add_folder(&mut self, folder: &Path, options: &ReadOptions) -> Result<(), CaptureError> {
         let passed_before = self.skipped.count();
         let options = ReadOptions { only_certain_text: true, ..options.clone() };
@@ -137,7 +143,7 @@ impl Expanded {
                     self.add_file(Input::Path(entry.into_path()), &options, &mut found);
                 }
                 Ok(_) => {}
-                // A subfolder that cannot be read does not keep the others from being read.
+                // A subfolder that cannot be read must not prevent the others from being read.
                 Err(error) => {
                     let name = crate::escape::path(error.path().unwrap_or(folder));
                     self.skipped.fail(format!("{name}: {}", io::Error::from(error)));
@@ -147,7 +153,7 @@ impl Expanded {
         self.add_found(found, &crate::escape::path(folder), "folder", passed_before)
     }
 
-    /// Adds a file of a folder, if it is a capture or an archive of captures.
+    /// Adds a file of a folder if it is a capture, or the captures in it if it is an archive.
     fn add_file(&mut self, input: Input, options: &ReadOptions, found: &mut Vec<Found>) {
         match archive::members(&input, options, &mut self.skipped) {
             Ok(Some(members)) => return found.extend(members),
@@ -161,6 +167,7 @@ impl Expanded {
         }
     }
 
+    /// Adds the captures of one folder or archive in the order of their first packets.
     fn add_found(
         &mut self,
         mut found: Vec<Found>,
@@ -175,14 +182,15 @@ impl Expanded {
             let why = first.or(failed).unwrap_or_default();
             return Err(CaptureError::NoCapture { input: name.to_owned(), what, skipped, why });
         }
-        // The sort is stable: captures that begin at the same time stay in the order of their names or places.
+        // The sort is stable: captures that begin at the same time stay in the order of their names or of
+        // their places in the archive.
         found.sort_by_key(|(first, _)| *first);
         self.inputs.extend(found.into_iter().map(|(_, input)| input));
         Ok(())
     }
 }
 
-/// Returns whether a path is that of a pipe, such as a shell makes of `<(zcat capture.gz)`.
+/// Returns whether a path is that of a pipe, such as a shell creates for `<(zcat capture.gz)`.
 fn is_pipe(path: &Path) -> bool {
     #[cfg(unix)]
     let is_pipe = |known: std::fs::Metadata| std::os::unix::fs::FileTypeExt::is_fifo(&known.file_type());

@@ -1,6 +1,6 @@
-//! Names files that inga does not read as captures, by their first bytes, and says what to do about them.
+//! Recognizes files that inga does not read as captures by their first bytes, and suggests a remedy.
 
-/// A description of a file, and a remedy, which begins with `; ` or is empty.
+/// A description of a file, and a remedy that begins with `; ` or is empty.
 type Named = (&'static str, &'static str);
 
 const CONVERT: &str = "; convert it with `editcap -F pcap IN OUT`";
@@ -12,8 +12,8 @@ const FETCH: &str = "; fetch the capture itself with `git lfs pull`";
 const ANNEX: &str = "; fetch the capture itself with `git annex get`";
 const AGAIN: &str = "; what was saved is a page about the capture or a login page: download it again";
 
-/// Formats by their first bytes. The signatures are those of Wireshark's wiretap, of file(1) and of the formats' own
-/// documents.
+/// Formats and their first bytes. The signatures are those of Wireshark's wiretap, of file(1) and of the
+/// formats' own documentation.
 const SIGNATURES: &[(&[u8], Named)] = &[
     // Captures of other recorders.
     (b"snoop\0\0\0", ("a Solaris snoop capture", CONVERT)),
@@ -33,11 +33,11 @@ const SIGNATURES: &[(&[u8], Named)] = &[
     (&[0x4d, 0x3c, 0xb2, 0xa1], ("a pcap cut off within its header", "; transfer it again")),
     (&[0xa1, 0xb2, 0x3c, 0x4d], ("a pcap cut off within its header", "; transfer it again")),
     (&[0x0a, 0x0d, 0x0d, 0x0a], ("a damaged pcapng", "; transfer it again, or try `pcapfix`")),
-    // Flows and logs, which have no packets.
+    // Flows and logs, which contain no packets.
     (&[0x0c, 0xa5], ("flow records of nfdump", NO_PACKETS)),
     (&[0xa5, 0x0c], ("flow records of nfdump", NO_PACKETS)),
     (b"#separator ", ("a Zeek log", NO_PACKETS)),
-    // Pointers to a file that is somewhere else.
+    // Pointers to a file that is stored elsewhere.
     (b"version https://git-lfs.github.com/spec/", ("a Git LFS pointer instead of the file", FETCH)),
     (b"version https://hawser.github.com/spec/", ("a Git LFS pointer instead of the file", FETCH)),
     (b"/annex/objects/", ("a git-annex pointer instead of the file", ANNEX)),
@@ -59,7 +59,7 @@ const SIGNATURES: &[(&[u8], Named)] = &[
     (b"\x28\xb5\x2f\xfd", ("zstd data", NESTED)),
     (b"\xfd7zXZ\0", ("xz data", NESTED)),
     (b"BZh", ("bzip2 data", NESTED)),
-    // Other files that often lie beside captures.
+    // Other files that are often found beside captures.
     (b"MZ", ("a Windows executable", "")),
     (b"\x7fELF", ("an ELF executable", "")),
     (&[0xcf, 0xfa, 0xed, 0xfe], ("a Mach-O executable", "")),
@@ -80,7 +80,8 @@ const SIGNATURES: &[(&[u8], Named)] = &[
     (b"{\\rtf", ("a rich text document", "")),
 ];
 
-/// Formats of text by their first characters, after blanks and without regard to case.
+/// Text formats by their first characters, which are compared after leading whitespace and without regard to
+/// case.
 const TEXTS: &[(&[u8], Named)] = &[
     (b"<!doctype html", ("a page (HTML) instead of the capture", AGAIN)),
     (b"<html", ("a page (HTML) instead of the capture", AGAIN)),
@@ -95,7 +96,7 @@ const TEXTS: &[(&[u8], Named)] = &[
 
 const JSON: &str = "; a sandbox report's scan is in the capture beside it (dump.pcap)";
 
-/// Returns the description of bytes that are not a capture, and the remedy.
+/// Returns a description of a file that is not a capture, by its first bytes, and a remedy.
 pub(super) fn looks_like(head: &[u8]) -> Named {
     if let Some((_, named)) = SIGNATURES.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *named;
@@ -120,7 +121,7 @@ pub(super) fn looks_like(head: &[u8]) -> Named {
     ("unknown bytes", "")
 }
 
-/// Returns whether the first bytes are UTF-8. The last character among them may be cut.
+/// Returns whether the first bytes are UTF-8 text. The last character may be incomplete.
 fn is_text(head: &[u8]) -> bool {
     const LOOKED_AT: usize = 512;
     let looked_at = &head[..head.len().min(LOOKED_AT)];
@@ -130,9 +131,10 @@ fn is_text(head: &[u8]) -> bool {
     }
 }
 
-/// Returns whether bytes begin with records of Endace's Extensible Record Format, which has no magic number: a
-/// timestamp (64 bits, little-endian, seconds in the upper half), a type, flags, and the record's length (16 bits,
-/// big-endian). Two successive records of known types and about the same time do not occur by chance.
+/// Returns whether bytes begin with records of Endace's Extensible Record Format (ERF), which has no magic
+/// number. A record begins with a timestamp (64 bits, little-endian, seconds in the upper half), a type,
+/// flags, and its length (16 bits, big-endian). Two successive records of known types whose times differ by
+/// at most a day do not occur by chance.
 fn is_erf(head: &[u8]) -> bool {
     let Some((first, length)) = erf_record(head) else { return false };
     let Some((second, _)) = head.get(length..).and_then(erf_record) else { return false };
@@ -140,14 +142,15 @@ fn is_erf(head: &[u8]) -> bool {
     first.abs_diff(second) <= DAY_SECONDS
 }
 
-/// Returns the seconds since 1970 and the length in bytes of an ERF record.
+/// Returns the time in seconds since 1970 and the length in bytes of an ERF record.
 fn erf_record(bytes: &[u8]) -> Option<(u32, usize)> {
-    /// The beginning of 1995, before the first of these cards was made.
+    /// The beginning of 1995, before the first Endace card was made.
     const SECONDS_MIN: u32 = 788_918_400;
     const HEADER: usize = 16;
     let header = bytes.get(..HEADER)?;
     let seconds = u32::from_le_bytes(header[4..8].try_into().ok()?);
-    // The upper bit says that extension headers follow; the highest type is 48.
+    // The highest bit says that extension headers follow. The highest type is 48. Only records of type 27
+    // (metadata) may have a wire length of 0.
     let kind = header[8] & 0x7f;
     let length = usize::from(u16::from_be_bytes([header[10], header[11]]));
     let wire = u16::from_be_bytes([header[14], header[15]]);

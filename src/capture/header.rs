@@ -1,8 +1,8 @@
-//! From a network-layer packet to an event: IPv4, IPv6, ARP, and the ports behind them.
+//! Decodes network-layer packets: IPv4, IPv6, ARP, and the transport header behind them.
 //!
-//! IPv6 and its extensions are etherparse's. IPv4, by far the most frequent, and what lies behind either are read here
-//! field by field: captures cut packets, eight bytes of a TCP header give its ports, and etherparse gives a TCP header
-//! whole or not at all.
+//! etherparse decodes IPv6 and its extension headers. IPv4, by far the most frequent, and transport headers
+//! are decoded here field by field, because captures cut packets: eight bytes of a TCP header contain its
+//! ports, but etherparse decodes a TCP header as a whole or not at all.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,24 +12,25 @@ use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
 
 use super::Problem;
 
-/// What a link layer carries.
+/// The network-layer protocol that a link layer carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Network {
-    /// An IP packet of either version: the link layer does not tell which.
+    /// IP of either version: the link layer does not say which.
     Ip,
-    /// IPv4, by the link layer's word.
+    /// IPv4, according to the link layer.
     Ipv4,
-    /// IPv6, by the link layer's word.
+    /// IPv6, according to the link layer.
     Ipv6,
-    /// An ARP packet.
+    /// ARP.
     Arp,
 }
 
-/// A packet's payload, and what was wrong with it all the same.
+/// A packet's payload, and a problem if the packet was decoded only in part.
 pub(super) type Decoded<'a> = (&'a [u8], Option<Problem>);
 
-/// Reads a network-layer packet into `packet`, which thousands share: handed back by value it would be copied from
-/// one function to the next. What `packet` held is gone, whatever is answered.
+/// Decodes a network-layer packet into `packet`. The caller reuses one packet for all frames, because a
+/// packet returned by value would be copied at each level of calls. The previous content of `packet` may be
+/// lost even if an error is returned.
 pub(super) fn decode<'a>(
     network: Network,
     data: &'a [u8],
@@ -44,7 +45,7 @@ pub(super) fn decode<'a>(
     }
 }
 
-/// RFC 826 for IPv4 over any hardware.
+/// Decodes an ARP packet (RFC 826) for IPv4 over any hardware.
 fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
     let head: &[u8; 8] = data.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let [_, _, 0x08, 0x00, hardware, 4, _, _] = head else { return Err(Problem::NotIp) };
@@ -60,7 +61,8 @@ fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> 
     Ok((&[], None))
 }
 
-/// RFC 791. Nearly every packet of a telescope comes through here, so the fields are read by hand.
+/// Decodes an IPv4 packet (RFC 791). The fields are decoded by hand, because nearly all packets of a
+/// telescope are IPv4.
 #[inline]
 fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
     let fixed: &[u8; 20] = data.first_chunk().ok_or(Problem::TruncatedPacket)?;
@@ -74,7 +76,7 @@ fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem>
     *packet = Packet::new(address(12).into(), address(16).into(), Protocol::from_ip_number(protocol))
         .with_ip_id(Some(half(4)))
         .with_ttl(Some(fixed[8]));
-    // A total length of 0 is what segmentation offload leaves; one below the header says nothing either.
+    // Segmentation offload leaves a total length of 0. No total length below the header's length is valid.
     let total = match usize::from(half(2)) {
         total if total < header => data.len(),
         total => total,
@@ -91,10 +93,10 @@ fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem>
     Ok(transport(packet, behind, later_fragment, cut))
 }
 
-/// RFC 4302.
+/// IP protocol number of the authentication header (RFC 4302).
 const AUTHENTICATION: u8 = 51;
 
-/// What stands behind an authentication header.
+/// Decodes an authentication header and the transport header behind it.
 fn authenticated<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut: bool) -> Decoded<'a> {
     let length = |words: u8| (usize::from(words) + 2) * 4;
     match data {
@@ -107,6 +109,7 @@ fn authenticated<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, 
     }
 }
 
+/// Decodes an IPv6 packet with its extension headers.
 fn ipv6<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
     if data.len() < 40 {
         return Err(Problem::TruncatedPacket);
@@ -129,12 +132,12 @@ fn ipv6<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem>
     Ok(transport(packet, payload.payload, later_fragment, payload.incomplete))
 }
 
-/// RFC 4340.
+/// IP protocol number of DCCP (RFC 4340).
 const DCCP: u8 = 33;
-/// RFC 3828.
+/// IP protocol number of UDP-Lite (RFC 3828).
 const UDP_LITE: u8 = 136;
 
-/// Fills in what the transport header says, as far as it was captured.
+/// Sets the fields of the transport header, as far as they were captured. Returns the payload behind it.
 #[inline]
 fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut: bool) -> Decoded<'a> {
     if later_fragment {
@@ -160,12 +163,14 @@ fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut:
     };
     match whole {
         Some(header) => (&data[header..], None),
-        // A header may be short because the capture cut it or because the sender did.
+        // The header is too short because either the capture or the sender cut it.
         None if cut => (&[], Some(Problem::TruncatedPacket)),
         None => (&[], Some(Problem::MalformedHeader)),
     }
 }
 
+/// Sets the fields of a TCP header as far as they were captured. Returns the header's length in bytes if all
+/// of it was captured.
 #[inline]
 fn tcp(packet: &mut Packet, data: &[u8]) -> Option<usize> {
     ports(packet, data);

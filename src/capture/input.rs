@@ -1,4 +1,4 @@
-//! One capture to be read: a file, standard input, or a member of an archive.
+//! One capture that is read: a file, standard input or a pipe, or a member of an archive.
 
 use std::fmt;
 use std::fs::File;
@@ -13,32 +13,32 @@ use super::compression::Compression;
 use super::limits::Counted;
 use super::{CaptureError, Member, ReadOptions};
 
-/// One capture to be read, as often as needed.
+/// One capture, which can be read any number of times.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A file.
     Path(PathBuf),
-    /// Standard input or a pipe, copied to a temporary file, because some captures are read a second time.
+    /// Standard input or a pipe, copied to a temporary file, because some captures are read twice.
     Spooled {
-        /// For messages.
+        /// The name shown in messages.
         name: String,
-        /// Its bytes.
+        /// The temporary file. It is deleted when the last reference to it is dropped.
         file: Arc<TempPath>,
     },
-    /// A file within an archive.
+    /// A member of an archive.
     Member(Member),
 }
 
-/// The bytes of a capture, compressed or not.
+/// The bytes of a capture, which may still be compressed.
 pub(super) struct Source<'a> {
     pub(super) bytes: Box<dyn Read + Send + 'a>,
-    /// Whether the bytes are unpacked from an archive's member while they are read. An error of reading then means a
-    /// damaged member and not a failure of the system.
+    /// Whether the bytes are decompressed from a member of an archive while they are read. A read error then
+    /// means a damaged member and not a failure of the system.
     pub(super) unpacks: bool,
 }
 
 impl Input {
-    /// Returns the path of the file that holds its bytes; the path is empty for a member of an archive.
+    /// Returns the path of the file that holds the bytes; the path is empty for a member of an archive.
     pub(super) fn path(&self) -> &Path {
         match self {
             Input::Path(path) => path,
@@ -47,7 +47,7 @@ impl Input {
         }
     }
 
-    /// Returns its stored length in bytes, or 0 where that is not known.
+    /// Returns the stored length of the capture in bytes, or 0 if it is unknown.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         match self {
@@ -58,7 +58,7 @@ impl Input {
         }
     }
 
-    /// Returns whether it begins as compressed captures do, or is unpacked from an archive.
+    /// Returns whether the capture is compressed, according to its first bytes, or is a member of an archive.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         let peek = || Compression::peek(&mut File::open(self.path())?);
@@ -68,7 +68,8 @@ impl Input {
         }
     }
 
-    /// Opens it and passes its bytes to `read`. The number of bytes read is added to the progress of the options.
+    /// Opens the capture and passes its bytes to `read`. The number of stored bytes that are read is added to
+    /// the progress counter of the options.
     pub(super) fn with_source<T>(
         &self,
         options: &ReadOptions,
@@ -83,7 +84,7 @@ impl Input {
         match self {
             Input::Member(member) => {
                 let answer = member.with_source(options, read);
-                // The bytes that are read are unpacked, and progress counts stored bytes.
+                // The bytes that `read` receives are already decompressed, but progress counts stored bytes.
                 if let Some(progress) = &options.progress {
                     progress.fetch_add(member.stored_bytes(), Ordering::Relaxed);
                 }
@@ -97,6 +98,7 @@ impl Input {
         }
     }
 
+    /// Copies a source to a temporary file.
     pub(super) fn spooled(name: String, mut source: impl Read) -> Result<Input, CaptureError> {
         let spool = NamedTempFile::new().and_then(|mut spool| {
             io::copy(&mut source, &mut spool)?;

@@ -1,4 +1,5 @@
-//! Limits on what a hostile or broken file may cost, and the reader that enforces the limits on compressed data.
+//! Limits on the resources that a hostile or damaged file may consume, and the reader that enforces the
+//! limits on compressed data.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -9,17 +10,19 @@ use super::Compression;
 const MEBIBYTE: u64 = 1 << 20;
 const GIBIBYTE: u64 = 1 << 30;
 
-/// Limits that a user may raise. Each protects a resource: memory, time, or room for temporary files.
+/// Limits that a user may raise. Each protects a resource: memory, time, or space for temporary files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Memory that a decoder may use, in bytes. Files of xz and zstd state how much they need: 65 MiB after `xz -9`
-    /// and 128 MiB after `zstd --long`. Decoders of gzip, bzip2 and lz4 use less than 16 MiB for any file.
+    /// Maximum memory of a decoder, in bytes. xz and zstd files state how much they need: 65 MiB after
+    /// `xz -9` and 128 MiB after `zstd --long`. Decoders of gzip, bzip2 and lz4 use less than 16 MiB for any
+    /// file.
     pub memory_bytes_max: u64,
-    /// Largest uncompressed size, in bytes, of a file that unpacks to more than [`RATIO_USUAL`] times its size. A
-    /// capture with a usual ratio may have any size, because it is streamed.
+    /// Maximum uncompressed size, in bytes, of a file that unpacks to more than [`RATIO_USUAL`] times its
+    /// size. A capture with a usual ratio may have any size, because it is streamed.
     pub unpacked_bytes_max: u64,
-    /// Largest number of packets of a capture that must be held in memory: a sandbox run, which takes some 350 bytes
-    /// for each, or a capture that runs backwards in time, which takes some 200 bytes for each while it is sorted.
+    /// Maximum number of packets of a capture that must be held in memory: a sandbox run, which takes about
+    /// 350 bytes per packet, or a capture that runs backwards in time, which takes about 200 bytes per packet
+    /// while it is sorted.
     pub packets_held_max: usize,
 }
 
@@ -33,11 +36,13 @@ impl Default for Limits {
     }
 }
 
-/// Usual captures compress by a factor of 5 to 20, floods of equal packets by 100. Data that unpacks to more than this
-/// many times its size is suspected to be a decompression bomb, which reaches 1,000 (deflate) or 100,000.
+/// Maximum usual ratio of uncompressed to compressed size. Captures compress by a factor of 5 to 20, and
+/// floods of identical packets by 100. Data with a higher ratio than this one is suspected to be a
+/// decompression bomb, which reaches 1,000 (deflate) or 100,000.
 pub const RATIO_USUAL: u64 = 200;
 
-/// A limit that was reached. It is passed on as the cause of an [`io::Error`], because it is found while reading.
+/// A limit that was reached. It is passed on as the cause of an [`io::Error`], because it is detected while
+/// reading.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LimitReached {
     #[error(
@@ -48,7 +53,7 @@ pub(super) enum LimitReached {
         "unpacks to more than {} and to more than {RATIO_USUAL} times its size, as decompression bombs do; if the file is genuine, raise --unpack-limit", size(*.limit)
     )]
     Unpacked { limit: u64 },
-    /// Another limit; the message has the remedy.
+    /// Another limit; the message includes a remedy.
     #[error("{0}")]
     Other(String),
 }
@@ -59,13 +64,13 @@ impl From<LimitReached> for io::Error {
     }
 }
 
-/// Returns whether an error says that a limit was reached. The file is then refused as a whole, unlike a damaged file,
-/// of which the part before the damage is used.
+/// Returns whether an error reports a reached limit. Such a file is refused as a whole, whereas of a damaged
+/// file the part before the damage is used.
 pub(super) fn is_limit(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|cause| cause.is::<LimitReached>())
 }
 
-/// Formats a number of bytes in the largest unit that divides it.
+/// Formats a number of bytes in GiB or MiB if it is a multiple of one of them, and otherwise in bytes.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     match bytes {
@@ -75,7 +80,7 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Counts the bytes that are read through it, for the check of a ratio or for progress.
+/// A reader that counts the bytes read through it, for the check of the compression ratio or for progress.
 pub(super) struct Counted<R> {
     source: R,
     count: Arc<AtomicU64>,
@@ -95,13 +100,14 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Unpacked data; reading it fails when a limit is reached.
+/// A reader of decompressed data that fails when a limit is reached.
 pub(super) struct Guarded<R> {
     unpacked: R,
     compression: Compression,
     limits: Limits,
-    /// Number of compressed bytes that were read so far.
+    /// Number of compressed bytes read so far.
     taken: Arc<AtomicU64>,
+    /// Number of uncompressed bytes returned so far.
     given: u64,
 }
 
@@ -115,6 +121,7 @@ impl<R> Guarded<R> {
         Guarded { unpacked, compression, limits, taken, given: 0 }
     }
 
+    /// Replaces a decoder's error about its memory by one that names the limit.
     fn named(&self, error: io::Error) -> io::Error {
         let (compression, limit) = (self.compression, self.limits.memory_bytes_max);
         if compression.is_memory_error(&error) {
@@ -140,7 +147,7 @@ impl<R: Read> Read for Guarded<R> {
 mod tests {
     use super::*;
 
-    /// Reads `bytes` zeros as if they were unpacked from `taken` bytes.
+    /// Reads `bytes` zeros as if they had been unpacked from `taken` bytes.
     fn unpack(bytes: u64, taken: u64) -> io::Result<u64> {
         let limits = Limits { unpacked_bytes_max: 10_000, ..Limits::default() };
         let zeros = io::repeat(0).take(bytes);

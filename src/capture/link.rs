@@ -1,19 +1,19 @@
-//! Link layers: what stands before the network layer, and how much of it to skip.
+//! Link layers: removes the headers before the network layer.
 
 use super::Problem;
 use super::header::Network;
 use super::{link_cooked, link_recorded};
 
-/// Ethernet's link type.
+/// The link type of Ethernet.
 pub(super) const ETHERNET: i32 = 1;
 
-/// The other link types, as pcap numbers them (tcpdump.org/linktypes.html).
+/// The other link types, by their numbers in capture files (tcpdump.org/linktypes.html).
 mod kind {
     pub(super) const NULL: i32 = 0;
     pub(super) const TOKEN_RING: i32 = 6;
     pub(super) const PPP: i32 = 9;
     pub(super) const FDDI: i32 = 10;
-    /// Some systems' own numbers of raw IP.
+    /// Numbers of raw IP: those that some systems use, and the registered one (101).
     pub(super) const RAW_ALIASES: [i32; 3] = [12, 14, 101];
     pub(super) const PPP_HDLC: i32 = 50;
     pub(super) const PPP_ETHER: i32 = 51;
@@ -31,18 +31,19 @@ mod kind {
     pub(super) const IPV4: i32 = 228;
     pub(super) const IPV6: i32 = 229;
     pub(super) const NFLOG: i32 = 239;
-    /// Its registered number, and the private one that Apple's systems write.
+    /// The registered number, and the private number that Apple's systems write.
     pub(super) const PKTAP: [i32; 2] = [149, 258];
     pub(super) const LINUX_SLL2: i32 = 276;
 }
 
-/// Link headers that may stand behind each other (VLAN tags, MPLS labels …) before a frame is called damaged.
+/// Maximum number of nested link headers (VLAN tags, MPLS labels and so on). A frame with more is counted as
+/// damaged.
 const LAYERS_MAX: usize = 32;
 
-/// What a frame carries, and where.
+/// The network-layer protocol of a frame and the network-layer packet, or the reason why there is none.
 pub(super) type Stripped<'a> = Result<(Network, &'a [u8]), Problem>;
 
-/// Skips a frame's link headers.
+/// Removes the link headers of a frame of the given link type.
 #[inline]
 pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
     match link & 0x0fff_ffff {
@@ -72,25 +73,27 @@ pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// Bytes from an offset on.
+/// Returns the bytes from an offset on.
 #[inline]
 pub(super) fn rest(data: &[u8], at: usize) -> Result<&[u8], Problem> {
     data.get(at..).ok_or(Problem::TruncatedPacket)
 }
 
-/// Two bytes in network order.
+/// Returns the big-endian 16-bit number at an offset.
 #[inline]
 pub(super) fn word(data: &[u8], at: usize) -> Result<u16, Problem> {
     let bytes = data.get(at..at + 2).and_then(|bytes| bytes.try_into().ok());
     bytes.map(u16::from_be_bytes).ok_or(Problem::TruncatedPacket)
 }
 
+/// Removes an Ethernet header.
 #[inline]
 fn ethernet(frame: &[u8]) -> Stripped<'_> {
     ether_type(word(frame, 12)?, rest(frame, 14)?, 0)
 }
 
-/// Follows an EtherType (or an 802.3 length), through tags and labels, to the network layer.
+/// Follows an EtherType (or an 802.3 length) through tags and labels to the network layer. `depth` is the
+/// number of headers removed before.
 pub(super) fn ether_type(kind: u16, data: &[u8], depth: usize) -> Stripped<'_> {
     if depth > LAYERS_MAX {
         return Err(Problem::MalformedHeader);
@@ -99,7 +102,7 @@ pub(super) fn ether_type(kind: u16, data: &[u8], depth: usize) -> Stripped<'_> {
         0x0800 => Ok((Network::Ipv4, data)),
         0x86dd => Ok((Network::Ipv6, data)),
         0x0806 => Ok((Network::Arp, data)),
-        // 802.1Q, 802.1ad, and the numbers that QinQ had before it.
+        // 802.1Q, 802.1ad, and the numbers used for stacked tags (QinQ) before 802.1ad.
         0x8100 | 0x88a8 | 0x9100 | 0x9200 => ether_type(word(data, 2)?, rest(data, 4)?, depth + 1),
         0x8847 | 0x8848 => mpls(data),
         0x8864 => pppoe(data),
@@ -110,11 +113,12 @@ pub(super) fn ether_type(kind: u16, data: &[u8], depth: usize) -> Stripped<'_> {
     }
 }
 
-/// RFC 3032: labels of four bytes; the lowest bit of the third marks the last.
+/// Removes a stack of MPLS labels (RFC 3032). A label has four bytes; the lowest bit of its third byte marks
+/// the last label.
 fn mpls(data: &[u8]) -> Stripped<'_> {
     let last = data.chunks_exact(4).take(LAYERS_MAX).position(|label| label[2] & 1 == 1);
     let inner = rest(data, 4 * (last.ok_or(Problem::TruncatedPacket)? + 1))?;
-    // A label does not say what it labels; the first half byte of IP does.
+    // A label does not name the protocol behind it. The first four bits of an IP header do.
     match inner.first().map(|first| first >> 4) {
         Some(4 | 6) => Ok((Network::Ip, inner)),
         Some(_) => Err(Problem::NotIp),
@@ -122,7 +126,8 @@ fn mpls(data: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// 802.1AE: a tag of 6 bytes, 14 with the sender's identifier; what is encrypted cannot be read.
+/// Removes a MACsec tag (802.1AE) of 6 bytes, or of 14 bytes if it includes the sender's identifier.
+/// Encrypted frames cannot be decoded.
 fn macsec(data: &[u8], depth: usize) -> Stripped<'_> {
     const IDENTIFIED: u8 = 0x20;
     const ENCRYPTED: u8 = 0x0c;
@@ -134,11 +139,11 @@ fn macsec(data: &[u8], depth: usize) -> Stripped<'_> {
     }
 }
 
-/// Removes the time that Arista's switches put before mirrored frames: two bytes with the value 1, two bytes for the
-/// form, and the time in 8 or 6 bytes.
+/// Removes the timestamp that Arista switches insert into mirrored frames: two bytes with the value 1, two
+/// bytes for the format, and the time in 8 or 6 bytes.
 fn arista(data: &[u8], depth: usize) -> Stripped<'_> {
-    /// Forms without the bit for the kind of clock, each with the length of its time in bytes: all 64 bits of the
-    /// time, or 48 of them.
+    /// Formats without the bit for the kind of clock, each with the length of its time in bytes: all 64 bits
+    /// of the time, or 48 of them.
     const FORMS: [(u16, usize); 2] = [(0x0010, 8), (0x0020, 6)];
     let form = word(data, 2)? & !0x0100;
     let time = FORMS.iter().find(|(known, _)| *known == form).map(|(_, time)| *time);
@@ -148,7 +153,7 @@ fn arista(data: &[u8], depth: usize) -> Stripped<'_> {
     }
 }
 
-/// RFC 2516: session packets carry PPP.
+/// Removes a PPPoE header (RFC 2516). Only session packets, which have the code 0, carry PPP.
 fn pppoe(data: &[u8]) -> Stripped<'_> {
     match data.get(1).ok_or(Problem::TruncatedPacket)? {
         0 => ppp_protocol(rest(data, 6)?),
@@ -156,7 +161,7 @@ fn pppoe(data: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// 802.2 LLC, of which SNAP (RFC 1042) carries an EtherType.
+/// Removes an 802.2 LLC header. SNAP (RFC 1042) carries an EtherType; SAP 6 carries IP directly.
 pub(super) fn llc(data: &[u8], depth: usize) -> Stripped<'_> {
     match data.first_chunk::<8>() {
         Some([0xaa, 0xaa, 3, 0, 0, 0, high, low]) => {
@@ -167,12 +172,12 @@ pub(super) fn llc(data: &[u8], depth: usize) -> Stripped<'_> {
     }
 }
 
-/// Returns whether an address family is IPv4 or IPv6; IPv6 has a different number on each system.
+/// Returns whether an address family is IPv4 or IPv6. The number of IPv6 differs between systems.
 pub(super) fn is_ip_family(family: u32) -> bool {
     matches!(family, 2 | 10 | 24 | 28 | 30)
 }
 
-/// Reads the address family in four bytes of either order.
+/// Removes the header of a loopback interface: the address family in four bytes of either byte order.
 fn loopback(frame: &[u8]) -> Stripped<'_> {
     let family: [u8; 4] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let families = [u32::from_be_bytes(family), u32::from_le_bytes(family)];
@@ -183,16 +188,17 @@ fn loopback(frame: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// RFC 1661 and 1662: address and control may stand first, or be left out.
+/// Removes a PPP header (RFC 1661 and 1662). The address and control bytes in front may be absent.
 fn ppp(frame: &[u8]) -> Stripped<'_> {
     match frame {
         [0xff, 0x03, rest @ ..] => ppp_protocol(rest),
-        // Cisco HDLC behind the same link type.
+        // Cisco HDLC, which is recorded under the same link type.
         [0x0f | 0x8f, 0x00, ..] => ether_type(word(frame, 2)?, rest(frame, 4)?, 0),
         _ => ppp_protocol(frame),
     }
 }
 
+/// Reads the protocol number of PPP, in two bytes or one.
 fn ppp_protocol(data: &[u8]) -> Stripped<'_> {
     match data {
         [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => Ok((Network::Ip, rest)),

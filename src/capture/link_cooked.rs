@@ -1,20 +1,21 @@
-//! Link layers that capture tools define themselves, and those of radio, ring and wide-area networks.
+//! Link layers that capture tools define themselves, and those of wireless, ring and wide-area networks.
 
 use super::Problem;
 use super::header::Network;
 use super::link::{Stripped, ether_type, llc, rest, strip, word};
 
-/// Linux cooked capture: 16 bytes, the last two an EtherType.
+/// Removes the header of a Linux cooked capture: 16 bytes, of which the last two are an EtherType.
 pub(super) fn sll(frame: &[u8]) -> Stripped<'_> {
     ether_type_or_llc(word(frame, 14)?, rest(frame, 16)?)
 }
 
-/// Its second version: 20 bytes, the first two an EtherType.
+/// Removes the header of the second version of Linux cooked captures: 20 bytes, of which the first two are an
+/// EtherType.
 pub(super) fn sll2(frame: &[u8]) -> Stripped<'_> {
     ether_type_or_llc(word(frame, 0)?, rest(frame, 20)?)
 }
 
-/// Cooked captures number LLC as 4 and raw 802.3 as 1.
+/// Follows the protocol number of a cooked capture: an EtherType, 4 for 802.2 LLC, or 1 for raw 802.3.
 fn ether_type_or_llc(kind: u16, data: &[u8]) -> Stripped<'_> {
     match kind {
         4 => llc(data, 0),
@@ -23,7 +24,7 @@ fn ether_type_or_llc(kind: u16, data: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// Solaris' IP observability: 24 bytes, the second the address family.
+/// Removes the header of Solaris' ipnet: 24 bytes, of which the second is the address family.
 pub(super) fn ipnet(frame: &[u8]) -> Stripped<'_> {
     match frame.get(1).ok_or(Problem::TruncatedPacket)? {
         2 | 26 => Ok((Network::Ip, rest(frame, 24)?)),
@@ -31,7 +32,8 @@ pub(super) fn ipnet(frame: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// Apple's packet tap: a header that gives its own length and the link type behind it, little endian.
+/// Removes the header of Apple's packet tap (PKTAP), which contains its own length and the link type of the
+/// frame behind it, in little-endian order.
 pub(super) fn pktap(frame: &[u8]) -> Stripped<'_> {
     let number = |at: usize| -> Result<u32, Problem> {
         let bytes = frame.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
@@ -39,26 +41,27 @@ pub(super) fn pktap(frame: &[u8]) -> Stripped<'_> {
     };
     let length = usize::try_from(number(0)?).map_err(|_| Problem::MalformedHeader)?;
     let inner = i32::try_from(number(8)?).map_err(|_| Problem::MalformedHeader)?;
-    // A tap within a tap would not end.
+    // A packet tap directly within a packet tap is refused.
     if length < 12 || matches!(inner, 149 | 258) {
         return Err(Problem::MalformedHeader);
     }
     strip(inner, rest(frame, length)?)
 }
 
-/// Removes per-packet information (PPI): a version, flags, its own length, and the link type of the frame behind it,
-/// in little-endian order.
+/// Removes the header of Per-Packet Information (PPI): a version, flags, its own length, and the link type of
+/// the frame behind it, in little-endian order.
 pub(super) fn ppi(frame: &[u8]) -> Stripped<'_> {
     let length = usize::from(word(frame, 2)?.swap_bytes());
     let link = i32::from(word(frame, 4)?.swap_bytes());
-    // PPI within PPI is refused, so that the recursion ends.
+    // PPI directly within PPI is refused.
     if length < 8 || link == 192 {
         return Err(Problem::MalformedHeader);
     }
     strip(link, rest(frame, length)?)
 }
 
-/// 802.11 behind a radiotap header, whose length stands in its third and fourth byte, little endian.
+/// Removes a radiotap header, whose length is in its third and fourth byte (little-endian), and the 802.11
+/// header behind it.
 pub(super) fn radiotap(frame: &[u8]) -> Stripped<'_> {
     let length = usize::from(word(frame, 2)?.swap_bytes());
     if length < 8 {
@@ -67,7 +70,7 @@ pub(super) fn radiotap(frame: &[u8]) -> Stripped<'_> {
     ieee80211(rest(frame, length)?)
 }
 
-/// 802.11 data frames that are not encrypted.
+/// Removes the header of an 802.11 data frame that is not encrypted.
 pub(super) fn ieee80211(frame: &[u8]) -> Stripped<'_> {
     let [control, flags] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let (is_data, quality, empty) = (control & 0x0c == 0x08, control & 0x80 != 0, control & 0x40 != 0);
@@ -84,7 +87,7 @@ pub(super) fn ieee80211(frame: &[u8]) -> Stripped<'_> {
     llc(rest(frame, header)?, 0)
 }
 
-/// RFC 2427: Q.922 address, control, then a one-byte protocol or SNAP.
+/// Removes a frame relay header (RFC 2427): the Q.922 address, control, then a one-byte protocol or SNAP.
 pub(super) fn frame_relay(frame: &[u8]) -> Stripped<'_> {
     let address = frame.iter().position(|byte| byte & 1 == 1).ok_or(Problem::TruncatedPacket)? + 1;
     match rest(frame, address)? {
@@ -92,13 +95,14 @@ pub(super) fn frame_relay(frame: &[u8]) -> Stripped<'_> {
         [0x03, 0x00, 0x80, 0, 0, 0, high, low, rest @ ..] | [0x03, 0x80, 0, 0, 0, high, low, rest @ ..] => {
             ether_type(u16::from_be_bytes([*high, *low]), rest, 0)
         }
-        // Cisco's own encapsulation puts an EtherType here.
+        // Cisco's own encapsulation has an EtherType here.
         [high, low, rest @ ..] => ether_type(u16::from_be_bytes([*high, *low]), rest, 0),
         _ => Err(Problem::NotIp),
     }
 }
 
-/// Juniper's header: `MGC`, flags, and, where a flag says so, extensions with their length. The frame behind it.
+/// Removes the header of Juniper's Ethernet captures: `MGC`, flags, and, if a flag says so, extensions with
+/// their length.
 pub(super) fn juniper(frame: &[u8]) -> Result<&[u8], Problem> {
     match frame {
         [b'M', b'G', b'C', flags, ..] if flags & 0x80 != 0 => rest(frame, 6 + usize::from(word(frame, 4)?)),
@@ -107,7 +111,8 @@ pub(super) fn juniper(frame: &[u8]) -> Result<&[u8], Problem> {
     }
 }
 
-/// Removes the header of FDDI: frame control, two addresses, and LLC where the upper half of frame control says so.
+/// Removes an FDDI header: frame control, two addresses, and LLC if the upper four bits of frame control say
+/// so.
 pub(super) fn fddi(frame: &[u8]) -> Stripped<'_> {
     match frame.first().ok_or(Problem::TruncatedPacket)? >> 4 {
         5 => llc(rest(frame, 13)?, 0),
@@ -115,7 +120,7 @@ pub(super) fn fddi(frame: &[u8]) -> Stripped<'_> {
     }
 }
 
-/// Removes the header of Token Ring: access and frame control, two addresses, a route where the first bit of the
+/// Removes a Token Ring header: access and frame control, two addresses, a route if the first bit of the
 /// sender's address says so, and LLC.
 pub(super) fn token_ring(frame: &[u8]) -> Stripped<'_> {
     let [_, control] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;

@@ -1,8 +1,9 @@
-//! Names of link types, for messages about frames that cannot be read.
+//! Names of link types, for messages about frames that cannot be decoded.
 //!
-//! The numbers are those of files (tcpdump.org/linktypes.html), the names those that libpcap and `tcpdump` show.
+//! The numbers are those in capture files (tcpdump.org/linktypes.html). The names are those that libpcap and
+//! `tcpdump` show.
 
-/// Numbers in ascending order with their names.
+/// Link types in ascending order, with their names.
 const NAMES: [(i32, &str); 190] = [
     (0, "NULL"),
     (1, "EN10MB"),
@@ -196,7 +197,7 @@ const NAMES: [(i32, &str); 190] = [
     (297, "FIRA_UCI"),
 ];
 
-/// Returns the name of a link type, without the `LINKTYPE_` in front of it.
+/// Returns the name of a link type, without the prefix `LINKTYPE_`.
 pub(super) fn name(link: i32) -> Option<&'static str> {
     NAMES.binary_search_by_key(&link, |(number, _)| *number).ok().map(|at| NAMES[at].1)
 }

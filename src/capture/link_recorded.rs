@@ -1,44 +1,46 @@
-//! Link layers of packet filters that log packets: a record of the filter's decision, then the IP packet.
+//! Link layers of packet filters that log packets: a record of the filter's decision, followed by the IP
+//! packet.
 
 use super::Problem;
 use super::header::Network;
 use super::link::{Stripped, is_ip_family, rest, word};
 
-/// Finds the packet in a record of Linux's NFLOG (tcpdump.org/linktypes/LINKTYPE_NFLOG.html): the address family, a
-/// version, a group, then fields of length, type and value, one of which is the packet.
+/// Finds the packet in a record of Linux's NFLOG (tcpdump.org/linktypes/LINKTYPE_NFLOG.html): the address
+/// family, a version, a group, then fields of length, type and value. One of the fields is the packet.
 pub(super) fn nflog(frame: &[u8]) -> Stripped<'_> {
     let family = *frame.first().ok_or(Problem::TruncatedPacket)?;
     let fields = rest(frame, 4)?;
     if !is_ip_family(family.into()) {
         return Err(Problem::NotIp);
     }
-    // Lengths are in the byte order of the machine that wrote them, which the frame does not state. Read in the wrong
-    // order, a length of a few bytes becomes one of kilobytes and does not fit into the frame.
+    // Lengths are in the byte order of the machine that wrote the record, which the frame does not state.
+    // Read in the wrong byte order, a length of a few bytes becomes kilobytes and does not fit into the
+    // frame.
     let packet = nflog_packet(fields, u16::from_le_bytes).or(nflog_packet(fields, u16::from_be_bytes));
     packet.map(|packet| (Network::Ip, packet)).ok_or(Problem::MalformedHeader)
 }
 
-/// Returns the value of the field that holds the packet.
+/// Returns the value of the field that contains the packet. `half` decodes a 16-bit number.
 fn nflog_packet(mut fields: &[u8], half: impl Fn([u8; 2]) -> u16) -> Option<&[u8]> {
-    /// The type `NFULA_PAYLOAD`.
+    /// The field type `NFULA_PAYLOAD`.
     const PAYLOAD: u16 = 9;
-    /// The bits of a type without the upper ones, which are flags for nesting and byte order.
+    /// Mask of the bits that hold the field type. The two upper bits are flags for nesting and byte order.
     const TYPE: u16 = 0x3fff;
     loop {
         let [a, b, c, d] = *fields.first_chunk()?;
         let length = usize::from(half([a, b]));
         if half([c, d]) & TYPE == PAYLOAD && length >= 4 {
-            // A snap length may have cut the packet.
+            // The packet may be cut by the snap length.
             return fields.get(4..length.min(fields.len()));
         }
         fields = fields.get(length.next_multiple_of(4)..).filter(|_| length >= 4)?;
     }
 }
 
-/// Removes the header of OpenBSD's pflog: its own length, the address family, then the rule, the interface and the
-/// direction.
+/// Removes the header of OpenBSD's pflog: its own length, the address family, then the rule, the interface
+/// and the direction.
 pub(super) fn pflog(frame: &[u8]) -> Stripped<'_> {
-    /// Length of the header of OpenBSD 3.4, the shortest of this link type, in bytes.
+    /// Length in bytes of the header of OpenBSD 3.4, the shortest one of this link type.
     const LENGTH_MIN: usize = 45;
     let [length, family] = *frame.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let length = usize::from(length);
@@ -51,8 +53,8 @@ pub(super) fn pflog(frame: &[u8]) -> Stripped<'_> {
     Ok((Network::Ip, rest(frame, length.next_multiple_of(4))?))
 }
 
-/// Removes the header of OpenBSD's enc: the address family in four bytes of either order, an index of security
-/// parameters, and flags.
+/// Removes the header of OpenBSD's enc: the address family in four bytes of either byte order, the security
+/// parameters index (SPI), and flags.
 pub(super) fn enc(frame: &[u8]) -> Stripped<'_> {
     let packet = rest(frame, 12)?;
     let families = [word(frame, 2)?, word(frame, 0)?.swap_bytes()];

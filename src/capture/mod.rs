@@ -1,4 +1,4 @@
-//! I/O: packets out of captures and logs, whatever wrote them.
+//! I/O: reads packets from packet captures and text logs of any origin.
 
 mod ahead;
 mod archive;
@@ -35,6 +35,6 @@ pub use read::{
 
 use crate::event::Packet;
 
-/// Where a reader hands each packet on, with the payload behind its outer header (empty where the source has
-/// none).
+/// The function to which a reader passes each packet, with the payload after the outer header (empty where
+/// the source has none).
 pub type Sink<'a> = dyn FnMut(&Packet, &[u8]) + 'a;

@@ -1,48 +1,50 @@
-//! What could not be read: counted by reason, with the place of the first of each.
+//! Problems within a capture, counted by reason, with the place of the first of each.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::link_names;
 
-/// Why a piece of a capture gave no packet, or a packet with less than its headers would say.
+/// The reason why a part of a capture gave no packet, or a packet with fewer fields than its headers
+/// announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Problem {
-    /// The headers were cut by the snap length or the packet's own end.
+    /// The headers are cut by the snap length or by the end of the packet.
     TruncatedPacket,
-    /// A fragment that is not the first: it has addresses and a protocol, but no ports.
+    /// The packet is a fragment other than the first: it has addresses and a protocol, but no ports.
     LaterFragment,
-    /// A frame that carries neither IP nor ARP.
+    /// The frame carries neither IP nor ARP.
     NotIp,
-    /// The link type cannot be read. Holds its number in the file, or `None` for the types beyond the first 16 of one
-    /// capture.
+    /// The link type is unknown. Holds its number in the file, or `None` for all types beyond the first 16 of
+    /// one capture.
     UnknownLinkType(Option<i32>),
-    /// Headers that contradict themselves.
+    /// The headers contradict themselves.
     MalformedHeader,
-    /// A record or block that breaks the container's own format; reading stops or skips there.
+    /// A record or block violates the container's format. Reading stops, or continues with the next block.
     DamagedRecord,
-    /// The file ends in the middle of a record.
+    /// The file ends within a record.
     TruncatedFile,
-    /// The header of another capture stands where a record should be, as after `cat a b`. Reading continues with that
-    /// capture.
+    /// The header of another capture stands where a record should be, as in the output of `cat a b`. Reading
+    /// continues with that capture.
     AnotherCapture,
-    /// A pcapng packet of an interface that was never described.
+    /// A pcapng block refers to an interface that was not described.
     UnknownInterface,
-    /// A packet record without a time.
+    /// A packet record has no time.
     NoTime,
-    /// A text line that is no packet and belongs to none.
+    /// A text line is not a packet and belongs to none.
     UnreadableLine,
-    /// A text line whose host is a name, not an address.
+    /// A text line has a host name instead of an address.
     HostName,
-    /// A text line whose port is a name that the services table does not have.
+    /// A text line has a port name that the services table does not contain.
     ServiceName,
-    /// A line that does not begin as the log's packets do: taken for a payload that was printed.
+    /// A text line does not begin like the packets of this log, and is taken for printed payload.
     PayloadLine,
-    /// A text line whose time cannot be read.
+    /// A text line has a time that cannot be parsed.
     UnreadableTime,
 }
 
-/// Number of unknown link types of one capture that are counted separately; a pcapng could name 65,536.
+/// Maximum number of unknown link types of one capture that are counted separately. A pcapng could name
+/// 65,536.
 const LINK_TYPES_MAX: usize = 16;
 
 impl fmt::Display for Problem {
@@ -73,12 +75,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Where in a capture something stands.
+/// A place in a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The offset in the uncompressed capture, in bytes from 0.
     Byte(u64),
-    /// The line of a text log, from 1.
+    /// The line of a text log, counted from 1.
     Line(u64),
 }
 
@@ -91,12 +93,12 @@ impl fmt::Display for Place {
     }
 }
 
-/// How often a problem was met, and where first.
+/// How often a problem occurred, and where first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// How often.
+    /// The number of occurrences.
     pub count: u64,
-    /// Where first.
+    /// The place of the first occurrence.
     pub first: Place,
 }
 
@@ -105,7 +107,7 @@ pub struct Tally {
 pub struct Problems(BTreeMap<Problem, Tally>);
 
 impl Problems {
-    /// Counts one.
+    /// Counts one occurrence of a problem.
     pub fn count(&mut self, mut problem: Problem, place: Place) {
         if matches!(problem, Problem::UnknownLinkType(_)) && !self.0.contains_key(&problem) {
             let known =
@@ -117,12 +119,12 @@ impl Problems {
         self.0.entry(problem).or_insert(Tally { count: 0, first: place }).count += 1;
     }
 
-    /// Each reason with its tally, in the order of [`Problem`].
+    /// Returns each problem with its tally, in the order of [`Problem`].
     pub fn iter(&self) -> impl Iterator<Item = (Problem, Tally)> + '_ {
         self.0.iter().map(|(problem, tally)| (*problem, *tally))
     }
 
-    /// Whether nothing was met.
+    /// Returns whether no problem occurred.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

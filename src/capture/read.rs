@@ -1,4 +1,4 @@
-//! Reading one capture: what it is, its packets, and what was wrong with it.
+//! Reads one capture: recognizes its format, passes on its packets, and reports its problems.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -20,38 +20,38 @@ use super::{
     CaptureError, Input, Place, Problem, Problems, Sink, foreign, header, link, pcap, pcapng, usual,
 };
 
-/// First bytes that tell what a capture is.
+/// Number of bytes at the beginning of a capture by which its format is recognized.
 const HEAD: usize = 4096;
 
-/// How to read.
+/// Options for reading captures.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// For tcpdump text.
+    /// Options for tcpdump text.
     pub text: TextOptions,
-    /// Counts the bytes that are read of the stored file, compressed or not, for progress.
+    /// A counter of the stored bytes that were read, compressed or not, for progress.
     pub progress: Option<Arc<AtomicU64>>,
-    /// Unpacks compressed captures on a thread of its own.
+    /// Whether compressed captures are decompressed on a separate thread.
     pub ahead: bool,
-    /// Limits on what a file may cost.
+    /// Limits on the resources that a file may consume.
     pub limits: Limits,
-    /// The password of encrypted archives; malware's usual one, `infected`, is always tried as well.
+    /// The password of encrypted archives. `infected`, which is customary for malware, is tried as well.
     pub password: Option<String>,
-    /// Reads text only where it is tcpdump's beyond doubt, as for the files of a folder.
+    /// Whether text is read only if it is certainly tcpdump's, as for the files in a folder.
     pub only_certain_text: bool,
 }
 
-/// A container.
+/// The container format of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
     /// pcap.
     Pcap,
     /// pcapng.
     PcapNg,
-    /// tcpdump's text.
+    /// Text printed by tcpdump.
     Text,
 }
 
-/// What a capture is.
+/// The format of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     /// The container.
@@ -60,7 +60,7 @@ pub struct Format {
     pub compression: Compression,
 }
 
-/// Like `pcap` or `pcapng (zstd)`.
+/// Formats the container and the compression, such as `pcap` or `pcapng (zstd)`.
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.container {
@@ -75,38 +75,39 @@ impl fmt::Display for Format {
     }
 }
 
-/// What reading a capture found.
+/// The result of reading a capture.
 #[derive(Clone, Debug)]
 pub struct ReadReport {
-    /// Packets handed on.
+    /// The number of packets passed on.
     pub packets: u64,
-    /// What its times mean.
+    /// The kind of its times.
     pub clock: Clock,
-    /// What could not be read.
+    /// Problems, counted by reason.
     pub problems: Problems,
-    /// What it is.
+    /// The format of the capture.
     pub format: Format,
-    /// How many bytes it has, uncompressed.
+    /// The uncompressed length of the capture, in bytes.
     pub bytes: u64,
-    /// Whether its times never went backwards.
+    /// Whether its times never run backwards.
     pub ordered: bool,
-    /// Packets that the recorder lost, where the capture says so.
+    /// Capture loss: the number of packets that the recorder dropped, if the capture states it.
     pub dropped: Option<u64>,
 }
 
-/// Streams every packet of one capture, in its own order. Memory does not grow with the capture.
+/// Streams all packets of a capture in their order in the file. Memory does not grow with the capture.
 ///
 /// # Errors
-/// When the capture is empty, is none, or the system fails. Damage within is counted in the report.
+/// Returns an error if the capture is empty, is not a capture, reaches a limit, or cannot be read. Damage
+/// within the capture is counted in the report.
 pub fn read(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
     input.with_source(options, |source| stream(source, &input.to_string(), options, None, sink))
 }
 
-/// As [`read`], and answers what the capture is known by: the BLAKE3 hash of its uncompressed bytes. That takes a
-/// tenth of the reading.
+/// Streams all packets like [`read`], and returns the identity of the capture as well: the BLAKE3 hash of its
+/// uncompressed bytes. Hashing takes a tenth of the time of reading.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the same errors as [`read`].
 pub fn read_hashed(
     input: &Input,
     options: &ReadOptions,
@@ -118,10 +119,10 @@ pub fn read_hashed(
     Ok((report, *hash.finalize().as_bytes()))
 }
 
-/// Streams a capture from any source; `name` is for messages.
+/// Streams all packets of a capture from any source. `name` is used in messages.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the same errors as [`read`].
 pub fn read_source(
     source: impl Read + Send,
     name: &str,
@@ -131,12 +132,13 @@ pub fn read_source(
     stream(Source { bytes: Box::new(source), unpacks: false }, name, options, None, sink)
 }
 
-/// Reads only a capture's first bytes, which are enough to find its format and its clock.
+/// Reads only the beginning of a capture, which is enough to find its format, its kind of times and its first
+/// packet.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns the same errors as [`read`].
 pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
-    /// Number of bytes in which the first packet is looked for.
+    /// Maximum number of bytes of the source that are read.
     const FIRST_BYTES: u64 = 256 * 1024;
     let options = ReadOptions { progress: None, ahead: false, ..options.clone() };
     input.with_source(&options, |Source { bytes, unpacks }| {
@@ -145,6 +147,7 @@ pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result
     })
 }
 
+/// Streams the packets of a source, which may be compressed.
 fn stream(
     source: Source<'_>,
     name: &str,
@@ -159,7 +162,7 @@ fn stream(
         return Err(CaptureError::Empty { input: name.to_owned() });
     }
     let compression = Compression::of(&head);
-    // The first bytes were read to recognize the compression: put them back in front.
+    // The first bytes were consumed to recognize the compression: put them back in front.
     let whole = io::Cursor::new(head).chain(source);
     let is_packed = unpacks || compression != Compression::None;
     let plain: Box<dyn Read + Send> = if compression == Compression::None {
@@ -177,7 +180,7 @@ fn stream(
     })
 }
 
-/// Reads what is no longer compressed.
+/// Streams the packets of an uncompressed source.
 fn read_plain(
     mut stream: ByteStream<'_>,
     name: &str,
@@ -200,6 +203,7 @@ fn read_plain(
     Ok(ReadReport { packets, clock, problems, format, bytes, ordered, dropped })
 }
 
+/// Returns the problem with which a damaged compressed stream ended, if any.
 fn broken(stream: &ByteStream<'_>) -> Option<Problem> {
     stream.broken().map(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => Problem::TruncatedFile,
@@ -207,6 +211,7 @@ fn broken(stream: &ByteStream<'_>) -> Option<Problem> {
     })
 }
 
+/// Reads a container, and all further captures that are appended to it.
 fn read_container(
     stream: &mut ByteStream<'_>,
     container: Container,
@@ -244,6 +249,7 @@ fn read_text(
     text::read(stream, &options.text, problems, &mut count).map(|summary| summary.clock)
 }
 
+/// Recognizes the container by the first bytes.
 fn container_of(
     stream: &ByteStream<'_>,
     name: &str,
@@ -288,8 +294,8 @@ fn container_of(
     }
 }
 
-/// Sorts by time and keeps the order of equal times; a packet without a time stays behind the one before it.
-/// Answers, for each place, where its packet stood.
+/// Sorts packets by time and keeps the order of packets with equal times. A packet without a time stays
+/// behind the packet before it. Returns the previous index of each packet.
 pub fn sort_by_time(packets: &mut Vec<Packet>) -> Vec<usize> {
     let mut last = None;
     let mut keyed: Vec<(Option<Timestamp>, usize)> = packets
@@ -305,6 +311,7 @@ pub fn sort_by_time(packets: &mut Vec<Packet>) -> Vec<usize> {
     keyed.into_iter().map(|(_, at)| at).collect()
 }
 
+/// Updates the time of the last packet, and whether times never ran backwards.
 fn note_order(time: Option<Timestamp>, last: &mut Option<Timestamp>, ordered: &mut bool) {
     if time.is_some() {
         *ordered &= *last <= time;
@@ -312,15 +319,17 @@ fn note_order(time: Option<Timestamp>, last: &mut Option<Timestamp>, ordered: &m
     }
 }
 
-/// Takes frames of a container, hands on packets, counts the rest.
+/// Decodes the frames of a container, passes on their packets, and counts problems.
 pub(super) struct Frames<'a, 'b> {
     sink: &'a mut Sink<'b>,
-    /// The packet at hand.
+    /// The current packet, reused for all frames.
     packet: Packet,
     problems: Problems,
     packets: u64,
     ordered: bool,
+    /// The time of the last packet that has a time.
     last: Option<Timestamp>,
+    /// The number of packets that the recorder dropped, over all interfaces, if the capture states it.
     dropped: Option<u64>,
 }
 
@@ -339,16 +348,18 @@ impl<'a, 'b> Frames<'a, 'b> {
         }
     }
 
+    /// Counts a problem at a place of the capture.
     pub(super) fn count(&mut self, problem: Problem, place: Place) {
         self.problems.count(problem, place);
     }
 
-    /// Replaces an earlier number of lost packets of one interface by a later one.
+    /// Replaces the earlier number of lost packets of one interface by a later one.
     pub(super) fn lose(&mut self, earlier: Option<u64>, later: u64) {
         let others = self.dropped.unwrap_or(0).saturating_sub(earlier.unwrap_or(0));
         self.dropped = Some(others.saturating_add(later));
     }
 
+    /// Decodes a frame of the given link type and passes its packet on, or counts a problem.
     #[inline]
     pub(super) fn frame(&mut self, link: i32, frame: &[u8], time: Option<Timestamp>, place: Place) {
         if link == link::ETHERNET

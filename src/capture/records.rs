@@ -1,4 +1,4 @@
-//! Records of a container that come one after the other, each with its length in front.
+//! Reads containers that consist of records (or blocks), each with its length in front.
 
 use std::io;
 
@@ -6,35 +6,35 @@ use super::bytes::ByteStream;
 use super::read::Frames;
 use super::{Place, Problem};
 
-/// What a stretch of bytes ends with.
+/// The reason why a parser stops at a record.
 pub(super) enum Next {
-    /// A record of which so many bytes must lie ahead.
+    /// The record needs this number of bytes, which are not all buffered yet.
     Bytes(usize),
-    /// A record that breaks the format: nobody knows where the next one begins.
+    /// The record violates the format, so the beginning of the next record is unknown.
     Damaged,
     /// The header of another capture that was appended to this one.
     Another,
 }
 
-/// Where the records of a capture end.
+/// The place where the records of a capture end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// At the end of the file, or at damage, which is counted.
+    /// The end of the file, or damage, which is counted.
     File,
-    /// At the header of another capture, which has not been read yet.
+    /// The header of another capture, which has not been consumed.
     Another,
 }
 
-/// Four bytes of a record as a number; 0 where they are not there.
+/// Returns the 32-bit number at an offset of a record; 0 if the record is too short.
 #[inline]
 pub(super) fn word(record: &[u8], at: usize, big_endian: bool) -> u32 {
     let bytes: [u8; 4] = record.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
     if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
 }
 
-/// Reads all records. `take` takes the whole ones of each stretch of bytes that was read ahead, which begins at an offset,
-/// and answers how many bytes they are and what comes next: the next stretch begins with that. `least` bytes must lie
-/// ahead for a first one.
+/// Reads all records. `take` consumes the whole records of the buffered bytes, which begin at the given
+/// offset of the capture, and returns the number of bytes consumed and the reason why it stopped. `least` is
+/// the number of bytes that must be buffered for the first call.
 pub(super) fn read(
     stream: &mut ByteStream<'_>,
     frames: &mut Frames<'_, '_>,

@@ -1,4 +1,4 @@
-//! `inga capture`: the captures that were fed into a history.
+//! `inga capture`: lists and removes the captures that were fed into a history.
 
 use crate::app::output::Output;
 use crate::app::taken_back::{ListedCapture, captures, remove_capture};
@@ -11,7 +11,7 @@ use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
 use super::shared::{Format, HistoryFolder};
 
-/// List the captures of a history, remove one
+/// List or remove the captures of a history
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -20,37 +20,40 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List the captures that were fed
+    /// List the captures that were fed into a history
     ///
-    /// Of each: its sensor, its name, the first and the last time that it recorded, in how many spans, packets to dark addresses
-    /// and packets in all, packets that the recorder lost, when it was fed, whether `inga capture remove` can remove it, and
-    /// the hash of its content.
+    /// For each capture, the list shows its sensor, its name, its first and last recorded time, the number of
+    /// its capture spans, the packets to dark addresses, all packets, the packets that the recorder lost, the
+    /// time when it was fed, whether `inga capture remove` can remove it, and the hash of its content.
     #[command(after_help = "Example:
   inga capture list --sensor II --history history")]
     List {
         #[command(flatten)]
         history: HistoryFolder,
-        /// Only those of this sensor; may be given more than once
+        /// List only the captures of this sensor; may be given more than once
         #[arg(long, value_name = "NAME")]
         sensor: Vec<String>,
-        /// For people or for machines
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Remove a capture, as long as what it brought was not merged with others
+    /// Remove a capture that was not merged with other captures
     ///
-    /// If the capture is the one that was fed last, the history is then as it was before. If other captures were fed after it, all
-    /// windows that ended in the removed capture are removed, even if they began in an earlier capture; windows that ended in a
-    /// later capture stay as they are. Days that no other capture recorded become not recorded. A capture that was merged with
-    /// others is refused (exit code 2): use `inga history drop` to make its days not recorded, then feed the right captures again.
+    /// If the capture is the one that was fed last, the history is afterwards as it was before that capture
+    /// was fed. If other captures were fed after it, all windows that ended in the removed capture are
+    /// removed, even if they began in an earlier capture; windows that ended in a later capture stay as they
+    /// are. Days that no other capture recorded become days that were not recorded.
+    ///
+    /// A capture that was merged with others is refused (exit code 2). In this case, use `inga history drop`
+    /// to make its days not recorded, then feed the right captures again.
     #[command(after_help = "Examples:
   inga capture remove 2009-03-02.pcap.gz --sensor II --history history
   inga capture remove 5f3a9c01 --sensor II --history history --yes")]
     Remove {
-        /// The name under which the capture was fed, or the first digits (6 or more) of its content hash
+        /// Name under which the capture was fed, or the first digits (6 or more) of its content hash
         #[arg(value_name = "HASH|NAME")]
         capture: String,
-        /// The sensor that made it
+        /// Sensor that recorded the capture
         #[arg(long, value_name = "NAME")]
         sensor: String,
         #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `inga check`: samples against their expectations.
+//! `inga check`: compares samples with the expectations in their reports.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::report::{checked, junit};
 use super::shared::{LimitArgs, ReportArgs, RuleArgs};
 use super::{EXIT_DIFFERS, EXIT_FAILED, EXIT_OK};
 
-/// Check every sample against its report's expectation
+/// Check every sample against the expectation in its report
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 all hold, 1 some differ, 2 some could not be checked.
 
@@ -19,16 +19,16 @@ Examples:
   inga check samples --darknet samples/darknet
   inga check samples/mine --accept")]
 pub(super) struct Args {
-    /// A folder with report.yaml files below it, or one report
+    /// Folder that is searched for report.yaml files, or a single report
     #[arg(value_name = "DIR", default_value = "samples")]
     path: PathBuf,
-    /// A darknet folder (sensors.yaml and captures) to check verdicts and ranks against
+    /// Darknet folder (sensors.yaml and captures) against which verdicts and ranks are checked
     #[arg(long, value_name = "DIR")]
     darknet: Option<PathBuf>,
-    /// For people, for machines, or for a CI system
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: CheckFormat,
-    /// Show what moved, then rewrite the expectations to what was seen
+    /// Show the differences, then rewrite the expectations to the observed results
     #[arg(long)]
     accept: bool,
     #[command(flatten)]
@@ -41,11 +41,11 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum CheckFormat {
-    /// For people
+    /// Text for people
     Text,
-    /// A line of JSON a sample
+    /// One line of JSON per sample
     Json,
-    /// JUnit XML
+    /// JUnit XML for CI systems
     Junit,
 }
 

@@ -18,9 +18,10 @@ use crate::report::text::table;
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs, check_label, of, of_name};
 
-/// Tell which hosts switched from one behavior to another about a date
+/// Count the hosts that switched from one behavior to another about a date
 ///
-/// Also how many stayed, are gone or new, and how many would be shared by chance.
+/// The answer also counts the hosts that kept the first behavior, that are gone, and that are new, and it
+/// states how many hosts both behaviors would share by chance.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga cohort --history history --from 445/tcp --to label:seed-type-2 --around 2009-03-10 --days 14
@@ -31,26 +32,29 @@ use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs, check_label, of
 pub(super) struct Args {
     #[command(flatten)]
     history: HistoryArgs,
-    /// A sensor; without any, each of all
+    /// Only this sensor; may be given more than once [default: each sensor of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
-    /// The behavior before: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`
+    /// Behavior before the date: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`
+    ///
+    /// `family:ID` selects a pattern.
     #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
     from: Of,
-    /// The behavior after
+    /// Behavior from the date on, in the same notation as --from
     #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
     to: Of,
-    /// The first day of the time after
+    /// First day of the period after the change
     #[arg(long, value_name = "YYYY-MM-DD")]
     around: Date,
-    /// Days of the calendar before that date, and from it on
+    /// Length in calendar days of the period before that date, and of the period that begins with it
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..))]
     days: u16,
-    /// For people, a line of JSON a sensor with the hosts that switched, or a flow diagram; by the output file's ending
-    /// where left out, else text
+    /// Output format [default: by the extension of the output file, else text]
+    ///
+    /// JSON has one line per sensor, with the hosts that switched. A picture is a flow diagram.
     #[arg(long, value_enum)]
     format: Option<Picture>,
-    /// Where to write; `-` is standard output
+    /// Output file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `inga completions` and `inga man`: for shells and for `man`.
+//! `inga completions` and `inga man`: completion scripts for shells, and man pages.
 
 use std::path::{Path, PathBuf};
 
@@ -7,18 +7,18 @@ use crate::app::output::{Output, make_folder};
 
 use super::EXIT_OK;
 
-/// Print completions for a shell
+/// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
 pub(super) struct CompletionArgs {
-    /// The shell
+    /// Shell for which the script is printed
     #[arg(value_enum)]
     shell: clap_complete::Shell,
 }
 
-/// Write man pages, one a subcommand
+/// Write man pages, one per subcommand
 #[derive(Debug, clap::Args)]
 pub(super) struct ManArgs {
-    /// Folder for inga.1, inga-correlate.1 and so on; without it, inga.1 goes to standard output
+    /// Folder for inga.1, inga-correlate.1 and so on [default: inga.1 alone, on standard output]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -43,7 +43,8 @@ pub(super) fn man(args: &ManArgs, command: &clap::Command) -> Result<u8, AppErro
     Ok(EXIT_OK)
 }
 
-/// Writes a command's page and those of its subcommands into files whose names are made of the names of the commands.
+/// Writes the man pages of a command and of its subcommands into a folder. Each file is named after its
+/// command.
 fn pages(command: &clap::Command, folder: &Path) -> Result<(), AppError> {
     command.get_subcommands().filter(|one| !one.is_hide_set()).try_for_each(|one| pages(one, folder))?;
     let page = clap_mangen::Man::new(command.clone());

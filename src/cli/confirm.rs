@@ -1,25 +1,25 @@
-//! A question before something is done that cannot be undone.
+//! Confirmation of actions that cannot be undone.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::app::AppError;
 use crate::escape::shown;
 
-/// The option that answers the question beforehand.
+/// The option that confirms an action in advance.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfirmArgs {
-    /// Do it without asking; needed where there is no terminal to ask at
+    /// Skip the confirmation; required where there is no terminal to ask at
     #[arg(long)]
     yes: bool,
 }
 
 impl ConfirmArgs {
-    /// Asks whether to do what `what` describes, unless `--yes` was given. The question is written to standard error, so that
-    /// standard output has nothing but results.
+    /// Asks the user to confirm the action that `what` describes, unless `--yes` was given. The question goes
+    /// to standard error, so that standard output has only results.
     ///
     /// # Errors
-    /// [`AppError::Usage`], which ends with exit code 2, when the answer is anything but yes, or when standard input or
-    /// standard error is no terminal. Then nothing must be done.
+    /// Returns [`AppError::Usage`], which ends with exit code 2, if the answer is anything but yes, or if
+    /// standard input or standard error is not a terminal. The caller must then do nothing.
     pub(super) fn confirm(&self, what: &str) -> Result<(), AppError> {
         if self.yes {
             return Ok(());
@@ -37,7 +37,8 @@ impl ConfirmArgs {
     }
 }
 
-/// Asks a question that is answered with `y` or `yes`, in whatever case; any other line and the end of input mean no.
+/// Asks a question and returns whether the answer was `y` or `yes`, in upper or lower case. Any other line
+/// and the end of input mean no.
 fn ask(what: &str, answers: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<bool> {
     write!(out, "{}. Go on? [y/N] ", shown(what))?;
     out.flush()?;

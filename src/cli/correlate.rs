@@ -1,4 +1,4 @@
-//! `inga correlate`: samples against a darknet.
+//! `inga correlate`: samples as causes of scans that a darknet observed.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,11 @@ use crate::report::{dot, hypotheses, hypotheses_json};
 use super::EXIT_OK;
 use super::shared::{CaptureArgs, HistoryArgs, ReportArgs, RuleArgs};
 
-/// Tell how far samples explain what a darknet saw
+/// Judge how far samples explain the scans that a darknet observed
 ///
-/// For each sample, sensor and granularity: verdict, rank, score and the evidence with its numbers, the hosts that
-/// behave so, the onset against the sample's dates; as HTML also paired tiles and the series.
+/// The answer has one hypothesis per sample, sensor and granularity: verdict, rank, score, the evidence with
+/// its numbers, the hosts that show the behavior, and the onset compared with the sample's dates. The HTML
+/// page adds paired tiles and the series of hosts per day.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
@@ -25,18 +26,18 @@ use super::shared::{CaptureArgs, HistoryArgs, ReportArgs, RuleArgs};
 
 A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected.")]
 pub(super) struct Args {
-    /// Sample reports (YAML); without any, the samples kept in the history
+    /// Sample reports (YAML) [default: the samples kept in the history]
     #[arg(value_name = "REPORT")]
     reports: Vec<PathBuf>,
     #[command(flatten)]
     history: HistoryArgs,
-    /// What to write; by the output file's ending where left out, else text
+    /// Output format [default: by the extension of the output file, else text]
     #[arg(long, value_enum)]
     format: Option<AnswerFormat>,
-    /// Tell also how this host is joined to samples: the shortest way of evidence to each, in text
+    /// Show also the shortest chain of evidence from this host to each sample; only in text
     #[arg(long, value_name = "ADDRESS")]
     host: Option<IpAddr>,
-    /// Where to write; `-` is standard output
+    /// Output file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -49,17 +50,17 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum AnswerFormat {
-    /// For people
+    /// Text for people
     Text,
-    /// A line of JSON a hypothesis
+    /// One line of JSON per hypothesis
     Json,
-    /// A page with tiles and series
+    /// HTML page with tiles and series
     Html,
-    /// The best hypothesis' picture
+    /// SVG picture of the best hypothesis
     Svg,
-    /// The evidence graph for Graphviz
+    /// Evidence graph for Graphviz
     Dot,
-    /// The evidence graph as GraphML
+    /// Evidence graph as GraphML
     Graphml,
 }
 
@@ -83,7 +84,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         answer(&args.reports, &source, &args.reports_as.options(args.reading.options()), &rules, notices)?;
     write(args, &answer, rules.profile.window_seconds)?;
     if args.output.as_deref().is_some_and(|path| path.as_os_str() != "-") {
-        // The answer is in the file; the terminal gets its first line.
+        // The answer is in the file; standard output gets the headline of the best hypothesis.
         if let Some(best) = answer.hypotheses.first() {
             Output::Stdout.write(|out| writeln!(out, "{}", shown(&hypotheses::headline(best))))?;
         }

@@ -1,4 +1,4 @@
-//! `inga evaluate`: how good the answers are.
+//! `inga evaluate`: how often the answers of `inga correlate` are right.
 
 use std::num::NonZeroUsize;
 
@@ -10,25 +10,27 @@ use crate::report::evaluation as report;
 use super::EXIT_OK;
 use super::shared::RuleArgs;
 
-/// Measure how good the answers are, on outbreaks made by lot whose causes are known
+/// Measure on simulated outbreaks of known cause how often answers are right
 ///
-/// Families, sensors, sizes, dates, loss, outages and what else comes are drawn with fixed seeds; the same samples and
-/// histories are answered by inga, by what was done before, and by inga without one kind of evidence each.
+/// Families, sensors, sizes, dates, capture loss, outages and other traffic are drawn at random with fixed
+/// seeds. Each case (its samples and its history) is answered by inga, by simple baseline methods, and by
+/// inga without one kind of evidence at a time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga evaluate
   inga evaluate --cases 1000 --format markdown")]
 pub(super) struct Args {
-    /// Outbreaks
+    /// Number of outbreaks
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     cases: u64,
-    /// Take the families that thresholds and priors were chosen with, not those that figures are reported of
+    /// Use the malware families on which thresholds and priors were chosen, instead of those used for
+    /// reported figures
     #[arg(long)]
     training: bool,
-    /// What to write
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: EvaluationFormat,
-    /// Threads that may share the work; figures do not depend on it
+    /// Threads that may share the work [default: the number of processors]; the figures do not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -37,11 +39,11 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum EvaluationFormat {
-    /// For people
+    /// Table with explanations, for people
     Text,
-    /// A line of JSON a way of answering
+    /// One line of JSON per way of answering
     Json,
-    /// The table alone
+    /// Table alone, in Markdown
     Markdown,
 }
 

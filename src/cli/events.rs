@@ -1,4 +1,4 @@
-//! `inga events`: one line a packet read.
+//! `inga events`: the packets of captures, one line each.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::report::events as report;
 use super::EXIT_OK;
 use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
 
-/// Print one line a packet read from captures and logs
+/// Print the packets of captures and logs, one line each
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga events capture.pcap.gz
@@ -20,12 +20,12 @@ use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
 JSON fields: time (RFC 3339, or null), seconds (where times have no date), source, destination, protocol, source_port,
 destination_port, flags (order FSRPAUEC), icmp_type, icmp_code; with --victim also class (scan or access) and reason.")]
 pub(super) struct Args {
-    /// Captures, logs, archives and folders of them, or `-` for standard input
+    /// Captures, logs, archives, and folders of them; `-` is standard input
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     #[command(flatten)]
     victims: VictimArgs,
-    /// For people or for machines
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]

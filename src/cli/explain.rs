@@ -1,4 +1,4 @@
-//! `inga explain`: from an event to its causes.
+//! `inga explain`: the likely causes of an event at a sensor.
 
 use std::path::PathBuf;
 
@@ -16,37 +16,41 @@ use crate::rules::Rules;
 use super::EXIT_OK;
 use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs, check_label, of, of_name};
 
-/// Tell which samples explain what came at a sensor from a day on
+/// Find the samples that explain an increase at a sensor from a given day on
 ///
-/// What came is compared with the four weeks before and taken apart: what was to be expected, so much of each sample,
-/// and a rest, with what a sample of the rest should look like.
+/// The sensor's counts from that day on are compared with the observed days before, four weeks at most, and
+/// split into the expected background, a share for each sample, and an unexplained rest. For the rest, the
+/// answer describes how a sample that explains it should look.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga explain --history history --sensor II --day 2009-03-10
   inga explain --history history --surges
   inga explain samples/*/report.yaml --darknet samples/darknet --sensor north --day 2009-03-02 --of 445/tcp")]
 pub(super) struct Args {
-    /// Sample reports (YAML); without any, the samples kept in the history
+    /// Sample reports (YAML) [default: the samples kept in the history]
     #[arg(value_name = "REPORT")]
     reports: Vec<PathBuf>,
     #[command(flatten)]
     history: HistoryArgs,
-    /// The sensor
+    /// Sensor at which the event was observed
     #[arg(long, value_name = "NAME", required_unless_present = "surges")]
     sensor: Option<String>,
-    /// The event's first day
+    /// First day of the event
     #[arg(long, value_name = "YYYY-MM-DD", required_unless_present = "surges")]
     day: Option<Date>,
-    /// Instead of a day: each surge that `inga surges` tells, of one sensor or of all
+    /// Explain each surge that `inga surges` reports, at one sensor or at all, instead of the event of a
+    /// given day
     #[arg(long, conflicts_with_all = ["day", "days", "of"])]
     surges: bool,
-    /// Observed days that it lasts
+    /// Length of the event in observed days, at most
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: u16,
     /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`
+    ///
+    /// `family:ID` selects a pattern.
     #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
     of: Option<Of>,
-    /// For people, or a line of JSON
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -57,7 +61,8 @@ pub(super) struct Args {
     rules: RuleArgs,
 }
 
-/// Surges with at most this q are explained, as `inga surges` tells them when nothing else is asked for.
+/// Largest q (p-value adjusted for multiple tests) of a surge that is explained. It equals the default of
+/// `inga surges --q`, so that both commands have the same surges.
 const SURGE_Q_MAX: f64 = 0.01;
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {

@@ -1,4 +1,4 @@
-//! `inga fingerprint`: one line a window.
+//! `inga fingerprint`: the windows of captures, one line each.
 
 use std::io;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use super::EXIT_OK;
 use super::progress::Progress;
 use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
 
-/// Fingerprint the windows of captures: parameters, behavior type, shape, family, labels
+/// Print the windows of captures with their parameters, behavior types and labels
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga fingerprint samples/a2eaf57c47a118e91a5edf694685eee7/fig8.txt
@@ -29,18 +29,23 @@ use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
   inga fingerprint sensor.pcap.zst --dark 198.51.100.0/24 --tiles tiles/
   inga fingerprint sensor/ --dark 198.51.100.0/24 --summary")]
 pub(super) struct Args {
-    /// Captures, logs, archives and folders of them, or `-` for standard input; read one after the other
+    /// Captures, logs, archives, and folders of them; `-` is standard input. All are read as one sequence
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     #[command(flatten)]
     victims: VictimArgs,
-    /// Count only packets to this prefix, and rank destinations within all of these
+    /// Count only packets to this dark prefix; may be given more than once
+    ///
+    /// The transition of a window is computed from the ranks of its destinations among the addresses of all
+    /// given prefixes.
     #[arg(long, value_name = "PREFIX")]
     dark: Vec<IpNet>,
-    /// For people or for machines
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// One line a day (UTC) instead of one a window: packets, windows, hosts, types, pairs of host and type
+    /// Print one line per day (UTC) instead of one per window
+    ///
+    /// The line has the numbers of packets, windows, hosts, types, and pairs of host and type.
     #[arg(long, conflicts_with_all = ["victim", "tiles"])]
     summary: bool,
     /// Draw a tile of each window into this folder
@@ -74,7 +79,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     told.map(|()| EXIT_OK)
 }
 
-/// Writes a line a window, and draws it where that is asked for.
+/// Writes one line per window and, if `--tiles` was given, a tile per window.
 fn windows(
     args: &Args,
     inputs: &[Input],
@@ -84,7 +89,8 @@ fn windows(
 ) -> Result<(), AppError> {
     let selection = Selection { victims: args.victims.victims()?, dark: args.dark.clone() };
     let mut number = 0;
-    // Lines that were written leave room for others: to take it from the system anew would be a fifth of the time.
+    // Buffers of lines that were written are used again: allocating new ones would take a fifth of the run
+    // time.
     let room: Mutex<Vec<Vec<u8>>> = Mutex::default();
     let room = || room.lock().unwrap_or_else(PoisonError::into_inner);
     let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| {
@@ -107,10 +113,10 @@ fn windows(
     })
 }
 
-/// What is told of some windows.
+/// The rendered lines and tiles of a batch of windows.
 struct Told {
     lines: Vec<u8>,
-    /// Hosts and pictures, where these are asked for.
+    /// Host and SVG picture of each window; empty unless `--tiles` was given.
     tiles: Vec<(IpAddr, String)>,
 }
 
@@ -136,7 +142,8 @@ impl Told {
     }
 }
 
-/// Draws a window's tile into a file named by number and host, both of which are ours to name.
+/// Writes a window's tile into a file that is named after the window's number and host. Both are safe in a
+/// path: no name from a capture is part of it.
 fn draw(folder: &Path, number: u64, host: IpAddr, svg: &str) -> Result<(), AppError> {
     let host = host.to_string().replace(':', "_");
     let path = folder.join(format!("{number:05}-{host}.svg"));

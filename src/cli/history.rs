@@ -1,4 +1,4 @@
-//! `inga history`: looking after a history.
+//! `inga history`: maintenance of a history.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use super::confirm::ConfirmArgs;
 use super::shared::{Format, HistoryFolder, RuleArgs, check_range};
 use super::{EXIT_DIFFERS, EXIT_OK};
 
-/// Look after a history
+/// Verify, compact, shrink and merge histories
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -25,33 +25,35 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Check that it is as it was written; exit code 1 where it is not
+    /// Check that a history is as it was written; exit code 1 if it is not
     ///
-    /// Every byte of every segment and every row of the catalog is compared with its hash, every type's number is worked out
-    /// again, and totals and hourly counts are counted again from sightings.
+    /// Every byte of every segment and every row of the catalog is compared with its hash. The number of
+    /// every type is computed again, and totals and hourly counts are counted again from the sightings.
     Verify {
         #[command(flatten)]
         history: HistoryFolder,
     },
-    /// Merge what captures brought, by day and by month
+    /// Merge the segments of captures by day and by month
     ///
-    /// `inga observe` merges days and months that are over whenever it has stored a capture. Answers stay the same. Each day
-    /// and month is merged in one transaction: if the command is stopped, run it again to merge the rest.
+    /// `inga observe` merges completed days and months whenever it has stored a capture. Answers stay the
+    /// same. Each day and each month is merged in one transaction: if the command is stopped, run it again to
+    /// merge the rest.
     Compact {
         #[command(flatten)]
         history: HistoryFolder,
-        /// The day and month that go on, too
+        /// Merge also the latest day and month, which later captures may still extend
         #[arg(long)]
         all: bool,
     },
     /// Drop the sightings of months before a date; counts by type, day and hour stay
     ///
-    /// Totals and every single type's series stay as they are. What needs hosts (a host's history, unique hosts of several types
-    /// or of a week) is answered from the kept months alone, with a notice. Captures of dropped months are no longer taken.
+    /// Totals and the series of every single type stay as they are. Questions that need hosts (the history of
+    /// a host, unique hosts of several types or of a week) are answered from the kept months alone, with a
+    /// notice. Captures of dropped months are refused from then on.
     Retain {
         #[command(flatten)]
         history: HistoryFolder,
-        /// The first day that must keep its sightings; months that end before it lose theirs
+        /// First day whose sightings must be kept; months that end before it lose theirs
         #[arg(long, value_name = "DATE")]
         from: Date,
         #[command(flatten)]
@@ -59,52 +61,55 @@ enum Command {
     },
     /// Make days of a sensor not recorded, so that they can be fed again
     ///
-    /// All windows that began on these days go, and captures that lie wholly in them. A capture that lies there partly is cut:
-    /// its file is no longer known, and can be fed again for the days that are missing. The windows of other days, totals,
-    /// outages and samples stay.
+    /// All windows that began on these days are removed, and so are captures that lie wholly within them. A
+    /// capture that lies partly within them is cut: its file is forgotten and can be fed again for the
+    /// missing days. The windows of other days, totals, outages and samples stay.
     #[command(after_help = "Example:
   inga history drop --sensor II --from 2009-03-02 --to 2009-03-04 --history history")]
     Drop {
         #[command(flatten)]
         history: HistoryFolder,
-        /// The sensor
+        /// Sensor whose days are dropped
         #[arg(long, value_name = "NAME")]
         sensor: String,
-        /// The first day
+        /// First day to drop
         #[arg(long, value_name = "DATE")]
         from: Date,
-        /// The last day
+        /// Last day to drop
         #[arg(long, value_name = "DATE")]
         to: Date,
         #[command(flatten)]
         confirm: ConfirmArgs,
     },
-    /// Join histories that were observed elsewhere into a new one
+    /// Join several histories into a new one
     ///
-    /// Of different sensors the result equals one history that observed them all. Histories of one sensor are joined by
-    /// period: windows that are open where one ends and the next begins are cut there, and counted. Captures that several
-    /// have are taken once; where others recorded the same time, the histories are refused. Observing goes on where the
-    /// latest one stopped. Whatever is refused or fails (exit code 2) leaves no result; the histories are only read.
+    /// For histories of different sensors, the result equals one history that observed all of them. Histories
+    /// of one sensor are joined by period: windows that are open where one history ends and the next begins
+    /// are cut there, and the command reports their number. Captures that are in several histories are taken
+    /// once. If different captures of one sensor recorded the same time, the histories are refused.
+    ///
+    /// In the result, observing continues where the latest history stopped. If the command is refused or
+    /// fails (exit code 2), there is no result. The given histories are only read.
     #[command(after_help = "Example:
   inga history merge north south --into both")]
     Merge {
-        /// The histories
+        /// Histories to join
         #[arg(required = true, num_args = 2.., value_name = "DIR")]
         histories: Vec<PathBuf>,
-        /// The folder of the result, which is new or empty
+        /// Folder of the result, which must be new or empty
         #[arg(long, value_name = "DIR")]
         into: PathBuf,
-        /// For people or for machines
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
         #[command(flatten)]
         rules: RuleArgs,
     },
-    /// What it holds and what that takes
+    /// Show what a history holds and how much space that takes
     Info {
         #[command(flatten)]
         history: HistoryFolder,
-        /// For people (separated by tabs) or for machines
+        /// Output format; text is separated by tabs
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },

@@ -1,4 +1,4 @@
-//! `inga host`: all that sensors saw of one host.
+//! `inga host`: everything that sensors observed of one host.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -18,27 +18,30 @@ use crate::report::text::table;
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
 
-/// Show what sensors saw of a host
+/// Show what sensors observed of a host
 ///
-/// Each type with its first and last packet, the days on which it was seen and the longest gap between these, in the
-/// order in which types began.
+/// The answer has one row per sensor and type: the first and last packet, the number of days on which the
+/// type was seen, and the longest gap between these days, in recorded days. Rows are ordered by sensor, then
+/// by the time of the first packet.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga host 192.0.2.1 --history history
   inga host 192.0.2.1 --history history -o host.svg")]
 pub(super) struct Args {
-    /// The host
+    /// Address of the host
     #[arg(value_name = "ADDRESS")]
     host: IpAddr,
     #[command(flatten)]
     history: HistoryArgs,
-    /// A sensor; without any, all
+    /// Only this sensor; may be given more than once [default: all sensors of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
-    /// For people, a line of JSON a type, or a picture; by the output file's ending where left out, else text
+    /// Output format [default: by the extension of the output file, else text]
+    ///
+    /// JSON has one line per sensor and type.
     #[arg(long, value_enum)]
     format: Option<Picture>,
-    /// Where to write; `-` is standard output
+    /// Output file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]

@@ -1,4 +1,5 @@
-//! `inga kinds`: the number of kinds of type a day, its jumps up and down, and what they consist of.
+//! `inga kinds`: jumps and falls of the type count (the number of distinct types per day), and the types
+//! behind them.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,10 +20,11 @@ use crate::report::spans::{self, Counted, Drawing, Value};
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
 
-/// Tell when the number of kinds of type jumped or fell, and what came or went
+/// Find jumps and falls of the number of distinct types per day
 ///
-/// The number of kinds a day is judged by its own past, as `inga surges` judges hosts, from the 21st day on; days without a look are left
-/// out. Types are grouped by family, whatever high port (from 1024 on) they ask for.
+/// The type count of each day is judged against its own past, as `inga surges` judges hosts, from the 21st
+/// observed day on. Days that were not recorded are left out. Types are grouped by pattern (`family` in the
+/// output); high ports (1024 and above) do not distinguish groups.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga kinds --history history
@@ -54,16 +56,19 @@ The series itself is that of `inga series --value types`.")]
 pub(super) struct Args {
     #[command(flatten)]
     history: HistoryArgs,
-    /// A sensor; without any, all
+    /// Only this sensor; may be given more than once [default: all sensors of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
-    /// Captures of the jump's days, or of the week before a fall, to test whether ports follow from destinations
+    /// Captures of the days of a jump, or of the week before a fall, to test whether ports depend on
+    /// destinations
     #[arg(long, value_name = "PATH", num_args = 1..)]
     captures: Vec<PathBuf>,
-    /// For people, a line of JSON a jump, or a picture; by the output file's ending where left out, else text
+    /// Output format [default: by the extension of the output file, else text]
+    ///
+    /// JSON has one line per jump or fall.
     #[arg(long, value_enum)]
     format: Option<Picture>,
-    /// Where to write; `-` is standard output
+    /// Output file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -72,7 +77,7 @@ pub(super) struct Args {
     rules: RuleArgs,
 }
 
-/// The chance that a quiet sensor has a jump or a fall told.
+/// Maximum probability that a sensor whose type count did not change is reported with a jump or a fall.
 const LEVEL: f64 = 0.01;
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
@@ -103,7 +108,7 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     Ok(EXIT_OK)
 }
 
-/// A sensor's panel, with a mark for each jump.
+/// Returns the panels of a sensor, with a mark at the first day of each jump and fall.
 fn plots(kinds: &Kinds) -> Vec<SeriesPlot> {
     let Kinds { sensor, days, coverage, jumps, .. } = kinds;
     let label = |jump: &Jump| match jump.surge.direction {

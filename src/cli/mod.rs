@@ -1,4 +1,4 @@
-//! F6: the command line. One file a subcommand; none adds logic of its own.
+//! F6: the command line. One file per subcommand parses its arguments, calls `app` and renders the result.
 
 mod capture;
 mod check;
@@ -32,14 +32,15 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::app::{AppError, Notices};
 use crate::escape::{has_hidden, shown};
 
-/// Everything asked for was done, and every check held.
+/// Exit code: all work was done, and every check held.
 pub const EXIT_OK: u8 = 0;
-/// The work was done, but a check did not hold, or some of the given files could not be read.
+/// Exit code: the work was done, but a check did not hold, or some of the given files could not be read.
 pub const EXIT_DIFFERS: u8 = 1;
-/// It could not be done: usage, unreadable input, refused rules, a failed store.
+/// Exit code: the work could not be done, because of wrong usage, unreadable input, refused rules or a failed
+/// store.
 pub const EXIT_FAILED: u8 = 2;
 
-/// Tells which malware sample is the likely cause of a scan seen in a darknet.
+/// Identifies which malware sample is the likely cause of a scan observed in a darknet.
 #[derive(Debug, Parser)]
 #[command(
     name = "inga",
@@ -84,13 +85,13 @@ enum Command {
     Man(complete::ManArgs),
 }
 
-/// The command line, as completions, man pages and tests see it.
+/// Returns the definition of the command line, for completions, man pages and tests.
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs the program with the process's own arguments.
+/// Parses the arguments of the process, runs the subcommand and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -116,14 +117,14 @@ pub fn main() -> ExitCode {
     }))
 }
 
-/// Shows help, the version, or what is wrong with the arguments. Arguments may be names of files that others chose, as
-/// a shell puts them in place of `*`, so a message that repeats one with hidden characters is escaped and has no
-/// colours.
+/// Prints help, the version, or what is wrong with the arguments, and returns the exit code. Arguments may be
+/// file names that others chose, since a shell inserts them in place of `*`. A message that repeats hidden
+/// characters is therefore escaped and printed without colors.
 fn refused(error: &clap::Error) -> ExitCode {
     let message = error.render().to_string();
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_FAILED));
     if !has_hidden(&message.replace('\n', "")) {
-        // Clap prints with colours on a terminal; a closed pipe is no error.
+        // Clap prints with colors on a terminal. A failed write, such as to a closed pipe, is ignored.
         let _shown = error.print();
     } else {
         message.lines().for_each(|line| say(&shown(line)));
@@ -158,7 +159,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
     }
 }
 
-/// A line on standard error; one that cannot be written is given up.
+/// Writes a line to standard error. A failed write is ignored.
 fn say(line: &str) {
     use std::io::Write;
     let _ = writeln!(anstream::stderr(), "{line}");

@@ -1,4 +1,4 @@
-//! `inga observe`: captures of a sensor into a history.
+//! `inga observe`: feeds the captures of a sensor into a history.
 
 use std::path::PathBuf;
 
@@ -13,42 +13,47 @@ use super::shared::{CaptureArgs, HISTORY_VARIABLE, RuleArgs};
 
 /// Feed captures of a sensor into a history
 ///
-/// Every packet counts once. Each capture is stored in one transaction and known by its content, so feeding it again
-/// changes nothing; packets that were stored from another file, such as an earlier state of this one, are left out. Any
-/// other capture of time that is recorded already is refused. Feed captures in time order, so that windows continue from
-/// one capture to the next.
+/// Every packet counts once. Each capture is stored in one transaction and identified by its content, so
+/// feeding it again changes nothing. Packets that were already stored from another file, such as an earlier
+/// state of this one, are left out. Any other capture of time that is already recorded is refused. Feed
+/// captures in time order, so that windows continue from one capture to the next.
 ///
-/// Time that no capture shows as recorded has no value. A silence within a capture is a gap if it is longer than ten
-/// minutes and than a hundred mean distances of its packets; a capture without a packet to the sensor's dark addresses
-/// shows nothing. With --covers such time counts as recorded.
+/// Time that no capture shows as recorded has no value. A silence within a capture is a gap if it is longer
+/// than ten minutes and longer than a hundred mean inter-arrival times of the capture's packets. A capture
+/// without a packet to the sensor's dark addresses shows no recorded time. With --covers, such time counts as
+/// recorded.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   inga observe --sensor II --history history captures/2009-03-02/")]
 pub(super) struct Args {
-    /// Captures, archives and folders of them, or `-` for standard input
+    /// Captures, archives, and folders of them; `-` is standard input
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
-    /// The sensor that made them
+    /// Sensor that recorded the captures
     #[arg(long, value_name = "NAME")]
     sensor: String,
     /// The history: a folder with catalog.sqlite
     #[arg(long, value_name = "DIR", env = HISTORY_VARIABLE)]
     history: PathBuf,
-    /// Read and gather everything, and store nothing
+    /// Read and evaluate all captures, but store nothing
     #[arg(long)]
     dry_run: bool,
-    /// Take packets of any time; without this, those before 1990 or after tomorrow are left out and counted
+    /// Accept packets of any time; without this option, packets before 1990 or after tomorrow are left out
+    /// and counted
     #[arg(long)]
     accept_times: bool,
-    /// What to do with packets in time that another capture of the sensor recorded; up to five seconds are accepted
-    /// without this
+    /// Treatment of packets in time that another capture of the sensor recorded
+    ///
+    /// Without this option, a capture that overlaps recorded time by more than five seconds is refused.
     #[arg(long, value_enum, value_name = "HOW")]
     overlap: Option<OverlapArg>,
-    /// The sensor recorded in this time, also where no packet shows it: two dates (both included) or RFC 3339 times, in
-    /// the sensor's time zone
+    /// Time in which the sensor recorded, even where no packet shows it
+    ///
+    /// Two dates (both included), or two RFC 3339 times. Days and times without an offset are in the sensor's
+    /// time zone.
     #[arg(long, value_name = "FROM..TO")]
     covers: Option<Covers>,
-    /// Packets that the recorder of the capture lost; without this, what a pcapng's statistics say
+    /// Packets that the recorder of the capture lost [default: the number in the statistics of a pcapng file]
     #[arg(long, value_name = "PACKETS")]
     dropped: Option<u64>,
     #[command(flatten)]
@@ -59,9 +64,9 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum OverlapArg {
-    /// Leave them out and count them
+    /// Leave the packets out, and count how many were left out
     Skip,
-    /// Count them: two recorders worked in parallel
+    /// Count the packets, because two recorders worked in parallel
     Add,
 }
 
@@ -93,7 +98,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
                 format!("{input}: {dark} of {packets} packets to dark addresses stored")
             }
         };
-        // At once: what is stored stays stored, whatever becomes of the captures after it.
+        // The line is written at once: a stored capture stays stored, whatever happens to the captures after
+        // it.
         progress.aside(|| Output::Stdout.write(|out| writeln!(out, "{told}")))
     })?;
     if let (Some(covers), Some(covered)) = (&args.covers, covered) {

@@ -1,4 +1,4 @@
-//! A bar on long reads, where standard error is a terminal.
+//! A progress bar for long reads, shown only if standard error is a terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,17 +9,18 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::app::CaptureOptions;
 use crate::capture::Input;
 
-/// Shows how much of some captures has been read, until it is dropped.
+/// Shows how many bytes of the captures have been read, until it is dropped.
 pub(super) struct Progress {
     bar: ProgressBar,
     watcher: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Progress {
-    /// Begins to watch; the options' counter tells how far reading is.
+    /// Starts the progress bar of these captures. The reader reports its progress through the counter in
+    /// `options`.
     pub(super) fn watch(inputs: &[Input], options: &mut CaptureOptions) -> Progress {
         let bytes = inputs.iter().map(Input::stored_bytes).sum();
-        // Hidden by itself where standard error is no terminal.
+        // The bar hides itself if standard error is not a terminal.
         let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
         if bar.is_hidden() {
             return Progress { bar, watcher: None };
@@ -43,7 +44,7 @@ impl Progress {
 }
 
 impl Progress {
-    /// Writes something else while no bar is in the way.
+    /// Runs `write` while the bar is hidden, so that its output does not mix with the bar.
     pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         self.bar.suspend(write)
     }
@@ -53,7 +54,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
         if let Some(watcher) = self.watcher.take() {
-            // A bar that failed is no reason for the work to fail.
+            // A failure of the bar must not make the command fail.
             let _ = watcher.join();
         }
     }

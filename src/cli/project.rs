@@ -1,4 +1,4 @@
-//! `inga project`: what sensors would see of a sample.
+//! `inga project`: a prediction of what sensors would observe of a sample.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,11 @@ use crate::report::tile::tile_svg;
 use super::EXIT_OK;
 use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs};
 
-/// Tell what a sensor would see of a sample: types, how often, how surely
+/// Predict what a sensor would observe of a sample: types, their shares, and how often
 ///
-/// From the sandbox run follow how the sample picks targets, how often it asks each, what and how fast; that scan is
-/// simulated on the sensor's dark addresses, and what hits them goes through the engine.
+/// The target selection, the packets per target, the services and the rate are inferred from the sandbox run.
+/// This scan is simulated on the sensor's dark addresses, and the packets that reach them pass through the
+/// behavior engine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga project samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --sensor II --history history
@@ -29,19 +30,19 @@ pub(super) struct Args {
     report: PathBuf,
     #[command(flatten)]
     history: HistoryArgs,
-    /// A sensor of the history; without any, each of all
+    /// Only this sensor of the history; may be given more than once [default: each sensor]
     #[arg(long, value_name = "NAME", requires = "history")]
     sensor: Vec<String>,
-    /// Dark prefix of a sensor that one need not have
+    /// Dark prefix of a hypothetical sensor; may be given more than once
     #[arg(long, value_name = "PREFIX", conflicts_with = "history", required_unless_present = "history")]
     prefix: Vec<IpNet>,
-    /// Live prefix in it
+    /// Live prefix within the dark prefixes, which is cut out; may be given more than once
     #[arg(long, value_name = "PREFIX", requires = "prefix")]
     live: Vec<IpNet>,
-    /// For people, or a line of JSON a sensor
+    /// Output format; JSON has one line per sensor
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Draw the windows expected into this folder, a tile a type, the most frequent first
+    /// Draw the expected windows into this folder, one tile per type, the most frequent types first
     #[arg(long, value_name = "DIR")]
     tiles: Option<PathBuf>,
     #[command(flatten)]
@@ -71,7 +72,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     Ok(EXIT_OK)
 }
 
-/// Draws tiles into files named by sensor and place; a sensor's name is safe in a path by its own rule.
+/// Writes tiles into files that are named after sensor and rank. The rules for sensor names make them safe in
+/// a path.
 fn draw(folder: &Path, projected: &Projected, window_seconds: u32) -> Result<(), AppError> {
     make_folder(folder)?;
     for (sensor, projection) in &projected.sensors {

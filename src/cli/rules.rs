@@ -1,4 +1,4 @@
-//! `inga rules`: the rules themselves.
+//! `inga rules`: checks rules.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::app::{AppError, rules};
 
 use super::EXIT_OK;
 
-/// Look after rules
+/// Check the rules for labels, tools, payloads and infrastructure traffic
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 What a rule may be called:
@@ -25,9 +25,9 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Check all rules of a folder: file, line and remedy of everything that is wrong
+    /// Check all rules of a folder, and show file, line and remedy of every error
     Check {
-        /// Folder of rules; without it, those of this build
+        /// Folder of rules [default: the rules that are built in]
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
     },

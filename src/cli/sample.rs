@@ -1,4 +1,4 @@
-//! `inga sample`: the samples that a history keeps.
+//! `inga sample`: the samples that are kept in a history.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::report::text::table;
 use super::EXIT_OK;
 use super::shared::{HistoryFolder, LimitArgs, ReportArgs};
 
-/// Keep samples in a history, list them
+/// Add, remove or list the samples of a history
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -21,7 +21,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Keep samples: their reports, and what their runs show
+    /// Add samples to a history: their reports, and the scans of their sandbox runs
     Add {
         /// Sample reports (YAML)
         #[arg(required = true, value_name = "REPORT")]
@@ -33,17 +33,17 @@ enum Command {
         #[command(flatten)]
         history: HistoryFolder,
     },
-    /// Remove a sample that is kept
+    /// Remove a sample from a history
     #[command(after_help = "Example:
   inga sample remove ping-sweep --history history")]
     Remove {
-        /// Its id, as `inga sample list` shows it
+        /// Identifier of the sample, as `inga sample list` shows it
         #[arg(value_name = "ID")]
         id: String,
         #[command(flatten)]
         history: HistoryFolder,
     },
-    /// List the samples kept
+    /// List the samples of a history
     List {
         #[command(flatten)]
         history: HistoryFolder,

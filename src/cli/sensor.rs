@@ -15,7 +15,7 @@ use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
 use super::shared::{Format, HistoryFolder, check_range};
 
-/// Add sensors to a history, list, edit and remove them, note their outages
+/// Add, edit, remove or list the sensors of a history, and record their outages
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -31,85 +31,87 @@ enum Command {
     Outage(OutageArgs),
 }
 
-/// Add a sensor; the history is made where there is none
+/// Add a sensor; a history that does not exist is created
 ///
-/// Prefixes may be dark for some time only: `--from` and `--to` date the prefixes of this call, and `inga sensor edit`
-/// adds others with other dates. A packet counts if its destination was dark on its day.
+/// Prefixes may be dark for a limited time: `--from` and `--to` date the prefixes of this call, and `inga
+/// sensor edit` adds others with other dates. A packet counts if its destination was dark on the packet's
+/// day.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga sensor add II --prefix 203.0.113.0/24 --live 203.0.113.0/28 --time-zone Asia/Tokyo --history history
   inga sensor add III --prefix 192.0.2.0/25,198.51.100.0/24 --from 2009-03-01 --history history")]
 struct AddArgs {
-    /// Its name
+    /// Name of the sensor
     name: String,
-    /// A prefix that it watches; several are separated by commas
+    /// Dark prefix that the sensor watches; several are separated by commas
     #[arg(long, required = true, value_name = "PREFIX", value_delimiter = ',')]
     prefix: Vec<IpNet>,
-    /// The first day on which these prefixes are dark; without it, all days before
+    /// First day on which these prefixes are dark [default: no limit]
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: Option<Date>,
-    /// The last day on which they are; without it, all days after
+    /// Last day on which these prefixes are dark [default: no limit]
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Option<Date>,
-    /// A live prefix among them, cut out
+    /// Live prefix within the dark prefixes, which is cut out; several are separated by commas
     #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
     live: Vec<IpNet>,
-    /// What surrounds it
+    /// Surroundings of the dark addresses
     #[arg(long, value_enum, default_value = "dark")]
     kind: Kind,
-    /// Time zone of its days, an IANA name
+    /// Time zone of the sensor's days (IANA name)
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     time_zone: String,
     #[command(flatten)]
     history: HistoryFolder,
 }
 
-/// Change what a sensor watches, from or up to a day
+/// Change the dark addresses or the kind of a sensor
 ///
-/// What was dark on days that are recorded cannot be changed, since what is stored of them would be wrong.
+/// Prefixes can be added from a day on, ended on a day, or removed. Addresses that were dark on recorded days
+/// cannot be changed, because the stored counts of those days would be wrong.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("change").required(true).multiple(true)))]
 #[command(after_help = "Examples:
   inga sensor edit II --add-prefix 198.51.100.0/24 --from 2009-05-01 --history history
   inga sensor edit II --end-prefix 203.0.113.0/24 --to 2009-04-30 --history history")]
 struct EditArgs {
-    /// The sensor
+    /// Name of the sensor
     name: String,
-    /// A dark prefix to add, for the days from `--from` to `--to`
+    /// Dark prefix to add, for the days from `--from` to `--to`
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', group = "change")]
     add_prefix: Vec<IpNet>,
-    /// A live prefix to cut out, for the days from `--from` to `--to`
+    /// Live prefix to cut out, for the days from `--from` to `--to`
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', group = "change")]
     add_live: Vec<IpNet>,
-    /// A dark prefix that is dark up to `--to` and no longer
+    /// Dark prefix whose last dark day is `--to`
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', requires = "to", group = "change")]
     end_prefix: Vec<IpNet>,
-    /// A live prefix that is live up to `--to` and dark afterwards
+    /// Live prefix whose last live day is `--to`; it is dark afterwards
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', requires = "to", group = "change")]
     end_live: Vec<IpNet>,
-    /// A dark prefix to remove with all its dates, as if it had never been dark
+    /// Dark prefix to remove with all its dates, as if it had never been dark
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', group = "change")]
     remove_prefix: Vec<IpNet>,
-    /// A live prefix to remove with all its dates, as if it had never been live
+    /// Live prefix to remove with all its dates, as if it had never been live
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', group = "change")]
     remove_live: Vec<IpNet>,
-    /// The first day of the prefixes that are added
+    /// First day of the added prefixes [default: no limit]
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["end_prefix", "end_live"])]
     from: Option<Date>,
-    /// The last day of the prefixes that are added or ended
+    /// Last day of the added or ended prefixes [default for added prefixes: no limit]
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Option<Date>,
-    /// What surrounds it
+    /// Surroundings of the dark addresses
     #[arg(long, value_enum, group = "change")]
     kind: Option<Kind>,
     #[command(flatten)]
     history: HistoryFolder,
 }
 
-/// Remove a sensor with all that is recorded of it
+/// Remove a sensor with all its recorded data
 #[derive(Debug, clap::Args)]
 struct RemoveArgs {
-    /// The sensor
+    /// Name of the sensor
     name: String,
     #[command(flatten)]
     confirm: ConfirmArgs,
@@ -117,31 +119,33 @@ struct RemoveArgs {
     history: HistoryFolder,
 }
 
-/// List sensors with their prefixes, the days they recorded and their outages
+/// List sensors with their prefixes, recorded days and outages
 #[derive(Debug, clap::Args)]
 struct ListArgs {
     #[command(flatten)]
     history: HistoryFolder,
-    /// For people, or a line of JSON a sensor
+    /// Output format; JSON has one line per sensor
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-/// Note days without data: they count as no value, never as zero
+/// Record an outage: its days have no value, which is not zero
 #[derive(Debug, clap::Args)]
 struct OutageArgs {
-    /// The sensor
+    /// Name of the sensor
     name: String,
-    /// The first day
+    /// First day of the outage
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: Date,
-    /// The last day
+    /// Last day of the outage
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Date,
-    /// Why; `data loss`, if nothing else is said
+    /// Reason of the outage [default: data loss]
     #[arg(long)]
     reason: Option<String>,
-    /// Remove the outage of exactly these days instead, and, if it is given, this reason: what was recorded on them counts
+    /// Remove the outage instead, so that what was recorded on its days counts
+    ///
+    /// Outages are removed if they have exactly these days and, if --reason is given, this reason.
     #[arg(long)]
     remove: bool,
     #[command(flatten)]
@@ -150,9 +154,9 @@ struct OutageArgs {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Kind {
-    /// Live and dark addresses mix
+    /// Live and dark addresses are mixed
     Mixed,
-    /// A whole network is dark
+    /// The whole network is dark
     Dark,
     /// A dark subnet of a network that is live elsewhere
     Subnet,
@@ -238,7 +242,7 @@ fn remove(name: &str, confirm: &ConfirmArgs, history: &HistoryFolder) -> Result<
     Output::Stdout.write(|out| writeln!(out, "{} removed", shown(&what)))
 }
 
-/// A sensor with what goes with it.
+/// Describes a sensor and the recorded data that is removed with it.
 fn in_words(SensorContents { sensor, coverage, captures }: &SensorContents) -> String {
     let days = coverage.observed.len();
     let span = coverage.span().map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `inga series`: what sensors see, over hours, days, weeks or months.
+//! `inga series`: counts of what sensors observed, by hour, day, week or month.
 
 use std::path::PathBuf;
 
@@ -16,13 +16,16 @@ use crate::report::spans::{self, Counted, Drawing, Panels, Value};
 use super::EXIT_OK;
 use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, check_range, ending, of_name};
 
-/// Count what sensors saw, by hour, day, week or month
+/// Count what sensors observed, by hour, day, week or month
 ///
-/// Packets, unique hosts, windows, kinds of type and packets per host, of all windows or of some behavior.
-/// Days are the sensor's own. A span without a look has no value, which is not zero; unique hosts of a week, a month
-/// or all time are exact, and no sums of days. Hours are those of the sensor's clock, told with its offset from UTC; an
-/// hour counts the windows that began in it, and has a value where some capture, from its first packet to its last,
-/// reaches into it; between two captures a silence of ten mean distances of packets is no gap.
+/// The counts are packets, unique hosts, windows, distinct types, and packets per host, of all windows or of
+/// given behaviors. Days are days of the sensor's time zone. A span without recorded time has no value, which
+/// is not zero. Unique hosts and types of a week, a month or all time are counted exactly, not added up from
+/// days.
+///
+/// Hours are those of the sensor's clock and are shown with its offset from UTC. An hour counts the windows
+/// that began in it. It has a value if some of its time was recorded. Between two captures, a silence of up
+/// to ten mean inter-arrival times counts as recorded.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga series --history history --sensor II
@@ -34,7 +37,7 @@ use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, check_range, end
 pub(super) struct Args {
     #[command(flatten)]
     history: HistoryArgs,
-    /// A sensor; without any, all
+    /// Only this sensor; may be given more than once [default: all sensors of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
     #[command(flatten)]
@@ -42,35 +45,40 @@ pub(super) struct Args {
     /// Only hosts of this prefix
     #[arg(long, value_name = "PREFIX")]
     source: Option<IpNet>,
-    /// How long a span is
+    /// Length of a span
     #[arg(long, visible_alias = "step", value_enum, default_value = "day")]
     by: By,
-    /// From this day on
+    /// First day [default: the first recorded day]
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: Option<Date>,
-    /// To this day
+    /// Last day [default: the last recorded day]
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Option<Date>,
-    /// What a plot shows; of two in one panel, the second goes by the axis on the right
+    /// Value that a plot shows; may be given twice
+    ///
+    /// Of two values in one panel, the second uses the axis on the right. With `--panels value`, more than
+    /// two may be given.
     #[arg(long, value_enum, default_value = "hosts")]
     value: Vec<PlotValue>,
-    /// Logarithmic axes of a plot
+    /// Use logarithmic axes in a plot
     #[arg(long)]
     log: bool,
-    /// A panel each in one picture, below each other
+    /// Draw one panel per sensor, behavior or value, one below the other in one picture
     #[arg(long, value_enum, value_name = "EACH")]
     panels: Option<PanelsBy>,
-    /// All lines by the axis on the left, however small some are
+    /// Draw all lines by the axis on the left, even if some are much smaller than others
     #[arg(long)]
     one_axis: bool,
-    /// Dates to mark in a plot: YAML, a list of `{date: 2009-03-02, label: text}` or a sample's report, or the hash of a
-    /// sample that the history keeps; may be given several times
+    /// Dates to mark in a plot; may be given more than once
+    ///
+    /// A YAML file with a list of `{date: 2009-03-02, label: text}`, a sample's report, or the hash of a
+    /// sample that the history keeps.
     #[arg(long, value_name = "FILE|HASH")]
     mark: Vec<PathBuf>,
-    /// What to write; by the output file's ending where left out, else text
+    /// Output format [default: by the extension of the output file, else text]
     #[arg(long, value_enum)]
     format: Option<SeriesFormat>,
-    /// Where to write; `-` is standard output
+    /// Output file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -81,11 +89,11 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum PanelsBy {
-    /// Each sensor
+    /// One panel per sensor
     Sensor,
-    /// Each behavior
+    /// One panel per behavior
     Of,
-    /// Each value
+    /// One panel per value
     Value,
 }
 
@@ -93,13 +101,13 @@ enum PanelsBy {
 enum By {
     /// Hours of the sensor's clock
     Hour,
-    /// Days of the sensor
+    /// Days of the sensor's time zone
     Day,
-    /// Monday to Sunday
+    /// Weeks, Monday to Sunday
     Week,
-    /// Months of the calendar
+    /// Calendar months
     Month,
-    /// All time
+    /// All recorded time as one span
     All,
 }
 
@@ -111,7 +119,7 @@ enum PlotValue {
     Hosts,
     /// Windows
     Windows,
-    /// Kinds of behavior type
+    /// Distinct behavior types
     Types,
     /// Packets per unique host
     PacketsPerHost,
@@ -119,20 +127,20 @@ enum PlotValue {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum SeriesFormat {
-    /// For people
+    /// Table for people
     Text,
-    /// Comma-separated values with a head
+    /// Comma-separated values with a header
     Csv,
-    /// A line of JSON a span
+    /// One line of JSON per span
     Json,
-    /// A plot
+    /// Plot in SVG
     Svg,
-    /// A plot in pixels
+    /// Plot in PNG
     Png,
 }
 
 impl SeriesFormat {
-    /// What was asked for, else what the output file's ending says, else text.
+    /// Returns the format that `--format` names, else the one of the output file's extension, else text.
     fn chosen(args: &Args) -> SeriesFormat {
         args.format.unwrap_or(match ending(args.output.as_deref()) {
             Some("csv") => SeriesFormat::Csv,

@@ -1,4 +1,4 @@
-//! Options that several subcommands have.
+//! Options that several subcommands share.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -21,47 +21,47 @@ use crate::history::{Granularity, Selection};
 use crate::report::svg::{Theme, on_ground};
 use crate::rules::Rules;
 
-/// How captures are read.
+/// Options for reading captures.
 #[derive(Debug, clap::Args)]
 pub(super) struct CaptureArgs {
-    /// Day of tcpdump logs that print times of day only
+    /// Date of tcpdump logs that print only the time of day
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: Option<Date>,
-    /// Time zone of tcpdump logs, an IANA name
+    /// Time zone of tcpdump logs (IANA name)
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     time_zone: TimeZone,
-    /// Make up times, so many packets a second, for logs that print none
+    /// Assign synthetic times at this rate (packets per second) to logs that print no times
     #[arg(long, value_name = "RATE", value_parser = rate)]
     packets_per_second: Option<f64>,
-    /// Threads that may share the work; without it, as many as there are processors. Results do not depend on it
+    /// Threads that may share the work [default: the number of processors]; results do not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
     limits: LimitArgs,
 }
 
-/// Limits on what files may cost, and the password of archives.
+/// Limits on the resources that a file may use, and the password of archives.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits and passwords")]
 pub(super) struct LimitArgs {
-    /// Password of encrypted zip archives; `infected`, the customary one for malware, is always tried as well
+    /// Password of encrypted zip archives; `infected`, the usual one for malware, is always tried as well
     #[arg(long, value_name = "TEXT")]
     password: Option<String>,
     /// Memory that unpacking may use; xz and zstd files state how much they need
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     memory_limit: u64,
-    /// Unpacked size of a file that unpacks to more than 200 times its size, as decompression bombs do; others may have
-    /// any size
+    /// Largest unpacked size of a file that unpacks to more than 200 times its size, as decompression bombs
+    /// do; other files may have any size
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size)]
     unpack_limit: u64,
-    /// Packets that are held in memory, 200 to 350 bytes each: a longer sandbox run is cut there, with a notice; a
-    /// longer capture that runs backwards in time, and so must be sorted, is refused
+    /// Packets that may be held in memory, 200 to 350 bytes each; a longer sandbox run is cut there, with a
+    /// notice, and a longer capture that runs backwards in time (and must be sorted) is refused
     #[arg(long, value_name = "N", default_value = "4000000")]
     packets_max: NonZeroUsize,
 }
 
 impl LimitArgs {
-    /// Returns options with these limits and this password, and the defaults otherwise.
+    /// Returns options with these limits and this password, and defaults for everything else.
     pub(super) fn options(&self) -> CaptureOptions {
         let mut options = CaptureOptions::default();
         options.read.password.clone_from(&self.password);
@@ -74,7 +74,7 @@ impl LimitArgs {
     }
 }
 
-/// Parses a number of bytes: `300000`, `512KiB`, `256MiB`, `4GiB`; `K`, `M` and `G` have the same meaning.
+/// Parses a number of bytes: `300000`, `512KiB`, `256MiB` or `4GiB`. `K`, `KB` and `KiB` all mean 1024 bytes.
 fn size(text: &str) -> Result<u64, String> {
     let wrong = || "no size; write one like 256MiB or 4GiB".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -113,22 +113,22 @@ impl CaptureArgs {
 /// Options for reading sample reports.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
-    /// Read captures of a report that lie outside of its folder, too
+    /// Read also captures of a report that lie outside of the report's folder
     #[arg(long)]
     allow_outside: bool,
 }
 
 impl ReportArgs {
-    /// Returns the options with these choices for reports.
+    /// Returns `options` with the choices for sample reports.
     pub(super) fn options(&self, options: CaptureOptions) -> CaptureOptions {
         CaptureOptions { allow_outside: self.allow_outside, ..options }
     }
 }
 
-/// Which rules to go by.
+/// The option that selects the rules.
 #[derive(Debug, clap::Args)]
 pub(super) struct RuleArgs {
-    /// Folder of rules; without it, those of this build
+    /// Folder of rules [default: the rules that are built in]
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
 }
@@ -139,10 +139,11 @@ impl RuleArgs {
     }
 }
 
-/// Whose packets to look at.
+/// The option that names the victim hosts of a sandbox capture.
 #[derive(Debug, clap::Args)]
 pub(super) struct VictimArgs {
-    /// Victim host of a sandbox capture; `auto` takes the address that has a part in every packet, or else the host that begins most contacts
+    /// Victim host of a sandbox capture; `auto` is the address that takes part in every packet, else the host
+    /// that begins most contacts
     #[arg(long, value_name = "ADDRESS|auto", value_parser = victim)]
     victim: Vec<Victim>,
 }
@@ -181,10 +182,10 @@ impl VictimArgs {
     }
 }
 
-/// The variable that names the history where no option does.
+/// Environment variable that names the history if no option does.
 pub(super) const HISTORY_VARIABLE: &str = "INGA_HISTORY";
 
-/// A history, and the rules to read it by.
+/// Options of commands that need a history in a folder.
 #[derive(Debug, clap::Args)]
 pub(super) struct HistoryFolder {
     /// The history: a folder with catalog.sqlite
@@ -194,20 +195,20 @@ pub(super) struct HistoryFolder {
     pub(super) rules: RuleArgs,
 }
 
-/// Where the history is.
+/// Options of queries, which read a history or a folder of captures.
 #[derive(Debug, clap::Args)]
 #[group(id = "origin", multiple = false)]
 pub(super) struct HistoryArgs {
     /// A history made by `inga observe`: a folder with catalog.sqlite [env: INGA_HISTORY]
     #[arg(long, value_name = "DIR")]
     history: Option<PathBuf>,
-    /// A folder with sensors.yaml and a folder of captures a sensor, read into a temporary history
+    /// A folder with sensors.yaml and one folder of captures per sensor; read into a temporary history
     #[arg(long, value_name = "DIR")]
     darknet: Option<PathBuf>,
 }
 
 impl HistoryArgs {
-    /// The history or darknet that was given, or else the one that the environment names.
+    /// Returns the given history or darknet folder, else the history that the environment names.
     pub(super) fn source(&self) -> Result<HistorySource, AppError> {
         let from_environment = || std::env::var_os(HISTORY_VARIABLE).filter(|value| !value.is_empty());
         match (&self.history, &self.darknet) {
@@ -223,24 +224,24 @@ impl HistoryArgs {
     }
 }
 
-/// What to count.
+/// The option that selects the behaviors to count.
 #[derive(Debug, clap::Args)]
 pub(super) struct OfArgs {
-    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`; several are counted
-    /// each by itself
+    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID` (a pattern), `label:ID`;
+    /// several behaviors are counted separately
     #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
     of: Vec<Of>,
 }
 
 impl OfArgs {
-    /// What to count, each by itself; all windows where nothing is said.
+    /// Returns the behaviors to count separately; without the option, all windows as one.
     pub(super) fn all(&self, rules: &Rules) -> Result<Vec<Of>, AppError> {
         self.of.iter().try_for_each(|of| check_label(of, rules))?;
         Ok(if self.of.is_empty() { vec![Of::All] } else { self.of.clone() })
     }
 }
 
-/// Refuses a label that no rule gives.
+/// Refuses a label that no rule assigns.
 pub(super) fn check_label(of: &Of, rules: &Rules) -> Result<(), AppError> {
     match of {
         Of::Label(label) if !rules.has_label(label) => {
@@ -250,7 +251,7 @@ pub(super) fn check_label(of: &Of, rules: &Rules) -> Result<(), AppError> {
     }
 }
 
-/// Reads a behavior as it is written on a command line.
+/// Parses a behavior as the command line writes it.
 pub(super) fn of(text: &str) -> Result<Of, String> {
     let (kind, rest) = text.split_once(':').unwrap_or(("", text));
     let named = |granularity| {
@@ -265,7 +266,7 @@ pub(super) fn of(text: &str) -> Result<Of, String> {
         "label" => Ok(Of::Label(rest.to_owned())),
         "" => match rest.split_once('/') {
             None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
-                // A port without a protocol names two services that different malware asks for, so it is refused.
+                // Different malware scans the TCP and the UDP port of a number, so the protocol is required.
                 Err(format!("`{rest}` is a port without its protocol; write {rest}/tcp or {rest}/udp"))
             }
             None => Ok(Of::Protocol(protocol(rest)?)),
@@ -289,7 +290,7 @@ pub(super) fn of(text: &str) -> Result<Of, String> {
     }
 }
 
-/// Says what is wrong with a text that has the form of a service but no port.
+/// Returns the error for a text that has the form of a service but no valid port.
 fn not_a_service(port: &str, name: &str) -> String {
     match name.parse::<u16>() {
         Ok(number) if port.parse::<Protocol>().is_ok() => {
@@ -299,7 +300,7 @@ fn not_a_service(port: &str, name: &str) -> String {
     }
 }
 
-/// Refuses a range of days that ends before it begins, for options of these names.
+/// Refuses a range of days that ends before it begins. `from` and `to` are the names of the options.
 pub(super) fn check_range(
     (from, first): (&str, Option<Date>),
     (to, last): (&str, Option<Date>),
@@ -312,7 +313,7 @@ pub(super) fn check_range(
     }
 }
 
-/// A behavior as it is read by [`of`], with the prefix of its hosts.
+/// Returns a behavior in the notation of [`of`], followed by the prefix of its hosts if one is given.
 pub(super) fn of_name(of: &Of, sources: Option<IpNet>) -> String {
     let name = match of {
         Of::All => "all".to_owned(),
@@ -324,30 +325,30 @@ pub(super) fn of_name(of: &Of, sources: Option<IpNet>) -> String {
     sources.map_or_else(|| name.clone(), |sources| format!("{name} from {sources}"))
 }
 
-/// Text or JSON.
+/// Output formats of commands without pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Text for people
     Text,
-    /// A line of JSON each
+    /// JSON, one object per line
     Json,
 }
 
-/// Text, JSON or a picture.
+/// Output formats of commands that can draw a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Picture {
-    /// For people
+    /// Text for people
     Text,
-    /// A line of JSON each
+    /// JSON, one object per line
     Json,
-    /// A picture
+    /// SVG picture
     Svg,
-    /// A picture in pixels
+    /// PNG picture
     Png,
 }
 
 impl Picture {
-    /// What was asked for, else what the output file's ending says, else text.
+    /// Returns the format that `--format` names, else the one of the output file's extension, else text.
     pub(super) fn chosen(asked: Option<Picture>, output: Option<&Path>) -> Picture {
         asked.unwrap_or(match ending(output) {
             Some("json" | "ndjson") => Picture::Json,
@@ -358,22 +359,22 @@ impl Picture {
     }
 }
 
-/// The ending of an output file.
+/// Returns the extension of the output file.
 pub(super) fn ending(output: Option<&Path>) -> Option<&str> {
     output.and_then(Path::extension).and_then(|ending| ending.to_str())
 }
 
-/// How pictures look.
+/// Options for the appearance of pictures.
 #[derive(Debug, clap::Args)]
 pub(super) struct PictureArgs {
-    /// The ground of a picture
+    /// Background of a picture
     #[arg(long, value_enum, default_value = "reader")]
     ground: Ground,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Ground {
-    /// As the browser of its reader has it; light where none says
+    /// Follows the reader's browser; light if it states no preference
     Reader,
     /// Light, as on paper
     Light,
@@ -382,7 +383,7 @@ enum Ground {
 }
 
 impl PictureArgs {
-    /// Writes a picture, in pixels or as it was drawn.
+    /// Writes a picture as SVG, or as PNG if `pixels` is set.
     pub(super) fn write(&self, output: &Output, picture: &str, pixels: bool) -> Result<(), AppError> {
         let theme = match self.ground {
             Ground::Reader => Theme::Reader,

@@ -1,4 +1,4 @@
-//! `inga simulate`: outbreaks whose cause is known.
+//! `inga simulate`: simulated outbreaks whose cause is known.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,11 +10,12 @@ use crate::app::{AppError, Notices};
 use super::EXIT_OK;
 use super::shared::RuleArgs;
 
-/// Make what sensors and sandboxes would capture of an outbreak
+/// Simulate the captures of sensors and sandboxes during an outbreak
 ///
-/// A scenario says who is infected by what; the folder gets captures of each sensor, a sample of each family that was
-/// caught, sensors.yaml, and truth.yaml, which tells who was infected by what and who sent how many packets. The same
-/// scenario, seed and scale give the same bytes.
+/// A scenario states which hosts are infected with which malware. The output folder gets captures of each
+/// sensor, a sample of each malware family that was caught, sensors.yaml, and truth.yaml, which states who
+/// was infected with what and how many packets each sent. The same scenario, seed and scale give the same
+/// bytes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga simulate samples/scenarios/two-families.yaml --out outbreak
@@ -22,22 +23,22 @@ use super::shared::RuleArgs;
   inga simulate samples/scenarios/conficker-2009.yaml --out months --format sightings --scale 0.01
   inga series --history months/history --sensor II --value hosts -o hosts.svg")]
 pub(super) struct Args {
-    /// The scenario (YAML)
+    /// Scenario (YAML)
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
-    /// The folder for all that is made
+    /// Output folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Chooses among all that can happen
+    /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Multiplies hosts and background
+    /// Factor by which the numbers of hosts and the background traffic are multiplied
     #[arg(long, value_name = "F", default_value = "1", value_parser = scale)]
     scale: f64,
-    /// Captures, or a history without captures
+    /// Output format
     #[arg(long, value_enum, default_value = "pcap")]
     format: SimulateFormat,
-    /// Threads that may share the work; without it, as many as there are processors. Results do not depend on it
+    /// Threads that may share the work [default: the number of processors]; results do not depend on it
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -46,9 +47,9 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum SimulateFormat {
-    /// A capture a sensor and day (or hour), compressed
+    /// One compressed capture per sensor and day (or hour)
     Pcap,
-    /// A history, as `inga observe` would have made it of the captures
+    /// A history, as `inga observe` would create it from the captures
     Sightings,
 }
 

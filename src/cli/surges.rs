@@ -17,10 +17,11 @@ use crate::report::text::table;
 use super::EXIT_OK;
 use super::shared::{Format, HistoryArgs, RuleArgs};
 
-/// Tell which behaviors surged, when, by how much and how surely
+/// Find behaviors that surged: when, by how much, and how surely
 ///
-/// Types, shapes, families and services (a protocol and port) are judged each against its own past of up to eight
-/// weeks, with its weekly rhythm and slow growth, day by day and week by week; days without a look are left out.
+/// Types, shapes, patterns (`family` in the output) and services (a protocol and port) are each judged
+/// against their own past of up to eight weeks, with weekly rhythm and slow growth taken into account, day by
+/// day and week by week. Days that were not recorded are left out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga surges --history history
@@ -40,16 +41,16 @@ top_hosts (with packets), labels, marks (with hosts).")]
 pub(super) struct Args {
     #[command(flatten)]
     history: HistoryArgs,
-    /// A sensor; without any, all
+    /// Only this sensor; may be given more than once [default: all sensors of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
-    /// Tell what has at most this q
+    /// Largest q of a reported surge, above 0 and at most 0.1
     #[arg(long, value_name = "Q", default_value_t = 0.01, value_parser = level)]
     q: f64,
-    /// Tell surges that are parts of others, too
+    /// Show also surges that are part of a coarser surge
     #[arg(long)]
     all: bool,
-    /// For people, or a line of JSON a surge
+    /// Output format; JSON has one line per surge
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `inga tile`: one window as a picture, or two beside each other.
+//! `inga tile`: a picture of one window, or of two windows side by side.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,32 +18,32 @@ use super::shared::{CaptureArgs, HistoryArgs, PictureArgs, RuleArgs, ending};
 
 /// Draw a window as a tile
 ///
-/// A type's example is drawn out of a history, without the capture; a host's window out of captures. Two of them are
-/// drawn beside each other with what differs between their parameters.
+/// The example window of a type is drawn from a history, without its capture. The window of a host is drawn
+/// from captures. Two windows are drawn side by side, with the differences between their parameters below.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga tile --history history --type 95f82c624a74270852e9ce6958d1247e --sensor II -o tile.svg
   inga tile sensor.pcap --host 192.0.2.1 --at 2009-03-10T12:00:00Z -o tile.svg
   inga tile sandbox.pcap --host 192.168.20.21 --history history --type 95f82c624a74270852e9ce6958d1247e -o pair.svg")]
 pub(super) struct Args {
-    /// Captures or logs with the host's window
+    /// Captures or logs with the window of the host
     #[arg(value_name = "CAPTURE", requires = "host")]
     captures: Vec<PathBuf>,
-    /// The host whose window of the captures is drawn
+    /// Host whose window in the captures is drawn
     #[arg(long, value_name = "ADDRESS", requires = "captures")]
     host: Option<IpAddr>,
-    /// A time of that window; without it, the host's first
+    /// A time within the window to draw [default: the first window of the host]
     #[arg(long, value_name = "TIME", requires = "host")]
     at: Option<Timestamp>,
-    /// A type whose example is drawn
+    /// Type whose example window is drawn; may be given twice
     #[arg(long = "type", value_name = "ID", requires = "history")]
     types: Vec<BehaviorId>,
     #[command(flatten)]
     history: HistoryArgs,
-    /// The sensor whose example is drawn; without any, whichever saw the type first
+    /// Sensor whose example is drawn [default: the sensor with the earliest example]
     #[arg(long, value_name = "NAME", requires = "types")]
     sensor: Vec<String>,
-    /// Where to write, a `.png` in pixels, else SVG; `-` is standard output
+    /// Output file, PNG if it ends in `.png`, else SVG; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -73,7 +73,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         [one] => tile_svg(&tile(one, seconds)),
         [one, other] => {
             let gaps = gaps(one.parameters(), other.parameters());
-            // What a sandbox and a darknet do to a scan explains nothing between two darknets.
+            // Explanations from sandbox and darknet conditions apply only to a pair of a captured window and
+            // an example, not to two examples of a darknet.
             let differences = match one {
                 Drawn::Window(_) => gaps_in_words(&gaps),
                 Drawn::Example { .. } => differences_in_words(&gaps).into_iter().collect(),

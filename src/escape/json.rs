@@ -1,4 +1,5 @@
-//! JSON in which hidden characters are escaped, so that a terminal shows them and a parser reads the same strings.
+//! JSON in which hidden characters are escaped, so that a terminal shows them and a parser reads the same
+//! strings.
 
 use std::io::{self, Write};
 
@@ -7,8 +8,8 @@ use serde_json::ser::Formatter;
 
 use super::{HIDDEN, is_plain};
 
-/// Formats compact JSON. Hidden characters in strings and keys are written as `\u202e`, and those above U+FFFF as two
-/// such escapes.
+/// Formats compact JSON. Hidden characters in strings and keys are written as `\u202e`, and those above
+/// U+FFFF as two such escapes (a surrogate pair).
 struct Escaping;
 
 impl Formatter for Escaping {

@@ -1,13 +1,15 @@
-//! F0: escapes text that attackers may have written, for terminals, JSON, YAML, XML and HTML. All outputs use it.
+//! F0: escapes text that attackers may have written, for terminals, JSON, YAML, XML and HTML. All outputs use
+//! it.
 //!
-//! A character is *hidden* when a reader cannot see it or when it changes how others are shown: it moves the cursor
-//! (Cc), formats or reorders text (Cf, with the bidirectional controls and tags), ends lines (Zl, Zp), has no agreed
-//! shape (Co, private use; Cn, unassigned, with the noncharacters that XML forbids or discourages), or is to be ignored
-//! by definition (`Default_Ignorable_Code_Point`: variation selectors, fillers). The blank Braille pattern is the one
-//! visible symbol without ink. Unassigned characters are among them because a newer system may know them as one of the
-//! others; escaping loses nothing. Letters of all scripts, combining marks and emoji stay.
+//! A character is *hidden* when a reader cannot see it or when it changes how others are shown: it moves the
+//! cursor (Cc), formats or reorders text (Cf, with the bidirectional controls and tags), ends lines (Zl, Zp),
+//! has no agreed shape (Co, private use; Cn, unassigned, with the noncharacters that XML forbids or
+//! discourages), or is to be ignored by definition (`Default_Ignorable_Code_Point`: variation selectors,
+//! fillers). The blank Braille pattern U+2800 is hidden as well, because it is a symbol without ink.
+//! Unassigned characters are hidden because a newer system may assign them to one of the other classes;
+//! escaping loses nothing. Letters of all scripts, combining marks and emoji are not hidden.
 //!
-//! The classes are the tables of the Unicode Character Database in `regex`, which the project has anyway.
+//! The classes come from the tables of the Unicode Character Database in the crate `regex`.
 
 mod json;
 mod number;
@@ -25,7 +27,8 @@ static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}\u{2800}]").unwrap()
 });
 
-/// Whether a text consists of visible ASCII and spaces, which is nearly all text and needs no table.
+/// Returns whether a text consists of visible ASCII and spaces. Nearly all texts do, and need no search for
+/// hidden characters.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
@@ -36,7 +39,7 @@ pub fn has_hidden(text: &str) -> bool {
     !is_plain(text) && HIDDEN.is_match(text)
 }
 
-/// Returns the text with each hidden character replaced by what `escaped` writes for it.
+/// Returns the text with each hidden character replaced by what `escaped` appends for it.
 fn replaced(text: &str, mut escaped: impl FnMut(char, &mut String)) -> String {
     if is_plain(text) {
         return text.to_owned();
@@ -58,14 +61,14 @@ pub fn shown(text: &str) -> String {
     replaced(text, |hidden, out| out.extend(hidden.escape_unicode()))
 }
 
-/// Returns text of several lines: as [`shown`], but line feeds stay.
+/// Returns text of several lines: like [`shown`], but line feeds stay.
 #[must_use]
 pub fn shown_lines(text: &str) -> String {
     text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns a path for messages: as [`shown`], and bytes that are not UTF-8 are written as `\xff`, so that two names
-/// never look alike because of a replacement character.
+/// Returns a path for messages: like [`shown`], and bytes that are not UTF-8 are written as `\xff`, so that
+/// two names never look alike because of a replacement character.
 #[must_use]
 pub fn path(path: &Path) -> String {
     let mut out = String::new();
@@ -76,7 +79,7 @@ pub fn path(path: &Path) -> String {
     out
 }
 
-/// Returns a double-quoted string of YAML that a parser reads as this text, for any text.
+/// Returns a double-quoted string of YAML that a parser reads as `text`.
 #[must_use]
 pub fn yaml(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('"', "\\\"");
@@ -89,8 +92,8 @@ pub fn yaml(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-/// Returns text for XML and HTML, in elements and attributes: markup is written as entities and hidden characters as
-/// `\u{202e}`, so that no character remains that XML 1.0 forbids.
+/// Returns text for XML and HTML, in elements and attributes: markup is written as entities and hidden
+/// characters as `\u{202e}`, so that no character remains that XML 1.0 forbids.
 #[must_use]
 pub fn xml(text: &str) -> String {
     let shown = shown(text);
@@ -112,7 +115,7 @@ pub fn xml(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Ranges of each class of hidden characters in the Unicode Character Database.
+    /// Tests ranges of each class of hidden characters in the Unicode Character Database.
     #[test]
     fn hidden_characters_are_escaped_and_no_others() {
         let ranges = [

@@ -1,7 +1,7 @@
-//! Numbers for people.
+//! Numbers for people to read.
 
-/// Returns a number that is to be written with `decimals` decimals. One that would become a negative zero, such as a
-/// share of -1e-17 after an error of rounding, becomes zero.
+/// Returns `value`, or zero if formatting it with `decimals` decimals would show a negative zero, as for a
+/// share of -1e-17 that results from a rounding error.
 #[must_use]
 pub fn rounded(value: f64, decimals: i32) -> f64 {
     let vanishes = value <= 0.0 && value * 10f64.powi(decimals) >= -0.5;

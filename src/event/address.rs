@@ -1,51 +1,51 @@
-//! An address as two numbers, and which addresses name groups.
+//! A packed IP address, and the test for group addresses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address that is quick to compare.
+/// An IPv4 or IPv6 address in a form that is fast to compare and to hash.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Address {
-    /// 0 of an IPv4 address …
+    /// The upper 64 bits of an IPv6 address; 0 for IPv4.
     upper: u64,
-    /// … whose number this is.
+    /// The lower 64 bits of an IPv6 address, or the 32 bits of an IPv4 address.
     lower: u64,
     is_ipv6: bool,
 }
 
 impl Address {
-    /// An IPv4 address's number, or else an IPv6 address's.
+    /// Returns the address as an integer: `Ok` for IPv4, `Err` for IPv6.
     ///
     /// # Errors
-    /// An IPv6 address's number.
+    /// Returns the integer of an IPv6 address.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "an IPv4 address's number")]
     pub fn number(self) -> Result<u32, u128> {
         if self.is_ipv6 { Err(self.wide()) } else { Ok(self.lower as u32) }
     }
 
-    /// Its number; two addresses of different families may share one.
+    /// Returns the address as an integer. An IPv4 and an IPv6 address can have the same integer.
     #[inline]
     #[must_use]
     pub fn wide(self) -> u128 {
         u128::from(self.upper) << 64 | u128::from(self.lower)
     }
 
-    /// The halves of its number, as [`of_halves`](Address::of_halves) takes them.
+    /// Returns the upper and lower 64 bits, as [`of_halves`](Address::of_halves) takes them.
     #[inline]
     #[must_use]
     pub fn halves(self) -> (u64, u64) {
         (self.upper, self.lower)
     }
 
-    /// The address of a family with these halves.
+    /// Creates an address from its upper and lower 64 bits.
     #[inline]
     #[must_use]
     pub fn of_halves((upper, lower): (u64, u64), is_ipv6: bool) -> Address {
         Address { upper, lower, is_ipv6 }
     }
 
-    /// Whether it is an IPv6 address.
+    /// Returns whether this is an IPv6 address.
     #[inline]
     #[must_use]
     pub fn is_ipv6(self) -> bool {
@@ -89,7 +89,7 @@ impl fmt::Debug for Address {
         IpAddr::from(*self).fmt(f)
     }
 }
-/// Whether an address names a group of hosts: IP multicast, or the limited broadcast of IPv4.
+/// Returns whether an address names a group of hosts: IP multicast, or the limited broadcast of IPv4.
 #[must_use]
 pub fn is_group(address: IpAddr) -> bool {
     address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())

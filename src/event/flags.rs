@@ -1,8 +1,8 @@
-//! TCP flags in the order of design: F S R P A U E C.
+//! TCP flags, written in the order F S R P A U E C.
 
 use std::fmt::{self, Write};
 
-/// The eight TCP flags of a packet, as the header's low byte has them (RFC 9293, RFC 3168).
+/// The eight TCP flags in the low byte of the header's flags field (RFC 9293, RFC 3168).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
@@ -28,38 +28,39 @@ impl TcpFlags {
 
     const LETTERS: [char; 8] = ['F', 'S', 'R', 'P', 'A', 'U', 'E', 'C'];
 
-    /// Whether all flags of `other` are set.
+    /// Returns whether all flags of `other` are set.
     #[must_use]
     pub fn contains(self, other: TcpFlags) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// The union of both.
+    /// Returns the union of both sets of flags.
     #[must_use]
     pub fn with(self, other: TcpFlags) -> TcpFlags {
         TcpFlags(self.0 | other.0)
     }
 
-    /// The flag of one letter of `FSRPAUEC`; none for any other letter.
+    /// Returns the flag of a letter of `FSRPAUEC`, or `None` for any other letter.
     #[must_use]
     pub fn from_letter(letter: char) -> Option<TcpFlags> {
         Self::LETTERS.iter().position(|&known| known == letter).map(|bit| TcpFlags(1 << bit))
     }
 
-    /// A SYN without an ACK: the beginning of a conversation.
+    /// Returns whether the packet asks to open a connection: SYN without ACK.
     #[must_use]
     pub fn opens(self) -> bool {
         self.contains(Self::SYN) && !self.contains(Self::ACK)
     }
 
-    /// What a host answers to a SYN it did not send itself: SYN-ACK or RST. In a darknet these are backscatter.
+    /// Returns whether the packet can be an answer to somebody else's SYN: SYN-ACK or RST. In a darknet these
+    /// are backscatter.
     #[must_use]
     pub fn answers(self) -> bool {
         self.contains(Self::RST) || self.contains(Self::SYN.with(Self::ACK))
     }
 }
 
-/// Letters in the order FSRPAUEC; a packet without any flag is `-`.
+/// Writes the letters of the flags in the order FSRPAUEC, or `-` if no flag is set.
 impl fmt::Display for TcpFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {

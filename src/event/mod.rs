@@ -1,4 +1,4 @@
-//! F0: what one packet says, whatever it was read from.
+//! F0: the header fields of one packet, whichever kind of capture it was read from.
 
 mod address;
 mod flags;

@@ -1,6 +1,7 @@
-//! Parts of a number that may be known or not.
+//! Bit fields of an integer that may be unknown.
 
-/// Where a part lies in a number. A part that is not known is 0, and so is the bit that says it is.
+/// The position of a bit field in an integer. Another bit says whether the field is known; an unknown field
+/// is 0.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
     lowest: u32,
@@ -8,25 +9,25 @@ pub(super) struct Part {
     known: u32,
 }
 
-/// A part of so many bits from `lowest` on; the bit `known` says whether it is.
+/// Creates a field of `width` bits from bit `lowest` on. Bit `known` says whether its value is known.
 pub(super) const fn part(lowest: u32, width: u32, known: u32) -> Part {
     Part { lowest, width, known }
 }
 
 impl Part {
-    /// Its bits.
+    /// Returns the mask of the field's bits.
     #[inline]
     pub(super) const fn mask(self) -> u64 {
         (u64::MAX >> (u64::BITS - self.width)) << self.lowest
     }
 
-    /// Its bits, and the one that says it is known.
+    /// Returns the mask of the field's bits and its known bit.
     #[inline]
     pub(super) const fn bits(self) -> u64 {
         self.mask() | 1 << self.known
     }
 
-    /// The number with this part set to something of its width, or unknown.
+    /// Returns `number` with the field set to a value, which must fit its width, or to unknown.
     #[inline]
     pub(super) fn put(self, number: u64, value: Option<u64>) -> u64 {
         let others = number & !self.bits();
@@ -36,14 +37,14 @@ impl Part {
         }
     }
 
-    /// A part of sixteen bits.
+    /// Returns the value of a field of sixteen bits.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the bits at a place")]
     pub(super) fn half(self, number: u64) -> Option<u16> {
         self.is_known(number).then_some((number >> self.lowest) as u16)
     }
 
-    /// A part of eight bits.
+    /// Returns the value of a field of eight bits.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the bits at a place")]
     pub(super) fn byte(self, number: u64) -> Option<u8> {

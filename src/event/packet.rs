@@ -1,4 +1,4 @@
-//! One packet's outer header, as far as its source carries it.
+//! The outer header of one packet, as far as the capture contains it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,30 +6,30 @@ use std::net::IpAddr;
 use super::packed::{Part, part};
 use super::{Address, Header, Protocol, TcpFlags, Timestamp};
 
-/// Type and code of an ICMP or ICMPv6 message. They stay outside the behavior type (design, section 2).
+/// Type and code of an ICMP or ICMPv6 message. They are not part of the behavior type (design, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IcmpKind {
     /// The message type.
     pub kind: u8,
-    /// The code; text logs often do not carry it.
+    /// The code, or `None` if unknown; text logs often lack it.
     pub code: Option<u8>,
 }
 
-/// One packet: outer header only (the header inside an ICMP error is payload).
+/// The outer header of one packet. The header inside an ICMP error is payload.
 ///
-/// What it says is `None` where the source does not carry it: a text log in quiet style has no flags, figure 8 of the
-/// seed has no time. It is packed in 80 bytes: a telescope brings millions a second, and each is written once and read
-/// several times. The payload travels beside the packet, never inside.
+/// A field is `None` if the capture does not contain it: tcpdump's quiet text has no flags, and figure 8 of
+/// the nicter report has no times. The fields are packed in 80 bytes, because millions of packets are
+/// processed per second, and each is written once and read several times. The payload is passed separately.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Packet {
-    /// [`Timestamp::BEFORE_ALL`] where it is not known.
+    /// Capture time; [`Timestamp::BEFORE_ALL`] if it is unknown.
     time: Timestamp,
     source: Address,
     destination: Address,
     header: Header,
-    /// What few rules ask for, by the parts below.
+    /// The bit fields below, which few rules read.
     more: u64,
-    /// 0 where it is not known, which `more` tells.
+    /// TCP sequence number; 0 if it is unknown, as [`HAS_SEQUENCE`] in `more` says.
     sequence: u32,
 }
 
@@ -41,14 +41,14 @@ const ICMP_CODE: Part = part(48, 8, 60);
 const HAS_SEQUENCE: u64 = 1 << 61;
 
 impl Packet {
-    /// A packet of which only the addresses and the protocol are known.
+    /// Creates a packet of which only addresses and protocol are known.
     #[inline]
     #[must_use]
     pub fn new(source: IpAddr, destination: IpAddr, protocol: Protocol) -> Packet {
         Packet::of_addresses(source.into(), destination.into(), protocol)
     }
 
-    /// The same, of addresses as they are packed.
+    /// Creates a packet like [`new`](Packet::new), from packed addresses.
     #[inline]
     #[must_use]
     pub fn of_addresses(source: Address, destination: Address, protocol: Protocol) -> Packet {
@@ -56,154 +56,154 @@ impl Packet {
         Packet { time: Timestamp::BEFORE_ALL, source, destination, header, more: 0, sequence: 0 }
     }
 
-    /// When it was captured; `None` in a log without times.
+    /// Returns the capture time; `None` in a log without times.
     #[inline]
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         (self.time != Timestamp::BEFORE_ALL).then_some(self.time)
     }
 
-    /// Sender; for ARP the sender's protocol address.
+    /// Returns the sender's address; for ARP, the sender's protocol address.
     #[inline]
     #[must_use]
     pub fn source(&self) -> IpAddr {
         self.source.into()
     }
 
-    /// Receiver; for ARP the target's protocol address.
+    /// Returns the receiver's address; for ARP, the target's protocol address.
     #[inline]
     #[must_use]
     pub fn destination(&self) -> IpAddr {
         self.destination.into()
     }
 
-    /// Sender and receiver as they are packed.
+    /// Returns the packed addresses of sender and receiver.
     #[inline]
     #[must_use]
     pub fn addresses(&self) -> (Address, Address) {
         (self.source, self.destination)
     }
 
-    /// Protocol, ports and flags as they are packed.
+    /// Returns the packed protocol, ports and flags.
     #[inline]
     #[must_use]
     pub fn header(&self) -> Header {
         self.header
     }
 
-    /// What the outer header carries.
+    /// Returns the protocol that the outer header carries.
     #[inline]
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         self.header.protocol()
     }
 
-    /// See [`Header::source_port`].
+    /// Returns the source port; see [`Header::source_port`].
     #[inline]
     #[must_use]
     pub fn source_port(&self) -> Option<u16> {
         self.header.source_port()
     }
 
-    /// See [`Header::destination_port`].
+    /// Returns the destination port; see [`Header::destination_port`].
     #[inline]
     #[must_use]
     pub fn destination_port(&self) -> Option<u16> {
         self.header.destination_port()
     }
 
-    /// See [`Header::flags`].
+    /// Returns the TCP flags; see [`Header::flags`].
     #[inline]
     #[must_use]
     pub fn flags(&self) -> Option<TcpFlags> {
         self.header.flags()
     }
 
-    /// ICMP or ICMPv6 type and code.
+    /// Returns ICMP or ICMPv6 type and code.
     #[inline]
     #[must_use]
     pub fn icmp(&self) -> Option<IcmpKind> {
         ICMP_KIND.byte(self.more).map(|kind| IcmpKind { kind, code: ICMP_CODE.byte(self.more) })
     }
 
-    /// The IPv4 identification field.
+    /// Returns the IPv4 identification field.
     #[inline]
     #[must_use]
     pub fn ip_id(&self) -> Option<u16> {
         IP_ID.half(self.more)
     }
 
-    /// IPv4 time to live or IPv6 hop limit.
+    /// Returns the IPv4 time to live or IPv6 hop limit.
     #[inline]
     #[must_use]
     pub fn ttl(&self) -> Option<u8> {
         TTL.byte(self.more)
     }
 
-    /// TCP sequence number, where it is absolute.
+    /// Returns the TCP sequence number; `None` also where a log prints relative numbers only.
     #[inline]
     #[must_use]
     pub fn sequence(&self) -> Option<u32> {
         (self.more & HAS_SEQUENCE != 0).then_some(self.sequence)
     }
 
-    /// TCP window, unscaled.
+    /// Returns the TCP window field, without window scaling.
     #[inline]
     #[must_use]
     pub fn tcp_window(&self) -> Option<u16> {
         TCP_WINDOW.half(self.more)
     }
 
-    /// The same at another time.
+    /// Returns the packet with the time replaced.
     #[inline]
     #[must_use]
     pub fn with_time(self, time: Option<Timestamp>) -> Packet {
         Packet { time: time.unwrap_or(Timestamp::BEFORE_ALL), ..self }
     }
 
-    /// The same from another sender.
+    /// Returns the packet with the sender's address replaced.
     #[inline]
     #[must_use]
     pub fn with_source(self, source: IpAddr) -> Packet {
         Packet { source: source.into(), ..self }
     }
 
-    /// The same to another receiver.
+    /// Returns the packet with the receiver's address replaced.
     #[inline]
     #[must_use]
     pub fn with_destination(self, destination: IpAddr) -> Packet {
         Packet { destination: destination.into(), ..self }
     }
 
-    /// The same of another protocol.
+    /// Returns the packet with the protocol replaced.
     #[inline]
     #[must_use]
     pub fn with_protocol(self, protocol: Protocol) -> Packet {
         Packet { header: self.header.with_protocol(protocol), ..self }
     }
 
-    /// The same from another port.
+    /// Returns the packet with the source port replaced.
     #[inline]
     #[must_use]
     pub fn with_source_port(self, port: Option<u16>) -> Packet {
         Packet { header: self.header.with_source_port(port), ..self }
     }
 
-    /// The same to another port.
+    /// Returns the packet with the destination port replaced.
     #[inline]
     #[must_use]
     pub fn with_destination_port(self, port: Option<u16>) -> Packet {
         Packet { header: self.header.with_destination_port(port), ..self }
     }
 
-    /// The same with other flags.
+    /// Returns the packet with the TCP flags replaced.
     #[inline]
     #[must_use]
     pub fn with_flags(self, flags: Option<TcpFlags>) -> Packet {
         Packet { header: self.header.with_flags(flags), ..self }
     }
 
-    /// The same with another ICMP type and code.
+    /// Returns the packet with the ICMP type and code replaced.
     #[inline]
     #[must_use]
     pub fn with_icmp(self, icmp: Option<IcmpKind>) -> Packet {
@@ -212,21 +212,21 @@ impl Packet {
         Packet { more: ICMP_CODE.put(ICMP_KIND.put(self.more, kind), code), ..self }
     }
 
-    /// The same with another IPv4 identification.
+    /// Returns the packet with the IPv4 identification replaced.
     #[inline]
     #[must_use]
     pub fn with_ip_id(self, ip_id: Option<u16>) -> Packet {
         Packet { more: IP_ID.put(self.more, ip_id.map(u64::from)), ..self }
     }
 
-    /// The same with another time to live.
+    /// Returns the packet with the time to live replaced.
     #[inline]
     #[must_use]
     pub fn with_ttl(self, ttl: Option<u8>) -> Packet {
         Packet { more: TTL.put(self.more, ttl.map(u64::from)), ..self }
     }
 
-    /// The same with another sequence number.
+    /// Returns the packet with the sequence number replaced.
     #[inline]
     #[must_use]
     pub fn with_sequence(self, sequence: Option<u32>) -> Packet {
@@ -235,7 +235,7 @@ impl Packet {
         Packet { more, sequence: sequence.unwrap_or(0), ..self }
     }
 
-    /// The same with another TCP window.
+    /// Returns the packet with the TCP window replaced.
     #[inline]
     #[must_use]
     pub fn with_tcp_window(self, window: Option<u16>) -> Packet {

@@ -1,8 +1,8 @@
-//! The protocol of a packet, by the names that analysts use.
+//! The protocol of a packet, with the names that analysts use.
 
 use std::fmt;
 
-/// What a packet's outer header carries.
+/// The protocol that a packet's outer header carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     /// TCP, IP protocol 6.
@@ -13,15 +13,17 @@ pub enum Protocol {
     Icmp,
     /// ICMPv6, IP protocol 58.
     Icmpv6,
-    /// ARP: no IP at all; source and destination are the sender's and the target's protocol address.
+    /// ARP, which is not carried by IP. Source and destination are the protocol addresses of sender and
+    /// target.
     Arp,
     /// SCTP, IP protocol 132.
     Sctp,
-    /// Any other IP protocol, by its number.
+    /// Any other IP protocol, with its number.
     Other(u8),
 }
 
-/// Numbers and names of the IP protocols that a telescope meets (IANA, "Assigned Internet Protocol Numbers").
+/// Numbers and names of further IP protocols that a telescope receives (IANA, "Assigned Internet Protocol
+/// Numbers").
 const NAMES: [(u8, &str); 14] = [
     (0, "HOPOPT"),
     (2, "IGMP"),
@@ -40,7 +42,8 @@ const NAMES: [(u8, &str); 14] = [
 ];
 
 impl Protocol {
-    /// The protocol of an IP header's protocol (or last next-header) field.
+    /// Returns the protocol for the protocol field of an IPv4 header, or for the last next-header field of
+    /// IPv6.
     #[must_use]
     #[inline]
     pub fn from_ip_number(number: u8) -> Protocol {
@@ -54,11 +57,12 @@ impl Protocol {
         }
     }
 
-    /// The IP protocol's number; 256 for ARP, which has none.
+    /// Returns the IP protocol number; 256 for ARP, which has none.
     #[must_use]
     #[inline]
     pub fn number(self) -> u16 {
-        // Apart, so that the others become a look into a table, and not a jump that the processor has to guess.
+        // Apart from the `match`, so that the compiler makes that a table look-up and not a jump, which the
+        // processor would have to predict.
         if let Protocol::Other(number) = self {
             return u16::from(number);
         }
@@ -72,7 +76,7 @@ impl Protocol {
         }
     }
 
-    /// The protocol of a [`number`](Protocol::number).
+    /// Returns the protocol with a [`number`](Protocol::number); `None` beyond 256.
     #[must_use]
     #[inline]
     pub fn from_number(number: u16) -> Option<Protocol> {
@@ -83,14 +87,14 @@ impl Protocol {
         }
     }
 
-    /// Whether packets of it carry ports.
+    /// Returns whether packets of the protocol have ports.
     #[must_use]
     pub fn has_ports(self) -> bool {
         matches!(self, Protocol::Tcp | Protocol::Udp | Protocol::Sctp)
     }
 }
 
-/// `TCP UDP ICMP ICMPv6 ARP SCTP`, other known names, or `IP-` and the number.
+/// Writes `TCP`, `UDP`, `ICMP`, `ICMPv6`, `ARP`, `SCTP`, another known name, or `IP-` with the number.
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -108,7 +112,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) writes, in any letter case.
+/// Parses what [`Display`](fmt::Display) writes, in any letter case.
 impl std::str::FromStr for Protocol {
     type Err = UnknownProtocol;
 
@@ -129,7 +133,7 @@ impl std::str::FromStr for Protocol {
     }
 }
 
-/// As its display name; to machines alone, as its number.
+/// Serializes the display name, or the number in binary formats.
 impl serde::Serialize for Protocol {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
@@ -139,7 +143,7 @@ impl serde::Serialize for Protocol {
     }
 }
 
-/// From its display name or number.
+/// Deserializes a display name, or a number in binary formats.
 impl<'de> serde::Deserialize<'de> for Protocol {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
@@ -152,7 +156,7 @@ impl<'de> serde::Deserialize<'de> for Protocol {
     }
 }
 
-/// A protocol name that nobody knows.
+/// A text that is not the name of a protocol.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("unknown protocol `{0}` (use TCP, UDP, ICMP, ICMPv6, ARP, SCTP or IP-<number>)")]
 pub struct UnknownProtocol(pub String);

@@ -1,22 +1,23 @@
-//! A set of addresses with an order of its own: a sensor's dark addresses, or the whole address space.
+//! A set of addresses with a rank for each: a sensor's dark addresses, or the whole address space.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// Addresses and their ranks. A rank is an address's place in the ascending list of the set, so that the holes
-/// of a half-dark sensor do not break up a sweep; in the whole space it is the address's own number.
+/// A set of addresses and their ranks. The rank of an address is its position in the ascending list of the
+/// set, so that the live holes of a sensor do not interrupt a sweep. In the whole address space the rank is
+/// the address as an integer.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AddressSpace {
-    /// Whether it has the addresses of the ranges alone; else it has every address.
+    /// Whether the set consists of `ranges`; else it contains every address.
     bounded: bool,
-    /// Disjoint, ascending and not adjacent.
+    /// Disjoint and ascending. Two ranges may be adjacent.
     ranges: Vec<Range>,
-    /// The IPv4 ones among them once more: every packet is asked whether it is dark.
+    /// The IPv4 ranges again, in a smaller form, because every packet is tested for a dark destination.
     fours: Vec<Four>,
 }
 
-/// Inclusive bounds in the common number line of both families, and the rank of the first address.
+/// A range of addresses, with inclusive bounds and the rank of the first address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
     first: Number,
@@ -24,7 +25,7 @@ struct Range {
     rank: u128,
 }
 
-/// The same of IPv4 addresses, whose ranks come first.
+/// A range of IPv4 addresses. Their ranks precede those of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Four {
     first: u32,
@@ -32,7 +33,7 @@ struct Four {
     rank: u32,
 }
 
-/// IPv4 sorts before IPv6; within a family by value.
+/// Whether the address is IPv6, and its integer: IPv4 sorts before IPv6, and each family by value.
 type Number = (bool, u128);
 
 fn number(address: IpAddr) -> Number {
@@ -43,20 +44,20 @@ fn number(address: IpAddr) -> Number {
 }
 
 impl AddressSpace {
-    /// Every address there is; ranks are the addresses' own numbers.
+    /// Returns the set of all addresses. Ranks are the addresses' integers.
     #[must_use]
     pub fn whole() -> AddressSpace {
         AddressSpace::default()
     }
 
-    /// No address at all.
+    /// Returns the empty set.
     #[must_use]
     pub fn none() -> AddressSpace {
         AddressSpace { bounded: true, ..AddressSpace::default() }
     }
 
-    /// The addresses of `dark` without those of `live`, of which none may be left. No `dark` prefix means the whole
-    /// space.
+    /// Returns the addresses of the prefixes `dark` without those of `live`; the result may be empty. Without
+    /// any `dark` prefix the result is the whole address space.
     #[must_use]
     pub fn new(dark: &[IpNet], live: &[IpNet]) -> AddressSpace {
         if dark.is_empty() {
@@ -84,19 +85,19 @@ impl AddressSpace {
         AddressSpace { bounded: true, fours: fours.collect(), ranges }
     }
 
-    /// Whether it is the whole space.
+    /// Returns whether the set is the whole address space.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         !self.bounded
     }
 
-    /// Whether it has no address.
+    /// Returns whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bounded && self.ranges.is_empty()
     }
 
-    /// The place of an address in the ascending list; `None` for an address outside.
+    /// Returns the rank of an address, counted from 0; `None` if the set does not contain it.
     #[must_use]
     pub fn rank(&self, address: IpAddr) -> Option<u128> {
         let wanted = number(address);
@@ -108,7 +109,7 @@ impl AddressSpace {
         Some(range.rank + (wanted.1 - range.first.1))
     }
 
-    /// Whether an address belongs to it.
+    /// Returns whether the set contains an address.
     #[must_use]
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -119,7 +120,7 @@ impl AddressSpace {
         }
     }
 
-    /// As [`rank`](AddressSpace::rank), of an IPv4 address's number.
+    /// Returns the rank of an IPv4 address, which is given as an integer; see [`rank`](AddressSpace::rank).
     #[must_use]
     #[inline]
     pub fn ipv4_rank(&self, four: u32) -> Option<u32> {
@@ -127,7 +128,7 @@ impl AddressSpace {
             return Some(four);
         }
         let range = match self.fours.as_slice() {
-            // What nearly every sensor has.
+            // The fast path: nearly every sensor has one range.
             [only] => (four <= only.last).then_some(only),
             many => many.get(many.partition_point(|range| range.last < four)),
         };
@@ -135,8 +136,8 @@ impl AddressSpace {
         Some(range.rank + (four - range.first))
     }
 
-    /// The address at a place in the ascending list: the other way round of [`rank`](AddressSpace::rank). `None`
-    /// beyond its end, and for the whole space, which has two addresses at most places.
+    /// Returns the address with a rank, the inverse of [`rank`](AddressSpace::rank). Returns `None` beyond
+    /// the last rank, and for the whole address space, in which an IPv4 and an IPv6 address can share a rank.
     #[must_use]
     pub fn address(&self, rank: u128) -> Option<IpAddr> {
         let at = self.ranges.partition_point(|range| range.rank <= rank).checked_sub(1)?;
@@ -148,14 +149,15 @@ impl AddressSpace {
         })
     }
 
-    /// How many IPv4 addresses it has, which come first in the list.
+    /// Returns the number of IPv4 addresses in the set. They have the ranks below this number, unless the set
+    /// is the whole address space.
     #[must_use]
     pub fn ipv4_size(&self) -> u64 {
         let whole = if self.is_whole() { 1 << 32 } else { 0 };
         self.fours.iter().map(|range| u64::from(range.last - range.first) + 1).sum::<u64>() + whole
     }
 
-    /// How many addresses it has; `None` for the whole space.
+    /// Returns the number of addresses in the set; `None` for the whole address space.
     #[must_use]
     pub fn size(&self) -> Option<u128> {
         let Some(last) = self.ranges.last() else { return self.bounded.then_some(0) };
@@ -167,7 +169,7 @@ fn span(prefix: IpNet) -> (Number, Number) {
     (number(prefix.network()), number(prefix.broadcast()))
 }
 
-/// What is left of a span when a hole is cut out of it: none, one or two spans.
+/// Returns the zero, one or two parts of a span that remain without a hole.
 fn cut(span: (Number, Number), hole: (Number, Number)) -> impl Iterator<Item = (Number, Number)> {
     let apart = hole.1 < span.0 || span.1 < hole.0;
     let whole = apart.then_some(span);

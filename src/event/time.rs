@@ -1,76 +1,78 @@
-//! Points in time, in nanoseconds, and what kind of clock they were read from.
+//! Points in time, in nanoseconds, and the kind of clock that a capture has.
 
 use std::fmt;
 
 use jiff::tz::TimeZone;
 
-/// Nanoseconds since 1970-01-01T00:00:00Z, or since an unknown midnight or first packet where the capture's
-/// [`Clock`] is relative. Covers the years 1678 to 2262.
+/// Nanoseconds since 1970-01-01T00:00:00Z or, if the capture's [`Clock`] is relative, since an unknown
+/// midnight or the first packet. The range is 1677-09-21 to 2262-04-11.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Timestamp(pub i64);
 
-/// A second in nanoseconds.
+/// Nanoseconds per second.
 const SECOND: i64 = 1_000_000_000;
 
-/// How a capture knows its times.
+/// What the times of a capture refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Clock {
-    /// Date and time: a pcap, or a log that prints both (or was given `--date`).
+    /// Date and time: a pcap file, or a log that prints both or was read with `--date`.
     Absolute,
-    /// Times that have no date: the differences hold, the day is unknown.
+    /// Times without a date: differences are valid, the day is unknown.
     Relative,
-    /// No time at all.
+    /// No times.
     None,
 }
 
-/// A time that cannot be held or read.
+/// A text that is not an RFC 3339 time, or that lies outside of the range of [`Timestamp`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is no RFC 3339 time between the years 1678 and 2262 (like 2009-03-02T12:00:00Z)")]
 pub struct TimestampError(String);
 
 impl Timestamp {
-    /// Earlier than any packet; where times are packed it stands for one that is not known.
+    /// A time before any packet. Packed structures use it for an unknown time.
     pub const BEFORE_ALL: Timestamp = Timestamp(i64::MIN);
 
-    /// From whole seconds and nanoseconds; `None` where 64 bits do not hold it.
+    /// Creates a time from whole seconds and nanoseconds; `None` if 64 bits do not suffice.
     #[must_use]
     pub fn from_parts(seconds: i64, nanoseconds: u32) -> Option<Timestamp> {
         seconds.checked_mul(SECOND)?.checked_add(i64::from(nanoseconds)).map(Timestamp)
     }
 
-    /// This moment, later by so many nanoseconds; stays at the end of time instead of wrapping.
+    /// Returns the time that is later by a number of nanoseconds, or the latest possible time if that would
+    /// overflow.
     #[must_use]
     pub fn plus_nanoseconds(self, nanoseconds: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(nanoseconds))
     }
 
-    /// The second in which this moment lies.
+    /// Returns the beginning of the second in which the time lies.
     #[must_use]
     pub fn whole_seconds(self) -> Timestamp {
         Timestamp(self.0.div_euclid(SECOND).saturating_mul(SECOND))
     }
 
-    /// Seconds from `earlier` to this moment.
+    /// Returns the seconds from `earlier` to this time.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a difference for people to read, not for comparison")]
     pub fn seconds_since(self, earlier: Timestamp) -> f64 {
         self.0.saturating_sub(earlier.0) as f64 / 1e9
     }
 
-    /// Returns the moment at which a calendar day begins in UTC, or `None` where 64 bits do not hold it.
+    /// Returns the time at which a calendar day begins in UTC, or `None` if 64 bits do not suffice.
     #[must_use]
     pub fn start_of(day: jiff::civil::Date) -> Option<Timestamp> {
         let start = TimeZone::UTC.to_timestamp(day.into()).ok()?;
         i64::try_from(start.as_nanosecond()).ok().map(Timestamp)
     }
 
-    /// The calendar day in a time zone, as a sensor counts its days.
+    /// Returns the calendar day in a time zone. A sensor counts days in its own zone.
     #[must_use]
     pub fn day(self, zone: &TimeZone) -> jiff::civil::Date {
         self.instant().to_zoned(zone.clone()).date()
     }
 
-    /// The moments in which its calendar day and the next one begin, in a time zone; `None` at the ends of time.
+    /// Returns the times at which the calendar day and the next one begin in a time zone; `None` if 64 bits
+    /// do not suffice.
     #[must_use]
     pub fn day_bounds(self, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
         let day = self.instant().to_zoned(zone.clone());
@@ -81,19 +83,19 @@ impl Timestamp {
     }
 
     fn instant(self) -> jiff::Timestamp {
-        // Every i64 of nanoseconds lies within jiff's years -9999 to 9999.
+        // Every `i64` of nanoseconds lies within jiff's range of years, -9999 to 9999.
         jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 }
 
-/// RFC 3339 in UTC with all nine digits of the nanoseconds.
+/// Writes RFC 3339 in UTC with nine decimals.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.9}", self.instant())
     }
 }
 
-/// Reads RFC 3339.
+/// Parses RFC 3339.
 impl std::str::FromStr for Timestamp {
     type Err = TimestampError;
 

@@ -1,4 +1,4 @@
-//! The axes of a tile: where its panels lie, and where ports and addresses lie on them.
+//! The axes of a tile: the places of its two panels, and the places of ports and addresses on them.
 
 use std::net::IpAddr;
 
@@ -9,18 +9,18 @@ pub(super) const PANEL_TOP: f64 = 44.0;
 pub(super) const PANEL_BOTTOM: f64 = 284.0;
 pub(super) const LEFT: (f64, f64) = (72.0, 282.0);
 pub(super) const RIGHT: (f64, f64) = (358.0, 568.0);
-/// Room at the top and bottom of a panel, so that no point lies on an axis.
+/// Pixels left free at the top and bottom of a panel, so that no point lies on an axis.
 pub(super) const MARGIN: f64 = 12.0;
 
-/// Ports on a vertical axis: few different ones side by side, each with its number; many to scale. Packets without a
-/// port lie on a row of their own at the bottom.
+/// A vertical axis of ports. Up to [`LABELLED_MAX`] different ports are spaced evenly, and each has a label;
+/// more ports are drawn to scale. Packets without a port lie on a row of their own at the bottom.
 pub(super) struct PortAxis {
-    /// Ascending.
+    /// Distinct ports in ascending order.
     ports: Vec<u16>,
     none: bool,
 }
 
-/// Ports that can each have a label.
+/// Maximum number of different ports that each get a label.
 const LABELLED_MAX: usize = 6;
 
 impl PortAxis {
@@ -83,7 +83,7 @@ impl PortAxis {
     }
 }
 
-/// Destinations on a horizontal axis, to scale.
+/// A horizontal axis of destination addresses, drawn to scale.
 pub(super) struct AddressAxis {
     first: Option<IpAddr>,
     last: Option<IpAddr>,

@@ -1,4 +1,4 @@
-//! The time axis of a plot: where days and hours lie on it, and which of them get a label.
+//! The time axis of a plot: the places of days and hours on it, and their labels.
 
 use jiff::civil::{Date, Time};
 
@@ -7,26 +7,26 @@ use crate::history::SpanCount;
 use super::series::Line;
 use super::svg;
 
-/// Where a value lies: a day or an hour of the sensor's own calendar.
+/// The place of a value on the time axis: a day or an hour in the sensor's time zone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
     /// The day.
     pub day: Date,
-    /// Which part of it the value counts: from and to, 0 to 1. An hour of a day with 23 or 25 is as wide as that makes
-    /// it, so days are equally wide, whatever clocks do.
+    /// Start and end of the counted part of the day, as fractions of the day from 0 to 1. All days are
+    /// equally wide; an hour of a day with 23 or 25 hours is wider or narrower instead.
     pub part: (f64, f64),
-    /// What the clock shows when it begins, where it is an hour.
+    /// Clock time at which the hour begins; `None` for a whole day.
     pub clock: Option<Time>,
 }
 
 impl Place {
-    /// A whole day.
+    /// Returns the place of a whole day.
     #[must_use]
     pub fn day(day: Date) -> Place {
         Place { day, part: (0.0, 1.0), clock: None }
     }
 
-    /// Where a span begins.
+    /// Returns the place of a span: its hour, or else its first day.
     #[must_use]
     pub fn of(span: &SpanCount) -> Place {
         match span.hour {
@@ -36,32 +36,33 @@ impl Place {
     }
 }
 
-/// Days, both ends included, on a horizontal axis.
+/// A horizontal axis of days, including the first and the last.
 pub(super) struct Calendar {
     pub(super) first: Date,
     pub(super) last: Date,
-    /// Whether values are hours.
+    /// Whether the values are hours.
     hourly: bool,
-    /// Where the axis begins and ends in the picture.
+    /// Left and right end of the axis, in pixels of the picture.
     pub(super) ends: (f64, f64),
 }
 
-/// Days between two dates.
+/// Returns the number of days from `first` to `last`.
 #[expect(clippy::cast_precision_loss, reason = "days of a plot")]
 fn between(first: Date, last: Date) -> f64 {
     (first.duration_until(last).as_hours() / 24) as f64
 }
 
-/// Labels that find room beside each other.
+/// Maximum number of labels that fit side by side on the axis.
 const LABELS_MAX: f64 = 6.0;
 
 impl Calendar {
-    /// An axis of days.
+    /// Creates an axis of days.
     pub(super) fn of_days(first: Date, last: Date, ends: (f64, f64)) -> Calendar {
         Calendar { first, last, hourly: false, ends }
     }
 
-    /// An axis of the values of lines, that reaches as far as some dates; `None` without any value's place.
+    /// Creates an axis that spans all values of the lines and all of the dates; `None` if the lines have no
+    /// values.
     pub(super) fn of<'a>(
         lines: impl Iterator<Item = &'a Line>,
         dates: impl Iterator<Item = Date>,
@@ -77,34 +78,36 @@ impl Calendar {
         Some(calendar)
     }
 
-    /// Where a date is marked: in the middle of its day, or, among hours, where it begins.
+    /// Returns the x coordinate at which a date is marked: the middle of its day, or on an hourly axis its
+    /// start.
     pub(super) fn mark(&self, date: Date) -> f64 {
         self.edge(date, if self.hourly { 0.0 } else { 0.5 })
     }
 
-    /// The edges of some days, as far as they lie on the axis.
+    /// Returns the left and right edge of the days from `first` to `last`, cut at the ends of the axis;
+    /// `None` if none of these days lies on the axis.
     pub(super) fn edges(&self, first: Date, last: Date) -> Option<(f64, f64)> {
         let (first, last) = (first.max(self.first), last.min(self.last));
         (first <= last).then(|| (self.edge(first, 0.0), self.edge(last, 1.0)))
     }
 
-    /// What the axis shows.
+    /// Returns the title of the axis.
     pub(super) fn unit(&self) -> &'static str {
         if self.hourly { "date and hour of the sensor" } else { "date" }
     }
 
-    /// The middle of a value's span.
+    /// Returns the x coordinate of the middle of a value's span.
     pub(super) fn middle(&self, place: Place) -> f64 {
         self.edge(place.day, f64::midpoint(place.part.0, place.part.1))
     }
 
-    /// Where a part of a day has passed.
+    /// Returns the x coordinate at which a part of a day (0 to 1) has passed.
     pub(super) fn edge(&self, day: Date, part: f64) -> f64 {
         let days = between(self.first, self.last) + 1.0;
         self.ends.0 + (between(self.first, day) + part) / days * (self.ends.1 - self.ends.0)
     }
 
-    /// Draws the axis. Hours get labels where there are few days of them, else days, else the first of months.
+    /// Draws the axis. Its labels are hours if the axis is hourly and short enough, else days, else months.
     pub(super) fn draw(&self, out: &mut String, bottom: f64, lines: &[Line]) {
         svg::line(out, "axis", (self.ends.0, bottom), (self.ends.1, bottom));
         let hours = self.hours(lines);
@@ -115,7 +118,8 @@ impl Calendar {
         }
     }
 
-    /// Labels at hours of the clock: midnights with their date. None where even every 12th would be too many.
+    /// Returns the labels of hours with their x coordinates; midnights show their date. The result is empty
+    /// if the values are not hours, or if even one label per day would be too many.
     fn hours(&self, lines: &[Line]) -> Vec<(f64, String)> {
         let Some(line) = lines.iter().find(|line| line.values.iter().any(|(place, _)| place.clock.is_some()))
         else {
@@ -135,7 +139,8 @@ impl Calendar {
         ticks.collect()
     }
 
-    /// Labels at days.
+    /// Returns the labels of days with their x coordinates. Long axes have labels only on the first days of
+    /// months.
     fn days(&self) -> Vec<(f64, String)> {
         let count = between(self.first, self.last) + 1.0;
         let step = [1.0, 2.0, 7.0, 14.0].into_iter().find(|step| count / step <= LABELS_MAX);
@@ -167,7 +172,7 @@ mod tests {
     use crate::history::Hour;
     use crate::report::svg::text_width;
 
-    /// Labels stand around their places, at least a few pixels from each other.
+    /// Asserts that labels, which are centered on their places, are at least two pixels apart.
     fn apart(ticks: &[(f64, String)]) {
         let half = |label: &str| text_width(label) / 2.0;
         for pair in ticks.windows(2) {
@@ -203,7 +208,7 @@ mod tests {
             let calendar = Calendar::of(lines.iter(), std::iter::empty(), (0.0, 600.0)).unwrap();
             let ticks = calendar.hours(&lines);
             let noon = ticks.iter().find(|(_, label)| label == "12:00").unwrap();
-            // Twelve hours before the day's end, on each of the three.
+            // Noon is twelve hours before the end of the day on all three days.
             assert!((noon.0 - (count - 12.0) / count * 600.0).abs() < 1e-6, "{ticks:?}");
             assert_eq!(ticks[0], (0.0, day.to_string()));
             apart(&ticks);

@@ -1,4 +1,4 @@
-//! What came of checks, for people and for machines. The JSON's field names are stable.
+//! The results of `inga check`, as text and as JSON. The JSON field names are stable.
 
 use std::io::{self, Write};
 
@@ -8,10 +8,10 @@ use crate::sample::Checked;
 
 use crate::escape::shown;
 
-/// Writes a line a sample and one for all, with what differs beneath.
+/// Writes one line per sample, with the differences from its expectation below, and a summary line.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn text(out: &mut dyn Write, all: &[Checked]) -> io::Result<()> {
     for checked in all {
         let id = match checked.title.is_empty() {
@@ -49,10 +49,10 @@ pub fn text(out: &mut dyn Write, all: &[Checked]) -> io::Result<()> {
     )
 }
 
-/// Writes a line of JSON a sample.
+/// Writes one line of JSON per sample.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn json(out: &mut dyn Write, all: &[Checked]) -> io::Result<()> {
     all.iter().try_for_each(|checked| json_line(out, checked))
 }

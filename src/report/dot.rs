@@ -1,4 +1,4 @@
-//! The evidence graph for graph tools: DOT and GraphML.
+//! The evidence graph in the formats of graph tools: DOT and GraphML.
 
 use std::io::{self, Write};
 
@@ -8,15 +8,15 @@ use crate::correlate::{EvidenceGraph, Link};
 
 use crate::escape::{shown, xml};
 
-/// A DOT string.
+/// Returns a text as a quoted DOT string.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", shown(text).replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Writes Graphviz DOT.
+/// Writes the graph as Graphviz DOT.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
     writeln!(out, "digraph inga {{")?;
     writeln!(
@@ -41,10 +41,11 @@ pub fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
     writeln!(out, "}}")
 }
 
-/// Writes GraphML, with kinds, labels and numbers as data.
+/// Writes the graph as GraphML, with the kind and label of each node and the relation and weight of each
+/// edge.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn graphml(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
     writeln!(out, "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">")?;
@@ -79,7 +80,8 @@ pub fn graphml(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
     writeln!(out, "  </graph>\n</graphml>")
 }
 
-/// The number of a link: a share, hosts, a score; 1 where it has none.
+/// Returns the weight of a link: a share (0 to 1), a number of hosts or windows, or a score; 1 if it has no
+/// number.
 #[expect(clippy::cast_precision_loss, reason = "hosts, below 2^52")]
 fn weight(link: &Link) -> f64 {
     match link {

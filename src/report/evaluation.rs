@@ -1,4 +1,4 @@
-//! How good answers are, as a table for people, for a README and for machines. The JSON's field names are stable.
+//! The measured quality of answers, as text, Markdown and JSON. The JSON field names are stable.
 
 use std::io::{self, Write};
 
@@ -23,7 +23,8 @@ fn percent(share: f64) -> String {
     if share.is_nan() { "-".to_owned() } else { format!("{:.1} %", crate::escape::rounded(share * 100.0, 1)) }
 }
 
-/// `/24 4, /16 1`: hosts a day from which on half of the outbreaks are found.
+/// Returns, by the sensor's prefix length, the fewest hosts per day from which on at least half of the
+/// outbreaks are answered rightly, such as `/24 4, /16 1`.
 fn smallest(score: &Score) -> String {
     let told = |(bits, hosts): (u8, Option<f64>)| match hosts {
         Some(hosts) => format!("/{bits} {hosts}"),
@@ -50,7 +51,8 @@ fn rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
     std::iter::once(head).chain(evaluation.ways.iter().map(|(name, score)| row(name, score))).collect()
 }
 
-/// `median 7 days, nine in ten within 28`.
+/// Returns the median and the ninth decile of ascending numbers of days, such as `median 7 days, nine in ten
+/// within 28`.
 fn days_in_words(days: &[usize]) -> String {
     let at = |tenths: usize| days.get((days.len() * tenths / 10).min(days.len().saturating_sub(1)));
     match (at(5), at(9)) {
@@ -59,10 +61,10 @@ fn days_in_words(days: &[usize]) -> String {
     }
 }
 
-/// Writes the table with what it means, as text.
+/// Writes the table with explanations, calibration and thresholds, as text.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn text(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
     table(out, &rows(evaluation))?;
     writeln!(out)?;
@@ -103,7 +105,7 @@ pub fn text(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
 /// Writes the table in Markdown.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn markdown(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
     for (place, row) in rows(evaluation).into_iter().enumerate() {
         writeln!(out, "| {} |", row.join(" | "))?;
@@ -145,10 +147,10 @@ struct WayJson<'a> {
     days_to_answer: Option<&'a [usize]>,
 }
 
-/// Writes a line of JSON a way of answering.
+/// Writes one line of JSON per way of answering.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn json(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
     for (place, (way, score)) in evaluation.ways.iter().enumerate() {
         let bin = |(cases, sum, hits): &(usize, f64, usize)| BinJson {

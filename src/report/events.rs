@@ -1,4 +1,4 @@
-//! One event a line, for people and for machines. The JSON's field names are stable.
+//! Packets as text and as JSON, one per line. The JSON field names are stable.
 
 use std::io::{self, Write};
 
@@ -7,11 +7,11 @@ use serde::Serialize;
 use crate::event::{Clock, Packet, Timestamp};
 use crate::sample::Class;
 
-/// The JSON of one event.
+/// The JSON of one packet.
 #[derive(Serialize)]
 struct EventJson {
     time: Option<Timestamp>,
-    /// Seconds since the log's unknown midnight or first packet, where times have no date.
+    /// Seconds since the log's unknown midnight or its first packet; only if its times have no date.
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
     source: String,
@@ -26,15 +26,16 @@ struct EventJson {
     class: Option<Class>,
 }
 
-/// The flags' letters; none for a packet that has no flag set.
+/// Returns the letters of the TCP flags, an empty text if no flag is set, or `None` if the packet has no
+/// flags.
 fn letters(packet: &Packet) -> Option<String> {
     packet.flags().map(|flags| if flags.0 == 0 { String::new() } else { flags.to_string() })
 }
 
-/// Writes an event as one line of JSON.
+/// Writes a packet as one line of JSON.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn json(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<Class>) -> io::Result<()> {
     let relative = clock == Clock::Relative;
     let event = EventJson {
@@ -53,10 +54,10 @@ pub fn json(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<Cl
     crate::escape::json_line(out, &event)
 }
 
-/// Writes an event as one line of text.
+/// Writes a packet as one line of text.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn text(out: &mut dyn Write, packet: &Packet, clock: Clock, class: Option<&Class>) -> io::Result<()> {
     let time = match (packet.time(), clock) {
         (None, _) => "-".to_owned(),

@@ -1,4 +1,4 @@
-//! The pictures of a hypothesis: the paired tiles and the series of its hosts.
+//! The pictures of a hypothesis: its paired tiles and the series of its hosts.
 
 use crate::correlate::{Hypothesis, gaps};
 use crate::history::{Coverage, Example, ExamplePacket};
@@ -9,7 +9,8 @@ use super::hypotheses::{gaps_in_words, second};
 use super::series::{Band, Line, Mark, SeriesPlot};
 use super::tile::{Tile, TilePacket};
 
-/// The series of a hypothesis' unique hosts a day, with the sample's date and the outages marked (figure 11).
+/// Returns the plot of a hypothesis' unique hosts per day, with the sample's date and the outages marked
+/// (nicter report 2009, figure 11).
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "hosts of a day, for a picture")]
 pub fn plot(hypothesis: &Hypothesis, coverage: &Coverage) -> SeriesPlot {
@@ -36,18 +37,19 @@ pub fn plot(hypothesis: &Hypothesis, coverage: &Coverage) -> SeriesPlot {
     }
 }
 
-/// The paired tiles of a hypothesis (figures 9 and 10).
+/// The paired tiles of a hypothesis (nicter report 2009, figures 9 and 10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tiles {
-    /// The sample's window that matches, or its first.
+    /// The sample's window of the matching type, or its first window if no window has that type.
     pub micro: Tile,
-    /// The sensor's example.
+    /// The sensor's example window.
     pub sensor: Tile,
-    /// Which parameters differ.
+    /// The parameters that differ between the two windows, in words.
     pub differences: Vec<String>,
 }
 
-/// The tiles of a hypothesis; `None` where either has no packets.
+/// Returns the tiles of a hypothesis; `None` if nothing matched, the sensor has no example window, or the
+/// sample has no window.
 #[must_use]
 pub fn tiles(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u32) -> Option<Tiles> {
     let matched = hypothesis.matched.as_ref()?;
@@ -73,7 +75,7 @@ pub fn tiles(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u3
     Some(Tiles { micro, sensor, differences })
 }
 
-/// The tile of a sensor's example window of a type.
+/// Returns the tile of a sensor's example window of a type.
 #[must_use]
 pub fn example_tile(
     sensor: &str,

@@ -1,4 +1,4 @@
-//! An event with its causes, for people and for machines. The JSON's field names are stable.
+//! An event with its likely causes, as text and as JSON. The JSON field names are stable.
 
 use std::io::{self, Write};
 
@@ -10,53 +10,54 @@ use crate::correlate::{Explained, Explanation, counted};
 use super::hypotheses::CAVEAT;
 use crate::escape::{rounded, shown};
 
-/// Causes and lines of the rest told in text; JSON has all.
+/// Maximum number of causes, and of unexplained behaviors, in the text; JSON has all of them.
 const TOLD_MAX: usize = 10;
-/// Causes that are less probable and not in the mix are not told in text.
+/// Minimum probability of a cause that the text shows although it has no part in the mix.
 const PROBABILITY_MIN: f64 = 0.01;
 
-/// A sample, for its places in an explanation.
+/// A sample that an explanation refers to by its place in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// Its id.
+    /// Identifier of the sample.
     pub id: String,
-    /// Its title.
+    /// Title of the sample.
     pub title: String,
 }
 
-/// The surge that an explanation is of.
+/// The surge that is explained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SurgeOf {
-    /// Its place among all surges.
+    /// Rank among all surges that `inga surges` reports, from 1.
     pub rank: usize,
-    /// Its first day.
+    /// First day.
     pub first: String,
-    /// Its last day.
+    /// Last day.
     pub last: String,
-    /// The day with most above what was expected.
+    /// Day with the largest excess over the expected number of hosts.
     pub peak: String,
-    /// Hosts on that day.
+    /// Hosts on the peak day.
     pub peak_hosts: u64,
-    /// Hosts that were expected on it.
+    /// Expected number of hosts on the peak day.
     pub peak_expected: f64,
-    /// Its adjusted p-value.
+    /// Adjusted p-value (Benjamini-Hochberg).
     pub q: f64,
 }
 
-/// Writes what surged, before its explanation or the reason why there is none.
+/// Writes the days and numbers of a surge as one line of text. The explanation, or the reason why there is
+/// none, follows it.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn surge_text(out: &mut dyn Write, surge: &SurgeOf) -> io::Result<()> {
     let SurgeOf { rank, first, last, peak, peak_hosts, peak_expected, q } = surge;
     write!(out, "surge {rank}, {first} to {last}: {peak_hosts} hosts on {peak}, ")?;
     writeln!(out, "of which {peak_expected:.1} were expected (q {q:.1e})")
 }
 
-/// Writes why a surge has no explanation, as text or a line of JSON.
+/// Writes why a surge has no explanation, as text or as one line of JSON.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn unexplained(
     out: &mut dyn Write,
     (sensor, of): (&str, &str),
@@ -72,10 +73,10 @@ pub fn unexplained(
     writeln!(out, "sensor {}, {of}: {}", shown(sensor), shown(reason))
 }
 
-/// Writes the caveat that belongs to explanations.
+/// Writes the caveat that belongs to all explanations.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn caveat(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n{CAVEAT}")
 }
@@ -83,7 +84,7 @@ pub fn caveat(out: &mut dyn Write) -> io::Result<()> {
 /// Writes an explanation as text, without the caveat.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn text(
     out: &mut dyn Write,
     sensor: &str,
@@ -196,10 +197,10 @@ struct ExplanationJson<'a> {
     rest: Vec<RestJson<'a>>,
 }
 
-/// Writes an explanation as a line of JSON.
+/// Writes an explanation as one line of JSON.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn json(
     out: &mut dyn Write,
     (sensor, of): (&str, &str),

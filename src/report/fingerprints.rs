@@ -1,4 +1,4 @@
-//! One window a line, for people and for machines. The JSON's field names are stable.
+//! Windows and daily summaries, as text and as JSON, one per line. The JSON field names are stable.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use crate::rules::NamedWindow;
 
 use super::tile::{Tile, TilePacket};
 
-/// Ports as an array, or `"*"` for more than are listed.
+/// Ports as an array, or `"*"` if there are more than a window lists.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum PortsJson<'a> {
@@ -25,7 +25,7 @@ fn shown<S: Serializer>(what: &impl Display, serializer: S) -> Result<S::Ok, S::
     serializer.collect_str(what)
 }
 
-/// A window, or a facet of one.
+/// The JSON of a window or of a facet of a window.
 #[derive(Serialize)]
 struct FacetJson<'a> {
     source: IpAddr,
@@ -47,7 +47,7 @@ struct FacetJson<'a> {
     family: BehaviorId,
     family_canonical: &'a str,
     labels: &'a [String],
-    /// Of a whole window only, as what follows.
+    /// Whether counts are lower bounds. This field and the next are set only for whole windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     saturated: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,10 +85,10 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
     }
 }
 
-/// Writes days as a table.
+/// Writes daily summaries as a table.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn summary_text(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> {
     let head = ["day", "packets", "windows", "hosts", "types", "sightings"].map(str::to_owned).to_vec();
     let row = |day: &DaySummary| {
@@ -99,10 +99,10 @@ pub fn summary_text(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> 
     super::text::table(out, &rows)
 }
 
-/// Writes days as a line of JSON each.
+/// Writes daily summaries, one line of JSON per day.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn summary_json(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> {
     for day in days {
         crate::escape::json_line(out, day)?;
@@ -113,7 +113,7 @@ pub fn summary_json(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> 
 /// Writes a window as one line of JSON.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn json(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
     let synthetic = window.clock == Clock::None;
     let fingerprint = &window.fingerprint;
@@ -131,10 +131,10 @@ pub fn json(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
     crate::escape::json_line(out, &view)
 }
 
-/// Writes a window as one line of text, and a line for each facet.
+/// Writes a window as one line of text, followed by one line for each facet.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn text(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
     let fingerprint = &window.fingerprint;
     let start = match (fingerprint.start, window.clock) {
@@ -165,7 +165,7 @@ pub fn text(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
     Ok(())
 }
 
-/// A window as a tile.
+/// Returns the tile of a window.
 #[must_use]
 pub fn tile(window: &NamedWindow, window_seconds: u32) -> Tile {
     let whole = &window.fingerprint.whole;

@@ -1,4 +1,5 @@
-//! A cohort as a flow diagram: what hosts had before a date, what they have from it on, and how many went which way.
+//! A cohort as a flow diagram: the behaviors of hosts before a date and from it on, and the number of hosts
+//! that took each way.
 
 use std::fmt::Write;
 
@@ -10,40 +11,41 @@ use super::svg::{self, cut, number};
 
 const WIDTH: f64 = 600.0;
 const MARGIN: f64 = 12.0;
-/// Where the bars of the time before and of the time after stand, and how wide they are.
+/// Left edges of the bars for the two periods, and the width of a bar.
 const BEFORE: f64 = 190.0;
 const AFTER: f64 = 400.0;
 const BAR: f64 = 8.0;
-/// Height of the larger side's hosts together.
+/// Height of all hosts that the diagram counts, as bars without the gaps between them.
 const FLOW_HEIGHT: f64 = 150.0;
-/// A row of text.
+/// Height of a row of text.
 const ROW: f64 = 17.0;
-/// Between nodes.
+/// Gap between nodes.
 const GAP: f64 = 12.0;
 
-/// A sensor's cohort, to be drawn.
+/// The cohort of a sensor, as input of the diagram.
 #[derive(Clone, Copy, Debug)]
 pub struct SensorFlow<'a> {
-    /// The sensor.
+    /// Name of the sensor.
     pub sensor: &'a str,
-    /// Days on which it looked, before and after.
+    /// Recorded days before the date, and from it on.
     pub observed: (u64, u64),
-    /// What became of the hosts.
+    /// Numbers of hosts by what became of them.
     pub cohort: &'a Cohort,
 }
 
-/// What is compared.
+/// The behaviors and periods that are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared<'a> {
-    /// The behavior before.
+    /// The behavior before the date.
     pub from: &'a str,
-    /// The behavior after.
+    /// The behavior from the date on.
     pub to: &'a str,
-    /// When, in words: `2009-03-10, 14 days before and from it on`.
+    /// The date and the lengths of both periods, in words: `2009-03-10: 14 days before it, 14 from it on`.
     pub when: &'a str,
 }
 
-/// Hosts that went one way: name, number, colour, and the node before that they come from.
+/// The hosts that took one way: its name, their number, the color class, and the index of the node they come
+/// from.
 struct Way {
     name: &'static str,
     hosts: u64,
@@ -51,8 +53,9 @@ struct Way {
     source: usize,
 }
 
-/// The ways by what hosts have after the date: nothing, another behavior, the first, the second. In this order no two
-/// ways cross, since those of the first behavior lie above those that come from elsewhere.
+/// Returns the ways, grouped by the state of the hosts after the date: not seen, another behavior, the first
+/// behavior, the second behavior. In this order no two ways cross, because those from the first behavior lie
+/// above those from elsewhere.
 fn ways(cohort: &Cohort) -> [Vec<Way>; 4] {
     let way = |name, hosts, colour, source| Way { name, hosts, colour, source };
     [
@@ -68,7 +71,7 @@ fn ways(cohort: &Cohort) -> [Vec<Way>; 4] {
     ]
 }
 
-/// Draws the cohorts of sensors below each other.
+/// Draws the cohorts of sensors, one below the other.
 #[must_use]
 pub fn flow_svg(compared: &Compared<'_>, sensors: &[SensorFlow<'_>]) -> String {
     let mut panels = String::new();
@@ -99,7 +102,7 @@ fn thickness(hosts: u64, most: u64) -> f64 {
     if hosts == 0 { 0.0 } else { (hosts as f64 / most.max(1) as f64 * FLOW_HEIGHT).max(1.5) }
 }
 
-/// Draws a sensor's diagram; answers where it ends.
+/// Draws the diagram of a sensor and returns the y coordinate of its lower end.
 fn panel(out: &mut String, compared: &Compared<'_>, sensor: &SensorFlow<'_>, top: f64) -> f64 {
     let ways = ways(sensor.cohort);
     let before: Vec<u64> =
@@ -131,8 +134,9 @@ fn panel(out: &mut String, compared: &Compared<'_>, sensor: &SensorFlow<'_>, top
     after_nodes(out, &ways, &after, &mut starts, most, top).max(y)
 }
 
-/// Draws the nodes of the time after and the ways to them, which leave each source at its start and move that on;
-/// answers where they end.
+/// Draws the nodes of the period from the date on, and the ways that lead to them. Each way leaves its source
+/// node at the y coordinate in `starts` and advances that coordinate by its thickness. Returns the y
+/// coordinate of the lower end.
 fn after_nodes(
     out: &mut String,
     ways: &[Vec<Way>; 4],
@@ -236,7 +240,7 @@ mod tests {
         flow_svg(&compared, &[SensorFlow { sensor: "I", observed: (14, 14), cohort: &cohort }])
     }
 
-    /// Boxes of texts that do not go upwards, by the letters' width about.
+    /// Returns left edge, right edge, baseline and text of each horizontal text. Widths are estimates.
     fn boxes(svg: &str) -> Vec<(f64, f64, f64, String)> {
         let document = roxmltree::Document::parse(svg).unwrap();
         let texts =

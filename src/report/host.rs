@@ -1,4 +1,5 @@
-//! A host's history as a picture: a row a sensor and type, its days on a time axis, gaps and outages to be seen.
+//! A picture of a host's history: one row per sensor and type, with the days on which the host was seen and
+//! the days without data.
 
 use std::fmt::Write;
 
@@ -15,21 +16,21 @@ const ROW: f64 = 34.0;
 const TRACK: f64 = 12.0;
 const HEAD: f64 = 62.0;
 
-/// Rows of a picture at most; a host that asks for a port a destination has thousands of types.
+/// Maximum number of rows in a picture. A host that scans a different port per target has thousands of types.
 pub const ROWS_MAX: usize = 40;
 
-/// A host's days with one type at one sensor.
+/// The days on which a host showed one type at one sensor.
 #[derive(Clone, Debug)]
 pub struct HostRow<'a> {
-    /// Sensor, type and labels, in words.
+    /// Label of the row: sensor, labels and type.
     pub label: String,
-    /// Days on which the host was seen so, ascending.
+    /// Days on which the host showed the type, ascending.
     pub days: Vec<Date>,
-    /// The days that the sensor looked.
+    /// Coverage of the sensor.
     pub coverage: &'a Coverage,
 }
 
-/// Draws a host's rows, at most [`ROWS_MAX`] of them and says how many are left out.
+/// Draws the rows of a host, at most [`ROWS_MAX`] of them, and states how many are left out.
 #[must_use]
 pub fn host_svg(host: &str, rows: &[HostRow<'_>]) -> String {
     let shown = &rows[..rows.len().min(ROWS_MAX)];
@@ -85,7 +86,7 @@ fn track(out: &mut String, row: &HostRow<'_>, calendar: &Calendar, top: f64) {
     svg::line(out, "rule", (ENDS.0, top + TRACK), (ENDS.1, top + TRACK));
 }
 
-/// Days that follow each other, put together: first and last of each run.
+/// Returns the first and last day of each run of consecutive days.
 fn runs(days: &[Date]) -> Vec<(Date, Date)> {
     let mut runs: Vec<(Date, Date)> = Vec::new();
     for day in days {

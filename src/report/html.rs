@@ -1,4 +1,4 @@
-//! A correlation as one page that needs nothing else: no script, no font, no address outside.
+//! The hypotheses as one HTML page that is complete in itself: no script, font or address from elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -14,19 +14,19 @@ use super::hypotheses::{CAVEAT, Pair, behavior_and_verdict, gaps_in_words, pairs
 use super::series::series_svg;
 use super::tile::{tile_pair_svg, tile_svg};
 
-/// Pairs of sample and sensor that are drawn; all hypotheses are in the page's table.
+/// Maximum number of pairs of sample and sensor with pictures. The table of the page has all hypotheses.
 const DRAWN_MAX: usize = 12;
 
-/// What a page is made from.
+/// The contents of a page.
 #[derive(Debug)]
 pub struct Correlation<'a> {
-    /// Ranked.
+    /// Hypotheses in the order of their ranks.
     pub hypotheses: &'a [Hypothesis],
-    /// The samples' profiles.
+    /// Profiles of the samples.
     pub samples: Vec<&'a SampleProfile>,
-    /// The days that each sensor looked, by name.
+    /// Coverage of each sensor, by the sensor's name.
     pub coverage: &'a BTreeMap<String, Coverage>,
-    /// The length of tiles' time axis.
+    /// Length of a window in seconds, which is the length of the time axis of tiles.
     pub window_seconds: u32,
 }
 
@@ -86,10 +86,10 @@ struct Near {
     gaps: Vec<String>,
 }
 
-/// The page.
+/// Renders the page.
 ///
 /// # Errors
-/// When the template fails, which a test rules out.
+/// Fails if the template fails, which a test rules out.
 pub fn page(correlation: &Correlation<'_>) -> Result<String, askama::Error> {
     let page = Page {
         title: "Correlation of samples with the darknet".to_owned(),
@@ -101,11 +101,12 @@ pub fn page(correlation: &Correlation<'_>) -> Result<String, askama::Error> {
             .map(|pair| part(correlation, pair))
             .collect(),
     };
-    // The template escapes markup; hidden characters from any source are escaped here.
+    // The template escapes markup. Hidden characters, whatever their source, are escaped here.
     Ok(shown_lines(&page.render()?))
 }
 
-/// The pictures of the best hypothesis that has any: its tiles, else its series.
+/// Returns the SVG picture of the best hypothesis with a match: its paired tiles, or else its series. `None`
+/// if no hypothesis has a match.
 #[must_use]
 pub fn picture(correlation: &Correlation<'_>) -> Option<String> {
     let found = correlation.hypotheses.iter().find(|hypothesis| hypothesis.matched.is_some())?;
@@ -152,7 +153,7 @@ fn series(correlation: &Correlation<'_>, hypothesis: &Hypothesis) -> String {
     series_svg(&plot(hypothesis, &coverage))
 }
 
-/// A coarser match in a line.
+/// Describes another hypothesis of the same sample and sensor in one line.
 fn other(best: &Hypothesis, other: &Hypothesis) -> String {
     let same = if same_windows(best, other) { ": the same windows".to_owned() } else { String::new() };
     format!("rank {}, {}{same}", other.rank, behavior_and_verdict(other))

@@ -1,4 +1,4 @@
-//! Hypotheses for people.
+//! Hypotheses as text.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,14 +11,14 @@ use crate::event::Timestamp;
 
 use crate::escape::shown;
 
-/// A headline: sample, verdict, sensor and behavior.
+/// Returns the headline of a hypothesis: sample, sensor, verdict and behavior.
 #[must_use]
 pub fn headline(hypothesis: &Hypothesis) -> String {
     let Hypothesis { title, sensor, .. } = hypothesis;
     format!("{title} at sensor {sensor}: {}", behavior_and_verdict(hypothesis))
 }
 
-/// `likely (type bt1|…)`.
+/// Returns the verdict with the granularity and the behavior, such as `likely (type bt1|…)`.
 pub(super) fn behavior_and_verdict(hypothesis: &Hypothesis) -> String {
     let what = match (&hypothesis.matched, hypothesis.granularity) {
         (Some(matched), Some(granularity)) => format!("{granularity} {}", matched.behavior.canonical),
@@ -27,20 +27,20 @@ pub(super) fn behavior_and_verdict(hypothesis: &Hypothesis) -> String {
     format!("{} ({what})", hypothesis.verdict)
 }
 
-/// A time to the second, UTC.
+/// Formats a time (UTC) to the second, such as `2009-03-02 01:00:00`.
 #[must_use]
 pub fn second(time: Timestamp) -> String {
     time.to_string().chars().take(19).collect::<String>().replace('T', " ")
 }
 
-/// What an answer may be taken for, and what not.
+/// What a match does and does not show; the outputs in text and HTML have this sentence.
 pub const CAVEAT: &str =
     "A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected.";
 
-/// The hypotheses of one sample and one sensor: the best, and the others.
+/// The hypotheses of one sample at one sensor: the best one, and the others.
 pub(super) type Pair<'a> = (&'a Hypothesis, Vec<&'a Hypothesis>);
 
-/// Ranked hypotheses by sample and sensor, the pair with the best hypothesis first.
+/// Groups ranked hypotheses by sample and sensor. The group with the best hypothesis comes first.
 pub(super) fn pairs(all: &[Hypothesis]) -> Vec<Pair<'_>> {
     let mut pairs: BTreeMap<(&str, &str), Pair<'_>> = BTreeMap::new();
     for hypothesis in all {
@@ -54,11 +54,12 @@ pub(super) fn pairs(all: &[Hypothesis]) -> Vec<Pair<'_>> {
     pairs
 }
 
-/// Writes hypotheses as text: by sample and sensor, the pair with the best hypothesis first, and within a pair the
-/// best in full. A coarser match to the very same windows is told in a line.
+/// Writes hypotheses as text, grouped by sample and sensor; the group with the best hypothesis comes first.
+/// The best hypothesis of a group is written in full. Another one that matches exactly the same windows takes
+/// only one line.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn text(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
     for (best, others) in pairs(all) {
         writeln!(out, "{}. {}", best.rank, shown(&headline(best)))?;
@@ -77,10 +78,11 @@ pub fn text(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
     writeln!(out, "{CAVEAT}")
 }
 
-/// Writes which samples no sensor tells apart, and how a host is joined to samples.
+/// Writes which samples no sensor can distinguish and, if a host is given, the evidence that connects it to
+/// samples.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn connections(out: &mut dyn Write, graph: &EvidenceGraph, host: Option<IpAddr>) -> io::Result<()> {
     for community in communities(graph) {
         writeln!(out, "samples that scan alike here: {}", shown(&community.join(", ")))?;
@@ -103,7 +105,8 @@ pub fn connections(out: &mut dyn Write, graph: &EvidenceGraph, host: Option<IpAd
     Ok(())
 }
 
-/// Whether a coarser match is to nothing but what the finer one matches.
+/// Returns whether two hypotheses match the same windows, judged by the numbers of windows, packets and
+/// hosts.
 pub(super) fn same_windows(best: &Hypothesis, other: &Hypothesis) -> bool {
     best.matched.as_ref().zip(other.matched.as_ref()).is_some_and(|(best, other)| {
         (best.windows, best.packets, best.hosts.total) == (other.windows, other.packets, other.hosts.total)
@@ -131,7 +134,8 @@ fn near_misses(out: &mut dyn Write, hypothesis: &Hypothesis) -> io::Result<()> {
     Ok(())
 }
 
-/// What differs between a sample and a sensor, with what would explain it: one line an explanation.
+/// Describes the differences between a sample and a sensor. Differences with the same explanation share a
+/// line.
 #[must_use]
 pub fn gaps_in_words(gaps: &[Gap]) -> Vec<String> {
     let mut lines: Vec<(Option<&str>, Vec<String>)> = Vec::new();
@@ -149,7 +153,7 @@ pub fn gaps_in_words(gaps: &[Gap]) -> Vec<String> {
     lines.into_iter().map(line).collect()
 }
 
-/// What differs between any two windows, in one line; nothing where nothing does.
+/// Describes the differences between two windows in one line; `None` if there are none.
 #[must_use]
 pub fn differences_in_words(gaps: &[Gap]) -> Option<String> {
     let words: Vec<String> = gaps.iter().map(|gap| gap_between(gap, ["left", "right"])).collect();
@@ -160,7 +164,8 @@ fn gap_between(gap: &Gap, [one, other]: [&str; 2]) -> String {
     format!("{}: {one} {}, {other} {}", gap.parameter, gap.sample, gap.sensor)
 }
 
-/// Hosts that the sample may explain, the most probable ones, and where most of them are.
+/// Writes the hosts that the sample may explain: their expected number, the five most probable hosts, and the
+/// five prefixes in which most of them are.
 fn text_suspects(out: &mut dyn Write, suspects: &Suspects) -> io::Result<()> {
     let host =
         |one: &Suspect| format!("{} ({:.0} %)", one.host, crate::escape::rounded(one.probability * 100.0, 0));

@@ -1,4 +1,4 @@
-//! A line of JSON a hypothesis: a view of its own, whose field names stay as they are.
+//! Hypotheses as JSON, one per line. The types here are a view of their own, whose field names are stable.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::event::Timestamp;
 use crate::history::{Granularity, HostSummary};
 use crate::sample::Origin;
 
-/// A number in JSON with no more digits than it means.
+/// Rounds a number to four decimal places, since more digits have no meaning here.
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
@@ -237,7 +237,7 @@ fn claim_view<'a>(hypothesis: &'a Hypothesis, claim: &Claim) -> ClaimJson<'a> {
     }
 }
 
-/// JSON names samples by their ids.
+/// Returns the identifiers of samples, by which JSON names them.
 fn ids(twins: &[Twin]) -> Vec<&str> {
     twins.iter().map(|twin| twin.id.as_str()).collect()
 }
@@ -290,10 +290,10 @@ fn view(hypothesis: &Hypothesis) -> HypothesisJson<'_> {
     }
 }
 
-/// Writes a line of JSON a hypothesis, best first.
+/// Writes one line of JSON per hypothesis, in the order of the ranks.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn json(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
     for hypothesis in all {
         crate::escape::json_line(out, &view(hypothesis))?;

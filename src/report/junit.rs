@@ -1,7 +1,8 @@
-//! Checks as JUnit XML, for CI systems.
+//! The results of `inga check` as JUnit XML, for CI systems.
 //!
-//! The root is one `testsuite` with every attribute and element that the schemas in use ask for, the strict one of
-//! Apache Ant as well as the one of Jenkins' xUnit plugin; writers in libraries satisfy one or the other.
+//! The root element is one `testsuite`. It has every attribute and element that the two schemas in use
+//! require: the strict one of Apache Ant and the one of Jenkins' xUnit plugin. The writers in available
+//! libraries satisfy only one of them.
 
 use std::io::{self, Write};
 
@@ -10,10 +11,10 @@ use crate::sample::Checked;
 
 use crate::escape::xml;
 
-/// Writes a suite with a case a sample; `began` is when the checks began.
+/// Writes a test suite with one test case per sample. `began` is the time at which the checks began.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn write(out: &mut dyn Write, all: &[Checked], began: Timestamp) -> io::Result<()> {
     let count = |outcome: fn(&Checked) -> bool| all.iter().filter(|checked| outcome(checked)).count();
     let errors = count(|checked| checked.outcome.is_err());

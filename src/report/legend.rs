@@ -1,4 +1,4 @@
-//! The legend of a plot, in as many rows as it needs.
+//! The legend of a plot, in one or more rows.
 
 use std::fmt::Write;
 
@@ -7,11 +7,11 @@ use super::svg::{self, COLOURS, cut, text_width};
 
 /// Height of a row.
 const ROW: f64 = 18.0;
-/// The piece of a line before its name, and with room about both.
+/// Length of the piece of a line before its name, and the width of piece and margins together.
 const PIECE: f64 = 30.0;
 const ROOM: f64 = PIECE + 22.0;
 
-/// Where each line's name goes.
+/// The names of lines with their places.
 pub(super) struct Legend {
     entries: Vec<Entry>,
 }
@@ -23,7 +23,8 @@ struct Entry {
 }
 
 impl Legend {
-    /// Places names from `left` on; one that would pass `right` begins a row.
+    /// Places the names of lines from left to right. A name that would pass `right` begins a new row at
+    /// `left`.
     pub(super) fn of(lines: &[Line], left: f64, right: f64) -> Legend {
         let (mut x, mut row) = (left, 0);
         let mut entries = Vec::new();
@@ -40,7 +41,7 @@ impl Legend {
         Legend { entries }
     }
 
-    /// The height of all rows; one row's for none.
+    /// Returns the height of all rows; a legend without entries has the height of one row.
     #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
     pub(super) fn height(&self) -> f64 {
         ROW * (1 + self.entries.last().map_or(0, |entry| entry.row)) as f64

@@ -1,5 +1,6 @@
-//! F4: results as text, JSON, pictures, pages. Everything here writes to what it is given and escapes what it was
-//! given: packets, names and paths are attackers' bytes.
+//! F4: renders results as text, JSON, pictures and pages. Functions here write to the given writer or string,
+//! or return a string, and open no files. They escape packets, names and paths, which attackers may have
+//! chosen.
 
 mod axes;
 pub mod calendar;

@@ -1,5 +1,5 @@
-//! What sensors would see of a sample, for people and for machines, and the tiles that are expected. The JSON's field
-//! names are stable.
+//! The projection of a sample onto sensors, as text and as JSON, and the tiles of expected windows. The JSON
+//! field names are stable.
 
 use std::io::{self, Write};
 
@@ -14,10 +14,10 @@ use super::text::table;
 use super::tile::{Tile, TilePacket};
 use crate::escape::shown;
 
-/// Behaviors told of each kind in text; JSON has all.
+/// Maximum number of services, and of behaviors of each granularity, in the text; JSON has all of them.
 const TOLD_MAX: usize = 8;
 
-/// How a sample scans, in lines.
+/// Describes how a sample scans, one property per line.
 #[must_use]
 pub fn scan_in_words(scan: &Scan) -> Vec<String> {
     let services: Vec<String> = scan
@@ -84,10 +84,10 @@ fn targeting_in_words(targeting: &Targeting) -> String {
     format!("{order}; {near}")
 }
 
-/// Writes a sample's scan and what each sensor would see, as text.
+/// Writes how a sample scans and what each sensor is expected to observe, as text.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn text(
     out: &mut dyn Write,
     title: &str,
@@ -130,7 +130,8 @@ pub fn text(
     Ok(())
 }
 
-/// How many addresses are dark, and, where that changed, when.
+/// Returns the number of dark addresses; if it changed over time, the number in each period with the first
+/// day.
 fn dark_in_words(projection: &Projection) -> String {
     let amounts: Vec<String> = projection
         .periods
@@ -178,7 +179,7 @@ fn kind(
     Ok(())
 }
 
-/// A mean of few or many.
+/// Formats a mean; values below 0.1 are in scientific notation.
 fn amount(value: f64) -> String {
     if value >= 0.1 { format!("{value:.1}") } else { format!("{value:.2e}") }
 }
@@ -192,7 +193,7 @@ struct PredictedJson<'a> {
     share: f64,
 }
 
-/// Days of equal dark addresses; without `from` all before, without `to` all after.
+/// A period of equal dark addresses; `from` is `None` for the first period and `to` for the last one.
 #[derive(Serialize)]
 struct PeriodJson {
     from: Option<Date>,
@@ -215,7 +216,7 @@ struct ProjectionJson<'a> {
     sample: &'a str,
     title: &'a str,
     sensor: &'a str,
-    /// In the last of the periods.
+    /// Dark addresses in the last period.
     dark_addresses: u64,
     dark_periods: Vec<PeriodJson>,
     targeting: &'a Targeting,
@@ -233,10 +234,10 @@ struct ProjectionJson<'a> {
     predicted: Vec<PredictedJson<'a>>,
 }
 
-/// Writes a line of JSON a sensor.
+/// Writes one line of JSON per sensor.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn json(
     out: &mut dyn Write,
     (sample, title): (&str, &str),
@@ -276,7 +277,8 @@ pub fn json(
     Ok(())
 }
 
-/// The tile of a window that a sensor is expected to see.
+/// Returns the tile of a window that a sensor is expected to observe. `share` is the share of windows (0 to
+/// 1) that have its type.
 #[must_use]
 pub fn tile(sample: &str, sensor: &str, share: f64, window: &OpenWindow, window_seconds: u32) -> Tile {
     let packets: Vec<ExamplePacket> = ExamplePacket::all_of(window);

@@ -1,4 +1,4 @@
-//! Rows of a query: a line each, separated by tabs for people, as objects for machines.
+//! Rows of a query, one per line: as text separated by tabs, or as JSON objects.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::escape::shown;
 /// Writes the names of the columns.
 ///
 /// # Errors
-/// When `out` cannot be written to (so for all here).
+/// Fails if `out` cannot be written to. This holds for all functions of this module.
 pub fn head(out: &mut dyn Write, columns: &[String]) -> io::Result<()> {
     let names: Vec<String> = columns.iter().map(|column| shown(column)).collect();
     writeln!(out, "{}", names.join("\t"))
@@ -18,7 +18,7 @@ pub fn head(out: &mut dyn Write, columns: &[String]) -> io::Result<()> {
 /// Writes a row as text.
 ///
 /// # Errors
-/// See [`head`].
+/// Fails as [`head`].
 pub fn text(out: &mut dyn Write, row: &[Value]) -> io::Result<()> {
     let cell = |value: &Value| match value {
         Value::Null => String::new(),
@@ -31,7 +31,7 @@ pub fn text(out: &mut dyn Write, row: &[Value]) -> io::Result<()> {
 /// Writes a row as one line of JSON.
 ///
 /// # Errors
-/// See [`head`].
+/// Fails as [`head`].
 pub fn json(out: &mut dyn Write, columns: &[String], row: &[Value]) -> io::Result<()> {
     let object: Map<String, Value> = columns.iter().cloned().zip(row.iter().cloned()).collect();
     crate::escape::json_line(out, &object)

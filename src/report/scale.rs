@@ -1,12 +1,12 @@
-//! The scale of a plot's values: its ticks, and which of them get a label.
+//! The value axis of a plot: its ticks, and which of them get a label.
 
 use super::series::SeriesPlot;
 use super::svg::ticks;
 
-/// Least height between two labels of an axis.
+/// Minimum vertical distance of two labels of an axis.
 const LABEL_ROOM: f64 = 15.0;
 
-/// Where a plot's values lie, from top to bottom.
+/// Upper and lower edge of the area in which a plot draws values.
 pub(super) struct Frame {
     pub(super) top: f64,
     pub(super) bottom: f64,
@@ -18,20 +18,20 @@ impl Frame {
     }
 }
 
-/// A scale of values: its top and how they are spaced.
+/// A linear or logarithmic scale of values, from 0 to the last of its ticks.
 pub(super) struct Scale {
     ticks: Vec<f64>,
     log: bool,
 }
 
 impl Scale {
-    /// That of the lines on the left or on the right.
+    /// Creates the scale of the lines on the left axis, or of those on the second axis, on the right.
     pub(super) fn of(plot: &SeriesPlot, second: bool) -> Scale {
         let lines = plot.lines.iter().filter(|line| line.second_axis == second);
         let values = || lines.clone().flat_map(|line| line.values.iter().filter_map(|(_, value)| *value));
         let max = values().fold(0.0, f64::max);
         let mut ticks = if plot.log { powers(max) } else { ticks(max, 5) };
-        // Of what is counted there is no half.
+        // An axis of whole numbers, such as counts, has no fractional ticks.
         if values().all(|value| value.fract() == 0.0) {
             ticks.retain(|tick| tick.fract() == 0.0);
         }
@@ -42,13 +42,14 @@ impl Scale {
         if self.log { value.max(0.0).ln_1p() } else { value.max(0.0) }
     }
 
-    /// The height of a value.
+    /// Returns the y coordinate of a value.
     pub(super) fn y(&self, frame: &Frame, value: f64) -> f64 {
         let top = self.spaced(self.ticks.last().copied().unwrap_or(1.0)).max(f64::MIN_POSITIVE);
         frame.bottom - self.spaced(value) / top * (frame.bottom - frame.top)
     }
 
-    /// Ticks whose labels do not touch, from the top downwards, with their heights.
+    /// Returns y coordinate and value of the labeled ticks, from the top down. Ticks whose labels would touch
+    /// another label are left out, but 0 always has a label.
     pub(super) fn labels(&self, frame: &Frame) -> Vec<(f64, f64)> {
         let mut labels: Vec<(f64, f64)> = Vec::new();
         for tick in self.ticks.iter().rev() {
@@ -66,7 +67,7 @@ impl Scale {
     }
 }
 
-/// 0, 1, 10, 100 and so on, up to the first power that `max` does not pass.
+/// Returns 0, 1, 10, 100 and so on, up to the first power of ten that is at least `max`.
 fn powers(max: f64) -> Vec<f64> {
     let mut ticks = vec![0.0, 1.0];
     while ticks.last().is_some_and(|last| *last < max) && ticks.len() < 20 {

@@ -1,4 +1,4 @@
-//! The sensors of a history, for people and for machines. The JSON's field names are stable.
+//! The sensors of a history, as text and as JSON. The JSON field names are stable.
 
 use std::io::{self, Write};
 
@@ -11,11 +11,11 @@ use crate::history::{Coverage, DarkPeriod, DatedPrefix, Outage, Sensor, SensorKi
 
 use super::text::table;
 
-/// Writes sensors as a table. Of addresses it has those of the last period with any, which is the present one unless all
-/// prefixes have ended.
+/// Writes sensors as a table. The number of addresses is that of the last period with any dark address, which
+/// is the present period unless all prefixes have ended.
 ///
 /// # Errors
-/// When `out` cannot be written to (so for all here).
+/// Fails if `out` cannot be written to.
 pub fn text(out: &mut dyn Write, sensors: &[(Sensor, Coverage)]) -> io::Result<()> {
     let head =
         ["sensor", "kind", "addresses", "zone", "days", "first", "last", "prefixes", "live", "outages"];
@@ -41,7 +41,7 @@ pub fn text(out: &mut dyn Write, sensors: &[(Sensor, Coverage)]) -> io::Result<(
     table(out, &rows)
 }
 
-/// Prefixes with their dates, in words.
+/// Returns prefixes with their dates as text.
 #[must_use]
 pub fn prefixes(prefixes: &[DatedPrefix]) -> String {
     prefixes.iter().map(DatedPrefix::to_string).collect::<Vec<_>>().join(", ")
@@ -61,14 +61,14 @@ struct SensorJson<'a> {
     prefixes: Vec<PrefixJson>,
     live: Vec<PrefixJson>,
     dark_periods: Vec<PeriodJson>,
-    /// How many days have a value.
+    /// Number of days that have a value.
     days: usize,
     first: Option<Date>,
     last: Option<Date>,
     outages: &'a [Outage],
 }
 
-/// Without `from` it holds for all days before, without `to` for all after.
+/// A prefix with its first and last valid day; `from` or `to` is `None` if there is no such limit.
 #[derive(Serialize)]
 struct PrefixJson {
     prefix: IpNet,
@@ -82,7 +82,7 @@ impl From<&DatedPrefix> for PrefixJson {
     }
 }
 
-/// Days of equal dark addresses, as [`PrefixJson`] has its days.
+/// A period of equal dark addresses; `from` and `to` have the same meaning as in [`PrefixJson`].
 #[derive(Serialize)]
 struct PeriodJson {
     from: Option<Date>,
@@ -100,10 +100,10 @@ impl From<&DarkPeriod> for PeriodJson {
     }
 }
 
-/// Writes each sensor as one line of JSON.
+/// Writes one line of JSON per sensor.
 ///
 /// # Errors
-/// See [`text`].
+/// Fails as [`text`].
 pub fn json(out: &mut dyn Write, sensors: &[(Sensor, Coverage)]) -> io::Result<()> {
     for (sensor, coverage) in sensors {
         let span = coverage.span();

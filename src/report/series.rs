@@ -1,5 +1,5 @@
-//! Lines over days or hours (nicter report 2009, figures 3, 4, 5 and 11): outages as gaps with a band, dates as marks;
-//! several plots below each other as the panels of one picture.
+//! Plots of values over days or hours (nicter report 2009, figures 3, 4, 5 and 11). Outages are gaps with a
+//! band, and dates are marks. Several plots can be panels of one picture.
 
 use std::fmt::Write;
 
@@ -12,62 +12,62 @@ use super::svg::{self, COLOURS, cut, short, text_width};
 
 const WIDTH: f64 = 640.0;
 const LEFT: f64 = 76.0;
-/// Room for labels of the second axis, and for the half of a date where there is none.
+/// Space on the right: for the labels of a second axis, or without one for half of the last date label.
 const RIGHT_ROOM: (f64, f64) = (76.0, 28.0);
 const BOTTOM_ROOM: f64 = 48.0;
 const PLOT_HEIGHT: f64 = 210.0;
-/// Height of one row of marks' labels.
+/// Height of one row of labels of marks.
 const MARK_ROW: f64 = 17.0;
 
-/// One line.
+/// One line of a plot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {
-    /// For the legend.
+    /// Name in the legend.
     pub name: String,
-    /// Whether its values belong to the axis on the right.
+    /// Whether the line uses the second axis, on the right.
     pub second_axis: bool,
-    /// By day or hour, ascending, each span that there is; `None` is no value: a gap.
+    /// Values of all days or hours, ascending; `None` is no value and makes a gap.
     pub values: Vec<(Place, Option<f64>)>,
-    /// Days or hours with a value whose recorder lost packets, with the lost share of all packets, from 0 to 1.
+    /// Capture loss of the days or hours with a value: the lost share of all packets, from 0 to 1.
     pub lost: Vec<(Place, f64)>,
 }
 
-/// Days without data.
+/// A range of days without data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Band {
-    /// The first such day.
+    /// First day.
     pub first: Date,
-    /// The last.
+    /// Last day.
     pub last: Date,
-    /// Why.
+    /// Reason; empty if none is known.
     pub label: String,
 }
 
-/// A date worth noting.
+/// A date that a plot marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The date.
     pub day: Date,
-    /// What happened.
+    /// Label of the mark.
     pub label: String,
 }
 
-/// A plot's contents.
+/// The contents of a plot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SeriesPlot {
-    /// What it shows.
+    /// Title.
     pub title: String,
-    /// What the values count.
+    /// Unit of the values.
     pub unit: String,
-    /// What those of the second axis count.
+    /// Unit of the values on the second axis; `None` if it is the same.
     pub second_unit: Option<String>,
-    /// The lines.
+    /// Lines.
     pub lines: Vec<Line>,
     /// Outages.
     pub bands: Vec<Band>,
-    /// Dates.
+    /// Marked dates.
     pub marks: Vec<Mark>,
-    /// Whether the axes are logarithmic (of 1 + value).
+    /// Whether the axes are logarithmic (they show the logarithm of 1 + value, so that 0 has a place).
     pub log: bool,
 }
 
@@ -77,13 +77,13 @@ pub fn series_svg(plot: &SeriesPlot) -> String {
     panels_svg(std::slice::from_ref(plot))
 }
 
-/// Draws plots below each other, as panels of one picture.
+/// Draws plots, one below the other, as panels of one picture.
 #[must_use]
 pub fn panels_svg(plots: &[SeriesPlot]) -> String {
     let (mut panels, mut height) = (String::new(), 0.0);
-    // All panels have one axis of time, so that what lies below each other is of one day.
+    // All panels share one time axis, so that the same day has the same place in each of them.
     let lines = plots.iter().flat_map(|plot| &plot.lines);
-    // A mark outside the days stretches the axis, so that it can be seen.
+    // A mark before the first or after the last value extends the axis, so that it is visible.
     let dates = plots.iter().flat_map(|plot| &plot.marks).map(|mark| mark.day);
     let second = plots.iter().any(|plot| plot.lines.iter().any(|line| line.second_axis));
     let right = WIDTH - if second { RIGHT_ROOM.0 } else { RIGHT_ROOM.1 };
@@ -108,7 +108,7 @@ pub fn panels_svg(plots: &[SeriesPlot]) -> String {
     out
 }
 
-/// Draws a panel; answers its height.
+/// Draws a panel and returns its height.
 fn panel(out: &mut String, plot: &SeriesPlot, calendar: Option<&Calendar>) -> f64 {
     svg::text(out, LEFT, 20.0, "start", "title", &cut(&plot.title, (WIDTH - LEFT) / 1.25));
     let Some(calendar) = calendar else {
@@ -126,18 +126,19 @@ fn panel(out: &mut String, plot: &SeriesPlot, calendar: Option<&Calendar>) -> f6
     frame.bottom + BOTTOM_ROOM
 }
 
-/// A mark's line and label.
+/// The place of a mark's line and label.
 struct PlacedMark {
     x: f64,
-    /// Rows are counted upwards from the plot.
+    /// Row of the label, counted upwards from the plot.
     row: usize,
-    /// Where the label starts.
+    /// Left end of the label.
     start: f64,
     label: String,
 }
 
-/// Places marks so that no label lies over another: from the last to the first, each label right of its line where there
-/// is room, and as low as there is, so that lines of marks before it pass it by.
+/// Places the labels of marks so that none lies over another. Marks are taken from the last to the first.
+/// Each label is right of its line if there is room, and in the lowest free row, so that the lines of earlier
+/// marks pass beside it.
 fn place_marks(marks: &[Mark], calendar: &Calendar) -> Vec<PlacedMark> {
     let mut rows: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut order: Vec<&Mark> = marks.iter().collect();
@@ -187,13 +188,13 @@ fn draw(out: &mut String, plot: &SeriesPlot, frame: &Frame, calendar: &Calendar,
         let scale = if line.second_axis { second.as_ref().unwrap_or(&first) } else { &first };
         draw_line(out, line, place, frame, calendar, scale);
     }
-    // Above the lines: other sensors may have looked while this one did not.
+    // Labels of bands are drawn above the lines: other sensors may have values during an outage of this one.
     for (x, label) in bands {
         svg::upright(out, x, frame.middle(), &label);
     }
 }
 
-/// Lines first, so that a label that one has to pass covers it.
+/// Draws the lines of marks before their labels, so that a label covers a line that crosses it.
 fn draw_marks(out: &mut String, frame: &Frame, marks: &[PlacedMark]) {
     #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
     let y = |mark: &PlacedMark| frame.top - 6.0 - MARK_ROW * mark.row as f64;
@@ -205,7 +206,8 @@ fn draw_marks(out: &mut String, frame: &Frame, marks: &[PlacedMark]) {
     }
 }
 
-/// Shades a band; answers where its label goes, and the label.
+/// Shades a band; returns the x coordinate of its label, and the label. `None` if the band lies outside of
+/// the axis.
 fn draw_band(
     out: &mut String,
     band: &Band,
@@ -221,7 +223,7 @@ fn draw_band(
         frame.top
     );
     let label = if band.label.is_empty() { "no data" } else { band.label.as_str() };
-    // Where it is farthest from any mark's line: in the middle, or at an edge.
+    // Of the middle and the two edges, the label takes the place that is farthest from all lines of marks.
     let nearest = |x: &f64| marks.iter().map(|mark| (mark.x - (x - 4.0)).abs()).fold(f64::INFINITY, f64::min);
     let places = [f64::midpoint(left, right) + 4.0, left + 12.0, right - 3.0];
     let x = places.into_iter().max_by(|a, b| nearest(a).total_cmp(&nearest(b)).then(b.total_cmp(a)));
@@ -235,19 +237,22 @@ fn axis(out: &mut String, frame: &Frame, scale: &Scale, (x, anchor, aside): (f64
     svg::line(out, "axis", (x, frame.top), (x, frame.bottom));
 }
 
-/// How a line is told from others without colours; the sixth, and each sixth after it, shifts colours against dashes.
+/// Returns the dash pattern of a line, so that lines can be distinguished without colors. After each
+/// [`COLOURS`] lines, the patterns are shifted against the colors, so that 36 lines have different
+/// combinations.
 pub(super) fn dash(place: usize) -> &'static str {
     ["none", "7 3", "2 2", "9 3 2 3", "4 4", "1 4"][(place + place / COLOURS) % COLOURS]
 }
 
-/// The smallest lost share that a plot marks: less does not change how a line looks.
+/// Minimum lost share that a plot marks; a smaller loss does not change the shape of a line visibly.
 const LOST_MIN: f64 = 0.01;
-/// Height of the smallest bar of lost packets, in pixels, so that a share of 1 % can be seen.
+/// Height in pixels of a bar for a lost share near 0, so that a share of 1 % is visible.
 const LOST_FOOT: f64 = 3.0;
-/// Height in pixels by which a bar grows from a lost share of 0 to one of 1.
+/// Pixels by which a bar grows as the lost share grows from 0 to 1.
 const LOST_HEIGHT: f64 = 24.0;
 
-/// Draws a bar on the time axis for each day or hour whose lost share is [`LOST_MIN`] or more. The bar grows with the share.
+/// Draws a bar on the time axis for each day or hour whose lost share is at least [`LOST_MIN`]. The height of
+/// the bar grows with the share.
 fn draw_lost(out: &mut String, line: &Line, place: usize, frame: &Frame, calendar: &Calendar) {
     for (at, share) in line.lost.iter().filter(|(_, share)| *share >= LOST_MIN) {
         let height = LOST_FOOT + LOST_HEIGHT * share.min(1.0);
@@ -263,7 +268,7 @@ fn draw_lost(out: &mut String, line: &Line, place: usize, frame: &Frame, calenda
     }
 }
 
-/// A line with a piece for each run of spans with a value; one alone is a dot.
+/// Draws a line, with a separate piece for each run of values without a gap. A run of one value is a dot.
 fn draw_line(out: &mut String, line: &Line, place: usize, frame: &Frame, calendar: &Calendar, scale: &Scale) {
     draw_lost(out, line, place, frame, calendar);
     for run in line.values.split(|(_, value)| value.is_none()) {
@@ -338,7 +343,8 @@ mod tests {
         let mark = |day| Mark { day, label: "a long label of a mark".to_owned() };
         let days = [date(2009, 3, 2), date(2009, 3, 4), date(2009, 1, 1), date(2009, 4, 29)];
         let placed = place_marks(&days.map(mark), &calendar);
-        // From the last on; the label of the last has no room on the right of its line.
+        // Rows are assigned from the last mark to the first; the last label has no room on the right of its
+        // line.
         assert_eq!(placed.iter().map(|mark| mark.row).collect::<Vec<_>>(), [0, 1, 2, 0]);
         assert!(placed[0].start + text_width(&placed[0].label) < placed[0].x);
     }

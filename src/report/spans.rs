@@ -1,4 +1,4 @@
-//! Counts over spans: as a table, as CSV, as JSON, as a plot.
+//! Counts over spans of time, as a table, CSV, JSON and plots.
 
 use std::io::{self, Write};
 
@@ -11,20 +11,20 @@ use super::series::{Band, Line, Mark, SeriesPlot};
 use super::text::table;
 use crate::escape::shown;
 
-/// One line: a sensor's counts of one thing.
+/// The counts of one behavior at one sensor.
 #[derive(Clone, Debug)]
 pub struct Counted<'a> {
-    /// The sensor.
+    /// Name of the sensor.
     pub sensor: &'a str,
-    /// What is counted.
+    /// Name of the counted behavior; `all` for all windows.
     pub of: String,
-    /// Every span, ascending.
+    /// Counts of all spans, ascending.
     pub spans: &'a [SpanCount],
-    /// The days that the sensor looked.
+    /// Coverage of the sensor.
     pub coverage: &'a Coverage,
 }
 
-/// What a plot's line shows of a span.
+/// The value of a span that a line of a plot shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// Packets.
@@ -33,14 +33,14 @@ pub enum Value {
     Hosts,
     /// Windows.
     Windows,
-    /// Kinds of behavior type.
+    /// Distinct behavior types.
     Types,
-    /// Packets per unique host: low where a scan is stealthy.
+    /// Packets per unique host; a low value indicates a stealthy scan.
     PacketsPerHost,
 }
 
 impl Value {
-    /// What it counts.
+    /// Returns the unit of the value.
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
@@ -52,7 +52,8 @@ impl Value {
         }
     }
 
-    /// Its value; `None` for a span without a look, and for packets per host where there is no host.
+    /// Returns the value of a span; `None` for a span without recorded time, and for packets per host if
+    /// there is no host.
     #[expect(clippy::cast_precision_loss, reason = "counts to be drawn, far below 2^52")]
     #[must_use]
     pub fn of(self, span: &SpanCount) -> Option<f64> {
@@ -69,12 +70,14 @@ impl Value {
     }
 }
 
-/// When a span begins: its first day, or its hour with the offset of the sensor's clock.
+/// Returns the start of a span: its hour with the offset of the sensor's clock from UTC, or else its first
+/// day.
 fn begin(span: &SpanCount) -> String {
     span.hour.map_or_else(|| span.first.to_string(), |hour| hour.to_string())
 }
 
-/// The names of columns; what was looked at is days, or hours where spans are hours.
+/// Returns the names of the columns. The column of recorded time counts days, or hours if the spans are
+/// hours.
 fn columns(all: &[Counted<'_>]) -> [&'static str; 11] {
     let hourly = all.iter().flat_map(|counted| counted.spans).any(|span| span.hour.is_some());
     let observed = if hourly { "observed_hours" } else { "observed_days" };
@@ -83,14 +86,14 @@ fn columns(all: &[Counted<'_>]) -> [&'static str; 11] {
     ["sensor", "of", "first", observed, packets, hosts, windows, types, rate, lost, share]
 }
 
-/// Columns about the recorder's losses, which are the last ones.
+/// Number of columns about capture loss, which are the last ones.
 const LOSS_COLUMNS: usize = 2;
 
-/// Writes a table for people; a span without a value has `-` for every count. Where the recorder lost packets, the last
-/// columns show how many (to any address), and their share of all.
+/// Writes a table for people. A span without a value has `-` for every count. If packets were lost in any
+/// span, the last columns show the number of lost packets to any address, and their share of all packets.
 ///
 /// # Errors
-/// When `out` cannot be written to (so for all here).
+/// Fails if `out` cannot be written to.
 pub fn text(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     let mut rows = vec![columns(all).map(|column| column.replace('_', " ")).to_vec()];
     rows.extend(cells(all, "-").map(|row| row.iter().map(|cell| shown(cell)).collect()));
@@ -101,10 +104,10 @@ pub fn text(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     table(out, &rows)
 }
 
-/// Writes CSV (RFC 4180); a span without a look has no counts.
+/// Writes CSV (RFC 4180). A span without a value has empty counts.
 ///
 /// # Errors
-/// See [`text`].
+/// Fails as [`text`].
 pub fn csv(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     write!(out, "{}\r\n", columns(all).join(","))?;
     for row in cells(all, "") {
@@ -114,7 +117,7 @@ pub fn csv(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     Ok(())
 }
 
-/// A cell that no reader takes for several cells, and no spreadsheet for a formula.
+/// Quotes a CSV cell, so that it stays one cell and no spreadsheet reads it as a formula.
 fn quoted(cell: &str) -> String {
     let formula = cell.starts_with(['=', '+', '-', '@']);
     let cell = if formula { format!("'{cell}") } else { cell.to_owned() };
@@ -160,17 +163,18 @@ struct JsonSpan<'a> {
     lost: JsonLoss,
 }
 
-/// Packets to any address that the recorder lost, and their share of all, from 0 to 1; both 0 where none are known.
+/// Number of lost packets to any address, and their share of all packets, from 0 to 1. Both are 0 if no loss
+/// is known.
 #[derive(Serialize)]
 struct JsonLoss {
     packets: u64,
     share: f64,
 }
 
-/// Writes a line of JSON a span; one without a look has `null` for every count.
+/// Writes one line of JSON per span. A span without a value has `null` for every count.
 ///
 /// # Errors
-/// See [`text`].
+/// Fails as [`text`].
 pub fn json(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     for counted in all {
         for span in counted.spans {
@@ -194,33 +198,33 @@ pub fn json(out: &mut dyn Write, all: &[Counted<'_>]) -> io::Result<()> {
     Ok(())
 }
 
-/// How counts are drawn.
+/// Options of plots.
 #[derive(Clone, Debug, Default)]
 pub struct Drawing {
-    /// What lines show: in one panel two at most, of which the second goes by the axis on the right.
+    /// Values that lines show. One panel has at most two; the second uses the axis on the right.
     pub values: Vec<Value>,
-    /// What has a panel each; nothing: all is one plot.
+    /// What each panel shows; with `None`, there is one plot of everything.
     pub panels: Option<Panels>,
-    /// Dates to mark, in each panel.
+    /// Dates that are marked in each panel.
     pub marks: Vec<Mark>,
-    /// Whether axes are logarithmic.
+    /// Whether the axes are logarithmic.
     pub log: bool,
-    /// Whether lines of much smaller values stay on the axis of the others.
+    /// Whether lines with much smaller values stay on the axis of the other lines.
     pub one_axis: bool,
 }
 
-/// What has a panel each.
+/// What each panel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panels {
-    /// Each sensor.
+    /// One sensor.
     Sensor,
-    /// Each thing counted.
+    /// One behavior.
     Of,
-    /// Each value.
+    /// One value.
     Value,
 }
 
-/// The plots of counts, a panel each.
+/// Returns the plots of counts, one per panel.
 #[must_use]
 pub fn plots(all: &[Counted<'_>], drawing: &Drawing) -> Vec<SeriesPlot> {
     let values = drawing.values.as_slice();
@@ -282,11 +286,12 @@ fn plot(all: &[Counted<'_>], values: &[Value], drawing: &Drawing) -> SeriesPlot 
     }
 }
 
-/// How many times as large the next larger line must be for a line to have the second axis.
+/// Minimum ratio between the maxima of two lines that belong on different axes.
 const APART: f64 = 8.0;
 
-/// Gives the axis on the right to lines that are much smaller than all others (as sensor III is in figure 3, a): where
-/// the largest values of lines, in their order, fall most, and by enough that the rest would lie on the ground.
+/// Moves lines that are much smaller than all others to the axis on the right, such as sensor III in figure 3
+/// (a) of the nicter report. The maxima of the lines are sorted; lines below the largest ratio of neighbors
+/// are moved if that ratio is at least [`APART`], since they would otherwise lie on the time axis.
 fn set_apart(lines: &mut [Line]) {
     let largest = |line: &Line| line.values.iter().filter_map(|(_, value)| *value).fold(0.0, f64::max);
     let mut heights: Vec<f64> = lines.iter().map(largest).filter(|height| *height > 0.0).collect();
@@ -300,7 +305,7 @@ fn set_apart(lines: &mut [Line]) {
     }
 }
 
-/// Outages, each with its sensor where there are several.
+/// Returns the outages as bands. With several sensors, each label names its sensor.
 fn bands(all: &[Counted<'_>], several_sensors: bool) -> Vec<Band> {
     let mut bands: Vec<Band> = Vec::new();
     for counted in all {

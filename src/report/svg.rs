@@ -1,13 +1,14 @@
-//! Colours, ticks and texts that all pictures share.
+//! Colors, ticks and texts that all pictures share.
 //!
-//! Colours are Okabe and Ito's, which colour-blind people tell apart; grounds and inks follow the reader's light or
-//! dark scheme. All styles hang on the class `inga`, so that several pictures may stand in one page.
+//! Colors follow Okabe and Ito, so that color-blind readers can distinguish them. Background and text follow
+//! the reader's light or dark color scheme. All styles apply to the class `inga` only, so that several
+//! pictures can be part of one page.
 
 use std::fmt::Write;
 
 use crate::escape::{shown, xml};
 
-/// The colours of a picture.
+/// The colors of a picture.
 struct Palette {
     ground: &'static str,
     ink: &'static str,
@@ -17,7 +18,7 @@ struct Palette {
     lines: [&'static str; COLOURS],
 }
 
-/// How many line colours there are.
+/// Number of colors for lines.
 pub(super) const COLOURS: usize = 6;
 
 const LIGHT: Palette = Palette {
@@ -38,10 +39,10 @@ const DARK: Palette = Palette {
     lines: ["#56b4e9", "#ff9e4f", "#3fd0a4", "#e49ac8", "#f0e442", "#9ad0f5"],
 };
 
-/// On which ground a picture stands.
+/// The background of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
-    /// As its reader's browser has it; light where nothing says otherwise.
+    /// Follows the reader's browser; light if the browser states no preference.
     #[default]
     Reader,
     /// Light, as on paper.
@@ -50,7 +51,7 @@ pub enum Theme {
     Dark,
 }
 
-/// Styles that no ground changes.
+/// Styles that do not depend on the theme.
 const SHAPES: &str = "svg.inga text { font: 13px system-ui, 'DejaVu Sans', sans-serif; }
 svg.inga text.title { font-size: 15px; font-weight: 600; }
 svg.inga text.soft { paint-order: stroke; stroke-width: 3px; }
@@ -60,7 +61,8 @@ svg.inga .line { stroke-width: 1.8; stroke-linejoin: round; }
 svg.inga .flow { fill-opacity: 0.6; }
 ";
 
-/// Colours are written out, and no variables: librsvg, Inkscape and resvg know none and draw black.
+/// Returns the color styles. They repeat the colors instead of using CSS variables: librsvg, Inkscape and
+/// resvg do not support these and would draw black.
 fn colours(palette: &Palette) -> String {
     let Palette { ground, ink, soft, rule, band, lines } = palette;
     let mut out = format!(
@@ -86,7 +88,7 @@ svg.inga .probe {{ stroke: {}; }}
     out
 }
 
-/// The styles of all pictures on a ground.
+/// Returns the style element of a picture.
 fn style(theme: Theme) -> String {
     let colours = match theme {
         Theme::Light => colours(&LIGHT),
@@ -99,14 +101,14 @@ fn style(theme: Theme) -> String {
     format!("<style>\n{SHAPES}{colours}</style>")
 }
 
-/// A picture of this room on a ground, whatever its reader's browser would have.
+/// Returns a picture of this module with the given theme in place of [`Theme::Reader`].
 #[must_use]
 pub fn on_ground(picture: &str, theme: Theme) -> String {
     picture.replace(&style(Theme::Reader), &style(theme))
 }
 
-/// The width of a text in 13 px, about: that of DejaVu Sans, which is wide among the fonts that systems have, and of
-/// square letters where a script has those.
+/// Returns the approximate width of a text at 13 px. Letters are as wide as in DejaVu Sans, one of the wider
+/// system fonts; letters of scripts such as Chinese are as wide as high.
 #[must_use]
 pub(super) fn text_width(text: &str) -> f64 {
     let width = |c: char| match c {
@@ -119,10 +121,10 @@ pub(super) fn text_width(text: &str) -> f64 {
     shown(text).chars().map(width).sum()
 }
 
-/// A text that is no wider than so much; what is left out is told by an ellipsis.
+/// Shortens a text to a width. An ellipsis stands for the rest.
 #[must_use]
 pub(super) fn cut(text: &str, width: f64) -> String {
-    // The width is that of the escaped text, which is what is written.
+    // The escaped text is written, so its width counts.
     let text = shown(text);
     if text_width(&text) <= width {
         return text;
@@ -137,7 +139,7 @@ pub(super) fn cut(text: &str, width: f64) -> String {
     out + "\u{2026}"
 }
 
-/// Opens a picture with its ground, title and description.
+/// Writes the opening of a picture: its size, title, description, styles and background.
 pub(super) fn open(out: &mut String, width: f64, height: f64, title: &str, description: &str) {
     let (title, description, style) = (xml(title), xml(description), style(Theme::Reader));
     let _ = write!(
@@ -146,7 +148,7 @@ pub(super) fn open(out: &mut String, width: f64, height: f64, title: &str, descr
     );
 }
 
-/// A text at a place; `anchor` is `start`, `middle` or `end`.
+/// Writes a text at a place. `anchor` is `start`, `middle` or `end`.
 pub(super) fn text(out: &mut String, x: f64, y: f64, anchor: &str, class: &str, text: &str) {
     let text = xml(text);
     let _ = writeln!(
@@ -155,7 +157,7 @@ pub(super) fn text(out: &mut String, x: f64, y: f64, anchor: &str, class: &str, 
     );
 }
 
-/// A text turned to read upwards, its middle at a place.
+/// Writes a text that reads upwards and is centered on a place.
 pub(super) fn upright(out: &mut String, x: f64, y: f64, text: &str) {
     let text = xml(text);
     let _ = writeln!(
@@ -164,7 +166,7 @@ pub(super) fn upright(out: &mut String, x: f64, y: f64, text: &str) {
     );
 }
 
-/// A straight line.
+/// Writes a straight line.
 pub(super) fn line(out: &mut String, class: &str, from: (f64, f64), to: (f64, f64)) {
     let ((x1, y1), (x2, y2)) = (from, to);
     let _ = writeln!(
@@ -173,7 +175,7 @@ pub(super) fn line(out: &mut String, class: &str, from: (f64, f64), to: (f64, f6
     );
 }
 
-/// Round numbers that divide 0 to `max` in about `count` steps; the last one reaches `max`.
+/// Returns round numbers from 0 on, in about `count` equal steps; the last one is at least `max`.
 #[must_use]
 pub fn ticks(max: f64, count: usize) -> Vec<f64> {
     if !max.is_finite() || max <= 0.0 {
@@ -193,7 +195,7 @@ pub fn ticks(max: f64, count: usize) -> Vec<f64> {
     ticks
 }
 
-/// A text in lines that are no wider than so much, parted at spaces.
+/// Splits a text at spaces into lines that are at most `width` wide. A longer word is cut.
 #[must_use]
 pub(super) fn wrapped(text: &str, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -209,7 +211,7 @@ pub(super) fn wrapped(text: &str, width: f64) -> Vec<String> {
     lines
 }
 
-/// A number for an axis, short however large it is: `2,500`, `150 k`, `1.2 M`.
+/// Formats a number for an axis; large numbers are short: `2,500`, `150 k`, `1.2 M`.
 #[must_use]
 pub(super) fn short(value: f64) -> String {
     let units = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
@@ -221,7 +223,7 @@ pub(super) fn short(value: f64) -> String {
     }
 }
 
-/// A number as people write it: thousands apart, no more digits than it has.
+/// Formats a number with separated thousands: two decimal places at most below 10, none from 10 on.
 #[must_use]
 pub fn number(value: f64) -> String {
     if value != 0.0 && value.abs() < 10.0 && value.fract() != 0.0 {

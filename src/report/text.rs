@@ -1,11 +1,12 @@
-//! Text for people at a terminal, in columns.
+//! Text in columns, for people at a terminal.
 
 use std::io::{self, Write};
 
-/// Rows in columns as wide as their widest cell, two spaces apart; the last column is as long as it is.
+/// Writes rows in columns. A column is as wide as its widest cell, and two spaces separate columns. Lines
+/// have no spaces at the end.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+/// Fails if `out` cannot be written to.
 pub fn table(out: &mut dyn Write, rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

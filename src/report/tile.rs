@@ -1,8 +1,8 @@
-//! The tile: one host's window as a picture (nicter report 2009, figures 2, 6, 7, 9 and 10).
+//! The tile: the window of one host as a picture (nicter report 2009, figures 2, 6, 7, 9 and 10).
 //!
-//! Left half: time against source port. Right half: destination address against destination port. A line a packet
-//! joins its place on the left with its place on the right, so that a sweep is a fan and a retry a second line to
-//! the same place.
+//! The left half shows time against source port, the right half destination address against destination port.
+//! One line per packet connects the packet's points in both halves. A sweep thus looks like a fan, and a
+//! retry adds a second line to the same point on the right.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use crate::history::ExamplePacket;
 use super::axes::{AddressAxis, LEFT, MARGIN, PANEL_BOTTOM, PANEL_TOP, PortAxis, RIGHT};
 use super::svg::{self, cut, number, wrapped};
 
-/// Packets drawn of one window; more would be one blot.
+/// Maximum number of packets that are drawn of a window; more could not be distinguished.
 const PACKETS_MAX: usize = 2_000;
 const WIDTH: f64 = 640.0;
 const LEGEND_TOP: f64 = 344.0;
@@ -23,11 +23,11 @@ const LEGEND_LINE: f64 = 17.0;
 pub struct TilePacket {
     /// Microseconds since the window's first packet.
     pub offset_micros: u32,
-    /// From which port.
+    /// Source port; `None` for protocols without ports.
     pub source_port: Option<u16>,
-    /// To which address.
+    /// Destination address.
     pub destination: IpAddr,
-    /// To which port.
+    /// Destination port; `None` for protocols without ports.
     pub destination_port: Option<u16>,
 }
 
@@ -42,24 +42,24 @@ impl From<&ExamplePacket> for TilePacket {
     }
 }
 
-/// A tile's contents.
+/// The contents of a tile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tile {
-    /// What it shows.
+    /// Title.
     pub title: String,
-    /// Its packets, in time order.
+    /// Packets in time order.
     pub packets: Vec<TilePacket>,
-    /// How many packets the window has, drawn or not.
+    /// Number of packets of the window, including those that are not drawn.
     pub packets_total: u64,
-    /// The length of the time axis.
+    /// Length of the time axis in seconds.
     pub window_seconds: u32,
-    /// Whether the packets have no times: they are then drawn in their order.
+    /// Whether the packets have no times. The axis then shows their order.
     pub synthetic_time: bool,
-    /// Parameters and labels, told beneath.
+    /// Names and values of parameters and labels, which are written below the picture.
     pub legend: Vec<(String, String)>,
 }
 
-/// One tile.
+/// Draws a tile.
 #[must_use]
 pub fn tile_svg(tile: &Tile) -> String {
     let height = LEGEND_TOP + LEGEND_LINE * lines(tile) + 8.0;
@@ -70,7 +70,7 @@ pub fn tile_svg(tile: &Tile) -> String {
     out
 }
 
-/// Two tiles side by side, with what differs between them beneath.
+/// Draws two tiles side by side, with their differences below.
 #[must_use]
 pub fn tile_pair_svg(left: &Tile, right: &Tile, differences: &[String]) -> String {
     let legends = LEGEND_TOP + LEGEND_LINE * lines(left).max(lines(right)) + 12.0;
@@ -165,7 +165,7 @@ fn draw(out: &mut String, tile: &Tile) {
     legend(out, tile);
 }
 
-/// A packet's place on the time axis, 0 to 1.
+/// Returns the place of a packet on the time axis, from 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "places in a picture")]
 fn time_share(tile: &Tile, count: usize, order: usize, micros: u32) -> f64 {
     if tile.synthetic_time {
@@ -217,7 +217,8 @@ fn legend(out: &mut String, tile: &Tile) {
     }
 }
 
-/// How many packets there are, and how many of them are retries, whose lines end where one of an earlier packet does.
+/// Returns the legend's entry for packets: their number, and the number of drawn packets whose destination
+/// address and port an earlier packet had.
 fn packets(tile: &Tile) -> (String, String) {
     let places = drawn(tile).iter().map(|packet| (packet.destination, packet.destination_port));
     let again = drawn(tile).len() - places.collect::<HashSet<_>>().len();

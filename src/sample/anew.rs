@@ -1,4 +1,5 @@
-//! Ports that samples choose anew for each target: one says as little as another, whatever number it has.
+//! Per-target ports: destination ports that samples choose anew for each target, so that their numbers carry
+//! no information.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +7,18 @@ use crate::behavior::{Behavior, Names, Parameters, ProtocolToken};
 
 use super::scan::{Port, Scan};
 
-/// Services whose port is another one for each target, as far as no sample asks for the port by itself.
+/// The services that samples scan on per-target ports, and the ports that samples scan by a fixed number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnewPorts {
+    /// Protocol, lowest and highest port of each service with per-target ports.
     services: BTreeSet<(ProtocolToken, u16, u16)>,
+    /// Ports that some sample scans as a fixed port. Their numbers carry information even within the range of
+    /// a service with per-target ports.
     named: BTreeSet<u16>,
 }
 
 impl AnewPorts {
-    /// Those of some scans.
+    /// Collects the ports of the given scans.
     #[must_use]
     pub fn of<'a>(scans: impl Iterator<Item = &'a Scan>) -> AnewPorts {
         let mut all = AnewPorts::default();
@@ -32,7 +36,8 @@ impl AnewPorts {
         all
     }
 
-    /// Whether windows with these parameters ask for one such port.
+    /// Returns whether windows with these parameters probe exactly one port, and that port is a per-target
+    /// port.
     #[must_use]
     pub fn has(&self, parameters: &Parameters) -> bool {
         let [port] = parameters.ports.listed() else { return false };
@@ -42,8 +47,8 @@ impl AnewPorts {
         !self.named.contains(port) && self.services.iter().any(is_such)
     }
 
-    /// The names by which windows with these parameters are counted: such a port is masked in the family's, so that it
-    /// says nothing.
+    /// Returns the names under which windows with these parameters are counted. A per-target port is masked
+    /// in the pattern, because its number carries no information.
     #[must_use]
     pub fn names(&self, parameters: &Parameters, names: Names) -> Names {
         match parameters.ports.listed() {

@@ -1,4 +1,4 @@
-//! A sandbox run told target by target: who was asked when, how often and how.
+//! Groups the scan events of a sandbox run by target: when each target was contacted, and with which packets.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -7,61 +7,64 @@ use crate::behavior::{Probe, ProtocolToken};
 
 use super::{Reason, SampleProfile};
 
-/// A target that is asked again after so many seconds is asked anew: the longest usual retry of TCP is 48 s after the
-/// one before (RFC 6298 doubles from 1 s or 3 s).
+/// Time in seconds without packets after which a packet to a known target begins a new contact. It exceeds
+/// the longest usual pause between TCP retries, 48 s (RFC 6298 doubles the pause, from 1 s or 3 s).
 const ANEW_SECONDS: f64 = 60.0;
 
-/// Packets of one socket to one target that are counted: no system sends again more often.
+/// Maximum number of packets from one socket to one target that are counted. No operating system retries more
+/// often.
 const PACKETS_MAX: u64 = 8;
 
-/// A packet of a contact.
+/// One packet of a contact.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sent {
     /// Seconds since the contact's first packet.
     pub(super) after: f64,
-    /// Protocol and flags.
+    /// Protocol and, for TCP, flags.
     pub(super) token: ProtocolToken,
     /// Destination port.
     pub(super) port: Option<u16>,
-    /// From which port.
+    /// Source port.
     pub(super) source_port: Option<u16>,
 }
 
-/// All that one target got without a long pause.
+/// The packets to one target without a pause of more than [`ANEW_SECONDS`].
 #[derive(Clone, Debug)]
 pub(super) struct Contact {
     /// The target.
     pub(super) target: IpAddr,
-    /// Seconds since the run's first scan event; 0 where times are unknown.
+    /// Seconds since the run's first scan event; 0 if times are unknown.
     pub(super) at: f64,
-    /// What was sent, in time order.
+    /// The packets in time order.
     pub(super) sent: Vec<Sent>,
-    /// Whether every packet to the target is told here or in another contact.
+    /// Whether every packet to the target was traced and belongs to this or another contact.
     pub(super) whole: bool,
     /// Whether the target answered in the sandbox.
     pub(super) answered: bool,
 }
 
-/// A run's contacts.
+/// The contacts of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contacts {
-    /// In order of their first packets.
+    /// The contacts with traced packets, in the order of their first packets.
     pub(super) all: Vec<Contact>,
-    /// The targets again, by their counts, which are whole where times are not told: at the end of the window in which
-    /// each was first asked, with the times at which systems usually send again.
+    /// One contact per target from the windows' packet counts, which are complete even where packets were not
+    /// traced. Its time is that of the target's first traced packet, or else the end of the window in which
+    /// the target was first contacted. Its packets have the times at which operating systems usually retry.
     pub(super) counted: Vec<Contact>,
-    /// Distinct targets of each window in order of first sight, told or not.
+    /// Distinct targets of the run in the order of first contact, traced or not, each with the start of its
+    /// first window in seconds since the run's first scan event.
     pub(super) targets: Vec<(f64, IpAddr)>,
-    /// The victims.
+    /// The addresses of the victim hosts.
     pub(super) victims: Vec<IpAddr>,
     /// Seconds from the first scan event to the last.
     pub(super) seconds: f64,
-    /// Whether times are known.
+    /// Whether the times are known, that is, neither missing nor synthetic.
     pub(super) timed: bool,
 }
 
 impl Contacts {
-    /// The contacts of a run's scan; peer lookups are left out.
+    /// Gathers the contacts of a run's scan, without peer lookups.
     pub(super) fn of(sample: &SampleProfile) -> Contacts {
         let mut gathered = Gathered::default();
         let origin = sample.scan_windows().filter_map(|window| window.window.start).min();
@@ -93,11 +96,11 @@ impl Contacts {
 #[derive(Default)]
 struct Gathered {
     contacts: Contacts,
-    /// The last contact with each target.
+    /// Index of the last contact with each target.
     last: HashMap<IpAddr, usize>,
-    /// Packets to each target: all, and those told.
+    /// Number of packets to each target: all, and those that were traced.
     packets: HashMap<IpAddr, (u64, u64)>,
-    /// The place of each target among those counted.
+    /// Index of each target in [`Contacts::counted`].
     counted: HashMap<IpAddr, usize>,
 }
 
@@ -149,7 +152,8 @@ impl Gathered {
         for contact in &mut contacts.all {
             contact.whole = packets.get(&contact.target).is_some_and(|(all, told)| all == told);
         }
-        // A target whose first packet is told was asked then, not at its window's end.
+        // A target with a traced packet was contacted at the time of that packet, not at the end of its
+        // window.
         for contact in contacts.all.iter().rev() {
             if let Some(place) = counted.get(&contact.target) {
                 contacts.counted[*place].at = contact.at;
@@ -173,12 +177,14 @@ fn sent_of(probe: &Probe) -> Sent {
     }
 }
 
-/// When systems that wait twice as long each time send for the so-manieth time again: after 3, 9 and 21 s.
+/// Returns the time in seconds of the `number`-th retry of a system that doubles its pauses from 3 s: 3, 9
+/// and 21 s. The first packet (0) is at 0 s.
 fn usual_time(number: u64) -> f64 {
     3.0 * ((number as f64).exp2() - 1.0)
 }
 
-/// Whoever sends more than four times to a target begins after one second, not three, or it would take a minute.
+/// Divides the times by 3 if there are more than four packets. A system that sends so many begins with a
+/// pause of 1 s, not 3 s; otherwise, the fifth packet would be sent after 45 s.
 fn mend_times(contact: &mut Contact) {
     let last = contact.lasted();
     if last > usual_time(3) {
@@ -188,7 +194,7 @@ fn mend_times(contact: &mut Contact) {
 }
 
 impl Contact {
-    /// Seconds from its first packet to its last.
+    /// Returns the seconds from the first packet of the contact to the last.
     pub(super) fn lasted(&self) -> f64 {
         self.sent.last().map_or(0.0, |sent| sent.after)
     }

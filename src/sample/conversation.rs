@@ -1,37 +1,40 @@
-//! Decides who began a conversation, as far as its first captured packet shows it.
+//! Decides which host began a conversation, as far as the first captured packet shows it.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::event::{Packet, Protocol, TcpFlags, is_group};
 
+/// A port; `None` for protocols without ports.
 pub(super) type Port = Option<u16>;
 
-/// The end of a conversation that began it.
+/// The end of a conversation that began it, relative to the first captured packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// The sender of the first captured packet.
     Sender,
-    /// Its receiver: the packet answers something that was sent to a group, or that was not captured.
+    /// The receiver of the first captured packet, which answers a packet that went to a group or that was not
+    /// captured.
     Receiver,
-    /// Nobody within the capture: the packet belongs to a TCP connection that was opened before the capture began,
-    /// for example before the sandbox restored its machine's snapshot.
+    /// Neither end within the capture. The packet belongs to a TCP connection that was opened before the
+    /// capture began, for example before the sandbox restored its machine's snapshot.
     Earlier,
 }
 
-/// Sockets that sent to a multicast or broadcast address. Any host may answer such a question from its own address,
-/// and its answer is the first packet between the two.
+/// Sockets that sent to a multicast or broadcast address. Any host may answer from its own address, and this
+/// answer is then the first packet between the two hosts.
 #[derive(Default)]
 pub(super) struct Announcements(HashSet<(Protocol, IpAddr, Port)>);
 
 impl Announcements {
-    /// Remembers the sender of a packet to a group.
+    /// Records the sender if the packet goes to a group or to a subnet's broadcast address.
     pub(super) fn see(&mut self, packet: &Packet) {
         if is_group(packet.destination()) || is_subnet_broadcast(packet.destination()) {
             self.0.insert((packet.protocol(), packet.source(), packet.source_port()));
         }
     }
 
+    /// Returns whether the packet's destination socket has sent to a group.
     fn has(&self, packet: &Packet) -> bool {
         self.0.contains(&(packet.protocol(), packet.destination(), packet.destination_port()))
     }
@@ -49,14 +52,15 @@ impl Announcements {
     }
 }
 
-/// Whether an address may be the broadcast address of a private /24, to which NetBIOS and many devices announce
-/// themselves. In a larger network it is a host.
+/// Returns whether an address may be the broadcast address of a private /24, to which NetBIOS and many
+/// devices announce themselves. In a larger network, such an address is a host.
 fn is_subnet_broadcast(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(v4) if v4.is_private() && v4.octets()[3] == 255)
 }
 
-/// Whether an ICMP packet asks for an answer (RFC 792, RFC 950, RFC 4443, RFC 4620): echo, timestamp, information,
-/// address mask and node information requests. Where a text log does not print the type, an echo request is assumed.
+/// Returns whether an ICMP packet asks for an answer (RFC 792, RFC 950, RFC 4443, RFC 4620): echo, timestamp,
+/// information, address mask and node information requests. A packet from a text log that does not print the
+/// type counts as an echo request.
 pub(super) fn is_icmp_request(packet: &Packet) -> bool {
     packet.icmp().is_none_or(|icmp| match packet.protocol() {
         Protocol::Icmpv6 => matches!(icmp.kind, 128 | 139),
@@ -64,7 +68,7 @@ pub(super) fn is_icmp_request(packet: &Packet) -> bool {
     })
 }
 
-/// Whether a packet is ICMP of either version.
+/// Returns whether a packet is ICMP of either version.
 pub(super) fn is_icmp(packet: &Packet) -> bool {
     matches!(packet.protocol(), Protocol::Icmp | Protocol::Icmpv6)
 }

@@ -1,4 +1,4 @@
-//! What a sample is expected to show, and how it differs when it does not.
+//! The `expect` part of a sample report, and its comparison with the observed behavior.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -7,82 +7,83 @@ use serde::{Deserialize, Serialize};
 
 use crate::behavior::Transition;
 
-/// The `expect` part of a sample report. What is left out is not checked.
+/// The `expect` part of a sample report. A key that is absent is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// Number of windows of the scan; 0 for a sample that does not scan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub windows: Option<u64>,
-    /// Canonical strings of all types, each once.
+    /// Canonical strings of all types.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub types: Option<BTreeSet<String>>,
-    /// Canonical strings of all shapes, each once.
+    /// Canonical strings of all shapes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shapes: Option<BTreeSet<String>>,
-    /// Label ids of all windows together.
+    /// Ids of the labels that match any window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeSet<String>>,
-    /// The transition of most windows.
+    /// Transition of most windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transition: Option<Transition>,
-    /// All destination ports of the scan (at most 16 a window), ascending.
+    /// All destination ports of the scan, at most 16 per window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports: Option<BTreeSet<u16>>,
     /// Reasons of all service accesses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accesses: Option<BTreeSet<String>>,
-    /// The best hypothesis, checked only where a darknet is given.
+    /// The best hypothesis. It is checked only if a darknet is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub darknet: Option<DarknetExpectation>,
 }
 
-/// What the correlation with the given darknet is expected to say.
+/// The expected result of the correlation with the given darknet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DarknetExpectation {
-    /// The verdict of the sample's best hypothesis: `likely`, `possible`, …
+    /// Verdict of the sample's best hypothesis: `likely`, `possible`, …
     pub verdict: String,
-    /// The place of that hypothesis among those of all samples checked together, from 1.
+    /// Rank of that hypothesis among those of all samples that are checked together, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rank: Option<u64>,
-    /// The sensor of that hypothesis.
+    /// Sensor of that hypothesis.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensor: Option<String>,
 }
 
-/// One thing that moved.
+/// One value that differs from the expectation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Which key of `expect`, and which parameter within.
+    /// Key of `expect` and, for canonical strings, the parameter.
     pub what: String,
-    /// As expected.
+    /// The expected value.
     pub expected: String,
-    /// As seen.
+    /// The observed value.
     pub seen: String,
 }
 
-/// What came of one sample.
+/// The result of checking one sample.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// The report.
+    /// Path of the report.
     pub path: PathBuf,
-    /// The sample's id; the path where it could not be read.
+    /// Identifier of the sample, or the path if the report could not be read.
     pub id: String,
-    /// How long reading it took.
+    /// Time in seconds that reading the sample took.
     pub seconds: f64,
-    /// What was expected and seen otherwise; or why the sample could not be checked.
+    /// The differences from the expectation, or the reason why the sample could not be checked.
     pub outcome: Result<Vec<Difference>, String>,
-    /// What was seen, whole, as an expectation would say it.
+    /// All that was observed, in the form of an expectation.
     pub seen: Option<Expectation>,
-    /// The sample's title; empty where the report could not be read.
+    /// Title of the sample; empty if the report could not be read.
     pub title: String,
-    /// What the report expects, if anything.
+    /// The expectation in the report, if any.
     pub expected: Option<Expectation>,
 }
 
 impl Expectation {
-    /// Of what was seen, the keys that this expectation gives. The darknet's stay as they are where none was asked.
+    /// Returns the observed values for the keys that this expectation has. The darknet's values are kept if
+    /// `seen` has none.
     #[must_use]
     pub fn renewed(&self, seen: &Expectation) -> Expectation {
         fn where_given<T: Clone>(given: Option<&T>, seen: Option<&T>) -> Option<T> {
@@ -108,7 +109,8 @@ impl Expectation {
         }
     }
 
-    /// What is expected here and not so in `seen`. Keys that are not given here are not compared.
+    /// Returns the differences between this expectation and the observed values. Keys that this expectation
+    /// lacks are not compared.
     #[must_use]
     pub fn differences(&self, seen: &Expectation) -> Vec<Difference> {
         let mut all = Vec::new();
@@ -166,7 +168,8 @@ fn set<T: Ord + ToString>(
     }
 }
 
-/// Canonical strings differ by parameter: the one that is gone is compared with the new one most like it.
+/// Compares sets of canonical strings by parameter: each string that is gone is compared with the most
+/// similar new one.
 fn canonical(
     all: &mut Vec<Difference>,
     what: &str,
@@ -196,7 +199,7 @@ fn canonical(
     }
 }
 
-/// The parameters in which two canonical strings differ: name, before, after.
+/// Returns the parameters in which two canonical strings differ: name, value before, value after.
 fn moved(before: &str, after: &str) -> Vec<(String, String, String)> {
     let split = |text: &str| -> Vec<(String, String)> {
         text.split('|')
@@ -216,7 +219,7 @@ fn moved(before: &str, after: &str) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// The full name of a canonical string's key.
+/// Returns the full name of a key in a canonical string.
 fn parameter_name(key: &str) -> &str {
     match key {
         "sp" => "source ports",

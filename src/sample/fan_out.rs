@@ -9,54 +9,55 @@ use crate::event::Protocol;
 
 use super::conversation::Port;
 
-/// Smallest number of addresses with which a service counts as scanned. A sample has a few command servers, and a few
-/// more to fall back on.
+/// Minimum number of addresses for a service to count as scanned. A sample has a few command servers and a
+/// few more to fall back on.
 const FAN_OUT_MIN: usize = 5;
-/// Smallest number of successive addresses, asked in their order, that make a sweep even where the run ended before
-/// the fifth address. Unrelated servers do not have successive addresses.
+/// Minimum number of successive addresses, asked in their order, that make a sweep even if the run ended
+/// before the fifth address. Unrelated servers do not have successive addresses.
 const SWEEP_MIN: usize = 3;
-/// Largest number of infrastructure servers, such as resolvers, that a system may be configured with. DNS has 13 root
-/// servers.
+/// Maximum number of infrastructure servers, such as resolvers, that a system may be configured with. DNS has
+/// 13 root servers.
 const INFRASTRUCTURE_SERVERS_MAX: usize = 16;
-/// Largest number of TCP connections to one service that a restored snapshot of a machine may have had open.
+/// Maximum number of TCP connections to one service that a restored snapshot of a machine may have had open.
 const OLD_CONNECTIONS_MAX: usize = 32;
-/// Smallest number of silent targets of services that are not scanned as such that is too large for a sample's
-/// servers.
+/// Minimum number of silent targets that count as a scan although none of their services is scanned by
+/// itself. A sample does not have so many servers.
 const VARYING_PORTS_MIN: usize = 20;
-/// Smallest number of refused or silent ports of one address with which the address counts as scanned for open ports.
+/// Minimum number of silent or refused ports of one address for the address to count as scanned for open
+/// ports.
 const PORT_SCAN_MIN: usize = 10;
 
 /// A service as a victim asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Service {
     pub(super) protocol: Protocol,
-    /// The destination port; the type of an ICMP request.
+    /// The destination port, or the type of an ICMP request.
     pub(super) port: Port,
-    /// Whether it is asked with bare TCP acknowledgements, as in a scan for packet filters.
+    /// Whether the service is asked for with bare TCP acknowledgements, as in a scan for packet filters.
     pub(super) acknowledges: bool,
 }
 
 /// A victim's address and port.
 pub(super) type Socket = (IpAddr, Port);
 
-/// The contacts with one service. The targets are bare addresses: the sample or its system has them neither from a
-/// name nor from the sandbox's configuration.
+/// The contacts with one service. The targets are bare addresses: neither a name nor the sandbox's
+/// configuration gave them to the sample or its system.
 #[derive(Default)]
 struct Asked {
-    /// The targets in order of the first contact, and whether each answered. A refusal is no answer.
+    /// The targets in the order of the first contact, each with whether it answered. A refusal is no answer.
     targets: IndexMap<IpAddr, bool>,
     is_infrastructure: bool,
 }
 
-/// The services that victims ask for. `ask` and `answer` count the packets; `decide` then finds the services that are
-/// scanned.
+/// The services that victims ask for. `ask` and `answer` record the packets. Then `decide` finds the services
+/// that are scanned.
 #[derive(Default)]
 pub(super) struct Services {
     asked: BTreeMap<Service, Asked>,
-    /// The peers that each UDP socket asks, with the ports.
+    /// The peers that each UDP socket contacts, with the ports.
     sockets: HashMap<Socket, HashMap<IpAddr, HashSet<Port>>>,
     scanned: HashSet<Service>,
-    /// Contacts that are a scan though few addresses were asked for their service.
+    /// Contacts that are part of a scan although few addresses were asked for their service.
     scanned_contacts: HashSet<(Service, IpAddr)>,
     /// All targets of scanned services.
     targets: HashSet<IpAddr>,
@@ -64,7 +65,7 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// Counts the first packet of a conversation with a bare address.
+    /// Records the first packet of a conversation with a bare address.
     pub(super) fn ask(&mut self, service: Service, target: IpAddr, socket: Socket, is_infrastructure: bool) {
         let asked = self.asked.entry(service).or_default();
         asked.targets.entry(target).or_default();
@@ -74,7 +75,7 @@ impl Services {
         }
     }
 
-    /// Notes that a target answered.
+    /// Records that a target answered.
     pub(super) fn answer(&mut self, service: Service, target: IpAddr) {
         if let Some(answered) = self.asked.get_mut(&service).and_then(|asked| asked.targets.get_mut(&target))
         {
@@ -82,7 +83,7 @@ impl Services {
         }
     }
 
-    /// Decides which services and contacts are scans, once all packets are counted.
+    /// Decides which services and contacts are scans, after all packets are recorded.
     pub(super) fn decide(&mut self) {
         self.scanned = self
             .asked
@@ -104,27 +105,28 @@ impl Services {
         self.find_peer_lookups();
     }
 
-    /// Whether a service is scanned as such.
+    /// Returns whether a service is scanned by itself.
     pub(super) fn is_scanned(&self, service: Service) -> bool {
         self.scanned.contains(&service)
     }
 
-    /// Whether asking a target for a service is a scan.
+    /// Returns whether a contact of a target for a service is part of a scan.
     pub(super) fn is_scan_of(&self, service: Service, target: IpAddr) -> bool {
         self.is_scanned(service) || self.scanned_contacts.contains(&(service, target))
     }
 
-    /// Whether an address is a target of any scanned service.
+    /// Returns whether an address is a target of any scanned service.
     pub(super) fn is_target(&self, address: IpAddr) -> bool {
         self.targets.contains(&address)
     }
 
-    /// Whether a UDP socket looks for peers.
+    /// Returns whether a UDP socket looks for peers.
     pub(super) fn is_peer_lookup(&self, socket: Socket) -> bool {
         self.peer_lookups.contains(&socket)
     }
 
-    /// The silent targets of services that are not scanned, with the services that each is asked for.
+    /// Returns the silent targets of services that are not scanned by themselves, with the services that each
+    /// is asked for.
     fn silent_contacts(&self, protocol: Protocol) -> BTreeMap<IpAddr, Vec<Service>> {
         let mut silent: BTreeMap<IpAddr, Vec<Service>> = BTreeMap::new();
         let asked = self.asked.iter().filter(|(service, asked)| {
@@ -141,8 +143,9 @@ impl Services {
         silent
     }
 
-    /// Finds UDP sockets that ask each peer on another port, where some fixed port is scanned as well. Without such a
-    /// scan the lookups are all that the sample does, and they are its scan (Conficker.D).
+    /// Finds UDP sockets that contact each peer on another port, if some fixed port is scanned as well.
+    /// Without such a scan, the peer lookups are all that the sample does, and they are its scan
+    /// (Conficker.D).
     fn find_peer_lookups(&mut self) {
         let scans_a_port = self.scanned.iter().any(|service| service.protocol.has_ports());
         if scans_a_port {
@@ -165,7 +168,7 @@ impl Asked {
         targets >= FAN_OUT_MIN || self.is_swept()
     }
 
-    /// Whether successive addresses were asked one after the other, in either direction.
+    /// Returns whether successive addresses were asked one after the other, in either direction.
     fn is_swept(&self) -> bool {
         let numbers: Vec<u128> = self.targets.keys().map(|target| number(*target)).collect();
         let steps = |up: bool| {
@@ -187,8 +190,8 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
-/// Whether silent targets are a scan whose port varies with the target: most of those that are asked on one port have
-/// a port of their own, or the targets are many.
+/// Returns whether silent targets belong to a scan with per-target ports: there are many targets, or most of
+/// those that are asked on a single port have a port of their own.
 fn varies_port(silent: &BTreeMap<IpAddr, Vec<Service>>) -> bool {
     let single: Vec<Port> =
         silent.values().filter(|services| services.len() == 1).map(|services| services[0].port).collect();
@@ -211,7 +214,8 @@ fn is_peer_lookup(peers: &HashMap<IpAddr, HashSet<Port>>) -> bool {
     ports.len() == peers.len() && are_mostly_distinct(&ports)
 }
 
-/// Returns whether there are five ports or more, one for each target, and at least four in five of them are different.
+/// Returns whether there are five ports or more, one for each target, and at least four in five of them are
+/// different.
 fn are_mostly_distinct(ports: &[Port]) -> bool {
     let distinct: BTreeSet<&Port> = ports.iter().collect();
     ports.len() >= FAN_OUT_MIN && distinct.len() * 5 >= ports.len() * 4

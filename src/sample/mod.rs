@@ -1,4 +1,5 @@
-//! F2: a malware sample: its report, what its sandbox run shows, what a darknet would see of it.
+//! F2: malware samples: the sample report, the scan and the service accesses of the sandbox run, and the
+//! projection of the scan onto a sensor.
 
 mod anew;
 mod contacts;

@@ -1,4 +1,4 @@
-//! What a sandbox run shows of a sample: its scan's windows and its service accesses.
+//! The result of a sandbox run: the windows of the sample's scan and its service accesses.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,57 +10,58 @@ use crate::event::{AddressSpace, Packet, Protocol, Timestamp};
 
 use super::{Class, Reason, Traffic};
 
-/// One window of the victim's scan.
+/// One window of the victim's scan events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanWindow {
-    /// Its parameters and names.
+    /// Parameters and names of the window.
     pub fingerprint: Fingerprint,
-    /// The packets behind them.
+    /// The packets of the window.
     pub window: OpenWindow,
-    /// Whether it gathers peer lookups, which run beside the scan.
+    /// Whether the window contains peer lookups, which run beside the scan.
     pub peer_lookup: bool,
 }
 
-/// A service access: packets of one reason to one address and port.
+/// A service access: the packets with one reason to one address and port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Access {
-    /// Why it is no scan.
+    /// Why the packets are no scan events.
     pub reason: Reason,
-    /// To which address.
+    /// Destination address.
     pub destination: IpAddr,
-    /// By which protocol.
+    /// Protocol.
     pub protocol: Protocol,
-    /// To which port.
+    /// Destination port; `None` for protocols without ports.
     pub port: Option<u16>,
 }
 
-/// A sample as a history keeps it: what is needed to ask again when the capture is gone.
+/// A sample as a history stores it, so that it can be correlated again after the sandbox capture is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptSample {
-    /// Where its report was.
+    /// Path from which the report was read.
     pub path: String,
-    /// The report's text.
+    /// Text of the report.
     pub report: String,
-    /// What its run shows.
+    /// Result of the sandbox run.
     pub profile: SampleProfile,
 }
 
-/// A sample's behavior as its sandbox run shows it.
+/// The behavior of a sample in its sandbox run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleProfile {
-    /// The sample: its report's identity.
+    /// Identifier of the sample, from the identity in its report.
     pub id: String,
-    /// Windows of scan events, in time order; peer lookups after the scan's.
+    /// Windows of scan events, in time order, followed by those of peer lookups.
     pub windows: Vec<ScanWindow>,
-    /// Packets by service access.
+    /// Number of packets by service access.
     #[serde(with = "pairs")]
     pub accesses: BTreeMap<Access, u64>,
-    /// Whether the times are made up (a log without times).
+    /// Whether the times are synthetic, because a log has none.
     pub synthetic_time: bool,
 }
 
 impl SampleProfile {
-    /// Reduces a sandbox capture that was read whole and put in time order. `marks` gives each packet's marks.
+    /// Reduces a sandbox capture to windows and service accesses. The packets are those of the whole capture,
+    /// in time order. `marks` has one entry per packet; a missing entry stands for a packet without marks.
     #[must_use]
     pub fn of(
         id: &str,
@@ -90,19 +91,19 @@ impl SampleProfile {
         profile
     }
 
-    /// The windows of the scan itself, without peer lookups.
+    /// Returns the windows of the scan itself, without peer lookups.
     pub fn scan_windows(&self) -> impl Iterator<Item = &ScanWindow> + '_ {
         self.windows.iter().filter(|window| !window.peer_lookup)
     }
 
-    /// Whether the run shows anything that a darknet could see.
+    /// Returns whether the run shows anything that a darknet could observe.
     #[must_use]
     pub fn scans(&self) -> bool {
         !self.windows.is_empty()
     }
 
-    /// New destinations a second, over all windows that last long enough to tell (a second at least); `None`
-    /// where times are made up or too short.
+    /// Returns the destinations of all windows, per second from the first scan event to the last. Returns
+    /// `None` if the times are synthetic or span less than a second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate for an estimate, from counts below 2^52")]
     pub fn destinations_per_second(&self) -> Option<f64> {
@@ -117,7 +118,7 @@ impl SampleProfile {
         (seconds >= 1.0).then(|| destinations as f64 / seconds)
     }
 
-    /// The first scan event.
+    /// Returns the time of the first scan event or peer lookup.
     #[must_use]
     pub fn first_scan(&self) -> Option<Timestamp> {
         self.windows.iter().filter_map(|window| window.fingerprint.start).min()
@@ -135,7 +136,7 @@ impl Access {
     }
 }
 
-/// JSON has no keys of several parts, so a map is kept as its pairs.
+/// Serializes the map as a list of pairs, because a JSON object cannot have keys of several parts.
 mod pairs {
     use std::collections::BTreeMap;
 
@@ -152,6 +153,7 @@ mod pairs {
     }
 }
 
+/// Collects the closed windows of one engine.
 struct Gatherer<'a> {
     engine: Engine,
     behavior: &'a Profile,

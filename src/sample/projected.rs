@@ -1,4 +1,4 @@
-//! The behaviors that a sensor is asked for: those of the sandbox run as they are, and those of its projection.
+//! The behaviors to look up in a sensor's history: those of the sandbox run and those of the projection.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use crate::history::Granularity;
 
 use super::{Projection, SampleProfile};
 
-/// A projected behavior of a smaller share is not asked for: it would match what anybody does.
+/// Minimum share of a projected behavior. A rarer behavior would match unrelated hosts.
 const SHARE_MIN: f64 = 0.005;
 
-/// How a behavior follows from the sandbox run, the strongest first.
+/// How a behavior was derived from the sandbox run, the strongest derivation first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// A window of the run has it.
+    /// A whole window of the run shows the behavior.
     Window,
-    /// One (protocol, port) pair of a window has it.
+    /// One (protocol, port) pair of a window shows the behavior.
     Facet,
-    /// The scan, projected onto the sensor's dark addresses, has it.
+    /// The scan, projected onto the sensor's dark addresses, shows the behavior.
     Projected,
 }
 
@@ -35,22 +35,24 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A behavior that a sensor might see, and how large a part of the run it is.
+/// A behavior that a sensor may observe of a sample, and its share of the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectedBehavior {
-    /// What `behavior` names.
+    /// The granularity of `behavior`.
     pub granularity: Granularity,
-    /// How it follows from the run.
+    /// The derivation of `behavior` from the run.
     pub origin: Origin,
-    /// The behavior.
+    /// The type, shape or pattern.
     pub behavior: Behavior,
-    /// Parameters of the first window (or part) of the run that has it.
+    /// Parameters of the first window or facet with this behavior.
     pub parameters: Parameters,
-    /// Share of the run's windows (of its pairs, of the windows projected onto the sensor) that have it, 0 to 1.
+    /// Share with this behavior, 0 to 1: of the run's windows, of the run's facets, or of the projected
+    /// windows, by `origin`.
     pub share: f64,
 }
 
-/// All behaviors that a sensor might see of a sample, the strongest origin of each, most frequent first.
+/// Returns all behaviors that a sensor may observe of a sample. A behavior with several origins is listed
+/// with the strongest. The list is sorted by granularity, then by origin, then by falling share.
 #[must_use]
 pub fn projected(
     sample: &SampleProfile,
@@ -74,7 +76,8 @@ pub fn projected(
     tally.into_behaviors()
 }
 
-/// A sample's services, each scanned alone: by a facet, or by a window to one port.
+/// Returns the distinct services of a sample. A service is taken from a type that probes a single port or
+/// only protocols without ports.
 #[must_use]
 pub fn services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> {
     let mut services: Vec<(&ProtocolSet, &Ports)> = Vec::new();
@@ -89,9 +92,12 @@ pub fn services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> 
     services
 }
 
+/// Weights of behaviors, by origin.
 #[derive(Default)]
 struct Tally {
+    /// Weight and first parameters of each behavior, by origin.
     behaviors: BTreeMap<(Granularity, Behavior), BTreeMap<Origin, (f64, Parameters)>>,
+    /// Sum of the weights of each origin.
     totals: BTreeMap<Origin, f64>,
 }
 

@@ -1,8 +1,10 @@
-//! What a sensor would see of a scan: a distribution over types, shapes, families and facets, and how much of it.
+//! Predicts what a sensor would observe of a scan: a distribution over types, shapes, patterns and facets,
+//! and the expected number of windows and contacts.
 //!
-//! The scan is simulated on the sensor's dark addresses with a fixed seed, and what hits them goes through the engine
-//! that the darknet's packets go through. So a projection has the engine's bins, windows and rules exactly; its error
-//! is the lot's, some 3 % of a share with 256 windows.
+//! The scan is simulated on the sensor's dark addresses with a fixed seed. The packets that hit dark
+//! addresses pass through the same engine as a darknet's packets, so a projection follows the engine's bins,
+//! windows and rules exactly. For a given scan, its only error is the sampling error: a standard error of
+//! about 3 percentage points or less of a share, with 256 windows.
 
 use std::collections::BTreeMap;
 
@@ -20,63 +22,73 @@ use super::{AnewPorts, SampleProfile, Scan};
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 const ALL_IPV4: f64 = 4_294_967_296.0;
-/// Windows kept to be drawn.
+/// Maximum number of example windows that are kept for tiles.
 const EXAMPLES_MAX: usize = 12;
 
-/// A behavior that a sensor would see.
+/// A behavior that a sensor would observe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predicted {
-    /// What `behavior` names.
+    /// The granularity of `behavior`.
     pub granularity: Granularity,
-    /// Of whole windows, or of windows with several services one service's part.
+    /// Whether `behavior` belongs to whole windows or to facets (one service's part of a window that probes
+    /// several).
     pub scope: Scope,
-    /// The behavior.
+    /// The type, shape or pattern.
     pub behavior: Behavior,
-    /// Parameters of the first simulated window (or part) that has it.
+    /// Parameters of the first simulated window or facet with this behavior.
     pub parameters: Parameters,
-    /// Share of the windows that have it, 0 to 1.
+    /// Share of windows that show this behavior, 0 to 1.
     pub share: f64,
 }
 
-/// A scan as a sensor would see it.
+/// The projection of a scan onto a sensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
-    /// Most frequent first within each granularity and scope.
+    /// The predicted behaviors, sorted by granularity, then by scope, then by falling share.
     pub predicted: Vec<Predicted>,
-    /// Windows that one scanning host is expected to show in a day, averaged over hosts anywhere on the Internet.
+    /// Expected number of windows that the sensor observes of one scanning host per day, averaged over hosts
+    /// anywhere on the Internet.
     pub windows_per_host_day: f64,
-    /// Contacts with dark addresses that it is expected to make in a day, averaged likewise.
+    /// Expected number of contacts of such a host with dark addresses per day, averaged likewise.
     pub contacts_per_host_day: f64,
-    /// Chance that a host that scans all day is seen at all that day, averaged likewise.
+    /// Probability that the sensor observes a host at least once on a day on which the host scans all day,
+    /// averaged likewise.
     pub seen_per_host_day: f64,
-    /// Share of the windows that come from hosts in the sensor's own /8, /16 or /24, which scan it more.
+    /// Share of windows that come from hosts in the sensor's own /8, /16 or /24. Such hosts scan the sensor
+    /// more often.
     pub near_share: f64,
-    /// Windows that were simulated.
+    /// Number of simulated windows.
     pub windows: u64,
-    /// What each scan that it may be would show, by habit, in each period of the sensor's dark addresses.
+    /// The behaviors of each scan that is consistent with the run, in each period of the sensor's dark
+    /// addresses.
     pub variants: Vec<Variant>,
-    /// First and last day of each period of equal dark addresses that it is of, ascending, and how many of these are
-    /// IPv4 addresses; [`Date::MIN`] and [`Date::MAX`] where a period has no beginning or end.
+    /// The periods of equal dark addresses that the projection covers, ascending: first day, last day and
+    /// number of dark IPv4 addresses. [`Date::MIN`] and [`Date::MAX`] stand for a period without a beginning
+    /// or an end.
     pub periods: Vec<(Date, Date, u64)>,
-    /// Windows to be drawn, those of the most frequent types first, each with its share.
+    /// Example windows for tiles, one per type, those of the most frequent types first, each with the share
+    /// of its type.
     pub examples: Vec<(f64, OpenWindow)>,
 }
 
-/// One of the scans that a run may be part of, as a sensor would see it.
+/// One scan that is consistent with the run, as a sensor would observe it in one period of its dark
+/// addresses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
-    /// How likely it is on any of its days, 0 to 1.
+    /// Probability of this variant on each of its days, 0 to 1.
     pub weight: f64,
-    /// The days, both included, on which the sensor had the dark addresses that this is seen with; `None` for all days.
+    /// First and last day of the period, both included. `None` if the variant applies to all days.
     pub days: Option<(Date, Date)>,
-    /// Share of the windows by [habit](crate::behavior::Names::habit).
+    /// Share of windows by [shape, or by pattern where the port is masked](crate::behavior::Names::habit).
     pub habits: Vec<(BehaviorId, f64)>,
-    /// Share of the windows by [line](crate::behavior::Names::line), which tells volumes, too.
+    /// Share of windows by [behavior series](crate::behavior::Names::line): by type, or by pattern where the
+    /// port is masked. A type includes the volumes, which a shape leaves out.
     pub lines: Vec<(BehaviorId, f64)>,
 }
 
 impl Variant {
-    /// The windows of a run as they are.
+    /// Builds a variant from the windows of the sandbox run itself, without a projection. It applies to all
+    /// days.
     #[must_use]
     pub fn of_run(sample: &SampleProfile, weight: f64) -> Variant {
         let mut alone = Tally::default();
@@ -89,7 +101,7 @@ impl Variant {
         alone.variant(weight, None)
     }
 
-    /// Whether the sensor had on a day the dark addresses that it is seen with.
+    /// Returns whether the variant applies on a day, that is, whether the day lies in its period.
     #[must_use]
     pub fn is_of(&self, day: Date) -> bool {
         self.days.is_none_or(|(first, last)| first <= day && day <= last)
@@ -97,13 +109,14 @@ impl Variant {
 }
 
 impl Projection {
-    /// Projects a scan onto a sensor, as it was on some days (those that it recorded); the same scan, sensor and days always
-    /// give the same.
+    /// Projects a scan onto a sensor on the given days, which are those that the sensor recorded. Equal
+    /// arguments yield equal projections.
     ///
-    /// Where dark addresses changed between the days, the scan is projected onto each period of equal addresses. Rates and
-    /// shares are the mean over the days, which is what a history of all these days shows; each variant stays that of
-    /// its period, so that an event can be weighed with the addresses of its first day. Of no day, or of days on which
-    /// nothing was dark, it is the projection onto the last period with a dark address.
+    /// If the dark addresses changed between the days, the scan is projected onto each period of equal dark
+    /// addresses. Rates and shares are the mean over the days, which is what a history of all these days
+    /// shows. Each variant keeps the values of its period, so that an event can be compared with the dark
+    /// addresses of its first day. If no day is given, or no address was dark on any of them, the scan is
+    /// projected onto the last period with a dark address.
     #[must_use]
     pub fn of(
         scan: &Scan,
@@ -134,13 +147,13 @@ impl Projection {
         tally.finish(variants)
     }
 
-    /// The predicted behaviors of a granularity and scope, most frequent first.
+    /// Returns the predicted behaviors of a granularity and scope, highest share first.
     pub fn of_kind(&self, granularity: Granularity, scope: Scope) -> impl Iterator<Item = &Predicted> + '_ {
         self.predicted.iter().filter(move |one| (one.granularity, one.scope) == (granularity, scope))
     }
 }
 
-/// First and last IPv4 addresses of prefixes.
+/// Returns the first and last address of each IPv4 prefix.
 fn ranges(prefixes: &[IpNet]) -> Vec<(u32, u32)> {
     let fours = IpNet::aggregate(&prefixes.to_vec()).into_iter().filter_map(|prefix| match prefix {
         IpNet::V4(four) => Some((u32::from(four.network()), u32::from(four.broadcast()))),
@@ -149,7 +162,8 @@ fn ranges(prefixes: &[IpNet]) -> Vec<(u32, u32)> {
     fours.collect()
 }
 
-/// The ways in which a host can be near to a sensor: anywhere first, then in its /8, /16 and /24.
+/// Returns the modes in which hosts scan the sensor: hosts anywhere first, then hosts in the sensor's own /8,
+/// /16 and /24.
 fn modes(reach: &Reach, aim: &Aim<'_>, kind: SensorKind) -> Vec<Mode> {
     let size = aim.size as f64;
     let elsewhere_bits = f64::from(reach.confined_bits);
@@ -165,7 +179,7 @@ fn modes(reach: &Reach, aim: &Aim<'_>, kind: SensorKind) -> Vec<Mode> {
         let region = ALL_IPV4 * (-f64::from(bits)).exp2();
         let blocks = self::blocks(aim, bits);
         let dark = (size / blocks).min(region);
-        // Nobody lives in a network that is dark as a whole.
+        // A network that is dark as a whole has no hosts.
         let whole = |(first, last): &(u32, u32)| f64::from(last - first) + 1.0 >= region;
         let is_empty = kind == SensorKind::Dark && aim.ranges.iter().all(whole);
         if share > 0.0 && !is_empty {
@@ -175,7 +189,7 @@ fn modes(reach: &Reach, aim: &Aim<'_>, kind: SensorKind) -> Vec<Mode> {
     modes
 }
 
-/// How many blocks of so many bits a sensor has addresses in.
+/// Returns the number of blocks of a prefix length in which the sensor has addresses, at least 1.
 fn blocks(aim: &Aim<'_>, bits: u8) -> f64 {
     let Some(shift) = 32u32.checked_sub(bits.into()).filter(|shift| *shift < 32) else { return 1.0 };
     let mut all: Vec<(u32, u32)> =
@@ -193,19 +207,20 @@ fn blocks(aim: &Aim<'_>, bits: u8) -> f64 {
 
 type Key = (Granularity, Scope, Behavior);
 
+/// Weighted sums over simulated windows. A weight is an expected number of windows per host and day.
 #[derive(Default)]
 struct Tally {
-    /// The periods that were projected.
+    /// The projected periods.
     periods: Vec<(Date, Date, u64)>,
-    /// Ports of the scan that say nothing.
+    /// The scan's per-target ports.
     anew: AnewPorts,
-    /// It knows the windows that came before: most are alike.
+    /// Reused for all windows, because it caches the names of parameters and most windows are alike.
     fingerprinter: Fingerprinter,
-    /// Weight and first parameters.
+    /// Weight and first parameters by behavior.
     behaviors: BTreeMap<Key, (f64, Parameters)>,
-    /// Weight by habit of whole windows.
+    /// Weight of whole windows by shape, or by pattern where the port is masked.
     habits: BTreeMap<BehaviorId, f64>,
-    /// Weight by line of whole windows.
+    /// Weight of whole windows by behavior series.
     lines: BTreeMap<BehaviorId, f64>,
     /// Weight and first window by type.
     examples: BTreeMap<Behavior, (f64, OpenWindow)>,
@@ -217,7 +232,8 @@ struct Tally {
 }
 
 impl Tally {
-    /// What the dark addresses of a period would see of a scan, and of each scan that it may be.
+    /// Projects a scan onto the dark addresses of one period. Returns the mean over the scan's variants and
+    /// each variant.
     fn of_period(
         scan: &Scan,
         period: &DarkPeriod,
@@ -292,7 +308,8 @@ impl Tally {
         Variant { weight, days, habits: shares(&self.habits), lines: shares(&self.lines) }
     }
 
-    /// Takes in one of several scans that it may be, or one of several periods of the sensor.
+    /// Adds another tally, multiplied by a weight: that of a variant of the scan or of a period of the
+    /// sensor.
     fn merge(&mut self, other: Tally, weight: f64) {
         for (key, (its, parameters)) in other.behaviors {
             self.behaviors.entry(key).or_insert((0.0, parameters)).0 += its * weight;
@@ -320,7 +337,7 @@ impl Tally {
                 share: weight / all,
             })
             .collect();
-        // Stable: equal shares stay in the order of their names.
+        // The sort is stable, so equal shares stay in the order of their names.
         predicted.sort_by(|a, b| {
             (a.granularity, a.scope).cmp(&(b.granularity, b.scope)).then(b.share.total_cmp(&a.share))
         });

@@ -1,26 +1,26 @@
-//! Numbers that look drawn by lot and are the same on every machine: what a projection is simulated with.
+//! A pseudo-random number generator for projections. It yields the same numbers on every machine.
 
-/// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
+/// A SplitMix64 generator (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// A generator of its own for each seed.
+    /// Creates a generator. Each seed yields its own sequence.
     #[must_use]
     pub fn new(seed: u64) -> Random {
         Random(seed)
     }
 
-    /// A generator whose seed is a text with a number.
+    /// Creates a generator whose seed is derived from a name and a number.
     #[must_use]
     pub fn named(name: &str, number: u64) -> Random {
-        // FNV-1a: short, and the same in every build.
+        // FNV-1a is short and yields the same hash in every build.
         let byte = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, byte);
         Random(hash ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// 64 bits.
+    /// Returns 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -29,23 +29,24 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`; 0 where `end` is 0. The bias is below `end` in 2^64.
+    /// Returns a random number below `end`, or 0 if `end` is 0. The probability of a number is off by less
+    /// than 2^-64.
     pub fn below(&mut self, end: u64) -> u64 {
         let product = u128::from(self.bits()) * u128::from(end);
         u64::try_from(product >> 64).unwrap_or(0)
     }
 
-    /// A number from 0 up to, not including, 1.
+    /// Returns a random number from 0 (included) to 1 (excluded).
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// The time to the next of events that come `rate` times a second, at random.
+    /// Returns the time in seconds until the next event of a Poisson process with `rate` events per second.
     pub fn wait(&mut self, rate: f64) -> f64 {
         -(1.0 - self.unit()).ln() / rate
     }
 
-    /// One of some; `None` of none.
+    /// Returns a random element of a slice; `None` if the slice is empty.
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         let at = self.below(of.len() as u64);
         usize::try_from(at).ok().and_then(|at| of.get(at))

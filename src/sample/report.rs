@@ -1,4 +1,4 @@
-//! A sample report: what is known of a malware sample, as YAML that people write.
+//! The sample report: a YAML file in which people describe a malware sample.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,36 +11,36 @@ use crate::yaml::{self, YamlError};
 
 use super::Expectation;
 
-/// The report's schema. Unknown keys are errors.
+/// The schema of the sample report. Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SampleReport {
-    /// Its hashes; at least one.
+    /// Hashes of the sample; at least one.
     pub identity: Identity,
-    /// What antivirus products call it, by vendor.
+    /// Names that antivirus products give the sample, by vendor.
     #[serde(default)]
     pub names: BTreeMap<String, String>,
-    /// When it was caught.
+    /// Date on which the sample was caught.
     pub acquired: Option<Span>,
-    /// When somebody first told of it.
+    /// First publication about the sample.
     pub discovered: Option<Discovery>,
-    /// Where it comes from: honeypot, vendor, incident.
+    /// Origin of the sample: honeypot, vendor, incident.
     pub origin: Option<String>,
-    /// Addresses of the infected host; where none is given, the capture is asked.
+    /// Addresses of the victim hosts. If none is given, they are inferred from the capture.
     #[serde(default)]
     pub victims: Vec<IpAddr>,
     /// Addresses of the sandbox's own servers.
     #[serde(default)]
     pub dummy_servers: Vec<IpAddr>,
-    /// Captures and logs, relative to the report.
+    /// Captures and logs of the sandbox run, as paths relative to the report.
     pub captures: Vec<Captured>,
-    /// Anything else.
+    /// Free text.
     pub notes: Option<String>,
-    /// What `inga check` expects.
+    /// Values that `inga check` expects.
     pub expect: Option<Expectation>,
 }
 
-/// Hashes of the sample in hexadecimal; once read, in small letters.
+/// Hashes of the sample in hexadecimal digits. Reading a report converts them to lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
@@ -52,39 +52,40 @@ pub struct Identity {
     pub sha256: Option<String>,
 }
 
-/// When somebody told of a sample.
+/// A publication about a sample.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Discovery {
-    /// When.
+    /// Date of the publication.
     pub date: Span,
-    /// Who.
+    /// The vendor or author.
     pub source: Option<String>,
 }
 
-/// One capture of the sandbox run: a path, or a path with what its log does not say.
+/// One capture of the sandbox run: a path, or a path with the information that the log lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "a path, or `path` with `date` and `packets_per_second`")]
 pub enum Captured {
-    /// The path alone.
+    /// A path.
     Path(String),
-    /// The path and more.
+    /// A path with the information that the log lacks.
     Detailed(Detailed),
 }
 
-/// A capture whose log leaves something out.
+/// A capture or log that lacks a date or times.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detailed {
-    /// Relative to the report.
+    /// Path relative to the report.
     pub path: String,
-    /// The day of a log that prints times of day only.
+    /// Date for a log that prints times of day only.
     pub date: Option<Date>,
-    /// Makes up times for a log that prints none.
+    /// Rate from which times are made for a log that prints none.
     pub packets_per_second: Option<PacketRate>,
 }
 
-/// A rate above zero, kept in thousandths so that reports compare.
+/// A rate in packets per second, 0.001 to 1e9. It is stored in thousandths, so that reports can be compared
+/// for equality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "f64")]
 pub struct PacketRate {
@@ -105,7 +106,7 @@ impl TryFrom<f64> for PacketRate {
 }
 
 impl PacketRate {
-    /// The rate.
+    /// Returns the rate in packets per second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "at most 1e12 thousandths")]
     pub fn get(self) -> f64 {
@@ -114,7 +115,7 @@ impl PacketRate {
 }
 
 impl Captured {
-    /// The path as written.
+    /// Returns the path as written in the report.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -123,7 +124,7 @@ impl Captured {
         }
     }
 
-    /// The day of a log that prints times of day only.
+    /// Returns the date for a log that prints times of day only.
     #[must_use]
     pub fn date(&self) -> Option<Date> {
         match self {
@@ -132,7 +133,7 @@ impl Captured {
         }
     }
 
-    /// The made-up rate of a log without times.
+    /// Returns the rate for a log that prints no times, in packets per second.
     #[must_use]
     pub fn packets_per_second(&self) -> Option<f64> {
         match self {
@@ -145,9 +146,9 @@ impl Captured {
 /// A date known to the day, the month or the year: `2009-03-02`, `2009-03`, `2009`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
-    /// The first day it can mean.
+    /// The first day of the range.
     pub first: Date,
-    /// The last.
+    /// The last day of the range, included.
     pub last: Date,
 }
 
@@ -175,7 +176,7 @@ impl std::str::FromStr for Span {
     }
 }
 
-/// As precise as it is known.
+/// Writes the date with the precision that is known.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.first == self.last {
@@ -190,7 +191,7 @@ impl fmt::Display for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// A year alone is a number to YAML.
+        /// YAML parses a year without month and day as a number.
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Written {
@@ -211,16 +212,16 @@ impl Serialize for Span {
     }
 }
 
-/// Why a sample report was refused; the path is the caller's to add.
+/// The reason why a sample report is rejected. The caller adds the path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
-    /// Not YAML, or not of the schema.
+    /// The text is not YAML or does not match the schema.
     #[error(transparent)]
     Yaml(#[from] YamlError),
-    /// No hash, or one that is none.
+    /// The report has no hash.
     #[error("`identity` needs an md5 (32), sha1 (40) or sha256 (64 hexadecimal digits): {0}")]
     Identity(String),
-    /// No capture.
+    /// The report names no capture.
     #[error("`captures` is empty; name at least one capture or tcpdump log, relative to the report")]
     NoCapture,
 }
@@ -229,7 +230,7 @@ impl SampleReport {
     /// Reads and checks a report.
     ///
     /// # Errors
-    /// When it is not of the schema, has no usable hash or no capture.
+    /// Returns an error if the text does not match the schema, or has no valid hash or no capture.
     pub fn parse(text: &str) -> Result<SampleReport, ReportError> {
         let mut report: SampleReport = yaml::parse(text)?;
         let Identity { md5, sha1, sha256 } = &mut report.identity;
@@ -237,7 +238,7 @@ impl SampleReport {
             [("md5", &mut *md5, 32), ("sha1", &mut *sha1, 40), ("sha256", &mut *sha256, 64)]
         {
             let Some(hash) = hash else { continue };
-            // Vendors write hashes in capitals, too.
+            // Some vendors write hashes in capital letters.
             let digits = hash.trim().to_ascii_lowercase();
             if digits.len() != length || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
                 let shown: String = hash.chars().take(80).collect();
@@ -256,14 +257,15 @@ impl SampleReport {
         Ok(report)
     }
 
-    /// The sample's name in answers: its most usual hash.
+    /// Returns the identifier of the sample in reports: its MD5, else its SHA-1, else its SHA-256.
     #[must_use]
     pub fn id(&self) -> String {
         let identity = &self.identity;
         identity.md5.clone().or(identity.sha1.clone()).or(identity.sha256.clone()).unwrap_or_default()
     }
 
-    /// A vendor's name, the discoverer's where it has one, with the hash; for titles.
+    /// Returns the title of the sample: an antivirus name, if there is one, with the first 12 digits of the
+    /// hash. The name is that of the discovering vendor, or else of the first vendor in alphabetical order.
     #[must_use]
     pub fn title(&self) -> String {
         let id = self.id();
@@ -276,7 +278,8 @@ impl SampleReport {
         }
     }
 
-    /// The date that a cause is compared with: when it was discovered, else when it was caught.
+    /// Returns the date with which an onset is compared, and its kind: the date of discovery, or else the
+    /// date of acquisition.
     #[must_use]
     pub fn pivot(&self) -> Option<(Span, &'static str)> {
         let discovered = self.discovered.as_ref().map(|discovery| (discovery.date, "discovered"));

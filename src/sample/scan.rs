@@ -1,4 +1,5 @@
-//! How a sample scans, inferred from its sandbox run: what a projection onto a sensor is made from.
+//! Infers how a sample scans from its sandbox run: services, packets per target, source ports and rate. A
+//! [`Scan`] is the input of a projection.
 
 use std::collections::BTreeMap;
 
@@ -10,41 +11,44 @@ use crate::event::{Protocol, TcpFlags};
 use super::contacts::{Contact, Contacts};
 use super::{SampleProfile, Targeting};
 
-/// A silent target must have been watched for so long before its packets count as all it gets: the first retry of TCP
-/// comes after 1 s (Linux) or 3 s (Windows, BSD).
+/// Minimum time in seconds for which a run continues after the first packet to a silent target, so that the
+/// target's packets count as complete. The first TCP retry comes after 1 s (Linux) or 3 s (Windows, BSD).
 const WATCH_SECONDS_MIN: f64 = 4.0;
-/// Where only a window is known in which a target was first asked, so long before the run's end the window must end.
+/// Minimum time in seconds between the first contact with a silent target and the end of the run, so that the
+/// target's packet count is complete. Where no packet to the target was traced, the first contact is the end
+/// of the window in which it happened. The time covers retries after 3, 9 and 21 s.
 const COUNTED_SECONDS_MIN: f64 = 21.0;
-/// Scripts that are remembered.
+/// Maximum number of scripts that are kept of a run.
 const SCRIPTS_MAX: usize = 512;
-/// When systems of the time of the report send a SYN again (Windows: 0, 3 and 9 s).
+/// Times in seconds after the first SYN at which systems of the report's time send it again. Windows sends at
+/// 0, 3 and 9 s.
 const USUAL_RETRIES: [f64; 2] = [3.0, 9.0];
-/// Shares of hosts with another system than the sandbox that are taken as equally likely.
+/// Shares of hosts whose operating system differs from the sandbox's. The values are taken as equally likely.
 const OTHER_SYSTEMS: [f64; 2] = [0.01, 0.15];
-/// Rates that are taken as equally likely where a run gives none, in targets a second.
+/// Scan rates in targets per second. The values are taken as equally likely if the run shows no rate.
 const USUAL_RATES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 
 /// A service that the sample scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Service {
-    /// Protocol and flags.
+    /// Protocol and, for TCP, flags.
     pub token: ProtocolToken,
-    /// Where to.
+    /// The destination port.
     pub port: Port,
 }
 
-/// A destination port.
+/// The destination port of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Port {
-    /// None: ICMP, ARP.
+    /// No port: ICMP, ARP.
     None,
-    /// Always this one.
+    /// The same port for every target.
     Is(u16),
-    /// Another one for each target, within these.
+    /// A per-target port: the lowest and the highest port seen, both included.
     Anew(u16, u16),
 }
 
-/// `445/TCP:S`, `*/UDP` (another port for each target), `ICMP`.
+/// Writes `445/TCP:S`, `*/UDP` (per-target port) or `ICMP`.
 impl std::fmt::Display for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.port {
@@ -56,77 +60,79 @@ impl std::fmt::Display for Service {
     }
 }
 
-/// A packet of a script.
+/// One packet of a script.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cue {
-    /// Seconds since the target's first packet.
+    /// Seconds since the first packet of the contact.
     pub after: f64,
-    /// Place in [`Scan::services`].
+    /// Index into [`Scan::services`].
     pub service: usize,
-    /// Which of the target's source ports, counted from 0.
+    /// Index of the source port among those of this script, from 0 in the order of first use.
     pub source_port: u16,
 }
 
-/// All that one target gets.
+/// The packets that one target receives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
-    /// Its packets in time order.
+    /// The packets in time order.
     pub cues: Vec<Cue>,
 }
 
-/// How source ports are taken.
+/// How the scan chooses its source ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourcePorts {
-    /// One for the whole scan, as raw-socket scanners do; or none.
+    /// One source port for the whole scan, as raw-socket scanners use, or no source port (ICMP).
     One,
-    /// New ones for each target, as `connect` does.
+    /// New source ports for each target, as `connect` gets them from the system.
     PerTarget,
 }
 
-/// Packets that a silent target gets.
+/// The number of packets that a silent target receives.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attempts {
-    /// Share of targets by their number of packets.
+    /// Share of targets by number of packets. The shares sum to 1.
     pub shares: BTreeMap<u64, f64>,
-    /// Why the number is a guess: nobody was silent for long enough to see retries.
+    /// The reason why the number of packets is uncertain, for example that no silent target was watched long
+    /// enough to show retries. `None` if the number is known.
     pub unknown: Option<&'static str>,
 }
 
-/// What an answer changes.
+/// The contacts of the sandbox run that were answered.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Answered {
-    /// Share of targets that answered in the sandbox.
+    /// Share of contacts that were answered, 0 to 1.
     pub share: f64,
-    /// Mean number of packets until the answer.
+    /// Mean number of packets that such a contact sends until the answer.
     pub packets: f64,
 }
 
-/// A scan.
+/// The scan of a sample, as its sandbox run shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    /// How targets are picked.
+    /// How the scan picks its targets.
     pub targeting: Targeting,
-    /// What is asked, most often first, with the share of targets asked for it.
+    /// The scanned services, each with the share of contacts that probe it, highest share first.
     pub services: Vec<(Service, f64)>,
-    /// What targets get, one script a target seen.
+    /// The packets that targets receive: one script per usable contact, 512 at most.
     pub scripts: Vec<Script>,
-    /// How often.
+    /// The number of packets per target.
     pub attempts: Attempts,
-    /// From which ports.
+    /// How source ports are chosen.
     pub source_ports: SourcePorts,
-    /// New targets a second; `None` where times are made up or too short.
+    /// New targets per second. `None` if the times are synthetic or the run is shorter than a second.
     pub targets_per_second: Option<f64>,
-    /// What answers change; `None` where nobody answered.
+    /// The answered contacts. `None` if no target answered.
     pub answered: Option<Answered>,
-    /// Targets seen.
+    /// Number of distinct targets in the run.
     pub targets: u64,
-    /// Share of hosts whose system sends connections again at other times than the sandbox's.
+    /// Share of hosts whose operating system sends retries at other times than the sandbox's system. It is 0
+    /// except in [`Scan::variants`].
     pub other_systems: f64,
 }
 
 impl Scan {
-    /// The scan of a run; `None` where it shows none.
+    /// Infers the scan of a run. Returns `None` if the run shows no scan.
     #[must_use]
     pub fn of(sample: &SampleProfile) -> Option<Scan> {
         let contacts = Contacts::of(sample);
@@ -159,8 +165,9 @@ impl Scan {
         })
     }
 
-    /// The scans that it may be where the run does not tell its rate, its retries of TCP, or how many hosts have another
-    /// system than the sandbox, each with how likely it is.
+    /// Returns the scans that are consistent with the run, each with its probability. They differ in what the
+    /// run leaves open: the scan rate, the TCP retries, and the share of hosts with another operating system
+    /// than the sandbox's. The probabilities sum to 1.
     #[must_use]
     pub fn variants(&self) -> Vec<(f64, Scan)> {
         let retries: &[(usize, f64)] = match self.guesses_retries() {
@@ -192,7 +199,8 @@ impl Scan {
         all
     }
 
-    /// Whether a single SYN to each target may have been the first of several.
+    /// Returns whether TCP retries have to be assumed: each target received a single packet, a SYN is among
+    /// the services, and no silent target was watched long enough.
     fn guesses_retries(&self) -> bool {
         let is_syn = |(service, _): &(Service, f64)| service.token.flags == Some(TcpFlags::SYN);
         self.attempts.unknown.is_some()
@@ -200,7 +208,7 @@ impl Scan {
             && self.scripts.iter().all(|script| script.cues.len() == 1)
     }
 
-    /// What had to be assumed because the run does not show it.
+    /// Returns one sentence for each property that has to be assumed because the run does not show it.
     #[must_use]
     pub fn assumptions(&self) -> Vec<String> {
         let mut all = Vec::new();
@@ -225,7 +233,8 @@ impl Scan {
     }
 }
 
-/// The lowest and highest port, where the port follows the target in most of the run.
+/// Returns the lowest and the highest destination port if the scan uses per-target ports. The window with the
+/// most destinations decides.
 fn follows(sample: &SampleProfile, contacts: &Contacts) -> Option<(u16, u16)> {
     let largest =
         sample.scan_windows().max_by_key(|window| window.fingerprint.whole.parameters.destinations)?;
@@ -238,6 +247,7 @@ fn follows(sample: &SampleProfile, contacts: &Contacts) -> Option<(u16, u16)> {
     Some((ports().min()?, ports().max()?))
 }
 
+/// Returns the service of a packet. `follows` is the port range of a scan with per-target ports.
 fn service(sent: &super::contacts::Sent, follows: Option<(u16, u16)>) -> Service {
     let port = match (sent.port, follows) {
         (None, _) => Port::None,
@@ -247,6 +257,7 @@ fn service(sent: &super::contacts::Sent, follows: Option<(u16, u16)>) -> Service
     Service { token: sent.token, port }
 }
 
+/// Returns the distinct services that a contact probes.
 fn services_of(contact: &Contact, follows: Option<(u16, u16)>) -> Vec<Service> {
     let mut all: Vec<Service> = contact.sent.iter().map(|sent| service(sent, follows)).collect();
     all.sort_unstable();
@@ -254,7 +265,7 @@ fn services_of(contact: &Contact, follows: Option<(u16, u16)>) -> Vec<Service> {
     all
 }
 
-/// Why retries cannot be told, if they cannot.
+/// Returns the reason why retries are unknown; `None` if the run shows them.
 fn unknown(contacts: &Contacts) -> Option<&'static str> {
     if !contacts.timed {
         return Some("the run's log has no times");
@@ -266,13 +277,15 @@ fn unknown(contacts: &Contacts) -> Option<&'static str> {
     none.then_some("no silent target was watched for 4 seconds")
 }
 
-/// Silent targets of which at least the number of packets is whole: each was asked long before the run's end.
+/// Returns the silent targets whose packet count is complete because the run went on long enough after the
+/// first contact.
 fn counted(contacts: &Contacts) -> Vec<&Contact> {
     let silent = contacts.counted.iter().filter(|contact| !contact.answered);
     silent.filter(|contact| contact.at + COUNTED_SECONDS_MIN <= contacts.seconds).collect()
 }
 
-/// Silent targets whose packets are told and were waited for long enough to be all.
+/// Returns the contacts with silent targets whose packets were all traced and whose first packet came early
+/// enough in the run for all retries to show.
 fn watched(contacts: &Contacts) -> Vec<&Contact> {
     let silent = |contact: &&Contact| contact.whole && !contact.answered;
     let longest = contacts.all.iter().filter(silent).map(Contact::lasted).fold(WATCH_SECONDS_MIN, f64::max);
@@ -280,11 +293,12 @@ fn watched(contacts: &Contacts) -> Vec<&Contact> {
         contacts.all.iter().filter(silent).filter(|contact| contact.at + watch <= contacts.seconds).collect()
     };
     let all = until(longest);
-    // The last retry seen may itself be at the run's very end.
+    // The longest series of retries may reach to the end of the run. No contact was then watched for as long,
+    // and the minimum applies.
     if all.is_empty() { until(WATCH_SECONDS_MIN) } else { all }
 }
 
-/// The contacts that scripts are made from, the best kind that there is.
+/// Returns the contacts that scripts are made from: the most reliable group that is not empty.
 fn usable(contacts: &Contacts) -> Vec<&Contact> {
     let watched = watched(contacts);
     if contacts.timed && !watched.is_empty() {
@@ -298,6 +312,7 @@ fn usable(contacts: &Contacts) -> Vec<&Contact> {
     if silent.is_empty() { contacts.all.iter().collect() } else { silent }
 }
 
+/// Converts contacts to scripts. `place` returns a packet's index in [`Scan::services`].
 fn scripts(contacts: &[&Contact], place: &dyn Fn(&super::contacts::Sent) -> Option<usize>) -> Vec<Script> {
     let mut scripts = Vec::new();
     for contact in contacts.iter().take(SCRIPTS_MAX) {
@@ -317,6 +332,7 @@ fn scripts(contacts: &[&Contact], place: &dyn Fn(&super::contacts::Sent) -> Opti
     scripts
 }
 
+/// Returns the share of scripts by number of packets.
 fn shares(scripts: &[Script]) -> BTreeMap<u64, f64> {
     let mut shares = BTreeMap::new();
     for script in scripts {
@@ -325,7 +341,8 @@ fn shares(scripts: &[Script]) -> BTreeMap<u64, f64> {
     shares
 }
 
-/// By the window with most destinations: a window with one destination has one port in either case.
+/// Infers how source ports are chosen from the window with the most destinations. A window with one
+/// destination has one source port in either case.
 fn source_ports(sample: &SampleProfile) -> SourcePorts {
     let windows = sample.scan_windows().map(|window| &window.fingerprint.whole.parameters);
     match windows.max_by_key(|one| one.destinations) {
@@ -339,6 +356,7 @@ fn source_ports(sample: &SampleProfile) -> SourcePorts {
     }
 }
 
+/// Returns the answered contacts; `None` if there are none.
 fn answered(contacts: &Contacts) -> Option<Answered> {
     let answered: Vec<&Contact> = contacts.all.iter().filter(|contact| contact.answered).collect();
     let count = answered.len() as f64;
@@ -348,7 +366,7 @@ fn answered(contacts: &Contacts) -> Option<Answered> {
 }
 
 impl Service {
-    /// Whether a darknet can see it: ARP stays on the victim's own link.
+    /// Returns whether a darknet can receive the service. ARP stays on the victim's own link.
     #[must_use]
     pub fn is_routed(&self) -> bool {
         self.token.protocol != Protocol::Arp

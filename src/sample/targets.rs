@@ -1,4 +1,4 @@
-//! How a scan picks its targets, inferred from the order in which a sandbox run asked them.
+//! Infers how a scan selects its targets from the order in which a sandbox run contacted them.
 
 use std::net::IpAddr;
 
@@ -9,82 +9,86 @@ use crate::behavior::Transition;
 use super::SampleProfile;
 use super::contacts::Contacts;
 
-/// A target so near behind or ahead of a sweep's last one belongs to the sweep: ten threads with gaps of three stay
-/// within (design, transition).
+/// Maximum distance in addresses between a target and the last target of the sweep that it continues. Ten
+/// threads whose targets are three addresses apart stay within it.
 const SWEEP_GAP: i64 = 64;
-/// Sweeps that may go on beside each other.
+/// Number of most recently begun sweeps that a target may continue, and so the maximum number that run at the
+/// same time.
 const SWEEPS_BESIDE_MAX: usize = 64;
-/// Targets that make a sweep.
+/// Minimum number of targets of a sweep.
 const SWEEP_MIN: usize = 5;
-/// Targets near the victim from which on nearness is a habit and no chance, together with [`CHANCE_MAX`].
+/// Minimum number of targets near the victim for the scan to prefer near targets. [`CHANCE_MAX`] must hold as
+/// well.
 const NEAR_MIN: usize = 3;
-/// Expected targets by chance must be fewer than this part of those seen.
+/// Maximum ratio of near targets expected by chance to those observed.
 const CHANCE_MAX: f64 = 0.1;
-/// Targets from which on a common prefix says something.
+/// Minimum number of targets from which a common prefix is inferred.
 const CONFINED_MIN: usize = 8;
-/// A prefix that so few random targets share by chance once in millions of runs.
+/// Minimum length of a common prefix in bits. Eight random targets share 8 bits with a probability of 2^-56.
 const CONFINED_BITS: u32 = 8;
-/// Sweeps from which on their starts say how blocks are chosen.
+/// Minimum number of sweeps from whose first addresses the choice of blocks is inferred.
 const STARTS_MIN: usize = 3;
 
-/// One step of a sweep.
+/// The step from one target of a sweep to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Step {
-    /// Seconds to the next target; 0 where times are unknown.
+    /// Time until the next target in seconds; 0 if times are unknown.
     pub after: f64,
-    /// Addresses ahead (or, negative, behind).
+    /// Distance to the next target in addresses; negative if the sweep descends.
     pub by: i64,
 }
 
-/// The order of targets.
+/// The order in which a scan visits its targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "order", rename_all = "kebab-case")]
 pub enum Order {
     /// No order.
     Random,
-    /// Block by block.
+    /// In sweeps, each through one block of addresses.
     Sequential {
-        /// The steps of all sweeps, one after the other.
+        /// The steps of all sweeps, sweep by sweep.
         steps: Vec<Step>,
-        /// Addresses that whole sweeps spanned before the next began; empty where none ended.
+        /// Number of addresses that each completed sweep spanned; empty if no sweep was completed.
         spans: Vec<u64>,
-        /// Addresses that the longest sweep spanned.
+        /// Number of addresses that the longest sweep spanned, completed or not.
         longest: u64,
-        /// Sweeps that run beside each other.
+        /// Mean number of sweeps that run at the same time, at least 1.
         threads: f64,
     },
-    /// Nothing routed: the victim's own link.
+    /// ARP only: no packet leaves the victim's own link.
     Link,
 }
 
-/// Shares of targets by where they lie, exclusive of each other.
+/// Shares of targets by their distance from the victim. The shares exclude each other and sum to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Reach {
-    /// In the victim's own /24.
+    /// Share in the victim's own /24.
     pub own_24: f64,
-    /// In its /16, further than that.
+    /// Share in the victim's own /16, outside its /24.
     pub own_16: f64,
-    /// In its /8, further than that.
+    /// Share in the victim's own /8, outside its /16.
     pub own_8: f64,
-    /// Elsewhere.
+    /// Share of all other targets.
     pub elsewhere: f64,
-    /// Bits that the targets elsewhere share: 0 for all of the Internet.
+    /// Length in bits of the prefix that all other targets share, at most 24; 0 if they share none.
     pub confined_bits: u8,
-    /// Whether enough was seen to say so; else the whole Internet is assumed.
+    /// Whether the run has enough targets for this inference. Otherwise, the whole Internet is assumed.
     pub known: bool,
 }
 
-/// How targets are picked.
+/// How a scan selects its targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Targeting {
-    /// In which order.
+    /// The order of the targets.
     #[serde(flatten)]
     pub order: Order,
-    /// Where they lie.
+    /// The location of the targets.
     pub reach: Reach,
 }
 
 impl Targeting {
+    /// Infers the targeting of a run. The location of a sequential scan is inferred from the first addresses
+    /// of its sweeps.
     pub(super) fn of(sample: &SampleProfile, contacts: &Contacts) -> Targeting {
         let fours: Vec<(f64, u32)> = contacts
             .targets
@@ -115,7 +119,7 @@ impl Targeting {
     }
 }
 
-/// Targets with the time of their own first packet where it was told.
+/// Replaces the time of each target by that of its first traced packet, if there is one.
 fn timed_targets(contacts: &Contacts, fours: Vec<(f64, u32)>) -> Vec<(f64, u32)> {
     let told: std::collections::HashMap<u32, f64> = contacts
         .all
@@ -129,12 +133,14 @@ fn timed_targets(contacts: &Contacts, fours: Vec<(f64, u32)>) -> Vec<(f64, u32)>
     fours.into_iter().map(|(at, four)| (told.get(&four).copied().unwrap_or(at), four)).collect()
 }
 
+/// Returns whether a window has ARP packets only.
 fn on_link(window: &super::ScanWindow) -> bool {
     let protocol = &window.fingerprint.whole.parameters.protocol;
     protocol.protocols().all(|protocol| protocol == crate::event::Protocol::Arp)
 }
 
-/// Whether the engine calls most of the run, by targets, sequential.
+/// Returns whether windows with a sequential transition have at least half of the targets. Windows with a
+/// single target do not count.
 fn is_sequential(sample: &SampleProfile) -> bool {
     let of = |wanted: fn(Transition) -> bool| -> u64 {
         let parameters = sample.scan_windows().map(|window| &window.fingerprint.whole.parameters);
@@ -145,7 +151,7 @@ fn is_sequential(sample: &SampleProfile) -> bool {
 }
 
 impl Reach {
-    /// All of the Internet.
+    /// Returns the reach of a scan of the whole Internet.
     fn anywhere(known: bool) -> Reach {
         Reach { own_24: 0.0, own_16: 0.0, own_8: 0.0, elsewhere: 1.0, confined_bits: 0, known }
     }
@@ -172,14 +178,14 @@ impl Reach {
     }
 }
 
-/// Bits that all of many addresses share, where that is no chance.
+/// Returns the length in bits of the prefix that all addresses share, or 0 if it may be shared by chance.
 fn confined(far: &[u32]) -> u8 {
     let (Some(first), true) = (far.first(), far.len() >= CONFINED_MIN) else { return 0 };
     let bits = far.iter().map(|one| (one ^ first).leading_zeros()).min().unwrap_or(0);
     if bits < CONFINED_BITS { 0 } else { u8::try_from(bits.min(24)).unwrap_or(24) }
 }
 
-/// Neighbours asked one after the other.
+/// Targets in successive order, each at most [`SWEEP_GAP`] from the one before.
 struct Sweep {
     first: u32,
     low: u32,
@@ -191,7 +197,8 @@ struct Sweep {
     steps: Vec<Step>,
 }
 
-/// Takes a run apart into sweeps, also those that several threads make at once; strays are left out.
+/// Divides the targets of a run into sweeps, including sweeps of several threads at the same time. Targets
+/// that belong to no sweep are left out.
 fn sweeps(targets: &[(f64, u32)]) -> Vec<Sweep> {
     let mut all: Vec<Sweep> = Vec::new();
     for (at, target) in targets {
@@ -223,7 +230,7 @@ fn sweeps(targets: &[(f64, u32)]) -> Vec<Sweep> {
 
 fn sequential(sweeps: &[Sweep], seconds: f64) -> Order {
     let span = |sweep: &Sweep| u64::from(sweep.high - sweep.low) + 1;
-    // A sweep ended when it has been silent for long, by its own measure.
+    // A sweep is complete if it was silent at the end of the run for more than ten of its mean intervals.
     let ended = |sweep: &&Sweep| {
         let mean = (sweep.ended - sweep.began) / (sweep.targets.max(2) - 1) as f64;
         seconds > 0.0 && seconds - sweep.ended > 10.0 * mean

@@ -1,8 +1,8 @@
-//! A scan thinned onto a sensor's dark addresses: packets as the sensor would get them.
+//! Simulates a scan as a sensor receives it: only packets to the sensor's dark addresses are generated.
 //!
-//! Only packets that hit dark addresses are made. A random scan hits a sensor like a Poisson process whose rate is the
-//! scan's rate times the sensor's part of what is scanned; a sweep passes through it. What hits goes through the same
-//! engine as a real capture.
+//! A random scan hits a sensor as a Poisson process. Its rate is the scan's rate times the sensor's share of
+//! the scanned addresses. A sequential scan passes through the sensor's addresses. The generated packets go
+//! through the same engine as a real capture.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -14,64 +14,69 @@ use super::random::Random;
 use super::scan::{Cue, Port, Scan, SourcePorts};
 use super::targets::{Order, Step};
 
-/// A host that is quiet for so long begins a new window whatever came before: window and retries are over.
+/// Time in seconds without packets after which a host's next packet always begins a new window, since the old
+/// window and all retries have ended.
 const QUIET_SECONDS: f64 = 180.0;
-/// Windows simulated of each way in which a host can be near to the sensor.
+/// Number of windows to simulate per mode.
 const WINDOWS_ENOUGH: usize = 256;
-/// Packets made of each such way, at most (a little more, since visits are made whole).
+/// Number of packets after which the simulation of a mode ends. It may be exceeded slightly, because visits
+/// are generated whole.
 const PACKETS_ENOUGH: usize = 16_384;
-/// Packets of one visit of a sweep: larger ones are cut, and the rest of them looks as what was made.
+/// Maximum number of packets of one visit. A longer visit is cut, since its rest would look like its
+/// beginning.
 const VISIT_PACKETS_MAX: usize = 4_096;
-/// Sweeps made of each such way, at most.
+/// Maximum number of sweeps to simulate per mode.
 const TRIES_MAX: usize = 4 * WINDOWS_ENOUGH;
 
-/// Packets lost on the way, or by the sensor.
+/// Share of packets that are lost on the way or by the sensor.
 const LOSS: f64 = 0.02;
-/// When Windows does, and when Linux.
+/// Times in seconds after the first packet at which Windows retries a TCP connection.
 const WINDOWS_RETRIES: [f64; 2] = [3.0, 9.0];
+/// Times in seconds after the first packet at which Linux retries a TCP connection.
 const LINUX_RETRIES: [f64; 4] = [1.0, 3.0, 7.0, 15.0];
-/// Addresses before and behind a sensor in which the order of a sweep is followed, too.
+/// Number of addresses before and behind the sensor within which the steps of a sweep are simulated as well.
 const MARGIN: i64 = 64;
-/// The lowest source port that systems give to clients.
+/// Lowest source port that operating systems give to clients.
 const SOURCE_PORT_MIN: u16 = 1_024;
 
-/// What a host of a certain nearness scans, and how many hosts are so near.
+/// A class of hosts by their distance from the sensor: the region of addresses that they scan, and how many
+/// hosts there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Mode {
-    /// Share of all hosts of the Internet.
+    /// Share of all hosts of the Internet that belong to this class, 0 to 1.
     pub(super) hosts: f64,
-    /// Share of the host's targets that go to the region.
+    /// Share of such a host's targets that lie in the region, 0 to 1.
     pub(super) share: f64,
-    /// Addresses of the region.
+    /// Number of addresses in the region.
     pub(super) region: f64,
-    /// Dark addresses in one such region.
+    /// Mean number of dark addresses in one such region.
     pub(super) dark: f64,
 }
 
-/// What came of simulating a mode.
+/// The result of simulating a mode.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Simulated {
-    /// Closed windows.
+    /// The closed windows.
     pub(super) windows: Vec<OpenWindow>,
-    /// Seconds that a host would take for them.
+    /// Time in seconds that one host needs for these windows.
     pub(super) seconds: f64,
-    /// Contacts with dark addresses.
+    /// Number of contacts with dark addresses.
     pub(super) contacts: u64,
-    /// Visits: stretches of time in which a host is seen at all.
+    /// Number of visits. A visit is a stretch of time in which the sensor receives packets from a host.
     pub(super) visits: u64,
 }
 
-/// A sensor's addresses to aim at.
+/// The addresses of a sensor as the target of a simulation.
 pub(super) struct Aim<'a> {
-    /// Its dark addresses.
+    /// The sensor's dark addresses.
     pub(super) space: &'a AddressSpace,
-    /// How many of them are IPv4; a scan of IPv4 meets no others.
+    /// Number of dark IPv4 addresses. A scan of IPv4 reaches no others.
     pub(super) size: u64,
-    /// First and last addresses of its prefixes, holes included.
+    /// First and last address of each IPv4 prefix of the sensor, live addresses within it included.
     pub(super) ranges: Vec<(u32, u32)>,
 }
 
-/// Simulates hosts of a mode until there are windows enough to tell a distribution.
+/// Simulates hosts of a mode until there are enough windows for a distribution.
 pub(super) fn simulate(
     scan: &Scan,
     aim: &Aim<'_>,
@@ -101,20 +106,21 @@ pub(super) fn simulate(
     run.finish()
 }
 
+/// The state of a simulation.
 struct Run<'a> {
     scan: &'a Scan,
     aim: &'a Aim<'a>,
     random: Random,
     engine: Engine,
-    /// The engine's time in seconds.
+    /// Time of the engine in seconds.
     clock: f64,
     packets: usize,
-    /// Sweeps begun: one may pass between the dark addresses and show nothing.
+    /// Number of sweeps begun. A sweep may pass between the dark addresses and yield no packet.
     tries: usize,
     out: Simulated,
-    /// The source port of the next target.
+    /// First source port of the next contact.
     next_port: u16,
-    /// Whether the host at work has another system than the sandbox.
+    /// Whether the current host has another operating system than the sandbox.
     other_system: bool,
 }
 
@@ -127,7 +133,7 @@ impl<'a> Run<'a> {
         self.scan.targets_per_second.unwrap_or(1.0)
     }
 
-    /// Hits by chance: hosts one after the other, each until it is quiet for long.
+    /// Simulates random scans: one visit after the other, each until the host is quiet for [`QUIET_SECONDS`].
     fn random_scan(&mut self, mode: Mode) {
         while !self.is_enough() {
             let rate = self.rate() * mode.share * mode.dark / mode.region;
@@ -149,7 +155,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sweeps that cross the sensor, each from a start at which it does.
+    /// Simulates sequential scans. The start of each sweep is drawn among those from which it meets one of
+    /// the sensor's ranges.
     fn sweeps(&mut self, mode: Mode, steps: &[Step], spans: &[u64], longest: u64, threads: f64) {
         let ahead: i64 = steps.iter().map(|step| step.by).sum();
         while !self.is_enough() {
@@ -161,26 +168,30 @@ impl<'a> Run<'a> {
             let span = self.span(spans, longest);
             let Some((first, last)) = self.range(span) else { return };
             let aimed = u64::from(last - first) + 1;
-            // A sweep that begins less than its span before the sensor ends in it or crosses it.
+            // A sweep meets the range if it begins within it, or at a distance of less than its span before
+            // it.
             let offset = as_i64(self.random.below(span + aimed - 1));
             let back = if ahead >= 0 { as_i64(span) - 1 } else { 0 };
             let made = self.sweep(i64::from(first) - back + offset, as_i64(span), steps, rate);
             let total: u64 = self.aim.ranges.iter().map(|(a, b)| u64::from(b - a) + span).sum();
             let met = total as f64 * mode.dark / self.aim.size as f64 / mode.region;
             let targets = (span as f64 / mean_step(steps)).max(1.0);
-            // What a host takes, all threads together, until a sweep of this span meets the sensor.
+            // Time that a host needs, with all threads together, until a sweep of this span meets the sensor.
             self.out.seconds += targets / (rate * threads) / met.min(1.0);
             self.feed(made);
         }
     }
 
-    /// How far a sweep goes: as far as one seen whole; else as far as was seen, to the end of a /24, or of a /16.
+    /// Draws the number of addresses that a sweep spans: that of a completed sweep of the run. If the run
+    /// completed none, it is the longest span observed, or that extended to 2^8 or to 2^16 addresses, each
+    /// with the same probability.
     fn span(&mut self, spans: &[u64], longest: u64) -> u64 {
         let guesses = [longest, longest.max(1 << 8), longest.max(1 << 16)];
         self.random.one(if spans.is_empty() { &guesses } else { spans }).copied().unwrap_or(longest).max(1)
     }
 
-    /// One of the sensor's ranges, by how many sweeps of this span would meet it.
+    /// Draws one of the sensor's ranges, in proportion to the number of starts from which a sweep of this
+    /// span meets it.
     fn range(&mut self, span: u64) -> Option<(u32, u32)> {
         let width = |(first, last): &(u32, u32)| u64::from(last - first) + span;
         let mut at = self.random.below(self.aim.ranges.iter().map(width).sum());
@@ -193,7 +204,8 @@ impl<'a> Run<'a> {
         None
     }
 
-    /// The packets of one sweep that begins at `start`.
+    /// Generates the packets of one sweep that begins at `start`. Their times are in seconds since the sweep
+    /// began or, if it began before the sensor, since it reached the sensor.
     fn sweep(&mut self, start: i64, span: i64, steps: &[Step], rate: f64) -> Vec<(f64, Packet)> {
         let ahead = if steps.iter().map(|step| step.by).sum::<i64>() >= 0 { 1 } else { -1 };
         let timed = steps.iter().any(|step| step.after > 0.0);
@@ -201,7 +213,7 @@ impl<'a> Run<'a> {
         let low = bounds(|range| range.0).min().unwrap_or(0) - MARGIN;
         let high = bounds(|range| range.1).max().unwrap_or(0) + MARGIN;
         let (enter, leave) = if ahead > 0 { (low, high) } else { (high, low) };
-        // What lies before the sensor is passed over at once.
+        // The addresses before the sensor are skipped in one step.
         let mut address = if ahead > 0 { start.max(enter) } else { start.min(enter) };
         let (mut made, mut at) = (Vec::new(), 0.0);
         let mut place = usize::try_from(self.random.below(steps.len() as u64)).unwrap_or(0);
@@ -216,7 +228,7 @@ impl<'a> Run<'a> {
                 self.contact(at, dark, &mut made);
             }
             let Step { after, by } = steps.get(place).copied().unwrap_or(Step { after: 0.0, by: ahead });
-            // Where the run has no times, the rate makes them.
+            // If the run has no times, they follow from the rate.
             at += if timed { after } else { 1.0 / rate };
             address += if by == 0 { ahead } else { by };
             place = (place + 1) % steps.len().max(1);
@@ -224,12 +236,13 @@ impl<'a> Run<'a> {
         made
     }
 
+    /// Draws a dark address.
     fn dark_address(&mut self) -> Option<IpAddr> {
         let rank = self.random.below(self.aim.size);
         self.aim.space.address(rank.into())
     }
 
-    /// Makes the packets of a contact.
+    /// Generates the packets of a contact that begins `at` seconds after the visit's begin.
     fn contact(&mut self, at: f64, target: IpAddr, made: &mut Vec<(f64, Packet)>) {
         let scan = self.scan;
         let Some(script) = self.random.one(&scan.scripts) else { return };
@@ -264,7 +277,8 @@ impl<'a> Run<'a> {
         self.next_port = self.next_port.checked_add(used).unwrap_or(SOURCE_PORT_MIN);
     }
 
-    /// A script as the host's system plays it: another system sends a connection's first packet again at other times.
+    /// Returns the packets of a script as the host's operating system sends them. A system other than the
+    /// sandbox's retries a TCP connection at other times.
     fn cues_of_system<'b>(&self, cues: &'b [Cue]) -> Cow<'b, [Cue]> {
         let (scan, other) = (self.scan, self.other_system);
         let first = cues.first().filter(|_| other && scan.source_ports == SourcePorts::PerTarget);
@@ -279,7 +293,7 @@ impl<'a> Run<'a> {
         std::iter::once(*first).chain(again).collect()
     }
 
-    /// Puts a visit's packets through the engine, as those of a host of its own.
+    /// Passes the packets of a visit through the engine. Each visit has a source address of its own.
     fn feed(&mut self, mut made: Vec<(f64, Packet)>) {
         made.sort_by(|a, b| a.0.total_cmp(&b.0));
         if made.is_empty() {
@@ -310,7 +324,7 @@ fn as_i64(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Addresses that a target is ahead of the one before, on average.
+/// Returns the mean distance in addresses from one target to the next, at least 0.5.
 fn mean_step(steps: &[Step]) -> f64 {
     let ahead: i64 = steps.iter().map(|step| step.by).sum();
     (ahead.abs() as f64 / steps.len().max(1) as f64).max(0.5)

@@ -1,9 +1,9 @@
 //! Decides which packets of a victim host are scan events and which are service accesses, and why.
 //!
-//! A darknet answers nothing, so it sees of a sample only what the sample sends unasked and before any answer.
-//! Two conditions make a packet a scan event: a silent address would have received it, too, and the service that it
-//! asks for is asked on many addresses. A single address that is contacted again and again, whether it answers or
-//! not (a dead command server), is no scan.
+//! A darknet answers nothing, so it receives from a sample only what the sample sends unasked and before any
+//! answer. A packet is a scan event if two conditions hold: a silent address would have received it as well,
+//! and the service that it asks for is asked for on many addresses. A single address that is contacted again
+//! and again, whether it answers or not (a dead command server), is no scan.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -15,7 +15,8 @@ use crate::event::{Packet, Protocol, TcpFlags, is_group};
 use super::conversation::{Announcements, Origin, Port, is_icmp, is_icmp_request};
 use super::fan_out::{Service, Services};
 
-/// Addresses that a host must ask for by ARP to sweep its subnet; a quiet host asks for a gateway and a few peers.
+/// Minimum number of addresses that a host asks for by ARP in a sweep of its subnet. A host that does not
+/// scan asks for a gateway and a few peers.
 const ARP_SWEEP_MIN: usize = 10;
 
 /// The class of a packet that the victim sent.
@@ -24,36 +25,37 @@ const ARP_SWEEP_MIN: usize = 10;
 pub enum Class {
     /// A scan event.
     Scan,
-    /// A service access, and why it is one.
+    /// A service access, with the reason why the packet is no scan event.
     Access(Reason),
 }
 
-/// Why a packet is no scan event.
+/// The reason why a packet is no scan event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// It answers a conversation that another host began, or a ping.
+    /// The packet answers a conversation that another host began, or a ping.
     Answer,
-    /// It follows an answer: no silent address would ever have received it.
+    /// The packet follows an answer, so a silent address would never have received it.
     Answered,
-    /// It asks for a service on one of a few addresses, and the address answers.
+    /// The packet asks for a service on one of a few addresses, and the address answers.
     Service,
-    /// It asks for a service on one of a few addresses, and the address is silent or refuses: a dead server.
+    /// The packet asks for a service on one of a few addresses, and the address is silent or refuses (a dead
+    /// server).
     FewTargets,
-    /// It belongs to a TCP connection that was opened before the capture began.
+    /// The packet belongs to a TCP connection that was opened before the capture began.
     Earlier,
-    /// It goes to an address whose name was looked up.
+    /// The packet goes to an address whose name was looked up.
     Named,
-    /// It goes to a dummy server of the sandbox.
+    /// The packet goes to a dummy server of the sandbox.
     DummyServer,
-    /// It asks for the hardware address of one of a few neighbours.
+    /// The packet asks for the hardware address of one of a few neighbors.
     Arp,
-    /// It pings one of a few hosts.
+    /// The packet pings one of a few hosts.
     Ping,
-    /// It looks for peers: one UDP socket, to each host another port, beside a scan of fixed ports. Kept apart,
-    /// since a darknet sees the two apart as well.
+    /// The packet looks for peers: one UDP socket contacts each host on another port, beside a scan of fixed
+    /// ports. Peer lookups are kept apart from the scan because a darknet sees them apart as well.
     PeerLookup,
-    /// It is infrastructure traffic by the rule of this id.
+    /// The packet is infrastructure traffic by the rule with this id.
     #[serde(untagged)]
     Plumbing(String),
 }
@@ -76,16 +78,16 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// Addresses that names were resolved to.
+/// Addresses to which names were resolved in the run.
 pub type Names = HashSet<IpAddr>;
 
 /// Returns the id of the infrastructure rule that a packet matches.
 pub type Plumbing<'a> = dyn Fn(&Packet) -> Option<String> + 'a;
 
-/// Victim, peer, protocol, victim's port, peer's port.
+/// A conversation from the victim's side: victim, peer, protocol, victim's port, peer's port.
 type Flow = (IpAddr, IpAddr, Protocol, Port, Port);
 
-/// What a whole capture says about its victims' conversations.
+/// The conversations of the victims in a whole capture, and the services that the victims scan.
 pub struct Traffic<'a> {
     victims: &'a [IpAddr],
     dummy_servers: &'a [IpAddr],
@@ -101,11 +103,12 @@ pub struct Traffic<'a> {
 
 #[derive(Clone, Copy)]
 struct FlowState {
-    /// `Sender` means the victim.
+    /// Which end began the conversation; `Sender` means the victim.
     origin: Origin,
-    /// Index of the first packet of the conversation; the victim's packets before it are of an earlier connection.
+    /// Index of the first packet of the conversation. Earlier packets of the victim belong to an older
+    /// connection.
     begun_at: usize,
-    /// Index of the first packet that answers.
+    /// Index of the first packet that answers the victim.
     answered_at: Option<usize>,
 }
 
@@ -116,7 +119,7 @@ impl FlowState {
 }
 
 impl<'a> Traffic<'a> {
-    /// Reads the packets of a capture, in time order, and finds what its victims scan.
+    /// Reads the packets of a capture, in time order, and finds the services that its victims scan.
     #[must_use]
     pub fn of(
         packets: &[Packet],
@@ -178,7 +181,7 @@ impl<'a> Traffic<'a> {
         }
     }
 
-    /// Whether a victim's packet is the first answer to a conversation that another victim began.
+    /// Returns whether a victim's packet is the first answer to a conversation that another victim began.
     fn answers_victim(&self, packet: &Packet) -> bool {
         let flow = flow_of(packet);
         !is_icmp(packet) && !self.flows.contains_key(&flow) && self.flows.contains_key(&reverse(flow))
@@ -195,7 +198,7 @@ impl<'a> Traffic<'a> {
         let is_first = !self.flows.contains_key(&flow);
         let state =
             self.flows.entry(flow).or_insert_with(|| FlowState::new(announcements.origin(packet), index));
-        // A new connection may have the ports of one that was opened before the capture began.
+        // A new connection may reuse the ports of one that was opened before the capture began.
         let reopens = state.origin == Origin::Earlier && packet.flags().is_some_and(TcpFlags::opens);
         if reopens {
             *state = FlowState::new(Origin::Sender, index);
@@ -212,8 +215,8 @@ impl<'a> Traffic<'a> {
             return;
         }
         let flow = reverse(flow_of(packet));
-        // The first captured packet of a conversation comes from the peer: the victim did not ask for it by a packet
-        // to the peer.
+        // If the peer sent the first captured packet of a conversation, the victim did not ask for it by a
+        // packet to that peer.
         let state = self.flows.entry(flow).or_insert_with(|| FlowState::new(Origin::Receiver, index));
         let refuses = packet.flags().is_some_and(|flags| flags.contains(TcpFlags::RST));
         if refuses || state.answered_at.is_some() {
@@ -228,8 +231,8 @@ impl<'a> Traffic<'a> {
         }
     }
 
-    /// Counts the destination of a packet that begins a contact, unless its address was chosen by the sandbox (a
-    /// group, a dummy server) or by a name.
+    /// Counts the destination of a packet that begins a contact. Destinations that the sandbox chose (a group
+    /// address, a dummy server) or that came from a name are left out.
     fn count_contact(&mut self, packet: &Packet, service: Service) {
         let target = packet.destination();
         if is_group(target) || self.dummy_servers.contains(&target) || self.names.contains(&target) {
@@ -278,7 +281,8 @@ impl<'a> Traffic<'a> {
         match flow.origin {
             Origin::Receiver => return Some(Reason::Answer),
             _ if answers => return Some(Reason::Answer),
-            // A scan with bare acknowledgements looks like the rest of many old connections, but for its fan-out.
+            // Only its fan-out distinguishes a scan with bare acknowledgements from the remains of many old
+            // connections.
             Origin::Earlier if service.acknowledges && self.services.is_scanned(service) => {}
             Origin::Earlier => return Some(Reason::Earlier),
             Origin::Sender if index < flow.begun_at => return Some(Reason::Earlier),
@@ -300,22 +304,22 @@ impl<'a> Traffic<'a> {
             return None;
         }
         if self.services.is_target(target) {
-            // A second service that is asked of a target of the scan is part of the scan, unless the target's answer
-            // led to it, as when a worm connects to the shell that its exploit opened.
+            // A second service that a target of the scan is asked for is part of the scan, unless the
+            // target's answer led to it, as when a worm connects to the shell that its exploit opened.
             return self.answered_at.get(&target).is_some_and(is_before).then_some(Reason::Answered);
         }
         Some(if flow.answered_at.is_some() { Reason::Service } else { Reason::FewTargets })
     }
 }
 
-/// Whether a packet is a TCP segment with an ACK and nothing else: of an old connection, or of a scan for packet
-/// filters.
+/// Returns whether a packet is a TCP segment with ACK as its only flag. Such a segment belongs to an old
+/// connection or to a scan for packet filters.
 fn is_bare_acknowledgement(packet: &Packet) -> bool {
     packet.flags() == Some(TcpFlags::ACK)
 }
 
-/// Returns the service that the first packet of a contact asks for: its destination port, or the type of an ICMP
-/// request.
+/// Returns the service that the first packet of a contact asks for: its destination port, or the type of an
+/// ICMP request.
 fn service_of(packet: &Packet) -> Service {
     let port = packet.destination_port().or_else(|| packet.icmp().map(|icmp| u16::from(icmp.kind)));
     Service { protocol: packet.protocol(), port, acknowledges: false }

@@ -1,5 +1,5 @@
-//! Finds the victim host of a sandbox capture: the address that all packets have, or the host that begins most
-//! contacts.
+//! Finds the victim host of a sandbox capture: the address that is in every packet, or the host that begins
+//! most contacts.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -9,20 +9,20 @@ use crate::event::{Packet, Protocol, is_group};
 
 use super::conversation::{Announcements, Origin, Port, is_icmp, is_icmp_request};
 
-/// Largest number of victims. A sandbox has one victim, sometimes two or three.
+/// Maximum number of victims. A sandbox has one victim, sometimes two or three.
 const VICTIMS_MAX: usize = 3;
-/// A further victim begins at least a third as many contacts as the first one. The sandbox's own servers and a
-/// domain controller begin some contacts, but far fewer than an infected host.
+/// A further victim begins at least a third as many contacts as the first victim. The sandbox's own servers
+/// and a domain controller begin some contacts, but far fewer than an infected host.
 const FURTHER_VICTIM_DIVISOR: usize = 3;
 /// A further victim begins at least five contacts, because a host with fewer has no scan.
 const FURTHER_VICTIM_CONTACTS_MIN: usize = 5;
-/// Largest number of addresses that an error names.
+/// Maximum number of addresses that an error names.
 const ADDRESSES_SHOWN_MAX: usize = 8;
 
-/// Why no victim could be named.
+/// The reason why no victim could be determined.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum VictimError {
-    /// Nothing begins a contact.
+    /// No packet begins a contact.
     #[error("no packet begins a contact, so no victim host can be named; give --victim ADDRESS")]
     NoContact,
     /// Too many hosts begin contacts.
@@ -49,7 +49,7 @@ pub enum VictimError {
     },
 }
 
-/// The addresses of a capture, those with the most packets first.
+/// The addresses of a capture with their numbers of packets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Addresses {
     packets: BTreeMap<IpAddr, u64>,
@@ -68,10 +68,7 @@ impl Addresses {
         addresses
     }
 
-    /// Returns `Err` with the first of the victims that has no packet.
-    ///
-    /// # Errors
-    /// [`VictimError::Absent`], which names the addresses that have packets.
+    /// Checks that every given victim has a packet.
     pub fn check(&self, victims: &[IpAddr]) -> Result<(), VictimError> {
         match victims.iter().find(|victim| !self.packets.contains_key(victim)) {
             Some(&victim) => Err(VictimError::Absent { victim, present: self.clone() }),
@@ -79,7 +76,7 @@ impl Addresses {
         }
     }
 
-    /// Whether any of the addresses has a packet.
+    /// Returns whether any of the addresses has a packet.
     #[must_use]
     pub fn has_any(&self, victims: &[IpAddr]) -> bool {
         victims.iter().any(|victim| self.packets.contains_key(victim))
@@ -93,7 +90,7 @@ impl Addresses {
     }
 }
 
-/// The addresses with the most packets, and the number of those left out.
+/// Writes the addresses with the most packets, and the number of those left out.
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut sorted: Vec<(&IpAddr, &u64)> = self.packets.iter().collect();
@@ -111,10 +108,10 @@ impl fmt::Display for Addresses {
     }
 }
 
-/// The victims that a capture shows, and the reason for them.
+/// The victims of a capture, and the reason for the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LikelyVictims {
-    /// Their addresses: one, seldom two or three.
+    /// Addresses of the victims: one, seldom two or three.
     pub addresses: Vec<IpAddr>,
     /// Why these addresses were chosen.
     pub reason: VictimReason,
@@ -123,9 +120,10 @@ pub struct LikelyVictims {
 /// The reason why an address is the victim's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VictimReason {
-    /// Every packet between two hosts is from or to it: the sandbox recorded with a filter on it.
+    /// Every packet between two hosts is from or to the victim, because the sandbox recorded with a filter on
+    /// it.
     InEveryPacket,
-    /// It begins most contacts.
+    /// The victims begin most contacts.
     BeginsContacts {
         /// Number of contacts that the victims begin.
         begun: usize,
@@ -145,15 +143,17 @@ impl fmt::Display for VictimReason {
     }
 }
 
-/// Names the victims of a sandbox capture.
+/// Determines the victims of a sandbox capture.
 ///
-/// A sandbox usually records with a filter on its victim, so that the victim's address is in every packet. Where no
-/// address is in every packet, the victims are the hosts that begin most contacts. A contact is a destination with
-/// protocol and port, for any number of connections. A packet that answers, refuses or continues a connection begins
-/// no contact. Infrastructure traffic (`is_infrastructure`) and ARP count only where there is no other traffic.
+/// A sandbox usually records with a filter on its victim, so that the victim's address is in every packet. If
+/// no address is in every packet, the victims are the hosts that begin most contacts. A contact is a
+/// destination with protocol and port, for any number of connections. A packet that answers, refuses or
+/// continues a connection begins no contact. Infrastructure traffic (`is_infrastructure`) and ARP count only
+/// if there is no other traffic.
 ///
 /// # Errors
-/// When nobody begins a contact, or when more than three hosts begin about as many.
+/// Returns an error if no host begins a contact, or if no host or group of up to three hosts begins most
+/// contacts.
 pub fn likely_victims(
     packets: &[Packet],
     is_infrastructure: &dyn Fn(&Packet) -> bool,
@@ -171,14 +171,14 @@ type Contact = (IpAddr, Protocol, Port);
 /// The contacts that each host begins.
 type Begun = BTreeMap<IpAddr, HashSet<Contact>>;
 
-/// What the packets between single hosts show of each host.
+/// Counts of the packets between single hosts.
 #[derive(Default)]
 struct Tally {
-    /// Packets of IPv4 and of IPv6 between two hosts; ARP and packets to groups are left out.
+    /// Number of IPv4 and of IPv6 packets between two hosts, without ARP and packets to groups.
     packets: [usize; 2],
-    /// Of these, the number from or to each address.
+    /// Number of these packets from or to each address.
     packets_of: HashMap<IpAddr, usize>,
-    /// Addresses that send any of these.
+    /// Addresses that send any of these packets.
     senders: HashSet<IpAddr>,
     begun: Begun,
     begun_infrastructure: Begun,
@@ -218,8 +218,8 @@ impl Tally {
         *self.packets_of.entry(packet.destination()).or_default() += 1;
     }
 
-    /// Returns the victim's IPv4 address where every IPv4 packet between two hosts has it. A victim may have an IPv6
-    /// address as well: one that every IPv6 packet has and that begins a third as many contacts.
+    /// Returns the victim's IPv4 address if every IPv4 packet between two hosts has it. An IPv6 address is
+    /// added if every IPv6 packet has it and it begins at least a third as many contacts.
     fn in_every_packet(&self) -> Vec<IpAddr> {
         let [v4, v6] = [false, true].map(|is_ipv6| self.in_every_packet_of(is_ipv6));
         match (v4, v6) {
@@ -233,8 +233,8 @@ impl Tally {
         }
     }
 
-    /// Returns the address that every packet of an IP version has. Where two addresses have all packets between them,
-    /// the victim is the one that begins more contacts.
+    /// Returns the address that every packet of an IP version has. If two addresses are in all packets, the
+    /// victim is the one that begins more contacts.
     fn in_every_packet_of(&self, is_ipv6: bool) -> Option<IpAddr> {
         let packets = self.packets[usize::from(is_ipv6)];
         let everywhere =
@@ -274,7 +274,7 @@ impl Tally {
     }
 }
 
-/// Whether a host that begins `own` contacts is a victim beside one that begins `most`.
+/// Returns whether a host that begins `own` contacts is a victim beside one that begins `most`.
 fn is_further_victim(own: usize, most: usize) -> bool {
     own >= FURTHER_VICTIM_CONTACTS_MIN && own * FURTHER_VICTIM_DIVISOR >= most
 }
@@ -283,8 +283,8 @@ fn contacts(begun: &Begun, host: IpAddr) -> usize {
     begun.get(&host).map_or(0, HashSet::len)
 }
 
-/// Whether a packet goes from one host to another: neither address is a group, missing, or of the loopback network,
-/// which no wire carries.
+/// Returns whether a packet goes from one host to another. Neither address may be a group, unspecified, or of
+/// the loopback network, whose packets are never on a wire.
 fn is_between_hosts(packet: &Packet) -> bool {
     let (source, destination) = (packet.source(), packet.destination());
     let is_host = |address: IpAddr| !is_group(address) && !address.is_unspecified() && !address.is_loopback();
@@ -293,7 +293,7 @@ fn is_between_hosts(packet: &Packet) -> bool {
 
 type Conversation = (Protocol, (IpAddr, Port), (IpAddr, Port));
 
-/// Whether a packet begins a conversation; `known` holds those that have begun.
+/// Returns whether a packet begins a conversation. `known` holds the conversations that have begun.
 fn begins(packet: &Packet, announcements: &Announcements, known: &mut HashSet<Conversation>) -> bool {
     let there = (packet.source(), packet.source_port());
     let back = (packet.destination(), packet.destination_port());

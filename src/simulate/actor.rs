@@ -1,4 +1,5 @@
-//! Whoever sends packets: a family with its infected hosts, or a part of the background; and its hits of a day.
+//! Actors, which send packets: malware families with their infected hosts, and parts of the background.
+//! Computes the hits of an actor on a day.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,21 +21,21 @@ use super::random::{Random, Seed, binomial, mixed, pick, poisson};
 use super::scenario::{Family, Network};
 use super::targets::{Targeting, Worker};
 
-/// Somebody who sends packets.
+/// A sender of packets.
 #[derive(Clone, Debug)]
 pub(super) struct Actor {
     pub(super) name: String,
-    /// Whether it is malware, with a truth of its own.
+    /// Whether the actor is malware. Only the hosts of malware are listed in the ground truth.
     pub(super) is_family: bool,
     pub(super) probing: Probing,
     pub(super) source: Source,
     pub(super) seed: Seed,
 }
 
-/// Where its hits come from.
+/// The origin of an actor's hits.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// Hosts that scan.
+    /// Hosts that scan: a malware family or a scanning tool.
     Hosts(Box<Hosts>),
     Noise(Noise),
     Floods(Floods),
@@ -42,40 +43,43 @@ pub(super) enum Source {
     Misconfigured(Misconfigured),
 }
 
-/// Hosts that scan. Memory: 56 bytes an infection.
+/// Hosts that scan. Memory: 56 bytes per infection.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
     pub(super) family: Family,
     pub(super) infections: Vec<Infection>,
-    /// Networks that hosts live in, each with the clock by which they are on.
+    /// Networks in which the hosts live, each with the clock of the times at which they are on.
     pub(super) homes: Vec<(Network, ActiveClock)>,
 }
 
-/// The networks of a scenario without any: shared address space (RFC 6598), which no host on the Internet has.
+/// Returns the network of a scenario that has none: shared address space (RFC 6598), which no host on the
+/// Internet has.
 pub(super) fn nowhere() -> Network {
     let prefix = IpNet::V4(ipnet::Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10));
     Network { name: "shared".to_owned(), prefix, weight: 1.0, time_zone: "UTC".to_owned() }
 }
 
-/// The day and the sensor that hits are asked for.
+/// A day and a sensor for which hits are requested.
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
+    /// Index of the actor.
     pub(super) number: u16,
     pub(super) sensor: &'a str,
     pub(super) date: Date,
     pub(super) day: Interval,
+    /// Dark addresses of the sensor.
     pub(super) dark: &'a Dark,
-    /// What lies in the dark of any sensor is no host's address.
+    /// Dark addresses of all sensors. No host has one of them.
     pub(super) all_dark: &'a [Dark],
     pub(super) networks: &'a [Network],
     pub(super) scale: f64,
-    /// The sensor's and day's own chance.
+    /// Seed of the sensor and day.
     pub(super) draws: Seed,
-    /// The day's own chance, the same for all sensors.
+    /// Seed of the day, the same for all sensors.
     pub(super) today: Seed,
 }
 
-/// From a moment to another, the second one excluded.
+/// A time interval. The start is included, the end is excluded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interval {
     pub(super) start: Timestamp,
@@ -83,6 +87,7 @@ pub(super) struct Interval {
 }
 
 impl Hosts {
+    /// Returns the networks in which the hosts of a family live, with their clocks.
     pub(super) fn homes(
         family: &Family,
         networks: &[Network],
@@ -97,11 +102,12 @@ impl Hosts {
         chosen.map(with_clock).collect()
     }
 
+    /// Returns the network of a host, drawn by weight, with its clock.
     pub(super) fn home(&self, host: u64) -> Option<&(Network, ActiveClock)> {
         pick(Seed::root(host).of("home").share(), &self.homes, |(network, _)| network.weight)
     }
 
-    /// A host's address at a moment.
+    /// Returns the address of a host at a moment.
     pub(super) fn address(&self, one: &Infection, at: Timestamp, dark: &[Dark]) -> Option<IpAddr> {
         if one.address.is_some() {
             return one.address;
@@ -111,6 +117,7 @@ impl Hosts {
         Some(address_in(network.prefix, Seed::root(one.host).of("address").at(lease), dark))
     }
 
+    /// Returns the scan rate of a host in targets per second.
     pub(super) fn rate(&self, one: &Infection) -> f64 {
         let mut random = Seed::root(one.host).of("rate").generator();
         let spread = Normal::new(0.0, self.family.rate_spread).map_or(0.0, |law| law.sample(&mut random));
@@ -124,7 +131,8 @@ impl Hosts {
             let Some(address) = self.address(one, from, scene.all_dark) else { continue };
             let rate = self.rate(one);
             let since = clock.at(one.from);
-            // The first target at or after a moment, so that none of a day lies before it.
+            // The number of the first target at or after a moment. Rounding up keeps the first target of a
+            // day from lying before the day.
             let targets = |time| whole(((clock.at(time) - since) * rate).ceil());
             let key = seed.at(one.host);
             let draws = scene.draws.at(u64::from(scene.number)).at(one.host).at(u64::from(number));
@@ -134,13 +142,13 @@ impl Hosts {
                 targets(from)..targets(until),
                 scene.dark,
                 &mut |ordinal, destination| {
-                    // Each in its own slot of time, so that the order stays.
+                    // Each target has its own slot of time, so that targets keep their order.
                     let jitter = 0.9 * key.of("jitter").at(ordinal).share();
                     let at = clock.when(since + (count(ordinal) + jitter) / rate);
                     let Some(at) = at.filter(|at| *at < one.until) else { return };
                     let at = micros(at.0).max(from);
                     let Some(source) = self.address(one, at, scene.all_dark) else { return };
-                    // Nobody reaches an address of the other IP version.
+                    // A host cannot reach an address of the other IP version.
                     if source.is_ipv4() != destination.is_ipv4() {
                         return;
                     }
@@ -152,7 +160,7 @@ impl Hosts {
     }
 }
 
-/// The number of a host's lease; its first one begins at a moment of its own.
+/// Returns the number of a host's address lease at a moment. Leases begin at a different time for each host.
 fn lease(host: u64, at: Timestamp, churn: Churn) -> u64 {
     let seed = Seed::root(host).of("lease");
     if seed.of("moves").share() >= churn.share {
@@ -162,7 +170,8 @@ fn lease(host: u64, at: Timestamp, churn: Churn) -> u64 {
     whole((days / churn.lease_days + seed.share()).max(0.0))
 }
 
-/// An address of a network that is in nobody's dark, nor a network's first or last.
+/// Returns an address of a network, other than the dark addresses of all sensors. For IPv4, the last octet is
+/// neither 0 nor 255, except in a /31 or /32. After 64 attempts, any address of the network is returned.
 pub(super) fn address_in(prefix: IpNet, seed: Seed, dark: &[Dark]) -> IpAddr {
     let number = |attempt: u64| seed.at(attempt).number();
     let address = |attempt: u64| match prefix {
@@ -185,7 +194,8 @@ pub(super) fn address_in(prefix: IpNet, seed: Seed, dark: &[Dark]) -> IpAddr {
 }
 
 impl Actor {
-    /// The hits of a day at a sensor, in no order. Some are later than the day.
+    /// Passes on the hits of a day at a sensor, not sorted by time. Some may be later than the end of the
+    /// day.
     pub(super) fn hits(&self, scene: &Scene<'_>, targeting: &Targeting, sink: &mut dyn FnMut(Hit)) {
         let mut random = scene.draws.of(&self.name).generator();
         match &self.source {
@@ -201,7 +211,7 @@ impl Actor {
             Source::Stray(stray) if scene.is_of(&stray.sensors, None, None) => {
                 let listed = count(scene.dark.size()) * stray.addresses;
                 for place in 0..whole(listed.round()) {
-                    // The same addresses every day.
+                    // The listed addresses are the same every day.
                     let rank = Seed::root(place).of(&self.name).number() % scene.dark.size().max(1);
                     let Some(address) = scene.dark.nth(rank) else { continue };
                     let mean = stray.hosts_per_address_day * scene.scale * scene.days();
@@ -225,8 +235,9 @@ impl Actor {
         }
     }
 
+    /// Passes on the answers of flooded servers to dark addresses.
     fn flood(&self, floods: &Floods, scene: &Scene<'_>, sink: &mut dyn FnMut(Hit)) {
-        // Every sensor sees the same floods.
+        // All sensors receive answers from the same floods.
         let mut all = scene.today.of(&self.name).generator();
         for number in 0..poisson(&mut all, floods.per_day * scene.scale * scene.days()) {
             let seed = scene.today.of(&self.name).at(number);
@@ -245,7 +256,7 @@ impl Actor {
         }
     }
 
-    /// A packet of a host that is never met again.
+    /// Returns a hit of a host that sends only once.
     fn single(&self, scene: &Scene<'_>, destination: IpAddr, random: &mut Random) -> Hit {
         let seed = self.seed.at(random.random());
         let source = scene.host(random, seed).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -253,6 +264,7 @@ impl Actor {
         self.hit(scene, at, source, destination, 0, seed)
     }
 
+    /// Returns a hit of a host of the background.
     fn hit(
         &self,
         scene: &Scene<'_>,
@@ -268,26 +280,30 @@ impl Actor {
 }
 
 impl Scene<'_> {
+    /// Returns the length of the day in units of 24 hours.
     fn days(&self) -> f64 {
         self.day.end.seconds_since(self.day.start) / 86_400.0
     }
 
-    /// Whether it is one of these sensors, or any where none is named, and a day between these.
+    /// Returns whether the sensor is among the named ones (all sensors if none is named) and the day lies
+    /// between the given days.
     fn is_of(&self, sensors: &[String], from: Option<Date>, last: Option<Date>) -> bool {
         let named = sensors.is_empty() || sensors.iter().any(|name| name == self.sensor);
         named && from.is_none_or(|from| from <= self.date) && last.is_none_or(|last| self.date <= last)
     }
 
+    /// Draws a moment of the day.
     fn moment(&self, random: &mut Random) -> Timestamp {
         micros(random.random_range(self.day.start.0..self.day.end.0))
     }
 
+    /// Draws a dark address of the sensor.
     fn any_dark(&self, random: &mut Random) -> Option<IpAddr> {
         let rank = random.random_range(0..self.dark.size().max(1));
         self.dark.nth(rank).map(|address| Ipv4Addr::from(address).into())
     }
 
-    /// Any host of any network.
+    /// Draws the address of a host in any network.
     fn host(&self, random: &mut Random, seed: Seed) -> Option<IpAddr> {
         let network = pick(random.random(), self.networks, |network| network.weight)?;
         Some(address_in(network.prefix, seed, self.all_dark))

@@ -1,4 +1,4 @@
-//! The scenario language: what is on the wire beside malware.
+//! The schema of a scenario: traffic that is not malware.
 
 use std::net::IpAddr;
 
@@ -8,103 +8,104 @@ use serde::Deserialize;
 use super::probe_plan::{Header, ProbePlan};
 use super::scenario::Family;
 
-/// What else there is on the wire.
+/// Traffic that is not malware.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Background {
-    /// Research scanners, users of masscan and ZMap: families without a sample, told apart by their headers.
+    /// Research scanners and users of masscan or ZMap: families without a sample, recognizable by their
+    /// headers.
     #[serde(default)]
     pub scanners: Vec<Family>,
-    /// Single packets, each of another host.
+    /// Single packets, each from a different host.
     #[serde(default)]
     pub noise: Vec<Noise>,
-    /// Answers of flooded servers whose spoofed clients lie in the dark.
+    /// Backscatter: answers of flooded servers to spoofed clients whose addresses are dark.
     #[serde(default)]
     pub floods: Vec<Floods>,
-    /// P2P clients that ask addresses which are no longer peers.
+    /// Requests of P2P clients to addresses that are no longer peers.
     #[serde(default)]
     pub stray: Vec<Stray>,
-    /// Hosts that ask one dark address again and again.
+    /// Hosts that contact one dark address again and again.
     #[serde(default)]
     pub misconfigured: Vec<Misconfigured>,
 }
 
-/// Single packets.
+/// Single packets, each from a different host.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Noise {
-    /// Its name.
+    /// Name of this part of the background.
     pub name: String,
-    /// How many a dark address gets a day. `--scale` multiplies them.
+    /// Mean number of packets per dark address and day. `--scale` multiplies it.
     pub per_address_day: f64,
-    /// Names of the sensors that get them; without any, all.
+    /// Names of the sensors that receive the packets. By default, all sensors.
     #[serde(default)]
     pub sensors: Vec<String>,
-    /// The first day; without it, that of the scenario.
+    /// The first day. By default, that of the scenario.
     pub from: Option<Date>,
-    /// The last day; without it, that of the scenario.
+    /// The last day. By default, that of the scenario.
     pub last: Option<Date>,
-    /// What is sent.
+    /// The packets.
     pub probes: Vec<ProbePlan>,
-    /// What its headers look like.
+    /// Header fields of the packets.
     #[serde(default)]
     pub header: Header,
 }
 
-/// Flooded servers.
+/// Floods of servers with spoofed source addresses.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Floods {
-    /// Its name.
+    /// Name of this part of the background.
     pub name: String,
-    /// Floods a day on the Internet. `--scale` multiplies them.
+    /// Mean number of floods per day on the Internet. `--scale` multiplies it.
     pub per_day: f64,
-    /// Answers a second of one, to all the Internet.
+    /// Number of answers per second of one flooded server, to the whole Internet.
     pub packets_per_second: f64,
-    /// How long one lasts at most; each lasts between a tenth of it and all.
+    /// Maximum duration of a flood in minutes. The duration is uniform between a tenth of it and all of it.
     pub minutes: f64,
-    /// The answers.
+    /// The answers of the servers.
     pub probes: Vec<ProbePlan>,
-    /// What its headers look like.
+    /// Header fields of the packets.
     #[serde(default)]
     pub header: Header,
 }
 
-/// P2P stray.
+/// Stray P2P requests.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stray {
-    /// Its name.
+    /// Name of this part of the background.
     pub name: String,
-    /// Share of the dark addresses that stand in peers' lists.
+    /// Share of the dark addresses that are in the peer lists of clients, 0 to 1.
     pub addresses: f64,
-    /// Peers that ask each of them a day. `--scale` multiplies them.
+    /// Mean number of clients that contact each of these addresses per day. `--scale` multiplies it.
     pub hosts_per_address_day: f64,
-    /// Names of the sensors whose addresses they are; without any, all.
+    /// Names of the sensors that have these addresses. By default, all sensors.
     #[serde(default)]
     pub sensors: Vec<String>,
-    /// What they send.
+    /// The requests.
     pub probes: Vec<ProbePlan>,
-    /// What its headers look like.
+    /// Header fields of the packets.
     #[serde(default)]
     pub header: Header,
 }
 
-/// A wrong entry somewhere.
+/// A host that is configured with a wrong address.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Misconfigured {
-    /// Its name.
+    /// Name of this part of the background.
     pub name: String,
-    /// Who asks.
+    /// Address of the host.
     pub host: IpAddr,
-    /// What it asks.
+    /// The address that the host contacts.
     pub destination: IpAddr,
-    /// How often.
+    /// Time between contacts in seconds.
     pub every_seconds: f64,
-    /// What it sends.
+    /// The packets.
     pub probes: Vec<ProbePlan>,
-    /// What its headers look like.
+    /// Header fields of the packets.
     #[serde(default)]
     pub header: Header,
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a scenario that is YAML and of the schema.
+//! Checks a scenario that is valid YAML and matches the schema.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,17 @@ use super::limits::{self, within};
 use super::probe_plan::ProbePlan;
 use super::scenario::{Family, Listed, Scenario, Sequential, Targets, Uniform};
 
-/// Addresses of a hit list.
+/// Maximum number of addresses of a hit list.
 const LISTED_MAX: u64 = 1 << 20;
-/// Standard deviation of a logarithm: at 3, one in a hundred is a thousand times the median.
+/// Maximum standard deviation of a natural logarithm. At 3, one value in a hundred is a thousand times the
+/// median.
 const SPREAD_MAX: f64 = 3.0;
-/// Passes through a block; all of them are worked out at once.
+/// Maximum number of passes through a block, because all of them are computed at once.
 const PASSES_MAX: u32 = 1_000;
-/// Actors that 16 bits tell apart, with room.
+/// Maximum number of actors. Their numbers have 16 bits, which leaves a margin.
 const ACTORS_MAX: usize = 10_000;
 
-/// The first thing that is wrong, with the remedy.
+/// Returns the first fault of a scenario, with the remedy.
 pub(super) fn fault(scenario: &Scenario) -> Option<String> {
     check(scenario).err()
 }
@@ -272,7 +273,7 @@ fn probes(plans: &[ProbePlan]) -> Result<(), String> {
     Ok(())
 }
 
-/// A name that is safe in a path, a page and a terminal.
+/// Returns an error if a name is not safe in a path, a web page and a terminal.
 fn file_name(name: &str) -> Result<(), String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
     match (1..=64).contains(&name.len()) && name.chars().all(safe) && !name.starts_with(['.', '-']) {
@@ -284,6 +285,7 @@ fn file_name(name: &str) -> Result<(), String> {
     }
 }
 
+/// Returns an error if a name is unsafe or already in use.
 fn once(names: &mut BTreeSet<String>, name: &str) -> Result<(), String> {
     file_name(name).map_err(|fault| format!("`{}`: {fault}", name.escape_debug()))?;
     match names.insert(name.to_owned()) {
@@ -292,6 +294,7 @@ fn once(names: &mut BTreeSet<String>, name: &str) -> Result<(), String> {
     }
 }
 
+/// Returns an error if a name is not a known one. The error suggests the most similar known name.
 fn known_name(what: &str, name: &str, known: &[&str]) -> Result<(), String> {
     if known.contains(&name) {
         return Ok(());
@@ -310,6 +313,7 @@ fn zone(what: &str, name: &str) -> Result<(), String> {
     }
 }
 
+/// Returns an error if a number does not lie between 0 and 1.
 pub(super) fn share(what: &str, share: f64) -> Result<(), String> {
     if (0.0..=1.0 + 1e-9).contains(&share) {
         Ok(())
@@ -318,7 +322,7 @@ pub(super) fn share(what: &str, share: f64) -> Result<(), String> {
     }
 }
 
-/// How far something differs: the standard deviation of its logarithm.
+/// Returns an error if the standard deviation of a logarithm is out of range.
 fn spread(what: &str, number: f64) -> Result<(), String> {
     if (0.0..=SPREAD_MAX).contains(&number) {
         Ok(())

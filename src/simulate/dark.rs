@@ -6,19 +6,21 @@ use ipnet::IpNet;
 
 use crate::event::AddressSpace;
 
-/// Dark IPv4 addresses, ascending. Memory does not grow with their number.
+/// The dark addresses of a sensor. IPv4 addresses are stored as ascending stretches, so that memory does not
+/// grow with their number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dark {
     stretches: Vec<Stretch>,
-    /// All of them, IPv6 as well.
+    /// All dark addresses, including IPv6.
     pub(super) space: AddressSpace,
 }
 
+/// A stretch of successive dark addresses.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     first: u32,
     last: u32,
-    /// Dark addresses before it.
+    /// Number of dark addresses before it.
     rank: u64,
 }
 
@@ -44,6 +46,7 @@ impl Dark {
         dark
     }
 
+    /// Adds the addresses from `first` to `last` without the holes, which are ascending.
     fn add_around(&mut self, first: u32, last: u32, holes: &[(u32, u32)]) {
         let mut next = u64::from(first);
         for (from, to) in holes.iter().filter(|(from, to)| *to >= first && *from <= last) {
@@ -53,6 +56,7 @@ impl Dark {
         self.add(next, u64::from(last) + 1);
     }
 
+    /// Adds a stretch. `end` is excluded.
     fn add(&mut self, first: u64, end: u64) {
         if first < end {
             let (first, last) = (low(first), low(end - 1));
@@ -61,19 +65,20 @@ impl Dark {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of dark IPv4 addresses.
     pub(super) fn size(&self) -> u64 {
         self.stretches.last().map_or(0, |end| end.rank + u64::from(end.last - end.first) + 1)
     }
 
-    /// The address of a rank; the last one for ranks beyond.
+    /// Returns the address with a rank, or the last address for a rank beyond the end. Returns `None` if
+    /// there is no dark address.
     pub(super) fn nth(&self, rank: u64) -> Option<u32> {
         let at = self.stretches.partition_point(|stretch| stretch.rank <= rank);
         let stretch = self.stretches.get(at.checked_sub(1)?)?;
         Some(stretch.first.saturating_add(low(rank - stretch.rank)).min(stretch.last))
     }
 
-    /// The ranks of those from `first` to `last`.
+    /// Returns the ranks of the dark addresses from `first` to `last`, both included.
     pub(super) fn ranks(&self, first: u32, last: u32) -> std::ops::Range<u64> {
         let below = |address: u64| {
             let at = self.stretches.partition_point(|stretch| u64::from(stretch.last) < address);
@@ -84,12 +89,13 @@ impl Dark {
         below(u64::from(first))..below(u64::from(last) + 1)
     }
 
-    /// All of them, ascending.
+    /// Returns all dark IPv4 addresses, ascending.
     pub(super) fn addresses(&self) -> impl Iterator<Item = u32> + '_ {
         self.stretches.iter().flat_map(|stretch| stretch.first..=stretch.last)
     }
 
-    /// How many aligned blocks of a prefix length have a dark address.
+    /// Returns the numbers of the aligned blocks of a prefix length that contain a dark address, ascending. A
+    /// block's number is the prefix's bits.
     pub(super) fn blocks(&self, length: u8) -> Vec<u32> {
         let shift = 32 - u32::from(length.min(32));
         let mut blocks: Vec<u32> = Vec::new();
@@ -104,12 +110,13 @@ impl Dark {
         blocks
     }
 
+    /// Returns whether an address, IPv4 or IPv6, is dark.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         !self.space.is_whole() && self.space.contains(address)
     }
 }
 
-/// The low 32 bits, which are all there are by how it was made.
+/// Returns the low 32 bits of a number.
 pub(super) fn low(number: u64) -> u32 {
     u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX)
 }

@@ -1,21 +1,22 @@
-//! Ports that follow from a destination and the week: how Conficker.D finds peers without knowing any.
+//! Ports that are derived from a destination address and the week, by which Conficker.D finds peers that it
+//! does not know.
 
 use std::net::IpAddr;
 
 use crate::event::Timestamp;
 use crate::rules::{conficker_d_ports, conficker_d_week};
 
-/// The ports on which a host of an address listens at a time. An IPv6 address counts by its last four bytes: the
-/// malware knows IPv4 only.
+/// The ports on which an infected host listens in a week. They are derived from its IPv4 address or from the
+/// last four bytes of its IPv6 address (the malware itself uses IPv4 only).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DerivedPorts {
-    /// That of the address, and that of address and week.
+    /// TCP ports: that of the address, and that of address and week.
     pub(super) tcp: [u16; 2],
-    /// The same for UDP.
+    /// UDP ports: that of the address, and that of address and week.
     pub(super) udp: [u16; 2],
 }
 
-/// The ports at a moment.
+/// Returns the ports of an address at a moment.
 pub(super) fn derived_ports(address: IpAddr, at: Timestamp) -> DerivedPorts {
     let four = match address {
         IpAddr::V4(four) => four,

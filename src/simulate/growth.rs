@@ -1,45 +1,47 @@
-//! The scenario language: how many hosts are infected, since when and for how long.
+//! The schema of a scenario: the number of infected hosts and the times of their infections.
 
 use std::net::IpAddr;
 
 use jiff::civil::Date;
 use serde::Deserialize;
 
-/// How many hosts are infected, since when and for how long.
+/// The number of infected hosts and the times of their infections.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Population {
-    /// Names of the networks that they live in; without any, all.
+    /// Names of the networks in which the hosts live. By default, all networks.
     #[serde(default)]
     pub networks: Vec<String>,
-    /// New infections. `--scale` multiplies their hosts.
+    /// New infections. `--scale` multiplies the number of hosts.
     #[serde(default)]
     pub growth: Vec<Growth>,
-    /// Hosts that come for a while, other ones each day. `--scale` multiplies them.
+    /// Hosts that are infected for a short time, different ones each day. `--scale` multiplies the number of
+    /// hosts.
     #[serde(default)]
     pub visits: Vec<Visits>,
-    /// Hosts told one by one; no scale changes them.
+    /// Hosts with given addresses. `--scale` does not change them.
     #[serde(default)]
     pub hosts: Vec<NamedHost>,
     /// Hosts taken over from other families.
     #[serde(default)]
     pub succeeds: Vec<Succession>,
-    /// Hosts get clean one by one.
+    /// Disinfection of one host after the other.
     pub decay: Option<Decay>,
-    /// Days on which many get clean at once.
+    /// Days on which many hosts are disinfected.
     #[serde(default)]
     pub patches: Vec<Patch>,
-    /// A second wave: clean hosts infected again.
+    /// A second wave, in which disinfected hosts are infected again.
     pub again: Option<Again>,
-    /// Hosts get another address of their network now and then.
+    /// Changes of a host's address within its network.
     pub churn: Option<Churn>,
 }
 
 impl Population {
-    /// How many infections are expected over so many days, where `--scale` is 1 and no host is taken over.
+    /// Returns the expected number of infections over a number of days at `--scale` 1. Named hosts and hosts
+    /// taken over from other families are not counted.
     pub(super) fn infections(&self, days: f64) -> f64 {
         let grown = self.growth.iter().map(|growth| growth.hosts);
-        // The mean of a log-normal swing.
+        // The factor is the mean of a log-normal distribution with this standard deviation of the logarithm.
         let visits =
             self.visits.iter().map(|visits| visits.hosts * days * (visits.swing * visits.swing / 2.0).exp());
         grown.chain(visits).sum()
@@ -50,104 +52,105 @@ impl Population {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Growth {
-    /// Hosts in the end.
+    /// Number of hosts in total.
     pub hosts: f64,
     /// The first day.
     pub from: Date,
-    /// Days until nearly all are infected (logistic: half of them after half the time); without it, all on one day.
+    /// Duration in days. The number of infections follows a logistic curve, with half of the hosts infected
+    /// after half of the time. By default, all hosts are infected within one day.
     pub days: Option<f64>,
-    /// Whether they come evenly instead.
+    /// Whether the infections are spread evenly over the duration instead.
     #[serde(default)]
     pub even: bool,
 }
 
-/// Hosts that come for a while.
+/// Hosts that are infected for a short time.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Visits {
-    /// How many a day.
+    /// Mean number of hosts per day, before `swing`.
     pub hosts: f64,
-    /// The first day; without it, that of the scenario.
+    /// The first day. By default, that of the scenario.
     pub from: Option<Date>,
-    /// The last day; without it, that of the scenario.
+    /// The last day. By default, that of the scenario.
     pub last: Option<Date>,
-    /// How long each stays.
+    /// Duration of each visit in minutes.
     pub minutes: f64,
-    /// How far days differ: the standard deviation of the number's natural logarithm.
+    /// Variation between days: the standard deviation of the natural logarithm of the daily mean.
     #[serde(default)]
     pub swing: f64,
 }
 
-/// A host told by its address.
+/// A host with a given address.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedHost {
-    /// Its address, which stays.
+    /// The address, which never changes.
     pub address: IpAddr,
-    /// The first day; without it, that of the scenario.
+    /// The first day. By default, that of the scenario.
     pub from: Option<Date>,
-    /// The last day; without it, that of the scenario.
+    /// The last day. By default, that of the scenario.
     pub last: Option<Date>,
-    /// Its own rate.
+    /// Scan rate in targets per second. By default, that of the family.
     pub rate: Option<f64>,
 }
 
-/// Hosts of another family that become this one's.
+/// Hosts of another family that this family takes over.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Succession {
-    /// The other family, told before this one.
+    /// Name of the other family, which must come before this one in the scenario.
     pub family: String,
     /// The first day.
     pub from: Date,
-    /// Days in which they change.
+    /// Number of days over which the hosts change.
     pub days: f64,
-    /// Share of the hosts then infected.
+    /// Share of the hosts infected at that time, 0 to 1.
     pub share: f64,
-    /// Whether they keep the other one as well.
+    /// Whether the hosts keep the other infection as well.
     #[serde(default)]
     pub keeps: bool,
 }
 
-/// Hosts get clean one by one.
+/// Disinfection of one host after the other.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decay {
-    /// Since when; without it, since each one's infection.
+    /// The first day. By default, the time of each host's infection.
     pub from: Option<Date>,
-    /// Days after which half of them are clean.
+    /// Number of days after which half of the hosts are clean.
     pub half_life_days: f64,
 }
 
-/// A day on which hosts get clean.
+/// A day on which hosts are disinfected.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
     /// The day.
     pub on: Date,
-    /// Share of the hosts infected by then.
+    /// Share of the hosts infected before that day, 0 to 1.
     pub share: f64,
 }
 
-/// Clean hosts infected again.
+/// Reinfection of clean hosts.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Again {
     /// The first day.
     pub from: Date,
-    /// Days in which it happens.
+    /// Number of days over which the hosts are infected.
     pub days: f64,
-    /// Share of the hosts that are clean by then.
+    /// Share of the hosts that are clean on the first day, 0 to 1.
     pub share: f64,
 }
 
-/// Another address now and then.
+/// Changes of a host's address within its network.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Churn {
-    /// How long an address is a host's.
+    /// Number of days for which a host has an address.
     pub lease_days: f64,
-    /// Share of the hosts that this holds for; the others keep theirs.
+    /// Share of the hosts whose address changes, 0 to 1. The other hosts keep theirs.
     #[serde(default = "one")]
     pub share: f64,
 }

@@ -1,4 +1,4 @@
-//! A target that lies in the dark, and the clock by which hosts come to it.
+//! Contacts with dark addresses, and the clock of the times at which hosts scan.
 
 use std::net::IpAddr;
 
@@ -8,34 +8,35 @@ use crate::event::Timestamp;
 
 use super::scenario::Rhythm;
 
-/// A host has come to a dark address. What it sends follows from this alone.
+/// A contact of a host with a dark address. The packets that the host sends depend on these fields only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
-    /// When.
+    /// Time of the contact.
     pub(super) at: Timestamp,
-    /// The host's address then.
+    /// Address of the host at that time.
     pub(super) source: IpAddr,
     /// The dark address.
     pub(super) destination: IpAddr,
-    /// How many targets the host had before.
+    /// Number of targets that the host had before.
     pub(super) ordinal: u64,
-    /// The host's seed.
+    /// Seed of the host.
     pub(super) key: u64,
-    /// The actor.
+    /// Index of the actor.
     pub(super) actor: u16,
-    /// The host's place in the actor's population; `u32::MAX` for one that has none.
+    /// Index of the infection in the actor's population; `u32::MAX` for a host of the background that is no
+    /// infection.
     pub(super) host: u32,
 }
 
 const SECOND: i64 = 1_000_000_000;
 const HOUR: i64 = 3_600 * SECOND;
 
-/// How much of a family's scanning time has passed: weighted seconds since the scenario's start, by the rhythm of a
-/// time zone. It is known at each hour and grows evenly between two; memory: 8 bytes an hour.
+/// The scanning time of a family since the scenario's start, in weighted seconds by the rhythm of a time
+/// zone. It is stored for each hour and interpolated linearly between hours. Memory: 8 bytes per hour.
 #[derive(Clone, Debug)]
 pub(super) struct ActiveClock {
     start: i64,
-    /// Weighted seconds at the beginning of each hour.
+    /// Weighted seconds that have passed at the beginning of each hour.
     passed: Vec<f64>,
 }
 
@@ -52,7 +53,7 @@ impl ActiveClock {
         ActiveClock { start: start.0, passed }
     }
 
-    /// Weighted seconds that have passed at a moment.
+    /// Returns the weighted seconds that have passed at a moment.
     #[expect(clippy::cast_precision_loss, reason = "within an hour")]
     pub(super) fn at(&self, time: Timestamp) -> f64 {
         let since = (time.0 - self.start).max(0);
@@ -61,7 +62,7 @@ impl ActiveClock {
         self.passed[hour] + within * (self.passed[hour + 1] - self.passed[hour])
     }
 
-    /// The moment at which so many weighted seconds have passed; `None` where that is after the end.
+    /// Returns the moment at which a number of weighted seconds has passed; `None` if it is after the end.
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "within an hour")]
     pub(super) fn when(&self, seconds: f64) -> Option<Timestamp> {
         let after = self.passed.partition_point(|passed| *passed <= seconds);
@@ -72,6 +73,7 @@ impl ActiveClock {
     }
 }
 
+/// Returns the weight of a moment: that of its hour times that of its weekday.
 fn weight(rhythm: &Rhythm, time: Timestamp, zone: &TimeZone) -> f64 {
     let instant = jiff::Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let local = instant.to_zoned(zone.clone());

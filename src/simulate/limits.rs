@@ -1,5 +1,6 @@
-//! Limits on the numbers in a scenario, which are checked when it is read. Each lies well above what networks, malware
-//! and sensors have, and low enough that a typing error cannot exhaust memory or run for days.
+//! Limits on the numbers in a scenario, which are checked when it is read. Each limit lies well above the
+//! values of real networks, malware and sensors, and is low enough that a typing error cannot exhaust memory
+//! or run for days.
 
 use std::ops::RangeInclusive;
 
@@ -7,40 +8,41 @@ use crate::event::AddressSpace;
 
 use super::scenario::Scenario;
 
-/// Largest number of dark IPv4 addresses of a sensor: a /8, as the largest telescopes have.
+/// Maximum number of dark IPv4 addresses of a sensor: a /8, as the largest telescopes have.
 const SENSOR_ADDRESSES_MAX: u64 = 1 << 24;
-/// Largest number of sensors of a scenario.
+/// Maximum number of sensors of a scenario.
 const SENSORS_MAX: usize = 256;
-/// Largest number of days of a scenario: twenty years.
+/// Maximum number of days of a scenario: twenty years.
 const DAYS_MAX: i32 = 7_305;
-/// Largest number of packets or hosts of one part of the background at one sensor on one day; all are held in memory
-/// at once.
+/// Maximum number of packets or hosts per day of one part of the background at one sensor. All are held in
+/// memory at once.
 const DAILY_MAX: f64 = 2e7;
-/// Largest number of targets of a sandbox run, which is held in memory as a whole.
+/// Maximum number of targets of a sandbox run, rate times seconds.
 const RUN_TARGETS_MAX: f64 = 5e6;
 
-/// Hosts of one wave of infections, and hosts a day.
+/// Number of hosts of one growth, or of visiting hosts per day.
 pub(super) const HOSTS: RangeInclusive<f64> = 0.0..=1e8;
 /// Durations in days: up to a century.
 pub(super) const DAYS: RangeInclusive<f64> = 0.0..=36_525.0;
 /// Durations in days that are divisors, and so must not be zero.
 pub(super) const SOME_DAYS: RangeInclusive<f64> = 0.001..=36_525.0;
-/// Weights of networks, ports and probes, relative to each other.
+/// Relative weights of networks, ports and probes.
 pub(super) const WEIGHT: RangeInclusive<f64> = 0.0..=1e9;
-/// Minutes of a visit or a flood: up to a year.
+/// Duration of a visit or a flood in minutes: up to a year.
 pub(super) const MINUTES: RangeInclusive<f64> = 0.0..=527_040.0;
-/// Seconds between the packets of a misconfigured host; more than a thousand packets per second are a flood.
+/// Seconds between the packets of a misconfigured host. More than a thousand packets per second are a flood.
 pub(super) const EVERY_SECONDS: RangeInclusive<f64> = 0.001..=31_622_400.0;
-/// Packets to a dark address per day, or peers that ask it: up to one per second.
+/// Packets to a dark address per day, or peers that contact it per day: up to one per second.
 pub(super) const PER_ADDRESS_DAY: RangeInclusive<f64> = 0.0..=86_400.0;
-/// Floods per day on the Internet; measurements found about 30,000.
+/// Floods per day on the Internet. Measurements found about 30,000.
 pub(super) const FLOODS: RangeInclusive<f64> = 0.0..=1e6;
-/// Answers of a flooded server per second; the largest floods measured had less than 10^10, spread over many servers.
+/// Packets per second with which a flooded server answers. The largest floods measured had fewer than 10^10,
+/// spread over many servers.
 pub(super) const PACKETS_PER_SECOND: RangeInclusive<f64> = 0.0..=1e8;
 /// Weights of hours and weekdays.
 pub(super) const RHYTHM: RangeInclusive<f64> = 0.0..=1_000.0;
 
-/// Refuses a number that does not lie within limits.
+/// Returns an error if a number does not lie within limits.
 pub(super) fn within(what: &str, number: f64, limits: &RangeInclusive<f64>) -> Result<(), String> {
     if limits.contains(&number) {
         return Ok(());
@@ -48,7 +50,7 @@ pub(super) fn within(what: &str, number: f64, limits: &RangeInclusive<f64>) -> R
     Err(format!("{what} is {number}; it lies between {} and {}", limits.start(), limits.end()))
 }
 
-/// Refuses a scenario that is too large as a whole, though each number lies within its limits.
+/// Returns an error if a scenario is too large as a whole, though each number lies within its limits.
 pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
     let days = scenario.first.duration_until(scenario.last).as_hours() / 24 + 1;
     if days > i64::from(DAYS_MAX) {
@@ -85,7 +87,7 @@ pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks the number of packets or hosts that the background sends to a sensor per day.
+/// Checks the number of packets or hosts per day that each part of the background sends to a sensor.
 fn daily(scenario: &Scenario, sensor: &str, addresses: u64) -> Result<(), String> {
     #[expect(clippy::cast_precision_loss, reason = "at most 2^24")]
     let addresses = addresses as f64;

@@ -1,13 +1,15 @@
-//! F3: outbreaks whose cause is known. A [`Scenario`] says who is infected by what; a [`Simulation`] of it tells what
-//! sensors would capture ([`SensorStream`]), what sandboxes would ([`CaughtSample`]), and the [`Truth`].
+//! F3: simulated outbreaks whose cause is known. A [`Scenario`] states which hosts are infected with which
+//! malware. A [`Simulation`] of it yields the packets that sensors capture ([`SensorStream`]), the sandbox
+//! runs of samples ([`CaughtSample`]), and the ground truth ([`Truth`]).
 //!
-//! Only packets that reach dark addresses are made. A scan at random is thinned: a host that picks `n` targets a day
-//! hits a sensor with `k` dark addresses `Binomial(n, k / 2^32)` times, so this many hits are drawn, and their times and
-//! addresses. Of a scan in order the stretches that cross the sensor are worked out, live holes cut out.
+//! Only packets to dark addresses are generated. A random scan is thinned: a host that selects `n` targets
+//! per day hits a sensor with `k` dark addresses `Binomial(n, k / 2^32)` times, so this number of hits is
+//! drawn, with their times and addresses. For a sequential scan, the stretches that cross the sensor are
+//! computed, without the live addresses.
 //!
-//! The same seed gives the same packets, whatever is asked for first: everything is drawn from generators that are
-//! seeded by names, such as (family, host, day, sensor). Nothing here opens a file; `app::simulate` does, and its
-//! `simulate_into` puts a scenario straight into a history.
+//! Equal seeds yield equal packets, whatever is requested first: each random generator is seeded by names,
+//! such as (family, host, day, sensor). This module opens no file. `app::simulate` does, and its
+//! `simulate_into` feeds a scenario directly to a history.
 
 mod actor;
 mod background;
@@ -59,14 +61,14 @@ pub use stream::{SensorStream, Tally};
 pub use truth::{InfectedHost, SensorTruth, Truth};
 pub use wire::{PcapWriter, write_frame};
 
-/// A scenario with a seed and a scale: all that will happen is settled.
+/// A scenario with a seed and a scale, which together determine all hosts, samples and packets.
 #[derive(Clone, Debug)]
 pub struct Simulation {
     scenario: Scenario,
     actors: Vec<Actor>,
-    /// Where hosts live.
+    /// Networks in which hosts live.
     networks: Vec<Network>,
-    /// Of each sensor.
+    /// Dark addresses of each sensor.
     dark: Vec<Dark>,
     period: Period,
     seed: Seed,
@@ -78,7 +80,8 @@ impl Scenario {
     /// Reads and checks a scenario.
     ///
     /// # Errors
-    /// What is wrong with it, with its place where it is known and the remedy.
+    /// Returns an error if the text is not YAML, does not match the schema, or describes an invalid scenario.
+    /// The error states the place, where it is known, and the remedy.
     pub fn parse(text: &str) -> Result<Scenario, YamlError> {
         let scenario: Scenario = yaml::parse(text)?;
         match check::fault(&scenario) {
@@ -89,7 +92,7 @@ impl Scenario {
 }
 
 impl Scenario {
-    /// How many infections are expected at scale 1; a [`Simulation`] holds each.
+    /// Returns the expected number of infections at scale 1. A [`Simulation`] holds all of them in memory.
     #[must_use]
     pub fn infections(&self) -> f64 {
         let days = f64::from((self.last - self.first).get_days()) + 1.0;
@@ -99,8 +102,8 @@ impl Scenario {
 }
 
 impl Simulation {
-    /// Settles a scenario: `seed` chooses among all that can happen; `scale` multiplies hosts and background. Memory:
-    /// 56 bytes an infection.
+    /// Creates a simulation. `seed` selects one of the possible courses of events; `scale` multiplies the
+    /// number of hosts and the background. Memory: 56 bytes per infection.
     #[must_use]
     pub fn new(scenario: &Scenario, seed: u64, scale: f64) -> Simulation {
         let root = Seed::root(seed);
@@ -136,31 +139,31 @@ impl Simulation {
         simulation
     }
 
-    /// The scenario.
+    /// Returns the scenario.
     #[must_use]
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
     }
 
-    /// The seed.
+    /// Returns the seed.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.number
     }
 
-    /// The scale.
+    /// Returns the scale.
     #[must_use]
     pub fn scale(&self) -> f64 {
         self.scale
     }
 
-    /// The scenario's days, in its own zone.
+    /// Returns the days of the scenario, in its time zone.
     pub fn days(&self) -> impl Iterator<Item = Date> + use<> {
         let last = self.scenario.last;
         self.period.first.series(jiff::Span::new().days(1)).take_while(move |day| *day <= last)
     }
 
-    /// The hours of a day as their first moments, with the next day's first behind them.
+    /// Returns the beginnings of the hours of a day, followed by the beginning of the next day.
     #[must_use]
     pub fn hours(&self, date: Date) -> Vec<crate::event::Timestamp> {
         const HOUR: i64 = 3_600_000_000_000;
@@ -171,24 +174,26 @@ impl Simulation {
         hours
     }
 
-    /// The sensors, in the order of the scenario.
+    /// Returns the sensors in the order of the scenario.
     pub fn sensors(&self) -> impl Iterator<Item = Sensor> + '_ {
         self.scenario.sensors.iter().map(SensorPlan::sensor)
     }
 
-    /// What the sensor of a place in the scenario records, from the first day on.
+    /// Returns the packets that a sensor records, from the first day on. `sensor` is its index in the
+    /// scenario.
     #[must_use]
     pub fn stream(&self, sensor: usize) -> SensorStream<'_> {
         SensorStream::new(self, sensor)
     }
 
-    /// The name of an actor: a family's, or that of a part of the background.
+    /// Returns the name of an actor: a family, or a part of the background. The name is empty if there is no
+    /// such actor.
     #[must_use]
     pub fn actor(&self, number: u16) -> &str {
         self.actors.get(usize::from(number)).map_or("", |actor| &actor.name)
     }
 
-    /// The samples that were caught.
+    /// Returns the samples that were caught.
     #[must_use]
     pub fn samples(&self) -> Vec<CaughtSample> {
         let families = self.scenario.families.iter();
@@ -246,7 +251,7 @@ impl Actor {
 }
 
 impl SensorPlan {
-    /// The sensor as a history has it.
+    /// Returns the sensor as a history defines it.
     #[must_use]
     pub fn sensor(&self) -> Sensor {
         let SensorPlan { name, kind, prefixes, live, time_zone, .. } = self.clone();

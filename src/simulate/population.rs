@@ -1,4 +1,4 @@
-//! Who is infected, since when and until when: the language of growth as a list of infections.
+//! Computes the infections of a family, with their beginnings and ends, from its population in the scenario.
 
 use std::net::IpAddr;
 
@@ -11,59 +11,62 @@ use super::growth::{Growth, Population, Succession, Visits};
 use super::probing::number;
 use super::random::{Random, Seed, poisson};
 
-/// One host infected by one family, from a moment to another: 56 bytes.
+/// One host that is infected with one family for a time. Memory: 56 bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Infection {
-    /// The host: the same in every family that it is infected by.
+    /// Seed of the host, the same in every family that infects it.
     pub host: u64,
-    /// The moment of the infection; the scenario's start for older ones.
+    /// Time of the infection, or the scenario's start if the infection is older.
     pub from: Timestamp,
-    /// The moment at which it is clean; the scenario's end where it never is.
+    /// Time at which the host is clean, or the scenario's end if it never is.
     pub until: Timestamp,
-    /// The address of a host that was told by it.
+    /// Address of a host that the scenario gives by its address.
     pub address: Option<IpAddr>,
-    /// The rate of a host that has its own.
+    /// Scan rate in targets per second of a host that has its own.
     pub rate: Option<f32>,
 }
 
-/// The scenario's span and how dates are read in it.
+/// The time span of a scenario, with the time zone of its dates.
 #[derive(Clone, Debug)]
 pub(super) struct Period {
     pub(super) zone: jiff::tz::TimeZone,
     pub(super) first: jiff::civil::Date,
     pub(super) start: Timestamp,
     pub(super) end: Timestamp,
-    /// What `--scale` multiplies.
+    /// Value of `--scale`, which multiplies the number of hosts.
     pub(super) scale: f64,
 }
 
 const DAY_SECONDS: f64 = 86_400.0;
 
 impl Period {
-    /// The moment at which a day begins.
+    /// Returns the moment at which a day begins.
     pub(super) fn day(&self, date: jiff::civil::Date) -> Timestamp {
         crate::history::Day::on(date, &self.zone).start
     }
 
+    /// Returns the moment a number of 24-hour days after the beginning of a day.
     fn days_after(&self, date: jiff::civil::Date, days: f64) -> Timestamp {
         later(self.day(date), days)
     }
 }
 
-/// So many days of 24 hours later.
+/// Returns the moment a number of 24-hour days later.
 #[expect(clippy::cast_possible_truncation, reason = "stays at the end of time")]
 pub(super) fn later(time: Timestamp, days: f64) -> Timestamp {
     time.plus_nanoseconds((days * DAY_SECONDS * 1e9) as i64)
 }
 
-/// A count, scaled: what is left of a whole one is one by chance, so that sums are right.
+/// Multiplies a count by the scale. The fraction is rounded up with a probability equal to it, so that sums
+/// have the right mean.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and not negative")]
 fn scaled(count: f64, period: &Period, random: &mut Random) -> u64 {
     let scaled = count * period.scale;
     scaled as u64 + u64::from(random.random::<f64>() < scaled.fract())
 }
 
-/// The infections of a family. `before` are those of the families told before it, which it may take hosts from.
+/// Returns the infections of a family. `before` holds those of the families that precede it in the scenario,
+/// from which it may take over hosts.
 pub(super) fn infections(
     plan: &Population,
     period: &Period,
@@ -113,12 +116,13 @@ pub(super) fn infections(
     all
 }
 
+/// Adds the infections of a growth.
 fn grow(growth: &Growth, period: &Period, random: &mut Random, all: &mut Vec<Infection>) {
     let days = growth.days.unwrap_or(1.0);
     for _ in 0..scaled(growth.hosts, period, random) {
         let share: f64 = random.random();
         let after = match (growth.days.is_some(), growth.even) {
-            // The logistic curve turned around, from 1 % to 99 %.
+            // The inverse of the logistic curve, from 1 % to 99 %.
             (true, false) => {
                 let share = 0.01 + 0.98 * share;
                 days * (0.5 + (share / (1.0 - share)).ln() / (2.0 * 99f64.ln()))
@@ -130,6 +134,7 @@ fn grow(growth: &Growth, period: &Period, random: &mut Random, all: &mut Vec<Inf
     }
 }
 
+/// Adds the infections of short visits, day by day.
 fn visit(visits: &Visits, period: &Period, random: &mut Random, all: &mut Vec<Infection>) {
     let mut day = visits.from.map_or(period.start, |from| period.day(from)).max(period.start);
     let end = visits.last.map_or(period.end, |last| period.days_after(last, 1.0)).min(period.end);
@@ -144,6 +149,8 @@ fn visit(visits: &Visits, period: &Period, random: &mut Random, all: &mut Vec<In
     }
 }
 
+/// Adds infections of hosts that are infected with another family, and ends that infection unless the hosts
+/// keep it.
 fn succeed(
     plan: &Succession,
     period: &Period,
@@ -163,7 +170,7 @@ fn succeed(
     }
 }
 
-/// Ends infections, by each host's own chance.
+/// Ends infections by decay and patches. Each host has its own random numbers.
 fn heal(plan: &Population, period: &Period, seed: Seed, all: &mut [Infection]) {
     for (at, one) in (0u64..).zip(all) {
         let chance = seed.of("heal").at(at);

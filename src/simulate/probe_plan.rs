@@ -1,88 +1,88 @@
-//! The scenario language: what is sent to a target, and what its headers look like.
+//! The schema of a scenario: the packets that a target receives, and their header fields.
 
 use serde::Deserialize;
 
 use crate::event::Protocol;
 
-/// A probe: one conversation that is tried with a target.
+/// A probe: the packets of one connection attempt to a target.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbePlan {
-    /// TCP, UDP or ICMP (an echo request; to IPv6 addresses ICMPv6).
+    /// TCP, UDP or ICMP (an echo request; ICMPv6 for IPv6 addresses).
     pub protocol: Protocol,
-    /// The destination port, or ports of which one is drawn.
+    /// Destination ports, of which one is drawn for each target.
     #[serde(default)]
     pub ports: Vec<PortPlan>,
-    /// How often this probe is drawn, beside the others.
+    /// Weight with which this probe is drawn among the probes.
     #[serde(default = "one")]
     pub share: f64,
-    /// TCP flags, in letters of `FSRPAUEC`.
+    /// TCP flags, as letters of `FSRPAUEC`.
     #[serde(default = "syn")]
     pub flags: String,
-    /// ICMP type; without it, an echo request's.
+    /// ICMP type. By default, that of an echo request.
     pub icmp_type: Option<u8>,
-    /// When its packets are sent, in seconds from the first; one of these lists is drawn. Without any, one packet.
+    /// Schedules of the packets, of which one is drawn for each target. By default, a single packet.
     #[serde(default)]
     pub sends: Vec<Sends>,
-    /// Whether a retry comes from another source port.
+    /// Whether each retry has a new source port.
     #[serde(default)]
     pub retry_from_new_port: bool,
-    /// Source ports.
+    /// Rule of the source ports.
     #[serde(default)]
     pub source_port: SourcePort,
-    /// Payload as text. Not for SYNs.
+    /// Payload as text. SYNs should have none.
     #[serde(default)]
     pub payload: String,
-    /// Payload as hexadecimal digits, behind the text.
+    /// Payload as hexadecimal digits, which follows the text.
     #[serde(default)]
     pub payload_hex: String,
 }
 
-/// Destination ports.
+/// A destination port, or a rule for it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "a port, `{port: 445, share: 2}`, `{any_from: 1024}` or `derived`")]
 pub enum PortPlan {
-    /// This one.
+    /// A fixed port, with a share of 1.
     Port(u16),
-    /// This one, so often beside the others.
+    /// A fixed port with its share.
     Weighted(WeightedPort),
-    /// Any from here on.
+    /// A random port from a lowest port up.
     Any(AnyPort),
-    /// One that follows from the destination's address and the week, as Conficker.D finds its peers.
+    /// A port that is derived from the destination's address and the week, as Conficker.D finds its peers.
     Derived(Derived),
 }
 
-/// A port with a share.
+/// A fixed port with its share.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightedPort {
     /// The port.
     pub port: u16,
-    /// Its share.
+    /// Weight with which the port is drawn among the ports.
     pub share: f64,
 }
 
-/// Any port from one on.
+/// A random port from a lowest port up.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnyPort {
-    /// The lowest.
+    /// The lowest port.
     pub any_from: u16,
-    /// Its share.
+    /// Weight with which this rule is drawn among the ports.
     #[serde(default = "one")]
     pub share: f64,
 }
 
-/// The word `derived`.
+/// The word `derived` in YAML.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Derived {
-    /// It.
+    /// The only value.
     Derived,
 }
 
 impl PortPlan {
-    /// How often it is drawn.
+    /// Returns the weight with which the rule is drawn.
     pub(super) fn share(&self) -> f64 {
         match self {
             PortPlan::Weighted(weighted) => weighted.share,
@@ -92,53 +92,53 @@ impl PortPlan {
     }
 }
 
-/// When the packets of a probe are sent.
+/// A schedule of the packets of a probe.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sends {
-    /// How often, beside the others.
+    /// Weight with which the schedule is drawn among the schedules.
     #[serde(default = "one")]
     pub share: f64,
-    /// Seconds from the first packet, ascending from 0.
+    /// Times in seconds after the first packet, ascending from 0.
     pub at: Vec<f64>,
 }
 
-/// Where packets come from.
+/// The rule of the source ports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourcePort {
-    /// The host's next: one more for each target, from 1025 to 5000 as Windows XP counts.
+    /// The host's next port: one more for each probe of each target, from 1025 to 5000 as Windows XP counts.
     #[default]
     Next,
-    /// Any from 1024 on, another one for each target.
+    /// A random port from 1024 up for each contact.
     Random,
-    /// One that the host keeps.
+    /// One port per host and probe, the same for all targets.
     Kept,
     /// The destination port.
     Same,
-    /// A service's own port, where the packet is an answer: 80.
+    /// Port 80, for answers of web servers.
     Http,
-    /// 53, the same for DNS.
+    /// Port 53, for answers of DNS servers.
     Dns,
 }
 
-/// What headers look like. All can be left out.
+/// Header fields of the packets. Every key is optional.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// The operating system, or the tool that makes its own packets.
+    /// The operating system, or the tool that builds its own packets.
     #[serde(default)]
     pub system: System,
-    /// IP identification; without it, the system's.
+    /// IP identification. By default, that of the system.
     pub ip_id: Option<u16>,
-    /// Initial time to live; without it, the system's.
+    /// Initial TTL. By default, that of the system.
     pub ttl: Option<u8>,
-    /// TCP window; without it, the system's.
+    /// TCP window. By default, that of the system.
     pub window: Option<u16>,
 }
 
 impl Header {
-    /// Time to live before the first router.
+    /// Returns the TTL with which packets are sent.
     pub(super) fn initial_ttl(&self) -> u8 {
         self.ttl.unwrap_or(match self.system {
             System::Windows => 128,
@@ -148,25 +148,27 @@ impl Header {
     }
 }
 
-/// Systems and tools by their headers.
+/// Operating systems and tools, by the header fields of their packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum System {
-    /// Windows XP: time to live 128, window 65535, identifications counted.
+    /// Windows XP: TTL 128, TCP window 65535, counting IP identification.
     #[default]
     Windows,
-    /// Linux: 64, 5840, identifications at random.
+    /// Linux: TTL 64, TCP window 5840, random IP identification.
     Linux,
-    /// masscan: 255, 1024, identification from destination, port and sequence number.
+    /// masscan: TTL 255, TCP window 1024, IP identification derived from destination, port and sequence
+    /// number.
     Masscan,
-    /// ZMap before 2024: 255, 65535, identification 54321.
+    /// ZMap before 2024: TTL 255, TCP window 65535, IP identification 54321.
     Zmap,
-    /// Mirai: 64, random windows, the destination as sequence number.
+    /// Mirai: TTL 64, random TCP window and IP identification, sequence number equal to the destination
+    /// address.
     Mirai,
 }
 
 impl System {
-    /// Whether SYNs carry the options of a system's own TCP.
+    /// Returns whether SYNs have the TCP options of an operating system.
     pub(super) fn has_options(self) -> bool {
         matches!(self, System::Windows | System::Linux)
     }

@@ -1,4 +1,4 @@
-//! The packets that a target gets.
+//! Generates the packets that a target receives.
 
 use std::net::IpAddr;
 
@@ -10,35 +10,37 @@ use super::hit::Hit;
 use super::probe_plan::{AnyPort, Header, PortPlan, ProbePlan, SourcePort, System, WeightedPort};
 use super::random::{Random, Seed, weighted};
 
-/// A packet and what else it needs to be written.
+/// A packet, with what is needed to write it and to count it in the ground truth.
 #[derive(Clone, Copy, Debug)]
 pub struct Shot {
-    /// Its header.
+    /// Header of the packet.
     pub packet: Packet,
-    /// Who sent it: the number of its actor.
+    /// Index of the actor that sent the packet.
     pub actor: u16,
-    /// Which infection of the actor's population sent it; `u32::MAX` in the background.
+    /// Index of the infection in the actor's population; `u32::MAX` in the background.
     pub host: u32,
+    /// Index of the probe, which determines the payload.
     pub(super) probe: u8,
+    /// Whether the TCP header has the options of a SYN.
     pub(super) options: bool,
 }
 
 impl Shot {
-    /// Whether its TCP header carries the options of a system's SYN.
+    /// Returns whether the TCP header has the options of an operating system's SYN.
     #[must_use]
     pub fn options(&self) -> bool {
         self.options
     }
 }
 
-/// An actor's way to send.
+/// The way in which an actor builds its packets.
 #[derive(Clone, Debug)]
 pub(super) struct Probing {
     probes: Vec<ProbePlan>,
     payloads: Vec<Vec<u8>>,
     together: bool,
     header: Header,
-    /// The flags of each probe.
+    /// TCP flags of each probe.
     flags: Vec<TcpFlags>,
 }
 
@@ -57,11 +59,12 @@ impl Probing {
         }
     }
 
+    /// Returns the payload of a probe; empty if there is no such probe.
     pub(super) fn payload(&self, probe: u8) -> &[u8] {
         self.payloads.get(usize::from(probe)).map_or(&[], Vec::as_slice)
     }
 
-    /// The packets that a target gets, in no order of times.
+    /// Passes on the packets that a target receives, not sorted by time.
     pub(super) fn send(&self, hit: &Hit, sink: &mut dyn FnMut(Shot)) {
         let mut random = Seed::root(hit.key).at(hit.ordinal).at(number(hit.destination)).generator();
         if self.together {
@@ -121,12 +124,13 @@ impl Probing {
         *packet = packet.with_tcp_window(Some(window)).with_sequence(Some(sequence));
     }
 
-    /// As it arrives, 6 to 21 routers away from where it was sent.
+    /// Returns the TTL at the sensor, 6 to 21 routers away from the host.
     fn ttl(&self, hit: &Hit) -> u8 {
         let hops = u8::try_from(Seed::root(hit.key).of("hops").number() % 16).unwrap_or(0) + 6;
         self.header.initial_ttl().saturating_sub(hops).max(1)
     }
 
+    /// Returns the IP identification by the rule of the operating system or tool.
     fn ip_id(&self, packet: &Packet, hit: &Hit, retry: u16, random: &mut Random) -> u16 {
         let counted = || {
             let first = Seed::root(hit.key).of("ip id").number();
@@ -145,6 +149,7 @@ impl Probing {
 }
 
 impl ProbePlan {
+    /// Returns the payload: the text, followed by the bytes in hexadecimal digits.
     fn payload_bytes(&self) -> Vec<u8> {
         let digits: Vec<u8> = self.payload_hex.bytes().filter(u8::is_ascii_hexdigit).collect();
         let byte =
@@ -152,6 +157,7 @@ impl ProbePlan {
         self.payload.bytes().chain(digits.chunks_exact(2).filter_map(byte)).collect()
     }
 
+    /// Draws the destination port; 0 if the probe has no ports.
     fn destination_port(&self, at: usize, hit: &Hit, random: &mut Random) -> u16 {
         match weighted(random, &self.ports, PortPlan::share) {
             None => 0,
@@ -165,6 +171,8 @@ impl ProbePlan {
         }
     }
 
+    /// Returns the source port of a contact. `at` is the index of the probe among `all` probes; `to` is the
+    /// destination port.
     fn source_port(&self, at: usize, all: usize, hit: &Hit, to: u16, random: &mut Random) -> u16 {
         let first = Seed::root(hit.key).of("source port").number();
         match self.source_port {
@@ -181,22 +189,24 @@ impl ProbePlan {
     }
 }
 
-/// Ports as Windows XP hands them out.
+/// Maps a number to the ports that Windows XP gives to clients: 1025 to 5000.
 fn port_of(number: u64) -> u16 {
     u16::try_from(1025 + number % 3976).unwrap_or(1025)
 }
 
-/// The low 16 bits.
+/// Returns the low 16 bits of a number.
 pub(super) fn low_half(number: u64) -> u16 {
     u16::try_from(number & 0xffff).unwrap_or(0)
 }
 
+/// Returns a delay in nanoseconds, with a jitter of up to 20 ms unless it is zero.
 #[expect(clippy::cast_possible_truncation, reason = "seconds of a probe, some hundred at most")]
 fn late(seconds: f64, random: &mut Random) -> i64 {
     let jitter = if seconds > 0.0 { random.random_range(0..20_000) } else { 0 };
     (seconds * 1e6) as i64 * 1_000 + jitter * 1_000
 }
 
+/// Turns a packet into an ICMP request with the IP version of its destination: `kind`, or an echo request.
 fn echo(mut packet: Packet, kind: Option<u8>) -> Packet {
     let (protocol, request) =
         if packet.destination().is_ipv4() { (Protocol::Icmp, 8) } else { (Protocol::Icmpv6, 128) };
@@ -206,7 +216,7 @@ fn echo(mut packet: Packet, kind: Option<u8>) -> Packet {
     packet
 }
 
-/// An address as a number; of IPv6 the lower half.
+/// Returns an address as a number. Of an IPv6 address, only the low 64 bits are used.
 pub(super) fn number(address: IpAddr) -> u64 {
     match address {
         IpAddr::V4(four) => u64::from(u32::from(four)),
@@ -214,7 +224,7 @@ pub(super) fn number(address: IpAddr) -> u64 {
     }
 }
 
-/// A moment in whole microseconds, as captures keep it.
+/// Truncates a time to whole microseconds, the precision of captures.
 pub(super) fn micros(nanoseconds: i64) -> Timestamp {
     Timestamp(nanoseconds.div_euclid(1_000) * 1_000)
 }

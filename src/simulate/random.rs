@@ -1,49 +1,52 @@
-//! Seeded chance: one independent generator for each thing that is named, so that the order of work never matters.
+//! Seeded random numbers: one independent generator per named thing, so that the order of work does not
+//! matter.
 
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Binomial, Distribution, Poisson};
 use rand_pcg::Pcg64Mcg;
 
-/// A place in the tree of seeds. The root is the run's seed; below it everything has the seed of its names, such as
-/// (family, host, day), whoever asks and whenever.
+/// A place in the tree of seeds. The root is derived from the run's seed. Each place below it is derived from
+/// its names, such as (family, host, day), and does not depend on the order of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seed(u64);
 
-/// A generator of random numbers; its stream is fixed by its seed on every machine and in every version.
+/// A generator of random numbers. Its stream depends only on its seed, on every machine and in every version.
 pub(super) type Random = Pcg64Mcg;
 
 impl Seed {
+    /// Returns the root for the seed of a run.
     pub(super) fn root(seed: u64) -> Seed {
         Seed(mixed(seed ^ 0x696e_6761))
     }
 
-    /// The seed of a name below this one.
+    /// Returns the seed of a name below this seed.
     pub(super) fn of(self, name: &str) -> Seed {
         name.bytes().fold(self.at(name.len() as u64), |seed, byte| seed.at(u64::from(byte)))
     }
 
-    /// The seed of a number below this one.
+    /// Returns the seed of a number below this seed.
     pub(super) fn at(self, number: u64) -> Seed {
         Seed(mixed(self.0.rotate_left(23) ^ mixed(number)))
     }
 
-    /// The seed as a number, for whoever needs no more than one.
+    /// Returns the seed as a random number of 64 bits, for callers that need only one.
     pub(super) fn number(self) -> u64 {
         self.0
     }
 
-    /// The seed as a number from 0 up to 1, without 1.
+    /// Returns the seed as a random number from 0 (included) to 1 (excluded).
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
     pub(super) fn share(self) -> f64 {
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// Creates the generator of this seed.
     pub(super) fn generator(self) -> Random {
         Pcg64Mcg::seed_from_u64(self.0)
     }
 }
 
-/// The finisher of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+/// Mixes the bits of a number: the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
 pub(super) fn mixed(number: u64) -> u64 {
     let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -51,7 +54,7 @@ pub(super) fn mixed(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// How many of `tries` succeed, each with chance `share`.
+/// Draws the number of successes among `tries`, each with probability `share`.
 pub(super) fn binomial(random: &mut Random, tries: u64, share: f64) -> u64 {
     match Binomial::new(tries, share.clamp(0.0, 1.0)) {
         Ok(law) if share > 0.0 => law.sample(random),
@@ -59,7 +62,7 @@ pub(super) fn binomial(random: &mut Random, tries: u64, share: f64) -> u64 {
     }
 }
 
-/// How many events come where `mean` are expected.
+/// Draws a number of events from a Poisson distribution.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and not negative")]
 pub(super) fn poisson(random: &mut Random, mean: f64) -> u64 {
     match Poisson::new(mean) {
@@ -68,7 +71,7 @@ pub(super) fn poisson(random: &mut Random, mean: f64) -> u64 {
     }
 }
 
-/// One of several, by weight; `None` where all weights are zero.
+/// Draws an element by weight. Returns `None` if all weights are zero.
 pub(super) fn weighted<'a, T>(
     random: &mut Random,
     all: &'a [T],
@@ -77,7 +80,7 @@ pub(super) fn weighted<'a, T>(
     pick(random.random(), all, weight)
 }
 
-/// The one of several on which a share of all weight falls.
+/// Returns the element at a share (0 to 1) of the cumulative weight. Returns `None` if all weights are zero.
 pub(super) fn pick<T>(share: f64, all: &[T], weight: impl Fn(&T) -> f64) -> Option<&T> {
     let total: f64 = all.iter().map(&weight).sum();
     let mut left = share * total;

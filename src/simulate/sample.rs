@@ -1,4 +1,4 @@
-//! The sample that was caught of a family: when, what vendors call it, its run in a sandbox, its report.
+//! The sample that was caught of a family: its schema in a scenario, its sandbox run and its report.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,46 +14,46 @@ use super::scenario::Family;
 use super::text;
 use super::wire::PcapWriter;
 
-/// A sample that somebody caught.
+/// A sample that was caught.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SamplePlan {
-    /// Its hash, 32 hexadecimal digits; without it, the MD5 of the family's name.
+    /// MD5 of the sample, 32 hexadecimal digits. By default, the MD5 of the family's name.
     pub md5: Option<String>,
-    /// What vendors call it.
+    /// Names that vendors give the sample, by vendor.
     #[serde(default)]
     pub names: BTreeMap<String, String>,
-    /// When it was caught.
+    /// Date on which the sample was caught.
     pub caught: Option<Date>,
-    /// When a vendor told of it.
+    /// Date on which a vendor published the sample.
     pub discovered: Option<Date>,
-    /// Which vendor.
+    /// The vendor.
     pub vendor: Option<String>,
-    /// Its run.
+    /// The sandbox run.
     #[serde(default)]
     pub sandbox: SandboxPlan,
 }
 
-/// A run in a sandbox.
+/// A sandbox run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxPlan {
-    /// How long it runs.
+    /// Duration in seconds.
     #[serde(default = "minute")]
     pub seconds: f64,
-    /// Whether what it scans answers.
+    /// Whether the targets of the scan answer.
     #[serde(default)]
     pub answers: bool,
-    /// Whether there are a DNS and an IRC server that answer, and the sample asks them.
+    /// Whether the sandbox has a DNS and an IRC server, which the sample uses.
     #[serde(default)]
     pub dummy_servers: bool,
-    /// Share of packets that the capture lost.
+    /// Share of packets that the capture lost, 0 to 1.
     #[serde(default)]
     pub loss: f64,
-    /// Whether the system chatters: NetBIOS, NTP, SSDP.
+    /// Whether the system sends infrastructure traffic: NetBIOS, NTP, SSDP.
     #[serde(default)]
     pub chatter: bool,
-    /// As what it was kept.
+    /// Format in which the run is stored.
     #[serde(default)]
     pub format: LogFormat,
 }
@@ -75,37 +75,38 @@ fn minute() -> f64 {
     60.0
 }
 
-/// What sandboxes keep.
+/// The format in which a sandbox stores a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     /// A pcap file.
     #[default]
     Pcap,
-    /// Text of tcpdump 3, with times of day.
+    /// Text of tcpdump 3, with times of day only.
     Tcpdump3,
-    /// Text of tcpdump 4, with dates.
+    /// Text of tcpdump 4, with dates and times.
     Tcpdump4,
-    /// Text as the report's figure 8 has it: no times, and nothing behind the flags.
+    /// Text as in figure 8 of the nicter report (2009): no times, and nothing after the TCP flags.
     Figure8,
 }
 
-/// A sample as others would hand it on: a report and what was kept of the run.
+/// A sample as it is handed to an analyst: a report, and the capture or log of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaughtSample {
-    /// The family that it is of.
+    /// Name of the sample's family.
     pub family: String,
-    /// Its MD5.
+    /// MD5 of the sample.
     pub md5: String,
-    /// The report, as YAML.
+    /// The sample report, as YAML.
     pub report: String,
-    /// The capture's or log's name, as the report has it.
+    /// File name of the capture or log, as in the report.
     pub capture_name: String,
-    /// The capture or log.
+    /// Content of the capture or log.
     pub capture: Vec<u8>,
 }
 
 impl SamplePlan {
+    /// Checks the MD5, the duration and the loss.
     pub(super) fn check(&self) -> Result<(), String> {
         let is_hex = |md5: &String| md5.bytes().all(|digit| digit.is_ascii_hexdigit());
         if self.md5.as_ref().is_some_and(|md5| md5.len() != 32 || !is_hex(md5)) {
@@ -119,7 +120,7 @@ impl SamplePlan {
 }
 
 impl CaughtSample {
-    /// The sample of a family; `None` where none was caught.
+    /// Returns the sample of a family; `None` if none was caught.
     pub(super) fn of(family: &Family, seed: Seed, period: &Period) -> Option<CaughtSample> {
         let plan = family.sample.as_ref()?;
         let given = plan.md5.as_ref().map(|md5| md5.to_ascii_lowercase());
@@ -143,8 +144,9 @@ impl CaughtSample {
     }
 }
 
+/// Returns the run as a pcap file.
 fn pcap(run: &[sandbox::Sent]) -> Vec<u8> {
-    // Memory takes all that is written to it.
+    // Writing to memory does not fail.
     let Ok(mut writer) = PcapWriter::new(Vec::new()) else { return Vec::new() };
     for sent in run {
         let _infallible = writer.packet(&sent.packet, &sent.payload, sent.options);
@@ -152,6 +154,7 @@ fn pcap(run: &[sandbox::Sent]) -> Vec<u8> {
     writer.into_inner()
 }
 
+/// Returns the sample report as YAML.
 fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Date) -> String {
     let mut out = format!("identity: {{md5: {md5}}}\n");
     let mut line = |text: std::fmt::Arguments<'_>| {

@@ -1,4 +1,5 @@
-//! A run in a sandbox: all of a sample's targets for a while, and what else a victim host sends.
+//! Simulates the run of a sample in a sandbox: all targets of the sample for a time, and the other packets of
+//! the victim host.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -16,13 +17,14 @@ use super::scenario::{Family, HitList, Sequential, Start, Targets};
 use super::targets::{below, own_network};
 use super::tour::unpermuted;
 
-/// The victim host; its network is the sandbox's.
+/// Address of the victim host. Its network is that of the sandbox.
 pub(super) const VICTIM: Ipv4Addr = Ipv4Addr::new(192, 168, 20, 21);
-/// The sandbox's own servers.
+/// Address of the sandbox's DNS server.
 pub(super) const DNS: Ipv4Addr = Ipv4Addr::new(192, 168, 20, 1);
+/// Address of the sandbox's IRC server.
 pub(super) const IRC: Ipv4Addr = Ipv4Addr::new(192, 168, 20, 2);
 
-/// A packet of a run.
+/// A packet of a run, with its payload and whether a SYN has options.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) packet: Packet,
@@ -30,10 +32,11 @@ pub(super) struct Sent {
     pub(super) options: bool,
 }
 
-/// Targets of a run: a sandbox that is asked for more is stopped.
+/// Maximum number of targets of a run. A longer scan is cut.
 const TARGETS_MAX: u64 = 100_000;
 
-/// A run that begins at nine o'clock (UTC, as logs have it) of a day, in time order. Memory: some 150 bytes a packet, 100,000 targets at most.
+/// Returns the packets of a run in time order. The run begins at 09:00 UTC of the given day. Memory: about
+/// 150 bytes per packet, for at most 100,000 targets.
 pub(super) fn run(family: &Family, plan: &SamplePlan, seed: Seed, day: Timestamp) -> Vec<Sent> {
     let start = day.plus_nanoseconds(9 * 3_600_000_000_000);
     let mut sent = Vec::new();
@@ -70,7 +73,7 @@ fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: 
                 return;
             }
             let mut shot = shot;
-            // It has crossed no router yet.
+            // The packet has not passed any router yet.
             shot.packet = shot.packet.with_ttl(Some(family.header.initial_ttl()));
             let payload = probing.payload(shot.probe).to_vec();
             let opens = shot.packet.flags().is_some_and(TcpFlags::opens);
@@ -83,7 +86,7 @@ fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: 
     }
 }
 
-/// The target of a number, wherever it lies; `listed` are the addresses of a hit list.
+/// Returns the target with a number, dark or not. `listed` holds the addresses of a hit list.
 fn target(targets: &Targets, listed: &[IpAddr], ordinal: u64, seed: Seed) -> Option<IpAddr> {
     let drawn = seed.of("target").at(ordinal);
     let mut random = drawn.generator();
@@ -114,7 +117,7 @@ fn target(targets: &Targets, listed: &[IpAddr], ordinal: u64, seed: Seed) -> Opt
     Some(Ipv4Addr::from(address).into())
 }
 
-/// Any address that is a host's: none of the networks that no host scans for.
+/// Draws an address outside of the networks that no host scans: 0.0.0.0/8, 127.0.0.0/8, multicast and above.
 fn anywhere(random: &mut Random, limits: [u16; 4]) -> u32 {
     loop {
         let address: u32 = random.random();
@@ -125,6 +128,7 @@ fn anywhere(random: &mut Random, limits: [u16; 4]) -> u32 {
     }
 }
 
+/// Returns the target with a number of a sequential scan.
 fn in_order(plan: &Sequential, ordinal: u64, seed: Seed) -> u32 {
     let threads = u64::from(plan.threads.max(1));
     let (thread, step) = (ordinal % threads, ordinal / threads);
@@ -149,7 +153,7 @@ fn in_order(plan: &Sequential, ordinal: u64, seed: Seed) -> u32 {
     first + low((offset + step % round % pass * stride) % size)
 }
 
-/// What a host that answers sends back, and how a client goes on.
+/// Adds the answer of a target and the client's further packets.
 fn answer(shot: &Shot, opens: bool, sent: &mut Vec<Sent>) {
     let asked = &shot.packet;
     let time = asked.time().unwrap_or_default();
@@ -179,7 +183,7 @@ fn answer(shot: &Shot, opens: bool, sent: &mut Vec<Sent>) {
     }
 }
 
-/// The sample looks up a name and logs in to an IRC server.
+/// Adds the packets with which the sample resolves a name and logs in to an IRC server.
 fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
     let at = |millis: i64| Some(start.plus_nanoseconds(millis * 1_000_000));
     let (id, port): (u16, u16) = (random.random(), random.random_range(1025..2000));
@@ -218,7 +222,7 @@ fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
     }
 }
 
-/// A question for `irc.example.net`, or with an address its answer (RFC 1035).
+/// Returns a DNS query for `irc.example.net` or, given an address, its response (RFC 1035).
 fn dns(id: u16, answer: Option<Ipv4Addr>) -> Vec<u8> {
     let mut out = id.to_be_bytes().to_vec();
     let answers = u8::from(answer.is_some());
@@ -235,7 +239,7 @@ fn dns(id: u16, answer: Option<Ipv4Addr>) -> Vec<u8> {
     out
 }
 
-/// What a Windows host sends by itself.
+/// Adds the packets that a Windows host sends by itself.
 fn chatter(start: Timestamp, seconds_in_all: f64, random: &mut Random, sent: &mut Vec<Sent>) {
     let everyone = Ipv4Addr::new(192, 168, 20, 255);
     let ssdp = Ipv4Addr::new(239, 255, 255, 250);

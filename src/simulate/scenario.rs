@@ -1,4 +1,4 @@
-//! The scenario language: what people write, with its defaults. What it means is told beside each key.
+//! The schema of a scenario: the YAML keys that people write, with their meanings and defaults.
 
 use std::net::IpAddr;
 
@@ -13,69 +13,70 @@ use super::growth::Population;
 use super::probe_plan::{Header, ProbePlan};
 use super::sample::SamplePlan;
 
-/// Who is infected by what, who watches, and what else is on the wire. Unknown keys are refused.
+/// A scenario: infected hosts, sensors, and background traffic. Unknown keys are rejected.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// A line for people.
+    /// A title of one line.
     pub title: String,
-    /// Anything else for people.
+    /// Free text.
     #[serde(default)]
     pub notes: String,
     /// The first day.
     pub first: Date,
     /// The last day.
     pub last: Date,
-    /// IANA name of the zone of these days, in which captures are cut.
+    /// IANA name of the time zone of these days. Captures are cut by its days and hours.
     #[serde(default = "utc")]
     pub time_zone: String,
-    /// How captures are cut.
+    /// Length of the captures.
     #[serde(default)]
     pub captures: Cut,
-    /// Who watches.
+    /// The sensors; at least one.
     pub sensors: Vec<SensorPlan>,
-    /// Where hosts live; without any, in 100.64.0.0/10, which no host on the Internet has.
+    /// Networks in which hosts live. If there are none, hosts live in 100.64.0.0/10, which no host on the
+    /// Internet has.
     #[serde(default)]
     pub networks: Vec<Network>,
-    /// What hosts are infected by.
+    /// The malware families.
     #[serde(default)]
     pub families: Vec<Family>,
-    /// What else there is.
+    /// Traffic that is not malware.
     #[serde(default)]
     pub background: Background,
 }
 
-/// How captures are cut.
+/// Length of the captures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cut {
-    /// A capture a day.
+    /// One capture per day.
     #[default]
     Day,
-    /// A capture an hour.
+    /// One capture per hour.
     Hour,
 }
 
-/// A sensor.
+/// A sensor of a scenario.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SensorPlan {
-    /// Its name.
+    /// Name of the sensor.
     pub name: String,
-    /// What surrounds it.
+    /// Kind of the sensor: what surrounds its dark addresses.
     pub kind: SensorKind,
-    /// The prefixes it watches.
+    /// Prefixes that the sensor monitors.
     pub prefixes: Vec<IpNet>,
     /// Live prefixes among them.
     #[serde(default)]
     pub live: Vec<IpNet>,
-    /// IANA name of the zone of its days.
+    /// IANA name of the time zone of the sensor's days.
     #[serde(default = "utc")]
     pub time_zone: String,
-    /// Days on which it recorded nothing.
+    /// Days on which the sensor recorded nothing.
     #[serde(default)]
     pub outages: Vec<Outage>,
-    /// Share of packets that it loses.
+    /// Capture loss: share of packets that the sensor drops, 0 to 1.
     #[serde(default)]
     pub loss: f64,
 }
@@ -84,50 +85,50 @@ pub struct SensorPlan {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// Its name: a provider, a country.
+    /// Name of the network, such as a provider or a country.
     pub name: String,
-    /// Its addresses. Dark ones are never a host's.
+    /// Addresses of the network. Hosts never have a dark address of a sensor.
     pub prefix: IpNet,
-    /// How many hosts live in it, beside the others.
+    /// Relative number of hosts in this network.
     #[serde(default = "one")]
     pub weight: f64,
-    /// IANA name of the zone by which its hosts are switched on and off.
+    /// IANA name of the time zone that the rhythm of the network's hosts follows.
     #[serde(default = "utc")]
     pub time_zone: String,
 }
 
-/// A malware family (or a scanning tool): how its hosts scan, and how many there are.
+/// A malware family or a scanning tool: how its hosts scan, and how many hosts there are.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Family {
-    /// Its name: letters, digits, `.`, `_` and `-`.
+    /// Name of the family: letters, digits, `.`, `_` and `-`.
     pub name: String,
-    /// How it picks targets.
+    /// How a host selects its targets.
     pub targets: Targets,
-    /// What it sends to a target: one of these, by their shares.
+    /// Probes. A target receives one of them, drawn by their shares, unless `together` is set.
     pub probes: Vec<ProbePlan>,
-    /// Whether every target gets all of the probes.
+    /// Whether every target receives all of the probes.
     #[serde(default)]
     pub together: bool,
-    /// New targets a second of a host, all threads together, while it is on.
+    /// Scan rate of a host in new targets per second, over all threads, while the host is on.
     pub rate: f64,
-    /// How far hosts' rates differ: the standard deviation of their natural logarithm.
+    /// Variation of the rate between hosts: the standard deviation of its natural logarithm.
     #[serde(default)]
     pub rate_spread: f64,
-    /// When hosts are on.
+    /// Times at which hosts are on.
     #[serde(default)]
     pub rhythm: Rhythm,
-    /// How many hosts there are, since when and for how long.
+    /// Number of hosts and the times of their infections.
     #[serde(default)]
     pub population: Population,
-    /// What its headers look like.
+    /// Header fields of the packets.
     #[serde(default)]
     pub header: Header,
-    /// The sample that was caught of it.
+    /// The sample of the family that was caught, if any.
     pub sample: Option<SamplePlan>,
 }
 
-/// How targets are picked: one of these.
+/// How a host selects its targets. Exactly one key must be given.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Targets {
@@ -135,64 +136,67 @@ pub struct Targets {
     pub uniform: Option<Uniform>,
     /// One after the other, block by block.
     pub sequential: Option<Sequential>,
-    /// All IPv4 addresses once, in an order that all hosts share, each from a place of its own.
+    /// Every IPv4 address once, in an order that all hosts share. Each host begins at its own place.
     pub permutation: Option<Permutation>,
     /// From a list.
     pub hit_list: Option<HitList>,
-    /// None: it never scans.
+    /// No targets: the family never scans.
     pub none: Option<Nothing>,
 }
 
-/// No more to say.
+/// A key without parameters.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
-/// Targets at random.
+/// Random targets.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Uniform {
-    /// Shares of the targets that lie in the host's own network; the rest is drawn from all addresses.
+    /// Shares of the targets that lie in the host's own networks. The other targets are drawn from all
+    /// addresses.
     #[serde(default)]
     pub own: Vec<Own>,
-    /// Upper ends of the four octets where a generator's bug never reaches the rest, like `[256, 128, 256, 128]`.
+    /// Upper limits of the four octets, excluded, such as `[256, 128, 256, 128]`, for a random generator with
+    /// a bug that never yields higher values. By default, there are no limits.
     pub octets_below: Option<[u16; 4]>,
 }
 
-/// A preference for the own network.
+/// A preference for the host's own network.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Own {
-    /// Length of its prefix: 8, 16, 24.
+    /// Prefix length of the network: 8, 16, 24.
     pub prefix: u8,
-    /// Share of the targets.
+    /// Share of the targets, 0 to 1.
     pub share: f64,
 }
 
-/// Targets one after the other.
+/// Sequential targets.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sequential {
-    /// Prefix length of a block; after it the scan jumps to another one at random. 0 is the whole Internet, round and
-    /// round.
+    /// Prefix length of a block. At the end of a block, the scan jumps to another block at random. 0 stands
+    /// for the whole Internet, which the scan goes through again and again.
     #[serde(default = "twenty_four")]
     pub block: u8,
-    /// Distance from one target to the next.
+    /// Distance in addresses from one target to the next.
     #[serde(default = "stride_one")]
     pub stride: u32,
-    /// Where in a block it begins.
+    /// Where in a block the scan begins.
     #[serde(default)]
     pub start: Start,
-    /// Share of the blocks that are the host's own.
+    /// Share of the blocks that are the host's own, 0 to 1.
     #[serde(default)]
     pub own: f64,
-    /// How often a block is gone through before the jump.
+    /// Number of passes through a block before the jump.
     #[serde(default = "stride_one")]
     pub passes: u32,
-    /// Threads, each with a block of its own.
+    /// Number of threads, each with its own block.
     #[serde(default = "stride_one")]
     pub threads: u32,
-    /// The bug of counting in the wrong byte order: the first octet changes fastest. Only with block 0.
+    /// Whether the scan counts in the wrong byte order (a bug), so that the first octet changes fastest. Only
+    /// with block 0.
     #[serde(default)]
     pub byte_reversed: bool,
 }
@@ -201,18 +205,18 @@ pub struct Sequential {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
-    /// At its first address.
+    /// At the first address.
     #[default]
     First,
-    /// Anywhere; it goes round.
+    /// At a random address. The sweep continues at the first address after the last.
     Random,
 }
 
-/// All addresses in one order.
+/// All IPv4 addresses in a permuted order.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Permutation {
-    /// Hosts share the order of this key.
+    /// Key of the order, which all hosts share.
     #[serde(default)]
     pub key: u64,
 }
@@ -223,7 +227,7 @@ pub struct Permutation {
 pub struct HitList {
     /// Addresses and prefixes, 2^20 addresses at most.
     pub addresses: Vec<Listed>,
-    /// How often a host goes through it; without it, for ever.
+    /// Number of times that a host goes through the list. By default, a host never stops.
     pub passes: Option<u64>,
 }
 
@@ -231,14 +235,14 @@ pub struct HitList {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(untagged, expecting = "an address like 192.0.2.1 or a prefix like 192.0.2.0/24")]
 pub enum Listed {
-    /// One address.
+    /// A single address.
     Address(IpAddr),
-    /// All of a prefix.
+    /// All addresses of a prefix.
     Prefix(IpNet),
 }
 
 impl HitList {
-    /// All addresses of the list, in its order.
+    /// Returns all addresses of the list, in its order.
     #[must_use]
     pub fn all(&self) -> Vec<IpAddr> {
         let all = |listed: &Listed| match listed {
@@ -259,14 +263,15 @@ impl HitList {
     }
 }
 
-/// When hosts are on, in the time zone of their network. A weight below 1 is the share of its rate that a host has.
+/// Times at which hosts are on, in the time zone of their network. The rate of a host is multiplied by the
+/// weight of the hour and that of the weekday, so that a weight of 0 switches hosts off.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rhythm {
-    /// Weights of the 24 hours; without it, all 1.
+    /// Weights of the 24 hours. By default, all are 1.
     #[serde(default)]
     pub hours: Vec<f64>,
-    /// Weights of the weekdays from Monday to Sunday; without it, all 1.
+    /// Weights of the weekdays from Monday to Sunday. By default, all are 1.
     #[serde(default)]
     pub weekdays: Vec<f64>,
 }

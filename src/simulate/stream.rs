@@ -1,4 +1,4 @@
-//! One sensor's packets in time order, a day at a time.
+//! The packets of one sensor in time order, a day at a time.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -18,35 +18,39 @@ use super::random::Random;
 use super::scenario::SensorPlan;
 use super::targets::Targeting;
 
-/// A sensor's packets, day after day. Memory: 72 bytes a target met in a day, 150 a packet that waits for its time
-/// (retries of the last minute), and some 60 a host that was met.
+/// Generates the packets of a sensor, day after day. Memory: 72 bytes per hit of a day, 150 per packet that
+/// waits for its time (retries of the last minute), and about 60 per host that the sensor observed.
 pub struct SensorStream<'a> {
     simulation: &'a Simulation,
     sensor: usize,
     targeting: Vec<Targeting>,
     zone: TimeZone,
     loss: Random,
-    /// Hits after the end of the day that made them.
+    /// Hits after the end of the day for which they were generated.
     later: Vec<Hit>,
+    /// Packets that are later than the last hit.
     waiting: BinaryHeap<Reverse<Waiting>>,
+    /// Number of packets generated.
     made: u64,
-    /// The sensor's day that was asked for last, whether it records, and when it ends.
+    /// For the sensor's current day: whether the sensor records on it, and when it ends.
     recording: (bool, Timestamp),
     tally: Tally,
 }
 
-/// What a sensor recorded of whom.
+/// Packet counts of a sensor.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// Packets by actor, infection and source address. Of the background the sources are counted together.
+    /// Number of packets by actor, infection and source address. All sources of a part of the background are
+    /// counted together.
     pub hosts: HashMap<(u16, u32, IpAddr), u64, foldhash::fast::RandomState>,
-    /// Packets that the sensor lost.
+    /// Number of packets that the sensor dropped (capture loss).
     pub lost: u64,
 }
 
+/// A packet that waits for its time.
 struct Waiting {
     at: Timestamp,
-    /// What is sent at the same time keeps its order.
+    /// Number of the packet in the order of generation, which orders packets of the same time.
     number: u64,
     shot: Shot,
 }
@@ -89,7 +93,8 @@ impl<'a> SensorStream<'a> {
         }
     }
 
-    /// Hands on the packets of the next day, in time order. Days must be asked for one after the other.
+    /// Passes on the packets of a day with their payloads, in time order. The days must be requested in
+    /// order, without gaps.
     pub fn day(&mut self, date: Date, sink: &mut dyn FnMut(&Shot, &[u8])) {
         let day = self.simulation.interval(date);
         let mut hits = self.hits(date, day);
@@ -109,7 +114,7 @@ impl<'a> SensorStream<'a> {
         self.send(day.end, sink);
     }
 
-    /// What was recorded.
+    /// Returns the packet counts.
     #[must_use]
     pub fn into_tally(self) -> Tally {
         self.tally
@@ -119,6 +124,7 @@ impl<'a> SensorStream<'a> {
         &self.simulation.scenario.sensors[self.sensor]
     }
 
+    /// Returns the hits of a day, including those left over from earlier days, not sorted by time.
     fn hits(&mut self, date: Date, day: Interval) -> Vec<Hit> {
         let simulation = self.simulation;
         let mut hits = std::mem::take(&mut self.later);
@@ -142,7 +148,8 @@ impl<'a> SensorStream<'a> {
         hits
     }
 
-    /// Hands on what waits for a moment before `end`.
+    /// Passes on the waiting packets whose time is before `end`, except those that the sensor does not record
+    /// or drops.
     fn send(&mut self, end: Timestamp, sink: &mut dyn FnMut(&Shot, &[u8])) {
         while self.waiting.peek().is_some_and(|Reverse(next)| next.at < end) {
             let Some(Reverse(Waiting { at, shot, .. })) = self.waiting.pop() else { return };
@@ -164,7 +171,7 @@ impl<'a> SensorStream<'a> {
         }
     }
 
-    /// Whether the sensor records at a moment. Outages are days of the sensor's own zone.
+    /// Returns whether the sensor records at a moment. Outages are days of the sensor's own time zone.
     fn records(&mut self, at: Timestamp) -> bool {
         if at >= self.recording.1 {
             let today = at.day(&self.zone);

@@ -1,5 +1,5 @@
-//! Which of a host's targets lie in the dark. Targets elsewhere are never made: of a scan at random the hits are drawn
-//! by the binomial law, of a scan in order they are worked out.
+//! Computes which targets of a host are dark. Other targets are never generated: the hits of a random scan
+//! are drawn from the binomial distribution, and those of a sequential scan are computed.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,27 +12,33 @@ use super::random::{Random, Seed, binomial};
 use super::scenario::{HitList, Sequential, Start, Targets, Uniform};
 use super::tour::Tour;
 
-/// A host at work: what its targets depend on.
+/// A scanning host, as far as its targets depend on it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Worker {
-    /// Its address; its own networks follow from it.
+    /// Address of the host, which determines its own networks.
     pub(super) address: IpAddr,
-    /// Its seed, the same on every day and at every sensor.
+    /// Seed of the host, the same on every day and at every sensor.
     pub(super) seed: Seed,
-    /// Where the draws of this day and sensor begin.
+    /// Seed of the random numbers for this host, day and sensor.
     pub(super) draws: Seed,
 }
 
-/// Takes a target's number (how many the host had before) and its address.
+/// Receives the number of a target (the number of targets that the host had before) and its address.
 pub(super) type Sink<'a> = &'a mut dyn FnMut(u64, IpAddr);
 
-/// A family's targets as far as they lie in one sensor's dark.
+/// The targets of a family as far as they are dark at one sensor.
 #[derive(Clone, Debug)]
 pub(super) enum Targeting {
+    /// Random targets. `eligible` is the number of dark addresses within the octet limits, `domain` the
+    /// number of all addresses within them.
     Uniform { plan: Uniform, eligible: u64, domain: f64 },
+    /// Sequential targets in blocks. `blocks` holds the numbers of the blocks with a dark address.
     Blocks { plan: Sequential, blocks: Vec<u32> },
+    /// All IPv4 addresses in an order of their own.
     Tour { tour: Tour, threads: u64 },
+    /// A hit list. `inside` holds its dark addresses with their places, `length` is its number of addresses.
     List { inside: Vec<(u64, IpAddr)>, length: u64, passes: Option<u64> },
+    /// No targets.
     None,
 }
 
@@ -74,8 +80,9 @@ impl Targeting {
         Targeting::List { inside, length, passes }
     }
 
-    /// The dark ones among a host's targets with these numbers, in no order. Of a block that begins among them and
-    /// is quick, all are told, those after the last number as well, and none of a block that began before.
+    /// Passes on the dark targets among those of a host with the given numbers, in no particular order. A
+    /// narrow block (see [`WIDE`]) counts where it begins: if it begins within the numbers, all of its dark
+    /// targets are passed on, including those with later numbers; otherwise, none are.
     pub(super) fn hits(&self, worker: &Worker, numbers: Range<u64>, dark: &Dark, sink: Sink<'_>) {
         match self {
             _ if numbers.is_empty() => {}
@@ -112,15 +119,17 @@ impl Targeting {
     }
 }
 
-/// Blocks of at most this prefix length take a host so long that each is worked out, day by day.
+/// Maximum prefix length of a wide block. A host needs so long for a wide block that each block is computed
+/// day by day.
 const WIDE: u8 = 16;
 
-/// Whether no octet reaches its limit.
+/// Returns whether each octet of an address is below its limit.
 pub(super) fn below(address: u32, limits: [u16; 4]) -> bool {
     address.to_be_bytes().iter().zip(limits).all(|(octet, limit)| u16::from(*octet) < limit)
 }
 
-/// The addresses of a host's own network of a prefix length; none for an IPv6 host.
+/// Returns the first and the last address of a host's own network of a prefix length; `None` for an IPv6
+/// host.
 pub(super) fn own_network(address: IpAddr, length: u8) -> Option<(u32, u32)> {
     let IpAddr::V4(four) = address else { return None };
     let hosts = u32::MAX.checked_shr(u32::from(length)).unwrap_or(0);
@@ -128,6 +137,7 @@ pub(super) fn own_network(address: IpAddr, length: u8) -> Option<(u32, u32)> {
     Some((first, first | hosts))
 }
 
+/// Draws the dark targets of a random scan.
 #[expect(clippy::cast_precision_loss, reason = "at most 2^32")]
 fn uniform(
     plan: &Uniform,
@@ -169,13 +179,13 @@ fn uniform(
     }
 }
 
-/// Numbers drawn from a range, each once at most: a host has one target at a time, and none twice. Memory: 16 bytes a
+/// Numbers drawn from a range without repetition, since a host has one target at a time. Memory: 16 bytes per
 /// number.
 #[derive(Default)]
 struct Fresh(HashSet<u64, foldhash::fast::RandomState>);
 
 impl Fresh {
-    /// One that was not drawn before; `None` when all were.
+    /// Draws a number that was not drawn before; `None` if all were.
     fn one_of(&mut self, range: &Range<u64>, random: &mut Random) -> Option<u64> {
         if self.0.len() as u64 >= range.end.saturating_sub(range.start) {
             return None;
@@ -189,7 +199,7 @@ impl Fresh {
     }
 }
 
-/// Scans block by block.
+/// A sequential scan in blocks.
 struct Blocks<'a> {
     plan: &'a Sequential,
     blocks: &'a [u32],
@@ -198,16 +208,17 @@ struct Blocks<'a> {
 }
 
 impl Blocks<'_> {
+    /// Returns the number of addresses of a block.
     fn size(&self) -> u64 {
         1 << (32 - u32::from(self.plan.block.min(32)))
     }
 
-    /// Targets of one pass through a block.
+    /// Returns the number of targets of one pass through a block.
     fn pass(&self) -> u64 {
         self.size().div_ceil(u64::from(self.plan.stride.max(1)))
     }
 
-    /// Targets that a host has while one of its threads goes through a block.
+    /// Returns the number of targets of a host, over all threads, while one of its threads scans a block.
     fn round(&self) -> u64 {
         self.pass() * u64::from(self.plan.passes.max(1)) * self.threads()
     }
@@ -216,17 +227,18 @@ impl Blocks<'_> {
         u64::from(self.plan.threads.max(1))
     }
 
-    /// The host's own block, where it has one.
+    /// Returns the first address of the host's own block; `None` for an IPv6 host.
     fn own(&self) -> Option<u32> {
         own_network(self.worker.address, self.plan.block).map(|(first, _)| first)
     }
 
+    /// Returns the share of all blocks that contain a dark address.
     #[expect(clippy::cast_precision_loss, reason = "at most 2^32")]
     fn share_in_the_dark(&self) -> f64 {
         self.blocks.len() as f64 * self.size() as f64 / (1u64 << 32) as f64
     }
 
-    /// Small blocks: how many of those that begin now lie in the dark is drawn.
+    /// Draws how many of the blocks that begin within the numbers contain dark addresses. For small blocks.
     fn narrow(&self, numbers: &Range<u64>, sink: Sink<'_>) {
         let mut random = self.worker.draws.generator();
         let round = self.round();
@@ -250,7 +262,8 @@ impl Blocks<'_> {
         }
     }
 
-    /// Large blocks: each that is being scanned now is known, wherever it lies.
+    /// Computes each block that is scanned within the numbers, whether it contains dark addresses or not. For
+    /// large blocks.
     fn wide(&self, numbers: &Range<u64>, sink: Sink<'_>) {
         let round = self.round();
         for thread in 0..self.threads() {
@@ -259,7 +272,7 @@ impl Blocks<'_> {
             for number in rounds {
                 let seed = self.worker.seed.of("block").at(thread).at(number);
                 let own = self.own().filter(|_| seed.of("own").share() < self.plan.own);
-                // A random address is in a random block.
+                // The block of a random address is a random block.
                 let any = low(seed.number()) & !low(self.size() - 1);
                 let block = own.unwrap_or(any);
                 if !self.ranks(block).is_empty() {
@@ -269,16 +282,18 @@ impl Blocks<'_> {
         }
     }
 
-    /// The first address of a block.
+    /// Returns the first address of the block with a number.
     fn first_of(&self, block: u32) -> u32 {
         block.checked_shl(32 - u32::from(self.plan.block)).unwrap_or(0)
     }
 
+    /// Returns the ranks of the dark addresses in the block that begins at an address.
     fn ranks(&self, first: u32) -> Range<u64> {
         self.dark.ranks(first, low(u64::from(first) + self.size() - 1))
     }
 
-    /// The dark targets of a block whose first target has the number `begin`, as far as they lie within `numbers`.
+    /// Passes on the dark targets of a block, as far as their numbers lie within `numbers`. `begin` is the
+    /// number of the block's first target.
     fn sweep(&self, first: u32, begin: u64, numbers: &Range<u64>, sink: Sink<'_>) {
         let (size, stride) = (self.size(), u64::from(self.plan.stride.max(1)));
         let offset = match self.plan.start {

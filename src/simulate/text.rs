@@ -1,4 +1,4 @@
-//! A run as tcpdump would have printed it, in the style of its age.
+//! Writes a sandbox run as tcpdump prints it, in the style of several versions.
 
 use std::fmt::Write;
 
@@ -9,7 +9,8 @@ use crate::event::{Packet, Protocol, TcpFlags};
 use super::sample::LogFormat;
 use super::sandbox::Sent;
 
-/// The lines of a run. ARP and what is neither TCP, UDP nor ICMP is left out: no run here has it.
+/// Returns the lines of a run. Every packet that is neither TCP nor UDP is written as an ICMP echo request,
+/// since simulated runs contain no other protocol.
 pub(super) fn log(run: &[Sent], format: LogFormat) -> String {
     run.iter().fold(String::new(), |mut out, sent| {
         line(&mut out, sent, format);
@@ -43,7 +44,8 @@ fn line(out: &mut String, sent: &Sent, format: LogFormat) {
     let _infallible = writeln!(out, "{time}IP {from} > {to}: {rest}");
 }
 
-/// As tcpdump 3 prints them: letters of what opens and ends, a dot for what does neither.
+/// Returns the TCP flags as tcpdump 3 prints them: a letter for each of SYN, FIN, PSH and RST, or a dot if
+/// none is set.
 fn flags(packet: &Packet) -> String {
     let flags = packet.flags().unwrap_or_default();
     let letters = [(TcpFlags::SYN, 'S'), (TcpFlags::FIN, 'F'), (TcpFlags::PSH, 'P'), (TcpFlags::RST, 'R')];

@@ -1,4 +1,5 @@
-//! Scans that go through all IPv4 addresses in an order of their own: which dark address comes when.
+//! Scans that visit all IPv4 addresses in an order of their own, and the times at which they visit dark
+//! addresses.
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -6,25 +7,27 @@ use std::ops::Range;
 use super::dark::{Dark, low};
 use super::random::mixed;
 
-/// A sensor's dark addresses by their places in an order of all addresses. Memory: 8 bytes a dark address.
+/// The dark addresses of a sensor, sorted by their places in an order of all IPv4 addresses. Memory: 8 bytes
+/// per dark address.
 #[derive(Clone, Debug)]
 pub(super) struct Tour {
-    /// Place and address, by place.
+    /// (Place, address), sorted by place.
     places: Vec<(u32, u32)>,
 }
 
-/// How many addresses there are.
+/// Number of IPv4 addresses.
 const ALL: u64 = 1 << 32;
 
 impl Tour {
-    /// `place` gives each address another place.
+    /// Creates a tour. `place` must give each address a different place.
     pub(super) fn new(dark: &Dark, place: impl Fn(u32) -> u32) -> Tour {
         let mut places: Vec<(u32, u32)> = dark.addresses().map(|address| (place(address), address)).collect();
         places.sort_unstable();
         Tour { places }
     }
 
-    /// The dark addresses that come at these steps, when step 0 is at the place `start`; the order goes round.
+    /// Passes on the dark addresses that the scan visits at the given steps, with the step of each. Step 0 is
+    /// at the place `start`. The order is repeated without end.
     pub(super) fn visits(&self, start: u32, steps: Range<u64>, sink: &mut dyn FnMut(u64, Ipv4Addr)) {
         let (mut from, end) = (u64::from(start) + steps.start, u64::from(start) + steps.end);
         while from < end {
@@ -40,17 +43,18 @@ impl Tour {
     }
 }
 
-/// The place of an address in the order of a key: a Feistel network of four rounds, so that every place has one
-/// address (Luby, Rackoff 1988).
+/// Returns the place of an address in the order of a key. The function is a Feistel network of four rounds,
+/// so that each place belongs to exactly one address (Luby, Rackoff 1988).
 pub(super) fn permuted(address: u32, key: u64) -> u32 {
     (0..4).fold(address, |word, round| half_swapped(word, key, round))
 }
 
-/// The address at a place: [`permuted`] backwards.
+/// Returns the address at a place: the inverse of [`permuted`].
 pub(super) fn unpermuted(place: u32, key: u64) -> u32 {
     (0..4).rev().fold(place.rotate_left(16), |word, round| half_swapped(word, key, round)).rotate_left(16)
 }
 
+/// Computes one round of the Feistel network.
 fn half_swapped(word: u32, key: u64, round: u64) -> u32 {
     let (left, right) = (word >> 16, word & 0xffff);
     let noise = low(mixed(key ^ mixed(u64::from(right) << 8 | round))) & 0xffff;

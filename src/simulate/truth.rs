@@ -1,4 +1,4 @@
-//! What really happened, for whoever wants to judge a conclusion.
+//! The ground truth of a simulation, with which conclusions can be compared.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,51 +11,51 @@ use super::Simulation;
 use super::actor::Source;
 use super::stream::Tally;
 
-/// The truth of a simulation. Memory: some 150 bytes an infection.
+/// The ground truth of a simulation. Memory: about 150 bytes per infection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Truth {
-    /// The scenario's title.
+    /// Title of the scenario.
     pub title: String,
     /// The seed.
     pub seed: u64,
     /// The scale.
     pub scale: f64,
-    /// What each sensor recorded, by its name.
+    /// Packets that each sensor recorded, by the name of the sensor.
     pub sensors: BTreeMap<String, SensorTruth>,
-    /// Which sample is of which family.
+    /// Family of each sample, by the sample's MD5.
     pub samples: BTreeMap<String, String>,
-    /// Every host that was infected, by family.
+    /// All hosts that were infected, by family.
     pub hosts: BTreeMap<String, Vec<InfectedHost>>,
 }
 
-/// What a sensor recorded.
+/// The packets that a sensor recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SensorTruth {
-    /// All packets.
+    /// Number of packets recorded.
     pub packets: u64,
-    /// Packets that it lost; they are in no capture.
+    /// Number of packets that the sensor dropped (capture loss). No capture contains them.
     pub lost: u64,
-    /// Packets by family or part of the background.
+    /// Number of packets by family or part of the background.
     pub by: BTreeMap<String, u64>,
-    /// Packets of each capture (or day of a history), by family or part of the background.
+    /// Number of packets of each capture (or day of a history), by family or part of the background.
     pub captures: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
-/// A host and its infection.
+/// A host during one infection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InfectedHost {
-    /// Its address when it was infected.
+    /// Address at the time of the infection.
     pub address: IpAddr,
-    /// Since when.
+    /// Time of the infection.
     pub from: Timestamp,
-    /// Until when.
+    /// Time at which the host is clean.
     pub until: Timestamp,
-    /// Packets that sensors recorded of it, by sensor and its address at the time.
+    /// Number of packets that sensors recorded of the host, by sensor and by the host's address at the time.
     pub packets: BTreeMap<String, BTreeMap<IpAddr, u64>>,
 }
 
 impl Truth {
-    /// The truth before anything was recorded.
+    /// Returns the ground truth before any packet is recorded.
     #[must_use]
     pub fn of(simulation: &Simulation) -> Truth {
         let mut truth = Truth {
@@ -76,7 +76,7 @@ impl Truth {
         truth
     }
 
-    /// Adds what a sensor recorded in all.
+    /// Adds the packets that a sensor recorded in the whole simulation.
     pub fn add(&mut self, simulation: &Simulation, sensor: &str, tally: &Tally) {
         for ((actor, host, source), packets) in &tally.hosts {
             let name = simulation.actor(*actor);

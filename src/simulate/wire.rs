@@ -1,27 +1,30 @@
-//! Packets as bytes: Ethernet frames with IPv4 or IPv6 and TCP, UDP or ICMP, right to the checksum, in a pcap file.
+//! Writes packets as bytes: Ethernet frames with IPv4 or IPv6 and TCP, UDP or ICMP, including checksums, in a
+//! pcap file.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
 
 use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
 
-/// Options of a SYN: maximum segment size 1460, then selective acknowledgements, as Windows XP sent them.
+/// TCP options of a SYN: maximum segment size 1460 and selective acknowledgements, as Windows XP sends them.
 const SYN_OPTIONS: [u8; 8] = [2, 4, 5, 180, 1, 1, 4, 2];
-/// From a router of the sensor to the sensor; both locally administered addresses.
+/// Destination and source of a frame: the sensor, and the router before it. Both addresses are locally
+/// administered.
 const ETHERNET: [u8; 12] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+/// Snapshot length in the file header, in bytes.
 const SNAPSHOT_LENGTH: u32 = 65_535;
 
-/// A pcap file: little-endian, times in microseconds, Ethernet.
+/// Writes a pcap file: little-endian, times in microseconds, link type Ethernet.
 pub struct PcapWriter<W> {
     out: W,
     frame: Vec<u8>,
 }
 
 impl<W: Write> PcapWriter<W> {
-    /// Begins a file.
+    /// Writes the file header.
     ///
     /// # Errors
-    /// When it cannot be written to (so for all).
+    /// Returns an error if writing fails.
     pub fn new(mut out: W) -> io::Result<PcapWriter<W>> {
         for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, SNAPSHOT_LENGTH, 1] {
             out.write_all(&word.to_le_bytes())?;
@@ -29,10 +32,11 @@ impl<W: Write> PcapWriter<W> {
         Ok(PcapWriter { out, frame: Vec::with_capacity(128) })
     }
 
-    /// Adds a packet. One without a time is at 1970-01-01.
+    /// Writes a packet. `options` adds the options of a SYN to a TCP header. A packet without a time gets
+    /// 1970-01-01.
     ///
     /// # Errors
-    /// See [`PcapWriter::new`].
+    /// Returns an error if writing fails.
     pub fn packet(&mut self, packet: &Packet, payload: &[u8], options: bool) -> io::Result<()> {
         let mut frame = std::mem::take(&mut self.frame);
         frame.clear();
@@ -53,13 +57,14 @@ impl<W: Write> PcapWriter<W> {
         self.out.write_all(frame)
     }
 
-    /// Hands back what the file was written to.
+    /// Returns the underlying writer.
     pub fn into_inner(self) -> W {
         self.out
     }
 }
 
-/// Appends an Ethernet frame. ARP and protocols without a form here are frames without a payload.
+/// Appends an Ethernet frame. An ARP frame is a request and has no payload. For protocols other than TCP, UDP
+/// and ICMP, the payload directly follows the IP header.
 pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options: bool) {
     frame.extend(ETHERNET);
     if packet.protocol() == Protocol::Arp {
@@ -110,7 +115,7 @@ pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options
     };
     frame.extend(payload);
     if let Some(at) = sum_at {
-        // ICMP over IPv4 alone sums no addresses.
+        // Only the checksum of ICMP over IPv4 does not cover the addresses.
         let pseudo = if packet.protocol() == Protocol::Icmp { 0 } else { pseudo };
         let mut check = checksum(pseudo + sum(&frame[start..]));
         if packet.protocol() == Protocol::Udp && check == 0 {
@@ -136,7 +141,7 @@ fn ipv4(frame: &mut Vec<u8>, packet: &Packet, length: u16, from: [u8; 4], to: [u
     frame.extend([0x45, 0]);
     frame.extend(length.saturating_add(20).to_be_bytes());
     frame.extend(packet.ip_id().unwrap_or(0).to_be_bytes());
-    // Not to be fragmented, as systems ask for.
+    // The "don't fragment" flag is set, as operating systems set it.
     frame.extend([0x40, 0, packet.ttl().unwrap_or(64), low_byte(packet.protocol()), 0, 0]);
     frame.extend(from);
     frame.extend(to);
@@ -175,12 +180,13 @@ fn low_byte(protocol: Protocol) -> u8 {
     u8::try_from(protocol.number()).unwrap_or(0)
 }
 
-/// The sum of 16-bit words; an odd byte is the upper one of its word (RFC 1071).
+/// Returns the sum of the 16-bit words. A last odd byte is the upper byte of its word (RFC 1071).
 fn sum(bytes: &[u8]) -> u32 {
     let word = |pair: &[u8]| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low));
     bytes.chunks(2).map(word).fold(0, u32::wrapping_add)
 }
 
+/// Folds a sum to 16 bits and inverts it.
 fn checksum(mut sum: u32) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);

@@ -1,10 +1,11 @@
-//! Which edits of a sensor a store refuses.
+//! Checks whether a sensor can be edited.
 
 use crate::history::{Coverage, Sensor, days_in_words};
 
 use super::StoreError;
 
-/// Refuses edits of a sensor that would make what is stored of it wrong, as [`HistoryStore::edit_sensor`](super::HistoryStore::edit_sensor) says.
+/// Fails if an edit would contradict the stored data of the sensor; see
+/// [`HistoryStore::edit_sensor`](super::HistoryStore::edit_sensor).
 pub(super) fn check_edit(known: &Sensor, edited: &Sensor, coverage: &Coverage) -> Result<(), StoreError> {
     let refused = |reason: String| Err(StoreError::NotEditable { sensor: known.name.clone(), reason });
     if edited.name != known.name {

@@ -1,107 +1,107 @@
-//! Why a history could not be read or written.
+//! The error type of all stores.
 
 use jiff::civil::Date;
 
-/// Why a history could not be read or written.
+/// The reason why a history could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No sensor of that name.
+    /// No sensor has this name.
     #[error(
         "no sensor `{0}` in this history; `inga sensor list` shows those there are, `inga sensor add` makes one"
     )]
     UnknownSensor(String),
-    /// A sensor of that name but with other addresses exists.
+    /// A sensor of this name exists and has other settings.
     #[error("sensor `{0}` exists already with other settings; its history would mix, so choose another name")]
     SensorExists(String),
-    /// An edit that would change what was dark on days that are recorded.
+    /// The edit would change which addresses were dark on recorded days.
     #[error(
         "sensor `{sensor}`: other addresses were dark on days that are recorded ({days}), so what is stored of them \
          would be wrong; let the change begin on {next}, or drop these days (`inga history drop --sensor {sensor} \
          --from {first} --to {last}`), edit the sensor, and feed their captures again"
     )]
     PastChanged {
-        /// The sensor.
+        /// The name of the sensor.
         sensor: String,
-        /// The days, in words.
+        /// The days whose dark addresses would change, in words.
         days: String,
-        /// The first of them.
+        /// The first of these days.
         first: Date,
-        /// The last of them.
+        /// The last of these days.
         last: Date,
-        /// The day after the last day that is recorded.
+        /// The day after the last recorded day.
         next: Date,
     },
-    /// An edit of what cannot be edited.
+    /// The edit changes a setting that cannot be changed.
     #[error("sensor `{sensor}` {reason}; add another sensor instead")]
     NotEditable {
-        /// The sensor.
+        /// The name of the sensor.
         sensor: String,
-        /// What cannot be changed, and why.
+        /// What cannot be changed, and why; it continues the sentence "sensor ...".
         reason: String,
     },
-    /// Made by a later inga.
+    /// A newer inga wrote the history.
     #[error(
         "{path} was written by a newer inga (schema {found}, this one knows up to {known}); use that one"
     )]
     NewerSchema {
-        /// The file.
+        /// The path of the history's folder.
         path: String,
-        /// Its schema.
+        /// The schema version of the history.
         found: i64,
-        /// What this build knows.
+        /// The newest schema version that this build knows.
         known: i64,
     },
-    /// Not a history at all.
+    /// The path is not a history.
     #[error("{path} is no inga history: {reason}")]
     NotAHistory {
-        /// The file.
+        /// The path.
         path: String,
-        /// What it is instead.
+        /// The reason, with a remedy where there is one.
         reason: String,
     },
-    /// Made with another behavior profile.
+    /// The history was made with another behavior profile.
     #[error(
         "this history was made with the behavior profile {found}, the rules now say {wanted}; types of the two never join: use the old rules, or observe again into a new history"
     )]
     OtherProfile {
-        /// Stored identity.
+        /// The identity of the history's profile.
         found: String,
-        /// Identity asked for.
+        /// The identity of the current rules' profile.
         wanted: String,
     },
-    /// Somebody else wrote between reading where the engine stopped and storing what follows.
+    /// Another process changed the sensor between reading its engine state and storing what follows from it.
     #[error("another process fed this sensor meanwhile; try again")]
     FedMeanwhile,
-    /// What is asked for was dropped.
+    /// The sightings of these days were dropped (`inga history retain`).
     #[error(
         "sightings before {from} were dropped by `inga history retain`; nothing can be added to days before that"
     )]
     Dropped {
-        /// The first day that has sightings.
+        /// The first day whose sightings are kept.
         from: Date,
     },
-    /// No capture of that content.
+    /// The named sensor has no such capture.
     #[error("sensor `{0}` has no such capture in this history; `inga capture list` shows those there are")]
     UnknownCapture(String),
-    /// What a capture brought was merged with what others brought.
+    /// The rows of the capture were merged with rows of other captures, or its record was cut.
     #[error(
         "{name}: what it brought was merged with other captures, or cut, and cannot be told apart; drop the days that it \
          spans (`inga history drop --sensor {sensor} --from {first} --to {last}`) and feed their other captures again"
     )]
     Merged {
-        /// The capture's name, hidden characters escaped.
+        /// The name of the capture, with hidden characters escaped.
         name: String,
-        /// The sensor.
+        /// The name of the sensor.
         sensor: String,
-        /// The first day that it spans.
+        /// The first day of the capture.
         first: Date,
-        /// The last one.
+        /// The last day of the capture.
         last: Date,
     },
-    /// Histories that cannot be joined.
+    /// The histories cannot be joined, for the reason given.
     #[error("these histories cannot be joined: {0}")]
     NotJoinable(String),
-    /// Two histories of a sensor recorded the same time.
+    /// Captures of one sensor in two histories recorded the same time.
     #[error(
         "sensor `{sensor}`: {} and {} have {seconds} s of recorded time in common, so packets would count twice; remove \
          one of them (`inga capture remove`) or drop its days (`inga history drop`) in one of the histories",
@@ -109,34 +109,35 @@ pub enum StoreError {
         captures[1]
     )]
     Overlap {
-        /// The sensor.
+        /// The name of the sensor.
         sensor: String,
         /// The names of both captures.
         captures: [String; 2],
-        /// Seconds that both recorded.
+        /// The recorded time that they have in common, in seconds.
         seconds: i64,
     },
-    /// Windows and packets by hour are kept by type, not by host.
+    /// Hourly counts were requested for some sources, but windows and packets per hour are stored by type,
+    /// not by host.
     #[error(
         "packets and windows by hour are kept by type and not by source; leave --source out, or ask by day (--by day)"
     )]
     HoursOfSources,
-    /// Nothing would be left.
+    /// The first day to keep lies after the last recorded day, which is given.
     #[error("the last recorded day is {0}; give a day up to it, so that its month keeps its sightings")]
     RetainsNothing(Date),
-    /// The backend failed.
+    /// The backend failed, for the reason given.
     #[error("the history's backend failed: {0}")]
     Backend(String),
     /// A file of the history cannot be read or written.
     #[error("a file of the history: {0}")]
     Io(std::io::Error),
-    /// Two types share a number.
+    /// Two types, given by their canonical strings, have the same number.
     #[error(
         "the types `{0}` and `{1}` have the same number, which is expected once in millions of histories; the capture \
          cannot be stored in this one"
     )]
     SameNumber(String, String),
-    /// Stored bytes that cannot be read back.
+    /// Stored bytes are not as they were written, or contradict each other.
     #[error("the history is damaged: {0}")]
     Damaged(String),
 }

@@ -1,4 +1,5 @@
-//! I/O: where histories are kept. One trait, several backends, one conformance suite.
+//! Stores of histories (I/O): one trait, two backends, and one conformance suite (`tests/it/stores.rs`) for
+//! both.
 
 mod edit;
 mod error;
@@ -24,102 +25,88 @@ use crate::history::{
 };
 use crate::sample::KeptSample;
 
-/// A protocol set with some ports, or with any.
+/// A protocol set, and the ports that go with it; `None` for any ports.
 pub type NearService = (ProtocolSet, Option<Ports>);
 
-/// Takes the number of a type and its parameters.
+/// A callback that receives the number of a type and its parameters.
 pub type ParametersSink<'a> = &'a mut dyn FnMut(u64, Parameters);
 
-/// A history of sensors over days. All writing is by whole captures; all reading answers with aggregates.
+/// A history of sensors, opened for one behavior profile. Captures are written as a whole; queries return
+/// aggregates.
 ///
-/// A store is opened for one behavior profile and refuses another.
+/// # Errors
+/// Every method fails if the backend fails or stored data is damaged, and with [`StoreError::UnknownSensor`]
+/// if it needs a sensor that does not exist. Methods list further errors.
 pub trait HistoryStore {
-    /// All sensors, by name.
-    ///
-    /// # Errors
-    /// When the backend fails (so for all methods).
+    /// Returns all sensors, ascending by name.
     fn sensors(&self) -> Result<Vec<Sensor>, StoreError>;
 
-    /// Adds a sensor; adding the same one again changes nothing.
+    /// Adds a sensor. Adding an equal sensor again changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::SensorExists`] when one of that name has other settings.
+    /// Fails with [`StoreError::SensorExists`] if a sensor of the same name has other settings.
     fn add_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError>;
 
-    /// Replaces a sensor's settings with those of `edited`, which is valid: kind, prefixes and live prefixes, and, as
-    /// long as no day is recorded, the time zone. All else that is kept of the sensor stays. Equal settings change
-    /// nothing. A day is recorded if [`HistoryStore::coverage`] has it as observed, in an outage or not.
+    /// Replaces the settings of a sensor (kind, prefixes, live prefixes; the time zone only while no day is
+    /// recorded) with those of `edited`, which must be valid. All stored data of the sensor stays. A day is
+    /// recorded if [`HistoryStore::coverage`] lists it as observed, in an outage or not.
     ///
     /// # Errors
-    /// [`StoreError::UnknownSensor`]; [`StoreError::PastChanged`] when the dark addresses of a recorded day would
-    /// change; [`StoreError::NotEditable`] for another name, and for another time zone when a day is recorded. Then
-    /// nothing is changed.
+    /// Fails with [`StoreError::PastChanged`] if the dark addresses of a recorded day would change, and with
+    /// [`StoreError::NotEditable`] if the name would change, or the time zone while a day is recorded. The
+    /// sensor then stays as it was.
     fn edit_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError>;
 
-    /// Removes a sensor with all that is kept of it: coverage, outages, captures, sightings and their counts, examples,
-    /// and where its engine stopped. Types, mark names and samples stay, and so do all other sensors. Its captures can
-    /// be fed again to a sensor that is added under the same name.
-    ///
-    /// # Errors
-    /// [`StoreError::UnknownSensor`].
+    /// Removes a sensor with its coverage, outages, captures, sightings, counts, examples and engine state.
+    /// Types, mark names, samples and other sensors stay. The sensor's captures can be fed again to a new
+    /// sensor of the same name.
     fn remove_sensor(&mut self, name: &str) -> Result<(), StoreError>;
 
-    /// Notes an outage; the same one again changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::UnknownSensor`] (so for all methods that name a sensor).
+    /// Adds an outage. Adding an equal outage again changes nothing.
     fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError>;
 
-    /// Removes the outage of exactly these days and this reason, and returns whether there was one; other outages that
-    /// overlap it stay. What was recorded on its days has a value again.
-    ///
-    /// # Errors
-    /// [`StoreError::UnknownSensor`].
+    /// Removes the outage with exactly these days and this reason, and returns whether it existed. Other
+    /// outages stay, even if they overlap it. Recorded days that no outage contains any more have a value
+    /// again.
     fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError>;
 
-    /// Returns the first day whose sightings are kept, or `None` if no sightings of the sensor were dropped. Earlier days have
-    /// totals and counts only.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the first day whose sightings are kept, or `None` if no sightings of the sensor were dropped.
+    /// Earlier days have totals and counts only.
     fn sightings_from(&self, _sensor: &str) -> Result<Option<Date>, StoreError> {
         Ok(None)
     }
 
-    /// Returns the days that a sensor recorded, its outages by first day and its capture loss: [`Coverage::of`] its
-    /// captures.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the recorded days of a sensor, its outages by first day and its capture loss ([`Coverage::of`]
+    /// its captures).
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError>;
 
     /// Returns the captures of a sensor, ascending by the time of their first packet, then by name.
-    ///
-    /// # Errors
-    /// See the trait.
     fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError>;
 
-    /// Returns whether a capture can be removed: what it brought was neither merged with what others brought nor cut.
+    /// Returns whether a capture can be removed: its rows were not merged with rows of other captures, and
+    /// its record was not cut.
     ///
     /// # Errors
-    /// [`StoreError::UnknownCapture`], and see the trait.
+    /// Fails with [`StoreError::UnknownCapture`] if the sensor has no such capture.
     fn is_removable(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError>;
 
-    /// Returns the newest capture of a sensor and where its engine stopped before; `None` where that is not known any more.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the newest capture of a sensor with the engine state before it, or `None` if that state is not
+    /// stored.
     fn before_newest(&self, sensor: &str) -> Result<Option<BeforeNewest>, StoreError>;
 
-    /// Removes a capture and what it brought, all of it or nothing. Days that no other capture recorded become not
-    /// recorded, with all windows that began on them. With `reopened`, made from [`HistoryStore::before_newest`], the
-    /// newest capture is removed as if it had never been fed. Without it, windows that other captures closed or that are
-    /// still open stay counted as they were, windows that this one closed go even if an earlier one began them, and types
-    /// whose example this capture brought may have none.
+    /// Removes a capture and the windows that it closed, completely or not at all. Days that no other capture
+    /// recorded become unrecorded, and all windows that began on them are removed.
+    ///
+    /// With `reopened`, made from [`HistoryStore::before_newest`], the newest capture is removed as if it had
+    /// never been fed. Without it, windows that other captures closed or that are still open keep their
+    /// counts, windows that this capture closed are removed even if they began in an earlier one, and types
+    /// whose example came from this capture may be left without an example.
     ///
     /// # Errors
-    /// [`StoreError::UnknownCapture`]; [`StoreError::Merged`]; [`StoreError::FedMeanwhile`] when the capture of `reopened`
-    /// is no longer the newest one; and see the trait.
+    /// Fails with [`StoreError::UnknownCapture`] if the sensor has no such capture, with
+    /// [`StoreError::Merged`] if it can no longer be removed by itself, and with [`StoreError::FedMeanwhile`]
+    /// if `reopened` is given and the capture is no longer the newest, or if another process changed the
+    /// sensor meanwhile.
     fn remove_capture(
         &mut self,
         sensor: &str,
@@ -127,50 +114,38 @@ pub trait HistoryStore {
         reopened: Option<Reopened>,
     ) -> Result<(), StoreError>;
 
-    /// Makes days not recorded, both ends included, so that they can be fed again: all windows that began on them go, and
-    /// so do captures that lie wholly in these days. Records of captures that lie there partly are cut
-    /// ([`CaptureRecord::without_days`]). Where the engine stopped in these days, it will go on after the last capture
-    /// that is left, and windows that are still open stay as they are counted.
+    /// Makes days unrecorded, both ends included, so that they can be fed again. All windows that began on
+    /// them are removed, and so are captures that lie entirely within these days; records of other captures
+    /// are cut ([`CaptureRecord::without_days`]). If the engine stopped within these days, it continues after
+    /// the last remaining capture, and windows that are still open count as closed.
     ///
     /// # Errors
-    /// [`StoreError::Dropped`] for days whose sightings were dropped before, and see the trait.
+    /// Fails with [`StoreError::Dropped`] if sightings of these days were dropped before, and with
+    /// [`StoreError::FedMeanwhile`] if another process changed the sensor meanwhile.
     fn drop_days(&mut self, sensor: &str, days: (Date, Date)) -> Result<(), StoreError>;
 
-    /// Whether a capture of this content was stored for the sensor.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns whether the sensor has a capture with this content hash.
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError>;
 
-    /// Where the sensor's engine stopped.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the state in which the sensor's engine stopped.
     fn resume(&self, sensor: &str) -> Result<Resume, StoreError>;
 
-    /// Stores what a capture adds, all of it or nothing. Answers `false`, and changes nothing, for a capture
-    /// that is there already.
+    /// Stores the contribution of a capture, completely or not at all. Returns `false`, and changes nothing,
+    /// if the sensor has the capture already.
     ///
     /// # Errors
-    /// See the trait.
+    /// Fails with [`StoreError::FedMeanwhile`] if the number of captures changed after the contribution was
+    /// started, with [`StoreError::Dropped`] if it adds to days whose sightings were dropped, and with
+    /// [`StoreError::SameNumber`] if two types have the same number.
     fn ingest(&mut self, sensor: &str, contribution: Contribution) -> Result<bool, StoreError>;
 
-    /// Each selection's days, ascending, in the order of the selections.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the behavior series of each selection, ascending by day, in the order of the selections.
     fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError>;
 
-    /// All days of a sensor, ascending.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the totals of all days of a sensor that have windows, ascending by day.
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError>;
 
-    /// Hands on every sighting that a filter lets through, in no order that means anything.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Calls `sink` with every sighting that a filter selects, in no particular order.
     fn each_sighting(
         &self,
         sensor: &str,
@@ -178,11 +153,8 @@ pub trait HistoryStore {
         sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError>;
 
-    /// Hands on every observation that a filter lets through, ascending by type, scope and day; each type,
-    /// scope and day once, with all its hosts (of the filter's sources, where it names them).
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Calls `sink` with every daily count that a filter selects, ascending by type, scope and day, once for
+    /// each combination. If the filter names sources, only these hosts are counted.
     fn each_daily_count(
         &self,
         sensor: &str,
@@ -203,11 +175,12 @@ pub trait HistoryStore {
         Ok(())
     }
 
-    /// Hands on every hourly count that a filter lets through, ascending by type, scope, day and hour; each once. Packets by hour
-    /// are not kept by host, so a filter for sources is refused.
+    /// Calls `sink` with every hourly count that a filter selects, ascending by type, scope, day and hour,
+    /// once for each combination. Packets per hour are not stored by host, so a filter with sources is
+    /// refused.
     ///
     /// # Errors
-    /// [`StoreError::HoursOfSources`], and see the trait.
+    /// Fails with [`StoreError::HoursOfSources`] if the filter names sources.
     fn each_hourly_count(
         &self,
         sensor: &str,
@@ -215,11 +188,9 @@ pub trait HistoryStore {
         sink: &mut dyn FnMut(&HourlyCount),
     ) -> Result<(), StoreError>;
 
-    /// Returns a writer that stores the batches of a capture while the capture is read, or `None` where the store takes
-    /// them only at its end; then they stay in memory until it. The capture's marks have these names.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns a writer that stores the batches of a capture while the capture is read, or `None` if the
+    /// store takes batches only with the contribution; they then stay in memory. `mark_names` names the marks
+    /// in the batches.
     fn batch_writer(
         &mut self,
         _sensor: &str,
@@ -228,22 +199,20 @@ pub trait HistoryStore {
         Ok(None)
     }
 
-    /// The names of the marks of sightings, by the number of their bit.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the names of the marks of sightings, by bit number.
     fn mark_names(&self) -> Result<Vec<String>, StoreError>;
 
-    /// The type that a [`Sighting`]'s number stands for.
+    /// Returns the type with a number ([`Sighting`] refers to types by number).
     ///
     /// # Errors
-    /// When there is none, and see the trait.
+    /// Fails with [`StoreError::Damaged`] if there is no such type.
     fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError>;
 
-    /// Hands on the parameters of the types of some numbers, which ascend; quicker than one by one, and no names are worked out.
+    /// Calls `sink` with the parameters of types, whose numbers must ascend. Faster than
+    /// [`HistoryStore::type_of`] for each, because no names are computed.
     ///
     /// # Errors
-    /// As [`HistoryStore::type_of`].
+    /// Fails as [`HistoryStore::type_of`] does.
     fn each_parameters(&self, numbers: &[u64], sink: ParametersSink<'_>) -> Result<(), StoreError> {
         for number in numbers {
             sink(*number, self.type_of(*number)?.parameters);
@@ -251,17 +220,11 @@ pub trait HistoryStore {
         Ok(())
     }
 
-    /// The hosts of a selection, at most `most` of them in detail.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the hosts of a selection, of which at most `most` are listed one by one.
     fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError>;
 
-    /// The most frequent types (by windows, then by id) of whole windows of each service, at most `most` of each, in the
-    /// order of the services; for explaining near misses.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the types of whole windows of each service with the most windows (then by id), at most `most`
+    /// per service, in the order of the services. They serve to explain near misses.
     fn neighbours(
         &self,
         sensor: &str,
@@ -269,11 +232,8 @@ pub trait HistoryStore {
         most: usize,
     ) -> Result<Vec<Vec<TypeTotal>>, StoreError>;
 
-    /// All that was seen of each selection, at most `most` of its hosts in detail, in the order of the selections:
-    /// quicker than question by question.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns a summary of each selection, with at most `most` of its hosts listed one by one, in the order
+    /// of the selections. Faster than separate queries.
     fn habits(&self, sensor: &str, selections: &[Selection], most: usize) -> Result<Vec<Habit>, StoreError> {
         let habit = |(selection, series)| {
             let seen_as = self.types(sensor, selection, 1)?.pop().map(|total| total.record);
@@ -286,39 +246,25 @@ pub trait HistoryStore {
         selections.iter().zip(self.series(sensor, selections)?).map(habit).collect()
     }
 
-    /// The types that a selection's whole windows (and facets, if it asks for them) have, most windows first,
-    /// at most `most`.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the types of a selection's whole windows (and facets, if it includes them), by descending
+    /// number of windows, at most `most`.
     fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError>;
 
-    /// The earliest example window of a type.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the earliest example window of a type, or `None` if there is none.
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError>;
 
-    /// Keeps a sample under its profile's id; one that is there already is replaced.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Stores a sample under its profile's id, and replaces a stored sample of the same id.
     fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError>;
 
-    /// Removes a sample; returns whether there was one of that id.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Removes a sample, and returns whether it existed.
     fn remove_sample(&mut self, id: &str) -> Result<bool, StoreError>;
 
-    /// The samples kept, by id.
-    ///
-    /// # Errors
-    /// See the trait.
+    /// Returns the stored samples, ascending by id.
     fn samples(&self) -> Result<Vec<KeptSample>, StoreError>;
 }
 
-/// The coverage of a sensor: what its captures recorded, without days on which nothing was dark.
+/// Returns the coverage of a sensor: the days that its captures recorded, without days on which no address
+/// was dark.
 fn coverage_of(
     sensor: &Sensor,
     captures: &[CaptureRecord],
@@ -330,7 +276,7 @@ fn coverage_of(
     Ok(coverage)
 }
 
-/// The error for a capture that cannot be taken out any more.
+/// Creates the error for a capture that can no longer be removed by itself.
 fn merged(sensor: &str, capture: &CaptureRecord, zone: &TimeZone) -> StoreError {
     let day = |time: Option<Timestamp>| time.unwrap_or_default().day(zone);
     StoreError::Merged {
@@ -341,17 +287,17 @@ fn merged(sensor: &str, capture: &CaptureRecord, zone: &TimeZone) -> StoreError 
     }
 }
 
-/// The time zone of a sensor that is kept: it was checked when the sensor was added.
+/// Returns the time zone of a stored sensor, which was checked when the sensor was added.
 fn zone_of(sensor: &Sensor) -> Result<TimeZone, StoreError> {
     sensor.zone().map_err(|fault| StoreError::Damaged(fault.to_string()))
 }
 
-/// Refuses a filter for sources.
+/// Fails if a filter selects by source.
 fn refuse_sources(filter: &Filter<'_>) -> Result<(), StoreError> {
     if filter.sources.is_some() { Err(StoreError::HoursOfSources) } else { Ok(()) }
 }
 
-/// Refuses more marks than a sighting's bits can tell apart.
+/// Fails if there are more marks than bits in a sighting.
 fn check_marks(count: usize) -> Result<(), StoreError> {
     if count <= crate::behavior::Marks::MAX {
         return Ok(());
@@ -360,7 +306,8 @@ fn check_marks(count: usize) -> Result<(), StoreError> {
     Err(StoreError::Backend(format!("{count} names of marks; a history holds {most}: use a new history")))
 }
 
-/// Mark bits, moved from a contribution's numbers to the store's.
+/// Moves each mark bit of a contribution to the store's number of the mark; `numbers` is indexed by the
+/// former.
 fn renumbered(bits: u64, numbers: &[usize]) -> u64 {
     numbers
         .iter()
@@ -369,7 +316,7 @@ fn renumbered(bits: u64, numbers: &[usize]) -> u64 {
         .fold(0, |bits, (_, to)| bits | 1 << to)
 }
 
-/// What is told of hosts, each with its days and all that was seen of it.
+/// Converts hosts, each with its days and summed counts, to summaries.
 fn host_summaries(
     hosts: impl IntoIterator<Item = (IpAddr, (BTreeSet<Date>, SightingCounts))>,
     marks: &[String],
@@ -386,7 +333,7 @@ fn host_summaries(
     hosts.into_iter().map(summary).collect()
 }
 
-/// Names of all mark bits, ascending.
+/// Returns the names of the marks that are set, ascending.
 fn names_of_marks(bits: u64, names: &[String]) -> Vec<String> {
     let held = names.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
     let mut held: Vec<String> = held.map(|(_, name)| name.clone()).collect();

@@ -1,8 +1,8 @@
 //! Rewrites one key of a YAML text and nothing else.
 //!
-//! YAML can write the same value in many styles, so an edit is only a proposal: it is made at the place of a node of
-//! the text, and the new text is parsed again. The new text is returned only if it has the same comments and all other
-//! keys keep their values.
+//! YAML can write the same value in many styles, so an edit is only a proposal: it is made at the place of a
+//! node of the text, and the new text is parsed again. The new text is returned only if it has the same
+//! comments and all other keys keep their values.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use serde_yaml::{Mapping, Value};
 
 use super::nodes::{Kind, Node};
 
-/// Rewrites the value of a key of a text's root mapping, or adds the key. Where `old` and `new` are both mappings, only
-/// those of their keys are touched whose values differ; keys that are no longer in `new` become null.
+/// Rewrites the value of a key in the root mapping of a text, or adds the key. If `old` and `new` are both
+/// mappings, only the keys whose values differ are rewritten; keys that are missing in `new` become null.
 ///
 /// `is_new` returns whether a text has the new value.
 ///
 /// # Errors
-/// When no edit rewrites the key and nothing else; the message says what to do.
+/// Returns a message with a remedy if no edit rewrites the key and nothing else.
 pub fn replaced(
     text: &str,
     key: &str,
@@ -71,7 +71,8 @@ fn changed(text: &str, mapping: &Node, old: &Mapping, new: &Mapping) -> Option<S
     Some(spliced(text, splices))
 }
 
-/// Returns what replaces a value. Comments within the value are kept and stand before the new content.
+/// Returns the range to replace for a new value, and its replacement. Comments within the old value are kept
+/// and stand before the new content.
 fn of_value(text: &str, name: &Node, value: &Node, new: &Value) -> Option<Splice> {
     let comments = comments_within(text, value);
     let is_block = matches!(value.kind, Kind::Sequence(_) | Kind::Mapping(_)) && !value.is_flow(text);
@@ -87,8 +88,8 @@ fn of_value(text: &str, name: &Node, value: &Node, new: &Value) -> Option<Splice
     }
     let new = flow(new)?;
     if is_block || value.span.is_empty() {
-        // A value of another kind, or one that was left out, is written after the colon and indented deeper than the
-        // key.
+        // A value of another kind, or one that was left out, is written after the colon and indented deeper
+        // than the key.
         let colon = name.span.end + text[name.span.end..].find(':')? + 1;
         let pad = format!("{}{}  ", newline(text), indentation(text, name.span.start));
         let above: String = comments.iter().map(|comment| format!(" {comment}{pad}")).collect();
@@ -134,7 +135,7 @@ fn added(text: &str, root: &Node, key: &str, new: &Value) -> Vec<String> {
     ]
 }
 
-/// Returns as many spaces as there are columns before a place.
+/// Returns as many spaces as there are columns before a position.
 fn indentation(text: &str, at: usize) -> String {
     let line = text[..at].rfind(['\n', '\r']).map_or(0, |before| before + 1);
     " ".repeat(text[line..at].trim_start_matches('\u{feff}').chars().count())
@@ -149,7 +150,7 @@ fn newline(text: &str) -> &'static str {
     }
 }
 
-/// Returns a value on one line that may stand in any context: JSON, which is YAML, too.
+/// Returns a value on one line that is valid in any context: as JSON, which is also YAML.
 fn flow(value: &Value) -> Option<String> {
     let mut out = Vec::new();
     crate::escape::json(&mut out, value).ok()?;
@@ -169,8 +170,8 @@ fn comments_within(text: &str, node: &Node) -> Vec<String> {
     comments(text, node.span.clone(), &leaves)
 }
 
-/// Returns the comments of a range: text outside of scalars that begins with `#` after a space or at the start of a
-/// line.
+/// Returns the comments of a range: text outside of scalars that begins with `#` after whitespace or at the
+/// start of a line.
 fn comments(text: &str, range: Range<usize>, leaves: &[Range<usize>]) -> Vec<String> {
     let mut found = Vec::new();
     let mut from = range.start;
@@ -193,7 +194,7 @@ fn comments(text: &str, range: Range<usize>, leaves: &[Range<usize>]) -> Vec<Str
     }
     found
 }
-
+/// Returns all comments of a text in sorted order, or `None` if the text is not YAML.
 fn all_comments(text: &str) -> Option<Vec<String>> {
     let mut leaves = Vec::new();
     Node::root(text)?.leaves(&mut leaves);

@@ -1,9 +1,9 @@
-//! Bounds on YAML before it is parsed.
+//! Limits that a YAML text must keep before it is parsed.
 //!
-//! The parser that reads the values is built on libyaml, which reads a whole document before its depth is known. Its
-//! time grows with the square of the depth and of the number of directives: 64 KiB of `{a: ` take more than a second,
-//! a megabyte takes minutes. So a second parser, which returns one event after the other, checks the text first and
-//! stops at the first limit that is exceeded.
+//! The parser that reads the values is built on libyaml, which reads a whole document before its depth is
+//! known. Its time grows with the square of the depth and of the number of directives: 64 KiB of `{a: ` take
+//! more than a second, a megabyte takes minutes. So a second parser, which yields events one by one, checks
+//! the text first and stops at the first limit that is exceeded.
 
 use std::collections::HashMap;
 
@@ -11,24 +11,25 @@ use saphyr_parser::{Event, Parser, ScanError};
 
 use super::YamlError;
 
-/// Largest length of a YAML text in bytes: about ten thousand lines, a hundred times the longest file that ships.
+/// Maximum length of a YAML text in bytes: about ten thousand lines, a hundred times the longest file that
+/// ships.
 pub const SIZE_MAX: usize = 1 << 20;
-/// Largest depth of lists and mappings within each other; inga's schemas have a depth of eight.
+/// Maximum depth of nested lists and mappings; inga's schemas have a depth of eight.
 const DEPTH_MAX: usize = 64;
-/// Largest number of bytes and nodes that aliases repeat. With aliases of aliases, 500 bytes can stand for 10^30
-/// nodes.
+/// Maximum number of bytes and nodes that aliases repeat. With aliases of aliases, 500 bytes can stand for
+/// 10^30 nodes.
 const ALIASED_MAX: usize = 1 << 20;
-/// Largest number of lines that are directives, like `%YAML 1.2`.
+/// Maximum number of lines that are directives, like `%YAML 1.2`.
 const DIRECTIVES_MAX: usize = 16;
-/// Largest number of bytes and of opening brackets of a text that the first parser rejects and libyaml may accept.
-/// Within these limits libyaml takes less than a fifth of a second.
+/// Maximum number of bytes and of opening brackets of a text that the event parser rejects and libyaml may
+/// accept. Within these limits libyaml takes less than a fifth of a second.
 const UNSEEN_MAX: (usize, usize) = (1 << 15, 1_000);
 
-/// Refuses a text whose parsing would take too long.
+/// Checks that parsing a text cannot take too long.
 ///
 /// # Errors
-/// When it is too long or too deep, or when its aliases repeat too much or its directives are too many. The error has
-/// the place and the limit.
+/// Returns the exceeded limit and its place if the text is too long or too deep, has too many directives, or
+/// has aliases that repeat too much.
 pub(super) fn check(text: &str) -> Result<(), YamlError> {
     let at_start = |message: String| YamlError { line: Some(1), column: Some(1), message };
     if text.len() > SIZE_MAX {
@@ -37,7 +38,8 @@ pub(super) fn check(text: &str) -> Result<(), YamlError> {
             text.len()
         )));
     }
-    // libyaml also ends lines, and with them comments, at these characters of YAML 1.1; the first parser does not.
+    // libyaml also ends lines, and with them comments, at these characters of YAML 1.1; the event parser does
+    // not.
     let text = &text.replace(['\u{85}', '\u{2028}', '\u{2029}'], "\n");
     let directives = text.split(['\n', '\r']).filter(|line| line.starts_with('%')).count();
     if directives > DIRECTIVES_MAX {
@@ -69,15 +71,16 @@ fn too_deep() -> String {
     format!("lists and mappings within each other, deeper than {DEPTH_MAX}")
 }
 
+/// Why the event parser stopped.
 enum Stop {
     Limit(YamlError),
     NotYaml(ScanError),
 }
 
-/// Reads the events up to the first limit that is exceeded.
+/// Reads events up to the first limit that is exceeded.
 fn nodes(text: &str) -> Result<(), Stop> {
-    // `open` holds the anchors and weights of the nodes that have not ended, and `anchored` the weights of those that
-    // aliases may repeat. A weight is a number of bytes and nodes.
+    // `open` holds the anchors and weights of the nodes that have not ended, and `anchored` the weights of
+    // those that aliases may repeat. A weight is a number of bytes and nodes.
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut anchored: HashMap<usize, usize> = HashMap::new();
     let mut aliased = 0usize;

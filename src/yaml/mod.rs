@@ -1,4 +1,5 @@
-//! F0: YAML that people wrote: errors with line, column and the nearest known key.
+//! F0: parsing of YAML that people write. Errors have line, column and, for an unknown key, the nearest known
+//! one.
 
 mod edit;
 mod limits;
@@ -17,16 +18,16 @@ pub use nodes::{Kind, Node};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct YamlError {
-    /// Line from 1, where known.
+    /// Line from 1, if known.
     pub line: Option<usize>,
-    /// Column from 1, where known.
+    /// Column from 1, if known.
     pub column: Option<usize>,
-    /// What is wrong, with a remedy where there is one.
+    /// What is wrong, with a remedy if there is one.
     pub message: String,
 }
 
 impl YamlError {
-    /// `:line:column` to be put behind a file's name; empty where unknown.
+    /// Returns `:line:column`, to be appended to a file name; empty if the place is unknown.
     #[must_use]
     pub fn place(&self) -> String {
         match (self.line, self.column) {
@@ -36,13 +37,15 @@ impl YamlError {
     }
 }
 
-/// Reads a value. Unknown keys of types that refuse them are answered with the nearest known key.
+/// Parses a value. If its type rejects an unknown key, the error names the nearest known key.
 ///
 /// # Errors
-/// When the text is not YAML or not of the type's form, or goes beyond the limits of [`SIZE_MAX`] bytes and 64 levels.
+/// Returns an error if the text is not YAML, does not have the form of the type, or exceeds the limits of
+/// [`SIZE_MAX`] bytes and 64 levels.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     limits::check(text)?;
-    // Editors on Windows begin a file with a byte order mark, which libyaml takes for a part of the first key.
+    // Editors on Windows begin a file with a byte order mark, which libyaml takes for a part of the first
+    // key.
     serde_yaml::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         let place = error.location();
         YamlError {
@@ -53,9 +56,9 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     })
 }
 
-/// Refuses a value that was read, because of its meaning. Values have lost their places, so the place is found by the
-/// first word in backticks in the message: the line with this word as its `name:`, or else the line with this key, if
-/// the text has exactly one such line.
+/// Returns an error for a value that was parsed but has an invalid meaning. Parsed values have no places, so
+/// the place is found by the first word in backticks in the message: the line with this word as its `name:`,
+/// or else the line with this key, if the text has exactly one such line.
 #[must_use]
 pub fn refused(text: &str, message: String) -> YamlError {
     let word = message.split('`').nth(1).unwrap_or_default();
@@ -64,8 +67,8 @@ pub fn refused(text: &str, message: String) -> YamlError {
     YamlError { line: place.map(|(line, _)| line), column: place.map(|(_, column)| column), message }
 }
 
-/// Refuses a value that was read, at the place of its node. `path` leads from the root to the node: by keys through
-/// mappings, and by numbers from 0 through lists.
+/// Returns an error for a value that was parsed but has an invalid meaning, with the place of its node.
+/// `path` leads from the root to the node: by keys through mappings, and by numbers from 0 through lists.
 #[must_use]
 pub fn refused_at(text: &str, path: &[&str], message: String) -> YamlError {
     let root = Node::root(text);
@@ -79,7 +82,8 @@ pub fn refused_at(text: &str, path: &[&str], message: String) -> YamlError {
     YamlError { line: place.map(|node| node.line), column: place.map(|node| node.column), message }
 }
 
-/// The line and column of the only line that begins with a key and value of which this is true.
+/// Returns the line and column of the line whose key and value satisfy `wanted`, if there is exactly one such
+/// line.
 fn only(text: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<(usize, usize)> {
     let mut found = text.lines().enumerate().filter_map(|(at, line)| {
         let entry = line.trim_start_matches(['-', ' ', '{']);
@@ -91,7 +95,8 @@ fn only(text: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<(usize, usize
     found.next().filter(|_| found.next().is_none())
 }
 
-/// The library's message without its own place, with a remedy for an unknown key.
+/// Returns the library's message without its place, or, for an unknown key, a message that suggests known
+/// keys.
 fn explained(message: &str) -> String {
     #[expect(clippy::unwrap_used, reason = "constant patterns, compiled by a test")]
     static PATTERNS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
@@ -118,11 +123,13 @@ fn explained(message: &str) -> String {
     }
 }
 
-/// Largest number of characters of a message, and of a word from the file in it, that are shown.
+/// Maximum number of characters shown of a message.
 const MESSAGE_MAX: usize = 400;
+/// Maximum number of characters shown of a word from the file in a message.
 const WORD_MAX: usize = 60;
 
-/// Returns the beginning of a text, which may be as long as its file.
+/// Returns at most `characters` characters of a text, which may be as long as its file, with an ellipsis if
+/// it was cut.
 fn short(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         None => text.to_owned(),
@@ -130,7 +137,7 @@ fn short(text: &str, characters: usize) -> String {
     }
 }
 
-/// The known word most like a wrong one; none where nothing is like it.
+/// Returns the known word most similar to a wrong one; `None` if none is similar.
 #[must_use]
 pub fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
     if wrong.len() > WORD_MAX {
@@ -180,7 +187,7 @@ mod tests {
         assert_eq!(place("family `bot`: rate is 0"), ":3:5");
         assert_eq!(place("family `worm`: rate is 0"), ":5:6");
         assert_eq!(place("`first` lies after `last`"), ":1:1");
-        // Two lines have the key, none the name; a message may name nothing.
+        // Two lines have the key and none has the name; a message may name nothing.
         assert_eq!(
             [place("`nobody`"), place("no sensor"), refused("a: 1\na: 2", "`a`".to_owned()).place()],
             ["", "", ""]

@@ -4,35 +4,36 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, Span};
 
-/// A value, or a key, with its place.
+/// A value or a key, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its range of bytes in the text, without anchor and tag. The range is empty where the value is left out.
+    /// The node's range of bytes in the text, without anchor and tag. The range is empty if the value is left
+    /// out.
     pub span: Range<usize>,
     /// Line from 1.
     pub line: usize,
     /// Column from 1, in characters.
     pub column: usize,
-    /// Its kind, with its content.
+    /// The node's kind, with its content.
     pub kind: Kind,
 }
 
 /// The kind of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A scalar's value.
+    /// A scalar, with its value.
     Scalar(String),
     /// An alias of another node.
     Alias,
     /// A list.
     Sequence(Vec<Node>),
-    /// Keys and values.
+    /// A mapping, with its pairs of keys and values.
     Mapping(Vec<(Node, Node)>),
 }
 
 impl Node {
-    /// Returns the root of a text's first document, or `None` where there is no document or the text is not YAML. The
-    /// text must have passed [`parse`](super::parse), which limits its depth.
+    /// Returns the root of a text's first document, or `None` if there is no document or the text is not
+    /// YAML. The text must have passed [`parse`](super::parse), which limits its depth.
     #[must_use]
     pub fn root(text: &str) -> Option<Node> {
         let mark = text.len() - text.trim_start_matches('\u{feff}').len();
@@ -59,7 +60,8 @@ impl Node {
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let (node, children) = open.pop()?;
-                    // The end is at the closing bracket; in block style it has no place of its own.
+                    // In flow style the node ends at the closing bracket; in block style its end has no place
+                    // of its own.
                     node.closed(text, children, place.start + 1)
                 }
                 Event::Scalar(value, ..) => leaf(Kind::Scalar(value.into_owned())),
@@ -74,7 +76,7 @@ impl Node {
         None
     }
 
-    /// Returns a list or mapping with its children. In block style it ends where its last child does.
+    /// Completes a list or mapping with its children. In block style it ends where its last child ends.
     fn closed(mut self, text: &str, children: Vec<Node>, end: usize) -> Node {
         if let (Kind::Sequence(_), Some(first)) = (&self.kind, children.first()) {
             self.span.start = list_start(text, self.span.start, first.span.start);
@@ -96,32 +98,32 @@ impl Node {
         self
     }
 
-    /// Returns whether it is a list or mapping in brackets.
+    /// Returns whether the node is a list or mapping in flow style (in brackets).
     #[must_use]
     pub fn is_flow(&self, text: &str) -> bool {
         text[self.span.start..].starts_with(['[', '{'])
     }
 
-    /// Returns the pairs of a mapping, and none for another kind of node.
+    /// Returns the pairs of a mapping; empty for another kind of node.
     #[must_use]
     pub fn pairs(&self) -> &[(Node, Node)] {
         if let Kind::Mapping(pairs) = &self.kind { pairs } else { &[] }
     }
 
-    /// Returns the items of a list, and none for another kind of node.
+    /// Returns the items of a list; empty for another kind of node.
     #[must_use]
     pub fn items(&self) -> &[Node] {
         if let Kind::Sequence(items) = &self.kind { items } else { &[] }
     }
 
-    /// Returns the nodes of a mapping's key and of its value.
+    /// Returns the nodes of a key and its value in a mapping.
     #[must_use]
     pub fn pair(&self, key: &str) -> Option<(&Node, &Node)> {
         let found = self.pairs().iter().find(|(one, _)| one.kind == Kind::Scalar(key.to_owned()));
         found.map(|(key, value)| (key, value))
     }
 
-    /// Appends the places of all scalars and aliases, in the order of the text.
+    /// Appends the ranges of all scalars and aliases, in the order of the text.
     pub(super) fn leaves(&self, into: &mut Vec<Range<usize>>) {
         match &self.kind {
             Kind::Scalar(_) | Kind::Alias => into.push(self.span.clone()),
@@ -134,8 +136,8 @@ impl Node {
     }
 }
 
-/// Where a list begins. The parser says so, but for a list in block style that is no deeper than its key: there it gives
-/// the place of the first item, behind the dash.
+/// Returns the start of a list. The parser knows it, except for a list in block style that is not indented
+/// deeper than its key: for that it gives the place of the first item, after the dash.
 fn list_start(text: &str, start: usize, first_item: usize) -> usize {
     let rest = &text[start..];
     let is_bracket = rest.starts_with('[');
@@ -144,13 +146,13 @@ fn list_start(text: &str, start: usize, first_item: usize) -> usize {
     if is_behind_dash { text[..start].rfind('-').unwrap_or(start) } else { start }
 }
 
-/// Returns a place without the anchor and the tag at its beginning.
+/// Returns a range without the anchor and the tag at its beginning.
 fn content(text: &str, place: Range<usize>) -> Range<usize> {
     let mut start = place.start;
     let mut rest = &text[start..];
     let mut is_property = rest.starts_with(['&', '!']);
     while is_property || rest.starts_with('#') {
-        // A comment may stand between an anchor and what is below it.
+        // A comment may stand between an anchor and the content below it.
         let end = match rest.starts_with('#') {
             true => rest.find(['\n', '\r']),
             false => rest.find(char::is_whitespace),

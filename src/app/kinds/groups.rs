@@ -1,4 +1,4 @@
-//! What a jump of the number of kinds consists of: types that came or went, grouped by family.
+//! Describes a jump of the type count: the types that appeared or disappeared, grouped by pattern.
 
 use std::collections::HashMap;
 
@@ -12,54 +12,57 @@ use crate::history::surge::{Direction, Surge};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
-/// Groups that are told of a jump, at most.
+/// Maximum number of groups that are listed for a jump.
 const GROUPS_MAX: usize = 5;
-/// Ports from here on are masked in a group: below lie the system ports, which say something.
+/// Ports from this one on are masked in a group's pattern. Ports below it are the system ports, which
+/// identify a service.
 const MASKED_PORT_MIN: u16 = 1024;
-/// Types of a group that are told by their ids.
+/// Maximum number of types of a group that are listed by id.
 const MEMBERS_TOLD_MAX: usize = 20;
-/// Days before a fall on which what is gone was seen, at most: more of them hold more of what comes once and is gone on
-/// any day.
+/// Maximum number of observed days before a fall on which the disappeared types are collected. A longer
+/// period would include more types that appear once and are gone on any day.
 const BEFORE_DAYS_MAX: usize = 7;
 
-/// A group of types that came or went: one family, whatever high port its types ask for.
+/// Types of one pattern that appeared or disappeared. Types that differ only in a high destination port
+/// belong to the same group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// The family's canonical string, with `~` for a high port.
+    /// The pattern's canonical string, with `~` in place of a high port.
     pub family: String,
-    /// Types of it that came or went.
+    /// Number of types of the group that appeared or disappeared.
     pub types: u64,
-    /// The first of them, in the order of their numbers in the history; at most twenty.
+    /// The ids of these types, ascending by type number in the history; at most twenty.
     pub members: Vec<BehaviorId>,
-    /// How many different ports they ask for, where each asks for one.
+    /// Number of distinct ports of the types that contact a single port.
     pub ports: u64,
-    /// Labels that the parameters of the first give.
+    /// Labels of the parameters of the group's first type.
     pub labels: Vec<String>,
-    /// Its kinds a day in the days before the jump, a week at most.
+    /// Mean number of types of the pattern per day in the observed days before the jump, seven at most.
     pub before: f64,
-    /// Its kinds a day in the jump.
+    /// Mean number of types of the pattern per day in the jump.
     pub since: f64,
-    /// Whether the port follows from the destination, where captures were given and something repeated.
+    /// The test whether ports are derived from destinations; `None` without captures, or if no probe repeats.
     pub derived: Option<Derived>,
 }
 
-/// A type that was seen about a jump.
+/// A type that was seen on the days of a jump or shortly before.
 struct Seen {
     number: u64,
-    /// Days of those before the jump.
+    /// Number of days on which the type was seen before the jump.
     before: u64,
-    /// Days of the jump.
+    /// Number of days on which the type was seen in the jump.
     since: u64,
-    /// Whether it is new in a rise, or gone in a fall.
+    /// Whether the type is new (in a rise) or gone (in a fall).
     changed: bool,
 }
 
-/// The types about a jump, as a history hands them on. Memory: 32 bytes a type that was seen in its days or the week before.
+/// The types seen around a jump, collected type by type from a history. Memory: 32 bytes per type that was
+/// seen in the jump or in the seven observed days before it.
 pub(super) struct Change {
     direction: Direction,
-    /// The days before that it is compared with, both ends included.
+    /// The first and last of the days before the jump that it is compared with.
     before: (Date, Date),
-    /// Its own days, both ends included.
+    /// The first and last day of the jump.
     span: (Date, Date),
     before_days: u64,
     span_days: u64,
@@ -67,7 +70,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// A jump of a sensor that looked on these days.
+    /// Prepares the collection for a jump of a sensor whose observed days are `days`.
     pub(super) fn new(surge: &Surge, days: &[(Date, u64)]) -> Change {
         let begin = days.partition_point(|(day, _)| *day < surge.first);
         let end = days.partition_point(|(day, _)| *day <= surge.last);
@@ -83,7 +86,7 @@ impl Change {
         }
     }
 
-    /// The days on which what came or went was seen.
+    /// Returns the first and last day of the period in which the changed types were seen.
     pub(super) fn seen_on(&self) -> (Date, Date) {
         match self.direction {
             Direction::Up => self.span,
@@ -91,7 +94,7 @@ impl Change {
         }
     }
 
-    /// Takes in a type with all its days, ascending.
+    /// Adds a type with all days on which it was seen, ascending.
     pub(super) fn add(&mut self, number: u64, days: &[Date]) {
         let inside = |(first, last): (Date, Date)| {
             days.iter().filter(|day| (first..=last).contains(*day)).count() as u64
@@ -108,16 +111,16 @@ impl Change {
     }
 }
 
-/// The groups of a change that are being put together, with the ports that their types ask for.
+/// The groups of one change while they are built, each with the ports that its types contact.
 struct Gathering {
     change: Change,
-    /// The place of the first type that was not met yet.
+    /// Index of the first seen type that has not been processed yet.
     next: usize,
     groups: HashMap<String, (Group, Vec<u16>)>,
 }
 
-/// Returns for each of some changes how many types came or went, and what they are: the families first whose kinds a day changed
-/// most. The parameters of all types are read once.
+/// Returns, for each change, the number of types that appeared or disappeared, and their groups. The patterns
+/// whose types per day changed most come first. The parameters of all types are read once.
 pub(super) fn groups_of(
     changes: Vec<Change>,
     store: &dyn HistoryStore,
@@ -136,7 +139,7 @@ pub(super) fn groups_of(
 }
 
 impl Gathering {
-    /// Adds a type, if it was seen about the change. Types come in the order of their numbers.
+    /// Adds a type if it was seen around the change. Types must come in ascending order of their numbers.
     fn add(&mut self, number: u64, family: &str, parameters: &Parameters, rules: &Rules) {
         let seen_first = Timestamp::start_of(self.change.seen_on().0);
         let Some(seen) = self.change.seen.get(self.next).filter(|seen| seen.number == number) else { return };
@@ -195,7 +198,8 @@ impl Group {
     }
 }
 
-/// A family's canonical string with its one high port masked.
+/// Returns a pattern's canonical string; if the parameters list a single port and it is high, the port is
+/// masked.
 pub(super) fn masked(family: &Behavior, parameters: &Parameters) -> String {
     match parameters.ports.listed() {
         [port] if *port >= MASKED_PORT_MIN => family.masked(*port),

@@ -1,4 +1,5 @@
-//! Use case: the number of kinds of type a day, its jumps up and down, and what they consist of.
+//! Use case: the number of distinct types per day (the type count), its jumps up and down, and the types that
+//! make up a jump.
 
 mod groups;
 mod ports;
@@ -18,35 +19,38 @@ use super::AppError;
 use super::history::chosen;
 use groups::{Change, groups_of};
 
-/// A jump of the number of kinds, up or down.
+/// A jump of the type count, up or down.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Jump {
-    /// When and how much.
+    /// The days and the size of the jump.
     pub surge: Surge,
-    /// Types that were never seen before it; of a fall, types that were seen in the week before and never since.
+    /// Number of types that had never been seen before a rise; for a fall, number of types that were seen in
+    /// the seven observed days before it and never since.
     pub types: u64,
-    /// The days, both ends included, on which these were seen: its own, or the week before a fall.
+    /// The first and last day on which these types were seen: the days of a rise, or the days before a fall.
     pub seen: (Date, Date),
-    /// What these are: first what has most to do with it.
+    /// These types by pattern, those that contribute most to the jump first.
     pub groups: Vec<Group>,
 }
 
-/// A sensor's kinds.
+/// The type counts of one sensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kinds {
     /// The sensor.
     pub sensor: Sensor,
-    /// Every day from the first with a look to the last.
+    /// Every day from the first observed day to the last.
     pub days: Vec<SpanCount>,
-    /// The days with a look.
+    /// The sensor's coverage.
     pub coverage: Coverage,
-    /// Days that were looked at for so much less time than others that they are not judged: that alone makes a fall.
+    /// Number of days that are not judged because so little of them was recorded that this alone would look
+    /// like a fall.
     pub left_out: usize,
-    /// Its jumps, ascending.
+    /// The jumps, ascending by day.
     pub jumps: Vec<Jump>,
 }
 
-/// The kinds of these sensors, or of all; a jump is told by mistake with at most the chance `level` a sensor.
+/// Returns the type counts and jumps of the named sensors; of all sensors if none is named. `level` bounds
+/// the probability of a false jump per sensor (Bonferroni correction over its judged days).
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
@@ -70,7 +74,7 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
     let observed = days.len();
     leave_out_parts(&mut days, &RecordedTime::of(&store.captures(&sensor.name)?), &sensor.zone()?);
     let left_out = observed - days.len();
-    // Each day is tested to both sides.
+    // Each day is tested in both directions.
     #[expect(clippy::cast_precision_loss, reason = "a number of days")]
     let p_max = level / (2 * judged_days(days.len())).max(1) as f64;
     let found = jumps(&days, p_max);
@@ -97,7 +101,7 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
     Ok(Kinds { sensor, days: spans, coverage, left_out, jumps })
 }
 
-/// Leaves out days that were looked at for so short a part of the usual time (the median's) that by this alone their count
+/// Removes the days whose recorded time is so much shorter than the median that by this alone their count
 /// would be a fall.
 #[expect(clippy::cast_precision_loss, reason = "a part of a day")]
 fn leave_out_parts(days: &mut Vec<(Date, u64)>, looks: &RecordedTime, zone: &TimeZone) {

@@ -1,4 +1,4 @@
-//! Whether the ports of what jumped follow from the destinations, by captures.
+//! Tests, with captures, whether the ports of a jump's types are derived from the destination addresses.
 
 use jiff::civil::Date;
 
@@ -13,12 +13,14 @@ use crate::rules::{NamedWindow, Namer, Rules};
 use super::Kinds;
 use super::groups::masked;
 
-/// Windows of a group that the test of derived ports takes, the first at most; it deals them out a thousand times.
+/// Maximum number of windows of a group that are tested; the first ones are taken. The test permutes them a
+/// thousand times.
 const TESTED_MAX: usize = 20_000;
 
-/// Tests by captures whether the ports of the jumps' groups follow from the destinations: of windows with one
-/// destination and one port that the sensor saw in the days of the jump, or before the fall. Captures are read once for
-/// each sensor that has a jump. Memory: 48 bytes for each of at most 20,000 windows a group, and what the captures take.
+/// Tests, for each group of each jump, whether the ports follow from the destinations. It uses windows of the
+/// group with one destination and one port that the sensor saw on the days of a rise, or before a fall. The
+/// captures are read once for each sensor that has a jump. Memory: 48 bytes for each of at most 20,000
+/// windows per group, in addition to the memory for reading captures.
 ///
 /// # Errors
 /// When a capture cannot be read.
@@ -31,7 +33,8 @@ pub fn test_ports(
 ) -> Result<(), AppError> {
     for Kinds { sensor, jumps, .. } in all.iter_mut().filter(|kinds| !kinds.jumps.is_empty()) {
         let (dark, zone) = (sensor.dark_periods(), sensor.zone()?);
-        // Windows with one destination do not depend on its rank, so all that was ever dark may be read at once.
+        // The type of a window with one destination does not depend on the destination's rank, so that all
+        // prefixes that were ever dark can be read at once.
         let prefixes = sensor.prefixes.iter().map(|dated| dated.prefix).collect();
         let selection = Selection { victims: Victims::None, dark: prefixes };
         let mut asked: Vec<Vec<Vec<Asked>>> =
@@ -68,7 +71,8 @@ pub fn test_ports(
     Ok(())
 }
 
-/// What the host of a window with one destination and one port asked for, and the window's masked family.
+/// Returns the probe of a window with one destination and one port, and the window's masked pattern; `None`
+/// for any other window.
 fn single(window: &NamedWindow, day: Date) -> Option<(String, Asked)> {
     let whole = &window.fingerprint.whole;
     let ([port], 1) = (whole.parameters.ports.listed(), whole.parameters.destinations) else { return None };
@@ -77,7 +81,7 @@ fn single(window: &NamedWindow, day: Date) -> Option<(String, Asked)> {
     Some((masked(&whole.names.family, &whole.parameters), asked))
 }
 
-/// The number of a day's week, from Monday to Sunday.
+/// Returns the number of the week (Monday to Sunday) that contains a day.
 fn week(day: Date) -> i64 {
     let monday = jiff::civil::date(1970, 1, 5);
     (monday.duration_until(day).as_hours() / 24).div_euclid(7)

@@ -1,4 +1,4 @@
-//! Time in which a sensor recorded although no packet shows it.
+//! Stores the time of `--covers`, in which a sensor recorded although no packet shows it.
 
 use crate::app::check::now;
 use crate::app::covers::Covers;
@@ -11,10 +11,10 @@ use crate::store::HistoryStore;
 use super::Covered;
 use super::pass::{Fed, Pass};
 
-/// Returns the time that is claimed for a sensor.
+/// Returns the time span of `--covers` for a sensor.
 ///
 /// # Errors
-/// When it cannot be right.
+/// When the span cannot be read, or lies before 1990 or after tomorrow and such times are not accepted.
 pub(super) fn checked(
     covers: &Covers,
     sensor: &Sensor,
@@ -29,8 +29,8 @@ pub(super) fn checked(
     Err(AppError::Usage(format!("--covers {covers}: {wrong}")))
 }
 
-/// Stores the time of `--covers` as recorded time of a sensor and returns the length of the stored time. Time that other captures
-/// recorded is left out.
+/// Stores the time of `--covers` as recorded time of a sensor and returns the length of the stored time. Time
+/// that other captures recorded is left out.
 pub(super) fn cover(
     store: &mut dyn HistoryStore,
     sensor: &Sensor,
@@ -54,7 +54,7 @@ pub(super) fn cover(
         None,
     )?;
     let name = format!("--covers {covers}");
-    // The same words at another time are another claim.
+    // The same arguments with other uncovered spans must be stored as another capture.
     let content = *blake3::hash(format!("{name} {:?}", time.spans()).as_bytes()).as_bytes();
     let mut contribution = pass.into_contribution(Fed { name, content, dropped: None, at: now() })?;
     contribution.days = days_of(time.spans(), &sensor.zone()?).into_keys().collect();

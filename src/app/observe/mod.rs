@@ -1,4 +1,4 @@
-//! Use case: feed captures of a sensor into a history.
+//! Use case: feeds captures of a sensor into a history.
 
 mod cover;
 mod pass;
@@ -20,40 +20,40 @@ use cover::cover;
 pub(super) use pass::reopened;
 use pass::{Fed, Pass};
 
-/// What feeding one capture did.
+/// The outcome of feeding one capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
-    /// It was stored: packets to dark addresses, and all packets.
+    /// The capture was stored.
     Stored {
         /// Packets to the sensor's dark addresses.
         dark: u64,
         /// Packets read.
         packets: u64,
     },
-    /// It was gathered, and would have been stored, but for a dry run.
+    /// The capture was read in a dry run and would have been stored. Also the outcome of feeding no packets.
     Gathered {
         /// Packets to the sensor's dark addresses.
         dark: u64,
         /// Packets read.
         packets: u64,
     },
-    /// A capture of this content, or with these packets, was stored before; nothing changed.
+    /// A capture with this content, or with these packets, was stored before. Nothing changed.
     Known,
-    /// Nothing of it counts, so nothing was stored.
+    /// No packet of the capture counts, or none went to a dark address, so nothing was stored.
     Nothing {
         /// Packets read.
         packets: u64,
     },
 }
 
-/// Time that `--covers` added to the recorded time of a sensor.
+/// The time that `--covers` added to the recorded time of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Covered {
-    /// Nanoseconds that were not recorded before.
+    /// Length in nanoseconds of the time that was not recorded before.
     pub nanoseconds: i64,
 }
 
-/// Whether captures are stored, or read only.
+/// Whether captures are stored, or only read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Each capture is read and stored.
@@ -62,7 +62,7 @@ pub enum Keep {
     DryRun,
 }
 
-/// Where captures are fed to.
+/// The history and sensor that captures are fed to.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The history.
@@ -75,13 +75,19 @@ pub struct Place<'a> {
     pub covers: Option<&'a Covers>,
 }
 
-/// Feeds captures into the history of a sensor, in the given order. After each capture it calls `told` with the capture and its
-/// outcome.
+/// Feeds captures into the history of a sensor, in the given order, and then stores the time of `--covers`.
+///
+/// Each time a capture is done, `told` is called with the capture and its outcome. The function returns the
+/// recorded time, in nanoseconds, that `--covers` added to the sensor.
 ///
 /// A capture that cannot be read is noted in `notices` as a failure, and the other captures are fed.
 ///
 /// # Errors
-/// If the history or the sensor does not exist, the store fails, `told` returns an error, or no capture at all can be read.
+/// - The history or the sensor does not exist.
+/// - The store fails.
+/// - `told` returns an error.
+/// - None of the captures can be read.
+///
 /// Captures that were stored before the error stay stored.
 pub fn observe_all(
     place: Place<'_>,
@@ -103,7 +109,7 @@ pub fn observe_all(
     };
     let sensor = named(&store, sensor)?;
     if let Some(covers) = covers {
-        // A slip in it is reported before anything is stored.
+        // An invalid value is reported before anything is stored.
         cover::checked(covers, &sensor, options)?;
     }
     each_input(inputs, notices, |input, notices| {
@@ -124,17 +130,17 @@ pub fn observe_all(
     }
 }
 
-/// How many times a capture is read at most. It is read again if another process fed the same sensor in the meantime.
+/// Maximum number of attempts to feed a capture. It is read again if another process fed the same sensor in
+/// the meantime.
 const ATTEMPTS_MAX: usize = 5;
 
-/// Feeds one capture into a sensor's history, as one transaction.
+/// Feeds one capture into a sensor's history, in one transaction.
 ///
-/// Captures are fed in time order. One that begins before the sensor's clock is reduced by itself, with a notice:
-/// its windows do not join those of its neighbours.
+/// Captures should be fed in time order. A capture that begins before the newest packet of the sensor forms
+/// windows of its own, which are not joined with those of neighboring captures; a notice reports this.
 ///
-/// # Errors
-/// When the capture cannot be read, has no absolute times, overlaps stored captures, changes while it is read, or the
-/// store fails.
+/// When the capture cannot be read, has no absolute times, overlaps stored captures, changes while it is
+/// read, or the store fails.
 pub fn observe(
     store: &mut dyn HistoryStore,
     sensor: &Sensor,
@@ -160,7 +166,7 @@ pub fn observe(
     }
 }
 
-/// Feeds packets in time order, as if they were a sensor's next capture.
+/// Feeds packets in time order as the next capture of a sensor.
 ///
 /// # Errors
 /// When the store fails.
@@ -178,15 +184,16 @@ pub(super) fn ingest_packets(
     Ok(())
 }
 
-/// What reading a capture came to.
+/// The outcome of reading a capture.
 enum Gathered {
-    /// What it adds to the sensor's history, and the number of packets that were read.
+    /// The capture's contribution to the sensor's history, and the number of packets that were read.
     New { contribution: Box<Contribution>, packets: u64 },
-    /// It adds nothing.
+    /// The capture contributes nothing, with the outcome to report.
     Old(Observed),
 }
 
-/// Reads a capture as often as is needed to know which of its packets count (see [`Plan`]), and gathers these.
+/// Reads a capture as often as necessary to know which of its packets count (see [`Plan`]), and gathers these
+/// packets.
 fn gather(
     store: &mut dyn HistoryStore,
     sensor: &Sensor,
@@ -236,7 +243,7 @@ fn gather(
     Ok(Gathered::New { contribution: Box::new(pass.into_contribution(capture)?), packets })
 }
 
-/// Where the batches of a capture go.
+/// Returns the writer for the batches of a capture; in a dry run it discards them.
 fn writer(
     store: &mut dyn HistoryStore,
     sensor: &Sensor,
@@ -264,8 +271,10 @@ fn add_notices(input: &Input, plan: &Plan, pass: &Pass<'_>, notices: &mut Notice
     notices.add_engine(&pass.engine);
 }
 
-/// Says why nothing of a capture is stored: it has no packet that counts, or none to a dark address, so that it is
-/// most probably of another sensor and shows nothing of the time in which this one recorded.
+/// Returns the outcome of feeding a capture that adds nothing to the history, and adds the reason to
+/// `notices`. There are two reasons: all packets of the capture are left out, or no packet went to a dark
+/// address of the sensor. A capture without a packet to a dark address is most probably a capture of another
+/// sensor, so its time is not recorded time of this sensor.
 fn nothing_new(
     sensor: &Sensor,
     input: &Input,
@@ -287,8 +296,9 @@ fn nothing_new(
     Observed::Nothing { packets }
 }
 
-/// Stores packets that come from no file as one capture of the sensor, `capture` being its name and the hash of its
-/// content. The packets are in time order and later than all that was fed before. Without any packet nothing is stored.
+/// Stores packets that come from no file as one capture of the sensor; `capture` is its name and content
+/// hash. The packets must be in time order and later than everything that was fed before. Without any packet
+/// nothing is stored.
 ///
 /// # Errors
 /// When the store fails.

@@ -1,4 +1,4 @@
-//! One capture's way through the engine, to what it adds to a history.
+//! One pass of a capture through the behavior engine, which yields its contribution to a history.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ use crate::history::{
 use crate::rules::Rules;
 use crate::store::StoreError;
 
-/// A capture that is fed: its name and content, what its recorder lost, and when it is fed.
+/// The identity of a capture that is fed: its name, content hash, capture loss in packets, and the time of
+/// feeding.
 pub(super) struct Fed {
     pub(super) name: String,
     pub(super) content: [u8; 32],
@@ -27,7 +28,7 @@ pub(super) struct Fed {
     pub(super) at: Timestamp,
 }
 
-/// One capture's way through the engine.
+/// One pass of a capture through the behavior engine.
 pub(super) struct Pass<'a> {
     rules: &'a Rules,
     dark_periods: DarkPeriods,
@@ -38,7 +39,8 @@ pub(super) struct Pass<'a> {
     closed: Gathering,
     pub(super) recorded: Recorded,
     captures_before: u64,
-    /// Where the sensor's engine stopped. `Some` for a late capture, which has an engine of its own and so does not change it.
+    /// The state in which the sensor's engine stopped, if this capture is late: `None` for other captures. A
+    /// late capture is read with a new engine, and this state is stored again unchanged.
     keep_for_later: Option<Resume>,
 }
 
@@ -68,7 +70,8 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// For a capture that begins with no open windows; those of the sensor are kept for the next capture.
+    /// Begins a pass for a late capture. It starts without open windows; those of the sensor are kept for the
+    /// next capture.
     pub(super) fn late(
         sensor: &'a Sensor,
         rules: &'a Rules,
@@ -80,7 +83,7 @@ impl<'a> Pass<'a> {
         Ok(Pass { keep_for_later: Some(resume), ..Pass::new(sensor, rules, fresh, recorded, writer)? })
     }
 
-    /// Streams a capture; returns the reader's report and the hash of the capture's content.
+    /// Streams a capture, and returns the reader's report and the hash of the capture's content.
     pub(super) fn stream(
         &mut self,
         input: &Input,
@@ -89,7 +92,7 @@ impl<'a> Pass<'a> {
         self.feed(options.threads, |sink| options.stream_hashed(input, sink))
     }
 
-    /// Takes all packets that `packets` hands on, and answers what it answers.
+    /// Takes all packets that `packets` passes to its sink, and returns the result of `packets`.
     pub(super) fn feed<T>(
         &mut self,
         threads: usize,
@@ -106,7 +109,7 @@ impl<'a> Pass<'a> {
         pipeline::run(threads, engine, read, &mut |windows| gatherer.gather(closed, windows))
     }
 
-    /// Reads a capture again, sorted by time if it is to.
+    /// Reads a capture again, sorted by time if `sorted` is true.
     pub(super) fn read_again(
         &mut self,
         input: &Input,
@@ -143,7 +146,8 @@ impl<'a> Pass<'a> {
         let mut resume =
             Resume { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
         if let Some(kept) = self.keep_for_later.take() {
-            // A late capture is closed as a whole; what its elder left open stays open.
+            // All windows of a late capture are closed; the windows that the sensor's engine left open stay
+            // open.
             self.closed.merge(std::mem::take(&mut open).finish().map_err(StoreError::Io)?);
             self.gatherer.gather(&mut open, &renumbered(kept.clone(), self.rules.mark_names()));
             resume = kept;
@@ -176,10 +180,10 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Returns the windows that a sensor's engine goes back to, counted as if they ended where they are open.
+/// Returns the windows that a sensor's engine resumes with, counted as if they ended at their last packet.
 ///
 /// # Errors
-/// When the sensor's time zone is not known.
+/// When the sensor's time zone is unknown.
 pub(in crate::app) fn reopened(sensor: &Sensor, resume: Resume, rules: &Rules) -> Result<Reopened, AppError> {
     let zone = sensor.zone()?;
     let dark = DarkTimes::new(&sensor.dark_periods(), &zone);
@@ -191,8 +195,8 @@ pub(in crate::app) fn reopened(sensor: &Sensor, resume: Resume, rules: &Rules) -
     Ok(Reopened { mark_names, type_numbers, open: open.finish().map_err(StoreError::Io)?, resume })
 }
 
-/// The open windows with their marks numbered as the present rules number them; marks of rules that are gone are
-/// dropped.
+/// Returns the open windows with the mark numbers of the current rules. Marks of rules that no longer exist
+/// are dropped.
 fn renumbered(resume: Resume, names: &[String]) -> Vec<OpenWindow> {
     let now = |was: usize| {
         let name = resume.mark_names.get(was)?;

@@ -1,5 +1,5 @@
-//! Writes results to standard output, to a device or pipe, or to a file, which is replaced as a whole or not at all.
-//! Everything that inga writes except histories is written here.
+//! Writes results to standard output, to a device or pipe, or to a file, which is replaced as a whole or not
+//! at all. Everything that inga writes except histories is written here.
 
 mod replacement;
 mod target;
@@ -12,12 +12,13 @@ use super::AppError;
 pub use replacement::Replacement;
 use target::{Target, open_stream};
 
-/// A place for results.
+/// A destination for results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Standard output.
     Stdout,
-    /// A path. A regular file is replaced once everything is written; a device or pipe is written to directly.
+    /// A path. A regular file is replaced once everything is written; a device or pipe is written to
+    /// directly.
     File(PathBuf),
 }
 
@@ -32,11 +33,11 @@ impl Output {
         }
     }
 
-    /// Writes a result. A pipe that its reader closed is no error.
+    /// Writes a result. It is no error if the reader of a pipe has closed it.
     ///
     /// # Errors
-    /// When the output cannot be written to. An existing file is then unchanged (but see [`Replacement`] for folders
-    /// that may not be written), and no temporary file is left.
+    /// When the output cannot be written to. An existing file is then unchanged (but see [`Replacement`] for
+    /// folders that may not be written), and no temporary file is left.
     pub fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), AppError> {
         match self {
             Output::Stdout => {
@@ -46,7 +47,7 @@ impl Output {
         }
     }
 
-    /// Writes a result in pieces while `make` makes them; `make` may fail, too.
+    /// Writes a result in pieces, which `make` produces and which may fail.
     ///
     /// # Errors
     /// As [`write`](Output::write), and the error that `make` returns.
@@ -59,7 +60,7 @@ impl Output {
             let mut pieces = Pieces { out, failed: None };
             made = make(&mut pieces);
             if let Some(error) = pieces.failed {
-                // `make` stopped because a piece could not be written; the error of writing has the reason.
+                // `make` stopped because a piece could not be written; the write error has the reason.
                 made = Ok(());
                 return Err(error);
             }
@@ -79,7 +80,7 @@ impl Pieces<'_> {
     /// Writes another piece.
     ///
     /// # Errors
-    /// When it cannot be written; the caller then makes no more pieces.
+    /// When the piece cannot be written; the caller then makes no more pieces.
     pub fn put<T>(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, AppError> {
         write(self.out).map_err(|error| {
             let stop = AppError::Usage(error.to_string());
@@ -116,10 +117,10 @@ fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>)
     file.commit()
 }
 
-/// Makes a folder for results, with its parent folders.
+/// Creates a folder for results, with its parent folders.
 ///
 /// # Errors
-/// When it cannot be made; the message says so where a file is in its place.
+/// When the folder cannot be created; the message says so if a file is in its place.
 pub fn make_folder(folder: &Path) -> Result<(), AppError> {
     std::fs::create_dir_all(folder).map_err(|error| match folder.exists() && !folder.is_dir() {
         true => AppError::file(folder, io::Error::other("this is a file; a folder is needed here")),

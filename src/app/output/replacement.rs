@@ -1,13 +1,13 @@
 //! Replaces a file as a whole or not at all.
 //!
-//! The new content is written beside the old file, which is then replaced in one step: at any moment the name leads to
-//! the old file or to the new one. Mode, and owner and group as far as the process may set them, are kept. Other hard
-//! links of the old file keep the old content.
+//! The new content is written to a temporary file in the same folder, which then replaces the old file in one
+//! step: at any moment the name leads to the old file or to the new one. The mode is kept, and owner and
+//! group as far as the process may set them. Other hard links of the old file keep the old content.
 //!
-//! Where the folder refuses a second file or the exchange (a folder that may not be written, a file mounted by itself,
-//! another owner's file in a folder like `/tmp`), the whole content is first written to a temporary file elsewhere and
-//! then copied into the old file. Only a failure of that copy, such as a full disk, can then leave a part of the new
-//! content in the file.
+//! Where the folder refuses a second file or the replacement (a folder that may not be written, a file
+//! mounted by itself, another owner's file in a folder like `/tmp`), the whole content is first written to a
+//! temporary file elsewhere and then copied into the old file. Only a failure of that copy, such as a full
+//! disk, can then leave a part of the new content in the file.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, Write};
@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 
 use super::target::Target;
 
-/// A file that is being written; dropped without [`commit`](Replacement::commit) it leaves nothing behind.
+/// A file that is being written; if it is dropped without [`commit`](Replacement::commit), nothing changes.
 #[derive(Debug)]
 pub struct Replacement {
     out: BufWriter<Part>,
@@ -25,7 +25,7 @@ pub struct Replacement {
     old: Option<File>,
 }
 
-/// Where the content is until all of it is written.
+/// Where the content is kept until all of it is written.
 #[derive(Debug)]
 enum Part {
     /// In a file in the same folder.
@@ -64,10 +64,10 @@ impl Write for Replacement {
 }
 
 impl Replacement {
-    /// Begins to write a regular file, new or old; links are followed.
+    /// Begins to write a regular file, existing or not; symbolic links are followed.
     ///
     /// # Errors
-    /// When it may not be written, or is no regular file.
+    /// When the file may not be written, or is not a regular file.
     pub fn begin(path: &Path) -> io::Result<Replacement> {
         match Target::of(path)? {
             Target::Old(path, file) => Replacement::of(path, Some(file)),
@@ -89,7 +89,8 @@ impl Replacement {
     /// Replaces the file by the new content.
     ///
     /// # Errors
-    /// When it cannot be written; the old file is then unchanged, unless a copy in place failed, which the error says.
+    /// When the content cannot be written. The old file is then unchanged, unless a copy in place failed,
+    /// which the error says.
     pub fn commit(self) -> io::Result<()> {
         let Replacement { out, path, old } = self;
         let part = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -123,8 +124,8 @@ impl Replacement {
     }
 }
 
-/// Creates a file in the same folder. A new file has the permissions that the process's mask allows. One that replaces
-/// another, whose mode it gets later, is readable by its owner alone until then.
+/// Creates a temporary file in the folder. A new file has the permissions that the process's mask allows. A
+/// replacement gets the mode of the old file later; until then it is readable by its owner alone.
 fn beside(folder: &Path, replaces: bool) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -132,8 +133,8 @@ fn beside(folder: &Path, replaces: bool) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Returns whether an error says that the folder refuses a second file or the exchange, though the file itself may be
-/// writable.
+/// Returns whether an error says that the folder refuses a second file or the replacement, though the file
+/// itself may be writable.
 fn refuses_exchange(error: &io::Error) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy | CrossesDevices)

@@ -1,10 +1,10 @@
-//! Finds out what an output path leads to: a stream of the process, a device or pipe, or a regular file.
+//! Determines what an output path leads to: a stream of the process, a device or pipe, or a regular file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Largest number of symbolic links that are followed, as on Linux.
+/// Maximum number of symbolic links that are followed, as on Linux.
 const LINKS_MAX: usize = 40;
 
 /// What a path leads to.
@@ -24,10 +24,10 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Finds out what a path leads to. Nothing is changed or created.
+    /// Determines what a path leads to. Nothing is changed or created.
     ///
     /// # Errors
-    /// When it is a folder or a file that may not be written, or its links form a circle.
+    /// When it is a folder or a file that may not be written, or its symbolic links form a circle.
     pub(super) fn of(path: &Path) -> io::Result<Target> {
         let mut path = path.to_owned();
         for _ in 0..LINKS_MAX {
@@ -73,11 +73,11 @@ fn own_stream(path: &Path) -> Option<Target> {
     }
 }
 
-/// Opens a device, FIFO, socket or descriptor. A descriptor may be that of a file to which others have written, so
-/// output is appended.
+/// Opens a device, FIFO, socket or descriptor. A descriptor may belong to a file to which others have
+/// written, so output is appended.
 ///
 /// # Errors
-/// When it does not exist or may not be written. To open a FIFO waits for its reader.
+/// When it does not exist or may not be written. Opening a FIFO blocks until it has a reader.
 pub(super) fn open_stream(path: &Path) -> io::Result<Box<dyn Write>> {
     #[cfg(unix)]
     if fs::metadata(path).is_ok_and(|known| std::os::unix::fs::FileTypeExt::is_socket(&known.file_type())) {

@@ -1,27 +1,28 @@
-//! Packets whose times depart from a capture's flow: a flipped bit or a clock that was wrong for a moment.
+//! Finds packets whose times depart from a capture's flow: a flipped bit, or a clock that was wrong for a
+//! moment.
 //!
-//! The times of a capture are cut into runs wherever one packet lies more than an hour from the packet before it. Runs
-//! of a single packet, or of less than a hundredth of the capture's packets, are minor, the others are the flow. A minor
-//! run departs if it lies neither between the runs of the flow around it nor within an hour of any other part of the
-//! flow; at the capture's beginning and end, where there is a neighbour on one side only, up to thirty days are allowed,
-//! as after a pause. A merged file has parts of comparable size and keeps them all, and so does a capture in which no
-//! run is larger than the others.
+//! The times of a capture are cut into runs wherever a packet lies more than an hour from the packet before
+//! it. A run is minor if it has a single packet or at most a hundredth of the capture's packets; the other
+//! runs form the flow. A minor run departs if it lies neither between the runs of the flow around it nor
+//! within an hour of any other part of the flow. At the capture's beginning and end, where only one neighbor
+//! exists, a distance of up to thirty days is accepted, as after a pause. A merged file has parts of
+//! comparable size and keeps all of them, and so does a capture in which every run is minor.
 
 use crate::event::Timestamp;
 use crate::history::{RecordedTime, TimeSpan};
 
 use super::{DAY, SECOND};
 
-/// Neighbouring packets that lie further apart are of different runs.
+/// Neighboring packets that lie further apart than this, in nanoseconds, belong to different runs.
 const JUMP_MIN: i64 = 3600 * SECOND;
-/// How far the first or last run may lie from its only neighbour.
+/// Maximum distance, in nanoseconds, of the first or last run from its only neighbor.
 const PAUSE_MAX: i64 = 30 * DAY;
-/// Runs with at most the capture's packets divided by this are minor.
+/// A run is minor if it has at most the number of packets of the capture divided by this.
 const MINOR_SHARE: u64 = 100;
-/// Runs that are remembered: 2.5 MiB. A capture with more has no flow to depart from.
+/// Maximum number of runs that are remembered: 2.5 MiB. No packet departs in a capture with more.
 const RUNS_MAX: usize = 65_536;
 
-/// Packets that follow each other without a jump.
+/// Consecutive packets without a jump in time.
 #[derive(Clone, Copy)]
 struct Run {
     /// The earliest and the latest time.
@@ -31,12 +32,12 @@ struct Run {
     packets: u64,
 }
 
-/// The runs of a capture in the order in which it has them.
+/// The runs of a capture in capture order.
 #[derive(Default)]
 pub(super) struct Flow {
     runs: Vec<Run>,
     packets: u64,
-    /// Whether no time within a run is earlier than the time before it.
+    /// Whether, within every run, no time is earlier than the time before it.
     ordered: bool,
     overflowed: bool,
 }
@@ -122,7 +123,7 @@ mod tests {
 
     const HOUR: i64 = 3600 * SECOND;
 
-    /// The seconds of the packets that depart, and whether the others are in order.
+    /// Returns the seconds of the packets that depart, and whether the others are in order.
     fn departed(times: &[i64]) -> (Vec<i64>, bool) {
         let mut flow = Flow::new();
         times.iter().for_each(|time| flow.see(Timestamp(time * SECOND)));

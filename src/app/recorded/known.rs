@@ -1,5 +1,5 @@
-//! Finds packets of a capture that are stored already: of a file that was fed while it grew, in another container, or
-//! as a part of a merged file.
+//! Finds packets of a capture that are already stored: those of a file that was fed while it grew, that was
+//! fed in another container, or that is a part of a merged file.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -7,11 +7,11 @@ use std::ops::Range;
 use crate::event::Packet;
 use crate::history::CaptureRecord;
 
-/// A BLAKE3 hash of packets in their order: what every container and tcpdump's text have of them. Times count in
-/// microseconds, since a conversion to pcap drops the rest.
+/// A BLAKE3 hash over the header fields of packets, in order, that every container and tcpdump's text
+/// preserve. Times are hashed in microseconds, since a conversion to pcap drops the rest.
 pub(super) struct PacketHash {
     hasher: blake3::Hasher,
-    /// Bytes that wait to be hashed; many at once are hashed several times as fast.
+    /// Bytes that are not hashed yet. BLAKE3 is several times as fast on large pieces.
     waiting: Vec<u8>,
 }
 
@@ -61,27 +61,28 @@ struct Stored {
     first_micros: i64,
     packets: u64,
     hash: [u8; 32],
-    /// Its place in the list of captures.
+    /// Its index in the list of captures.
     capture: usize,
 }
 
-/// Packets that may be those of stored captures.
+/// A sequence of packets that may equal a stored capture, from its first packet on.
 struct Attempt {
     hash: PacketHash,
-    /// The number of the first packet.
+    /// The number of its first packet.
     from: u64,
-    /// The stored captures that begin at this time and have as many packets as were seen, or more.
+    /// Range in `stored` of the captures that begin at the time of the first packet and have at least as many
+    /// packets as the sequence.
     candidates: Range<usize>,
 }
 
-/// Looks for stored captures in a capture whose packets come in time order.
+/// Searches a capture, whose packets come in time order, for the packets of stored captures.
 pub(super) struct Known {
-    /// By their first time, then by packets.
+    /// The stored captures, ascending by first time, then by number of packets.
     stored: Vec<Stored>,
-    /// The first of these that begins at the present packet or later.
+    /// Index of the first stored capture that begins at or after the current packet.
     next: usize,
     attempt: Option<Attempt>,
-    /// The number of the next packet.
+    /// The number of the next packet, from 0.
     number: u64,
     found: Vec<(Range<u64>, usize)>,
 }
@@ -138,7 +139,8 @@ impl Known {
         }
     }
 
-    /// Returns the numbers of the packets that are stored, ascending, and the places of their captures.
+    /// Returns the numbers of the packets that are already stored, ascending, each range with the index of
+    /// its stored capture.
     pub(super) fn found(&self) -> &[(Range<u64>, usize)] {
         &self.found
     }

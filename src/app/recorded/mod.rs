@@ -1,7 +1,7 @@
-//! Which of a capture's packets count, and when its sensor recorded, as far as the packets' times show it.
+//! Determines, from the times of a capture's packets, which packets count and when the sensor recorded.
 //!
-//! A capture is read once if all of its packets count and they come in time order. Else a [`Plan`] is made of what the
-//! reading showed, and the capture is read again by it.
+//! A capture is read once if all of its packets count and are in time order. Otherwise the first reading
+//! yields a [`Plan`], by which the capture is read again.
 
 mod flow;
 mod known;
@@ -21,10 +21,10 @@ use silence::Times;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 24 * 3600 * SECOND;
-/// 1990-01-01 UTC. No telescope recorded before; a recorder without a battery boots in 1970 or 1980.
+/// 1990-01-01 UTC. No telescope recorded before; a recorder without a clock battery boots in 1970 or 1980.
 const EARLIEST: Timestamp = Timestamp(631_152_000 * SECOND);
 
-/// The times that a recorder's clock can have shown.
+/// The range of times that a recorder's clock can have shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PlausibleTimes {
     from: Timestamp,
@@ -32,12 +32,13 @@ pub(super) struct PlausibleTimes {
 }
 
 impl PlausibleTimes {
-    /// From 1990 to a day after `now`, since the clocks of recorders and of this machine may differ.
+    /// Returns the range from 1990 to one day after `now`, because the clocks of recorders and of this
+    /// machine may differ.
     pub(super) fn until_tomorrow(now: Timestamp) -> PlausibleTimes {
         PlausibleTimes { from: EARLIEST, until: Timestamp(now.0.saturating_add(DAY)) }
     }
 
-    /// All times, as laboratories may simulate them.
+    /// Returns a range that contains all times, for captures that a laboratory simulated.
     pub(super) fn all() -> PlausibleTimes {
         PlausibleTimes { from: Timestamp(i64::MIN), until: Timestamp(i64::MAX) }
     }
@@ -47,7 +48,8 @@ impl PlausibleTimes {
     }
 }
 
-/// How a capture is to be read, as earlier readings of the same capture have shown. The default is the first reading.
+/// How to read a capture, according to earlier readings of the same capture. The default is the plan of the
+/// first reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     /// Whether `departed` and `sorted` are decided.
@@ -56,36 +58,37 @@ pub(super) struct Plan {
     departed: RecordedTime,
     /// Whether the capture is sorted by time first.
     pub(super) sorted: bool,
-    /// Numbers of packets that are stored already.
+    /// Ranges of numbers of packets that are already stored, ascending.
     known: Vec<Range<u64>>,
     /// The recorded time of the stored captures that have these packets.
     known_time: RecordedTime,
-    /// How many packets the recorders of these captures lost.
+    /// The capture loss of these captures, in packets.
     known_dropped: u64,
     /// The names of these captures.
     pub(super) known_names: Vec<String>,
     /// Recorded time whose packets are left out.
     skipped: RecordedTime,
-    /// Whether the capture's first packet is older than the newest packet that was fed to the sensor.
+    /// Whether the first packet that counts is older than the newest packet that was fed to the sensor
+    /// before.
     pub(super) late: bool,
 }
 
 impl Plan {
-    /// For packets that are right by construction.
+    /// Returns the plan for packets whose times are right by construction.
     pub(super) fn settled() -> Plan {
         Plan { settled: true, ..Plan::default() }
     }
 
-    /// Returns how many packets the recorder lost in that part of the capture that is not stored yet. `dropped` counts from
-    /// the beginning of the file, so the losses of its stored parts are subtracted.
+    /// Returns the capture loss, in packets, of the part of the capture that is not stored yet. `dropped`
+    /// counts from the beginning of the file, so the losses of its stored parts are subtracted.
     pub(super) fn newly_dropped(&self, dropped: Option<u64>) -> Option<u64> {
         dropped.map(|dropped| dropped.saturating_sub(self.known_dropped))
     }
 
-    /// Returns the plan for the next reading; the same plan if this reading stands.
+    /// Returns the plan for the next reading, which equals this plan if the reading just made is final.
     ///
     /// # Errors
-    /// When the capture overlaps stored captures and that is to be refused.
+    /// When the capture overlaps stored captures and `overlap` says that this is refused.
     pub(super) fn revised(
         &self,
         input: &dyn std::fmt::Display,
@@ -125,7 +128,7 @@ impl Plan {
         }
         let first = recorded.times.span().map(|(first, _)| first);
         plan.late |= clock.is_some() && first.is_some() && first < clock;
-        // A plan whose settling changed nothing is the plan that was carried out.
+        // If settling changed nothing, this reading was already made by the new plan.
         let unchanged = plan.late == self.late;
         Ok(if unchanged { self.clone() } else { plan })
     }
@@ -161,28 +164,29 @@ fn refuse_overlap(
     })
 }
 
-/// Nanoseconds as seconds with three digits, not rounded to nothing.
+/// Formats nanoseconds as seconds with three decimals, at least 0.001.
 fn seconds(nanoseconds: i64) -> String {
     let millis = (nanoseconds.saturating_add(500_000) / 1_000_000).max(1);
     format!("{}.{:03}", millis / 1000, millis % 1000)
 }
 
-/// What a capture's packets, taken in time order, show of its sensor.
+/// One reading of a capture: decides packet by packet which ones count, and collects the times in which the
+/// sensor recorded.
 pub(super) struct Recorded {
     plausible: PlausibleTimes,
     accepts_all: bool,
     plan: Plan,
-    /// The number of the next packet with a time that can be right.
+    /// The number of the next packet, not counting packets with implausible or departed times.
     number: u64,
-    /// The first of the plan's known ranges that has not passed.
+    /// Index of the first of the plan's known ranges that is not yet complete.
     next_known: usize,
     times: Times,
     flow: Flow,
     known: Known,
     hash: PacketHash,
-    /// Packets to dark addresses.
+    /// Number of packets that count and went to dark addresses.
     pub(super) dark: u64,
-    /// Packets to any address that count.
+    /// Number of packets that count, to any address.
     pub(super) packets: u64,
     implausible: LeftOut,
     departed: LeftOut,
@@ -190,7 +194,7 @@ pub(super) struct Recorded {
     stored_before: u64,
 }
 
-/// Packets that were left out for one reason.
+/// The number of packets that were left out for one reason, and the time of the first.
 #[derive(Clone, Copy, Debug, Default)]
 struct LeftOut {
     count: u64,
@@ -209,9 +213,9 @@ impl LeftOut {
 }
 
 impl Recorded {
-    /// Begins one reading of a capture; `stored` are the captures of its sensor that are in the history.
+    /// Begins one reading of a capture; `stored` are the captures of its sensor in the history.
     pub(super) fn new(plausible: PlausibleTimes, plan: Plan, stored: &[CaptureRecord]) -> Recorded {
-        // Known packets are looked for only until they are found.
+        // Stored packets are searched for only until they are found.
         let known = Known::new(if plan.known.is_empty() { stored } else { &[] });
         Recorded {
             plausible,
@@ -232,7 +236,7 @@ impl Recorded {
         }
     }
 
-    /// Notes a packet, and returns whether it counts and was sent to a dark address.
+    /// Takes a packet, and returns whether it counts and went to a dark address.
     #[inline]
     pub(super) fn takes(&mut self, packet: &Packet, space: &AddressSpace) -> bool {
         if !self.counts(packet) {
@@ -286,19 +290,19 @@ impl Recorded {
         self.times.span()
     }
 
-    /// Returns the time in which the sensor recorded what counts, without the time of other captures whose packets were
-    /// found or left out.
+    /// Returns the time in which the sensor recorded the packets that count. It excludes the recorded time of
+    /// stored captures whose packets were found in this capture or were skipped.
     pub(super) fn time(&self) -> RecordedTime {
         let all = RecordedTime::union(self.times.spans());
         all.without(&self.plan.known_time).without(&self.plan.skipped)
     }
 
-    /// Returns the hash by which these packets are known again.
+    /// Returns the hash of the packets that count, by which a later capture is recognized.
     pub(super) fn packet_hash(&self) -> [u8; 32] {
         self.hash.value()
     }
 
-    /// Says how many packets were left out and why.
+    /// Returns notices that say how many packets were left out, and why.
     pub(super) fn notices(&self) -> impl Iterator<Item = String> {
         let implausible = self.implausible.notice("time before 1990 or after tomorrow, left out");
         let implausible = implausible

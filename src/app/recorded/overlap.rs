@@ -1,27 +1,28 @@
-//! Time that a capture and stored captures of the same sensor both recorded: packets in it may be counted twice.
+//! Recorded time that a capture shares with stored captures of the same sensor, in which packets may be
+//! counted twice.
 
 use crate::history::{CaptureRecord, OVERLAP_MAX, RecordedTime};
 
-/// What becomes of packets in time that another capture of the sensor recorded.
+/// How packets are treated whose time another capture of the same sensor has already recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overlap {
-    /// The capture is refused, if it is more than a few seconds.
+    /// The capture is refused if the overlap exceeds a few seconds.
     #[default]
     Refuse,
-    /// They are left out and counted.
+    /// The packets are left out, and their number is reported.
     Skip,
-    /// They count: two recorders shared the work.
+    /// The packets count, because two recorders shared the work.
     Add,
 }
 
-/// Overlapping time that is refused.
+/// An overlap for which a capture is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// The stored capture that has most of it.
+    /// The name of the stored capture that shares most of the time.
     pub(super) name: String,
-    /// In nanoseconds, with all stored captures together.
+    /// The overlap with all stored captures together, in nanoseconds.
     pub(super) time: i64,
-    /// How many other stored captures recorded some of this time.
+    /// Number of further stored captures that recorded some of this time.
     pub(super) others: usize,
 }
 
@@ -30,13 +31,15 @@ pub(super) fn recorded(stored: &[CaptureRecord]) -> RecordedTime {
     RecordedTime::union(with_packets(stored).flat_map(|capture| capture.spans.iter().copied()))
 }
 
-/// Time that was given with `--covers` has no packets that could be counted twice.
+/// Returns the captures that have packets. Those stored by `--covers` have none, so that nothing in their
+/// time can be counted twice.
 fn with_packets(stored: &[CaptureRecord]) -> impl Iterator<Item = &CaptureRecord> {
     stored.iter().filter(|capture| capture.recorded > 0)
 }
 
-/// Returns the overlap of a capture's time with stored captures, if it is refused: more than [`OVERLAP_MAX`] in all, or
-/// more than half of the capture or of a stored one, since a capture can be shorter than that.
+/// Returns the overlap of a capture's recorded time with the stored captures if it must be refused: if it
+/// exceeds [`OVERLAP_MAX`] in all, or covers more than half of the new or of a stored capture, since a
+/// capture can be shorter than [`OVERLAP_MAX`].
 pub(super) fn refused(time: &RecordedTime, stored: &[CaptureRecord]) -> Option<Refused> {
     let total = recorded(stored).common_of(time.spans());
     let is_most = |part: i64, whole: i64| part > whole / 2;

@@ -1,15 +1,16 @@
-//! Which silences of a capture are gaps in which nothing was recorded.
+//! Decides which silences of a capture are gaps, in which nothing was recorded.
 //!
-//! The rule: a silence is a gap if it lasts longer than ten minutes and longer than a hundred mean distances of the
-//! capture's packets. The distances are those between seconds that have a packet, so that a flood of some minutes does
-//! not make the rest of a quiet day look silent; silences of more than a day, and those that are found to be gaps, are
-//! no part of the mean.
+//! The rule: a silence is a gap if it lasts longer than ten minutes and longer than a hundred mean
+//! inter-arrival times of the capture. Inter-arrival times are measured between seconds that have a packet,
+//! so that a flood of some minutes does not make the rest of a quiet day look silent. Silences of more than a
+//! day and silences that are already known to be gaps do not enter the mean.
 //!
-//! Its error: packets come in bursts of some ten from one scanner, so a hundred mean distances are ten of bursts. With
-//! independent bursts one silence in e^10 = 22,000 is as long by chance. A sensor with a packet a minute has one false
-//! gap, of less than two hours, in 150 days; a sensor with a packet a second or more has none, since for it ten minutes
-//! are more. A sensor with fewer than a hundred packets a day keeps its silent days as zeros. The other way round, an
-//! interruption counts as recorded up to ten minutes, or up to a hundred mean distances where packets are rare.
+//! Error rates: one scanner sends about ten packets in a burst, so that a hundred mean inter-arrival times of
+//! packets are ten of bursts. If bursts are independent, one silence in e^10 = 22,000 is as long by chance. A
+//! sensor with a packet a minute has one false gap, of less than two hours, in 150 days. A sensor with a
+//! packet a second or more has none, since ten minutes are then the larger bound. A sensor with fewer than a
+//! hundred packets a day keeps its silent days as zeros. Conversely, an interruption counts as recorded time
+//! if it lasts up to ten minutes, or up to a hundred mean inter-arrival times where packets are rare.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,22 +20,24 @@ use crate::history::TimeSpan;
 
 use super::{DAY, SECOND};
 
-/// Mean distances that a silence may last.
+/// Maximum length of a silence that is not a gap, in mean inter-arrival times.
 const MEANS_MAX: i64 = 100;
-/// Silences up to this are never gaps: recorders restart, and disks and clocks stall.
+/// Silences up to this length, in nanoseconds, are never gaps: recorders restart, and disks and clocks stall.
 const GAP_MIN: i64 = 600 * SECOND;
-/// The longest silences of a capture that are remembered, which limits the number of its spans.
+/// Maximum number of silences of a capture that are remembered (the longest), which bounds the number of its
+/// spans.
 const SILENCES_MAX: usize = 4096;
 
-/// The times of a capture's packets that count, taken in time order.
+/// The times of the packets of a capture that count, in time order.
 #[derive(Default)]
 pub(super) struct Times {
     span: Option<TimeSpan>,
-    /// Seconds that have a packet.
+    /// Number of seconds that have a packet.
     seconds: i64,
-    /// When the next one begins.
+    /// When the next such second begins at the earliest.
     next_second: i64,
-    /// Silences longer than [`GAP_MIN`]: nanoseconds, and the packet before. The shortest is dropped first.
+    /// Silences longer than [`GAP_MIN`]: their length in nanoseconds and the time of the packet before. The
+    /// heap's top is the shortest, which is dropped first.
     silences: BinaryHeap<Reverse<(i64, Timestamp)>>,
 }
 
@@ -56,7 +59,7 @@ impl Times {
         self.span = Some((first.min(time), last.max(time)));
     }
 
-    /// The times of the first and the last packet.
+    /// Returns the times of the first and the last packet.
     pub(super) fn span(&self) -> Option<TimeSpan> {
         self.span
     }
@@ -85,7 +88,7 @@ impl Times {
         let sum =
             |silences: &[(i64, Timestamp)]| silences.iter().fold(0i64, |sum, one| sum.saturating_add(one.0));
         let count = |silences: usize| i64::try_from(silences).unwrap_or(i64::MAX);
-        // What is left without the longest silences: distances, and their time.
+        // The inter-arrival times without the silences of more than a day: their number and their sum.
         let mut distances = self.seconds.saturating_sub(1).saturating_sub(count(long));
         let mut time = last.0.saturating_sub(first.0).saturating_sub(sum(&silences[..long]));
         let limit =
@@ -114,7 +117,8 @@ mod tests {
     /// 2024-06-20 UTC.
     const START: i64 = 1_718_841_600 * SECOND;
 
-    /// The spans of packets at some times, in minutes since the start.
+    /// Returns the spans, in minutes since the start, of packets at some times in nanoseconds since the
+    /// start.
     fn spans(times: impl IntoIterator<Item = i64>) -> Vec<(i64, i64)> {
         let mut seen = Times::default();
         times.into_iter().for_each(|time| seen.see(Timestamp(START + time)));
@@ -130,12 +134,13 @@ mod tests {
     fn an_hour_of_silence_is_a_gap_where_packets_come_every_second() {
         let two = every(SECOND, 0, HOUR).chain(every(SECOND, 2 * HOUR, 3 * HOUR));
         assert_eq!(spans(two), [(0, 59), (120, 179)]);
-        // A packet a minute: an hour is sixty mean distances, three hours are more than a hundred.
+        // At a packet a minute, an hour is sixty mean inter-arrival times; three hours are more than a
+        // hundred.
         let minutely =
             |gap: i64| every(MINUTE, 0, 12 * HOUR).chain(every(MINUTE, 12 * HOUR + gap, 24 * HOUR));
         assert_eq!(spans(minutely(HOUR)).len(), 1);
         assert_eq!(spans(minutely(3 * HOUR)).len(), 2);
-        // Nine minutes are never one.
+        // A silence of nine minutes is never a gap.
         assert_eq!(spans(every(SECOND, 0, HOUR).chain(every(SECOND, HOUR + 9 * MINUTE, 2 * HOUR))).len(), 1);
     }
 
@@ -143,7 +148,7 @@ mod tests {
     fn rare_packets_have_long_silences() {
         let hourly = |day: i64| every(HOUR, day * DAY, (day + 1) * DAY);
         assert_eq!(spans(hourly(0).chain(hourly(9))).len(), 2, "eight days at a packet an hour");
-        // Four packets a day: a silence of two days is six mean distances long.
+        // Three packets a day: the silence lasts four mean inter-arrival times (32 hours).
         let rare = |day: i64| every(8 * HOUR, day * DAY, (day + 1) * DAY);
         assert_eq!(spans(rare(0).chain(rare(2))).len(), 1);
         assert_eq!(spans([0, 9 * DAY]), [(0, 0), (9 * 1440, 9 * 1440)], "two packets show no rate");
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_flood_does_not_make_a_quiet_day_silent() {
-        // 100,000 packets in ten minutes, and else a packet every quarter of an hour.
+        // 100,000 packets in ten minutes, and otherwise a packet every quarter of an hour.
         let flood = every(6_000_000, HOUR, HOUR + 10 * MINUTE);
         let day =
             every(15 * MINUTE, 0, HOUR).chain(flood).chain(every(15 * MINUTE, HOUR + 10 * MINUTE, 24 * HOUR));

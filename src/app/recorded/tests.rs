@@ -1,4 +1,4 @@
-//! Which packets of a capture count, reading by reading.
+//! Tests which packets of a capture count, reading by reading.
 
 use std::net::Ipv4Addr;
 
@@ -20,7 +20,7 @@ fn read(plan: &Plan, stored: &[CaptureRecord], times: impl IntoIterator<Item = i
     recorded
 }
 
-/// Reads until the plan stands; returns the number of readings, too.
+/// Reads until the plan is final; also returns the number of readings.
 fn settle(
     stored: &[CaptureRecord],
     overlap: Overlap,
@@ -94,11 +94,11 @@ fn what_is_stored_is_not_counted_again() {
     let parts = [stored(&hourly(0, 10)), stored(&hourly(10, 15))];
     let (recorded, plan, _) = settle(&parts, Overlap::Refuse, &hourly(0, 24)).unwrap();
     assert_eq!((recorded.packets, recorded.stored_before, plan.late), (9, 15, false));
-    // An hour in the middle; what is left begins before it.
+    // A stored capture of an hour range in the middle: the remaining packets begin before it.
     let (recorded, plan, _) = settle(&[stored(&hourly(10, 15))], Overlap::Refuse, &hourly(0, 24)).unwrap();
     assert_eq!((recorded.packets, recorded.stored_before, plan.late), (19, 5, true));
     assert_eq!(recorded.time().spans().len(), 2);
-    // The whole of it.
+    // All packets are stored already.
     let (recorded, _, _) = settle(&parts, Overlap::Refuse, &hourly(0, 15)).unwrap();
     assert_eq!((recorded.packets, recorded.stored_before), (0, 15));
     let dropped = Plan { known_dropped: 7, ..Plan::default() };

@@ -1,4 +1,4 @@
-//! What a surge is made of: its types, hosts, labels and marks.
+//! Describes surges by their types, hosts, labels and marks.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -11,13 +11,15 @@ use crate::store::HistoryStore;
 
 use super::{Found, Kind, Ranked};
 
-/// Of types and of hosts so many are told.
+/// Maximum number of types and of hosts that are listed for a surge.
 const TOLD_MAX: usize = 5;
 
-/// Hosts that are held at once, counted once for each of their types and days, unless a single surge has more.
+/// Maximum number of host-days (hosts, counted once per type and day) that are held at once, unless a single
+/// surge has more.
 const HOST_DAYS_MAX: u64 = 1_000_000;
 
-/// Describes surges, in their order. Sightings are read once for several surges of a sensor, as many as memory allows.
+/// Describes surges, in their order. The sightings of a sensor are read once for as many surges as
+/// [`HOST_DAYS_MAX`] allows.
 pub(super) fn described(
     store: &dyn HistoryStore,
     rules: &Rules,
@@ -60,7 +62,7 @@ fn describe(
     let mut labels: BTreeMap<String, HashSet<IpAddr>> = BTreeMap::new();
     let mut backscatter: HashSet<IpAddr> = HashSet::new();
     let mut named = Vec::new();
-    // A label with dates is given if the surge's first day lies within them.
+    // A label that is limited to certain dates is given if they include the surge's first day.
     let first = Timestamp::start_of(surge.first);
     for (number, hosts) in &by_type {
         let record = store.type_of(*number)?;
@@ -97,8 +99,8 @@ fn describe(
     })
 }
 
-/// Reads the hosts of each of some surges of a sensor: those of each type in the days of the surge with their marks, and the
-/// packets of each host.
+/// Reads the hosts of surges of one sensor: for each surge, the hosts of each type on the surge's days with
+/// their marks, and the packets of each host.
 fn read(store: &dyn HistoryStore, sensor: &str, surges: &[(usize, Ranked)]) -> Result<Vec<Hosted>, AppError> {
     let mut surges_of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (at, (_, one)) in surges.iter().enumerate() {
@@ -127,17 +129,17 @@ fn read(store: &dyn HistoryStore, sensor: &str, surges: &[(usize, Ranked)]) -> R
     Ok(hosted)
 }
 
-/// Hosts with the bits of their marks.
+/// Hosts with the bit sets of their marks.
 type Marked = HashMap<IpAddr, u64>;
 
-/// The hosts of a surge.
+/// The hosts of a surge, by type, and the packets of each host.
 #[derive(Default)]
 struct Hosted {
     by_type: BTreeMap<u64, Marked>,
     packets: HashMap<IpAddr, u64>,
 }
 
-/// The marks that most of these hosts have; those of each host are added to `all`.
+/// Returns the marks that more than half of these hosts have, and adds the hosts of each mark to `all`.
 fn common_marks<'n>(
     hosts: &Marked,
     names: &'n [String],
@@ -157,12 +159,12 @@ fn common_marks<'n>(
     common
 }
 
-/// Names with their number of hosts, the most first.
+/// Returns names with their numbers of hosts, the most hosts first.
 fn counted(all: impl Iterator<Item = (String, HashSet<IpAddr>)>) -> Vec<(String, u64)> {
     most(all.map(|(name, hosts)| (name, hosts.len() as u64)).collect(), usize::MAX)
 }
 
-/// The largest, at most so many.
+/// Returns the `count` entries with the largest numbers, in descending order.
 fn most<T: Ord>(mut all: Vec<(T, u64)>, count: usize) -> Vec<(T, u64)> {
     all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     all.truncate(count);

@@ -1,11 +1,11 @@
-//! Use case: days on which behaviors departed from their own past, most sure first.
+//! Use case: days on which behaviors departed from their own past (surges), ascending by q-value.
 //!
-//! Types, shapes, families and services (a protocol and port) are judged each against its own past, so that a large
+//! Each type, shape, pattern and service (a protocol and port) is compared with its own past, so that a large
 //! outbreak does not hide a small one.
 //!
-//! Memory: some 100 bytes for each type and 16 for each day of a type; later, when these are gone, 16 for each behavior and day,
-//! and 8 for each host, behavior and day of one month. Surges are described in groups of at most a million host-days (or one surge
-//! that has more), with 50 bytes for each type and host.
+//! Memory: about 100 bytes per type and 16 per type and day. After these are freed: 16 bytes per behavior and
+//! day, and 8 per host, behavior and day of one month. Surges are described in groups of at most a million
+//! host-days (or one surge that has more), with 50 bytes per type and host.
 
 mod made;
 mod seen;
@@ -27,26 +27,26 @@ use super::AppError;
 use super::history::{chosen, coverage_of_sightings};
 use seen::{Catalog, Seen};
 
-/// A question.
+/// A query for surges.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// Of these sensors; of all, if there is none.
+    /// Names of the sensors; if empty, all sensors.
     pub sensors: Vec<String>,
-    /// Told is what has at most this q.
+    /// Maximum q-value of a reported surge.
     pub level: f64,
 }
 
-/// What surges.
+/// A behavior that can surge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Behavior {
-    /// Whole windows that ask for one port by one protocol.
+    /// Whole windows with this protocol and no other, and this destination port and no other.
     Service(Protocol, u16),
-    /// A type, shape or family with its canonical string.
+    /// A type, shape or pattern, with its id and canonical string.
     Named(Granularity, BehaviorId, String),
 }
 
 impl Behavior {
-    /// Coarser behaviors have higher ranks, below [`COARSENESS_COUNT`].
+    /// Returns the rank of the granularity, 0 for the finest, below [`COARSENESS_COUNT`].
     fn coarseness(&self) -> usize {
         match self {
             Behavior::Named(Granularity::Type, ..) => 0,
@@ -56,7 +56,7 @@ impl Behavior {
         }
     }
 
-    /// `service`, `family`, `shape` or `type`.
+    /// Returns the name of the granularity: `service`, `family` (a pattern), `shape` or `type`.
     #[must_use]
     pub fn granularity(&self) -> String {
         match self {
@@ -66,50 +66,53 @@ impl Behavior {
     }
 }
 
-/// How many granularities of behaviors there are.
+/// Number of granularities.
 const COARSENESS_COUNT: usize = 4;
 
-/// What a surge is of.
+/// What the packets of a surge are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Somebody looks for something.
+    /// Scans.
     Scan,
-    /// Answers to packets with spoofed sources: nobody scans.
+    /// Backscatter: answers to packets with spoofed sources, so that the hosts do not scan.
     Backscatter,
 }
 
-/// A surge with what it is made of.
+/// A surge with the types, hosts, labels and marks that make it up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// The sensor.
+    /// The sensor's name.
     pub sensor: String,
-    /// What surges.
+    /// The behavior that surges.
     pub behavior: Behavior,
-    /// When and how much.
+    /// The days and the size of the surge.
     pub surge: Surge,
-    /// The peak's p-value, adjusted for all days of all behaviors of the granularity at the sensor.
+    /// The peak's p-value, adjusted (Benjamini–Hochberg) for all judged days of all behaviors of the
+    /// granularity at the sensor.
     pub q: f64,
-    /// Of what.
+    /// Whether its hosts scan or answer.
     pub kind: Kind,
-    /// The first of the answer that it is a part of: a coarser behavior that has all its types and surges in the same
-    /// days.
+    /// Index, in the list of all surges, of the first surge that this one is a part of: a coarser behavior
+    /// that includes all types of this one and surges in overlapping days.
     pub part_of: Option<usize>,
     /// The numbers of its types in the history.
     pub members: BTreeSet<u64>,
-    /// Unique hosts of all its days.
+    /// Number of unique hosts over all its days.
     pub hosts: u64,
-    /// The types that most of its hosts have, with their hosts; at most five.
+    /// The canonical strings of the types that most hosts show, with their numbers of hosts; at most five.
     pub types: Vec<(String, u64)>,
-    /// The hosts with most packets, with their packets; at most five.
+    /// The hosts with the most packets, with their numbers of packets; at most five.
     pub top_hosts: Vec<(IpAddr, u64)>,
-    /// Labels of its types, with the hosts that have them.
+    /// Labels of its types, with their numbers of hosts, the most hosts first.
     pub labels: Vec<(String, u64)>,
-    /// Marks of its hosts (scanning tools, malware, payloads), with their number.
+    /// Marks of its hosts (scanning tools, malware, payloads), with their numbers of hosts, the most hosts
+    /// first.
     pub marks: Vec<(String, u64)>,
 }
 
-/// Answers a question; the surest first, of equals the largest.
+/// Returns all surges, ascending by q-value; among equal ones, the lowest p-value and then the largest excess
+/// first.
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
@@ -117,7 +120,8 @@ pub fn surges(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
     made::described(store, rules, ranked(store, question, &rules.profile)?)
 }
 
-/// Those that are no parts of others, with their places among all, from 1; what the others are made of is not read.
+/// Returns the surges that are not part of another one, each with its rank among all surges, from 1. The
+/// sightings of the others are not read.
 ///
 /// # Errors
 /// As [`surges`].
@@ -131,7 +135,7 @@ pub fn wholes(
     Ok(ranks.into_iter().zip(made::described(store, rules, whole)?).collect())
 }
 
-/// A surge, before it is read what it is made of.
+/// A surge before its types, hosts, labels and marks are read.
 struct Ranked {
     sensor: String,
     behavior: Behavior,
@@ -139,7 +143,7 @@ struct Ranked {
     q: f64,
     part_of: Option<usize>,
     members: BTreeSet<u64>,
-    /// Hosts a day, added up over the days of the surge.
+    /// Hosts per day, summed over the days of the surge.
     host_days: u64,
 }
 
@@ -165,17 +169,17 @@ fn ranked(store: &dyn HistoryStore, question: &Question, profile: &Profile) -> R
 /// The first days of a sensor, which have too little past to be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unjudged {
-    /// The sensor.
+    /// The sensor's name.
     pub sensor: String,
-    /// How many days it looked.
+    /// Number of observed days.
     pub observed: usize,
-    /// How many of these are not judged.
+    /// Number of observed days that are not judged.
     pub days: usize,
-    /// The last of them.
+    /// The last day that is not judged.
     pub last: Date,
 }
 
-/// As a notice.
+/// Formats the notice that is shown to users.
 impl fmt::Display for Unjudged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Unjudged { sensor, observed, days, last } = self;
@@ -184,7 +188,7 @@ impl fmt::Display for Unjudged {
     }
 }
 
-/// What no answer about these sensors, or about all, says anything of.
+/// Returns the days of these sensors, or of all sensors if none is named, on which no surge can be reported.
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
@@ -201,7 +205,7 @@ pub fn unjudged(store: &dyn HistoryStore, sensors: &[String]) -> Result<Vec<Unju
 }
 
 impl Ranked {
-    /// Whether another surge is a part of this one.
+    /// Returns whether `part` is a part of this surge.
     fn holds(&self, part: &Ranked) -> bool {
         self.sensor == part.sensor
             && self.behavior.coarseness() > part.behavior.coarseness()

@@ -1,4 +1,4 @@
-//! What a sensor saw of each behavior by day, and which of these series surge.
+//! Reads the daily hosts of each behavior at a sensor and finds the surges of these behavior series.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
@@ -20,10 +20,10 @@ use super::{Behavior, COARSENESS_COUNT, Ranked};
 
 type Map<K, V> = HashMap<K, V, FixedState>;
 
-/// What tells one behavior from another.
+/// Identifies a behavior.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
-    /// A type, by its number.
+    /// A type, by its number in the history.
     Type(u64),
     Shape(BehaviorId),
     Family(BehaviorId),
@@ -31,7 +31,7 @@ enum Key {
 }
 
 impl Key {
-    /// Returns the place of its granularity among all, the finest first.
+    /// Returns the rank of the granularity, 0 for the finest.
     fn coarseness(self) -> usize {
         match self {
             Key::Type(_) => 0,
@@ -41,7 +41,7 @@ impl Key {
         }
     }
 
-    /// Returns the behavior with its name, which windows with these parameters have.
+    /// Returns the behavior of this granularity that windows with these parameters have.
     fn behavior(self, parameters: &Parameters, profile: &Profile) -> Behavior {
         let (granularity, name) = match self {
             Key::Service(protocol, port) => return Behavior::Service(protocol, port),
@@ -53,18 +53,19 @@ impl Key {
     }
 }
 
-/// The behaviors that types belong to, by number; learned once for all sensors.
+/// The behaviors that types belong to, each with its index. It is built once for all sensors.
 #[derive(Default)]
 pub(super) struct Catalog {
     /// Each behavior with the number of one of its types.
     behaviors: Vec<(Key, u64)>,
     places: Map<Key, usize>,
-    /// By a type's number, the places of its shape, family and service; a type that asks for several services has none.
+    /// For each type number, the indices of its shape, pattern and service; a type with several services has
+    /// no service here.
     coarser: Map<u64, [Option<usize>; 3]>,
 }
 
 impl Catalog {
-    /// Learns the types of some numbers, which ascend, if they are new.
+    /// Adds the types with these numbers, in ascending order, that are not known yet.
     fn learn(
         &mut self,
         numbers: impl Iterator<Item = u64>,
@@ -81,7 +82,7 @@ impl Catalog {
         })?)
     }
 
-    /// Returns the places of the shape, family and service of a type that was learned.
+    /// Returns the indices of the shape, pattern and service of a known type.
     fn coarser(&self, number: u64) -> impl Iterator<Item = usize> + use<> {
         self.coarser.get(&number).copied().into_iter().flatten().flatten()
     }
@@ -97,7 +98,7 @@ impl Catalog {
         self.behaviors[place].0.coarseness()
     }
 
-    /// Returns the behavior at a place, with its name.
+    /// Returns the behavior at an index, with its name.
     fn behavior(
         &self,
         place: usize,
@@ -109,7 +110,7 @@ impl Catalog {
     }
 }
 
-/// The one service that windows with these parameters ask for.
+/// Returns the service of windows with these parameters, if they have exactly one protocol and one port.
 fn service(parameters: &Parameters) -> Option<Key> {
     let mut protocols = parameters.protocol.protocols();
     match (protocols.next(), protocols.next(), parameters.ports.listed()) {
@@ -118,31 +119,31 @@ fn service(parameters: &Parameters) -> Option<Key> {
     }
 }
 
-/// Hosts by day, ascending; days without any are left out.
+/// Numbers of hosts by day, ascending. Days without hosts are left out.
 type Days = Vec<(Date, u64)>;
 
-/// What a sensor saw of the behaviors that some day had hosts enough to surge.
+/// The behavior series of a sensor for behaviors that reach the minimum of hosts for a surge on some day.
 pub(super) struct Seen {
     sensor: String,
     observed: Vec<Date>,
-    /// How many behaviors of each granularity there are, those that were too rare to be judged among them.
+    /// Number of behaviors of each granularity, including those that are too rare to be judged.
     counts: [u64; COARSENESS_COUNT],
-    /// Hosts a day, by the place of the behavior.
+    /// Hosts per day, by index of the behavior.
     series: BTreeMap<usize, Days>,
     /// The numbers of each behavior's types, ascending.
     types: HashMap<usize, Vec<u64>>,
 }
 
-/// The hosts by day of all types of a sensor, in one piece.
+/// The hosts by day of all types of a sensor, in one array.
 #[derive(Default)]
 struct DaysOfTypes {
-    /// Each type's number, ascending, with where its days end.
+    /// The number of each type, ascending, with the end of its range in `days`.
     types: Vec<(u64, usize)>,
     days: Days,
 }
 
 impl DaysOfTypes {
-    /// Reads the days that count.
+    /// Reads the daily counts of the observed days.
     fn read(store: &dyn HistoryStore, sensor: &str, coverage: &Coverage) -> Result<DaysOfTypes, AppError> {
         let mut all = DaysOfTypes::default();
         store.each_daily_count(sensor, &Filter::default(), &mut |seen| {
@@ -163,13 +164,14 @@ impl DaysOfTypes {
         self.types.iter().map(|(number, _)| *number)
     }
 
-    /// The days of the type at a place.
+    /// Returns the days of the type at an index.
     fn of(&self, at: usize) -> &[(Date, u64)] {
         let begin = at.checked_sub(1).map_or(0, |before| self.types[before].1);
         &self.days[begin..self.types[at].1]
     }
 
-    /// Returns whether types together may have had hosts enough on some day. A host counts once for each of its types.
+    /// Returns whether the types together can reach the minimum of hosts for a surge on some day. A host
+    /// counts once for each of its types, so the sum is an upper bound.
     fn may_surge(&self, types: impl Iterator<Item = usize>) -> bool {
         let mut days: Days = types.flat_map(|at| self.of(at)).copied().collect();
         days.sort_unstable_by_key(|(day, _)| *day);
@@ -195,7 +197,7 @@ impl Seen {
         };
         let all = DaysOfTypes::read(store, sensor, &coverage)?;
         catalog.learn(all.numbers(), store, profile)?;
-        // Each coarser behavior with the places of its types, both ascending.
+        // Pairs of a coarser behavior's index and the index of one of its types, ascending.
         let mut coarser: Vec<(usize, usize)> = Vec::new();
         for (at, number) in all.numbers().enumerate() {
             coarser.extend(catalog.coarser(number).map(|place| (place, at)));
@@ -226,7 +228,7 @@ impl Seen {
         Ok(seen)
     }
 
-    /// Returns the surges with a q of at most `level`.
+    /// Returns the surges with a q-value of at most `level`.
     pub(super) fn surges(
         &self,
         level: f64,
@@ -269,7 +271,7 @@ impl Seen {
         Ok(ranked)
     }
 
-    /// All observed days, with 0 for those that a series leaves out.
+    /// Returns the series with all observed days; days that the series leaves out are 0.
     fn with_zeros(&self, series: &Days) -> Vec<(Date, u64)> {
         let mut left = series.iter().peekable();
         let mut hosts_on = |day: &Date| left.next_if(|(seen, _)| seen == day).map_or(0, |(_, hosts)| *hosts);
@@ -277,7 +279,8 @@ impl Seen {
     }
 }
 
-/// Exact unique hosts by day of behaviors that consist of several types, read month by month.
+/// Returns the exact number of unique hosts by day for behaviors that consist of several types. Sightings are
+/// read month by month.
 fn unique_hosts<'t>(
     store: &dyn HistoryStore,
     sensor: &str,

@@ -1,5 +1,5 @@
-//! Archives: each member is a capture of its own. Members are read as streams, one by one, as often as needed. No file
-//! is ever written under a name that an archive gives.
+//! Archives, whose members are separate captures. Members are streamed one by one, any number of times. No
+//! file is ever written under a name that an archive gives.
 
 mod tar;
 mod zip;
@@ -18,44 +18,46 @@ use super::{CaptureError, ReadOptions, read_source};
 
 pub(super) use tar::is_tar;
 
-/// Largest number of members of one archive. A list of that many with names of usual length takes about 40 MB, and with
-/// the longest names that are kept about 100 MB;
-/// archives of captures have a few thousand members.
+/// Maximum number of members of one archive. A list of that many members takes about 40 MB with names of
+/// usual length, and about 100 MB with the longest names that are kept. Archives of captures have a few
+/// thousand members.
 const MEMBERS_MAX: usize = 100_000;
-/// Number of characters of a member's name that are shown.
+/// Maximum number of characters of a member's name that are shown.
 const NAME_MAX: usize = 200;
-/// Number of bytes at the beginning of a member in which its first packet is looked for.
+/// Number of bytes at the beginning of a member that are searched for its first packet.
 const FIRST_BYTES: usize = 256 * 1024;
 
-/// A file within an archive.
+/// A file in an archive.
 #[derive(Clone, Debug)]
 pub struct Member {
     name: Arc<str>,
-    /// Its stored length, in bytes.
+    /// Its length in the archive, in bytes.
     stored: u64,
     place: Place,
 }
 
+/// The place of a member's bytes.
 #[derive(Clone, Debug)]
 enum Place {
-    /// A range of bytes of a file: of a tar, or of the temporary file into which a compressed tar was unpacked.
-    /// `is_packed` says that the range is compressed with zstd.
+    /// A range of bytes of a file: of a tar, or of the temporary file into which a compressed tar was
+    /// unpacked. `is_packed` says that the range is compressed with zstd.
     Range { file: Arc<Input>, at: u64, is_packed: bool },
     /// A member of a zip archive, by its index.
     Zip(Arc<zip::Archive>, usize),
 }
 
-/// A capture with the time of its first packet.
+/// A capture, with the time of its first packet.
 pub(super) type Found = (Option<Timestamp>, Input);
 
 impl Member {
-    /// Returns the names of the archive and of the member in it, for messages: `archive.zip!run/dump.pcap`.
+    /// Returns the name shown in messages, which consists of the names of the archive and of the member:
+    /// `archive.zip!run/dump.pcap`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns its length in the archive, in bytes.
+    /// Returns the length of the member in the archive, in bytes.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         self.stored
@@ -88,18 +90,19 @@ impl Member {
         }
     }
 
-    /// `name` is what [`name`] returns, and `stored` the length in the archive in bytes.
+    /// Creates a member. `name` is the result of the function [`name`], and `stored` the length in the
+    /// archive, in bytes.
     fn new(name: String, stored: u64, place: Place) -> Member {
         Member { name: name.into(), stored, place }
     }
 }
 
-/// Returns the captures in an archive, with the times of their first packets. Returns `None` for a file that is not an
-/// archive or cannot be read; the reader of captures reports the reason later. Members that are not captures are added
-/// to `skipped`.
+/// Returns the captures in an archive, with the times of their first packets. Returns `None` for a file that
+/// is not an archive or cannot be read; the reader of captures reports the reason later. Members that are not
+/// captures are added to `skipped`.
 ///
 /// # Errors
-/// When the archive is refused as a whole.
+/// Returns an error if the archive is refused as a whole.
 pub(super) fn members(
     input: &Input,
     options: &ReadOptions,
@@ -112,12 +115,13 @@ pub(super) fn members(
     }
 }
 
+/// A kind of archive.
 enum Kind {
     Tar(Compression),
     Zip,
 }
 
-/// Returns the kind of archive that a file is, by its first bytes.
+/// Returns the kind of an archive by its first bytes.
 fn kind(input: &Input, limits: Limits) -> io::Result<Option<Kind>> {
     let mut file = File::open(input.path())?;
     let head = Compression::peek(&mut file)?;
@@ -141,7 +145,8 @@ fn name(archive: &Input, member: &[u8]) -> String {
     format!("{archive}!{escaped}")
 }
 
-/// Returns the time of a member's first packet, or the reason why the member is not a capture, by its first bytes.
+/// Returns the time of a member's first packet, or the reason why the member is not a capture. Both follow
+/// from its first bytes.
 fn first_time(head: &[u8], options: &ReadOptions) -> Result<Option<Timestamp>, String> {
     let options = ReadOptions { progress: None, ahead: false, only_certain_text: true, ..options.clone() };
     let mut first = None;
@@ -150,16 +155,18 @@ fn first_time(head: &[u8], options: &ReadOptions) -> Result<Option<Timestamp>, S
         .map_err(|error| error.reason())
 }
 
+/// Returns the error for an archive that is refused as a whole.
 fn refused(archive: &Input, why: impl Into<String>) -> CaptureError {
     CaptureError::Archive { input: archive.to_string(), why: why.into() }
 }
 
+/// Returns the error for an archive with too many members.
 fn too_many(archive: &Input) -> CaptureError {
     let remedy = "unpack it and give inga the folder";
     refused(archive, format!("an archive with more than {MEMBERS_MAX} members; {remedy}"))
 }
 
-/// Returns a reader of a file's unpacked bytes, which fails when a limit is reached.
+/// Returns a reader of a file's uncompressed bytes that fails when a limit is reached.
 fn unpacked(
     file: File,
     compression: Compression,

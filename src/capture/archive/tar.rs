@@ -1,4 +1,4 @@
-//! tar archives, compressed or not, of every age: v7, ustar, GNU, pax.
+//! tar archives, compressed or not, in all formats: v7, ustar, GNU and pax.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -15,17 +15,17 @@ use crate::capture::compression::Compression;
 use crate::capture::expand::Skipped;
 use crate::capture::limits::is_limit;
 
-/// A tar consists of blocks of this length, in bytes.
+/// Length of the blocks of a tar, in bytes.
 pub(super) const BLOCK: u64 = BLOCK_LENGTH as u64;
 const BLOCK_LENGTH: usize = 512;
-/// Number of bytes of a long name, or of a list of pax records, that are read. Linux limits a path to 4 KiB
-/// (`PATH_MAX`).
+/// Maximum number of bytes that are read of a long name or of a list of pax records. The limit of a path is 4
+/// KiB on Linux (`PATH_MAX`).
 const EXTENSION_MAX: u64 = 64 * 1024;
 
-/// Returns whether bytes begin with the header of a tar. The checksum decides, because the oldest tars have no magic
-/// number.
+/// Returns whether bytes begin with the header of a tar. The checksum decides, because the oldest tars have
+/// no magic number.
 pub(in crate::capture) fn is_tar(head: &[u8]) -> bool {
-    /// The place of the checksum itself, which is summed as if it held blanks.
+    /// The range of the checksum itself, which is summed as if it held spaces.
     const CHECKSUM: std::ops::Range<usize> = 148..156;
     let Some(block) = head.get(..BLOCK_LENGTH) else { return false };
     let outside = block.iter().enumerate().filter(|(at, _)| !CHECKSUM.contains(at));
@@ -35,9 +35,9 @@ pub(in crate::capture) fn is_tar(head: &[u8]) -> bool {
 
 /// Returns the captures among a tar's members.
 ///
-/// A compressed tar can only be read from its beginning, but captures are read in the order of their packets, and some
-/// are read twice. So it is unpacked once, into a temporary file in `TMPDIR`, in which each capture is compressed with
-/// a fast level of zstd.
+/// A compressed tar can only be read from its beginning, but captures are read in the order of their first
+/// packets, and some are read twice. It is therefore unpacked once, into a temporary file in `TMPDIR` in
+/// which each capture is compressed with a fast level of zstd.
 pub(super) fn members(
     input: &Input,
     compression: Compression,
@@ -68,9 +68,11 @@ pub(super) fn members(
     Ok(walk.finish())
 }
 
-/// Why the reading of a tar ends early.
+/// The reason why reading a tar ends early.
 enum Stop {
+    /// The archive is refused as a whole.
     Refused(CaptureError),
+    /// The rest of the archive is damaged or cannot be read.
     Failed(io::Error),
 }
 
@@ -80,7 +82,8 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// The bytes of a tar: a file, in which members can be skipped at once, or a stream that is unpacked.
+/// The bytes of a tar: a file with its length, in which members can be skipped by seeking, or a stream that
+/// is unpacked.
 enum Bytes<'a> {
     File(BufReader<File>, u64),
     Stream(Box<dyn Read + 'a>),
@@ -92,7 +95,7 @@ impl Bytes<'_> {
         Ok(Bytes::File(BufReader::new(file), length))
     }
 
-    /// Skips bytes and returns how many there were.
+    /// Skips up to `bytes` bytes from the offset `at`, and returns the number of bytes skipped.
     fn skip(&mut self, bytes: u64, at: u64) -> io::Result<u64> {
         match self {
             Bytes::File(file, length) => {
@@ -114,15 +117,18 @@ impl Read for Bytes<'_> {
     }
 }
 
-/// What the extension headers before a member say about it.
+/// The data of the extension headers before a member.
 #[derive(Default)]
 struct Extension {
+    /// The name of the member, if it replaces the one in the member's header.
     name: Option<Vec<u8>>,
+    /// The length of the member in bytes, if it replaces the one in the member's header.
     size: Option<u64>,
     is_sparse: bool,
 }
 
 impl Extension {
+    /// Adds the data of a pax extended header.
     fn add_pax(&mut self, records: &[u8]) {
         for record in PaxExtensions::new(records).flatten() {
             match record.key_bytes() {
@@ -135,21 +141,26 @@ impl Extension {
     }
 }
 
+/// The state of reading a tar from its beginning.
 struct Walk<'a> {
     input: &'a Input,
     source: Bytes<'a>,
     /// Offset of the next byte in the tar.
     at: u64,
+    /// The temporary file for the captures of a compressed tar.
     spool: Option<Spool>,
     options: &'a ReadOptions,
+    /// The captures found so far. Their inputs are placeholders until `finish` replaces them.
     found: Vec<(Found, Held)>,
+    /// Number of members found so far.
     members: usize,
 }
 
-/// A capture's name as it is shown, its offset and length in bytes, and whether it was compressed with zstd.
+/// A capture's name for messages, its offset and length in bytes, and whether it was compressed with zstd.
 type Held = (String, u64, u64, bool);
 
 impl Walk<'_> {
+    /// Reads all members.
     fn all(&mut self, skipped: &mut Skipped) -> Result<(), Stop> {
         let mut extension = Extension::default();
         while let Some(block) = self.block()? {
@@ -181,7 +192,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Returns the next header, or `None` at the end, which is a block of zeros or the end of the file.
+    /// Reads the next header. Returns `None` at the end, which is a block of zeros or the end of the file.
     fn block(&mut self) -> io::Result<Option<Vec<u8>>> {
         let block = self.bytes(BLOCK)?;
         match block.len() as u64 {
@@ -191,6 +202,7 @@ impl Walk<'_> {
         }
     }
 
+    /// Reads `count` bytes, or fewer at the end of the file.
     fn bytes(&mut self, count: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.source.by_ref().take(count).read_to_end(&mut bytes)?;
@@ -198,6 +210,7 @@ impl Walk<'_> {
         Ok(bytes)
     }
 
+    /// Skips `count` bytes.
     fn skip(&mut self, count: u64) -> io::Result<()> {
         let passed = self.source.skip(count, self.at)?;
         self.at += passed;
@@ -215,7 +228,7 @@ impl Walk<'_> {
         Ok(bytes)
     }
 
-    /// Skips the rest of data that begins at `begin` and has `size` bytes, with the padding of its last block.
+    /// Skips the rest of data that begins at `begin` and has `size` bytes, and the padding of its last block.
     fn skip_to(&mut self, begin: u64, size: u64) -> io::Result<()> {
         let overflow = || io::Error::new(io::ErrorKind::InvalidData, "a member of an absurd length");
         let end = size.checked_next_multiple_of(BLOCK).and_then(|size| begin.checked_add(size));
@@ -223,6 +236,7 @@ impl Walk<'_> {
         self.skip(rest)
     }
 
+    /// Reads the member behind a header, or skips it with a reason.
     fn member(
         &mut self,
         header: &Header,
@@ -252,11 +266,12 @@ impl Walk<'_> {
         if let Some(why) = why {
             skipped.pass(name(self.input, &path), why.to_owned());
         }
-        // Links and folders have no data, whatever size their headers give.
+        // Links and folders have no data, whatever size their headers state.
         let has_data = !matches!(kind, EntryType::Symlink | EntryType::Link | EntryType::Directory);
         Ok(self.skip_to(begin, if has_data { size } else { 0 })?)
     }
 
+    /// Adds a regular file to the captures found, or to the skipped files if it is not a capture.
     fn file(&mut self, path: &[u8], size: u64, skipped: &mut Skipped) -> io::Result<()> {
         let begin = self.at;
         let head = self.bytes(size.min(FIRST_BYTES as u64))?;
@@ -277,11 +292,12 @@ impl Walk<'_> {
             }
         };
         let held = (name(self.input, path), at, stored, is_packed);
-        // `finish` fills in the place once all captures are spooled.
+        // `finish` fills in the place when all captures are in the temporary file.
         self.found.push(((first, self.input.clone()), held));
         end
     }
 
+    /// Returns the captures found, with their places.
     fn finish(self) -> Vec<Found> {
         let Walk { input, spool, found, .. } = self;
         let file = Arc::new(match spool {
@@ -298,9 +314,10 @@ impl Walk<'_> {
     }
 }
 
-/// Captures from a compressed tar, one after the other in a temporary file with a random name.
+/// The temporary file with the captures of a compressed tar, one after another.
 struct Spool {
     file: NamedTempFile,
+    /// Number of bytes written.
     end: u64,
 }
 
@@ -309,10 +326,11 @@ impl Spool {
         Ok(Spool { file: NamedTempFile::new()?, end: 0 })
     }
 
-    /// Appends a capture, compressed unless it already is. Returns its offset, the number of bytes read of `rest`, and
-    /// the error with which `rest` ended. The bytes before such an error are kept.
+    /// Appends a capture, and compresses it unless it is already compressed. Returns its offset, the number
+    /// of bytes read from `rest`, and the error with which `rest` ended. The bytes before such an error are
+    /// kept.
     fn keep(&mut self, head: &[u8], rest: impl Read) -> io::Result<(u64, u64, io::Result<()>)> {
-        /// Level of zstd; this one is about as fast as a disk.
+        /// Compression level of zstd; level 1 is about as fast as a disk.
         const LEVEL: i32 = 1;
         let begin = self.end;
         let (read, ended) = if Compression::of(head) == Compression::None {
@@ -331,8 +349,8 @@ impl Spool {
     }
 }
 
-/// Copies up to the end of the source or to its first error. Returns that error within `Ok`, and an error of writing
-/// as `Err`.
+/// Copies a source up to its end or to its first read error. Returns the number of bytes copied and that
+/// error within `Ok`; a write error is returned as `Err`.
 fn copy(mut from: impl Read, to: &mut impl Write) -> io::Result<(u64, io::Result<()>)> {
     let mut buffer = vec![0; 64 * 1024];
     let mut copied = 0;

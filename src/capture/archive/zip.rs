@@ -1,4 +1,4 @@
-//! zip archives: stored or compressed members, encrypted ones with a password.
+//! zip archives, whose members may be compressed, and encrypted with a password.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -18,8 +18,8 @@ use crate::capture::limits::{Guarded, LimitReached};
 
 /// The password with which malware and its captures are customarily encrypted.
 const CUSTOMARY_PASSWORD: &str = "infected";
-/// Largest number of bytes read for an archive's directory. It is held in memory: an entry has at least 46 bytes in
-/// the file and takes about 400 in memory.
+/// Maximum number of bytes that are read for an archive's directory. The directory is held in memory: an
+/// entry has at least 46 bytes in the file and takes about 400 bytes in memory.
 const DIRECTORY_BYTES_MAX: u64 = 16 << 20;
 
 /// An archive whose directory was read. Members are read through clones, which share the file.
@@ -27,12 +27,13 @@ const DIRECTORY_BYTES_MAX: u64 = 16 << 20;
 pub(super) struct Archive(ZipArchive<SharedFile>);
 
 impl Archive {
+    /// Returns a reader of members with its own place in the file.
     pub(super) fn reader(&self) -> ZipArchive<SharedFile> {
         self.0.clone()
     }
 }
 
-/// Opens a member; the error is a message for people.
+/// Opens a member for reading. The error is a message for users.
 pub(super) fn open<'a>(
     archive: &'a mut ZipArchive<SharedFile>,
     index: usize,
@@ -122,11 +123,12 @@ pub(super) fn members(
     Ok(found)
 }
 
-/// Why a member is not read.
+/// The reason why a member is not read.
 enum Unread {
-    /// It is not a capture.
+    /// The member is not a capture.
     NoCapture(String),
-    /// It is damaged, encrypted with another password, or compressed by an unknown method, so that it may be one.
+    /// The member is damaged, encrypted with another password, or compressed by an unknown method, so that it
+    /// may be a capture.
     Failed(String),
 }
 
@@ -151,7 +153,7 @@ fn first_of(
     }
 }
 
-/// Reads an archive's directory. Refuses a damaged archive and one with too many or overlapping members.
+/// Reads an archive's directory. Refuses a damaged archive, and one with too many or overlapping members.
 fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     let failed = |error: ZipError| match error {
         ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
@@ -186,16 +188,17 @@ fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     Ok(archive)
 }
 
-/// A file that several readers share, each with its own place in it.
+/// A file that several readers share, each with its own position in it.
 #[derive(Debug)]
 pub(super) struct SharedFile {
     file: Arc<Mutex<File>>,
     length: u64,
+    /// Position of the next byte that is read.
     at: u64,
-    /// Bytes that were read ahead; the first stands at `buffer_at` in the file.
+    /// Bytes that were read ahead. The first of them is at `buffer_at` in the file.
     buffer: Vec<u8>,
     buffer_at: u64,
-    /// Number of bytes that all readers together may still read; `u64::MAX` for any number.
+    /// Number of bytes that all readers together may still read; `u64::MAX` for no limit.
     left: Arc<AtomicU64>,
 }
 
@@ -214,12 +217,12 @@ impl SharedFile {
         Ok(SharedFile { file, length, at: 0, buffer: Vec::new(), buffer_at: 0, left })
     }
 
-    /// Removes the limit on the number of bytes that are read.
+    /// Removes the limit on the number of bytes read.
     fn unbounded(&self) {
         self.left.store(u64::MAX, Ordering::Relaxed);
     }
 
-    /// Reads ahead from the present place. After an error nothing is read ahead.
+    /// Reads ahead from the current position. After an error the buffer is empty.
     fn fill(&mut self) -> io::Result<()> {
         const AHEAD: usize = 32 * 1024;
         let mut ahead = std::mem::take(&mut self.buffer);
@@ -232,6 +235,7 @@ impl SharedFile {
         Ok(())
     }
 
+    /// Subtracts bytes from the number that may still be read; fails if there are not so many left.
     fn spend(&self, bytes: usize) -> io::Result<()> {
         let left = self.left.load(Ordering::Relaxed);
         if left == u64::MAX {

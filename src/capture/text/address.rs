@@ -1,4 +1,4 @@
-//! `address.port > address.port`, in both families and with names for ports.
+//! Parses `address.port > address.port`, for IPv4 and IPv6, with numbers or names for ports.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,13 +14,15 @@ pub(super) struct Endpoint {
 /// A port, as printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Port {
+    /// The address was printed without a port.
     None,
     Number(u16),
-    /// A service name that the table does not have.
+    /// A service name that the table does not contain.
     UnknownName,
 }
 
 impl Port {
+    /// Returns the port number, if it is known.
     pub(super) fn number(self) -> Option<u16> {
         match self {
             Port::Number(number) => Some(number),
@@ -29,7 +31,7 @@ impl Port {
     }
 }
 
-/// Reads one endpoint that is the whole text.
+/// Parses an endpoint that is the whole text.
 pub(super) fn endpoint(text: &[u8]) -> Option<Endpoint> {
     if text.contains(&b':') { endpoint_v6(text) } else { endpoint_v4(text) }
 }
@@ -44,7 +46,7 @@ fn endpoint_v4(text: &[u8]) -> Option<Endpoint> {
     Some(Endpoint { address: IpAddr::V4(address), port })
 }
 
-/// Takes four octets off the beginning of a text.
+/// Splits a dotted IPv4 address off the beginning of a text.
 #[inline]
 pub(super) fn dotted_quad(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
     let (first, rest) = octet(text)?;
@@ -54,7 +56,7 @@ pub(super) fn dotted_quad(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
     Some((Ipv4Addr::new(first, second, third, fourth), rest))
 }
 
-/// One to three digits, behind which there is none.
+/// Splits off a number of one to three digits that no further digit follows.
 #[inline]
 fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
     let digit = |at: usize| text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9);
@@ -71,7 +73,7 @@ fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 fn endpoint_v6(text: &[u8]) -> Option<Endpoint> {
-    // One point is a port's; an address has three or none.
+    // A single point separates the port: an address has three points or none.
     let points = text.iter().filter(|byte| **byte == b'.').count();
     let text = std::str::from_utf8(text).ok()?;
     if points != 1
@@ -84,6 +86,7 @@ fn endpoint_v6(text: &[u8]) -> Option<Endpoint> {
     Some(Endpoint { address: IpAddr::V6(address), port: self::port(port.as_bytes())? })
 }
 
+/// Parses a port number or a service name.
 pub(super) fn port(text: &[u8]) -> Option<Port> {
     if let Some(number) = decimal(text, 5) {
         return u16::try_from(number).ok().map(Port::Number);
@@ -93,22 +96,23 @@ pub(super) fn port(text: &[u8]) -> Option<Port> {
     is_name.then(|| services::port(text).map_or(Port::UnknownName, Port::Number))
 }
 
+/// Parses a decimal number of at most `most` digits.
 fn decimal(digits: &[u8], most: usize) -> Option<u32> {
     let plain = !digits.is_empty() && digits.len() <= most && digits.iter().all(u8::is_ascii_digit);
     plain.then(|| digits.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0')))
 }
 
-/// What stands around a ` > `.
+/// A line that is split at its pair of endpoints.
 pub(super) struct Pair<'a> {
-    /// Before the first endpoint.
+    /// The text before the first endpoint.
     pub(super) before: &'a [u8],
     pub(super) source: Endpoint,
     pub(super) destination: Endpoint,
-    /// Behind the second endpoint's colon.
+    /// The text after the second endpoint and its colon.
     pub(super) body: &'a [u8],
 }
 
-/// The first pair of endpoints in a line.
+/// Finds the first pair of endpoints in a line.
 pub(super) fn pair(line: &[u8]) -> Option<Pair<'_>> {
     let mut from = 0;
     while let Some(at) = line[from..].windows(3).position(|three| three == b" > ") {
@@ -130,7 +134,8 @@ pub(super) fn pair(line: &[u8]) -> Option<Pair<'_>> {
     None
 }
 
-/// Whether a line has a ` > ` between words that are neither addresses nor hardware addresses: host names.
+/// Returns whether the words around the first ` > ` of a line are host names, or a host name and an address.
+/// Hardware addresses are not host names.
 pub(super) fn has_host_names(line: &[u8]) -> bool {
     let Some(arrow) = line.windows(3).position(|three| three == b" > ") else { return false };
     let start = line[..arrow].iter().rposition(|byte| *byte == b' ').map_or(0, |space| space + 1);

@@ -1,4 +1,5 @@
-//! What stands behind the addresses: the protocol, and what a style prints of its header.
+//! Parses the text after the addresses: the protocol, and the header fields that tcpdump's output style
+//! includes.
 
 use crate::capture::Problem;
 use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
@@ -6,10 +7,11 @@ use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
 use super::address::{Pair, Port};
 use super::line::{Header, find, leading_number};
 
-/// The protocol number that IANA keeps reserved: printed for a packet that shows neither its protocol nor ports.
+/// The protocol number that IANA reserves (255). It stands for the protocol of a packet whose line shows
+/// neither a protocol nor ports.
 const UNKNOWN: Protocol = Protocol::Other(255);
 
-/// The packet of a pair of endpoints, and what is missing of it.
+/// Returns the packet of a pair of endpoints, and a problem if a part of it is missing.
 pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem>) {
     let body = without_brackets(pair.body);
     let has_ports = pair.source.port != Port::None && pair.destination.port != Port::None;
@@ -17,7 +19,7 @@ pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem
     let mut packet = Packet::new(pair.source.address, pair.destination.address, UNKNOWN);
     packet = packet
         .with_protocol(match header.protocol.map(Protocol::from_ip_number) {
-            // An IPv6 header names the extension that follows it, not the protocol behind.
+            // An IPv6 header names the extension header that follows, not the protocol behind it.
             Some(Protocol::Other(0 | 43 | 44 | 51 | 60)) | None => shown,
             Some(known) => known,
         })
@@ -34,7 +36,7 @@ pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem
     (packet, problem(pair, header))
 }
 
-/// What a packet lacks, whatever its body says.
+/// Returns the problem that follows from the ports and the header, whatever the body contains.
 pub(super) fn problem(pair: &Pair<'_>, header: Header) -> Option<Problem> {
     let unknown_name = pair.source.port == Port::UnknownName || pair.destination.port == Port::UnknownName;
     match (unknown_name, header.later_fragment) {
@@ -44,22 +46,23 @@ pub(super) fn problem(pair: &Pair<'_>, header: Header) -> Option<Problem> {
     }
 }
 
-/// Skips checksums, which come first in brackets: `[udp sum ok]`, `[tcp sum ok]`, `[bad icmp6 cksum 1 -> 2!]`.
-/// `[|tcp]` is not one of them: it stands for a header that the snap length cut.
+/// Skips the checksums in brackets at the beginning of a body: `[udp sum ok]`, `[tcp sum ok]`,
+/// `[bad icmp6 cksum 1 -> 2!]`. `[|tcp]` is not one of them: it stands for a header that the snap length cut.
+/// Skips the names of IPv6 extension headers as well.
 pub(super) fn without_brackets(body: &[u8]) -> &[u8] {
     let mut rest = body;
     while rest.first() == Some(&b'[') && rest.get(1) != Some(&b'|') {
         let Some(end) = rest.iter().position(|byte| *byte == b']') else { break };
         rest = rest[end + 1..].trim_ascii_start();
     }
-    // IPv6 extension headers are named before what follows them.
+    // tcpdump prints the names of IPv6 extension headers before what follows them.
     while let Some(behind) = rest.strip_prefix(b"HBH ").or(rest.strip_prefix(b"DSTOPT ")) {
         rest = behind.trim_ascii_start();
     }
     rest
 }
 
-/// Beginnings of bodies, and the protocol that prints them.
+/// Beginnings of bodies, and the protocols for which tcpdump prints them.
 const BEGINNINGS: [(&[u8], Protocol); 30] = [
     (b"Flags [", Protocol::Tcp),
     (b"tcp", Protocol::Tcp),
@@ -93,6 +96,7 @@ const BEGINNINGS: [(&[u8], Protocol); 30] = [
     (b"CARP", Protocol::Other(112)),
 ];
 
+/// Returns the protocol of a packet. `whole` is the body with its brackets.
 fn protocol(body: &[u8], whole: &[u8], has_ports: bool) -> Protocol {
     if has_ports && old_flags(body).is_some() {
         return Protocol::Tcp;
@@ -100,20 +104,22 @@ fn protocol(body: &[u8], whole: &[u8], has_ports: bool) -> Protocol {
     if let Some(number) = body.strip_prefix(b"ip-proto-").and_then(leading_number) {
         return u8::try_from(number).map_or(UNKNOWN, Protocol::from_ip_number);
     }
-    // In `[|tcp]` the header was cut before any field of it could be printed.
+    // In `[|tcp]` the header was cut before any of its fields could be printed.
     let body = body.strip_prefix(b"[|").unwrap_or(body);
     let named =
         BEGINNINGS.iter().find(|(beginning, _)| body.starts_with(beginning)).map(|(_, protocol)| *protocol);
     match named {
         Some(protocol) if protocol.has_ports() || !has_ports => protocol,
-        // An application's words behind ports; of these, all but TCP's stand behind UDP.
+        // The body is that of an application. Above TCP, tcpdump prints the flags first, so the packet is
+        // UDP.
         _ if has_ports => Protocol::Udp,
         _ if find(&whole[..whole.len().min(64)], b"icmp6 sum").is_some() => Protocol::Icmpv6,
         _ => UNKNOWN,
     }
 }
 
-/// The flags of 3.x: letters of SFRPWE, or a dot for none of them, then a space, a comma or nothing.
+/// Returns the TCP flags of 3.x: letters of SFRPWE, or a dot for none of them, followed by a space, a comma
+/// or nothing.
 fn old_flags(body: &[u8]) -> Option<&[u8]> {
     let end = body.iter().position(|byte| b" ,".contains(byte)).unwrap_or(body.len());
     let flags = &body[..end];
@@ -122,6 +128,7 @@ fn old_flags(body: &[u8]) -> Option<&[u8]> {
     fits.then_some(flags)
 }
 
+/// Sets the flags, the sequence number and the window of a TCP packet.
 fn tcp(packet: &mut Packet, body: &[u8]) {
     if let Some(rest) = body.strip_prefix(b"Flags [") {
         let end = rest.iter().position(|byte| *byte == b']').unwrap_or(rest.len());
@@ -134,13 +141,13 @@ fn tcp(packet: &mut Packet, body: &[u8]) {
     }
 }
 
-/// Options stand in `<…>` and may hold any number.
+/// Cuts off TCP options, which are in `<…>` and may contain any number.
 fn before_options(body: &[u8]) -> &[u8] {
     let end = body.iter().position(|byte| *byte == b'<').unwrap_or(body.len());
     &body[..end]
 }
 
-/// 4.x: a letter each, the dot is ACK, `W` is CWR, `none` is none.
+/// Parses the TCP flags of 4.x: one letter per flag; the dot is ACK, `W` is CWR, and `none` means no flags.
 pub(super) fn new_flags(letters: &[u8]) -> TcpFlags {
     if letters == b"none" {
         return TcpFlags(0);
@@ -149,15 +156,16 @@ pub(super) fn new_flags(letters: &[u8]) -> TcpFlags {
         flags.with(match letter {
             b'.' => TcpFlags::ACK,
             b'W' => TcpFlags::CWR,
-            // The ninth flag, AE, has no place among the eight.
+            // The ninth flag, AE, is not among the eight flags of `TcpFlags`.
             b'e' => TcpFlags(0),
             letter => TcpFlags::from_letter(char::from(*letter)).unwrap_or_default(),
         })
     })
 }
 
-/// 3.x prints ACK and URG as words behind. Where nothing stands behind (the seed's figure 8), letters are taken as
-/// they are, and a dot tells nothing.
+/// Completes the TCP flags of 3.x, which prints ACK and URG as words after the letters. If nothing follows
+/// the letters (figure 8 of the seed), the letters are all that is known, and a dot means that the flags are
+/// unknown.
 fn flags_of_3(letters: &[u8], rest: &[u8]) -> Option<TcpFlags> {
     let named = if letters == b"." { TcpFlags(0) } else { new_flags(letters) };
     if rest.is_empty() {
@@ -168,7 +176,8 @@ fn flags_of_3(letters: &[u8], rest: &[u8]) -> Option<TcpFlags> {
     Some(named.with(ack).with(urg))
 }
 
-/// Sequence number and window. Sequence numbers are absolute in SYNs only; later ones count from there.
+/// Sets the sequence number and the window. Only SYNs have absolute sequence numbers; later numbers are
+/// relative.
 fn numbers(packet: &mut Packet, rest: &[u8], sequence: &[u8]) {
     let after = |word: &[u8]| find(rest, word).map(|at| &rest[at + word.len()..]);
     *packet = packet.with_tcp_window(
@@ -181,7 +190,8 @@ fn numbers(packet: &mut Packet, rest: &[u8], sequence: &[u8]) {
     }
 }
 
-/// 3.x's sequence number stands first, or behind `[tcp sum ok]` or `, cksum 0xbf93 (correct),`.
+/// Skips checksums before the sequence number of 3.x, which is printed first, or after `[tcp sum ok]` or
+/// `, cksum 0xbf93 (correct),`.
 fn after_checksum(rest: &[u8]) -> Option<&[u8]> {
     let text = without_brackets(rest.trim_ascii_start());
     match text.strip_prefix(b", cksum ") {
@@ -190,9 +200,10 @@ fn after_checksum(rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Words of a message, with its type, and with its code if the words imply it.
 type Words = &'static [(&'static [u8], u8, Option<u8>)];
 
-/// Words of ICMP messages, their types, and codes where the words tell them (RFC 792, RFC 1812).
+/// Words of ICMP messages (RFC 792, RFC 1812). Earlier entries take precedence.
 const ICMP: Words = &[
     (b"echo request", 8, None),
     (b"echo reply", 0, None),
@@ -236,9 +247,11 @@ const ICMPV6: Words = &[
     (b"unreachable", 1, None),
 ];
 
-/// Bytes of a body that name the message; names and addresses of hosts come behind.
+/// Number of bytes of a body that are searched for words of a message. Names and addresses of hosts may
+/// follow.
 const MESSAGE: usize = 160;
 
+/// Returns the ICMP type and code that the words of a body imply.
 fn kind_of(body: &[u8], words: Words) -> Option<IcmpKind> {
     let text = &body[..body.len().min(MESSAGE)];
     let known = words.iter().find(|(word, _, _)| find(text, word).is_some());

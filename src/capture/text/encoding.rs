@@ -1,21 +1,22 @@
-//! Decodes text in UTF-16, which PowerShell's `>` writes, to UTF-8 while it is read, in a few kilobytes of memory.
+//! Decodes UTF-16, which PowerShell's `>` writes, to UTF-8 while it is read, in a few kilobytes of memory.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
-/// UTF-8's byte order mark, which says nothing about the order of bytes and is dropped.
+/// The byte order mark of UTF-8. It says nothing about byte order and is removed.
 pub(super) const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Largest number of bytes that are decoded at a time.
+/// Maximum number of bytes that are decoded at a time.
 const CHUNK: usize = 16 * 1024;
 
-/// The order of the bytes of UTF-16.
+/// The byte order of UTF-16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Little,
     Big,
 }
 
-/// Returns the byte order by the byte order mark; `None` for a text that is not UTF-16 or has no mark.
+/// Returns the byte order by the byte order mark. Returns `None` for a text that is not UTF-16 or has no
+/// mark.
 pub(super) fn order(head: &[u8]) -> Option<Order> {
     match head {
         [0xff, 0xfe, ..] => Some(Order::Little),
@@ -35,15 +36,15 @@ pub(super) fn decoded(head: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-/// Decodes one unit of 16 bits after the other.
+/// A decoder of successive 16-bit units.
 struct Decoder {
     order: Order,
-    /// The first half of a character beyond 16 bits, until the second half is read.
+    /// The first half of a character beyond 16 bits (a high surrogate), until the second half is read.
     high: Option<u16>,
 }
 
 impl Decoder {
-    /// Appends the text of whole units; a last odd byte is left out.
+    /// Appends the text of all whole units. An odd byte at the end is ignored.
     fn push(&mut self, bytes: &[u8], text: &mut Vec<u8>) {
         for pair in bytes.chunks_exact(2) {
             let unit = match self.order {
@@ -75,17 +76,18 @@ fn append(character: char, text: &mut Vec<u8>) {
     text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// Reads a text in UTF-16 as UTF-8. Its memory does not grow with the text.
+/// A reader that decodes UTF-16 to UTF-8. Its memory does not grow with the text.
 pub(super) struct Utf16<'a> {
     source: &'a mut dyn BufRead,
     decoder: Decoder,
+    /// Decoded text.
     text: Vec<u8>,
     /// Number of bytes of `text` that have been read.
     read: usize,
 }
 
 impl<'a> Utf16<'a> {
-    /// Skips the byte order mark.
+    /// Creates a reader, and skips the byte order mark.
     pub(super) fn new(source: &'a mut dyn BufRead, order: Order) -> io::Result<Utf16<'a>> {
         source.read_exact(&mut [0; 2])?;
         Ok(Utf16 { source, decoder: Decoder { order, high: None }, text: Vec::new(), read: 0 })
@@ -104,7 +106,7 @@ impl<'a> Utf16<'a> {
                     return Ok(());
                 }
                 1 => {
-                    // Half a unit: the other half is still to be read, or the text was cut here.
+                    // Half a unit: either the other half is not buffered yet, or the text was cut here.
                     let mut unit = [0; 2];
                     let got = self.source.read(&mut unit)?;
                     let more = if got == 1 { self.source.read(&mut unit[1..])? } else { 1 };
@@ -164,7 +166,7 @@ mod tests {
             let bytes = encoded(&text, order);
             prop_assert_eq!(super::order(&bytes), Some(order));
             prop_assert_eq!(&*decoded(&bytes), text.as_bytes());
-            // Bytes come a few at a time, so that units and characters are cut.
+            // The source returns a few bytes at a time, so that units and characters are split.
             let mut source = io::BufReader::with_capacity(room, bytes.as_slice());
             let mut read = Vec::new();
             Utf16::new(&mut source, order).unwrap().read_to_end(&mut read).unwrap();

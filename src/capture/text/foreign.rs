@@ -1,4 +1,4 @@
-//! Recognizes logs of other programs, so that a message can name the program and say what to do instead.
+//! Recognizes logs of other programs, so that a message can name the program and suggest a remedy.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use super::line::find;
 pub struct Foreign {
     /// A description of the text.
     pub looks_like: &'static str,
-    /// What to do instead, beginning with `; `.
+    /// A remedy, beginning with `; `.
     pub remedy: &'static str,
 }
 
@@ -24,7 +24,7 @@ const CAPTURE_BEHIND: &str = "; give the capture that it was made of";
 const FLOWS: &str =
     "; a flow is a sum of packets, and windows are made of packets: record these with `tcpdump -w FILE`";
 
-/// Returns whether a line is a certain program's.
+/// A test whether a line was written by a certain program.
 type Test = fn(&[u8]) -> bool;
 
 /// Programs, each with the test that recognizes its lines.
@@ -48,18 +48,19 @@ const WRITERS: [(Foreign, Test); 14] = [
     (Foreign { looks_like: "a VPC flow log", remedy: FLOWS }, is_vpc),
 ];
 
-/// Returns the program that wrote a line, where that is beyond doubt.
+/// Returns the program that wrote a line, if that is certain.
 pub(super) fn writer(line: &[u8]) -> Option<&'static Foreign> {
     WRITERS.iter().find(|(_, tells)| tells(line)).map(|(writer, _)| writer)
 }
 
+/// Returns whether a line contains all of these words.
 fn has(line: &[u8], words: &[&[u8]]) -> bool {
     words.iter().all(|word| find(line, word).is_some())
 }
 
-/// The first words of a line.
+/// Returns the first words of a line.
 fn words(line: &[u8]) -> Vec<&[u8]> {
-    /// Largest number of words; no test here needs more.
+    /// Maximum number of words. No test in this file needs more.
     const WORDS: usize = 24;
     line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(WORDS).collect()
 }
@@ -72,7 +73,7 @@ fn is_number(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(u8::is_ascii_digit)
 }
 
-/// Matches `1.2.3.4:80`, and nfdump's `2001:db8::1.80`.
+/// Matches `1.2.3.4:80`, and the format of nfdump for IPv6, `2001:db8::1.80`.
 fn is_address_and_port(word: &[u8]) -> bool {
     let cut = word.iter().rposition(|byte| *byte == b':' || *byte == b'.');
     cut.is_some_and(|at| is_address(&word[..at]) && is_number(&word[at + 1..]))
@@ -83,8 +84,8 @@ fn is_snoop(line: &[u8]) -> bool {
     has(line, &[b" -> ", b" D=", b" S="])
 }
 
-/// Matches `    1   0.000000    192.0.2.1 → 192.0.2.2    TCP 74 1061 → 445 [SYN]`, the older ones with `->` and without the
-/// length; what `-V`, `-T json` and `-T pdml` print; what Wireshark exports.
+/// Matches `    1   0.000000    192.0.2.1 → 192.0.2.2    TCP 74 1061 → 445 [SYN]`, older lines with `->` and
+/// without the length, the output of `-V`, `-T json` and `-T pdml`, and exports of Wireshark.
 fn is_tshark(line: &[u8]) -> bool {
     if line.starts_with(b"Frame ") && (has(line, &[b" bytes on wire"]) || has(line, &[b" bytes captured"])) {
         return true;
@@ -121,7 +122,8 @@ fn is_filterlog(line: &[u8]) -> bool {
     has(line, &[b"filterlog", b",match,"]) && line.iter().filter(|byte| **byte == b',').count() >= FIELDS_MIN
 }
 
-/// Matches `%ASA-4-106023: Deny tcp src outside:192.0.2.1/1061 dst …`, `%SEC-6-IPACCESSLOGP: list 101 denied tcp …`.
+/// Matches `%ASA-4-106023: Deny tcp src outside:192.0.2.1/1061 dst …` and
+/// `%SEC-6-IPACCESSLOGP: list 101 denied tcp …`.
 fn is_cisco(line: &[u8]) -> bool {
     let named = |name: &[u8]| {
         let behind = find(line, name).map(|at| &line[at + name.len()..]);
@@ -139,7 +141,8 @@ fn is_fortigate(line: &[u8]) -> bool {
     has(line, &[b" srcip=", b" dstip=", b"action=", b"devname="])
 }
 
-/// Matches `2009-03-02 12:00:00 DROP TCP 192.0.2.1 192.0.2.2 1061 445 48 S …`, and the lines at its head.
+/// Matches `2009-03-02 12:00:00 DROP TCP 192.0.2.1 192.0.2.2 1061 445 48 S …`, and the header lines of the
+/// log.
 fn is_windows(line: &[u8]) -> bool {
     let heads: [&[u8]; 2] =
         [b"#Software: Microsoft Windows Firewall", b"#Fields: date time action protocol src-ip"];
@@ -155,8 +158,8 @@ fn is_windows(line: &[u8]) -> bool {
     }
 }
 
-/// Matches the head of a log in columns, one of its lines (time, `C…`, address, port, address, port), or a line in
-/// JSON.
+/// Matches the header of a log in columns, a line of such a log (time, `C…`, address, port, address, port),
+/// and a line in JSON.
 fn is_zeek(line: &[u8]) -> bool {
     if line.starts_with(b"#separator ") || has(line, &[b"#fields\t", b"\tuid\t"]) {
         return true;
@@ -185,7 +188,7 @@ fn is_alert(line: &[u8]) -> bool {
     has(line, &[b"[**] [", b":", b"] "])
 }
 
-/// Matches `2009-03-02 12:00:00.000 0.000 TCP 192.0.2.1:1061 -> 192.0.2.2:445 1 48 1`, and the titles of its columns.
+/// Matches `2009-03-02 12:00:00.000 0.000 TCP 192.0.2.1:1061 -> 192.0.2.2:445 1 48 1`, and the column titles.
 fn is_nfdump(line: &[u8]) -> bool {
     if has(line, &[b"Src IP Addr", b"Dst IP Addr"]) || line.starts_with(b"ts,te,td,sa,da,sp,dp,pr") {
         return true;
@@ -196,12 +199,12 @@ fn is_nfdump(line: &[u8]) -> bool {
     around.is_some_and(|at| is_address_and_port(words[at - 1]) && is_address_and_port(words[at + 1]))
 }
 
-/// Matches the titles of `rwcut`'s and `ra`'s columns.
+/// Matches the column titles of `rwcut` and `ra`.
 fn is_flows(line: &[u8]) -> bool {
     has(line, &[b"sIP|", b"dIP|"]) || has(line, &[b"SrcAddr", b"DstAddr", b"Dir"])
 }
 
-/// Matches `2 123456789010 eni-… 192.0.2.1 192.0.2.2 1061 445 6 1 40 … REJECT OK`, and the titles of its columns.
+/// Matches `2 123456789010 eni-… 192.0.2.1 192.0.2.2 1061 445 6 1 40 … REJECT OK`, and the column titles.
 fn is_vpc(line: &[u8]) -> bool {
     has(line, &[b"srcaddr dstaddr srcport dstport"])
         || has(line, &[b" eni-"]) && (has(line, &[b" REJECT "]) || has(line, &[b" ACCEPT "]))
@@ -211,7 +214,7 @@ fn is_vpc(line: &[u8]) -> bool {
 mod tests {
     use super::super::{Likeness, likeness};
 
-    /// One line of each program, with a word of its name.
+    /// A line of each program, with a word of the program's name.
     const LINES: [(&str, &str); 27] = [
         (
             "    1   0.000000    192.0.2.1 → 192.0.2.2    ICMP 98 Echo (ping) request  id=0xd01d, seq=0/0, ttl=64",

@@ -1,44 +1,46 @@
-//! Decides by its first lines whether a text is tcpdump's.
+//! Decides by its first lines whether a text is a log of tcpdump.
 
 use super::encoding::{UTF8_MARK, decoded};
 use super::foreign::{self, Foreign};
 use super::line::{self, Line};
 use super::{is_talk, prefix, strip_number, time};
 
-/// How sure it is that a text is tcpdump's.
+/// The degree of certainty that a text is a log of tcpdump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
-    /// The text is tcpdump's beyond doubt: it begins with a packet, and at most a quarter of its first lines neither
-    /// are packets nor belong to packets. Notes, scripts and reports in a folder may also quote a packet, but do not
-    /// pass this test.
+    /// The text is certainly a log of tcpdump: no other text precedes its first packet, and at most a quarter
+    /// of its first lines neither are packets nor belong to packets. Notes, scripts and reports in a folder
+    /// may also quote a packet, but do not pass this test.
     Certain,
-    /// Some line may be a packet. Such a file is read only where the user names it.
+    /// Some line may be a packet. Such a file is read only if the user names it.
     Possible,
-    /// The text is another program's log, for which there is a remedy.
+    /// The text is the log of another program, for which there is a remedy.
     Foreign(&'static Foreign),
-    /// Anything else.
+    /// The text is something else.
     None,
 }
 
-/// Number of lines that are examined: a log may begin with tcpdump's messages, or in the middle of a packet's dump.
+/// Number of lines that are examined. A log may begin with messages of tcpdump, or within a packet's dump.
 const LINES: usize = 64;
-/// A log has at least three times as many packets as lines that are not tcpdump's.
+/// Minimum ratio of packets to lines that tcpdump did not print.
 const PACKETS_PER_OTHER_MIN: usize = 3;
 
-/// What a line shows about its writer.
+/// The kind of a line, by which its writer is recognized.
 enum Kind {
     /// A packet, or half of one.
     Packet,
-    /// A line that tcpdump may print for a packet without addresses, or for hosts with names.
+    /// A line that tcpdump may print for a packet without addresses or with host names.
     Maybe,
-    /// A line that may stand in any log: an empty or indented one, or a message of tcpdump.
+    /// A line that may occur in any log: an empty or indented line, or a message of tcpdump.
     Neutral,
+    /// A line that certainly is another program's.
     Foreign(&'static Foreign),
+    /// Any other line.
     Other,
 }
 
-/// Returns how sure it is that the first bytes of a file are tcpdump's text, in UTF-8 or UTF-16. Four kilobytes are
-/// enough.
+/// Returns the certainty that the first bytes of a file are text of tcpdump, in UTF-8 or UTF-16. Four
+/// kilobytes are enough.
 #[must_use]
 pub fn likeness(head: &[u8]) -> Likeness {
     let head = decoded(head);
@@ -72,7 +74,7 @@ pub fn likeness(head: &[u8]) -> Likeness {
     }
     let others = other + foreign_lines;
     match foreign {
-        // A log with one packet of tcpdump's is read, whatever else was written into it.
+        // A log with at least one packet of tcpdump is read, whatever other lines it contains.
         Some(writer) if packets == 0 && foreign_lines >= maybe => Likeness::Foreign(writer),
         _ if packets > 0 && begins_with_packet && others * PACKETS_PER_OTHER_MIN <= packets + maybe => {
             Likeness::Certain
@@ -82,18 +84,20 @@ pub fn likeness(head: &[u8]) -> Likeness {
     }
 }
 
-/// Returns whether a line begins what `-A` prints of a packet: the IP header, whose version and length are `E` (IPv4)
-/// or a backquote (IPv6). All lines up to the next packet are its payload.
+/// Returns whether a line begins the dump that `-A` prints of a packet: its first byte, which holds the IP
+/// version and the header length, is `E` (IPv4) or a backquote (IPv6). All lines up to the next packet are
+/// the packet's payload.
 fn begins_payload(line: &[u8]) -> bool {
     matches!(line.first(), Some(b'E' | b'`'))
 }
 
-/// Returns whether the first bytes of a file may be tcpdump's text, and are not another program's log.
+/// Returns whether the first bytes of a file may be text of tcpdump, and are not another program's log.
 #[must_use]
 pub fn looks_like_tcpdump(head: &[u8]) -> bool {
     matches!(likeness(head), Likeness::Certain | Likeness::Possible)
 }
 
+/// Returns the kind of a line.
 fn kind(line: &[u8]) -> Kind {
     let line = line.strip_prefix(UTF8_MARK).unwrap_or(line);
     let printed = prefix::strip(line).map_or(line, |(_, rest)| rest);

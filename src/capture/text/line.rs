@@ -1,4 +1,4 @@
-//! One line without its number and time: a packet, half of one, or something else.
+//! Parses one line without its number and time: a packet, half of one, or something else.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,33 +8,34 @@ use crate::event::{Packet, Protocol};
 use super::address::{self, Pair};
 use super::body;
 
-/// What `-v` prints in parentheses: of an IPv4 packet on a line of its own since 4.0.
+/// Fields that `-v` prints in parentheses. Since 4.0 those of an IPv4 packet are on a line of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) ttl: Option<u8>,
     pub(super) ip_id: Option<u16>,
-    /// The IP protocol's number.
+    /// The IP protocol number.
     pub(super) protocol: Option<u8>,
-    /// A fragment that is not the first.
+    /// Whether the packet is a fragment other than the first.
     pub(super) later_fragment: bool,
 }
 
-/// What a line is.
+/// The content of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A packet, and what is missing of it.
+    /// A packet, and a problem if a part of it is missing.
     Packet(Packet, Option<Problem>),
-    /// The first half of a packet; addresses are on the next line.
+    /// The first half of a packet; its addresses are on the next line.
     Header(Header),
-    /// A packet between hosts that are named, not numbered.
+    /// A packet with host names instead of addresses.
     HostName,
-    /// A frame without any address of the network layer.
+    /// A frame without any network-layer address.
     NoAddress,
-    /// Nothing known.
+    /// A line of no known format.
     Other,
 }
 
-/// Reads a line. `timed`: it began with a time, so it is tcpdump's. `header`: the first half, for a second line.
+/// Parses a line. `timed` says that it began with a time, so that tcpdump has printed it. `header` is the
+/// first half of the packet if this is its second line.
 pub(super) fn read(line: &[u8], timed: bool, header: Option<Header>) -> Line {
     if let Some(pair) = address::pair(line).filter(|pair| header.is_some() || is_link(pair.before)) {
         let header = header.unwrap_or_else(|| printed_header(&pair));
@@ -53,8 +54,8 @@ pub(super) fn read(line: &[u8], timed: bool, header: Option<Header>) -> Line {
     if timed { Line::NoAddress } else { Line::Other }
 }
 
-/// Whether what stands before the addresses is what tcpdump puts there: nothing, the family's name, a link header
-/// (ending in `: ` or `, `), a VLAN tag, or the parentheses of `-v`.
+/// Returns whether the text before the addresses is one that tcpdump prints there: nothing, the name of the
+/// address family, a link header (which ends in `: ` or `, `), a VLAN tag, or the parentheses of `-v`.
 fn is_link(before: &[u8]) -> bool {
     let text = before.trim_ascii_end();
     text.is_empty()
@@ -63,8 +64,9 @@ fn is_link(before: &[u8]) -> bool {
         || is_direction(text)
 }
 
-/// Red Hat's tcpdump of 2001 prints a frame's direction before the addresses, and the interface before it if it
-/// listens on several: `<` to this host, `>` from this host, `B` to all, `M` to a group, `P` between other hosts.
+/// Returns whether a text ends with the direction of a frame, which Red Hat's tcpdump of 2001 prints before
+/// the addresses. If it listens on several interfaces, the interface precedes the direction. The directions
+/// are: `<` to this host, `>` from this host, `B` to all, `M` to a group, `P` between other hosts.
 fn is_direction(text: &[u8]) -> bool {
     match text {
         [before @ .., b'<' | b'>' | b'B' | b'M' | b'P'] => {
@@ -76,18 +78,18 @@ fn is_direction(text: &[u8]) -> bool {
     }
 }
 
-/// 3.x prints a VLAN tag as `802.1Q vlan#105 P0`.
+/// Returns whether a text ends with the priority of a VLAN tag, which 3.x prints as `802.1Q vlan#105 P0`.
 fn is_priority(text: &[u8]) -> bool {
     matches!(text, [.., b' ', b'P', b'0'..=b'7'])
 }
 
-/// The parentheses of `-v` on the packet's own line: before the addresses since 3.9 (IPv6: ever), at the end
-/// before.
+/// Parses the parentheses that `-v` prints on the packet's own line: before the addresses since 3.9 (for IPv6
+/// in every version), at the end of the line in older versions.
 pub(super) fn printed_header(pair: &Pair<'_>) -> Header {
     if pair.before.contains(&b'(') {
         return header_of(pair.before);
     }
-    // Only the last parenthesis can be the header's; `(DF)` may stand before it.
+    // Only the last parenthesis can be that of the header. `(DF)` may precede it.
     let at = pair.body.iter().rposition(|byte| *byte == b'(');
     match at.map(|at| &pair.body[at + 1..]) {
         Some(text)
@@ -98,7 +100,7 @@ pub(super) fn printed_header(pair: &Pair<'_>) -> Header {
             header_of(text)
         }
         Some(text) if text.starts_with(b"frag ") => {
-            // `(frag 242:8@16)`: identification, length, offset.
+            // `(frag 242:8@16)` contains the identification, the length and the offset.
             let offset = text.iter().position(|byte| *byte == b'@').map(|at| &text[at + 1..]);
             let later_fragment =
                 offset.is_some_and(|offset| !offset.starts_with(b"0)") && !offset.starts_with(b"0+)"));
@@ -108,13 +110,15 @@ pub(super) fn printed_header(pair: &Pair<'_>) -> Header {
     }
 }
 
-/// Whether a line is the first half: family and parentheses, no addresses.
+/// Returns whether a line is the first half of a packet: the address family and parentheses, but no
+/// addresses.
 fn is_header(line: &[u8]) -> bool {
     [b"(tos ".as_slice(), b"(hlim ", b"(class ", b"(flowlabel "].iter().any(|word| find(line, word).is_some())
 }
 
+/// Parses the fields of an IP header in the parentheses of `-v`.
 fn header_of(text: &[u8]) -> Header {
-    // Link headers before the parentheses may have words of the same name (`length`, an interface called `id`).
+    // Link headers before the parentheses may contain the same words (`length`, or an interface named `id`).
     let start = [b"(tos ".as_slice(), b"(hlim ", b"(class ", b"(flowlabel ", b"(ttl "]
         .iter()
         .filter_map(|word| find(text, word))
@@ -133,7 +137,7 @@ fn header_of(text: &[u8]) -> Header {
     }
 }
 
-/// `TCP (6)`, or the number alone as early 3.9 printed it.
+/// Parses `TCP (6)`, or the number alone as early versions of 3.9 printed it.
 fn protocol_number(text: &[u8]) -> Option<u8> {
     let number = leading_number(text).or_else(|| {
         let open = text.iter().take(32).position(|byte| *byte == b'(')?;
@@ -142,18 +146,19 @@ fn protocol_number(text: &[u8]) -> Option<u8> {
     u8::try_from(number?).ok()
 }
 
-/// The decimal number that a text begins with.
+/// Parses the decimal number at the beginning of a text.
 pub(super) fn leading_number(text: &[u8]) -> Option<u64> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok()
 }
 
-/// Where a text first holds another.
+/// Returns the first offset at which a text contains another.
 pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// Sender and target of an ARP packet. A reply prints its sender only; its target is then unspecified (0.0.0.0).
+/// Returns the sender and the target of an ARP packet. A reply prints only its sender; its target is then
+/// unspecified (0.0.0.0).
 fn arp(line: &[u8]) -> Option<(IpAddr, IpAddr)> {
     let start = find(line, b"ARP, ").or(find(line, b"arp "))?;
     let text = &line[start..];

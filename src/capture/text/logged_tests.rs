@@ -1,4 +1,5 @@
-//! Logs that other programs passed on: with a time before each line, with a byte order mark, in UTF-16.
+//! Tests of logs that other programs passed on: with a time before each line, with a byte order mark, in
+//! UTF-16.
 
 use proptest::prelude::*;
 
@@ -6,7 +7,8 @@ use super::tests::read_log;
 use super::*;
 use crate::event::Timestamp;
 
-/// What programs put before a line that they pass on at the moment `{}` of a day, and how far its clock is ahead of UTC.
+/// Prefixes that programs put before a line that they pass on at the time of day `{}`, each with the hours by
+/// which its clock is ahead of UTC.
 const PREFIXES: [(&str, i64); 9] = [
     ("2009-03-02T{}.123456789Z ", 0),
     ("2009-03-02T{}+09:00 sensor1 tcpdump[99]: ", 9),
@@ -19,7 +21,7 @@ const PREFIXES: [(&str, i64); 9] = [
     ("\u{feff}2009-03-02T{}Z ", 0),
 ];
 
-/// tcpdump's own times of the n-th packet, by option.
+/// Returns the time that tcpdump prints for the n-th packet. The styles correspond to tcpdump's options.
 fn own_time(style: usize, at: usize) -> String {
     match style {
         0 => String::new(),
@@ -46,7 +48,7 @@ fn log(style: usize, bodies: &[usize]) -> String {
     bodies.iter().enumerate().map(|(at, body)| own_time(style, at) + BODIES[*body]).collect()
 }
 
-/// The same log, each line behind a time. Lines are passed on in blocks of several seconds.
+/// Returns the same log with a prefix before each line. Lines are passed on in blocks of several seconds.
 fn passed_on(log: &str, prefix: &str) -> String {
     let moment = |at: usize| format!("12:00:{:02}", at / 8 * 8 % 60);
     log.lines().enumerate().map(|(at, line)| prefix.replace("{}", &moment(at)) + line + "\n").collect()
@@ -69,7 +71,7 @@ proptest! {
         let (packets, logged_clock, logged_problems) = read_log(&passed_on(&plain, prefix), Some("2009-03-02"));
         prop_assert_eq!(bare(&packets), bare(&expected));
         prop_assert_eq!(logged_problems.is_empty(), problems.is_empty());
-        // tcpdump's own time comes first where there is one.
+        // If tcpdump printed a time, that time takes precedence.
         if style == 0 {
             prop_assert_eq!((clock, logged_clock), (Clock::None, Clock::Absolute));
             prop_assert!(packets.iter().all(|packet| packet.time().is_some()));
@@ -85,7 +87,7 @@ proptest! {
         noise in ".{0,40}",
         little: bool,
     ) {
-        // Of several marks at the beginning of a text only one is no part of it.
+        // Noise must not begin with a byte order mark, because only one mark is removed from UTF-8 text.
         let noise = noise.trim_start_matches('\u{feff}');
         let text = log(style, &bodies) + noise + "\n" + &log(style, &bodies);
         let bytes = |unit: u16| if little { unit.to_le_bytes() } else { unit.to_be_bytes() };
@@ -115,13 +117,14 @@ fn a_time_before_the_line_tells_the_day_or_the_whole_time() {
         let time = first_time(&format!("{prefix}{packet}")).unwrap();
         let noon = Timestamp::from_parts(1_235_995_200 - hours * 3_600, 0).unwrap();
         assert_eq!(time.whole_seconds(), noon, "{prefix}");
-        // Noon by the clock of the line, written a while later.
+        // The packet was captured 1.75 seconds before the line was passed on, which was at noon by the clock
+        // of the line.
         let time = first_time(&format!("{prefix}11:59:58.250000 {packet}"));
         assert_eq!(time, Some(noon.plus_nanoseconds(-1_750_000_000)), "{prefix}");
         let time = first_time(&format!("{prefix}1235952000.500000 {packet}"));
         assert_eq!(time, Timestamp::from_parts(1_235_952_000, 500_000_000), "{prefix}");
     }
-    // The older syslog has no year.
+    // RFC 3164 times have no year.
     let time = first_time(&format!("Mar  2 12:00:00 sensor tcpdump[99]: 11:59:58.250000 {packet}"));
     assert_eq!(time.unwrap().to_string(), "1970-03-02T11:59:58.250000000Z");
 }

@@ -1,15 +1,18 @@
-//! tcpdump text of every age, from 3.x to today, with or without times, link headers and dumps.
+//! Text logs of tcpdump, in the formats of all versions since 3.x, with or without times, link headers and
+//! dumps.
 //!
-//! A line is one of: a packet; the first half of a packet that `-v` prints on two lines; a line that belongs to
-//! the packet before (hex, ASCII, details); tcpdump's own talk; or something that cannot be read, which is
-//! counted. Payloads that `-A` prints are attackers' bytes and may look like packets: once the first packets
-//! have shown how this log begins its lines, a line that begins otherwise is taken for payload.
+//! A line is one of: a packet; the first half of a packet that `-v` prints on two lines; a line that belongs
+//! to the packet before it (hex, ASCII, details); a message of tcpdump about itself; or a line that cannot be
+//! parsed, which is counted. Payloads that `-A` prints are bytes chosen by attackers and may look like
+//! packets. Once the first packet has shown how the lines of this log begin, a line that begins otherwise is
+//! therefore taken for payload.
 //!
-//! Other programs that passed a log on may have put a time and a name before each line (`prefix`), or written it in
-//! UTF-16 (`encoding`). `likeness` decides by the first lines whether a text is tcpdump's at all.
+//! Other programs that passed a log on may have inserted a time and a name before each line (`prefix`), or
+//! written it in UTF-16 (`encoding`). `likeness` decides by the first lines whether a text is a tcpdump log
+//! at all.
 //!
-//! The scan is by bytes, by hand. `line` reads every form there is; `quick` and `recall` read the commonplace ones
-//! sooner, with the same answers.
+//! Lines are parsed by hand as bytes. `line` parses every known format; `quick` and `recall` parse the most
+//! common ones faster, with the same results.
 
 mod address;
 mod body;
@@ -39,15 +42,15 @@ use line::{Header, Line};
 use recall::Recall;
 use time::{Stamp, TimeKeeper};
 
-/// Bytes of a line that are looked at; the rest is passed over.
+/// Maximum number of bytes of a line that are parsed; the rest is skipped.
 const LINE_MAX: usize = 64 * 1024;
 
-/// What a log does not say.
+/// Information that a log does not contain.
 #[derive(Clone, Debug)]
 pub struct TextOptions {
-    /// The day of a log that prints times of day only.
+    /// The date of a log that prints only times of day.
     pub date: Option<Date>,
-    /// The zone of its times.
+    /// The time zone of its times.
     pub zone: TimeZone,
 }
 
@@ -57,21 +60,21 @@ impl Default for TextOptions {
     }
 }
 
-/// What reading a log found.
+/// The result of reading a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextSummary {
-    /// Packets handed on.
+    /// The number of packets passed on.
     pub packets: u64,
-    /// What its times mean.
+    /// The kind of its times.
     pub clock: Clock,
-    /// Lines.
+    /// The number of lines.
     pub lines: u64,
 }
 
-/// Streams a log's packets. Memory does not grow with the log.
+/// Streams the packets of a log. Memory does not grow with the log.
 ///
 /// # Errors
-/// When the source fails.
+/// Returns an error if the source cannot be read.
 pub fn read(
     input: &mut dyn BufRead,
     options: &TextOptions,
@@ -84,6 +87,7 @@ pub fn read(
     read_utf8(&mut Utf16::new(input, order)?, options, problems, sink)
 }
 
+/// Streams the packets of a log in UTF-8.
 fn read_utf8(
     input: &mut dyn BufRead,
     options: &TextOptions,
@@ -95,7 +99,7 @@ fn read_utf8(
     loop {
         let used = reader.whole_lines(input.fill_buf()?);
         input.consume(used);
-        // What is left has its end in bytes to come.
+        // The end of the remaining line is not buffered yet.
         if !next_line(input, &mut line)? {
             return Ok(reader.finish());
         }
@@ -104,7 +108,8 @@ fn read_utf8(
     }
 }
 
-/// Reads a line without its end, at most [`LINE_MAX`] bytes of it; `false` at the end of the log.
+/// Reads a line without its line end, at most [`LINE_MAX`] bytes of it. Returns `false` at the end of the
+/// log.
 fn next_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let mut any = false;
@@ -129,24 +134,28 @@ fn next_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     }
 }
 
+/// Parses a line without its number and time.
 fn read_line(text: &[u8], timed: bool, header: Option<Header>) -> Line {
     quick::read(text, header).unwrap_or_else(|| line::read(text, timed, header))
 }
 
+/// The state of reading a log line by line.
 struct Reader<'a, 'b> {
     keeper: TimeKeeper<'a>,
     problems: &'a mut Problems,
     sink: &'a mut Sink<'b>,
+    /// Number of lines read so far, which is also the number of the current line.
     lines: u64,
     packets: u64,
-    /// The number that `-#` printed last.
+    /// The last packet number that the option `-#` printed.
     number: Option<u64>,
-    /// Whether packets of this log begin with a time of tcpdump's; known from the first packet on.
+    /// Whether the packets of this log begin with a time printed by tcpdump. Known from the first packet on.
     timed: Option<bool>,
-    /// Whether another program put its own time before them; known from the first packet on.
+    /// Whether another program inserted its own time before each line. Known from the first packet on.
     logged: Option<bool>,
-    /// The first half of a packet, with its time and line.
+    /// The first half of a packet, with its time and line number.
     pending: Option<(Option<Stamp>, Header, u64)>,
+    /// The last time, by which similar times are parsed faster.
     recall: Recall,
 }
 
@@ -166,7 +175,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
     }
 
-    /// Reads the lines that end within what lies ahead; answers how long these are.
+    /// Reads all lines that end within the buffered bytes. Returns the length of these lines, in bytes.
     fn whole_lines(&mut self, ahead: &[u8]) -> usize {
         let mut used = 0;
         while let Some(end) = memchr(b'\n', &ahead[used..]) {
@@ -178,6 +187,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         used
     }
 
+    /// Reads a line, which may begin with the prefix of another program.
     fn line(&mut self, line: &[u8]) {
         if self.logged == Some(false) {
             return self.own_line(line, false);
@@ -186,7 +196,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         match prefix::strip(line) {
             Some((logged, rest)) => {
                 self.keeper.note_logged(Some(logged));
-                // rsyslog writes a tab as `#011`; such a line is part of a packet's dump.
+                // rsyslog writes a tab as `#011`. Such a line is part of a packet's dump.
                 if !rest.starts_with(b"#011") {
                     self.own_line(rest, true);
                 }
@@ -201,7 +211,8 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
     }
 
-    /// Reads a line as tcpdump printed it. `logged` says that another program had put its own time before it.
+    /// Reads a line as printed by tcpdump. `logged` says that another program had inserted its own time
+    /// before it.
     fn own_line(&mut self, line: &[u8], logged: bool) {
         if line.is_empty() || line[0] == b'\t' {
             return;
@@ -230,7 +241,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         self.packet_line(stamp, rest, logged);
     }
 
-    /// Reads what may be the second half of a packet.
+    /// Reads a line that may be the second half of a packet.
     fn second_line(&mut self, line: &[u8], stamp: Option<Stamp>, header: Header) {
         match read_line(line, true, Some(header)) {
             Line::Packet(packet, problem) => {
@@ -245,6 +256,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
     }
 
+    /// Reads a line that may be a packet or its first half. `own` is the time that tcpdump printed.
     fn packet_line(&mut self, own: Option<Stamp>, rest: &[u8], logged: bool) {
         if let Some((_, _, at)) = self.pending.take() {
             self.problems.count(Problem::UnreadableLine, Place::Line(at));
@@ -267,6 +279,7 @@ impl<'a, 'b> Reader<'a, 'b> {
         }
     }
 
+    /// Passes a packet on, with its time.
     fn packet(&mut self, packet: Packet, stamp: Option<Stamp>, problem: Option<Problem>) {
         if let Some(problem) = problem {
             self.count(problem);
@@ -279,10 +292,12 @@ impl<'a, 'b> Reader<'a, 'b> {
         self.keeper.take(packet, stamp, &mut |packet| sink(&packet, &[]));
     }
 
+    /// Counts a problem at the current line.
     fn count(&mut self, problem: Problem) {
         self.problems.count(problem, Place::Line(self.lines));
     }
 
+    /// Passes on the packets that still wait for their times, and returns the summary.
     fn finish(self) -> TextSummary {
         let Reader { keeper, problems, sink, lines, packets, pending, .. } = self;
         if let Some((_, _, at)) = pending {
@@ -293,7 +308,7 @@ impl<'a, 'b> Reader<'a, 'b> {
     }
 }
 
-/// What tcpdump says about itself.
+/// Returns whether a line is a message of tcpdump about itself.
 fn is_talk(line: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 6] = [
         b"tcpdump: ",
@@ -308,14 +323,16 @@ fn is_talk(line: &[u8]) -> bool {
     BEGINNINGS.iter().any(|text| line.starts_with(text)) || ENDS.iter().any(|text| line.ends_with(text))
 }
 
-/// The packet number of `-#`, which stands before everything else and goes up by one.
+/// Splits off the packet number that `-#` prints before everything else. The number must be larger than the
+/// last one.
 fn strip_number(line: &[u8], last: Option<u64>) -> Option<(u64, &[u8])> {
     let text = line.trim_ascii_start();
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let rest = text[digits..].strip_prefix(b"  ")?;
     let number: u64 = std::str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
     let expected = last.is_none_or(|last| number > last);
-    // A five-column number is followed by exactly two spaces; so is nothing else that begins a line.
+    // The number is printed in at least five columns and followed by two spaces. No other line begins like
+    // this.
     (expected && digits > 0 && line.len() - rest.len() >= 7).then_some((number, rest))
 }
 

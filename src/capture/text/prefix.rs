@@ -1,4 +1,5 @@
-//! Removes what other programs put before each line of tcpdump's that they pass on: a time, and the sender.
+//! Removes the prefix that other programs put before each line of tcpdump when they pass it on: a time and
+//! the sender.
 //!
 //! | written by | looks like |
 //! |---|---|
@@ -9,12 +10,12 @@
 //! | rsyslog, `journalctl -o short-iso` | `2009-03-02T12:00:00.123456+09:00 host tcpdump[99]: ` |
 //! | RFC 5424 | `<30>1 2009-03-02T12:00:00Z host tcpdump 99 - - ` |
 //! | RFC 3164, the older syslog | `Mar  2 12:00:00 host tcpdump[99]: ` |
-//! | `ts` and the like | a date and a time, before tcpdump's own |
+//! | `ts` and similar programs | a date and a time, before tcpdump's own |
 //!
-//! Such a time is the time at which the line was passed on. tcpdump writes in blocks of several kilobytes unless it
-//! runs with `-l`, so many packets may share one such time, and on a quiet sensor it may be hours late. tcpdump's own
-//! time is that of the packet, and is used wherever it is complete; where it is only a time of day, the time before
-//! the line gives the day.
+//! The time in a prefix is the time at which the line was passed on. tcpdump writes in blocks of several
+//! kilobytes unless it runs with `-l`, so many packets may share one such time, and on a quiet sensor it may
+//! be hours late. The time that tcpdump prints is that of the packet, and is used wherever it is complete. If
+//! it is only a time of day, the time in the prefix gives the date.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,16 +28,16 @@ const DAY: i64 = 86_400 * SECOND;
 /// The time at which a line was passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Logged {
-    /// Year (0 where it was not written), month, day.
+    /// Year (0 if it was not written), month and day.
     date: (i16, i8, i8),
     /// Nanoseconds since midnight.
     time: i64,
-    /// Nanoseconds by which its clock is ahead of UTC, where the line gives the offset.
+    /// Nanoseconds by which the clock of this time is ahead of UTC, if the line states the offset.
     offset: Option<i64>,
 }
 
 impl Logged {
-    /// Returns the time of a packet whose line has no time of tcpdump's.
+    /// Returns this time as that of a packet whose line has no time printed by tcpdump.
     pub(super) fn stamp(self) -> Option<Stamp> {
         let (year, month, day) = self.date;
         match self.offset {
@@ -50,9 +51,9 @@ impl Logged {
         }
     }
 
-    /// Returns the time of a packet whose line has a time of day. The time is put on this day, the day before or the
-    /// day after, whichever is nearest. `in_zone` says that the user named the zone of tcpdump's times, so that the
-    /// offset of this time does not apply.
+    /// Returns the time of a packet whose line has a time of day. The date is the one of this time, or the
+    /// day before or after, whichever is nearest. `in_zone` says that the user named the time zone of
+    /// tcpdump's times, so that the offset of this time does not apply.
     pub(super) fn with_time_of_day(self, of_day: i64, in_zone: bool) -> Option<Stamp> {
         let (year, month, day) = self.date;
         let date = Date::new(year, month, day).ok()?;
@@ -67,13 +68,14 @@ impl Logged {
     }
 }
 
-/// Splits such a beginning off a line; returns `None` for a line without one.
+/// Splits a prefix off a line. Returns `None` for a line without one.
 pub(super) fn strip(line: &[u8]) -> Option<(Logged, &[u8])> {
     let text = without_priority(without_column(line));
     if let Some((logged, rest)) = rfc3339(text) {
         return Some((logged, without_source(rest)));
     }
-    // tcpdump prints a time of this form, too. It is another program's where a sender or a second time follows.
+    // tcpdump prints times of this format as well. The time is another program's if a sender or a second time
+    // follows.
     let (Some(Stamp::Dated(year, month, day, time)), rest) = time::stamp(text) else { return None };
     let logged = Logged { date: (year, month, day), time, offset: None };
     match without_tag(rest) {
@@ -101,7 +103,7 @@ fn without_column(line: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns the text after `<30>` and RFC 5424's version.
+/// Returns the text after the priority (`<30>`) and the version of RFC 5424.
 fn without_priority(text: &[u8]) -> &[u8] {
     let Some(inner) = text.strip_prefix(b"<") else { return text };
     let digits = inner.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
@@ -111,7 +113,7 @@ fn without_priority(text: &[u8]) -> &[u8] {
     }
 }
 
-/// Reads `2009-03-02T12:00:00.123456+09:00`, with or without fraction and offset, and a space.
+/// Parses `2009-03-02T12:00:00.123456+09:00`, with or without fraction and offset, and a space after it.
 fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't', clock @ ..] = text else { return None };
     let number = |digits: &[u8]| -> Option<i16> {
@@ -125,7 +127,7 @@ fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
     let (clock, rest) = (&clock[..end], &clock[end + 1..]);
     let zone = clock.iter().position(|byte| b"Zz+-".contains(byte)).unwrap_or(clock.len());
     let (clock, zone) = clock.split_at(zone);
-    // `journalctl` and others write a comma before the fraction.
+    // `journalctl` and other programs write a comma before the fraction.
     let comma = clock.iter().position(|byte| *byte == b',');
     let time = match comma {
         Some(at) => time::of_day(&[&clock[..at], b".", &clock[at + 1..]].concat())?,
@@ -143,7 +145,7 @@ fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
     (0..DAY + SECOND).contains(&time).then_some((Logged { date, time, offset }, rest))
 }
 
-/// Returns the text after the sender of a line, in any of the forms that follow an RFC 3339 time.
+/// Returns the text after the sender of a line, in any of the formats that follow an RFC 3339 time.
 fn without_source(rest: &[u8]) -> &[u8] {
     let container = [b"stdout F ".as_slice(), b"stderr F ", b"stdout P ", b"stderr P "];
     let container = container.iter().find_map(|stream| rest.strip_prefix(*stream));
@@ -165,12 +167,13 @@ fn without_tag(rest: &[u8]) -> Option<&[u8]> {
         }
         None => tag,
     };
-    // In tcpdump's own `IP6 :: > ff02::1: …`, the second word is an address and not a program.
+    // In tcpdump's own `IP6 :: > ff02::1: …`, the second word is not a program.
     let is_program = tag.iter().all(|byte| *byte != b':') && tag.first().is_some_and(u8::is_ascii_alphabetic);
     (is_name(host) && is_name(tag) && is_program).then_some(behind)
 }
 
-/// Returns the text after RFC 5424's `host tcpdump 99 - - `: host, program, process, message and structured data.
+/// Returns the text after the fields of RFC 5424, `host tcpdump 99 - - `: host, program, process, message and
+/// structured data.
 fn without_fields(rest: &[u8]) -> Option<&[u8]> {
     let (host, behind) = word(rest)?;
     let (program, behind) = word(behind)?;
@@ -183,7 +186,7 @@ fn without_fields(rest: &[u8]) -> Option<&[u8]> {
     } else {
         behind.strip_prefix(b"- ")?
     };
-    // A byte order mark may say that the message is UTF-8.
+    // A byte order mark may mark the message as UTF-8.
     named.then(|| behind.strip_prefix(b"\xef\xbb\xbf").unwrap_or(behind))
 }
 
@@ -191,7 +194,7 @@ fn is_name(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@".contains(byte))
 }
 
-/// Splits a text at its first space.
+/// Splits a text at its first space, which must be among the first 256 bytes.
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().take(256).position(|byte| *byte == b' ')?;
     Some((&text[..end], &text[end + 1..]))

@@ -1,9 +1,10 @@
-//! The commonplace lines, read once from left to right.
+//! A fast path for the most common lines, which it parses once from left to right.
 //!
-//! A short cut, not a second grammar: every answer is that of [`super::line::read`], which a property test holds
-//! it to, and a line that differs from these forms by a byte is left to that reader. Known forms are addresses
-//! behind `IP `, `IP6 ` or Ethernet's link header (`-e`), the first line of `-v` since 4.0, and its second line.
-//! Of bodies, TCP's, UDP's and pings are known; any other is read by [`body`], with the addresses found here.
+//! This is not a second grammar: every result is that of [`super::line::read`], which a property test checks,
+//! and any line that deviates from the known formats is left to that parser. The known formats are addresses
+//! after `IP `, `IP6 ` or an Ethernet link header (`-e`), the first line of `-v` since 4.0, and its second
+//! line. The known bodies are those of TCP, UDP and echo requests. Other bodies are parsed by [`body`], with
+//! the addresses found here.
 
 use memchr::{memchr, memrchr};
 
@@ -13,7 +14,8 @@ use super::address::{self, Endpoint, Pair, Port};
 use super::body;
 use super::line::{self, Header, Line};
 
-/// Reads a line, behind its number and time. `header`: the first half, for a second line without its indent.
+/// Parses a line without its number and time. `header` is the first half of the packet if this is its second
+/// line, without its indentation. Returns `None` for a line of any other format.
 pub(super) fn read(text: &[u8], header: Option<Header>) -> Option<Line> {
     let link = if header.is_some() { 0 } else { link(text)? };
     let (before, rest) = text.split_at(link);
@@ -29,7 +31,7 @@ pub(super) fn read(text: &[u8], header: Option<Header>) -> Option<Line> {
     let pair = Pair { before, source, destination, body: rest.trim_ascii() };
     let header = match header {
         Some(header) => header,
-        // Of the link headers known here only Ethernet's has parentheses, and none of a packet's header.
+        // An Ethernet link header contains parentheses, but no fields of an IP header.
         None if before.ends_with(b"IP ") || before.ends_with(b"IP6 ") => match memrchr(b'(', pair.body) {
             Some(_) => line::printed_header(&pair),
             None => Header::default(),
@@ -42,7 +44,7 @@ pub(super) fn read(text: &[u8], header: Option<Header>) -> Option<Line> {
     Some(Line::Packet(packet, problem))
 }
 
-/// The length of what stands before the addresses.
+/// Returns the length of the text before the addresses.
 fn link(text: &[u8]) -> Option<usize> {
     if text.starts_with(b"IP ") {
         return Some(3);
@@ -65,14 +67,14 @@ fn link(text: &[u8]) -> Option<usize> {
     Some(text.len() - rest.len())
 }
 
-/// `3c:94:d5:e7:d0:01`, which is no IPv6 address.
+/// Skips a hardware address such as `3c:94:d5:e7:d0:01`.
 fn hardware_address(text: &[u8]) -> Option<&[u8]> {
     let (address, rest) = text.split_first_chunk::<17>()?;
     let fits = |(at, byte): (usize, &u8)| if at % 3 == 2 { *byte == b':' } else { byte.is_ascii_hexdigit() };
     address.iter().enumerate().all(fits).then_some(rest)
 }
 
-/// An endpoint, and what stands behind it.
+/// Splits an endpoint off the beginning of a text.
 fn endpoint(text: &[u8]) -> Option<(Endpoint, &[u8])> {
     let Some((address, rest)) = address::dotted_quad(text) else {
         let word = &text[..memchr(b' ', text)?];
@@ -86,6 +88,7 @@ fn endpoint(text: &[u8]) -> Option<(Endpoint, &[u8])> {
     Some((Endpoint { address: address.into(), port }, rest))
 }
 
+/// Splits a port off the beginning of a text.
 #[inline]
 fn port(text: &[u8]) -> Option<(Port, &[u8])> {
     if let Some((number, rest @ [b' ' | b':', ..])) = digits(text)
@@ -98,7 +101,7 @@ fn port(text: &[u8]) -> Option<(Port, &[u8])> {
     Some((address::port(port)?, rest))
 }
 
-/// A number of up to ten digits.
+/// Splits a number of up to ten digits off the beginning of a text.
 #[inline]
 fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0;
@@ -115,7 +118,8 @@ fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
     (!text.is_empty()).then_some((value, &[]))
 }
 
-/// `(tos 0x0, ttl 117, id 23454, offset 0, flags [DF], proto TCP (6), length 52)`, to the end of the line.
+/// Parses `(tos 0x0, ttl 117, id 23454, offset 0, flags [DF], proto TCP (6), length 52)` up to the end of the
+/// line.
 fn printed_header(text: &[u8]) -> Option<Header> {
     let rest = text.strip_prefix(b"(tos 0x")?;
     let tos = rest.iter().take(2).take_while(|byte| byte.is_ascii_hexdigit()).count();
@@ -130,7 +134,7 @@ fn printed_header(text: &[u8]) -> Option<Header> {
     let (protocol, rest) = digits(name?)?;
     let (_, rest) = digits(rest.strip_prefix(b"), length ")?)?;
     if rest != b")" {
-        // `, bad cksum 0 (->99f5)!)`, as of captures whose checksums the card works out.
+        // `, bad cksum 0 (->99f5)!)` occurs in captures of hosts whose network card computes checksums.
         let bad = rest.strip_prefix(b", bad cksum ")?.strip_suffix(b")!)")?;
         if bad.len() > 16 || !bad.iter().all(|byte| byte.is_ascii_hexdigit() || b" (->".contains(byte)) {
             return None;
@@ -144,7 +148,7 @@ fn printed_header(text: &[u8]) -> Option<Header> {
     })
 }
 
-/// The packet of a body that is known here.
+/// Returns the packet if its body is one of the known ones.
 fn packet(pair: &Pair<'_>, header: Header) -> Option<Packet> {
     let has_ports = pair.source.port != Port::None && pair.destination.port != Port::None;
     let body = if pair.body.first() == Some(&b'[') { body::without_brackets(pair.body) } else { pair.body };
@@ -171,7 +175,8 @@ fn packet(pair: &Pair<'_>, header: Header) -> Option<Packet> {
     Some(packet)
 }
 
-/// `S], seq 7, ack 9, win 1024`, with `-v` a checksum before. What follows the window tells nothing more.
+/// Parses `S], seq 7, ack 9, win 1024`, with a checksum after the flags if `-v` was given. The text after the
+/// window contains no further field of a packet.
 fn tcp(packet: &mut Packet, text: &[u8]) -> Option<()> {
     let end = text.iter().take(9).position(|byte| *byte == b']')?;
     let flags = body::new_flags(&text[..end]);

@@ -1,4 +1,4 @@
-//! The short cuts against the readers that they spare: where they answer, the answer is the same.
+//! Property tests of the fast paths: whenever they return a result, it is that of the complete parsers.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::line::{self, Header, Line};
 use super::recall::Recall;
 use super::{quick, time};
 
-/// What a log's words are made of; `{}` stands for any number.
+/// Generates one of the texts, with a number in place of each `{}`.
 fn words(choices: &'static [&'static str]) -> impl Strategy<Value = String> {
     (prop::sample::select(choices), prop::collection::vec(number(), 6)).prop_map(|(words, numbers)| {
         numbers.iter().fold(words.to_owned(), |words, number| words.replacen("{}", number, 1))
@@ -115,7 +115,7 @@ const TIMES: &[&str] = &[
     "   12  19:36:38.895530 ",
 ];
 
-/// Bytes of a text with some of them changed, left out or doubled.
+/// Generates the bytes of a text with some of them changed, removed or inserted.
 fn mutated(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
     let change =
         (any::<prop::sample::Index>(), 0u8..3, prop::sample::select(&b" .:>(),[]0159afS-\t\r\xff"[..]));
@@ -175,7 +175,8 @@ proptest! {
     }
 }
 
-/// Whether the short cut takes a line at all: without this, the laws above could hold of nothing.
+/// The fast path must accept common lines: otherwise the properties above could hold without testing
+/// anything.
 #[test]
 fn commonplace_lines_are_taken() {
     let taken = |text: &str, header| quick::read(text.as_bytes(), header).is_some();

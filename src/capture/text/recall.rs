@@ -1,21 +1,24 @@
-//! The last time in a log, remembered: all but the last digits of the next are the same.
+//! Caches the last time of a log: the next time usually differs only in its last digits.
 
 use super::time::{self, Stamp};
 
-/// The longest beginning, `2017-09-10 19:36:38.`
+/// Length of the longest beginning, `2017-09-10 19:36:38.`, in bytes.
 const LONGEST: usize = 20;
 
-/// What a time began with, and what that came to.
+/// The beginning of the last time up to the decimal point, and its value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Recall {
+    /// The text up to the decimal point.
     beginning: [u8; LONGEST],
+    /// Length of this text, in bytes.
     length: usize,
+    /// The time without its fraction; `None` until a time is cached.
     whole: Option<Stamp>,
 }
 
 impl Recall {
-    /// Takes a time off the beginning of a line if it differs from the remembered one in its six digits behind the
-    /// point only. Such a line has no packet number before it.
+    /// Splits a time off the beginning of a line if it differs from the cached one only in the six digits
+    /// after the decimal point. Such a line has no packet number before the time.
     pub(super) fn stamp<'l>(&self, line: &'l [u8]) -> Option<(Stamp, &'l [u8])> {
         let whole = self.whole?;
         let rest = line.strip_prefix(self.beginning.get(..self.length)?)?;
@@ -23,7 +26,7 @@ impl Recall {
         Some((plus(whole, nanoseconds(digits)?)?, rest))
     }
 
-    /// Takes a time off the beginning of a line, whatever it is, and remembers it where it is of the kind that can be.
+    /// Splits any time off the beginning of a line, and caches it if it has a suitable format.
     pub(super) fn learn<'l>(&mut self, line: &'l [u8]) -> (Option<Stamp>, &'l [u8]) {
         let (stamp, rest) = time::stamp(line);
         if let Some(recall) = stamp.and_then(|stamp| Recall::of(line, line.len() - rest.len(), stamp)) {
@@ -32,6 +35,7 @@ impl Recall {
         (stamp, rest)
     }
 
+    /// Returns the cache entry for the time in the first `length` bytes of a line.
     fn of(line: &[u8], length: usize, stamp: Stamp) -> Option<Recall> {
         let point = line.iter().take(LONGEST).position(|byte| *byte == b'.')?;
         let (head, tail) = line.get(..length)?.split_at_checked(point + 1)?;
@@ -42,7 +46,7 @@ impl Recall {
     }
 }
 
-/// Six digits and the space that ends a time, in nanoseconds.
+/// Parses six digits and the space that ends a time, as nanoseconds.
 fn nanoseconds(text: &[u8; 7]) -> Option<i64> {
     let [digits @ .., b' '] = text else { return None };
     let mut value = 0;
@@ -55,7 +59,8 @@ fn nanoseconds(text: &[u8; 7]) -> Option<i64> {
     plain.then_some(value * 1000)
 }
 
-/// Differences are left out: in some of their forms the fraction counts downwards.
+/// Adds nanoseconds to a time. Differences are not supported, because in some of their formats the fraction
+/// counts downwards.
 fn plus(stamp: Stamp, nanoseconds: i64) -> Option<Stamp> {
     match stamp {
         Stamp::OfDay(time) => Some(Stamp::OfDay(time + nanoseconds)),

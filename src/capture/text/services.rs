@@ -1,9 +1,9 @@
-//! Service names that tcpdump prints for ports when it was run without `-n`.
+//! Names of services, which tcpdump prints for ports if it runs without `-n`.
 //!
-//! IANA's registered names, with those of older systems' tables. Which table a log was printed with is unknown;
-//! a name that is not here is counted.
+//! The table contains names registered by IANA and names of older systems' tables. It is unknown with which
+//! table a log was printed. Names that this table does not contain are counted as problems.
 
-/// Names in ascending order with their ports.
+/// Names in ascending order, with their ports.
 const SERVICES: [(&str, u16); 229] = [
     ("acr-nema", 104),
     ("adb", 5555),
@@ -236,7 +236,7 @@ const SERVICES: [(&str, u16); 229] = [
     ("zserv", 346),
 ];
 
-/// The port of a service name.
+/// Returns the port of a service name.
 pub(super) fn port(name: &[u8]) -> Option<u16> {
     let at = SERVICES.binary_search_by(|(known, _)| known.as_bytes().cmp(name)).ok()?;
     SERVICES.get(at).map(|(_, port)| *port)

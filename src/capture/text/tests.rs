@@ -1,9 +1,9 @@
-//! The reader, line by line.
+//! Tests of the reader, line by line.
 
 use super::*;
 use crate::event::{Protocol, TcpFlags};
 
-/// All packets of a log, what its times mean, and its problems.
+/// Returns all packets of a log, the kind of its times, and its problems.
 pub(super) fn read_log(log: &str, date: Option<&str>) -> (Vec<Packet>, Clock, Problems) {
     let options = TextOptions { date: date.map(|date| date.parse().unwrap()), zone: TimeZone::UTC };
     let mut problems = Problems::default();
@@ -150,7 +150,7 @@ fn names_are_ports_or_are_counted() {
     assert_eq!((tallies[0].0, tallies[0].1.first), (Problem::HostName, Place::Line(2)));
 }
 
-/// The first and the last time, in seconds.
+/// Returns the times of all packets, in seconds.
 fn times(stamps: &[&str]) -> Vec<f64> {
     let log: String = stamps.iter().map(|stamp| format!("{stamp}IP 1.2.3.4.5 > 6.7.8.9.445: S\n")).collect();
     let (packets, _, _) = read_log(&log, None);

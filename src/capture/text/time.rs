@@ -1,18 +1,22 @@
-//! Times as tcpdump prints them: six options, changed over the versions.
+//! Parses times as tcpdump prints them, with six options whose formats differ between versions.
 //!
 //! | option | prints | known since |
 //! |---|---|---|
-//! | (none) | `19:36:38.895530` | ever |
-//! | `-tt` | `1505072198.895530` | ever |
+//! | (none) | `19:36:38.895530` | all versions |
+//! | `-tt` | `1505072198.895530` | all versions |
 //! | `-ttt` | `000000`, `5. 123456`, `-384. 460957` (seconds and microseconds since the line before) | 3.x |
-//! | `-ttt` | `00:00:05.123456`, with a space before it since 4.99, and a minus for times that run backwards | 4.0 |
+//! | `-ttt` | `00:00:05.123456`; since 4.99 after a space, and with a minus if time runs backwards | 4.0 |
 //! | `-tttt` | `09/10/2017 19:36:38.895530`, `2017-09-10 19:36:38.895530` | 3.7, 3.8 |
 //! | `-ttttt` | as `-ttt` of 4.x, since the first packet | 4.0 |
 //!
-//! OpenBSD prints `Sep 10 19:36:38.895530`. A log whose first packet is at `00:00:00.000000` prints differences.
-//! Whether since the line before or since the first packet shows in what follows: the latter never fall. Up to
-//! [`UNDECIDED_MAX`] packets wait for that; when none falls, four rises in a row are believed (differences rise
-//! so by chance once in 120 logs), fewer are taken for `-ttt`.
+//! OpenBSD prints `Sep 10 19:36:38.895530`.
+//!
+//! A log whose first packet is at `00:00:00.000000` prints differences. Whether these count since the line
+//! before or since the first packet follows from the next packets, because differences since the first packet
+//! never fall. Up to [`UNDECIDED_MAX`] packets wait for this decision. If no difference falls before the log
+//! ends, at least four rises in a row are taken for differences since the first packet, and fewer for `-ttt`.
+//! In a log of five packets that was printed with `-ttt`, differences rise like this by chance in one of 24
+//! cases; in longer logs they do so more rarely.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -24,36 +28,36 @@ use super::prefix::Logged;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
-/// Packets that wait until a log shows what its differences are differences to.
+/// Maximum number of packets that wait until the log shows to what its differences refer.
 const UNDECIDED_MAX: usize = 64;
-/// Rises in a row that are no chance.
+/// Minimum number of rises in a row, the first of them from zero, that are not attributed to chance.
 const RISES_MIN: usize = 4;
 
-/// A line's time as printed.
+/// The time of a line, as printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stamp {
     /// Nanoseconds since midnight.
     OfDay(i64),
     /// Nanoseconds since 1970.
     Epoch(i64),
-    /// A date (the year may be missing: 0), and nanoseconds since its midnight.
+    /// Year (0 if it was not printed), month, day, and nanoseconds since midnight.
     Dated(i16, i8, i8, i64),
     /// Nanoseconds since the line before, as 3.x prints them.
     SinceLast(i64),
-    /// Nanoseconds since the line before or since the first packet: 4.99 marks both by a space.
+    /// Nanoseconds since the line before or since the first packet. 4.99 prints a space before both.
     Since(i64),
-    /// In the form of a time, but none.
+    /// A text in the format of a time that is not a valid time.
     Unreadable,
 }
 
-/// Takes a time off the beginning of a line. A time ends with a space.
+/// Splits a time off the beginning of a line. A time ends with a space.
 pub(super) fn stamp(line: &[u8]) -> (Option<Stamp>, &[u8]) {
     let text = line.trim_ascii_start();
     let indented = text.len() < line.len();
     if !text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
         return (None, line);
     }
-    // Of all forms only one begins with a letter.
+    // Only one format begins with a letter.
     let found = match text {
         [b'A'..=b'Z' | b'a'..=b'z', ..] => month_day(text),
         _ => dated(text).or_else(|| clock(text, indented)).or_else(|| seconds(text)),
@@ -64,24 +68,26 @@ pub(super) fn stamp(line: &[u8]) -> (Option<Stamp>, &[u8]) {
     }
 }
 
-/// Cuts a line at its first space.
+/// Splits a text at its first space.
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b' ')?;
     Some((&text[..end], &text[end + 1..]))
 }
 
+/// Parses a decimal number of at most 18 digits.
 fn number(digits: &[u8]) -> Option<i64> {
     let plain = !digits.is_empty() && digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit);
     plain.then(|| digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0')))
 }
 
-/// A fraction's digits as nanoseconds.
+/// Converts the digits of a fraction to nanoseconds.
 fn fraction(digits: &[u8]) -> Option<i64> {
     let value = number(digits).filter(|_| digits.len() <= 9)?;
     Some(value * 10i64.pow(9 - u32::try_from(digits.len()).ok()?))
 }
 
-/// `19:36:38.895530`, the fraction optional; each part may be negative, as 4.0 prints differences.
+/// Parses `19:36:38.895530` as nanoseconds. The fraction is optional. Each part may be negative, because 4.0
+/// prints differences like this.
 pub(super) fn of_day(text: &[u8]) -> Option<i64> {
     let (clock, digits) = match text.iter().position(|byte| *byte == b'.') {
         Some(point) => (&text[..point], Some(&text[point + 1..])),
@@ -106,9 +112,10 @@ pub(super) fn of_day(text: &[u8]) -> Option<i64> {
     Some(((hours * 60 + minutes) * 60 + seconds) * SECOND + fraction)
 }
 
+/// Parses a time of day or a difference.
 fn clock(text: &[u8], indented: bool) -> Option<(Stamp, &[u8])> {
     let (time, rest) = word(text)?;
-    // 4.99 puts one minus before the whole difference, 4.0 before each part of it.
+    // 4.99 prints one minus before the whole difference, 4.0 one before each part of it.
     if let Some(value) = time.strip_prefix(b"-").filter(|time| !time.contains(&b'-')).and_then(of_day) {
         return Some((Stamp::Since(-value), rest));
     }
@@ -117,7 +124,7 @@ fn clock(text: &[u8], indented: bool) -> Option<(Stamp, &[u8])> {
     Some((if difference { Stamp::Since(value) } else { Stamp::OfDay(value) }, rest))
 }
 
-/// `2017-09-10 19:36:38.895530` and `09/10/2017 19:36:38.895530`.
+/// Parses `2017-09-10 19:36:38.895530` and `09/10/2017 19:36:38.895530`.
 fn dated(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (date, rest) = word(text)?;
     let parts = |separator: u8| -> Option<[i64; 3]> {
@@ -138,7 +145,7 @@ fn dated(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((stamp, rest))
 }
 
-/// `Sep 10 19:36:38.895530`.
+/// Parses `Sep 10 19:36:38.895530`.
 fn month_day(text: &[u8]) -> Option<(Stamp, &[u8])> {
     const MONTHS: [&[u8; 3]; 12] =
         [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
@@ -150,7 +157,7 @@ fn month_day(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((stamp, rest))
 }
 
-/// `1505072198.895530`, `000000`, `-384. 460957`.
+/// Parses `1505072198.895530`, `000000` and `-384. 460957`.
 fn seconds(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (first, rest) = word(text)?;
     if let Some(whole) = first.strip_suffix(b".") {
@@ -172,31 +179,37 @@ fn seconds(text: &[u8]) -> Option<(Stamp, &[u8])> {
     }
 }
 
-/// Turns printed times into timestamps, in the order of the lines.
+/// Converts printed times to timestamps, in the order of the lines.
 pub(super) struct TimeKeeper<'a> {
     options: &'a TextOptions,
+    /// The kind of the times; `None` until the first time is converted.
     clock: Option<Clock>,
-    /// The time at which another program passed on the current line, where the line begins with it.
+    /// The time at which another program passed on the current line, if the line has such a prefix.
     logged: Option<Logged>,
-    /// The time at which the first line with a difference was passed on; the differences are added to it.
+    /// The time at which the first line was passed on. The origin of times if no date is known.
     began: Option<Timestamp>,
-    /// The sum of the differences, or the last time of day with the days that went by.
+    /// In a log of differences, the sum of the differences so far; in a log of times of day, the whole days
+    /// that have passed since the first line. In nanoseconds.
     now: i64,
     last_of_day: Option<i64>,
-    /// What the log's differences are differences to, once known.
+    /// The reference of the log's differences.
     differences: Differences,
-    /// Packets that wait for that, with their differences.
+    /// Packets that wait for the decision about this reference, with their differences in nanoseconds.
     waiting: Vec<(Packet, i64)>,
-    /// The last day whose beginning was asked for, and that: a zone's rules are long to ask.
+    /// The last date whose midnight was computed, with its midnight, because time zone rules are slow.
     day: Option<(Date, Timestamp)>,
 }
 
+/// The reference of the differences that a log prints.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Differences {
-    /// The first packet was at no zero: times of day.
+    /// The log does not print differences, or no packet has been read.
     None,
+    /// The log prints differences, but their reference is not known yet.
     Undecided,
+    /// Differences are since the line before.
     SinceLast,
+    /// Differences are since the first packet.
     SinceFirst,
 }
 
@@ -215,17 +228,17 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
-    /// Sets the time at which another program passed on the next lines.
+    /// Sets the time at which another program passed on the next line.
     pub(super) fn note_logged(&mut self, logged: Option<Logged>) {
         self.logged = logged;
     }
 
-    /// Returns the time of a line: its own or, where it has none, the time at which it was passed on.
+    /// Returns the time printed by tcpdump, or, if there is none, the time at which the line was passed on.
     pub(super) fn or_logged(&self, own: Option<Stamp>) -> Option<Stamp> {
         own.or_else(|| self.logged.and_then(Logged::stamp))
     }
 
-    /// Takes a packet with its printed time; hands it on, now or when the log has shown what its times mean.
+    /// Accepts a packet with its printed time. Passes it on now, or when the reference is decided.
     pub(super) fn take(&mut self, packet: Packet, stamp: Option<Stamp>, hand_on: &mut impl FnMut(Packet)) {
         match self.as_difference(stamp) {
             Some(difference) => {
@@ -239,10 +252,10 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
-    /// A line that has a time but gives no packet moves the clock on all the same.
+    /// Accepts the time of a line that gives no packet, because later differences may refer to it.
     pub(super) fn pass(&mut self, stamp: Option<Stamp>) {
         match self.as_difference(stamp) {
-            // While undecided, a difference to a line that gave no packet would be lost: it is added at once.
+            // A line without a packet cannot wait for the decision, so its difference is added at once.
             Some(difference) if self.differences != Differences::SinceFirst => self.now += difference,
             Some(_) => {}
             None => {
@@ -251,12 +264,13 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
-    /// Hands on what still waits; answers what the times mean.
+    /// Passes on the packets that still wait. Returns the kind of the log's times.
     pub(super) fn finish(mut self, hand_on: &mut impl FnMut(Packet)) -> Clock {
         self.decide(hand_on, true);
         self.clock.unwrap_or(Clock::None)
     }
 
+    /// Returns the difference that a printed time stands for, or `None` if it is not a difference.
     fn as_difference(&mut self, stamp: Option<Stamp>) -> Option<i64> {
         let begins = self.clock.is_none() && self.differences == Differences::None;
         if begins && let Some(Stamp::Epoch(nanoseconds)) = self.logged.and_then(Logged::stamp) {
@@ -278,6 +292,8 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
+    /// Decides to what differences refer, if that is possible or the log has ended, and passes on the packets
+    /// that waited for the decision.
     fn decide(&mut self, hand_on: &mut impl FnMut(Packet), ended: bool) {
         if self.differences == Differences::Undecided {
             let fell = self.waiting.windows(2).any(|pair| pair[1].1 < pair[0].1);
@@ -304,6 +320,7 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
+    /// Converts a printed time to a timestamp.
     fn time(&mut self, stamp: Option<Stamp>) -> Option<Timestamp> {
         match stamp? {
             Stamp::Epoch(nanoseconds) => {
@@ -333,14 +350,14 @@ impl<'a> TimeKeeper<'a> {
         }
     }
 
-    /// Puts a time of day on the day on which its line was passed on, unless the user named a day.
+    /// Puts a time of day on the date on which its line was passed on, unless the user named a date.
     fn on_logged_day(&self, time: i64) -> Option<Stamp> {
         let logged = self.logged.filter(|_| self.options.date.is_none())?;
         logged.with_time_of_day(time, self.options.zone != TimeZone::UTC)
     }
 
-    /// A time of day; one that falls by more than half a day belongs to the next day, one that rises by more to
-    /// the day before.
+    /// Converts a time of day. A time that falls by more than half a day belongs to the next day, and one
+    /// that rises by more than half a day belongs to the day before.
     fn across_midnight(&mut self, time: i64) -> Timestamp {
         if let Some(last) = self.last_of_day.replace(time) {
             if last - time > DAY / 2 {
@@ -352,6 +369,7 @@ impl<'a> TimeKeeper<'a> {
         self.after_midnight(self.now.saturating_add(time))
     }
 
+    /// Converts nanoseconds since the beginning of the log's day, or since its first packet.
     fn after_midnight(&mut self, nanoseconds: i64) -> Timestamp {
         let midnight = self.options.date.and_then(|date| self.midnight(date)).or(self.began);
         self.note(midnight.is_some());
@@ -362,6 +380,7 @@ impl<'a> TimeKeeper<'a> {
         self.clock = Some(if dated { Clock::Absolute } else { Clock::Relative });
     }
 
+    /// Returns the beginning of a day in the time zone of the log.
     fn midnight(&mut self, date: Date) -> Option<Timestamp> {
         if let Some((_, midnight)) = self.day.filter(|(day, _)| *day == date) {
             return Some(midnight);

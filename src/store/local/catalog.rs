@@ -1,4 +1,4 @@
-//! What the catalog knows, as values.
+//! Reading and writing the rows of the catalog as typed values.
 
 use std::collections::BTreeMap;
 
@@ -16,41 +16,46 @@ use super::fed;
 use super::schema::put;
 use super::segment_writer::SegmentFacts;
 
-/// A segment as the catalog lists it.
+/// A segment as listed in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// Within the history's folder.
+    /// The path relative to the history's folder.
     pub(super) path: String,
     pub(super) sensor: i64,
     pub(super) kind: String,
-    /// The first and the last day that it may hold.
+    /// The first and the last day of which the segment may hold rows.
     pub(super) days: (Date, Date),
-    /// Whether it holds windows that the last capture's end left open.
+    /// Whether it holds the windows that were open at the end of the sensor's last capture.
     pub(super) open: bool,
     pub(super) facts: SegmentFacts,
-    /// The content of the one capture that it holds, unless it was merged.
+    /// The content hash of the only capture whose rows it holds; `None` if rows of several captures were
+    /// merged.
     pub(super) capture: Option<[u8; 32]>,
 }
 
 impl Listed {
-    /// Returns whether it may hold a day.
+    /// Returns whether the segment may hold rows of a day.
     pub(super) fn holds(&self, day: Date) -> bool {
         self.days.0 <= day && day <= self.days.1
     }
 }
 
+/// Encodes a value as JSON.
 pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Backend(error.to_string()))
 }
 
+/// Decodes a value from JSON.
 pub(super) fn unjson<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
+/// Encodes a value with postcard.
 pub(super) fn pack<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     postcard::to_stdvec(value).map_err(|error| StoreError::Backend(error.to_string()))
 }
 
+/// Decodes a value from postcard bytes.
 pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     postcard::from_bytes(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
@@ -59,16 +64,17 @@ fn date(text: &str) -> Result<Date, StoreError> {
     text.parse().map_err(|_| StoreError::Damaged(format!("`{}` is no date", text.escape_default())))
 }
 
-/// A count as SQLite keeps it.
+/// Converts a count to an SQLite integer; counts saturate at 2^63 - 1.
 pub(super) fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// Converts an SQLite integer to a count; negative numbers are damage.
 pub(super) fn uncount(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged(format!("the catalog has the count {value}")))
 }
 
-/// Hands on the rows of a query.
+/// Calls `sink` with each row of a query.
 pub(super) fn each_row(
     connection: &Connection,
     sql: &str,
@@ -83,11 +89,13 @@ pub(super) fn each_row(
     Ok(())
 }
 
+/// Returns the value of a row of `setting`, if it exists.
 pub(super) fn setting(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT value FROM setting WHERE name = ?1";
     Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
 }
 
+/// Returns all sensors with their ids, ascending by name.
 pub(super) fn sensors(connection: &Connection) -> Result<Vec<(i64, Sensor)>, StoreError> {
     let mut sensors = Vec::new();
     each_row(connection, "SELECT id, settings FROM sensor ORDER BY name", [], &mut |row| {
@@ -98,7 +106,7 @@ pub(super) fn sensors(connection: &Connection) -> Result<Vec<(i64, Sensor)>, Sto
     Ok(sensors)
 }
 
-/// The id and the settings of a sensor.
+/// Returns the id and the settings of a sensor.
 pub(super) fn sensor(connection: &Connection, name: &str) -> Result<(i64, Sensor), StoreError> {
     let sql = "SELECT id, settings FROM sensor WHERE name = ?1";
     let mut statement = connection.prepare_cached(sql)?;
@@ -113,6 +121,7 @@ pub(super) fn put_outage(connection: &Connection, sensor: i64, outage: &Outage) 
     put(connection, "outage", &[&sensor, &first.to_string(), &last.to_string(), reason])
 }
 
+/// Returns the coverage of a sensor.
 pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Result<Coverage, StoreError> {
     let mut outages = Vec::new();
     let sql = "SELECT first_day, last_day, reason FROM outage WHERE sensor = ?1";
@@ -124,26 +133,26 @@ pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Res
     crate::store::coverage_of(sensor, &fed::captures(connection, id)?, outages)
 }
 
-/// Enters a day on which the sensor recorded, without totals.
+/// Inserts a recorded day, without totals.
 pub(super) fn put_day(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
     let none: Option<i64> = None;
     put(connection, "day", &[&sensor, &day.to_string(), &none, &none, &none, &none])
 }
 
-/// Enters the totals of a day.
+/// Inserts a recorded day with its totals.
 pub(super) fn put_total(connection: &Connection, sensor: i64, total: &DayTotal) -> Result<(), StoreError> {
     let DayTotal { count: DayCount { day, windows, packets, hosts }, types } = total;
     let [windows, packets, hosts, types] = [windows, packets, hosts, types].map(|value| count(*value));
     put(connection, "day", &[&sensor, &day.to_string(), &windows, &packets, &hosts, &types])
 }
 
-/// Makes a day not recorded.
+/// Deletes a recorded day.
 pub(super) fn delete_day(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
     connection.execute("DELETE FROM day WHERE sensor = ?1 AND day = ?2", (sensor, day.to_string()))?;
     Ok(())
 }
 
-/// All days on which a sensor recorded, with their totals where they are known.
+/// Returns all recorded days of a sensor, with their totals where these are stored.
 pub(super) fn days(
     connection: &Connection,
     sensor: i64,
@@ -167,11 +176,13 @@ pub(super) fn days(
     Ok(days)
 }
 
+/// Stores the engine state of a sensor.
 pub(super) fn put_resume(connection: &Connection, sensor: i64, resume: &Resume) -> Result<(), StoreError> {
     let clock = resume.clock.map(|time| time.0);
     put(connection, "resume", &[&sensor, &clock, &pack(&resume.windows)?, &json(&resume.mark_names)?])
 }
 
+/// Returns the engine state of a sensor; the default state if none is stored.
 pub(super) fn resume(connection: &Connection, sensor: i64) -> Result<Resume, StoreError> {
     let captures = fed::capture_count(connection, sensor)?;
     let mut found = Resume { captures, ..Resume::default() };
@@ -185,6 +196,7 @@ pub(super) fn resume(connection: &Connection, sensor: i64) -> Result<Resume, Sto
     Ok(found)
 }
 
+/// Returns the names of all marks, by bit number.
 pub(super) fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut names = Vec::new();
     each_row(connection, "SELECT bit, name FROM mark ORDER BY bit", [], &mut |row| {
@@ -198,7 +210,7 @@ pub(super) fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreEr
     Ok(names)
 }
 
-/// The store's numbers of the marks of a capture; those that are new are entered.
+/// Returns the store's bit number of each mark of a capture, and inserts marks that are new.
 pub(super) fn number_marks(connection: &Connection, names: &[String]) -> Result<Vec<usize>, StoreError> {
     let mut known = mark_names(connection)?;
     let mut numbers = Vec::new();
@@ -217,17 +229,17 @@ pub(super) fn number_marks(connection: &Connection, names: &[String]) -> Result<
     Ok(numbers)
 }
 
-/// The first day of which a sensor's sightings are kept, if some were dropped.
+/// Returns the first day whose sightings are kept, or `None` if no sightings of the sensor were dropped.
 pub(super) fn kept_from(connection: &Connection, sensor: i64) -> Result<Option<Date>, StoreError> {
     setting(connection, &kept_from_name(sensor))?.map(|text| date(&text)).transpose()
 }
 
-/// Notes from which day on a sensor's sightings are kept.
+/// Stores the first day whose sightings are kept.
 pub(super) fn put_kept_from(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
     put(connection, "setting", &[&kept_from_name(sensor), &day.to_string()])
 }
 
-/// Forgets from which day on a sensor's sightings are kept.
+/// Deletes the entry of [`put_kept_from`].
 pub(super) fn delete_kept_from(connection: &Connection, sensor: i64) -> Result<(), StoreError> {
     connection.execute("DELETE FROM setting WHERE name = ?1", [kept_from_name(sensor)])?;
     Ok(())
@@ -237,6 +249,7 @@ fn kept_from_name(sensor: i64) -> String {
     format!("kept from {sensor}")
 }
 
+/// Lists a segment, or replaces the entry of the same path.
 pub(super) fn put_segment(connection: &Connection, segment: &Listed) -> Result<(), StoreError> {
     let Listed { path, sensor, kind, days, open, facts, capture } = segment;
     let SegmentFacts { rows, bytes, tail, hash } = facts;
@@ -250,13 +263,13 @@ pub(super) fn put_segment(connection: &Connection, segment: &Listed) -> Result<(
     )
 }
 
-/// Takes a segment from the list; its file stays.
+/// Removes a segment from the list. Its file stays.
 pub(super) fn unlist(connection: &Connection, segment: &Listed) -> Result<(), StoreError> {
     connection.prepare_cached("DELETE FROM segment WHERE path = ?1")?.execute([&segment.path])?;
     Ok(())
 }
 
-/// The segments of a sensor, or of all, by path.
+/// Returns the segments of one sensor, or of all sensors, ascending by path.
 pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<Vec<Listed>, StoreError> {
     let sql = "SELECT path, sensor, kind, first_day, last_day, open, rows, bytes, tail, hash, capture
                FROM segment WHERE ?1 IS NULL OR sensor = ?1 ORDER BY path";
@@ -271,7 +284,7 @@ pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<V
             _ => Some(hash(10)?),
         };
         let path: String = row.get(0)?;
-        // A path leads into the folder, whatever a damaged catalog says.
+        // A damaged catalog must not lead to files outside of the history's folder.
         if path.starts_with('/') || path.split('/').any(|part| part == "..") {
             return Err(StoreError::Damaged(format!("segment `{}`", path.escape_default())));
         }
@@ -299,6 +312,7 @@ pub(super) fn put_sample(connection: &Connection, sample: &KeptSample) -> Result
     put(connection, "sample", &[&profile.id, path, report, &json(profile)?])
 }
 
+/// Returns all samples, ascending by id.
 pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreError> {
     let mut samples = Vec::new();
     each_row(connection, "SELECT path, report, profile FROM sample ORDER BY id", [], &mut |row| {

@@ -1,4 +1,4 @@
-//! Rows of segments of counts as columns, and back.
+//! Conversion of daily and hourly counts to columns and back.
 
 use jiff::civil::Date;
 
@@ -9,8 +9,9 @@ use super::day_numbers::{Days, day_number};
 use super::rows::{Optional, count, facet, number, scope, values, wrong_kind};
 use super::table::{Column, ColumnSpec, Kind, OptionalValues, Table, Values};
 
-/// Counts of types by day, and by hour. A row of a day whose windows all began in one hour has this hour, and there is no other
-/// row for it. A row group has either days or hours of days.
+/// The table of daily and hourly counts by type and scope. If all windows of a day began in one hour, the
+/// day's row names this hour and there is no separate hourly row. A row group has either daily or hourly
+/// rows.
 pub(super) static COUNTS: Table = Table {
     name: "counts",
     columns: &[
@@ -25,10 +26,10 @@ pub(super) static COUNTS: Table = Table {
     ],
 };
 
-/// The place of the column that tells days from hours, among the columns of counts.
+/// The index of the column that distinguishes daily from hourly rows.
 pub(super) const DAILY: usize = 3;
 
-/// Counts of days, or of hours, that become columns.
+/// The columns of counts that are to be written. All rows are daily, or all are hourly.
 #[derive(Default)]
 pub(super) struct CountColumns {
     days: Vec<i32>,
@@ -47,13 +48,13 @@ impl CountColumns {
         self.days.len()
     }
 
-    /// Adds the count of a day, with the hour in which all windows began if it is a single one.
+    /// Adds a daily count, with the hour in which all its windows began if there is only one.
     pub(super) fn push_day(&mut self, row: &DailyCount, hour: Option<u8>) {
         self.daily.push(true);
         self.push(row, hour);
     }
 
-    /// Adds the count of one of several hours of a day.
+    /// Adds the hourly count of a day whose windows began in several hours.
     pub(super) fn push_hour(&mut self, row: &HourlyCount) {
         let HourlyCount { number, scope, day, hour, windows, packets, hosts } = *row;
         self.daily.push(false);
@@ -75,7 +76,7 @@ impl CountColumns {
         self.hosts.push(count(row.hosts));
     }
 
-    /// Returns the columns, and keeps none.
+    /// Returns the columns and leaves none.
     pub(super) fn take(&mut self) -> Vec<Column> {
         use std::mem::take;
         vec![
@@ -91,16 +92,16 @@ impl CountColumns {
     }
 }
 
-/// A count out of its columns.
+/// A decoded row of counts.
 pub(super) struct Counted {
     pub(super) count: DailyCount,
-    /// Whether it counts a whole day.
+    /// Whether the row counts a whole day.
     pub(super) daily: bool,
-    /// The hour in which all its windows began.
+    /// The hour in which all counted windows began; `None` if they began in several.
     pub(super) hour: Option<u8>,
 }
 
-/// Hands on counts out of their columns.
+/// Decodes rows of counts and calls `sink` with each.
 pub(super) fn each_count(
     rows: usize,
     columns: &[Column],

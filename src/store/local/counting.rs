@@ -1,4 +1,4 @@
-//! Counting the sightings of one type and scope by day and by hour, with exact hosts.
+//! Daily and hourly counts of the sightings of one type and scope, with exact numbers of hosts.
 
 use std::iter::Peekable;
 use std::net::IpAddr;
@@ -8,24 +8,25 @@ use jiff::civil::Date;
 use crate::history::{DailyCount, HourlyCount, Scope, Sighting, hours_of};
 use crate::store::StoreError;
 
-/// Counts sightings of one type and scope by day and by hour. They must be added in the order of hosts and days
-/// ([`Sighting::order`]). Memory: some 60 bytes for each day, and for each hour of a day, that has a sighting.
+/// The daily and hourly counts of one type and scope. Sightings must be added ordered by host and day
+/// ([`Sighting::order`]). Memory: about 60 bytes for each day, and for each hour of a day, with a sighting.
 #[derive(Default)]
 pub(super) struct CountsOfType {
-    /// The host and day of the last sighting, and its hours so far.
+    /// The host and day of the last sighting, and the hours (bits) of this host and day so far.
     last: Option<(IpAddr, Date, u32)>,
-    /// Ascending.
+    /// Ascending by day.
     days: Vec<DailyCount>,
     /// Ascending by day and hour.
     hours: Vec<HourlyCount>,
 }
 
 impl CountsOfType {
-    /// Adds a sighting; returns whether its host is new on its day. Windows and packets are put on its hour if it has a
-    /// single one; otherwise they have to come with [`CountsOfType::take_hours`].
+    /// Adds a sighting, and returns whether its host is new on its day. If the sighting has a single hour,
+    /// its windows and packets are added to this hour; otherwise they must be supplied by
+    /// [`CountsOfType::take_hours`].
     pub(super) fn add(&mut self, sighting: &Sighting) -> bool {
         let Sighting { day, number, scope, host, counts, .. } = *sighting;
-        // Sightings of a host and day follow each other.
+        // Sightings of the same host and day follow each other.
         let known_hours = match self.last {
             Some((last_host, last_day, hours)) if (last_host, last_day) == (host, day) => Some(hours),
             _ => None,
@@ -48,11 +49,12 @@ impl CountsOfType {
         known_hours.is_none()
     }
 
-    /// Replaces the windows and packets of all hours with those of stored hourly counts of the same sightings. `kept` is read up to
-    /// the first count of another type or scope. A sighting of several hours does not say how many of its windows began in each.
+    /// Replaces the windows and packets of all hours by those of stored hourly counts of the same sightings,
+    /// because a sighting of several hours does not say how many of its windows began in each. `kept` is read
+    /// up to the first count of another type or scope.
     ///
     /// # Errors
-    /// When they are of other hours than the sightings.
+    /// Fails if the stored counts and the sightings do not have the same hours.
     pub(super) fn take_hours(
         &mut self,
         kept: &mut Peekable<impl Iterator<Item = Result<HourlyCount, StoreError>>>,
@@ -82,12 +84,13 @@ impl CountsOfType {
         if self.hours.iter().all(|hour| hour.windows > 0) { Ok(()) } else { Err(differ()) }
     }
 
-    /// The counts of each day, with those of its hours.
+    /// Returns each daily count with the hourly counts of the same day.
     pub(super) fn days(&self) -> impl Iterator<Item = (&DailyCount, &[HourlyCount])> {
         let of_days = self.hours.chunk_by(|one, other| one.day == other.day);
         self.days.iter().zip(of_days)
     }
 
+    /// Removes all counts, for the next type or scope.
     pub(super) fn clear(&mut self) {
         self.last = None;
         self.days.clear();

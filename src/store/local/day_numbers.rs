@@ -1,4 +1,4 @@
-//! Days as segments have them: numbers, and the moments at which a sensor's days begin.
+//! Day numbers, by which segments store days, and the times at which a sensor's days begin.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -6,18 +6,19 @@ use jiff::tz::TimeZone;
 use crate::history::Day;
 use crate::store::StoreError;
 
-/// Nanoseconds of a second.
+/// Nanoseconds per second.
 pub(super) const SECOND: i64 = 1_000_000_000;
 
-/// Days of a sensor by their numbers, each worked out once: its date, and the second since 1970 at which it begins. Memory: 24
-/// bytes for each day from 1970 to the last, to 2149; later ones are worked out each time.
+/// A cache that converts day numbers to dates and to the times at which the days begin, in seconds since
+/// 1970. Memory: 24 bytes for each day from 1970 to the latest day used, up to the year 2149; later days are
+/// not cached.
 #[derive(Debug)]
 pub(super) struct Days {
     zone: TimeZone,
     known: Vec<Option<(Date, i64)>>,
 }
 
-/// Days that are remembered.
+/// Maximum number of cached days.
 const DAYS_KNOWN_MAX: usize = 1 << 16;
 
 impl Days {
@@ -25,7 +26,7 @@ impl Days {
         Days { zone, known: Vec::new() }
     }
 
-    /// Returns the date of a day number and the second since 1970 at which it begins.
+    /// Returns the date of a day number, and the second since 1970 at which the day begins.
     #[inline]
     pub(super) fn of_number(&mut self, number: i32) -> Result<(Date, i64), StoreError> {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
@@ -35,7 +36,7 @@ impl Days {
         }
     }
 
-    /// Returns the number of a date, and the second since 1970 at which it begins.
+    /// Returns the day number of a date, and the second since 1970 at which the day begins.
     pub(super) fn of_date(&mut self, date: Date) -> (i32, i64) {
         let number = day_number(date);
         let start = self.of_number(number).map_or(0, |(_, start)| start);
@@ -56,7 +57,7 @@ impl Days {
     }
 }
 
-/// Days since 1970-01-01.
+/// Returns the number of days from 1970-01-01 to a date.
 pub(super) fn day_number(date: Date) -> i32 {
     const EPOCH: Date = jiff::civil::date(1970, 1, 1);
     i32::try_from(EPOCH.duration_until(date).as_hours() / 24).unwrap_or(0)

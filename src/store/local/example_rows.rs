@@ -1,4 +1,4 @@
-//! Rows of example windows as columns, and back.
+//! Conversion of example windows to columns and back.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,7 +13,8 @@ use super::segment::Segment;
 use super::table::{Column, ColumnSpec, Kind, Table, Values};
 use super::wanted::Wanted;
 
-/// Example windows, one for each type: a row for each packet.
+/// The table of example windows, one window per type and one row per packet. `FORMAT.md` describes the
+/// columns.
 pub(super) static EXAMPLES: Table = Table {
     name: "examples",
     columns: &[
@@ -31,11 +32,11 @@ pub(super) static EXAMPLES: Table = Table {
     ],
 };
 
-/// Places of columns of examples.
+/// Column indices of the table of examples.
 const EXAMPLE_TYPE: usize = 0;
 const EXAMPLE_START: usize = 1;
 
-/// An example window of a type, with all its packets.
+/// An example window of a type, with its packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExampleRow {
     pub(super) number: u64,
@@ -45,13 +46,14 @@ pub(super) struct ExampleRow {
 }
 
 impl ExampleRow {
-    /// The same with the name of its type.
+    /// Converts the row to an example of the type with this id.
     pub(super) fn of_behavior(self, behavior: BehaviorId) -> Example {
         let ExampleRow { start, host, packets, .. } = self;
         Example { behavior, host, start, packets }
     }
 }
 
+/// Converts examples to columns, one row per packet.
 pub(super) fn example_columns(examples: &[ExampleRow]) -> Vec<Column> {
     let rows =
         || examples.iter().flat_map(|example| example.packets.iter().map(move |packet| (example, packet)));
@@ -70,7 +72,7 @@ pub(super) fn example_columns(examples: &[ExampleRow]) -> Vec<Column> {
     ]
 }
 
-/// Puts packets, which come example by example, together to examples again. An example lies in one row group.
+/// Groups decoded rows into examples. The rows of an example follow each other, in one row group.
 fn examples_of(rows: usize, columns: &[Column]) -> Result<Vec<ExampleRow>, StoreError> {
     let mut examples: Vec<ExampleRow> = Vec::new();
     let types = values!(columns, 0, Int64);
@@ -109,13 +111,13 @@ fn examples_of(rows: usize, columns: &[Column]) -> Result<Vec<ExampleRow>, Store
     Ok(examples)
 }
 
-/// The earliest example of each type; of those that begin together the one with the lowest address. Memory: some 200 bytes
-/// a type, and a row group.
+/// The earliest example of each type; of examples that begin at the same time, the one with the lowest host
+/// address. Memory: about 200 bytes per type, and one row group.
 #[derive(Default)]
 pub(super) struct EarliestExamples(BTreeMap<u64, ExampleRow>);
 
 impl EarliestExamples {
-    /// Adds the examples of a segment that are of types that are wanted.
+    /// Adds the examples of a segment whose types are wanted.
     pub(super) fn add(&mut self, segment: &Segment, wanted: &Wanted<'_>) -> Result<(), StoreError> {
         for group in (0..segment.groups()).filter(|group| wanted.may_have_type(segment, *group, EXAMPLE_TYPE))
         {
@@ -132,13 +134,13 @@ impl EarliestExamples {
         Ok(())
     }
 
-    /// Returns them by the numbers of their types.
+    /// Returns the examples by type number.
     pub(super) fn by_type(self) -> BTreeMap<u64, ExampleRow> {
         self.0
     }
 }
 
-/// When the examples of a segment begin, with the numbers of their types.
+/// Returns the type number and the start of each example of a segment.
 pub(super) fn starts_of(segment: &Segment) -> Result<Vec<(u64, Timestamp)>, StoreError> {
     let mut starts = Vec::new();
     for group in 0..segment.groups() {
@@ -146,7 +148,7 @@ pub(super) fn starts_of(segment: &Segment) -> Result<Vec<(u64, Timestamp)>, Stor
         let (types, begins) = (values!(columns, 0, Int64), values!(columns, 1, Int64));
         for (one, start) in types.iter().zip(begins) {
             let start = (number(*one)?, Timestamp(*start));
-            // An example has a row for each packet.
+            // An example has one row per packet.
             if starts.last() != Some(&start) {
                 starts.push(start);
             }

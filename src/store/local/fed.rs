@@ -1,4 +1,4 @@
-//! Captures that were fed, and where the engine stopped before the newest one, in the catalog.
+//! The catalog's tables of captures, and of the engine state before the newest capture of each sensor.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,7 @@ use crate::store::StoreError;
 use super::catalog::{each_row, json, pack, uncount, unjson, unpack};
 use super::schema::put;
 
+/// Inserts the record of a capture, or replaces it.
 pub(super) fn put_capture(
     connection: &Connection,
     sensor: i64,
@@ -20,7 +21,7 @@ pub(super) fn put_capture(
     put(connection, "capture", &[&sensor, &capture.content, &json(capture)?, &i64::from(merged)])
 }
 
-/// Deletes the record of a capture; its segments stay.
+/// Deletes the record of a capture. Its segments stay.
 pub(super) fn delete_capture(
     connection: &Connection,
     sensor: i64,
@@ -30,8 +31,8 @@ pub(super) fn delete_capture(
     Ok(())
 }
 
-/// Marks captures as merged: their rows lie in segments together with rows of other captures, so that they cannot be removed
-/// any more.
+/// Marks captures as merged: their rows share segments with rows of other captures, so that they can no
+/// longer be removed by themselves.
 pub(super) fn mark_merged(
     connection: &Connection,
     sensor: i64,
@@ -45,7 +46,7 @@ pub(super) fn mark_merged(
     of_these.try_for_each(|capture| put_capture(connection, sensor, capture, true))
 }
 
-/// Returns whether a capture was merged or cut; `None` where there is none of this content.
+/// Returns whether a capture was merged or cut, or `None` if there is no such capture.
 pub(super) fn is_merged(
     connection: &Connection,
     sensor: i64,
@@ -57,6 +58,7 @@ pub(super) fn is_merged(
     Ok(merged.map(|merged| merged != 0))
 }
 
+/// Stores the engine state before the newest capture.
 pub(super) fn put_before_newest(
     connection: &Connection,
     sensor: i64,
@@ -67,12 +69,14 @@ pub(super) fn put_before_newest(
     put(connection, "before_newest", &[&sensor, content, &clock, &windows, &names])
 }
 
-/// Forgets where the engine stopped before the newest capture, which then can only be removed like an earlier one.
+/// Deletes the engine state before the newest capture, which can then be removed only in the way of earlier
+/// captures.
 pub(super) fn delete_before_newest(connection: &Connection, sensor: i64) -> Result<(), StoreError> {
     connection.execute("DELETE FROM before_newest WHERE sensor = ?1", [sensor])?;
     Ok(())
 }
 
+/// Returns the newest capture with the engine state before it, if that state is stored.
 pub(super) fn before_newest(
     connection: &Connection,
     sensor: i64,
@@ -95,12 +99,14 @@ pub(super) fn before_newest(
     Ok(found)
 }
 
-/// Returns the content of the newest capture of a sensor, where it can still be removed as if it had never been fed.
+/// Returns the content hash of a sensor's newest capture if it can still be removed as if it had never been
+/// fed.
 pub(super) fn newest(connection: &Connection, sensor: i64) -> Result<Option<[u8; 32]>, StoreError> {
     let sql = "SELECT content FROM before_newest WHERE sensor = ?1";
     Ok(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0)).optional()?)
 }
 
+/// Returns the captures of a sensor in time order.
 pub(super) fn captures(connection: &Connection, sensor: i64) -> Result<Vec<CaptureRecord>, StoreError> {
     let mut captures = Vec::new();
     each_row(connection, "SELECT record FROM capture WHERE sensor = ?1", [sensor], &mut |row| {
@@ -111,6 +117,7 @@ pub(super) fn captures(connection: &Connection, sensor: i64) -> Result<Vec<Captu
     Ok(captures)
 }
 
+/// Returns whether the sensor has a capture with this content hash.
 pub(super) fn has_capture(
     connection: &Connection,
     sensor: i64,
@@ -120,6 +127,7 @@ pub(super) fn has_capture(
     Ok(connection.prepare_cached(sql)?.query_row((sensor, content), |row| row.get(0))?)
 }
 
+/// Returns the number of captures of a sensor.
 pub(super) fn capture_count(connection: &Connection, sensor: i64) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM capture WHERE sensor = ?1";
     uncount(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0))?)

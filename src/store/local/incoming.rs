@@ -1,4 +1,4 @@
-//! A folder for files that the catalog does not list yet, and the deletion of files that it lists no longer or never did.
+//! The folder for files that the catalog does not list yet, and the deletion of files that it does not list.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -15,11 +15,12 @@ use super::rows::SIGHTINGS;
 
 /// The name of the folder within a history.
 const INCOMING: &str = "incoming";
-/// Readers hold this file with a shared lock for the time of a question; files are only deleted under an exclusive one.
+/// The name of the lock file. Readers hold a shared lock on it while they read; files are deleted only under
+/// an exclusive lock.
 const READERS: &str = "readers.lock";
 
-/// A folder of one process, which it holds by a lock. It is deleted when this is dropped; after a crash, by the next process
-/// that writes.
+/// A folder for the new files of one process, which holds a lock on it. The folder is deleted when this value
+/// is dropped, or after a crash by the next process that writes.
 #[derive(Debug)]
 pub(super) struct Incoming {
     folder: PathBuf,
@@ -28,6 +29,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// Creates a folder within a history.
     pub(super) fn new(history: &Path) -> Result<Incoming, StoreError> {
         let parent = history.join(INCOMING);
         fs::create_dir_all(&parent)?;
@@ -39,7 +41,7 @@ impl Incoming {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(error.into()),
             };
-            // Between the two calls another process may have found the file without a lock, and deleted it.
+            // Between creation and locking, another process may have found the file unlocked and deleted it.
             if lock.try_lock().is_err() || !lock_path.exists() {
                 continue;
             }
@@ -50,6 +52,7 @@ impl Incoming {
         Err(StoreError::Backend("no name is left for incoming files".to_owned()))
     }
 
+    /// Returns the path of the folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -57,14 +60,14 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        // Whatever stays is deleted by the next process that writes.
+        // Files that cannot be deleted now are deleted by the next process that writes.
         let _ = fs::remove_dir_all(&self.folder);
         let _ = fs::remove_file(&self.lock_path);
         let _ = self.folder.parent().map(fs::remove_dir);
     }
 }
 
-/// Deletes what processes left behind that are no more.
+/// Deletes the folders of processes that no longer run.
 pub(super) fn delete_abandoned(history: &Path) -> Result<(), StoreError> {
     let parent = history.join(INCOMING);
     let Ok(entries) = fs::read_dir(&parent) else { return Ok(()) };
@@ -83,21 +86,22 @@ pub(super) fn delete_abandoned(history: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes the file that readers lock.
+/// Creates the lock file of readers.
 pub(super) fn prepare_for_readers(history: &Path) -> Result<(), StoreError> {
     OpenOptions::new().create(true).append(true).open(history.join(READERS))?;
     Ok(())
 }
 
-/// Holds all files of a history for the time of a question. Where locks cannot be had (some read-only media) nobody deletes
-/// files either.
+/// Takes the readers' lock, which keeps all files of a history until it is dropped. Returns `None` if the
+/// file cannot be locked (some read-only media); no process can delete files there either.
 pub(super) fn hold_files(history: &Path) -> Option<File> {
     let file = File::open(history.join(READERS)).ok()?;
     file.lock_shared().ok()?;
     Some(file)
 }
 
-/// Deletes files, unless somebody reads. What cannot be deleted now is deleted by the next process that writes.
+/// Deletes files, unless a reader holds the lock. Files that cannot be deleted now are deleted by the next
+/// process that writes.
 fn delete_unless_read(history: &Path, paths: &[String]) {
     let Ok(file) = OpenOptions::new().append(true).open(history.join(READERS)) else { return };
     if file.try_lock().is_err() {
@@ -108,14 +112,14 @@ fn delete_unless_read(history: &Path, paths: &[String]) {
     }
 }
 
-/// Deletes files of segments that the catalog does not list, unless somebody reads. Of `paths`, another process can have listed
-/// some again: the same content has the same name.
+/// Deletes those of `paths` that the catalog does not list, unless a reader holds the lock. Another process
+/// may have listed some of them again, because files of the same content have the same name.
 pub(super) fn delete_unlisted(
     folder: &Path,
     connection: &mut Connection,
     mut paths: Vec<String>,
 ) -> Result<(), StoreError> {
-    // Nobody moves a file to its place while this lasts.
+    // No other process can move a file into the history during this transaction.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let listed: BTreeSet<String> =
         catalog::segments(&transaction, None)?.into_iter().map(|segment| segment.path).collect();
@@ -126,7 +130,7 @@ pub(super) fn delete_unlisted(
     Ok(transaction.commit()?)
 }
 
-/// Deletes whatever a crash left behind.
+/// Deletes all files that a crash left behind.
 pub(super) fn sweep(folder: &Path, connection: &mut Connection) -> Result<(), StoreError> {
     delete_abandoned(folder)?;
     let mut paths = Vec::new();

@@ -1,4 +1,4 @@
-//! Storing a capture: its segments become part of the history in one transaction of the catalog.
+//! Storing a capture: its segments enter the history in one transaction of the catalog.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,37 +27,40 @@ use super::type_rows;
 use super::write::{Pending, WrittenPair};
 use super::{LocalStore, query};
 
-/// Packets of examples from which on a row group ends. A window traces a few hundred at most.
+/// Number of rows from which a row group of examples ends. An example has a few hundred rows (packets) at
+/// most.
 const EXAMPLE_ROWS: usize = 1 << 14;
 
-/// The segments that a capture brings.
+/// The new segments of a capture.
 struct NewSegments<'s> {
     sensor: (i64, &'s Sensor),
     capture: [u8; 32],
     segments: Vec<(Listed, WrittenSegment)>,
-    /// Totals of days.
+    /// The totals of the days of these segments.
     totals: BTreeMap<Date, DayTotal>,
 }
 
-/// Segments that take the place of others.
+/// The replacement of some segments of a sensor by others.
 pub(super) struct Exchange<'a> {
     pub(super) folder: &'a Path,
     pub(super) sensor: i64,
-    /// All segments of the sensor before the exchange.
+    /// All segments of the sensor before the replacement.
     pub(super) before: &'a [Listed],
-    /// Those of them that go.
+    /// The segments that are removed.
     pub(super) old: Vec<Listed>,
     pub(super) new: Vec<(Listed, WrittenSegment)>,
-    /// Days whose totals are worked out again.
+    /// The days whose totals may change.
     pub(super) days: BTreeSet<Date>,
-    /// Totals of such days, as far as they are known.
+    /// The known totals of such days. The others are counted, or left out while a day lies in several
+    /// segments.
     pub(super) totals: BTreeMap<Date, DayTotal>,
     pub(super) durable: bool,
 }
 
 impl Exchange<'_> {
-    /// Moves the new files to their places, replaces the old segments with the new ones in the catalog, and commits. Returns the
-    /// paths of old files, which can be deleted. If an error is returned, the history has not changed.
+    /// Moves the new files to their places, replaces the old segments by the new ones in the catalog, and
+    /// commits. Returns the paths of the old files, which can be deleted. If this fails, the history has not
+    /// changed.
     pub(super) fn commit(mut self, transaction: Transaction<'_>) -> Result<Vec<String>, StoreError> {
         let mut moved = Vec::new();
         let done = self.carry_out(&transaction, &mut moved).and_then(|()| Ok(transaction.commit()?));
@@ -65,7 +68,7 @@ impl Exchange<'_> {
             self.delete_moved(&moved);
             return Err(error);
         }
-        // The same content has the same name, so that a file can be listed before and afterwards.
+        // Files of the same content have the same name, so a path can be listed both before and afterwards.
         let gone = self.old.into_iter().map(|one| one.path).filter(|path| !moved.contains(path));
         Ok(gone.collect())
     }
@@ -80,17 +83,19 @@ impl Exchange<'_> {
         keep_totals(self.folder, connection, self.sensor, &self.days, &self.totals)
     }
 
-    /// Deletes files that were moved to their places for nothing, but for those that are listed anyway.
+    /// Deletes the files that were moved to their places before the failure, except those that were listed
+    /// before.
     fn delete_moved(&self, moved: &[String]) {
         for path in moved.iter().filter(|path| !self.before.iter().any(|one| one.path == **path)) {
-            // What cannot be deleted now is deleted by the next process that writes.
+            // Files that cannot be deleted now are deleted by the next process that writes.
             let _ = fs::remove_file(self.folder.join(path));
         }
     }
 }
 
 impl LocalStore {
-    /// Stores all of a capture or nothing; returns `false` for one that is there already.
+    /// Stores the contribution of a capture, completely or not at all. Returns `false` if the sensor has the
+    /// capture already.
     pub(super) fn store_capture(
         &mut self,
         name: &str,
@@ -136,12 +141,12 @@ impl LocalStore {
                 new.add(EXAMPLES.name, first.day(&zone_of(&sensor)?), written, is_open);
             }
         }
-        // What a day comes to is worked out again if its segments changed, and for new days.
+        // Totals are computed for days whose segments changed, and for new days.
         let known_days = catalog::days(&transaction, id)?;
         changed.extend(contribution.days.iter().filter(|day| !known_days.contains_key(day)));
         fed::put_capture(&transaction, id, &contribution.capture, false)?;
         if durable {
-            // A history that is thrown away is never taken back.
+            // Temporary histories never remove a capture.
             let resume = catalog::resume(&transaction, id)?;
             fed::put_before_newest(&transaction, id, &BeforeNewest { content, resume })?;
         }
@@ -166,7 +171,7 @@ impl LocalStore {
         Ok(true)
     }
 
-    /// A folder for the segments of a capture.
+    /// Creates a writer for the segments of a capture.
     pub(super) fn pending(&mut self, sensor: &Sensor, mark_names: &[String]) -> Result<Pending, StoreError> {
         self.writable()?;
         let zone = zone_of(sensor)?;
@@ -176,7 +181,8 @@ impl LocalStore {
         Ok(Pending::new(Incoming::new(&self.folder)?, zone, marks, self.durable))
     }
 
-    /// The folder with what was written of a capture while it was read.
+    /// Returns the writer that received the batches of a capture while it was read, or a new one if there was
+    /// none.
     fn pending_of(
         &mut self,
         name: &str,
@@ -202,7 +208,8 @@ impl NewSegments<'_> {
 
     fn add(&mut self, kind: &str, day: Date, written: WrittenSegment, open: bool) {
         let mut listed = listed(self.sensor, kind, (day, day), &written, open, Some(self.capture));
-        // A capture can bring the same counts of a day twice, when a day is opened again.
+        // A capture can have two segments of a day with the same counts if the day was closed and opened
+        // again.
         let mut number = 2;
         while self.segments.iter().any(|(other, _)| other.path == listed.path) {
             listed.path = listed.path.replace(".parquet", &format!("-{number}.parquet"));
@@ -212,8 +219,9 @@ impl NewSegments<'_> {
     }
 }
 
-/// A written segment as the catalog will list it. Its name has a part of its hash, and of the capture's, since two captures can
-/// bring the same counts. So the same history has the same names.
+/// Returns the catalog's entry for a written segment. The path contains a part of the segment's hash, so that
+/// equal histories have equal paths, and a part of the capture's hash, because two captures can have the same
+/// counts.
 pub(super) fn listed(
     (id, sensor): (i64, &Sensor),
     kind: &str,
@@ -232,7 +240,7 @@ pub(super) fn listed(
     Listed { path, sensor: id, kind: kind.to_owned(), days, open, facts: written.facts.clone(), capture }
 }
 
-/// Segments of sightings and their counts as the catalog will list them.
+/// Returns the catalog's entries for a written segment of sightings and its segment of counts.
 pub(super) fn listed_pair(
     sensor: (i64, &Sensor),
     days: (Date, Date),
@@ -244,7 +252,7 @@ pub(super) fn listed_pair(
         .map(|(kind, written)| (listed(sensor, kind, days, &written, open, capture), written))
 }
 
-/// Moves a written file to its place.
+/// Moves a written file to its place in the history.
 pub(super) fn move_into(
     folder: &Path,
     path: &str,
@@ -254,7 +262,8 @@ pub(super) fn move_into(
     put_file(folder, path, durable, |place| written.path.persist(place).map_err(|error| error.error))
 }
 
-/// Makes the folders of a segment's path, lets `put` put the file there, and makes sure that all new names are on the disk.
+/// Creates the folders of a segment's path and lets `put` create the file there. If `durable`, all new
+/// directory entries are synced to the disk.
 pub(super) fn put_file(
     folder: &Path,
     path: &str,
@@ -275,7 +284,7 @@ pub(super) fn put_file(
     Ok(())
 }
 
-/// Refuses days whose sightings were dropped: nothing can be added to what is not there.
+/// Fails if sightings of one of the days were dropped: the day's counts could not be computed again.
 fn refuse_dropped(connection: &Connection, sensor: i64, days: &BTreeSet<Date>) -> Result<(), StoreError> {
     match catalog::kept_from(connection, sensor)? {
         Some(from) if days.first().is_some_and(|day| *day < from) => Err(StoreError::Dropped { from }),
@@ -288,7 +297,7 @@ fn put_types(
     contribution: &Contribution,
     profile: &Profile,
 ) -> Result<(), StoreError> {
-    // In the order of the table, which so is written from its one end to the other.
+    // In the order of the table's keys, so that the table is written sequentially.
     let mut order: Vec<(u64, usize)> = contribution.type_numbers.iter().copied().zip(0..).collect();
     order.sort_unstable();
     let mut types =
@@ -296,7 +305,8 @@ fn put_types(
     type_rows::put_types(connection, &mut types, profile)
 }
 
-/// Enters the totals of days that lie in one segment; others have to be counted when they are asked for.
+/// Stores the totals of days that lie in at most one segment of sightings. Days that lie in several are
+/// entered without totals, and counted when a query needs them.
 pub(super) fn keep_totals(
     folder: &Path,
     connection: &Connection,
@@ -325,8 +335,9 @@ pub(super) fn keep_totals(
     Ok(())
 }
 
-/// The gathered examples that are of types without a known example, or not later than it; by type. Only one is unpacked at a
-/// time. `numbers` has the types' numbers in histories by their places in the capture's list.
+/// Returns, ascending by type, the gathered examples that are not later than the known example of their type.
+/// They are unpacked one at a time. `numbers` has the number of each type in histories, by its index in the
+/// capture's type list.
 pub(super) fn new_examples<'e>(
     examples: &'e Examples,
     numbers: &[u64],
@@ -346,7 +357,8 @@ pub(super) fn new_examples<'e>(
     })
 }
 
-/// Writes examples, which come by type; returns when the first begins.
+/// Writes examples, which must ascend by type. Returns the start of the earliest with the segment, or `None`
+/// if there are no examples.
 pub(super) fn write_examples(
     folder: &Path,
     examples: &mut dyn Iterator<Item = Result<ExampleRow, StoreError>>,

@@ -1,4 +1,5 @@
-//! Joining histories that were observed elsewhere, into a new folder that gets its name once it is complete.
+//! Joining histories that were observed separately. The result is built in a temporary folder, which is
+//! renamed when it is complete.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,36 +18,37 @@ use super::join_part::Target;
 use super::schema;
 use super::{catalog, type_rows};
 
-/// What a join came to.
+/// The result of joining histories.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Joined {
-    /// Sensors of the result.
+    /// Number of sensors in the result.
     pub sensors: u64,
-    /// Captures of the result.
+    /// Number of captures in the result.
     pub captures: u64,
-    /// Names of captures that several histories have, and that were taken once.
+    /// Names of captures that several histories have; each is taken once.
     pub same: Vec<String>,
-    /// Where one history of a sensor ends and another one begins.
+    /// The times at which one history of a sensor ends and another begins.
     pub seams: Vec<Seam>,
 }
 
-/// Where one history of a sensor ends and another one begins.
+/// The time at which one history of a sensor ends and another begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seam {
-    /// The sensor.
+    /// The name of the sensor.
     pub sensor: String,
-    /// When the earlier history ends.
+    /// The end of the earlier history.
     pub at: Timestamp,
-    /// Windows that were open there and whose hosts are active soon after: each counts as two.
+    /// Number of windows that were open at that time and whose hosts were active soon after: each counts as
+    /// two windows.
     pub cut: u64,
 }
 
 impl LocalStore {
-    /// Joins histories into a folder that is empty or not there.
+    /// Joins histories into a folder that is empty or does not exist.
     ///
     /// # Errors
-    /// When the folder holds something, the histories cannot be joined, one of them is damaged, or the result cannot be
-    /// written. Then there is no result.
+    /// Fails if the folder is not empty, the histories cannot be joined, one of them is damaged, or the
+    /// result cannot be written. The folder is then left as it was.
     pub fn join(sources: &[PathBuf], into: &Path, profile: &Profile) -> Result<Joined, StoreError> {
         let is_empty = fs::read_dir(into).map_or(!into.exists(), |mut entries| entries.next().is_none());
         if !is_empty {
@@ -71,7 +73,7 @@ impl LocalStore {
         Ok(joined)
     }
 
-    /// Takes in all that some histories have.
+    /// Copies the contents of all source histories into this one.
     fn take_in(&mut self, stores: &[LocalStore]) -> Result<Joined, StoreError> {
         let (folder, profile) = (self.folder.clone(), self.profile.clone());
         let mut joined = Joined::default();
@@ -108,7 +110,8 @@ impl LocalStore {
     }
 }
 
-/// Signatures have numbers of their own in each history, and no program writes them yet.
+/// Fails if a history has probe signatures. Their numbers would have to be translated, and no version writes
+/// them yet.
 fn refuse_signatures(connection: &Connection) -> Result<(), StoreError> {
     let count: i64 = connection.query_row("SELECT count(*) FROM signature", [], |row| row.get(0))?;
     if count == 0 {
@@ -119,6 +122,7 @@ fn refuse_signatures(connection: &Connection) -> Result<(), StoreError> {
     ))
 }
 
+/// Copies all types from one catalog to another.
 fn copy_types(from: &Connection, to: &Connection, profile: &Profile) -> Result<(), StoreError> {
     let mut types = Vec::new();
     type_rows::each_type(from, &mut |number, parameters| {

@@ -1,4 +1,4 @@
-//! Joining what several histories have of one sensor.
+//! Joining the parts that several histories have of one sensor.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -28,31 +28,31 @@ use super::rows::SIGHTINGS;
 use super::sorted::merged;
 use super::write::PairWriter;
 
-/// One history's part of a sensor.
+/// The part of a sensor's history that one source holds.
 struct Part<'s> {
     store: &'s LocalStore,
     id: i64,
     captures: Vec<CaptureRecord>,
     resume: Resume,
-    /// The result's numbers of its marks.
+    /// The result's bit number of each mark of the source.
     marks: Vec<usize>,
-    /// Captures that an earlier part has, too.
+    /// Content hashes of the captures that an earlier part has as well; they are not copied.
     left_out: BTreeSet<[u8; 32]>,
 }
 
-/// What becomes of the windows that are open at the end of a part.
+/// The treatment of the windows that were open at the end of a part.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OpenWindows {
-    /// They stay open: it is the last part.
+    /// They stay open: this is the last part.
     Stay,
-    /// They are closed, since the next part knows nothing of them.
+    /// They count as closed, because the next part does not continue them.
     Close,
-    /// They are left out: a later part begins with the same capture and has them, too.
+    /// They are left out: a later part begins with the same capture and has them as well.
     LeaveOut,
 }
 
 impl Part<'_> {
-    /// The content of the capture at whose end its windows are open.
+    /// Returns the content hash of the capture that ends last, at whose end the open windows were open.
     fn newest(&self) -> Option<[u8; 32]> {
         self.captures.iter().max_by_key(|one| one.last()).map(|one| one.content)
     }
@@ -62,7 +62,7 @@ impl Part<'_> {
     }
 }
 
-/// The sensor of the result that is filled.
+/// The sensor of the result into which parts are copied.
 pub(super) struct Target<'t> {
     pub(super) folder: &'t Path,
     pub(super) connection: &'t Connection,
@@ -71,7 +71,7 @@ pub(super) struct Target<'t> {
 }
 
 impl Target<'_> {
-    /// Takes in a sensor from all histories that have it.
+    /// Copies the sensor from all histories that have it.
     pub(super) fn take_sensor(
         &mut self,
         stores: &[LocalStore],
@@ -116,12 +116,14 @@ impl Target<'_> {
                 joined.seams.push(self.seam(part, later)?);
             }
         }
-        // Totals of days that several histories have do not add up.
+        // The numbers of hosts and types of a day do not add up over histories, so such days are counted
+        // again.
         let no_totals = BTreeMap::new();
         keep_totals(self.folder, self.connection, self.id, &days, &no_totals)
     }
 
-    /// Months without sightings have counts that cannot be joined with others.
+    /// Fails if there are several parts and one of them has dropped sightings: counts without sightings
+    /// cannot be joined with others.
     fn refuse_dropped(&self, parts: &[Part<'_>]) -> Result<(), StoreError> {
         for part in parts {
             let Some(from) = catalog::kept_from(&part.store.connection, part.id)? else { continue };
@@ -133,7 +135,8 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Refuses a part whose captures recorded what earlier parts have, but for the same captures, which are taken once.
+    /// Compares a part with the earlier parts. The same capture is left out here; other captures that
+    /// recorded the same time are an error.
     fn compare(
         &self,
         part: &mut Part<'_>,
@@ -142,7 +145,8 @@ impl Target<'_> {
     ) -> Result<(), StoreError> {
         for capture in &part.captures {
             if let Some(other) = before.iter().find(|one| one.has(&capture.content)) {
-                // Both closed the windows that were open at its end, by other captures.
+                // Both histories continued after this capture, so both closed the windows that were open at
+                // its end.
                 if other.newest() != Some(capture.content) {
                     let name = &capture.name;
                     return Err(StoreError::NotJoinable(format!(
@@ -173,6 +177,8 @@ impl Target<'_> {
         Ok(())
     }
 
+    /// Copies the days, captures and segments of a part, and its engine state if it is the last. Adds the
+    /// days that earlier parts have as well, and days without totals, to `shared_days`.
     fn take_part(
         &self,
         part: &Part<'_>,
@@ -194,9 +200,10 @@ impl Target<'_> {
         }
         for capture in captures.iter().filter(|one| !left_out.contains(&one.content)) {
             let merged = fed::is_merged(&store.connection, *id, &capture.content)? != Some(false);
-            // What the earlier history's newest capture left open is closed here, and cannot be opened again.
             fed::put_capture(self.connection, self.id, capture, merged)?;
         }
+        // Only the last part keeps its engine state and the state before its newest capture. Windows that
+        // earlier parts left open count as closed, and cannot be opened again.
         let is_last = open == OpenWindows::Stay;
         if is_last {
             catalog::put_resume(self.connection, self.id, resume)?;
@@ -212,7 +219,7 @@ impl Target<'_> {
         let segments: Vec<Listed> = segments.into_iter().filter(stays).collect();
         let in_order = part.marks.iter().enumerate().all(|(from, to)| from == *to);
         for one in &segments {
-            // A renumbered segment of sightings is written together with its counts.
+            // If mark numbers change, a segment of sightings is rewritten together with its counts.
             if in_order || one.kind == EXAMPLES.name {
                 self.copy(part, one, is_last)?;
             } else if one.kind == SIGHTINGS.name {
@@ -227,7 +234,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Copies a segment, and reads every byte of the copy.
+    /// Copies a segment and verifies every byte of the copy.
     fn copy(&self, part: &Part<'_>, one: &Listed, is_last: bool) -> Result<(), StoreError> {
         put_file(self.folder, &one.path, true, |place| {
             fs::copy(part.store.folder.join(&one.path), place)?;
@@ -240,7 +247,7 @@ impl Target<'_> {
         catalog::put_segment(self.connection, &Listed { sensor: self.id, open, ..one.clone() })
     }
 
-    /// Writes a segment of sightings and its counts again with other numbers of marks.
+    /// Rewrites a segment of sightings and its counts with the result's mark numbers.
     fn rewrite(
         &self,
         part: &Part<'_>,
@@ -266,7 +273,8 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Counts the windows that were open at the end of a part, and whose hosts are active soon after in later parts.
+    /// Counts the windows that were open at the end of a part and whose hosts are active soon after in later
+    /// parts.
     fn seam(&self, part: &Part<'_>, later: &[Part<'_>]) -> Result<Seam, StoreError> {
         let zone = zone_of(self.sensor)?;
         let at = part.resume.clock.or(closed_before(&part.captures).clock).unwrap_or_default();
@@ -277,7 +285,8 @@ impl Target<'_> {
         let day = at.day(&zone);
         let next = day.checked_add(Span::new().days(1)).unwrap_or(day);
         let filter = Filter { first: Some(day), last: Some(next), ..Filter::default() };
-        // A host that is active within a window's time has gone on with it; sightings have whole seconds.
+        // A host that is active within one window length had its window cut. Sightings have whole seconds,
+        // hence one second more.
         let soon =
             i64::from(part.store.profile.window_seconds).saturating_add(1).saturating_mul(1_000_000_000);
         let mut cut = 0;
@@ -293,10 +302,10 @@ impl Target<'_> {
     }
 }
 
-/// The nanoseconds that two captures have in common.
+/// Returns the recorded time that two captures have in common, in nanoseconds.
 fn overlap(one: &CaptureRecord, other: &CaptureRecord) -> i64 {
     if one.recorded == 0 || other.recorded == 0 {
-        // Time that was given with `--covers` has no packets that could count twice.
+        // Time given by `--covers` has no packets that could count twice.
         return 0;
     }
     RecordedTime::union(one.spans.iter().copied()).common_of(&other.spans)

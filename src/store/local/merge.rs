@@ -1,8 +1,8 @@
-//! Merging: small segments of a day become one, and those of a month that is over.
+//! Merging small segments: those of a day into one, and those of a month that is over into one.
 //!
-//! What is merged is verified first, since readers refuse a part that is not as it was written; damage is never taken over.
-//! A merge is prepared beside the history and takes its place in one transaction, if the segments that it was made of are
-//! still there.
+//! Readers reject row groups that differ from what was written, so a merge never copies damaged rows. The
+//! merged segments are written to `incoming` first and replace their inputs in one transaction, if the
+//! catalog still lists these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -32,24 +32,25 @@ use super::sorted::{Sorted, all_sightings, hours_of_segment, merged};
 use super::wanted::Wanted;
 use super::write::{PairWriter, WrittenPair};
 
-/// Segments that are merged at once. Each takes a row group as it lies in the file, a decoded page of each column and some
-/// decoded rows: 1.5 MB.
+/// Maximum number of segments that are merged at once. Each takes 1.5 MB: an encoded row group, a decoded
+/// page of each column and some decoded rows.
 const SEGMENTS_AT_ONCE: usize = 16;
 
-/// Segments of late captures that lie beside that of their month before it is merged again by itself. So feeding many late
-/// captures does not write the month anew for each of them.
+/// Maximum number of segments of late captures beside a merged month before the month is merged again
+/// automatically. Feeding many late captures therefore does not rewrite the month for each of them.
 const LATE_MAX: usize = 16;
 
-/// What a merge that nobody asked for leaves as it is.
+/// The segments that an automatic merge leaves alone. The default, for requested merges, leaves none alone.
 #[derive(Default)]
 struct Automatic {
-    /// Segments of sightings beside that of a whole month, up to as many as this.
+    /// Maximum number of segments of sightings beside that of a merged month; 0 for a requested merge.
     late_max: usize,
-    /// What this capture brought.
+    /// The content hash of the capture whose segments are not merged.
     spare: Option<[u8; 32]>,
 }
 
 impl Automatic {
+    /// Returns whether a month is already merged but for a few late segments.
     fn leaves(&self, segments: &[Listed], month: (Date, Date)) -> bool {
         let within = |one: &&Listed| {
             one.kind == SIGHTINGS.name && !one.open && month.0 <= one.days.0 && one.days.1 <= month.1
@@ -59,23 +60,24 @@ impl Automatic {
     }
 }
 
-/// What a merge came to.
+/// The result of merging segments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compacted {
-    /// Days that were merged, counted once for each sensor.
+    /// Number of days that were merged, counted per sensor.
     pub days: u64,
-    /// Months that were merged.
+    /// Number of months that were merged, counted per sensor.
     pub months: u64,
-    /// Bytes of all segments before.
+    /// Size of all segments before, in bytes.
     pub bytes_before: u64,
-    /// Bytes of all segments afterwards.
+    /// Size of all segments afterwards, in bytes.
     pub bytes_after: u64,
 }
 
-/// Sorted parts of sightings, and of hourly counts.
+/// Sorted parts of sightings and of hourly counts.
 pub(super) type PairParts = (Vec<Sorted<'static, Sighting>>, Vec<Sorted<'static, HourlyCount>>);
 
-/// The rows of segments of sightings, and of their counts: a sorted part for each segment of sightings, two for one of counts.
+/// Returns the rows of segments: one sorted part per segment of sightings, and two sorted parts of hourly
+/// counts per segment of counts.
 pub(super) fn pair_parts(
     folder: &Path,
     sightings: &[Listed],
@@ -93,7 +95,7 @@ pub(super) fn pair_parts(
     Ok((of_sightings, of_hours))
 }
 
-/// Sorted parts without the rows of days that are gone.
+/// Removes the rows of the days in `gone` from sorted parts.
 fn without<T: 'static>(
     parts: Vec<Sorted<'static, T>>,
     gone: &Rc<BTreeSet<Date>>,
@@ -109,10 +111,12 @@ fn without<T: 'static>(
 }
 
 impl LocalStore {
-    /// Merges what several captures brought of a day, and then months. Of days and months that go on only if `all`.
+    /// Merges the segments of each day, and those of each month. Days and months that are not over are merged
+    /// only if `all` is set.
     ///
     /// # Errors
-    /// When a segment is damaged, or the history cannot be written to. What was merged stays merged.
+    /// Fails if a segment is damaged, or if the history cannot be written to. Merges that were completed
+    /// before the failure stay.
     pub fn compact(&mut self, all: bool) -> Result<Compacted, StoreError> {
         self.writable()?;
         let mut done = Compacted { bytes_before: self.segment_bytes()?, ..Compacted::default() };
@@ -127,19 +131,21 @@ impl LocalStore {
         Ok(done)
     }
 
+    /// Returns the size of all segments in bytes.
     fn segment_bytes(&self) -> Result<u64, StoreError> {
         Ok(catalog::segments(&self.connection, None)?.iter().map(|one| one.facts.bytes).sum())
     }
 
-    /// Merges the days and months of a sensor that are over at a time, but for what its newest capture brought: that can be
-    /// removed until the next one is fed.
+    /// Merges the days and months of a sensor that are over at the time `clock`, except segments of the
+    /// sensor's newest capture, which must stay removable until the next capture is fed.
     pub(super) fn merge_what_is_over(&mut self, name: &str, clock: Timestamp) -> Result<(), StoreError> {
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
         let spare = if self.durable { fed::newest(&self.connection, id)? } else { None };
         self.merge_until(id, &sensor, Some(clock), &Automatic { late_max: LATE_MAX, spare }).map(drop)
     }
 
-    /// Merges days and months before that of a clock, or all; returns how many of each.
+    /// Merges the days and months before that of `clock`, or all. Returns the numbers of merged days and
+    /// months.
     fn merge_until(
         &mut self,
         id: i64,
@@ -149,7 +155,7 @@ impl LocalStore {
     ) -> Result<(u64, u64), StoreError> {
         let zone = zone_of(sensor)?;
         let today = clock.map_or(Date::MAX, |clock| clock.day(&zone));
-        // No segment has days of two months, so that a merge leaves the others as they are listed here.
+        // No segment has days of two months, so merging one month does not change the segments of others.
         let segments = catalog::segments(&self.connection, Some(id))?;
         let (mut days, mut months) = (0, 0);
         let spare = automatic.spare;
@@ -183,8 +189,8 @@ impl LocalStore {
         Ok(())
     }
 
-    /// Merges those segments of a sensor that are of a day or month; returns whether there was anything to merge. Where some are
-    /// of the capture `spare`, nothing is merged.
+    /// Merges the segments of a sensor that lie within a day or month. Returns whether there was anything to
+    /// merge. Nothing is merged if some of the segments belong to the capture `spare`.
     fn merge(
         &mut self,
         (id, sensor): (i64, &Sensor),
@@ -204,7 +210,7 @@ impl LocalStore {
             (of_kind(SIGHTINGS.name), of_kind(COUNTS.name), of_kind(EXAMPLES.name));
         let in_one = |some: &[Listed]| some.len() <= 1 && some.iter().all(|one| one.days == span);
         let merge_sightings = !in_one(&sightings) && !sightings.is_empty();
-        // Months whose sightings were dropped have counts alone, and are merged already.
+        // Months whose sightings were dropped have only counts, which are merged already.
         let is_merged = examples.len() <= 1 && examples.iter().all(|one| one.days == span);
         let merge_examples = span.0 != span.1 && !is_merged;
         if !merge_sightings && !merge_examples {
@@ -238,14 +244,14 @@ impl LocalStore {
         self.replace(id, old, new, totals)
     }
 
-    /// Days of a span whose totals are not known, or are about to change.
+    /// Returns the days of a span whose totals are not stored.
     fn uncounted_days(&self, id: i64, (first, last): (Date, Date)) -> Result<BTreeSet<Date>, StoreError> {
         let days = catalog::days(&self.connection, id)?;
         let inside = days.range(first..=last);
         Ok(inside.filter(|(_, total)| total.is_none()).map(|(day, _)| *day).collect())
     }
 
-    /// Merges pairs of segments, without the rows of days that are gone.
+    /// Merges segments of sightings and their counts, without the rows of the days in `gone`.
     pub(super) fn merged_pair(
         &self,
         incoming: &Incoming,
@@ -260,8 +266,8 @@ impl LocalStore {
             of_sightings = without(of_sightings, gone, |sighting| sighting.day);
             of_hours = without(of_hours, gone, |hour| hour.day);
         }
-        // Many segments are first merged in groups, so that memory does not grow with their number. Each has two parts of
-        // hours.
+        // Many segments are first merged in groups, so that memory does not grow with their number. Each
+        // segment of counts gives two sorted parts.
         let mut steps = Vec::new();
         while of_sightings.len() > SEGMENTS_AT_ONCE {
             let hours = merged(of_hours.drain(..2 * SEGMENTS_AT_ONCE).collect(), HourlyCount::order)?;
@@ -280,7 +286,7 @@ impl LocalStore {
         writer.write_merged(rows, hours, self.durable)
     }
 
-    /// The earliest example of each type. Memory: some 200 bytes for each type.
+    /// Returns the earliest example of each type. Memory: about 200 bytes per type.
     pub(super) fn earliest_examples(
         &self,
         listed: &[Listed],
@@ -293,8 +299,8 @@ impl LocalStore {
         Ok(earliest.by_type())
     }
 
-    /// Puts new segments in the place of old ones, in one transaction; `false` where another process merged or removed some
-    /// meanwhile.
+    /// Replaces segments in one transaction. Returns `false`, and changes nothing, if another process merged
+    /// or removed some of the old segments meanwhile.
     fn replace(
         &mut self,
         id: i64,
@@ -320,19 +326,20 @@ impl LocalStore {
     }
 }
 
-/// The capture that brought all of some segments, if it is a single one: what it brought can then still be told apart.
+/// Returns the capture to which all of the segments belong, or `None` if there are several. A segment merged
+/// from them can still be removed with that capture.
 pub(super) fn single_capture<'l>(segments: impl IntoIterator<Item = &'l Listed>) -> Option<[u8; 32]> {
     let mut captures = segments.into_iter().map(|one| one.capture);
     let first = captures.next().flatten();
     first.filter(|_| captures.all(|capture| capture == first))
 }
 
-/// The first days of the months that have segments.
+/// Returns the first days of the months that have segments.
 fn months_of(segments: &[Listed]) -> BTreeSet<Date> {
     segments.iter().map(|segment| segment.days.0.first_of_month()).collect()
 }
 
-/// Days of a month that lie in several segments of days.
+/// Returns the days of a month that lie in several segments of a single day each.
 fn days_in_parts(segments: &[Listed], month: Date) -> Vec<Date> {
     let mut parts: BTreeMap<Date, u64> = BTreeMap::new();
     for Listed { days, kind, open, .. } in segments {

@@ -1,4 +1,5 @@
-//! A history in a folder: a catalog (SQLite) and segments (Parquet). The page `FORMAT.md` beside this file describes both.
+//! A history in a folder: a catalog (SQLite) and segments (Parquet). `FORMAT.md` beside this file describes
+//! both.
 
 mod catalog;
 mod count_rows;
@@ -65,44 +66,46 @@ pub struct LocalStore {
     profile: Profile,
     types: TypeIndex,
     open: OpenSegments,
-    /// Whether what is written is forced onto the disk; a history that is thrown away needs that not.
+    /// Whether written data is synced to the disk. Temporary histories are not synced.
     durable: bool,
-    /// Keeps a temporary folder for as long as the store.
+    /// The temporary folder of [`LocalStore::temporary`], deleted together with the store.
     temporary: Option<tempfile::TempDir>,
-    /// Keeps files from being deleted that a store to read may still ask for.
+    /// A shared lock, held by a store opened to read, which keeps other processes from deleting segment
+    /// files.
     _files: Option<File>,
 }
 
 impl LocalStore {
-    /// Opens a history to read; nothing is changed or made. All questions are answered from the state that the history has now,
-    /// whatever is written meanwhile.
+    /// Opens a history to read. Nothing is changed or created. All queries see the state at the time of
+    /// opening, even if another process writes meanwhile.
     ///
     /// # Errors
-    /// When the folder has no history, one of a newer inga or of another behavior profile, or cannot be read.
+    /// Fails if the folder has no history, a history of a newer inga or one of another behavior profile, or
+    /// if the history cannot be read.
     pub fn open_to_read(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
         LocalStore::open_with(folder, profile, Access::Read)
     }
 
-    /// Opens a history to write.
+    /// Opens an existing history to write.
     ///
     /// # Errors
-    /// As [`LocalStore::open_to_read`].
+    /// Fails as [`LocalStore::open_to_read`] does.
     pub fn open_to_write(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
         LocalStore::open_with(folder, profile, Access::Write)
     }
 
-    /// Opens a history to write, and makes it where there is none.
+    /// Opens a history to write, and creates it if it does not exist.
     ///
     /// # Errors
-    /// As [`LocalStore::open_to_read`], and when the folder cannot be made.
+    /// Fails as [`LocalStore::open_to_read`] does, and if the folder cannot be created.
     pub fn create(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
         LocalStore::open_with(folder, profile, Access::Create)
     }
 
-    /// Makes a history in a temporary folder (`TMPDIR`), which is deleted with it.
+    /// Creates a history in a temporary folder (within `TMPDIR`), which is deleted together with the store.
     ///
     /// # Errors
-    /// When no temporary folder can be made.
+    /// Fails if no temporary folder can be created.
     pub fn temporary(profile: &Profile) -> Result<LocalStore, StoreError> {
         let temporary = tempfile::Builder::new().prefix("inga-").tempdir()?;
         let mut store = LocalStore::create(temporary.path(), profile)?;
@@ -112,7 +115,8 @@ impl LocalStore {
     }
 
     fn open_with(folder: &Path, profile: &Profile, access: Access) -> Result<LocalStore, StoreError> {
-        // The files are held before the state of the catalog is, so that none that it lists is deleted in between.
+        // The files are locked before the state of the catalog is fixed, so that no file that it lists is
+        // deleted in between.
         let files = if access == Access::Read { incoming::hold_files(folder) } else { None };
         let connection = schema::open(folder, access, &profile.identity())?;
         let mut store = LocalStore {
@@ -150,8 +154,8 @@ impl LocalStore {
         }
     }
 
-    /// Deletes the files of segments that are no longer listed. While somebody reads they stay until the next time, and so does
-    /// what cannot be deleted for another reason.
+    /// Deletes the files of segments that the catalog no longer lists. Files that cannot be deleted now, for
+    /// example because a reader holds the lock, are deleted by the next process that writes.
     fn forget(&mut self, paths: &[String]) {
         if !paths.is_empty() {
             paths.iter().for_each(|path| self.open.forget(path));

@@ -1,4 +1,4 @@
-//! Segments that were opened already.
+//! A cache of open segments.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,14 +11,15 @@ use super::catalog::Listed;
 use super::segment::Segment;
 use super::table::Table;
 
-/// Segments that are held open: more would exhaust a process's files.
+/// Maximum number of segments that are kept open. More could exceed the limit of open files per process.
 const OPEN_MAX: usize = 200;
 
-/// Segments that were opened already.
+/// Open segments by path. When [`OPEN_MAX`] segments are open, the next one empties the cache.
 #[derive(Debug, Default)]
 pub(super) struct OpenSegments(RefCell<HashMap<String, Arc<Segment>>>);
 
 impl OpenSegments {
+    /// Returns a segment of the history in `folder`, and opens it if necessary.
     pub(super) fn get(
         &self,
         folder: &Path,
@@ -44,6 +45,7 @@ impl OpenSegments {
         Ok(segment)
     }
 
+    /// Closes a segment.
     pub(super) fn forget(&self, path: &str) {
         self.0.borrow_mut().remove(path);
     }

@@ -1,4 +1,4 @@
-//! Reading segments: which row groups a question needs, and what they hold.
+//! Reading segments: the row groups that a query needs, and their contents.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
@@ -29,33 +29,34 @@ use super::wanted::Wanted;
 /// Hosts by type, scope, day and hour.
 type HostsByHour = HashMap<(u64, Scope, Date, u8), Hosts>;
 
-/// Segments whose row groups are scanned together; each is an open file.
+/// Maximum number of segments whose row groups are scanned together. Each is an open file.
 const SEGMENTS_AT_ONCE: usize = 64;
 
-/// Keeps files from being deleted, and the catalog as it was when it was first read.
+/// Keeps files from being deleted, and the catalog in the state in which it was first read.
 #[derive(Debug, Default)]
 pub(super) struct Held<'s> {
     pub(super) _reading: Option<Transaction<'s>>,
     pub(super) _files: Option<File>,
 }
 
-/// A sensor's part of a history, for one question.
+/// The segments of a sensor, for one query.
 pub(super) struct Source<'s> {
     pub(super) folder: &'s Path,
     pub(super) open: &'s OpenSegments,
     pub(super) segments: Vec<Listed>,
     pub(super) zone: TimeZone,
-    /// Sightings of days before this one were dropped.
+    /// The first day whose sightings are kept; `None` if none were dropped.
     pub(super) kept_from: Option<Date>,
     pub(super) _held: Option<Held<'s>>,
 }
 
 impl Source<'_> {
+    /// Returns the segments of one table.
     fn of_kind<'t>(&'t self, table: &'t Table) -> impl Iterator<Item = &'t Listed> {
         self.segments.iter().filter(move |segment| segment.kind == table.name)
     }
 
-    /// Hands on sightings, in no order that means anything.
+    /// Calls `sink` with the wanted sightings, in no particular order.
     pub(super) fn each_sighting(
         &self,
         wanted: &Wanted<'_>,
@@ -64,6 +65,7 @@ impl Source<'_> {
         self.each_sighting_of(self.of_kind(&SIGHTINGS), wanted, sink)
     }
 
+    /// Calls `sink` with the wanted sightings of some segments, in no particular order.
     fn each_sighting_of<'t>(
         &self,
         segments: impl Iterator<Item = &'t Listed>,
@@ -83,13 +85,15 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// Days whose counts can be taken as they are kept: those that lie in one segment.
+    /// Returns a predicate for the days whose stored counts are exact: those that lie in one segment of
+    /// counts.
     pub(super) fn counted_days(&self) -> impl Fn(Date) -> bool + use<> {
         let all: Vec<(Date, Date)> = self.of_kind(&COUNTS).map(|one| one.days).collect();
         move |day| all.iter().filter(|(first, last)| *first <= day && day <= *last).count() == 1
     }
 
-    /// Hands on daily counts, ascending by type, scope and day; each once.
+    /// Calls `sink` with the wanted daily counts, ascending by type, scope and day, once for each
+    /// combination.
     pub(super) fn each_daily_count(
         &self,
         wanted: &Wanted<'_>,
@@ -119,7 +123,8 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// Hands on hourly counts, ascending by type, scope, day and hour; each once.
+    /// Calls `sink` with the wanted hourly counts, ascending by type, scope, day and hour, once for each
+    /// combination.
     pub(super) fn each_hourly_count(
         &self,
         wanted: &Wanted<'_>,
@@ -159,7 +164,8 @@ impl Source<'_> {
         }
     }
 
-    /// Daily counts of some days, counted from sightings. Memory: some 100 bytes a type, scope and day, and 4 a host.
+    /// Returns the daily counts of some days, counted from sightings. Memory: about 100 bytes per type, scope
+    /// and day, and 4 bytes per host.
     fn counted_again(
         &self,
         wanted: &Wanted<'_>,
@@ -179,6 +185,7 @@ impl Source<'_> {
         Ok(sums.into_iter().map(count).collect())
     }
 
+    /// Returns the hosts of each hour of some days, from sightings.
     fn hosts_by_hour(
         &self,
         wanted: &Wanted<'_>,
@@ -197,7 +204,7 @@ impl Source<'_> {
         Ok(hosts)
     }
 
-    /// The segments of sightings that may have one of some days.
+    /// Returns the segments of sightings that may hold rows of one of some days.
     fn with_days<'t>(&'t self, days: &dyn Fn(Date) -> bool) -> impl Iterator<Item = &'t Listed> + use<'t> {
         let mut some: Vec<&Listed> = Vec::new();
         for listed in self.of_kind(&SIGHTINGS) {
@@ -209,7 +216,7 @@ impl Source<'_> {
         some.into_iter()
     }
 
-    /// Totals of some days, counted from sightings.
+    /// Returns the totals of some days, counted from sightings.
     pub(super) fn totals_of(&self, days: &BTreeSet<Date>) -> Result<BTreeMap<Date, DayTotal>, StoreError> {
         let mut sums: BTreeMap<Date, (Sum, BTreeSet<u64>)> = BTreeMap::new();
         let between = (days.first().copied(), days.last().copied());
@@ -229,7 +236,7 @@ impl Source<'_> {
         Ok(days.iter().map(total).collect())
     }
 
-    /// The earliest example of each of some types, which ascend.
+    /// Returns the earliest example of each of some types, whose numbers must ascend.
     pub(super) fn examples(&self, types: &[u64]) -> Result<BTreeMap<u64, ExampleRow>, StoreError> {
         let wanted = Wanted::of_types(types, false);
         let mut earliest = EarliestExamples::default();
@@ -240,7 +247,7 @@ impl Source<'_> {
     }
 }
 
-/// Windows, packets and hosts, added up.
+/// Sums of windows and packets, and the set of hosts.
 #[derive(Default)]
 pub(super) struct Sum {
     windows: u64,
@@ -255,15 +262,15 @@ impl Sum {
         self.hosts.insert(sighting.host);
     }
 
-    /// What they come to on a day.
+    /// Returns the sums as the count of a day.
     pub(super) fn of_day(mut self, day: Date) -> DayCount {
         DayCount { day, windows: self.windows, packets: self.packets, hosts: self.hosts.count() }
     }
 }
 
 impl LocalStore {
-    /// A sensor's part of the history. Its files stay, and the catalog is read as it was, for as long as this is held: so
-    /// an answer never mixes what was before a change with what was after it.
+    /// Returns the id of a sensor and its segments. While they are held, no segment file is deleted and the
+    /// catalog is read in one state, so an answer never mixes data from before and after a change.
     pub(super) fn source(&self, sensor: &str) -> Result<(i64, Source<'_>), StoreError> {
         let held = self.hold()?;
         let (id, settings) = catalog::sensor(&self.connection, sensor)?;
@@ -273,21 +280,21 @@ impl LocalStore {
         Ok((id, source))
     }
 
-    /// Holds the files and the catalog as they are now. A store that was opened to read holds both as long as it is open.
+    /// Fixes the files and the state of the catalog. A store opened to read has done so since it was opened.
     pub(super) fn hold(&self) -> Result<Held<'_>, StoreError> {
         if self.access == Access::Read {
             return Ok(Held::default());
         }
-        // The files first: whatever the catalog lists afterwards is there.
+        // The files are locked first, so that every file that the catalog lists afterwards exists.
         let files = hold_files(&self.folder);
-        // A question within another one sees what that one sees.
+        // A query within another query sees the state of that one.
         let is_free = self.connection.is_autocommit();
         let reading = if is_free { Some(self.connection.unchecked_transaction()?) } else { None };
         Ok(Held { _reading: reading, _files: files })
     }
 }
 
-/// The sources of a sensor's segments, without a store, for whoever holds the catalog already.
+/// Returns the segments of a sensor without holding files, for callers that hold the catalog already.
 pub(super) fn source_of<'s>(
     folder: &'s Path,
     open: &'s OpenSegments,
@@ -305,7 +312,7 @@ pub(super) fn source_of<'s>(
     })
 }
 
-/// The total of a day, counted from sightings.
+/// Returns the total of a day, counted from sightings.
 pub(super) fn count_day(
     folder: &Path,
     connection: &Connection,
@@ -318,7 +325,8 @@ pub(super) fn count_day(
     totals.remove(&day).ok_or_else(|| StoreError::Backend(format!("{day} was not counted")))
 }
 
-/// When the earliest example of each type of a sensor begins.
+/// Returns the start of the earliest example of each type of a sensor. Segments of open windows are left out,
+/// and those whose path `leave_out` accepts.
 pub(super) fn example_starts(
     folder: &Path,
     connection: &Connection,

@@ -1,4 +1,4 @@
-//! Taking back what was fed: a capture, or days.
+//! Removing captures and days.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -21,20 +21,20 @@ use super::segment_writer::WrittenSegment;
 use super::write::Pending;
 use super::{LocalStore, query};
 
-/// What becomes of a sensor's part of the catalog, in one transaction.
+/// A change of a sensor's part of the catalog, made in one transaction.
 #[derive(Default)]
 struct Change {
-    /// Captures of the sensor when the change was prepared.
+    /// Number of captures of the sensor when the change was prepared.
     captures: u64,
     old: Vec<Listed>,
     new: Vec<(Listed, WrittenSegment)>,
-    /// Segments with open windows that stay where they are, and whose windows count as closed from now on.
+    /// Segments of open windows that stay in place, and whose windows count as closed from now on.
     listed_again: Vec<Listed>,
-    /// Days that become not recorded.
+    /// Days that become unrecorded.
     gone: BTreeSet<Date>,
-    /// Records that go.
+    /// Content hashes of the captures whose records are deleted.
     removed: Vec<[u8; 32]>,
-    /// Records that were cut.
+    /// The new records of captures that were cut.
     cut: Vec<CaptureRecord>,
     resume: Resume,
     before_newest: Option<BeforeNewest>,
@@ -78,7 +78,7 @@ impl LocalStore {
         if left.is_empty() {
             change.resume = Resume::default();
         }
-        // The folder of the written files is held until they are in their places.
+        // The folder of the written files is kept until the files are moved to their places.
         let _pending = match reopened {
             Some(reopened) => {
                 let pending = self.add_reopened((id, &sensor), &reopened, &mut change)?;
@@ -92,7 +92,7 @@ impl LocalStore {
         self.change(id, change)
     }
 
-    /// Makes days not recorded; see the trait.
+    /// Makes days unrecorded; see the trait.
     pub(super) fn forget_days(&mut self, name: &str, days: (Date, Date)) -> Result<(), StoreError> {
         self.writable()?;
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
@@ -119,7 +119,8 @@ impl LocalStore {
         change.resume = catalog::resume(&self.connection, id)?;
         let is_in = |day: Date| days.0 <= day && day <= days.1;
         if change.resume.clock.is_some_and(|clock| is_in(clock.day(&zone))) {
-            // What is open stays as it is counted: its packets in the days that go are no longer to be told apart.
+            // Open windows that began on other days keep their counts and are closed: their packets on the
+            // removed days cannot be separated.
             let segments = catalog::segments(&self.connection, Some(id))?;
             change.listed_again = segments.into_iter().filter(|one| one.open && !is_in(one.days.0)).collect();
             change.resume = closed_before(&left);
@@ -129,7 +130,8 @@ impl LocalStore {
         self.change(id, change)
     }
 
-    /// Writes segments of windows that are open again, and adds them to a change. Returns what holds their folder.
+    /// Writes the segments of windows that are open again, and adds them to a change. Returns the value that
+    /// keeps their folder.
     fn add_reopened(
         &mut self,
         (id, sensor): (i64, &Sensor),
@@ -153,7 +155,8 @@ impl LocalStore {
         Ok(pending)
     }
 
-    /// Adds to a change what has rows of the days that are gone, and what is left of it without them.
+    /// Adds to a change the segments with rows of the removed days, and their replacements without these
+    /// rows.
     fn without_days(
         &self,
         (id, sensor): (i64, &Sensor),
@@ -177,7 +180,7 @@ impl LocalStore {
         let mut old = Vec::new();
         for one in segments.into_iter().filter(|one| !is_old(one)) {
             if one.kind == EXAMPLES.name {
-                // Its days are those of its first example.
+                // The day of a segment of examples is that of its first example; later examples may follow.
                 if one.days.0 <= last {
                     self.examples_without(&one, (id, sensor), incoming, &gone, change)?;
                 }
@@ -195,7 +198,7 @@ impl LocalStore {
                 continue;
             }
             let pair = self.merged_pair(incoming, sensor, (&sightings, &counts), false, &gone)?;
-            // What a single capture brought can still be told apart.
+            // If all segments belong to one capture, the result does so as well.
             let capture = single_capture(&segments);
             if pair.sightings.facts.rows > 0 {
                 change.new.extend(listed_pair((id, sensor), days, pair, false, capture));
@@ -206,7 +209,7 @@ impl LocalStore {
         Ok(())
     }
 
-    /// Replaces a segment of examples if some of them begin on days that are gone.
+    /// Replaces a segment of examples if some of them begin on removed days.
     fn examples_without(
         &self,
         one: &Listed,
@@ -233,7 +236,7 @@ impl LocalStore {
         Ok(())
     }
 
-    /// Makes a change, all of it or nothing.
+    /// Makes a change, completely or not at all.
     fn change(&mut self, id: i64, change: Change) -> Result<(), StoreError> {
         let (folder, durable) = (self.folder.clone(), self.durable);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -256,7 +259,7 @@ impl LocalStore {
 }
 
 impl Change {
-    /// Enters what it changes in the catalog beside the segments.
+    /// Writes the parts of the change that do not concern removed and new segments to the catalog.
     fn enter(&self, connection: &Connection, id: i64) -> Result<(), StoreError> {
         for one in self.listed_again.iter().filter(|one| !self.old.contains(one)) {
             catalog::put_segment(connection, &Listed { open: false, ..one.clone() })?;
@@ -271,7 +274,8 @@ impl Change {
         self.gone.iter().try_for_each(|day| catalog::delete_day(connection, id, *day))
     }
 
-    /// Returns whether the totals of a day that stays recorded may change. Those of a segment that only lost other days do not.
+    /// Returns whether the totals of a day that stays recorded may change. They do not if the day's segments
+    /// only lost rows of other days.
     fn recounts(&self, day: Date) -> bool {
         let is_rewritten = |old: &Listed| {
             old.days.0 != old.days.1

@@ -1,4 +1,4 @@
-//! What a history holds, and dropping the sightings of old months.
+//! The contents of a history in numbers, and dropping the sightings of old months.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,37 +12,37 @@ use super::catalog::{self, Listed};
 use super::rows::SIGHTINGS;
 use super::schema::CATALOG;
 
-/// A kind of thing that a history holds.
+/// The size of one part of a history's contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
-    /// What it is.
+    /// The name of the part: a plural noun, or the file name of the catalog.
     pub what: String,
-    /// How many rows there are of it.
+    /// Number of rows.
     pub rows: u64,
-    /// Files that have them; they are in the catalog where this is `None`.
+    /// Number of files; `None` for rows of the catalog.
     pub files: Option<u64>,
-    /// Bytes of these files.
+    /// Size of these files in bytes; `None` for rows of the catalog.
     pub bytes: Option<u64>,
 }
 
-/// Sightings that are dropped, or would be.
+/// The sightings that were dropped, or would be dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retained {
-    /// By sensor: the first day of which sightings are kept.
+    /// The first day whose sightings are kept, by name of the sensor.
     pub from: BTreeMap<String, Date>,
-    /// Months, counted once for each sensor.
+    /// Number of months, counted per sensor.
     pub months: u64,
-    /// Rows of sightings.
+    /// Number of rows of sightings.
     pub sightings: u64,
-    /// Bytes of their files.
+    /// Size of the dropped files in bytes.
     pub bytes: u64,
 }
 
 impl LocalStore {
-    /// Returns what the history holds.
+    /// Returns the sizes of the history's contents.
     ///
     /// # Errors
-    /// When the catalog cannot be read.
+    /// Fails if the catalog cannot be read.
     pub fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
         let tables = [
             ("sensors", "sensor"),
@@ -78,7 +78,7 @@ impl LocalStore {
     /// Returns what [`LocalStore::retain`] would drop, and changes nothing.
     ///
     /// # Errors
-    /// When the day lies behind the last recorded day of every sensor, or the catalog cannot be read.
+    /// Fails if the day lies after the last recorded day of every sensor, or if the catalog cannot be read.
     pub fn retain_plan(&self, from: Date) -> Result<Retained, StoreError> {
         let mut plan = Retained::default();
         let mut last_day = None;
@@ -92,24 +92,25 @@ impl LocalStore {
         }
     }
 
-    /// Drops the sightings of months that end before a day; counts, totals and examples stay.
+    /// Drops the sightings of months that end before a day. Counts, totals and examples stay.
     ///
     /// # Errors
-    /// As [`LocalStore::retain_plan`], when a segment is damaged or the history cannot be written to, and when another process
-    /// feeds these months meanwhile. What was dropped of other sensors by then stays dropped.
+    /// Fails as [`LocalStore::retain_plan`] does, if a segment is damaged, if the history cannot be written
+    /// to, and if another process feeds these months meanwhile. Sightings of other sensors that were dropped
+    /// before the failure stay dropped.
     pub fn retain(&mut self, from: Date) -> Result<Retained, StoreError> {
         self.writable()?;
         self.retain_plan(from)?;
         let mut dropped = Retained::default();
         for (id, sensor) in catalog::sensors(&self.connection)? {
-            // Counts are exact once a month is merged.
+            // The stored counts of a month are exact only after merging.
             self.merge_months_before(id, &sensor, from.first_of_month())?;
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let old = sightings_before(&transaction, id, from)?;
             if old.is_empty() {
                 continue;
             }
-            // A day that was fed since the months were merged has counts of its own, which are not exact.
+            // Days that were fed after their month was merged have counts of their own, which are not exact.
             let months: BTreeSet<Date> = old.iter().map(|one| one.days.0.first_of_month()).collect();
             if months.len() < old.len() {
                 return Err(StoreError::FedMeanwhile);
@@ -124,7 +125,7 @@ impl LocalStore {
     }
 }
 
-/// The segments of sightings of months that end before a day.
+/// Returns the segments of sightings of months that end before the month of a day.
 fn sightings_before(connection: &Connection, id: i64, day: Date) -> Result<Vec<Listed>, StoreError> {
     let mut segments = catalog::segments(connection, Some(id))?;
     segments.retain(|one| one.kind == SIGHTINGS.name && one.days.1 < day.first_of_month() && !one.open);

@@ -1,4 +1,4 @@
-//! Rows of segments of sightings as columns, and back; and what other tables share with them.
+//! Conversion of sightings to columns and back, and helpers that the other tables share.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,7 +12,8 @@ use crate::store::StoreError;
 use super::day_numbers::{Days, SECOND};
 use super::table::{Column, ColumnSpec, Kind, OptionalValues, Table, Values};
 
-/// Sightings: one row for each type, scope, host, day and signature of a run. The page on the format describes the columns.
+/// The table of sightings: one row for each type, scope, host, day and signature of a segment. `FORMAT.md`
+/// describes the columns.
 pub(super) static SIGHTINGS: Table = Table {
     name: "sightings",
     columns: &[
@@ -31,15 +32,17 @@ pub(super) static SIGHTINGS: Table = Table {
     ],
 };
 
-/// Places of columns of sightings.
+/// Column indices of the table of sightings.
 pub(super) const TYPE: usize = 1;
 pub(super) const HOST4: usize = 3;
 pub(super) const HOST6: usize = 4;
 
+/// Converts seconds to an unsigned 32-bit column value; values out of range are clamped.
 fn seconds(value: i64) -> i32 {
     u32::try_from(value.max(0)).unwrap_or(u32::MAX).cast_signed()
 }
 
+/// Returns an IPv4 address as a number, and `None` for IPv6.
 pub(super) fn four(host: IpAddr) -> Option<u32> {
     match host {
         IpAddr::V4(four) => Some(four.to_bits()),
@@ -47,6 +50,7 @@ pub(super) fn four(host: IpAddr) -> Option<u32> {
     }
 }
 
+/// Returns an IPv6 address as a number, and `None` for IPv4.
 pub(super) fn six(host: IpAddr) -> Option<u128> {
     match host {
         IpAddr::V4(_) => None,
@@ -54,7 +58,7 @@ pub(super) fn six(host: IpAddr) -> Option<u128> {
     }
 }
 
-/// A count as it is stored; counts stop at 2^63 - 1.
+/// Converts a count to a column value; counts saturate at 2^63 - 1.
 pub(super) fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -67,12 +71,12 @@ pub(super) fn scope(facet: bool) -> Scope {
     if facet { Scope::Facet } else { Scope::Whole }
 }
 
-/// A type's number out of its column.
+/// Converts a column value to a type number; negative values are damage.
 pub(super) fn number(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged(format!("type {value} of a segment is negative")))
 }
 
-/// Sightings that become columns.
+/// The columns of sightings that are to be written.
 pub(super) struct SightingColumns {
     numbers: Days,
     days: Vec<i32>,
@@ -90,7 +94,7 @@ pub(super) struct SightingColumns {
 }
 
 impl SightingColumns {
-    /// None, of a sensor of this time zone.
+    /// Creates columns without rows. The time zone is the sensor's.
     pub(super) fn new(zone: TimeZone) -> SightingColumns {
         SightingColumns {
             numbers: Days::new(zone),
@@ -131,7 +135,7 @@ impl SightingColumns {
         self.marks.push(counts.marks.cast_signed());
     }
 
-    /// Returns the columns, and keeps none.
+    /// Returns the columns and leaves none.
     pub(super) fn take(&mut self) -> Vec<Column> {
         use std::mem::take;
         vec![
@@ -151,7 +155,7 @@ impl SightingColumns {
     }
 }
 
-/// The values of a column, which the schema has of this kind.
+/// Returns the values of a column as a slice, or fails if the column is not of the given kind.
 macro_rules! values {
     ($columns:expr, $at:expr, $kind:ident) => {
         match &$columns[$at].values {
@@ -165,7 +169,7 @@ pub(super) fn wrong_kind() -> StoreError {
     StoreError::Damaged("a column of a segment is of another kind".to_owned())
 }
 
-/// Reads the values of an optional column row by row.
+/// Iterates over the rows of an optional column.
 pub(super) struct Optional<'c, T> {
     defined: std::slice::Iter<'c, i16>,
     values: std::slice::Iter<'c, T>,
@@ -176,6 +180,7 @@ impl<'c, T> Optional<'c, T> {
         Optional { defined: column.defined.iter(), values: values.iter() }
     }
 
+    /// Returns the value of the next row, or `None` if the row has none.
     pub(super) fn next(&mut self) -> Option<&'c T> {
         let defined = self.defined.next().is_some_and(|defined| *defined > 0);
         if defined { self.values.next() } else { None }
@@ -189,7 +194,7 @@ fn address(bytes: &FixedLenByteArray) -> Option<IpAddr> {
     Some(Ipv6Addr::from(bytes).into())
 }
 
-/// Takes the host of a row out of its two columns.
+/// Decodes the host of the next row from its two columns.
 pub(super) fn host(
     fours: &mut Optional<'_, i32>,
     sixes: &mut Optional<'_, FixedLenByteArray>,
@@ -201,7 +206,7 @@ pub(super) fn host(
     }
 }
 
-/// Returns whether any row has a host that is wanted, out of the two columns that have hosts.
+/// Returns whether any row has a wanted host, given the two host columns.
 pub(super) fn any_host(
     rows: usize,
     columns: &[Column],
@@ -217,7 +222,7 @@ pub(super) fn any_host(
     Ok(false)
 }
 
-/// Hands on sightings out of their columns.
+/// Decodes rows of sightings and calls `sink` with each.
 pub(super) fn each_sighting(
     rows: usize,
     columns: &[Column],

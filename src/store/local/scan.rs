@@ -1,4 +1,5 @@
-//! Scanning sightings: row groups are decoded on several threads, and what is wanted of them is handed on by one.
+//! Scanning sightings: several threads decode row groups and filter them, and the calling thread receives the
+//! sightings.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,23 +19,24 @@ use super::segment::{RowGroup, Segment};
 use super::sorted::rows_of_types;
 use super::wanted::Wanted;
 
-/// Threads that decode, at most: beyond a few, the one that the sightings are handed to is the slowest.
+/// Maximum number of threads that decode. With more, the receiving thread is the bottleneck.
 const THREADS_MAX: usize = 4;
 
-/// Rows that are decoded and handed on at once. Memory: a thread holds 0.4 MB of columns and 0.4 MB of sightings beside its row
-/// group as it lies in the file, less than a megabyte; as many sightings again wait for each thread.
+/// Number of rows that are decoded and sent at once. Memory: a thread holds 0.4 MB of columns, 0.4 MB of
+/// sightings and its encoded row group (less than 1 MB); as many sightings again may wait in the channel for
+/// each thread.
 const ROWS_AT_ONCE: usize = 1 << 12;
 
-/// A row group of a segment.
+/// A segment and the index of a row group in it.
 pub(super) type Place = (Arc<Segment>, usize);
 
-/// Hands on a batch of sightings; an error ends the scan.
+/// Receives a batch of sightings. An error ends the scan.
 type BatchSink<'a> = &'a mut dyn FnMut(Vec<Sighting>) -> Result<(), StoreError>;
 
-/// Hands on the sightings of some row groups that are wanted, in no order that means anything.
+/// Calls `sink` with the wanted sightings of some row groups, in no particular order.
 ///
 /// # Errors
-/// When a row group is damaged, and as `sink` fails.
+/// Fails if a row group is damaged, or if `sink` fails.
 pub(super) fn scan(
     places: &[Place],
     wanted: &Wanted<'_>,
@@ -57,12 +59,13 @@ pub(super) fn scan(
             scope.spawn(move || read_places(places, next, wanted, zone, &sender));
         }
         drop(sender);
-        // Once this fails nothing is received any more, and the threads end with their next batch.
+        // If this fails, the channel is closed, and each thread ends with its next batch.
         batches.into_iter().try_for_each(|batch| hand_on(batch?))
     })
 }
 
-/// Reads those row groups that no other thread took, and sends their sightings, or the error that ends it.
+/// Reads row groups that no other thread has taken, and sends their sightings, or the error that ends the
+/// thread.
 fn read_places(
     places: &[Place],
     next: &AtomicUsize,
@@ -78,15 +81,15 @@ fn read_places(
             Ok(())
         });
         if let Err(error) = read {
-            // Nobody receives it where another error came first.
+            // The channel is closed if another error came first.
             let _ = sender.send(Err(error));
             return;
         }
     }
 }
 
-/// Hands on the sightings of a row group that are wanted. Other columns than those of types and hosts are decoded only if these
-/// have one that is wanted.
+/// Calls `sink` with the wanted sightings of a row group. The columns of types and hosts are decoded first;
+/// the others only if these have a wanted value.
 fn read_group(
     (segment, group): &Place,
     wanted: &Wanted<'_>,
@@ -104,7 +107,7 @@ fn read_group(
     {
         return Ok(());
     }
-    // Types come one after the other, so that each is looked up once.
+    // Rows are sorted by type, so each type is looked up once.
     let mut last: Option<(u64, bool)> = None;
     let mut rows = group.rows(range)?;
     loop {
@@ -132,7 +135,7 @@ fn read_group(
     }
 }
 
-/// Returns whether a row group has a host of a prefix; two of its columns tell.
+/// Returns whether a row group has a host within a prefix. It decodes the two host columns only.
 fn has_source(group: &RowGroup<'_>, sources: IpNet) -> Result<bool, StoreError> {
     let (count, columns) = group.columns(&[HOST4, HOST6])?;
     any_host(count, &columns, &mut |host| sources.contains(&host))

@@ -1,4 +1,4 @@
-//! The catalog's tables, their versions, and what makes a folder a history.
+//! The schema of the catalog, its versions, and the checks that a folder is a history.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,16 +9,16 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::store::StoreError;
 
-/// The name of the catalog in a history's folder.
+/// The file name of the catalog in a history's folder.
 pub(super) const CATALOG: &str = "catalog.sqlite";
-/// Marks an SQLite file as inga's (`PRAGMA application_id`): "inga" in ASCII.
+/// The `PRAGMA application_id` that marks an SQLite file as inga's: "inga" in ASCII.
 const APPLICATION: i64 = 0x696e_6761;
-/// How long a process waits for another one that writes.
+/// Maximum time to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(30);
-/// What a connection may hold of the catalog in memory.
+/// Maximum size of SQLite's page cache for one connection, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
 
-/// The versions of the schema: each a step that is never changed once released.
+/// The migrations of the schema, one for each version. A migration is never changed once it is released.
 const STEPS: [&str; 1] = ["
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
     CREATE TABLE sensor (
@@ -61,7 +61,7 @@ const STEPS: [&str; 1] = ["
         checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 "];
 
-/// All tables, for whoever checks every row.
+/// The names of all tables, for the verification of every row.
 pub(super) const TABLES: [&str; 12] = [
     "setting",
     "sensor",
@@ -77,20 +77,21 @@ pub(super) const TABLES: [&str; 12] = [
     "sample",
 ];
 
-/// What a catalog is opened for.
+/// The kind of access for which a catalog is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
-    /// To read; nothing is changed or made.
+    /// Reading. Nothing is changed or created.
     Read,
-    /// To write in a history that is there.
+    /// Writing to an existing history.
     Write,
-    /// To write, also where there is nothing yet.
+    /// Writing; the history is created if it does not exist.
     Create,
 }
 
 /// Opens the catalog of a history's folder.
 ///
-/// A new history is made in a folder of its own, which then gets its name: it is whole or not there.
+/// A new history is built in a temporary folder, which is renamed when it is complete. So no other process
+/// sees a part of a history.
 pub(super) fn open(folder: &Path, access: Access, profile: &str) -> Result<Connection, StoreError> {
     let path = folder.join(CATALOG);
     refuse_others(folder, &path, access)?;
@@ -116,7 +117,7 @@ pub(super) fn open(folder: &Path, access: Access, profile: &str) -> Result<Conne
                 "its catalog is empty; delete the folder and feed the captures again",
             ));
         }
-        // One transaction for all questions: they are answered from one state, and files are locked once.
+        // A single transaction for all queries: they see one state, and files are locked once.
         connection.execute_batch("BEGIN")?;
         return Ok(connection);
     }
@@ -127,7 +128,7 @@ pub(super) fn open(folder: &Path, access: Access, profile: &str) -> Result<Conne
     Ok(connection)
 }
 
-/// Sets how a connection writes, and brings the tables up to date.
+/// Sets up a connection for writing, and migrates the tables to the newest version.
 fn prepare_to_write(connection: &mut Connection, folder: &Path) -> Result<(), StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -136,9 +137,9 @@ fn prepare_to_write(connection: &mut Connection, folder: &Path) -> Result<(), St
     migrations.to_latest(connection).map_err(|error| not_a_history(folder, &error.to_string()))
 }
 
-/// Makes a history without a sensor.
+/// Creates a history without sensors.
 fn create(folder: &Path, profile: &str) -> Result<(), StoreError> {
-    // Where the name is a link to an empty folder, that folder gives way.
+    // If the path is a symbolic link to an empty folder, the history replaces the folder and not the link.
     let folder = &folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent)?;
@@ -154,17 +155,18 @@ fn create(folder: &Path, profile: &str) -> Result<(), StoreError> {
     prepare_to_write(&mut connection, folder)?;
     put(&connection, "setting", &[&"profile", &profile])?;
     connection.close().map_err(|(_, error)| StoreError::from(error))?;
-    // An empty folder of that name gives way.
+    // The rename replaces an empty folder of that name.
     match std::fs::rename(new.path(), folder) {
         Ok(()) => _ = new.keep(),
-        // Another process made it meanwhile.
+        // Another process created the history meanwhile.
         Err(_) if folder.join(CATALOG).exists() => {}
         Err(error) => return Err(error.into()),
     }
     Ok(std::fs::File::open(parent)?.sync_all()?)
 }
 
-/// Refuses what is there and is not a history, with what to do.
+/// Fails if the path holds something other than a history, with a remedy in the error. With
+/// [`Access::Create`] an empty or missing folder is accepted.
 fn refuse_others(folder: &Path, catalog: &Path, access: Access) -> Result<(), StoreError> {
     if folder.is_file() {
         let remedy = match is_sqlite(folder) {
@@ -221,9 +223,10 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Opens a catalog so that nothing is left behind. Where the folder can be written, SQLite's files for the write-ahead log
-/// are made for the time of the question and removed again, which takes a connection that may write. Elsewhere (read-only
-/// media, another owner's history) a read-only one serves, and where no log is there, the file alone.
+/// Opens a catalog without leaving files behind. If the folder is writable, SQLite creates its files for the
+/// write-ahead log during the query and removes them afterwards, which requires a connection that may write.
+/// If it is not (read-only media, another owner's history), a read-only connection is used. If that fails as
+/// well and no log with content exists, the file is opened as immutable.
 fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let readable = |connection: &Connection| -> rusqlite::Result<i64> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
@@ -255,14 +258,14 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     )))
 }
 
-/// A path as SQLite's URIs have it.
+/// Percent-encodes a path for an SQLite URI; `None` if the path is not UTF-8.
 fn encoded(path: &Path) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
     let encode = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     Some(path.to_str()?.bytes().map(encode).collect())
 }
 
-/// Checks whose file it is and of which version; returns whether it is new.
+/// Checks that the database is inga's and its version is known. Returns whether it has no tables yet.
 fn check_version(connection: &Connection, folder: &Path) -> Result<bool, StoreError> {
     let number = |sql: &str| -> Result<i64, StoreError> {
         let value = connection.query_row(sql, [], |row| row.get(0));
@@ -286,7 +289,7 @@ fn not_a_history(folder: &Path, reason: &str) -> StoreError {
     StoreError::NotAHistory { path: crate::escape::path(folder), reason: reason.to_owned() }
 }
 
-/// Inserts a row, or replaces the one with the same key. The last column, the checksum, is added.
+/// Inserts a row, or replaces the row with the same key. The checksum is appended as the last column.
 pub(super) fn put(connection: &Connection, table: &str, values: &[&dyn ToSql]) -> Result<(), StoreError> {
     let places: Vec<String> = (1..=values.len() + 1).map(|place| format!("?{place}")).collect();
     let sql = format!("INSERT OR REPLACE INTO {table} VALUES ({})", places.join(", "));
@@ -306,8 +309,8 @@ pub(super) fn put(connection: &Connection, table: &str, values: &[&dyn ToSql]) -
     Ok(())
 }
 
-/// The checksum of a row: 32 bits of the BLAKE3 hash of its table's name and values. A changed row is missed once in four
-/// thousand million times.
+/// The checksum of a row: 32 bits of the BLAKE3 hash of its table's name and its values. The chance that a
+/// changed row goes unnoticed is 1 in 4 billion (2^32).
 pub(super) struct Checksum(blake3::Hasher);
 
 impl Checksum {

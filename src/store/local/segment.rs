@@ -1,4 +1,5 @@
-//! Reading segment files. A file's tail is verified when it is opened, and each row group before it is decoded.
+//! Reading segment files. The tail of a file is verified when it is opened, and each row group before it is
+//! decoded.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -21,13 +22,14 @@ use crate::store::StoreError;
 use super::segment_writer::{MAGIC, PARTS_KEY, SegmentFacts};
 use super::table::{Column, GROUP_ROWS_MAX, Table, Values};
 
-/// Metadata and Bloom filters of the largest segments take some megabytes; more is not a segment of ours.
+/// Maximum size of a tail in bytes (256 MiB). Metadata and Bloom filters of the largest segments take a few
+/// megabytes, so a larger tail is damage.
 const TAIL_MAX: u64 = 1 << 28;
 
-/// Begin, end and hash of a row group.
+/// The first byte, the end and the BLAKE3 hash of a row group.
 type GroupPart = (u64, u64, [u8; 32]);
 
-/// A segment that can be read.
+/// An open segment file with a verified tail.
 #[derive(Debug)]
 pub(super) struct Segment {
     file: Mutex<File>,
@@ -38,7 +40,7 @@ pub(super) struct Segment {
     parts: Vec<GroupPart>,
 }
 
-/// Some bytes of a file, as the Parquet reader wants them.
+/// A range of a file's bytes in memory, which the Parquet reader addresses by file offset.
 #[derive(Clone, Debug)]
 struct Part {
     start: u64,
@@ -79,7 +81,7 @@ impl Segment {
     /// Opens a segment and verifies its tail.
     ///
     /// # Errors
-    /// When it is not there, or not as it was written.
+    /// Fails if the file does not exist, or differs from what was written.
     pub(super) fn open(
         path: &Path,
         table: &'static Table,
@@ -106,7 +108,8 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Checks that the metadata are such as this program writes, so that memory is bounded whoever wrote them.
+    /// Checks that the metadata could have been written by this program, so that memory is bounded whoever
+    /// wrote the file.
     fn check(&self, facts: &SegmentFacts) -> Result<(), String> {
         let schema = self.metadata.file_metadata().schema_descr();
         let wanted = self.table.schema().map_err(|error| error.to_string())?;
@@ -138,7 +141,7 @@ impl Segment {
         self.parts.len()
     }
 
-    /// Returns the least and greatest value of a number column in a row group, or `None` where no row has a value.
+    /// Returns the minimum and maximum of a numeric column in a row group, or `None` if no row has a value.
     pub(super) fn range(&self, group: usize, column: usize) -> Option<(i64, i64)> {
         match self.metadata_of(group)?.columns().get(column)?.statistics()? {
             Statistics::Boolean(range) => Some((i64::from(*range.min_opt()?), i64::from(*range.max_opt()?))),
@@ -148,11 +151,11 @@ impl Segment {
         }
     }
 
-    /// Returns whether a row group may have a value in a column, by the column's Bloom filter.
+    /// Returns whether a row group may have a value in a column, according to the column's Bloom filter.
     pub(super) fn may_have(&self, group: usize, column: usize, value: &(impl AsBytes + ?Sized)) -> bool {
         let chunk = self.metadata_of(group).and_then(|group| group.columns().get(column));
         let filter = chunk.map(|chunk| Sbbf::read_from_column_chunk(chunk, &self.tail));
-        // Without a filter (a group without such hosts has none) statistics decide.
+        // Without a Bloom filter (a row group without hosts of this IP version has none), statistics decide.
         match filter {
             Some(Ok(Some(filter))) => filter.check(value),
             _ => true,
@@ -170,7 +173,7 @@ impl Segment {
         Ok(RowGroup { segment: self, metadata, bytes })
     }
 
-    /// The bytes of a row group, which are as they were written.
+    /// Returns the bytes of a row group if their hash is correct.
     fn verified(&self, group: usize) -> Result<Part, StoreError> {
         let (start, end, hash) =
             *self.parts.get(group).ok_or_else(|| damaged(&self.path, "it lacks a row group"))?;
@@ -182,7 +185,7 @@ impl Segment {
         Ok(Part { start, bytes: bytes.into() })
     }
 
-    /// Verifies every byte of the file.
+    /// Verifies every byte of the file except the tail, which was verified when the file was opened.
     pub(super) fn verify(&self) -> Result<(), StoreError> {
         {
             let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,7 +197,7 @@ impl Segment {
     }
 }
 
-/// The bytes of a row group, which are as they were written.
+/// The verified bytes of a row group, still encoded.
 pub(super) struct RowGroup<'s> {
     segment: &'s Segment,
     metadata: &'s RowGroupMetaData,
@@ -202,12 +205,12 @@ pub(super) struct RowGroup<'s> {
 }
 
 impl RowGroup<'_> {
-    /// Decodes some columns of all rows, in the order in which the columns are given.
+    /// Decodes some columns of all rows; they are returned in the order of `wanted`, with the number of rows.
     pub(super) fn columns(&self, wanted: &[usize]) -> Result<(usize, Vec<Column>), StoreError> {
         self.reader(wanted.iter().copied())?.next(usize::MAX)
     }
 
-    /// Decodes all rows. Memory: some 100 bytes a row.
+    /// Decodes all rows. Memory: about 100 bytes per row.
     pub(super) fn all(&self) -> Result<(usize, Vec<Column>), StoreError> {
         self.rows(0..self.row_count())?.next(usize::MAX)
     }
@@ -217,7 +220,8 @@ impl RowGroup<'_> {
         usize::try_from(self.metadata.num_rows()).unwrap_or(0)
     }
 
-    /// Begins to decode a range of rows, some at a time; pages before it are not unpacked. Memory: one page a column.
+    /// Returns a reader that decodes a range of rows in steps. Pages before the range are not decompressed.
+    /// Memory: one page per column.
     pub(super) fn rows(&self, range: Range<usize>) -> Result<GroupReader, StoreError> {
         let mut reader = self.reader(0..self.segment.table.columns.len())?;
         reader.skip(range.start)?;
@@ -237,7 +241,7 @@ impl RowGroup<'_> {
     }
 }
 
-/// Rows of a row group that are still to be read.
+/// A reader of the remaining rows of a row group.
 pub(super) struct GroupReader {
     columns: Vec<ColumnReader>,
     left: usize,
@@ -245,7 +249,7 @@ pub(super) struct GroupReader {
 }
 
 impl GroupReader {
-    /// Passes over rows.
+    /// Skips rows.
     fn skip(&mut self, rows: usize) -> Result<(), StoreError> {
         self.left = self.left.saturating_sub(rows);
         for reader in &mut self.columns {
@@ -265,7 +269,7 @@ impl GroupReader {
         Ok(())
     }
 
-    /// Returns the next rows, at most so many; none at the end.
+    /// Returns the next rows, at most `most`, with their number; 0 rows at the end.
     pub(super) fn next(&mut self, most: usize) -> Result<(usize, Vec<Column>), StoreError> {
         let rows = most.min(self.left);
         self.left -= rows;
@@ -303,7 +307,8 @@ fn read_column<T: DataType>(
     Ok(Column { values: values_of(values), defined })
 }
 
-/// Begin, end and hash of each row group, as the file's metadata have them.
+/// Returns the first byte, the end and the hash of each row group from the file's metadata, or `None` if the
+/// metadata are incomplete or contradictory.
 fn parts_of(metadata: &ParquetMetaData, tail: u64) -> Option<Vec<GroupPart>> {
     let pairs = metadata.file_metadata().key_value_metadata()?;
     let hashes = pairs.iter().find(|pair| pair.key == PARTS_KEY)?.value.as_deref()?;

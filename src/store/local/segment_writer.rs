@@ -1,8 +1,9 @@
-//! Writing segment files: Parquet tables with a hash for each of their parts.
+//! Writing segment files: Parquet tables with a hash for each part of the file.
 //!
-//! A file's row groups are hashed one by one, and the hashes are kept in the file's own metadata. The file's tail (Bloom
-//! filters and metadata) is hashed as well, and that hash is kept in the catalog. A reader verifies the tail when it opens a
-//! file, and each row group before it is decoded, so damage is noticed without reading what is not needed.
+//! Each row group is hashed, and the hashes are stored in the file's own metadata. The file's tail (Bloom
+//! filters and metadata) is hashed as well, and that hash is stored in the catalog. A reader verifies the
+//! tail when it opens a file, and each row group before decoding it, so damage is detected without reading
+//! the whole file.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -17,12 +18,12 @@ use crate::store::StoreError;
 
 use super::table::{Column, Table, Values};
 
-/// Key of the file's metadata that has the end and the hash of each row group.
+/// The key in the file's metadata under which the end and the hash of each row group are stored.
 pub(super) const PARTS_KEY: &str = "inga.row_groups";
 /// The first bytes of any Parquet file.
 pub(super) const MAGIC: &[u8; 4] = b"PAR1";
 
-/// A file that hashes what is written to it, part by part.
+/// A file that hashes the written bytes, part by part.
 #[derive(Debug)]
 struct HashedFile {
     file: File,
@@ -44,7 +45,7 @@ impl Write for HashedFile {
 }
 
 impl HashedFile {
-    /// Ends a part, and returns where it ends and its hash.
+    /// Ends the current part, and returns its end offset and its hash.
     fn end_part(&mut self) -> (u64, [u8; 32]) {
         let hash = *self.hash.finalize().as_bytes();
         self.hash.reset();
@@ -60,44 +61,45 @@ pub(super) struct SegmentWriter {
     rows: u64,
 }
 
-/// A whole segment file that no catalog lists yet; it is deleted when this is dropped.
+/// A complete segment file that no catalog lists yet. It is deleted when this value is dropped.
 #[derive(Debug)]
 pub(super) struct WrittenSegment {
     pub(super) path: tempfile::TempPath,
     pub(super) facts: SegmentFacts,
 }
 
-/// What the catalog keeps of a segment file.
+/// The properties of a segment file that the catalog stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SegmentFacts {
+    /// Number of rows.
     pub(super) rows: u64,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub(super) bytes: u64,
-    /// The offset at which its Bloom filters and metadata begin.
+    /// Offset at which the tail (Bloom filters and metadata) begins.
     pub(super) tail: u64,
-    /// The hash of the bytes from there on.
+    /// BLAKE3 hash of the tail.
     pub(super) hash: [u8; 32],
 }
 
 impl SegmentWriter {
-    /// Begins a file in a folder.
+    /// Creates a file in a folder.
     pub(super) fn new(folder: &Path, table: &Table) -> Result<SegmentWriter, StoreError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(table.name).suffix(".parquet");
-        // Others may read what the process's own limits let them read.
+        // Other users may read the file as far as the process's umask permits.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(folder)?;
         let (file, path) = file.into_parts();
         let file = HashedFile { file, hash: blake3::Hasher::new(), written: 0 };
         let mut writer = SerializedFileWriter::new(file, table.schema()?, Arc::new(table.properties()?))?;
-        // The magic bytes are the same in all files.
+        // The magic bytes belong to no part: they are the same in all files.
         writer.flush()?;
         writer.inner_mut().end_part();
         Ok(SegmentWriter { writer, path, parts: Vec::new(), rows: 0 })
     }
 
-    /// Writes a row group; nothing for no rows.
+    /// Writes a row group; writes nothing if there are no rows.
     pub(super) fn write(&mut self, rows: usize, columns: &[Column]) -> Result<(), StoreError> {
         if rows == 0 {
             return Ok(());
@@ -123,7 +125,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Completes the file, and makes sure that it is on the disk.
+    /// Completes the file, and syncs it to the disk if `durable`.
     pub(super) fn finish(mut self, durable: bool) -> Result<WrittenSegment, StoreError> {
         let parts: Vec<String> =
             self.parts.iter().map(|(end, hash)| format!("{end}:{}", hex(hash))).collect();
@@ -141,7 +143,7 @@ impl SegmentWriter {
     }
 }
 
-/// Bytes as hexadecimal digits.
+/// Formats bytes as hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Adding, editing and removing sensors and their outages.
+//! Adding, editing and removing sensors, and removing outages.
 
 use rusqlite::TransactionBehavior;
 
@@ -8,6 +8,7 @@ use crate::store::StoreError;
 use super::{LocalStore, catalog, schema};
 
 impl LocalStore {
+    /// Adds a sensor; see the trait.
     pub(super) fn put_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError> {
         self.writable()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -24,6 +25,7 @@ impl LocalStore {
         Ok(transaction.commit()?)
     }
 
+    /// Replaces the settings of a sensor; see the trait.
     pub(super) fn replace_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError> {
         self.writable()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -33,6 +35,7 @@ impl LocalStore {
         Ok(transaction.commit()?)
     }
 
+    /// Removes a sensor with its stored data; see the trait.
     pub(super) fn delete_sensor(&mut self, name: &str) -> Result<(), StoreError> {
         self.writable()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -49,6 +52,7 @@ impl LocalStore {
         Ok(())
     }
 
+    /// Removes an outage, and returns whether it existed; see the trait.
     pub(super) fn delete_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {
         self.writable()?;
         let sql = "DELETE FROM outage WHERE (sensor, first_day, last_day, reason) = (?1, ?2, ?3, ?4)";

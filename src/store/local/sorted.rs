@@ -16,13 +16,13 @@ use super::segment::{GroupReader, RowGroup, Segment};
 use super::table::{Column, Values};
 use super::wanted::Wanted;
 
-/// Sorted rows that come one by one.
+/// An iterator over sorted rows.
 pub(super) type Sorted<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
 
-/// Rows that are decoded at once of a row group.
+/// Number of rows of a row group that are decoded at once.
 const ROWS_AT_ONCE: usize = 1 << 10;
 
-/// Merges sorted rows; of equal ones those of earlier sources come first.
+/// Merges sorted rows. Equal rows keep the order of their sources.
 pub(super) fn merged<'a, T: Copy + 'a>(
     mut sources: Vec<Sorted<'a, T>>,
     order: impl Fn(&T, &T) -> Ordering + 'a,
@@ -33,14 +33,14 @@ pub(super) fn merged<'a, T: Copy + 'a>(
     Ok(Box::new(Merge::new(sources, order)?))
 }
 
-/// A tournament of sources. An inner node of the tree has the source that lost there, so that the next row of the winner meets
-/// one other row on each level. Whole rows are never moved, which a heap of rows would do.
+/// A tournament tree (loser tree) over the sources. Each inner node holds the source that lost there, so the
+/// next row of the winner is compared with one row per level. Rows are never moved, unlike in a heap of rows.
 struct Merge<'a, T, O> {
     sources: Vec<Sorted<'a, T>>,
-    /// The next row of each source; `None` at its end, which loses against all.
+    /// The next row of each source; `None` at its end, which loses to every row.
     heads: Vec<Option<T>>,
-    /// The losers, by inner node; node 0 has the winner. The children of node n are 2n and 2n + 1, and source s is the
-    /// leaf `sources.len()` + s.
+    /// The losing source of each inner node; node 0 holds the overall winner. The children of node n are 2n
+    /// and 2n + 1; source s is leaf `sources.len()` + s.
     nodes: Vec<usize>,
     order: O,
 }
@@ -51,7 +51,7 @@ impl<'a, T: Copy, O: Fn(&T, &T) -> Ordering> Merge<'a, T, O> {
             sources.iter_mut().map(|source| source.next().transpose()).collect::<Result<_, _>>()?;
         let count = sources.len();
         let mut merge = Merge { sources, heads, nodes: vec![0; count], order };
-        // Winners of subtrees, leaves last.
+        // The winning source of each subtree; the leaves come last.
         let mut winners: Vec<usize> = (0..count).chain(0..count).collect();
         for node in (1..count).rev() {
             let (one, other) = (winners[2 * node], winners[2 * node + 1]);
@@ -64,7 +64,7 @@ impl<'a, T: Copy, O: Fn(&T, &T) -> Ordering> Merge<'a, T, O> {
         Ok(merge)
     }
 
-    /// Whether a source's next row comes before another one's.
+    /// Returns whether the next row of one source comes before that of another.
     fn is_before(&self, one: usize, other: usize) -> bool {
         match (&self.heads[one], &self.heads[other]) {
             (Some(a), Some(b)) => (self.order)(a, b).then(one.cmp(&other)).is_lt(),
@@ -101,11 +101,11 @@ impl<T: Copy, O: Fn(&T, &T) -> Ordering> Iterator for Merge<'_, T, O> {
     }
 }
 
-/// The rows of some row groups, one group after the other. Memory: a row group as it lies in the file, less than a
-/// megabyte, and [`ROWS_AT_ONCE`] decoded rows.
+/// The rows of some row groups, one group after another. Memory: an encoded row group (less than 1 MB) and
+/// [`ROWS_AT_ONCE`] decoded rows.
 struct Rows<'w, T, D> {
     segment: Arc<Segment>,
-    /// The types whose rows are decoded, ascending, and as many of others as lie between; `None` for all.
+    /// The wanted types, ascending; `None` for all. Rows of other types between them are decoded, too.
     types: Option<&'w [u64]>,
     groups: std::vec::IntoIter<usize>,
     reader: Option<GroupReader>,
@@ -127,7 +127,7 @@ where
         Rows { segment, types, groups, reader: None, decoded: Vec::new().into_iter(), decode }
     }
 
-    /// Decodes the next rows; `false` where there are none.
+    /// Decodes the next rows; returns `false` at the end.
     fn more(&mut self) -> Result<bool, StoreError> {
         loop {
             if let Some(reader) = &mut self.reader {
@@ -174,7 +174,7 @@ where
     }
 }
 
-/// The sightings of a segment.
+/// Returns all sightings of a segment.
 pub(super) fn all_sightings(segment: &Arc<Segment>, zone: &TimeZone) -> Sorted<'static, Sighting> {
     let mut days = Days::new(zone.clone());
     let groups = (0..segment.groups()).collect();
@@ -186,7 +186,7 @@ pub(super) fn all_sightings(segment: &Arc<Segment>, zone: &TimeZone) -> Sorted<'
     }))
 }
 
-/// The daily counts of a segment: at least those of types that are wanted.
+/// Returns the daily counts of a segment: those of the wanted types, and possibly others.
 pub(super) fn daily_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>) -> Sorted<'w, DailyCount> {
     let mut days = Days::new(TimeZone::UTC);
     let groups = count_groups(segment, wanted, true);
@@ -198,8 +198,8 @@ pub(super) fn daily_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>) -> S
     }))
 }
 
-/// The hourly counts in those row groups that have days, or in those that have hours of days: at least those of types that are
-/// wanted.
+/// Returns the hourly counts of the row groups with daily rows (`of_days`) or of those with hourly rows:
+/// those of the wanted types, and possibly others.
 fn hourly_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>, of_days: bool) -> Sorted<'w, HourlyCount> {
     let mut days = Days::new(TimeZone::UTC);
     let groups = count_groups(segment, wanted, of_days);
@@ -221,8 +221,8 @@ fn hourly_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>, of_days: bool)
     }))
 }
 
-/// The hourly counts of a segment, in two parts that are each sorted: those of days with a single hour, and the others; at least
-/// those of types that are wanted.
+/// Returns the hourly counts of a segment in two sorted parts: those of days with a single hour, and the
+/// others. Both have the counts of the wanted types, and possibly others.
 pub(super) fn hours_of_segment<'w>(
     segment: &Arc<Segment>,
     wanted: &Wanted<'w>,
@@ -230,14 +230,15 @@ pub(super) fn hours_of_segment<'w>(
     [true, false].map(|of_days| hourly_counts(segment, wanted, of_days))
 }
 
-/// The row groups of counts that have days, or hours of days, and may have a type that is wanted.
+/// Returns the row groups with daily rows (`of_days`) or with hourly rows that may have a wanted type.
 fn count_groups(segment: &Segment, wanted: &Wanted<'_>, of_days: bool) -> Vec<usize> {
     let has_days = |group: usize| segment.range(group, DAILY).is_some_and(|(_, greatest)| greatest > 0);
     let may_have = |group: &usize| has_days(*group) == of_days && wanted.may_have_type(segment, *group, TYPE);
     (0..segment.groups()).filter(may_have).collect()
 }
 
-/// The rows of a row group, sorted by type, from the first of some types to the last of them; both are ascending.
+/// Returns the range of rows of a row group, which is sorted by type, from the first row of a wanted type to
+/// the last. `types` must ascend.
 pub(super) fn rows_of_types(group: &RowGroup<'_>, types: &[u64]) -> Result<Range<usize>, StoreError> {
     let (count, columns) = group.columns(&[TYPE])?;
     let Some(Column { values: Values::Int64(numbers), .. }) = columns.first() else { return Ok(0..count) };

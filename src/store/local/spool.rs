@@ -1,7 +1,8 @@
-//! Sorting the sightings of a day on disk: sorted runs go to a temporary file, and are merged once all are there.
+//! Sorting the sightings of a day on disk: sorted runs are written to a temporary file, and merged when all
+//! are written.
 //!
-//! The file has no name and is never part of a history. Its rows have a fixed length, so that writing and reading them costs
-//! little beside making the segment.
+//! The file has no name and is never part of a history. Its rows have a fixed length, so that writing and
+//! reading them is cheap compared with writing the segment.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -19,12 +20,12 @@ use crate::store::StoreError;
 use super::day_numbers::SECOND;
 use super::sorted::{Sorted, merged};
 
-/// Bytes of a row.
+/// Bytes per row.
 const ROW: usize = 65;
-/// Rows of a run that are read or written at once: 65 KB.
+/// Number of rows of a run that are read or written at once: 65 KB.
 const ROWS_AT_ONCE: usize = 1 << 10;
-/// Runs that are merged at once; more are merged in steps. Memory: [`ROWS_AT_ONCE`] encoded and decoded rows of each, 11 MB
-/// in all.
+/// Maximum number of runs that are merged at once; more are merged in several passes. Memory:
+/// [`ROWS_AT_ONCE`] encoded and decoded rows of each run, 11 MB in all.
 const RUNS_AT_ONCE: usize = 64;
 
 /// Sorted runs of a day's sightings in a temporary file.
@@ -33,12 +34,12 @@ pub(super) struct Spool {
     file: Arc<File>,
     day: Date,
     runs: Vec<Range<u64>>,
-    /// The offset at which the last run ends.
+    /// The end offset of the last run.
     end: u64,
 }
 
 impl Spool {
-    /// Makes a temporary file in a folder.
+    /// Creates a spool with a temporary file in a folder.
     pub(super) fn new(folder: &Path, day: Date) -> io::Result<Spool> {
         Ok(Spool { file: Arc::new(tempfile::tempfile_in(folder)?), day, runs: Vec::new(), end: 0 })
     }
@@ -48,7 +49,8 @@ impl Spool {
         self.write_run(&mut batch.sightings.into_iter().map(Ok))
     }
 
-    /// Returns all rows, sorted by [`Sighting::order`]. Rows of equal keys follow each other and are not added up.
+    /// Returns all rows, sorted by [`Sighting::order`]. Rows with equal keys follow each other; they are not
+    /// added up.
     pub(super) fn into_sorted(mut self) -> Result<Sorted<'static, Sighting>, StoreError> {
         while self.runs.len() > RUNS_AT_ONCE {
             let some = self.runs.drain(..RUNS_AT_ONCE).collect::<Vec<_>>();
@@ -83,7 +85,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Appends bytes. Readers of the same file move its position, so that it is set first.
+    /// Appends bytes. The position is set first, because readers of the same file move it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut file = &*self.file;
         file.seek(SeekFrom::Start(self.end))?;
@@ -93,7 +95,7 @@ impl Spool {
     }
 }
 
-/// Reads a run.
+/// Reads the rows of a run.
 struct RunReader {
     file: Arc<File>,
     day: Date,
@@ -135,13 +137,13 @@ impl Iterator for RunReader {
     }
 }
 
-/// Bits of the last byte of a row; the hour is above them.
+/// Bits of the last byte of a row. The hour is stored above them.
 const IS_SIX: u8 = 1;
 const IS_FACET: u8 = 2;
 const HAS_SIGNATURE: u8 = 4;
 const HOUR_SHIFT: u8 = 3;
 
-/// Encodes a sighting of a single hour.
+/// Encodes a sighting whose windows all began in one hour.
 fn encode(row: &Sighting, to: &mut Vec<u8>) {
     let Sighting { number, scope, host, signature, counts, .. } = row;
     let (address, six) = match host {
@@ -192,7 +194,7 @@ fn decode(row: &[u8], day: Date) -> Sighting {
     Sighting { day, number, scope, host, signature, counts }
 }
 
-/// Takes the first bytes of a slice, which has as many.
+/// Removes the first `N` bytes from a slice, which must have as many, and returns them.
 fn take<const N: usize>(left: &mut &[u8]) -> [u8; N] {
     let (first, rest) = left.split_first_chunk().unwrap_or((&[0; N], &[]));
     *left = rest;

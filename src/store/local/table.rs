@@ -1,4 +1,4 @@
-//! The tables that segments hold: their columns, and values of these.
+//! The Parquet tables of segments: columns, encodings and values.
 
 use std::sync::Arc;
 
@@ -8,79 +8,80 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{BloomFilterPosition, EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
-/// Rows of a row group from which on it ends with the next type.
+/// Number of rows from which a row group of sightings ends as soon as the type changes.
 pub(super) const GROUP_ROWS: usize = 1 << 16;
-/// Rows at which a row group ends in any case.
+/// Maximum number of rows of a row group.
 pub(super) const GROUP_ROWS_MAX: usize = 1 << 17;
-/// Rows of a page. A reader decodes a page of each column at once: 0.4 MB of sightings.
+/// Maximum number of rows of a page. A reader decodes one page of each column at a time: 0.4 MB for
+/// sightings.
 const PAGE_ROWS: usize = 1 << 13;
-/// The share of hosts that are not in a row group and that its Bloom filter does not tell apart: at 5 % a filter takes 6 bits
-/// a host, and one row group in twenty is read for nothing.
+/// False-positive rate of the Bloom filters. At 5 % a filter takes 6 bits per host, and one in twenty of the
+/// row groups that lack a host is read in vain.
 const BLOOM_ERRORS: f64 = 0.05;
 
-/// What a column's values are.
+/// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Days since 1970-01-01.
     Date,
-    /// 32 bits without a sign.
+    /// Unsigned 32-bit integers.
     U32,
-    /// 64 bits with a sign.
+    /// Signed 64-bit integers.
     I64,
-    /// 64 bits without a sign.
+    /// Unsigned 64-bit integers.
     U64,
-    /// True or false.
+    /// Booleans.
     Bool,
     /// The 16 bytes of an IPv6 address.
     Address,
 }
 
-/// How numbers are stored before they are compressed. Each column has what made it shortest in six simulated months; a
-/// dictionary was nowhere shorter, and takes longest.
+/// The encoding of a column's numbers before compression. Each column uses the encoding that was smallest for
+/// six simulated months. A dictionary was never smaller, and is the slowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
-    /// As they are.
+    /// The unchanged numbers.
     Plain,
-    /// As differences from one to the next, which suits ascending ones.
+    /// The differences between successive numbers, which suit ascending numbers.
     Differences,
-    /// All first bytes together, then all second ones, and so on, which suits counts and times.
+    /// All first bytes together, then all second bytes, and so on, which suits counts and times.
     Bytewise,
 }
 
-/// A column of a segment.
+/// The specification of a column.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnSpec {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    /// Whether rows may have no value.
+    /// Whether a row may be without a value.
     pub(super) optional: bool,
     pub(super) stored: Stored,
-    /// Whether it has a Bloom filter.
+    /// Whether the column has a Bloom filter.
     pub(super) bloom: bool,
 }
 
 impl ColumnSpec {
-    /// A column whose numbers are stored bytewise.
+    /// Creates a column that is stored bytewise, in which every row has a value.
     pub(super) const fn new(name: &'static str, kind: Kind) -> ColumnSpec {
         ColumnSpec { name, kind, optional: false, stored: Stored::Bytewise, bloom: false }
     }
 
-    /// One whose rows may have no value.
+    /// Allows rows without a value.
     pub(super) const fn optional(self) -> ColumnSpec {
         ColumnSpec { optional: true, ..self }
     }
 
-    /// One whose numbers are stored as differences.
+    /// Stores numbers as differences.
     pub(super) const fn differences(self) -> ColumnSpec {
         ColumnSpec { stored: Stored::Differences, ..self }
     }
 
-    /// One whose numbers are stored as they are.
+    /// Stores numbers unchanged.
     pub(super) const fn plain(self) -> ColumnSpec {
         ColumnSpec { stored: Stored::Plain, ..self }
     }
 
-    /// One in which single values are looked for.
+    /// Adds a Bloom filter, for columns in which single values are searched.
     pub(super) const fn bloom(self) -> ColumnSpec {
         ColumnSpec { bloom: true, ..self }
     }
@@ -116,10 +117,10 @@ impl ColumnSpec {
     }
 }
 
-/// A kind of segment.
+/// The table of one kind of segment.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// The name of its folder and of its rows' type.
+    /// The name of the table's folder and of the Parquet schema's root.
     pub(super) name: &'static str,
     pub(super) columns: &'static [ColumnSpec],
 }
@@ -155,7 +156,7 @@ impl Table {
     }
 }
 
-/// Values of a column, of those rows that have one.
+/// The values of a column, without the rows that have none.
 #[derive(Clone, Debug)]
 pub(super) enum Values {
     Int32(Vec<i32>),
@@ -164,11 +165,12 @@ pub(super) enum Values {
     Address(Vec<FixedLenByteArray>),
 }
 
-/// Some rows of a column.
+/// A column of some rows.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) values: Values,
-    /// For an optional column, 1 for each row that has a value and 0 for others; empty for other columns.
+    /// For an optional column, 1 for each row with a value and 0 for each row without; empty for other
+    /// columns.
     pub(super) defined: Vec<i16>,
 }
 
@@ -185,14 +187,14 @@ impl Column {
         Column { values: Values::Bool(values), defined: Vec::new() }
     }
 
-    /// Numbers, with `None` for rows without.
+    /// Creates a column of optional numbers.
     pub(super) fn optional_int32(values: impl Iterator<Item = Option<u32>>) -> Column {
         let mut some = OptionalValues::default();
         values.for_each(|value| some.push(value.map(u32::cast_signed)));
         some.column(Values::Int32)
     }
 
-    /// Addresses, with `None` for rows without.
+    /// Creates a column of optional addresses.
     pub(super) fn optional_addresses(values: impl Iterator<Item = Option<u128>>) -> Column {
         let mut some = OptionalValues::default();
         let bytes = |address: u128| FixedLenByteArray::from(address.to_be_bytes().to_vec());
@@ -201,7 +203,7 @@ impl Column {
     }
 }
 
-/// Values of an optional column.
+/// An optional column that is built row by row.
 #[derive(Clone, Debug)]
 pub(super) struct OptionalValues<T> {
     values: Vec<T>,
@@ -222,6 +224,7 @@ impl<T> OptionalValues<T> {
         self.values.extend(value);
     }
 
+    /// Returns the column.
     pub(super) fn column(self, values_of: fn(Vec<T>) -> Values) -> Column {
         Column { values: values_of(self.values), defined: self.defined }
     }

@@ -1,4 +1,4 @@
-//! Types in the catalog: their numbers and parameters.
+//! The catalog's table of types: their numbers and parameters.
 
 use rusqlite::Connection;
 
@@ -9,7 +9,10 @@ use crate::store::StoreError;
 use super::catalog::{each_row, pack, uncount, unpack};
 use super::schema::{Checksum, put};
 
-/// Enters types that are not known, given with their numbers, ascending.
+/// Inserts the types that the catalog does not have yet. The types come with their numbers, ascending.
+///
+/// # Errors
+/// Fails with [`StoreError::SameNumber`] if the catalog has another type of the same number.
 pub(super) fn put_types(
     connection: &Connection,
     types: &mut dyn Iterator<Item = (u64, Parameters)>,
@@ -32,7 +35,7 @@ pub(super) fn put_types(
     Ok(())
 }
 
-/// The parameters of a type.
+/// Returns the parameters of a type.
 pub(super) fn parameters(connection: &Connection, number: u64) -> Result<Parameters, StoreError> {
     let mut statement = connection.prepare_cached("SELECT parameters FROM type WHERE number = ?1")?;
     let mut rows = statement.query([number.cast_signed()])?;
@@ -40,7 +43,7 @@ pub(super) fn parameters(connection: &Connection, number: u64) -> Result<Paramet
     unpack(row.get_ref(0)?.as_blob()?)
 }
 
-/// A type's names, worked out from its parameters and checked against its number.
+/// Returns a type with its names, which are computed from its parameters and checked against its number.
 pub(super) fn type_record(
     connection: &Connection,
     profile: &Profile,
@@ -52,6 +55,7 @@ pub(super) fn type_record(
     Ok(TypeRecord { behavior, shape, family, parameters })
 }
 
+/// Fails if a type does not have this number.
 pub(super) fn check_number(number: u64, behavior: &Behavior) -> Result<(), StoreError> {
     if behavior.id.number() == number {
         return Ok(());
@@ -59,8 +63,8 @@ pub(super) fn check_number(number: u64, behavior: &Behavior) -> Result<(), Store
     Err(StoreError::Damaged(format!("type {number} has parameters of another type")))
 }
 
-/// Hands on the parameters of some types, whose numbers ascend. Rows are verified by their checksums, which takes a fraction
-/// of the time of working out the type's name.
+/// Calls `sink` with the parameters of types, whose numbers must ascend. Rows are verified by their
+/// checksums, which is much faster than computing the name of each type.
 pub(super) fn each_parameters(
     connection: &Connection,
     numbers: &[u64],
@@ -71,7 +75,8 @@ pub(super) fn each_parameters(
     let sql = "SELECT number, parameters, checksum FROM type WHERE number >= ?1 ORDER BY number";
     let mut statement = connection.prepare_cached(sql)?;
     let missing = |number: u64| StoreError::Damaged(format!("no type {number} in the catalog"));
-    // A few are looked up one by one; of many the table is read from one end to the other.
+    // Few types (less than an eighth of the table) are looked up one by one; for more, the table is scanned
+    // once.
     let share = if are_few { 1 } else { numbers.len() };
     for some in numbers.chunks(share.max(1)) {
         let mut left = some.iter().copied().peekable();
@@ -99,7 +104,7 @@ pub(super) fn each_parameters(
     Ok(())
 }
 
-/// Hands on all types, ascending by number.
+/// Calls `sink` with all types, ascending by number.
 pub(super) fn each_type(
     connection: &Connection,
     sink: &mut dyn FnMut(u64, Parameters) -> Result<(), StoreError>,

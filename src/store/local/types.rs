@@ -1,4 +1,4 @@
-//! Questions about some types: which types a behavior has, and what was seen of them.
+//! Queries about types: the types of a behavior, and the sightings of some types.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -20,14 +20,15 @@ use super::query::{Source, Sum};
 use super::type_rows;
 use super::wanted::Wanted;
 
-/// Numbers of types, ascending, and whether their facets count as well.
+/// Numbers of types, ascending, and whether their facets count beside whole windows.
 pub(super) type List<'a> = (&'a [u64], bool);
 
-/// Reads a type's record.
+/// A callback that returns the type with a number.
 pub(super) type RecordOf<'a> = &'a dyn Fn(u64) -> Result<TypeRecord, StoreError>;
 
-/// The types of each shape and family, and those of the service that was asked for last, worked out when they are first asked
-/// for. Memory: 24 bytes a type for shapes and families each, 8 for the service.
+/// The types of each shape and of each pattern, and those of the service that was queried last. They are
+/// computed on first use. Memory: 24 bytes per type for shapes and as much for patterns, and 8 bytes per type
+/// of the service.
 #[derive(Debug, Default)]
 pub(super) struct TypeIndex {
     shapes: RefCell<Index>,
@@ -35,22 +36,24 @@ pub(super) struct TypeIndex {
     service: RefCell<Option<OfService>>,
 }
 
-/// The state of the catalog, and the names with the numbers of their types, ascending.
+/// The state of the catalog for which the index was computed, and the ids of shapes or patterns with the
+/// numbers of their types, ascending.
 type Index = (Option<State>, Vec<(BehaviorId, u64)>);
 
-/// The state of the catalog, a service, and the numbers of its types, ascending.
+/// The state of the catalog, a service, and the numbers of the service's types, ascending.
 type OfService = (State, (Protocol, u16), Vec<u64>);
 
-/// What tells one state of the catalog from another: changes by other connections and by this one.
+/// A state of the catalog: SQLite's counters of changes by other connections and by this one.
 type State = (i64, u64);
 
+/// Returns the current state of the catalog.
 fn state_of(connection: &Connection) -> Result<State, StoreError> {
     let others = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
     Ok((others, connection.total_changes()))
 }
 
 impl TypeIndex {
-    /// The numbers of the types of a selection, ascending.
+    /// Returns the numbers of the types of a selection, ascending.
     pub(super) fn of_selection(
         &self,
         connection: &Connection,
@@ -79,7 +82,7 @@ impl TypeIndex {
         Ok(of_name.map(|(_, number)| *number).collect())
     }
 
-    /// The numbers of a filter's types, ascending; `None` for all.
+    /// Returns the numbers of the types of a filter, ascending; `None` for all types.
     pub(super) fn of_filter(
         &self,
         connection: &Connection,
@@ -115,7 +118,7 @@ impl TypeIndex {
     }
 }
 
-/// The number of a type, if the history has it.
+/// Returns the number of a type, or nothing if the history does not have the type.
 fn of_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result<Vec<u64>, StoreError> {
     let number = id.number();
     let sql = "SELECT EXISTS (SELECT 1 FROM type WHERE number = ?1)";
@@ -126,7 +129,7 @@ fn of_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result
     Ok(vec![number])
 }
 
-/// The types of whole windows of each service.
+/// Returns the numbers of the types of each service, ascending.
 pub(super) fn near(connection: &Connection, services: &[NearService]) -> Result<Vec<Vec<u64>>, StoreError> {
     let mut types: Vec<Vec<u64>> = services.iter().map(|_| Vec::new()).collect();
     let mut places: HashMap<_, Vec<usize>> = HashMap::new();
@@ -143,7 +146,7 @@ pub(super) fn near(connection: &Connection, services: &[NearService]) -> Result<
     Ok(types)
 }
 
-/// The days of a single type, as they are counted.
+/// Returns the behavior series of a single type, from stored counts. Facets do not count.
 pub(super) fn series_of_type(source: &Source<'_>, types: &[u64]) -> Result<Vec<DayCount>, StoreError> {
     let mut days = Vec::new();
     source.each_daily_count(&Wanted::of_types(types, false), &mut |count| {
@@ -154,7 +157,8 @@ pub(super) fn series_of_type(source: &Source<'_>, types: &[u64]) -> Result<Vec<D
     Ok(days)
 }
 
-/// The days of several types together, whose hosts are counted once.
+/// Returns the behavior series of several types together, counted from sightings, so that a host counts once
+/// per day.
 pub(super) fn series_of_types(
     source: &Source<'_>,
     types: &[u64],
@@ -171,7 +175,7 @@ pub(super) fn series_of_types(
     Ok(days.finish())
 }
 
-/// Windows, packets and hosts by day.
+/// Sums of windows, packets and hosts by day.
 #[derive(Default)]
 struct DaySums(BTreeMap<Date, Sum>);
 
@@ -185,7 +189,7 @@ impl DaySums {
     }
 }
 
-/// The hosts of some types.
+/// Returns the hosts of some types, of which at most `most` are listed one by one.
 pub(super) fn hosts(
     source: &Source<'_>,
     mark_names: &[String],
@@ -209,12 +213,13 @@ fn add_host(hosts: &mut HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)>, sight
     *sum = sum.merged(sighting.counts);
 }
 
-/// The types of several lists, and the lists that have each.
+/// The union of several lists of types, with the lists that contain each type.
 struct Union {
+    /// The numbers of the types, ascending.
     types: Vec<u64>,
-    /// By the place of the type.
+    /// For each type, by its index in `types`, the indices of the lists that contain it.
     lists: Vec<Vec<usize>>,
-    /// By list.
+    /// For each list, whether facets count.
     facets: Vec<bool>,
 }
 
@@ -233,7 +238,7 @@ impl Union {
         Wanted::of_types(&self.types, self.facets.contains(&true))
     }
 
-    /// The lists that count what was seen of a type.
+    /// Returns the indices of the lists that count sightings of a type and scope.
     fn lists(&self, number: u64, scope: Scope) -> impl Iterator<Item = usize> + '_ {
         let place = self.types.binary_search(&number).ok();
         let lists = place.map_or(&[][..], |place| &self.lists[place]);
@@ -241,7 +246,7 @@ impl Union {
     }
 }
 
-/// Windows and packets by type.
+/// Sums of windows and packets by type.
 type Sums = BTreeMap<u64, (u64, u64)>;
 
 fn add_sum(sums: &mut Sums, number: u64, windows: u64, packets: u64) {
@@ -249,7 +254,7 @@ fn add_sum(sums: &mut Sums, number: u64, windows: u64, packets: u64) {
     *sum = (sum.0.saturating_add(windows), sum.1.saturating_add(packets));
 }
 
-/// All that was seen of each list of types.
+/// Returns a summary of each list of types.
 pub(super) fn habits(
     source: &Source<'_>,
     record_of: RecordOf<'_>,
@@ -298,7 +303,8 @@ fn number_of(record: &TypeRecord) -> u64 {
     record.behavior.id.number()
 }
 
-/// The most frequent types of each list. Sums come first; hosts are counted only of those that are returned.
+/// Returns the types with the most windows of each list. Windows and packets are summed first; hosts are
+/// counted only for the types that are returned.
 pub(super) fn type_totals(
     source: &Source<'_>,
     record_of: RecordOf<'_>,
@@ -342,7 +348,8 @@ pub(super) fn type_totals(
     Ok(frequent.into_iter().zip(&sums).zip(hosts).map(total).collect())
 }
 
-/// The types of most windows; of equally many those of the lower name.
+/// Returns the types with the most windows, at most `most`; of types with equally many, those with the lowest
+/// ids come first.
 fn most_frequent(record_of: RecordOf<'_>, sums: &Sums, most: usize) -> Result<Vec<TypeRecord>, StoreError> {
     let mut counts: Vec<u64> = sums.values().map(|(windows, _)| *windows).collect();
     counts.sort_unstable_by(|a, b| b.cmp(a));

@@ -1,4 +1,5 @@
-//! Whether a history is as it was written: the catalog's pages and rows, every byte of every segment, and whether they agree.
+//! Verification that a history is as it was written: the pages and rows of the catalog, every byte of every
+//! segment, and the agreement between them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -21,27 +22,27 @@ use super::type_rows;
 use super::wanted::Wanted;
 use super::{HistoryStore, LocalStore};
 
-/// What was checked.
+/// The numbers of verified items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Rows of the catalog.
+    /// Number of rows of the catalog.
     pub rows: u64,
-    /// Segment files.
+    /// Number of segment files.
     pub segments: u64,
-    /// Types.
+    /// Number of types.
     pub types: u64,
-    /// Days of sensors.
+    /// Number of recorded days, counted per sensor. It is 0 if a segment is damaged.
     pub days: u64,
 }
 
-/// Takes what is not as it was written, in words.
+/// A callback that receives the description of a fault.
 type Faults<'a> = &'a mut dyn FnMut(String);
 
 impl LocalStore {
-    /// Checks all of the history; `faults` is called with whatever is not as it was written.
+    /// Verifies the whole history, and calls `faults` for everything that is not as it was written.
     ///
     /// # Errors
-    /// When the catalog cannot be read at all.
+    /// Fails if the catalog cannot be read at all.
     pub fn verify(&self, faults: Faults<'_>) -> Result<Checked, StoreError> {
         let _held = self.hold()?;
         let mut checked = Checked::default();
@@ -67,7 +68,7 @@ impl LocalStore {
             {
                 faults(format!("sensor {}: {error}", sensor.name));
             }
-            // Counts of what is damaged would only repeat that it is.
+            // With a damaged segment, a recount would only report the damage again.
             if whole {
                 checked.days += self.check_sensor(id, &sensor, &numbers, faults)?;
             }
@@ -83,7 +84,7 @@ impl LocalStore {
         OpenSegments::default().get(&self.folder, listed, table)?.verify()
     }
 
-    /// Works out every type's number again.
+    /// Computes the number of every type again.
     fn check_types(&self, faults: Faults<'_>) -> Result<HashSet<u64>, StoreError> {
         let mut numbers = HashSet::new();
         let read = type_rows::each_type(&self.connection, &mut |number, parameters| {
@@ -100,7 +101,7 @@ impl LocalStore {
         Ok(numbers)
     }
 
-    /// Counts a sensor's days again, and looks for types and marks that the catalog does not have.
+    /// Counts the days of a sensor again, and looks for types and marks that the catalog does not have.
     fn check_sensor(
         &self,
         id: i64,
@@ -152,7 +153,7 @@ impl LocalStore {
     }
 }
 
-/// Compares kept hourly counts with what the sightings of each month come to.
+/// Compares the stored hourly counts with the sums of the sightings of each month.
 fn check_hours(
     name: &str,
     source: &Source<'_>,
@@ -180,7 +181,7 @@ fn check_hours(
     Ok(())
 }
 
-/// What a month comes to.
+/// The sums of a month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Recount {
     windows: u64,
@@ -198,7 +199,7 @@ fn differ(name: &str, kept: &DayTotal, counted: &DayTotal) -> String {
     format!("sensor {name} on {}: the totals kept are {kept:?}, those counted {counted:?}", kept.count.day)
 }
 
-/// SQLite's check of pages, indexes and constraints.
+/// Runs SQLite's check of pages, indexes and constraints.
 fn structure(connection: &Connection, faults: Faults<'_>) -> Result<(), StoreError> {
     let mut statement = connection.prepare("PRAGMA integrity_check")?;
     let mut rows = statement.query([])?;
@@ -211,7 +212,7 @@ fn structure(connection: &Connection, faults: Faults<'_>) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Works out the checksum of every row again.
+/// Computes the checksum of every row of a table again, and returns the number of rows.
 fn rows_of_table(connection: &Connection, table: &str, faults: Faults<'_>) -> Result<u64, StoreError> {
     let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
     let columns = statement.column_count();

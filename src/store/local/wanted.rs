@@ -1,4 +1,4 @@
-//! Which sightings a question wants, and which row groups may have them.
+//! The criteria of a query, evaluated on segments, row groups and rows.
 
 use ipnet::IpNet;
 use jiff::civil::Date;
@@ -9,27 +9,30 @@ use super::catalog::Listed;
 use super::rows::{HOST4, HOST6, TYPE};
 use super::segment::Segment;
 
-/// Which sightings a question wants.
+/// The sightings that a query needs.
 pub(super) struct Wanted<'a> {
-    /// The numbers of types, ascending; `None` for all.
+    /// The numbers of the types, ascending; `None` for all types.
     pub(super) types: Option<&'a [u64]>,
+    /// Whether facets count beside whole windows.
     pub(super) facets: bool,
+    /// The first and the last day; `None` for no bound.
     pub(super) days: (Option<Date>, Option<Date>),
+    /// The prefix of the hosts; `None` for all hosts.
     pub(super) sources: Option<IpNet>,
 }
 
 impl<'a> Wanted<'a> {
-    /// All sightings.
+    /// All sightings, whole windows and facets.
     pub(super) const ALL: Wanted<'static> =
         Wanted { types: None, facets: true, days: (None, None), sources: None };
 
-    /// What a filter wants, of which the types have these numbers.
+    /// Converts a filter; `types` has the numbers of its types.
     pub(super) fn of_filter(filter: &Filter<'_>, types: Option<&'a [u64]>) -> Wanted<'a> {
         let days = (filter.first, filter.last);
         Wanted { types, facets: filter.types.facets(), days, sources: filter.sources }
     }
 
-    /// What was ever seen of some types, by all hosts.
+    /// Selects the sightings of some types on all days and of all hosts.
     pub(super) fn of_types(types: &'a [u64], facets: bool) -> Wanted<'a> {
         Wanted { types: Some(types), facets, ..Wanted::ALL }
     }
@@ -38,6 +41,7 @@ impl<'a> Wanted<'a> {
         self.days.0.is_none_or(|first| first <= day) && self.days.1.is_none_or(|last| day <= last)
     }
 
+    /// Returns whether a segment may hold rows of the wanted days.
     pub(super) fn may_lie_in(&self, listed: &Listed) -> bool {
         self.days.0.is_none_or(|first| first <= listed.days.1)
             && self.days.1.is_none_or(|last| listed.days.0 <= last)
@@ -51,12 +55,13 @@ impl<'a> Wanted<'a> {
         self.types.is_none_or(|types| types.binary_search(&number).is_ok())
     }
 
-    /// Whether it wants what was counted of a type, scope and day.
+    /// Returns whether the counts of a type, scope and day are wanted.
     pub(super) fn has_count(&self, number: u64, scope: Scope, day: Date) -> bool {
         self.has_scope(scope) && self.has_day(day) && self.has_type(number)
     }
 
-    /// Whether a row group may have a type that is wanted, by the statistics of the column that has types.
+    /// Returns whether a row group may have a wanted type, according to the statistics of `column`, which
+    /// holds types.
     pub(super) fn may_have_type(&self, segment: &Segment, group: usize, column: usize) -> bool {
         segment.range(group, column).is_none_or(|range| self.has_type_between(range))
     }
@@ -67,19 +72,21 @@ impl<'a> Wanted<'a> {
         types.get(from).is_some_and(|number| number.cast_signed() <= last)
     }
 
-    /// Whether a row group may have sightings that are wanted, by statistics and Bloom filters.
+    /// Returns whether a row group may have wanted sightings, according to statistics and Bloom filters.
     pub(super) fn may_lie_in_group(&self, segment: &Segment, group: usize) -> bool {
         self.may_have_type(segment, group, TYPE)
             && self.sources.is_none_or(|sources| may_have_source(segment, group, sources))
     }
 }
 
+/// Returns whether a row group may have hosts within a prefix. Bloom filters help only for single addresses.
 fn may_have_source(segment: &Segment, group: usize, sources: IpNet) -> bool {
     let single = sources.prefix_len() == sources.max_prefix_len();
     match sources {
         IpNet::V4(net) => {
             let (first, last) = (i64::from(net.network().to_bits()), i64::from(net.broadcast().to_bits()));
-            // Statistics of a column without signs are compared as such, but kept as signed numbers.
+            // Minimum and maximum of the unsigned column are compared as unsigned numbers, but returned as
+            // signed ones.
             let unsigned = |value: i64| value & 0xffff_ffff;
             let Some((least, greatest)) = segment.range(group, HOST4) else { return false };
             let inside = first <= unsigned(greatest) && unsigned(least) <= last;

@@ -1,4 +1,4 @@
-//! Writing segments: sorted sightings become a pair of files, sightings and their counts.
+//! Writing segments: sorted sightings become a pair of files, one of sightings and one of counts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,20 +20,21 @@ use super::sorted::Sorted;
 use super::spool::Spool;
 use super::table::{GROUP_ROWS, GROUP_ROWS_MAX};
 
-/// Rows of a row group of counts: fewer than of sightings, because most questions are about a single type.
+/// Number of rows from which a row group of counts ends when the type changes. It is smaller than that of
+/// sightings, because most queries of counts are about a single type.
 const COUNTS_ROWS: usize = 1 << 14;
 
-/// Segments of some days: sightings, and what was counted of them.
+/// A segment of sightings, and the segment of counts that was computed from it.
 #[derive(Debug)]
 pub(super) struct WrittenPair {
     pub(super) sightings: WrittenSegment,
     pub(super) counts: WrittenSegment,
-    /// Totals of its days.
+    /// The totals of the days of the segments.
     pub(super) totals: Vec<DayTotal>,
 }
 
-/// Writes sightings, and counts them. Memory: a row group of sightings and one of counts, some 12 MB, and the hosts of the days
-/// whose totals are counted.
+/// Writes sightings and their counts. Memory: a row group of sightings and one of counts, about 12 MB, and
+/// the hosts of the days whose totals are counted.
 pub(super) struct PairWriter {
     sightings: SegmentWriter,
     counts: SegmentWriter,
@@ -42,7 +43,7 @@ pub(super) struct PairWriter {
     hourly: CountColumns,
     counted: CountsOfType,
     totals: BTreeMap<Date, Total>,
-    /// Whether hosts of days are counted, which a merge of days that are counted already does not need.
+    /// Whether the unique hosts of days are counted. Merging days whose totals are known does not need them.
     counts_hosts: bool,
 }
 
@@ -54,7 +55,7 @@ struct Total {
     hosts: Hosts,
 }
 
-/// Hourly counts that were kept, in their order.
+/// Stored hourly counts in their order.
 type KeptHours<'a> = Peekable<Sorted<'a, HourlyCount>>;
 
 impl PairWriter {
@@ -71,7 +72,7 @@ impl PairWriter {
         })
     }
 
-    /// Writes sorted sightings, each of a single hour. Those of equal keys are added up.
+    /// Writes sorted sightings, each of a single hour. Sightings with equal keys are added up.
     pub(super) fn write(
         self,
         sightings: Sorted<'_, Sighting>,
@@ -80,7 +81,8 @@ impl PairWriter {
         self.write_all(sightings, None, durable)
     }
 
-    /// Writes sorted sightings of any hours, and the hourly counts of the same windows. Those of equal keys are added up.
+    /// Writes sorted sightings of any number of hours, with the hourly counts of the same windows. Sightings
+    /// with equal keys are added up.
     pub(super) fn write_merged(
         self,
         sightings: Sorted<'_, Sighting>,
@@ -137,7 +139,7 @@ impl PairWriter {
         }
     }
 
-    /// Writes down what was counted of a type and scope.
+    /// Adds the finished counts of a type and scope to the columns and totals.
     fn end_type(&mut self, kept_hours: Option<&mut KeptHours<'_>>) -> Result<(), StoreError> {
         if let Some(kept) = kept_hours {
             self.counted.take_hours(kept)?;
@@ -149,7 +151,7 @@ impl PairWriter {
                 total.packets = total.packets.saturating_add(count.packets);
                 total.types += 1;
             }
-            // The row of a day whose windows all began in one hour stands for that hour as well.
+            // If all windows of a day began in one hour, the daily row is the hourly count as well.
             let only = if let [only] = hours { Some(only.hour) } else { None };
             self.daily.push_day(count, only);
             if only.is_none() {
@@ -192,20 +194,20 @@ impl PairWriter {
     }
 }
 
-/// The segments of one capture, made while it is read. Memory: what writing one pair of segments takes.
+/// Writes the segments of one capture while it is read. Memory: that of one [`PairWriter`].
 #[derive(Debug)]
 pub(super) struct Pending {
     incoming: Incoming,
     zone: TimeZone,
-    /// The store's numbers of the capture's marks.
+    /// The store's bit number of each mark of the capture.
     marks: Vec<usize>,
     durable: bool,
     open: BTreeMap<Date, Spool>,
     done: Vec<(Date, WrittenPair)>,
 }
 
-/// Days that are gathered at once. Captures are read in time order, so that a day is complete when the next but one begins;
-/// what comes later makes another segment.
+/// Maximum number of days that are collected at once. Captures are read in time order, so a day is complete
+/// when the day after the next begins; later sightings of it go to another segment.
 const DAYS_OPEN: usize = 3;
 
 impl Pending {
@@ -213,12 +215,12 @@ impl Pending {
         Pending { incoming, zone, marks, durable, open: BTreeMap::new(), done: Vec::new() }
     }
 
-    /// The folder in which its files are.
+    /// Returns the folder of the written files.
     pub(super) fn folder(&self) -> &Path {
         self.incoming.folder()
     }
 
-    /// Takes a batch.
+    /// Adds a batch.
     pub(super) fn add(&mut self, mut batch: Batch) -> Result<(), StoreError> {
         for sighting in &mut batch.sightings {
             sighting.counts.marks = renumbered(sighting.counts.marks, &self.marks);
@@ -241,7 +243,7 @@ impl Pending {
         Ok(())
     }
 
-    /// Completes all files, and hands them over with their days.
+    /// Completes all files, and returns them with their days.
     pub(super) fn finish(&mut self) -> Result<Vec<(Date, WrittenPair)>, StoreError> {
         while !self.open.is_empty() {
             self.close_first()?;

@@ -1,4 +1,4 @@
-//! Taking in what was gathered of a capture.
+//! Converting the gathered windows of a capture.
 
 use crate::history::{Example, Gathered, PackedExample, Sighting, SightingCounts, packets_of};
 use crate::store::{StoreError, check_marks, renumbered};
@@ -7,7 +7,8 @@ use super::MemoryStore;
 use super::seen::{Seen, SightingKey};
 
 impl MemoryStore {
-    /// What was gathered, its marks renumbered from the contribution's names to the store's.
+    /// Converts gathered sightings and examples, and changes mark numbers from the contribution's to the
+    /// store's. Names of marks that are new are added to the store.
     pub(super) fn adopt(
         &mut self,
         gathered: &Gathered,

@@ -1,5 +1,5 @@
-//! A history in memory: the plain reference that other stores are compared with, and the store of tests and made worlds.
-//! Memory grows with the sightings, some 200 bytes each.
+//! A history in memory: the simple reference with which other stores are compared, and the store of tests and
+//! of simulated worlds. Memory: about 200 bytes per sighting.
 
 mod adopt;
 mod seen;
@@ -32,12 +32,13 @@ pub struct MemoryStore {
     samples: BTreeMap<String, KeptSample>,
 }
 
+/// The stored data of a sensor.
 #[derive(Debug)]
 struct Kept {
     sensor: Sensor,
     outages: Vec<Outage>,
     captures: BTreeMap<[u8; 32], CaptureRecord>,
-    /// By the content of the capture that brought it.
+    /// Closed windows, by the content hash of the capture that closed them.
     closed: BTreeMap<[u8; 32], Seen>,
     open: Seen,
     resume: Resume,
@@ -45,7 +46,7 @@ struct Kept {
 }
 
 impl MemoryStore {
-    /// An empty history.
+    /// Creates an empty history.
     #[must_use]
     pub fn new() -> MemoryStore {
         MemoryStore::default()
@@ -59,7 +60,7 @@ impl MemoryStore {
         self.sensors.get_mut(sensor).ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))
     }
 
-    /// The sightings of a selection, closed and open.
+    /// Returns the sightings of a selection, from closed and open windows.
     fn selected<'a>(
         &'a self,
         kept: &'a Kept,
@@ -78,14 +79,14 @@ impl MemoryStore {
         })
     }
 
-    /// Returns whether a filter lets through what was seen of a type, scope and day.
+    /// Returns whether a filter selects the sightings of a type, scope and day.
     fn wants(&self, filter: &Filter<'_>, number: u64, scope: Scope, day: Date) -> bool {
         filter.has_day(day)
             && (scope == Scope::Whole || filter.types.facets())
             && self.passes(number, &filter.types)
     }
 
-    /// Returns whether a type passes a filter's types.
+    /// Returns whether a filter's types include a type.
     fn passes(&self, number: u64, types: &Types<'_>) -> bool {
         let record = self.types.get(&number);
         match types {
@@ -99,7 +100,7 @@ impl MemoryStore {
         }
     }
 
-    /// The types of some sightings with their sums, most windows first.
+    /// Returns the totals of the types of some sightings, by descending number of windows.
     fn type_totals<'a>(
         &self,
         sightings: impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)>,
@@ -131,7 +132,7 @@ impl Kept {
         self.parts().flat_map(|part| &part.sightings)
     }
 
-    /// What each capture brought, and what is open.
+    /// Returns the data of each capture's closed windows, and that of the open windows.
     fn parts(&self) -> impl Iterator<Item = &Seen> {
         self.closed.values().chain([&self.open])
     }
@@ -250,7 +251,7 @@ impl HistoryStore for MemoryStore {
         }
         let content = contribution.capture.content;
         kept.captures.insert(content, contribution.capture);
-        // Windows that it closed before its days were dropped stay.
+        // If its days were dropped before, windows that it had closed on other days may still be here.
         kept.closed.entry(content).or_default().merge(closed);
         kept.open = open;
         let resume = std::mem::replace(&mut kept.resume, contribution.resume);

@@ -1,4 +1,4 @@
-//! Sightings, counts and examples in plain maps.
+//! Sightings, hourly counts and examples in ordinary maps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::behavior::BehaviorId;
 use crate::history::{DayCount, Example, Scope, SightingCounts};
 
-/// What makes a sighting one.
+/// The key of a sighting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SightingKey {
     pub(super) number: u64,
@@ -19,7 +19,7 @@ pub(super) struct SightingKey {
     pub(super) signature: Option<u32>,
 }
 
-/// Sightings, counts of hours, and examples, plainly.
+/// Sightings, hourly counts and examples.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) sightings: BTreeMap<SightingKey, SightingCounts>,
@@ -29,6 +29,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Adds a sighting.
     pub(super) fn sight(&mut self, key: SightingKey, counts: SightingCounts) {
         let known = self.sightings.entry(key);
         known.and_modify(|known| *known = known.merged(counts)).or_insert(counts);
@@ -40,6 +41,7 @@ impl Seen {
         *sum = (sum.0 + windows, sum.1 + packets);
     }
 
+    /// Keeps an example if it is earlier than the known example of its type.
     pub(super) fn keep(&mut self, example: Example) {
         let begins = |example: &Example| (example.start, example.host);
         if self.examples.get(&example.behavior).is_none_or(|kept| begins(&example) < begins(kept)) {
@@ -47,13 +49,14 @@ impl Seen {
         }
     }
 
-    /// Forgets what began on days that are gone.
+    /// Removes everything that began on the days in `gone`.
     pub(super) fn forget_days(&mut self, gone: &BTreeSet<Date>, zone: &TimeZone) {
         self.sightings.retain(|key, _| !gone.contains(&key.day));
         self.hours.retain(|(_, _, day, _), _| !gone.contains(day));
         self.examples.retain(|_, example| !gone.contains(&example.start.day(zone)));
     }
 
+    /// Adds all sightings, hourly counts and examples of another value.
     pub(super) fn merge(&mut self, other: Seen) {
         other.sightings.into_iter().for_each(|(key, seen)| self.sight(key, seen));
         other.hours.into_iter().for_each(|(key, counts)| self.count_hour(key, counts));
@@ -61,7 +64,7 @@ impl Seen {
     }
 }
 
-/// Sums by day with the exact number of unique hosts.
+/// Returns the sums of sightings by day, with the exact number of unique hosts.
 pub(super) fn by_day<'a>(
     sightings: impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)>,
 ) -> Vec<DayCount> {

@@ -1,4 +1,4 @@
-//! Taking back what was fed, in plain maps.
+//! Removing captures and days from a history in memory.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::store::{StoreError, merged, zone_of};
 use super::{Kept, MemoryStore};
 
 impl Kept {
-    /// Makes days not recorded.
+    /// Makes days unrecorded.
     fn forget_days(&mut self, gone: &BTreeSet<Date>) -> Result<(), StoreError> {
         let zone = zone_of(&self.sensor)?;
         self.closed.values_mut().chain([&mut self.open]).for_each(|part| part.forget_days(gone, &zone));
@@ -24,6 +24,7 @@ impl Kept {
 }
 
 impl MemoryStore {
+    /// Returns whether a capture can be removed; see the trait.
     pub(super) fn can_take_back(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
         let kept = self.kept(sensor)?;
         if !kept.captures.contains_key(content) {
@@ -32,6 +33,7 @@ impl MemoryStore {
         Ok(kept.closed.contains_key(content))
     }
 
+    /// Removes a capture; see the trait.
     pub(super) fn take_back(
         &mut self,
         sensor: &str,
@@ -70,6 +72,7 @@ impl MemoryStore {
         kept.forget_days(&gone)
     }
 
+    /// Makes days unrecorded; see the trait.
     pub(super) fn forget_days(&mut self, sensor: &str, days: (Date, Date)) -> Result<(), StoreError> {
         let kept = self.kept_mut(sensor)?;
         let zone = zone_of(&kept.sensor)?;
@@ -81,7 +84,7 @@ impl MemoryStore {
         kept.before_newest = None;
         if kept.resume.clock.is_some_and(|clock| is_in(clock.day(&zone))) {
             let open = std::mem::take(&mut kept.open);
-            // It belongs to no capture any more.
+            // The windows count as closed from now on, but belong to no capture.
             kept.closed.entry([0; 32]).or_default().merge(open);
             kept.resume = closed_before(kept.captures.values());
         }

@@ -1,5 +1,5 @@
-//! What a sensor observed of all behaviors that samples show. Each behavior is queried once, whichever
-//! samples show it, and many in one call.
+//! Queries a sensor's history for all behaviors that samples show. A behavior that several samples show is
+//! queried once, and one call of the store answers many behaviors.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,6 @@
 //! Use case: correlates samples with a history.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
@@ -254,9 +253,8 @@ fn projections(
         let behaviors = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
         Onto { scan: scan.clone(), projection, behaviors }
     };
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     // Each projection has a seed of its own, so the result does not depend on the threads.
-    share::each(threads, samples.iter().zip(scans), onto)
+    share::each(share::threads(None), samples.iter().zip(scans), onto)
 }
 
 /// Refuses two reports of the same sample, which would compete with each other.

@@ -43,3 +43,4 @@ mod yaml_file;
 pub use error::AppError;
 pub use reading::{CaptureOptions, Notices};
 pub use recorded::Overlap;
+pub use share::threads;

@@ -1,6 +1,7 @@
 //! Shares independent pieces of work among threads.
 
 use std::iter;
+use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -30,6 +31,11 @@ pub(super) fn each<T, A: Send>(
         others.into_iter().for_each(|other| place(other.join().unwrap_or_else(|panic| resume_unwind(panic))));
     });
     answers.into_iter().flatten().collect()
+}
+
+/// Returns the requested number of threads, or the number of processors if none was requested.
+pub fn threads(requested: Option<NonZeroUsize>) -> usize {
+    requested.or(thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
 #[cfg(test)]

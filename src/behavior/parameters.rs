@@ -254,10 +254,21 @@ impl Parameters {
         self.protocol.iter().all(|token| token.protocol == protocol)
     }
 
+    /// Returns the protocol and the destination port that all packets have, or `None` if there are several or
+    /// none.
+    #[must_use]
+    pub fn service(&self) -> Option<(Protocol, u16)> {
+        let mut protocols = self.protocol.protocols();
+        match (protocols.next(), protocols.next(), self.ports.listed()) {
+            (Some(protocol), None, [port]) => Some((protocol, *port)),
+            _ => None,
+        }
+    }
+
     /// Returns whether all packets are of `protocol` and go to `port`.
     #[must_use]
     pub fn is_service(&self, protocol: Protocol, port: u16) -> bool {
-        self.is_of(protocol) && matches!(&self.ports, Ports::Listed(ports) if ports.as_slice() == [port])
+        self.service() == Some((protocol, port))
     }
 }
 

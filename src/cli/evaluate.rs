@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use crate::app::evaluate::{Half, Question, evaluate};
 use crate::app::output::Output;
-use crate::app::{AppError, Notices};
+use crate::app::{AppError, Notices, threads};
 use crate::report::evaluation as report;
 
 use super::EXIT_OK;
@@ -49,7 +49,7 @@ enum EvaluationFormat {
 
 pub(super) fn run(args: &Args, _notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let threads = threads(args.threads);
     let half = if args.training { Half::Training } else { Half::Reporting };
     let evaluation = evaluate(&Question { half, cases: args.cases, threads }, &rules)?;
     Output::Stdout.write(|out| match args.format {

@@ -13,7 +13,7 @@ use crate::app::history::HistorySource;
 use crate::app::output::Output;
 use crate::app::png::png;
 use crate::app::series::Of;
-use crate::app::{AppError, CaptureOptions, rules};
+use crate::app::{AppError, CaptureOptions, rules, threads};
 use crate::behavior::BehaviorId;
 use crate::capture::Limits;
 use crate::event::Protocol;
@@ -102,9 +102,8 @@ fn rate(text: &str) -> Result<f64, String> {
 
 impl CaptureArgs {
     pub(super) fn options(&self) -> CaptureOptions {
-        let threads = self.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         CaptureOptions { packets_per_second: self.packets_per_second, ..self.limits.options() }
-            .with_threads(threads)
+            .with_threads(threads(self.threads))
             .with_date(self.date)
             .with_zone(self.time_zone.clone())
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::app::output::Output;
 use crate::app::simulate::{SimulateOptions, scenario, simulate_to_files, simulate_to_history};
-use crate::app::{AppError, Notices};
+use crate::app::{AppError, Notices, threads};
 
 use super::EXIT_OK;
 use super::shared::RuleArgs;
@@ -60,7 +60,7 @@ fn scale(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     let scenario = scenario(&args.scenario)?;
-    let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let threads = threads(args.threads);
     let options = SimulateOptions { seed: args.seed, scale: args.scale, threads };
     let (written, captures) = match args.format {
         SimulateFormat::Pcap => (simulate_to_files(&args.out, &scenario, options)?, "captures"),

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::event::Timestamp;
 
+use super::record::HOUR;
 use super::recorded_time::{TimeSpan, length};
 use super::{CaptureRecord, Day};
 
@@ -55,7 +56,6 @@ pub fn days_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<Date, i64> {
 
 /// Returns the hours of days that spans touch, with the recorded nanoseconds of each.
 fn hours_of_days(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<(Date, i64), i64> {
-    const HOUR: i64 = 3_600_000_000_000;
     nanoseconds_of(spans, |from| {
         let day = Day::of(from, zone);
         let hour = day.hour(from);
@@ -149,7 +149,6 @@ mod tests {
 
     use super::*;
 
-    const HOUR: i64 = 3_600_000_000_000;
     /// 2009-03-01 00:00 UTC, in nanoseconds.
     const START: i64 = 1_235_865_600_000_000_000;
 

@@ -84,6 +84,9 @@ impl TypeRecord {
     }
 }
 
+/// Nanoseconds of an hour.
+pub(super) const HOUR: i64 = 3_600_000_000_000;
+
 /// A day of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Day {
@@ -113,7 +116,6 @@ impl Day {
     /// changes has 23 or 25 hours.
     #[must_use]
     pub fn hour(self, time: Timestamp) -> i64 {
-        const HOUR: i64 = 3_600_000_000_000;
         time.0.saturating_sub(self.start.0).div_euclid(HOUR)
     }
 }

@@ -1,13 +1,13 @@
 //! Build script: tells the tests at compile time what is present beside the clone, so that a test without its input is
 //! reported as ignored. It sets `cfg(corpora)` where the real captures are at `../shared/corpora`, `cfg(tshark)` where
-//! Wireshark's `tshark` and `editcap` run, and `cfg(tcpdump)`. The library and the program do not depend on any of these.
+//! Wireshark's `tshark` and `editcap` are installed, and `cfg(tcpdump)`. The library and the program do not depend on any of these.
 //!
 //! Cargo runs it again when this file or the variable `CI` changes. After adding the corpora to an existing clone, `touch` it.
 
 #![expect(clippy::print_stdout, reason = "Cargo reads the standard output of a build script")]
 
+use std::env;
 use std::path::Path;
-use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=tests/build/present.rs");
@@ -16,11 +16,12 @@ fn main() {
     if Path::new("../shared/corpora").is_dir() {
         println!("cargo::rustc-cfg=corpora");
     }
-    let runs = |program: &str| Command::new(program).arg("--version").output().is_ok();
-    if runs("tshark") && runs("editcap") {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let is_installed = |program: &str| env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if is_installed("tshark") && is_installed("editcap") {
         println!("cargo::rustc-cfg=tshark");
     }
-    if runs("tcpdump") {
+    if is_installed("tcpdump") {
         println!("cargo::rustc-cfg=tcpdump");
     }
 }

@@ -1,6 +1,8 @@
 //! Describes a jump of the type count: the types that appeared or disappeared, grouped by pattern.
 
 use std::collections::HashMap;
+use std::iter::Peekable;
+use std::slice;
 
 use jiff::civil::Date;
 
@@ -112,43 +114,42 @@ impl Change {
 }
 
 /// The groups of one change while they are built, each with the ports that its types contact.
-struct Gathering {
-    change: Change,
-    /// Index of the first seen type that has not been processed yet.
-    next: usize,
+struct GroupBuilder<'c> {
+    change: &'c Change,
+    /// The seen types that have not been added yet.
+    left: Peekable<slice::Iter<'c, Seen>>,
     groups: HashMap<String, (Group, Vec<u16>)>,
 }
 
 /// Returns, for each change, the number of types that appeared or disappeared, and their groups. The patterns
 /// whose types per day changed most come first. The parameters of all types are read once.
 pub(super) fn groups_of(
-    changes: Vec<Change>,
+    changes: &[Change],
     store: &dyn HistoryStore,
     rules: &Rules,
 ) -> Result<Vec<(u64, Vec<Group>)>, AppError> {
     let mut numbers: Vec<u64> = changes.iter().flat_map(|one| &one.seen).map(|seen| seen.number).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    let begin = |change| Gathering { change, next: 0, groups: HashMap::new() };
-    let mut all: Vec<Gathering> = changes.into_iter().map(begin).collect();
+    let mut all: Vec<GroupBuilder<'_>> = Vec::new();
+    for change in changes {
+        all.push(GroupBuilder { change, left: change.seen.iter().peekable(), groups: HashMap::new() });
+    }
     store.each_parameters(&numbers, &mut |number, parameters| {
         let family = masked(&Behavior::of_family(&parameters, &rules.profile), &parameters);
         all.iter_mut().for_each(|one| one.add(number, &family, &parameters, rules));
     })?;
-    Ok(all.into_iter().map(Gathering::finish).collect())
+    Ok(all.into_iter().map(GroupBuilder::finish).collect())
 }
 
-impl Gathering {
+impl GroupBuilder<'_> {
     /// Adds a type if it was seen around the change. Types must come in ascending order of their numbers.
     fn add(&mut self, number: u64, family: &str, parameters: &Parameters, rules: &Rules) {
-        let seen_first = Timestamp::start_of(self.change.seen_on().0);
-        let Some(seen) = self.change.seen.get(self.next).filter(|seen| seen.number == number) else { return };
-        self.next += 1;
-        if !self.groups.contains_key(family) {
-            let group = Group::new(family, rules.labels(parameters, &[], seen_first));
-            self.groups.insert(family.to_owned(), (group, Vec::new()));
-        }
-        let Some((group, ports)) = self.groups.get_mut(family) else { return };
+        let Some(seen) = self.left.next_if(|seen| seen.number == number) else { return };
+        let (group, ports) = self.groups.entry(family.to_owned()).or_insert_with(|| {
+            let labels = rules.labels(parameters, &[], Timestamp::start_of(self.change.seen_on().0));
+            (Group::new(family, labels), Vec::new())
+        });
         group.before += mean(seen.before, self.change.before_days);
         group.since += mean(seen.since, self.change.span_days);
         if !seen.changed {

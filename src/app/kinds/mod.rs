@@ -94,10 +94,14 @@ fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, level: f64, rules: &Rules
         })?;
         add(number, &seen_on);
     }
-    let seen: Vec<(Date, Date)> = changes.iter().map(Change::seen_on).collect();
-    let groups = groups_of(changes, store, rules)?;
-    let jump = |((surge, seen), (types, groups))| Jump { surge, types, seen, groups };
-    let jumps = found.into_iter().zip(seen).zip(groups).map(jump).collect();
+    let groups = groups_of(&changes, store, rules)?;
+    let jump = |((surge, change), (types, groups)): ((Surge, &Change), _)| Jump {
+        surge,
+        types,
+        seen: change.seen_on(),
+        groups,
+    };
+    let jumps = found.into_iter().zip(&changes).zip(groups).map(jump).collect();
     Ok(Kinds { sensor, days: spans, coverage, left_out, jumps })
 }
 

@@ -78,7 +78,7 @@ pub struct Place<'a> {
 /// Feeds captures into the history of a sensor, in the given order, and then stores the time of `--covers`.
 ///
 /// Each time a capture is done, `told` is called with the capture and its outcome. The function returns the
-/// recorded time, in nanoseconds, that `--covers` added to the sensor.
+/// recorded time that `--covers` added to the sensor, or `None` if `--covers` was not given.
 ///
 /// A capture that cannot be read is noted in `notices` as a failure, and the other captures are fed.
 ///

@@ -46,16 +46,6 @@ pub enum Behavior {
 }
 
 impl Behavior {
-    /// Returns the rank of the granularity, 0 for the finest, below [`COARSENESS_COUNT`].
-    fn coarseness(&self) -> usize {
-        match self {
-            Behavior::Named(Granularity::Type, ..) => 0,
-            Behavior::Named(Granularity::Shape, ..) => 1,
-            Behavior::Named(Granularity::Family, ..) => 2,
-            Behavior::Service(..) => 3,
-        }
-    }
-
     /// Returns the name of the granularity: `service`, `family` (a pattern), `shape` or `type`.
     #[must_use]
     pub fn granularity(&self) -> String {
@@ -142,6 +132,8 @@ struct Ranked {
     surge: Surge,
     q: f64,
     part_of: Option<usize>,
+    /// Rank of the granularity, 0 for the finest.
+    coarseness: usize,
     members: BTreeSet<u64>,
     /// Hosts per day, summed over the days of the surge.
     host_days: u64,
@@ -208,7 +200,7 @@ impl Ranked {
     /// Returns whether `part` is a part of this surge.
     fn holds(&self, part: &Ranked) -> bool {
         self.sensor == part.sensor
-            && self.behavior.coarseness() > part.behavior.coarseness()
+            && self.coarseness > part.coarseness
             && self.surge.first <= part.surge.last
             && part.surge.first <= self.surge.last
             && part.members.is_subset(&self.members)

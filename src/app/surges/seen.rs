@@ -1,8 +1,6 @@
 //! Reads the daily hosts of each behavior at a sensor and finds the surges of these behavior series.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::num::NonZeroUsize;
-use std::thread;
 
 use foldhash::fast::FixedState;
 use jiff::civil::Date;
@@ -76,7 +74,8 @@ impl Catalog {
         Ok(store.each_parameters(&new, &mut |number, parameters| {
             let shape = Key::Shape(Name::of_shape(&parameters, profile).id);
             let family = Key::Family(Name::of_family(&parameters, profile).id);
-            let coarser = [Some(shape), Some(family), service(&parameters)];
+            let service = parameters.service().map(|(protocol, port)| Key::Service(protocol, port));
+            let coarser = [Some(shape), Some(family), service];
             let places = coarser.map(|key| key.map(|key| self.place(key, number)));
             self.coarser.insert(number, places);
         })?)
@@ -107,15 +106,6 @@ impl Catalog {
     ) -> Result<Behavior, AppError> {
         let (key, number) = self.behaviors[place];
         Ok(key.behavior(&store.type_of(number)?.parameters, profile))
-    }
-}
-
-/// Returns the service of windows with these parameters, if they have exactly one protocol and one port.
-fn service(parameters: &Parameters) -> Option<Key> {
-    let mut protocols = parameters.protocol.protocols();
-    match (protocols.next(), protocols.next(), parameters.ports.listed()) {
-        (Some(protocol), None, [port]) => Some(Key::Service(protocol, *port)),
-        _ => None,
     }
 }
 
@@ -170,14 +160,23 @@ impl DaysOfTypes {
         &self.days[begin..self.types[at].1]
     }
 
-    /// Returns whether the types together can reach the minimum of hosts for a surge on some day. A host
-    /// counts once for each of its types, so the sum is an upper bound.
-    fn may_surge(&self, types: impl Iterator<Item = usize>) -> bool {
+    /// Returns the sums of the hosts of several types by day. A host counts once for each of its types, so a sum
+    /// is an upper bound of the types' unique hosts.
+    fn sums(&self, types: impl Iterator<Item = usize>) -> Days {
         let mut days: Days = types.flat_map(|at| self.of(at)).copied().collect();
         days.sort_unstable_by_key(|(day, _)| *day);
-        days.chunk_by(|(one, _), (other, _)| one == other)
-            .any(|of_day| of_day.iter().map(|(_, hosts)| hosts).sum::<u64>() >= SURGE_HOSTS_MIN)
+        days.dedup_by(|(day, hosts), (kept, sum)| {
+            let is_same = day == kept;
+            *sum += if is_same { *hosts } else { 0 };
+            is_same
+        });
+        days
     }
+}
+
+/// Returns whether some day has the minimum of hosts for a surge.
+fn may_surge(days: &[(Date, u64)]) -> bool {
+    days.iter().any(|(_, hosts)| *hosts >= SURGE_HOSTS_MIN)
 }
 
 impl Seen {
@@ -202,7 +201,7 @@ impl Seen {
         for (at, number) in all.numbers().enumerate() {
             coarser.extend(catalog.coarser(number).map(|place| (place, at)));
             seen.counts[0] += 1;
-            if all.may_surge([at].into_iter()) {
+            if may_surge(all.of(at)) {
                 let place = catalog.place(Key::Type(number), number);
                 seen.types.insert(place, vec![number]);
                 seen.series.insert(place, all.of(at).to_vec());
@@ -211,16 +210,15 @@ impl Seen {
         coarser.sort_unstable();
         let mut several: Vec<usize> = Vec::new();
         for members in coarser.chunk_by(|(one, _), (other, _)| one == other) {
-            let (place, first) = members[0];
+            let place = members[0].0;
+            let types = members.iter().map(|(_, at)| *at);
             seen.counts[catalog.coarseness(place)] += 1;
-            if !all.may_surge(members.iter().map(|(_, at)| *at)) {
-                continue;
-            }
             match members {
-                [_] => drop(seen.series.insert(place, all.of(first).to_vec())),
-                _ => several.push(place),
+                [(_, at)] if may_surge(all.of(*at)) => drop(seen.series.insert(place, all.of(*at).to_vec())),
+                [_, _, ..] if may_surge(&all.sums(types.clone())) => several.push(place),
+                _ => continue,
             }
-            seen.types.insert(place, members.iter().map(|(_, at)| all.types[*at].0).collect());
+            seen.types.insert(place, types.map(|at| all.types[at].0).collect());
         }
         drop((all, coarser));
         let several = several.into_iter().map(|place| (place, seen.types[&place].as_slice()));
@@ -236,8 +234,7 @@ impl Seen {
         store: &dyn HistoryStore,
         profile: &Profile,
     ) -> Result<Vec<Ranked>, AppError> {
-        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let judged = share::each(threads, &self.series, |(place, series)| {
+        let judge = |(place, series): (&usize, &Days)| -> Vec<(usize, Surge, u64)> {
             let days = self.with_zeros(series);
             let with_host_days = |surge: Surge| {
                 let inside = days.iter().filter(|(day, _)| (surge.first..=surge.last).contains(day));
@@ -245,13 +242,14 @@ impl Seen {
                 (*place, surge, host_days)
             };
             surges_of(&days, level).into_iter().map(with_host_days).collect()
-        });
+        };
+        let judged = share::each(share::threads(None), &self.series, judge);
         let mut by_granularity: [Vec<(usize, Surge, u64)>; COARSENESS_COUNT] = Default::default();
-        for surge in judged.into_iter().flat_map(|of_one: Vec<_>| of_one) {
+        for surge in judged.into_iter().flatten() {
             by_granularity[catalog.coarseness(surge.0)].push(surge);
         }
         let mut ranked = Vec::new();
-        for (found, behaviors) in by_granularity.into_iter().zip(self.counts) {
+        for (coarseness, (found, behaviors)) in by_granularity.into_iter().zip(self.counts).enumerate() {
             let tests = behaviors * judged_days(self.observed.len()) as u64;
             let p: Vec<f64> = found.iter().map(|(_, surge, _)| surge.p).collect();
             for ((place, surge, host_days), q) in found.into_iter().zip(adjusted_p_values(&p, tests)) {
@@ -262,6 +260,7 @@ impl Seen {
                         surge,
                         q,
                         part_of: None,
+                        coarseness,
                         members: self.types.get(&place).into_iter().flatten().copied().collect(),
                         host_days,
                     });

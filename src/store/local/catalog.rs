@@ -13,6 +13,7 @@ use crate::sample::KeptSample;
 use crate::store::StoreError;
 
 use super::fed;
+use super::rows::count;
 use super::schema::put;
 use super::segment_writer::SegmentFacts;
 
@@ -62,11 +63,6 @@ pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError>
 
 fn date(text: &str) -> Result<Date, StoreError> {
     text.parse().map_err(|_| StoreError::Damaged(format!("`{}` is no date", text.escape_default())))
-}
-
-/// Converts a count to an SQLite integer; counts saturate at 2^63 - 1.
-pub(super) fn count(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// Converts an SQLite integer to a count; negative numbers are damage.

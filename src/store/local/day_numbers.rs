@@ -6,6 +6,9 @@ use jiff::tz::TimeZone;
 use crate::history::Day;
 use crate::store::StoreError;
 
+/// The day with the number 0.
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
 /// Nanoseconds per second.
 pub(super) const SECOND: i64 = 1_000_000_000;
 
@@ -59,12 +62,10 @@ impl Days {
 
 /// Returns the number of days from 1970-01-01 to a date.
 pub(super) fn day_number(date: Date) -> i32 {
-    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
     i32::try_from(EPOCH.duration_until(date).as_hours() / 24).unwrap_or(0)
 }
 
 fn date_of(day: i32) -> Result<Date, StoreError> {
-    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
     let span = jiff::Span::new().try_days(i64::from(day));
     let date = span.and_then(|span| EPOCH.checked_add(span));
     date.map_err(|_| StoreError::Damaged(format!("day {day} of a segment is no date")))

@@ -30,7 +30,7 @@ use super::wanted::Wanted;
 type HostsByHour = HashMap<(u64, Scope, Date, u8), Hosts>;
 
 /// Maximum number of segments whose row groups are scanned together. Each is an open file.
-const SEGMENTS_AT_ONCE: usize = 64;
+const SCANNED_SEGMENTS_MAX: usize = 64;
 
 /// Keeps files from being deleted, and the catalog in the state in which it was first read.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Source<'_> {
         let mut segments = segments.filter(|listed| wanted.may_lie_in(listed)).peekable();
         while segments.peek().is_some() {
             let mut places = Vec::new();
-            for listed in segments.by_ref().take(SEGMENTS_AT_ONCE) {
+            for listed in segments.by_ref().take(SCANNED_SEGMENTS_MAX) {
                 let segment = self.open.get(self.folder, listed, &SIGHTINGS)?;
                 let groups = (0..segment.groups()).filter(|group| wanted.may_lie_in_group(&segment, *group));
                 places.extend(groups.map(|group| (Arc::clone(&segment), group)));

@@ -58,7 +58,7 @@ pub(super) fn six(host: IpAddr) -> Option<u128> {
     }
 }
 
-/// Converts a count to a column value; counts saturate at 2^63 - 1.
+/// Converts a count to the signed integer of a column or of SQLite; counts saturate at 2^63 - 1.
 pub(super) fn count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -17,7 +17,7 @@ use super::day_numbers::Days;
 use super::rows::{HOST4, HOST6, any_host, each_sighting};
 use super::segment::{RowGroup, Segment};
 use super::sorted::rows_of_types;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, is_among};
 
 /// Maximum number of threads that decode. With more, the receiving thread is the bottleneck.
 const THREADS_MAX: usize = 4;
@@ -25,7 +25,7 @@ const THREADS_MAX: usize = 4;
 /// Number of rows that are decoded and sent at once. Memory: a thread holds 0.4 MB of columns, 0.4 MB of
 /// sightings and its encoded row group (less than 1 MB); as many sightings again may wait in the channel for
 /// each thread.
-const ROWS_AT_ONCE: usize = 1 << 12;
+const BATCH_ROWS: usize = 1 << 12;
 
 /// A segment and the index of a row group in it.
 pub(super) type Place = (Arc<Segment>, usize);
@@ -59,7 +59,7 @@ pub(super) fn scan(
             scope.spawn(move || read_places(places, next, wanted, zone, &sender));
         }
         drop(sender);
-        // If this fails, the channel is closed, and each thread ends with its next batch.
+        // If this fails, the channel is closed, and each thread ends when it sends its next batch.
         batches.into_iter().try_for_each(|batch| hand_on(batch?))
     })
 }
@@ -74,14 +74,12 @@ fn read_places(
     sender: &SyncSender<Result<Vec<Sighting>, StoreError>>,
 ) {
     let mut days = Days::new(zone.clone());
-    let mut is_awaited = true;
-    while is_awaited && let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
-        let read = read_group(place, wanted, &mut days, &mut |batch| {
-            is_awaited &= sender.send(Ok(batch)).is_ok();
-            Ok(())
-        });
-        if let Err(error) = read {
-            // The channel is closed if another error came first.
+    let mut send = |batch| {
+        sender.send(Ok(batch)).map_err(|_| StoreError::Backend("another thread ended the scan".to_owned()))
+    };
+    while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+        if let Err(error) = read_group(place, wanted, &mut days, &mut send) {
+            // If the channel is closed, the calling thread has ended the scan and needs no error.
             let _ = sender.send(Err(error));
             return;
         }
@@ -107,22 +105,16 @@ fn read_group(
     {
         return Ok(());
     }
-    // Rows are sorted by type, so each type is looked up once.
-    let mut last: Option<(u64, bool)> = None;
+    let mut is_among = wanted.types.map(is_among);
     let mut rows = group.rows(range)?;
     loop {
-        let (count, columns) = rows.next(ROWS_AT_ONCE)?;
+        let (count, columns) = rows.next(BATCH_ROWS)?;
         if count == 0 {
             return Ok(());
         }
         let mut batch = Vec::new();
         each_sighting(count, &columns, days, &mut |sighting| {
-            let type_is_wanted = match last {
-                Some((number, is_wanted)) if number == sighting.number => is_wanted,
-                _ => wanted.has_type(sighting.number),
-            };
-            last = Some((sighting.number, type_is_wanted));
-            let wants = type_is_wanted
+            let wants = is_among.as_mut().is_none_or(|is_among| is_among(sighting.number))
                 && wanted.has_scope(sighting.scope)
                 && wanted.has_day(sighting.day)
                 && wanted.sources.is_none_or(|sources| sources.contains(&sighting.host));

@@ -14,7 +14,7 @@ use super::day_numbers::Days;
 use super::rows::{TYPE, each_sighting};
 use super::segment::{GroupReader, RowGroup, Segment};
 use super::table::{Column, Values};
-use super::wanted::Wanted;
+use super::wanted::{Wanted, is_among};
 
 /// An iterator over sorted rows.
 pub(super) type Sorted<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
@@ -242,15 +242,8 @@ fn count_groups(segment: &Segment, wanted: &Wanted<'_>, of_days: bool) -> Vec<us
 pub(super) fn rows_of_types(group: &RowGroup<'_>, types: &[u64]) -> Result<Range<usize>, StoreError> {
     let (count, columns) = group.columns(&[TYPE])?;
     let Some(Column { values: Values::Int64(numbers), .. }) = columns.first() else { return Ok(0..count) };
-    let mut last: Option<(i64, bool)> = None;
-    let mut is_wanted = |number: &i64| match last {
-        Some((known, wanted)) if known == *number => wanted,
-        _ => {
-            let wanted = types.binary_search(&number.cast_unsigned()).is_ok();
-            last = Some((*number, wanted));
-            wanted
-        }
-    };
+    let mut is_among = is_among(types);
+    let mut is_wanted = |number: &i64| is_among(number.cast_unsigned());
     let Some(first) = numbers.iter().position(&mut is_wanted) else { return Ok(0..0) };
     let end = numbers.iter().rposition(&mut is_wanted).map_or(first, |last| last + 1);
     Ok(first..end)

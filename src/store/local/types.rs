@@ -26,22 +26,18 @@ pub(super) type List<'a> = (&'a [u64], bool);
 /// A callback that returns the type with a number.
 pub(super) type RecordOf<'a> = &'a dyn Fn(u64) -> Result<TypeRecord, StoreError>;
 
-/// The types of each shape and of each pattern, and those of the service that was queried last. They are
-/// computed on first use. Memory: 24 bytes per type for shapes and as much for patterns, and 8 bytes per type
-/// of the service.
+/// The types of each shape, of each pattern and of each service. Each index is computed on first use. A type
+/// with several services is not in the index of services. Memory: 24 bytes per type for each index.
 #[derive(Debug, Default)]
 pub(super) struct TypeIndex {
-    shapes: RefCell<Index>,
-    families: RefCell<Index>,
-    service: RefCell<Option<OfService>>,
+    shapes: RefCell<Index<BehaviorId>>,
+    families: RefCell<Index<BehaviorId>>,
+    services: RefCell<Index<(Protocol, u16)>>,
 }
 
-/// The state of the catalog for which the index was computed, and the ids of shapes or patterns with the
-/// numbers of their types, ascending.
-type Index = (Option<State>, Vec<(BehaviorId, u64)>);
-
-/// The state of the catalog, a service, and the numbers of the service's types, ascending.
-type OfService = (State, (Protocol, u16), Vec<u64>);
+/// The state of the catalog for which the index was computed, and keys with the numbers of their types,
+/// ascending.
+type Index<K> = (Option<State>, Vec<(K, u64)>);
 
 /// A state of the catalog: SQLite's counters of changes by other connections and by this one.
 type State = (i64, u64);
@@ -50,6 +46,30 @@ type State = (i64, u64);
 fn state_of(connection: &Connection) -> Result<State, StoreError> {
     let others = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
     Ok((others, connection.total_changes()))
+}
+
+/// Returns the numbers of the types with a key, ascending. `key_of` returns the key of the types with these
+/// parameters, if they have one. The index is computed if the catalog has changed since.
+fn numbers_of<K: Copy + Ord>(
+    index: &RefCell<Index<K>>,
+    connection: &Connection,
+    key: K,
+    key_of: impl Fn(&Parameters) -> Option<K>,
+) -> Result<Vec<u64>, StoreError> {
+    let state = state_of(connection)?;
+    let mut index = index.borrow_mut();
+    if index.0 != Some(state) {
+        let mut keys = Vec::new();
+        type_rows::each_type(connection, &mut |number, parameters| {
+            keys.extend(key_of(&parameters).map(|key| (key, number)));
+            Ok(())
+        })?;
+        keys.sort_unstable();
+        *index = (Some(state), keys);
+    }
+    let keys = &index.1;
+    let first = keys.partition_point(|(known, _)| *known < key);
+    Ok(keys[first..].iter().take_while(|(known, _)| *known == key).map(|(_, number)| *number).collect())
 }
 
 impl TypeIndex {
@@ -65,21 +85,7 @@ impl TypeIndex {
             Granularity::Shape => (&self.shapes, Behavior::of_shape),
             Granularity::Family => (&self.families, Behavior::of_family),
         };
-        let state = state_of(connection)?;
-        let mut index = index.borrow_mut();
-        if index.0 != Some(state) {
-            let mut names = Vec::new();
-            type_rows::each_type(connection, &mut |number, parameters| {
-                names.push((name(&parameters, profile).id, number));
-                Ok(())
-            })?;
-            names.sort_unstable();
-            *index = (Some(state), names);
-        }
-        let names = &index.1;
-        let first = names.partition_point(|(known, _)| *known < selection.id);
-        let of_name = names[first..].iter().take_while(|(known, _)| *known == selection.id);
-        Ok(of_name.map(|(_, number)| *number).collect())
+        numbers_of(index, connection, selection.id, |parameters| Some(name(parameters, profile).id))
     }
 
     /// Returns the numbers of the types of a filter, ascending; `None` for all types.
@@ -89,31 +95,21 @@ impl TypeIndex {
         profile: &Profile,
         filter: &Filter<'_>,
     ) -> Result<Option<Vec<u64>>, StoreError> {
-        let passing = |passes: &dyn Fn(&Parameters) -> bool| {
-            let mut numbers = Vec::new();
-            type_rows::each_type(connection, &mut |number, parameters| {
-                numbers.extend(passes(&parameters).then_some(number));
-                Ok(())
-            })?;
-            Ok(Some(numbers))
-        };
         match &filter.types {
             Types::All => Ok(None),
             Types::Of(selection) => self.of_selection(connection, profile, selection).map(Some),
             Types::Listed(numbers) => Ok(Some(numbers.to_vec())),
             Types::Service(protocol, port) => {
-                let (state, service) = (state_of(connection)?, (*protocol, *port));
-                let mut last = self.service.borrow_mut();
-                if let Some((known, of, numbers)) = &*last
-                    && (*known, *of) == (state, service)
-                {
-                    return Ok(Some(numbers.clone()));
-                }
-                let numbers = passing(&|one| one.is_service(*protocol, *port))?;
-                *last = numbers.clone().map(|numbers| (state, service, numbers));
-                Ok(numbers)
+                numbers_of(&self.services, connection, (*protocol, *port), Parameters::service).map(Some)
             }
-            Types::Where(passes, _) => passing(passes),
+            Types::Where(passes, _) => {
+                let mut numbers = Vec::new();
+                type_rows::each_type(connection, &mut |number, parameters| {
+                    numbers.extend(passes(&parameters).then_some(number));
+                    Ok(())
+                })?;
+                Ok(Some(numbers))
+            }
         }
     }
 }

@@ -9,6 +9,20 @@ use super::catalog::Listed;
 use super::rows::{HOST4, HOST6, TYPE};
 use super::segment::Segment;
 
+/// Returns a function that tells whether a type is one of `types`, which ascend. Rows are sorted by type, so the
+/// function remembers its last answer and looks each type up once.
+pub(super) fn is_among(types: &[u64]) -> impl FnMut(u64) -> bool {
+    let mut last: Option<(u64, bool)> = None;
+    move |number| match last {
+        Some((known, is_among)) if known == number => is_among,
+        _ => {
+            let is_among = types.binary_search(&number).is_ok();
+            last = Some((number, is_among));
+            is_among
+        }
+    }
+}
+
 /// The sightings that a query needs.
 pub(super) struct Wanted<'a> {
     /// The numbers of the types, ascending; `None` for all types.

@@ -46,7 +46,22 @@ pub(super) type Stripped<'a> = Result<(Network, &'a [u8]), Problem>;
 /// Removes the link headers of a frame of the given link type.
 #[inline]
 pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
-    match link & 0x0fff_ffff {
+    let (mut link, mut frame) = (link & 0x0fff_ffff, frame);
+    // PPI and PKTAP name the link type of the frame behind them, which may be one of the two again.
+    for _ in 0..=LAYERS_MAX {
+        (link, frame) = match link {
+            tap if kind::PKTAP.contains(&tap) => link_cooked::pktap(frame)?,
+            kind::PPI => link_cooked::ppi(frame)?,
+            other => return strip_network(other, frame),
+        };
+    }
+    Err(Problem::MalformedHeader)
+}
+
+/// Removes the link headers of a frame whose link type determines the layout of what follows.
+#[inline]
+fn strip_network(link: i32, frame: &[u8]) -> Stripped<'_> {
+    match link {
         ETHERNET => ethernet(frame),
         raw if kind::RAW_ALIASES.contains(&raw) => Ok((Network::Ip, frame)),
         kind::IPV4 => Ok((Network::Ipv4, frame)),
@@ -58,10 +73,8 @@ pub(super) fn strip(link: i32, frame: &[u8]) -> Stripped<'_> {
         kind::LINUX_SLL => link_cooked::sll(frame),
         kind::LINUX_SLL2 => link_cooked::sll2(frame),
         kind::IPNET => link_cooked::ipnet(frame),
-        tap if kind::PKTAP.contains(&tap) => link_cooked::pktap(frame),
         kind::JUNIPER_ETHER => ethernet(link_cooked::juniper(frame)?),
         kind::RADIOTAP => link_cooked::radiotap(frame),
-        kind::PPI => link_cooked::ppi(frame),
         kind::IEEE802_11 => link_cooked::ieee80211(frame),
         kind::FRELAY => link_cooked::frame_relay(frame),
         kind::FDDI => link_cooked::fddi(frame),

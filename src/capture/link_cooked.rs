@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::header::Network;
-use super::link::{Stripped, ether_type, llc, rest, strip, word};
+use super::link::{Stripped, ether_type, llc, rest, word};
 
 /// Removes the header of a Linux cooked capture: 16 bytes, of which the last two are an EtherType.
 pub(super) fn sll(frame: &[u8]) -> Stripped<'_> {
@@ -32,32 +32,33 @@ pub(super) fn ipnet(frame: &[u8]) -> Stripped<'_> {
     }
 }
 
+/// The link type of the frame behind a header that names it, and that frame.
+type Inner<'a> = Result<(i32, &'a [u8]), Problem>;
+
 /// Removes the header of Apple's packet tap (PKTAP), which contains its own length and the link type of the
 /// frame behind it, in little-endian order.
-pub(super) fn pktap(frame: &[u8]) -> Stripped<'_> {
+pub(super) fn pktap(frame: &[u8]) -> Inner<'_> {
     let number = |at: usize| -> Result<u32, Problem> {
         let bytes = frame.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
         bytes.map(u32::from_le_bytes).ok_or(Problem::TruncatedPacket)
     };
     let length = usize::try_from(number(0)?).map_err(|_| Problem::MalformedHeader)?;
     let inner = i32::try_from(number(8)?).map_err(|_| Problem::MalformedHeader)?;
-    // A packet tap directly within a packet tap is refused.
-    if length < 12 || matches!(inner, 149 | 258) {
+    if length < 12 {
         return Err(Problem::MalformedHeader);
     }
-    strip(inner, rest(frame, length)?)
+    Ok((inner, rest(frame, length)?))
 }
 
 /// Removes the header of Per-Packet Information (PPI): a version, flags, its own length, and the link type of
 /// the frame behind it, in little-endian order.
-pub(super) fn ppi(frame: &[u8]) -> Stripped<'_> {
+pub(super) fn ppi(frame: &[u8]) -> Inner<'_> {
     let length = usize::from(word(frame, 2)?.swap_bytes());
     let link = i32::from(word(frame, 4)?.swap_bytes());
-    // PPI directly within PPI is refused.
-    if length < 8 || link == 192 {
+    if length < 8 {
         return Err(Problem::MalformedHeader);
     }
-    strip(link, rest(frame, length)?)
+    Ok((link, rest(frame, length)?))
 }
 
 /// Removes a radiotap header, whose length is in its third and fourth byte (little-endian), and the 802.11

@@ -114,7 +114,21 @@ fn frames() -> Vec<(&'static str, u32, Vec<u8>)> {
         ("enc of a little-endian host", 109, behind(&[2, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1])),
         ("enc of a big-endian host", 109, behind(&[0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 1])),
         ("PPI", 192, behind(&[0, 0, 12, 0, 228, 0, 0, 0, 9, 9, 9, 9])),
+        ("PPI and PKTAP in turn", 192, behind(&[ppi_and_pktap(192), ppi_and_pktap(101)].concat())),
     ]
+}
+
+/// A PPI header, the PKTAP header that it names, and the link type that the latter names.
+fn ppi_and_pktap(link: u8) -> [u8; 20] {
+    [0, 0, 8, 0, 2, 1, 0, 0, 12, 0, 0, 0, 1, 0, 0, 0, link, 0, 0, 0]
+}
+
+#[test]
+fn a_frame_of_link_headers_only_is_malformed() {
+    let frame = ppi_and_pktap(192).repeat(100_000);
+    let (packets, report) = read(&pcap(false, false, 192, &frame, frame.len())).unwrap();
+    assert_eq!(packets, []);
+    assert_eq!(counted(&report), [("malformed header".into(), 1)]);
 }
 
 #[test]

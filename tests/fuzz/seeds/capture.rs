@@ -301,6 +301,10 @@ pub(crate) fn frames() -> Seeds {
         ),
         ("PKTAP", behind(149, &[12, 0, 0, 0, 1, 0, 0, 0, 101, 0, 0, 0])),
         ("PKTAP within PKTAP", behind(149, &[12, 0, 0, 0, 1, 0, 0, 0, 149, 0, 0, 0])),
+        (
+            "PPI and PKTAP in turn",
+            behind(192, &[0, 0, 8, 0, 2, 1, 0, 0, 12, 0, 0, 0, 1, 0, 0, 0, 192, 0, 0, 0].repeat(40)),
+        ),
         ("Juniper", [&[255, 178][..], b"MGC\x00", &ethernet(0x0800, &syn(9))].concat()),
         ("IPNET", behind(226, &[&[1, 2][..], &[0; 22]].concat())),
         ("NFLOG", nflog),

@@ -4,11 +4,11 @@
 //!
 //! | floor | room | content |
 //! |---|---|---|
-//! | F0 | [`event`], [`escape`], [`yaml`] | one packet's fields; escaping of attackers' text; YAML files |
+//! | F0 | [`packet`], [`escape`], [`yaml`] | one packet's fields; escaping of attackers' text; YAML files |
 //! | F1 | [`behavior`] | the behavior engine, which darknets and sandboxes share |
 //! | F2 | [`history`], [`rules`], [`sample`] | darknet observations; rules; malware samples |
 //! | F3 | [`correlate`], [`simulate`] | evidence and verdicts; simulated outbreaks of known cause |
-//! | F4 | [`report`] | output as text, JSON, pictures and pages |
+//! | F4 | [`render`] | output as text, JSON, pictures and pages |
 //! | I/O | [`capture`], [`store`] | reading of captures and logs; storage of histories |
 //! | F5 | [`app`] | one file per use case |
 //! | F6 | [`cli`] | one file per subcommand |
@@ -20,9 +20,9 @@ pub mod capture;
 pub mod cli;
 pub mod correlate;
 pub mod escape;
-pub mod event;
 pub mod history;
-pub mod report;
+pub mod packet;
+pub mod render;
 pub mod rules;
 pub mod sample;
 pub mod simulate;

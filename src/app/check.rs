@@ -8,9 +8,9 @@ use walkdir::WalkDir;
 
 use crate::behavior::Transition;
 use crate::correlate::Hypothesis;
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 use crate::rules::{Namer, Rules};
-use crate::sample::{Checked, DarknetExpectation, Expectation, SampleReport};
+use crate::sample::{DarknetExpectation, Expectation, SampleCheck, SampleReport};
 
 use super::output::Output;
 use super::sandbox::{LoadedSample, load_sample};
@@ -56,14 +56,15 @@ pub fn check(
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Vec<Checked>, AppError> {
+) -> Result<Vec<SampleCheck>, AppError> {
     let mut load = |path: &PathBuf| {
         let began = Instant::now();
-        let sample = load_sample(path, options, rules, notices).and_then(|sample| match &sample.unread {
-            // A run without packets neither confirms an expectation nor refutes it.
-            Some(why) => Err(AppError::Usage(format!("the sample's run shows nothing: {why}"))),
-            None => Ok(sample),
-        });
+        let sample =
+            load_sample(path, options, rules, notices).and_then(|sample| match &sample.unread_reason {
+                // A run without packets neither confirms an expectation nor refutes it.
+                Some(why) => Err(AppError::Usage(format!("the sample's run shows nothing: {why}"))),
+                None => Ok(sample),
+            });
         (path.clone(), began.elapsed().as_secs_f64(), sample)
     };
     let loaded: Vec<(PathBuf, f64, Result<LoadedSample, AppError>)> = reports.iter().map(&mut load).collect();
@@ -79,17 +80,19 @@ pub fn check(
     Ok(loaded
         .into_iter()
         .map(|(path, seconds, sample)| match sample {
-            Ok(sample) => Checked { seconds, ..checked(path, &sample, hypotheses.as_deref(), rules) },
+            Ok(sample) => {
+                SampleCheck { seconds, ..check_sample(path, &sample, hypotheses.as_deref(), rules) }
+            }
             Err(error) => {
                 let id = crate::escape::path(&path);
                 let title = String::new();
-                Checked {
+                SampleCheck {
                     path,
                     id,
                     title,
                     seconds,
                     outcome: Err(error.to_string()),
-                    seen: None,
+                    observed: None,
                     expected: None,
                 }
             }
@@ -97,31 +100,31 @@ pub fn check(
         .collect())
 }
 
-fn checked(
+fn check_sample(
     path: PathBuf,
     sample: &LoadedSample,
     hypotheses: Option<&[Hypothesis]>,
     rules: &Rules,
-) -> Checked {
-    let mut seen = seen(sample, rules);
-    seen.darknet = hypotheses.and_then(|all| best(all, &sample.profile.id));
+) -> SampleCheck {
+    let mut seen = run_results(sample, rules);
+    seen.darknet = hypotheses.and_then(|all| best_hypothesis(all, &sample.profile.id));
     let mut expected = sample.report.expect.clone().unwrap_or_default();
     if hypotheses.is_none() {
         expected.darknet = None;
     }
-    Checked {
+    SampleCheck {
         path,
         id: sample.profile.id.clone(),
         seconds: 0.0,
         outcome: Ok(expected.differences(&seen)),
-        seen: Some(seen),
+        observed: Some(seen),
         title: sample.report.title(),
         expected: sample.report.expect.clone(),
     }
 }
 
 /// Returns a sample's best hypothesis, with its rank among the best hypotheses of all samples.
-fn best(all: &[Hypothesis], id: &str) -> Option<DarknetExpectation> {
+fn best_hypothesis(all: &[Hypothesis], id: &str) -> Option<DarknetExpectation> {
     let mut order: Vec<&str> = Vec::new();
     for hypothesis in all {
         if !order.contains(&hypothesis.sample.as_str()) {
@@ -138,8 +141,8 @@ fn best(all: &[Hypothesis], id: &str) -> Option<DarknetExpectation> {
 }
 
 /// Returns everything that an expectation can state, as the sample's run shows it.
-fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
-    let space = crate::event::AddressSpace::whole();
+fn run_results(sample: &LoadedSample, rules: &Rules) -> Expectation {
+    let space = crate::packet::AddressSpace::whole();
     let mut labels = BTreeSet::new();
     let mut types = BTreeSet::new();
     let mut shapes = BTreeSet::new();
@@ -148,7 +151,7 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
     let mut windows = 0;
     let mut namer = Namer::new(rules, &space);
     for window in sample.profile.scan_windows() {
-        let named = namer.name(window.window.clone(), crate::event::Clock::Absolute);
+        let named = namer.name(window.window.clone(), crate::packet::Clock::Absolute);
         let whole = &named.fingerprint.whole;
         windows += 1;
         types.insert(whole.names.behavior.canonical.clone());
@@ -174,23 +177,23 @@ fn seen(sample: &LoadedSample, rules: &Rules) -> Expectation {
 ///
 /// # Errors
 /// When reports could not be read, rewritten or written, with the reason of each.
-pub fn accept(all: &[Checked]) -> Result<(), AppError> {
+pub fn accept(all: &[SampleCheck]) -> Result<(), AppError> {
     let failed: Vec<String> =
         all.iter().filter_map(|one| accept_one(one).err()).map(|error| error.to_string()).collect();
     if failed.is_empty() { Ok(()) } else { Err(AppError::Usage(failed.join("\n"))) }
 }
 
-fn accept_one(checked: &Checked) -> Result<(), AppError> {
+fn accept_one(checked: &SampleCheck) -> Result<(), AppError> {
     let moved = checked.outcome.as_ref().is_ok_and(|moved| !moved.is_empty());
-    let renewed = match (&checked.expected, &checked.seen) {
-        (Some(expected), Some(seen)) if moved => expected.renewed(seen),
+    let renewed = match (&checked.expected, &checked.observed) {
+        (Some(expected), Some(seen)) if moved => expected.updated(seen),
         (None, Some(seen)) => seen.clone(),
         _ => return Ok(()),
     };
     let path = &checked.path;
     let before = yaml_file::read(path)?;
-    let after = accepted(&before, checked.expected.as_ref(), &renewed).map_err(|message| {
-        let error = crate::yaml::refused_at(&before, &["expect"], message);
+    let after = replace_expectation(&before, checked.expected.as_ref(), &renewed).map_err(|message| {
+        let error = crate::yaml::error_at_node(&before, &["expect"], message);
         AppError::yaml(path, &error)
     })?;
     Output::File(path.clone()).write(|out| out.write_all(after.as_bytes()))
@@ -200,12 +203,16 @@ fn accept_one(checked: &Checked) -> Result<(), AppError> {
 ///
 /// # Errors
 /// When no edit of the text does that and nothing else.
-pub fn accepted(text: &str, expected: Option<&Expectation>, renewed: &Expectation) -> Result<String, String> {
+pub fn replace_expectation(
+    text: &str,
+    expected: Option<&Expectation>,
+    renewed: &Expectation,
+) -> Result<String, String> {
     let value = |of: &Expectation| serde_yaml::to_value(of).map_err(|error| error.to_string());
     let old = expected.map(value).transpose()?;
     let is_new =
         |text: &str| SampleReport::parse(text).is_ok_and(|report| report.expect.as_ref() == Some(renewed));
-    crate::yaml::replaced(text, "expect", old.as_ref(), &value(renewed)?, &is_new)
+    crate::yaml::replace_key(text, "expect", old.as_ref(), &value(renewed)?, &is_new)
 }
 
 #[cfg(test)]
@@ -217,11 +224,11 @@ mod tests {
         let text = "# mine\nidentity: {md5: a2eaf57c47a118e91a5edf694685eee7}\nexpect:\n  # why\n  windows: 3 # three\ncaptures: [x]\n# end";
         let seen = Expectation { windows: Some(5), ..Expectation::default() };
         let expected = SampleReport::parse(text).unwrap().expect;
-        let rewritten = accepted(text, expected.as_ref(), &seen).unwrap();
+        let rewritten = replace_expectation(text, expected.as_ref(), &seen).unwrap();
         assert_eq!(rewritten, text.replace("windows: 3", "windows: 5"));
-        assert_eq!(accepted(&rewritten, Some(&seen), &seen).unwrap(), rewritten);
+        assert_eq!(replace_expectation(&rewritten, Some(&seen), &seen).unwrap(), rewritten);
         let none = text.replace("expect:\n  # why\n  windows: 3 # three\n", "");
-        let added = accepted(&none, None, &seen).unwrap();
+        let added = replace_expectation(&none, None, &seen).unwrap();
         assert_eq!(added, none.replace("[x]\n", "[x]\nexpect:\n  windows: 5\n"));
     }
 }

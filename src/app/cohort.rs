@@ -5,23 +5,23 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
-use crate::history::{Cohort, Coverage, DayState, Periods};
+use crate::history::{Cohort, Coverage, DayState, HostsByPeriod};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
 use super::AppError;
-use super::history::{chosen, coverage_of_sightings};
-use super::series::{Of, each};
+use super::history::{coverage_of_sightings, select_sensors};
+use super::series::{TrafficFilter, each_sighting};
 
 /// A query for a cohort.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct CohortQuery {
     /// Names of the sensors; if empty, all sensors.
     pub sensors: Vec<String>,
     /// The first behavior.
-    pub from: Of,
+    pub from: TrafficFilter,
     /// The second behavior.
-    pub to: Of,
+    pub to: TrafficFilter,
     /// The first day of the period after the change.
     pub around: Date,
     /// Length of the period before and of the period after, in calendar days.
@@ -30,7 +30,7 @@ pub struct Question {
 
 /// The answer of one sensor.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct SensorCohort {
     /// The sensor's name.
     pub sensor: String,
     /// Number of observed days in the period before and in the period after. Hosts of days that were not
@@ -44,42 +44,46 @@ pub struct Answer {
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
-pub fn cohort(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> Result<Vec<Answer>, AppError> {
-    let sensors = chosen(store, &question.sensors)?;
-    sensors.iter().map(|sensor| answer(store, &sensor.name, question, rules)).collect()
+pub fn cohort(
+    store: &dyn HistoryStore,
+    question: &CohortQuery,
+    rules: &Rules,
+) -> Result<Vec<SensorCohort>, AppError> {
+    let sensors = select_sensors(store, &question.sensors)?;
+    sensors.iter().map(|sensor| sensor_cohort(store, &sensor.name, question, rules)).collect()
 }
 
-fn answer(
+fn sensor_cohort(
     store: &dyn HistoryStore,
     sensor: &str,
-    question: &Question,
+    question: &CohortQuery,
     rules: &Rules,
-) -> Result<Answer, AppError> {
+) -> Result<SensorCohort, AppError> {
     let coverage = coverage_of_sightings(store, sensor)?;
     let away = |days: i32| question.around.saturating_add(jiff::Span::new().days(days));
     let days = i32::from(question.days);
     let before = (away(-days), away(-1));
     let after = (question.around, away(days - 1));
-    let hosts = |of: &Of, (first, last): (Date, Date)| -> Result<HashSet<IpAddr>, AppError> {
+    let hosts = |of: &TrafficFilter, (first, last): (Date, Date)| -> Result<HashSet<IpAddr>, AppError> {
         let mut hosts = HashSet::new();
-        each(store, sensor, of, rules, (Some(first), Some(last)), None, &mut |sighting| {
+        each_sighting(store, sensor, of, rules, (Some(first), Some(last)), None, &mut |sighting| {
             if coverage.state(sighting.day) == DayState::Observed {
                 hosts.insert(sighting.host);
             }
         })?;
         Ok(hosts)
     };
-    let periods = Periods {
+    let periods = HostsByPeriod {
         from_before: hosts(&question.from, before)?,
         from_after: hosts(&question.from, after)?,
         to_after: hosts(&question.to, after)?,
-        any_before: hosts(&Of::All, before)?,
-        any_after: hosts(&Of::All, after)?,
+        any_before: hosts(&TrafficFilter::All, before)?,
+        any_after: hosts(&TrafficFilter::All, after)?,
     };
-    let observed = (looked(&coverage, before), looked(&coverage, after));
-    Ok(Answer { sensor: sensor.to_owned(), observed, cohort: periods.cohort() })
+    let observed = (observed_days(&coverage, before), observed_days(&coverage, after));
+    Ok(SensorCohort { sensor: sensor.to_owned(), observed, cohort: periods.cohort() })
 }
 
-fn looked(coverage: &Coverage, (first, last): (Date, Date)) -> u64 {
-    coverage.days().filter(|day| first <= *day && *day <= last).count() as u64
+fn observed_days(coverage: &Coverage, (first, last): (Date, Date)) -> u64 {
+    coverage.observed_days().filter(|day| first <= *day && *day <= last).count() as u64
 }

@@ -6,20 +6,20 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use crate::correlate::{
-    Candidate, Claim, EvidenceGraph, Hypothesis, Known, Ledger, NoClaim, Null, Question, SensorHistory,
-    Weighing, claims, evidence_graph, judge,
+    Candidate, CauseEvidence, CorrelationInput, EnabledEvidence, EvidenceGraph, Hypothesis, KnownSample,
+    NoEvidence, NullDistribution, SensorHistory, SeriesTable, cause_evidence, evidence_graph, judge,
 };
 use crate::history::{Coverage, Granularity};
 use crate::rules::Rules;
-use crate::sample::{ProjectedBehavior, Projection, Scan, projected};
+use crate::sample::{ProjectedBehavior, Projection, Scan, projected_behaviors};
 use crate::store::HistoryStore;
 
-use super::asked::Asked;
+use super::behavior_lookup::BehaviorLookup;
+use super::behavior_series::CandidateServices;
 use super::history::{HistorySource, coverage_of_sightings, kept_samples};
-use super::ledger::Services;
 use super::reading::report_failures;
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, CaptureOptions, Notices, ledger, share, suspects};
+use super::{AppError, CaptureOptions, Notices, behavior_series, parallel, suspects};
 
 /// Maximum number of behaviors of each granularity for which a sensor is queried, the most frequent first. It
 /// bounds the size of the query for a run of any length.
@@ -27,7 +27,7 @@ const BEHAVIORS_MAX: usize = 256;
 
 /// The hypotheses, with the data that their pictures need.
 #[derive(Debug)]
-pub struct Answer {
+pub struct CorrelationResult {
     /// The hypotheses, ranked.
     pub hypotheses: Vec<Hypothesis>,
     /// The samples that were correlated.
@@ -36,7 +36,7 @@ pub struct Answer {
     pub coverage: BTreeMap<String, Coverage>,
 }
 
-impl Answer {
+impl CorrelationResult {
     /// Returns the evidence of the hypotheses as a graph.
     #[must_use]
     pub fn graph(&self) -> EvidenceGraph {
@@ -49,13 +49,13 @@ impl Answer {
 ///
 /// # Errors
 /// When a report, a capture or the history cannot be read, or there is no sample.
-pub fn answer(
+pub fn correlate_reports(
     reports: &[PathBuf],
     source: &HistorySource,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Answer, AppError> {
+) -> Result<CorrelationResult, AppError> {
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
     if samples.is_empty() {
         let remedy = "name sample reports, or keep some in the history with `inga sample add`";
@@ -68,7 +68,7 @@ pub fn answer(
         notices.add_loss(&sensor.name, &days);
         coverage.insert(sensor.name, days);
     }
-    Ok(Answer { hypotheses, samples, coverage })
+    Ok(CorrelationResult { hypotheses, samples, coverage })
 }
 
 /// Opens the history and loads samples. The samples are those of the reports. Without reports they are the
@@ -101,7 +101,7 @@ fn load_reports(
     for path in reports {
         match load_sample(path, options, rules, notices) {
             Ok(sample) => samples.push(sample),
-            Err(error) if error.is_of_a_capture() => {
+            Err(error) if error.concerns_capture() => {
                 samples.push(LoadedSample::without_run(path, error.to_string())?);
                 failed.push(error);
             }
@@ -113,75 +113,98 @@ fn load_reports(
 }
 
 /// A sensor with the claims of all candidates.
-pub(super) struct Weighed {
+pub(super) struct SensorAssessment {
     pub(super) history: SensorHistory,
-    pub(super) ledger: Ledger,
-    null: Null,
+    pub(super) series: SeriesTable,
+    null: NullDistribution,
     pub(super) candidates: Vec<Candidate>,
     /// The claims, in the order of the samples.
-    pub(super) claims: Vec<Result<Claim, NoClaim>>,
-    onto: Vec<Onto>,
+    pub(super) evidence: Vec<Result<CauseEvidence, NoEvidence>>,
+    projections: Vec<CandidateProjection>,
 }
 
-impl Weighed {
+impl SensorAssessment {
     /// Returns the same sensor with claims from other kinds of evidence.
-    pub(super) fn again(&self, weighing: &Weighing) -> Weighed {
-        let claims = claims(&self.ledger, &self.null, &self.candidates, weighing);
-        Weighed { claims, ..self.with(self.candidates.iter().cloned()) }
+    pub(super) fn reweighed(&self, weighing: &EnabledEvidence) -> SensorAssessment {
+        let claims = cause_evidence(&self.series, &self.null, &self.candidates, weighing);
+        SensorAssessment { evidence: claims, ..self.with_candidates(self.candidates.iter().cloned()) }
     }
 
     /// Returns the same sensor with other candidates.
-    pub(super) fn with(&self, candidates: impl Iterator<Item = Candidate>) -> Weighed {
-        let Weighed { history, ledger, null, .. } = self;
+    pub(super) fn with_candidates(&self, candidates: impl Iterator<Item = Candidate>) -> SensorAssessment {
+        let SensorAssessment { history, series: ledger, null, .. } = self;
         let candidates: Vec<Candidate> = candidates.collect();
-        let claims = claims(ledger, null, &candidates, &Weighing::default());
+        let claims = cause_evidence(ledger, null, &candidates, &EnabledEvidence::default());
         let (history, ledger, null) = (history.clone(), ledger.clone(), null.clone());
-        Weighed { history, ledger, null, candidates, claims, onto: Vec::new() }
+        SensorAssessment {
+            history,
+            series: ledger,
+            null,
+            candidates,
+            evidence: claims,
+            projections: Vec::new(),
+        }
     }
 
     /// Returns the sensor as known `days` calendar days after `date`. Samples with a later date are not
     /// candidates yet.
-    pub(super) fn until(&self, date: Date, days: usize) -> Weighed {
+    pub(super) fn known_until(&self, date: Date, days: usize) -> SensorAssessment {
         let last =
             date.saturating_add(jiff::Span::new().days(i64::try_from(days).unwrap_or(i64::from(i32::MAX))));
-        let ledger = self.ledger.until(last);
-        let null = Null::of(&ledger);
+        let ledger = self.series.until(last);
+        let null = NullDistribution::from_series(&ledger);
         let known = |candidate: &Candidate| match candidate.date {
             Some(date) if date.first > last => Candidate { variants: Vec::new(), date: None },
             _ => candidate.clone(),
         };
         let candidates: Vec<Candidate> = self.candidates.iter().map(known).collect();
-        let claims = claims(&ledger, &null, &candidates, &Weighing::default());
-        Weighed { history: self.history.clone(), ledger, null, candidates, claims, onto: Vec::new() }
+        let claims = cause_evidence(&ledger, &null, &candidates, &EnabledEvidence::default());
+        SensorAssessment {
+            history: self.history.clone(),
+            series: ledger,
+            null,
+            candidates,
+            evidence: claims,
+            projections: Vec::new(),
+        }
     }
 }
 
 /// Returns a sample as a candidate at a sensor, by its projection onto it.
 pub(super) fn candidate(sample: &LoadedSample, projection: Option<&Projection>) -> Candidate {
-    Candidate::new(&sample.profile, projection, sample.report.pivot().map(|(span, _)| span))
+    Candidate::new(&sample.profile, projection, sample.report.reference_date().map(|(span, _)| span))
 }
 
 /// Weighs samples against each other at every sensor of a history.
 ///
 /// # Errors
 /// When the store fails.
-pub(super) fn weigh_all(
+pub(super) fn assess_sensors(
     samples: &[LoadedSample],
     store: &dyn HistoryStore,
     rules: &Rules,
-) -> Result<Vec<Weighed>, AppError> {
-    let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
-    let services = Services::of(scans.iter().flatten());
+) -> Result<Vec<SensorAssessment>, AppError> {
+    let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::infer(&sample.profile)).collect();
+    let services = CandidateServices::from_scans(scans.iter().flatten());
     let weigh = |history: SensorHistory| {
-        let ledger = ledger::of(store, &history, &services)?;
+        let ledger = behavior_series::read_with_peers(store, &history, &services)?;
         let onto = projections(samples, &scans, &history, rules);
-        let of = |(sample, onto): (&LoadedSample, &Onto)| candidate(sample, onto.projection.as_ref());
+        let of = |(sample, onto): (&LoadedSample, &CandidateProjection)| {
+            candidate(sample, onto.projection.as_ref())
+        };
         let candidates: Vec<Candidate> = samples.iter().zip(&onto).map(of).collect();
-        let null = Null::of(&ledger);
-        let claims = claims(&ledger, &null, &candidates, &Weighing::default());
-        Ok(Weighed { history, ledger, null, candidates, claims, onto })
+        let null = NullDistribution::from_series(&ledger);
+        let claims = cause_evidence(&ledger, &null, &candidates, &EnabledEvidence::default());
+        Ok(SensorAssessment {
+            history,
+            series: ledger,
+            null,
+            candidates,
+            evidence: claims,
+            projections: onto,
+        })
     };
-    histories(store)?.into_iter().map(weigh).collect()
+    sensor_histories(store)?.into_iter().map(weigh).collect()
 }
 
 /// Returns the hypotheses of every sample at every sensor of a history, ranked.
@@ -193,28 +216,28 @@ pub fn correlate(
     store: &dyn HistoryStore,
     rules: &Rules,
 ) -> Result<Vec<Hypothesis>, AppError> {
-    refuse_twins(samples)?;
+    refuse_duplicate_samples(samples)?;
     let tool_marks = rules.tool_marks();
-    let known: Vec<Known> = samples.iter().map(known).collect();
-    let sensors = weigh_all(samples, store, rules)?;
+    let known: Vec<KnownSample> = samples.iter().map(known_sample).collect();
+    let sensors = assess_sensors(samples, store, rules)?;
     let mut questions = Vec::new();
     for weighed in &sensors {
-        let Weighed { history, ledger, claims, onto, .. } = weighed;
+        let SensorAssessment { history, series: ledger, evidence: claims, projections: onto, .. } = weighed;
         let projected: Vec<&[ProjectedBehavior]> = onto.iter().map(|onto| &onto.behaviors[..]).collect();
-        let asked = Asked::of(store, &history.sensor.name, ledger, &projected)?;
+        let asked = BehaviorLookup::query(store, &history.sensor.name, ledger, &projected)?;
         for ((sample, onto), claim) in samples.iter().zip(onto).zip(claims) {
-            questions.push(Question {
-                claim: claim.clone(),
+            questions.push(CorrelationInput {
+                evidence: claim.clone(),
                 samples: &known,
                 report: &sample.report,
                 sample: &sample.profile,
-                unread: sample.unread.as_deref(),
+                unread: sample.unread_reason.as_deref(),
                 scan: onto.scan.as_ref(),
                 projection: onto.projection.as_ref(),
                 projected: &onto.behaviors,
                 history,
-                seen: asked.seen(&onto.behaviors, rules),
-                neighbours: asked.neighbours(&onto.behaviors),
+                observed: asked.observed_behaviors(&onto.behaviors, rules),
+                neighbours: asked.types_of_services(&onto.behaviors),
                 tool_marks: &tool_marks,
                 behavior: &rules.profile,
             });
@@ -222,18 +245,18 @@ pub fn correlate(
     }
     let mut hypotheses = judge(&questions);
     drop(questions);
-    let ledgers = sensors.iter().map(|one| (one.history.sensor.name.as_str(), &one.ledger)).collect();
-    suspects::look_up(store, &ledgers, &mut hypotheses)?;
+    let ledgers = sensors.iter().map(|one| (one.history.sensor.name.as_str(), &one.series)).collect();
+    suspects::find_suspects(store, &ledgers, &mut hypotheses)?;
     Ok(hypotheses)
 }
 
-fn known(sample: &LoadedSample) -> Known {
-    let scan = Scan::of(&sample.profile);
-    Known { id: sample.profile.id.clone(), title: sample.report.title(), scan }
+fn known_sample(sample: &LoadedSample) -> KnownSample {
+    let scan = Scan::infer(&sample.profile);
+    KnownSample { id: sample.profile.id.clone(), title: sample.report.title(), scan }
 }
 
 /// A sample with its projection onto a sensor.
-struct Onto {
+struct CandidateProjection {
     scan: Option<Scan>,
     projection: Option<Projection>,
     /// The behaviors for which the sensor is queried.
@@ -246,19 +269,21 @@ fn projections(
     scans: &[Option<Scan>],
     history: &SensorHistory,
     rules: &Rules,
-) -> Vec<Onto> {
+) -> Vec<CandidateProjection> {
     let onto = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
-        let of = |scan| Projection::of(scan, &history.sensor, history.coverage.days(), &rules.profile);
+        let of =
+            |scan| Projection::new(scan, &history.sensor, history.coverage.observed_days(), &rules.profile);
         let projection = scan.as_ref().map(of);
-        let behaviors = bounded(projected(&sample.profile, projection.as_ref(), &rules.profile));
-        Onto { scan: scan.clone(), projection, behaviors }
+        let behaviors =
+            limit_behaviors(projected_behaviors(&sample.profile, projection.as_ref(), &rules.profile));
+        CandidateProjection { scan: scan.clone(), projection, behaviors }
     };
     // Each projection has a seed of its own, so the result does not depend on the threads.
-    share::each(share::threads(None), samples.iter().zip(scans), onto)
+    parallel::map(parallel::thread_count(None), samples.iter().zip(scans), onto)
 }
 
 /// Refuses two reports of the same sample, which would compete with each other.
-pub(super) fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
+pub(super) fn refuse_duplicate_samples(samples: &[LoadedSample]) -> Result<(), AppError> {
     let mut known: BTreeMap<&str, &LoadedSample> = BTreeMap::new();
     for sample in samples {
         if let Some(twin) = known.insert(&sample.profile.id, sample) {
@@ -270,7 +295,7 @@ pub(super) fn refuse_twins(samples: &[LoadedSample]) -> Result<(), AppError> {
     Ok(())
 }
 
-fn histories(store: &dyn HistoryStore) -> Result<Vec<SensorHistory>, AppError> {
+fn sensor_histories(store: &dyn HistoryStore) -> Result<Vec<SensorHistory>, AppError> {
     let load = |sensor: crate::history::Sensor| -> Result<SensorHistory, AppError> {
         let coverage = coverage_of_sightings(store, &sensor.name)?;
         let totals = store.totals(&sensor.name)?;
@@ -281,7 +306,7 @@ fn histories(store: &dyn HistoryStore) -> Result<Vec<SensorHistory>, AppError> {
 
 /// Keeps at most [`BEHAVIORS_MAX`] behaviors of each granularity. Within each origin, the most frequent come
 /// first.
-fn bounded(all: Vec<ProjectedBehavior>) -> Vec<ProjectedBehavior> {
+fn limit_behaviors(all: Vec<ProjectedBehavior>) -> Vec<ProjectedBehavior> {
     let mut counts: BTreeMap<Granularity, usize> = BTreeMap::new();
     all.into_iter()
         .filter(|behavior| {

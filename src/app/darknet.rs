@@ -64,7 +64,7 @@ pub fn load(
         let sensor = Sensor { name, kind, prefixes, live, time_zone };
         sensor
             .validate()
-            .map_err(|fault| AppError::yaml(&path, &crate::yaml::refused(&text, fault.to_string())))?;
+            .map_err(|fault| AppError::yaml(&path, &crate::yaml::error_at_word(&text, fault.to_string())))?;
         store.add_sensor(&sensor)?;
         for outage in &outages {
             store.add_outage(&sensor.name, outage)?;

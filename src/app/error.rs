@@ -48,7 +48,7 @@ pub enum AppError {
     #[error(
         "{0}: it was changed while it was read; nothing was stored: feed it again when it is complete, or a copy of it"
     )]
-    Changed(String),
+    ChangedWhileRead(String),
     /// A sample report was refused.
     #[error("{path}{place}: {error}")]
     Report {
@@ -85,13 +85,13 @@ pub enum AppError {
 impl AppError {
     /// Returns whether a single capture is the cause, so that the other captures can still be read.
     #[must_use]
-    pub fn is_of_a_capture(&self) -> bool {
+    pub fn concerns_capture(&self) -> bool {
         matches!(
             self,
             AppError::Capture(_)
                 | AppError::NoDates(_)
                 | AppError::Overlap { .. }
-                | AppError::Changed(_)
+                | AppError::ChangedWhileRead(_)
                 | AppError::Victim { .. }
         )
     }

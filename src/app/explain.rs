@@ -8,22 +8,22 @@ use jiff::civil::Date;
 
 use crate::behavior::{Names, Parameters};
 use crate::correlate::{Candidate, Explanation, NoExplanation, SensorHistory, explain};
-use crate::history::{Granularity, Selection, Sensor};
+use crate::history::{BehaviorFilter, Granularity, Sensor};
 use crate::rules::Rules;
-use crate::sample::{AnewPorts, Projection, Scan};
+use crate::sample::{PerTargetPorts, Projection, Scan};
 use crate::store::HistoryStore;
 
-use super::correlate::{candidate, load_samples, refuse_twins};
-use super::history::{HistorySource, coverage_of_sightings, named};
-use super::ledger::{self, Services};
+use super::behavior_series::{self, CandidateServices};
+use super::correlate::{candidate, load_samples, refuse_duplicate_samples};
+use super::history::{HistorySource, coverage_of_sightings, find_sensor};
 use super::sandbox::LoadedSample;
-use super::series::Of;
-use super::surges::{self, Behavior, Found, Kind};
+use super::series::TrafficFilter;
+use super::surges::{self, DescribedSurge, SurgeBehavior, SurgeKind};
 use super::{AppError, CaptureOptions, Notices};
 
 /// The event to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct ExplainQuery {
     /// The sensor's name.
     pub sensor: String,
     /// The event's first day.
@@ -31,12 +31,12 @@ pub struct Question {
     /// Maximum length of the event in observed days.
     pub days: u16,
     /// The behavior that increased.
-    pub of: Of,
+    pub filter: TrafficFilter,
 }
 
 /// An explanation with the samples that its candidate indices refer to.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct SensorExplanation {
     /// The sensor.
     pub sensor: Sensor,
     /// The samples that were considered, in the order of the candidates.
@@ -51,27 +51,27 @@ pub struct Answer {
 /// # Errors
 /// When a report, a capture or the history cannot be read, there is no such sensor, or too few days were
 /// observed before the event.
-pub fn answer(
+pub fn explain_event(
     reports: &[PathBuf],
     source: &HistorySource,
-    question: &Question,
+    question: &ExplainQuery,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Answer, AppError> {
+) -> Result<SensorExplanation, AppError> {
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
-    note_none(&samples, notices);
-    refuse_twins(&samples)?;
-    let sensor = named(store.as_ref(), &question.sensor)?;
-    let asked = AskedSensor::of(store.as_ref(), sensor.clone(), &samples, rules)?;
-    let explanation = explained(store.as_ref(), &asked, question, rules)?
+    note_no_samples(&samples, notices);
+    refuse_duplicate_samples(&samples)?;
+    let sensor = find_sensor(store.as_ref(), &question.sensor)?;
+    let asked = SensorCandidates::load(store.as_ref(), sensor.clone(), &samples, rules)?;
+    let explanation = explain_at_sensor(store.as_ref(), &asked, question, rules)?
         .map_err(|why| AppError::Usage(format!("sensor {}: {why}", sensor.name)))?;
-    Ok(Answer { sensor, samples, explanation })
+    Ok(SensorExplanation { sensor, samples, explanation })
 }
 
 /// Adds a notice if there is no sample that could be a cause. The answer still separates the event from its
 /// background, and describes how a sample of it would scan, which helps to find one.
-fn note_none(samples: &[LoadedSample], notices: &mut Notices) {
+fn note_no_samples(samples: &[LoadedSample], notices: &mut Notices) {
     if samples.is_empty() {
         notices.add(
             "no sample is known, so no cause is named: name sample reports, or keep some with `inga sample add`"
@@ -82,13 +82,13 @@ fn note_none(samples: &[LoadedSample], notices: &mut Notices) {
 
 /// A surge with its possible causes.
 #[derive(Clone, Debug)]
-pub struct Surged {
+pub struct ExplainedSurge {
     /// The surge's rank among all surges, from 1, as in `inga surges`.
     pub rank: usize,
     /// The surge.
-    pub found: Found,
+    pub surge: DescribedSurge,
     /// The behavior that was explained.
-    pub of: Of,
+    pub filter: TrafficFilter,
     /// The explanation, or the reason why there is none.
     pub explanation: Result<Explanation, String>,
 }
@@ -98,82 +98,85 @@ pub struct Surged {
 ///
 /// # Errors
 /// When a report, a capture or the history cannot be read, or there is no such sensor.
-pub fn surged(
+pub fn explain_surges(
     reports: &[PathBuf],
     source: &HistorySource,
-    question: &surges::Question,
+    question: &surges::SurgeQuery,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<(Vec<LoadedSample>, Vec<Surged>), AppError> {
+) -> Result<(Vec<LoadedSample>, Vec<ExplainedSurge>), AppError> {
     let (store, samples) = load_samples(reports, source, options, rules, notices)?;
-    note_none(&samples, notices);
-    refuse_twins(&samples)?;
+    note_no_samples(&samples, notices);
+    refuse_duplicate_samples(&samples)?;
     let store = store.as_ref();
-    surges::unjudged(store, &question.sensors)?.iter().for_each(|days| notices.add(days.to_string()));
-    let mut known: BTreeMap<String, AskedSensor> = BTreeMap::new();
+    surges::unjudged_days(store, &question.sensors)?.iter().for_each(|days| notices.add(days.to_string()));
+    let mut known: BTreeMap<String, SensorCandidates> = BTreeMap::new();
     let mut all = Vec::new();
-    for (rank, found) in surges::wholes(store, question, rules)? {
-        let of = of(&found.behavior);
-        let explanation = if found.kind == Kind::Backscatter {
+    for (rank, found) in surges::top_level_surges(store, question, rules)? {
+        let of = surge_filter(&found.behavior);
+        let explanation = if found.kind == SurgeKind::Backscatter {
             Err("answers to spoofed packets, by hosts that scan nothing".to_owned())
         } else {
             let asked = match known.entry(found.sensor.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    new.insert(AskedSensor::of(store, named(store, &found.sensor)?, &samples, rules)?)
-                }
+                Entry::Vacant(new) => new.insert(SensorCandidates::load(
+                    store,
+                    find_sensor(store, &found.sensor)?,
+                    &samples,
+                    rules,
+                )?),
             };
-            let days = asked.history.coverage.days();
+            let days = asked.history.coverage.observed_days();
             let lasting = days.filter(|day| (found.surge.first..=found.surge.last).contains(day));
-            let question = Question {
+            let question = ExplainQuery {
                 sensor: found.sensor.clone(),
                 day: found.surge.first,
                 days: u16::try_from(lasting.count()).unwrap_or(u16::MAX),
-                of: of.clone(),
+                filter: of.clone(),
             };
-            explained(store, asked, &question, rules)?.map_err(|why| why.to_string())
+            explain_at_sensor(store, asked, &question, rules)?.map_err(|why| why.to_string())
         };
-        all.push(Surged { rank, found, of, explanation });
+        all.push(ExplainedSurge { rank, surge: found, filter: of, explanation });
     }
     Ok((samples, all))
 }
 
 /// Returns a surge's behavior in the form in which it is queried.
-fn of(behavior: &Behavior) -> Of {
+fn surge_filter(behavior: &SurgeBehavior) -> TrafficFilter {
     match behavior {
-        Behavior::Service(protocol, port) => Of::Service(*protocol, *port),
-        Behavior::Named(granularity, id, _) => {
-            Of::Behavior(Selection { granularity: *granularity, id: *id, facets: false })
+        SurgeBehavior::Service(protocol, port) => TrafficFilter::Service(*protocol, *port),
+        SurgeBehavior::Named(granularity, id, _) => {
+            TrafficFilter::Behavior(BehaviorFilter { granularity: *granularity, id: *id, facets: false })
         }
     }
 }
 
 /// A sensor, and the samples as candidates at that sensor.
-struct AskedSensor {
+struct SensorCandidates {
     history: SensorHistory,
     candidates: Vec<Candidate>,
-    services: Services,
+    services: CandidateServices,
 }
 
-impl AskedSensor {
-    fn of(
+impl SensorCandidates {
+    fn load(
         store: &dyn HistoryStore,
         sensor: Sensor,
         samples: &[LoadedSample],
         rules: &Rules,
-    ) -> Result<AskedSensor, AppError> {
-        let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::of(&sample.profile)).collect();
+    ) -> Result<SensorCandidates, AppError> {
+        let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::infer(&sample.profile)).collect();
         let coverage = store.coverage(&sensor.name)?;
         let of = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
-            let onto = |scan| Projection::of(scan, &sensor, coverage.days(), &rules.profile);
+            let onto = |scan| Projection::new(scan, &sensor, coverage.observed_days(), &rules.profile);
             let projection = scan.as_ref().map(onto);
             candidate(sample, projection.as_ref())
         };
         let candidates = samples.iter().zip(&scans).map(of).collect();
-        let services = Services::of(scans.iter().flatten());
+        let services = CandidateServices::from_scans(scans.iter().flatten());
         let coverage = coverage_of_sightings(store, &sensor.name)?;
-        Ok(AskedSensor {
+        Ok(SensorCandidates {
             history: SensorHistory { coverage, totals: Vec::new(), sensor },
             candidates,
             services,
@@ -181,24 +184,27 @@ impl AskedSensor {
     }
 }
 
-fn explained(
+fn explain_at_sensor(
     store: &dyn HistoryStore,
-    AskedSensor { history, candidates, services }: &AskedSensor,
-    question: &Question,
+    SensorCandidates { history, candidates, services }: &SensorCandidates,
+    question: &ExplainQuery,
     rules: &Rules,
 ) -> Result<Result<Explanation, NoExplanation>, AppError> {
     // Backscatter is not a scan, so that no sample explains it.
     let is_scan = |parameters: &Parameters| {
         !rules.labels(parameters, &[], None).iter().any(|label| rules.is_backscatter(label))
     };
-    let asked = |parameters: &Parameters| passes(&question.of, parameters, &services.anew, rules);
+    let asked = |parameters: &Parameters| {
+        has_behavior(&question.filter, parameters, &services.per_target_ports, rules)
+    };
     // What a sample does elsewhere limits how much of the event it can account for.
-    let relevant =
-        |parameters: &Parameters| (asked(parameters) || services.meet(parameters)) && is_scan(parameters);
+    let relevant = |parameters: &Parameters| {
+        (asked(parameters) || services.can_match(parameters)) && is_scan(parameters)
+    };
     let away = |days: i64| question.day.saturating_add(jiff::Span::new().days(days));
     let between = (away(-BEFORE_DAYS), away(i64::from(question.days) + GAP_DAYS));
-    let ledger = ledger::between(store, history, &relevant, services, between)?;
-    let lines: Vec<bool> = ledger.lines.iter().map(|line| asked(&line.parameters)).collect();
+    let ledger = behavior_series::read_between(store, history, &relevant, services, between)?;
+    let lines: Vec<bool> = ledger.series.iter().map(|line| asked(&line.parameters)).collect();
     Ok(explain(&ledger, &lines, candidates, question.day, question.days.into()))
 }
 
@@ -210,9 +216,9 @@ const GAP_DAYS: i64 = 31;
 
 /// Returns whether whole windows with these parameters, or a service of theirs, have a behavior. Per-target
 /// ports of the samples are masked in the pattern.
-fn passes(of: &Of, parameters: &Parameters, anew: &AnewPorts, rules: &Rules) -> bool {
+fn has_behavior(of: &TrafficFilter, parameters: &Parameters, anew: &PerTargetPorts, rules: &Rules) -> bool {
     match of {
-        Of::Behavior(selection) => {
+        TrafficFilter::Behavior(selection) => {
             let names = anew.names(parameters, Names::of(parameters, &rules.profile));
             let name = match selection.granularity {
                 Granularity::Type => names.behavior,
@@ -221,10 +227,10 @@ fn passes(of: &Of, parameters: &Parameters, anew: &AnewPorts, rules: &Rules) -> 
             };
             name.id == selection.id
         }
-        Of::Service(protocol, port) => {
+        TrafficFilter::Service(protocol, port) => {
             parameters.ports.listed().contains(port)
                 && parameters.protocol.protocols().any(|known| known == *protocol)
         }
-        other => other.passes(parameters, rules),
+        other => other.matches(parameters, rules),
     }
 }

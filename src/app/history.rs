@@ -7,7 +7,9 @@ use jiff::civil::Date;
 
 use crate::history::{Coverage, Outage, Sensor};
 use crate::rules::Rules;
-pub use crate::store::local::{Checked, Compacted, Holding, Joined, Retained, Seam};
+pub use crate::store::local::{
+    CompactionSummary, ContentSize, JoinSummary, RetentionSummary, Seam, VerificationSummary,
+};
 use crate::store::{HistoryStore, LocalStore, StoreError};
 
 use super::sandbox::{LoadedSample, load_sample};
@@ -40,7 +42,7 @@ impl HistorySource {
             HistorySource::Darknet(folder) => darknet::load(folder, options, rules, notices)?,
         };
         for sensor in store.sensors()? {
-            if let Some(from) = store.sightings_from(&sensor.name)? {
+            if let Some(from) = store.sightings_kept_from(&sensor.name)? {
                 notices.add(format!(
                     "sensor {}: sightings before {from} were dropped; of days before only totals and single types are \
                      answered",
@@ -78,7 +80,7 @@ pub fn sensors(history: &Path, rules: &Rules) -> Result<Vec<(Sensor, Coverage)>,
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
-pub fn named(store: &dyn HistoryStore, name: &str) -> Result<Sensor, AppError> {
+pub fn find_sensor(store: &dyn HistoryStore, name: &str) -> Result<Sensor, AppError> {
     let found = store.sensors()?.into_iter().find(|sensor| sensor.name == name);
     found.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()).into())
 }
@@ -86,24 +88,24 @@ pub fn named(store: &dyn HistoryStore, name: &str) -> Result<Sensor, AppError> {
 /// Returns the sensors with these names, or all sensors if there are no names.
 ///
 /// # Errors
-/// As [`named`].
-pub fn chosen(store: &dyn HistoryStore, names: &[String]) -> Result<Vec<Sensor>, AppError> {
+/// As [`find_sensor`].
+pub fn select_sensors(store: &dyn HistoryStore, names: &[String]) -> Result<Vec<Sensor>, AppError> {
     if names.is_empty() {
         return Ok(store.sensors()?);
     }
-    names.iter().map(|name| named(store, name)).collect()
+    names.iter().map(|name| find_sensor(store, name)).collect()
 }
 
 /// Adds a notice for each of these sensors (all, if none is named) whose recorder lost packets.
 ///
 /// # Errors
-/// As [`named`].
+/// As [`find_sensor`].
 pub fn add_losses(
     store: &dyn HistoryStore,
     sensors: &[String],
     notices: &mut Notices,
 ) -> Result<(), AppError> {
-    for sensor in chosen(store, sensors)? {
+    for sensor in select_sensors(store, sensors)? {
         notices.add_loss(&sensor.name, &store.coverage(&sensor.name)?);
     }
     Ok(())
@@ -125,8 +127,8 @@ pub fn add_outage(history: &Path, sensor: &str, outage: &Outage, rules: &Rules) 
 ///
 /// # Errors
 /// When there is no such history, or it cannot be read.
-pub fn info(history: &Path, rules: &Rules) -> Result<Vec<Holding>, AppError> {
-    Ok(LocalStore::open_to_read(history, &rules.profile)?.holdings()?)
+pub fn info(history: &Path, rules: &Rules) -> Result<Vec<ContentSize>, AppError> {
+    Ok(LocalStore::open_to_read(history, &rules.profile)?.content_sizes()?)
 }
 
 /// Merges the segments of each finished month, and of each finished day of the month of a sensor's newest
@@ -135,7 +137,7 @@ pub fn info(history: &Path, rules: &Rules) -> Result<Vec<Holding>, AppError> {
 /// # Errors
 /// When the folder has no history, a segment is damaged, or the history cannot be written to. Merges that
 /// were complete by then are kept.
-pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<Compacted, AppError> {
+pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<CompactionSummary, AppError> {
     Ok(LocalStore::open_to_write(history, &rules.profile)?.compact(all)?)
 }
 
@@ -144,7 +146,7 @@ pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<Compacted, Ap
 /// # Errors
 /// When they cannot be joined, one of them is damaged, or the result cannot be written. Then no new history
 /// exists.
-pub fn join(histories: &[PathBuf], into: &Path, rules: &Rules) -> Result<Joined, AppError> {
+pub fn join(histories: &[PathBuf], into: &Path, rules: &Rules) -> Result<JoinSummary, AppError> {
     Ok(LocalStore::join(histories, into, &rules.profile)?)
 }
 
@@ -161,8 +163,8 @@ pub fn retain(
     history: &Path,
     from: Date,
     rules: &Rules,
-    agrees: &mut dyn FnMut(&Retained) -> Result<(), AppError>,
-) -> Result<Retained, AppError> {
+    agrees: &mut dyn FnMut(&RetentionSummary) -> Result<(), AppError>,
+) -> Result<RetentionSummary, AppError> {
     let mut store = LocalStore::open_to_write(history, &rules.profile)?;
     let plan = store.retain_plan(from)?;
     if plan.sightings > 0 {
@@ -177,17 +179,17 @@ pub fn retain(
 /// When there is no such sensor, or the history cannot be read.
 pub fn coverage_of_sightings(store: &dyn HistoryStore, sensor: &str) -> Result<Coverage, AppError> {
     let mut coverage = store.coverage(sensor)?;
-    if let Some(from) = store.sightings_from(sensor)? {
-        coverage.observed = coverage.observed.split_off(&from);
+    if let Some(from) = store.sightings_kept_from(sensor)? {
+        coverage.recorded_days = coverage.recorded_days.split_off(&from);
     }
     Ok(coverage)
 }
 
 /// The result of checking a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerificationResult {
     /// How much was checked.
-    pub checked: Checked,
+    pub checked: VerificationSummary,
     /// One description for each damaged part of the history; empty if the history is intact.
     pub faults: Vec<String>,
 }
@@ -200,7 +202,7 @@ const FAULTS_MAX: usize = 100;
 ///
 /// # Errors
 /// When there is no such history, or it cannot be read at all.
-pub fn verify(history: &Path, rules: &Rules) -> Result<Verified, AppError> {
+pub fn verify(history: &Path, rules: &Rules) -> Result<VerificationResult, AppError> {
     let store = LocalStore::open_to_read(history, &rules.profile)?;
     let (mut faults, mut more) = (Vec::new(), 0u64);
     let checked = store.verify(&mut |fault| match faults.len() {
@@ -208,7 +210,7 @@ pub fn verify(history: &Path, rules: &Rules) -> Result<Verified, AppError> {
         _ => faults.push(fault),
     })?;
     faults.extend((more > 0).then(|| format!("and {more} more")));
-    Ok(Verified { checked, faults })
+    Ok(VerificationResult { checked, faults })
 }
 
 /// Stores samples in a history: their reports, and the profiles of their runs.
@@ -225,11 +227,11 @@ pub fn keep_samples(
     let mut store = LocalStore::open_to_write(history, &rules.profile)?;
     for path in reports {
         let sample = load_sample(path, options, rules, notices)?;
-        if let Some(why) = &sample.unread {
+        if let Some(why) = &sample.unread_reason {
             let path = crate::escape::path(path);
             return Err(AppError::Usage(format!("{path}: the sample's run shows nothing to keep ({why})")));
         }
-        store.put_sample(&sample.to_keep())?;
+        store.put_sample(&sample.to_kept())?;
     }
     Ok(())
 }
@@ -239,5 +241,5 @@ pub fn keep_samples(
 /// # Errors
 /// When the history cannot be read, or a report no longer fits the schema.
 pub fn kept_samples(store: &dyn HistoryStore) -> Result<Vec<LoadedSample>, AppError> {
-    store.samples()?.into_iter().map(LoadedSample::kept).collect()
+    store.samples()?.into_iter().map(LoadedSample::from_kept).collect()
 }

@@ -8,16 +8,16 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, Marks};
-use crate::history::{Coverage, Filter, Sensor, Sighting, SightingCounts, Types};
+use crate::history::{Coverage, Filter, Sensor, Sighting, SightingCounts, TypeFilter};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore};
 
-use super::history::{HistorySource, chosen, coverage_of_sightings};
-use super::{AppError, CaptureOptions, Notices, share};
+use super::history::{HistorySource, coverage_of_sightings, select_sensors};
+use super::{AppError, CaptureOptions, Notices, parallel};
 
 /// A host's windows of one type at one sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Behaved {
+pub struct HostBehavior {
     /// The sensor's name.
     pub sensor: Arc<str>,
     /// The type.
@@ -25,7 +25,7 @@ pub struct Behaved {
     /// Labels by the type's parameters, the marks of these windows, and the time of their first packet.
     pub labels: Vec<String>,
     /// The counts of all these windows together.
-    pub seen: SightingCounts,
+    pub counts: SightingCounts,
     /// Days on which the host showed the type, ascending.
     pub days: Vec<Date>,
     /// The sensor's coverage of days with sightings.
@@ -35,7 +35,7 @@ pub struct Behaved {
 }
 
 /// Number of sensors that are queried in parallel, each through its own handle of the store.
-const AT_ONCE: usize = 4;
+const SENSORS_IN_PARALLEL: usize = 4;
 
 /// Returns what sensors observed of a host, by sensor, then by the time at which each type was first seen.
 ///
@@ -47,31 +47,31 @@ pub fn host(
     sensors: &[String],
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Vec<Behaved>, AppError> {
+) -> Result<Vec<HostBehavior>, AppError> {
     let store = source.open(&CaptureOptions::default(), rules, notices)?;
-    let sensors = chosen(store.as_ref(), sensors)?;
+    let sensors = select_sensors(store.as_ref(), sensors)?;
     let HistorySource::Folder(path) = source else {
-        let found = sensors.iter().map(|sensor| at_sensor(store.as_ref(), host, sensor, rules));
+        let found = sensors.iter().map(|sensor| behaviors_at_sensor(store.as_ref(), host, sensor, rules));
         return Ok(found.collect::<Result<Vec<_>, _>>()?.concat());
     };
     let look = |sensor: &Sensor| {
         let store = LocalStore::open_to_read(path, &rules.profile)?;
-        at_sensor(&store, host, sensor, rules)
+        behaviors_at_sensor(&store, host, sensor, rules)
     };
-    let found = share::each(AT_ONCE, &sensors, look);
+    let found = parallel::map(SENSORS_IN_PARALLEL, &sensors, look);
     Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-fn at_sensor(
+fn behaviors_at_sensor(
     store: &dyn HistoryStore,
     host: IpAddr,
     sensor: &Sensor,
     rules: &Rules,
-) -> Result<Vec<Behaved>, AppError> {
+) -> Result<Vec<HostBehavior>, AppError> {
     let (name, coverage) = (Arc::from(&*sensor.name), Arc::new(coverage_of_sightings(store, &sensor.name)?));
-    let looked: Vec<Date> = coverage.days().collect();
+    let looked: Vec<Date> = coverage.observed_days().collect();
     let mut kinds: BTreeMap<u64, (SightingCounts, Vec<Date>)> = BTreeMap::new();
-    let filter = Filter { types: Types::All, sources: Some(IpNet::from(host)), first: None, last: None };
+    let filter = Filter { types: TypeFilter::All, sources: Some(IpNet::from(host)), first: None, last: None };
     store.each_sighting(&sensor.name, &filter, &mut |sighting: &Sighting| {
         let (sum, days) = kinds.entry(sighting.number).or_insert_with(|| (SightingCounts::NONE, Vec::new()));
         *sum = sum.merged(sighting.counts);
@@ -86,19 +86,19 @@ fn at_sensor(
         let behavior = Behavior::of_type(&parameters, &rules.profile);
         days.sort_unstable();
         days.dedup();
-        let marks = named(seen.marks, &mark_names);
+        let marks = names_of_marks(seen.marks, &mark_names);
         let labels = rules.labels(&parameters, &marks, Some(seen.first));
         let labels = labels.into_iter().map(str::to_owned).collect();
         let gap = longest_gap(&days, &looked);
         let (sensor, coverage) = (Arc::clone(&name), Arc::clone(&coverage));
-        here.push(Behaved { sensor, behavior, labels, seen, days, coverage, gap });
+        here.push(HostBehavior { sensor, behavior, labels, counts: seen, days, coverage, gap });
     })?;
-    here.sort_by_key(|behaved| (behaved.seen.first, behaved.behavior.id));
+    here.sort_by_key(|behaved| (behaved.counts.first, behaved.behavior.id));
     Ok(here)
 }
 
 /// Returns the names of the marks in a bit set; bit i stands for the i-th name.
-fn named(marks: u64, names: &[String]) -> Vec<&str> {
+fn names_of_marks(marks: u64, names: &[String]) -> Vec<&str> {
     let held = names.iter().take(Marks::MAX).enumerate().filter(|(bit, _)| marks >> bit & 1 == 1);
     held.map(|(_, name)| name.as_str()).collect()
 }

@@ -11,43 +11,43 @@ use std::thread;
 
 use crate::behavior::{Arrival, Closed, Engine, Marks, OpenWindow};
 use crate::capture::CaptureError;
-use crate::event::Packet;
+use crate::packet::Packet;
 
 /// Collects packets with their marks, and passes them to the next stage in batches.
 pub(super) struct Feed<'a> {
     batch: Vec<Arrival>,
-    full: usize,
+    batch_size: usize,
     /// Takes a full batch, and leaves an empty one in its place.
-    hand_on: &'a mut dyn FnMut(&mut Vec<Arrival>),
+    send: &'a mut dyn FnMut(&mut Vec<Arrival>),
 }
 
 impl<'a> Feed<'a> {
     fn new(full: usize, hand_on: &'a mut dyn FnMut(&mut Vec<Arrival>)) -> Feed<'a> {
-        Feed { batch: Vec::with_capacity(full), full, hand_on }
+        Feed { batch: Vec::with_capacity(full), batch_size: full, send: hand_on }
     }
 
     #[inline]
     pub(super) fn push(&mut self, packet: &Packet, marks: Marks) {
         self.batch.push(Arrival::of(packet, marks));
-        if self.batch.len() == self.full {
-            (self.hand_on)(&mut self.batch);
+        if self.batch.len() == self.batch_size {
+            (self.send)(&mut self.batch);
         }
     }
 
     /// Passes on the last, incomplete batch.
     fn end(mut self) {
-        (self.hand_on)(&mut self.batch);
+        (self.send)(&mut self.batch);
     }
 }
 
 /// A callback that receives closed windows, on any thread.
-pub(super) type ClosedAnywhere<'a> = &'a mut (dyn FnMut(&mut [OpenWindow]) + Send);
+pub(super) type SendableWindowSink<'a> = &'a mut (dyn FnMut(&mut [OpenWindow]) + Send);
 
 /// Numbers of packets and of windows in a batch. With smaller batches, threads wait for each other too often.
-const PACKETS: usize = 2048;
-const WINDOWS: usize = 512;
+const BATCH_PACKETS: usize = 2048;
+const BATCH_WINDOWS: usize = 512;
 /// Maximum number of batches that wait for the next stage: 1 MiB of packets and windows in all.
-const WAITING: usize = 4;
+const BATCHES_WAITING_MAX: usize = 4;
 
 /// Passes the packets that `read` feeds through `engine`, and the windows that it closes to `closed`.
 ///
@@ -62,21 +62,21 @@ pub(super) fn run<T>(
     threads: usize,
     engine: &mut Engine,
     read: impl FnOnce(&mut Feed<'_>) -> Result<T, CaptureError>,
-    closed: ClosedAnywhere<'_>,
+    closed: SendableWindowSink<'_>,
 ) -> Result<T, CaptureError> {
     if threads < 2 {
-        return alone(engine, read, closed);
+        return run_single_threaded(engine, read, closed);
     }
-    let (mut packets_out, packets) = lane();
-    let (windows_out, windows) = lane();
-    let last = &Last::new(windows, closed);
+    let (mut packets_out, packets) = batch_channel();
+    let (windows_out, windows) = batch_channel();
+    let last = &LastStage::new(windows, closed);
     thread::scope(|scope| {
         let windower = scope.spawn(|| make_windows(packets, engine, windows_out, last));
         if threads > 2 {
             scope.spawn(|| last.finish());
         }
-        let mut send = |batch: &mut Vec<Arrival>| packets_out.send(batch, || last.help());
-        let mut feed = Feed::new(PACKETS, &mut send);
+        let mut send = |batch: &mut Vec<Arrival>| packets_out.send(batch, || last.try_process_one());
+        let mut feed = Feed::new(BATCH_PACKETS, &mut send);
         let answer = read(&mut feed);
         feed.end();
         drop(packets_out);
@@ -87,27 +87,32 @@ pub(super) fn run<T>(
 }
 
 /// Runs the engine stage: pushes all packets that arrive, and sends the windows that close.
-fn make_windows(packets: In<Vec<Arrival>>, engine: &mut Engine, mut out: Out<Windows>, last: &Last<'_>) {
-    let mut batch = Windows::default();
+fn make_windows(
+    packets: BatchReceiver<Vec<Arrival>>,
+    engine: &mut Engine,
+    mut out: BatchSender<ClosedWindowBatch>,
+    last: &LastStage<'_>,
+) {
+    let mut batch = ClosedWindowBatch::default();
     let mut take = |packets: &mut Vec<Arrival>| {
         engine.push_all(packets, &mut |windows| {
             for window in windows {
                 if batch.take(window) {
-                    out.send(&mut batch, || last.help());
+                    out.send(&mut batch, || last.try_process_one());
                 }
             }
         });
         packets.clear();
     };
-    while packets.take_one(|| last.help(), &mut take) {}
-    out.send(&mut batch, || last.help());
+    while packets.take_one(|| last.try_process_one(), &mut take) {}
+    out.send(&mut batch, || last.try_process_one());
 }
 
 /// Runs all stages on the caller's thread.
 ///
 /// # Errors
 /// The error of `read`.
-pub(super) fn alone<T>(
+pub(super) fn run_single_threaded<T>(
     engine: &mut Engine,
     read: impl FnOnce(&mut Feed<'_>) -> Result<T, CaptureError>,
     closed: Closed<'_>,
@@ -124,12 +129,12 @@ pub(super) fn alone<T>(
 
 /// A batch of closed windows. Entries behind `used` are empty windows whose memory is reused.
 #[derive(Default)]
-struct Windows {
+struct ClosedWindowBatch {
     windows: Vec<OpenWindow>,
     used: usize,
 }
 
-impl Windows {
+impl ClosedWindowBatch {
     /// Takes a window, and leaves a window with reusable memory in its place. Returns whether the batch is
     /// full.
     fn take(&mut self, window: &mut OpenWindow) -> bool {
@@ -138,10 +143,10 @@ impl Windows {
             None => self.windows.push(mem::take(window)),
         }
         self.used += 1;
-        self.used == WINDOWS
+        self.used == BATCH_WINDOWS
     }
 
-    fn each(&mut self, closed: Closed<'_>) {
+    fn drain_into(&mut self, closed: Closed<'_>) {
         closed(&mut self.windows[..self.used]);
         self.used = 0;
     }
@@ -149,15 +154,15 @@ impl Windows {
 
 /// The last stage, which processes windows in order, one thread at a time. While a batch is processed, the
 /// lane is taken out, so that after a panic it is dropped and no sender waits for it forever.
-struct Last<'a>(Mutex<(Option<In<Windows>>, ClosedAnywhere<'a>)>);
+struct LastStage<'a>(Mutex<(Option<BatchReceiver<ClosedWindowBatch>>, SendableWindowSink<'a>)>);
 
-impl<'a> Last<'a> {
-    fn new(windows: In<Windows>, closed: ClosedAnywhere<'a>) -> Last<'a> {
-        Last(Mutex::new((Some(windows), closed)))
+impl<'a> LastStage<'a> {
+    fn new(windows: BatchReceiver<ClosedWindowBatch>, closed: SendableWindowSink<'a>) -> LastStage<'a> {
+        LastStage(Mutex::new((Some(windows), closed)))
     }
 
     /// Processes a batch, if one waits and no other thread is at work here. Returns whether it did.
-    fn help(&self) -> bool {
+    fn try_process_one(&self) -> bool {
         let mut guard = match self.0.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
@@ -166,7 +171,7 @@ impl<'a> Last<'a> {
         let (lane, closed) = &mut *guard;
         let Some(windows) = lane.take() else { return false };
         let batch = windows.full.try_recv();
-        let helped = batch.is_ok_and(|batch| windows.hand_back(batch, |batch| batch.each(*closed)));
+        let helped = batch.is_ok_and(|batch| windows.hand_back(batch, |batch| batch.drain_into(*closed)));
         *lane = Some(windows);
         helped
     }
@@ -176,32 +181,32 @@ impl<'a> Last<'a> {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (lane, closed) = &mut *guard;
         if let Some(windows) = lane.take() {
-            while windows.take_one(|| false, |batch| batch.each(*closed)) {}
+            while windows.take_one(|| false, |batch| batch.drain_into(*closed)) {}
         }
     }
 }
 
 /// The sending end of a lane.
-struct Out<T> {
+struct BatchSender<T> {
     full: SyncSender<T>,
     used: Receiver<T>,
 }
 
 /// The receiving end of a lane, which returns used batches to the sender to be filled again.
-struct In<T> {
+struct BatchReceiver<T> {
     full: Receiver<T>,
     used: SyncSender<T>,
 }
 
-fn lane<T>() -> (Out<T>, In<T>) {
-    let (full, filled) = sync_channel(WAITING);
+fn batch_channel<T>() -> (BatchSender<T>, BatchReceiver<T>) {
+    let (full, filled) = sync_channel(BATCHES_WAITING_MAX);
     // Room for all batches that exist, including one at either end, so that none has to be dropped and
     // allocated again.
-    let (used, emptied) = sync_channel(WAITING + 2);
-    (Out { full, used: emptied }, In { full: filled, used })
+    let (used, emptied) = sync_channel(BATCHES_WAITING_MAX + 2);
+    (BatchSender { full, used: emptied }, BatchReceiver { full: filled, used })
 }
 
-impl<T: Default> Out<T> {
+impl<T: Default> BatchSender<T> {
     /// Sends `batch` and replaces it with an empty batch. While the channel is full, calls `meanwhile`.
     ///
     /// If the receiver is gone, its thread has panicked, and the batch is dropped. The thread that joins the
@@ -221,7 +226,7 @@ impl<T: Default> Out<T> {
     }
 }
 
-impl<T> In<T> {
+impl<T> BatchReceiver<T> {
     /// Receives the next batch, calls `take` with it, and returns it to the sender for reuse. While the
     /// channel is empty, calls `meanwhile`. Returns `false` if the channel is empty and the sender is gone.
     fn take_one(&self, meanwhile: impl FnMut() -> bool, take: impl FnOnce(&mut T)) -> bool {
@@ -249,9 +254,9 @@ impl<T> In<T> {
 /// first because waking a blocked thread takes longer than most waits.
 fn wait<T>(mut attempt: impl FnMut() -> Option<T>, mut meanwhile: impl FnMut() -> bool) -> Option<T> {
     /// Number of attempts without other work: about 0.1 ms.
-    const LOOKS: u32 = 2000;
+    const ATTEMPTS_MAX: u32 = 2000;
     let mut looks = 0;
-    while looks < LOOKS {
+    while looks < ATTEMPTS_MAX {
         let done = attempt();
         if done.is_some() {
             return done;
@@ -269,7 +274,7 @@ mod tests {
 
     use super::*;
     use crate::behavior::Profile;
-    use crate::event::{Protocol, Timestamp};
+    use crate::packet::{Protocol, Timestamp};
 
     /// Feeds packets of ever new hosts, a tenth of a second apart, and calls `then` after each.
     fn feed(packets: u32, feed: &mut Feed<'_>, mut then: impl FnMut(u32)) -> Result<u32, CaptureError> {

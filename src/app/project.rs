@@ -9,13 +9,13 @@ use crate::history::{DatedPrefix, Sensor, SensorKind};
 use crate::rules::Rules;
 use crate::sample::{Projection, Scan};
 
-use super::history::{HistorySource, chosen};
+use super::history::{HistorySource, select_sensors};
 use super::sandbox::load_sample;
 use super::{AppError, CaptureOptions, Notices};
 
 /// The sensors that a sample is projected onto.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Onto {
+pub enum ProjectionTarget {
     /// The sensors of a history with these names; all sensors, if there are no names.
     Sensors(HistorySource, Vec<String>),
     /// An imagined sensor: its dark prefixes, and the live prefixes among them.
@@ -24,7 +24,7 @@ pub enum Onto {
 
 /// A sample with its projections.
 #[derive(Clone, Debug)]
-pub struct Projected {
+pub struct ProjectedSample {
     /// The sample's id.
     pub sample: String,
     /// Its title.
@@ -42,41 +42,41 @@ pub struct Projected {
 /// not scan.
 pub fn project(
     report: &Path,
-    onto: &Onto,
+    onto: &ProjectionTarget,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Projected, AppError> {
+) -> Result<ProjectedSample, AppError> {
     let sample = load_sample(report, options, rules, notices)?;
-    let scan = Scan::of(&sample.profile).ok_or_else(|| {
+    let scan = Scan::infer(&sample.profile).ok_or_else(|| {
         let path = crate::escape::path(report);
-        let why = sample.unread.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let why = sample.unread_reason.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
         AppError::Usage(format!(
             "{path}: the sample's run shows no scan{why}, so there is nothing to project"
         ))
     })?;
     let sensors = match onto {
-        Onto::Sensors(source, names) => {
+        ProjectionTarget::Sensors(source, names) => {
             let store = source.open(options, rules, notices)?;
             let mut recorded = Vec::new();
-            for sensor in chosen(store.as_ref(), names)? {
-                let days: Vec<Date> = store.coverage(&sensor.name)?.days().collect();
+            for sensor in select_sensors(store.as_ref(), names)? {
+                let days: Vec<Date> = store.coverage(&sensor.name)?.observed_days().collect();
                 recorded.push((sensor, days));
             }
             recorded
         }
-        Onto::Prefixes(prefixes, live) => vec![(imagined(prefixes, live)?, Vec::new())],
+        ProjectionTarget::Prefixes(prefixes, live) => vec![(imagined_sensor(prefixes, live)?, Vec::new())],
     };
     let sensors = sensors.into_iter().map(|(sensor, days)| {
-        let projection = Projection::of(&scan, &sensor, days, &rules.profile);
+        let projection = Projection::new(&scan, &sensor, days, &rules.profile);
         (sensor, projection)
     });
     let sensors = sensors.collect();
-    Ok(Projected { sample: sample.profile.id.clone(), title: sample.report.title(), scan, sensors })
+    Ok(ProjectedSample { sample: sample.profile.id.clone(), title: sample.report.title(), scan, sensors })
 }
 
 /// Returns a sensor with these prefixes, as a dark part of a network that is live elsewhere.
-fn imagined(prefixes: &[IpNet], live: &[IpNet]) -> Result<Sensor, AppError> {
+fn imagined_sensor(prefixes: &[IpNet], live: &[IpNet]) -> Result<Sensor, AppError> {
     let sensor = Sensor {
         name: "imagined".to_owned(),
         kind: SensorKind::Subnet,

@@ -8,16 +8,16 @@ use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks};
 use crate::capture::{
-    CaptureError, Expanded, Input, ReadOptions, ReadReport, Sink, expand, expand_file, read, read_hashed,
-    read_source, sort_by_time,
+    CaptureError, ExpandedPaths, Input, PacketSink, ReadOptions, ReadReport, expand, expand_file, read,
+    read_hashed, read_source, sort_by_time,
 };
-use crate::event::{Clock, Packet, Timestamp};
 use crate::history::Coverage;
+use crate::packet::{Clock, Packet, Timestamp};
 use crate::rules::Rules;
-use crate::sample::Names;
+use crate::sample::ResolvedAddresses;
 
 use super::AppError;
-use super::recorded::Overlap;
+use super::admission::Overlap;
 
 /// How captures are read, in every use case.
 #[derive(Clone, Debug, Default)]
@@ -60,23 +60,23 @@ impl CaptureOptions {
     /// unpacked on a thread of their own; two threads are kept busy without it.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> CaptureOptions {
-        (self.threads, self.read.ahead) = (threads, threads > 2);
+        (self.threads, self.read.read_ahead) = (threads, threads > 2);
         self
     }
 
     /// Returns these options for a use case that does little work per packet. With two threads and a
     /// compressed input, unpacking then takes one thread and everything else the other, since both take about
     /// as long.
-    pub(super) fn with_little_to_do(&self, input: &Input) -> CaptureOptions {
+    pub(super) fn for_light_work(&self, input: &Input) -> CaptureOptions {
         let mut options = self.clone();
         if self.threads == 2 && input.is_compressed() {
-            (options.threads, options.read.ahead) = (1, true);
+            (options.threads, options.read.read_ahead) = (1, true);
         }
         options
     }
 
     /// Returns these options without progress reporting.
-    pub(super) fn unwatched(&self) -> CaptureOptions {
+    pub(super) fn without_progress(&self) -> CaptureOptions {
         CaptureOptions { read: ReadOptions { progress: None, ..self.read.clone() }, ..self.clone() }
     }
 
@@ -111,8 +111,8 @@ impl CaptureOptions {
     ///
     /// # Errors
     /// As [`read`].
-    pub fn stream(&self, input: &Input, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
-        self.timed(sink, |sink| read(input, &self.read, sink))
+    pub fn stream(&self, input: &Input, sink: &mut PacketSink<'_>) -> Result<ReadReport, CaptureError> {
+        self.with_synthetic_times(sink, |sink| read(input, &self.read, sink))
     }
 
     /// As [`stream`](CaptureOptions::stream), and also returns the hash of the capture's bytes.
@@ -122,20 +122,24 @@ impl CaptureOptions {
     pub fn stream_hashed(
         &self,
         input: &Input,
-        sink: &mut Sink<'_>,
+        sink: &mut PacketSink<'_>,
     ) -> Result<(ReadReport, [u8; 32]), CaptureError> {
-        self.timed(sink, |sink| read_hashed(input, &self.read, sink))
+        self.with_synthetic_times(sink, |sink| read_hashed(input, &self.read, sink))
     }
 
     /// Wraps a sink so that packets without a time get a synthetic one, if a rate is given.
-    fn timed<T>(&self, sink: &mut Sink<'_>, read: impl FnOnce(&mut Sink<'_>) -> T) -> T {
+    fn with_synthetic_times<T>(
+        &self,
+        sink: &mut PacketSink<'_>,
+        read: impl FnOnce(&mut PacketSink<'_>) -> T,
+    ) -> T {
         let Some(rate) = self.packets_per_second else { return read(sink) };
         let mut made_up = 0u64;
         read(&mut |packet, payload| {
             if packet.time().is_some() {
                 return sink(packet, payload);
             }
-            sink(&packet.with_time(Some(synthetic(made_up, rate))), payload);
+            sink(&packet.with_time(Some(synthetic_time(made_up, rate))), payload);
             made_up += 1;
         })
     }
@@ -145,17 +149,21 @@ impl CaptureOptions {
     ///
     /// # Errors
     /// As [`read`].
-    pub fn load_marked(&self, input: &Input, rules: &Rules) -> Result<Marked, CaptureError> {
+    pub fn load_capture(&self, input: &Input, rules: &Rules) -> Result<LoadedCapture, CaptureError> {
         self.load_from(rules, |sink| self.stream(input, sink))
     }
 
     /// Loads a capture that runs backwards and must be sorted, as
-    /// [`load_marked`](CaptureOptions::load_marked) does, and also returns the hash of its bytes. A capture
+    /// [`load_capture`](CaptureOptions::load_capture) does, and also returns the hash of its bytes. A capture
     /// with more packets than may be held is an error; no packet is left out.
     ///
     /// # Errors
     /// As [`read`], and when the capture has more packets than may be held.
-    pub(super) fn load_to_sort(&self, input: &Input, rules: &Rules) -> Result<(Marked, [u8; 32]), AppError> {
+    pub(super) fn load_to_sort(
+        &self,
+        input: &Input,
+        rules: &Rules,
+    ) -> Result<(LoadedCapture, [u8; 32]), AppError> {
         let mut content = [0; 32];
         let marked = self.load_from(rules, |sink| {
             let (report, hash) = self.stream_hashed(input, sink)?;
@@ -173,22 +181,29 @@ impl CaptureOptions {
         }
     }
 
-    /// As [`load_marked`](CaptureOptions::load_marked), for a capture in memory; `name` is for messages.
+    /// As [`load_capture`](CaptureOptions::load_capture), for a capture in memory; `name` is for messages.
     ///
     /// # Errors
     /// As [`read`].
-    pub(super) fn load_bytes(&self, bytes: &[u8], name: &str, rules: &Rules) -> Result<Marked, CaptureError> {
-        self.load_from(rules, |sink| self.timed(sink, |sink| read_source(bytes, name, &self.read, sink)))
+    pub(super) fn load_bytes(
+        &self,
+        bytes: &[u8],
+        name: &str,
+        rules: &Rules,
+    ) -> Result<LoadedCapture, CaptureError> {
+        self.load_from(rules, |sink| {
+            self.with_synthetic_times(sink, |sink| read_source(bytes, name, &self.read, sink))
+        })
     }
 
     fn load_from(
         &self,
         rules: &Rules,
-        stream: impl FnOnce(&mut Sink<'_>) -> Result<ReadReport, CaptureError>,
-    ) -> Result<Marked, CaptureError> {
+        stream: impl FnOnce(&mut PacketSink<'_>) -> Result<ReadReport, CaptureError>,
+    ) -> Result<LoadedCapture, CaptureError> {
         let mut packets = Vec::new();
         let mut marks = Vec::new();
-        let mut names = Names::new();
+        let mut names = ResolvedAddresses::new();
         let limit = self.read.limits.packets_held_max;
         let mut left_out = 0;
         let report = stream(&mut |packet, payload| {
@@ -205,19 +220,19 @@ impl CaptureOptions {
             marks = order.into_iter().map(|at| marks[at]).collect();
         }
         let synthetic_time = report.clock == Clock::None;
-        Ok(Marked { packets, marks, names, synthetic_time, left_out, report })
+        Ok(LoadedCapture { packets, marks, names, synthetic_time, left_out, report })
     }
 }
 
 /// A capture in memory, with the marks of its packets.
 #[derive(Clone, Debug)]
-pub struct Marked {
+pub struct LoadedCapture {
     /// Its packets in time order.
     pub packets: Vec<Packet>,
     /// The marks of each packet, in the order of `packets`.
     pub marks: Vec<Marks>,
     /// Addresses that a DNS answer in the capture contains.
-    pub names: Names,
+    pub names: ResolvedAddresses,
     /// Whether the capture has no times of its own.
     pub synthetic_time: bool,
     /// Number of packets that were left out because no more may be held in memory.
@@ -231,7 +246,7 @@ pub struct Marked {
     clippy::cast_possible_truncation,
     reason = "made-up times need no more"
 )]
-fn synthetic(index: u64, rate: f64) -> Timestamp {
+fn synthetic_time(index: u64, rate: f64) -> Timestamp {
     Timestamp((index as f64 / rate * 1e9) as i64)
 }
 
@@ -247,7 +262,7 @@ pub(super) fn each_input(
     let mut failed: Vec<AppError> = Vec::new();
     for input in inputs {
         match read(input, notices) {
-            Err(error) if error.is_of_a_capture() => failed.push(error),
+            Err(error) if error.concerns_capture() => failed.push(error),
             other => other?,
         }
     }
@@ -264,51 +279,51 @@ pub(super) fn report_failures(
     notices: &mut Notices,
 ) -> Result<(), AppError> {
     let last = if failed.len() == count { failed.pop() } else { None };
-    failed.iter().for_each(|error| notices.fail(error.to_string()));
+    failed.iter().for_each(|error| notices.add_failure(error.to_string()));
     last.map_or(Ok(()), Err)
 }
 
 /// Messages for standard error at the end of the work, each once, in the order of their first occurrence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices {
-    told: IndexSet<String>,
-    failed: IndexSet<String>,
+    messages: IndexSet<String>,
+    failures: IndexSet<String>,
 }
 
 impl Notices {
     /// Adds a notice.
     pub fn add(&mut self, notice: String) {
-        self.told.insert(notice);
+        self.messages.insert(notice);
     }
 
     /// Adds the error of an input that could not be read although others could.
-    pub fn fail(&mut self, error: String) {
-        self.failed.insert(error);
+    pub fn add_failure(&mut self, error: String) {
+        self.failures.insert(error);
     }
 
     /// Returns the messages about inputs that could not be read, each with the input's name.
     pub fn failures(&self) -> impl Iterator<Item = &str> {
-        self.failed.iter().map(String::as_str)
+        self.failures.iter().map(String::as_str)
     }
 
     /// Adds notices about the files that are not captures or could not be read, and returns the captures.
-    fn take_expanded(&mut self, expanded: Expanded) -> Vec<Input> {
-        let Expanded { inputs, skipped } = expanded;
-        for (name, why) in skipped.passed {
+    fn take_expanded(&mut self, expanded: ExpandedPaths) -> Vec<Input> {
+        let ExpandedPaths { inputs, skipped } = expanded;
+        for (name, why) in skipped.other_files {
             self.add(format!("{name}: passed over ({why})"));
         }
-        if skipped.more > 0 {
-            self.add(format!("{} more files passed over", skipped.more));
+        if skipped.other_files_unlisted > 0 {
+            self.add(format!("{} more files passed over", skipped.other_files_unlisted));
         }
-        skipped.failed.into_iter().for_each(|error| self.fail(error));
-        if skipped.failed_more > 0 {
-            self.fail(format!("{} more files could not be read", skipped.failed_more));
+        skipped.errors.into_iter().for_each(|error| self.add_failure(error));
+        if skipped.errors_unlisted > 0 {
+            self.add_failure(format!("{} more files could not be read", skipped.errors_unlisted));
         }
         inputs
     }
 
     /// Adds a notice if packets of a capture were left out.
-    pub(super) fn add_left_out(&mut self, input: &Input, marked: &Marked) {
+    pub(super) fn add_left_out(&mut self, input: &Input, marked: &LoadedCapture) {
         if marked.left_out > 0 {
             self.add(format!(
                 "{input}: cut after its first {} packets, {} more are left out: the results are only of that part of the run; for all of it raise --packets-max (some 350 bytes of memory a packet)",
@@ -353,6 +368,6 @@ impl Notices {
 
     /// Returns all notices, without the failures.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.told.iter().map(String::as_str)
+        self.messages.iter().map(String::as_str)
     }
 }

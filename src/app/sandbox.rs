@@ -4,16 +4,16 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::capture::Input;
-use crate::event::{Packet, Protocol};
+use crate::packet::{Packet, Protocol};
 use crate::rules::Rules;
 use crate::sample::{
-    Addresses, Captured, KeptSample, LikelyVictims, Names, SampleProfile, SampleReport, Traffic,
-    likely_victims,
+    AddressCounts, KeptSample, LikelyVictims, ResolvedAddresses, SampleCapture, SampleProfile, SampleReport,
+    Traffic, likely_victims,
 };
 
-use super::events::Victims;
-use super::reading::Marked;
-use super::{AppError, CaptureOptions, Notices, confined, yaml_file};
+use super::packets::Victims;
+use super::reading::LoadedCapture;
+use super::{AppError, CaptureOptions, Notices, capture_path, yaml_file};
 
 /// A sample with its report and the profile of its run.
 #[derive(Clone, Debug)]
@@ -28,13 +28,13 @@ pub struct LoadedSample {
     pub profile: SampleProfile,
     /// The reason why the run shows nothing, with the captures that have no packets or could not be read;
     /// `None` if it shows something.
-    pub unread: Option<String>,
+    pub unread_reason: Option<String>,
 }
 
 impl LoadedSample {
     /// Returns the sample in the form in which a history stores it.
     #[must_use]
-    pub fn to_keep(&self) -> KeptSample {
+    pub fn to_kept(&self) -> KeptSample {
         let path = crate::escape::path(&self.path);
         KeptSample { path, report: self.text.clone(), profile: self.profile.clone() }
     }
@@ -43,10 +43,10 @@ impl LoadedSample {
     ///
     /// # Errors
     /// When its report no longer fits the schema.
-    pub fn kept(sample: KeptSample) -> Result<LoadedSample, AppError> {
+    pub fn from_kept(sample: KeptSample) -> Result<LoadedSample, AppError> {
         let path = PathBuf::from(sample.path);
         let report = SampleReport::parse(&sample.report).map_err(|error| AppError::report(&path, error))?;
-        Ok(LoadedSample { path, text: sample.report, report, profile: sample.profile, unread: None })
+        Ok(LoadedSample { path, text: sample.report, report, profile: sample.profile, unread_reason: None })
     }
 
     /// Returns a sample whose captures cannot be read: its report, an empty profile, and the reason.
@@ -57,7 +57,7 @@ impl LoadedSample {
         let text = yaml_file::read(path)?;
         let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
         let profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
-        Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread: Some(why) })
+        Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread_reason: Some(why) })
     }
 }
 
@@ -75,21 +75,25 @@ pub fn load_sample(
     let text = yaml_file::read(path)?;
     let report = text.clone();
     load_with(path, text, options, rules, notices, &mut |captured, options, notices, take| {
-        confined::capture(path, &report, captured, options.allow_outside)?;
+        capture_path::check(path, &report, captured, options.allow_outside)?;
         for input in options.expand_file(&path.with_file_name(captured.1.path()), notices)? {
-            take(options.load_marked(&input, rules)?, input, notices)?;
+            take(options.load_capture(&input, rules)?, input, notices)?;
         }
         Ok(())
     })
 }
 
 /// Receives a capture that was read.
-type TakeRun<'a> = &'a mut dyn FnMut(Marked, Input, &mut Notices) -> Result<(), AppError>;
+type TakeRun<'a> = &'a mut dyn FnMut(LoadedCapture, Input, &mut Notices) -> Result<(), AppError>;
 
 /// Reads a captured run (one capture, or those of an archive). It gets the run's index among the report's
 /// captures and the report's entry for it.
-type LoadRun<'a> =
-    &'a mut dyn FnMut((usize, &Captured), &CaptureOptions, &mut Notices, TakeRun<'_>) -> Result<(), AppError>;
+type LoadRun<'a> = &'a mut dyn FnMut(
+    (usize, &SampleCapture),
+    &CaptureOptions,
+    &mut Notices,
+    TakeRun<'_>,
+) -> Result<(), AppError>;
 
 /// Parses a report's text, and reads its captures with `run`.
 ///
@@ -105,7 +109,7 @@ pub(super) fn load_with(
 ) -> Result<LoadedSample, AppError> {
     let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
     let mut profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
-    let mut addresses = Addresses::default();
+    let mut addresses = AddressCounts::default();
     let (mut is_empty, mut empty) = (true, Vec::new());
     for (place, captured) in report.captures.iter().enumerate() {
         let options =
@@ -119,7 +123,7 @@ pub(super) fn load_with(
             }
             is_empty = false;
             notices.add_left_out(&input, &marked);
-            addresses.add(Addresses::of(&marked.packets));
+            addresses.add(AddressCounts::from_packets(&marked.packets));
             let part = profile_of(&report, &input, &marked, rules, notices)?;
             profile.synthetic_time |= part.synthetic_time;
             profile.windows.extend(part.windows);
@@ -136,13 +140,13 @@ pub(super) fn load_with(
             .map_err(|error| AppError::victim(crate::escape::path(path), error))?;
     }
     let unread = is_empty.then(|| format!("{}: no packets in it", empty.join(", ")));
-    Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread })
+    Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread_reason: unread })
 }
 
 fn profile_of(
     report: &SampleReport,
     input: &Input,
-    marked: &Marked,
+    marked: &LoadedCapture,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<SampleProfile, AppError> {
@@ -150,10 +154,11 @@ fn profile_of(
         true => likely_victims_of(input, marked, rules, notices)?,
         false => report.victims.clone(),
     };
-    let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
-    let traffic = Traffic::of(&marked.packets, &victims, &report.dummy_servers, &marked.names, &plumbing);
+    let plumbing = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
+    let traffic =
+        Traffic::from_packets(&marked.packets, &victims, &report.dummy_servers, &marked.names, &plumbing);
     let mut profile =
-        SampleProfile::of(&report.id(), &marked.packets, &marked.marks, &traffic, &rules.profile);
+        SampleProfile::from_packets(&report.id(), &marked.packets, &marked.marks, &traffic, &rules.profile);
     profile.synthetic_time = marked.synthetic_time;
     Ok(profile)
 }
@@ -166,14 +171,14 @@ fn profile_of(
 pub(super) fn victims_of(
     victims: &Victims,
     input: &Input,
-    marked: &Marked,
+    marked: &LoadedCapture,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Option<Vec<IpAddr>>, AppError> {
     match victims {
         Victims::None => Ok(None),
         Victims::Given(given) => {
-            let present = Addresses::of(&marked.packets).check(given);
+            let present = AddressCounts::from_packets(&marked.packets).check(given);
             present.map_err(|error| AppError::victim(input.to_string(), error))?;
             Ok(Some(given.clone()))
         }
@@ -184,12 +189,12 @@ pub(super) fn victims_of(
 /// Determines the victims from the capture itself, and adds a notice that names them.
 fn likely_victims_of(
     input: &Input,
-    marked: &Marked,
+    marked: &LoadedCapture,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Vec<IpAddr>, AppError> {
     let LikelyVictims { addresses, reason } =
-        likely_victims(&marked.packets, &|packet| rules.plumbing(packet).is_some())
+        likely_victims(&marked.packets, &|packet| rules.infrastructure_rule(packet).is_some())
             .map_err(|error| AppError::victim(input.to_string(), error))?;
     let named: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     notices.add(format!("{input}: victim {} ({reason})", named.join(", ")));
@@ -201,12 +206,12 @@ fn likely_victims_of(
 const NAMES_MAX: usize = 1 << 20;
 
 /// Adds the addresses that a DNS answer contains to `names`.
-pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut Names) {
+pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut ResolvedAddresses) {
     const DNS: u16 = 53;
     if packet.protocol() != Protocol::Udp || packet.source_port() != Some(DNS) || names.len() >= NAMES_MAX {
         return;
     }
-    if promises_too_much(payload) {
+    if has_impossible_counts(payload) {
         return;
     }
     let Ok(answer) = simple_dns::Packet::parse(payload) else { return };
@@ -226,7 +231,7 @@ pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut Names) {
 /// Returns whether a DNS message announces more questions and records than its bytes can hold (RFC 1035,
 /// section 4.1: a question takes at least 5 bytes, a record 11). The parser allocates memory for all
 /// announced records, up to megabytes per packet.
-fn promises_too_much(message: &[u8]) -> bool {
+fn has_impossible_counts(message: &[u8]) -> bool {
     let Some((header, body)) = message.split_first_chunk::<12>() else { return true };
     let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
     5 * count(4) + 11 * (count(6) + count(8) + count(10)) > body.len()

@@ -9,7 +9,7 @@ use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore};
 
 use super::AppError;
-use super::history::named;
+use super::history::find_sensor;
 
 /// Changes the settings of a sensor, and returns the sensor with its new settings.
 ///
@@ -18,7 +18,7 @@ use super::history::named;
 /// addresses were dark on recorded days.
 pub fn edit_sensor(history: &Path, name: &str, edit: &SensorEdit, rules: &Rules) -> Result<Sensor, AppError> {
     let mut store = LocalStore::open_to_write(history, &rules.profile)?;
-    let edited = edit.apply(&named(&store, name)?)?;
+    let edited = edit.apply(&find_sensor(&store, name)?)?;
     store.edit_sensor(name, &edited)?;
     Ok(edited)
 }
@@ -40,9 +40,9 @@ pub struct SensorContents {
 /// When there is no such history or sensor.
 pub fn contents(history: &Path, name: &str, rules: &Rules) -> Result<SensorContents, AppError> {
     let store = LocalStore::open_to_read(history, &rules.profile)?;
-    let sensor = named(&store, name)?;
+    let sensor = find_sensor(&store, name)?;
     let coverage = store.coverage(name)?;
-    Ok(SensorContents { sensor, coverage, captures: store.resume(name)?.captures })
+    Ok(SensorContents { sensor, coverage, captures: store.engine_state(name)?.captures })
 }
 
 /// Removes a sensor with all its data from a history.

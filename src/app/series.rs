@@ -4,24 +4,24 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::behavior::Parameters;
-use crate::event::Protocol;
 use crate::history::{
-    Coverage, DayTotal, Facets, Filter, Granularity, HourlyCount, RecordedTime, Selection, Sensor, Sighting,
-    SpanCount, Spans, Step, Types,
+    BehaviorFilter, Coverage, DayTotal, FacetInclusion, Filter, Granularity, HourlyCount, RecordedTime,
+    Sensor, Sighting, SpanAggregator, SpanCount, SpanLength, TypeFilter,
 };
-use crate::rules::{Rules, Sighted};
+use crate::packet::Protocol;
+use crate::rules::{Rules, SightingConditions};
 use crate::store::HistoryStore;
 
 use super::AppError;
-use super::history::{chosen, coverage_of_sightings};
+use super::history::{coverage_of_sightings, select_sensors};
 
 /// What a series counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum TrafficFilter {
     /// All whole windows.
     All,
     /// The sightings of one type, shape or pattern.
-    Behavior(Selection),
+    Behavior(BehaviorFilter),
     /// Windows, or facets of windows, with this protocol and destination port.
     Service(Protocol, u16),
     /// Whole windows that use this protocol and no other.
@@ -32,15 +32,15 @@ pub enum Of {
 
 /// A query for series.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct SeriesQuery {
     /// Names of the sensors; if empty, all sensors.
     pub sensors: Vec<String>,
     /// What to count; one series each.
-    pub of: Vec<Of>,
+    pub filters: Vec<TrafficFilter>,
     /// Only hosts of this prefix count; `None` for all hosts.
     pub sources: Option<IpNet>,
     /// The length of a span.
-    pub step: Step,
+    pub step: SpanLength,
     /// The first day; `None` for the sensor's first observed day.
     pub first: Option<Date>,
     /// The last day; `None` for the sensor's last observed day.
@@ -53,7 +53,7 @@ pub struct Series {
     /// The sensor's name.
     pub sensor: String,
     /// What is counted.
-    pub of: Of,
+    pub filter: TrafficFilter,
     /// The spans without gaps, ascending.
     pub spans: Vec<SpanCount>,
     /// The sensor's coverage.
@@ -65,15 +65,19 @@ pub struct Series {
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
-pub fn series(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> Result<Vec<Series>, AppError> {
+pub fn series(
+    store: &dyn HistoryStore,
+    question: &SeriesQuery,
+    rules: &Rules,
+) -> Result<Vec<Series>, AppError> {
     let mut answer = Vec::new();
-    for sensor in chosen(store, &question.sensors)? {
+    for sensor in select_sensors(store, &question.sensors)? {
         let coverage = store.coverage(&sensor.name)?;
-        for of in &question.of {
+        for of in &question.filters {
             let spans = spans(store, &sensor, of, question, &coverage, rules)?;
             answer.push(Series {
                 sensor: sensor.name.clone(),
-                of: of.clone(),
+                filter: of.clone(),
                 spans,
                 coverage: coverage.clone(),
             });
@@ -85,48 +89,50 @@ pub fn series(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
 fn spans(
     store: &dyn HistoryStore,
     sensor: &Sensor,
-    of: &Of,
-    question: &Question,
+    of: &TrafficFilter,
+    question: &SeriesQuery,
     coverage: &Coverage,
     rules: &Rules,
 ) -> Result<Vec<SpanCount>, AppError> {
     let Some((first, last)) = coverage.span() else { return Ok(Vec::new()) };
     let (first, last) = (question.first.unwrap_or(first), question.last.unwrap_or(last));
-    if let Some(counts) = counted(store, &sensor.name, of, question)? {
-        return Ok(Spans::of_days(coverage, &counts, first, last));
+    if let Some(counts) = stored_counts(store, &sensor.name, of, question)? {
+        return Ok(SpanAggregator::day_spans(coverage, &counts, first, last));
     }
     let coverage = &coverage_of_sightings(store, &sensor.name)?;
     let zone = sensor.zone()?;
     let captures = match question.step {
-        Step::Hour => store.captures(&sensor.name)?,
+        SpanLength::Hour => store.captures(&sensor.name)?,
         _ => Vec::new(),
     };
-    let looks = RecordedTime::of(&captures);
-    let mut spans = Spans::new(question.step, coverage, &zone, &looks).with_hourly_loss(&captures);
+    let looks = RecordedTime::from_captures(&captures);
+    let mut spans = SpanAggregator::new(question.step, coverage, &zone, &looks).with_hourly_loss(&captures);
     let days = (Some(first), Some(last));
-    if question.step == Step::Hour {
+    if question.step == SpanLength::Hour {
         each_hour(store, &sensor.name, of, rules, days, question.sources, &mut |count| {
             spans.add_hour(count)
         })?;
     }
-    each(store, &sensor.name, of, rules, days, question.sources, &mut |sighting| spans.add(sighting))?;
+    each_sighting(store, &sensor.name, of, rules, days, question.sources, &mut |sighting| {
+        spans.add(sighting)
+    })?;
     Ok(spans.finish(first, last))
 }
 
 /// Returns the daily counts that a history stores ready-made: all whole windows, or one type of whole
 /// windows. They need no pass over the sightings. Returns `None` for any other query.
-fn counted(
+fn stored_counts(
     store: &dyn HistoryStore,
     sensor: &str,
-    of: &Of,
-    question: &Question,
+    of: &TrafficFilter,
+    question: &SeriesQuery,
 ) -> Result<Option<Vec<DayTotal>>, AppError> {
-    if question.step != Step::Day || question.sources.is_some() {
+    if question.step != SpanLength::Day || question.sources.is_some() {
         return Ok(None);
     }
     match of {
-        Of::All => Ok(Some(store.totals(sensor)?)),
-        Of::Behavior(one) if one.granularity == Granularity::Type && !one.facets => {
+        TrafficFilter::All => Ok(Some(store.totals(sensor)?)),
+        TrafficFilter::Behavior(one) if one.granularity == Granularity::Type && !one.facets => {
             let counts = store.series(sensor, &[*one])?.into_iter().flatten();
             Ok(Some(counts.map(|count| DayTotal { count, types: 1 }).collect()))
         }
@@ -138,18 +144,18 @@ fn counted(
 ///
 /// # Errors
 /// When the history cannot be read.
-pub fn each(
+pub fn each_sighting(
     store: &dyn HistoryStore,
     sensor: &str,
-    of: &Of,
+    of: &TrafficFilter,
     rules: &Rules,
     (first, last): (Option<Date>, Option<Date>),
     sources: Option<IpNet>,
     sink: &mut dyn FnMut(&Sighting),
 ) -> Result<(), AppError> {
-    let passes = |parameters: &Parameters| of.passes(parameters, rules);
+    let passes = |parameters: &Parameters| of.matches(parameters, rules);
     let filter = Filter { types: of.types(&passes), sources, first, last };
-    let Some(sighted) = of.sighted(store, rules)? else {
+    let Some(sighted) = of.sighting_conditions(store, rules)? else {
         return Ok(store.each_sighting(sensor, &filter, sink)?);
     };
     store.each_sighting(sensor, &filter, &mut |sighting| {
@@ -168,21 +174,21 @@ pub fn each(
 fn each_hour(
     store: &dyn HistoryStore,
     sensor: &str,
-    of: &Of,
+    of: &TrafficFilter,
     rules: &Rules,
     (first, last): (Option<Date>, Option<Date>),
     sources: Option<IpNet>,
     sink: &mut dyn FnMut(&HourlyCount),
 ) -> Result<(), AppError> {
-    let sighted = of.sighted(store, rules)?;
-    if let (Some(sighted), Of::Label(label)) = (&sighted, of)
+    let sighted = of.sighting_conditions(store, rules)?;
+    if let (Some(sighted), TrafficFilter::Label(label)) = (&sighted, of)
         && sighted.depends_on_marks()
     {
         return Err(AppError::Usage(format!(
             "label `{label}` depends on marks of hosts, and hours are counted by type alone: ask by day (--by day)"
         )));
     }
-    let passes = |parameters: &Parameters| of.passes(parameters, rules);
+    let passes = |parameters: &Parameters| of.matches(parameters, rules);
     let filter = Filter { types: of.types(&passes), sources, first, last };
     store.each_hourly_count(sensor, &filter, &mut |count| {
         if sighted.as_ref().is_none_or(|sighted| sighted.holds(0, count.day)) {
@@ -192,35 +198,41 @@ fn each_hour(
     Ok(())
 }
 
-impl Of {
+impl TrafficFilter {
     /// Returns the types that have the behavior. For a label, these are the types that can have it, depending
     /// on marks and day.
-    fn types<'a>(&self, passes: &'a dyn Fn(&Parameters) -> bool) -> Types<'a> {
+    fn types<'a>(&self, passes: &'a dyn Fn(&Parameters) -> bool) -> TypeFilter<'a> {
         match self {
-            Of::All => Types::All,
-            Of::Behavior(selection) => Types::Of(*selection),
-            Of::Service(protocol, port) => Types::Service(*protocol, *port),
-            Of::Protocol(_) | Of::Label(_) => Types::Where(passes, Facets::LeftOut),
+            TrafficFilter::All => TypeFilter::All,
+            TrafficFilter::Behavior(selection) => TypeFilter::Behavior(*selection),
+            TrafficFilter::Service(protocol, port) => TypeFilter::Service(*protocol, *port),
+            TrafficFilter::Protocol(_) | TrafficFilter::Label(_) => {
+                TypeFilter::Predicate(passes, FacetInclusion::Excluded)
+            }
         }
     }
 
     /// Returns the conditions of a label on single sightings; `None` if this is not a label or no rule
     /// defines it.
-    fn sighted(&self, store: &dyn HistoryStore, rules: &Rules) -> Result<Option<Sighted>, AppError> {
+    fn sighting_conditions(
+        &self,
+        store: &dyn HistoryStore,
+        rules: &Rules,
+    ) -> Result<Option<SightingConditions>, AppError> {
         match self {
-            Of::Label(label) => Ok(rules.sighted(label, &store.mark_names()?)),
+            TrafficFilter::Label(label) => Ok(rules.sighting_conditions(label, &store.mark_names()?)),
             _ => Ok(None),
         }
     }
 
     /// Returns whether windows with these parameters have the behavior; for a label, whether they can have
     /// it, depending on marks and time. A type, shape or pattern is not tested: the answer is always true.
-    pub(super) fn passes(&self, parameters: &Parameters, rules: &Rules) -> bool {
+    pub(super) fn matches(&self, parameters: &Parameters, rules: &Rules) -> bool {
         match self {
-            Of::All | Of::Behavior(_) => true,
-            Of::Service(protocol, port) => parameters.is_service(*protocol, *port),
-            Of::Protocol(protocol) => parameters.is_of(*protocol),
-            Of::Label(label) => rules.fits_label(label, parameters),
+            TrafficFilter::All | TrafficFilter::Behavior(_) => true,
+            TrafficFilter::Service(protocol, port) => parameters.is_service(*protocol, *port),
+            TrafficFilter::Protocol(protocol) => parameters.is_of(*protocol),
+            TrafficFilter::Label(label) => rules.fits_label(label, parameters),
         }
     }
 }

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 use crate::capture::Input;
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 use crate::rules::Rules;
-use crate::simulate::{CaughtSample, Cut, PcapWriter, Scenario, Shot, Simulation, Tally, Truth};
+use crate::simulate::{
+    CaptureLength, CaughtSample, GroundTruth, PacketTally, PcapWriter, Scenario, SimulatedPacket, Simulation,
+};
 use crate::store::{HistoryStore, LocalStore};
 
 use super::observe::observe_packets;
 use super::output::{Output, Replacement, make_folder};
 use super::sandbox::{LoadedSample, load_with};
-use super::{AppError, CaptureOptions, Notices, share};
+use super::{AppError, CaptureOptions, Notices, parallel};
 
 /// Parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
@@ -30,16 +32,16 @@ pub struct SimulateOptions {
 
 /// The result of a simulation into a store.
 #[derive(Clone, Debug)]
-pub struct Simulated {
+pub struct SimulationResult {
     /// The ground truth.
-    pub truth: Truth,
+    pub truth: GroundTruth,
     /// The samples that were caught, loaded like reports and captures from files.
     pub samples: Vec<LoadedSample>,
 }
 
 /// The size of a simulation that was written to a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct SimulationSize {
     /// Number of packets that sensors recorded.
     pub packets: u64,
     /// Number of captures, or of days of sensors in a history, that have packets.
@@ -77,19 +79,20 @@ pub fn simulate_into(
     options: SimulateOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Simulated, AppError> {
-    let simulation = settle(scenario, options)?;
+) -> Result<SimulationResult, AppError> {
+    let simulation = new_simulation(scenario, options)?;
     let truth = into_store(store, &simulation, options, rules, notices)?;
     let samples = simulation.samples();
-    let samples = samples.iter().map(|sample| loaded(sample, rules, notices)).collect::<Result<_, _>>()?;
-    Ok(Simulated { truth, samples })
+    let samples =
+        samples.iter().map(|sample| load_caught_sample(sample, rules, notices)).collect::<Result<_, _>>()?;
+    Ok(SimulationResult { truth, samples })
 }
 
 /// Maximum number of infections, which are all held in memory: 3 GB.
 const INFECTIONS_MAX: f64 = 5e7;
 
 /// Returns the simulation of a scenario, unless its infections need more memory than allowed.
-fn settle(scenario: &Scenario, options: SimulateOptions) -> Result<Simulation, AppError> {
+fn new_simulation(scenario: &Scenario, options: SimulateOptions) -> Result<Simulation, AppError> {
     let expected = scenario.infections() * options.scale;
     if expected > INFECTIONS_MAX {
         return Err(AppError::Usage(format!(
@@ -106,9 +109,9 @@ fn into_store(
     options: SimulateOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Truth, AppError> {
+) -> Result<GroundTruth, AppError> {
     let scenario = simulation.scenario();
-    let mut truth = Truth::of(simulation);
+    let mut truth = GroundTruth::from_simulation(simulation);
     for (at, sensor) in simulation.sensors().enumerate() {
         store.add_sensor(&sensor)?;
         for outage in &scenario.sensors[at].outages {
@@ -116,15 +119,15 @@ fn into_store(
         }
         let mut stream = simulation.stream(at);
         for day in simulation.days() {
-            let mut by = By::default();
-            let capture = (day.to_string(), content(scenario, options, &sensor.name, day));
+            let mut by = PacketsByActor::default();
+            let capture = (day.to_string(), content_hash(scenario, options, &sensor.name, day));
             observe_packets(store, &sensor, capture, options.threads, rules, notices, |sink| {
-                stream.day(day, &mut |shot, payload| {
+                stream.emit_day(day, &mut |shot, payload| {
                     by.count(shot);
                     sink(&shot.packet, payload);
                 });
             })?;
-            by.keep(simulation, &mut truth, &sensor.name, day.to_string());
+            by.add_to_truth(simulation, &mut truth, &sensor.name, day.to_string());
         }
         truth.add(simulation, &sensor.name, &stream.into_tally());
     }
@@ -143,18 +146,18 @@ pub fn simulate_to_files(
     folder: &Path,
     scenario: &Scenario,
     options: SimulateOptions,
-) -> Result<Written, AppError> {
-    let simulation = settle(scenario, options)?;
+) -> Result<SimulationSize, AppError> {
+    let simulation = new_simulation(scenario, options)?;
     make_new_folder(folder)?;
-    let mut truth = Truth::of(&simulation);
+    let mut truth = GroundTruth::from_simulation(&simulation);
     // Sensors are independent, so each can have a thread of its own.
-    let record = |at| record(folder, &simulation, at);
-    let parts = share::each(options.threads, 0..scenario.sensors.len(), record);
+    let record = |at| record_sensor(folder, &simulation, at);
+    let parts = parallel::map(options.threads, 0..scenario.sensors.len(), record);
     for (sensor, part) in scenario.sensors.iter().zip(parts) {
         let (tally, captures) = part?;
         truth.add(&simulation, &sensor.name, &tally);
         for (capture, by) in captures {
-            by.keep(&simulation, &mut truth, &sensor.name, capture);
+            by.add_to_truth(&simulation, &mut truth, &sensor.name, capture);
         }
     }
     finish(folder, &simulation, truth)
@@ -171,40 +174,41 @@ pub fn simulate_to_history(
     options: SimulateOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Written, AppError> {
-    let simulation = settle(scenario, options)?;
+) -> Result<SimulationSize, AppError> {
+    let simulation = new_simulation(scenario, options)?;
     make_new_folder(folder)?;
     let mut store = LocalStore::create(&folder.join("history"), &rules.profile)?;
     let truth = into_store(&mut store, &simulation, options, rules, notices)?;
     for sample in simulation.samples() {
-        store.put_sample(&loaded(&sample, rules, notices)?.to_keep())?;
+        store.put_sample(&load_caught_sample(&sample, rules, notices)?.to_kept())?;
     }
     finish(folder, &simulation, truth)
 }
 
 /// The number of packets of a capture by actor.
 #[derive(Clone, Debug, Default)]
-struct By(BTreeMap<u16, u64>);
+struct PacketsByActor(BTreeMap<u16, u64>);
 
-impl By {
-    fn count(&mut self, shot: &Shot) {
+impl PacketsByActor {
+    fn count(&mut self, shot: &SimulatedPacket) {
         *self.0.entry(shot.actor).or_default() += 1;
     }
 
     /// Adds these numbers to the ground truth, under the capture's name.
-    fn keep(self, simulation: &Simulation, truth: &mut Truth, sensor: &str, capture: String) {
+    fn add_to_truth(self, simulation: &Simulation, truth: &mut GroundTruth, sensor: &str, capture: String) {
         if !self.0.is_empty() {
-            let named = self.0.into_iter().map(|(actor, count)| (simulation.actor(actor).to_owned(), count));
+            let named =
+                self.0.into_iter().map(|(actor, count)| (simulation.actor_name(actor).to_owned(), count));
             let sensor = truth.sensors.entry(sensor.to_owned()).or_default();
             sensor.captures.insert(capture, named.collect());
         }
     }
 }
 
-type Recorded = (Tally, Vec<(String, By)>);
+type RecordedCaptures = (PacketTally, Vec<(String, PacketsByActor)>);
 
 /// Writes all captures of a sensor.
-fn record(folder: &Path, simulation: &Simulation, at: usize) -> Result<Recorded, AppError> {
+fn record_sensor(folder: &Path, simulation: &Simulation, at: usize) -> Result<RecordedCaptures, AppError> {
     let name = &simulation.scenario().sensors[at].name;
     let place = folder.join(name);
     make_folder(&place)?;
@@ -212,20 +216,20 @@ fn record(folder: &Path, simulation: &Simulation, at: usize) -> Result<Recorded,
     let mut captures = Vec::new();
     for day in simulation.days() {
         let mut cuts: Vec<(String, Timestamp)> = match simulation.scenario().captures {
-            Cut::Day => vec![(day.to_string(), Timestamp(i64::MAX))],
-            Cut::Hour => {
+            CaptureLength::Day => vec![(day.to_string(), Timestamp(i64::MAX))],
+            CaptureLength::Hour => {
                 let ends = simulation.hours(day).into_iter().skip(1);
                 ends.enumerate().map(|(hour, end)| (format!("{day}T{hour:02}"), end)).collect()
             }
         };
         cuts.reverse();
-        let mut open: Option<Capture> = None;
+        let mut open: Option<SimulatedCapture> = None;
         let mut failed = Ok(());
-        stream.day(day, &mut |shot, payload| {
+        stream.emit_day(day, &mut |shot, payload| {
             if failed.is_err() {
                 return;
             }
-            failed = Capture::switch(&mut open, &mut cuts, &place, name, shot, &mut captures)
+            failed = SimulatedCapture::switch(&mut open, &mut cuts, &place, name, shot, &mut captures)
                 .and_then(|capture| capture.add(shot, payload));
         });
         failed?;
@@ -239,24 +243,24 @@ fn record(folder: &Path, simulation: &Simulation, at: usize) -> Result<Recorded,
 type Zstd = zstd::Encoder<'static, Replacement>;
 
 /// A capture that is being written.
-struct Capture {
+struct SimulatedCapture {
     path: PathBuf,
     name: String,
     end: Timestamp,
-    by: By,
+    packets_by_actor: PacketsByActor,
     out: PcapWriter<Zstd>,
 }
 
-impl Capture {
+impl SimulatedCapture {
     /// Returns the capture that a packet belongs to; closes the open capture if it has ended.
     fn switch<'a>(
-        open: &'a mut Option<Capture>,
+        open: &'a mut Option<SimulatedCapture>,
         cuts: &mut Vec<(String, Timestamp)>,
         folder: &Path,
         sensor: &str,
-        shot: &Shot,
-        closed: &mut Vec<(String, By)>,
-    ) -> Result<&'a mut Capture, AppError> {
+        shot: &SimulatedPacket,
+        closed: &mut Vec<(String, PacketsByActor)>,
+    ) -> Result<&'a mut SimulatedCapture, AppError> {
         let time = shot.packet.time().unwrap_or_default();
         if let Some(ended) = open.take_if(|capture| capture.end <= time) {
             closed.push(ended.close()?);
@@ -264,7 +268,7 @@ impl Capture {
         if open.is_none() {
             while let Some((name, end)) = cuts.pop() {
                 if time < end {
-                    *open = Some(Capture::create(folder, sensor, &name, end)?);
+                    *open = Some(SimulatedCapture::create(folder, sensor, &name, end)?);
                     break;
                 }
             }
@@ -273,23 +277,29 @@ impl Capture {
         open.as_mut().ok_or_else(none)
     }
 
-    fn create(folder: &Path, sensor: &str, name: &str, end: Timestamp) -> Result<Capture, AppError> {
+    fn create(folder: &Path, sensor: &str, name: &str, end: Timestamp) -> Result<SimulatedCapture, AppError> {
         let path = folder.join(format!("{name}.pcap.zst"));
         let begin = || -> io::Result<PcapWriter<Zstd>> {
             PcapWriter::new(zstd::Encoder::new(Replacement::begin(&path)?, COMPRESSION)?)
         };
         let out = begin().map_err(|error| AppError::file(&path, error))?;
-        Ok(Capture { name: format!("{sensor}/{name}.pcap.zst"), path, end, by: By::default(), out })
+        Ok(SimulatedCapture {
+            name: format!("{sensor}/{name}.pcap.zst"),
+            path,
+            end,
+            packets_by_actor: PacketsByActor::default(),
+            out,
+        })
     }
 
-    fn add(&mut self, shot: &Shot, payload: &[u8]) -> Result<(), AppError> {
-        self.by.count(shot);
-        let written = self.out.packet(&shot.packet, payload, shot.options());
+    fn add(&mut self, shot: &SimulatedPacket, payload: &[u8]) -> Result<(), AppError> {
+        self.packets_by_actor.count(shot);
+        let written = self.out.packet(&shot.packet, payload, shot.has_options());
         written.map_err(|error| AppError::file(&self.path, error))
     }
 
-    fn close(self) -> Result<(String, By), AppError> {
-        let Capture { path, name, by, out, .. } = self;
+    fn close(self) -> Result<(String, PacketsByActor), AppError> {
+        let SimulatedCapture { path, name, packets_by_actor: by, out, .. } = self;
         let end = || -> io::Result<()> { out.into_inner().finish()?.commit() };
         end().map_err(|error| AppError::file(&path, error))?;
         Ok((name, by))
@@ -297,7 +307,11 @@ impl Capture {
 }
 
 /// Writes the files that are not captures: the samples, `sensors.yaml` and `truth.yaml`.
-fn finish(folder: &Path, simulation: &Simulation, mut truth: Truth) -> Result<Written, AppError> {
+fn finish(
+    folder: &Path,
+    simulation: &Simulation,
+    mut truth: GroundTruth,
+) -> Result<SimulationSize, AppError> {
     make_folder(folder)?;
     let samples = simulation.samples();
     note_samples(&samples, &mut truth);
@@ -313,7 +327,7 @@ fn finish(folder: &Path, simulation: &Simulation, mut truth: Truth) -> Result<Wr
     Output::File(folder.join("sensors.yaml")).write(|out| out.write_all(sensors.as_bytes()))?;
     let yaml = serde_yaml::to_string(&truth).map_err(|error| AppError::Usage(error.to_string()))?;
     Output::File(folder.join("truth.yaml")).write(|out| out.write_all(yaml.as_bytes()))?;
-    Ok(Written {
+    Ok(SimulationSize {
         packets: truth.sensors.values().map(|sensor| sensor.packets).sum(),
         captures: truth.sensors.values().map(|sensor| sensor.captures.len() as u64).sum(),
         samples: samples.len(),
@@ -322,24 +336,30 @@ fn finish(folder: &Path, simulation: &Simulation, mut truth: Truth) -> Result<Wr
 
 fn sensors_yaml(simulation: &Simulation) -> Result<String, AppError> {
     #[derive(serde::Serialize)]
-    struct Entry<'a> {
+    struct SensorWithOutages<'a> {
         #[serde(flatten)]
         sensor: crate::history::Sensor,
         outages: &'a [crate::history::Outage],
     }
     let plans = &simulation.scenario().sensors;
-    let entries =
-        simulation.sensors().zip(plans).map(|(sensor, plan)| Entry { sensor, outages: &plan.outages });
+    let entries = simulation
+        .sensors()
+        .zip(plans)
+        .map(|(sensor, plan)| SensorWithOutages { sensor, outages: &plan.outages });
     let all = BTreeMap::from([("sensors", entries.collect::<Vec<_>>())]);
     serde_yaml::to_string(&all).map_err(|error| AppError::Usage(error.to_string()))
 }
 
-fn note_samples(samples: &[CaughtSample], truth: &mut Truth) {
+fn note_samples(samples: &[CaughtSample], truth: &mut GroundTruth) {
     truth.samples = samples.iter().map(|sample| (sample.md5.clone(), sample.family.clone())).collect();
 }
 
 /// Loads a sample as if its report and capture came from files.
-fn loaded(sample: &CaughtSample, rules: &Rules, notices: &mut Notices) -> Result<LoadedSample, AppError> {
+fn load_caught_sample(
+    sample: &CaughtSample,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<LoadedSample, AppError> {
     let path = Path::new("samples").join(&sample.family).join("report.yaml");
     let defaults = CaptureOptions::default();
     load_with(
@@ -358,7 +378,7 @@ fn loaded(sample: &CaughtSample, rules: &Rules, notices: &mut Notices) -> Result
 
 /// Returns the content hash of a simulated day: the hash of the parsed scenario and of everything else that
 /// determines its packets.
-fn content(scenario: &Scenario, options: SimulateOptions, sensor: &str, day: Date) -> [u8; 32] {
+fn content_hash(scenario: &Scenario, options: SimulateOptions, sensor: &str, day: Date) -> [u8; 32] {
     let SimulateOptions { seed, scale, .. } = options;
     *blake3::hash(format!("{scenario:?} {seed} {scale} {sensor} {day}").as_bytes()).as_bytes()
 }

@@ -5,14 +5,14 @@ use jiff::tz::TimeZone;
 
 use crate::behavior::{Engine, Marks, Profile};
 use crate::capture::Input;
-use crate::event::{AddressSpace, Clock};
-use crate::history::{DaySummary, Tally};
+use crate::history::{DayCounter, DaySummary};
+use crate::packet::{AddressSpace, Clock};
 use crate::rules::Rules;
 
-use super::gather::Gatherer;
 use super::pipeline::{self, Feed};
 use super::reading::each_input;
-use super::{AppError, CaptureOptions, Notices, share};
+use super::type_assigner::TypeAssigner;
+use super::{AppError, CaptureOptions, Notices, parallel};
 
 /// Adds up the windows of captures, which are read as one continuous capture, by UTC day. Windows of logs
 /// without times are put on 1970-01-01.
@@ -29,14 +29,14 @@ pub fn summary(
     /// Number of parts of the tally that one thread counts in one buffer.
     const PARTS: usize = 16;
     let space = AddressSpace::new(dark, &[]);
-    let mut gatherer = Gatherer::new(space.clone(), TimeZone::UTC, rules);
+    let mut gatherer = TypeAssigner::new(space.clone(), TimeZone::UTC, rules);
     // The packet times within a window serve only tiles, and none is drawn here.
     let mut engine = Engine::new(Profile { trace_packets_max: 0, ..rules.profile.clone() });
-    let mut tally = Tally::default();
+    let mut tally = DayCounter::default();
     each_input(inputs, notices, |input, notices| {
         let before = engine.clone();
-        let mut part = Tally::part();
-        let shared = options.with_little_to_do(input);
+        let mut part = DayCounter::for_merging();
+        let shared = options.for_light_work(input);
         let read = |feed: &mut Feed<'_>| {
             shared.stream(input, &mut |packet, _| {
                 if space.contains(packet.destination()) {
@@ -57,7 +57,7 @@ pub fn summary(
         if !report.ordered {
             notices.add(format!("{input}: runs backwards in time; sorted"));
             engine = before;
-            part = Tally::part();
+            part = DayCounter::for_merging();
             let loaded = options.load_to_sort(input, rules)?.0;
             for packet in loaded.packets.iter().filter(|packet| space.contains(packet.destination())) {
                 engine.push(packet, Marks::default(), &mut |windows| gatherer.tally(&mut part, windows));
@@ -71,14 +71,14 @@ pub fn summary(
     })?;
     notices.add_engine(&engine);
     engine.finish(&mut |windows| gatherer.tally(&mut tally, windows));
-    if tally.late() > 0 {
+    if tally.late_windows() > 0 {
         notices.add(format!(
             "{} windows of days that were over: hosts and types of these days may be counted twice",
-            tally.late()
+            tally.late_windows()
         ));
     }
     Ok(tally.finish(|mut parts| {
-        share::each(options.threads, parts.chunks_mut(PARTS), |parts| {
+        parallel::map(options.threads, parts.chunks_mut(PARTS), |parts| {
             let mut room = Vec::new();
             parts.iter_mut().for_each(|part| part.count(&mut room));
         });

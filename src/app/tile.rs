@@ -4,19 +4,19 @@ use std::net::IpAddr;
 
 use crate::behavior::{BehaviorId, OpenWindow, Parameters};
 use crate::capture::Input;
-use crate::event::Timestamp;
-use crate::history::{Example, Granularity, Selection, TypeRecord};
+use crate::history::{BehaviorFilter, Example, Granularity, TypeRecord};
+use crate::packet::Timestamp;
 use crate::rules::{NamedWindow, Namer, Rules};
 use crate::store::HistoryStore;
 
-use super::events::Victims;
 use super::fingerprint::{self, fingerprints};
-use super::history::chosen;
+use super::history::select_sensors;
+use super::packets::Victims;
 use super::{AppError, CaptureOptions, Notices};
 
 /// A window to be drawn.
 #[derive(Clone, Debug)]
-pub enum Drawn {
+pub enum TileWindow {
     /// The example window of a type at a sensor.
     Example {
         /// The sensor.
@@ -32,13 +32,13 @@ pub enum Drawn {
     Window(Box<NamedWindow>),
 }
 
-impl Drawn {
+impl TileWindow {
     /// Returns the window's parameters; for an example, those of its type.
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         match self {
-            Drawn::Example { record, .. } => &record.parameters,
-            Drawn::Window(window) => &window.fingerprint.whole.parameters,
+            TileWindow::Example { record, .. } => &record.parameters,
+            TileWindow::Window(window) => &window.fingerprint.whole.parameters,
         }
     }
 }
@@ -52,9 +52,9 @@ pub fn example(
     behavior: BehaviorId,
     sensors: &[String],
     rules: &Rules,
-) -> Result<Drawn, AppError> {
+) -> Result<TileWindow, AppError> {
     let mut earliest: Option<(String, Example)> = None;
-    for sensor in chosen(store, sensors)? {
+    for sensor in select_sensors(store, sensors)? {
         if let Some(example) = store.example(&sensor.name, behavior)?
             && earliest.as_ref().is_none_or(|(_, kept)| example.start < kept.start)
         {
@@ -63,11 +63,11 @@ pub fn example(
     }
     let unseen = || AppError::Usage(format!("no example of type {behavior}: no sensor asked for saw it"));
     let (sensor, example) = earliest.ok_or_else(unseen)?;
-    let selection = Selection { granularity: Granularity::Type, id: behavior, facets: true };
+    let selection = BehaviorFilter { granularity: Granularity::Type, id: behavior, facets: true };
     let record = store.types(&sensor, &selection, 1)?.into_iter().next().ok_or_else(unseen)?.record;
     let labels = rules.labels(&record.parameters, &[], Some(example.start));
     let labels = labels.into_iter().map(str::to_owned).collect();
-    Ok(Drawn::Example { sensor, example: Box::new(example), record: Box::new(record), labels })
+    Ok(TileWindow::Example { sensor, example: Box::new(example), record: Box::new(record), labels })
 }
 
 /// Returns a host's window from captures: the window that contains the time `at`, or the host's first window
@@ -82,7 +82,7 @@ pub fn window(
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Drawn, AppError> {
+) -> Result<TileWindow, AppError> {
     let length = rules.profile.window_nanoseconds();
     let has = |start: Option<Timestamp>| match (start, at) {
         (_, None) => true,
@@ -90,7 +90,7 @@ pub fn window(
         (None, Some(_)) => false,
     };
     let mut found = None;
-    let selection = fingerprint::Selection { victims: Victims::None, dark: Vec::new() };
+    let selection = fingerprint::PacketFilter { victims: Victims::None, dark: Vec::new() };
     let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| {
         let wanted = windows.iter_mut().find(|window| window.source == host && has(window.start))?;
         Some(namer.name(std::mem::take(wanted), clock))
@@ -102,5 +102,5 @@ pub fn window(
     let when = at.map_or_else(String::new, |at| format!(" at {at}"));
     let missing =
         || AppError::Usage(format!("{host} has no window{when}; `inga fingerprint` lists those there are"));
-    found.map(|window| Drawn::Window(Box::new(window))).ok_or_else(missing)
+    found.map(|window| TileWindow::Window(Box::new(window))).ok_or_else(missing)
 }

@@ -1,6 +1,6 @@
 //! A packet reduced to the fields that the engine reads.
 
-use crate::event::{Address, Packet, Timestamp};
+use crate::packet::{Address, Packet, Timestamp};
 
 use super::{Marks, Probe};
 

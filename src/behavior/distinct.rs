@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::FixedState;
 
-use crate::event::Address;
+use crate::packet::Address;
 
 /// Maximum number of keys in a list without an index. Up to here, an occasional linear search is faster than
 /// an index.

@@ -1,6 +1,6 @@
 //! The engine that gathers packets into windows and passes on the windows that close.
 
-use crate::event::{Packet, Timestamp};
+use crate::packet::{Packet, Timestamp};
 
 use super::probes::Spare;
 use super::ring::Ring;
@@ -200,7 +200,7 @@ pub(super) mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::event::{Protocol, TcpFlags};
+    use crate::packet::{Protocol, TcpFlags};
 
     pub(in super::super) fn packet(host: u8, seconds: i64, port: u16) -> Packet {
         Packet::new([10, 0, 0, host].into(), [192, 0, 2, 1].into(), Protocol::Tcp)

@@ -1,6 +1,6 @@
 //! Splits a window into facets, one per (protocol, destination port) pair.
 
-use crate::event::Protocol;
+use crate::packet::Protocol;
 
 use super::{Probe, Probes};
 

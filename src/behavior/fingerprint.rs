@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{AddressSpace, Timestamp};
+use crate::packet::{AddressSpace, Timestamp};
 
 use super::facets::Facets;
 use super::known_names::KnownNames;

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use crate::event::Address;
+use crate::packet::Address;
 
 /// The numbers of open windows by host. Windows close in the order of their numbers, so an entry need not be
 /// removed when its window closes: each method receives the number of the first open window, and smaller

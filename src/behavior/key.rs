@@ -1,7 +1,7 @@
 //! Parameters in two parts: a key of the fields in the type's canonical string, and the other fields, which
 //! shape and pattern need. Two keys of one profile are equal if and only if their canonical strings are.
 
-use crate::event::{Protocol, TcpFlags};
+use crate::packet::{Protocol, TcpFlags};
 
 use super::canonical::upper_end;
 use super::{

@@ -35,7 +35,7 @@ mod tests {
     use super::super::engine::tests::packet;
     use super::super::{Fingerprinter, Marks};
     use super::*;
-    use crate::event::AddressSpace;
+    use crate::packet::AddressSpace;
 
     #[test]
     fn names_are_those_worked_out_however_many_were_known() {

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{AddressSpace, Protocol, TcpFlags};
+use crate::packet::{AddressSpace, Protocol, TcpFlags};
 
 use super::reduction::Reduction;
 use super::{Probe, Profile, Transition};

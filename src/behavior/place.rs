@@ -1,6 +1,6 @@
 //! Destinations as numbers, of 32 bits where all destinations of a window are IPv4 addresses.
 
-use crate::event::{Address, AddressSpace};
+use crate::packet::{Address, AddressSpace};
 
 use super::distinct::Key;
 use super::transition::Number;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::event::{Address, Header, Packet, Protocol, TcpFlags};
+use crate::packet::{Address, Header, Packet, Protocol, TcpFlags};
 
 use super::distinct::{Key, hash_of};
 

@@ -1,7 +1,7 @@
 //! Reduces the probes of a window to parameters, by counting distinct values. The memory is reused from
 //! window to window.
 
-use crate::event::{Address, AddressSpace};
+use crate::packet::{Address, AddressSpace};
 
 use super::distinct::Distinct;
 use super::place::Place;

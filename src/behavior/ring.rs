@@ -1,6 +1,6 @@
 //! A ring buffer of open windows in the order of opening, with an index by host.
 
-use crate::event::Address;
+use crate::packet::Address;
 
 use super::OpenWindow;
 use super::hosts::Hosts;

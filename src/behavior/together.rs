@@ -93,7 +93,7 @@ mod tests {
     use super::super::engine::tests::packet;
     use super::super::{Marks, OpenWindow, Profile};
     use super::*;
-    use crate::event::Timestamp;
+    use crate::packet::Timestamp;
 
     /// Returns the windows and counters of an engine that takes `at_once` packets at a time, or one by one.
     fn run(profile: &Profile, arrivals: &[Arrival], at_once: Option<usize>) -> (Vec<OpenWindow>, [u64; 2]) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use crate::event::AddressSpace;
+use crate::packet::AddressSpace;
 
 use super::distinct::hash_of;
 use super::facets::Facets;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 use super::probes::Spare;
 use super::{Arrival, Probe, Probes, Profile, Thin};

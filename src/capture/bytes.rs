@@ -27,13 +27,13 @@ pub(super) struct ByteStream<'a> {
     /// Whether the end of the source was reached.
     ended: bool,
     /// The error with which a damaged compressed stream ended, if any.
-    broken: Option<io::Error>,
+    damage: Option<io::Error>,
     /// Whether an error of the source ends the stream instead of failing it.
-    forgiving: bool,
+    tolerates_damage: bool,
 }
 
 impl<'a> ByteStream<'a> {
-    /// Creates a stream. With `forgiving`, an error of the source counts as damage to the capture (a
+    /// Creates a stream. With `tolerates_damage`, an error of the source counts as damage to the capture (a
     /// compressed stream) instead of a failure of the system. An error that reports a reached limit always
     /// fails.
     pub(super) fn new(
@@ -49,13 +49,13 @@ impl<'a> ByteStream<'a> {
             end: 0,
             offset: 0,
             ended: false,
-            broken: None,
-            forgiving,
+            damage: None,
+            tolerates_damage: forgiving,
         }
     }
 
     /// Returns the bytes that are buffered and not yet consumed.
-    pub(super) fn ahead(&self) -> &[u8] {
+    pub(super) fn buffered(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
@@ -65,21 +65,21 @@ impl<'a> ByteStream<'a> {
     }
 
     /// Returns the error with which a damaged compressed stream ended, if any.
-    pub(super) fn broken(&self) -> Option<&io::Error> {
-        self.broken.as_ref()
+    pub(super) fn damage(&self) -> Option<&io::Error> {
+        self.damage.as_ref()
     }
 
     /// Reads until at least `bytes` bytes are buffered. Returns whether that many were available.
-    pub(super) fn want(&mut self, bytes: usize) -> io::Result<bool> {
-        while self.ahead().len() < bytes && !self.ended {
+    pub(super) fn fill_to(&mut self, bytes: usize) -> io::Result<bool> {
+        while self.buffered().len() < bytes && !self.ended {
             self.fill()?;
         }
-        Ok(self.ahead().len() >= bytes)
+        Ok(self.buffered().len() >= bytes)
     }
 
     /// Consumes `bytes` bytes, or all buffered bytes if they are fewer.
-    pub(super) fn pass(&mut self, bytes: usize) {
-        let bytes = bytes.min(self.ahead().len());
+    pub(super) fn advance(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.buffered().len());
         self.start += bytes;
         self.offset += bytes as u64;
     }
@@ -88,10 +88,10 @@ impl<'a> ByteStream<'a> {
     /// number of bytes.
     pub(super) fn finish(mut self) -> io::Result<u64> {
         while !self.ended {
-            self.pass(self.ahead().len());
+            self.advance(self.buffered().len());
             self.fill()?;
         }
-        self.pass(self.ahead().len());
+        self.advance(self.buffered().len());
         Ok(self.offset)
     }
 
@@ -112,8 +112,8 @@ impl<'a> ByteStream<'a> {
         };
         let got = match got {
             Ok(got) => got,
-            Err(error) if self.forgiving && !is_limit(&error) => {
-                self.broken = Some(error);
+            Err(error) if self.tolerates_damage && !is_limit(&error) => {
+                self.damage = Some(error);
                 0
             }
             Err(error) => return Err(error),
@@ -144,11 +144,11 @@ impl Read for ByteStream<'_> {
 
 impl BufRead for ByteStream<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.want(1)?;
-        Ok(self.ahead())
+        self.fill_to(1)?;
+        Ok(self.buffered())
     }
 
     fn consume(&mut self, count: usize) {
-        self.pass(count);
+        self.advance(count);
     }
 }

@@ -49,7 +49,7 @@ impl Compression {
     }
 
     /// Returns the compression that the first bytes of a file indicate.
-    pub(super) fn of(head: &[u8]) -> Compression {
+    pub(super) fn detect(head: &[u8]) -> Compression {
         match head {
             [0x1f, 0x8b, ..] => Compression::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,

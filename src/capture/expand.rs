@@ -6,60 +6,60 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
-use super::archive::{self, Found};
+use super::archive::{self, FoundCapture};
 use super::input::Input;
-use super::read::head;
+use super::read::read_head;
 use super::{CaptureError, ReadOptions};
 
 /// The captures that were found behind some paths.
 #[derive(Debug, Default)]
-pub struct Expanded {
+pub struct ExpandedPaths {
     /// The captures in the order of the paths. Those of one folder or archive are in the order of their first
     /// packets.
     pub inputs: Vec<Input>,
     /// Files that were not read, with the reasons.
-    pub skipped: Skipped,
+    pub skipped: SkippedFiles,
 }
 
 /// Files that are not read, with the reasons.
 #[derive(Debug, Default)]
-pub struct Skipped {
+pub struct SkippedFiles {
     /// Names of files in folders and archives that are not captures, each with the reason.
-    pub passed: Vec<(String, String)>,
+    pub other_files: Vec<(String, String)>,
     /// Number of further such files. Their names are not kept, because an archive may contain any number of
     /// them.
-    pub more: usize,
+    pub other_files_unlisted: usize,
     /// Messages about captures that could not be read, each with the capture's name.
-    pub failed: Vec<String>,
+    pub errors: Vec<String>,
     /// Number of further such captures.
-    pub failed_more: usize,
+    pub errors_unlisted: usize,
 }
 
 /// Maximum number of entries in each of the two lists.
 const LISTED_MAX: usize = 200;
 
-impl Skipped {
+impl SkippedFiles {
     /// Notes a file that is not a capture.
-    pub(super) fn pass(&mut self, name: String, why: String) {
-        match self.passed.len() < LISTED_MAX {
-            true => self.passed.push((name, why)),
-            false => self.more += 1,
+    pub(super) fn note_other_file(&mut self, name: String, why: String) {
+        match self.other_files.len() < LISTED_MAX {
+            true => self.other_files.push((name, why)),
+            false => self.other_files_unlisted += 1,
         }
     }
 
     /// Notes a file that could not be read.
-    pub(super) fn fail(&mut self, error: String) {
-        match self.failed.len() < LISTED_MAX {
-            true => self.failed.push(error),
-            false => self.failed_more += 1,
+    pub(super) fn note_error(&mut self, error: String) {
+        match self.errors.len() < LISTED_MAX {
+            true => self.errors.push(error),
+            false => self.errors_unlisted += 1,
         }
     }
 
     /// Returns the number of files that are not captures.
-    fn count(&self) -> usize {
-        self.passed.len() + self.more
+    fn other_count(&self) -> usize {
+        self.other_files.len() + self.other_files_unlisted
     }
 }
 
@@ -70,20 +70,20 @@ impl Skipped {
 ///
 /// # Errors
 /// Returns an error if there is no capture at all.
-pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, CaptureError> {
-    let mut expanded = Expanded::default();
+pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<ExpandedPaths, CaptureError> {
+    let mut expanded = ExpandedPaths::default();
     let mut failed: Option<CaptureError> = None;
     for path in paths {
         if let Err(error) = expanded.add(path, options)
             && let Some(earlier) = failed.replace(error)
         {
-            expanded.skipped.fail(earlier.to_string());
+            expanded.skipped.note_error(earlier.to_string());
         }
     }
     match failed {
         Some(error) if expanded.inputs.is_empty() => Err(error),
         Some(error) => {
-            expanded.skipped.fail(error.to_string());
+            expanded.skipped.note_error(error.to_string());
             Ok(expanded)
         }
         None => Ok(expanded),
@@ -95,13 +95,13 @@ pub fn expand(paths: &[PathBuf], options: &ReadOptions) -> Result<Expanded, Capt
 ///
 /// # Errors
 /// Returns an error if the file is an archive that is refused or contains no capture.
-pub fn expand_file(path: &Path, options: &ReadOptions) -> Result<Expanded, CaptureError> {
-    let mut expanded = Expanded::default();
+pub fn expand_file(path: &Path, options: &ReadOptions) -> Result<ExpandedPaths, CaptureError> {
+    let mut expanded = ExpandedPaths::default();
     expanded.add_input(Input::Path(path.to_owned()), options)?;
     Ok(expanded)
 }
 
-impl Expanded {
+impl ExpandedPaths {
     fn add(&mut self, path: &Path, options: &ReadOptions) -> Result<(), CaptureError> {
         if path.as_os_str() == "-" {
             self.add_input(Input::spooled("-".to_owned(), io::stdin().lock())?, options)
@@ -117,7 +117,7 @@ impl Expanded {
     }
 
     fn add_input(&mut self, input: Input, options: &ReadOptions) -> Result<(), CaptureError> {
-        let passed_before = self.skipped.count();
+        let passed_before = self.skipped.other_count();
         match archive::members(&input, options, &mut self.skipped)? {
             Some(found) => self.add_found(found, &input.to_string(), "archive", passed_before),
             None => {
@@ -129,9 +129,9 @@ impl Expanded {
 
     /// Adds the captures in a folder and its subfolders.
     fn add_folder(&mut self, folder: &Path, options: &ReadOptions) -> Result<(), CaptureError> {
-        let passed_before = self.skipped.count();
+        let passed_before = self.skipped.other_count();
         let options = ReadOptions { only_certain_text: true, ..options.clone() };
-        let mut found: Vec<Found> = Vec::new();
+        let mut found: Vec<FoundCapture> = Vec::new();
         let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
         let entries = WalkDir::new(folder)
             .sort_by_file_name()
@@ -146,7 +146,7 @@ impl Expanded {
                 // A subfolder that cannot be read must not prevent the others from being read.
                 Err(error) => {
                     let name = crate::escape::path(error.path().unwrap_or(folder));
-                    self.skipped.fail(format!("{name}: {}", io::Error::from(error)));
+                    self.skipped.note_error(format!("{name}: {}", io::Error::from(error)));
                 }
             }
         }
@@ -154,31 +154,32 @@ impl Expanded {
     }
 
     /// Adds a file of a folder if it is a capture, or the captures in it if it is an archive.
-    fn add_file(&mut self, input: Input, options: &ReadOptions, found: &mut Vec<Found>) {
+    fn add_file(&mut self, input: Input, options: &ReadOptions, found: &mut Vec<FoundCapture>) {
         match archive::members(&input, options, &mut self.skipped) {
             Ok(Some(members)) => return found.extend(members),
             Ok(None) => {}
-            Err(error) => return self.skipped.fail(error.to_string()),
+            Err(error) => return self.skipped.note_error(error.to_string()),
         }
-        match first_time(&input, options) {
+        match first_packet_time(&input, options) {
             Ok(first) => found.push((first, input)),
-            Err(error @ CaptureError::Io { .. }) => self.skipped.fail(error.to_string()),
-            Err(error) => self.skipped.pass(input.to_string(), error.reason()),
+            Err(error @ CaptureError::Io { .. }) => self.skipped.note_error(error.to_string()),
+            Err(error) => self.skipped.note_other_file(input.to_string(), error.reason()),
         }
     }
 
     /// Adds the captures of one folder or archive in the order of their first packets.
     fn add_found(
         &mut self,
-        mut found: Vec<Found>,
+        mut found: Vec<FoundCapture>,
         name: &str,
         what: &'static str,
         passed_before: usize,
     ) -> Result<(), CaptureError> {
         if found.is_empty() {
-            let skipped = self.skipped.count() - passed_before;
-            let first = self.skipped.passed.get(passed_before).map(|(name, why)| format!(": {name}: {why}"));
-            let failed = self.skipped.failed.last().map(|error| format!("; {error}"));
+            let skipped = self.skipped.other_count() - passed_before;
+            let first =
+                self.skipped.other_files.get(passed_before).map(|(name, why)| format!(": {name}: {why}"));
+            let failed = self.skipped.errors.last().map(|error| format!("; {error}"));
             let why = first.or(failed).unwrap_or_default();
             return Err(CaptureError::NoCapture { input: name.to_owned(), what, skipped, why });
         }
@@ -200,8 +201,8 @@ fn is_pipe(path: &Path) -> bool {
 }
 
 /// Returns the time of a capture's first packet.
-fn first_time(input: &Input, options: &ReadOptions) -> Result<Option<Timestamp>, CaptureError> {
+fn first_packet_time(input: &Input, options: &ReadOptions) -> Result<Option<Timestamp>, CaptureError> {
     let mut first = None;
-    head(input, options, &mut |packet, _| first = first.or(packet.time()))?;
+    read_head(input, options, &mut |packet, _| first = first.or(packet.time()))?;
     Ok(first)
 }

@@ -1,7 +1,7 @@
 //! Recognizes files that inga does not read as captures by their first bytes, and suggests a remedy.
 
 /// A description of a file, and a remedy that begins with `; ` or is empty.
-type Named = (&'static str, &'static str);
+type FileDescription = (&'static str, &'static str);
 
 const CONVERT: &str = "; convert it with `editcap -F pcap IN OUT`";
 const NETMON: &str = "; convert it with Wireshark's `editcap -F pcap IN OUT`, which reads it";
@@ -10,11 +10,12 @@ const NESTED: &str = "; unpack the outer file first, then give inga the archive"
 const NO_PACKETS: &str = "; it holds no packets, so the capture must be somewhere else";
 const FETCH: &str = "; fetch the capture itself with `git lfs pull`";
 const ANNEX: &str = "; fetch the capture itself with `git annex get`";
-const AGAIN: &str = "; what was saved is a page about the capture or a login page: download it again";
+const DOWNLOAD_AGAIN: &str =
+    "; what was saved is a page about the capture or a login page: download it again";
 
 /// Formats and their first bytes. The signatures are those of Wireshark's wiretap, of file(1) and of the
 /// formats' own documentation.
-const SIGNATURES: &[(&[u8], Named)] = &[
+const SIGNATURES: &[(&[u8], FileDescription)] = &[
     // Captures of other recorders.
     (b"snoop\0\0\0", ("a Solaris snoop capture", CONVERT)),
     (b"RTSS", ("a Microsoft Network Monitor 1 capture", NETMON)),
@@ -82,10 +83,10 @@ const SIGNATURES: &[(&[u8], Named)] = &[
 
 /// Text formats by their first characters, which are compared after leading whitespace and without regard to
 /// case.
-const TEXTS: &[(&[u8], Named)] = &[
-    (b"<!doctype html", ("a page (HTML) instead of the capture", AGAIN)),
-    (b"<html", ("a page (HTML) instead of the capture", AGAIN)),
-    (b"<head", ("a page (HTML) instead of the capture", AGAIN)),
+const TEXTS: &[(&[u8], FileDescription)] = &[
+    (b"<!doctype html", ("a page (HTML) instead of the capture", DOWNLOAD_AGAIN)),
+    (b"<html", ("a page (HTML) instead of the capture", DOWNLOAD_AGAIN)),
+    (b"<head", ("a page (HTML) instead of the capture", DOWNLOAD_AGAIN)),
     (b"<pdml", ("Wireshark's PDML", "; give inga the capture that it was made from")),
     (b"<psml", ("Wireshark's PSML", "; give inga the capture that it was made from")),
     (b"<?xml", ("XML", NO_PACKETS)),
@@ -97,7 +98,7 @@ const TEXTS: &[(&[u8], Named)] = &[
 const JSON: &str = "; a sandbox report's scan is in the capture beside it (dump.pcap)";
 
 /// Returns a description of a file that is not a capture, by its first bytes, and a remedy.
-pub(super) fn looks_like(head: &[u8]) -> Named {
+pub(super) fn describe(head: &[u8]) -> FileDescription {
     if let Some((_, named)) = SIGNATURES.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *named;
     }
@@ -178,26 +179,26 @@ mod tests {
     #[test]
     fn every_signature_is_named_and_none_hides_another() {
         for (at, (magic, named)) in SIGNATURES.iter().enumerate() {
-            assert_eq!(looks_like(magic), *named, "signature {at}");
+            assert_eq!(describe(magic), *named, "signature {at}");
         }
         for (word, named) in TEXTS {
             let upper = [b"\xef\xbb\xbf\n  ", word.to_ascii_uppercase().as_slice(), b" ..."].concat();
-            assert_eq!(looks_like(&upper), *named);
+            assert_eq!(describe(&upper), *named);
         }
     }
 
     #[test]
     fn endace_records_are_known_by_two_that_follow_each_other() {
         let both = [erf(1_236_000_000, 60), erf(1_236_000_001, 90)].concat();
-        assert!(looks_like(&both).0.contains("ERF"));
+        assert!(describe(&both).0.contains("ERF"));
         let apart = [erf(1_236_000_000, 60), erf(1_436_000_001, 90)].concat();
         assert!(!is_erf(&apart) && !is_erf(&both[..70]) && !is_erf(&[0; 200]));
     }
 
     #[test]
     fn text_and_bytes_are_told_apart() {
-        assert!(looks_like("plain \u{e9}".as_bytes()).0.starts_with("text"));
-        assert!(looks_like(&[0x80, 0x81, 7]).0.starts_with("unknown"));
-        assert!(looks_like(&[0; 4096]).0.contains("zeros"));
+        assert!(describe("plain \u{e9}".as_bytes()).0.starts_with("text"));
+        assert!(describe(&[0x80, 0x81, 7]).0.starts_with("unknown"));
+        assert!(describe(&[0; 4096]).0.contains("zeros"));
     }
 }

@@ -8,13 +8,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use etherparse::LaxIpv6Slice;
 
-use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
+use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags};
 
 use super::Problem;
 
 /// The network-layer protocol that a link layer carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Network {
+pub(super) enum NetworkProtocol {
     /// IP of either version: the link layer does not say which.
     Ip,
     /// IPv4, according to the link layer.
@@ -26,27 +26,27 @@ pub(super) enum Network {
 }
 
 /// A packet's payload, and a problem if the packet was decoded only in part.
-pub(super) type Decoded<'a> = (&'a [u8], Option<Problem>);
+pub(super) type DecodedPayload<'a> = (&'a [u8], Option<Problem>);
 
 /// Decodes a network-layer packet into `packet`. The caller reuses one packet for all frames, because a
 /// packet returned by value would be copied at each level of calls. The previous content of `packet` may be
 /// lost even if an error is returned.
 pub(super) fn decode<'a>(
-    network: Network,
+    network: NetworkProtocol,
     data: &'a [u8],
     packet: &mut Packet,
-) -> Result<Decoded<'a>, Problem> {
+) -> Result<DecodedPayload<'a>, Problem> {
     match (network, data.first().map(|first| first >> 4)) {
-        (Network::Ip | Network::Ipv4, Some(4)) => ipv4(data, packet),
-        (Network::Ip | Network::Ipv6, Some(6)) => ipv6(data, packet),
-        (Network::Arp, _) => arp(data, packet),
+        (NetworkProtocol::Ip | NetworkProtocol::Ipv4, Some(4)) => ipv4(data, packet),
+        (NetworkProtocol::Ip | NetworkProtocol::Ipv6, Some(6)) => ipv6(data, packet),
+        (NetworkProtocol::Arp, _) => arp(data, packet),
         (_, Some(_)) => Err(Problem::MalformedHeader),
         (_, None) => Err(Problem::TruncatedPacket),
     }
 }
 
 /// Decodes an ARP packet (RFC 826) for IPv4 over any hardware.
-fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
+fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Result<DecodedPayload<'a>, Problem> {
     let head: &[u8; 8] = data.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let [_, _, 0x08, 0x00, hardware, 4, _, _] = head else { return Err(Problem::NotIp) };
     let hardware = usize::from(*hardware);
@@ -64,7 +64,7 @@ fn arp<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> 
 /// Decodes an IPv4 packet (RFC 791). The fields are decoded by hand, because nearly all packets of a
 /// telescope are IPv4.
 #[inline]
-fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
+fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<DecodedPayload<'a>, Problem> {
     let fixed: &[u8; 20] = data.first_chunk().ok_or(Problem::TruncatedPacket)?;
     let half = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
     let header = usize::from(fixed[0] & 0x0f) * 4;
@@ -88,7 +88,7 @@ fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem>
     let behind = &behind[..behind.len().min(total - header)];
     let later_fragment = half(6) & 0x1fff > 0;
     if protocol == AUTHENTICATION {
-        return Ok(authenticated(packet, behind, later_fragment, cut));
+        return Ok(authentication_header(packet, behind, later_fragment, cut));
     }
     Ok(transport(packet, behind, later_fragment, cut))
 }
@@ -97,7 +97,12 @@ fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem>
 const AUTHENTICATION: u8 = 51;
 
 /// Decodes an authentication header and the transport header behind it.
-fn authenticated<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut: bool) -> Decoded<'a> {
+fn authentication_header<'a>(
+    packet: &mut Packet,
+    data: &'a [u8],
+    later_fragment: bool,
+    cut: bool,
+) -> DecodedPayload<'a> {
     let length = |words: u8| (usize::from(words) + 2) * 4;
     match data {
         _ if later_fragment => transport(packet, data, later_fragment, cut),
@@ -110,7 +115,7 @@ fn authenticated<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, 
 }
 
 /// Decodes an IPv6 packet with its extension headers.
-fn ipv6<'a>(data: &'a [u8], packet: &mut Packet) -> Result<Decoded<'a>, Problem> {
+fn ipv6<'a>(data: &'a [u8], packet: &mut Packet) -> Result<DecodedPayload<'a>, Problem> {
     if data.len() < 40 {
         return Err(Problem::TruncatedPacket);
     }
@@ -139,7 +144,7 @@ const UDP_LITE: u8 = 136;
 
 /// Sets the fields of the transport header, as far as they were captured. Returns the payload behind it.
 #[inline]
-fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut: bool) -> Decoded<'a> {
+fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut: bool) -> DecodedPayload<'a> {
     if later_fragment {
         return (data, Some(Problem::LaterFragment));
     }
@@ -147,7 +152,7 @@ fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut:
     let whole = match packet.protocol() {
         Protocol::Tcp => tcp(packet, data),
         Protocol::Udp | Protocol::Other(DCCP | UDP_LITE) => {
-            ports(packet, data);
+            set_ports(packet, data);
             least(8)
         }
         Protocol::Icmp | Protocol::Icmpv6 => {
@@ -156,7 +161,7 @@ fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut:
             least(4)
         }
         Protocol::Sctp => {
-            ports(packet, data);
+            set_ports(packet, data);
             least(12)
         }
         Protocol::Arp | Protocol::Other(_) => Some(0),
@@ -173,21 +178,21 @@ fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut:
 /// of it was captured.
 #[inline]
 fn tcp(packet: &mut Packet, data: &[u8]) -> Option<usize> {
-    ports(packet, data);
+    set_ports(packet, data);
     let sequence = data.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
     let flags = data.get(13).map(|flags| TcpFlags(*flags));
-    *packet = packet.with_sequence(sequence).with_flags(flags).with_tcp_window(word(data, 14));
+    *packet = packet.with_sequence(sequence).with_flags(flags).with_tcp_window(u16_at(data, 14));
     let length = usize::from(data.get(12)? >> 4) * 4;
     (length >= 20 && data.len() >= length).then_some(length)
 }
 
 #[inline]
-fn ports(packet: &mut Packet, data: &[u8]) {
-    *packet = packet.with_source_port(word(data, 0)).with_destination_port(word(data, 2));
+fn set_ports(packet: &mut Packet, data: &[u8]) {
+    *packet = packet.with_source_port(u16_at(data, 0)).with_destination_port(u16_at(data, 2));
 }
 
 #[inline]
-fn word(data: &[u8], at: usize) -> Option<u16> {
+fn u16_at(data: &[u8], at: usize) -> Option<u16> {
     data.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes)
 }
 
@@ -197,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    fn read(network: Network, data: &[u8]) -> Result<(Packet, Option<Problem>), Problem> {
+    fn read(network: NetworkProtocol, data: &[u8]) -> Result<(Packet, Option<Problem>), Problem> {
         let mut packet = Packet::new([0; 4].into(), [0; 4].into(), Protocol::Arp);
         let (_, problem) = decode(network, data, &mut packet)?;
         Ok((packet, problem))
@@ -217,7 +222,7 @@ mod tests {
     fn a_packet_gives_what_was_captured_of_it() {
         let whole = syn();
         for length in 0..=whole.len() {
-            let Ok((packet, problem)) = read(Network::Ip, &whole[..length]) else {
+            let Ok((packet, problem)) = read(NetworkProtocol::Ip, &whole[..length]) else {
                 assert!(length < 20);
                 continue;
             };
@@ -232,15 +237,15 @@ mod tests {
     fn a_later_fragment_has_no_ports() {
         let mut bytes = syn();
         bytes[7] = 5;
-        let (packet, problem) = read(Network::Ip, &bytes).unwrap();
+        let (packet, problem) = read(NetworkProtocol::Ip, &bytes).unwrap();
         assert_eq!((packet.source_port(), problem), (None, Some(Problem::LaterFragment)));
     }
 
     #[test]
     fn arp_gives_sender_and_target() {
         let bytes = [0, 1, 8, 0, 6, 4, 0, 1, 1, 2, 3, 4, 5, 6, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 9];
-        let (packet, _) = read(Network::Arp, &bytes).unwrap();
+        let (packet, _) = read(NetworkProtocol::Arp, &bytes).unwrap();
         assert_eq!((packet.source(), packet.destination()), ([10, 0, 0, 1].into(), [10, 0, 0, 9].into()));
-        assert_eq!(read(Network::Arp, &bytes[..20]), Err(Problem::TruncatedPacket));
+        assert_eq!(read(NetworkProtocol::Arp, &bytes[..20]), Err(Problem::TruncatedPacket));
     }
 }

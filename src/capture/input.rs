@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use tempfile::{NamedTempFile, TempPath};
 
 use super::compression::Compression;
-use super::limits::Counted;
+use super::limits::CountingReader;
 use super::{CaptureError, Member, ReadOptions};
 
 /// One capture, which can be read any number of times.
@@ -30,11 +30,11 @@ pub enum Input {
 }
 
 /// The bytes of a capture, which may still be compressed.
-pub(super) struct Source<'a> {
+pub(super) struct CaptureSource<'a> {
     pub(super) bytes: Box<dyn Read + Send + 'a>,
     /// Whether the bytes are decompressed from a member of an archive while they are read. A read error then
     /// means a damaged member and not a failure of the system.
-    pub(super) unpacks: bool,
+    pub(super) is_unpacked: bool,
 }
 
 impl Input {
@@ -64,7 +64,7 @@ impl Input {
         let peek = || Compression::peek(&mut File::open(self.path())?);
         match self {
             Input::Member(_) => true,
-            _ => peek().is_ok_and(|head| Compression::of(&head) != Compression::None),
+            _ => peek().is_ok_and(|head| Compression::detect(&head) != Compression::None),
         }
     }
 
@@ -73,11 +73,11 @@ impl Input {
     pub(super) fn with_source<T>(
         &self,
         options: &ReadOptions,
-        read: impl FnOnce(Source<'_>) -> Result<T, CaptureError>,
+        read: impl FnOnce(CaptureSource<'_>) -> Result<T, CaptureError>,
     ) -> Result<T, CaptureError> {
         let counted = |bytes| -> Box<dyn Read + Send + '_> {
             match &options.progress {
-                Some(progress) => Box::new(Counted::new(bytes, Arc::clone(progress))),
+                Some(progress) => Box::new(CountingReader::new(bytes, Arc::clone(progress))),
                 None => bytes,
             }
         };
@@ -93,7 +93,7 @@ impl Input {
             _ => {
                 let failed = |error: io::Error| CaptureError::Io { input: self.to_string(), error };
                 let file = File::open(self.path()).map_err(failed)?;
-                read(Source { bytes: counted(Box::new(file)), unpacks: false })
+                read(CaptureSource { bytes: counted(Box::new(file)), is_unpacked: false })
             }
         }
     }

@@ -46,11 +46,11 @@ pub const RATIO_USUAL: u64 = 200;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LimitReached {
     #[error(
-        "unpacking this {compression} data takes more than the {} of memory that is allowed; if the file is genuine, raise --memory-limit", size(*.limit)
+        "unpacking this {compression} data takes more than the {} of memory that is allowed; if the file is genuine, raise --memory-limit", format_bytes(*.limit)
     )]
     Memory { compression: Compression, limit: u64 },
     #[error(
-        "unpacks to more than {} and to more than {RATIO_USUAL} times its size, as decompression bombs do; if the file is genuine, raise --unpack-limit", size(*.limit)
+        "unpacks to more than {} and to more than {RATIO_USUAL} times its size, as decompression bombs do; if the file is genuine, raise --unpack-limit", format_bytes(*.limit)
     )]
     Unpacked { limit: u64 },
     /// Another limit; the message includes a remedy.
@@ -72,7 +72,7 @@ pub(super) fn is_limit(error: &io::Error) -> bool {
 
 /// Formats a number of bytes in GiB or MiB if it is a multiple of one of them, and otherwise in bytes.
 #[must_use]
-pub fn size(bytes: u64) -> String {
+pub fn format_bytes(bytes: u64) -> String {
     match bytes {
         _ if bytes > 0 && bytes.is_multiple_of(GIBIBYTE) => format!("{} GiB", bytes / GIBIBYTE),
         _ if bytes > 0 && bytes.is_multiple_of(MEBIBYTE) => format!("{} MiB", bytes / MEBIBYTE),
@@ -81,18 +81,18 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// A reader that counts the bytes read through it, for the check of the compression ratio or for progress.
-pub(super) struct Counted<R> {
+pub(super) struct CountingReader<R> {
     source: R,
     count: Arc<AtomicU64>,
 }
 
-impl<R> Counted<R> {
-    pub(super) fn new(source: R, count: Arc<AtomicU64>) -> Counted<R> {
-        Counted { source, count }
+impl<R> CountingReader<R> {
+    pub(super) fn new(source: R, count: Arc<AtomicU64>) -> CountingReader<R> {
+        CountingReader { source, count }
     }
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let got = self.source.read(into)?;
         self.count.fetch_add(got as u64, Ordering::Relaxed);
@@ -101,28 +101,28 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// A reader of decompressed data that fails when a limit is reached.
-pub(super) struct Guarded<R> {
+pub(super) struct LimitedReader<R> {
     unpacked: R,
     compression: Compression,
     limits: Limits,
     /// Number of compressed bytes read so far.
-    taken: Arc<AtomicU64>,
+    compressed_bytes: Arc<AtomicU64>,
     /// Number of uncompressed bytes returned so far.
-    given: u64,
+    unpacked_bytes: u64,
 }
 
-impl<R> Guarded<R> {
+impl<R> LimitedReader<R> {
     pub(super) fn new(
         unpacked: R,
         compression: Compression,
         limits: Limits,
         taken: Arc<AtomicU64>,
-    ) -> Guarded<R> {
-        Guarded { unpacked, compression, limits, taken, given: 0 }
+    ) -> LimitedReader<R> {
+        LimitedReader { unpacked, compression, limits, compressed_bytes: taken, unpacked_bytes: 0 }
     }
 
     /// Replaces a decoder's error about its memory by one that names the limit.
-    fn named(&self, error: io::Error) -> io::Error {
+    fn explain(&self, error: io::Error) -> io::Error {
         let (compression, limit) = (self.compression, self.limits.memory_bytes_max);
         if compression.is_memory_error(&error) {
             return LimitReached::Memory { compression, limit }.into();
@@ -131,12 +131,14 @@ impl<R> Guarded<R> {
     }
 }
 
-impl<R: Read> Read for Guarded<R> {
+impl<R: Read> Read for LimitedReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let got = self.unpacked.read(into).map_err(|error| self.named(error))?;
-        self.given += got as u64;
+        let got = self.unpacked.read(into).map_err(|error| self.explain(error))?;
+        self.unpacked_bytes += got as u64;
         let limit = self.limits.unpacked_bytes_max;
-        if self.given > limit && self.given / RATIO_USUAL > self.taken.load(Ordering::Relaxed) {
+        if self.unpacked_bytes > limit
+            && self.unpacked_bytes / RATIO_USUAL > self.compressed_bytes.load(Ordering::Relaxed)
+        {
             return Err(LimitReached::Unpacked { limit }.into());
         }
         Ok(got)
@@ -151,7 +153,8 @@ mod tests {
     fn unpack(bytes: u64, taken: u64) -> io::Result<u64> {
         let limits = Limits { unpacked_bytes_max: 10_000, ..Limits::default() };
         let zeros = io::repeat(0).take(bytes);
-        let mut guarded = Guarded::new(zeros, Compression::Gzip, limits, Arc::new(AtomicU64::new(taken)));
+        let mut guarded =
+            LimitedReader::new(zeros, Compression::Gzip, limits, Arc::new(AtomicU64::new(taken)));
         io::copy(&mut guarded, &mut io::sink())
     }
 
@@ -166,6 +169,9 @@ mod tests {
 
     #[test]
     fn sizes_are_shown_in_their_own_unit() {
-        assert_eq!([4 * GIBIBYTE, 256 * MEBIBYTE, 1000].map(size), ["4 GiB", "256 MiB", "1000 bytes"]);
+        assert_eq!(
+            [4 * GIBIBYTE, 256 * MEBIBYTE, 1000].map(format_bytes),
+            ["4 GiB", "256 MiB", "1000 bytes"]
+        );
     }
 }

@@ -4,13 +4,13 @@ use std::io;
 
 use pcap_parser::pcap::{PcapHeader, parse_pcap_header};
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
-use super::Place;
+use super::CapturePosition;
 use super::bytes::{ByteStream, RECORD_MAX};
 use super::pcapng;
-use super::read::Frames;
-use super::records::{self, End, Next, word};
+use super::read::FrameDecoder;
+use super::records::{self, RecordStop, RecordsEnd, u32_at};
 
 /// Length of the file header, in bytes.
 pub(super) const HEADER: usize = 24;
@@ -37,8 +37,8 @@ pub(super) fn is_pcap(head: &[u8]) -> bool {
 
 /// Returns whether the header of another capture begins here, within a file. No record has the form of a file
 /// header. Returns `None` if there are too few bytes to decide.
-pub(super) fn begins(bytes: &[u8]) -> Option<bool> {
-    let magic = word(bytes, 0, true);
+pub(super) fn begins_capture(bytes: &[u8]) -> Option<bool> {
+    let magic = u32_at(bytes, 0, true);
     if !MAGIC.contains(&magic) && !MAGIC.contains(&magic.swap_bytes()) {
         return Some(false);
     }
@@ -53,17 +53,19 @@ pub(super) fn begins(bytes: &[u8]) -> Option<bool> {
 ///
 /// The time zone in the header is ignored: every writer sets it to 0, and tcpdump and tshark ignore it as
 /// well.
-pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut Frames<'_, '_>) -> io::Result<End> {
-    stream.want(HEADER)?;
-    let Ok((_, header)) = parse_pcap_header(stream.ahead()) else { return Ok(End::File) };
-    stream.pass(HEADER);
-    let format = Format::of(&header);
-    records::read(stream, frames, format.head, |bytes, offset, frames| format.take(bytes, offset, frames))
+pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut FrameDecoder<'_, '_>) -> io::Result<RecordsEnd> {
+    stream.fill_to(HEADER)?;
+    let Ok((_, header)) = parse_pcap_header(stream.buffered()) else { return Ok(RecordsEnd::File) };
+    stream.advance(HEADER);
+    let format = RecordFormat::from_header(&header);
+    records::read(stream, frames, format.head, |bytes, offset, frames| {
+        format.read_records(bytes, offset, frames)
+    })
 }
 
 /// The record format of a file. Record headers are decoded here by hand, because with pcap-parser this loop
 /// took 1.5 times as long.
-struct Format {
+struct RecordFormat {
     /// Length of a record header, in bytes.
     head: usize,
     big_endian: bool,
@@ -71,9 +73,9 @@ struct Format {
     link: i32,
 }
 
-impl Format {
-    fn of(header: &PcapHeader) -> Format {
-        Format {
+impl RecordFormat {
+    fn from_header(header: &PcapHeader) -> RecordFormat {
+        RecordFormat {
             head: if header.is_modified_format() { 24 } else { 16 },
             big_endian: header.is_bigendian(),
             nanoseconds: header.is_nanosecond_precision(),
@@ -83,31 +85,41 @@ impl Format {
 
     /// Passes on all whole records in `bytes`, which begin at `offset` of the capture. Returns the number of
     /// bytes that they take, and what comes next.
-    fn take(&self, bytes: &[u8], offset: u64, frames: &mut Frames<'_, '_>) -> (usize, Next) {
+    fn read_records(
+        &self,
+        bytes: &[u8],
+        offset: u64,
+        frames: &mut FrameDecoder<'_, '_>,
+    ) -> (usize, RecordStop) {
         let mut at = 0;
         while let Some(head) = bytes.get(at..at + self.head) {
-            let [seconds, fraction, captured] = [0, 4, 8].map(|at| word(head, at, self.big_endian));
+            let [seconds, fraction, captured] = [0, 4, 8].map(|at| u32_at(head, at, self.big_endian));
             let captured = usize::try_from(captured).unwrap_or(usize::MAX);
-            if VERSION.contains(&word(head, 4, false)) {
+            if VERSION.contains(&u32_at(head, 4, false)) {
                 // A file header has its version where a record header has the fraction of the second.
-                match begins(&bytes[at..]) {
-                    Some(true) => return (at, Next::Another),
+                match begins_capture(&bytes[at..]) {
+                    Some(true) => return (at, RecordStop::AnotherCapture),
                     Some(false) => {}
-                    None => return (at, Next::Bytes(HEADER)),
+                    None => return (at, RecordStop::NeedsBytes(HEADER)),
                 }
             }
             if captured > RECORD_MAX {
-                let another = pcapng::begins(&bytes[at..]);
-                return (at, if another { Next::Another } else { Next::Damaged });
+                let another = pcapng::begins_capture(&bytes[at..]);
+                return (at, if another { RecordStop::AnotherCapture } else { RecordStop::Damaged });
             }
             let data = at + self.head;
             let Some(frame) = bytes.get(data..data + captured) else {
-                return (at, Next::Bytes(self.head + captured));
+                return (at, RecordStop::NeedsBytes(self.head + captured));
             };
-            frames.frame(self.link, frame, self.time(seconds, fraction), Place::Byte(offset + at as u64));
+            frames.decode(
+                self.link,
+                frame,
+                self.time(seconds, fraction),
+                CapturePosition::Byte(offset + at as u64),
+            );
             at = data + captured;
         }
-        (at, Next::Bytes(self.head))
+        (at, RecordStop::NeedsBytes(self.head))
     }
 
     /// Returns the time of a record; `None` if a timestamp cannot hold it.

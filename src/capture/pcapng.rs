@@ -5,13 +5,13 @@ use std::io;
 use pcap_parser::OptionCode;
 use pcap_parser::pcapng::{Block, InterfaceStatisticsBlock, parse_block_be, parse_block_le};
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 use super::bytes::{ByteStream, RECORD_MAX};
 use super::pcap;
-use super::read::Frames;
-use super::records::{self, End, Next, word};
-use super::{Place, Problem};
+use super::read::FrameDecoder;
+use super::records::{self, RecordStop, RecordsEnd, u32_at};
+use super::{CapturePosition, Problem};
 
 /// Type of a section header block. It reads the same in either byte order.
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -24,10 +24,10 @@ const ENHANCED_PACKET: u32 = 6;
 const OBSOLETE_PACKET: u32 = 2;
 /// Types of the blocks that hold packets, names and descriptions. Larger types are rare and private, so the
 /// reader checks only at these whether a pcap header begins.
-const USUAL_KINDS: std::ops::Range<u32> = 0..0x1_0000;
+const STANDARD_BLOCK_TYPES: std::ops::Range<u32> = 0..0x1_0000;
 /// Number of bytes of an enhanced packet block before the packet: type, length, interface, time in two parts,
 /// captured length, original length.
-const USUAL_HEAD: usize = 28;
+const PACKET_HEAD_BYTES: usize = 28;
 /// Length of the smallest block, in bytes: type, length, and length again.
 const BLOCK_MIN: usize = 12;
 /// Maximum number of interfaces that are kept of one section. Only a hostile file has more.
@@ -35,17 +35,17 @@ const INTERFACES_MAX: usize = 65_536;
 
 /// Returns whether the first bytes are a pcapng section header.
 pub(super) fn is_pcapng(head: &[u8]) -> bool {
-    head.starts_with(&SECTION_HEADER.to_le_bytes()) && byte_order(head).is_some()
+    head.starts_with(&SECTION_HEADER.to_le_bytes()) && is_big_endian(head).is_some()
 }
 
 /// Returns whether a pcapng begins here, within a file of another format.
-pub(super) fn begins(bytes: &[u8]) -> bool {
+pub(super) fn begins_capture(bytes: &[u8]) -> bool {
     is_pcapng(bytes) && refusal(bytes).is_none()
 }
 
 /// Returns the reason why a pcapng cannot be read at all.
 pub(super) fn refusal(head: &[u8]) -> Option<String> {
-    let big_endian = byte_order(head)?;
+    let big_endian = is_big_endian(head)?;
     let number = |at: usize| -> Option<u16> {
         let bytes: [u8; 2] = head.get(at..at + 2)?.try_into().ok()?;
         Some(if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
@@ -58,7 +58,7 @@ pub(super) fn refusal(head: &[u8]) -> Option<String> {
 }
 
 /// Returns whether a section is big-endian; `None` if it has no valid byte order magic.
-fn byte_order(section: &[u8]) -> Option<bool> {
+fn is_big_endian(section: &[u8]) -> Option<bool> {
     let magic: [u8; 4] = section.get(8..12)?.try_into().ok()?;
     match (u32::from_be_bytes(magic), u32::from_le_bytes(magic)) {
         (MAGIC, _) => Some(true),
@@ -74,7 +74,7 @@ struct Interface {
     snap_length: usize,
     /// The unit of timestamps. `None` if 64 bits cannot hold the number of units per second; times are then
     /// unknown.
-    unit: Option<Unit>,
+    unit: Option<TimeUnit>,
     /// Seconds to be added to every timestamp.
     offset_seconds: i64,
     /// The number of lost packets according to the last statistics block of the interface.
@@ -88,42 +88,49 @@ struct Section {
 }
 
 /// Reads all blocks up to the end, or up to the header of a pcap that was appended.
-pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut Frames<'_, '_>) -> io::Result<End> {
+pub(super) fn read(stream: &mut ByteStream<'_>, frames: &mut FrameDecoder<'_, '_>) -> io::Result<RecordsEnd> {
     let mut section = Section { big_endian: false, interfaces: Vec::new() };
-    records::read(stream, frames, BLOCK_MIN, |bytes, offset, frames| section.take(bytes, offset, frames))
+    records::read(stream, frames, BLOCK_MIN, |bytes, offset, frames| {
+        section.read_blocks(bytes, offset, frames)
+    })
 }
 
 impl Section {
     /// Passes on the packets of all whole blocks in `bytes`, which begin at `offset` of the capture. Returns
     /// the number of bytes that the blocks take, and what comes next.
-    fn take(&mut self, bytes: &[u8], offset: u64, frames: &mut Frames<'_, '_>) -> (usize, Next) {
+    fn read_blocks(
+        &mut self,
+        bytes: &[u8],
+        offset: u64,
+        frames: &mut FrameDecoder<'_, '_>,
+    ) -> (usize, RecordStop) {
         let mut at = 0;
         while let Some(head) = bytes.get(at..at + BLOCK_MIN) {
             if head.starts_with(&SECTION_HEADER.to_le_bytes()) {
-                let Some(big_endian) = byte_order(head) else { return (at, Next::Damaged) };
+                let Some(big_endian) = is_big_endian(head) else { return (at, RecordStop::Damaged) };
                 *self = Section { big_endian, interfaces: Vec::new() };
-            } else if !USUAL_KINDS.contains(&word(head, 0, self.big_endian)) {
-                match pcap::begins(&bytes[at..]) {
-                    Some(true) => return (at, Next::Another),
+            } else if !STANDARD_BLOCK_TYPES.contains(&u32_at(head, 0, self.big_endian)) {
+                match pcap::begins_capture(&bytes[at..]) {
+                    Some(true) => return (at, RecordStop::AnotherCapture),
                     Some(false) => {}
-                    None => return (at, Next::Bytes(pcap::HEADER)),
+                    None => return (at, RecordStop::NeedsBytes(pcap::HEADER)),
                 }
             }
-            let length = usize::try_from(word(head, 4, self.big_endian)).unwrap_or(usize::MAX);
+            let length = usize::try_from(u32_at(head, 4, self.big_endian)).unwrap_or(usize::MAX);
             if !(BLOCK_MIN..=RECORD_MAX).contains(&length) || !length.is_multiple_of(4) {
-                return (at, Next::Damaged);
+                return (at, RecordStop::Damaged);
             }
-            let Some(block) = bytes.get(at..at + length) else { return (at, Next::Bytes(length)) };
-            let place = Place::Byte(offset + at as u64);
-            match self.usual(block) {
+            let Some(block) = bytes.get(at..at + length) else { return (at, RecordStop::NeedsBytes(length)) };
+            let place = CapturePosition::Byte(offset + at as u64);
+            match self.enhanced_packet(block) {
                 Some((interface, units, data)) => {
-                    frames.frame(interface.link, data, interface.time(units), place);
+                    frames.decode(interface.link, data, interface.time(units), place);
                 }
-                None => self.block(block, place, frames),
+                None => self.decode_block(block, place, frames),
             }
             at += length;
         }
-        (at, Next::Bytes(BLOCK_MIN))
+        (at, RecordStop::NeedsBytes(BLOCK_MIN))
     }
 
     /// Decodes an enhanced packet block, the block of nearly every packet: its interface, its time in units
@@ -131,14 +138,14 @@ impl Section {
     /// interface. Options are ignored. Decoding by hand takes a third of the time of pcap-parser; a property
     /// test compares the two.
     #[inline]
-    fn usual<'a>(&self, block: &'a [u8]) -> Option<(&Interface, u64, &'a [u8])> {
-        let (head, rest) = block.split_at_checked(USUAL_HEAD)?;
+    fn enhanced_packet<'a>(&self, block: &'a [u8]) -> Option<(&Interface, u64, &'a [u8])> {
+        let (head, rest) = block.split_at_checked(PACKET_HEAD_BYTES)?;
         let [kind, length, id, high, low, captured, _] =
-            [0, 4, 8, 12, 16, 20, 24].map(|at| word(head, at, self.big_endian));
+            [0, 4, 8, 12, 16, 20, 24].map(|at| u32_at(head, at, self.big_endian));
         let captured = usize::try_from(captured).unwrap_or(usize::MAX);
         let data = rest.get(..captured)?;
         let options = captured.next_multiple_of(4);
-        let is_whole = options + 4 <= rest.len() && word(rest, rest.len() - 4, self.big_endian) == length;
+        let is_whole = options + 4 <= rest.len() && u32_at(rest, rest.len() - 4, self.big_endian) == length;
         let interface = self.interfaces.get(usize::try_from(id).unwrap_or(usize::MAX))?;
         (kind == ENHANCED_PACKET && is_whole).then_some((
             interface,
@@ -148,22 +155,22 @@ impl Section {
     }
 
     /// Decodes a block of any type with pcap-parser, except obsolete packet blocks, which it does not know.
-    fn block(&mut self, bytes: &[u8], place: Place, frames: &mut Frames<'_, '_>) {
-        if word(bytes, 0, self.big_endian) == OBSOLETE_PACKET {
-            return self.obsolete(bytes, place, frames);
+    fn decode_block(&mut self, bytes: &[u8], place: CapturePosition, frames: &mut FrameDecoder<'_, '_>) {
+        if u32_at(bytes, 0, self.big_endian) == OBSOLETE_PACKET {
+            return self.decode_obsolete_packet(bytes, place, frames);
         }
         let parsed = if self.big_endian { parse_block_be(bytes) } else { parse_block_le(bytes) };
         match parsed {
-            Err(_) => frames.count(Problem::DamagedRecord, place),
+            Err(_) => frames.count_problem(Problem::DamagedRecord, place),
             Ok((_, Block::InterfaceDescription(block))) => {
                 if self.interfaces.len() >= INTERFACES_MAX {
-                    frames.count(Problem::DamagedRecord, place);
+                    frames.count_problem(Problem::DamagedRecord, place);
                     return;
                 }
                 self.interfaces.push(Interface {
                     link: block.linktype.0,
                     snap_length: usize::try_from(block.snaplen).unwrap_or(usize::MAX),
-                    unit: Unit::of(block.if_tsresol),
+                    unit: TimeUnit::from_option(block.if_tsresol),
                     offset_seconds: block.ts_offset(),
                     dropped: None,
                 });
@@ -171,16 +178,16 @@ impl Section {
             Ok((_, Block::EnhancedPacket(block))) => {
                 let interface = usize::try_from(block.if_id).ok().and_then(|id| self.interfaces.get(id));
                 let Some(interface) = interface else {
-                    frames.count(Problem::UnknownInterface, place);
+                    frames.count_problem(Problem::UnknownInterface, place);
                     return;
                 };
                 let captured = usize::try_from(block.caplen).unwrap_or(usize::MAX).min(block.data.len());
                 let time = interface.time(u64::from(block.ts_high) << 32 | u64::from(block.ts_low));
-                frames.frame(interface.link, &block.data[..captured], time, place);
+                frames.decode(interface.link, &block.data[..captured], time, place);
             }
             Ok((_, Block::SimplePacket(block))) => {
                 let Some(interface) = self.interfaces.first() else {
-                    frames.count(Problem::UnknownInterface, place);
+                    frames.count_problem(Problem::UnknownInterface, place);
                     return;
                 };
                 // A simple packet block has no captured length: it is the original length, unless the
@@ -188,8 +195,8 @@ impl Section {
                 let snap_length = if interface.snap_length == 0 { usize::MAX } else { interface.snap_length };
                 let wire = usize::try_from(block.origlen).unwrap_or(usize::MAX);
                 let captured = wire.min(snap_length).min(block.data.len());
-                frames.count(Problem::NoTime, place);
-                frames.frame(interface.link, &block.data[..captured], None, place);
+                frames.count_problem(Problem::NoTime, place);
+                frames.decode(interface.link, &block.data[..captured], None, place);
             }
             Ok((_, Block::InterfaceStatistics(block))) => self.statistics(&block, place, frames),
             Ok(_) => {}
@@ -203,11 +210,13 @@ impl Section {
     fn statistics(
         &mut self,
         block: &InterfaceStatisticsBlock<'_>,
-        place: Place,
-        frames: &mut Frames<'_, '_>,
+        place: CapturePosition,
+        frames: &mut FrameDecoder<'_, '_>,
     ) {
         let interface = usize::try_from(block.if_id).ok().and_then(|id| self.interfaces.get_mut(id));
-        let Some(interface) = interface else { return frames.count(Problem::UnknownInterface, place) };
+        let Some(interface) = interface else {
+            return frames.count_problem(Problem::UnknownInterface, place);
+        };
         let mut dropped: Option<u64> = None;
         for option in &block.options {
             if option.code != OptionCode::IsbIfDrop && option.code != OptionCode::IsbOsDrop {
@@ -220,40 +229,45 @@ impl Section {
                 // Writers set the largest number if they do not know the count.
                 Some(u64::MAX) => {}
                 Some(count) => dropped = Some(dropped.unwrap_or(0).saturating_add(count)),
-                None => frames.count(Problem::DamagedRecord, place),
+                None => frames.count_problem(Problem::DamagedRecord, place),
             }
         }
         if let Some(dropped) = dropped {
-            frames.lose(interface.dropped.replace(dropped), dropped);
+            frames.replace_dropped(interface.dropped.replace(dropped), dropped);
         }
     }
 
     /// Decodes an obsolete packet block.
-    fn obsolete(&self, block: &[u8], place: Place, frames: &mut Frames<'_, '_>) {
-        let Some((head, rest)) = block.split_at_checked(USUAL_HEAD) else {
-            return frames.count(Problem::DamagedRecord, place);
+    fn decode_obsolete_packet(
+        &self,
+        block: &[u8],
+        place: CapturePosition,
+        frames: &mut FrameDecoder<'_, '_>,
+    ) {
+        let Some((head, rest)) = block.split_at_checked(PACKET_HEAD_BYTES) else {
+            return frames.count_problem(Problem::DamagedRecord, place);
         };
-        let number = word(head, 8, self.big_endian);
+        let number = u32_at(head, 8, self.big_endian);
         // The other 16 bits are the number of lost packets.
         let id = if self.big_endian { number >> 16 } else { number & 0xffff };
         let id = usize::try_from(id).unwrap_or(usize::MAX);
-        let [high, low, captured] = [12, 16, 20].map(|at| word(head, at, self.big_endian));
+        let [high, low, captured] = [12, 16, 20].map(|at| u32_at(head, at, self.big_endian));
         let data = usize::try_from(captured).ok().and_then(|captured| rest.get(..captured));
         match (self.interfaces.get(id), data.filter(|data| data.len() + 4 <= rest.len())) {
             (Some(interface), Some(data)) => {
                 let time = interface.time(u64::from(high) << 32 | u64::from(low));
-                frames.frame(interface.link, data, time, place);
+                frames.decode(interface.link, data, time, place);
             }
-            (None, _) => frames.count(Problem::UnknownInterface, place),
-            (_, None) => frames.count(Problem::DamagedRecord, place),
+            (None, _) => frames.count_problem(Problem::UnknownInterface, place),
+            (_, None) => frames.count_problem(Problem::DamagedRecord, place),
         }
     }
 }
 
 /// The unit of an interface's timestamps.
-struct Unit {
+struct TimeUnit {
     /// Number of units per second.
-    second: u64,
+    units_per_second: u64,
     /// Conversion of units below a second to nanoseconds. A general 128-bit division would take longer than
     /// all the rest.
     fraction: Fraction,
@@ -262,38 +276,38 @@ struct Unit {
 /// A conversion of units below a second to nanoseconds.
 enum Fraction {
     /// Multiplies by this factor.
-    Times(u64),
+    Multiply(u64),
     /// Divides by this divisor.
-    Over(u64),
+    Divide(u64),
     /// Multiplies by 1,000,000,000 and shifts right by this number of bits: the unit is a power of two.
-    Shifted(u32),
+    Shift(u32),
 }
 
-impl Unit {
+impl TimeUnit {
     /// Decodes the option `if_tsresol`: a negative power of ten, or of two if the highest bit is set. Returns
     /// `None` if 64 bits cannot hold the number of units per second.
-    fn of(option: u8) -> Option<Unit> {
+    fn from_option(option: u8) -> Option<TimeUnit> {
         const NANOSECONDS: u32 = 9;
         let power = u32::from(option & 0x7f);
         Some(if option & 0x80 != 0 {
-            Unit { second: 1u64.checked_shl(power)?, fraction: Fraction::Shifted(power) }
+            TimeUnit { units_per_second: 1u64.checked_shl(power)?, fraction: Fraction::Shift(power) }
         } else {
             let fraction = match NANOSECONDS.checked_sub(power) {
-                Some(less) => Fraction::Times(10u64.pow(less)),
-                None => Fraction::Over(10u64.checked_pow(power - NANOSECONDS)?),
+                Some(less) => Fraction::Multiply(10u64.pow(less)),
+                None => Fraction::Divide(10u64.checked_pow(power - NANOSECONDS)?),
             };
-            Unit { second: 10u64.checked_pow(power)?, fraction }
+            TimeUnit { units_per_second: 10u64.checked_pow(power)?, fraction }
         })
     }
 
     /// Splits a number of units into whole seconds and nanoseconds.
     #[inline]
     fn parts(&self, units: u64) -> (u64, u64) {
-        let (seconds, rest) = (units / self.second, units % self.second);
+        let (seconds, rest) = (units / self.units_per_second, units % self.units_per_second);
         let nanoseconds = match self.fraction {
-            Fraction::Times(factor) => rest * factor,
-            Fraction::Over(divisor) => rest / divisor,
-            Fraction::Shifted(power) => {
+            Fraction::Multiply(factor) => rest * factor,
+            Fraction::Divide(divisor) => rest / divisor,
+            Fraction::Shift(power) => {
                 u64::try_from((u128::from(rest) * 1_000_000_000) >> power).unwrap_or_default()
             }
         };
@@ -323,7 +337,7 @@ mod tests {
         fn units_are_nanoseconds_to_the_last_one(option in any::<u8>(), units in any::<u64>()) {
             let power = u32::from(option & 0x7f);
             let second = if option & 0x80 == 0 { 10u64.checked_pow(power) } else { 1u64.checked_shl(power) };
-            let parts = Unit::of(option).map(|unit| unit.parts(units));
+            let parts = TimeUnit::from_option(option).map(|unit| unit.parts(units));
             let expected = second.map(|second| {
                 let nanoseconds = u128::from(units % second) * 1_000_000_000 / u128::from(second);
                 (units / second, u64::try_from(nanoseconds).unwrap())
@@ -343,10 +357,10 @@ mod tests {
                     if big_endian { word.to_be_bytes() } else { word.to_le_bytes() }
                 };
                 let padded = data.len().next_multiple_of(4) + 4 * options;
-                let length = USUAL_HEAD + padded + 4;
+                let length = PACKET_HEAD_BYTES + padded + 4;
                 let mut block = [6, length, 0, 77, 99, data.len(), data.len()].map(word).concat();
                 block.extend(&data);
-                block.resize(USUAL_HEAD + padded, 0);
+                block.resize(PACKET_HEAD_BYTES + padded, 0);
                 block.extend(word(length));
                 for (at, byte) in damage {
                     block.get_mut(at).into_iter().for_each(|known| *known = byte);
@@ -359,7 +373,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_usual_is_read_as_the_library_reads_it((big_endian, block) in blocks()) {
-            let interface = Interface { link: 1, snap_length: 0, unit: Unit::of(6), offset_seconds: 0, dropped: None };
+            let interface = Interface { link: 1, snap_length: 0, unit: TimeUnit::from_option(6), offset_seconds: 0, dropped: None };
             let section = Section { big_endian, interfaces: vec![interface] };
             let parsed = if big_endian { parse_block_be(&block) } else { parse_block_le(&block) };
             let parsed = match &parsed {
@@ -369,7 +383,7 @@ mod tests {
                 }
                 _ => None,
             };
-            let usual = section.usual(&block).map(|(_, units, data)| (units, data));
+            let usual = section.enhanced_packet(&block).map(|(_, units, data)| (units, data));
             prop_assert_eq!(usual, parsed);
         }
     }

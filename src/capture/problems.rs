@@ -77,38 +77,38 @@ impl fmt::Display for Problem {
 
 /// A place in a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum CapturePosition {
     /// The offset in the uncompressed capture, in bytes from 0.
     Byte(u64),
     /// The line of a text log, counted from 1.
     Line(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CapturePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Byte(offset) => write!(f, "byte {offset}"),
-            Place::Line(line) => write!(f, "line {line}"),
+            CapturePosition::Byte(offset) => write!(f, "byte {offset}"),
+            CapturePosition::Line(line) => write!(f, "line {line}"),
         }
     }
 }
 
 /// How often a problem occurred, and where first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub struct ProblemCount {
     /// The number of occurrences.
     pub count: u64,
     /// The place of the first occurrence.
-    pub first: Place,
+    pub first: CapturePosition,
 }
 
 /// All problems of one capture. Its size is bounded by the number of reasons.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(BTreeMap<Problem, Tally>);
+pub struct Problems(BTreeMap<Problem, ProblemCount>);
 
 impl Problems {
     /// Counts one occurrence of a problem.
-    pub fn count(&mut self, mut problem: Problem, place: Place) {
+    pub fn count(&mut self, mut problem: Problem, place: CapturePosition) {
         if matches!(problem, Problem::UnknownLinkType(_)) && !self.0.contains_key(&problem) {
             let known =
                 self.0.keys().filter(|known| matches!(known, Problem::UnknownLinkType(Some(_)))).count();
@@ -116,11 +116,11 @@ impl Problems {
                 problem = Problem::UnknownLinkType(None);
             }
         }
-        self.0.entry(problem).or_insert(Tally { count: 0, first: place }).count += 1;
+        self.0.entry(problem).or_insert(ProblemCount { count: 0, first: place }).count += 1;
     }
 
     /// Returns each problem with its tally, in the order of [`Problem`].
-    pub fn iter(&self) -> impl Iterator<Item = (Problem, Tally)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (Problem, ProblemCount)> + '_ {
         self.0.iter().map(|(problem, tally)| (*problem, *tally))
     }
 

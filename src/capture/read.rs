@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread;
 
-use crate::event::{Clock, Packet, Protocol, Timestamp};
+use crate::packet::{Clock, Packet, Protocol, Timestamp};
 
-use super::ahead::Ahead;
 use super::bytes::ByteStream;
 use super::compression::Compression;
-use super::input::Source;
-use super::limits::{Counted, Guarded, Limits};
-use super::records::End;
-use super::text::{self, Likeness, TextOptions};
+use super::input::CaptureSource;
+use super::limits::{CountingReader, LimitedReader, Limits};
+use super::read_ahead::ReadAhead;
+use super::records::RecordsEnd;
+use super::text::{self, TcpdumpLikeness, TextOptions};
 use super::{
-    CaptureError, Input, Place, Problem, Problems, Sink, foreign, header, link, pcap, pcapng, usual,
+    CaptureError, CapturePosition, Input, PacketSink, Problem, Problems, fast_path, foreign, header, link,
+    pcap, pcapng,
 };
 
 /// Number of bytes at the beginning of a capture by which its format is recognized.
@@ -31,7 +32,7 @@ pub struct ReadOptions {
     /// A counter of the stored bytes that were read, compressed or not, for progress.
     pub progress: Option<Arc<AtomicU64>>,
     /// Whether compressed captures are decompressed on a separate thread.
-    pub ahead: bool,
+    pub read_ahead: bool,
     /// Limits on the resources that a file may consume.
     pub limits: Limits,
     /// The password of encrypted archives. `infected`, which is customary for malware, is tried as well.
@@ -53,7 +54,7 @@ pub enum Container {
 
 /// The format of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Format {
+pub struct CaptureFormat {
     /// The container.
     pub container: Container,
     /// The compression around it.
@@ -61,7 +62,7 @@ pub struct Format {
 }
 
 /// Formats the container and the compression, such as `pcap` or `pcapng (zstd)`.
-impl fmt::Display for Format {
+impl fmt::Display for CaptureFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.container {
             Container::Pcap => "pcap",
@@ -85,7 +86,7 @@ pub struct ReadReport {
     /// Problems, counted by reason.
     pub problems: Problems,
     /// The format of the capture.
-    pub format: Format,
+    pub format: CaptureFormat,
     /// The uncompressed length of the capture, in bytes.
     pub bytes: u64,
     /// Whether its times never run backwards.
@@ -99,8 +100,12 @@ pub struct ReadReport {
 /// # Errors
 /// Returns an error if the capture is empty, is not a capture, reaches a limit, or cannot be read. Damage
 /// within the capture is counted in the report.
-pub fn read(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
-    input.with_source(options, |source| stream(source, &input.to_string(), options, None, sink))
+pub fn read(
+    input: &Input,
+    options: &ReadOptions,
+    sink: &mut PacketSink<'_>,
+) -> Result<ReadReport, CaptureError> {
+    input.with_source(options, |source| stream_packets(source, &input.to_string(), options, None, sink))
 }
 
 /// Streams all packets like [`read`], and returns the identity of the capture as well: the BLAKE3 hash of its
@@ -111,11 +116,12 @@ pub fn read(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result
 pub fn read_hashed(
     input: &Input,
     options: &ReadOptions,
-    sink: &mut Sink<'_>,
+    sink: &mut PacketSink<'_>,
 ) -> Result<(ReadReport, [u8; 32]), CaptureError> {
     let mut hash = blake3::Hasher::new();
-    let report = input
-        .with_source(options, |source| stream(source, &input.to_string(), options, Some(&mut hash), sink))?;
+    let report = input.with_source(options, |source| {
+        stream_packets(source, &input.to_string(), options, Some(&mut hash), sink)
+    })?;
     Ok((report, *hash.finalize().as_bytes()))
 }
 
@@ -127,9 +133,9 @@ pub fn read_source(
     source: impl Read + Send,
     name: &str,
     options: &ReadOptions,
-    sink: &mut Sink<'_>,
+    sink: &mut PacketSink<'_>,
 ) -> Result<ReadReport, CaptureError> {
-    stream(Source { bytes: Box::new(source), unpacks: false }, name, options, None, sink)
+    stream_packets(CaptureSource { bytes: Box::new(source), is_unpacked: false }, name, options, None, sink)
 }
 
 /// Reads only the beginning of a capture, which is enough to find its format, its kind of times and its first
@@ -137,31 +143,41 @@ pub fn read_source(
 ///
 /// # Errors
 /// Returns the same errors as [`read`].
-pub fn head(input: &Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<ReadReport, CaptureError> {
+pub fn read_head(
+    input: &Input,
+    options: &ReadOptions,
+    sink: &mut PacketSink<'_>,
+) -> Result<ReadReport, CaptureError> {
     /// Maximum number of bytes of the source that are read.
     const FIRST_BYTES: u64 = 256 * 1024;
-    let options = ReadOptions { progress: None, ahead: false, ..options.clone() };
-    input.with_source(&options, |Source { bytes, unpacks }| {
+    let options = ReadOptions { progress: None, read_ahead: false, ..options.clone() };
+    input.with_source(&options, |CaptureSource { bytes, is_unpacked: unpacks }| {
         let bytes = Box::new(bytes.take(FIRST_BYTES));
-        stream(Source { bytes, unpacks }, &input.to_string(), &options, None, sink)
+        stream_packets(
+            CaptureSource { bytes, is_unpacked: unpacks },
+            &input.to_string(),
+            &options,
+            None,
+            sink,
+        )
     })
 }
 
 /// Streams the packets of a source, which may be compressed.
-fn stream(
-    source: Source<'_>,
+fn stream_packets(
+    source: CaptureSource<'_>,
     name: &str,
     options: &ReadOptions,
     hash: Option<&mut blake3::Hasher>,
-    sink: &mut Sink<'_>,
+    sink: &mut PacketSink<'_>,
 ) -> Result<ReadReport, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
-    let Source { bytes: mut source, unpacks } = source;
+    let CaptureSource { bytes: mut source, is_unpacked: unpacks } = source;
     let head = Compression::peek(&mut source).map_err(failed)?;
     if head.is_empty() {
         return Err(CaptureError::Empty { input: name.to_owned() });
     }
-    let compression = Compression::of(&head);
+    let compression = Compression::detect(&head);
     // The first bytes were consumed to recognize the compression: put them back in front.
     let whole = io::Cursor::new(head).chain(source);
     let is_packed = unpacks || compression != Compression::None;
@@ -169,13 +185,13 @@ fn stream(
         Box::new(whole)
     } else {
         let taken = Arc::default();
-        let counted = Counted::new(whole, Arc::clone(&taken));
+        let counted = CountingReader::new(whole, Arc::clone(&taken));
         let unpacked = compression.open(counted, options.limits.memory_bytes_max).map_err(failed)?;
-        Box::new(Guarded::new(unpacked, compression, options.limits, taken))
+        Box::new(LimitedReader::new(unpacked, compression, options.limits, taken))
     };
     thread::scope(|scope| {
         let plain: Box<dyn Read + '_> =
-            if is_packed && options.ahead { Box::new(Ahead::start(scope, plain)) } else { plain };
+            if is_packed && options.read_ahead { Box::new(ReadAhead::start(scope, plain)) } else { plain };
         read_plain(ByteStream::new(plain, is_packed, hash), name, compression, options, sink)
     })
 }
@@ -186,16 +202,16 @@ fn read_plain(
     name: &str,
     compression: Compression,
     options: &ReadOptions,
-    sink: &mut Sink<'_>,
+    sink: &mut PacketSink<'_>,
 ) -> Result<ReadReport, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: name.to_owned(), error };
-    stream.want(HEAD).map_err(failed)?;
-    let container = container_of(&stream, name, compression, options)?;
-    let format = Format { container, compression };
-    let mut frames = Frames::new(sink);
+    stream.fill_to(HEAD).map_err(failed)?;
+    let container = detect_container(&stream, name, compression, options)?;
+    let format = CaptureFormat { container, compression };
+    let mut frames = FrameDecoder::new(sink);
     let clock = read_container(&mut stream, container, options, &mut frames).map_err(failed)?;
-    if let Some(problem) = broken(&stream) {
-        frames.count(problem, Place::Byte(stream.offset()));
+    if let Some(problem) = stream_problem(&stream) {
+        frames.count_problem(problem, CapturePosition::Byte(stream.offset()));
     }
     let (packets, ordered, dropped) = (frames.packets, frames.ordered, frames.dropped);
     let problems = frames.problems;
@@ -204,8 +220,8 @@ fn read_plain(
 }
 
 /// Returns the problem with which a damaged compressed stream ended, if any.
-fn broken(stream: &ByteStream<'_>) -> Option<Problem> {
-    stream.broken().map(|error| match error.kind() {
+fn stream_problem(stream: &ByteStream<'_>) -> Option<Problem> {
+    stream.damage().map(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => Problem::TruncatedFile,
         _ => Problem::DamagedRecord,
     })
@@ -216,7 +232,7 @@ fn read_container(
     stream: &mut ByteStream<'_>,
     container: Container,
     options: &ReadOptions,
-    frames: &mut Frames<'_, '_>,
+    frames: &mut FrameDecoder<'_, '_>,
 ) -> io::Result<Clock> {
     let mut container = container;
     loop {
@@ -225,22 +241,22 @@ fn read_container(
             Container::PcapNg => pcapng::read(stream, frames)?,
             Container::Text => return read_text(stream, options, frames),
         };
-        if end == End::File {
+        if end == RecordsEnd::File {
             break;
         }
-        frames.count(Problem::AnotherCapture, Place::Byte(stream.offset()));
-        let is_pcapng = pcapng::is_pcapng(stream.ahead());
+        frames.count_problem(Problem::AnotherCapture, CapturePosition::Byte(stream.offset()));
+        let is_pcapng = pcapng::is_pcapng(stream.buffered());
         container = if is_pcapng { Container::PcapNg } else { Container::Pcap };
     }
-    Ok(if frames.last.is_some() || frames.packets == 0 { Clock::Absolute } else { Clock::None })
+    Ok(if frames.last_time.is_some() || frames.packets == 0 { Clock::Absolute } else { Clock::None })
 }
 
 fn read_text(
     stream: &mut ByteStream<'_>,
     options: &ReadOptions,
-    frames: &mut Frames<'_, '_>,
+    frames: &mut FrameDecoder<'_, '_>,
 ) -> io::Result<Clock> {
-    let Frames { sink, problems, packets, ordered, last, .. } = frames;
+    let FrameDecoder { sink, problems, packets, ordered, last_time: last, .. } = frames;
     let mut count = |packet: &Packet, payload: &[u8]| {
         *packets += 1;
         note_order(packet.time(), last, ordered);
@@ -250,17 +266,17 @@ fn read_text(
 }
 
 /// Recognizes the container by the first bytes.
-fn container_of(
+fn detect_container(
     stream: &ByteStream<'_>,
     name: &str,
     compression: Compression,
     options: &ReadOptions,
 ) -> Result<Container, CaptureError> {
-    let head = stream.ahead();
+    let head = stream.buffered();
     let refused =
         |looks_like: String, remedy| CaptureError::NotACapture { input: name.to_owned(), looks_like, remedy };
     if head.is_empty() {
-        return Err(match stream.broken() {
+        return Err(match stream.damage() {
             Some(error) => refused(format!("damaged {compression} data ({error})"), ""),
             None => CaptureError::Empty { input: name.to_owned() },
         });
@@ -274,16 +290,16 @@ fn container_of(
     } else if pcap::is_pcap(head) {
         Ok(Container::Pcap)
     } else {
-        match text::likeness(head) {
-            Likeness::Certain => Ok(Container::Text),
-            Likeness::Possible if !options.only_certain_text => Ok(Container::Text),
-            Likeness::Possible => Err(refused(
+        match text::tcpdump_likeness(head) {
+            TcpdumpLikeness::Certain => Ok(Container::Text),
+            TcpdumpLikeness::Possible if !options.only_certain_text => Ok(Container::Text),
+            TcpdumpLikeness::Possible => Err(refused(
                 "text with other lines besides tcpdump's".to_owned(),
                 "; if it is a log of tcpdump, give that file alone",
             )),
-            Likeness::Foreign(writer) => Err(refused(writer.looks_like.to_owned(), writer.remedy)),
-            Likeness::None => {
-                let (looks_like, remedy) = foreign::looks_like(head);
+            TcpdumpLikeness::Foreign(writer) => Err(refused(writer.looks_like.to_owned(), writer.remedy)),
+            TcpdumpLikeness::None => {
+                let (looks_like, remedy) = foreign::describe(head);
                 let within = match compression {
                     Compression::None => String::new(),
                     compression => format!(" within {compression}"),
@@ -320,52 +336,58 @@ fn note_order(time: Option<Timestamp>, last: &mut Option<Timestamp>, ordered: &m
 }
 
 /// Decodes the frames of a container, passes on their packets, and counts problems.
-pub(super) struct Frames<'a, 'b> {
-    sink: &'a mut Sink<'b>,
+pub(super) struct FrameDecoder<'a, 'b> {
+    sink: &'a mut PacketSink<'b>,
     /// The current packet, reused for all frames.
     packet: Packet,
     problems: Problems,
     packets: u64,
     ordered: bool,
     /// The time of the last packet that has a time.
-    last: Option<Timestamp>,
+    last_time: Option<Timestamp>,
     /// The number of packets that the recorder dropped, over all interfaces, if the capture states it.
     dropped: Option<u64>,
 }
 
-impl<'a, 'b> Frames<'a, 'b> {
-    fn new(sink: &'a mut Sink<'b>) -> Frames<'a, 'b> {
+impl<'a, 'b> FrameDecoder<'a, 'b> {
+    fn new(sink: &'a mut PacketSink<'b>) -> FrameDecoder<'a, 'b> {
         let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let packet = Packet::new(nowhere, nowhere, Protocol::Arp);
-        Frames {
+        FrameDecoder {
             sink,
             packet,
             problems: Problems::default(),
             packets: 0,
             ordered: true,
-            last: None,
+            last_time: None,
             dropped: None,
         }
     }
 
     /// Counts a problem at a place of the capture.
-    pub(super) fn count(&mut self, problem: Problem, place: Place) {
+    pub(super) fn count_problem(&mut self, problem: Problem, place: CapturePosition) {
         self.problems.count(problem, place);
     }
 
     /// Replaces the earlier number of lost packets of one interface by a later one.
-    pub(super) fn lose(&mut self, earlier: Option<u64>, later: u64) {
+    pub(super) fn replace_dropped(&mut self, earlier: Option<u64>, later: u64) {
         let others = self.dropped.unwrap_or(0).saturating_sub(earlier.unwrap_or(0));
         self.dropped = Some(others.saturating_add(later));
     }
 
     /// Decodes a frame of the given link type and passes its packet on, or counts a problem.
     #[inline]
-    pub(super) fn frame(&mut self, link: i32, frame: &[u8], time: Option<Timestamp>, place: Place) {
+    pub(super) fn decode(
+        &mut self,
+        link: i32,
+        frame: &[u8],
+        time: Option<Timestamp>,
+        place: CapturePosition,
+    ) {
         if link == link::ETHERNET
-            && let Some(payload) = usual::read(frame, time, &mut self.packet)
+            && let Some(payload) = fast_path::decode(frame, time, &mut self.packet)
         {
-            return self.hand_on(payload);
+            return self.emit(payload);
         }
         let packet = &mut self.packet;
         let decoded =
@@ -373,7 +395,7 @@ impl<'a, 'b> Frames<'a, 'b> {
         match decoded {
             Ok((payload, problem)) => {
                 *packet = packet.with_time(time);
-                self.hand_on(payload);
+                self.emit(payload);
                 problem.into_iter().for_each(|problem| self.problems.count(problem, place));
             }
             Err(problem) => self.problems.count(problem, place),
@@ -381,8 +403,8 @@ impl<'a, 'b> Frames<'a, 'b> {
     }
 
     #[inline]
-    fn hand_on(&mut self, payload: &[u8]) {
-        note_order(self.packet.time(), &mut self.last, &mut self.ordered);
+    fn emit(&mut self, payload: &[u8]) {
+        note_order(self.packet.time(), &mut self.last_time, &mut self.ordered);
         self.packets += 1;
         (self.sink)(&self.packet, payload);
     }

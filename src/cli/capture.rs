@@ -1,25 +1,25 @@
 //! `inga capture`: lists and removes the captures that were fed into a history.
 
 use crate::app::output::Output;
-use crate::app::taken_back::{ListedCapture, captures, remove_capture};
+use crate::app::removal::{ListedCapture, captures, remove_capture};
 use crate::app::{AppError, Notices};
-use crate::escape::shown;
-use crate::event::Timestamp;
-use crate::report::text::table;
+use crate::escape::escape_hidden;
+use crate::packet::Timestamp;
+use crate::render::text::table;
 
 use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
-use super::shared::{Format, HistoryFolder};
+use super::shared::{HistoryFolder, OutputFormat};
 
 /// List or remove the captures of a history
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct CaptureArgs {
     #[command(subcommand)]
-    command: Command,
+    command: CaptureCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum CaptureCommand {
     /// List the captures that were fed into a history
     ///
     /// For each capture, the list shows its sensor, its name, its first and last recorded time, the number of
@@ -35,7 +35,7 @@ enum Command {
         sensor: Vec<String>,
         /// Output format
         #[arg(long, value_enum, default_value = "text")]
-        format: Format,
+        format: OutputFormat,
     },
     /// Remove a capture that was not merged with other captures
     ///
@@ -63,29 +63,34 @@ enum Command {
     },
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &CaptureArgs, notices: &mut Notices) -> Result<u8, AppError> {
     match &args.command {
-        Command::List { history, sensor, format } => {
+        CaptureCommand::List { history, sensor, format } => {
             let listed = captures(&history.folder, sensor, &history.rules.load()?)?;
             match format {
-                Format::Text => list(&listed)?,
-                Format::Json => list_json(&listed)?,
+                OutputFormat::Text => list(&listed)?,
+                OutputFormat::Json => list_json(&listed)?,
             }
         }
-        Command::Remove { capture, sensor, history, confirm } => {
-            let mut agrees =
-                |one: &ListedCapture| confirm.confirm(&format!("This would remove {}", words(one)));
+        CaptureCommand::Remove { capture, sensor, history, confirm } => {
+            let mut agrees = |one: &ListedCapture| {
+                confirm.confirm(&format!("This would remove {}", capture_in_words(one)))
+            };
             let which = (sensor.as_str(), capture.as_str());
             let done = remove_capture(&history.folder, which, &history.rules.load()?, notices, &mut agrees)?;
-            Output::Stdout.write(|out| writeln!(out, "removed {}", words(&done)))?;
+            Output::Stdout.write(|out| writeln!(out, "removed {}", capture_in_words(&done)))?;
         }
     }
     Ok(EXIT_OK)
 }
 
-fn words(ListedCapture { sensor, record, .. }: &ListedCapture) -> String {
+fn capture_in_words(ListedCapture { sensor, record, .. }: &ListedCapture) -> String {
     let dark = record.packets;
-    format!("{} of sensor {} ({dark} packets to dark addresses)", shown(&record.name), shown(&sensor.name))
+    format!(
+        "{} of sensor {} ({dark} packets to dark addresses)",
+        escape_hidden(&record.name),
+        escape_hidden(&sensor.name)
+    )
 }
 
 fn list(listed: &[ListedCapture]) -> Result<(), AppError> {
@@ -96,8 +101,8 @@ fn list(listed: &[ListedCapture]) -> Result<(), AppError> {
     for one in listed {
         let ListedCapture { sensor, record, removable } = one;
         rows.push(vec![
-            shown(&sensor.name),
-            shown(&record.name),
+            escape_hidden(&sensor.name),
+            escape_hidden(&record.name),
             time(record.first()),
             time(record.last()),
             record.spans.len().to_string(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::app::check::{accept, check, now, reports};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
-use crate::report::{checked, junit};
+use crate::render::{check_results, junit};
 
 use super::shared::{LimitArgs, ReportArgs, RuleArgs};
 use super::{EXIT_DIFFERS, EXIT_FAILED, EXIT_OK};
@@ -18,7 +18,7 @@ Examples:
   inga check samples --format junit > inga.xml
   inga check samples --darknet samples/darknet
   inga check samples/mine --accept")]
-pub(super) struct Args {
+pub(super) struct CheckArgs {
     /// Folder that is searched for report.yaml files, or a single report
     #[arg(value_name = "DIR", default_value = "samples")]
     path: PathBuf,
@@ -49,7 +49,7 @@ enum CheckFormat {
     Junit,
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &CheckArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let began = now();
     let all = check(
@@ -60,8 +60,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         notices,
     )?;
     Output::Stdout.write(|out| match args.format {
-        CheckFormat::Text => checked::text(out, &all),
-        CheckFormat::Json => checked::json(out, &all),
+        CheckFormat::Text => check_results::text(out, &all),
+        CheckFormat::Json => check_results::json(out, &all),
         CheckFormat::Junit => junit::write(out, &all, began),
     })?;
     if args.accept {

@@ -6,17 +6,19 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::app::cohort::{Answer, Question, cohort};
+use crate::app::cohort::{CohortQuery, SensorCohort, cohort};
 use crate::app::output::Output;
-use crate::app::series::Of;
+use crate::app::series::TrafficFilter;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::escape::shown;
+use crate::escape::escape_hidden;
 use crate::history::Cohort;
-use crate::report::flow::{Compared, SensorFlow, flow_svg};
-use crate::report::text::table;
+use crate::render::flow::{ComparedBehaviors, SensorFlow, flow_svg};
+use crate::render::text::table;
 
 use super::EXIT_OK;
-use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs, check_label, of, of_name};
+use super::shared::{
+    HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs, check_label, filter_name, parse_filter,
+};
 
 /// Count the hosts that switched from one behavior to another about a date
 ///
@@ -29,20 +31,20 @@ use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs, check_label, of
 
 `expected` is how many hosts both behaviors would share if they had nothing to do with each other; `switched` and
 `both` together are how many they do share.")]
-pub(super) struct Args {
+pub(super) struct CohortArgs {
     #[command(flatten)]
-    history: HistoryArgs,
+    history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: each sensor of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
     /// Behavior before the date: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`
     ///
     /// `family:ID` selects a pattern.
-    #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
-    from: Of,
+    #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
+    from: TrafficFilter,
     /// Behavior from the date on, in the same notation as --from
-    #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
-    to: Of,
+    #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
+    to: TrafficFilter,
     /// First day of the period after the change
     #[arg(long, value_name = "YYYY-MM-DD")]
     around: Date,
@@ -53,7 +55,7 @@ pub(super) struct Args {
     ///
     /// JSON has one line per sensor, with the hosts that switched. A picture is a flow diagram.
     #[arg(long, value_enum)]
-    format: Option<Picture>,
+    format: Option<PictureFormat>,
     /// Output file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -64,7 +66,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct JsonAnswer<'a> {
+struct JsonCohort<'a> {
     sensor: &'a str,
     from: &'a str,
     to: &'a str,
@@ -76,17 +78,17 @@ struct JsonAnswer<'a> {
     cohort: &'a Cohort,
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &CohortArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     check_label(&args.from, &rules)?;
     check_label(&args.to, &rules)?;
     if args.from == args.to {
-        let of = of_name(&args.from, None);
+        let of = filter_name(&args.from, None);
         let message = format!("--from and --to are both {of}; a host switches between two behaviors");
         return Err(AppError::Usage(message));
     }
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
-    let question = Question {
+    let question = CohortQuery {
         sensors: args.sensor.clone(),
         from: args.from.clone(),
         to: args.to.clone(),
@@ -103,16 +105,16 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
             ));
         }
     }
-    let output = Output::of(args.output.as_deref());
-    match Picture::chosen(args.format, args.output.as_deref()) {
-        Picture::Text => output.write(|out| text(out, &answers)),
-        Picture::Json => output.write(|out| json(out, args, &answers)),
-        format => args.picture.write(&output, &flow(args, &answers), format == Picture::Png),
+    let output = Output::from_path(args.output.as_deref());
+    match PictureFormat::chosen(args.format, args.output.as_deref()) {
+        PictureFormat::Text => output.write(|out| text(out, &answers)),
+        PictureFormat::Json => output.write(|out| json(out, args, &answers)),
+        format => args.picture.write(&output, &flow(args, &answers), format == PictureFormat::Png),
     }?;
     Ok(EXIT_OK)
 }
 
-fn text(out: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
+fn text(out: &mut dyn Write, answers: &[SensorCohort]) -> io::Result<()> {
     let head = [
         "sensor",
         "looked",
@@ -127,7 +129,7 @@ fn text(out: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
         "all hosts",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for Answer { sensor, observed: (before, after), cohort } in answers {
+    for SensorCohort { sensor, observed: (before, after), cohort } in answers {
         let counts = [
             cohort.stayed,
             cohort.gone,
@@ -137,10 +139,10 @@ fn text(out: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
             cohort.from_elsewhere,
             cohort.new,
         ];
-        let mut row = vec![shown(sensor), format!("{before}+{after} days")];
+        let mut row = vec![escape_hidden(sensor), format!("{before}+{after} days")];
         row.extend(counts.map(|count| count.to_string()));
         row.extend([
-            format!("{:.2}", crate::escape::rounded(cohort.expected, 2)),
+            format!("{:.2}", crate::escape::without_negative_zero(cohort.expected, 2)),
             cohort.population.to_string(),
         ]);
         rows.push(row);
@@ -148,11 +150,11 @@ fn text(out: &mut dyn Write, answers: &[Answer]) -> io::Result<()> {
     table(out, &rows)
 }
 
-fn json(out: &mut dyn Write, args: &Args, answers: &[Answer]) -> io::Result<()> {
-    let (from, to) = (of_name(&args.from, None), of_name(&args.to, None));
-    for Answer { sensor, observed, cohort } in answers {
+fn json(out: &mut dyn Write, args: &CohortArgs, answers: &[SensorCohort]) -> io::Result<()> {
+    let (from, to) = (filter_name(&args.from, None), filter_name(&args.to, None));
+    for SensorCohort { sensor, observed, cohort } in answers {
         let (observed_before, observed_after) = *observed;
-        let line = JsonAnswer {
+        let line = JsonCohort {
             sensor,
             from: &from,
             to: &to,
@@ -167,12 +169,12 @@ fn json(out: &mut dyn Write, args: &Args, answers: &[Answer]) -> io::Result<()> 
     Ok(())
 }
 
-fn flow(args: &Args, answers: &[Answer]) -> String {
-    let (from, to) = (of_name(&args.from, None), of_name(&args.to, None));
+fn flow(args: &CohortArgs, answers: &[SensorCohort]) -> String {
+    let (from, to) = (filter_name(&args.from, None), filter_name(&args.to, None));
     let when = format!("{}: {} days before it, {} from it on", args.around, args.days, args.days);
     let flows: Vec<SensorFlow<'_>> = answers
         .iter()
-        .map(|Answer { sensor, observed, cohort }| SensorFlow { sensor, observed: *observed, cohort })
+        .map(|SensorCohort { sensor, observed, cohort }| SensorFlow { sensor, observed: *observed, cohort })
         .collect();
-    flow_svg(&Compared { from: &from, to: &to, when: &when }, &flows)
+    flow_svg(&ComparedBehaviors { from: &from, to: &to, when: &when }, &flows)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::app::AppError;
-use crate::escape::shown;
+use crate::escape::escape_hidden;
 
 /// The option that confirms an action in advance.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ impl ConfirmArgs {
 /// Asks a question and returns whether the answer was `y` or `yes`, in upper or lower case. Any other line
 /// and the end of input mean no.
 fn ask(what: &str, answers: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<bool> {
-    write!(out, "{}. Go on? [y/N] ", shown(what))?;
+    write!(out, "{}. Go on? [y/N] ", escape_hidden(what))?;
     out.flush()?;
     let mut answer = String::new();
     answers.read_line(&mut answer)?;

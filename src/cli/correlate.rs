@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::app::correlate::{Answer, answer};
+use crate::app::correlate::{CorrelationResult, correlate_reports};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
-use crate::escape::shown;
-use crate::report::html::{Correlation, page, picture};
-use crate::report::{dot, hypotheses, hypotheses_json};
+use crate::escape::escape_hidden;
+use crate::render::html::{CorrelationPage, page, picture};
+use crate::render::{dot, hypotheses, hypotheses_json};
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, HistoryArgs, ReportArgs, RuleArgs};
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs};
 
 /// Judge how far samples explain the scans that a darknet observed
 ///
@@ -25,15 +25,15 @@ use super::shared::{CaptureArgs, HistoryArgs, ReportArgs, RuleArgs};
   inga correlate --history history
 
 A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected.")]
-pub(super) struct Args {
+pub(super) struct CorrelateArgs {
     /// Sample reports (YAML) [default: the samples kept in the history]
     #[arg(value_name = "REPORT")]
     reports: Vec<PathBuf>,
     #[command(flatten)]
-    history: HistoryArgs,
+    history: HistorySourceArgs,
     /// Output format [default: by the extension of the output file, else text]
     #[arg(long, value_enum)]
-    format: Option<AnswerFormat>,
+    format: Option<CorrelateFormat>,
     /// Show also the shortest chain of evidence from this host to each sample; only in text
     #[arg(long, value_name = "ADDRESS")]
     host: Option<IpAddr>,
@@ -43,13 +43,13 @@ pub(super) struct Args {
     #[command(flatten)]
     reports_as: ReportArgs,
     #[command(flatten)]
-    reading: CaptureArgs,
+    reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum AnswerFormat {
+enum CorrelateFormat {
     /// Text for people
     Text,
     /// One line of JSON per hypothesis
@@ -64,62 +64,67 @@ enum AnswerFormat {
     Graphml,
 }
 
-impl AnswerFormat {
-    fn of(path: Option<&Path>) -> AnswerFormat {
+impl CorrelateFormat {
+    fn from_path(path: Option<&Path>) -> CorrelateFormat {
         match path.and_then(Path::extension).and_then(|extension| extension.to_str()) {
-            Some("json" | "ndjson") => AnswerFormat::Json,
-            Some("html" | "htm") => AnswerFormat::Html,
-            Some("svg") => AnswerFormat::Svg,
-            Some("dot" | "gv") => AnswerFormat::Dot,
-            Some("graphml") => AnswerFormat::Graphml,
-            _ => AnswerFormat::Text,
+            Some("json" | "ndjson") => CorrelateFormat::Json,
+            Some("html" | "htm") => CorrelateFormat::Html,
+            Some("svg") => CorrelateFormat::Svg,
+            Some("dot" | "gv") => CorrelateFormat::Dot,
+            Some("graphml") => CorrelateFormat::Graphml,
+            _ => CorrelateFormat::Text,
         }
     }
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &CorrelateArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let source = args.history.source()?;
-    let answer =
-        answer(&args.reports, &source, &args.reports_as.options(args.reading.options()), &rules, notices)?;
+    let answer = correlate_reports(
+        &args.reports,
+        &source,
+        &args.reports_as.options(args.reading.options()),
+        &rules,
+        notices,
+    )?;
     write(args, &answer, rules.profile.window_seconds)?;
     if args.output.as_deref().is_some_and(|path| path.as_os_str() != "-") {
         // The answer is in the file; standard output gets the headline of the best hypothesis.
         if let Some(best) = answer.hypotheses.first() {
-            Output::Stdout.write(|out| writeln!(out, "{}", shown(&hypotheses::headline(best))))?;
+            Output::Stdout.write(|out| writeln!(out, "{}", escape_hidden(&hypotheses::headline(best))))?;
         }
     }
     Ok(EXIT_OK)
 }
 
-fn write(args: &Args, answer: &Answer, window_seconds: u32) -> Result<(), AppError> {
-    let output = Output::of(args.output.as_deref());
-    let format = args.format.unwrap_or_else(|| AnswerFormat::of(args.output.as_deref()));
+fn write(args: &CorrelateArgs, answer: &CorrelationResult, window_seconds: u32) -> Result<(), AppError> {
+    let output = Output::from_path(args.output.as_deref());
+    let format = args.format.unwrap_or_else(|| CorrelateFormat::from_path(args.output.as_deref()));
     let failed = |error: askama::Error| AppError::Usage(error.to_string());
     let all = &answer.hypotheses;
-    let correlation = Correlation {
+    let correlation = CorrelationPage {
         hypotheses: all,
         samples: answer.samples.iter().map(|sample| &sample.profile).collect(),
         coverage: &answer.coverage,
         window_seconds,
     };
     match format {
-        AnswerFormat::Text => output.write(|out| {
+        CorrelateFormat::Text => output.write(|out| {
             hypotheses::text(out, all)?;
             hypotheses::connections(out, &answer.graph(), args.host)
         }),
-        AnswerFormat::Json => output.write(|out| hypotheses_json::json(out, all)),
-        AnswerFormat::Html => {
+        CorrelateFormat::Json => output.write(|out| hypotheses_json::json(out, all)),
+        CorrelateFormat::Html => {
             let page = page(&correlation).map_err(failed)?;
             output.write(|out| out.write_all(page.as_bytes()))
         }
-        AnswerFormat::Svg => {
+        CorrelateFormat::Svg => {
             let nothing =
                 || AppError::Usage("no sensor saw any behavior of the samples: nothing to draw".to_owned());
             let picture = picture(&correlation).ok_or_else(nothing)?;
             output.write(|out| out.write_all(picture.as_bytes()))
         }
-        AnswerFormat::Dot => output.write(|out| dot::dot(out, &answer.graph())),
-        AnswerFormat::Graphml => output.write(|out| dot::graphml(out, &answer.graph())),
+        CorrelateFormat::Dot => output.write(|out| dot::dot(out, &answer.graph())),
+        CorrelateFormat::Graphml => output.write(|out| dot::graphml(out, &answer.graph())),
     }
 }

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroUsize;
 
-use crate::app::evaluate::{Half, Question, evaluate};
+use crate::app::evaluate::{EvaluationOptions, FamilySet, evaluate};
 use crate::app::output::Output;
-use crate::app::{AppError, Notices, threads};
-use crate::report::evaluation as report;
+use crate::app::{AppError, Notices, thread_count};
+use crate::render::evaluation as report;
 
 use super::EXIT_OK;
 use super::shared::RuleArgs;
@@ -19,7 +19,7 @@ use super::shared::RuleArgs;
 #[command(after_help = "Examples:
   inga evaluate
   inga evaluate --cases 1000 --format markdown")]
-pub(super) struct Args {
+pub(super) struct EvaluateArgs {
     /// Number of outbreaks
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     cases: u64,
@@ -47,11 +47,11 @@ enum EvaluationFormat {
     Markdown,
 }
 
-pub(super) fn run(args: &Args, _notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &EvaluateArgs, _notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let threads = threads(args.threads);
-    let half = if args.training { Half::Training } else { Half::Reporting };
-    let evaluation = evaluate(&Question { half, cases: args.cases, threads }, &rules)?;
+    let threads = thread_count(args.threads);
+    let half = if args.training { FamilySet::Training } else { FamilySet::Reporting };
+    let evaluation = evaluate(&EvaluationOptions { family_set: half, cases: args.cases, threads }, &rules)?;
     Output::Stdout.write(|out| match args.format {
         EvaluationFormat::Text => report::text(out, &evaluation),
         EvaluationFormat::Json => report::json(out, &evaluation),

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::app::events::all_events;
 use crate::app::output::Output;
+use crate::app::packets::all_packets;
 use crate::app::{AppError, Notices};
-use crate::report::events as report;
+use crate::render::packets as report;
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
+use super::shared::{CaptureReadingArgs, OutputFormat, RuleArgs, VictimArgs};
 
 /// Print the packets of captures and logs, one line each
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
 
 JSON fields: time (RFC 3339, or null), seconds (where times have no date), source, destination, protocol, source_port,
 destination_port, flags (order FSRPAUEC), icmp_type, icmp_code; with --victim also class (scan or access) and reason.")]
-pub(super) struct Args {
+pub(super) struct EventsArgs {
     /// Captures, logs, archives, and folders of them; `-` is standard input
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
@@ -27,23 +27,23 @@ pub(super) struct Args {
     victims: VictimArgs,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: OutputFormat,
     #[command(flatten)]
-    reading: CaptureArgs,
+    reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &EventsArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let victims = args.victims.victims()?;
     let options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
     Output::Stdout.write_pieces(|out| {
-        all_events(&inputs, &victims, &options, &rules, notices, &mut |event| {
+        all_packets(&inputs, &victims, &options, &rules, notices, &mut |event| {
             out.put(|out| match args.format {
-                Format::Json => report::json(out, event.packet, event.clock, event.class),
-                Format::Text => report::text(out, event.packet, event.clock, event.class.as_ref()),
+                OutputFormat::Json => report::json(out, event.packet, event.clock, event.class),
+                OutputFormat::Text => report::text(out, event.packet, event.clock, event.class.as_ref()),
             })
         })
     })?;

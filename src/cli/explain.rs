@@ -4,17 +4,20 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 
-use crate::app::explain::{Question, Surged, answer, surged};
+use crate::app::explain::{ExplainQuery, ExplainedSurge, explain_event, explain_surges};
 use crate::app::history::HistorySource;
 use crate::app::output::Output;
 use crate::app::sandbox::LoadedSample;
-use crate::app::series::Of;
+use crate::app::series::TrafficFilter;
 use crate::app::{AppError, Notices, surges};
-use crate::report::explanation::{self as report, Named, SurgeOf};
+use crate::render::explanation::{self as report, NamedSample, SurgeSummary};
 use crate::rules::Rules;
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs, check_label, of, of_name};
+use super::shared::{
+    CaptureReadingArgs, HistorySourceArgs, OutputFormat, ReportArgs, RuleArgs, check_label, filter_name,
+    parse_filter,
+};
 
 /// Find the samples that explain an increase at a sensor from a given day on
 ///
@@ -26,12 +29,12 @@ use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs, chec
   inga explain --history history --sensor II --day 2009-03-10
   inga explain --history history --surges
   inga explain samples/*/report.yaml --darknet samples/darknet --sensor north --day 2009-03-02 --of 445/tcp")]
-pub(super) struct Args {
+pub(super) struct ExplainArgs {
     /// Sample reports (YAML) [default: the samples kept in the history]
     #[arg(value_name = "REPORT")]
     reports: Vec<PathBuf>,
     #[command(flatten)]
-    history: HistoryArgs,
+    history: HistorySourceArgs,
     /// Sensor at which the event was observed
     #[arg(long, value_name = "NAME", required_unless_present = "surges")]
     sensor: Option<String>,
@@ -48,15 +51,15 @@ pub(super) struct Args {
     /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`
     ///
     /// `family:ID` selects a pattern.
-    #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
-    of: Option<Of>,
+    #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
+    of: Option<TrafficFilter>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: OutputFormat,
     #[command(flatten)]
     reports_as: ReportArgs,
     #[command(flatten)]
-    reading: CaptureArgs,
+    reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
@@ -65,16 +68,16 @@ pub(super) struct Args {
 /// `inga surges --q`, so that both commands have the same surges.
 const SURGE_Q_MAX: f64 = 0.01;
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &ExplainArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let source = args.history.source()?;
     let (Some(sensor), Some(day)) = (args.sensor.clone(), args.day) else {
         return run_surges(args, &source, &rules, notices);
     };
-    let of = args.of.clone().unwrap_or(Of::All);
+    let of = args.of.clone().unwrap_or(TrafficFilter::All);
     check_label(&of, &rules)?;
-    let question = Question { sensor, day, days: args.days, of };
-    let found = answer(
+    let question = ExplainQuery { sensor, day, days: args.days, filter: of };
+    let found = explain_event(
         &args.reports,
         &source,
         &question,
@@ -83,30 +86,33 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         notices,
     )?;
     let samples = named(&found.samples);
-    let of = of_name(&question.of, None);
+    let of = filter_name(&question.filter, None);
     Output::Stdout.write(|out| match args.format {
-        Format::Text => {
+        OutputFormat::Text => {
             report::text(out, &found.sensor.name, &of, &samples, &found.explanation)?;
             report::caveat(out)
         }
-        Format::Json => report::json(out, (&found.sensor.name, &of), None, &samples, &found.explanation),
+        OutputFormat::Json => {
+            report::json(out, (&found.sensor.name, &of), None, &samples, &found.explanation)
+        }
     })?;
     Ok(EXIT_OK)
 }
 
-fn named(samples: &[LoadedSample]) -> Vec<Named> {
-    let named = |sample: &LoadedSample| Named { id: sample.profile.id.clone(), title: sample.report.title() };
+fn named(samples: &[LoadedSample]) -> Vec<NamedSample> {
+    let named =
+        |sample: &LoadedSample| NamedSample { id: sample.profile.id.clone(), title: sample.report.title() };
     samples.iter().map(named).collect()
 }
 
 fn run_surges(
-    args: &Args,
+    args: &ExplainArgs,
     source: &HistorySource,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<u8, AppError> {
-    let question = surges::Question { sensors: args.sensor.iter().cloned().collect(), level: SURGE_Q_MAX };
-    let (samples, all) = surged(
+    let question = surges::SurgeQuery { sensors: args.sensor.iter().cloned().collect(), level: SURGE_Q_MAX };
+    let (samples, all) = explain_surges(
         &args.reports,
         source,
         &question,
@@ -120,34 +126,35 @@ fn run_surges(
     let samples = named(&samples);
     Output::Stdout.write(|out| {
         for one in &all {
-            let (of, sensor, surge) = (of_name(&one.of, None), one.found.sensor.as_str(), surge_of(one));
+            let (of, sensor, surge) =
+                (filter_name(&one.filter, None), one.surge.sensor.as_str(), surge_of(one));
             match (&one.explanation, args.format) {
                 (Err(why), format) => {
-                    report::unexplained(out, (sensor, &of), &surge, why, format == Format::Json)?;
+                    report::unexplained_surge(out, (sensor, &of), &surge, why, format == OutputFormat::Json)?;
                 }
-                (Ok(explanation), Format::Json) => {
+                (Ok(explanation), OutputFormat::Json) => {
                     report::json(out, (sensor, &of), Some(&surge), &samples, explanation)?;
                 }
-                (Ok(explanation), Format::Text) => {
+                (Ok(explanation), OutputFormat::Text) => {
                     report::surge_text(out, &surge)?;
                     report::text(out, sensor, &of, &samples, explanation)?;
                 }
             }
         }
-        if args.format == Format::Text && !all.is_empty() { report::caveat(out) } else { Ok(()) }
+        if args.format == OutputFormat::Text && !all.is_empty() { report::caveat(out) } else { Ok(()) }
     })?;
     Ok(EXIT_OK)
 }
 
-fn surge_of(one: &Surged) -> SurgeOf {
-    let surge = &one.found.surge;
-    SurgeOf {
+fn surge_of(one: &ExplainedSurge) -> SurgeSummary {
+    let surge = &one.surge.surge;
+    SurgeSummary {
         rank: one.rank,
         first: surge.first.to_string(),
         last: surge.last.to_string(),
         peak: surge.peak.day.to_string(),
         peak_hosts: surge.peak.count,
         peak_expected: surge.peak.expected,
-        q: one.found.q,
+        q: one.surge.q,
     }
 }

@@ -7,19 +7,19 @@ use std::sync::{Mutex, PoisonError};
 
 use ipnet::IpNet;
 
-use crate::app::fingerprint::{Selection, fingerprints};
+use crate::app::fingerprint::{PacketFilter, fingerprints};
 use crate::app::output::{Output, make_folder};
 use crate::app::summary::summary;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::OpenWindow;
 use crate::capture::Input;
-use crate::report::fingerprints as report;
-use crate::report::tile::tile_svg;
+use crate::render::fingerprints as report;
+use crate::render::tile::tile_svg;
 use crate::rules::{NamedWindow, Namer, Rules};
 
 use super::EXIT_OK;
 use super::progress::Progress;
-use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
+use super::shared::{CaptureReadingArgs, OutputFormat, RuleArgs, VictimArgs};
 
 /// Print the windows of captures with their parameters, behavior types and labels
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ use super::shared::{CaptureArgs, Format, RuleArgs, VictimArgs};
   inga fingerprint sandbox.pcap --victim auto --format json
   inga fingerprint sensor.pcap.zst --dark 198.51.100.0/24 --tiles tiles/
   inga fingerprint sensor/ --dark 198.51.100.0/24 --summary")]
-pub(super) struct Args {
+pub(super) struct FingerprintArgs {
     /// Captures, logs, archives, and folders of them; `-` is standard input. All are read as one sequence
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
@@ -42,7 +42,7 @@ pub(super) struct Args {
     dark: Vec<IpNet>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: OutputFormat,
     /// Print one line per day (UTC) instead of one per window
     ///
     /// The line has the numbers of packets, windows, hosts, types, and pairs of host and type.
@@ -52,12 +52,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     tiles: Option<PathBuf>,
     #[command(flatten)]
-    reading: CaptureArgs,
+    reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &FingerprintArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let mut options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
@@ -69,8 +69,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
         let days = summary(&inputs, &args.dark, &options, &rules, notices)?;
         drop(progress);
         Output::Stdout.write(|out| match args.format {
-            Format::Json => report::summary_json(out, &days),
-            Format::Text => report::summary_text(out, &days),
+            OutputFormat::Json => report::summary_json(out, &days),
+            OutputFormat::Text => report::summary_text(out, &days),
         })?;
         return Ok(EXIT_OK);
     }
@@ -81,13 +81,13 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
 
 /// Writes one line per window and, if `--tiles` was given, a tile per window.
 fn windows(
-    args: &Args,
+    args: &FingerprintArgs,
     inputs: &[Input],
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<(), AppError> {
-    let selection = Selection { victims: args.victims.victims()?, dark: args.dark.clone() };
+    let selection = PacketFilter { victims: args.victims.victims()?, dark: args.dark.clone() };
     let mut number = 0;
     // Buffers of lines that were written are used again: allocating new ones would take a fifth of the run
     // time.
@@ -96,11 +96,11 @@ fn windows(
     let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| {
         let lines = room().pop().unwrap_or_default();
         let named = windows.iter_mut().map(|window| namer.name(std::mem::take(window), clock));
-        Told::of(named, lines, args, rules)
+        RenderedWindows::render(named, lines, args, rules)
     };
     Output::Stdout.write_pieces(|out| {
         fingerprints(inputs, &selection, options, rules, notices, &make, &mut |told| {
-            let Told { mut lines, tiles } = out.put(|_| told)?;
+            let RenderedWindows { mut lines, tiles } = out.put(|_| told)?;
             for (folder, (host, svg)) in args.tiles.iter().cycle().zip(&tiles) {
                 number += 1;
                 draw(folder, number, *host, svg)?;
@@ -114,31 +114,31 @@ fn windows(
 }
 
 /// The rendered lines and tiles of a batch of windows.
-struct Told {
+struct RenderedWindows {
     lines: Vec<u8>,
     /// Host and SVG picture of each window; empty unless `--tiles` was given.
     tiles: Vec<(IpAddr, String)>,
 }
 
-impl Told {
-    fn of(
+impl RenderedWindows {
+    fn render(
         windows: impl Iterator<Item = NamedWindow>,
         mut lines: Vec<u8>,
-        args: &Args,
+        args: &FingerprintArgs,
         rules: &Rules,
-    ) -> io::Result<Told> {
+    ) -> io::Result<RenderedWindows> {
         let mut tiles = Vec::new();
         for window in windows {
             match args.format {
-                Format::Json => report::json(&mut lines, &window)?,
-                Format::Text => report::text(&mut lines, &window)?,
+                OutputFormat::Json => report::json(&mut lines, &window)?,
+                OutputFormat::Text => report::text(&mut lines, &window)?,
             }
             if args.tiles.is_some() {
                 let svg = tile_svg(&report::tile(&window, rules.profile.window_seconds));
                 tiles.push((window.fingerprint.source, svg));
             }
         }
-        Ok(Told { lines, tiles })
+        Ok(RenderedWindows { lines, tiles })
     }
 }
 

@@ -6,25 +6,26 @@ use jiff::civil::Date;
 
 use crate::app::AppError;
 use crate::app::history::{
-    Checked, Compacted, Holding, Joined, Retained, Seam, Verified, compact, info, join, retain, verify,
+    CompactionSummary, ContentSize, JoinSummary, RetentionSummary, Seam, VerificationResult,
+    VerificationSummary, compact, info, join, retain, verify,
 };
 use crate::app::output::Output;
-use crate::app::taken_back::{DroppedDays, drop_days};
-use crate::escape::shown;
+use crate::app::removal::{DroppedDays, drop_days};
+use crate::escape::escape_hidden;
 
 use super::confirm::ConfirmArgs;
-use super::shared::{Format, HistoryFolder, RuleArgs, check_range};
+use super::shared::{HistoryFolder, OutputFormat, RuleArgs, check_range};
 use super::{EXIT_DIFFERS, EXIT_OK};
 
 /// Verify, compact, shrink and merge histories
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct HistoryArgs {
     #[command(subcommand)]
-    command: Command,
+    command: HistoryCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum HistoryCommand {
     /// Check that a history is as it was written; exit code 1 if it is not
     ///
     /// Every byte of every segment and every row of the catalog is compared with its hash. The number of
@@ -101,7 +102,7 @@ enum Command {
         into: PathBuf,
         /// Output format
         #[arg(long, value_enum, default_value = "text")]
-        format: Format,
+        format: OutputFormat,
         #[command(flatten)]
         rules: RuleArgs,
     },
@@ -111,19 +112,19 @@ enum Command {
         history: HistoryFolder,
         /// Output format; text is separated by tabs
         #[arg(long, value_enum, default_value = "text")]
-        format: Format,
+        format: OutputFormat,
     },
 }
 
-pub(super) fn run(args: &Args) -> Result<u8, AppError> {
+pub(super) fn run(args: &HistoryArgs) -> Result<u8, AppError> {
     match &args.command {
-        Command::Verify { history } => {
+        HistoryCommand::Verify { history } => {
             let verified = verify(&history.folder, &history.rules.load()?)?;
-            tell(&verified)?;
+            write_verified(&verified)?;
             Ok(if verified.faults.is_empty() { EXIT_OK } else { EXIT_DIFFERS })
         }
-        Command::Compact { history, all } => {
-            let Compacted { days, months, bytes_before, bytes_after } =
+        HistoryCommand::Compact { history, all } => {
+            let CompactionSummary { days, months, bytes_before, bytes_after } =
                 compact(&history.folder, *all, &history.rules.load()?)?;
             Output::Stdout.write(|out| {
                 writeln!(
@@ -133,14 +134,14 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
             })?;
             Ok(EXIT_OK)
         }
-        Command::Retain { history, from, confirm } => {
-            let mut agrees = |plan: &Retained| confirm.confirm(&dropped("This would drop", plan));
+        HistoryCommand::Retain { history, from, confirm } => {
+            let mut agrees = |plan: &RetentionSummary| confirm.confirm(&dropped("This would drop", plan));
             let done = retain(&history.folder, *from, &history.rules.load()?, &mut agrees)?;
             let done = dropped("dropped", &done);
             Output::Stdout.write(|out| writeln!(out, "{done}"))?;
             Ok(EXIT_OK)
         }
-        Command::Drop { history, sensor, from, to, confirm } => {
+        HistoryCommand::Drop { history, sensor, from, to, confirm } => {
             check_range(("--from", Some(*from)), ("--to", Some(*to)))?;
             let mut agrees = |plan: &DroppedDays| confirm.confirm(&dropped_days("This would drop", plan));
             let rules = history.rules.load()?;
@@ -149,11 +150,11 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
             Output::Stdout.write(|out| writeln!(out, "{done}"))?;
             Ok(EXIT_OK)
         }
-        Command::Merge { histories, into, format, rules } => {
-            tell_joined(&join(histories, into, &rules.load()?)?, *format)?;
+        HistoryCommand::Merge { histories, into, format, rules } => {
+            write_joined(&join(histories, into, &rules.load()?)?, *format)?;
             Ok(EXIT_OK)
         }
-        Command::Info { history, format } => {
+        HistoryCommand::Info { history, format } => {
             let holdings = info(&history.folder, &history.rules.load()?)?;
             write_holdings(&holdings, *format)?;
             Ok(EXIT_OK)
@@ -162,18 +163,18 @@ pub(super) fn run(args: &Args) -> Result<u8, AppError> {
 }
 
 /// Describes dropped sightings in a sentence that begins with `verb`.
-fn dropped(verb: &str, plan: &Retained) -> String {
-    let Retained { from, months, sightings, bytes } = plan;
+fn dropped(verb: &str, plan: &RetentionSummary) -> String {
+    let RetentionSummary { kept_from: from, months, sightings, bytes } = plan;
     let sensors: Vec<String> = from.iter().map(|(sensor, from)| format!("{sensor} before {from}")).collect();
     let of = if sensors.is_empty() { String::new() } else { format!(" ({})", sensors.join(", ")) };
     format!("{verb} {sightings} sightings of {months} months of sensors, {bytes} bytes{of}")
 }
 
-fn tell_joined(joined: &Joined, format: Format) -> Result<(), AppError> {
-    let Joined { sensors, captures, same, seams } = joined;
+fn write_joined(joined: &JoinSummary, format: OutputFormat) -> Result<(), AppError> {
+    let JoinSummary { sensors, captures, shared_captures: same, seams } = joined;
     Output::Stdout.write(|out| {
-        if matches!(format, Format::Json) {
-            let seam = |Seam { sensor, at, cut }: &Seam| {
+        if matches!(format, OutputFormat::Json) {
+            let seam = |Seam { sensor, at, cut_windows: cut }: &Seam| {
                 serde_json::json!({"sensor": sensor, "at": at.to_string(), "windows_cut": cut})
             };
             let seams: Vec<_> = seams.iter().map(seam).collect();
@@ -183,30 +184,33 @@ fn tell_joined(joined: &Joined, format: Format) -> Result<(), AppError> {
             return writeln!(out, "{row}");
         }
         for name in same {
-            writeln!(out, "{}: several histories have it, taken once", shown(name))?;
+            writeln!(out, "{}: several histories have it, taken once", escape_hidden(name))?;
         }
-        for Seam { sensor, at, cut } in seams {
-            writeln!(out, "sensor {}: histories meet at {at}, {cut} windows are cut there", shown(sensor))?;
+        for Seam { sensor, at, cut_windows: cut } in seams {
+            writeln!(out, "sensor {}: histories meet at {at}, {cut} windows are cut there", escape_hidden(sensor))?;
         }
         writeln!(out, "{sensors} sensors with {captures} captures joined")
     })
 }
 
 /// Describes dropped days and captures in a sentence that begins with `verb`.
-fn dropped_days(verb: &str, DroppedDays { days, whole, cut }: &DroppedDays) -> String {
+fn dropped_days(
+    verb: &str,
+    DroppedDays { days, whole_captures: whole, cut_captures: cut }: &DroppedDays,
+) -> String {
     format!("{verb} {days} recorded days and {} captures, and cut {} captures", whole.len(), cut.len())
 }
 
-fn write_holdings(holdings: &[Holding], format: Format) -> Result<(), AppError> {
+fn write_holdings(holdings: &[ContentSize], format: OutputFormat) -> Result<(), AppError> {
     let text = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     Output::Stdout.write(|out| {
-        if matches!(format, Format::Text) {
+        if matches!(format, OutputFormat::Text) {
             writeln!(out, "what\trows\tfiles\tbytes")?;
         }
-        for Holding { what, rows, files, bytes } in holdings {
+        for ContentSize { name: what, rows, files, bytes } in holdings {
             match format {
-                Format::Text => writeln!(out, "{what}\t{rows}\t{}\t{}", text(*files), text(*bytes))?,
-                Format::Json => {
+                OutputFormat::Text => writeln!(out, "{what}\t{rows}\t{}\t{}", text(*files), text(*bytes))?,
+                OutputFormat::Json => {
                     let row = serde_json::json!({"what": what, "rows": rows, "files": files, "bytes": bytes});
                     writeln!(out, "{row}")?;
                 }
@@ -216,13 +220,13 @@ fn write_holdings(holdings: &[Holding], format: Format) -> Result<(), AppError> 
     })
 }
 
-fn tell(Verified { checked, faults }: &Verified) -> Result<(), AppError> {
+fn write_verified(VerificationResult { checked, faults }: &VerificationResult) -> Result<(), AppError> {
     Output::Stdout.write(|out| {
         for fault in faults {
-            writeln!(out, "{}", shown(fault))?;
+            writeln!(out, "{}", escape_hidden(fault))?;
         }
         let verdict = if faults.is_empty() { "all as it was written" } else { "not as it was written" };
-        let Checked { rows, segments, types, days } = checked;
+        let VerificationSummary { rows, segments, types, days } = checked;
         writeln!(
             out,
             "{rows} rows of the catalog, {segments} segments, {types} types, {days} days of sensors checked: {verdict}"

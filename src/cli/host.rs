@@ -6,17 +6,17 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::app::host::{Behaved, host};
+use crate::app::host::{HostBehavior, host};
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 use crate::behavior::BehaviorId;
-use crate::escape::shown;
-use crate::event::Timestamp;
-use crate::report::host::{HostRow, host_svg};
-use crate::report::text::table;
+use crate::escape::escape_hidden;
+use crate::packet::Timestamp;
+use crate::render::host::{HostRow, host_svg};
+use crate::render::text::table;
 
 use super::EXIT_OK;
-use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
+use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
 
 /// Show what sensors observed of a host
 ///
@@ -27,12 +27,12 @@ use super::shared::{HistoryArgs, Picture, PictureArgs, RuleArgs};
 #[command(after_help = "Examples:
   inga host 192.0.2.1 --history history
   inga host 192.0.2.1 --history history -o host.svg")]
-pub(super) struct Args {
+pub(super) struct HostArgs {
     /// Address of the host
     #[arg(value_name = "ADDRESS")]
     host: IpAddr,
     #[command(flatten)]
-    history: HistoryArgs,
+    history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: all sensors of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
@@ -40,7 +40,7 @@ pub(super) struct Args {
     ///
     /// JSON has one line per sensor and type.
     #[arg(long, value_enum)]
-    format: Option<Picture>,
+    format: Option<PictureFormat>,
     /// Output file; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct JsonBehaved<'a> {
+struct JsonHostBehavior<'a> {
     host: IpAddr,
     sensor: &'a str,
     #[serde(rename = "type")]
@@ -66,43 +66,43 @@ struct JsonBehaved<'a> {
     packets: u64,
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &HostArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let all = host(&args.history.source()?, args.host, &args.sensor, &rules, notices)?;
     if all.is_empty() {
         notices.add(format!("{} was not seen", args.host));
     }
-    let output = Output::of(args.output.as_deref());
-    match Picture::chosen(args.format, args.output.as_deref()) {
-        Picture::Text => output.write(|out| text(out, &all)),
-        Picture::Json => output.write(|out| json(out, args.host, &all)),
-        format => args.picture.write(&output, &picture(args.host, &all), format == Picture::Png),
+    let output = Output::from_path(args.output.as_deref());
+    match PictureFormat::chosen(args.format, args.output.as_deref()) {
+        PictureFormat::Text => output.write(|out| text(out, &all)),
+        PictureFormat::Json => output.write(|out| json(out, args.host, &all)),
+        format => args.picture.write(&output, &picture(args.host, &all), format == PictureFormat::Png),
     }?;
     Ok(EXIT_OK)
 }
 
-fn text(out: &mut dyn Write, all: &[Behaved]) -> io::Result<()> {
+fn text(out: &mut dyn Write, all: &[HostBehavior]) -> io::Result<()> {
     let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for Behaved { sensor, behavior, labels, seen, days, gap, .. } in all {
+    for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in all {
         rows.push(vec![
-            shown(sensor),
+            escape_hidden(sensor),
             seen.first.to_string(),
             seen.last.to_string(),
             days.len().to_string(),
             gap.to_string(),
             seen.windows.to_string(),
             seen.packets.to_string(),
-            shown(&labels.join(" ")),
+            escape_hidden(&labels.join(" ")),
             behavior.canonical.clone(),
         ]);
     }
     table(out, &rows)
 }
 
-fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
-    for Behaved { sensor, behavior, labels, seen, days, gap, .. } in all {
-        let line = JsonBehaved {
+fn json(out: &mut dyn Write, host: IpAddr, all: &[HostBehavior]) -> io::Result<()> {
+    for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in all {
+        let line = JsonHostBehavior {
             host,
             sensor,
             behavior: behavior.id,
@@ -120,8 +120,8 @@ fn json(out: &mut dyn Write, host: IpAddr, all: &[Behaved]) -> io::Result<()> {
     Ok(())
 }
 
-fn picture(host: IpAddr, all: &[Behaved]) -> String {
-    let row = |behaved: &'_ Behaved| -> String {
+fn picture(host: IpAddr, all: &[HostBehavior]) -> String {
+    let row = |behaved: &'_ HostBehavior| -> String {
         let parts = [behaved.labels.join(", "), behaved.behavior.canonical.clone()];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         format!("{}: {}", behaved.sensor, parts.join(", "))

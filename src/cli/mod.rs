@@ -12,7 +12,6 @@ mod explain;
 mod fingerprint;
 mod history;
 mod host;
-mod kinds;
 mod observe;
 mod progress;
 mod project;
@@ -24,13 +23,14 @@ mod shared;
 mod simulate;
 mod surges;
 mod tile;
+mod types;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{AppError, Notices};
-use crate::escape::{has_hidden, shown};
+use crate::escape::{escape_hidden, has_hidden};
 
 /// Exit code: all work was done, and every check held.
 pub const EXIT_OK: u8 = 0;
@@ -61,26 +61,26 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Events(events::Args),
-    Fingerprint(fingerprint::Args),
-    Rules(rules::Args),
-    Check(check::Args),
-    Sample(sample::Args),
-    Sensor(sensor::Args),
-    Capture(capture::Args),
-    Observe(observe::Args),
-    Correlate(correlate::Args),
-    Explain(explain::Args),
-    Evaluate(evaluate::Args),
-    Project(project::Args),
-    Series(series::Args),
-    Tile(tile::Args),
-    Host(host::Args),
-    Cohort(cohort::Args),
-    Surges(surges::Args),
-    Kinds(kinds::Args),
-    History(history::Args),
-    Simulate(simulate::Args),
+    Events(events::EventsArgs),
+    Fingerprint(fingerprint::FingerprintArgs),
+    Rules(rules::RulesArgs),
+    Check(check::CheckArgs),
+    Sample(sample::SampleArgs),
+    Sensor(sensor::SensorArgs),
+    Capture(capture::CaptureArgs),
+    Observe(observe::ObserveArgs),
+    Correlate(correlate::CorrelateArgs),
+    Explain(explain::ExplainArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Project(project::ProjectArgs),
+    Series(series::SeriesArgs),
+    Tile(tile::TileArgs),
+    Host(host::HostArgs),
+    Cohort(cohort::CohortArgs),
+    Surges(surges::SurgesArgs),
+    Kinds(types::TypesArgs),
+    History(history::HistoryArgs),
+    Simulate(simulate::SimulateArgs),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
 }
@@ -96,22 +96,22 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return refused(&error),
+        Err(error) => return print_usage_error(&error),
     };
     let mut notices = Notices::default();
     let result = run(cli.command, &mut notices);
     for notice in notices.iter() {
-        say(&format!("note: {}", shown(notice)));
+        write_stderr(&format!("note: {}", escape_hidden(notice)));
     }
     let mut some_failed = false;
     for failure in notices.failures() {
-        say(&format!("error: {}", shown(failure)));
+        write_stderr(&format!("error: {}", escape_hidden(failure)));
         some_failed = true;
     }
     let result = result.map(|code| if some_failed { code.max(EXIT_DIFFERS) } else { code });
     ExitCode::from(result.unwrap_or_else(|error| {
         for line in error.to_string().lines() {
-            say(&format!("error: {}", shown(line)));
+            write_stderr(&format!("error: {}", escape_hidden(line)));
         }
         EXIT_FAILED
     }))
@@ -120,14 +120,14 @@ pub fn main() -> ExitCode {
 /// Prints help, the version, or what is wrong with the arguments, and returns the exit code. Arguments may be
 /// file names that others chose, since a shell inserts them in place of `*`. A message that repeats hidden
 /// characters is therefore escaped and printed without colors.
-fn refused(error: &clap::Error) -> ExitCode {
+fn print_usage_error(error: &clap::Error) -> ExitCode {
     let message = error.render().to_string();
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_FAILED));
     if !has_hidden(&message.replace('\n', "")) {
         // Clap prints with colors on a terminal. A failed write, such as to a closed pipe, is ignored.
         let _shown = error.print();
     } else {
-        message.lines().for_each(|line| say(&shown(line)));
+        message.lines().for_each(|line| write_stderr(&escape_hidden(line)));
     }
     code
 }
@@ -151,7 +151,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Host(args) => host::run(&args, notices),
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Surges(args) => surges::run(&args, notices),
-        Command::Kinds(args) => kinds::run(&args, notices),
+        Command::Kinds(args) => types::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
         Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
@@ -160,7 +160,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
 }
 
 /// Writes a line to standard error. A failed write is ignored.
-fn say(line: &str) {
+fn write_stderr(line: &str) {
     use std::io::Write;
     let _ = writeln!(anstream::stderr(), "{line}");
 }

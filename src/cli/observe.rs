@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::app::covers::Covers;
-use crate::app::observe::{Keep, Observed, Place, observe_all};
+use crate::app::declared_span::DeclaredSpan;
+use crate::app::observe::{FeedOutcome, FeedTarget, StoreMode, observe_all};
 use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices, Overlap};
 
 use super::EXIT_OK;
 use super::progress::Progress;
-use super::shared::{CaptureArgs, HISTORY_VARIABLE, RuleArgs};
+use super::shared::{CaptureReadingArgs, HISTORY_VARIABLE, RuleArgs};
 
 /// Feed captures of a sensor into a history
 ///
@@ -25,7 +25,7 @@ use super::shared::{CaptureArgs, HISTORY_VARIABLE, RuleArgs};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   inga observe --sensor II --history history captures/2009-03-02/")]
-pub(super) struct Args {
+pub(super) struct ObserveArgs {
     /// Captures, archives, and folders of them; `-` is standard input
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
@@ -52,12 +52,12 @@ pub(super) struct Args {
     /// Two dates (both included), or two RFC 3339 times. Days and times without an offset are in the sensor's
     /// time zone.
     #[arg(long, value_name = "FROM..TO")]
-    covers: Option<Covers>,
+    covers: Option<DeclaredSpan>,
     /// Packets that the recorder of the capture lost [default: the number in the statistics of a pcapng file]
     #[arg(long, value_name = "PACKETS")]
     dropped: Option<u64>,
     #[command(flatten)]
-    reading: CaptureArgs,
+    reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
@@ -70,7 +70,7 @@ enum OverlapArg {
     Add,
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &ObserveArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let overlap = match args.overlap {
         None => Overlap::Refuse,
@@ -85,16 +85,23 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     };
     let inputs = options.expand(&args.captures, notices)?;
     let progress = Progress::watch(&inputs, &mut options);
-    let keep = if args.dry_run { Keep::DryRun } else { Keep::Stored };
-    let place = Place { history: &args.history, sensor: &args.sensor, keep, covers: args.covers.as_ref() };
+    let keep = if args.dry_run { StoreMode::DryRun } else { StoreMode::Store };
+    let place = FeedTarget {
+        history: &args.history,
+        sensor: &args.sensor,
+        mode: keep,
+        declared_span: args.covers.as_ref(),
+    };
     let covered = observe_all(place, &inputs, &options, &rules, notices, &mut |input, observed| {
         let told = match observed {
-            Observed::Known => format!("{input}: stored before, nothing changed"),
-            Observed::Nothing { packets } => format!("{input}: nothing of its {packets} packets to store"),
-            Observed::Gathered { dark, packets } => {
+            FeedOutcome::AlreadyStored => format!("{input}: stored before, nothing changed"),
+            FeedOutcome::NothingToStore { packets } => {
+                format!("{input}: nothing of its {packets} packets to store")
+            }
+            FeedOutcome::NotStored { dark, packets } => {
                 format!("{input}: {dark} of {packets} packets to dark addresses, not stored (dry run)")
             }
-            Observed::Stored { dark, packets } => {
+            FeedOutcome::Stored { dark, packets } => {
                 format!("{input}: {dark} of {packets} packets to dark addresses stored")
             }
         };

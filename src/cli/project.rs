@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use crate::app::output::{Output, make_folder};
-use crate::app::project::{Onto, Projected, project};
+use crate::app::project::{ProjectedSample, ProjectionTarget, project};
 use crate::app::{AppError, Notices};
-use crate::report::projection as report;
-use crate::report::tile::tile_svg;
+use crate::render::projection as report;
+use crate::render::tile::tile_svg;
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs};
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, OutputFormat, ReportArgs, RuleArgs};
 
 /// Predict what a sensor would observe of a sample: types, their shares, and how often
 ///
@@ -24,12 +24,12 @@ use super::shared::{CaptureArgs, Format, HistoryArgs, ReportArgs, RuleArgs};
   inga project report.yaml --prefix 198.51.100.0/24 --live 198.51.100.0/28 --tiles tiles/
 
 The second asks: would my /24 have seen this?")]
-pub(super) struct Args {
+pub(super) struct ProjectArgs {
     /// Sample report (YAML)
     #[arg(value_name = "REPORT")]
     report: PathBuf,
     #[command(flatten)]
-    history: HistoryArgs,
+    history: HistorySourceArgs,
     /// Only this sensor of the history; may be given more than once [default: each sensor]
     #[arg(long, value_name = "NAME", requires = "history")]
     sensor: Vec<String>,
@@ -41,40 +41,40 @@ pub(super) struct Args {
     live: Vec<IpNet>,
     /// Output format; JSON has one line per sensor
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: OutputFormat,
     /// Draw the expected windows into this folder, one tile per type, the most frequent types first
     #[arg(long, value_name = "DIR")]
     tiles: Option<PathBuf>,
     #[command(flatten)]
     reports_as: ReportArgs,
     #[command(flatten)]
-    reading: CaptureArgs,
+    reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &ProjectArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let onto = match args.prefix.is_empty() {
-        true => Onto::Sensors(args.history.source()?, args.sensor.clone()),
-        false => Onto::Prefixes(args.prefix.clone(), args.live.clone()),
+        true => ProjectionTarget::Sensors(args.history.source()?, args.sensor.clone()),
+        false => ProjectionTarget::Prefixes(args.prefix.clone(), args.live.clone()),
     };
     let projected =
         project(&args.report, &onto, &args.reports_as.options(args.reading.options()), &rules, notices)?;
     if let Some(folder) = &args.tiles {
         draw(folder, &projected, rules.profile.window_seconds)?;
     }
-    let Projected { sample, title, scan, sensors } = &projected;
+    let ProjectedSample { sample, title, scan, sensors } = &projected;
     Output::Stdout.write(|out| match args.format {
-        Format::Text => report::text(out, title, scan, sensors),
-        Format::Json => report::json(out, (sample, title), scan, sensors),
+        OutputFormat::Text => report::text(out, title, scan, sensors),
+        OutputFormat::Json => report::json(out, (sample, title), scan, sensors),
     })?;
     Ok(EXIT_OK)
 }
 
 /// Writes tiles into files that are named after sensor and rank. The rules for sensor names make them safe in
 /// a path.
-fn draw(folder: &Path, projected: &Projected, window_seconds: u32) -> Result<(), AppError> {
+fn draw(folder: &Path, projected: &ProjectedSample, window_seconds: u32) -> Result<(), AppError> {
     make_folder(folder)?;
     for (sensor, projection) in &projected.sensors {
         for (place, (share, window)) in (1..).zip(&projection.examples) {

@@ -18,13 +18,13 @@ What a rule may be called:
   mark of a malware. A rule with dates is applied only to windows within them, and never to a log
   without times. A single window is a hint, the stronger the smaller the chance. The evidence is
   that more hosts have a mark than chance explains.")]
-pub(super) struct Args {
+pub(super) struct RulesArgs {
     #[command(subcommand)]
-    command: Command,
+    command: RulesCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum RulesCommand {
     /// Check all rules of a folder, and show file, line and remedy of every error
     Check {
         /// Folder of rules [default: the rules that are built in]
@@ -33,14 +33,14 @@ enum Command {
     },
 }
 
-pub(super) fn run(args: &Args) -> Result<u8, AppError> {
-    let Command::Check { folder } = &args.command;
-    let summary = rules::load(folder.as_deref())?.summary();
+pub(super) fn run(args: &RulesArgs) -> Result<u8, AppError> {
+    let RulesCommand::Check { folder } = &args.command;
+    let summary = rules::load(folder.as_deref())?.rule_counts();
     Output::Stdout.write(|out| {
         writeln!(
             out,
             "all hold: {} labels, {} tools, {} payloads, {} plumbing, {} answering services",
-            summary.labels, summary.tools, summary.payloads, summary.plumbing, summary.services
+            summary.labels, summary.tools, summary.payloads, summary.infrastructure, summary.services
         )
     })?;
     Ok(EXIT_OK)

@@ -4,23 +4,23 @@ use std::path::PathBuf;
 
 use crate::app::history::{HistorySource, keep_samples, kept_samples};
 use crate::app::output::Output;
-use crate::app::taken_back::remove_sample;
+use crate::app::removal::remove_sample;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::escape::shown;
-use crate::report::text::table;
+use crate::escape::escape_hidden;
+use crate::render::text::table;
 
 use super::EXIT_OK;
 use super::shared::{HistoryFolder, LimitArgs, ReportArgs};
 
 /// Add, remove or list the samples of a history
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct SampleArgs {
     #[command(subcommand)]
-    command: Command,
+    command: SampleCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum SampleCommand {
     /// Add samples to a history: their reports, and the scans of their sandbox runs
     Add {
         /// Sample reports (YAML)
@@ -50,14 +50,14 @@ enum Command {
     },
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &SampleArgs, notices: &mut Notices) -> Result<u8, AppError> {
     match &args.command {
-        Command::Add { reports, limits, reading, history } => {
+        SampleCommand::Add { reports, limits, reading, history } => {
             let options = reading.options(limits.options());
             keep_samples(&history.folder, reports, &options, &history.rules.load()?, notices)?;
         }
-        Command::Remove { id, history } => remove_sample(&history.folder, id, &history.rules.load()?)?,
-        Command::List { history } => list(history, notices)?,
+        SampleCommand::Remove { id, history } => remove_sample(&history.folder, id, &history.rules.load()?)?,
+        SampleCommand::List { history } => list(history, notices)?,
     }
     Ok(EXIT_OK)
 }
@@ -67,9 +67,10 @@ fn list(history: &HistoryFolder, notices: &mut Notices) -> Result<(), AppError> 
     let store = source.open(&CaptureOptions::default(), &history.rules.load()?, notices)?;
     let mut rows = vec![["sample", "title", "windows", "date"].map(str::to_owned).to_vec()];
     for sample in kept_samples(store.as_ref())? {
-        let date = sample.report.pivot().map_or_else(|| "-".to_owned(), |(span, _)| span.to_string());
+        let date =
+            sample.report.reference_date().map_or_else(|| "-".to_owned(), |(span, _)| span.to_string());
         let windows = sample.profile.windows.len().to_string();
-        rows.push(vec![sample.profile.id, shown(&sample.report.title()), windows, date]);
+        rows.push(vec![sample.profile.id, escape_hidden(&sample.report.title()), windows, date]);
     }
     Output::Stdout.write(|out| table(out, &rows))
 }

@@ -7,23 +7,23 @@ use crate::app::AppError;
 use crate::app::history::{add_outage, add_sensor, sensors};
 use crate::app::output::Output;
 use crate::app::sensors::{SensorContents, contents, edit_sensor, remove_outages, remove_sensor};
-use crate::escape::shown;
+use crate::escape::escape_hidden;
 use crate::history::{DatedPrefix, Outage, PrefixEdit, Sensor, SensorEdit, SensorKind};
-use crate::report::sensors as report;
+use crate::render::sensors as report;
 
 use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
-use super::shared::{Format, HistoryFolder, check_range};
+use super::shared::{HistoryFolder, OutputFormat, check_range};
 
 /// Add, edit, remove or list the sensors of a history, and record their outages
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct SensorArgs {
     #[command(subcommand)]
-    command: Command,
+    command: SensorCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum SensorCommand {
     Add(AddArgs),
     Edit(EditArgs),
     Remove(RemoveArgs),
@@ -57,7 +57,7 @@ struct AddArgs {
     live: Vec<IpNet>,
     /// Surroundings of the dark addresses
     #[arg(long, value_enum, default_value = "dark")]
-    kind: Kind,
+    kind: SensorKindArg,
     /// Time zone of the sensor's days (IANA name)
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     time_zone: String,
@@ -103,7 +103,7 @@ struct EditArgs {
     to: Option<Date>,
     /// Surroundings of the dark addresses
     #[arg(long, value_enum, group = "change")]
-    kind: Option<Kind>,
+    kind: Option<SensorKindArg>,
     #[command(flatten)]
     history: HistoryFolder,
 }
@@ -126,7 +126,7 @@ struct ListArgs {
     history: HistoryFolder,
     /// Output format; JSON has one line per sensor
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: OutputFormat,
 }
 
 /// Record an outage: its days have no value, which is not zero
@@ -153,7 +153,7 @@ struct OutageArgs {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Kind {
+enum SensorKindArg {
     /// Live and dark addresses are mixed
     Mixed,
     /// The whole network is dark
@@ -162,29 +162,29 @@ enum Kind {
     Subnet,
 }
 
-impl From<Kind> for SensorKind {
-    fn from(kind: Kind) -> SensorKind {
+impl From<SensorKindArg> for SensorKind {
+    fn from(kind: SensorKindArg) -> SensorKind {
         match kind {
-            Kind::Mixed => SensorKind::Mixed,
-            Kind::Dark => SensorKind::Dark,
-            Kind::Subnet => SensorKind::Subnet,
+            SensorKindArg::Mixed => SensorKind::Mixed,
+            SensorKindArg::Dark => SensorKind::Dark,
+            SensorKindArg::Subnet => SensorKind::Subnet,
         }
     }
 }
 
-pub(super) fn run(args: Args) -> Result<u8, AppError> {
+pub(super) fn run(args: SensorArgs) -> Result<u8, AppError> {
     match args.command {
-        Command::Add(args) => add(args)?,
-        Command::Edit(args) => edit(&args)?,
-        Command::Remove(RemoveArgs { name, confirm, history }) => remove(&name, &confirm, &history)?,
-        Command::List(ListArgs { history, format }) => {
+        SensorCommand::Add(args) => add(args)?,
+        SensorCommand::Edit(args) => edit(&args)?,
+        SensorCommand::Remove(RemoveArgs { name, confirm, history }) => remove(&name, &confirm, &history)?,
+        SensorCommand::List(ListArgs { history, format }) => {
             let sensors = sensors(&history.folder, &history.rules.load()?)?;
             Output::Stdout.write(|out| match format {
-                Format::Text => report::text(out, &sensors),
-                Format::Json => report::json(out, &sensors),
+                OutputFormat::Text => report::text(out, &sensors),
+                OutputFormat::Json => report::json(out, &sensors),
             })?;
         }
-        Command::Outage(args) => outage(args)?,
+        SensorCommand::Outage(args) => outage(args)?,
     }
     Ok(EXIT_OK)
 }
@@ -228,23 +228,23 @@ fn edit(args: &EditArgs) -> Result<(), AppError> {
         let live = report::prefixes(&sensor.live);
         let without = if live.is_empty() { String::new() } else { format!(" without {live}") };
         let prefixes = report::prefixes(&sensor.prefixes);
-        writeln!(out, "sensor {} ({}) watches {prefixes}{without}", shown(&sensor.name), sensor.kind)
+        writeln!(out, "sensor {} ({}) watches {prefixes}{without}", escape_hidden(&sensor.name), sensor.kind)
     })
 }
 
 fn remove(name: &str, confirm: &ConfirmArgs, history: &HistoryFolder) -> Result<(), AppError> {
     let rules = history.rules.load()?;
-    let what = in_words(&contents(&history.folder, name, &rules)?);
+    let what = contents_in_words(&contents(&history.folder, name, &rules)?);
     confirm.confirm(&format!(
         "{what} will be removed from the history, for good: only feeding the captures again brings it back"
     ))?;
     remove_sensor(&history.folder, name, &rules)?;
-    Output::Stdout.write(|out| writeln!(out, "{} removed", shown(&what)))
+    Output::Stdout.write(|out| writeln!(out, "{} removed", escape_hidden(&what)))
 }
 
 /// Describes a sensor and the recorded data that is removed with it.
-fn in_words(SensorContents { sensor, coverage, captures }: &SensorContents) -> String {
-    let days = coverage.observed.len();
+fn contents_in_words(SensorContents { sensor, coverage, captures }: &SensorContents) -> String {
+    let days = coverage.recorded_days.len();
     let span = coverage.span().map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();
     format!(
         "sensor {}, its {days} recorded days{span}, {captures} captures and {} outages",
@@ -261,7 +261,12 @@ fn outage(args: OutageArgs) -> Result<(), AppError> {
         let removed = remove_outages(&history.folder, &name, (from, to), reason.as_deref(), &rules)?;
         return Output::Stdout.write(|out| {
             removed.iter().try_for_each(|outage| {
-                writeln!(out, "sensor {}: outage {} removed", shown(&name), shown(&outage.to_string()))
+                writeln!(
+                    out,
+                    "sensor {}: outage {} removed",
+                    escape_hidden(&name),
+                    escape_hidden(&outage.to_string())
+                )
             })
         });
     }

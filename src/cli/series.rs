@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use crate::app::marks::{self, Event};
 use crate::app::output::Output;
-use crate::app::series::{Question, Series, series};
+use crate::app::plot_dates::{self, DatedEvent};
+use crate::app::series::{Series, SeriesQuery, series};
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::history::Step;
-use crate::report::series::{Mark, panels_svg};
-use crate::report::spans::{self, Counted, Drawing, Panels, Value};
+use crate::history::SpanLength;
+use crate::render::series::{DateMark, panels_svg};
+use crate::render::spans::{self, Panels, PlotOptions, SpanSeries, Value};
 
 use super::EXIT_OK;
-use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, check_range, ending, of_name};
+use super::shared::{
+    FilterArgs, HistorySourceArgs, PictureArgs, RuleArgs, check_range, extension, filter_name,
+};
 
 /// Count what sensors observed, by hour, day, week or month
 ///
@@ -34,20 +36,20 @@ use super::shared::{HistoryArgs, OfArgs, PictureArgs, RuleArgs, check_range, end
   inga series --history history --of label:seed-type-1 --of label:seed-type-2 --panels sensor -o types.png
   inga series --history history --by hour --from 2009-03-10 --to 2009-03-11 -o hours.svg
   inga series --history history --of 445/tcp --of 135/tcp --value packets --log --mark events.yaml -o ports.svg")]
-pub(super) struct Args {
+pub(super) struct SeriesArgs {
     #[command(flatten)]
-    history: HistoryArgs,
+    history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: all sensors of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
     #[command(flatten)]
-    of: OfArgs,
+    of: FilterArgs,
     /// Only hosts of this prefix
     #[arg(long, value_name = "PREFIX")]
     source: Option<IpNet>,
     /// Length of a span
     #[arg(long, visible_alias = "step", value_enum, default_value = "day")]
-    by: By,
+    by: StepArg,
     /// First day [default: the first recorded day]
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: Option<Date>,
@@ -98,7 +100,7 @@ enum PanelsBy {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum By {
+enum StepArg {
     /// Hours of the sensor's clock
     Hour,
     /// Days of the sensor's time zone
@@ -141,8 +143,8 @@ enum SeriesFormat {
 
 impl SeriesFormat {
     /// Returns the format that `--format` names, else the one of the output file's extension, else text.
-    fn chosen(args: &Args) -> SeriesFormat {
-        args.format.unwrap_or(match ending(args.output.as_deref()) {
+    fn chosen(args: &SeriesArgs) -> SeriesFormat {
+        args.format.unwrap_or(match extension(args.output.as_deref()) {
             Some("csv") => SeriesFormat::Csv,
             Some("json" | "ndjson") => SeriesFormat::Json,
             Some("svg") => SeriesFormat::Svg,
@@ -152,7 +154,7 @@ impl SeriesFormat {
     }
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &SeriesArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     if args.value.len() > 2 && args.panels != Some(PanelsBy::Value) {
         let message = "--value at most twice, a plot has two axes; or with --panels value";
@@ -160,16 +162,16 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     }
     check_range(("--from", args.from), ("--to", args.to))?;
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
-    let question = Question {
+    let question = SeriesQuery {
         sensors: args.sensor.clone(),
-        of: args.of.all(&rules)?,
+        filters: args.of.all(&rules)?,
         sources: args.source,
         step: match args.by {
-            By::Hour => Step::Hour,
-            By::Day => Step::Day,
-            By::Week => Step::Week,
-            By::Month => Step::Month,
-            By::All => Step::All,
+            StepArg::Hour => SpanLength::Hour,
+            StepArg::Day => SpanLength::Day,
+            StepArg::Week => SpanLength::Week,
+            StepArg::Month => SpanLength::Month,
+            StepArg::All => SpanLength::All,
         },
         first: args.from,
         last: args.to,
@@ -178,22 +180,22 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
     for Series { sensor, coverage, .. } in &answer {
         notices.add_loss(sensor, coverage);
     }
-    let events = marks::load(&args.mark, store.as_ref())?;
+    let events = plot_dates::load(&args.mark, store.as_ref())?;
     write(args, &answer, events)?;
     Ok(EXIT_OK)
 }
 
-fn write(args: &Args, answer: &[Series], events: Vec<Event>) -> Result<(), AppError> {
-    let counted: Vec<Counted<'_>> = answer
+fn write(args: &SeriesArgs, answer: &[Series], events: Vec<DatedEvent>) -> Result<(), AppError> {
+    let counted: Vec<SpanSeries<'_>> = answer
         .iter()
-        .map(|series| Counted {
+        .map(|series| SpanSeries {
             sensor: &series.sensor,
-            of: of_name(&series.of, args.source),
+            behavior: filter_name(&series.filter, args.source),
             spans: &series.spans,
             coverage: &series.coverage,
         })
         .collect();
-    let output = Output::of(args.output.as_deref());
+    let output = Output::from_path(args.output.as_deref());
     let format = SeriesFormat::chosen(args);
     match format {
         SeriesFormat::Text => output.write(|out| spans::text(out, &counted)),
@@ -206,15 +208,15 @@ fn write(args: &Args, answer: &[Series], events: Vec<Event>) -> Result<(), AppEr
     }
 }
 
-fn drawing(args: &Args, events: Vec<Event>) -> Drawing {
-    Drawing {
+fn drawing(args: &SeriesArgs, events: Vec<DatedEvent>) -> PlotOptions {
+    PlotOptions {
         values: args.value.iter().map(|value| Value::from(*value)).collect(),
         panels: args.panels.map(|by| match by {
             PanelsBy::Sensor => Panels::Sensor,
-            PanelsBy::Of => Panels::Of,
+            PanelsBy::Of => Panels::Behavior,
             PanelsBy::Value => Panels::Value,
         }),
-        marks: events.into_iter().map(|Event { date, label }| Mark { day: date, label }).collect(),
+        marks: events.into_iter().map(|DatedEvent { date, label }| DateMark { day: date, label }).collect(),
         log: args.log,
         one_axis: args.one_axis,
     }

@@ -8,22 +8,22 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::app::events::Victims;
 use crate::app::history::HistorySource;
 use crate::app::output::Output;
+use crate::app::packets::Victims;
 use crate::app::png::png;
-use crate::app::series::Of;
-use crate::app::{AppError, CaptureOptions, rules, threads};
+use crate::app::series::TrafficFilter;
+use crate::app::{AppError, CaptureOptions, rules, thread_count};
 use crate::behavior::BehaviorId;
 use crate::capture::Limits;
-use crate::event::Protocol;
-use crate::history::{Granularity, Selection};
-use crate::report::svg::{Theme, on_ground};
+use crate::history::{BehaviorFilter, Granularity};
+use crate::packet::Protocol;
+use crate::render::svg::{Theme, with_theme};
 use crate::rules::Rules;
 
 /// Options for reading captures.
 #[derive(Debug, clap::Args)]
-pub(super) struct CaptureArgs {
+pub(super) struct CaptureReadingArgs {
     /// Date of tcpdump logs that print only the time of day
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: Option<Date>,
@@ -100,10 +100,10 @@ fn rate(text: &str) -> Result<f64, String> {
     if (0.001..=1e9).contains(&rate) { Ok(rate) } else { Err("must lie between 0.001 and 1e9".to_owned()) }
 }
 
-impl CaptureArgs {
+impl CaptureReadingArgs {
     pub(super) fn options(&self) -> CaptureOptions {
         CaptureOptions { packets_per_second: self.packets_per_second, ..self.limits.options() }
-            .with_threads(threads(self.threads))
+            .with_threads(thread_count(self.threads))
             .with_date(self.date)
             .with_zone(self.time_zone.clone())
     }
@@ -144,20 +144,20 @@ pub(super) struct VictimArgs {
     /// Victim host of a sandbox capture; `auto` is the address that takes part in every packet, else the host
     /// that begins most contacts
     #[arg(long, value_name = "ADDRESS|auto", value_parser = victim)]
-    victim: Vec<Victim>,
+    victim: Vec<VictimArg>,
 }
 
 #[derive(Clone, Debug)]
-enum Victim {
+enum VictimArg {
     Auto,
     Address(IpAddr),
 }
 
-fn victim(text: &str) -> Result<Victim, String> {
+fn victim(text: &str) -> Result<VictimArg, String> {
     match text {
-        "auto" => Ok(Victim::Auto),
+        "auto" => Ok(VictimArg::Auto),
         address => {
-            address.parse().map(Victim::Address).map_err(|_| "no address; write one, or `auto`".to_owned())
+            address.parse().map(VictimArg::Address).map_err(|_| "no address; write one, or `auto`".to_owned())
         }
     }
 }
@@ -168,8 +168,8 @@ impl VictimArgs {
             .victim
             .iter()
             .filter_map(|victim| match victim {
-                Victim::Address(address) => Some(*address),
-                Victim::Auto => None,
+                VictimArg::Address(address) => Some(*address),
+                VictimArg::Auto => None,
             })
             .collect();
         match (self.victim.is_empty(), addresses.is_empty(), addresses.len() == self.victim.len()) {
@@ -197,7 +197,7 @@ pub(super) struct HistoryFolder {
 /// Options of queries, which read a history or a folder of captures.
 #[derive(Debug, clap::Args)]
 #[group(id = "origin", multiple = false)]
-pub(super) struct HistoryArgs {
+pub(super) struct HistorySourceArgs {
     /// A history made by `inga observe`: a folder with catalog.sqlite [env: INGA_HISTORY]
     #[arg(long, value_name = "DIR")]
     history: Option<PathBuf>,
@@ -206,7 +206,7 @@ pub(super) struct HistoryArgs {
     darknet: Option<PathBuf>,
 }
 
-impl HistoryArgs {
+impl HistorySourceArgs {
     /// Returns the given history or darknet folder, else the history that the environment names.
     pub(super) fn source(&self) -> Result<HistorySource, AppError> {
         let from_environment = || std::env::var_os(HISTORY_VARIABLE).filter(|value| !value.is_empty());
@@ -225,25 +225,25 @@ impl HistoryArgs {
 
 /// The option that selects the behaviors to count.
 #[derive(Debug, clap::Args)]
-pub(super) struct OfArgs {
+pub(super) struct FilterArgs {
     /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID` (a pattern), `label:ID`;
     /// several behaviors are counted separately
-    #[arg(long, value_name = "BEHAVIOR", value_parser = of)]
-    of: Vec<Of>,
+    #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
+    of: Vec<TrafficFilter>,
 }
 
-impl OfArgs {
+impl FilterArgs {
     /// Returns the behaviors to count separately; without the option, all windows as one.
-    pub(super) fn all(&self, rules: &Rules) -> Result<Vec<Of>, AppError> {
+    pub(super) fn all(&self, rules: &Rules) -> Result<Vec<TrafficFilter>, AppError> {
         self.of.iter().try_for_each(|of| check_label(of, rules))?;
-        Ok(if self.of.is_empty() { vec![Of::All] } else { self.of.clone() })
+        Ok(if self.of.is_empty() { vec![TrafficFilter::All] } else { self.of.clone() })
     }
 }
 
 /// Refuses a label that no rule assigns.
-pub(super) fn check_label(of: &Of, rules: &Rules) -> Result<(), AppError> {
+pub(super) fn check_label(of: &TrafficFilter, rules: &Rules) -> Result<(), AppError> {
     match of {
-        Of::Label(label) if !rules.has_label(label) => {
+        TrafficFilter::Label(label) if !rules.has_label(label) => {
             Err(AppError::Usage(format!("no rule gives the label `{label}`")))
         }
         _ => Ok(()),
@@ -251,31 +251,31 @@ pub(super) fn check_label(of: &Of, rules: &Rules) -> Result<(), AppError> {
 }
 
 /// Parses a behavior as the command line writes it.
-pub(super) fn of(text: &str) -> Result<Of, String> {
+pub(super) fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
     let (kind, rest) = text.split_once(':').unwrap_or(("", text));
     let named = |granularity| {
         let id = rest.parse::<BehaviorId>().map_err(|error| error.to_string())?;
-        Ok(Of::Behavior(Selection { granularity, id, facets: false }))
+        Ok(TrafficFilter::Behavior(BehaviorFilter { granularity, id, facets: false }))
     };
     let protocol = |text: &str| text.parse::<Protocol>().map_err(|error| error.to_string());
     match kind {
         "type" => named(Granularity::Type),
         "shape" => named(Granularity::Shape),
         "family" => named(Granularity::Family),
-        "label" => Ok(Of::Label(rest.to_owned())),
+        "label" => Ok(TrafficFilter::Label(rest.to_owned())),
         "" => match rest.split_once('/') {
             None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
                 // Different malware scans the TCP and the UDP port of a number, so the protocol is required.
                 Err(format!("`{rest}` is a port without its protocol; write {rest}/tcp or {rest}/udp"))
             }
-            None => Ok(Of::Protocol(protocol(rest)?)),
+            None => Ok(TrafficFilter::Protocol(protocol(rest)?)),
             Some((port, name)) => {
                 let (port, protocol) = match (port.parse(), protocol(name)) {
                     (Ok(port), protocol) => (port, protocol?),
                     (Err(_), _) => return Err(not_a_service(port, name)),
                 };
                 match protocol.has_ports() {
-                    true => Ok(Of::Service(protocol, port)),
+                    true => Ok(TrafficFilter::Service(protocol, port)),
                     false => Err(format!(
                         "{protocol} has no ports; write {} alone",
                         protocol.to_string().to_lowercase()
@@ -312,21 +312,21 @@ pub(super) fn check_range(
     }
 }
 
-/// Returns a behavior in the notation of [`of`], followed by the prefix of its hosts if one is given.
-pub(super) fn of_name(of: &Of, sources: Option<IpNet>) -> String {
+/// Returns a behavior in the notation of [`parse_filter`], followed by the prefix of its hosts if one is given.
+pub(super) fn filter_name(of: &TrafficFilter, sources: Option<IpNet>) -> String {
     let name = match of {
-        Of::All => "all".to_owned(),
-        Of::Behavior(Selection { granularity, id, .. }) => format!("{granularity}:{id}"),
-        Of::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
-        Of::Protocol(protocol) => protocol.to_string().to_lowercase(),
-        Of::Label(label) => format!("label:{label}"),
+        TrafficFilter::All => "all".to_owned(),
+        TrafficFilter::Behavior(BehaviorFilter { granularity, id, .. }) => format!("{granularity}:{id}"),
+        TrafficFilter::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
+        TrafficFilter::Protocol(protocol) => protocol.to_string().to_lowercase(),
+        TrafficFilter::Label(label) => format!("label:{label}"),
     };
     sources.map_or_else(|| name.clone(), |sources| format!("{name} from {sources}"))
 }
 
 /// Output formats of commands without pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// Text for people
     Text,
     /// JSON, one object per line
@@ -335,7 +335,7 @@ pub(super) enum Format {
 
 /// Output formats of commands that can draw a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Picture {
+pub(super) enum PictureFormat {
     /// Text for people
     Text,
     /// JSON, one object per line
@@ -346,20 +346,20 @@ pub(super) enum Picture {
     Png,
 }
 
-impl Picture {
+impl PictureFormat {
     /// Returns the format that `--format` names, else the one of the output file's extension, else text.
-    pub(super) fn chosen(asked: Option<Picture>, output: Option<&Path>) -> Picture {
-        asked.unwrap_or(match ending(output) {
-            Some("json" | "ndjson") => Picture::Json,
-            Some("svg") => Picture::Svg,
-            Some("png") => Picture::Png,
-            _ => Picture::Text,
+    pub(super) fn chosen(asked: Option<PictureFormat>, output: Option<&Path>) -> PictureFormat {
+        asked.unwrap_or(match extension(output) {
+            Some("json" | "ndjson") => PictureFormat::Json,
+            Some("svg") => PictureFormat::Svg,
+            Some("png") => PictureFormat::Png,
+            _ => PictureFormat::Text,
         })
     }
 }
 
 /// Returns the extension of the output file.
-pub(super) fn ending(output: Option<&Path>) -> Option<&str> {
+pub(super) fn extension(output: Option<&Path>) -> Option<&str> {
     output.and_then(Path::extension).and_then(|ending| ending.to_str())
 }
 
@@ -368,11 +368,11 @@ pub(super) fn ending(output: Option<&Path>) -> Option<&str> {
 pub(super) struct PictureArgs {
     /// Background of a picture
     #[arg(long, value_enum, default_value = "reader")]
-    ground: Ground,
+    ground: ThemeArg,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Ground {
+enum ThemeArg {
     /// Follows the reader's browser; light if it states no preference
     Reader,
     /// Light, as on paper
@@ -385,11 +385,11 @@ impl PictureArgs {
     /// Writes a picture as SVG, or as PNG if `pixels` is set.
     pub(super) fn write(&self, output: &Output, picture: &str, pixels: bool) -> Result<(), AppError> {
         let theme = match self.ground {
-            Ground::Reader => Theme::Reader,
-            Ground::Light => Theme::Light,
-            Ground::Dark => Theme::Dark,
+            ThemeArg::Reader => Theme::Reader,
+            ThemeArg::Light => Theme::Light,
+            ThemeArg::Dark => Theme::Dark,
         };
-        let picture = on_ground(picture, theme);
+        let picture = with_theme(picture, theme);
         let bytes = if pixels { png(&picture)? } else { picture.into_bytes() };
         output.write(|out| out.write_all(&bytes))
     }

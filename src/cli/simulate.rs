@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::app::output::Output;
 use crate::app::simulate::{SimulateOptions, scenario, simulate_to_files, simulate_to_history};
-use crate::app::{AppError, Notices, threads};
+use crate::app::{AppError, Notices, thread_count};
 
 use super::EXIT_OK;
 use super::shared::RuleArgs;
@@ -22,7 +22,7 @@ use super::shared::RuleArgs;
   inga correlate outbreak/samples/*/report.yaml --darknet outbreak
   inga simulate samples/scenarios/conficker-2009.yaml --out months --format sightings --scale 0.01
   inga series --history months/history --sensor II --value hosts -o hosts.svg")]
-pub(super) struct Args {
+pub(super) struct SimulateArgs {
     /// Scenario (YAML)
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
@@ -58,9 +58,9 @@ fn scale(text: &str) -> Result<f64, String> {
     if (1e-9..=1e6).contains(&scale) { Ok(scale) } else { Err("must lie between 1e-9 and 1e6".to_owned()) }
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &SimulateArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let scenario = scenario(&args.scenario)?;
-    let threads = threads(args.threads);
+    let threads = thread_count(args.threads);
     let options = SimulateOptions { seed: args.seed, scale: args.scale, threads };
     let (written, captures) = match args.format {
         SimulateFormat::Pcap => (simulate_to_files(&args.out, &scenario, options)?, "captures"),

@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::app::history::add_losses;
 use crate::app::output::Output;
-use crate::app::surges::{Behavior, Found, Kind, Question, surges, unjudged};
+use crate::app::surges::{DescribedSurge, SurgeBehavior, SurgeKind, SurgeQuery, surges, unjudged_days};
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::escape::shown;
+use crate::escape::escape_hidden;
 use crate::history::surge::Outcome;
-use crate::report::text::table;
+use crate::render::text::table;
 
 use super::EXIT_OK;
-use super::shared::{Format, HistoryArgs, RuleArgs};
+use super::shared::{HistorySourceArgs, OutputFormat, RuleArgs};
 
 /// Find behaviors that surged: when, by how much, and how surely
 ///
@@ -38,9 +38,9 @@ rank, sensor, granularity (service, family, shape, type), behavior, id, kind (sc
 (the day with most above what was expected), peak_hosts, expected, ratio, excess (host-days above what was expected, of
 days that stood out), outcome (over, new-level, open), p, q, part_of (a rank), hosts, types (their number), top_types,
 top_hosts (with packets), labels, marks (with hosts).")]
-pub(super) struct Args {
+pub(super) struct SurgesArgs {
     #[command(flatten)]
-    history: HistoryArgs,
+    history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: all sensors of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
@@ -52,7 +52,7 @@ pub(super) struct Args {
     all: bool,
     /// Output format; JSON has one line per surge
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: OutputFormat,
     #[command(flatten)]
     rules: RuleArgs,
 }
@@ -66,27 +66,27 @@ fn level(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &SurgesArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
-    let question = Question { sensors: args.sensor.clone(), level: args.q };
+    let question = SurgeQuery { sensors: args.sensor.clone(), level: args.q };
     let found = surges(store.as_ref(), &question, &rules)?;
-    unjudged(store.as_ref(), &args.sensor)?.iter().for_each(|days| notices.add(days.to_string()));
+    unjudged_days(store.as_ref(), &args.sensor)?.iter().for_each(|days| notices.add(days.to_string()));
     add_losses(store.as_ref(), &args.sensor, notices)?;
     if found.is_empty() {
         notices.add(format!("no surge with a q of at most {}", args.q));
     }
     Output::Stdout.write(|out| match args.format {
-        Format::Text => text(out, &found, args.all),
-        Format::Json => json(out, &found),
+        OutputFormat::Text => text(out, &found, args.all),
+        OutputFormat::Json => json(out, &found),
     })?;
     Ok(EXIT_OK)
 }
 
-fn name(behavior: &Behavior) -> String {
+fn name(behavior: &SurgeBehavior) -> String {
     match behavior {
-        Behavior::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
-        Behavior::Named(_, _, canonical) => canonical.clone(),
+        SurgeBehavior::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
+        SurgeBehavior::Named(_, _, canonical) => canonical.clone(),
     }
 }
 
@@ -94,20 +94,20 @@ fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn text(out: &mut dyn Write, found: &[Found], all: bool) -> io::Result<()> {
+fn text(out: &mut dyn Write, found: &[DescribedSurge], all: bool) -> io::Result<()> {
     let head =
         ["rank", "sensor", "first", "last", "peak", "hosts", "expected", "q", "kind", "outcome", "behavior"];
-    let told = |(_, one): &(usize, &Found)| all || one.part_of.is_none();
+    let told = |(_, one): &(usize, &DescribedSurge)| all || one.part_of.is_none();
     for (at, one) in found.iter().enumerate().filter(told) {
         let surge = &one.surge;
         let row = vec![
             (at + 1).to_string(),
-            shown(&one.sensor),
+            escape_hidden(&one.sensor),
             surge.first.to_string(),
             surge.last.to_string(),
             surge.peak.day.to_string(),
             surge.peak.count.to_string(),
-            format!("{:.1}", crate::escape::rounded(surge.peak.expected, 1)),
+            format!("{:.1}", crate::escape::without_negative_zero(surge.peak.expected, 1)),
             format!("{:.1e}", one.q),
             word(&one.kind),
             word(&surge.outcome),
@@ -116,7 +116,7 @@ fn text(out: &mut dyn Write, found: &[Found], all: bool) -> io::Result<()> {
         table(out, &[head.map(str::to_owned).to_vec(), row])?;
         let pairs = |all: &[(String, u64)]| {
             all.iter()
-                .map(|(name, hosts)| format!("{} ({hosts})", shown(name)))
+                .map(|(name, hosts)| format!("{} ({hosts})", escape_hidden(name)))
                 .collect::<Vec<_>>()
                 .join(", ")
         };
@@ -138,7 +138,7 @@ fn text(out: &mut dyn Write, found: &[Found], all: bool) -> io::Result<()> {
 }
 
 #[derive(Serialize)]
-struct Counted<'a, N: Serialize> {
+struct JsonCount<'a, N: Serialize> {
     name: &'a N,
     count: u64,
 }
@@ -150,7 +150,7 @@ struct JsonSurge<'a> {
     granularity: String,
     behavior: String,
     id: Option<crate::behavior::BehaviorId>,
-    kind: Kind,
+    kind: SurgeKind,
     first: Date,
     last: Date,
     peak: Date,
@@ -164,17 +164,17 @@ struct JsonSurge<'a> {
     part_of: Option<usize>,
     hosts: u64,
     types: usize,
-    top_types: Vec<Counted<'a, String>>,
-    top_hosts: Vec<Counted<'a, IpAddr>>,
-    labels: Vec<Counted<'a, String>>,
-    marks: Vec<Counted<'a, String>>,
+    top_types: Vec<JsonCount<'a, String>>,
+    top_hosts: Vec<JsonCount<'a, IpAddr>>,
+    labels: Vec<JsonCount<'a, String>>,
+    marks: Vec<JsonCount<'a, String>>,
 }
 
-fn counted<N: Serialize>(all: &[(N, u64)]) -> Vec<Counted<'_, N>> {
-    all.iter().map(|(name, count)| Counted { name, count: *count }).collect()
+fn json_counts<N: Serialize>(all: &[(N, u64)]) -> Vec<JsonCount<'_, N>> {
+    all.iter().map(|(name, count)| JsonCount { name, count: *count }).collect()
 }
 
-fn json(out: &mut dyn Write, found: &[Found]) -> io::Result<()> {
+fn json(out: &mut dyn Write, found: &[DescribedSurge]) -> io::Result<()> {
     for (at, one) in found.iter().enumerate() {
         let peak = &one.surge.peak;
         #[expect(clippy::cast_precision_loss, reason = "hosts of a day")]
@@ -185,8 +185,8 @@ fn json(out: &mut dyn Write, found: &[Found]) -> io::Result<()> {
             granularity: one.behavior.granularity(),
             behavior: name(&one.behavior),
             id: match &one.behavior {
-                Behavior::Service(..) => None,
-                Behavior::Named(_, id, _) => Some(*id),
+                SurgeBehavior::Service(..) => None,
+                SurgeBehavior::Named(_, id, _) => Some(*id),
             },
             kind: one.kind,
             first: one.surge.first,
@@ -202,10 +202,10 @@ fn json(out: &mut dyn Write, found: &[Found]) -> io::Result<()> {
             part_of: one.part_of.map(|at| at + 1),
             hosts: one.hosts,
             types: one.members.len(),
-            top_types: counted(&one.types),
-            top_hosts: counted(&one.top_hosts),
-            labels: counted(&one.labels),
-            marks: counted(&one.marks),
+            top_types: json_counts(&one.types),
+            top_hosts: json_counts(&one.top_hosts),
+            labels: json_counts(&one.labels),
+            marks: json_counts(&one.marks),
         };
         crate::escape::json_line(out, &line)?;
     }

@@ -4,17 +4,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::app::output::Output;
-use crate::app::tile::{Drawn, example, window};
+use crate::app::tile::{TileWindow, example, window};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::BehaviorId;
 use crate::correlate::gaps;
-use crate::event::Timestamp;
-use crate::report::hypotheses::{differences_in_words, gaps_in_words};
-use crate::report::tile::{Tile, tile_pair_svg, tile_svg};
-use crate::report::{evidence, fingerprints};
+use crate::packet::Timestamp;
+use crate::render::hypotheses::{differences_in_words, gaps_in_words};
+use crate::render::tile::{Tile, tile_pair_svg, tile_svg};
+use crate::render::{fingerprints, hypothesis_pictures};
 
 use super::EXIT_OK;
-use super::shared::{CaptureArgs, HistoryArgs, PictureArgs, RuleArgs, ending};
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, PictureArgs, RuleArgs, extension};
 
 /// Draw a window as a tile
 ///
@@ -25,7 +25,7 @@ use super::shared::{CaptureArgs, HistoryArgs, PictureArgs, RuleArgs, ending};
   inga tile --history history --type 95f82c624a74270852e9ce6958d1247e --sensor II -o tile.svg
   inga tile sensor.pcap --host 192.0.2.1 --at 2009-03-10T12:00:00Z -o tile.svg
   inga tile sandbox.pcap --host 192.168.20.21 --history history --type 95f82c624a74270852e9ce6958d1247e -o pair.svg")]
-pub(super) struct Args {
+pub(super) struct TileArgs {
     /// Captures or logs with the window of the host
     #[arg(value_name = "CAPTURE", requires = "host")]
     captures: Vec<PathBuf>,
@@ -39,7 +39,7 @@ pub(super) struct Args {
     #[arg(long = "type", value_name = "ID", requires = "history")]
     types: Vec<BehaviorId>,
     #[command(flatten)]
-    history: HistoryArgs,
+    history: HistorySourceArgs,
     /// Sensor whose example is drawn [default: the sensor with the earliest example]
     #[arg(long, value_name = "NAME", requires = "types")]
     sensor: Vec<String>,
@@ -49,12 +49,12 @@ pub(super) struct Args {
     #[command(flatten)]
     picture: PictureArgs,
     #[command(flatten)]
-    reading: CaptureArgs,
+    reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
 
-pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
+pub(super) fn run(args: &TileArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let mut drawn = Vec::new();
     if let Some(host) = args.host {
@@ -76,8 +76,8 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
             // Explanations from sandbox and darknet conditions apply only to a pair of a captured window and
             // an example, not to two examples of a darknet.
             let differences = match one {
-                Drawn::Window(_) => gaps_in_words(&gaps),
-                Drawn::Example { .. } => differences_in_words(&gaps).into_iter().collect(),
+                TileWindow::Window(_) => gaps_in_words(&gaps),
+                TileWindow::Example { .. } => differences_in_words(&gaps).into_iter().collect(),
             };
             tile_pair_svg(&tile(one, seconds), &tile(other, seconds), &differences)
         }
@@ -86,16 +86,20 @@ pub(super) fn run(args: &Args, notices: &mut Notices) -> Result<u8, AppError> {
             return Err(AppError::Usage(message.to_owned()));
         }
     };
-    let pixels = ending(args.output.as_deref()) == Some("png");
-    args.picture.write(&Output::of(args.output.as_deref()), &svg, pixels)?;
+    let pixels = extension(args.output.as_deref()) == Some("png");
+    args.picture.write(&Output::from_path(args.output.as_deref()), &svg, pixels)?;
     Ok(EXIT_OK)
 }
 
-fn tile(drawn: &Drawn, seconds: u32) -> Tile {
+fn tile(drawn: &TileWindow, seconds: u32) -> Tile {
     match drawn {
-        Drawn::Window(window) => fingerprints::tile(window, seconds),
-        Drawn::Example { sensor, example, record, labels } => {
-            evidence::example_tile(sensor, example, &record.behavior.canonical, &labels.join(", "), seconds)
-        }
+        TileWindow::Window(window) => fingerprints::tile(window, seconds),
+        TileWindow::Example { sensor, example, record, labels } => hypothesis_pictures::example_tile(
+            sensor,
+            example,
+            &record.behavior.canonical,
+            &labels.join(", "),
+            seconds,
+        ),
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::history::adjusted_p_values;
 
-use super::{Change, Hypothesis, Shift};
+use super::{ChangeTest, Hypothesis, Shift};
 
 /// Benjamini-Hochberg over all level tests, and over all volatility tests.
 pub(super) fn adjust(all: &mut [Hypothesis]) {
-    let of = |pick: fn(&Change) -> Shift, all: &[Hypothesis]| -> Vec<Option<f64>> {
+    let of = |pick: fn(&ChangeTest) -> Shift, all: &[Hypothesis]| -> Vec<Option<f64>> {
         let p: Vec<Option<f64>> = all
             .iter()
             .map(|hypothesis| hypothesis.change.as_ref().ok().map(|change| pick(change).p))
@@ -20,7 +20,7 @@ pub(super) fn adjust(all: &mut [Hypothesis]) {
     // A pair of sample and sensor has one rise, however many granularities match.
     let mut first: BTreeMap<(String, String), Option<f64>> = BTreeMap::new();
     for hypothesis in all.iter() {
-        let p = hypothesis.claim.as_ref().ok().and_then(|claim| claim.p);
+        let p = hypothesis.evidence.as_ref().ok().and_then(|claim| claim.p);
         first.insert((hypothesis.sample.clone(), hypothesis.sensor.clone()), p);
     }
     let adjusted = benjamini_hochberg(&first.values().copied().collect::<Vec<_>>());

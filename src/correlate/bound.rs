@@ -1,6 +1,6 @@
 //! Not seen is a bound: how many hosts could run the sample without this sensor noticing.
 
-use crate::sample::{Order, Projection, Scan};
+use crate::sample::{Projection, Scan, TargetOrder};
 
 use super::SensorHistory;
 
@@ -30,13 +30,15 @@ pub fn unseen_bound(
     let (Some(scan), Some(projection)) = (scan, projection) else {
         return Err("the sample's run shows no scan, so no darknet could see it".to_owned());
     };
-    let days = history.known().days;
+    let days = history.sum_totals().days;
     if days == 0 {
         return Err("the sensor has no observed day".to_owned());
     }
     match scan.targeting.order {
-        Order::Link => return Err("the sample scans its own link only, which no darknet sees".to_owned()),
-        Order::Sequential { .. } if !scan.targeting.reach.known => {
+        TargetOrder::Link => {
+            return Err("the sample scans its own link only, which no darknet sees".to_owned());
+        }
+        TargetOrder::Sequential { .. } if !scan.targeting.reach.known => {
             return Err(
                 "the sample scans block by block; which blocks its other victims would choose is unknown"
                     .to_owned(),

@@ -30,7 +30,7 @@ pub struct Shift {
 
 /// What changed at a date.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Change {
+pub struct ChangeTest {
     /// The date: the first day of "after".
     #[serde(serialize_with = "as_text")]
     pub date: Date,
@@ -82,7 +82,7 @@ pub enum NoStatistic {
 ///
 /// # Errors
 /// When the history is too short for a comparison, or for a null.
-pub fn change_at(series: &[(Date, Option<u64>)], date: Date) -> Result<Change, NoStatistic> {
+pub fn change_at(series: &[(Date, Option<u64>)], date: Date) -> Result<ChangeTest, NoStatistic> {
     let days: Vec<(Date, u64)> = series.iter().filter_map(|(day, value)| Some((*day, (*value)?))).collect();
     let at = days.partition_point(|(day, _)| *day < date);
     let short = NoStatistic::ShortHistory { date, before: at, after: days.len() - at };
@@ -96,7 +96,7 @@ pub fn change_at(series: &[(Date, Option<u64>)], date: Date) -> Result<Change, N
     if null.len() < NULL_DATES_MIN {
         return Err(NoStatistic::NoNull { date, dates: null.len() });
     }
-    Ok(Change {
+    Ok(ChangeTest {
         date,
         days_before: tested.before.len(),
         days_after: tested.after.len(),
@@ -120,8 +120,8 @@ impl<'a> Sides<'a> {
     }
 }
 
-type Scale = fn(u64) -> f64;
-type Statistic = fn(&[(Date, u64)], Scale) -> f64;
+type CountScale = fn(u64) -> f64;
+type Statistic = fn(&[(Date, u64)], CountScale) -> f64;
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of days")]
 fn shift(tested: &Sides<'_>, null: &[Sides<'_>], statistic: Statistic) -> Shift {
@@ -145,13 +145,13 @@ fn logarithm(hosts: u64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of days")]
-fn mean(days: &[(Date, u64)], scale: Scale) -> f64 {
+fn mean(days: &[(Date, u64)], scale: CountScale) -> f64 {
     days.iter().map(|(_, hosts)| scale(*hosts)).sum::<f64>() / days.len().max(1) as f64
 }
 
 /// The mean step between days that follow each other on the calendar: a gap is no step.
 #[expect(clippy::cast_precision_loss, reason = "numbers of days")]
-fn mean_step(days: &[(Date, u64)], scale: Scale) -> f64 {
+fn mean_step(days: &[(Date, u64)], scale: CountScale) -> f64 {
     let steps: Vec<f64> = days
         .windows(2)
         .filter(|pair| distance(pair[0].0, pair[1].0) == 1)

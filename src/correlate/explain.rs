@@ -3,18 +3,21 @@
 
 use jiff::civil::Date;
 
-use super::claim::{alike, causes, services, shares_on_day};
+use super::cause_evidence::{alike, causes, services, shares_on_day};
 use super::onset::{BEFORE_DAYS_MIN, lags};
-use super::{Candidate, Event, Ledger, Line, Mix, Scale, Shares, Weighed, mix, shares_on, strangers, weigh};
+use super::{
+    BehaviorSeries, Candidate, Event, Mix, Posterior, SeriesTable, Shares, WeighOptions, mix, shares_on,
+    unknown_scanners, weigh,
+};
 
 /// A cause that is less probable is in the mix only to be told from.
-const IN_THE_MIX_MIN: f64 = 0.01;
+const MIX_PROBABILITY_MIN: f64 = 0.01;
 /// Days about the one asked for on which the event may have begun.
-const ABOUT_DAYS: f64 = 7.0;
+const ONSET_WINDOW_DAYS: f64 = 7.0;
 
 /// A sample as a cause of an event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Explained {
+pub struct SampleCause {
     /// Its place among the candidates.
     pub candidate: usize,
     /// The probability that it is a cause.
@@ -22,7 +25,7 @@ pub struct Explained {
     /// Host-days of it in the mix.
     pub amount: f64,
     /// Days from the event's first day to its date; negative where the date is before; `None` without a date.
-    pub late: Option<i64>,
+    pub days_late: Option<i64>,
     /// Candidates that the sensor cannot tell from it, by place.
     pub alike: Vec<usize>,
 }
@@ -37,15 +40,15 @@ pub struct Explanation {
     /// How unusual what came is beside what was expected, in standard deviations of Poisson's law for both sides.
     pub deviations: f64,
     /// The samples, the most probable first.
-    pub causes: Vec<Explained>,
+    pub causes: Vec<SampleCause>,
     /// The probability that a scanner began that no sample is known of.
     pub unknown: f64,
     /// The probability that nothing began.
-    pub nothing: f64,
+    pub no_event: f64,
     /// The counts taken apart; amounts are in the order of the candidates.
     pub mix: Mix,
     /// What the unexplained rest looks like, with its host-days, most first.
-    pub rest: Vec<(Line, f64)>,
+    pub rest: Vec<(BehaviorSeries, f64)>,
 }
 
 /// Why an event is not explained.
@@ -70,7 +73,7 @@ pub enum NoExplanation {
 /// # Errors
 /// When the sensor did not look, or not for long enough before.
 pub fn explain(
-    ledger: &Ledger,
+    ledger: &SeriesTable,
     asked: &[bool],
     candidates: &[Candidate],
     day: Date,
@@ -85,29 +88,29 @@ pub fn explain(
     let shares: Vec<Vec<Shares>> =
         candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
     let shares = shares_on_day(ledger, candidates, &shares, first);
-    let strangers = strangers(ledger, candidates);
+    let strangers = unknown_scanners(ledger, candidates);
     let causes = causes(ledger, candidates, &shares, place);
     // Who asks for a day means one of those about it.
-    let nothing = (ledger.days.len() as f64 / ABOUT_DAYS).ln().max(0.0);
+    let nothing = (ledger.days.len() as f64 / ONSET_WINDOW_DAYS).ln().max(0.0);
     let weighed_on = |lines: &[bool]| {
         let strength = event.deviations(lines).max(0.0).powi(2) / 2.0;
-        weigh(&event, &causes, &strangers, Scale { lines, strength, nothing })
+        weigh(&event, &causes, &strangers, WeighOptions { lines, strength, no_event: nothing })
     };
     // Each sample on the services that it scans; what no sample is known of on all that was asked for.
     let both = |of: &Vec<Shares>| -> Vec<bool> {
         services(ledger, of).iter().zip(asked).map(|(one, other)| *one && *other).collect()
     };
-    let each: Vec<Weighed> = shares.iter().map(|of| weighed_on(&both(of))).collect();
+    let each: Vec<Posterior> = shares.iter().map(|of| weighed_on(&both(of))).collect();
     let whole = weighed_on(asked);
-    let mixed = mixed(&event.only(asked), &shares, &each, asked);
+    let mixed = mixed(&event.on_series(asked), &shares, &each, asked);
     let lags = lags(&ledger.days, place, candidates.iter().map(|candidate| candidate.date));
-    let mut all: Vec<Explained> = lags
+    let mut all: Vec<SampleCause> = lags
         .into_iter()
         .enumerate()
         .map(|(candidate, late)| {
             let (probability, alike) =
                 (each[candidate].causes[candidate], alike(&each[candidate], candidate));
-            Explained { candidate, probability, amount: mixed.amounts[candidate], late, alike }
+            SampleCause { candidate, probability, amount: mixed.amounts[candidate], days_late: late, alike }
         })
         .collect();
     all.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(b.amount.total_cmp(&a.amount)));
@@ -118,26 +121,26 @@ pub fn explain(
         deviations: event.deviations(asked),
         causes: all,
         unknown: whole.unknown,
-        nothing: (1.0 - known - whole.unknown).max(0.0),
-        rest: mixed.rest.iter().map(|(line, left)| (ledger.lines[*line].clone(), *left)).collect(),
+        no_event: (1.0 - known - whole.unknown).max(0.0),
+        rest: mixed.rest.iter().map(|(line, left)| (ledger.series[*line].clone(), *left)).collect(),
         mix: mixed,
     })
 }
 
 /// The mix of all candidates that are probable at all, each by its best variant; of those that look alike only the
 /// most probable, since their amounts cannot be told apart.
-fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Weighed], asked: &[bool]) -> Mix {
+fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Posterior], asked: &[bool]) -> Mix {
     let probability = |one: usize| weighed[one].causes[one];
     let mut order: Vec<usize> = (0..shares.len()).collect();
     order.sort_by(|a, b| probability(*b).total_cmp(&probability(*a)));
     let mut used: Vec<usize> = Vec::new();
     for one in order {
         let twin = alike(&weighed[one], one).iter().any(|other| used.contains(other));
-        if probability(one) >= IN_THE_MIX_MIN && !twin {
+        if probability(one) >= MIX_PROBABILITY_MIN && !twin {
             used.push(one);
         }
     }
-    let best = |one: &usize| Some(shares[*one].get(weighed[*one].best[*one])?.only(asked));
+    let best = |one: &usize| Some(shares[*one].get(weighed[*one].best[*one])?.on_series(asked));
     let of: Vec<Shares> = used.iter().filter_map(best).collect();
     let mut found = mix(event, &of.iter().collect::<Vec<_>>());
     let mut amounts = vec![0.0; shares.len()];

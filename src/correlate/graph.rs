@@ -10,13 +10,13 @@ use petgraph::unionfind::UnionFind;
 use petgraph::visit::EdgeRef;
 
 use crate::history::Granularity;
-use crate::sample::Origin;
+use crate::sample::BehaviorOrigin;
 
 use super::{Hypothesis, Match};
 
 /// A thing that evidence is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Node {
+pub enum EvidenceNode {
     /// A sample, by its id, with its title.
     Sample {
         /// Its hash.
@@ -39,41 +39,41 @@ pub enum Node {
     Host(IpAddr),
 }
 
-impl Node {
+impl EvidenceNode {
     /// The kind, a stable word for machines.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Node::Sample { .. } => "sample",
-            Node::Behavior { granularity: Granularity::Type, .. } => "type",
-            Node::Behavior { granularity: Granularity::Shape, .. } => "shape",
-            Node::Behavior { granularity: Granularity::Family, .. } => "family",
-            Node::Sensor(_) => "sensor",
-            Node::Label(_) => "label",
-            Node::Host(_) => "host",
+            EvidenceNode::Sample { .. } => "sample",
+            EvidenceNode::Behavior { granularity: Granularity::Type, .. } => "type",
+            EvidenceNode::Behavior { granularity: Granularity::Shape, .. } => "shape",
+            EvidenceNode::Behavior { granularity: Granularity::Family, .. } => "family",
+            EvidenceNode::Sensor(_) => "sensor",
+            EvidenceNode::Label(_) => "label",
+            EvidenceNode::Host(_) => "host",
         }
     }
 }
 
-impl fmt::Display for Node {
+impl fmt::Display for EvidenceNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Node::Sample { title, .. } => f.write_str(title),
-            Node::Behavior { canonical, .. } => f.write_str(canonical),
-            Node::Sensor(name) => f.write_str(name),
-            Node::Label(id) => f.write_str(id),
-            Node::Host(address) => write!(f, "{address}"),
+            EvidenceNode::Sample { title, .. } => f.write_str(title),
+            EvidenceNode::Behavior { canonical, .. } => f.write_str(canonical),
+            EvidenceNode::Sensor(name) => f.write_str(name),
+            EvidenceNode::Label(id) => f.write_str(id),
+            EvidenceNode::Host(address) => write!(f, "{address}"),
         }
     }
 }
 
 /// What joins two things.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Link {
+pub enum EvidenceLink {
     /// Sample → behavior: it shows it, or would to a sensor.
     Shows {
         /// How it follows from the run.
-        origin: Origin,
+        origin: BehaviorOrigin,
         /// Share of the run, 0 to 1.
         share: f64,
     },
@@ -104,44 +104,45 @@ pub enum Link {
     },
 }
 
-impl fmt::Display for Link {
+impl fmt::Display for EvidenceLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Link::Shows { origin, share } => write!(f, "shows ({origin}, {:.0} %)", share * 100.0),
-            Link::Saw { windows, hosts } => write!(f, "saw {windows} windows of {hosts} hosts"),
-            Link::IsA => f.write_str("is a"),
-            Link::Labelled => f.write_str("labelled"),
-            Link::Behaved { windows } => write!(f, "{windows} windows"),
-            Link::Alike => f.write_str("alike"),
-            Link::Explains { verdict, score } => {
-                write!(f, "{verdict} (score {:.2})", crate::escape::rounded(*score, 2))
+            EvidenceLink::Shows { origin, share } => write!(f, "shows ({origin}, {:.0} %)", share * 100.0),
+            EvidenceLink::Saw { windows, hosts } => write!(f, "saw {windows} windows of {hosts} hosts"),
+            EvidenceLink::IsA => f.write_str("is a"),
+            EvidenceLink::Labelled => f.write_str("labelled"),
+            EvidenceLink::Behaved { windows } => write!(f, "{windows} windows"),
+            EvidenceLink::Alike => f.write_str("alike"),
+            EvidenceLink::Explains { verdict, score } => {
+                write!(f, "{verdict} (score {:.2})", crate::escape::without_negative_zero(*score, 2))
             }
         }
     }
 }
 
 /// Nodes with what joins them; each node and each link once.
-pub type EvidenceGraph = DiGraph<Node, Link>;
+pub type EvidenceGraph = DiGraph<EvidenceNode, EvidenceLink>;
 
 /// The graph of ranked hypotheses.
 #[must_use]
 pub fn evidence_graph(hypotheses: &[Hypothesis]) -> EvidenceGraph {
     let mut builder = Builder::default();
     for hypothesis in hypotheses {
-        let sample =
-            builder.node(Node::Sample { id: hypothesis.sample.clone(), title: hypothesis.title.clone() });
-        let sensor = builder.node(Node::Sensor(hypothesis.sensor.clone()));
+        let sample = builder
+            .node(EvidenceNode::Sample { id: hypothesis.sample.clone(), title: hypothesis.title.clone() });
+        let sensor = builder.node(EvidenceNode::Sensor(hypothesis.sensor.clone()));
         // Ranked: the first hypothesis of a pair is its best.
         let verdict = hypothesis.verdict.to_string();
-        builder.link(sample, sensor, Link::Explains { verdict, score: hypothesis.score });
+        builder.link(sample, sensor, EvidenceLink::Explains { verdict, score: hypothesis.score });
         for other in
             hypotheses.iter().filter(|other| hypothesis.alike.iter().any(|twin| twin.id == other.sample))
         {
-            let other = builder.node(Node::Sample { id: other.sample.clone(), title: other.title.clone() });
-            builder.link(sample, other, Link::Alike);
+            let other =
+                builder.node(EvidenceNode::Sample { id: other.sample.clone(), title: other.title.clone() });
+            builder.link(sample, other, EvidenceLink::Alike);
         }
         let Some(granularity) = hypothesis.granularity else { continue };
-        for matched in hypothesis.matched.iter().chain(&hypothesis.also) {
+        for matched in hypothesis.matched.iter().chain(&hypothesis.other_matches) {
             builder.matched(sample, sensor, granularity, matched);
         }
     }
@@ -153,12 +154,12 @@ pub fn evidence_graph(hypotheses: &[Hypothesis]) -> EvidenceGraph {
 #[must_use]
 pub fn communities(graph: &EvidenceGraph) -> Vec<Vec<String>> {
     let mut sets = UnionFind::<usize>::new(graph.node_count());
-    for edge in graph.edge_references().filter(|edge| *edge.weight() == Link::Alike) {
+    for edge in graph.edge_references().filter(|edge| *edge.weight() == EvidenceLink::Alike) {
         sets.union(edge.source().index(), edge.target().index());
     }
     let mut all: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for node in graph.node_indices() {
-        if let Node::Sample { title, .. } = &graph[node] {
+        if let EvidenceNode::Sample { title, .. } = &graph[node] {
             all.entry(sets.find(node.index())).or_default().push(title.clone());
         }
     }
@@ -172,15 +173,20 @@ pub fn communities(graph: &EvidenceGraph) -> Vec<Vec<String>> {
 /// two behaviors says nothing of either.
 #[must_use]
 pub fn paths(graph: &EvidenceGraph, host: IpAddr) -> Vec<Vec<(String, String)>> {
-    let Some(start) = graph.node_indices().find(|node| graph[*node] == Node::Host(host)) else {
+    let Some(start) = graph.node_indices().find(|node| graph[*node] == EvidenceNode::Host(host)) else {
         return Vec::new();
     };
     let mut before: HashMap<NodeIndex, (NodeIndex, String)> = HashMap::new();
     let mut waiting = VecDeque::from([start]);
     let mut ends = Vec::new();
     while let Some(node) = waiting.pop_front() {
-        if node != start && matches!(graph[node], Node::Host(_) | Node::Sensor(_) | Node::Sample { .. }) {
-            ends.extend(matches!(graph[node], Node::Sample { .. }).then_some(node));
+        if node != start
+            && matches!(
+                graph[node],
+                EvidenceNode::Host(_) | EvidenceNode::Sensor(_) | EvidenceNode::Sample { .. }
+            )
+        {
+            ends.extend(matches!(graph[node], EvidenceNode::Sample { .. }).then_some(node));
             continue;
         }
         for way in [Direction::Outgoing, Direction::Incoming] {
@@ -209,11 +215,11 @@ pub fn paths(graph: &EvidenceGraph, host: IpAddr) -> Vec<Vec<(String, String)>> 
 #[derive(Default)]
 struct Builder {
     graph: EvidenceGraph,
-    nodes: HashMap<Node, NodeIndex>,
+    nodes: HashMap<EvidenceNode, NodeIndex>,
 }
 
 impl Builder {
-    fn node(&mut self, node: Node) -> NodeIndex {
+    fn node(&mut self, node: EvidenceNode) -> NodeIndex {
         if let Some(index) = self.nodes.get(&node) {
             return *index;
         }
@@ -222,7 +228,7 @@ impl Builder {
         index
     }
 
-    fn link(&mut self, from: NodeIndex, to: NodeIndex, link: Link) {
+    fn link(&mut self, from: NodeIndex, to: NodeIndex, link: EvidenceLink) {
         if self.graph.find_edge(from, to).is_none() {
             self.graph.add_edge(from, to, link);
         }
@@ -230,38 +236,42 @@ impl Builder {
 
     /// The type as the sensor saw it, its shape and its family, each linked to the next.
     fn coarser(&mut self, granularity: Granularity, matched: &Match) {
-        let Some(record) = &matched.seen_as else { return };
+        let Some(record) = &matched.observed_type else { return };
         let chain = [
             (Granularity::Type, &record.behavior),
             (Granularity::Shape, &record.shape),
-            (Granularity::Family, &record.family),
+            (Granularity::Family, &record.pattern),
         ];
         let chain: Vec<NodeIndex> = chain
             .into_iter()
             .filter(|(level, _)| *level >= granularity)
             .map(|(granularity, behavior)| {
-                self.node(Node::Behavior { granularity, canonical: behavior.canonical.clone() })
+                self.node(EvidenceNode::Behavior { granularity, canonical: behavior.canonical.clone() })
             })
             .collect();
         for pair in chain.windows(2) {
-            self.link(pair[0], pair[1], Link::IsA);
+            self.link(pair[0], pair[1], EvidenceLink::IsA);
         }
     }
 
     fn matched(&mut self, sample: NodeIndex, sensor: NodeIndex, granularity: Granularity, matched: &Match) {
         let canonical = matched.behavior.canonical.clone();
-        let behavior = self.node(Node::Behavior { granularity, canonical });
-        self.link(sample, behavior, Link::Shows { origin: matched.origin, share: matched.share });
-        self.link(sensor, behavior, Link::Saw { windows: matched.windows, hosts: matched.hosts.total });
+        let behavior = self.node(EvidenceNode::Behavior { granularity, canonical });
+        self.link(sample, behavior, EvidenceLink::Shows { origin: matched.origin, share: matched.share });
+        self.link(
+            sensor,
+            behavior,
+            EvidenceLink::Saw { windows: matched.windows, hosts: matched.hosts.total },
+        );
         self.coarser(granularity, matched);
         for label in &matched.labels {
-            let label = self.node(Node::Label(label.clone()));
-            self.link(behavior, label, Link::Labelled);
+            let label = self.node(EvidenceNode::Label(label.clone()));
+            self.link(behavior, label, EvidenceLink::Labelled);
         }
         for host in &matched.hosts.hosts {
             let windows = host.windows;
-            let host = self.node(Node::Host(host.host));
-            self.link(host, behavior, Link::Behaved { windows });
+            let host = self.node(EvidenceNode::Host(host.host));
+            self.link(host, behavior, EvidenceLink::Behaved { windows });
         }
     }
 }

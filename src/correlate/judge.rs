@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use crate::behavior::{Ports, ProtocolSet};
 use crate::history::Granularity;
-use crate::sample::{Origin, Span, services};
+use crate::sample::{BehaviorOrigin, PartialDate, distinct_services};
 
 use super::adjust::adjust;
-use super::claim::PROBABLE;
+use super::cause_evidence::PROBABLE;
 use super::near_miss::near_miss;
-use super::words::{change_in_words, claim_in_words, match_in_words, onset_in_words, unmatched_in_words};
+use super::words::{change_in_words, evidence_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
-    Claim, Hypothesis, Match, Missing, NearMiss, Onset, Question, Seen, Twin, Verdict, change_at,
-    change_point, separating, unseen_bound,
+    CauseEvidence, CorrelationInput, Hypothesis, Match, Missing, NearMiss, ObservedBehavior, Onset, Twin,
+    Verdict, change_at, change_point, distinguishing_features, unseen_bound,
 };
 
 /// A p-value, adjusted for all hypotheses, that counts as a change.
@@ -24,7 +24,7 @@ const LAG_DAYS_MAX: i64 = 14;
 /// Share of hosts with a scanning tool's mark above which the tool is the better explanation.
 const TOOL_SHARE_MAX: f64 = 0.5;
 /// Services told one by one where nothing came on any.
-const SERVICES_TOLD_MAX: usize = 8;
+const SERVICES_NAMED_MAX: usize = 8;
 /// Samples that look alike of which it is told what would separate them.
 const SEPARATED_MAX: usize = 3;
 /// Near misses kept of one question.
@@ -35,7 +35,7 @@ const PROJECTED_SHARE_MIN: f64 = 0.2;
 /// Judges all questions together: tests are adjusted for their number, samples that share a behavior at a
 /// sensor compete, and the hypotheses are ranked.
 #[must_use]
-pub fn judge(questions: &[Question<'_>]) -> Vec<Hypothesis> {
+pub fn judge(questions: &[CorrelationInput<'_>]) -> Vec<Hypothesis> {
     let mut all: Vec<Hypothesis> = questions.iter().flat_map(hypotheses).collect();
     adjust(&mut all);
     for hypothesis in &mut all {
@@ -54,7 +54,7 @@ pub fn judge(questions: &[Question<'_>]) -> Vec<Hypothesis> {
     all
 }
 
-fn hypotheses(question: &Question<'_>) -> Vec<Hypothesis> {
+fn hypotheses(question: &CorrelationInput<'_>) -> Vec<Hypothesis> {
     let mut found: Vec<Hypothesis> = [Granularity::Type, Granularity::Shape, Granularity::Family]
         .into_iter()
         .filter_map(|granularity| matched(question, granularity))
@@ -70,10 +70,10 @@ fn hypotheses(question: &Question<'_>) -> Vec<Hypothesis> {
 }
 
 /// The best match at a granularity: the strongest origin, then the largest share, then the most hosts.
-fn matched(question: &Question<'_>, granularity: Granularity) -> Option<Hypothesis> {
-    let windows = question.history.known().windows;
+fn matched(question: &CorrelationInput<'_>, granularity: Granularity) -> Option<Hypothesis> {
+    let windows = question.history.sum_totals().windows;
     let mut matches: Vec<Match> = question
-        .seen
+        .observed
         .iter()
         .filter(|seen| seen.behavior.granularity == granularity && !seen.series.is_empty())
         .map(|seen| match_of(seen, windows))
@@ -87,7 +87,7 @@ fn matched(question: &Question<'_>, granularity: Granularity) -> Option<Hypothes
     });
     let mut matches = matches.into_iter();
     let best = matches.next()?;
-    let pivot = question.report.pivot();
+    let pivot = question.report.reference_date();
     let daily_hosts = question.history.daily_hosts(&best.series);
     let change = match pivot {
         Some((span, _)) => change_at(&daily_hosts, span.first).map_err(|reason| reason.to_string()),
@@ -100,42 +100,42 @@ fn matched(question: &Question<'_>, granularity: Granularity) -> Option<Hypothes
         daily_hosts,
         change,
         matched: Some(best),
-        also: matches.collect(),
+        other_matches: matches.collect(),
         ..blank(question)
     })
 }
 
-fn unmatched(question: &Question<'_>) -> Hypothesis {
+fn unmatched(question: &CorrelationInput<'_>) -> Hypothesis {
     let bound = Some(unseen_bound(question.scan, question.projection, question.history));
     Hypothesis { bound, missing: Some(missing(question)), ..blank(question) }
 }
 
-fn missing(question: &Question<'_>) -> Missing {
+fn missing(question: &CorrelationInput<'_>) -> Missing {
     if let Some(why) = question.unread {
         return Missing::Run(why.to_owned());
     }
-    if !question.sample.scans() {
+    if !question.sample.has_scan() {
         return Missing::Scan;
     }
     let came = |protocol: &ProtocolSet, ports: &Ports| {
         let mut seen = question.neighbours.iter().map(|total| &total.record.parameters);
         seen.any(|seen| seen.protocol == *protocol && seen.ports == *ports)
     };
-    let services = services(question.projected);
+    let services = distinct_services(question.projected);
     if services.iter().any(|(protocol, ports)| came(protocol, ports)) {
         return Missing::Behavior;
     }
     let mut services: Vec<String> =
         services.iter().map(|(protocol, ports)| format!("{ports}/{protocol}")).collect();
-    let more = services.len().saturating_sub(SERVICES_TOLD_MAX);
-    services.truncate(SERVICES_TOLD_MAX);
+    let more = services.len().saturating_sub(SERVICES_NAMED_MAX);
+    services.truncate(SERVICES_NAMED_MAX);
     if more > 0 {
         services.push(format!("{more} more"));
     }
     Missing::Services(services)
 }
 
-fn blank(question: &Question<'_>) -> Hypothesis {
+fn blank(question: &CorrelationInput<'_>) -> Hypothesis {
     Hypothesis {
         sample: question.sample.id.clone(),
         title: question.report.title(),
@@ -145,15 +145,15 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         rank: 0,
         score: 0.0,
         matched: None,
-        also: Vec::new(),
+        other_matches: Vec::new(),
         change: Err("nothing was seen, so nothing changed".to_owned()),
         level_q: None,
         volatility_q: None,
-        claim: question.claim.clone(),
+        evidence: question.evidence.clone(),
         rise_q: None,
         suspects: None,
         alike: alike(question),
-        separating: separating_in_words(question),
+        distinguishing: distinguishing_in_words(question),
         onset: None,
         tool_share: 0.0,
         daily_hosts: Vec::new(),
@@ -161,13 +161,13 @@ fn blank(question: &Question<'_>) -> Hypothesis {
         missing: None,
         near_misses: Vec::new(),
         reasons: Vec::new(),
-        pivot: question.report.pivot(),
+        sample_date: question.report.reference_date(),
     }
 }
 
 /// Returns the samples that the claim's sensor cannot distinguish from this one.
-fn alike(question: &Question<'_>) -> Vec<Twin> {
-    let places = question.claim.iter().flat_map(|claim| &claim.alike);
+fn alike(question: &CorrelationInput<'_>) -> Vec<Twin> {
+    let places = question.evidence.iter().flat_map(|claim| &claim.alike);
     let twin = |place: &usize| {
         let known = question.samples.get(*place)?;
         Some(Twin { id: known.id.clone(), title: known.title.clone() })
@@ -176,11 +176,11 @@ fn alike(question: &Question<'_>) -> Vec<Twin> {
 }
 
 /// What would tell the sample from those that the sensor cannot tell from it.
-fn separating_in_words(question: &Question<'_>) -> Vec<String> {
-    let places = question.claim.iter().flat_map(|claim| &claim.alike);
+fn distinguishing_in_words(question: &CorrelationInput<'_>) -> Vec<String> {
+    let places = question.evidence.iter().flat_map(|claim| &claim.alike);
     let others = places.filter_map(|place| question.samples.get(*place)).take(SEPARATED_MAX);
-    let told = |other: &super::Known| {
-        let differences = separating(question.scan?, other.scan.as_ref()?);
+    let told = |other: &super::KnownSample| {
+        let differences = distinguishing_features(question.scan?, other.scan.as_ref()?);
         let what = match differences.is_empty() {
             true => "nothing that their runs show; a payload or a longer run might".to_owned(),
             false => differences.join("; "),
@@ -191,7 +191,7 @@ fn separating_in_words(question: &Question<'_>) -> Vec<String> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shares of counts")]
-fn match_of(seen: &Seen, sensor_windows: u64) -> Match {
+fn match_of(seen: &ObservedBehavior, sensor_windows: u64) -> Match {
     let windows: u64 = seen.series.iter().map(|count| count.windows).sum();
     Match {
         behavior: seen.behavior.behavior.clone(),
@@ -205,12 +205,12 @@ fn match_of(seen: &Seen, sensor_windows: u64) -> Match {
         hosts: seen.hosts.clone(),
         rarity: (windows as f64 / sensor_windows.max(1) as f64).min(1.0),
         series: seen.series.clone(),
-        seen_as: seen.seen_as.clone(),
+        observed_type: seen.observed_type.clone(),
         example: seen.example.clone(),
     }
 }
 
-fn onset(best: &Match, daily: &super::DailyHosts, pivot: Option<Span>) -> Option<Onset> {
+fn onset(best: &Match, daily: &super::DailyHosts, pivot: Option<PartialDate>) -> Option<Onset> {
     let change_point = change_point(daily);
     let first_day = best.series.first()?.day;
     let began = match change_point {
@@ -222,7 +222,7 @@ fn onset(best: &Match, daily: &super::DailyHosts, pivot: Option<Span>) -> Option
         last: best.hosts.last?,
         days: best.series.iter().filter(|count| count.windows > 0).count() as u64,
         change_point,
-        began,
+        day_range: began,
         lag: pivot.map(|span| Hypothesis::days_off(began, span)),
     })
 }
@@ -230,13 +230,13 @@ fn onset(best: &Match, daily: &super::DailyHosts, pivot: Option<Span>) -> Option
 #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
 fn tool_share(best: &Match, tools: &[String]) -> f64 {
     let most =
-        best.hosts.marked.iter().filter(|(name, _)| tools.contains(name)).map(|(_, hosts)| *hosts).max();
+        best.hosts.mark_counts.iter().filter(|(name, _)| tools.contains(name)).map(|(_, hosts)| *hosts).max();
     most.unwrap_or(0) as f64 / best.hosts.total.max(1) as f64
 }
 
-fn near_misses(question: &Question<'_>) -> Vec<NearMiss> {
+fn near_misses(question: &CorrelationInput<'_>) -> Vec<NearMiss> {
     let matched: BTreeSet<&str> =
-        question.seen.iter().map(|seen| seen.behavior.behavior.canonical.as_str()).collect();
+        question.observed.iter().map(|seen| seen.behavior.behavior.canonical.as_str()).collect();
     let mut near: Vec<NearMiss> = question
         .neighbours
         .iter()
@@ -260,10 +260,10 @@ pub(super) struct Findings {
 
 fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
     let fine = hypothesis.granularity != Some(Granularity::Family);
-    let own = matched.origin != Origin::Projected;
+    let own = matched.origin != BehaviorOrigin::Projected;
     let significant = |q: Option<f64>| q.is_some_and(|q| q <= SIGNIFICANT);
     let lag = hypothesis.onset.as_ref().and_then(|onset| onset.lag);
-    let claim = hypothesis.claim.as_ref().ok();
+    let claim = hypothesis.evidence.as_ref().ok();
     let probability = claim.map_or(0.0, |claim| claim.probability);
     Findings {
         probable: probability >= PROBABLE,
@@ -277,8 +277,10 @@ fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
 }
 
 /// Whether the claim's rise began within the time about the sample's date in which samples are caught.
-fn rose_timely(claim: Option<&Claim>) -> bool {
-    claim.and_then(|claim| claim.rise.late).is_some_and(|late| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&-late))
+fn rose_timely(claim: Option<&CauseEvidence>) -> bool {
+    claim
+        .and_then(|claim| claim.rise.days_late)
+        .is_some_and(|late| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&-late))
 }
 
 fn decide(hypothesis: &mut Hypothesis) {
@@ -306,7 +308,7 @@ fn decide_matched(hypothesis: &Hypothesis, matched: &Match) -> (Verdict, Vec<Str
     let mut reasons = vec![match_in_words(hypothesis, matched, &found)];
     reasons.push(change_in_words(hypothesis, &found));
     reasons.extend(onset_in_words(hypothesis, &found));
-    reasons.extend(claim_in_words(hypothesis));
+    reasons.extend(evidence_in_words(hypothesis));
     if found.tool {
         reasons.push(format!(
             "{:.0} % of the hosts bear the mark of a public scanning tool, which explains them better",
@@ -317,7 +319,7 @@ fn decide_matched(hypothesis: &Hypothesis, matched: &Match) -> (Verdict, Vec<Str
     let verdict = match (found.specific, found.changed && found.timely) {
         (true, true) if found.probable => Verdict::Likely,
         (true, true) => Verdict::Possible,
-        (true, false) if matched.origin == Origin::Projected => Verdict::CannotTell,
+        (true, false) if matched.origin == BehaviorOrigin::Projected => Verdict::CannotTell,
         (true, false) => Verdict::Possible,
         (false, true) => Verdict::Possible,
         (false, false) => Verdict::CannotTell,
@@ -342,15 +344,15 @@ fn score(hypothesis: &Hypothesis) -> f64 {
         _ => 0.5,
     };
     let origin = match matched.origin {
-        Origin::Window => 1.5,
-        Origin::Facet => 1.0,
-        Origin::Projected => 0.25,
+        BehaviorOrigin::Window => 1.5,
+        BehaviorOrigin::Facet => 1.0,
+        BehaviorOrigin::Projected => 0.25,
     };
     let rarity = (-matched.rarity.max(1e-4).log10()) / 2.0;
     let unusual = |q: Option<f64>| q.map_or(0.0, |q| -q.max(1e-4).log10());
     let change = unusual(hypothesis.level_q).max(unusual(hypothesis.volatility_q));
     let timely = if findings(hypothesis, matched).timely { 0.5 } else { 0.0 };
     let explained = 1.0 - hypothesis.tool_share.min(1.0);
-    let probability = hypothesis.claim.as_ref().map_or(0.0, |claim| claim.probability);
+    let probability = hypothesis.evidence.as_ref().map_or(0.0, |claim| claim.probability);
     (granularity + origin * matched.share.sqrt() + rarity + change + timely + 2.0 * probability) * explained
 }

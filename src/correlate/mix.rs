@@ -21,7 +21,7 @@ pub struct Mix {
     /// Lines with host-days left that nothing explains, most first.
     pub rest: Vec<(usize, f64)>,
     /// All that came.
-    pub came: f64,
+    pub observed: f64,
 }
 
 /// Explains an event by samples, each by one distribution over the event's lines.
@@ -52,7 +52,7 @@ pub fn mix(event: &Event, samples: &[&Shares]) -> Mix {
     }
     for (line, (expected, came)) in event.counts.iter().enumerate() {
         let explained: f64 = used.iter().zip(&amounts).map(|(one, amount)| dense[*one][line] * amount).sum();
-        mix.came += came;
+        mix.observed += came;
         mix.expected += expected.min(*came);
         let left = came - expected - explained;
         // What chance leaves over is no rest.
@@ -66,7 +66,7 @@ pub fn mix(event: &Event, samples: &[&Shares]) -> Mix {
 
 fn dense(shares: &Shares, lines: usize) -> Vec<f64> {
     let mut all = vec![0.0; lines];
-    shares.lines.iter().filter(|(line, _)| *line < lines).for_each(|(line, share)| all[*line] += share);
+    shares.series.iter().filter(|(line, _)| *line < lines).for_each(|(line, share)| all[*line] += share);
     all
 }
 
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn shares(lines: &[(usize, f64)]) -> Shares {
-        Shares { weight: 1.0, lines: lines.to_vec() }
+        Shares { weight: 1.0, series: lines.to_vec() }
     }
 
     #[test]

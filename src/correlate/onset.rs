@@ -7,9 +7,9 @@
 
 use jiff::civil::Date;
 
-use super::Ledger;
+use super::SeriesTable;
 use super::rhythm::without_weekdays;
-use crate::sample::Span;
+use crate::sample::PartialDate;
 
 /// Observed days taken of each side of a split, at most.
 pub(super) const SIDE_DAYS: usize = 28;
@@ -34,13 +34,13 @@ const NULL_MIN: usize = 40;
 const RARITY_FACTOR: f64 = 4.0;
 
 /// A day as a number.
-fn number(day: Date) -> i64 {
+fn day_number(day: Date) -> i64 {
     const START: Date = Date::constant(1970, 1, 1);
     START.duration_until(day).as_hours() / 24
 }
 
 /// Sums that make any split of a series quick.
-struct Sums {
+struct RunningSums {
     values: Vec<f64>,
     /// Of the days' exposure: their number, where dark addresses never changed.
     exposure: Vec<f64>,
@@ -58,14 +58,14 @@ impl Rise {
     /// How much likelier it is that nothing began than that something began just then, of so many days on any of which
     /// it might have, before looking at how much rose: the logarithm of a ratio.
     #[must_use]
-    pub fn against(&self, days: usize) -> f64 {
+    pub fn no_onset_log_odds(&self, days: usize) -> f64 {
         (days.max(1) as f64 / self.width.max(1.0)).ln()
     }
 }
 
-impl Sums {
+impl RunningSums {
     /// Days beyond `exposure` count as 1 each.
-    fn of(values: &[f64], exposure: &[f64]) -> Sums {
+    fn of(values: &[f64], exposure: &[f64]) -> RunningSums {
         let running = |each: &dyn Fn(usize) -> f64| {
             let mut sum = 0.0;
             let sums = (0..values.len()).map(|at| {
@@ -76,7 +76,7 @@ impl Sums {
         };
         let step = |at: usize| at.checked_sub(1).map_or(0.0, |before| (values[at] - values[before]).powi(2));
         let exposed = |at: usize| exposure.get(at).copied().unwrap_or(1.0);
-        Sums { values: running(&|at| values[at]), exposure: running(&exposed), steps: running(&step) }
+        RunningSums { values: running(&|at| values[at]), exposure: running(&exposed), steps: running(&step) }
     }
 
     /// The rise at each split.
@@ -120,11 +120,11 @@ pub(super) fn lag_weight(lag: i64) -> f64 {
 }
 
 /// The days on which an onset at each observed day may have been: any since the observed day before.
-fn began(days: &[Date]) -> Vec<(i64, i64)> {
+fn onset_days(days: &[Date]) -> Vec<(i64, i64)> {
     let mut before = None;
     days.iter()
         .map(|day| {
-            let latest = number(*day);
+            let latest = day_number(*day);
             let earliest = before.replace(latest).map_or(latest, |before: i64| before + 1);
             (earliest, latest)
         })
@@ -142,8 +142,8 @@ fn days_late((earliest, latest): (i64, i64), (first, last): (i64, i64)) -> i64 {
     }
 }
 
-fn numbers(span: Span) -> (i64, i64) {
-    (number(span.first), number(span.last))
+fn day_numbers(span: PartialDate) -> (i64, i64) {
+    (day_number(span.first), day_number(span.last))
 }
 
 /// A rise of a series.
@@ -154,7 +154,7 @@ pub struct Rise {
     /// That day.
     pub day: Date,
     /// Days from it to the sample's date, negative where the date is before; `None` without a date.
-    pub late: Option<i64>,
+    pub days_late: Option<i64>,
     /// The likelihood ratio of two levels against one, as a number of standard deviations.
     pub deviations: f64,
     /// What it is ranked by: half the squared deviations, less what the distance from the sample's date costs.
@@ -168,35 +168,35 @@ pub struct Rise {
 pub(super) fn lags(
     days: &[Date],
     place: usize,
-    dates: impl Iterator<Item = Option<Span>>,
+    dates: impl Iterator<Item = Option<PartialDate>>,
 ) -> Vec<Option<i64>> {
-    let onset = began(days).get(place).copied();
-    dates.map(|date| date.zip(onset).map(|(date, onset)| days_late(onset, numbers(date)))).collect()
+    let onset = onset_days(days).get(place).copied();
+    dates.map(|date| date.zip(onset).map(|(date, onset)| days_late(onset, day_numbers(date)))).collect()
 }
 
-/// The best rise of a series near a date, or anywhere without one; `exposure` is that of a [`Ledger`]. `None` where the
+/// The best rise of a series near a date, or anywhere without one; `exposure` is that of a [`SeriesTable`]. `None` where the
 /// history is too short.
 #[must_use]
-pub fn rise(days: &[Date], exposure: &[f64], values: &[f64], date: Option<Span>) -> Option<Rise> {
-    let sums = Sums::of(&without_weekdays(days, values), exposure);
-    let found = best(&began(days), &sums.rises(), date.map(numbers))?;
-    let Best { place, late, ratio, weight, width } = found;
+pub fn rise(days: &[Date], exposure: &[f64], values: &[f64], date: Option<PartialDate>) -> Option<Rise> {
+    let sums = RunningSums::of(&without_weekdays(days, values), exposure);
+    let found = best_split(&onset_days(days), &sums.rises(), date.map(day_numbers))?;
+    let BestSplit { place, days_late: late, ratio, weight, width } = found;
     let deviations = ratio.abs().sqrt().copysign(ratio);
-    Some(Rise { place, day: *days.get(place)?, late, deviations, weight, width })
+    Some(Rise { place, day: *days.get(place)?, days_late: late, deviations, weight, width })
 }
 
 /// The best split of a series.
 #[derive(Clone, Copy)]
-struct Best {
+struct BestSplit {
     place: usize,
-    late: Option<i64>,
+    days_late: Option<i64>,
     ratio: f64,
     weight: f64,
     width: f64,
 }
 
-fn best(began: &[(i64, i64)], rises: &[Option<f64>], date: Option<(i64, i64)>) -> Option<Best> {
-    let mut found: Option<Best> = None;
+fn best_split(began: &[(i64, i64)], rises: &[Option<f64>], date: Option<(i64, i64)>) -> Option<BestSplit> {
+    let mut found: Option<BestSplit> = None;
     let mut weights = Vec::new();
     for (place, (onset, ratio)) in began.iter().zip(rises).enumerate() {
         let Some(ratio) = *ratio else { continue };
@@ -207,36 +207,36 @@ fn best(began: &[(i64, i64)], rises: &[Option<f64>], date: Option<(i64, i64)>) -
         let weight = ratio / 2.0 + late.map_or(0.0, lag_weight);
         weights.push(weight);
         if found.is_none_or(|found| weight > found.weight) {
-            found = Some(Best { place, late, ratio, weight, width: 1.0 });
+            found = Some(BestSplit { place, days_late: late, ratio, weight, width: 1.0 });
         }
     }
-    let width = |found: Best| weights.iter().map(|weight| (weight - found.weight).exp()).sum();
-    found.map(|found| Best { width: width(found), ..found })
+    let width = |found: BestSplit| weights.iter().map(|weight| (weight - found.weight).exp()).sum();
+    found.map(|found| BestSplit { width: width(found), ..found })
 }
 
 /// The same statistic of a sensor's families at many dates.
 #[derive(Clone, Debug)]
-pub struct Null {
+pub struct NullDistribution {
     /// By family: host-days, and the statistic at each date.
     dated: Vec<(f64, Vec<f64>)>,
     /// And the best of all dates.
     undated: Vec<(f64, f64)>,
 }
 
-impl Null {
+impl NullDistribution {
     /// The null of a sensor.
     #[must_use]
-    pub fn of(ledger: &Ledger) -> Null {
+    pub fn from_series(ledger: &SeriesTable) -> NullDistribution {
         let days = &ledger.days;
-        let began = began(days);
-        let dates: Vec<i64> = days.iter().step_by(NULL_STEP_DAYS).map(|day| number(*day)).collect();
-        let mut null = Null { dated: Vec::new(), undated: Vec::new() };
+        let began = onset_days(days);
+        let dates: Vec<i64> = days.iter().step_by(NULL_STEP_DAYS).map(|day| day_number(*day)).collect();
+        let mut null = NullDistribution { dated: Vec::new(), undated: Vec::new() };
         for series in &ledger.peers {
             let total: f64 = series.iter().sum();
-            let rises = Sums::of(&without_weekdays(days, series), &ledger.exposure).rises();
-            let at = |day: &i64| best(&began, &rises, Some((*day, *day))).map(|found| found.weight);
+            let rises = RunningSums::of(&without_weekdays(days, series), &ledger.exposure).rises();
+            let at = |day: &i64| best_split(&began, &rises, Some((*day, *day))).map(|found| found.weight);
             null.dated.push((total, dates.iter().filter_map(at).collect()));
-            null.undated.extend(best(&began, &rises, None).map(|found| (total, found.weight)));
+            null.undated.extend(best_split(&began, &rises, None).map(|found| (total, found.weight)));
         }
         null
     }
@@ -271,23 +271,23 @@ mod tests {
 
     use super::*;
     use crate::correlate::change_at;
-    use crate::sample::Random;
+    use crate::sample::SplitMix64;
 
     fn days(count: usize) -> Vec<Date> {
         date(2009, 1, 1).series(jiff::Span::new().days(1)).take(count).collect()
     }
 
     /// Hosts a day about a level that wanders, with a weekly rhythm and bursts: what darknets show when nothing begins.
-    fn quiet(random: &mut Random, count: usize) -> Vec<f64> {
+    fn quiet(random: &mut SplitMix64, count: usize) -> Vec<f64> {
         let mut level = 1.0 + random.unit() * 20.0;
         let value = |at: usize| {
             level = (level * (0.9 + 0.2 * random.unit())).clamp(0.5, 60.0);
             let weekend = if at % 7 >= 5 { 0.7 } else { 1.0 };
             let burst = if random.below(40) == 0 { 3.0 } else { 1.0 };
-            let (mut hosts, mut left) = (0.0, random.wait(1.0));
+            let (mut hosts, mut left) = (0.0, random.waiting_time(1.0));
             while left < level * weekend * burst {
                 hosts += 1.0;
-                left += random.wait(1.0);
+                left += random.waiting_time(1.0);
             }
             hosts
         };
@@ -297,16 +297,16 @@ mod tests {
     #[test]
     fn five_percent_of_quiet_dates_are_called_unusual_at_five_percent() {
         let days = days(181);
-        let mut random = Random::new(5);
+        let mut random = SplitMix64::new(5);
         let (mut rises, mut levels, mut volatilities, mut asked) = (0, 0, 0, 0);
         for _ in 0..40 {
             let peers: Vec<Vec<f64>> = (0..24).map(|_| quiet(&mut random, days.len())).collect();
-            let mut ledger = Ledger::default();
+            let mut ledger = SeriesTable::default();
             (ledger.days, ledger.peers) = (days.clone(), peers.clone());
-            let null = Null::of(&ledger);
+            let null = NullDistribution::from_series(&ledger);
             for series in &peers {
                 let at = 20 + usize::try_from(random.below(140)).unwrap();
-                let pivot = Span { first: days[at], last: days[at] };
+                let pivot = PartialDate { first: days[at], last: days[at] };
                 let rise = rise(&days, &[], series, Some(pivot)).unwrap();
                 let p = null.rank(&rise, series.iter().sum(), true).unwrap();
                 #[expect(clippy::cast_possible_truncation, reason = "hosts of a day")]
@@ -331,15 +331,15 @@ mod tests {
         let days = days(150);
         let step: Vec<f64> = (0..150u32).map(|at| if at < 80 { 1.0 } else { 6.0 }).collect();
         for caught in [80usize, 100, 140] {
-            let pivot = Span { first: days[caught], last: days[caught] };
+            let pivot = PartialDate { first: days[caught], last: days[caught] };
             let found = rise(&days, &[], &step, Some(pivot)).unwrap();
-            assert_eq!((found.place, found.late), (80, Some(i64::try_from(caught).unwrap() - 80)));
+            assert_eq!((found.place, found.days_late), (80, Some(i64::try_from(caught).unwrap() - 80)));
             assert!(found.deviations > 4.0);
         }
         assert!(lag_weight(20) > lag_weight(-20));
         // Six times the addresses, six times the hosts: nothing began.
         let exposure: Vec<f64> = step.iter().map(|hosts| hosts / 3.5).collect();
-        let pivot = Span { first: days[90], last: days[90] };
+        let pivot = PartialDate { first: days[90], last: days[90] };
         assert!(rise(&days, &exposure, &step, Some(pivot)).unwrap().deviations < 0.1);
         assert_eq!(rise(&days[..10], &[], &step[..10], None), None);
     }

@@ -11,7 +11,7 @@ pub const THRESHOLDS: [f64; 10] = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
     /// Ways of answering with their scores, inga's first, then baselines, then ablations.
-    pub ways: Vec<(&'static str, Score)>,
+    pub methods: Vec<(&'static str, Score)>,
     /// Days from the onset to the first right answer, of outbreaks answered rightly in the end; ascending.
     pub days_to_answer: Vec<usize>,
     /// Slope and intercept that would make inga's probabilities hold.
@@ -20,7 +20,7 @@ pub struct Evaluation {
 
 /// What one way of answering said in one case.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Said {
+pub struct CaseAnswer {
     /// Samples from the most to the least probable, with the probabilities, where there are any.
     pub ranked: Vec<(String, f64)>,
     /// Whether it answers with the first of them, or abstains.
@@ -31,7 +31,7 @@ pub struct Said {
 
 /// The truth of one case.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Truth {
+pub struct CaseTruth {
     /// The sample that is the cause; `None` where none of the samples is.
     pub cause: Option<String>,
     /// Bits of the sensor's prefix.
@@ -42,7 +42,7 @@ pub struct Truth {
 
 /// What would be answered from one threshold on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AtThreshold {
+pub struct ThresholdScore {
     /// Cases in which a sample is the cause.
     pub answered: usize,
     /// Of these, rightly.
@@ -69,7 +69,7 @@ pub struct Score {
     /// By tenth of the first sample's probability: cases, the sum of probabilities, how often it was the cause.
     pub reliability: Vec<(usize, f64, usize)>,
     /// By each of [`THRESHOLDS`].
-    pub at_thresholds: [AtThreshold; THRESHOLDS.len()],
+    pub at_thresholds: [ThresholdScore; THRESHOLDS.len()],
     /// By bits of the sensor's prefix: outbreaks by the order of their hosts a day (of two), and those answered rightly.
     pub found: BTreeMap<u8, BTreeMap<i32, (usize, usize)>>,
 }
@@ -77,7 +77,7 @@ pub struct Score {
 impl Score {
     /// Adds a case.
     #[expect(clippy::cast_possible_truncation, reason = "a tenth, and an order of hosts a day")]
-    pub fn add(&mut self, truth: &Truth, said: &Said) {
+    pub fn add(&mut self, truth: &CaseTruth, said: &CaseAnswer) {
         self.reliability.resize(BINS, (0, 0.0, 0));
         let first = said.ranked.first();
         let right = truth.cause.is_some() && first.map(|(id, _)| id) == truth.cause.as_ref();
@@ -213,8 +213,8 @@ mod tests {
     #[test]
     fn right_answers_abstentions_and_false_attributions_are_told_apart() {
         let truth =
-            |cause: Option<&str>| Truth { cause: cause.map(str::to_owned), bits: 24, hosts_a_day: 5.0 };
-        let said = |answers, ranked: &[(&str, f64)]| Said {
+            |cause: Option<&str>| CaseTruth { cause: cause.map(str::to_owned), bits: 24, hosts_a_day: 5.0 };
+        let said = |answers, ranked: &[(&str, f64)]| CaseAnswer {
             answers,
             would_answer: true,
             ranked: ranked.iter().map(|(id, probability)| ((*id).to_owned(), *probability)).collect(),
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!((score.recall_of_three(), score.false_share()), (2.0 / 3.0, 0.5));
         assert!((score.calibration_error() - (1.7 + 0.3) / 4.0).abs() < 1e-9, "{score:?}");
         assert_eq!(score.smallest_found(), [(24, None)]);
-        let at = |answered, right, false_attributions| AtThreshold { answered, right, false_attributions };
+        let at = |answered, right, false_attributions| ThresholdScore { answered, right, false_attributions };
         assert_eq!([score.at_thresholds[0], score.at_thresholds[5]], [at(2, 1, 1); 2]);
         assert_eq!(score.at_thresholds[6], at(0, 0, 0));
     }

@@ -21,7 +21,7 @@ pub struct Suspect {
     /// The first of them.
     pub first: Date,
     /// The line (place in the ledger) that says most.
-    pub line: usize,
+    pub series: usize,
 }
 
 /// The hosts that a sample may explain.
@@ -39,24 +39,24 @@ pub struct Suspects {
 
 /// Gathers sightings from the onset on into suspects.
 #[derive(Debug, Default)]
-pub struct Gatherer {
-    hosts: BTreeMap<IpAddr, Seen>,
+pub struct SuspectCollector {
+    hosts: BTreeMap<IpAddr, SuspectSightings>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct SuspectSightings {
     days: BTreeSet<Date>,
     /// Its lines, each with the part of it that the sample explains.
-    lines: BTreeMap<usize, f64>,
+    series: BTreeMap<usize, f64>,
 }
 
-impl Gatherer {
+impl SuspectCollector {
     /// Adds a host's sighting of a line of which the sample explains so large a part. In whichever order sightings come,
     /// the suspects are the same.
     pub fn add(&mut self, host: IpAddr, day: Date, line: usize, part: f64) {
         let seen = self.hosts.entry(host).or_default();
         // One line seen on many days is one reason, not many.
-        seen.lines.insert(line, part);
+        seen.series.insert(line, part);
         seen.days.insert(day);
     }
 
@@ -65,7 +65,7 @@ impl Gatherer {
     pub fn suspects(self, cause: f64, most: usize) -> Suspects {
         let mut all = Suspects { total: self.hosts.len() as u64, ..Suspects::default() };
         let mut prefixes: BTreeMap<IpNet, (u64, f64)> = BTreeMap::new();
-        for (host, Seen { days, lines }) in self.hosts {
+        for (host, SuspectSightings { days, series: lines }) in self.hosts {
             let none_is: f64 = lines.values().map(|part| 1.0 - part).product();
             let probability = cause * (1.0 - none_is);
             let likeliest = lines.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
@@ -75,7 +75,7 @@ impl Gatherer {
                 let sum = prefixes.entry(prefix).or_default();
                 *sum = (sum.0 + 1, sum.1 + probability);
             }
-            all.hosts.push(Suspect { host, probability, days: days.len() as u64, first, line });
+            all.hosts.push(Suspect { host, probability, days: days.len() as u64, first, series: line });
         }
         all.hosts.sort_by(|a, b| {
             b.probability.total_cmp(&a.probability).then(b.days.cmp(&a.days)).then(a.host.cmp(&b.host))
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_host_is_as_suspect_as_its_behavior_is_new() {
-        let mut gatherer = Gatherer::default();
+        let mut gatherer = SuspectCollector::default();
         let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 9, 9]));
         for day in 1..=3 {
             gatherer.add(one, date(2009, 3, day), 4, 0.9);
@@ -121,7 +121,7 @@ mod tests {
         let host = IpAddr::from([192, 0, 2, 1]);
         let seen = [(4, 0.9), (5, 0.5), (4, 0.9), (6, 0.1)];
         let of = |order: [usize; 4]| {
-            let mut gatherer = Gatherer::default();
+            let mut gatherer = SuspectCollector::default();
             for at in order {
                 gatherer.add(host, date(2009, 3, 1), seen[at].0, seen[at].1);
             }

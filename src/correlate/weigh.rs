@@ -6,29 +6,29 @@
 //! than some dozens of hosts: more of them do not make a model truer.
 
 use crate::behavior::BehaviorId;
-use crate::sample::Variant;
+use crate::sample::ScanVariant;
 
 use super::onset::SIDE_DAYS;
-use super::{Ledger, Stranger};
+use super::{SeriesTable, UnknownScanner};
 
 /// Hosts that a fit may count for.
 const HOSTS_COUNTED_MAX: f64 = 40.0;
 /// What a cause does that its projection does not say: hardly anything, or what other networks make of it.
-const UNSAID: [f64; 2] = [0.02, 0.2];
+const UNPREDICTED_SHARES: [f64; 2] = [0.02, 0.2];
 /// What an unknown scanner does beside its main habit: hardly anything, or all that loss and other systems make of it.
-const UNSAID_UNKNOWN: [f64; 2] = [0.03, 0.3];
+const UNPREDICTED_SHARES_UNKNOWN: [f64; 2] = [0.03, 0.3];
 /// A millionth of what came is near enough to the best amount.
-const HALVINGS: usize = 20;
+const BISECTION_STEPS: usize = 20;
 /// Habits that most scanners of one service have one of: the retries of Windows, of Linux, another number of them or
 /// none, in sweeps or not.
 const HABITS: f64 = 8.0;
 /// Volumes that windows with several destinations may well have: powers of two from a handful to some hundred.
 const VOLUMES: f64 = 6.0;
 /// Of this many samples one began something that a darknet saw in the time of its history.
-const SAMPLES_A_CAUSE: f64 = 20.0;
+const SAMPLES_PER_CAUSE: f64 = 20.0;
 /// In the time of one of so many histories a scanner began of which nobody has a sample, of any service and habit: as
 /// likely as any of ten samples.
-const HISTORIES_AN_UNKNOWN: f64 = 2.0;
+const HISTORIES_PER_UNKNOWN: f64 = 2.0;
 
 /// What came at a sensor about a day, line by line.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,14 +44,14 @@ pub struct Event {
 impl Event {
     /// The event that begins at a place of a ledger's days, and lasts for so many observed days at most.
     #[must_use]
-    pub fn at(ledger: &Ledger, place: usize, lasting: usize) -> Event {
+    pub fn at(ledger: &SeriesTable, place: usize, lasting: usize) -> Event {
         let from = place.saturating_sub(SIDE_DAYS);
         let to = ledger.days.len().min(place + lasting);
         let days = (place - from, to.saturating_sub(place));
-        let exposed = (ledger.exposed(from..place), ledger.exposed(place..to.max(place)));
+        let exposed = (ledger.total_exposure(from..place), ledger.total_exposure(place..to.max(place)));
         // Without a day before there is nothing to expect.
         let ratio = if exposed.0 > 0.0 { exposed.1 / exposed.0 } else { exposed.1 };
-        let counts = ledger.lines.iter().map(|line| {
+        let counts = ledger.series.iter().map(|line| {
             let before: f64 = line.hosts[from..place].iter().sum();
             (before * ratio, line.hosts[place..to].iter().sum())
         });
@@ -60,7 +60,7 @@ impl Event {
 
     /// The event on some lines, as if nothing had been seen on the others.
     #[must_use]
-    pub fn only(&self, lines: &[bool]) -> Event {
+    pub fn on_series(&self, lines: &[bool]) -> Event {
         let counts = self.counts.iter().zip(lines);
         let counts = counts.map(|(count, counted)| if *counted { *count } else { (0.0, 0.0) });
         Event { days: self.days, ratio: self.ratio, counts: counts.collect() }
@@ -88,17 +88,18 @@ pub struct Shares {
     /// How likely, 0 to 1.
     pub weight: f64,
     /// Share of the windows by line; what shows in habits that were never seen is not in it.
-    pub lines: Vec<(usize, f64)>,
+    pub series: Vec<(usize, f64)>,
 }
 
 impl Shares {
     /// The distribution of those windows that are not on the other lines.
     #[must_use]
-    pub fn only(&self, lines: &[bool]) -> Shares {
-        let (kept, others): (Vec<_>, Vec<_>) = self.lines.iter().copied().partition(|(line, _)| lines[*line]);
+    pub fn on_series(&self, lines: &[bool]) -> Shares {
+        let (kept, others): (Vec<_>, Vec<_>) =
+            self.series.iter().copied().partition(|(line, _)| lines[*line]);
         let rest = 1.0 - others.iter().map(|(_, share)| share).sum::<f64>();
         let scaled = kept.into_iter().map(|(line, share)| (line, share / rest.max(share)));
-        Shares { weight: self.weight, lines: scaled.collect() }
+        Shares { weight: self.weight, series: scaled.collect() }
     }
 }
 
@@ -113,7 +114,7 @@ pub struct Cause<'a> {
 
 /// What weighing came to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Weighed {
+pub struct Posterior {
     /// The probability of each cause, in the order given.
     pub causes: Vec<f64>,
     /// Host-days that each would explain alone.
@@ -128,7 +129,7 @@ pub struct Weighed {
 
 /// Which kinds of evidence count; all of them, unless it is to be measured what one is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weighing {
+pub struct EnabledEvidence {
     /// How near a sample's date lies to the onset.
     pub timing: bool,
     /// That there are scanners of which nobody has a sample.
@@ -137,15 +138,15 @@ pub struct Weighing {
     pub expected: bool,
 }
 
-impl Default for Weighing {
-    fn default() -> Weighing {
-        Weighing { timing: true, unknown_scanners: true, expected: true }
+impl Default for EnabledEvidence {
+    fn default() -> EnabledEvidence {
+        EnabledEvidence { timing: true, unknown_scanners: true, expected: true }
     }
 }
 
 /// What is weighed, and how much it may say.
 #[derive(Clone, Copy, Debug)]
-pub struct Scale<'a> {
+pub struct WeighOptions<'a> {
     /// The lines that count: those of the services in question. What else rose at the same time is another event.
     pub lines: &'a [bool],
     /// What the best explanation may be worth, as the logarithm of a likelihood ratio: the rise's own, over-scatter
@@ -153,16 +154,21 @@ pub struct Scale<'a> {
     pub strength: f64,
     /// How much likelier nothing is than that something began just when the rise began, as the logarithm of a ratio: a
     /// cause may begin on any day, and the rise is the one that looks most like a beginning.
-    pub nothing: f64,
+    pub no_event: f64,
 }
 
 /// Weighs causes of an event against each other and against unknown scanners, which have one of these habits each.
 #[must_use]
-pub fn weigh(event: &Event, causes: &[Cause<'_>], strangers: &[Stranger<'_>], scale: Scale<'_>) -> Weighed {
-    let Scale { lines, strength, nothing } = scale;
+pub fn weigh(
+    event: &Event,
+    causes: &[Cause<'_>],
+    strangers: &[UnknownScanner<'_>],
+    scale: WeighOptions<'_>,
+) -> Posterior {
+    let WeighOptions { lines, strength, no_event: nothing } = scale;
     let fitting = Fitting::of(event, lines);
     let fits: Vec<Vec<(f64, f64)>> = causes.iter().map(|cause| fitting.cause(cause)).collect();
-    let rose = |of: &&Stranger<'_>| {
+    let rose = |of: &&UnknownScanner<'_>| {
         of.lines.iter().any(|line| lines[*line] && event.counts[*line].1 > event.counts[*line].0)
     };
     let unknown: Vec<(f64, [f64; 2])> =
@@ -180,16 +186,16 @@ pub fn weigh(event: &Event, causes: &[Cause<'_>], strangers: &[Stranger<'_>], sc
     let tempering = if best > 0.0 { counted.min(worth / best) } else { 1.0 };
     let beyond = worth - tempering * best;
     let tempered = |fit: f64| tempering * fit + beyond;
-    let prior = -SAMPLES_A_CAUSE.ln();
+    let prior = -SAMPLES_PER_CAUSE.ln();
     // The likelihood of a cause that may be several is their mean; its amount is that of the best.
     let mean = |cause: &Cause<'_>, fits: &[(f64, f64)]| {
         let weighted = |at: usize| {
-            let Shares { weight, .. } = cause.variants[at / UNSAID.len()];
-            tempered(fits[at].1) + (weight / UNSAID.len() as f64).ln()
+            let Shares { weight, .. } = cause.variants[at / UNPREDICTED_SHARES.len()];
+            tempered(fits[at].1) + (weight / UNPREDICTED_SHARES.len() as f64).ln()
         };
         let best = (0..fits.len()).max_by(|a, b| weighted(*a).total_cmp(&weighted(*b)))?;
         let sum: f64 = (0..fits.len()).map(|at| (weighted(at) - weighted(best)).exp()).sum();
-        Some((best / UNSAID.len(), fits[best].0, weighted(best) + sum.ln()))
+        Some((best / UNPREDICTED_SHARES.len(), fits[best].0, weighted(best) + sum.ln()))
     };
     let fitted: Vec<(usize, f64, f64)> = causes
         .iter()
@@ -198,13 +204,13 @@ pub fn weigh(event: &Event, causes: &[Cause<'_>], strangers: &[Stranger<'_>], sc
         .collect();
     let weights: Vec<f64> =
         causes.iter().zip(&fitted).map(|(cause, (_, _, fit))| prior + cause.timing + fit).collect();
-    let unknown_prior = -(HISTORIES_AN_UNKNOWN * HABITS * UNSAID_UNKNOWN.len() as f64).ln();
+    let unknown_prior = -(HISTORIES_PER_UNKNOWN * HABITS * UNPREDICTED_SHARES_UNKNOWN.len() as f64).ln();
     let both = |(service, fits): (f64, [f64; 2])| fits.map(|fit| unknown_prior + service + tempered(fit));
     let unknown: Vec<f64> = unknown.into_iter().flat_map(both).collect();
     let most = weights.iter().chain(&unknown).copied().fold(nothing, f64::max);
     let sum = |all: &[f64]| all.iter().map(|weight| (weight - most).exp()).sum::<f64>();
     let total = sum(&weights) + sum(&unknown) + (nothing - most).exp();
-    Weighed {
+    Posterior {
         causes: weights.iter().map(|weight| (weight - most).exp() / total).collect(),
         explained: fitted.iter().map(|(_, amount, _)| *amount).collect(),
         fits: fitted.iter().map(|(_, _, fit)| *fit - beyond).collect(),
@@ -240,18 +246,18 @@ impl Fitting {
 
     /// Amount and fit of each variant of a cause, each with as many unsaid parts as there are.
     fn cause(&self, cause: &Cause<'_>) -> Vec<(f64, f64)> {
-        let counts = |shares: &Shares| shares.lines.iter().any(|(line, _)| self.places[*line].is_some());
+        let counts = |shares: &Shares| shares.series.iter().any(|(line, _)| self.places[*line].is_some());
         if !cause.variants.iter().any(counts) {
-            return vec![(0.0, 0.0); UNSAID.len() * cause.variants.len()];
+            return vec![(0.0, 0.0); UNPREDICTED_SHARES.len() * cause.variants.len()];
         }
-        let each = |shares: &Shares| UNSAID.map(|unsaid| self.fit(&shares.lines, unsaid));
+        let each = |shares: &Shares| UNPREDICTED_SHARES.map(|unsaid| self.fit(&shares.series, unsaid));
         cause.variants.iter().flat_map(each).collect()
     }
 
     /// Fits of an unknown scanner with a habit: one that does hardly anything else, and one that often does.
     fn unknown(&self, lines: &[usize]) -> [f64; 2] {
         let evenly = evenly(lines, 1.0);
-        UNSAID_UNKNOWN.map(|unsaid| self.fit(&evenly, unsaid).1)
+        UNPREDICTED_SHARES_UNKNOWN.map(|unsaid| self.fit(&evenly, unsaid).1)
     }
 
     /// The amount of a cause that fits best beside what is expected, and the logarithm of the likelihood ratio against
@@ -283,7 +289,7 @@ impl Fitting {
             return (0.0, 0.0);
         }
         let (mut low, mut high) = (0.0, most / whole);
-        for _ in 0..HALVINGS {
+        for _ in 0..BISECTION_STEPS {
             let middle = (low + high) / 2.0;
             if slope(middle) > 0.0 { low = middle } else { high = middle }
         }
@@ -296,18 +302,25 @@ impl Fitting {
 /// What a candidate may be, on the lines of a ledger: its variants with the volumes that the run's rate gives them, and,
 /// as likely, with any volumes, since other hosts are faster or slower than the sandbox.
 #[must_use]
-pub fn shares_on(ledger: &Ledger, variants: &[Variant]) -> Vec<Shares> {
-    let on = |variant: &Variant| {
-        let exact = variant.lines.iter().filter_map(|(name, share)| Some((ledger.line(*name)?, *share)));
-        let loose = variant.habits.iter().flat_map(|(habit, share)| evenly(ledger.lines_of(*habit), *share));
+pub fn shares_on(ledger: &SeriesTable, variants: &[ScanVariant]) -> Vec<Shares> {
+    let on = |variant: &ScanVariant| {
+        let exact = variant
+            .series_shares
+            .iter()
+            .filter_map(|(name, share)| Some((ledger.series_by_name(*name)?, *share)));
+        let loose = variant
+            .shape_shares
+            .iter()
+            .flat_map(|(habit, share)| evenly(ledger.series_of_habit(*habit), *share));
         let several = |habit: &BehaviorId| {
-            ledger.lines_of(*habit).iter().any(|line| ledger.lines[*line].parameters.destinations > 1)
+            ledger.series_of_habit(*habit).iter().any(|line| ledger.series[*line].parameters.destinations > 1)
         };
-        let volumes = if variant.habits.iter().any(|(habit, _)| several(habit)) { VOLUMES } else { 1.0 };
+        let volumes =
+            if variant.shape_shares.iter().any(|(habit, _)| several(habit)) { VOLUMES } else { 1.0 };
         let weight = variant.weight / 2.0;
         [
-            Shares { weight, lines: exact.collect() },
-            Shares { weight: weight / volumes, lines: loose.collect() },
+            Shares { weight, series: exact.collect() },
+            Shares { weight: weight / volumes, series: loose.collect() },
         ]
     };
     variants.iter().flat_map(on).collect()
@@ -323,15 +336,15 @@ mod tests {
     use super::*;
 
     fn shares(shares: &[(usize, f64)]) -> Vec<Shares> {
-        vec![Shares { weight: 1.0, lines: shares.to_vec() }]
+        vec![Shares { weight: 1.0, series: shares.to_vec() }]
     }
 
-    fn weigh_all(event: &Event, all: &[&[(usize, f64)]], habits: &[&[usize]], strength: f64) -> Weighed {
+    fn weigh_all(event: &Event, all: &[&[(usize, f64)]], habits: &[&[usize]], strength: f64) -> Posterior {
         let all: Vec<Vec<Shares>> = all.iter().map(|one| shares(one)).collect();
         let causes: Vec<Cause<'_>> = all.iter().map(|variants| Cause { variants, timing: 0.0 }).collect();
-        let scale = Scale { lines: &[true; 4][..event.counts.len()], strength, nothing: 4.0 };
-        let strangers: Vec<Stranger<'_>> =
-            habits.iter().map(|lines| Stranger { lines, service: 1.0 / 16.0 }).collect();
+        let scale = WeighOptions { lines: &[true; 4][..event.counts.len()], strength, no_event: 4.0 };
+        let strangers: Vec<UnknownScanner<'_>> =
+            habits.iter().map(|lines| UnknownScanner { lines, service: 1.0 / 16.0 }).collect();
         weigh(event, &causes, &strangers, scale)
     }
 

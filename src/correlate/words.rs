@@ -1,14 +1,14 @@
 //! The steps of a verdict in words, with their numbers.
 
-use crate::escape::rounded;
-use crate::sample::Origin;
+use crate::escape::without_negative_zero;
+use crate::sample::BehaviorOrigin;
 
 use super::judge::Findings;
 use super::{Hypothesis, Match, Missing};
 
 /// A count with its noun.
 #[must_use]
-pub fn counted(count: u64, noun: &str) -> String {
+pub fn count_with_noun(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
@@ -29,8 +29,8 @@ pub(super) fn unmatched_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     match &hypothesis.bound {
         Some(Ok(bound)) => reasons.push(format!(
             "so over {} fewer than {} scanned like it at 95 % (if they scan as the run does, at its rate, all the time)",
-            counted(bound.days, "observed day"),
-            counted(bound.hosts, "host"),
+            count_with_noun(bound.days, "observed day"),
+            count_with_noun(bound.hosts, "host"),
         )),
         Some(Err(why)) => reasons.push(format!("no bound: {why}")),
         None => {}
@@ -40,17 +40,17 @@ pub(super) fn unmatched_in_words(hypothesis: &Hypothesis) -> Vec<String> {
 
 pub(super) fn match_in_words(hypothesis: &Hypothesis, matched: &Match, found: &Findings) -> String {
     let how = match matched.origin {
-        Origin::Window => "a whole window of the sample's run",
-        Origin::Facet => "one port of the sample's scan",
-        Origin::Projected => "what a sensor sees that catches one destination of the sample's scan",
+        BehaviorOrigin::Window => "a whole window of the sample's run",
+        BehaviorOrigin::Facet => "one port of the sample's scan",
+        BehaviorOrigin::Projected => "what a sensor sees that catches one destination of the sample's scan",
     };
     let granularity = hypothesis.granularity.map_or_else(String::new, |granularity| granularity.to_string());
     let weight = if found.specific { "" } else { "; too common a behavior to tell a sample by" };
     format!(
         "match at {granularity} granularity: {how} ({:.0} % of it), {} of {} at the sensor, {:.2} % of all its windows{weight}",
         matched.share * 100.0,
-        counted(matched.windows, "window"),
-        counted(matched.hosts.total, "host"),
+        count_with_noun(matched.windows, "window"),
+        count_with_noun(matched.hosts.total, "host"),
         matched.rarity * 100.0
     )
 }
@@ -65,12 +65,12 @@ pub(super) fn change_in_words(hypothesis: &Hypothesis, found: &Findings) -> Stri
             } else {
                 "no unusual change at the sample's date"
             },
-            rounded(change.level.before, 1),
-            rounded(change.level.after, 1),
+            without_negative_zero(change.level.before, 1),
+            without_negative_zero(change.level.after, 1),
             change.date,
             change.level.p,
-            rounded(change.volatility.before, 1),
-            rounded(change.volatility.after, 1),
+            without_negative_zero(change.volatility.before, 1),
+            without_negative_zero(change.volatility.after, 1),
             change.volatility.p,
             change.null_dates
         ),
@@ -78,8 +78,8 @@ pub(super) fn change_in_words(hypothesis: &Hypothesis, found: &Findings) -> Stri
 }
 
 /// What the history says for the sample among all causes.
-pub(super) fn claim_in_words(hypothesis: &Hypothesis) -> Vec<String> {
-    let claim = match &hypothesis.claim {
+pub(super) fn evidence_in_words(hypothesis: &Hypothesis) -> Vec<String> {
+    let claim = match &hypothesis.evidence {
         Ok(claim) => claim,
         Err(why) => return vec![format!("no weighing of causes: {why}")],
     };
@@ -95,31 +95,31 @@ pub(super) fn claim_in_words(hypothesis: &Hypothesis) -> Vec<String> {
         format!(
             "strongest rise of its habits near its date: on {} by {:.1} deviations, {unusual}",
             claim.rise.day,
-            rounded(claim.rise.deviations, 1)
+            without_negative_zero(claim.rise.deviations, 1)
         ),
         format!(
             "as the cause of what rose then, among all samples, unknown scanners and chance: {:.0} % (unknown scanners {:.0} %); alone it explains {:.0} of {:.0} host-days more than before",
-            rounded(claim.probability * 100.0, 0),
-            rounded(claim.unknown * 100.0, 0),
-            rounded(claim.explained, 0),
-            rounded(claim.excess, 0)
+            without_negative_zero(claim.probability * 100.0, 0),
+            without_negative_zero(claim.unknown * 100.0, 0),
+            without_negative_zero(claim.explained, 0),
+            without_negative_zero(claim.excess, 0)
         ),
     ];
     if !hypothesis.alike.is_empty() {
-        let count = counted(hypothesis.alike.len() as u64, "other sample");
-        let group = rounded(claim.group_probability * 100.0, 0);
+        let count = count_with_noun(hypothesis.alike.len() as u64, "other sample");
+        let group = without_negative_zero(claim.group_probability * 100.0, 0);
         reasons.push(format!("{count} of this run would look the same at this sensor; one of them is the cause with {group:.0} %"));
-        reasons.extend(hypothesis.separating.iter().cloned());
+        reasons.extend(hypothesis.distinguishing.iter().cloned());
     }
     reasons
 }
 
 pub(super) fn onset_in_words(hypothesis: &Hypothesis, found: &Findings) -> Option<String> {
     let onset = hypothesis.onset.as_ref()?;
-    let (span, what) = hypothesis.pivot?;
+    let (span, what) = hypothesis.sample_date?;
     let days = onset.lag?;
     let agrees = if found.timely { "agrees" } else { "does not speak for it; samples may be caught late" };
-    let (earliest, latest) = onset.began;
+    let (earliest, latest) = onset.day_range;
     let began = match earliest == latest {
         true => format!("onset on {latest}"),
         false => format!("onset between {earliest} and {latest} (no data between)"),
@@ -127,7 +127,7 @@ pub(super) fn onset_in_words(hypothesis: &Hypothesis, found: &Findings) -> Optio
     let date = format!("the date when the sample was {what} ({span})");
     Some(match days {
         0 => format!("{began}, on {date}: {agrees}"),
-        1.. => format!("{began}, {} after {date}: {agrees}", counted(days.unsigned_abs(), "day")),
-        _ => format!("{began}, {} before {date}: {agrees}", counted(days.unsigned_abs(), "day")),
+        1.. => format!("{began}, {} after {date}: {agrees}", count_with_noun(days.unsigned_abs(), "day")),
+        _ => format!("{began}, {} before {date}: {agrees}", count_with_noun(days.unsigned_abs(), "day")),
     })
 }

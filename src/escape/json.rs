@@ -10,9 +10,9 @@ use super::{HIDDEN, is_plain};
 
 /// Formats compact JSON. Hidden characters in strings and keys are written as `\u202e`, and those above
 /// U+FFFF as two such escapes (a surrogate pair).
-struct Escaping;
+struct EscapingFormatter;
 
-impl Formatter for Escaping {
+impl Formatter for EscapingFormatter {
     fn write_f64<W: ?Sized + Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
         // Adding zero turns a negative zero into a positive one.
         serde_json::ser::CompactFormatter.write_f64(out, value + 0.0)
@@ -39,7 +39,9 @@ impl Formatter for Escaping {
 /// # Errors
 /// When the value cannot be JSON or `out` cannot be written to.
 pub fn json(out: &mut dyn Write, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Escaping)).map_err(io::Error::from)
+    value
+        .serialize(&mut serde_json::Serializer::with_formatter(&mut *out, EscapingFormatter))
+        .map_err(io::Error::from)
 }
 
 /// Writes a value as one line of JSON.

@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 pub use json::{json, json_line};
-pub use number::rounded;
+pub use number::without_negative_zero;
 
 #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by a test")]
 static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
@@ -40,7 +40,7 @@ pub fn has_hidden(text: &str) -> bool {
 }
 
 /// Returns the text with each hidden character replaced by what `escaped` appends for it.
-fn replaced(text: &str, mut escaped: impl FnMut(char, &mut String)) -> String {
+fn replace_hidden(text: &str, mut escaped: impl FnMut(char, &mut String)) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
@@ -57,23 +57,23 @@ fn replaced(text: &str, mut escaped: impl FnMut(char, &mut String)) -> String {
 
 /// Returns text for a terminal or a line of text: hidden characters are written as `\u{202e}`.
 #[must_use]
-pub fn shown(text: &str) -> String {
-    replaced(text, |hidden, out| out.extend(hidden.escape_unicode()))
+pub fn escape_hidden(text: &str) -> String {
+    replace_hidden(text, |hidden, out| out.extend(hidden.escape_unicode()))
 }
 
-/// Returns text of several lines: like [`shown`], but line feeds stay.
+/// Returns text of several lines: like [`escape_hidden`], but line feeds stay.
 #[must_use]
-pub fn shown_lines(text: &str) -> String {
-    text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+pub fn escape_hidden_lines(text: &str) -> String {
+    text.split('\n').map(escape_hidden).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns a path for messages: like [`shown`], and bytes that are not UTF-8 are written as `\xff`, so that
+/// Returns a path for messages: like [`escape_hidden`], and bytes that are not UTF-8 are written as `\xff`, so that
 /// two names never look alike because of a replacement character.
 #[must_use]
 pub fn path(path: &Path) -> String {
     let mut out = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        out.push_str(&shown(chunk.valid()));
+        out.push_str(&escape_hidden(chunk.valid()));
         out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
     out
@@ -83,7 +83,7 @@ pub fn path(path: &Path) -> String {
 #[must_use]
 pub fn yaml(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-    let text = replaced(&text, |hidden, out| {
+    let text = replace_hidden(&text, |hidden, out| {
         out.push_str(&match u32::from(hidden) {
             code if code > 0xffff => format!("\\U{code:08x}"),
             code => format!("\\u{code:04x}"),
@@ -96,7 +96,7 @@ pub fn yaml(text: &str) -> String {
 /// characters as `\u{202e}`, so that no character remains that XML 1.0 forbids.
 #[must_use]
 pub fn xml(text: &str) -> String {
-    let shown = shown(text);
+    let shown = escape_hidden(text);
     let mut out = String::with_capacity(shown.len());
     for c in shown.chars() {
         match c {
@@ -143,12 +143,12 @@ mod tests {
         for (first, last) in ranges {
             for c in first..=last {
                 assert!(has_hidden(&format!("a{c}b")), "{:04x}", c as u32);
-                assert_eq!(shown(&c.to_string()), format!("\\u{{{:x}}}", c as u32));
+                assert_eq!(escape_hidden(&c.to_string()), format!("\\u{{{:x}}}", c as u32));
             }
         }
         let visible = "Win32.Worm/因果 Ünïcode ελληνικά Кириллица العربية עברית हिन्दी 한국어 ｶﾅ e\u{301} – “x” € 🦠\u{3000}\u{a0}\\";
         assert!(!has_hidden(visible));
-        assert_eq!(shown(visible), visible);
+        assert_eq!(escape_hidden(visible), visible);
     }
 
     #[test]
@@ -180,6 +180,6 @@ mod tests {
 
     #[test]
     fn lines_stay_lines() {
-        assert_eq!(shown_lines("a\u{200b}\nb\r"), "a\\u{200b}\nb\\u{d}");
+        assert_eq!(escape_hidden_lines("a\u{200b}\nb\r"), "a\\u{200b}\nb\\u{d}");
     }
 }

@@ -3,7 +3,7 @@
 /// Returns `value`, or zero if formatting it with `decimals` decimals would show a negative zero, as for a
 /// share of -1e-17 that results from a rounding error.
 #[must_use]
-pub fn rounded(value: f64, decimals: i32) -> f64 {
+pub fn without_negative_zero(value: f64, decimals: i32) -> f64 {
     let vanishes = value <= 0.0 && value * 10f64.powi(decimals) >= -0.5;
     if vanishes { 0.0 } else { value }
 }
@@ -15,10 +15,15 @@ mod tests {
     #[test]
     fn no_number_is_written_as_a_negative_zero() {
         for value in [-0.0, -1e-17, -0.049, 0.0, 0.04] {
-            assert_eq!(format!("{:.1}", rounded(value, 1)), "0.0", "{value}");
+            assert_eq!(format!("{:.1}", without_negative_zero(value, 1)), "0.0", "{value}");
         }
         assert_eq!(
-            format!("{:.0} {:.1} {:.2}", rounded(-0.5, 0), rounded(-0.06, 1), rounded(0.05, 2)),
+            format!(
+                "{:.0} {:.1} {:.2}",
+                without_negative_zero(-0.5, 0),
+                without_negative_zero(-0.06, 1),
+                without_negative_zero(0.05, 2)
+            ),
             "0 -0.1 0.05"
         );
     }

@@ -49,14 +49,14 @@ impl BatchWriter for DiscardBatches {
 pub(super) struct WindowCounts {
     pub(super) packets: u64,
     /// The time of the first packet, rounded down to whole seconds as in [`SightingCounts`].
-    pub(super) first: crate::event::Timestamp,
-    pub(super) last: crate::event::Timestamp,
+    pub(super) first: crate::packet::Timestamp,
+    pub(super) last: crate::packet::Timestamp,
     pub(super) marks: u64,
 }
 
 /// Unsorted windows of one hour, waiting to be combined into sightings. Memory: 48 bytes per window.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct WindowBuffer {
     /// Windows of IPv4 hosts as sortable numbers: type and scope (64 bits), host (32 bits), index into
     /// `windows` (32 bits).
     fours: Vec<u128>,
@@ -65,7 +65,7 @@ pub(super) struct Waiting {
     windows: Vec<WindowCounts>,
 }
 
-impl Waiting {
+impl WindowBuffer {
     pub(super) fn len(&self) -> usize {
         self.windows.len()
     }
@@ -95,9 +95,9 @@ impl Waiting {
             .sixes
             .iter()
             .map(|(group, host, place)| (*group, IpAddr::from(Ipv6Addr::from_bits(*host)), *place));
-        let mut sightings = added_up((day, hour), fours, &self.windows);
+        let mut sightings = combine_windows((day, hour), fours, &self.windows);
         if !self.sixes.is_empty() {
-            sightings.extend(added_up((day, hour), sixes, &self.windows));
+            sightings.extend(combine_windows((day, hour), sixes, &self.windows));
             // Both parts are sorted, and a stable sort recognizes sorted runs, so this is a merge.
             sightings.sort_by(Sighting::order);
         }
@@ -110,7 +110,7 @@ impl Waiting {
 
 /// Combines windows into sightings. The windows must be sorted by type, scope and host; each refers to its
 /// counts by index.
-fn added_up(
+fn combine_windows(
     (day, hour): (Date, u8),
     windows: impl ExactSizeIterator<Item = (u64, IpAddr, usize)>,
     counts: &[WindowCounts],
@@ -138,7 +138,7 @@ fn added_up(
 }
 
 /// Returns the hours whose bits are set, ascending.
-pub fn hours_of(mut bits: u32) -> impl Iterator<Item = u8> {
+pub fn hours_in_bitmap(mut bits: u32) -> impl Iterator<Item = u8> {
     std::iter::from_fn(move || {
         let hour = u8::try_from(bits.trailing_zeros()).ok().filter(|_| bits != 0)?;
         bits &= bits - 1;

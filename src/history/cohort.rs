@@ -9,7 +9,7 @@ use serde::Serialize;
 /// The hosts seen in a period before a date and in a period from that date on. Memory: about 20 bytes per
 /// host and set.
 #[derive(Clone, Debug, Default)]
-pub struct Periods {
+pub struct HostsByPeriod {
     /// Hosts with the first behavior in the period before.
     pub from_before: HashSet<IpAddr>,
     /// Hosts with the first behavior in the period after.
@@ -50,7 +50,7 @@ pub struct Cohort {
     pub hosts: Vec<IpAddr>,
 }
 
-impl Periods {
+impl HostsByPeriod {
     /// Classifies the hosts.
     #[expect(clippy::cast_precision_loss, reason = "an expectation of counts far below 2^52")]
     #[must_use]
@@ -58,7 +58,7 @@ impl Periods {
         let count = |hosts: &HashSet<IpAddr>, passes: &dyn Fn(&IpAddr) -> bool| {
             hosts.iter().filter(|host| passes(host)).count() as u64
         };
-        let Periods { from_before, from_after, to_after, any_before, any_after } = self;
+        let HostsByPeriod { from_before, from_after, to_after, any_before, any_after } = self;
         let switches = |host: &IpAddr| to_after.contains(host) && !from_after.contains(host);
         let mut hosts: Vec<IpAddr> = from_before.iter().copied().filter(|host| switches(host)).collect();
         hosts.sort_unstable();
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn each_host_is_told_once() {
-        let cohort = Periods {
+        let cohort = HostsByPeriod {
             from_before: hosts(&[1, 2, 3, 4, 5, 6]),
             from_after: hosts(&[1, 5]),
             to_after: hosts(&[2, 3, 5, 7, 8]),

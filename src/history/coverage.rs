@@ -8,8 +8,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::loss::{self, Loss};
-use super::{CaptureRecord, days_of};
+use super::loss::{self, CaptureLoss};
+use super::{CaptureRecord, nanoseconds_by_day};
 
 /// A range of days without usable data, both ends included, in the sensor's time zone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -56,29 +56,29 @@ pub enum DayState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Days that at least one capture span touches, including days of outages.
-    pub observed: BTreeSet<Date>,
+    pub recorded_days: BTreeSet<Date>,
     /// Outages, ordered by first day.
     pub outages: Vec<Outage>,
     /// Capture loss by day, for the days on which packets were lost.
-    pub loss: BTreeMap<Date, Loss>,
+    pub loss: BTreeMap<Date, CaptureLoss>,
 }
 
 impl Coverage {
     /// Computes the coverage from a sensor's captures and outages. Days are those of the sensor's time zone.
     #[must_use]
-    pub fn of(captures: &[CaptureRecord], mut outages: Vec<Outage>, zone: &TimeZone) -> Coverage {
+    pub fn from_captures(captures: &[CaptureRecord], mut outages: Vec<Outage>, zone: &TimeZone) -> Coverage {
         outages.sort();
-        let days = captures.iter().flat_map(|capture| days_of(&capture.spans, zone).into_keys());
-        Coverage { observed: days.collect(), outages, loss: loss::by_day(captures, zone) }
+        let days = captures.iter().flat_map(|capture| nanoseconds_by_day(&capture.spans, zone).into_keys());
+        Coverage { recorded_days: days.collect(), outages, loss: loss::by_day(captures, zone) }
     }
 
     /// Returns whether the count of `day` has a value, and if not, why.
     #[must_use]
     pub fn state(&self, day: Date) -> DayState {
-        let lost = !self.loss.is_empty() && self.loss.get(&day).is_some_and(|loss| loss.is_most());
+        let lost = !self.loss.is_empty() && self.loss.get(&day).is_some_and(|loss| loss.exceeds_recorded());
         if lost || self.outages.iter().any(|outage| outage.contains(day)) {
             DayState::Outage
-        } else if self.observed.contains(&day) {
+        } else if self.recorded_days.contains(&day) {
             DayState::Observed
         } else {
             DayState::NotObserved
@@ -86,17 +86,17 @@ impl Coverage {
     }
 
     /// Returns the days whose counts have a value, ascending.
-    pub fn days(&self) -> impl Iterator<Item = Date> + '_ {
-        self.observed.iter().copied().filter(|day| self.state(*day) == DayState::Observed)
+    pub fn observed_days(&self) -> impl Iterator<Item = Date> + '_ {
+        self.recorded_days.iter().copied().filter(|day| self.state(*day) == DayState::Observed)
     }
 
     /// Returns the summed capture loss of a range of days, both ends included.
     #[must_use]
-    pub fn loss_between(&self, first: Date, last: Date) -> Loss {
+    pub fn loss_between(&self, first: Date, last: Date) -> CaptureLoss {
         if first > last {
-            return Loss::default();
+            return CaptureLoss::default();
         }
-        self.loss.range(first..=last).fold(Loss::default(), |sum, (_, loss)| sum.plus(*loss))
+        self.loss.range(first..=last).fold(CaptureLoss::default(), |sum, (_, loss)| sum.plus(*loss))
     }
 
     /// Returns a notice for the user about the days with capture loss, or `None` if no packets were lost.
@@ -105,7 +105,7 @@ impl Coverage {
         let (first, last) = (self.loss.first_key_value()?.0, self.loss.last_key_value()?.0);
         let all = self.loss_between(*first, *last);
         let (worst, most) = self.loss.iter().max_by(|a, b| a.1.share().total_cmp(&b.1.share()))?;
-        let left_out = self.loss.values().filter(|loss| loss.is_most()).count();
+        let left_out = self.loss.values().filter(|loss| loss.exceeds_recorded()).count();
         let days = if self.loss.len() == 1 { "day" } else { "days" };
         let mut notice = format!(
             "the recorder lost {} packets on {} {days} from {first} to {last} (at most {:.1} % of a day, on {worst}); counts \
@@ -123,7 +123,7 @@ impl Coverage {
     /// Returns the first and the last recorded day, or `None` if no day was recorded.
     #[must_use]
     pub fn span(&self) -> Option<(Date, Date)> {
-        Some((*self.observed.first()?, *self.observed.last()?))
+        Some((*self.recorded_days.first()?, *self.recorded_days.last()?))
     }
 }
 
@@ -132,12 +132,12 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::event::Timestamp;
+    use crate::packet::Timestamp;
 
     #[test]
     fn an_outage_hides_a_day_that_was_partly_observed() {
         let mut coverage = Coverage {
-            observed: [date(2009, 2, 26), date(2009, 2, 27), date(2009, 3, 10)].into(),
+            recorded_days: [date(2009, 2, 26), date(2009, 2, 27), date(2009, 3, 10)].into(),
             ..Coverage::default()
         };
         coverage.outages.push(Outage {
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(coverage.state(date(2009, 2, 26)), DayState::Observed);
         assert_eq!(coverage.state(date(2009, 2, 27)), DayState::Outage);
         assert_eq!(coverage.state(date(2009, 3, 11)), DayState::NotObserved);
-        assert_eq!(coverage.days().count(), 2);
+        assert_eq!(coverage.observed_days().count(), 2);
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
             ..CaptureRecord::default()
         };
         let captures = [capture(0, None), capture(1, Some(100)), capture(2, Some(101)), capture(4, Some(0))];
-        let coverage = Coverage::of(&captures, Vec::new(), &TimeZone::UTC);
+        let coverage = Coverage::from_captures(&captures, Vec::new(), &TimeZone::UTC);
         let state = |day| coverage.state(date(2009, 3, day));
         assert_eq!([state(1), state(2), state(5)], [DayState::Observed; 3]);
         assert_eq!([state(3), state(4)], [DayState::Outage, DayState::NotObserved]);
@@ -170,6 +170,6 @@ mod tests {
         assert_eq!((lost.recorded, lost.dropped), (200, 201));
         let notice = coverage.loss_notice().unwrap();
         assert!(notice.contains("201 packets on 2 days") && notice.contains("1 of them"), "{notice}");
-        assert_eq!(Coverage::of(&captures[..1], Vec::new(), &TimeZone::UTC).loss_notice(), None);
+        assert_eq!(Coverage::from_captures(&captures[..1], Vec::new(), &TimeZone::UTC).loss_notice(), None);
     }
 }

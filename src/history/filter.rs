@@ -8,15 +8,15 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::behavior::Parameters;
-use crate::event::Protocol;
+use crate::packet::Protocol;
 
-use super::{Scope, Selection, SightingCounts};
+use super::{BehaviorFilter, Scope, SightingCounts};
 
 /// Selects sightings by type, host and day. The default selects all whole windows.
 #[derive(Clone, Debug, Default)]
 pub struct Filter<'a> {
     /// The types to select.
-    pub types: Types<'a>,
+    pub types: TypeFilter<'a>,
     /// The prefix of the hosts to select; `None` for all hosts.
     pub sources: Option<IpNet>,
     /// The first day to select; `None` for no lower bound.
@@ -27,50 +27,52 @@ pub struct Filter<'a> {
 
 /// Selects types, and whether facets count beside whole windows.
 #[derive(Clone, Copy, Default)]
-pub enum Types<'a> {
+pub enum TypeFilter<'a> {
     /// All types, whole windows only. These sightings add up to the sensor's totals.
     #[default]
     All,
     /// The types of one behavior (a type, shape or pattern).
-    Of(Selection),
+    Behavior(BehaviorFilter),
     /// The types with these numbers, which must ascend; whole windows only.
-    Listed(&'a [u64]),
+    Numbers(&'a [u64]),
     /// The types whose packets all have one protocol and one destination port; whole windows and facets.
     Service(Protocol, u16),
     /// The types whose parameters satisfy a predicate; whole windows and, if requested, facets.
-    Where(&'a dyn Fn(&Parameters) -> bool, Facets),
+    Predicate(&'a dyn Fn(&Parameters) -> bool, FacetInclusion),
 }
 
 /// Whether facets count beside whole windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Facets {
+pub enum FacetInclusion {
     /// Facets count.
-    Counted,
+    Included,
     /// Facets do not count.
-    LeftOut,
+    Excluded,
 }
 
-impl fmt::Debug for Types<'_> {
+impl fmt::Debug for TypeFilter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Types::All => f.write_str("All"),
-            Types::Of(selection) => f.debug_tuple("Of").field(selection).finish(),
-            Types::Listed(numbers) => f.debug_tuple("Listed").field(&numbers.len()).finish(),
-            Types::Service(protocol, port) => f.debug_tuple("Service").field(protocol).field(port).finish(),
-            Types::Where(_, facets) => f.debug_tuple("Where").field(facets).finish(),
+            TypeFilter::All => f.write_str("All"),
+            TypeFilter::Behavior(selection) => f.debug_tuple("Behavior").field(selection).finish(),
+            TypeFilter::Numbers(numbers) => f.debug_tuple("Numbers").field(&numbers.len()).finish(),
+            TypeFilter::Service(protocol, port) => {
+                f.debug_tuple("Service").field(protocol).field(port).finish()
+            }
+            TypeFilter::Predicate(_, facets) => f.debug_tuple("Predicate").field(facets).finish(),
         }
     }
 }
 
-impl Types<'_> {
+impl TypeFilter<'_> {
     /// Returns whether sightings of facets count.
     #[must_use]
-    pub fn facets(&self) -> bool {
+    pub fn includes_facets(&self) -> bool {
         match self {
-            Types::All | Types::Listed(_) => false,
-            Types::Of(selection) => selection.facets,
-            Types::Service(..) => true,
-            Types::Where(_, facets) => *facets == Facets::Counted,
+            TypeFilter::All | TypeFilter::Numbers(_) => false,
+            TypeFilter::Behavior(selection) => selection.facets,
+            TypeFilter::Service(..) => true,
+            TypeFilter::Predicate(_, facets) => *facets == FacetInclusion::Included,
         }
     }
 }

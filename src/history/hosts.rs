@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 /// A set of hosts. Memory: about 2 to 10 bytes per IPv4 address, depending on how many share a /16, and 40
 /// bytes per IPv6 address.
 #[derive(Clone, Debug, Default)]
-pub struct Hosts {
+pub struct HostSet {
     fours: RoaringBitmap,
     /// IPv4 addresses that are not in the bitmap yet. Inserting them one by one would access the bitmap at
     /// random places.
@@ -20,7 +20,7 @@ pub struct Hosts {
 /// of the set.
 const PENDING_MIN: usize = 1 << 10;
 
-impl Hosts {
+impl HostSet {
     /// Adds a host.
     #[inline]
     pub fn insert(&mut self, host: IpAddr) {
@@ -40,7 +40,7 @@ impl Hosts {
     }
 
     /// Adds all hosts of another set.
-    pub fn union(&mut self, mut other: Hosts) {
+    pub fn union(&mut self, mut other: HostSet) {
         other.settle();
         self.fours |= other.fours;
         self.sixes.extend(other.sixes);
@@ -89,7 +89,7 @@ mod tests {
             let sixes = sixes.into_iter().map(|six| IpAddr::from(six.to_be_bytes()));
             let all: Vec<IpAddr> = fours.chain(sixes).collect();
             let expected: BTreeSet<IpAddr> = all.iter().copied().collect();
-            let (mut hosts, mut other) = (Hosts::default(), Hosts::default());
+            let (mut hosts, mut other) = (HostSet::default(), HostSet::default());
             for (at, host) in all.into_iter().enumerate() {
                 if at % 3 == 0 { other.insert(host) } else { hosts.insert(host) }
             }

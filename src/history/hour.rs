@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 use super::Day;
 
@@ -23,7 +23,7 @@ pub struct Hour {
     /// Start (included) and end (excluded) of the hour.
     pub times: (Timestamp, Timestamp),
     /// Seconds of the day that have elapsed at the start and at the end of the hour.
-    pub passed: (i64, i64),
+    pub elapsed_seconds: (i64, i64),
     /// Length of the whole day in seconds.
     pub day_seconds: i64,
 }
@@ -33,9 +33,9 @@ impl Hour {
     #[must_use]
     pub fn all_of(date: Date, zone: &TimeZone) -> Vec<Hour> {
         let second = |day: Day| day.start.0.div_euclid(1_000_000_000);
-        let start = second(Day::on(date, zone));
+        let start = second(Day::from_date(date, zone));
         let Ok(next) = date.tomorrow() else { return Vec::new() };
-        let day_seconds = second(Day::on(next, zone)) - start;
+        let day_seconds = second(Day::from_date(next, zone)) - start;
         let mut hours = Vec::new();
         let mut passed = 0;
         while passed < day_seconds {
@@ -47,7 +47,7 @@ impl Hour {
                 times: (time(passed), time(end)),
                 clock: offset.to_datetime(begins),
                 offset,
-                passed: (passed, end),
+                elapsed_seconds: (passed, end),
                 day_seconds,
             });
             passed = end;
@@ -60,7 +60,7 @@ impl Hour {
     #[must_use]
     pub fn part_of_day(&self) -> (f64, f64) {
         let whole = self.day_seconds as f64;
-        (self.passed.0 as f64 / whole, self.passed.1 as f64 / whole)
+        (self.elapsed_seconds.0 as f64 / whole, self.elapsed_seconds.1 as f64 / whole)
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
         let check = |zone: &str, day: Date, count: usize, last: &str| {
             let hours = Hour::all_of(day, &TimeZone::get(zone).unwrap());
             assert_eq!((hours.len(), hours[count - 1].to_string().as_str()), (count, last));
-            let edges = hours.iter().flat_map(|hour| [hour.passed.0, hour.passed.1]);
+            let edges = hours.iter().flat_map(|hour| [hour.elapsed_seconds.0, hour.elapsed_seconds.1]);
             let edges: Vec<i64> = edges.skip(1).step_by(2).collect();
             assert_eq!(edges.last(), Some(&hours[0].day_seconds));
         };

@@ -5,26 +5,26 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
-use super::record::HOUR;
-use super::recorded_time::{TimeSpan, length};
+use super::record::HOUR_NANOSECONDS;
+use super::recorded_time::{TimeSpan, span_nanoseconds};
 use super::{CaptureRecord, Day};
 
 /// Numbers of recorded and dropped packets in a span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Loss {
+pub struct CaptureLoss {
     /// Packets that were recorded, to any address.
     pub recorded: u64,
     /// Packets that the recorder reports as dropped.
     pub dropped: u64,
 }
 
-impl Loss {
+impl CaptureLoss {
     /// Returns the sum of two spans of time.
     #[must_use]
-    pub fn plus(self, other: Loss) -> Loss {
-        Loss {
+    pub fn plus(self, other: CaptureLoss) -> CaptureLoss {
+        CaptureLoss {
             recorded: self.recorded.saturating_add(other.recorded),
             dropped: self.dropped.saturating_add(other.dropped),
         }
@@ -40,27 +40,27 @@ impl Loss {
 
     /// Returns whether more packets were dropped than recorded, so that counts have no value.
     #[must_use]
-    pub fn is_most(self) -> bool {
+    pub fn exceeds_recorded(self) -> bool {
         self.dropped > self.recorded
     }
 }
 
 /// Returns the days of a time zone that spans touch, with the recorded nanoseconds of each.
 #[must_use]
-pub fn days_of(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<Date, i64> {
-    nanoseconds_of(spans, |from| {
+pub fn nanoseconds_by_day(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<Date, i64> {
+    nanoseconds_by_part(spans, |from| {
         let end = from.day_bounds(zone).map_or(Timestamp(i64::MAX), |(_, next)| Timestamp(next.0 - 1));
         (from.day(zone), end)
     })
 }
 
 /// Returns the hours of days that spans touch, with the recorded nanoseconds of each.
-fn hours_of_days(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<(Date, i64), i64> {
-    nanoseconds_of(spans, |from| {
-        let day = Day::of(from, zone);
+fn nanoseconds_by_hour(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<(Date, i64), i64> {
+    nanoseconds_by_part(spans, |from| {
+        let day = Day::from_time(from, zone);
         let hour = day.hour(from);
         // The last hour of a day on which the clock changes can be shorter.
-        let next = day.start.0.saturating_add((hour + 1).saturating_mul(HOUR));
+        let next = day.start.0.saturating_add((hour + 1).saturating_mul(HOUR_NANOSECONDS));
         let next = from.day_bounds(zone).map_or(next, |(_, midnight)| midnight.0.min(next));
         ((day.date, hour), Timestamp(next.saturating_sub(1)))
     })
@@ -68,7 +68,7 @@ fn hours_of_days(spans: &[TimeSpan], zone: &TimeZone) -> BTreeMap<(Date, i64), i
 
 /// Adds up the nanoseconds of spans by day or hour. `part_at` returns the day or hour that contains a moment,
 /// and its last nanosecond.
-fn nanoseconds_of<K: Ord>(
+fn nanoseconds_by_part<K: Ord>(
     spans: &[TimeSpan],
     part_at: impl Fn(Timestamp) -> (K, Timestamp),
 ) -> BTreeMap<K, i64> {
@@ -79,7 +79,7 @@ fn nanoseconds_of<K: Ord>(
             let (part, end) = part_at(from);
             let end = end.min(*last).max(from);
             let sum: &mut i64 = parts.entry(part).or_default();
-            *sum = sum.saturating_add(length((from, end)));
+            *sum = sum.saturating_add(span_nanoseconds((from, end)));
             if end >= *last {
                 break;
             }
@@ -93,23 +93,23 @@ fn nanoseconds_of<K: Ord>(
 /// distributed over its days in proportion to recorded time, and its dropped packets in proportion to the
 /// recorded packets, so that rounding makes no day look worse than the capture. The days of a capture add up
 /// to its counts.
-pub(super) fn by_day(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<Date, Loss> {
-    spread(captures, |spans| days_of(spans, zone))
+pub(super) fn by_day(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<Date, CaptureLoss> {
+    distribute(captures, |spans| nanoseconds_by_day(spans, zone))
 }
 
 /// Returns the capture loss of each hour of a day ([`Day::hour`]) in which packets were dropped, distributed
 /// in the same way as by day.
-pub(super) fn by_hour(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<(Date, i64), Loss> {
-    spread(captures, |spans| hours_of_days(spans, zone))
+pub(super) fn by_hour(captures: &[CaptureRecord], zone: &TimeZone) -> BTreeMap<(Date, i64), CaptureLoss> {
+    distribute(captures, |spans| nanoseconds_by_hour(spans, zone))
 }
 
 /// Distributes the packets of captures over days or hours. `parts_of` returns the nanoseconds of each day or
 /// hour.
-fn spread<K: Ord + Copy>(
+fn distribute<K: Ord + Copy>(
     captures: &[CaptureRecord],
     parts_of: impl Fn(&[TimeSpan]) -> BTreeMap<K, i64>,
-) -> BTreeMap<K, Loss> {
-    let mut parts: BTreeMap<K, Loss> = BTreeMap::new();
+) -> BTreeMap<K, CaptureLoss> {
+    let mut parts: BTreeMap<K, CaptureLoss> = BTreeMap::new();
     if captures.iter().all(|capture| capture.dropped.unwrap_or(0) == 0) {
         return parts;
     }
@@ -129,7 +129,7 @@ fn spread<K: Ord + Copy>(
             passed += u128::from(time.unsigned_abs());
             let recorded =
                 share_of(capture.recorded, passed, total) - share_of(capture.recorded, before, total);
-            let loss = Loss { recorded, dropped: lost_until(passed) - lost_until(before) };
+            let loss = CaptureLoss { recorded, dropped: lost_until(passed) - lost_until(before) };
             let known = parts.entry(part).or_default();
             *known = known.plus(loss);
         }
@@ -153,7 +153,8 @@ mod tests {
     const START: i64 = 1_235_865_600_000_000_000;
 
     fn capture(from: i64, to: i64, recorded: u64, dropped: Option<u64>) -> CaptureRecord {
-        let spans = vec![(Timestamp(START + from * HOUR), Timestamp(START + to * HOUR - 1))];
+        let spans =
+            vec![(Timestamp(START + from * HOUR_NANOSECONDS), Timestamp(START + to * HOUR_NANOSECONDS - 1))];
         CaptureRecord { spans, recorded, dropped, ..CaptureRecord::default() }
     }
 
@@ -162,16 +163,16 @@ mod tests {
         let captures =
             [capture(12, 48, 300, Some(101)), capture(48, 72, 10, Some(0)), capture(0, 12, 50, None)];
         let days = by_day(&captures, &TimeZone::UTC);
-        let loss = |recorded, dropped| Loss { recorded, dropped };
+        let loss = |recorded, dropped| CaptureLoss { recorded, dropped };
         let expected = [(date(2009, 3, 1), loss(150, 33)), (date(2009, 3, 2), loss(200, 68))];
         assert_eq!(days, expected.into());
         assert!((loss(150, 50).share() - 0.25).abs() < 1e-12);
-        assert!(!loss(50, 50).is_most() && loss(50, 51).is_most());
+        assert!(!loss(50, 50).exceeds_recorded() && loss(50, 51).exceeds_recorded());
         // Nine of nineteen packets are dropped in a month: rounding assigns no dropped packet to a day
         // without a recorded one.
         let month = by_day(&[capture(0, 24 * 30, 10, Some(9))], &TimeZone::UTC);
         assert_eq!(month.values().map(|loss| loss.dropped).sum::<u64>(), 9);
-        assert!(month.values().all(|loss| !loss.is_most()));
+        assert!(month.values().all(|loss| !loss.exceeds_recorded()));
         let worst = [capture(0, 24, u64::MAX, Some(u64::MAX)), capture(0, 24, u64::MAX, Some(u64::MAX))];
         assert_eq!(by_day(&worst, &TimeZone::UTC).values().next(), Some(&loss(u64::MAX, u64::MAX)));
     }
@@ -183,8 +184,9 @@ mod tests {
         let captures = [capture(12, 200, 1_000, Some(333)), capture(200, 230, 77, Some(5))];
         let hours = by_hour(&captures, &zone);
         for (day, loss) in by_day(&captures, &zone) {
-            let sum =
-                hours.range((day, 0)..=(day, 24)).fold(Loss::default(), |sum, (_, loss)| sum.plus(*loss));
+            let sum = hours
+                .range((day, 0)..=(day, 24))
+                .fold(CaptureLoss::default(), |sum, (_, loss)| sum.plus(*loss));
             // Hours without dropped packets are left out, so their recorded packets are missing in the sum.
             assert_eq!(sum.dropped, loss.dropped, "{day}");
             assert!(sum.recorded <= loss.recorded);
@@ -193,16 +195,19 @@ mod tests {
         assert_eq!(of_day(date(2009, 3, 7)), Some(23));
         assert_eq!(of_day(date(2009, 3, 8)), Some(22));
         let lone = [(Timestamp(i64::MAX), Timestamp(i64::MAX)), (Timestamp(i64::MIN), Timestamp(i64::MIN))];
-        assert_eq!(hours_of_days(&lone, &TimeZone::UTC).len(), 2);
+        assert_eq!(nanoseconds_by_hour(&lone, &TimeZone::UTC).len(), 2);
     }
 
     #[test]
     fn days_are_those_of_the_sensor() {
-        let spans = [(Timestamp(START), Timestamp(START + 16 * HOUR))];
+        let spans = [(Timestamp(START), Timestamp(START + 16 * HOUR_NANOSECONDS))];
         let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
-        let days = days_of(&spans, &tokyo);
-        assert_eq!(days, [(date(2009, 3, 1), 15 * HOUR), (date(2009, 3, 2), HOUR + 1)].into());
+        let days = nanoseconds_by_day(&spans, &tokyo);
+        assert_eq!(
+            days,
+            [(date(2009, 3, 1), 15 * HOUR_NANOSECONDS), (date(2009, 3, 2), HOUR_NANOSECONDS + 1)].into()
+        );
         let lone = [(Timestamp(i64::MAX), Timestamp(i64::MAX)), (Timestamp(i64::MIN), Timestamp(i64::MIN))];
-        assert_eq!(days_of(&lone, &TimeZone::UTC).len(), 2);
+        assert_eq!(nanoseconds_by_day(&lone, &TimeZone::UTC).len(), 2);
     }
 }

@@ -2,51 +2,52 @@
 //!
 //! This module is pure. It does not know how a history is stored; `store` does.
 
-mod adjust;
 mod batch;
 mod cohort;
 mod coverage;
-mod cut;
-mod dark;
-mod dark_times;
-pub mod derived;
+mod dark_periods;
+mod dark_space_lookup;
+mod day_counter;
+mod day_removal;
 mod examples;
 mod filter;
-mod gathering;
 mod hosts;
 mod hour;
 mod loss;
+mod p_values;
+pub mod per_target_port;
 mod query;
 mod record;
 mod recorded_time;
 mod sensor;
 mod sensor_edit;
-mod spans;
+mod sighting_collector;
+mod span_aggregator;
 pub mod surge;
-mod tally;
 
-pub use adjust::adjusted_p_values;
-pub use batch::{Batch, BatchWriter, DiscardBatches, hours_of};
-pub use cohort::{Cohort, Periods};
+pub use batch::{Batch, BatchWriter, DiscardBatches, hours_in_bitmap};
+pub use cohort::{Cohort, HostsByPeriod};
 pub use coverage::{Coverage, DayState, Outage};
-pub use cut::{closed_before, recorded_days};
-pub use dark::{DarkPeriod, DarkPeriods, DatedPrefix, days_in_words};
-pub use dark_times::DarkTimes;
-pub use examples::{Examples, PackedExample, packets_of};
-pub use filter::{DailyCount, Facets, Filter, Sighting, Types};
-pub use gathering::{Gathered, Gathering};
-pub use hosts::Hosts;
+pub use dark_periods::{DarkPeriod, DarkPeriods, DatedPrefix, days_in_words};
+pub use dark_space_lookup::DarkSpaceLookup;
+pub use day_counter::{DayCounter, DaySummary, PairPartition};
+pub use day_removal::{recorded_days, state_after_captures};
+pub use examples::{Examples, PackedExample, decode_packets};
+pub use filter::{DailyCount, FacetInclusion, Filter, Sighting, TypeFilter};
+pub use hosts::HostSet;
 pub use hour::Hour;
-pub use loss::{Loss, days_of};
+pub use loss::{CaptureLoss, nanoseconds_by_day};
+pub use p_values::adjusted_p_values;
 pub use query::{
-    DayCount, DayTotal, Granularity, Habit, HostList, HostSummary, HourlyCount, Scope, Selection, TypeTotal,
+    BehaviorFilter, BehaviorSummary, DayCount, DayTotal, Granularity, HostList, HostSummary, HourlyCount,
+    Scope, TypeTotal,
 };
 pub use record::{
-    BeforeNewest, CaptureRecord, Contribution, Day, Example, ExamplePacket, Reopened, Resume, SightingCounts,
-    TypeRecord,
+    CaptureRecord, Contribution, Day, EngineState, Example, ExamplePacket, ReopenedWindows, RollbackPoint,
+    SightingCounts, TypeRecord,
 };
 pub use recorded_time::{OVERLAP_MAX, RecordedTime, TimeSpan};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use sensor_edit::{PrefixEdit, SensorEdit};
-pub use spans::{SpanCount, Spans, Step};
-pub use tally::{DaySummary, Tally, TallyPart};
+pub use sighting_collector::{CollectedSightings, SightingCollector};
+pub use span_aggregator::{SpanAggregator, SpanCount, SpanLength};

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::behavior::BehaviorId;
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 use super::{Example, TypeRecord};
 
@@ -45,7 +45,7 @@ pub enum Scope {
 
 /// The sightings of one behavior.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Selection {
+pub struct BehaviorFilter {
     /// The granularity of `id`.
     pub granularity: Granularity,
     /// The id of the type, shape or pattern.
@@ -127,13 +127,13 @@ pub struct TypeTotal {
 
 /// Everything a sensor observed of one selection.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Habit {
+pub struct BehaviorSummary {
     /// Its behavior series, ascending by day; empty if it was never seen.
     pub series: Vec<DayCount>,
     /// Its hosts.
     pub hosts: HostList,
     /// The type with the most windows; `None` if the selection was never seen.
-    pub seen_as: Option<TypeRecord>,
+    pub most_frequent_type: Option<TypeRecord>,
     /// The example window of that type.
     pub example: Option<Example>,
 }
@@ -169,13 +169,13 @@ pub struct HostList {
     /// The listed hosts, by descending number of windows, then by address.
     pub hosts: Vec<HostSummary>,
     /// Number of hosts with each mark, over all hosts, ascending by name.
-    pub marked: Vec<(String, u64)>,
+    pub mark_counts: Vec<(String, u64)>,
 }
 
 impl HostList {
     /// Creates the list from all hosts, each given once, of which at most `most` are listed.
     #[must_use]
-    pub fn of(mut hosts: Vec<HostSummary>, most: usize) -> HostList {
+    pub fn from_hosts(mut hosts: Vec<HostSummary>, most: usize) -> HostList {
         let mut marked: BTreeMap<String, u64> = BTreeMap::new();
         for name in hosts.iter().flat_map(|host| &host.marks) {
             *marked.entry(name.clone()).or_default() += 1;
@@ -185,6 +185,6 @@ impl HostList {
         let last = hosts.iter().map(|host| host.last).max();
         hosts.sort_by(|a, b| b.windows.cmp(&a.windows).then(a.host.cmp(&b.host)));
         hosts.truncate(most);
-        HostList { total, first, last, hosts, marked: marked.into_iter().collect() }
+        HostList { total, first, last, hosts, mark_counts: marked.into_iter().collect() }
     }
 }

@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::behavior::{Behavior, BehaviorId, Names, OpenWindow, Parameters, TypeList};
-use crate::event::{Protocol, TcpFlags, Timestamp};
+use crate::packet::{Protocol, TcpFlags, Timestamp};
 
-use super::{Gathered, TimeSpan};
+use super::{CollectedSightings, TimeSpan};
 
 /// A stored capture, identified by its content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct CaptureRecord {
 impl CaptureRecord {
     /// Compares captures by the time of their first packet, then by name and content.
     #[must_use]
-    pub fn in_time_order(&self, other: &CaptureRecord) -> std::cmp::Ordering {
+    pub fn cmp_by_time(&self, other: &CaptureRecord) -> std::cmp::Ordering {
         (self.first(), &self.name, &self.content).cmp(&(other.first(), &other.name, &other.content))
     }
 
@@ -63,7 +63,7 @@ pub struct TypeRecord {
     /// Its shape.
     pub shape: Behavior,
     /// Its pattern.
-    pub family: Behavior,
+    pub pattern: Behavior,
     /// Its parameters. Binned counts have the upper end of their bin; values that the type does not determine
     /// are those of the first window.
     pub parameters: Parameters,
@@ -74,18 +74,18 @@ impl TypeRecord {
     #[must_use]
     pub fn new(parameters: Parameters, types: &TypeList) -> TypeRecord {
         let Names { behavior, shape, family } = types.names(&parameters);
-        TypeRecord { behavior, shape, family, parameters }
+        TypeRecord { behavior, shape, pattern: family, parameters }
     }
 
     /// Returns the names of the type, its shape and its pattern.
     #[must_use]
     pub fn names(&self) -> Names {
-        Names { behavior: self.behavior.clone(), shape: self.shape.clone(), family: self.family.clone() }
+        Names { behavior: self.behavior.clone(), shape: self.shape.clone(), family: self.pattern.clone() }
     }
 }
 
 /// Nanoseconds of an hour.
-pub(super) const HOUR: i64 = 3_600_000_000_000;
+pub(super) const HOUR_NANOSECONDS: i64 = 3_600_000_000_000;
 
 /// A day of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,14 +99,14 @@ pub struct Day {
 impl Day {
     /// Returns the day that contains a moment in a time zone.
     #[must_use]
-    pub fn of(time: Timestamp, zone: &TimeZone) -> Day {
+    pub fn from_time(time: Timestamp, zone: &TimeZone) -> Day {
         let start = time.day_bounds(zone).map_or(time, |(first, _)| first);
         Day { date: time.day(zone), start }
     }
 
     /// Returns the day of a date in a time zone.
     #[must_use]
-    pub fn on(date: Date, zone: &TimeZone) -> Day {
+    pub fn from_date(date: Date, zone: &TimeZone) -> Day {
         let start = date.to_zoned(zone.clone()).map(|start| start.timestamp().as_nanosecond());
         let start = start.ok().and_then(|nanoseconds| i64::try_from(nanoseconds).ok());
         Day { date, start: Timestamp(start.unwrap_or(0)) }
@@ -116,7 +116,7 @@ impl Day {
     /// changes has 23 or 25 hours.
     #[must_use]
     pub fn hour(self, time: Timestamp) -> i64 {
-        time.0.saturating_sub(self.start.0).div_euclid(HOUR)
+        time.0.saturating_sub(self.start.0).div_euclid(HOUR_NANOSECONDS)
     }
 }
 
@@ -196,7 +196,7 @@ pub struct Example {
 impl ExamplePacket {
     /// Returns the traced packets of a window.
     #[must_use]
-    pub fn all_of(window: &OpenWindow) -> Vec<ExamplePacket> {
+    pub fn from_window(window: &OpenWindow) -> Vec<ExamplePacket> {
         window
             .traced()
             .map(|(offset_micros, probe)| ExamplePacket {
@@ -225,20 +225,20 @@ pub struct Contribution {
     /// The number of each type in histories ([`BehaviorId::number`]), by the same index.
     pub type_numbers: Vec<u64>,
     /// Sightings of closed windows.
-    pub closed: Gathered,
+    pub closed: CollectedSightings,
     /// Sightings of the windows that were open at the end of the capture, counted as if they ended there.
     /// They *replace* those that the sensor's previous capture left open.
-    pub open: Gathered,
+    pub open: CollectedSightings,
     /// Number of captures that the sensor had when this one was started. A store rejects the contribution if
     /// the number has changed, since the open windows would then be counted twice.
     pub captures_before: u64,
     /// The engine state with the open windows, to be continued by the next capture.
-    pub resume: Resume,
+    pub engine_state: EngineState,
 }
 
 /// The state in which a sensor's engine stopped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resume {
+pub struct EngineState {
     /// Number of captures fed so far. The store counts them; the number is not stored with the state.
     pub captures: u64,
     /// The latest time that the engine saw; `None` if it saw none.
@@ -251,23 +251,23 @@ pub struct Resume {
 
 /// The engine state before a sensor's newest capture was fed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BeforeNewest {
+pub struct RollbackPoint {
     /// The content hash of the newest capture.
     pub content: [u8; 32],
     /// The state to return to if that capture is removed.
-    pub resume: Resume,
+    pub engine_state: EngineState,
 }
 
 /// The windows that are open again after the newest capture is removed.
 #[derive(Debug)]
-pub struct Reopened {
+pub struct ReopenedWindows {
     /// Names of the marks in sightings: entry i is bit i.
     pub mark_names: Vec<String>,
     /// The number of each type in histories, by the index by which examples refer to it. The history has all
     /// of these types.
     pub type_numbers: Vec<u64>,
     /// Sightings of the windows, counted as if they ended where they are open.
-    pub open: Gathered,
+    pub open: CollectedSightings,
     /// The engine state with the windows.
-    pub resume: Resume,
+    pub engine_state: EngineState,
 }

@@ -1,6 +1,6 @@
 //! Recorded time: the union of a sensor's capture spans.
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 use super::CaptureRecord;
 
@@ -28,10 +28,10 @@ impl RecordedTime {
     /// joined: where packets are rare, the last packet of one capture and the first packet of the next are
     /// hours apart.
     #[must_use]
-    pub fn of(captures: &[CaptureRecord]) -> RecordedTime {
+    pub fn from_captures(captures: &[CaptureRecord]) -> RecordedTime {
         let mut spans: Vec<(TimeSpan, i64)> = Vec::new();
         for capture in captures {
-            let silence = longest_silence(capture);
+            let silence = silence_max(capture);
             spans.extend(capture.spans.iter().map(|span| (*span, silence)));
         }
         spans.sort_unstable();
@@ -86,32 +86,32 @@ impl RecordedTime {
     /// Returns the recorded nanoseconds between two moments, the second one excluded. A span with a single
     /// packet has one nanosecond.
     #[must_use]
-    pub fn within(&self, from: Timestamp, to: Timestamp) -> i64 {
+    pub fn nanoseconds_between(&self, from: Timestamp, to: Timestamp) -> i64 {
         let before = Timestamp(to.0.saturating_sub(1));
-        if before < from { 0 } else { self.common((from, before)) }
+        if before < from { 0 } else { self.nanoseconds_in_span((from, before)) }
     }
 
     /// Returns how many nanoseconds of a span were recorded.
     #[must_use]
-    pub fn common(&self, (from, to): TimeSpan) -> i64 {
+    pub fn nanoseconds_in_span(&self, (from, to): TimeSpan) -> i64 {
         let begin = self.spans.partition_point(|(_, last)| *last < from);
         let mut sum = 0i64;
         for (first, last) in self.spans.iter().skip(begin).take_while(|(first, _)| *first <= to) {
-            sum = sum.saturating_add(length(((*first).max(from), (*last).min(to))));
+            sum = sum.saturating_add(span_nanoseconds(((*first).max(from), (*last).min(to))));
         }
         sum
     }
 
     /// Returns how many nanoseconds of several spans were recorded in total.
     #[must_use]
-    pub fn common_of(&self, spans: &[TimeSpan]) -> i64 {
-        spans.iter().fold(0, |sum, span| sum.saturating_add(self.common(*span)))
+    pub fn nanoseconds_in_spans(&self, spans: &[TimeSpan]) -> i64 {
+        spans.iter().fold(0, |sum, span| sum.saturating_add(self.nanoseconds_in_span(*span)))
     }
 
     /// Returns the total recorded nanoseconds.
     #[must_use]
-    pub fn total(&self) -> i64 {
-        self.spans.iter().fold(0, |sum, span| sum.saturating_add(length(*span)))
+    pub fn total_nanoseconds(&self) -> i64 {
+        self.spans.iter().fold(0, |sum, span| sum.saturating_add(span_nanoseconds(*span)))
     }
 
     /// Returns the recorded time that is not part of another recorded time.
@@ -136,13 +136,13 @@ impl RecordedTime {
 }
 
 /// Returns the length of a span in nanoseconds; its end is included.
-pub(super) fn length((first, last): TimeSpan) -> i64 {
+pub(super) fn span_nanoseconds((first, last): TimeSpan) -> i64 {
     last.0.saturating_sub(first.0).saturating_add(1)
 }
 
 /// Returns the maximum silence before or after a capture that is not a gap, in nanoseconds. It is 0 if the
 /// capture has fewer than two packets and thus no rate.
-fn longest_silence(capture: &CaptureRecord) -> i64 {
+fn silence_max(capture: &CaptureRecord) -> i64 {
     let distances = i64::try_from(capture.recorded).unwrap_or(i64::MAX).saturating_sub(1);
     let time = capture
         .spans
@@ -170,22 +170,27 @@ mod tests {
         // One packet per second: files for 10:00 to 11:00 and 11:00 to 12:00, nothing from 12:00 to 14:00,
         // and one for 14:00 to 15:00.
         let captures = [capture(840, 900, 3600), capture(600, 660, 3600), capture(660, 720, 3600)];
-        let recorded = RecordedTime::of(&captures);
-        let within = |from: i64, to: i64| recorded.within(Timestamp(from * MINUTE), Timestamp(to * MINUTE));
+        let recorded = RecordedTime::from_captures(&captures);
+        let within = |from: i64, to: i64| {
+            recorded.nanoseconds_between(Timestamp(from * MINUTE), Timestamp(to * MINUTE))
+        };
         assert_eq!([within(540, 600), within(600, 660)], [0, 60 * MINUTE]);
         assert_eq!([within(690, 750), within(721, 840)], [30 * MINUTE + 1, 0]);
         assert_eq!([within(720, 780), within(600, 900)], [1, 180 * MINUTE + 1]);
-        assert_eq!(RecordedTime::default().within(Timestamp(0), Timestamp(MINUTE)), 0);
+        assert_eq!(RecordedTime::default().nanoseconds_between(Timestamp(0), Timestamp(MINUTE)), 0);
     }
 
     #[test]
     fn rare_packets_leave_silences_that_are_no_gaps() {
         // Twelve packets per day are two hours apart; four hours lie between the two captures.
-        let quiet = RecordedTime::of(&[capture(60, 1380, 12), capture(1620, 2820, 11)]);
-        assert_eq!(quiet.within(Timestamp(1380 * MINUTE), Timestamp(1620 * MINUTE)), 240 * MINUTE);
+        let quiet = RecordedTime::from_captures(&[capture(60, 1380, 12), capture(1620, 2820, 11)]);
+        assert_eq!(
+            quiet.nanoseconds_between(Timestamp(1380 * MINUTE), Timestamp(1620 * MINUTE)),
+            240 * MINUTE
+        );
         // A span given by --covers has no packets and thus no rate, so it is not joined with another.
-        let given = RecordedTime::of(&[capture(0, 60, 0), capture(90, 120, 0)]);
-        assert_eq!(given.total(), 90 * MINUTE + 2);
+        let given = RecordedTime::from_captures(&[capture(0, 60, 0), capture(90, 120, 0)]);
+        assert_eq!(given.total_nanoseconds(), 90 * MINUTE + 2);
     }
 
     #[test]
@@ -200,9 +205,9 @@ mod tests {
         assert_eq!(all.without(&all), RecordedTime::default());
         assert_eq!(all.without(&RecordedTime::default()), all);
         assert!(all.contains(Timestamp(5 * MINUTE)) && !all.contains(Timestamp(5 * MINUTE + 1)));
-        assert_eq!(all.common(span(4, 11)), 2 * MINUTE + 2);
+        assert_eq!(all.nanoseconds_in_span(span(4, 11)), 2 * MINUTE + 2);
         let extremes = (Timestamp(i64::MIN), Timestamp(i64::MAX));
-        assert_eq!(RecordedTime::union([extremes]).total(), i64::MAX);
+        assert_eq!(RecordedTime::union([extremes]).total_nanoseconds(), i64::MAX);
         assert!(RecordedTime::union([extremes]).without(&RecordedTime::union([extremes])).is_empty());
     }
 }

@@ -7,9 +7,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::event::AddressSpace;
+use crate::packet::AddressSpace;
 
-use super::dark::change_days;
+use super::dark_periods::change_days;
 use super::{DarkPeriod, DarkPeriods, DatedPrefix};
 
 /// Maximum number of prefixes summed over all periods of a sensor. Their address spaces take 16 MB.
@@ -72,7 +72,7 @@ pub enum SensorFault {
     NoDarkAddress(String),
     /// A prefix ends before it begins.
     #[error("sensor `{sensor}`: prefix {prefix} begins after its last day; exchange the two dates")]
-    Backwards {
+    DatesReversed {
         /// The name of the sensor.
         sensor: String,
         /// The prefix.
@@ -82,7 +82,7 @@ pub enum SensorFault {
     #[error(
         "sensor `{sensor}` has the prefix {one} twice, again as {other}; give it once, or dates that do not overlap"
     )]
-    Twice {
+    DuplicatePrefix {
         /// The name of the sensor.
         sensor: String,
         /// The first entry of the prefix.
@@ -92,7 +92,7 @@ pub enum SensorFault {
     },
     /// A prefix to be removed or ended is not listed.
     #[error("sensor `{sensor}` has no prefix {wanted}; it has: {known}")]
-    NoPrefix {
+    UnknownPrefix {
         /// The name of the sensor.
         sensor: String,
         /// The missing prefix, with the day on which it should be valid if it is to be ended.
@@ -148,13 +148,13 @@ impl Sensor {
         let sensor = || self.name.clone();
         for one in &sorted {
             if one.from.zip(one.to).is_some_and(|(from, to)| from > to) {
-                return Err(SensorFault::Backwards { sensor: sensor(), prefix: (*one).clone() });
+                return Err(SensorFault::DatesReversed { sensor: sensor(), prefix: (*one).clone() });
             }
         }
         for pair in sorted.windows(2) {
             let [one, other] = [pair[0], pair[1]].map(DatedPrefix::clone);
             if one.prefix.trunc() == other.prefix.trunc() && one.overlaps(&other) {
-                return Err(SensorFault::Twice { sensor: sensor(), one, other });
+                return Err(SensorFault::DuplicatePrefix { sensor: sensor(), one, other });
             }
         }
         Ok(())
@@ -163,13 +163,13 @@ impl Sensor {
     /// Returns the dark addresses on a day of the sensor's time zone; empty if no prefix is dark.
     #[must_use]
     pub fn space_on(&self, day: Date) -> AddressSpace {
-        DarkPeriod::on(day, &self.prefixes, &self.live).space
+        DarkPeriod::for_day(day, &self.prefixes, &self.live).space
     }
 
     /// Returns the periods in which the dark addresses do not change.
     #[must_use]
     pub fn dark_periods(&self) -> DarkPeriods {
-        DarkPeriods::of(&self.prefixes, &self.live)
+        DarkPeriods::from_prefixes(&self.prefixes, &self.live)
     }
 
     /// Returns those of `days` on which the dark addresses differ from those of `other`.
@@ -177,7 +177,7 @@ impl Sensor {
     pub fn days_unlike(&self, other: &Sensor, days: &BTreeSet<Date>) -> BTreeSet<Date> {
         let (own, others) = (self.dark_periods(), other.dark_periods());
         let is_unlike = |day: &Date| {
-            let (own, others) = (own.on(*day), others.on(*day));
+            let (own, others) = (own.period_on(*day), others.period_on(*day));
             own.map(|period| &period.space) != others.map(|period| &period.space)
         };
         days.iter().copied().filter(is_unlike).collect()

@@ -32,7 +32,7 @@ impl SensorEdit {
     /// Returns the edited sensor, whose settings are valid.
     ///
     /// # Errors
-    /// Returns [`SensorFault::NoPrefix`] if a prefix to remove or end is not listed, and otherwise the errors
+    /// Returns [`SensorFault::UnknownPrefix`] if a prefix to remove or end is not listed, and otherwise the errors
     /// of [`Sensor::validate`].
     pub fn apply(&self, sensor: &Sensor) -> Result<Sensor, SensorFault> {
         let mut edited = sensor.clone();
@@ -69,7 +69,7 @@ impl PrefixEdit {
 fn no_prefix(sensor: &str, wanted: String, prefixes: &[DatedPrefix]) -> SensorFault {
     let known: Vec<String> = prefixes.iter().map(DatedPrefix::to_string).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    SensorFault::NoPrefix { sensor: sensor.to_owned(), wanted, known }
+    SensorFault::UnknownPrefix { sensor: sensor.to_owned(), wanted, known }
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@ use serde::de::DeserializeOwned;
 use crate::behavior::{Marks, Profile};
 use crate::yaml;
 
-use super::candidates::Candidates;
+use super::infrastructure::InfrastructureRule;
 use super::label::Label;
-use super::mark::Mark;
-use super::plumbing::Plumbing;
+use super::mark::MarkRule;
+use super::mark_index::MarkIndex;
 use super::schema::{
-    About, LabelClass, LabelFile, PayloadFile, PlumbingFile, PlumbingWhen, Relation, Status, ToolClass,
-    ToolFile,
+    InfrastructureFile, InfrastructureWhen, LabelClass, LabelFile, PayloadFile, Relation, RuleInfo, Status,
+    ToolClass, ToolFile,
 };
-use super::services::{Services, ServicesFile, byte_regex};
+use super::services::{AnsweringServices, ServicesFile, byte_regex};
 use super::{RuleError, RuleErrors, Rules};
 
 const KINDS: [&str; 4] = ["labels", "tools", "payloads", "plumbing"];
@@ -36,10 +36,10 @@ pub(super) fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
 struct Compiler {
     profile: Option<Profile>,
     /// The compiled services; `None` until their file was read.
-    services: Option<Services>,
+    services: Option<AnsweringServices>,
     labels: Vec<(String, Label)>,
-    marks: Vec<Mark>,
-    plumbing: Vec<Plumbing>,
+    marks: Vec<MarkRule>,
+    infrastructure: Vec<InfrastructureRule>,
     /// The file that defines each id.
     ids: BTreeMap<String, String>,
     /// Label files with their texts, for the checks that need all marks.
@@ -60,7 +60,7 @@ impl Compiler {
             Some("labels") => self.label(path, text),
             Some("tools") => self.tool(path, text),
             Some("payloads") => self.payload(path, text),
-            Some("plumbing") => self.plumbing(path, text),
+            Some("plumbing") => self.infrastructure(path, text),
             _ => self.error(path, None, format!("no kind of rule; put it into one of {}", KINDS.join(", "))),
         }
     }
@@ -82,7 +82,14 @@ impl Compiler {
     }
 
     /// Checks the keys that all rules share. Returns whether the rule is to be applied.
-    fn about(&mut self, path: &str, text: &str, about: &About, empty: &[&str], status: Status) -> bool {
+    fn check_common_keys(
+        &mut self,
+        path: &str,
+        text: &str,
+        about: &RuleInfo,
+        empty: &[&str],
+        status: Status,
+    ) -> bool {
         for key in empty {
             self.error(path, key_place(text, key), format!("`{key}` is empty; say it in a few words"));
         }
@@ -120,7 +127,7 @@ impl Compiler {
             Ok(services) => self.services = Some(services),
             Err(errors) => {
                 // Set, so that the file is not also reported as missing.
-                self.services = Some(Services::default());
+                self.services = Some(AnsweringServices::default());
                 for (entry, message) in errors {
                     self.error(SERVICES, entry_place(text, entry), message);
                 }
@@ -130,14 +137,14 @@ impl Compiler {
 
     fn label(&mut self, path: &str, text: &str) {
         let Some(file) = self.parse::<LabelFile>(path, text) else { return };
-        if self.about(path, text, &file.about(), &file.empty_keys(), file.status) {
+        if self.check_common_keys(path, text, &file.about(), &file.empty_keys(), file.status) {
             self.labels.push((file.about().id, Label::new(&file)));
             self.label_files.push((path.to_owned(), text.to_owned(), file));
         }
     }
 
     /// Checks the marks that a label names. All marks must be known.
-    fn asked_marks(&mut self, path: &str, text: &str, file: &LabelFile) {
+    fn check_label_marks(&mut self, path: &str, text: &str, file: &LabelFile) {
         let place = key_place(text, "  marks").or(key_place(text, "  without_marks"));
         let find = |compiler: &Compiler, id: &str| compiler.marks.iter().find(|mark| mark.id == id).cloned();
         for id in file.when.marks.iter().chain(&file.when.without_marks) {
@@ -146,13 +153,13 @@ impl Compiler {
                 self.error(path, place, message);
             }
         }
-        let required: Vec<Mark> = file.when.marks.iter().filter_map(|id| find(self, id)).collect();
-        if let Some(mark) = required.iter().find(|mark| !mark.about().meets(&file.about())) {
+        let required: Vec<MarkRule> = file.when.marks.iter().filter_map(|id| find(self, id)).collect();
+        if let Some(mark) = required.iter().find(|mark| !mark.about().overlaps(&file.about())) {
             let message =
                 format!("its dates and those of `{}` have no day in common, so nothing has it", mark.id);
             self.error(path, key_place(text, "valid_from").or(key_place(text, "valid_to")), message);
         }
-        if file.class == LabelClass::Malware && !required.iter().any(Mark::is_of_malware) {
+        if file.class == LabelClass::Malware && !required.iter().any(MarkRule::indicates_malware) {
             let message = "class malware needs evidence: require a mark of the class malware in `marks`, or say \
                            what is seen and choose the class scan";
             self.error(path, key_place(text, "class"), message.to_owned());
@@ -179,31 +186,31 @@ impl Compiler {
         if file.when.relation == Relation::UdpFromService {
             self.answer_rules.push(path.to_owned());
         }
-        if self.about(path, text, &file.about(), &file.empty_keys(), file.status) {
-            self.marks.push(Mark::header(&file));
+        if self.check_common_keys(path, text, &file.about(), &file.empty_keys(), file.status) {
+            self.marks.push(MarkRule::header(&file));
         }
     }
 
     fn payload(&mut self, path: &str, text: &str) {
         let Some(file) = self.parse::<PayloadFile>(path, text) else { return };
-        let applied = self.about(path, text, &file.about(), &file.empty_keys(), file.status);
+        let applied = self.check_common_keys(path, text, &file.about(), &file.empty_keys(), file.status);
         match byte_regex(&file.when.payload) {
             Err(reason) => self.error(path, key_place(text, "  payload"), format!("payload {reason}")),
-            Ok(regex) if applied => self.marks.push(Mark::payload(&file, regex)),
+            Ok(regex) if applied => self.marks.push(MarkRule::payload(&file, regex)),
             Ok(_) => {}
         }
     }
 
-    fn plumbing(&mut self, path: &str, text: &str) {
-        let Some(file) = self.parse::<PlumbingFile>(path, text) else { return };
-        let PlumbingWhen { protocol, destination_ports, icmp_kinds, group, .. } = &file.when;
+    fn infrastructure(&mut self, path: &str, text: &str) {
+        let Some(file) = self.parse::<InfrastructureFile>(path, text) else { return };
+        let InfrastructureWhen { protocol, destination_ports, icmp_kinds, group, .. } = &file.when;
         if protocol.is_none() && destination_ports.is_empty() && icmp_kinds.is_empty() && !group {
             let message =
                 "`when` asks for nothing, so every packet would be plumbing; name a protocol".to_owned();
             self.error(path, key_place(text, "when"), message);
         }
-        if self.about(path, text, &file.about(), &file.empty_keys(), file.status) {
-            self.plumbing.push(Plumbing::new(&file));
+        if self.check_common_keys(path, text, &file.about(), &file.empty_keys(), file.status) {
+            self.infrastructure.push(InfrastructureRule::new(&file));
         }
     }
 
@@ -217,9 +224,9 @@ impl Compiler {
         self.marks.sort_by(|a, b| a.id.cmp(&b.id));
         self.labels.sort_by(|a, b| a.0.cmp(&b.0));
         // The most general rule is tested last, so that a packet is attributed to its service.
-        self.plumbing.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        self.infrastructure.sort_by(|a, b| a.rank().cmp(&b.rank()));
         for (path, text, file) in std::mem::take(&mut self.label_files) {
-            self.asked_marks(&path, &text, &file);
+            self.check_label_marks(&path, &text, &file);
         }
         if self.services.is_none() {
             for path in std::mem::take(&mut self.answer_rules) {
@@ -240,10 +247,10 @@ impl Compiler {
             profile,
             mark_names: self.marks.iter().map(|mark| mark.id.clone()).collect(),
             labels: self.labels.into_iter().map(|(_, label)| label).collect(),
-            candidates: Candidates::of(&self.marks),
+            mark_index: MarkIndex::from_marks(&self.marks),
             services: self.services.unwrap_or_default(),
             marks: self.marks,
-            plumbing: self.plumbing,
+            infrastructure: self.infrastructure,
         })
     }
 }

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
+use crate::packet::{Packet, Protocol, TcpFlags, Timestamp};
 
 const SECONDS_PER_WEEK: i64 = 7 * 86_400;
 /// Start of week 0, 1970-01-05 00:00 UTC, in seconds since the epoch. Weeks begin on Mondays.
@@ -35,7 +35,7 @@ const AVOIDED: [u32; 64] = [
 /// are the same in every week.
 #[must_use]
 pub fn conficker_d_ports(address: Ipv4Addr, week: u32) -> [u16; 4] {
-    let mut generator = Generator::of(address);
+    let mut generator = Generator::for_address(address);
     let [tcp, udp] = generator.pair();
     generator.0 ^= week;
     let [tcp_of_week, udp_of_week] = generator.pair();
@@ -60,7 +60,7 @@ fn week_of(seconds: i64) -> u32 {
 /// Returns whether a packet probes for a peer: a SYN or a datagram to a port that its destination has in the
 /// week of the packet. If the packet has no time, only the ports that are the same in every week match. A
 /// packet to a random high port matches about three times in 100,000.
-pub(super) fn asks_for_peer(packet: &Packet) -> bool {
+pub(super) fn is_peer_probe(packet: &Packet) -> bool {
     let place = match packet.protocol() {
         Protocol::Tcp if packet.flags().is_none_or(TcpFlags::opens) => 0,
         Protocol::Udp => 1,
@@ -72,7 +72,7 @@ pub(super) fn asks_for_peer(packet: &Packet) -> bool {
     if is_avoided(port) {
         return false;
     }
-    let mut generator = Generator::of(address);
+    let mut generator = Generator::for_address(address);
     if generator.pair()[place] == port {
         return true;
     }
@@ -95,7 +95,7 @@ fn is_avoided(port: u16) -> bool {
 struct Generator(u32);
 
 impl Generator {
-    fn of(address: Ipv4Addr) -> Generator {
+    fn for_address(address: Ipv4Addr) -> Generator {
         Generator(!u32::from_le_bytes(address.octets()))
     }
 
@@ -172,15 +172,15 @@ mod tests {
             packet
         };
         let [tcp, udp, tcp_of_week, udp_of_week] = conficker_d_ports(address, week);
-        let asks = |protocol, port, minutes| asks_for_peer(&packet(protocol, port, minutes));
+        let asks = |protocol, port, minutes| is_peer_probe(&packet(protocol, port, minutes));
         assert!([tcp, tcp_of_week].iter().all(|port| asks(Protocol::Tcp, *port, 100)));
         assert!([udp, udp_of_week].iter().all(|port| asks(Protocol::Udp, *port, 100)));
         assert!(!asks(Protocol::Udp, tcp, 100) && !asks(Protocol::Tcp, udp, 100));
         assert!(asks(Protocol::Udp, udp_of_week, -10), "the other host's clock may be ahead");
         assert!(!asks(Protocol::Udp, udp_of_week, -20), "last week it was another");
         let answer = packet(Protocol::Tcp, tcp, 100).with_flags(Some(TcpFlags(0x12)));
-        assert!(!asks_for_peer(&answer));
-        let timeless = |port| asks_for_peer(&packet(Protocol::Udp, port, 0).with_time(None));
+        assert!(!is_peer_probe(&answer));
+        let timeless = |port| is_peer_probe(&packet(Protocol::Udp, port, 0).with_time(None));
         assert!(timeless(udp) && !timeless(udp_of_week));
         let by_chance = (2048..=u16::MAX).filter(|port| asks(Protocol::Udp, *port, 100)).count();
         assert_eq!(by_chance, 2);

@@ -4,22 +4,22 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::Parameters;
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
-use super::schema::{About, LabelClass, LabelFile, LabelWhen};
+use super::schema::{LabelClass, LabelFile, LabelWhen, RuleInfo};
 
 /// The conditions of a label on a sighting, beyond the type of the sighting: the marks of its windows and its
 /// day.
 #[derive(Clone, Debug)]
-pub struct Sighted {
+pub struct SightingConditions {
     /// Bits of the required marks; `None` if the history has never seen one of them.
     with: Option<u64>,
     /// Bits of the marks that exclude the label.
     without: u64,
-    about: About,
+    about: RuleInfo,
 }
 
-impl Sighted {
+impl SightingConditions {
     /// Returns whether the label depends on marks.
     #[must_use]
     pub fn depends_on_marks(&self) -> bool {
@@ -42,7 +42,7 @@ pub(super) struct Label {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) class: LabelClass,
-    pub(super) about: About,
+    pub(super) about: RuleInfo,
     when: LabelWhen,
 }
 
@@ -68,7 +68,7 @@ impl Label {
 
     /// Returns the label's conditions on a sighting beyond its parameters. The bit of a mark is its index in
     /// `mark_names`.
-    pub(super) fn sighted(&self, mark_names: &[String]) -> Sighted {
+    pub(super) fn sighting_conditions(&self, mark_names: &[String]) -> SightingConditions {
         let bits = |wanted: &[String]| -> Option<u64> {
             wanted.iter().try_fold(0, |bits, mark| {
                 let place = mark_names.iter().position(|name| name == mark)?;
@@ -77,7 +77,7 @@ impl Label {
         };
         let known = |mark: &&String| mark_names.contains(mark);
         let without: Vec<String> = self.when.without_marks.iter().filter(known).cloned().collect();
-        Sighted {
+        SightingConditions {
             with: bits(&self.when.marks),
             without: bits(&without).unwrap_or(0),
             about: self.about.clone(),
@@ -113,7 +113,7 @@ impl Label {
     }
 }
 
-impl About {
+impl RuleInfo {
     /// Returns whether a rule applies at a time. A rule with dates does not apply if the time is unknown: its
     /// name is a claim about a period, and a log without times cannot show that it falls within the period.
     pub(super) fn is_valid(&self, at: Option<Timestamp>) -> bool {
@@ -129,9 +129,9 @@ impl About {
     }
 
     /// Returns whether the dates of two rules share a day.
-    pub(super) fn meets(&self, other: &About) -> bool {
+    pub(super) fn overlaps(&self, other: &RuleInfo) -> bool {
         let ends_before =
-            |a: &About, b: &About| a.valid_to.zip(b.valid_from).is_some_and(|(to, from)| to < from);
+            |a: &RuleInfo, b: &RuleInfo| a.valid_to.zip(b.valid_from).is_some_and(|(to, from)| to < from);
         !ends_before(self, other) && !ends_before(other, self)
     }
 }

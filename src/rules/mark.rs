@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use regex::bytes::Regex;
 
-use crate::event::{Packet, Protocol, TcpFlags, Timestamp, is_group};
+use crate::packet::{Packet, Protocol, TcpFlags, Timestamp, is_group};
 
 use super::conficker;
-use super::schema::{About, PayloadFile, Relation, ToolClass, ToolFile};
+use super::schema::{PayloadFile, Relation, RuleInfo, ToolClass, ToolFile};
 
 /// What a mark indicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,32 +21,32 @@ pub(super) enum MarkClass {
 
 /// A compiled tool or payload rule.
 #[derive(Clone, Debug)]
-pub(super) struct Mark {
+pub(super) struct MarkRule {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) class: MarkClass,
-    about: About,
+    about: RuleInfo,
     /// Minimum share of a window's packets that must have the mark; 0 if one packet suffices.
     share: f64,
     /// Probability that a packet has the mark by chance; `None` if the rule file does not state it.
     pub(super) chance: Option<f64>,
     protocol: Option<Protocol>,
     ports: Vec<u16>,
-    test: Test,
+    test: MarkTest,
 }
 
 #[derive(Clone, Debug)]
-enum Test {
+enum MarkTest {
     Header(Relation),
     /// The packet is an answer of a service, as the compiled services decide.
     Answer,
     Payload(Regex),
 }
 
-impl Mark {
-    pub(super) fn header(file: &ToolFile) -> Mark {
+impl MarkRule {
+    pub(super) fn header(file: &ToolFile) -> MarkRule {
         let about = file.about();
-        Mark {
+        MarkRule {
             id: about.id.clone(),
             title: about.title.clone(),
             class: match file.class {
@@ -61,15 +61,15 @@ impl Mark {
             protocol: file.when.protocol,
             ports: Vec::new(),
             test: match file.when.relation {
-                Relation::UdpFromService => Test::Answer,
-                relation => Test::Header(relation),
+                Relation::UdpFromService => MarkTest::Answer,
+                relation => MarkTest::Header(relation),
             },
         }
     }
 
-    pub(super) fn payload(file: &PayloadFile, regex: Regex) -> Mark {
+    pub(super) fn payload(file: &PayloadFile, regex: Regex) -> MarkRule {
         let about = file.about();
-        Mark {
+        MarkRule {
             id: about.id.clone(),
             title: about.title.clone(),
             class: MarkClass::Payload,
@@ -78,7 +78,7 @@ impl Mark {
             chance: None,
             protocol: Some(file.when.protocol),
             ports: file.when.destination_ports.clone(),
-            test: Test::Payload(regex),
+            test: MarkTest::Payload(regex),
         }
     }
 
@@ -95,34 +95,34 @@ impl Mark {
     /// Returns the header relation of the rule, if it has one.
     pub(super) fn relation(&self) -> Option<Relation> {
         match self.test {
-            Test::Header(relation) => Some(relation),
-            Test::Answer | Test::Payload(_) => None,
+            MarkTest::Header(relation) => Some(relation),
+            MarkTest::Answer | MarkTest::Payload(_) => None,
         }
     }
 
     /// Returns whether the rule recognizes answers of UDP services.
-    pub(super) fn asks_for_answers(&self) -> bool {
-        matches!(self.test, Test::Answer)
+    pub(super) fn recognizes_answers(&self) -> bool {
+        matches!(self.test, MarkTest::Answer)
     }
 
     /// Returns whether the mark is evidence of malware.
-    pub(super) fn is_of_malware(&self) -> bool {
+    pub(super) fn indicates_malware(&self) -> bool {
         self.class == MarkClass::Malware
     }
 
     /// Returns the rule's id, title and dates.
-    pub(super) fn about(&self) -> &About {
+    pub(super) fn about(&self) -> &RuleInfo {
         &self.about
     }
 
     /// Returns whether a payload matches the rule. Protocol and ports are not tested.
-    pub(super) fn is_in(&self, payload: &[u8]) -> bool {
-        matches!(&self.test, Test::Payload(regex) if regex.is_match(payload))
+    pub(super) fn matches_payload(&self, payload: &[u8]) -> bool {
+        matches!(&self.test, MarkTest::Payload(regex) if regex.is_match(payload))
     }
 
     /// Returns whether the rule applies to packets of a protocol, or, if `None`, to protocols that no rule
     /// names.
-    pub(super) fn is_about(&self, protocol: Option<Protocol>) -> bool {
+    pub(super) fn applies_to(&self, protocol: Option<Protocol>) -> bool {
         // A rule for ICMP also applies to ICMPv6; the relations distinguish the two.
         self.protocol.is_none_or(|wanted| {
             Some(wanted) == protocol || (wanted == Protocol::Icmp && protocol == Some(Protocol::Icmpv6))
@@ -156,14 +156,14 @@ impl Relation {
                 Protocol::Icmpv6 => icmp.kind == 128,
                 _ => icmp.kind == 8,
             }),
-            // The compiled services decide; see `Test::Answer`.
+            // The compiled services decide; see `MarkTest::Answer`.
             Relation::UdpFromService => false,
             Relation::ToGroup => is_group(packet.destination()),
             Relation::UdpToTraceroutePort => {
                 packet.protocol() == Protocol::Udp
                     && packet.destination_port().is_some_and(|port| TRACEROUTE_PORTS.contains(&port))
             }
-            Relation::PortOfConfickerD => conficker::asks_for_peer(packet),
+            Relation::PortOfConfickerD => conficker::is_peer_probe(packet),
         }
     }
 }

@@ -4,37 +4,37 @@
 //! engine and the list of UDP services that answer requests. `schema` defines what the name of a rule may
 //! claim. A set of rules compiles completely or not at all. This module reads no files; `app` does.
 
-mod candidates;
 mod compile;
 mod conficker;
 mod error;
+mod infrastructure;
 mod label;
 mod mark;
+mod mark_index;
 mod naming;
-mod plumbing;
 mod range;
 mod schema;
 mod services;
 mod shipped;
 
 use crate::behavior::{Marks, OpenWindow, Parameters, Profile};
-use crate::event::{Packet, Timestamp};
+use crate::packet::{Packet, Timestamp};
 
 pub use conficker::{conficker_d_ports, conficker_d_week};
 pub use error::{RuleError, RuleErrors};
-pub use label::Sighted;
+pub use label::SightingConditions;
 pub use naming::{NamedWindow, Namer};
 pub use schema::LabelClass;
 
-use candidates::Candidates;
+use infrastructure::InfrastructureRule;
 use label::Label;
-use mark::{Mark, MarkClass};
-use plumbing::Plumbing;
-use services::Services;
+use mark::{MarkClass, MarkRule};
+use mark_index::MarkIndex;
+use services::AnsweringServices;
 
 /// The number of rules of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Summary {
+pub struct RuleCounts {
     /// Label rules.
     pub labels: usize,
     /// Tool rules, which test packet headers.
@@ -42,7 +42,7 @@ pub struct Summary {
     /// Payload rules.
     pub payloads: usize,
     /// Rules for infrastructure traffic in a sandbox.
-    pub plumbing: usize,
+    pub infrastructure: usize,
     /// UDP services that answer requests from any address.
     pub services: usize,
 }
@@ -53,11 +53,11 @@ pub struct Rules {
     /// The parameters of the behavior engine.
     pub profile: Profile,
     labels: Vec<Label>,
-    marks: Vec<Mark>,
-    candidates: Candidates,
-    services: Services,
+    marks: Vec<MarkRule>,
+    mark_index: MarkIndex,
+    services: AnsweringServices,
     mark_names: Vec<String>,
-    plumbing: Vec<Plumbing>,
+    infrastructure: Vec<InfrastructureRule>,
 }
 
 impl Rules {
@@ -81,13 +81,13 @@ impl Rules {
 
     /// Returns the number of rules of each kind.
     #[must_use]
-    pub fn summary(&self) -> Summary {
+    pub fn rule_counts(&self) -> RuleCounts {
         let payloads = self.marks.iter().filter(|mark| mark.class == MarkClass::Payload).count();
-        Summary {
+        RuleCounts {
             labels: self.labels.len(),
             tools: self.marks.len() - payloads,
             payloads,
-            plumbing: self.plumbing.len(),
+            infrastructure: self.infrastructure.len(),
             services: self.services.count(),
         }
     }
@@ -113,8 +113,8 @@ impl Rules {
     /// Returns the conditions of a label on a history's sightings beyond their parameters: marks and dates.
     /// The bit of a mark is its index in `mark_names`. Returns `None` if no rule defines the label.
     #[must_use]
-    pub fn sighted(&self, label: &str, mark_names: &[String]) -> Option<Sighted> {
-        self.labels.iter().find(|known| known.id == label).map(|known| known.sighted(mark_names))
+    pub fn sighting_conditions(&self, label: &str, mark_names: &[String]) -> Option<SightingConditions> {
+        self.labels.iter().find(|known| known.id == label).map(|known| known.sighting_conditions(mark_names))
     }
 
     /// Returns whether more hosts have a mark than chance explains, if each of `hosts` could have it once by
@@ -156,16 +156,17 @@ impl Rules {
     /// Returns the marks of a packet.
     #[must_use]
     pub fn marks(&self, packet: &Packet, payload: &[u8]) -> Marks {
-        let candidates = self.candidates.of_protocol(packet.protocol());
-        let mut marks = candidates.of_header(packet);
+        let candidates = self.mark_index.for_protocol(packet.protocol());
+        let mut marks = candidates.header_marks(packet);
         if candidates.answers != 0 && self.services.answers(packet, payload) {
             marks |= candidates.answers;
         }
-        let mut left = if payload.is_empty() { 0 } else { candidates.of_payload(packet.destination_port()) };
+        let mut left =
+            if payload.is_empty() { 0 } else { candidates.payload_candidates(packet.destination_port()) };
         while left != 0 {
             let lowest = left & left.wrapping_neg();
             let mark = self.marks.get(usize::try_from(lowest.trailing_zeros()).unwrap_or(usize::MAX));
-            marks |= if mark.is_some_and(|mark| mark.is_in(payload)) { lowest } else { 0 };
+            marks |= if mark.is_some_and(|mark| mark.matches_payload(payload)) { lowest } else { 0 };
             left ^= lowest;
         }
         Marks(marks)
@@ -203,17 +204,18 @@ impl Rules {
 
     /// Returns whether a mark is shown beside labels: marks of tools, malware and payloads are.
     #[must_use]
-    pub fn is_told(&self, mark: &str) -> bool {
-        let told =
-            |known: &&Mark| matches!(known.class, MarkClass::Tool | MarkClass::Malware | MarkClass::Payload);
+    pub fn is_shown(&self, mark: &str) -> bool {
+        let told = |known: &&MarkRule| {
+            matches!(known.class, MarkClass::Tool | MarkClass::Malware | MarkClass::Payload)
+        };
         self.marks.iter().filter(told).any(|known| known.id == mark)
     }
 
     /// Returns the id of the rule by which a packet of a sandbox's victim is infrastructure traffic; `None`
     /// if it is not.
     #[must_use]
-    pub fn plumbing(&self, packet: &Packet) -> Option<&str> {
-        self.plumbing.iter().find(|rule| rule.matches(packet)).map(|rule| rule.id.as_str())
+    pub fn infrastructure_rule(&self, packet: &Packet) -> Option<&str> {
+        self.infrastructure.iter().find(|rule| rule.matches(packet)).map(|rule| rule.id.as_str())
     }
 }
 

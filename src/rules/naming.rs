@@ -1,7 +1,7 @@
 //! Naming of closed windows: types, labels and marks.
 
 use crate::behavior::{Fingerprint, Fingerprinter, OpenWindow};
-use crate::event::{AddressSpace, Clock};
+use crate::packet::{AddressSpace, Clock};
 
 use super::Rules;
 
@@ -43,7 +43,7 @@ impl<'a> Namer<'a> {
         let marks = rules.window_marks_at(&window, at);
         let owned = |labels: Vec<&str>| labels.into_iter().map(str::to_owned).collect::<Vec<String>>();
         let mut labels = owned(rules.labels(&fingerprint.whole.parameters, &marks, at));
-        labels.extend(marks.iter().filter(|mark| rules.is_told(mark)).map(|mark| (*mark).to_owned()));
+        labels.extend(marks.iter().filter(|mark| rules.is_shown(mark)).map(|mark| (*mark).to_owned()));
         // Marks are counted per window and not per facet: facets have the marks of their window. A history
         // stores facets in the same way.
         let facet_labels = fingerprint

@@ -2,7 +2,7 @@
 //!
 //! The name of a rule is a claim, so a rule claims no more than its condition shows. Counts, ports and flags
 //! show what a host did (`high-port-probe-udp`), but not which program did it. The name of a tool or of
-//! malware needs a feature that packets of other programs have with a known, small probability: `chance` in
+//! malware needs a feature that packets of other programs have with a known, small probability: `tail_probability` in
 //! the tool's file. A label of the class `malware` must require such a mark. A rule with dates applies only
 //! between its dates, and never to a log without times, which cannot show that it falls between them. A
 //! single window is a hint; the smaller the chance, the stronger the hint. Evidence is that more windows have
@@ -12,13 +12,13 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::behavior::Transition;
-use crate::event::Protocol;
+use crate::packet::Protocol;
 
-use super::range::Range;
+use super::range::CountRange;
 
 /// The keys of every rule that are used after compilation.
 #[derive(Clone, Debug)]
-pub(super) struct About {
+pub(super) struct RuleInfo {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) valid_from: Option<Date>,
@@ -66,8 +66,8 @@ macro_rules! rule_file {
         }
 
         impl $name {
-            pub(super) fn about(&self) -> About {
-                About {
+            pub(super) fn about(&self) -> RuleInfo {
+                RuleInfo {
                     id: self.id.clone(),
                     title: self.title.clone(),
                     valid_from: self.valid_from,
@@ -106,7 +106,7 @@ rule_file! {
 
 rule_file! {
     /// A rule for infrastructure traffic in a sandbox.
-    PlumbingFile { when: PlumbingWhen }
+    InfrastructureFile { when: InfrastructureWhen }
 }
 
 /// Conditions of a label. All that are given must hold.
@@ -119,10 +119,10 @@ pub(super) struct LabelWhen {
     pub(super) ports: Option<Vec<u16>>,
     /// Minimum of all listed destination ports; a window without listed ports does not match.
     pub(super) port_min: Option<u16>,
-    pub(super) packets: Option<Range>,
-    pub(super) source_ports: Option<Range>,
-    pub(super) destination_ports: Option<Range>,
-    pub(super) destinations: Option<Range>,
+    pub(super) packets: Option<CountRange>,
+    pub(super) source_ports: Option<CountRange>,
+    pub(super) destination_ports: Option<CountRange>,
+    pub(super) destinations: Option<CountRange>,
     pub(super) transition: Option<Transition>,
     /// Marks that the window must have.
     #[serde(default)]
@@ -195,7 +195,7 @@ pub(super) struct PayloadWhen {
 /// be given.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PlumbingWhen {
+pub(super) struct InfrastructureWhen {
     pub(super) protocol: Option<Protocol>,
     #[serde(default)]
     pub(super) destination_ports: Vec<u16>,

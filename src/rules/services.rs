@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
-use crate::event::{Packet, Protocol, is_group};
+use crate::packet::{Packet, Protocol, is_group};
 
 /// The contents of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,7 +37,7 @@ fn yes() -> bool {
 
 /// A compiled service.
 #[derive(Clone, Debug)]
-struct Service {
+struct AnsweringService {
     port: u16,
     by_port: bool,
     answer: Option<Regex>,
@@ -46,14 +46,14 @@ struct Service {
 
 /// The compiled services.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Services {
+pub(super) struct AnsweringServices {
     /// The services, ascending by port.
-    services: Vec<Service>,
+    services: Vec<AnsweringService>,
 }
 
 impl ServicesFile {
     /// Compiles the services. Each error has the number of its entry, from 0.
-    pub(super) fn compile(&self) -> Result<Services, Vec<(usize, String)>> {
+    pub(super) fn compile(&self) -> Result<AnsweringServices, Vec<(usize, String)>> {
         let mut errors = Vec::new();
         let mut ports = BTreeSet::new();
         let mut services = Vec::new();
@@ -71,7 +71,7 @@ impl ServicesFile {
                 }
                 None => None,
             };
-            services.push(Service {
+            services.push(AnsweringService {
                 port: entry.port,
                 by_port: entry.by_port,
                 answer: regex("answer", &entry.answer),
@@ -79,7 +79,7 @@ impl ServicesFile {
             });
         }
         services.sort_by_key(|service| service.port);
-        if errors.is_empty() { Ok(Services { services }) } else { Err(errors) }
+        if errors.is_empty() { Ok(AnsweringServices { services }) } else { Err(errors) }
     }
 }
 
@@ -125,14 +125,14 @@ pub(super) fn byte_regex(text: &str) -> Result<Regex, String> {
     }
 }
 
-impl Services {
+impl AnsweringServices {
     /// Returns the number of services.
     pub(super) fn count(&self) -> usize {
         self.services.len()
     }
 
     #[inline]
-    fn of_port(&self, port: u16) -> Option<&Service> {
+    fn on_port(&self, port: u16) -> Option<&AnsweringService> {
         let place = self.services.binary_search_by_key(&port, |service| service.port).ok()?;
         self.services.get(place)
     }
@@ -147,16 +147,16 @@ impl Services {
             return false;
         }
         let (Some(from), Some(to)) = (packet.source_port(), packet.destination_port()) else { return false };
-        self.of_port(from).is_some_and(|service| self.is_answer(service, to, payload))
+        self.on_port(from).is_some_and(|service| self.is_answer(service, to, payload))
     }
 
     /// Returns whether a datagram from a service's port to port `to` is an answer.
-    fn is_answer(&self, service: &Service, to: u16, payload: &[u8]) -> bool {
+    fn is_answer(&self, service: &AnsweringService, to: u16, payload: &[u8]) -> bool {
         let is = |regex: &Option<Regex>| regex.as_ref().is_some_and(|regex| regex.is_match(payload));
         if is(&service.answer) {
             return true;
         }
-        service.by_port && to >= 1024 && self.of_port(to).is_none() && !is(&service.question)
+        service.by_port && to >= 1024 && self.on_port(to).is_none() && !is(&service.question)
     }
 }
 

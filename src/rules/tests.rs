@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::behavior::{Engine, fingerprint};
-use crate::event::{AddressSpace, IcmpKind, Protocol, TcpFlags};
+use crate::packet::{AddressSpace, IcmpKind, Protocol, TcpFlags};
 
 fn shipped() -> Rules {
     Rules::shipped().unwrap()
@@ -21,7 +21,7 @@ fn labels_of(packets: &[Packet]) -> Vec<String> {
     engine.finish(&mut |closed| windows.extend_from_slice(closed));
     let marks = rules.window_marks_at(&windows[0], windows[0].start);
     let print = fingerprint(&windows[0], &AddressSpace::whole(), &rules.profile);
-    let told = marks.iter().filter(|mark| rules.is_told(mark));
+    let told = marks.iter().filter(|mark| rules.is_shown(mark));
     let labels = rules.labels(&print.whole.parameters, &marks, print.start);
     labels.iter().chain(told).map(|label| (*label).to_owned()).collect()
 }
@@ -154,7 +154,7 @@ fn plumbing_is_told_from_scans() {
     let to = |protocol, address: &str, port| {
         let mut packet = packet(protocol, 1, port, 2);
         packet = packet.with_destination(address.parse().unwrap());
-        rules.plumbing(&packet).map(str::to_owned)
+        rules.infrastructure_rule(&packet).map(str::to_owned)
     };
     assert_eq!(to(Protocol::Udp, "8.8.8.8", 53).as_deref(), Some("dns"));
     assert_eq!(to(Protocol::Udp, "224.0.0.251", 5353).as_deref(), Some("mdns"));
@@ -261,19 +261,21 @@ fn the_marks_asked_of_a_packet_are_all_that_it_can_have() {
         for (ip_id, payload) in [(1, &b""[..]), (54_321, b"M-SEARCH * HTTP/1.1"), (54_321, b"GET / HTTP/1.1")]
         {
             packet = packet.with_ip_id(Some(ip_id));
-            let has = |mark: &Mark| {
+            let has = |mark: &MarkRule| {
                 let of_payload = || {
                     let ports = mark.ports();
-                    (ports.is_empty() || ports.contains(&1900)) && !payload.is_empty() && mark.is_in(payload)
+                    (ports.is_empty() || ports.contains(&1900))
+                        && !payload.is_empty()
+                        && mark.matches_payload(payload)
                 };
                 let of_services = || {
-                    if mark.asks_for_answers() {
+                    if mark.recognizes_answers() {
                         rules.services.answers(&packet, payload)
                     } else {
                         of_payload()
                     }
                 };
-                mark.is_about(Some(packet.protocol()))
+                mark.applies_to(Some(packet.protocol()))
                     && mark.relation().map_or_else(of_services, |relation| relation.holds(&packet))
             };
             let all = rules.marks.iter().enumerate().filter(|(_, mark)| has(mark));

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use crate::behavior::{Probe, ProtocolToken};
 
-use super::{Reason, SampleProfile};
+use super::{AccessReason, SampleProfile};
 
 /// Time in seconds without packets after which a packet to a known target begins a new contact. It exceeds
 /// the longest usual pause between TCP retries, 48 s (RFC 6298 doubles the pause, from 1 s or 3 s).
-const ANEW_SECONDS: f64 = 60.0;
+const NEW_CONTACT_SECONDS: f64 = 60.0;
 
 /// Maximum number of packets from one socket to one target that are counted. No operating system retries more
 /// often.
@@ -17,7 +17,7 @@ const PACKETS_MAX: u64 = 8;
 
 /// One packet of a contact.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Sent {
+pub(super) struct ContactPacket {
     /// Seconds since the contact's first packet.
     pub(super) after: f64,
     /// Protocol and, for TCP, flags.
@@ -28,7 +28,7 @@ pub(super) struct Sent {
     pub(super) source_port: Option<u16>,
 }
 
-/// The packets to one target without a pause of more than [`ANEW_SECONDS`].
+/// The packets to one target without a pause of more than [`NEW_CONTACT_SECONDS`].
 #[derive(Clone, Debug)]
 pub(super) struct Contact {
     /// The target.
@@ -36,9 +36,9 @@ pub(super) struct Contact {
     /// Seconds since the run's first scan event; 0 if times are unknown.
     pub(super) at: f64,
     /// The packets in time order.
-    pub(super) sent: Vec<Sent>,
+    pub(super) packets: Vec<ContactPacket>,
     /// Whether every packet to the target was traced and belongs to this or another contact.
-    pub(super) whole: bool,
+    pub(super) is_complete: bool,
     /// Whether the target answered in the sandbox.
     pub(super) answered: bool,
 }
@@ -60,19 +60,19 @@ pub(super) struct Contacts {
     /// Seconds from the first scan event to the last.
     pub(super) seconds: f64,
     /// Whether the times are known, that is, neither missing nor synthetic.
-    pub(super) timed: bool,
+    pub(super) has_times: bool,
 }
 
 impl Contacts {
     /// Gathers the contacts of a run's scan, without peer lookups.
-    pub(super) fn of(sample: &SampleProfile) -> Contacts {
-        let mut gathered = Gathered::default();
+    pub(super) fn from_profile(sample: &SampleProfile) -> Contacts {
+        let mut gathered = ContactCollector::default();
         let origin = sample.scan_windows().filter_map(|window| window.window.start).min();
         for scan in sample.scan_windows() {
             let window = &scan.window;
             let since = |time| {
-                origin.zip(time).map_or(0.0, |(from, to): (crate::event::Timestamp, _)| {
-                    crate::event::Timestamp::seconds_since(to, from)
+                origin.zip(time).map_or(0.0, |(from, to): (crate::packet::Timestamp, _)| {
+                    crate::packet::Timestamp::seconds_since(to, from)
                 })
             };
             let start = since(window.start);
@@ -88,13 +88,13 @@ impl Contacts {
                 gathered.contacts.victims.push(window.source);
             }
         }
-        gathered.contacts.timed = !sample.synthetic_time && origin.is_some();
+        gathered.contacts.has_times = !sample.synthetic_time && origin.is_some();
         gathered.finish(sample)
     }
 }
 
 #[derive(Default)]
-struct Gathered {
+struct ContactCollector {
     contacts: Contacts,
     /// Index of the last contact with each target.
     last: HashMap<IpAddr, usize>,
@@ -104,20 +104,26 @@ struct Gathered {
     counted: HashMap<IpAddr, usize>,
 }
 
-impl Gathered {
+impl ContactCollector {
     fn add(&mut self, at: f64, probe: &Probe) {
         let target = probe.destination();
         self.packets.entry(target).or_default().1 += 1;
         let all = &mut self.contacts.all;
         let known = self.last.get(&target).and_then(|place| all.get_mut(*place));
-        let sent = |after| Sent { after, ..sent_of(probe) };
+        let sent = |after| ContactPacket { after, ..contact_packet(probe) };
         match known {
-            Some(contact) if at - contact.at - contact.lasted() <= ANEW_SECONDS => {
-                contact.sent.push(sent(at - contact.at));
+            Some(contact) if at - contact.at - contact.duration_seconds() <= NEW_CONTACT_SECONDS => {
+                contact.packets.push(sent(at - contact.at));
             }
             _ => {
                 self.last.insert(target, all.len());
-                all.push(Contact { target, at, sent: vec![sent(0.0)], whole: true, answered: false });
+                all.push(Contact {
+                    target,
+                    at,
+                    packets: vec![sent(0.0)],
+                    is_complete: true,
+                    answered: false,
+                });
             }
         }
     }
@@ -127,22 +133,24 @@ impl Gathered {
         let all = &mut self.contacts.counted;
         let place = *self.counted.entry(target).or_insert_with(|| {
             self.contacts.targets.push((start, target));
-            all.push(Contact { target, at: end, sent: Vec::new(), whole: true, answered: false });
+            all.push(Contact { target, at: end, packets: Vec::new(), is_complete: true, answered: false });
             all.len() - 1
         });
         self.packets.entry(target).or_default().0 += count;
-        let sent = &mut all[place].sent;
-        let same =
-            |known: &Sent| (known.port, known.source_port) == (probe.destination_port(), probe.source_port());
+        let sent = &mut all[place].packets;
+        let same = |known: &ContactPacket| {
+            (known.port, known.source_port) == (probe.destination_port(), probe.source_port())
+        };
         let before = sent.iter().filter(|known| same(known)).count() as u64;
         let packets = (before..before.saturating_add(count).min(PACKETS_MAX))
-            .map(|number| Sent { after: usual_time(number), ..sent_of(probe) });
+            .map(|number| ContactPacket { after: usual_retry_time(number), ..contact_packet(probe) });
         sent.extend(packets);
     }
 
     fn finish(self, sample: &SampleProfile) -> Contacts {
-        let Gathered { mut contacts, packets, counted, .. } = self;
-        let answers = |reason: &Reason| matches!(reason, Reason::Answered | Reason::Service);
+        let ContactCollector { mut contacts, packets, counted, .. } = self;
+        let answers =
+            |reason: &AccessReason| matches!(reason, AccessReason::Answered | AccessReason::Service);
         let answering: HashSet<(IpAddr, Option<u16>)> = sample
             .accesses
             .keys()
@@ -150,7 +158,7 @@ impl Gathered {
             .map(|access| (access.destination, access.port))
             .collect();
         for contact in &mut contacts.all {
-            contact.whole = packets.get(&contact.target).is_some_and(|(all, told)| all == told);
+            contact.is_complete = packets.get(&contact.target).is_some_and(|(all, told)| all == told);
         }
         // A target with a traced packet was contacted at the time of that packet, not at the end of its
         // window.
@@ -161,15 +169,15 @@ impl Gathered {
         }
         for contact in contacts.all.iter_mut().chain(&mut contacts.counted) {
             contact.answered =
-                contact.sent.iter().any(|sent| answering.contains(&(contact.target, sent.port)));
+                contact.packets.iter().any(|sent| answering.contains(&(contact.target, sent.port)));
         }
-        contacts.counted.iter_mut().for_each(mend_times);
+        contacts.counted.iter_mut().for_each(rescale_times);
         contacts
     }
 }
 
-fn sent_of(probe: &Probe) -> Sent {
-    Sent {
+fn contact_packet(probe: &Probe) -> ContactPacket {
+    ContactPacket {
         after: 0.0,
         token: ProtocolToken { protocol: probe.protocol(), flags: probe.flags() },
         port: probe.destination_port(),
@@ -179,23 +187,23 @@ fn sent_of(probe: &Probe) -> Sent {
 
 /// Returns the time in seconds of the `number`-th retry of a system that doubles its pauses from 3 s: 3, 9
 /// and 21 s. The first packet (0) is at 0 s.
-fn usual_time(number: u64) -> f64 {
+fn usual_retry_time(number: u64) -> f64 {
     3.0 * ((number as f64).exp2() - 1.0)
 }
 
 /// Divides the times by 3 if there are more than four packets. A system that sends so many begins with a
 /// pause of 1 s, not 3 s; otherwise, the fifth packet would be sent after 45 s.
-fn mend_times(contact: &mut Contact) {
-    let last = contact.lasted();
-    if last > usual_time(3) {
-        contact.sent.iter_mut().for_each(|sent| sent.after /= 3.0);
+fn rescale_times(contact: &mut Contact) {
+    let last = contact.duration_seconds();
+    if last > usual_retry_time(3) {
+        contact.packets.iter_mut().for_each(|sent| sent.after /= 3.0);
     }
-    contact.sent.sort_by(|a, b| a.after.total_cmp(&b.after));
+    contact.packets.sort_by(|a, b| a.after.total_cmp(&b.after));
 }
 
 impl Contact {
     /// Returns the seconds from the first packet of the contact to the last.
-    pub(super) fn lasted(&self) -> f64 {
-        self.sent.last().map_or(0.0, |sent| sent.after)
+    pub(super) fn duration_seconds(&self) -> f64 {
+        self.packets.last().map_or(0.0, |sent| sent.after)
     }
 }

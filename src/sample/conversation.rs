@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use crate::event::{Packet, Protocol, TcpFlags, is_group};
+use crate::packet::{Packet, Protocol, TcpFlags, is_group};
 
 /// A port; `None` for protocols without ports.
-pub(super) type Port = Option<u16>;
+pub(super) type FlowPort = Option<u16>;
 
 /// The end of a conversation that began it, relative to the first captured packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum Initiator {
     /// The sender of the first captured packet.
     Sender,
     /// The receiver of the first captured packet, which answers a packet that went to a group or that was not
@@ -24,11 +24,11 @@ pub(super) enum Origin {
 /// Sockets that sent to a multicast or broadcast address. Any host may answer from its own address, and this
 /// answer is then the first packet between the two hosts.
 #[derive(Default)]
-pub(super) struct Announcements(HashSet<(Protocol, IpAddr, Port)>);
+pub(super) struct Announcements(HashSet<(Protocol, IpAddr, FlowPort)>);
 
 impl Announcements {
     /// Records the sender if the packet goes to a group or to a subnet's broadcast address.
-    pub(super) fn see(&mut self, packet: &Packet) {
+    pub(super) fn record(&mut self, packet: &Packet) {
         if is_group(packet.destination()) || is_subnet_broadcast(packet.destination()) {
             self.0.insert((packet.protocol(), packet.source(), packet.source_port()));
         }
@@ -40,14 +40,14 @@ impl Announcements {
     }
 
     /// Returns who began the conversation of which `first` is the first captured packet.
-    pub(super) fn origin(&self, first: &Packet) -> Origin {
+    pub(super) fn initiator(&self, first: &Packet) -> Initiator {
         match first.flags() {
             // A reset refuses or ends a connection; it never opens one.
-            Some(flags) if flags.contains(TcpFlags::RST) => Origin::Earlier,
-            Some(flags) if flags.contains(TcpFlags::SYN.with(TcpFlags::ACK)) => Origin::Receiver,
-            Some(flags) if flags.contains(TcpFlags::ACK) => Origin::Earlier,
-            _ if self.has(first) => Origin::Receiver,
-            _ => Origin::Sender,
+            Some(flags) if flags.contains(TcpFlags::RST) => Initiator::Earlier,
+            Some(flags) if flags.contains(TcpFlags::SYN.with(TcpFlags::ACK)) => Initiator::Receiver,
+            Some(flags) if flags.contains(TcpFlags::ACK) => Initiator::Earlier,
+            _ if self.has(first) => Initiator::Receiver,
+            _ => Initiator::Sender,
         }
     }
 }

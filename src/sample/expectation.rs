@@ -64,7 +64,7 @@ pub struct Difference {
 
 /// The result of checking one sample.
 #[derive(Clone, Debug)]
-pub struct Checked {
+pub struct SampleCheck {
     /// Path of the report.
     pub path: PathBuf,
     /// Identifier of the sample, or the path if the report could not be read.
@@ -74,7 +74,7 @@ pub struct Checked {
     /// The differences from the expectation, or the reason why the sample could not be checked.
     pub outcome: Result<Vec<Difference>, String>,
     /// All that was observed, in the form of an expectation.
-    pub seen: Option<Expectation>,
+    pub observed: Option<Expectation>,
     /// Title of the sample; empty if the report could not be read.
     pub title: String,
     /// The expectation in the report, if any.
@@ -85,7 +85,7 @@ impl Expectation {
     /// Returns the observed values for the keys that this expectation has. The darknet's values are kept if
     /// `seen` has none.
     #[must_use]
-    pub fn renewed(&self, seen: &Expectation) -> Expectation {
+    pub fn updated(&self, seen: &Expectation) -> Expectation {
         fn where_given<T: Clone>(given: Option<&T>, seen: Option<&T>) -> Option<T> {
             given.and(seen.cloned())
         }
@@ -114,29 +114,29 @@ impl Expectation {
     #[must_use]
     pub fn differences(&self, seen: &Expectation) -> Vec<Difference> {
         let mut all = Vec::new();
-        scalar(&mut all, "windows", self.windows, seen.windows);
-        canonical(&mut all, "types", self.types.as_ref(), seen.types.as_ref());
-        canonical(&mut all, "shapes", self.shapes.as_ref(), seen.shapes.as_ref());
-        set(&mut all, "labels", self.labels.as_ref(), seen.labels.as_ref());
+        compare_scalars(&mut all, "windows", self.windows, seen.windows);
+        compare_canonical(&mut all, "types", self.types.as_ref(), seen.types.as_ref());
+        compare_canonical(&mut all, "shapes", self.shapes.as_ref(), seen.shapes.as_ref());
+        compare_sets(&mut all, "labels", self.labels.as_ref(), seen.labels.as_ref());
         let letter = |transition: Option<Transition>| {
             transition.map(|transition| format!("{transition:?}").to_lowercase())
         };
-        scalar(&mut all, "transition", letter(self.transition), letter(seen.transition));
-        set(&mut all, "ports", self.ports.as_ref(), seen.ports.as_ref());
-        set(&mut all, "accesses", self.accesses.as_ref(), seen.accesses.as_ref());
+        compare_scalars(&mut all, "transition", letter(self.transition), letter(seen.transition));
+        compare_sets(&mut all, "ports", self.ports.as_ref(), seen.ports.as_ref());
+        compare_sets(&mut all, "accesses", self.accesses.as_ref(), seen.accesses.as_ref());
         if let Some(darknet) = &self.darknet {
             let found = seen.darknet.as_ref();
             let verdict = found.map(|found| found.verdict.clone());
-            scalar(&mut all, "darknet.verdict", Some(darknet.verdict.clone()), verdict);
-            scalar(&mut all, "darknet.rank", darknet.rank, found.and_then(|found| found.rank));
+            compare_scalars(&mut all, "darknet.verdict", Some(darknet.verdict.clone()), verdict);
+            compare_scalars(&mut all, "darknet.rank", darknet.rank, found.and_then(|found| found.rank));
             let sensor = found.and_then(|found| found.sensor.clone());
-            scalar(&mut all, "darknet.sensor", darknet.sensor.clone(), sensor);
+            compare_scalars(&mut all, "darknet.sensor", darknet.sensor.clone(), sensor);
         }
         all
     }
 }
 
-fn scalar<T: PartialEq + ToString>(
+fn compare_scalars<T: PartialEq + ToString>(
     all: &mut Vec<Difference>,
     what: &str,
     expected: Option<T>,
@@ -150,7 +150,7 @@ fn scalar<T: PartialEq + ToString>(
     }
 }
 
-fn set<T: Ord + ToString>(
+fn compare_sets<T: Ord + ToString>(
     all: &mut Vec<Difference>,
     what: &str,
     expected: Option<&BTreeSet<T>>,
@@ -170,7 +170,7 @@ fn set<T: Ord + ToString>(
 
 /// Compares sets of canonical strings by parameter: each string that is gone is compared with the most
 /// similar new one.
-fn canonical(
+fn compare_canonical(
     all: &mut Vec<Difference>,
     what: &str,
     expected: Option<&BTreeSet<String>>,
@@ -181,7 +181,7 @@ fn canonical(
     let seen = seen.unwrap_or(&none);
     let mut new: Vec<&String> = seen.difference(expected).collect();
     for gone in expected.difference(seen) {
-        let Some(at) = (0..new.len()).min_by_key(|at| moved(gone, new[*at]).len()) else {
+        let Some(at) = (0..new.len()).min_by_key(|at| differing_parameters(gone, new[*at]).len()) else {
             all.push(Difference {
                 what: what.to_owned(),
                 expected: gone.clone(),
@@ -189,7 +189,7 @@ fn canonical(
             });
             continue;
         };
-        for (key, before, after) in moved(gone, new.remove(at)) {
+        for (key, before, after) in differing_parameters(gone, new.remove(at)) {
             all.push(Difference { what: format!("{what}: {key}"), expected: before, seen: after });
         }
     }
@@ -200,7 +200,7 @@ fn canonical(
 }
 
 /// Returns the parameters in which two canonical strings differ: name, value before, value after.
-fn moved(before: &str, after: &str) -> Vec<(String, String, String)> {
+fn differing_parameters(before: &str, after: &str) -> Vec<(String, String, String)> {
     let split = |text: &str| -> Vec<(String, String)> {
         text.split('|')
             .map(|part| match part.split_once('=') {

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use indexmap::IndexMap;
 
-use crate::event::Protocol;
+use crate::packet::Protocol;
 
-use super::conversation::Port;
+use super::conversation::FlowPort;
 
 /// Minimum number of addresses for a service to count as scanned. A sample has a few command servers and a
 /// few more to fall back on.
@@ -29,45 +29,51 @@ const PORT_SCAN_MIN: usize = 10;
 
 /// A service as a victim asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Service {
+pub(super) struct ContactedService {
     pub(super) protocol: Protocol,
     /// The destination port, or the type of an ICMP request.
-    pub(super) port: Port,
+    pub(super) port: FlowPort,
     /// Whether the service is asked for with bare TCP acknowledgements, as in a scan for packet filters.
     pub(super) acknowledges: bool,
 }
 
 /// A victim's address and port.
-pub(super) type Socket = (IpAddr, Port);
+pub(super) type Socket = (IpAddr, FlowPort);
 
 /// The contacts with one service. The targets are bare addresses: neither a name nor the sandbox's
 /// configuration gave them to the sample or its system.
 #[derive(Default)]
-struct Asked {
+struct ServiceContacts {
     /// The targets in the order of the first contact, each with whether it answered. A refusal is no answer.
     targets: IndexMap<IpAddr, bool>,
     is_infrastructure: bool,
 }
 
-/// The services that victims ask for. `ask` and `answer` record the packets. Then `decide` finds the services
+/// The services that victims ask for. `record_contact` and `record_answer` record the packets. Then `find_scans` finds the services
 /// that are scanned.
 #[derive(Default)]
-pub(super) struct Services {
-    asked: BTreeMap<Service, Asked>,
+pub(super) struct ContactedServices {
+    contacts: BTreeMap<ContactedService, ServiceContacts>,
     /// The peers that each UDP socket contacts, with the ports.
-    sockets: HashMap<Socket, HashMap<IpAddr, HashSet<Port>>>,
-    scanned: HashSet<Service>,
+    sockets: HashMap<Socket, HashMap<IpAddr, HashSet<FlowPort>>>,
+    scanned: HashSet<ContactedService>,
     /// Contacts that are part of a scan although few addresses were asked for their service.
-    scanned_contacts: HashSet<(Service, IpAddr)>,
+    scanned_contacts: HashSet<(ContactedService, IpAddr)>,
     /// All targets of scanned services.
     targets: HashSet<IpAddr>,
     peer_lookups: HashSet<Socket>,
 }
 
-impl Services {
+impl ContactedServices {
     /// Records the first packet of a conversation with a bare address.
-    pub(super) fn ask(&mut self, service: Service, target: IpAddr, socket: Socket, is_infrastructure: bool) {
-        let asked = self.asked.entry(service).or_default();
+    pub(super) fn record_contact(
+        &mut self,
+        service: ContactedService,
+        target: IpAddr,
+        socket: Socket,
+        is_infrastructure: bool,
+    ) {
+        let asked = self.contacts.entry(service).or_default();
         asked.targets.entry(target).or_default();
         asked.is_infrastructure |= is_infrastructure;
         if service.protocol == Protocol::Udp && !is_infrastructure {
@@ -76,27 +82,28 @@ impl Services {
     }
 
     /// Records that a target answered.
-    pub(super) fn answer(&mut self, service: Service, target: IpAddr) {
-        if let Some(answered) = self.asked.get_mut(&service).and_then(|asked| asked.targets.get_mut(&target))
+    pub(super) fn record_answer(&mut self, service: ContactedService, target: IpAddr) {
+        if let Some(answered) =
+            self.contacts.get_mut(&service).and_then(|asked| asked.targets.get_mut(&target))
         {
             *answered = true;
         }
     }
 
     /// Decides which services and contacts are scans, after all packets are recorded.
-    pub(super) fn decide(&mut self) {
+    pub(super) fn find_scans(&mut self) {
         self.scanned = self
-            .asked
+            .contacts
             .iter()
             .filter(|(service, asked)| asked.is_scanned(**service))
             .map(|(service, _)| *service)
             .collect();
         for service in &self.scanned {
-            self.targets.extend(self.asked[service].targets.keys());
+            self.targets.extend(self.contacts[service].targets.keys());
         }
         for protocol in [Protocol::Tcp, Protocol::Udp] {
             let silent = self.silent_contacts(protocol);
-            if varies_port(&silent) {
+            if has_per_target_ports(&silent) {
                 self.scanned_contacts.extend(contacts(&silent, 1));
             } else {
                 self.scanned_contacts.extend(contacts(&silent, PORT_SCAN_MIN));
@@ -106,12 +113,12 @@ impl Services {
     }
 
     /// Returns whether a service is scanned by itself.
-    pub(super) fn is_scanned(&self, service: Service) -> bool {
+    pub(super) fn is_scanned(&self, service: ContactedService) -> bool {
         self.scanned.contains(&service)
     }
 
     /// Returns whether a contact of a target for a service is part of a scan.
-    pub(super) fn is_scan_of(&self, service: Service, target: IpAddr) -> bool {
+    pub(super) fn is_scan_contact(&self, service: ContactedService, target: IpAddr) -> bool {
         self.is_scanned(service) || self.scanned_contacts.contains(&(service, target))
     }
 
@@ -127,9 +134,9 @@ impl Services {
 
     /// Returns the silent targets of services that are not scanned by themselves, with the services that each
     /// is asked for.
-    fn silent_contacts(&self, protocol: Protocol) -> BTreeMap<IpAddr, Vec<Service>> {
-        let mut silent: BTreeMap<IpAddr, Vec<Service>> = BTreeMap::new();
-        let asked = self.asked.iter().filter(|(service, asked)| {
+    fn silent_contacts(&self, protocol: Protocol) -> BTreeMap<IpAddr, Vec<ContactedService>> {
+        let mut silent: BTreeMap<IpAddr, Vec<ContactedService>> = BTreeMap::new();
+        let asked = self.contacts.iter().filter(|(service, asked)| {
             service.protocol == protocol
                 && !service.acknowledges
                 && !asked.is_infrastructure
@@ -155,8 +162,8 @@ impl Services {
     }
 }
 
-impl Asked {
-    fn is_scanned(&self, service: Service) -> bool {
+impl ServiceContacts {
+    fn is_scanned(&self, service: ContactedService) -> bool {
         let targets = self.targets.len();
         let silent = self.targets.values().filter(|answered| !**answered).count();
         if self.is_infrastructure {
@@ -170,7 +177,7 @@ impl Asked {
 
     /// Returns whether successive addresses were asked one after the other, in either direction.
     fn is_swept(&self) -> bool {
-        let numbers: Vec<u128> = self.targets.keys().map(|target| number(*target)).collect();
+        let numbers: Vec<u128> = self.targets.keys().map(|target| address_number(*target)).collect();
         let steps = |up: bool| {
             numbers.windows(SWEEP_MIN).any(|run| {
                 run.windows(2).all(|pair| {
@@ -183,7 +190,7 @@ impl Asked {
     }
 }
 
-fn number(address: IpAddr) -> u128 {
+fn address_number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => u128::from(u32::from(v4)),
         IpAddr::V6(v6) => u128::from(v6),
@@ -192,31 +199,31 @@ fn number(address: IpAddr) -> u128 {
 
 /// Returns whether silent targets belong to a scan with per-target ports: there are many targets, or most of
 /// those that are asked on a single port have a port of their own.
-fn varies_port(silent: &BTreeMap<IpAddr, Vec<Service>>) -> bool {
-    let single: Vec<Port> =
+fn has_per_target_ports(silent: &BTreeMap<IpAddr, Vec<ContactedService>>) -> bool {
+    let single: Vec<FlowPort> =
         silent.values().filter(|services| services.len() == 1).map(|services| services[0].port).collect();
     silent.len() >= VARYING_PORTS_MIN || are_mostly_distinct(&single)
 }
 
 /// Returns the contacts with targets that are asked for at least `services_min` services.
 fn contacts(
-    silent: &BTreeMap<IpAddr, Vec<Service>>,
+    silent: &BTreeMap<IpAddr, Vec<ContactedService>>,
     services_min: usize,
-) -> impl Iterator<Item = (Service, IpAddr)> + '_ {
+) -> impl Iterator<Item = (ContactedService, IpAddr)> + '_ {
     silent
         .iter()
         .filter(move |(_, services)| services.len() >= services_min)
         .flat_map(|(target, services)| services.iter().map(|service| (*service, *target)))
 }
 
-fn is_peer_lookup(peers: &HashMap<IpAddr, HashSet<Port>>) -> bool {
-    let ports: Vec<Port> = peers.values().flatten().copied().collect();
+fn is_peer_lookup(peers: &HashMap<IpAddr, HashSet<FlowPort>>) -> bool {
+    let ports: Vec<FlowPort> = peers.values().flatten().copied().collect();
     ports.len() == peers.len() && are_mostly_distinct(&ports)
 }
 
 /// Returns whether there are five ports or more, one for each target, and at least four in five of them are
 /// different.
-fn are_mostly_distinct(ports: &[Port]) -> bool {
-    let distinct: BTreeSet<&Port> = ports.iter().collect();
+fn are_mostly_distinct(ports: &[FlowPort]) -> bool {
+    let distinct: BTreeSet<&FlowPort> = ports.iter().collect();
     ports.len() >= FAN_OUT_MIN && distinct.len() * 5 >= ports.len() * 4
 }

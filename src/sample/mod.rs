@@ -1,11 +1,11 @@
 //! F2: malware samples: the sample report, the scan and the service accesses of the sandbox run, and the
 //! projection of the scan onto a sensor.
 
-mod anew;
 mod contacts;
 mod conversation;
 mod expectation;
 mod fan_out;
+mod per_target_ports;
 mod profile;
 mod projected;
 mod projection;
@@ -17,14 +17,16 @@ mod thinning;
 mod traffic;
 mod victim;
 
-pub use anew::AnewPorts;
-pub use expectation::{Checked, DarknetExpectation, Difference, Expectation};
-pub use profile::{Access, KeptSample, SampleProfile, ScanWindow};
-pub use projected::{Origin, ProjectedBehavior, projected, services};
-pub use projection::{Predicted, Projection, Variant};
-pub use random::Random;
-pub use report::{Captured, Discovery, Identity, ReportError, SampleReport, Span};
-pub use scan::{Answered, Attempts, Cue, Port, Scan, Script, Service, SourcePorts};
-pub use targets::{Order, Reach, Step, Targeting};
-pub use traffic::{Class, Names, Plumbing, Reason, Traffic};
-pub use victim::{Addresses, LikelyVictims, VictimError, VictimReason, likely_victims};
+pub use expectation::{DarknetExpectation, Difference, Expectation, SampleCheck};
+pub use per_target_ports::PerTargetPorts;
+pub use profile::{KeptSample, SampleProfile, ScanWindow, ServiceAccess};
+pub use projected::{BehaviorOrigin, ProjectedBehavior, distinct_services, projected_behaviors};
+pub use projection::{PredictedBehavior, Projection, ScanVariant};
+pub use random::SplitMix64;
+pub use report::{Discovery, Identity, PartialDate, ReportError, SampleCapture, SampleReport};
+pub use scan::{
+    AnsweredContacts, Attempts, SampleService, Scan, Script, ScriptPacket, ServicePort, SourcePorts,
+};
+pub use targets::{Reach, SweepStep, TargetOrder, TargetSelection};
+pub use traffic::{AccessReason, InfrastructureMatcher, PacketClass, ResolvedAddresses, Traffic};
+pub use victim::{AddressCounts, LikelyVictims, VictimError, VictimReason, likely_victims};

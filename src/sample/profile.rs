@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::behavior::{Engine, Fingerprint, Marks, OpenWindow, Profile, fingerprint};
-use crate::event::{AddressSpace, Packet, Protocol, Timestamp};
+use crate::packet::{AddressSpace, Packet, Protocol, Timestamp};
 
-use super::{Class, Reason, Traffic};
+use super::{AccessReason, PacketClass, Traffic};
 
 /// One window of the victim's scan events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,9 @@ pub struct ScanWindow {
 
 /// A service access: the packets with one reason to one address and port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Access {
+pub struct ServiceAccess {
     /// Why the packets are no scan events.
-    pub reason: Reason,
+    pub reason: AccessReason,
     /// Destination address.
     pub destination: IpAddr,
     /// Protocol.
@@ -54,7 +54,7 @@ pub struct SampleProfile {
     pub windows: Vec<ScanWindow>,
     /// Number of packets by service access.
     #[serde(with = "pairs")]
-    pub accesses: BTreeMap<Access, u64>,
+    pub accesses: BTreeMap<ServiceAccess, u64>,
     /// Whether the times are synthetic, because a log has none.
     pub synthetic_time: bool,
 }
@@ -63,7 +63,7 @@ impl SampleProfile {
     /// Reduces a sandbox capture to windows and service accesses. The packets are those of the whole capture,
     /// in time order. `marks` has one entry per packet; a missing entry stands for a packet without marks.
     #[must_use]
-    pub fn of(
+    pub fn from_packets(
         id: &str,
         packets: &[Packet],
         marks: &[Marks],
@@ -71,18 +71,18 @@ impl SampleProfile {
         behavior: &Profile,
     ) -> SampleProfile {
         let mut profile = SampleProfile { id: id.to_owned(), ..SampleProfile::default() };
-        let mut scan = Gatherer::new(behavior, false);
-        let mut lookups = Gatherer::new(behavior, true);
+        let mut scan = ScanWindowCollector::new(behavior, false);
+        let mut lookups = ScanWindowCollector::new(behavior, true);
         for (index, packet) in packets.iter().enumerate() {
             let mark = marks.get(index).copied().unwrap_or_default();
-            match traffic.class(index, packet) {
+            match traffic.classify(index, packet) {
                 None => {}
-                Some(Class::Scan) => scan.push(packet, mark),
-                Some(Class::Access(reason)) => {
-                    if reason == Reason::PeerLookup {
+                Some(PacketClass::Scan) => scan.push(packet, mark),
+                Some(PacketClass::Access(reason)) => {
+                    if reason == AccessReason::PeerLookup {
                         lookups.push(packet, mark);
                     }
-                    *profile.accesses.entry(Access::of(reason, packet)).or_default() += 1;
+                    *profile.accesses.entry(ServiceAccess::from_packet(reason, packet)).or_default() += 1;
                 }
             }
         }
@@ -98,7 +98,7 @@ impl SampleProfile {
 
     /// Returns whether the run shows anything that a darknet could observe.
     #[must_use]
-    pub fn scans(&self) -> bool {
+    pub fn has_scan(&self) -> bool {
         !self.windows.is_empty()
     }
 
@@ -125,9 +125,9 @@ impl SampleProfile {
     }
 }
 
-impl Access {
-    fn of(reason: Reason, packet: &Packet) -> Access {
-        Access {
+impl ServiceAccess {
+    fn from_packet(reason: AccessReason, packet: &Packet) -> ServiceAccess {
+        ServiceAccess {
             reason,
             destination: packet.destination(),
             protocol: packet.protocol(),
@@ -142,32 +142,42 @@ mod pairs {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use super::Access;
+    use super::ServiceAccess;
 
-    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Access, u64>, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<ServiceAccess, u64>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.collect_seq(map)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Access, u64>, D::Error> {
-        Ok(Vec::<(Access, u64)>::deserialize(from)?.into_iter().collect())
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<ServiceAccess, u64>, D::Error> {
+        Ok(Vec::<(ServiceAccess, u64)>::deserialize(from)?.into_iter().collect())
     }
 }
 
 /// Collects the closed windows of one engine.
-struct Gatherer<'a> {
+struct ScanWindowCollector<'a> {
     engine: Engine,
     behavior: &'a Profile,
     peer_lookup: bool,
     windows: Vec<ScanWindow>,
 }
 
-impl<'a> Gatherer<'a> {
-    fn new(behavior: &'a Profile, peer_lookup: bool) -> Gatherer<'a> {
-        Gatherer { engine: Engine::new(behavior.clone()), behavior, peer_lookup, windows: Vec::new() }
+impl<'a> ScanWindowCollector<'a> {
+    fn new(behavior: &'a Profile, peer_lookup: bool) -> ScanWindowCollector<'a> {
+        ScanWindowCollector {
+            engine: Engine::new(behavior.clone()),
+            behavior,
+            peer_lookup,
+            windows: Vec::new(),
+        }
     }
 
     fn push(&mut self, packet: &Packet, marks: Marks) {
-        let Gatherer { engine, behavior, peer_lookup, windows } = self;
+        let ScanWindowCollector { engine, behavior, peer_lookup, windows } = self;
         engine.push(packet, marks, &mut |closed| {
             let closed = closed.iter().cloned();
             windows.extend(closed.map(|window| scan_window(window, behavior, *peer_lookup)));
@@ -175,7 +185,7 @@ impl<'a> Gatherer<'a> {
     }
 
     fn finish(self) -> Vec<ScanWindow> {
-        let Gatherer { engine, behavior, peer_lookup, mut windows } = self;
+        let ScanWindowCollector { engine, behavior, peer_lookup, mut windows } = self;
         engine.finish(&mut |closed| {
             let closed = closed.iter().cloned();
             windows.extend(closed.map(|window| scan_window(window, behavior, peer_lookup)));

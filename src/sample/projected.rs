@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::behavior::{Behavior, Facet, Parameters, Ports, Profile, ProtocolSet};
-use crate::event::Protocol;
 use crate::history::Granularity;
+use crate::packet::Protocol;
 
 use super::{Projection, SampleProfile};
 
@@ -16,7 +16,7 @@ const SHARE_MIN: f64 = 0.005;
 /// How a behavior was derived from the sandbox run, the strongest derivation first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum BehaviorOrigin {
     /// A whole window of the run shows the behavior.
     Window,
     /// One (protocol, port) pair of a window shows the behavior.
@@ -25,12 +25,12 @@ pub enum Origin {
     Projected,
 }
 
-impl std::fmt::Display for Origin {
+impl std::fmt::Display for BehaviorOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Origin::Window => "window",
-            Origin::Facet => "facet",
-            Origin::Projected => "projected",
+            BehaviorOrigin::Window => "window",
+            BehaviorOrigin::Facet => "facet",
+            BehaviorOrigin::Projected => "projected",
         })
     }
 }
@@ -41,7 +41,7 @@ pub struct ProjectedBehavior {
     /// The granularity of `behavior`.
     pub granularity: Granularity,
     /// The derivation of `behavior` from the run.
-    pub origin: Origin,
+    pub origin: BehaviorOrigin,
     /// The type, shape or pattern.
     pub behavior: Behavior,
     /// Parameters of the first window or facet with this behavior.
@@ -54,32 +54,33 @@ pub struct ProjectedBehavior {
 /// Returns all behaviors that a sensor may observe of a sample. A behavior with several origins is listed
 /// with the strongest. The list is sorted by granularity, then by origin, then by falling share.
 #[must_use]
-pub fn projected(
+pub fn projected_behaviors(
     sample: &SampleProfile,
     projection: Option<&Projection>,
     profile: &Profile,
 ) -> Vec<ProjectedBehavior> {
-    let mut tally = Tally::default();
+    let mut tally = BehaviorWeights::default();
     for window in &sample.windows {
         let fingerprint = &window.fingerprint;
-        tally.count(Origin::Window, &fingerprint.whole, profile);
+        tally.count(BehaviorOrigin::Window, &fingerprint.whole, profile);
         for facet in &fingerprint.facets {
-            tally.count(Origin::Facet, facet, profile);
+            tally.count(BehaviorOrigin::Facet, facet, profile);
         }
     }
     let predicted = projection.into_iter().flat_map(|projection| &projection.predicted);
     for one in predicted.filter(|one| one.share >= SHARE_MIN) {
         let origins = tally.behaviors.entry((one.granularity, one.behavior.clone())).or_default();
-        origins.entry(Origin::Projected).or_insert_with(|| (0.0, one.parameters.clone())).0 += one.share;
+        origins.entry(BehaviorOrigin::Projected).or_insert_with(|| (0.0, one.parameters.clone())).0 +=
+            one.share;
     }
-    tally.totals.insert(Origin::Projected, 1.0);
+    tally.totals.insert(BehaviorOrigin::Projected, 1.0);
     tally.into_behaviors()
 }
 
 /// Returns the distinct services of a sample. A service is taken from a type that probes a single port or
 /// only protocols without ports.
 #[must_use]
-pub fn services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> {
+pub fn distinct_services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> {
     let mut services: Vec<(&ProtocolSet, &Ports)> = Vec::new();
     for behavior in projected.iter().filter(|behavior| behavior.granularity == Granularity::Type) {
         let Parameters { protocol, ports, .. } = &behavior.parameters;
@@ -94,15 +95,15 @@ pub fn services(projected: &[ProjectedBehavior]) -> Vec<(&ProtocolSet, &Ports)> 
 
 /// Weights of behaviors, by origin.
 #[derive(Default)]
-struct Tally {
+struct BehaviorWeights {
     /// Weight and first parameters of each behavior, by origin.
-    behaviors: BTreeMap<(Granularity, Behavior), BTreeMap<Origin, (f64, Parameters)>>,
+    behaviors: BTreeMap<(Granularity, Behavior), BTreeMap<BehaviorOrigin, (f64, Parameters)>>,
     /// Sum of the weights of each origin.
-    totals: BTreeMap<Origin, f64>,
+    totals: BTreeMap<BehaviorOrigin, f64>,
 }
 
-impl Tally {
-    fn count(&mut self, origin: Origin, facet: &Facet, profile: &Profile) {
+impl BehaviorWeights {
+    fn count(&mut self, origin: BehaviorOrigin, facet: &Facet, profile: &Profile) {
         let parameters = &facet.parameters;
         *self.totals.entry(origin).or_default() += 1.0;
         for (granularity, behavior) in [

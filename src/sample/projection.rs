@@ -12,13 +12,13 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, BehaviorId, Facet, Fingerprinter, OpenWindow, Parameters, Profile};
-use crate::event::AddressSpace;
 use crate::history::{DarkPeriod, Granularity, Scope, Sensor, SensorKind};
+use crate::packet::AddressSpace;
 
-use super::random::Random;
-use super::targets::{Order, Reach};
-use super::thinning::{Aim, Mode, Simulated, simulate};
-use super::{AnewPorts, SampleProfile, Scan};
+use super::random::SplitMix64;
+use super::targets::{Reach, TargetOrder};
+use super::thinning::{Mode, SensorAddresses, SimulatedScan, simulate};
+use super::{PerTargetPorts, SampleProfile, Scan};
 
 const SECONDS_A_DAY: f64 = 86_400.0;
 const ALL_IPV4: f64 = 4_294_967_296.0;
@@ -27,7 +27,7 @@ const EXAMPLES_MAX: usize = 12;
 
 /// A behavior that a sensor would observe.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Predicted {
+pub struct PredictedBehavior {
     /// The granularity of `behavior`.
     pub granularity: Granularity,
     /// Whether `behavior` belongs to whole windows or to facets (one service's part of a window that probes
@@ -45,7 +45,7 @@ pub struct Predicted {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
     /// The predicted behaviors, sorted by granularity, then by scope, then by falling share.
-    pub predicted: Vec<Predicted>,
+    pub predicted: Vec<PredictedBehavior>,
     /// Expected number of windows that the sensor observes of one scanning host per day, averaged over hosts
     /// anywhere on the Internet.
     pub windows_per_host_day: f64,
@@ -61,7 +61,7 @@ pub struct Projection {
     pub windows: u64,
     /// The behaviors of each scan that is consistent with the run, in each period of the sensor's dark
     /// addresses.
-    pub variants: Vec<Variant>,
+    pub variants: Vec<ScanVariant>,
     /// The periods of equal dark addresses that the projection covers, ascending: first day, last day and
     /// number of dark IPv4 addresses. [`Date::MIN`] and [`Date::MAX`] stand for a period without a beginning
     /// or an end.
@@ -74,28 +74,28 @@ pub struct Projection {
 /// One scan that is consistent with the run, as a sensor would observe it in one period of its dark
 /// addresses.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Variant {
+pub struct ScanVariant {
     /// Probability of this variant on each of its days, 0 to 1.
     pub weight: f64,
     /// First and last day of the period, both included. `None` if the variant applies to all days.
     pub days: Option<(Date, Date)>,
     /// Share of windows by [shape, or by pattern where the port is masked](crate::behavior::Names::habit).
-    pub habits: Vec<(BehaviorId, f64)>,
+    pub shape_shares: Vec<(BehaviorId, f64)>,
     /// Share of windows by [behavior series](crate::behavior::Names::line): by type, or by pattern where the
     /// port is masked. A type includes the volumes, which a shape leaves out.
-    pub lines: Vec<(BehaviorId, f64)>,
+    pub series_shares: Vec<(BehaviorId, f64)>,
 }
 
-impl Variant {
+impl ScanVariant {
     /// Builds a variant from the windows of the sandbox run itself, without a projection. It applies to all
     /// days.
     #[must_use]
-    pub fn of_run(sample: &SampleProfile, weight: f64) -> Variant {
-        let mut alone = Tally::default();
+    pub fn from_run(sample: &SampleProfile, weight: f64) -> ScanVariant {
+        let mut alone = ProjectionSums::default();
         for window in sample.scan_windows() {
             let names = &window.fingerprint.whole.names;
-            *alone.habits.entry(names.habit().id).or_default() += 1.0;
-            *alone.lines.entry(names.line().id).or_default() += 1.0;
+            *alone.shapes.entry(names.habit().id).or_default() += 1.0;
+            *alone.series.entry(names.line().id).or_default() += 1.0;
             alone.per_day += 1.0;
         }
         alone.variant(weight, None)
@@ -103,7 +103,7 @@ impl Variant {
 
     /// Returns whether the variant applies on a day, that is, whether the day lies in its period.
     #[must_use]
-    pub fn is_of(&self, day: Date) -> bool {
+    pub fn applies_on(&self, day: Date) -> bool {
         self.days.is_none_or(|(first, last)| first <= day && day <= last)
     }
 }
@@ -118,7 +118,7 @@ impl Projection {
     /// addresses of its first day. If no day is given, or no address was dark on any of them, the scan is
     /// projected onto the last period with a dark address.
     #[must_use]
-    pub fn of(
+    pub fn new(
         scan: &Scan,
         sensor: &Sensor,
         days: impl IntoIterator<Item = Date>,
@@ -127,7 +127,7 @@ impl Projection {
         let periods = sensor.dark_periods();
         let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
         for day in days.into_iter().filter(|day| periods.is_dark_on(*day)) {
-            *counts.entry(periods.place(day)).or_default() += 1.0;
+            *counts.entry(periods.index_on(day)).or_default() += 1.0;
         }
         if counts.is_empty() {
             let last = periods.all().iter().rposition(|period| !period.space.is_empty());
@@ -135,12 +135,12 @@ impl Projection {
         }
         let all: f64 = counts.values().sum();
         let is_dated = counts.len() > 1;
-        let (mut tally, mut variants) = (Tally::default(), Vec::new());
+        let (mut tally, mut variants) = (ProjectionSums::default(), Vec::new());
         for (place, period) in periods.all().iter().enumerate() {
             let Some(count) = counts.get(&place) else { continue };
             tally.periods.push((period.first, period.last, period.space.ipv4_size()));
             let days = is_dated.then_some((period.first, period.last));
-            let (alone, its) = Tally::of_period(scan, period, sensor.kind, days, profile);
+            let (alone, its) = ProjectionSums::of_period(scan, period, sensor.kind, days, profile);
             tally.merge(alone, count / all);
             variants.extend(its);
         }
@@ -148,7 +148,11 @@ impl Projection {
     }
 
     /// Returns the predicted behaviors of a granularity and scope, highest share first.
-    pub fn of_kind(&self, granularity: Granularity, scope: Scope) -> impl Iterator<Item = &Predicted> + '_ {
+    pub fn of_scope(
+        &self,
+        granularity: Granularity,
+        scope: Scope,
+    ) -> impl Iterator<Item = &PredictedBehavior> + '_ {
         self.predicted.iter().filter(move |one| (one.granularity, one.scope) == (granularity, scope))
     }
 }
@@ -164,7 +168,7 @@ fn ranges(prefixes: &[IpNet]) -> Vec<(u32, u32)> {
 
 /// Returns the modes in which hosts scan the sensor: hosts anywhere first, then hosts in the sensor's own /8,
 /// /16 and /24.
-fn modes(reach: &Reach, aim: &Aim<'_>, kind: SensorKind) -> Vec<Mode> {
+fn modes(reach: &Reach, aim: &SensorAddresses<'_>, kind: SensorKind) -> Vec<Mode> {
     let size = aim.size as f64;
     let elsewhere_bits = f64::from(reach.confined_bits);
     let elsewhere_region = ALL_IPV4 * (-elsewhere_bits).exp2();
@@ -190,7 +194,7 @@ fn modes(reach: &Reach, aim: &Aim<'_>, kind: SensorKind) -> Vec<Mode> {
 }
 
 /// Returns the number of blocks of a prefix length in which the sensor has addresses, at least 1.
-fn blocks(aim: &Aim<'_>, bits: u8) -> f64 {
+fn blocks(aim: &SensorAddresses<'_>, bits: u8) -> f64 {
     let Some(shift) = 32u32.checked_sub(bits.into()).filter(|shift| *shift < 32) else { return 1.0 };
     let mut all: Vec<(u32, u32)> =
         aim.ranges.iter().map(|(first, last)| (first >> shift, last >> shift)).collect();
@@ -205,33 +209,33 @@ fn blocks(aim: &Aim<'_>, bits: u8) -> f64 {
     count.max(1) as f64
 }
 
-type Key = (Granularity, Scope, Behavior);
+type BehaviorKey = (Granularity, Scope, Behavior);
 
 /// Weighted sums over simulated windows. A weight is an expected number of windows per host and day.
 #[derive(Default)]
-struct Tally {
+struct ProjectionSums {
     /// The projected periods.
     periods: Vec<(Date, Date, u64)>,
     /// The scan's per-target ports.
-    anew: AnewPorts,
+    per_target_ports: PerTargetPorts,
     /// Reused for all windows, because it caches the names of parameters and most windows are alike.
     fingerprinter: Fingerprinter,
     /// Weight and first parameters by behavior.
-    behaviors: BTreeMap<Key, (f64, Parameters)>,
+    behaviors: BTreeMap<BehaviorKey, (f64, Parameters)>,
     /// Weight of whole windows by shape, or by pattern where the port is masked.
-    habits: BTreeMap<BehaviorId, f64>,
+    shapes: BTreeMap<BehaviorId, f64>,
     /// Weight of whole windows by behavior series.
-    lines: BTreeMap<BehaviorId, f64>,
+    series: BTreeMap<BehaviorId, f64>,
     /// Weight and first window by type.
     examples: BTreeMap<Behavior, (f64, OpenWindow)>,
     per_day: f64,
     near_per_day: f64,
     contacts: f64,
-    seen: f64,
+    seen_per_day: f64,
     windows: u64,
 }
 
-impl Tally {
+impl ProjectionSums {
     /// Projects a scan onto the dark addresses of one period. Returns the mean over the scan's variants and
     /// each variant.
     fn of_period(
@@ -240,19 +244,19 @@ impl Tally {
         kind: SensorKind,
         days: Option<(Date, Date)>,
         profile: &Profile,
-    ) -> (Tally, Vec<Variant>) {
+    ) -> (ProjectionSums, Vec<ScanVariant>) {
         let space = &period.space;
-        let aim = Aim { space, size: space.ipv4_size(), ranges: ranges(&period.prefixes) };
-        let (mut tally, mut variants) = (Tally::default(), Vec::new());
-        if aim.size == 0 || matches!(scan.targeting.order, Order::Link) {
+        let aim = SensorAddresses { space, size: space.ipv4_size(), ranges: ranges(&period.prefixes) };
+        let (mut tally, mut variants) = (ProjectionSums::default(), Vec::new());
+        if aim.size == 0 || matches!(scan.targeting.order, TargetOrder::Link) {
             return (tally, variants);
         }
         let modes = modes(&scan.targeting.reach, &aim, kind);
-        let anew = AnewPorts::of(std::iter::once(scan));
+        let anew = PerTargetPorts::from_scans(std::iter::once(scan));
         for (weight, scan) in scan.variants() {
-            let mut alone = Tally { anew: anew.clone(), ..Tally::default() };
+            let mut alone = ProjectionSums { per_target_ports: anew.clone(), ..ProjectionSums::default() };
             for (number, mode) in modes.iter().enumerate() {
-                let random = Random::named("projection", number as u64);
+                let random = SplitMix64::from_name("projection", number as u64);
                 let simulated = simulate(&scan, &aim, *mode, profile, random);
                 alone.add(simulated, *mode, number > 0, space, profile);
             }
@@ -262,8 +266,15 @@ impl Tally {
         (tally, variants)
     }
 
-    fn add(&mut self, simulated: Simulated, mode: Mode, near: bool, space: &AddressSpace, profile: &Profile) {
-        let Simulated { windows, seconds, contacts, visits } = simulated;
+    fn add(
+        &mut self,
+        simulated: SimulatedScan,
+        mode: Mode,
+        near: bool,
+        space: &AddressSpace,
+        profile: &Profile,
+    ) {
+        let SimulatedScan { windows, seconds, contacts, visits } = simulated;
         if windows.is_empty() || seconds <= 0.0 {
             return;
         }
@@ -272,16 +283,16 @@ impl Tally {
         self.per_day += per_day;
         self.near_per_day += if near { per_day } else { 0.0 };
         self.contacts += mode.hosts * contacts as f64 / days;
-        self.seen += mode.hosts * (1.0 - (-(visits as f64) / days).exp());
+        self.seen_per_day += mode.hosts * (1.0 - (-(visits as f64) / days).exp());
         self.windows += windows.len() as u64;
         let weight = per_day / windows.len() as f64;
         for window in windows {
             let fingerprint = self.fingerprinter.of(&window, space, profile);
             self.count(Scope::Whole, &fingerprint.whole, weight);
             let whole = &fingerprint.whole;
-            let names = self.anew.names(&whole.parameters, whole.names.clone());
-            *self.habits.entry(names.habit().id).or_default() += weight;
-            *self.lines.entry(names.line().id).or_default() += weight;
+            let names = self.per_target_ports.names(&whole.parameters, whole.names.clone());
+            *self.shapes.entry(names.habit().id).or_default() += weight;
+            *self.series.entry(names.line().id).or_default() += weight;
             fingerprint.facets.iter().for_each(|facet| self.count(Scope::Facet, facet, weight));
             let behavior = fingerprint.whole.names.behavior;
             self.examples.entry(behavior).or_insert_with(|| (0.0, window)).0 += weight;
@@ -300,17 +311,17 @@ impl Tally {
         }
     }
 
-    fn variant(&self, weight: f64, days: Option<(Date, Date)>) -> Variant {
+    fn variant(&self, weight: f64, days: Option<(Date, Date)>) -> ScanVariant {
         let all = self.per_day.max(f64::MIN_POSITIVE);
         let shares = |weights: &BTreeMap<BehaviorId, f64>| -> Vec<(BehaviorId, f64)> {
             weights.iter().map(|(id, weight)| (*id, weight / all)).collect()
         };
-        Variant { weight, days, habits: shares(&self.habits), lines: shares(&self.lines) }
+        ScanVariant { weight, days, shape_shares: shares(&self.shapes), series_shares: shares(&self.series) }
     }
 
     /// Adds another tally, multiplied by a weight: that of a variant of the scan or of a period of the
     /// sensor.
-    fn merge(&mut self, other: Tally, weight: f64) {
+    fn merge(&mut self, other: ProjectionSums, weight: f64) {
         for (key, (its, parameters)) in other.behaviors {
             self.behaviors.entry(key).or_insert((0.0, parameters)).0 += its * weight;
         }
@@ -320,16 +331,16 @@ impl Tally {
         self.per_day += other.per_day * weight;
         self.near_per_day += other.near_per_day * weight;
         self.contacts += other.contacts * weight;
-        self.seen += other.seen * weight;
+        self.seen_per_day += other.seen_per_day * weight;
         self.windows += other.windows;
     }
 
-    fn finish(self, variants: Vec<Variant>) -> Projection {
+    fn finish(self, variants: Vec<ScanVariant>) -> Projection {
         let all = self.per_day.max(f64::MIN_POSITIVE);
-        let mut predicted: Vec<Predicted> = self
+        let mut predicted: Vec<PredictedBehavior> = self
             .behaviors
             .into_iter()
-            .map(|((granularity, scope, behavior), (weight, parameters))| Predicted {
+            .map(|((granularity, scope, behavior), (weight, parameters))| PredictedBehavior {
                 granularity,
                 scope,
                 behavior,
@@ -349,7 +360,7 @@ impl Tally {
             predicted,
             windows_per_host_day: self.per_day,
             contacts_per_host_day: self.contacts,
-            seen_per_host_day: self.seen.min(1.0),
+            seen_per_host_day: self.seen_per_day.min(1.0),
             near_share: self.near_per_day / all,
             windows: self.windows,
             variants,

@@ -2,22 +2,22 @@
 
 /// A SplitMix64 generator (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct SplitMix64(u64);
 
-impl Random {
+impl SplitMix64 {
     /// Creates a generator. Each seed yields its own sequence.
     #[must_use]
-    pub fn new(seed: u64) -> Random {
-        Random(seed)
+    pub fn new(seed: u64) -> SplitMix64 {
+        SplitMix64(seed)
     }
 
     /// Creates a generator whose seed is derived from a name and a number.
     #[must_use]
-    pub fn named(name: &str, number: u64) -> Random {
+    pub fn from_name(name: &str, number: u64) -> SplitMix64 {
         // FNV-1a is short and yields the same hash in every build.
         let byte = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, byte);
-        Random(hash ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        SplitMix64(hash ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     /// Returns 64 random bits.
@@ -42,12 +42,12 @@ impl Random {
     }
 
     /// Returns the time in seconds until the next event of a Poisson process with `rate` events per second.
-    pub fn wait(&mut self, rate: f64) -> f64 {
+    pub fn waiting_time(&mut self, rate: f64) -> f64 {
         -(1.0 - self.unit()).ln() / rate
     }
 
     /// Returns a random element of a slice; `None` if the slice is empty.
-    pub fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
+    pub fn choose<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         let at = self.below(of.len() as u64);
         usize::try_from(at).ok().and_then(|at| of.get(at))
     }
@@ -59,14 +59,14 @@ mod tests {
 
     #[test]
     fn numbers_stay_within_and_average_as_they_ought() {
-        let mut random = Random::named("x", 1);
-        let mean = |mut draw: Box<dyn FnMut(&mut Random) -> f64>, random: &mut Random| {
+        let mut random = SplitMix64::from_name("x", 1);
+        let mean = |mut draw: Box<dyn FnMut(&mut SplitMix64) -> f64>, random: &mut SplitMix64| {
             (0..20_000).map(|_| draw(random)).sum::<f64>() / 20_000.0
         };
-        assert!((mean(Box::new(Random::unit), &mut random) - 0.5).abs() < 0.01);
-        assert!((mean(Box::new(|random| random.wait(4.0)), &mut random) - 0.25).abs() < 0.01);
+        assert!((mean(Box::new(SplitMix64::unit), &mut random) - 0.5).abs() < 0.01);
+        assert!((mean(Box::new(|random| random.waiting_time(4.0)), &mut random) - 0.25).abs() < 0.01);
         assert!((mean(Box::new(|random| random.below(7) as f64), &mut random) - 3.0).abs() < 0.06);
-        assert_eq!((random.below(0), random.one::<u8>(&[])), (0, None));
-        assert_ne!(Random::named("a", 1).bits(), Random::named("b", 1).bits());
+        assert_eq!((random.below(0), random.choose::<u8>(&[])), (0, None));
+        assert_ne!(SplitMix64::from_name("a", 1).bits(), SplitMix64::from_name("b", 1).bits());
     }
 }

@@ -21,7 +21,7 @@ pub struct SampleReport {
     #[serde(default)]
     pub names: BTreeMap<String, String>,
     /// Date on which the sample was caught.
-    pub acquired: Option<Span>,
+    pub acquired: Option<PartialDate>,
     /// First publication about the sample.
     pub discovered: Option<Discovery>,
     /// Origin of the sample: honeypot, vendor, incident.
@@ -33,7 +33,7 @@ pub struct SampleReport {
     #[serde(default)]
     pub dummy_servers: Vec<IpAddr>,
     /// Captures and logs of the sandbox run, as paths relative to the report.
-    pub captures: Vec<Captured>,
+    pub captures: Vec<SampleCapture>,
     /// Free text.
     pub notes: Option<String>,
     /// Values that `inga check` expects.
@@ -57,7 +57,7 @@ pub struct Identity {
 #[serde(deny_unknown_fields)]
 pub struct Discovery {
     /// Date of the publication.
-    pub date: Span,
+    pub date: PartialDate,
     /// The vendor or author.
     pub source: Option<String>,
 }
@@ -65,17 +65,17 @@ pub struct Discovery {
 /// One capture of the sandbox run: a path, or a path with the information that the log lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "a path, or `path` with `date` and `packets_per_second`")]
-pub enum Captured {
+pub enum SampleCapture {
     /// A path.
     Path(String),
     /// A path with the information that the log lacks.
-    Detailed(Detailed),
+    Detailed(DetailedCapture),
 }
 
 /// A capture or log that lacks a date or times.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Detailed {
+pub struct DetailedCapture {
     /// Path relative to the report.
     pub path: String,
     /// Date for a log that prints times of day only.
@@ -114,13 +114,13 @@ impl PacketRate {
     }
 }
 
-impl Captured {
+impl SampleCapture {
     /// Returns the path as written in the report.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
-            Captured::Path(path) => path,
-            Captured::Detailed(detailed) => &detailed.path,
+            SampleCapture::Path(path) => path,
+            SampleCapture::Detailed(detailed) => &detailed.path,
         }
     }
 
@@ -128,8 +128,8 @@ impl Captured {
     #[must_use]
     pub fn date(&self) -> Option<Date> {
         match self {
-            Captured::Path(_) => None,
-            Captured::Detailed(detailed) => detailed.date,
+            SampleCapture::Path(_) => None,
+            SampleCapture::Detailed(detailed) => detailed.date,
         }
     }
 
@@ -137,22 +137,22 @@ impl Captured {
     #[must_use]
     pub fn packets_per_second(&self) -> Option<f64> {
         match self {
-            Captured::Path(_) => None,
-            Captured::Detailed(detailed) => detailed.packets_per_second.map(PacketRate::get),
+            SampleCapture::Path(_) => None,
+            SampleCapture::Detailed(detailed) => detailed.packets_per_second.map(PacketRate::get),
         }
     }
 }
 
 /// A date known to the day, the month or the year: `2009-03-02`, `2009-03`, `2009`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span {
+pub struct PartialDate {
     /// The first day of the range.
     pub first: Date,
     /// The last day of the range, included.
     pub last: Date,
 }
 
-impl std::str::FromStr for Span {
+impl std::str::FromStr for PartialDate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -172,12 +172,12 @@ impl std::str::FromStr for Span {
             3 => first,
             _ => return Err(wrong()),
         };
-        Ok(Span { first, last })
+        Ok(PartialDate { first, last })
     }
 }
 
 /// Writes the date with the precision that is known.
-impl fmt::Display for Span {
+impl fmt::Display for PartialDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.first == self.last {
             write!(f, "{}", self.first)
@@ -189,24 +189,24 @@ impl fmt::Display for Span {
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl<'de> Deserialize<'de> for PartialDate {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         /// YAML parses a year without month and day as a number.
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum WrittenDate {
             Text(String),
             Year(u16),
         }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Text(text) => text,
-            Written::Year(year) => year.to_string(),
+        let text = match WrittenDate::deserialize(deserializer)? {
+            WrittenDate::Text(text) => text,
+            WrittenDate::Year(year) => year.to_string(),
         };
         text.parse().map_err(serde::de::Error::custom)
     }
 }
 
-impl Serialize for Span {
+impl Serialize for PartialDate {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -244,7 +244,7 @@ impl SampleReport {
                 let shown: String = hash.chars().take(80).collect();
                 let message =
                     format!("{name} `{}` has not {length} hexadecimal digits", shown.escape_debug());
-                return Err(yaml::refused_at(text, &["identity", name], message).into());
+                return Err(yaml::error_at_node(text, &["identity", name], message).into());
             }
             *hash = digits;
         }
@@ -281,7 +281,7 @@ impl SampleReport {
     /// Returns the date with which an onset is compared, and its kind: the date of discovery, or else the
     /// date of acquisition.
     #[must_use]
-    pub fn pivot(&self) -> Option<(Span, &'static str)> {
+    pub fn reference_date(&self) -> Option<(PartialDate, &'static str)> {
         let discovered = self.discovered.as_ref().map(|discovery| (discovery.date, "discovered"));
         discovered.or(self.acquired.map(|span| (span, "acquired")))
     }
@@ -298,7 +298,7 @@ mod tests {
         let report = SampleReport::parse(GOOD).unwrap();
         assert_eq!(report.id(), "a2eaf57c47a118e91a5edf694685eee7");
         assert_eq!(report.captures[0].path(), "fig8.txt");
-        assert_eq!(report.pivot(), None);
+        assert_eq!(report.reference_date(), None);
     }
 
     #[test]
@@ -308,12 +308,12 @@ mod tests {
             ("2009-02", "2009-02-01", "2009-02-28"),
             ("2009", "2009-01-01", "2009-12-31"),
         ] {
-            let span: Span = text.parse().unwrap();
+            let span: PartialDate = text.parse().unwrap();
             assert_eq!((span.first.to_string(), span.last.to_string()), (first.to_owned(), last.to_owned()));
             assert_eq!(span.to_string(), text);
         }
         for wrong in ["", "March", "2009-13", "2009-02-30", "2009-03-02-01", "--", "209"] {
-            assert!(wrong.parse::<Span>().is_err(), "{wrong}");
+            assert!(wrong.parse::<PartialDate>().is_err(), "{wrong}");
         }
     }
 

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::behavior::{Ports, ProtocolToken, SourcePortUse};
-use crate::event::{Protocol, TcpFlags};
+use crate::packet::{Protocol, TcpFlags};
 
 use super::contacts::{Contact, Contacts};
-use super::{SampleProfile, Targeting};
+use super::{SampleProfile, TargetSelection};
 
 /// Minimum time in seconds for which a run continues after the first packet to a silent target, so that the
 /// target's packets count as complete. The first TCP retry comes after 1 s (Linux) or 3 s (Windows, BSD).
@@ -30,31 +30,31 @@ const USUAL_RATES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 
 /// A service that the sample scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Service {
+pub struct SampleService {
     /// Protocol and, for TCP, flags.
     pub token: ProtocolToken,
     /// The destination port.
-    pub port: Port,
+    pub port: ServicePort,
 }
 
 /// The destination port of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum Port {
+pub enum ServicePort {
     /// No port: ICMP, ARP.
     None,
     /// The same port for every target.
-    Is(u16),
+    Fixed(u16),
     /// A per-target port: the lowest and the highest port seen, both included.
-    Anew(u16, u16),
+    PerTarget(u16, u16),
 }
 
 /// Writes `445/TCP:S`, `*/UDP` (per-target port) or `ICMP`.
-impl std::fmt::Display for Service {
+impl std::fmt::Display for SampleService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.port {
-            Port::None => {}
-            Port::Is(port) => write!(f, "{port}/")?,
-            Port::Anew(..) => f.write_str("*/")?,
+            ServicePort::None => {}
+            ServicePort::Fixed(port) => write!(f, "{port}/")?,
+            ServicePort::PerTarget(..) => f.write_str("*/")?,
         }
         write!(f, "{}", std::iter::once(self.token).collect::<crate::behavior::ProtocolSet>())
     }
@@ -62,7 +62,7 @@ impl std::fmt::Display for Service {
 
 /// One packet of a script.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cue {
+pub struct ScriptPacket {
     /// Seconds since the first packet of the contact.
     pub after: f64,
     /// Index into [`Scan::services`].
@@ -75,7 +75,7 @@ pub struct Cue {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
     /// The packets in time order.
-    pub cues: Vec<Cue>,
+    pub packets: Vec<ScriptPacket>,
 }
 
 /// How the scan chooses its source ports.
@@ -100,7 +100,7 @@ pub struct Attempts {
 
 /// The contacts of the sandbox run that were answered.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Answered {
+pub struct AnsweredContacts {
     /// Share of contacts that were answered, 0 to 1.
     pub share: f64,
     /// Mean number of packets that such a contact sends until the answer.
@@ -111,9 +111,9 @@ pub struct Answered {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
     /// How the scan picks its targets.
-    pub targeting: Targeting,
+    pub targeting: TargetSelection,
     /// The scanned services, each with the share of contacts that probe it, highest share first.
-    pub services: Vec<(Service, f64)>,
+    pub services: Vec<(SampleService, f64)>,
     /// The packets that targets receive: one script per usable contact, 512 at most.
     pub scripts: Vec<Script>,
     /// The number of packets per target.
@@ -123,7 +123,7 @@ pub struct Scan {
     /// New targets per second. `None` if the times are synthetic or the run is shorter than a second.
     pub targets_per_second: Option<f64>,
     /// The answered contacts. `None` if no target answered.
-    pub answered: Option<Answered>,
+    pub answered: Option<AnsweredContacts>,
     /// Number of distinct targets in the run.
     pub targets: u64,
     /// Share of hosts whose operating system sends retries at other times than the sandbox's system. It is 0
@@ -134,30 +134,30 @@ pub struct Scan {
 impl Scan {
     /// Infers the scan of a run. Returns `None` if the run shows no scan.
     #[must_use]
-    pub fn of(sample: &SampleProfile) -> Option<Scan> {
-        let contacts = Contacts::of(sample);
-        let targeting = Targeting::of(sample, &contacts);
-        let follows = follows(sample, &contacts);
-        let mut services: BTreeMap<Service, f64> = BTreeMap::new();
+    pub fn infer(sample: &SampleProfile) -> Option<Scan> {
+        let contacts = Contacts::from_profile(sample);
+        let targeting = TargetSelection::infer(sample, &contacts);
+        let follows = per_target_port_range(sample, &contacts);
+        let mut services: BTreeMap<SampleService, f64> = BTreeMap::new();
         for contact in &contacts.all {
             for service in services_of(contact, follows) {
                 *services.entry(service).or_default() += 1.0 / contacts.all.len() as f64;
             }
         }
-        let mut services: Vec<(Service, f64)> = services.into_iter().collect();
+        let mut services: Vec<(SampleService, f64)> = services.into_iter().collect();
         services.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let unknown = unknown(&contacts);
-        let place = |service: Service| services.iter().position(|(known, _)| *known == service);
-        let scripts = scripts(&usable(&contacts), &|sent| place(service(sent, follows)));
+        let unknown = unknown_retries(&contacts);
+        let place = |service: SampleService| services.iter().position(|(known, _)| *known == service);
+        let scripts = scripts(&usable_contacts(&contacts), &|sent| place(service(sent, follows)));
         if scripts.is_empty() {
             return None;
         }
         Some(Scan {
             targeting,
-            attempts: Attempts { shares: shares(&scripts), unknown },
+            attempts: Attempts { shares: attempt_shares(&scripts), unknown },
             source_ports: source_ports(sample),
             targets_per_second: sample.destinations_per_second(),
-            answered: answered(&contacts),
+            answered: answered_contacts(&contacts),
             targets: contacts.targets.len() as u64,
             other_systems: 0.0,
             services,
@@ -170,7 +170,7 @@ impl Scan {
     /// than the sandbox's. The probabilities sum to 1.
     #[must_use]
     pub fn variants(&self) -> Vec<(f64, Scan)> {
-        let retries: &[(usize, f64)] = match self.guesses_retries() {
+        let retries: &[(usize, f64)] = match self.assumes_retries() {
             true => &[(0, 0.5), (1, 0.25), (2, 0.25)],
             false => &[(0, 1.0)],
         };
@@ -186,10 +186,12 @@ impl Scan {
                         ..self.clone()
                     };
                     for script in &mut scan.scripts {
-                        let first = script.cues.first().copied();
+                        let first = script.packets.first().copied();
                         let later = USUAL_RETRIES.iter().take(*retries);
-                        script.cues.extend(
-                            later.filter_map(|after| first.map(|first| Cue { after: *after, ..first })),
+                        script.packets.extend(
+                            later.filter_map(|after| {
+                                first.map(|first| ScriptPacket { after: *after, ..first })
+                            }),
                         );
                     }
                     all.push((weight / rates.len() as f64 / others.len() as f64, scan));
@@ -201,18 +203,18 @@ impl Scan {
 
     /// Returns whether TCP retries have to be assumed: each target received a single packet, a SYN is among
     /// the services, and no silent target was watched long enough.
-    fn guesses_retries(&self) -> bool {
-        let is_syn = |(service, _): &(Service, f64)| service.token.flags == Some(TcpFlags::SYN);
+    fn assumes_retries(&self) -> bool {
+        let is_syn = |(service, _): &(SampleService, f64)| service.token.flags == Some(TcpFlags::SYN);
         self.attempts.unknown.is_some()
             && self.services.iter().any(is_syn)
-            && self.scripts.iter().all(|script| script.cues.len() == 1)
+            && self.scripts.iter().all(|script| script.packets.len() == 1)
     }
 
     /// Returns one sentence for each property that has to be assumed because the run does not show it.
     #[must_use]
     pub fn assumptions(&self) -> Vec<String> {
         let mut all = Vec::new();
-        all.extend(self.attempts.unknown.filter(|_| self.guesses_retries()).map(|why| {
+        all.extend(self.attempts.unknown.filter(|_| self.assumes_retries()).map(|why| {
             format!("{why}, so retries of TCP are unknown: none is taken as likely as one (after 3 s) or two (after 9 s)")
         }));
         if self.targets_per_second.is_none() {
@@ -235,7 +237,7 @@ impl Scan {
 
 /// Returns the lowest and the highest destination port if the scan uses per-target ports. The window with the
 /// most destinations decides.
-fn follows(sample: &SampleProfile, contacts: &Contacts) -> Option<(u16, u16)> {
+fn per_target_port_range(sample: &SampleProfile, contacts: &Contacts) -> Option<(u16, u16)> {
     let largest =
         sample.scan_windows().max_by_key(|window| window.fingerprint.whole.parameters.destinations)?;
     let parameters = &largest.fingerprint.whole.parameters;
@@ -243,52 +245,53 @@ fn follows(sample: &SampleProfile, contacts: &Contacts) -> Option<(u16, u16)> {
     if !parameters.ports_follow_destinations || !(many || parameters.ports_ephemeral) {
         return None;
     }
-    let ports = || contacts.all.iter().flat_map(|contact| &contact.sent).filter_map(|sent| sent.port);
+    let ports = || contacts.all.iter().flat_map(|contact| &contact.packets).filter_map(|sent| sent.port);
     Some((ports().min()?, ports().max()?))
 }
 
 /// Returns the service of a packet. `follows` is the port range of a scan with per-target ports.
-fn service(sent: &super::contacts::Sent, follows: Option<(u16, u16)>) -> Service {
+fn service(sent: &super::contacts::ContactPacket, follows: Option<(u16, u16)>) -> SampleService {
     let port = match (sent.port, follows) {
-        (None, _) => Port::None,
-        (Some(_), Some((low, high))) => Port::Anew(low, high),
-        (Some(port), None) => Port::Is(port),
+        (None, _) => ServicePort::None,
+        (Some(_), Some((low, high))) => ServicePort::PerTarget(low, high),
+        (Some(port), None) => ServicePort::Fixed(port),
     };
-    Service { token: sent.token, port }
+    SampleService { token: sent.token, port }
 }
 
 /// Returns the distinct services that a contact probes.
-fn services_of(contact: &Contact, follows: Option<(u16, u16)>) -> Vec<Service> {
-    let mut all: Vec<Service> = contact.sent.iter().map(|sent| service(sent, follows)).collect();
+fn services_of(contact: &Contact, follows: Option<(u16, u16)>) -> Vec<SampleService> {
+    let mut all: Vec<SampleService> = contact.packets.iter().map(|sent| service(sent, follows)).collect();
     all.sort_unstable();
     all.dedup();
     all
 }
 
 /// Returns the reason why retries are unknown; `None` if the run shows them.
-fn unknown(contacts: &Contacts) -> Option<&'static str> {
-    if !contacts.timed {
+fn unknown_retries(contacts: &Contacts) -> Option<&'static str> {
+    if !contacts.has_times {
         return Some("the run's log has no times");
     }
     if contacts.all.iter().all(|contact| contact.answered) {
         return Some("every target answered in the sandbox");
     }
-    let none = watched(contacts).is_empty() && counted(contacts).is_empty();
+    let none = watched_contacts(contacts).is_empty() && counted_targets(contacts).is_empty();
     none.then_some("no silent target was watched for 4 seconds")
 }
 
 /// Returns the silent targets whose packet count is complete because the run went on long enough after the
 /// first contact.
-fn counted(contacts: &Contacts) -> Vec<&Contact> {
+fn counted_targets(contacts: &Contacts) -> Vec<&Contact> {
     let silent = contacts.counted.iter().filter(|contact| !contact.answered);
     silent.filter(|contact| contact.at + COUNTED_SECONDS_MIN <= contacts.seconds).collect()
 }
 
 /// Returns the contacts with silent targets whose packets were all traced and whose first packet came early
 /// enough in the run for all retries to show.
-fn watched(contacts: &Contacts) -> Vec<&Contact> {
-    let silent = |contact: &&Contact| contact.whole && !contact.answered;
-    let longest = contacts.all.iter().filter(silent).map(Contact::lasted).fold(WATCH_SECONDS_MIN, f64::max);
+fn watched_contacts(contacts: &Contacts) -> Vec<&Contact> {
+    let silent = |contact: &&Contact| contact.is_complete && !contact.answered;
+    let longest =
+        contacts.all.iter().filter(silent).map(Contact::duration_seconds).fold(WATCH_SECONDS_MIN, f64::max);
     let until = |watch: f64| -> Vec<&Contact> {
         contacts.all.iter().filter(silent).filter(|contact| contact.at + watch <= contacts.seconds).collect()
     };
@@ -299,13 +302,13 @@ fn watched(contacts: &Contacts) -> Vec<&Contact> {
 }
 
 /// Returns the contacts that scripts are made from: the most reliable group that is not empty.
-fn usable(contacts: &Contacts) -> Vec<&Contact> {
-    let watched = watched(contacts);
-    if contacts.timed && !watched.is_empty() {
+fn usable_contacts(contacts: &Contacts) -> Vec<&Contact> {
+    let watched = watched_contacts(contacts);
+    if contacts.has_times && !watched.is_empty() {
         return watched;
     }
-    let counted = counted(contacts);
-    if contacts.timed && !counted.is_empty() {
+    let counted = counted_targets(contacts);
+    if contacts.has_times && !counted.is_empty() {
         return counted;
     }
     let silent: Vec<&Contact> = contacts.all.iter().filter(|contact| !contact.answered).collect();
@@ -313,30 +316,33 @@ fn usable(contacts: &Contacts) -> Vec<&Contact> {
 }
 
 /// Converts contacts to scripts. `place` returns a packet's index in [`Scan::services`].
-fn scripts(contacts: &[&Contact], place: &dyn Fn(&super::contacts::Sent) -> Option<usize>) -> Vec<Script> {
+fn scripts(
+    contacts: &[&Contact],
+    place: &dyn Fn(&super::contacts::ContactPacket) -> Option<usize>,
+) -> Vec<Script> {
     let mut scripts = Vec::new();
     for contact in contacts.iter().take(SCRIPTS_MAX) {
         let mut ports: Vec<Option<u16>> = Vec::new();
         let mut cues = Vec::new();
-        for sent in &contact.sent {
+        for sent in &contact.packets {
             let Some(service) = place(sent) else { continue };
             let known = ports.iter().position(|port| *port == sent.source_port).unwrap_or_else(|| {
                 ports.push(sent.source_port);
                 ports.len() - 1
             });
             let source_port = u16::try_from(known).unwrap_or(u16::MAX);
-            cues.push(Cue { after: sent.after, service, source_port });
+            cues.push(ScriptPacket { after: sent.after, service, source_port });
         }
-        scripts.push(Script { cues });
+        scripts.push(Script { packets: cues });
     }
     scripts
 }
 
 /// Returns the share of scripts by number of packets.
-fn shares(scripts: &[Script]) -> BTreeMap<u64, f64> {
+fn attempt_shares(scripts: &[Script]) -> BTreeMap<u64, f64> {
     let mut shares = BTreeMap::new();
     for script in scripts {
-        *shares.entry(script.cues.len() as u64).or_default() += 1.0 / scripts.len() as f64;
+        *shares.entry(script.packets.len() as u64).or_default() += 1.0 / scripts.len() as f64;
     }
     shares
 }
@@ -357,15 +363,17 @@ fn source_ports(sample: &SampleProfile) -> SourcePorts {
 }
 
 /// Returns the answered contacts; `None` if there are none.
-fn answered(contacts: &Contacts) -> Option<Answered> {
+fn answered_contacts(contacts: &Contacts) -> Option<AnsweredContacts> {
     let answered: Vec<&Contact> = contacts.all.iter().filter(|contact| contact.answered).collect();
     let count = answered.len() as f64;
-    let packets: usize = answered.iter().map(|contact| contact.sent.len()).sum();
-    (count > 0.0)
-        .then(|| Answered { share: count / contacts.all.len() as f64, packets: packets as f64 / count })
+    let packets: usize = answered.iter().map(|contact| contact.packets.len()).sum();
+    (count > 0.0).then(|| AnsweredContacts {
+        share: count / contacts.all.len() as f64,
+        packets: packets as f64 / count,
+    })
 }
 
-impl Service {
+impl SampleService {
     /// Returns whether a darknet can receive the service. ARP stays on the victim's own link.
     #[must_use]
     pub fn is_routed(&self) -> bool {

@@ -14,7 +14,7 @@ use super::contacts::Contacts;
 const SWEEP_GAP: i64 = 64;
 /// Number of most recently begun sweeps that a target may continue, and so the maximum number that run at the
 /// same time.
-const SWEEPS_BESIDE_MAX: usize = 64;
+const SWEEPS_PARALLEL_MAX: usize = 64;
 /// Minimum number of targets of a sweep.
 const SWEEP_MIN: usize = 5;
 /// Minimum number of targets near the victim for the scan to prefer near targets. [`CHANCE_MAX`] must hold as
@@ -31,7 +31,7 @@ const STARTS_MIN: usize = 3;
 
 /// The step from one target of a sweep to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Step {
+pub struct SweepStep {
     /// Time until the next target in seconds; 0 if times are unknown.
     pub after: f64,
     /// Distance to the next target in addresses; negative if the sweep descends.
@@ -41,13 +41,13 @@ pub struct Step {
 /// The order in which a scan visits its targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "order", rename_all = "kebab-case")]
-pub enum Order {
+pub enum TargetOrder {
     /// No order.
     Random,
     /// In sweeps, each through one block of addresses.
     Sequential {
         /// The steps of all sweeps, sweep by sweep.
-        steps: Vec<Step>,
+        steps: Vec<SweepStep>,
         /// Number of addresses that each completed sweep spanned; empty if no sweep was completed.
         spans: Vec<u64>,
         /// Number of addresses that the longest sweep spanned, completed or not.
@@ -78,18 +78,18 @@ pub struct Reach {
 
 /// How a scan selects its targets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Targeting {
+pub struct TargetSelection {
     /// The order of the targets.
     #[serde(flatten)]
-    pub order: Order,
+    pub order: TargetOrder,
     /// The location of the targets.
     pub reach: Reach,
 }
 
-impl Targeting {
+impl TargetSelection {
     /// Infers the targeting of a run. The location of a sequential scan is inferred from the first addresses
     /// of its sweeps.
-    pub(super) fn of(sample: &SampleProfile, contacts: &Contacts) -> Targeting {
+    pub(super) fn infer(sample: &SampleProfile, contacts: &Contacts) -> TargetSelection {
         let fours: Vec<(f64, u32)> = contacts
             .targets
             .iter()
@@ -102,20 +102,20 @@ impl Targeting {
             IpAddr::V4(four) => Some(u32::from(*four)),
             IpAddr::V6(_) => None,
         });
-        if sample.scan_windows().all(on_link) {
-            return Targeting { order: Order::Link, reach: Reach::anywhere(true) };
+        if sample.scan_windows().all(is_arp_only) {
+            return TargetSelection { order: TargetOrder::Link, reach: Reach::anywhere(true) };
         }
         if !is_sequential(sample) {
             let addresses: Vec<u32> = fours.iter().map(|(_, four)| *four).collect();
-            return Targeting { order: Order::Random, reach: Reach::of(&addresses, own) };
+            return TargetSelection { order: TargetOrder::Random, reach: Reach::infer(&addresses, own) };
         }
         let sweeps = sweeps(&timed_targets(contacts, fours));
         let starts: Vec<u32> = sweeps.iter().map(|sweep| sweep.first).collect();
         let reach = match starts.len() >= STARTS_MIN {
-            true => Reach::of(&starts, own),
+            true => Reach::infer(&starts, own),
             false => Reach::anywhere(false),
         };
-        Targeting { order: sequential(&sweeps, contacts.seconds), reach }
+        TargetSelection { order: sequential_order(&sweeps, contacts.seconds), reach }
     }
 }
 
@@ -134,9 +134,9 @@ fn timed_targets(contacts: &Contacts, fours: Vec<(f64, u32)>) -> Vec<(f64, u32)>
 }
 
 /// Returns whether a window has ARP packets only.
-fn on_link(window: &super::ScanWindow) -> bool {
+fn is_arp_only(window: &super::ScanWindow) -> bool {
     let protocol = &window.fingerprint.whole.parameters.protocol;
-    protocol.protocols().all(|protocol| protocol == crate::event::Protocol::Arp)
+    protocol.protocols().all(|protocol| protocol == crate::packet::Protocol::Arp)
 }
 
 /// Returns whether windows with a sequential transition have at least half of the targets. Windows with a
@@ -156,7 +156,7 @@ impl Reach {
         Reach { own_24: 0.0, own_16: 0.0, own_8: 0.0, elsewhere: 1.0, confined_bits: 0, known }
     }
 
-    fn of(addresses: &[u32], own: Option<u32>) -> Reach {
+    fn infer(addresses: &[u32], own: Option<u32>) -> Reach {
         if addresses.is_empty() {
             return Reach::anywhere(false);
         }
@@ -174,12 +174,12 @@ impl Reach {
         let far: Vec<u32> =
             addresses.iter().copied().filter(|one| floor.is_none_or(|bits| shared(one) < bits)).collect();
         let known = addresses.len() >= CONFINED_MIN;
-        Reach { own_24, own_16, own_8, elsewhere, confined_bits: confined(&far), known }
+        Reach { own_24, own_16, own_8, elsewhere, confined_bits: common_prefix_bits(&far), known }
     }
 }
 
 /// Returns the length in bits of the prefix that all addresses share, or 0 if it may be shared by chance.
-fn confined(far: &[u32]) -> u8 {
+fn common_prefix_bits(far: &[u32]) -> u8 {
     let (Some(first), true) = (far.first(), far.len() >= CONFINED_MIN) else { return 0 };
     let bits = far.iter().map(|one| (one ^ first).leading_zeros()).min().unwrap_or(0);
     if bits < CONFINED_BITS { 0 } else { u8::try_from(bits.min(24)).unwrap_or(24) }
@@ -194,7 +194,7 @@ struct Sweep {
     began: f64,
     ended: f64,
     targets: usize,
-    steps: Vec<Step>,
+    steps: Vec<SweepStep>,
 }
 
 /// Divides the targets of a run into sweeps, including sweeps of several threads at the same time. Targets
@@ -203,11 +203,11 @@ fn sweeps(targets: &[(f64, u32)]) -> Vec<Sweep> {
     let mut all: Vec<Sweep> = Vec::new();
     for (at, target) in targets {
         let away = |sweep: &Sweep| (i64::from(*target) - i64::from(sweep.last)).abs();
-        let nearest = all.iter_mut().rev().take(SWEEPS_BESIDE_MAX).min_by_key(|sweep| away(sweep));
+        let nearest = all.iter_mut().rev().take(SWEEPS_PARALLEL_MAX).min_by_key(|sweep| away(sweep));
         match nearest {
             Some(sweep) if away(sweep) <= SWEEP_GAP => {
                 let by = i64::from(*target) - i64::from(sweep.last);
-                sweep.steps.push(Step { after: (at - sweep.ended).max(0.0), by });
+                sweep.steps.push(SweepStep { after: (at - sweep.ended).max(0.0), by });
                 (sweep.last, sweep.ended) = (*target, *at);
                 (sweep.low, sweep.high) = (sweep.low.min(*target), sweep.high.max(*target));
                 sweep.targets += 1;
@@ -228,7 +228,7 @@ fn sweeps(targets: &[(f64, u32)]) -> Vec<Sweep> {
     all
 }
 
-fn sequential(sweeps: &[Sweep], seconds: f64) -> Order {
+fn sequential_order(sweeps: &[Sweep], seconds: f64) -> TargetOrder {
     let span = |sweep: &Sweep| u64::from(sweep.high - sweep.low) + 1;
     // A sweep is complete if it was silent at the end of the run for more than ten of its mean intervals.
     let ended = |sweep: &&Sweep| {
@@ -239,7 +239,7 @@ fn sequential(sweeps: &[Sweep], seconds: f64) -> Order {
     let began = sweeps.iter().map(|sweep| sweep.began).fold(f64::INFINITY, f64::min);
     let finished = sweeps.iter().map(|sweep| sweep.ended).fold(0.0, f64::max);
     let threads = if finished > began { (busy / (finished - began)).max(1.0) } else { 1.0 };
-    Order::Sequential {
+    TargetOrder::Sequential {
         steps: sweeps.iter().flat_map(|sweep| sweep.steps.iter().copied()).collect(),
         spans: sweeps.iter().filter(ended).map(span).collect(),
         longest: sweeps.iter().map(span).max().unwrap_or(1),

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::behavior::{Engine, Marks, OpenWindow, Profile};
-use crate::event::{AddressSpace, Packet, Timestamp};
+use crate::packet::{AddressSpace, Packet, Timestamp};
 
-use super::random::Random;
-use super::scan::{Cue, Port, Scan, SourcePorts};
-use super::targets::{Order, Step};
+use super::random::SplitMix64;
+use super::scan::{Scan, ScriptPacket, ServicePort, SourcePorts};
+use super::targets::{SweepStep, TargetOrder};
 
 /// Time in seconds without packets after which a host's next packet always begins a new window, since the old
 /// window and all retries have ended.
@@ -55,7 +55,7 @@ pub(super) struct Mode {
 
 /// The result of simulating a mode.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Simulated {
+pub(super) struct SimulatedScan {
     /// The closed windows.
     pub(super) windows: Vec<OpenWindow>,
     /// Time in seconds that one host needs for these windows.
@@ -67,7 +67,7 @@ pub(super) struct Simulated {
 }
 
 /// The addresses of a sensor as the target of a simulation.
-pub(super) struct Aim<'a> {
+pub(super) struct SensorAddresses<'a> {
     /// The sensor's dark addresses.
     pub(super) space: &'a AddressSpace,
     /// Number of dark IPv4 addresses. A scan of IPv4 reaches no others.
@@ -79,52 +79,52 @@ pub(super) struct Aim<'a> {
 /// Simulates hosts of a mode until there are enough windows for a distribution.
 pub(super) fn simulate(
     scan: &Scan,
-    aim: &Aim<'_>,
+    aim: &SensorAddresses<'_>,
     mode: Mode,
     profile: &Profile,
-    random: Random,
-) -> Simulated {
-    let mut run = Run {
+    random: SplitMix64,
+) -> SimulatedScan {
+    let mut run = ScanSimulation {
         scan,
         aim,
         random,
         engine: Engine::new(profile.clone()),
         clock: 0.0,
         packets: 0,
-        tries: 0,
-        out: Simulated::default(),
+        sweeps_begun: 0,
+        out: SimulatedScan::default(),
         next_port: SOURCE_PORT_MIN,
         other_system: false,
     };
     match &scan.targeting.order {
-        Order::Link => {}
-        Order::Random => run.random_scan(mode),
-        Order::Sequential { steps, spans, longest, threads } => {
-            run.sweeps(mode, steps, spans, *longest, *threads);
+        TargetOrder::Link => {}
+        TargetOrder::Random => run.simulate_random(mode),
+        TargetOrder::Sequential { steps, spans, longest, threads } => {
+            run.simulate_sweeps(mode, steps, spans, *longest, *threads);
         }
     }
     run.finish()
 }
 
 /// The state of a simulation.
-struct Run<'a> {
+struct ScanSimulation<'a> {
     scan: &'a Scan,
-    aim: &'a Aim<'a>,
-    random: Random,
+    aim: &'a SensorAddresses<'a>,
+    random: SplitMix64,
     engine: Engine,
     /// Time of the engine in seconds.
     clock: f64,
     packets: usize,
     /// Number of sweeps begun. A sweep may pass between the dark addresses and yield no packet.
-    tries: usize,
-    out: Simulated,
+    sweeps_begun: usize,
+    out: SimulatedScan,
     /// First source port of the next contact.
     next_port: u16,
     /// Whether the current host has another operating system than the sandbox.
     other_system: bool,
 }
 
-impl<'a> Run<'a> {
+impl<'a> ScanSimulation<'a> {
     fn is_enough(&self) -> bool {
         self.out.windows.len() >= WINDOWS_ENOUGH || self.packets >= PACKETS_ENOUGH
     }
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
     }
 
     /// Simulates random scans: one visit after the other, each until the host is quiet for [`QUIET_SECONDS`].
-    fn random_scan(&mut self, mode: Mode) {
+    fn simulate_random(&mut self, mode: Mode) {
         while !self.is_enough() {
             let rate = self.rate() * mode.share * mode.dark / mode.region;
             if rate <= 0.0 {
@@ -142,9 +142,9 @@ impl<'a> Run<'a> {
             }
             let (mut at, mut made) = (0.0, Vec::new());
             loop {
-                let Some(address) = self.dark_address() else { return };
-                self.contact(at, address, &mut made);
-                let wait = self.random.wait(rate);
+                let Some(address) = self.draw_dark_address() else { return };
+                self.generate_contact(at, address, &mut made);
+                let wait = self.random.waiting_time(rate);
                 self.out.seconds += wait;
                 if wait > QUIET_SECONDS || made.len() >= VISIT_PACKETS_MAX {
                     break;
@@ -157,22 +157,29 @@ impl<'a> Run<'a> {
 
     /// Simulates sequential scans. The start of each sweep is drawn among those from which it meets one of
     /// the sensor's ranges.
-    fn sweeps(&mut self, mode: Mode, steps: &[Step], spans: &[u64], longest: u64, threads: f64) {
+    fn simulate_sweeps(
+        &mut self,
+        mode: Mode,
+        steps: &[SweepStep],
+        spans: &[u64],
+        longest: u64,
+        threads: f64,
+    ) {
         let ahead: i64 = steps.iter().map(|step| step.by).sum();
         while !self.is_enough() {
             let rate = self.rate() * mode.share / threads;
-            if rate <= 0.0 || self.tries >= TRIES_MAX {
+            if rate <= 0.0 || self.sweeps_begun >= TRIES_MAX {
                 return;
             }
-            self.tries += 1;
-            let span = self.span(spans, longest);
-            let Some((first, last)) = self.range(span) else { return };
+            self.sweeps_begun += 1;
+            let span = self.draw_span(spans, longest);
+            let Some((first, last)) = self.draw_range(span) else { return };
             let aimed = u64::from(last - first) + 1;
             // A sweep meets the range if it begins within it, or at a distance of less than its span before
             // it.
             let offset = as_i64(self.random.below(span + aimed - 1));
             let back = if ahead >= 0 { as_i64(span) - 1 } else { 0 };
-            let made = self.sweep(i64::from(first) - back + offset, as_i64(span), steps, rate);
+            let made = self.generate_sweep(i64::from(first) - back + offset, as_i64(span), steps, rate);
             let total: u64 = self.aim.ranges.iter().map(|(a, b)| u64::from(b - a) + span).sum();
             let met = total as f64 * mode.dark / self.aim.size as f64 / mode.region;
             let targets = (span as f64 / mean_step(steps)).max(1.0);
@@ -185,14 +192,14 @@ impl<'a> Run<'a> {
     /// Draws the number of addresses that a sweep spans: that of a completed sweep of the run. If the run
     /// completed none, it is the longest span observed, or that extended to 2^8 or to 2^16 addresses, each
     /// with the same probability.
-    fn span(&mut self, spans: &[u64], longest: u64) -> u64 {
+    fn draw_span(&mut self, spans: &[u64], longest: u64) -> u64 {
         let guesses = [longest, longest.max(1 << 8), longest.max(1 << 16)];
-        self.random.one(if spans.is_empty() { &guesses } else { spans }).copied().unwrap_or(longest).max(1)
+        self.random.choose(if spans.is_empty() { &guesses } else { spans }).copied().unwrap_or(longest).max(1)
     }
 
     /// Draws one of the sensor's ranges, in proportion to the number of starts from which a sweep of this
     /// span meets it.
-    fn range(&mut self, span: u64) -> Option<(u32, u32)> {
+    fn draw_range(&mut self, span: u64) -> Option<(u32, u32)> {
         let width = |(first, last): &(u32, u32)| u64::from(last - first) + span;
         let mut at = self.random.below(self.aim.ranges.iter().map(width).sum());
         for range in &self.aim.ranges {
@@ -206,7 +213,13 @@ impl<'a> Run<'a> {
 
     /// Generates the packets of one sweep that begins at `start`. Their times are in seconds since the sweep
     /// began or, if it began before the sensor, since it reached the sensor.
-    fn sweep(&mut self, start: i64, span: i64, steps: &[Step], rate: f64) -> Vec<(f64, Packet)> {
+    fn generate_sweep(
+        &mut self,
+        start: i64,
+        span: i64,
+        steps: &[SweepStep],
+        rate: f64,
+    ) -> Vec<(f64, Packet)> {
         let ahead = if steps.iter().map(|step| step.by).sum::<i64>() >= 0 { 1 } else { -1 };
         let timed = steps.iter().any(|step| step.after > 0.0);
         let bounds = |pick: fn(&(u32, u32)) -> u32| self.aim.ranges.iter().map(pick).map(i64::from);
@@ -225,9 +238,10 @@ impl<'a> Run<'a> {
             if let Ok(dark) = dark
                 && self.aim.space.contains(dark)
             {
-                self.contact(at, dark, &mut made);
+                self.generate_contact(at, dark, &mut made);
             }
-            let Step { after, by } = steps.get(place).copied().unwrap_or(Step { after: 0.0, by: ahead });
+            let SweepStep { after, by } =
+                steps.get(place).copied().unwrap_or(SweepStep { after: 0.0, by: ahead });
             // If the run has no times, they follow from the rate.
             at += if timed { after } else { 1.0 / rate };
             address += if by == 0 { ahead } else { by };
@@ -237,27 +251,27 @@ impl<'a> Run<'a> {
     }
 
     /// Draws a dark address.
-    fn dark_address(&mut self) -> Option<IpAddr> {
+    fn draw_dark_address(&mut self) -> Option<IpAddr> {
         let rank = self.random.below(self.aim.size);
         self.aim.space.address(rank.into())
     }
 
     /// Generates the packets of a contact that begins `at` seconds after the visit's begin.
-    fn contact(&mut self, at: f64, target: IpAddr, made: &mut Vec<(f64, Packet)>) {
+    fn generate_contact(&mut self, at: f64, target: IpAddr, made: &mut Vec<(f64, Packet)>) {
         let scan = self.scan;
-        let Some(script) = self.random.one(&scan.scripts) else { return };
+        let Some(script) = self.random.choose(&scan.scripts) else { return };
         self.out.contacts += 1;
         let anew = self.random.bits();
-        let cues = self.cues_of_system(&script.cues);
+        let cues = self.packets_of_system(&script.packets);
         for cue in cues.iter() {
             if self.random.unit() < LOSS {
                 continue;
             }
             let Some((service, _)) = scan.services.get(cue.service) else { continue };
             let port = match service.port {
-                Port::None => None,
-                Port::Is(port) => Some(port),
-                Port::Anew(low, high) => {
+                ServicePort::None => None,
+                ServicePort::Fixed(port) => Some(port),
+                ServicePort::PerTarget(low, high) => {
                     let many = u64::from(high.saturating_sub(low)) + 1;
                     Some(low.saturating_add(u16::try_from(anew % many).unwrap_or(0)))
                 }
@@ -273,23 +287,23 @@ impl<'a> Run<'a> {
                 .with_flags(service.token.flags);
             made.push((at + cue.after, packet));
         }
-        let used = script.cues.iter().map(|cue| cue.source_port).max().unwrap_or(0) + 1;
+        let used = script.packets.iter().map(|cue| cue.source_port).max().unwrap_or(0) + 1;
         self.next_port = self.next_port.checked_add(used).unwrap_or(SOURCE_PORT_MIN);
     }
 
     /// Returns the packets of a script as the host's operating system sends them. A system other than the
     /// sandbox's retries a TCP connection at other times.
-    fn cues_of_system<'b>(&self, cues: &'b [Cue]) -> Cow<'b, [Cue]> {
+    fn packets_of_system<'b>(&self, cues: &'b [ScriptPacket]) -> Cow<'b, [ScriptPacket]> {
         let (scan, other) = (self.scan, self.other_system);
         let first = cues.first().filter(|_| other && scan.source_ports == SourcePorts::PerTarget);
-        let alone = |first: &Cue| {
+        let alone = |first: &ScriptPacket| {
             cues.iter().all(|cue| (cue.service, cue.source_port) == (first.service, first.source_port))
         };
         let Some(first) = first.filter(|first| cues.len() > 1 && alone(first)) else {
             return Cow::Borrowed(cues);
         };
         let retries: &[f64] = if cues.len() > 3 { &WINDOWS_RETRIES } else { &LINUX_RETRIES };
-        let again = retries.iter().map(|after| Cue { after: *after, ..*first });
+        let again = retries.iter().map(|after| ScriptPacket { after: *after, ..*first });
         std::iter::once(*first).chain(again).collect()
     }
 
@@ -313,8 +327,8 @@ impl<'a> Run<'a> {
         self.other_system = self.random.unit() < self.scan.other_systems;
     }
 
-    fn finish(self) -> Simulated {
-        let Run { engine, mut out, .. } = self;
+    fn finish(self) -> SimulatedScan {
+        let ScanSimulation { engine, mut out, .. } = self;
         engine.finish(&mut |windows| out.windows.extend_from_slice(windows));
         out
     }
@@ -325,7 +339,7 @@ fn as_i64(value: u64) -> i64 {
 }
 
 /// Returns the mean distance in addresses from one target to the next, at least 0.5.
-fn mean_step(steps: &[Step]) -> f64 {
+fn mean_step(steps: &[SweepStep]) -> f64 {
     let ahead: i64 = steps.iter().map(|step| step.by).sum();
     (ahead.abs() as f64 / steps.len().max(1) as f64).max(0.5)
 }

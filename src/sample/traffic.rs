@@ -10,10 +10,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Packet, Protocol, TcpFlags, is_group};
+use crate::packet::{Packet, Protocol, TcpFlags, is_group};
 
-use super::conversation::{Announcements, Origin, Port, is_icmp, is_icmp_request};
-use super::fan_out::{Service, Services};
+use super::conversation::{Announcements, FlowPort, Initiator, is_icmp, is_icmp_request};
+use super::fan_out::{ContactedService, ContactedServices};
 
 /// Minimum number of addresses that a host asks for by ARP in a sweep of its subnet. A host that does not
 /// scan asks for a gateway and a few peers.
@@ -22,17 +22,17 @@ const ARP_SWEEP_MIN: usize = 10;
 /// The class of a packet that the victim sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "class", content = "reason", rename_all = "lowercase")]
-pub enum Class {
+pub enum PacketClass {
     /// A scan event.
     Scan,
     /// A service access, with the reason why the packet is no scan event.
-    Access(Reason),
+    Access(AccessReason),
 }
 
 /// The reason why a packet is no scan event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reason {
+pub enum AccessReason {
     /// The packet answers a conversation that another host began, or a ping.
     Answer,
     /// The packet follows an answer, so a silent address would never have received it.
@@ -57,44 +57,44 @@ pub enum Reason {
     PeerLookup,
     /// The packet is infrastructure traffic by the rule with this id.
     #[serde(untagged)]
-    Plumbing(String),
+    Infrastructure(String),
 }
 
-impl std::fmt::Display for Reason {
+impl std::fmt::Display for AccessReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Reason::Answer => "answer",
-            Reason::Answered => "answered",
-            Reason::Service => "service",
-            Reason::FewTargets => "few-targets",
-            Reason::Earlier => "earlier",
-            Reason::Named => "named",
-            Reason::DummyServer => "dummy-server",
-            Reason::Arp => "arp",
-            Reason::Ping => "ping",
-            Reason::PeerLookup => "peer-lookup",
-            Reason::Plumbing(rule) => rule,
+            AccessReason::Answer => "answer",
+            AccessReason::Answered => "answered",
+            AccessReason::Service => "service",
+            AccessReason::FewTargets => "few-targets",
+            AccessReason::Earlier => "earlier",
+            AccessReason::Named => "named",
+            AccessReason::DummyServer => "dummy-server",
+            AccessReason::Arp => "arp",
+            AccessReason::Ping => "ping",
+            AccessReason::PeerLookup => "peer-lookup",
+            AccessReason::Infrastructure(rule) => rule,
         })
     }
 }
 
 /// Addresses to which names were resolved in the run.
-pub type Names = HashSet<IpAddr>;
+pub type ResolvedAddresses = HashSet<IpAddr>;
 
 /// Returns the id of the infrastructure rule that a packet matches.
-pub type Plumbing<'a> = dyn Fn(&Packet) -> Option<String> + 'a;
+pub type InfrastructureMatcher<'a> = dyn Fn(&Packet) -> Option<String> + 'a;
 
 /// A conversation from the victim's side: victim, peer, protocol, victim's port, peer's port.
-type Flow = (IpAddr, IpAddr, Protocol, Port, Port);
+type FlowKey = (IpAddr, IpAddr, Protocol, FlowPort, FlowPort);
 
 /// The conversations of the victims in a whole capture, and the services that the victims scan.
 pub struct Traffic<'a> {
     victims: &'a [IpAddr],
     dummy_servers: &'a [IpAddr],
-    names: &'a Names,
-    plumbing: &'a Plumbing<'a>,
-    flows: HashMap<Flow, FlowState>,
-    services: Services,
+    resolved: &'a ResolvedAddresses,
+    infrastructure: &'a InfrastructureMatcher<'a>,
+    flows: HashMap<FlowKey, FlowState>,
+    services: ContactedServices,
     /// Index of the first packet by which each peer answered a victim.
     answered_at: HashMap<IpAddr, usize>,
     announcements: Announcements,
@@ -104,7 +104,7 @@ pub struct Traffic<'a> {
 #[derive(Clone, Copy)]
 struct FlowState {
     /// Which end began the conversation; `Sender` means the victim.
-    origin: Origin,
+    initiator: Initiator,
     /// Index of the first packet of the conversation. Earlier packets of the victim belong to an older
     /// connection.
     begun_at: usize,
@@ -113,48 +113,48 @@ struct FlowState {
 }
 
 impl FlowState {
-    fn new(origin: Origin, begun_at: usize) -> FlowState {
-        FlowState { origin, begun_at, answered_at: None }
+    fn new(origin: Initiator, begun_at: usize) -> FlowState {
+        FlowState { initiator: origin, begun_at, answered_at: None }
     }
 }
 
 impl<'a> Traffic<'a> {
     /// Reads the packets of a capture, in time order, and finds the services that its victims scan.
     #[must_use]
-    pub fn of(
+    pub fn from_packets(
         packets: &[Packet],
         victims: &'a [IpAddr],
         dummy_servers: &'a [IpAddr],
-        names: &'a Names,
-        plumbing: &'a Plumbing<'a>,
+        names: &'a ResolvedAddresses,
+        plumbing: &'a InfrastructureMatcher<'a>,
     ) -> Traffic<'a> {
         let mut traffic = Traffic {
             victims,
             dummy_servers,
-            names,
-            plumbing,
+            resolved: names,
+            infrastructure: plumbing,
             flows: HashMap::new(),
-            services: Services::default(),
+            services: ContactedServices::default(),
             answered_at: HashMap::new(),
             announcements: Announcements::default(),
             arp_targets: HashSet::new(),
         };
         for (index, packet) in packets.iter().enumerate() {
-            traffic.see(index, packet);
+            traffic.record(index, packet);
         }
-        traffic.services.decide();
+        traffic.services.find_scans();
         traffic
     }
 
     /// Returns the class of the `index`-th packet; `None` when no victim sent it.
     #[must_use]
-    pub fn class(&self, index: usize, packet: &Packet) -> Option<Class> {
+    pub fn classify(&self, index: usize, packet: &Packet) -> Option<PacketClass> {
         if !self.is_victim(packet.source()) {
             return None;
         }
-        Some(match self.access(index, packet) {
-            Some(reason) => Class::Access(reason),
-            None => Class::Scan,
+        Some(match self.access_reason(index, packet) {
+            Some(reason) => PacketClass::Access(reason),
+            None => PacketClass::Scan,
         })
     }
 
@@ -162,22 +162,22 @@ impl<'a> Traffic<'a> {
         self.victims.contains(&address)
     }
 
-    fn see(&mut self, index: usize, packet: &Packet) {
+    fn record(&mut self, index: usize, packet: &Packet) {
         let from_victim = self.is_victim(packet.source());
         if packet.protocol() == Protocol::Arp {
             if from_victim && packet.destination() != packet.source() {
                 self.arp_targets.insert(packet.destination());
             }
         } else if from_victim {
-            self.announcements.see(packet);
+            self.announcements.record(packet);
             if self.answers_victim(packet) {
-                self.flows.insert(flow_of(packet), FlowState::new(Origin::Receiver, index));
-                self.see_received(index, packet);
+                self.flows.insert(flow_of(packet), FlowState::new(Initiator::Receiver, index));
+                self.record_received(index, packet);
             } else {
-                self.see_sent(index, packet);
+                self.record_sent(index, packet);
             }
         } else if self.is_victim(packet.destination()) {
-            self.see_received(index, packet);
+            self.record_received(index, packet);
         }
     }
 
@@ -187,7 +187,7 @@ impl<'a> Traffic<'a> {
         !is_icmp(packet) && !self.flows.contains_key(&flow) && self.flows.contains_key(&reverse(flow))
     }
 
-    fn see_sent(&mut self, index: usize, packet: &Packet) {
+    fn record_sent(&mut self, index: usize, packet: &Packet) {
         if is_icmp(packet) {
             if is_icmp_request(packet) {
                 self.count_contact(packet, service_of(packet));
@@ -197,118 +197,121 @@ impl<'a> Traffic<'a> {
         let (announcements, flow) = (&self.announcements, flow_of(packet));
         let is_first = !self.flows.contains_key(&flow);
         let state =
-            self.flows.entry(flow).or_insert_with(|| FlowState::new(announcements.origin(packet), index));
+            self.flows.entry(flow).or_insert_with(|| FlowState::new(announcements.initiator(packet), index));
         // A new connection may reuse the ports of one that was opened before the capture began.
-        let reopens = state.origin == Origin::Earlier && packet.flags().is_some_and(TcpFlags::opens);
+        let reopens = state.initiator == Initiator::Earlier && packet.flags().is_some_and(TcpFlags::opens);
         if reopens {
-            *state = FlowState::new(Origin::Sender, index);
+            *state = FlowState::new(Initiator::Sender, index);
         }
-        let acknowledges = state.origin == Origin::Earlier && is_bare_acknowledgement(packet);
-        let asks = state.origin == Origin::Sender || acknowledges;
+        let acknowledges = state.initiator == Initiator::Earlier && is_bare_acknowledgement(packet);
+        let asks = state.initiator == Initiator::Sender || acknowledges;
         if asks && (is_first || reopens) {
-            self.count_contact(packet, Service { acknowledges, ..service_of(packet) });
+            self.count_contact(packet, ContactedService { acknowledges, ..service_of(packet) });
         }
     }
 
-    fn see_received(&mut self, index: usize, packet: &Packet) {
+    fn record_received(&mut self, index: usize, packet: &Packet) {
         if is_icmp(packet) {
             return;
         }
         let flow = reverse(flow_of(packet));
         // If the peer sent the first captured packet of a conversation, the victim did not ask for it by a
         // packet to that peer.
-        let state = self.flows.entry(flow).or_insert_with(|| FlowState::new(Origin::Receiver, index));
+        let state = self.flows.entry(flow).or_insert_with(|| FlowState::new(Initiator::Receiver, index));
         let refuses = packet.flags().is_some_and(|flags| flags.contains(TcpFlags::RST));
         if refuses || state.answered_at.is_some() {
             return;
         }
         state.answered_at = Some(index);
-        if state.origin == Origin::Sender {
+        if state.initiator == Initiator::Sender {
             self.answered_at.entry(packet.source()).or_insert(index);
-            let service =
-                Service { protocol: packet.protocol(), port: packet.source_port(), acknowledges: false };
-            self.services.answer(service, packet.source());
+            let service = ContactedService {
+                protocol: packet.protocol(),
+                port: packet.source_port(),
+                acknowledges: false,
+            };
+            self.services.record_answer(service, packet.source());
         }
     }
 
     /// Counts the destination of a packet that begins a contact. Destinations that the sandbox chose (a group
     /// address, a dummy server) or that came from a name are left out.
-    fn count_contact(&mut self, packet: &Packet, service: Service) {
+    fn count_contact(&mut self, packet: &Packet, service: ContactedService) {
         let target = packet.destination();
-        if is_group(target) || self.dummy_servers.contains(&target) || self.names.contains(&target) {
+        if is_group(target) || self.dummy_servers.contains(&target) || self.resolved.contains(&target) {
             return;
         }
-        let is_infrastructure = (self.plumbing)(packet).is_some();
+        let is_infrastructure = (self.infrastructure)(packet).is_some();
         let socket = (packet.source(), packet.source_port());
-        self.services.ask(service, target, socket, is_infrastructure);
+        self.services.record_contact(service, target, socket, is_infrastructure);
     }
 
-    fn access(&self, index: usize, packet: &Packet) -> Option<Reason> {
+    fn access_reason(&self, index: usize, packet: &Packet) -> Option<AccessReason> {
         let target = packet.destination();
-        if let Some(rule) = (self.plumbing)(packet)
+        if let Some(rule) = (self.infrastructure)(packet)
             && (is_group(target) || !self.services.is_scanned(service_of(packet)))
         {
-            return Some(Reason::Plumbing(rule));
+            return Some(AccessReason::Infrastructure(rule));
         }
         if self.dummy_servers.contains(&target) {
-            return Some(Reason::DummyServer);
+            return Some(AccessReason::DummyServer);
         }
         if packet.protocol() == Protocol::Arp {
             let is_sweep = self.arp_targets.len() >= ARP_SWEEP_MIN && target != packet.source();
-            return (!is_sweep).then_some(Reason::Arp);
+            return (!is_sweep).then_some(AccessReason::Arp);
         }
         if is_icmp(packet) {
-            return self.icmp_access(packet);
+            return self.icmp_access_reason(packet);
         }
         self.access_in_flow(index, packet)
     }
 
-    fn icmp_access(&self, packet: &Packet) -> Option<Reason> {
+    fn icmp_access_reason(&self, packet: &Packet) -> Option<AccessReason> {
         if !is_icmp_request(packet) {
-            Some(Reason::Answer)
-        } else if self.names.contains(&packet.destination()) {
-            Some(Reason::Named)
+            Some(AccessReason::Answer)
+        } else if self.resolved.contains(&packet.destination()) {
+            Some(AccessReason::Named)
         } else {
-            (!self.services.is_scanned(service_of(packet))).then_some(Reason::Ping)
+            (!self.services.is_scanned(service_of(packet))).then_some(AccessReason::Ping)
         }
     }
 
-    fn access_in_flow(&self, index: usize, packet: &Packet) -> Option<Reason> {
+    fn access_in_flow(&self, index: usize, packet: &Packet) -> Option<AccessReason> {
         let flow = self.flows.get(&flow_of(packet))?;
-        let acknowledges = flow.origin == Origin::Earlier && is_bare_acknowledgement(packet);
-        let service = Service { acknowledges, ..service_of(packet) };
+        let acknowledges = flow.initiator == Initiator::Earlier && is_bare_acknowledgement(packet);
+        let service = ContactedService { acknowledges, ..service_of(packet) };
         let answers = packet.flags().is_some_and(TcpFlags::answers);
-        match flow.origin {
-            Origin::Receiver => return Some(Reason::Answer),
-            _ if answers => return Some(Reason::Answer),
+        match flow.initiator {
+            Initiator::Receiver => return Some(AccessReason::Answer),
+            _ if answers => return Some(AccessReason::Answer),
             // Only its fan-out distinguishes a scan with bare acknowledgements from the remains of many old
             // connections.
-            Origin::Earlier if service.acknowledges && self.services.is_scanned(service) => {}
-            Origin::Earlier => return Some(Reason::Earlier),
-            Origin::Sender if index < flow.begun_at => return Some(Reason::Earlier),
-            Origin::Sender => {}
+            Initiator::Earlier if service.acknowledges && self.services.is_scanned(service) => {}
+            Initiator::Earlier => return Some(AccessReason::Earlier),
+            Initiator::Sender if index < flow.begun_at => return Some(AccessReason::Earlier),
+            Initiator::Sender => {}
         }
         let target = packet.destination();
         let is_before = |answer: &usize| *answer < index;
         if flow.answered_at.as_ref().is_some_and(is_before) {
-            return Some(Reason::Answered);
+            return Some(AccessReason::Answered);
         }
-        if self.names.contains(&target) {
-            return Some(Reason::Named);
+        if self.resolved.contains(&target) {
+            return Some(AccessReason::Named);
         }
         let socket = (packet.source(), packet.source_port());
         if packet.protocol() == Protocol::Udp && self.services.is_peer_lookup(socket) {
-            return Some(Reason::PeerLookup);
+            return Some(AccessReason::PeerLookup);
         }
-        if self.services.is_scan_of(service, target) {
+        if self.services.is_scan_contact(service, target) {
             return None;
         }
         if self.services.is_target(target) {
             // A second service that a target of the scan is asked for is part of the scan, unless the
             // target's answer led to it, as when a worm connects to the shell that its exploit opened.
-            return self.answered_at.get(&target).is_some_and(is_before).then_some(Reason::Answered);
+            return self.answered_at.get(&target).is_some_and(is_before).then_some(AccessReason::Answered);
         }
-        Some(if flow.answered_at.is_some() { Reason::Service } else { Reason::FewTargets })
+        Some(if flow.answered_at.is_some() { AccessReason::Service } else { AccessReason::FewTargets })
     }
 }
 
@@ -320,12 +323,12 @@ fn is_bare_acknowledgement(packet: &Packet) -> bool {
 
 /// Returns the service that the first packet of a contact asks for: its destination port, or the type of an
 /// ICMP request.
-fn service_of(packet: &Packet) -> Service {
+fn service_of(packet: &Packet) -> ContactedService {
     let port = packet.destination_port().or_else(|| packet.icmp().map(|icmp| u16::from(icmp.kind)));
-    Service { protocol: packet.protocol(), port, acknowledges: false }
+    ContactedService { protocol: packet.protocol(), port, acknowledges: false }
 }
 
-fn flow_of(packet: &Packet) -> Flow {
+fn flow_of(packet: &Packet) -> FlowKey {
     (
         packet.source(),
         packet.destination(),
@@ -335,6 +338,6 @@ fn flow_of(packet: &Packet) -> Flow {
     )
 }
 
-fn reverse((source, destination, protocol, source_port, destination_port): Flow) -> Flow {
+fn reverse((source, destination, protocol, source_port, destination_port): FlowKey) -> FlowKey {
     (destination, source, protocol, destination_port, source_port)
 }

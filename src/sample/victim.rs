@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::event::{Packet, Protocol, is_group};
+use crate::packet::{Packet, Protocol, is_group};
 
-use super::conversation::{Announcements, Origin, Port, is_icmp, is_icmp_request};
+use super::conversation::{Announcements, FlowPort, Initiator, is_icmp, is_icmp_request};
 
 /// Maximum number of victims. A sandbox has one victim, sometimes two or three.
 const VICTIMS_MAX: usize = 3;
@@ -45,21 +45,21 @@ pub enum VictimError {
         /// The address that was given.
         victim: IpAddr,
         /// The addresses that the capture has.
-        present: Addresses,
+        present: AddressCounts,
     },
 }
 
 /// The addresses of a capture with their numbers of packets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Addresses {
+pub struct AddressCounts {
     packets: BTreeMap<IpAddr, u64>,
 }
 
-impl Addresses {
+impl AddressCounts {
     /// Counts the packets from or to each address.
     #[must_use]
-    pub fn of(packets: &[Packet]) -> Addresses {
-        let mut addresses = Addresses::default();
+    pub fn from_packets(packets: &[Packet]) -> AddressCounts {
+        let mut addresses = AddressCounts::default();
         for packet in packets {
             for address in [packet.source(), packet.destination()] {
                 *addresses.packets.entry(address).or_default() += 1;
@@ -83,7 +83,7 @@ impl Addresses {
     }
 
     /// Adds the counts of another capture.
-    pub fn add(&mut self, other: Addresses) {
+    pub fn add(&mut self, other: AddressCounts) {
         for (address, packets) in other.packets {
             *self.packets.entry(address).or_default() += packets;
         }
@@ -91,7 +91,7 @@ impl Addresses {
 }
 
 /// Writes the addresses with the most packets, and the number of those left out.
-impl fmt::Display for Addresses {
+impl fmt::Display for AddressCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut sorted: Vec<(&IpAddr, &u64)> = self.packets.iter().collect();
         sorted.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
@@ -158,7 +158,7 @@ pub fn likely_victims(
     packets: &[Packet],
     is_infrastructure: &dyn Fn(&Packet) -> bool,
 ) -> Result<LikelyVictims, VictimError> {
-    let tally = Tally::of(packets, is_infrastructure);
+    let tally = HostTraffic::from_packets(packets, is_infrastructure);
     let addresses = tally.in_every_packet();
     match addresses.is_empty() {
         false => Ok(LikelyVictims { addresses, reason: VictimReason::InEveryPacket }),
@@ -167,34 +167,34 @@ pub fn likely_victims(
 }
 
 /// A contact: destination, protocol and destination port.
-type Contact = (IpAddr, Protocol, Port);
+type ContactKey = (IpAddr, Protocol, FlowPort);
 /// The contacts that each host begins.
-type Begun = BTreeMap<IpAddr, HashSet<Contact>>;
+type BegunContacts = BTreeMap<IpAddr, HashSet<ContactKey>>;
 
 /// Counts of the packets between single hosts.
 #[derive(Default)]
-struct Tally {
+struct HostTraffic {
     /// Number of IPv4 and of IPv6 packets between two hosts, without ARP and packets to groups.
     packets: [usize; 2],
     /// Number of these packets from or to each address.
     packets_of: HashMap<IpAddr, usize>,
     /// Addresses that send any of these packets.
     senders: HashSet<IpAddr>,
-    begun: Begun,
-    begun_infrastructure: Begun,
-    begun_arp: Begun,
+    begun: BegunContacts,
+    begun_infrastructure: BegunContacts,
+    begun_arp: BegunContacts,
 }
 
-impl Tally {
-    fn of(packets: &[Packet], is_infrastructure: &dyn Fn(&Packet) -> bool) -> Tally {
-        let mut tally = Tally::default();
+impl HostTraffic {
+    fn from_packets(packets: &[Packet], is_infrastructure: &dyn Fn(&Packet) -> bool) -> HostTraffic {
+        let mut tally = HostTraffic::default();
         let mut announcements = Announcements::default();
         let mut known = HashSet::new();
         for packet in packets {
-            announcements.see(packet);
+            announcements.record(packet);
             if is_between_hosts(packet) {
                 tally.count(packet);
-                if begins(packet, &announcements, &mut known) {
+                if begins_conversation(packet, &announcements, &mut known) {
                     let contact = (packet.destination(), packet.protocol(), packet.destination_port());
                     let begun = match packet.protocol() {
                         Protocol::Arp => &mut tally.begun_arp,
@@ -279,7 +279,7 @@ fn is_further_victim(own: usize, most: usize) -> bool {
     own >= FURTHER_VICTIM_CONTACTS_MIN && own * FURTHER_VICTIM_DIVISOR >= most
 }
 
-fn contacts(begun: &Begun, host: IpAddr) -> usize {
+fn contacts(begun: &BegunContacts, host: IpAddr) -> usize {
     begun.get(&host).map_or(0, HashSet::len)
 }
 
@@ -291,15 +291,19 @@ fn is_between_hosts(packet: &Packet) -> bool {
     is_host(source) && is_host(destination) && source != destination
 }
 
-type Conversation = (Protocol, (IpAddr, Port), (IpAddr, Port));
+type ConversationKey = (Protocol, (IpAddr, FlowPort), (IpAddr, FlowPort));
 
 /// Returns whether a packet begins a conversation. `known` holds the conversations that have begun.
-fn begins(packet: &Packet, announcements: &Announcements, known: &mut HashSet<Conversation>) -> bool {
+fn begins_conversation(
+    packet: &Packet,
+    announcements: &Announcements,
+    known: &mut HashSet<ConversationKey>,
+) -> bool {
     let there = (packet.source(), packet.source_port());
     let back = (packet.destination(), packet.destination_port());
     if is_icmp(packet) {
         return is_icmp_request(packet) && known.insert((packet.protocol(), there, back));
     }
     known.insert((packet.protocol(), there.min(back), there.max(back)))
-        && announcements.origin(packet) == Origin::Sender
+        && announcements.initiator(packet) == Initiator::Sender
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::probe_plan::{Header, ProbePlan};
-use super::scenario::Family;
+use super::probe_plan::{HeaderPlan, ProbePlan};
+use super::scenario::FamilyPlan;
 
 /// Traffic that is not malware.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Background {
     /// Research scanners and users of masscan or ZMap: families without a sample, recognizable by their
     /// headers.
     #[serde(default)]
-    pub scanners: Vec<Family>,
+    pub scanners: Vec<FamilyPlan>,
     /// Single packets, each from a different host.
     #[serde(default)]
     pub noise: Vec<Noise>,
@@ -24,10 +24,10 @@ pub struct Background {
     pub floods: Vec<Floods>,
     /// Requests of P2P clients to addresses that are no longer peers.
     #[serde(default)]
-    pub stray: Vec<Stray>,
+    pub stray: Vec<StrayRequests>,
     /// Hosts that contact one dark address again and again.
     #[serde(default)]
-    pub misconfigured: Vec<Misconfigured>,
+    pub misconfigured: Vec<MisconfiguredHost>,
 }
 
 /// Single packets, each from a different host.
@@ -49,7 +49,7 @@ pub struct Noise {
     pub probes: Vec<ProbePlan>,
     /// Header fields of the packets.
     #[serde(default)]
-    pub header: Header,
+    pub header: HeaderPlan,
 }
 
 /// Floods of servers with spoofed source addresses.
@@ -68,13 +68,13 @@ pub struct Floods {
     pub probes: Vec<ProbePlan>,
     /// Header fields of the packets.
     #[serde(default)]
-    pub header: Header,
+    pub header: HeaderPlan,
 }
 
 /// Stray P2P requests.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Stray {
+pub struct StrayRequests {
     /// Name of this part of the background.
     pub name: String,
     /// Share of the dark addresses that are in the peer lists of clients, 0 to 1.
@@ -88,13 +88,13 @@ pub struct Stray {
     pub probes: Vec<ProbePlan>,
     /// Header fields of the packets.
     #[serde(default)]
-    pub header: Header,
+    pub header: HeaderPlan,
 }
 
 /// A host that is configured with a wrong address.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Misconfigured {
+pub struct MisconfiguredHost {
     /// Name of this part of the background.
     pub name: String,
     /// Address of the host.
@@ -107,5 +107,5 @@ pub struct Misconfigured {
     pub probes: Vec<ProbePlan>,
     /// Header fields of the packets.
     #[serde(default)]
-    pub header: Header,
+    pub header: HeaderPlan,
 }

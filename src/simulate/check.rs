@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use crate::event::{Protocol, TcpFlags};
+use crate::packet::{Protocol, TcpFlags};
 use crate::yaml::nearest;
 
 use super::background::Background;
-use super::limits::{self, within};
+use super::limits::{self, check_range};
 use super::probe_plan::ProbePlan;
-use super::scenario::{Family, Listed, Scenario, Sequential, Targets, Uniform};
+use super::scenario::{FamilyPlan, HitListEntry, Scenario, SequentialScan, Targets, UniformScan};
 
 /// Maximum number of addresses of a hit list.
-const LISTED_MAX: u64 = 1 << 20;
+const HIT_LIST_ADDRESSES_MAX: u64 = 1 << 20;
 /// Maximum standard deviation of a natural logarithm. At 3, one value in a hundred is a thousand times the
 /// median.
 const SPREAD_MAX: f64 = 3.0;
@@ -23,7 +23,7 @@ const PASSES_MAX: u32 = 1_000;
 const ACTORS_MAX: usize = 10_000;
 
 /// Returns the first fault of a scenario, with the remedy.
-pub(super) fn fault(scenario: &Scenario) -> Option<String> {
+pub(super) fn first_fault(scenario: &Scenario) -> Option<String> {
     check(scenario).err()
 }
 
@@ -35,18 +35,18 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     if first.year() < 1970 || last.year() > 2105 {
         return Err(format!("{first} to {last}: captures hold times of the years 1970 to 2105"));
     }
-    zone("time_zone", &scenario.time_zone)?;
-    sensors(scenario)?;
+    check_time_zone("time_zone", &scenario.time_zone)?;
+    check_sensors(scenario)?;
     for network in &scenario.networks {
-        zone(&format!("network `{}`", network.name), &network.time_zone)?;
-        within(&format!("network `{}`: weight", network.name), network.weight, &limits::WEIGHT)?;
+        check_time_zone(&format!("network `{}`", network.name), &network.time_zone)?;
+        check_range(&format!("network `{}`: weight", network.name), network.weight, &limits::WEIGHT)?;
     }
     let mut names = BTreeSet::new();
     let background = &scenario.background;
     for family in scenario.families.iter().chain(&background.scanners) {
         check_family(scenario, family, &names)
             .map_err(|fault| format!("family `{}`: {fault}", family.name))?;
-        once(&mut names, &family.name)?;
+        check_unique_name(&mut names, &family.name)?;
     }
     if let Some(scanner) = background.scanners.iter().find(|scanner| scanner.sample.is_some()) {
         return Err(format!("scanner `{}`: samples are caught of `families` only", scanner.name));
@@ -56,49 +56,53 @@ fn check(scenario: &Scenario) -> Result<(), String> {
     let parts = parts.chain(background.stray.iter().map(|one| (&one.name, &one.probes)));
     let parts = parts.chain(background.misconfigured.iter().map(|one| (&one.name, &one.probes)));
     for (name, plans) in parts {
-        once(&mut names, name)?;
-        probes(plans).map_err(|fault| format!("background `{name}`: {fault}"))?;
+        check_unique_name(&mut names, name)?;
+        check_probes(plans).map_err(|fault| format!("background `{name}`: {fault}"))?;
     }
-    numbers(background)?;
+    check_background(background)?;
     let sensors: Vec<&str> = scenario.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
     let named = background.noise.iter().flat_map(|one| &one.sensors);
     for name in named.chain(background.stray.iter().flat_map(|one| &one.sensors)) {
-        known_name("sensor", name, &sensors)?;
+        check_known_name("sensor", name, &sensors)?;
     }
     if names.len() > ACTORS_MAX {
         return Err(format!("{} families and parts of the background, {ACTORS_MAX} at most", names.len()));
     }
-    limits::whole(scenario)
+    limits::check_size(scenario)
 }
 
 /// Checks the numbers of the background.
-fn numbers(background: &Background) -> Result<(), String> {
+fn check_background(background: &Background) -> Result<(), String> {
     let of = |name: &str, key: &str| format!("background `{name}`: {key}");
     for one in &background.noise {
-        within(&of(&one.name, "per_address_day"), one.per_address_day, &limits::PER_ADDRESS_DAY)?;
+        check_range(&of(&one.name, "per_address_day"), one.per_address_day, &limits::PER_ADDRESS_DAY)?;
     }
     for one in &background.stray {
-        share(&of(&one.name, "addresses"), one.addresses)?;
+        check_share(&of(&one.name, "addresses"), one.addresses)?;
         let peers = one.hosts_per_address_day;
-        within(&of(&one.name, "hosts_per_address_day"), peers, &limits::PER_ADDRESS_DAY)?;
+        check_range(&of(&one.name, "hosts_per_address_day"), peers, &limits::PER_ADDRESS_DAY)?;
     }
     for one in &background.floods {
-        within(&of(&one.name, "per_day"), one.per_day, &limits::FLOODS)?;
-        within(&of(&one.name, "minutes"), one.minutes, &limits::MINUTES)?;
-        within(&of(&one.name, "packets_per_second"), one.packets_per_second, &limits::PACKETS_PER_SECOND)?;
+        check_range(&of(&one.name, "per_day"), one.per_day, &limits::FLOODS)?;
+        check_range(&of(&one.name, "minutes"), one.minutes, &limits::MINUTES)?;
+        check_range(
+            &of(&one.name, "packets_per_second"),
+            one.packets_per_second,
+            &limits::PACKETS_PER_SECOND,
+        )?;
     }
     for one in &background.misconfigured {
-        within(&of(&one.name, "every_seconds"), one.every_seconds, &limits::EVERY_SECONDS)?;
+        check_range(&of(&one.name, "every_seconds"), one.every_seconds, &limits::EVERY_SECONDS)?;
     }
     Ok(())
 }
 
-fn sensors(scenario: &Scenario) -> Result<(), String> {
+fn check_sensors(scenario: &Scenario) -> Result<(), String> {
     let mut names = BTreeSet::new();
     for plan in &scenario.sensors {
         plan.sensor().validate().map_err(|fault| fault.to_string())?;
-        once(&mut names, &plan.name)?;
-        share(&format!("sensor `{}`: loss", plan.name), plan.loss)?;
+        check_unique_name(&mut names, &plan.name)?;
+        check_share(&format!("sensor `{}`: loss", plan.name), plan.loss)?;
         let backwards = plan.outages.iter().find(|outage| outage.first > outage.last);
         if let Some(outage) = backwards {
             return Err(format!(
@@ -114,45 +118,47 @@ fn sensors(scenario: &Scenario) -> Result<(), String> {
     }
 }
 
-fn check_family(scenario: &Scenario, family: &Family, before: &BTreeSet<String>) -> Result<(), String> {
-    file_name(&family.name)?;
+fn check_family(scenario: &Scenario, family: &FamilyPlan, before: &BTreeSet<String>) -> Result<(), String> {
+    check_file_name(&family.name)?;
     if !(family.rate > 0.0 && family.rate <= 1e6) {
         return Err(format!("rate is {}; targets a second lie above 0 and up to 1e6", family.rate));
     }
-    spread("rate_spread", family.rate_spread)?;
-    targets(&family.targets)?;
-    probes(&family.probes)?;
+    check_spread("rate_spread", family.rate_spread)?;
+    check_targets(&family.targets)?;
+    check_probes(&family.probes)?;
     for (key, weights, count) in
         [("hours", &family.rhythm.hours, 24), ("weekdays", &family.rhythm.weekdays, 7)]
     {
         if !weights.is_empty() && weights.len() != count {
             return Err(format!("rhythm.{key} has {} weights; give all {count}, or none", weights.len()));
         }
-        weights.iter().try_for_each(|weight| within(&format!("rhythm.{key}"), *weight, &limits::RHYTHM))?;
+        weights
+            .iter()
+            .try_for_each(|weight| check_range(&format!("rhythm.{key}"), *weight, &limits::RHYTHM))?;
     }
     let known: Vec<&str> = scenario.networks.iter().map(|network| network.name.as_str()).collect();
     for name in &family.population.networks {
-        known_name("network", name, &known)?;
+        check_known_name("network", name, &known)?;
     }
     let families: Vec<&str> = before.iter().map(String::as_str).collect();
     for succession in &family.population.succeeds {
-        known_name("family told before this one", &succession.family, &families)?;
-        share("succeeds.share", succession.share)?;
-        within("succeeds.days", succession.days, &limits::DAYS)?;
+        check_known_name("family told before this one", &succession.family, &families)?;
+        check_share("succeeds.share", succession.share)?;
+        check_range("succeeds.days", succession.days, &limits::DAYS)?;
     }
-    population(family)
+    check_population(family)
 }
 
-fn population(family: &Family) -> Result<(), String> {
+fn check_population(family: &FamilyPlan) -> Result<(), String> {
     let plan = &family.population;
     for growth in &plan.growth {
-        within("growth.hosts", growth.hosts, &limits::HOSTS)?;
-        within("growth.days", growth.days.unwrap_or(0.0), &limits::DAYS)?;
+        check_range("growth.hosts", growth.hosts, &limits::HOSTS)?;
+        check_range("growth.days", growth.days.unwrap_or(0.0), &limits::DAYS)?;
     }
     for visits in &plan.visits {
-        within("visits.hosts", visits.hosts, &limits::HOSTS)?;
-        within("visits.minutes", visits.minutes, &limits::MINUTES)?;
-        spread("visits.swing", visits.swing)?;
+        check_range("visits.hosts", visits.hosts, &limits::HOSTS)?;
+        check_range("visits.minutes", visits.minutes, &limits::MINUTES)?;
+        check_spread("visits.swing", visits.swing)?;
     }
     for host in &plan.hosts {
         let rate = host.rate.unwrap_or(1.0);
@@ -160,22 +166,22 @@ fn population(family: &Family) -> Result<(), String> {
             return Err(format!("host {}: rate is {rate}; it lies above 0 and up to 1e6", host.address));
         }
     }
-    plan.patches.iter().try_for_each(|patch| share("patches.share", patch.share))?;
+    plan.patches.iter().try_for_each(|patch| check_share("patches.share", patch.share))?;
     if let Some(decay) = plan.decay {
-        within("decay.half_life_days", decay.half_life_days, &limits::SOME_DAYS)?;
+        check_range("decay.half_life_days", decay.half_life_days, &limits::POSITIVE_DAYS)?;
     }
     if let Some(again) = plan.again {
-        share("again.share", again.share)?;
-        within("again.days", again.days, &limits::DAYS)?;
+        check_share("again.share", again.share)?;
+        check_range("again.days", again.days, &limits::DAYS)?;
     }
     if let Some(churn) = plan.churn {
-        share("churn.share", churn.share)?;
-        within("churn.lease_days", churn.lease_days, &limits::SOME_DAYS)?;
+        check_share("churn.share", churn.share)?;
+        check_range("churn.lease_days", churn.lease_days, &limits::POSITIVE_DAYS)?;
     }
     family.sample.as_ref().map_or(Ok(()), |sample| sample.check())
 }
 
-fn targets(plan: &Targets) -> Result<(), String> {
+fn check_targets(plan: &Targets) -> Result<(), String> {
     let Targets { uniform, sequential, permutation, hit_list, none } = plan;
     let given =
         [uniform.is_some(), sequential.is_some(), permutation.is_some(), hit_list.is_some(), none.is_some()];
@@ -185,18 +191,18 @@ fn targets(plan: &Targets) -> Result<(), String> {
                 .to_owned(),
         );
     }
-    if let Some(Uniform { own, octets_below }) = uniform {
-        own.iter().try_for_each(|own| share("uniform.own.share", own.share))?;
+    if let Some(UniformScan { own, octets_below }) = uniform {
+        own.iter().try_for_each(|own| check_share("uniform.own.share", own.share))?;
         if own.iter().any(|own| own.prefix > 32 || own.prefix == 0) {
             return Err("uniform.own.prefix lies between 1 and 32".to_owned());
         }
-        share("the sum of uniform.own.share", own.iter().map(|own| own.share).sum())?;
+        check_share("the sum of uniform.own.share", own.iter().map(|own| own.share).sum())?;
         if octets_below.is_some_and(|limits| limits.iter().any(|limit| !(1..=256).contains(limit))) {
             return Err("uniform.octets_below has four limits between 1 and 256".to_owned());
         }
     }
-    if let Some(Sequential { block, stride, own, passes, threads, byte_reversed, .. }) = sequential {
-        share("sequential.own", *own)?;
+    if let Some(SequentialScan { block, stride, own, passes, threads, byte_reversed, .. }) = sequential {
+        check_share("sequential.own", *own)?;
         let small = *block == 0 || u64::from(*stride) <= 1 << (32 - u32::from(*block).min(32));
         if *block > 32
             || !small
@@ -222,26 +228,28 @@ fn targets(plan: &Targets) -> Result<(), String> {
         }
     }
     if let Some(list) = hit_list {
-        let size = |listed: &Listed| match listed {
-            Listed::Address(_) => 1,
-            Listed::Prefix(prefix) => 1u64 << (prefix.max_prefix_len() - prefix.prefix_len()).min(40),
+        let size = |listed: &HitListEntry| match listed {
+            HitListEntry::Address(_) => 1,
+            HitListEntry::Prefix(prefix) => 1u64 << (prefix.max_prefix_len() - prefix.prefix_len()).min(40),
         };
         let count: u64 = list.addresses.iter().map(size).sum();
-        if !(1..=LISTED_MAX).contains(&count) {
-            return Err(format!("hit_list.addresses has {count} addresses; give 1 to {LISTED_MAX}"));
+        if !(1..=HIT_LIST_ADDRESSES_MAX).contains(&count) {
+            return Err(format!(
+                "hit_list.addresses has {count} addresses; give 1 to {HIT_LIST_ADDRESSES_MAX}"
+            ));
         }
     }
     Ok(())
 }
 
-fn probes(plans: &[ProbePlan]) -> Result<(), String> {
+fn check_probes(plans: &[ProbePlan]) -> Result<(), String> {
     if plans.is_empty() || plans.len() > 200 {
         return Err("probes: give 1 to 200".to_owned());
     }
     for plan in plans {
-        within("probes.share", plan.share, &limits::WEIGHT)?;
+        check_range("probes.share", plan.share, &limits::WEIGHT)?;
         for port in &plan.ports {
-            within("probes.ports.share", port.share(), &limits::WEIGHT)?;
+            check_range("probes.ports.share", port.share(), &limits::WEIGHT)?;
         }
         let has_ports = matches!(plan.protocol, Protocol::Tcp | Protocol::Udp);
         if !has_ports && plan.protocol != Protocol::Icmp {
@@ -254,7 +262,7 @@ fn probes(plans: &[ProbePlan]) -> Result<(), String> {
             return Err(format!("probes.flags has `{}`; letters are of FSRPAUEC", letter.escape_debug()));
         }
         for sends in &plan.sends {
-            within("probes.sends.share", sends.share, &limits::WEIGHT)?;
+            check_range("probes.sends.share", sends.share, &limits::WEIGHT)?;
             let ascends = sends.at.is_sorted() && sends.at.first().is_some_and(|first| *first == 0.0);
             if !ascends || sends.at.len() > 100 || sends.at.iter().any(|at| !(0.0..=3_600.0).contains(at)) {
                 return Err(
@@ -274,7 +282,7 @@ fn probes(plans: &[ProbePlan]) -> Result<(), String> {
 }
 
 /// Returns an error if a name is not safe in a path, a web page and a terminal.
-fn file_name(name: &str) -> Result<(), String> {
+fn check_file_name(name: &str) -> Result<(), String> {
     let safe = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
     match (1..=64).contains(&name.len()) && name.chars().all(safe) && !name.starts_with(['.', '-']) {
         true => Ok(()),
@@ -286,8 +294,8 @@ fn file_name(name: &str) -> Result<(), String> {
 }
 
 /// Returns an error if a name is unsafe or already in use.
-fn once(names: &mut BTreeSet<String>, name: &str) -> Result<(), String> {
-    file_name(name).map_err(|fault| format!("`{}`: {fault}", name.escape_debug()))?;
+fn check_unique_name(names: &mut BTreeSet<String>, name: &str) -> Result<(), String> {
+    check_file_name(name).map_err(|fault| format!("`{}`: {fault}", name.escape_debug()))?;
     match names.insert(name.to_owned()) {
         true => Ok(()),
         false => Err(format!("`{name}` is told twice; give each a name of its own")),
@@ -295,7 +303,7 @@ fn once(names: &mut BTreeSet<String>, name: &str) -> Result<(), String> {
 }
 
 /// Returns an error if a name is not a known one. The error suggests the most similar known name.
-fn known_name(what: &str, name: &str, known: &[&str]) -> Result<(), String> {
+fn check_known_name(what: &str, name: &str, known: &[&str]) -> Result<(), String> {
     if known.contains(&name) {
         return Ok(());
     }
@@ -303,7 +311,7 @@ fn known_name(what: &str, name: &str, known: &[&str]) -> Result<(), String> {
     Err(format!("no {what} is called `{}`{near}", name.escape_debug()))
 }
 
-fn zone(what: &str, name: &str) -> Result<(), String> {
+fn check_time_zone(what: &str, name: &str) -> Result<(), String> {
     match TimeZone::get(name) {
         Ok(_) => Ok(()),
         Err(_) => Err(format!(
@@ -314,7 +322,7 @@ fn zone(what: &str, name: &str) -> Result<(), String> {
 }
 
 /// Returns an error if a number does not lie between 0 and 1.
-pub(super) fn share(what: &str, share: f64) -> Result<(), String> {
+pub(super) fn check_share(what: &str, share: f64) -> Result<(), String> {
     if (0.0..=1.0 + 1e-9).contains(&share) {
         Ok(())
     } else {
@@ -323,7 +331,7 @@ pub(super) fn share(what: &str, share: f64) -> Result<(), String> {
 }
 
 /// Returns an error if the standard deviation of a logarithm is out of range.
-fn spread(what: &str, number: f64) -> Result<(), String> {
+fn check_spread(what: &str, number: f64) -> Result<(), String> {
     if (0.0..=SPREAD_MAX).contains(&number) {
         Ok(())
     } else {

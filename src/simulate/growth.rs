@@ -14,7 +14,7 @@ pub struct Population {
     pub networks: Vec<String>,
     /// New infections. `--scale` multiplies the number of hosts.
     #[serde(default)]
-    pub growth: Vec<Growth>,
+    pub growth: Vec<GrowthPlan>,
     /// Hosts that are infected for a short time, different ones each day. `--scale` multiplies the number of
     /// hosts.
     #[serde(default)]
@@ -31,7 +31,7 @@ pub struct Population {
     #[serde(default)]
     pub patches: Vec<Patch>,
     /// A second wave, in which disinfected hosts are infected again.
-    pub again: Option<Again>,
+    pub again: Option<Reinfection>,
     /// Changes of a host's address within its network.
     pub churn: Option<Churn>,
 }
@@ -51,7 +51,7 @@ impl Population {
 /// New infections.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Growth {
+pub struct GrowthPlan {
     /// Number of hosts in total.
     pub hosts: f64,
     /// The first day.
@@ -135,7 +135,7 @@ pub struct Patch {
 /// Reinfection of clean hosts.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Again {
+pub struct Reinfection {
     /// The first day.
     pub from: Date,
     /// Number of days over which the hosts are infected.

@@ -4,7 +4,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::event::AddressSpace;
+use crate::packet::AddressSpace;
 
 use super::scenario::Scenario;
 
@@ -25,7 +25,7 @@ pub(super) const HOSTS: RangeInclusive<f64> = 0.0..=1e8;
 /// Durations in days: up to a century.
 pub(super) const DAYS: RangeInclusive<f64> = 0.0..=36_525.0;
 /// Durations in days that are divisors, and so must not be zero.
-pub(super) const SOME_DAYS: RangeInclusive<f64> = 0.001..=36_525.0;
+pub(super) const POSITIVE_DAYS: RangeInclusive<f64> = 0.001..=36_525.0;
 /// Relative weights of networks, ports and probes.
 pub(super) const WEIGHT: RangeInclusive<f64> = 0.0..=1e9;
 /// Duration of a visit or a flood in minutes: up to a year.
@@ -43,7 +43,7 @@ pub(super) const PACKETS_PER_SECOND: RangeInclusive<f64> = 0.0..=1e8;
 pub(super) const RHYTHM: RangeInclusive<f64> = 0.0..=1_000.0;
 
 /// Returns an error if a number does not lie within limits.
-pub(super) fn within(what: &str, number: f64, limits: &RangeInclusive<f64>) -> Result<(), String> {
+pub(super) fn check_range(what: &str, number: f64, limits: &RangeInclusive<f64>) -> Result<(), String> {
     if limits.contains(&number) {
         return Ok(());
     }
@@ -51,7 +51,7 @@ pub(super) fn within(what: &str, number: f64, limits: &RangeInclusive<f64>) -> R
 }
 
 /// Returns an error if a scenario is too large as a whole, though each number lies within its limits.
-pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
+pub(super) fn check_size(scenario: &Scenario) -> Result<(), String> {
     let days = scenario.first.duration_until(scenario.last).as_hours() / 24 + 1;
     if days > i64::from(DAYS_MAX) {
         return Err(format!(
@@ -72,7 +72,7 @@ pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
                 plan.name
             ));
         }
-        daily(scenario, &plan.name, addresses)?;
+        check_daily_counts(scenario, &plan.name, addresses)?;
     }
     for family in &scenario.families {
         let Some(sample) = &family.sample else { continue };
@@ -88,7 +88,7 @@ pub(super) fn whole(scenario: &Scenario) -> Result<(), String> {
 }
 
 /// Checks the number of packets or hosts per day that each part of the background sends to a sensor.
-fn daily(scenario: &Scenario, sensor: &str, addresses: u64) -> Result<(), String> {
+fn check_daily_counts(scenario: &Scenario, sensor: &str, addresses: u64) -> Result<(), String> {
     #[expect(clippy::cast_precision_loss, reason = "at most 2^24")]
     let addresses = addresses as f64;
     let comes = |sensors: &[String]| sensors.is_empty() || sensors.iter().any(|name| name == sensor);

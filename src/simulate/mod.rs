@@ -1,6 +1,6 @@
 //! F3: simulated outbreaks whose cause is known. A [`Scenario`] states which hosts are infected with which
 //! malware. A [`Simulation`] of it yields the packets that sensors capture ([`SensorStream`]), the sandbox
-//! runs of samples ([`CaughtSample`]), and the ground truth ([`Truth`]).
+//! runs of samples ([`CaughtSample`]), and the ground truth ([`GroundTruth`]).
 //!
 //! Only packets to dark addresses are generated. A random scan is thinned: a host that selects `n` targets
 //! per day hits a sensor with `k` dark addresses `Binomial(n, k / 2^32)` times, so this number of hits is
@@ -14,22 +14,22 @@
 mod actor;
 mod background;
 mod check;
-mod dark;
-mod derived;
+mod conficker_ports;
+mod dark_space;
 mod growth;
 mod hit;
+mod internet_scan;
 mod limits;
 mod population;
+mod probe_generator;
 mod probe_plan;
-mod probing;
 mod random;
 mod sample;
 mod sandbox;
 mod scenario;
 mod stream;
 mod targets;
-mod text;
-mod tour;
+mod tcpdump;
 mod truth;
 mod wire;
 
@@ -38,27 +38,28 @@ use jiff::civil::Date;
 use crate::history::{DatedPrefix, Sensor};
 use crate::yaml::{self, YamlError};
 
-use actor::{Actor, Hosts, Interval, Source};
-use dark::Dark;
+use actor::{Actor, FamilyHosts, HitSource, Interval};
+use dark_space::DarkSpace;
 use population::{Period, infections};
-use probing::Probing;
+use probe_generator::ProbeGenerator;
 use random::Seed;
-use targets::Targeting;
+use targets::SensorTargeting;
 
-pub use background::{Background, Floods, Misconfigured, Noise, Stray};
-pub use growth::{Again, Churn, Decay, Growth, NamedHost, Patch, Population, Succession, Visits};
+pub use background::{Background, Floods, MisconfiguredHost, Noise, StrayRequests};
+pub use growth::{Churn, Decay, GrowthPlan, NamedHost, Patch, Population, Reinfection, Succession, Visits};
 pub use population::Infection;
+pub use probe_generator::SimulatedPacket;
 pub use probe_plan::{
-    AnyPort, Derived, Header, PortPlan, ProbePlan, Sends, SourcePort, System, WeightedPort,
+    DerivedPortKeyword, HeaderPlan, NetworkStack, PortPlan, ProbePlan, RandomPort, SendSchedule,
+    SourcePortRule, WeightedPort,
 };
-pub use probing::Shot;
 pub use sample::{CaughtSample, LogFormat, SamplePlan, SandboxPlan};
 pub use scenario::{
-    Cut, Family, HitList, Listed, Network, Nothing, Own, Permutation, Rhythm, Scenario, SensorPlan,
-    Sequential, Start, Targets, Uniform,
+    ActivityRhythm, CaptureLength, FamilyPlan, HitList, HitListEntry, LocalPreference, NetworkPlan,
+    NoParameters, PermutationScan, Scenario, SensorPlan, SequentialScan, SweepStart, Targets, UniformScan,
 };
-pub use stream::{SensorStream, Tally};
-pub use truth::{InfectedHost, SensorTruth, Truth};
+pub use stream::{PacketTally, SensorStream};
+pub use truth::{GroundTruth, InfectedHost, SensorTruth};
 pub use wire::{PcapWriter, write_frame};
 
 /// A scenario with a seed and a scale, which together determine all hosts, samples and packets.
@@ -67,13 +68,13 @@ pub struct Simulation {
     scenario: Scenario,
     actors: Vec<Actor>,
     /// Networks in which hosts live.
-    networks: Vec<Network>,
+    networks: Vec<NetworkPlan>,
     /// Dark addresses of each sensor.
-    dark: Vec<Dark>,
+    dark: Vec<DarkSpace>,
     period: Period,
     seed: Seed,
     scale: f64,
-    number: u64,
+    seed_number: u64,
 }
 
 impl Scenario {
@@ -84,9 +85,9 @@ impl Scenario {
     /// The error states the place, where it is known, and the remedy.
     pub fn parse(text: &str) -> Result<Scenario, YamlError> {
         let scenario: Scenario = yaml::parse(text)?;
-        match check::fault(&scenario) {
+        match check::first_fault(&scenario) {
             None => Ok(scenario),
-            Some(message) => Err(yaml::refused(text, message)),
+            Some(message) => Err(yaml::error_at_word(text, message)),
         }
     }
 }
@@ -113,10 +114,11 @@ impl Simulation {
         period.start = period.day(scenario.first);
         period.end = period.day(scenario.last.saturating_add(jiff::Span::new().days(1)));
         let networks = match scenario.networks.is_empty() {
-            true => vec![actor::nowhere()],
+            true => vec![actor::default_network()],
             false => scenario.networks.clone(),
         };
-        let dark = scenario.sensors.iter().map(|sensor| Dark::new(&sensor.prefixes, &sensor.live)).collect();
+        let dark =
+            scenario.sensors.iter().map(|sensor| DarkSpace::new(&sensor.prefixes, &sensor.live)).collect();
         let mut simulation = Simulation {
             scenario: scenario.clone(),
             actors: Vec::new(),
@@ -125,7 +127,7 @@ impl Simulation {
             period,
             seed: root,
             scale,
-            number: seed,
+            seed_number: seed,
         };
         for (family, is_family) in scenario
             .families
@@ -148,7 +150,7 @@ impl Simulation {
     /// Returns the seed.
     #[must_use]
     pub fn seed(&self) -> u64 {
-        self.number
+        self.seed_number
     }
 
     /// Returns the scale.
@@ -165,7 +167,7 @@ impl Simulation {
 
     /// Returns the beginnings of the hours of a day, followed by the beginning of the next day.
     #[must_use]
-    pub fn hours(&self, date: Date) -> Vec<crate::event::Timestamp> {
+    pub fn hours(&self, date: Date) -> Vec<crate::packet::Timestamp> {
         const HOUR: i64 = 3_600_000_000_000;
         let Interval { start, end } = self.interval(date);
         let mut hours: Vec<_> =
@@ -189,7 +191,7 @@ impl Simulation {
     /// Returns the name of an actor: a family, or a part of the background. The name is empty if there is no
     /// such actor.
     #[must_use]
-    pub fn actor(&self, number: u16) -> &str {
+    pub fn actor_name(&self, number: u16) -> &str {
         self.actors.get(usize::from(number)).map_or("", |actor| &actor.name)
     }
 
@@ -197,7 +199,7 @@ impl Simulation {
     #[must_use]
     pub fn samples(&self) -> Vec<CaughtSample> {
         let families = self.scenario.families.iter();
-        families.filter_map(|family| CaughtSample::of(family, self.seed, &self.period)).collect()
+        families.filter_map(|family| CaughtSample::from_family(family, self.seed, &self.period)).collect()
     }
 
     fn interval(&self, date: Date) -> Interval {
@@ -205,47 +207,63 @@ impl Simulation {
         Interval { start: self.period.day(date), end: self.period.day(next) }
     }
 
-    fn add_hosts(&mut self, family: &Family, is_family: bool) {
-        let seed = self.seed.of("family").of(&family.name);
+    fn add_hosts(&mut self, family: &FamilyPlan, is_family: bool) {
+        let seed = self.seed.named("family").named(&family.name);
         let before = self.actors.iter_mut().filter_map(|actor| match &mut actor.source {
-            Source::Hosts(hosts) => Some((actor.name.as_str(), &mut hosts.infections)),
+            HitSource::Hosts(hosts) => Some((actor.name.as_str(), &mut hosts.infections)),
             _ => None,
         });
         let mut before: Vec<_> = before.collect();
         let infections = infections(&family.population, &self.period, seed, &mut before);
-        let homes = Hosts::homes(family, &self.networks, &self.period);
-        let probing = Probing::new(&family.probes, family.together, family.header);
-        let source = Source::Hosts(Box::new(Hosts { family: family.clone(), infections, homes }));
-        self.actors.push(Actor { name: family.name.clone(), is_family, probing, source, seed });
+        let homes = FamilyHosts::host_networks(family, &self.networks, &self.period);
+        let probing = ProbeGenerator::new(&family.probes, family.together, family.header);
+        let source = HitSource::Hosts(Box::new(FamilyHosts {
+            family: family.clone(),
+            infections,
+            host_networks: homes,
+        }));
+        self.actors.push(Actor {
+            name: family.name.clone(),
+            is_family,
+            probe_generator: probing,
+            source,
+            seed,
+        });
     }
 
     fn add_background(&mut self, background: &Background) {
-        let root = self.seed.of("background");
-        let mut add = |name: &str, probes: &[ProbePlan], header: Header, source: Source| {
-            let probing = Probing::new(probes, false, header);
-            let seed = root.of(name);
-            self.actors.push(Actor { name: name.to_owned(), is_family: false, probing, source, seed });
+        let root = self.seed.named("background");
+        let mut add = |name: &str, probes: &[ProbePlan], header: HeaderPlan, source: HitSource| {
+            let probing = ProbeGenerator::new(probes, false, header);
+            let seed = root.named(name);
+            self.actors.push(Actor {
+                name: name.to_owned(),
+                is_family: false,
+                probe_generator: probing,
+                source,
+                seed,
+            });
         };
         for one in &background.noise {
-            add(&one.name, &one.probes, one.header, Source::Noise(one.clone()));
+            add(&one.name, &one.probes, one.header, HitSource::Noise(one.clone()));
         }
         for one in &background.floods {
-            add(&one.name, &one.probes, one.header, Source::Floods(one.clone()));
+            add(&one.name, &one.probes, one.header, HitSource::Floods(one.clone()));
         }
         for one in &background.stray {
-            add(&one.name, &one.probes, one.header, Source::Stray(one.clone()));
+            add(&one.name, &one.probes, one.header, HitSource::Stray(one.clone()));
         }
         for one in &background.misconfigured {
-            add(&one.name, &one.probes, one.header, Source::Misconfigured(one.clone()));
+            add(&one.name, &one.probes, one.header, HitSource::Misconfigured(one.clone()));
         }
     }
 }
 
 impl Actor {
-    fn targeting(&self, dark: &Dark) -> Targeting {
+    fn targeting(&self, dark: &DarkSpace) -> SensorTargeting {
         match &self.source {
-            Source::Hosts(hosts) => Targeting::new(&hosts.family.targets, dark),
-            _ => Targeting::None,
+            HitSource::Hosts(hosts) => SensorTargeting::new(&hosts.family.targets, dark),
+            _ => SensorTargeting::None,
         }
     }
 }

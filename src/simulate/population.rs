@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
-use super::growth::{Growth, Population, Succession, Visits};
-use super::probing::number;
-use super::random::{Random, Seed, poisson};
+use super::growth::{GrowthPlan, Population, Succession, Visits};
+use super::probe_generator::address_number;
+use super::random::{Seed, SeededRng, poisson};
 
 /// One host that is infected with one family for a time. Memory: 56 bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,25 +42,25 @@ const DAY_SECONDS: f64 = 86_400.0;
 impl Period {
     /// Returns the moment at which a day begins.
     pub(super) fn day(&self, date: jiff::civil::Date) -> Timestamp {
-        crate::history::Day::on(date, &self.zone).start
+        crate::history::Day::from_date(date, &self.zone).start
     }
 
     /// Returns the moment a number of 24-hour days after the beginning of a day.
     fn days_after(&self, date: jiff::civil::Date, days: f64) -> Timestamp {
-        later(self.day(date), days)
+        plus_days(self.day(date), days)
     }
 }
 
 /// Returns the moment a number of 24-hour days later.
 #[expect(clippy::cast_possible_truncation, reason = "stays at the end of time")]
-pub(super) fn later(time: Timestamp, days: f64) -> Timestamp {
+pub(super) fn plus_days(time: Timestamp, days: f64) -> Timestamp {
     time.plus_nanoseconds((days * DAY_SECONDS * 1e9) as i64)
 }
 
 /// Multiplies a count by the scale. The fraction is rounded up with a probability equal to it, so that sums
 /// have the right mean.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and not negative")]
-fn scaled(count: f64, period: &Period, random: &mut Random) -> u64 {
+fn scaled(count: f64, period: &Period, random: &mut SeededRng) -> u64 {
     let scaled = count * period.scale;
     scaled as u64 + u64::from(random.random::<f64>() < scaled.fract())
 }
@@ -74,25 +74,25 @@ pub(super) fn infections(
     before: &mut [(&str, &mut Vec<Infection>)],
 ) -> Vec<Infection> {
     let mut all = Vec::new();
-    let mut random = seed.of("growth").generator();
+    let mut random = seed.named("growth").generator();
     for growth in &plan.growth {
-        grow(growth, period, &mut random, &mut all);
+        add_growth(growth, period, &mut random, &mut all);
     }
     for visits in &plan.visits {
-        visit(visits, period, &mut random, &mut all);
+        add_visits(visits, period, &mut random, &mut all);
     }
     for (host, infection) in (0u64..).zip(&mut all) {
-        infection.host = seed.of("host").at(host).number();
+        infection.host = seed.named("host").numbered(host).to_u64();
     }
     for succession in &plan.succeeds {
         for (_, theirs) in before.iter_mut().filter(|(name, _)| *name == succession.family) {
-            succeed(succession, period, &mut random, theirs, &mut all);
+            take_over_hosts(succession, period, &mut random, theirs, &mut all);
         }
     }
     let grown = all.len();
-    heal(plan, period, seed, &mut all[..grown]);
+    disinfect(plan, period, seed, &mut all[..grown]);
     if let Some(again) = &plan.again {
-        let mut random = seed.of("again").generator();
+        let mut random = seed.named("again").generator();
         let since = period.day(again.from);
         let clean: Vec<Infection> = all.iter().filter(|one| one.until <= since).copied().collect();
         for one in clean {
@@ -101,15 +101,15 @@ pub(super) fn infections(
                 all.push(Infection { from, until: period.end, ..one });
             }
         }
-        heal(plan, period, seed.of("again"), &mut all[grown..]);
+        disinfect(plan, period, seed.named("again"), &mut all[grown..]);
     }
     for host in &plan.hosts {
         all.push(Infection {
-            host: Seed::root(number(host.address)).of("named").number(),
+            host: Seed::root(address_number(host.address)).named("named").to_u64(),
             from: host.from.map_or(period.start, |from| period.day(from)).max(period.start),
             until: host.last.map_or(period.end, |last| period.days_after(last, 1.0)).min(period.end),
             address: Some(host.address),
-            rate: host.rate.map(narrow),
+            rate: host.rate.map(to_f32),
         });
     }
     all.retain(|one| one.from < one.until && one.from < period.end);
@@ -117,7 +117,7 @@ pub(super) fn infections(
 }
 
 /// Adds the infections of a growth.
-fn grow(growth: &Growth, period: &Period, random: &mut Random, all: &mut Vec<Infection>) {
+fn add_growth(growth: &GrowthPlan, period: &Period, random: &mut SeededRng, all: &mut Vec<Infection>) {
     let days = growth.days.unwrap_or(1.0);
     for _ in 0..scaled(growth.hosts, period, random) {
         let share: f64 = random.random();
@@ -135,26 +135,26 @@ fn grow(growth: &Growth, period: &Period, random: &mut Random, all: &mut Vec<Inf
 }
 
 /// Adds the infections of short visits, day by day.
-fn visit(visits: &Visits, period: &Period, random: &mut Random, all: &mut Vec<Infection>) {
+fn add_visits(visits: &Visits, period: &Period, random: &mut SeededRng, all: &mut Vec<Infection>) {
     let mut day = visits.from.map_or(period.start, |from| period.day(from)).max(period.start);
     let end = visits.last.map_or(period.end, |last| period.days_after(last, 1.0)).min(period.end);
     while day < end {
         let swing = Normal::new(0.0, visits.swing).map_or(0.0, |law| law.sample(random));
         for _ in 0..poisson(random, visits.hosts * period.scale * swing.exp()) {
-            let from = later(day, random.random());
-            let until = later(from, visits.minutes / 1_440.0).min(period.end);
+            let from = plus_days(day, random.random());
+            let until = plus_days(from, visits.minutes / 1_440.0).min(period.end);
             all.push(Infection { host: 0, from, until, address: None, rate: None });
         }
-        day = later(day, 1.0);
+        day = plus_days(day, 1.0);
     }
 }
 
 /// Adds infections of hosts that are infected with another family, and ends that infection unless the hosts
 /// keep it.
-fn succeed(
+fn take_over_hosts(
     plan: &Succession,
     period: &Period,
-    random: &mut Random,
+    random: &mut SeededRng,
     theirs: &mut [Infection],
     ours: &mut Vec<Infection>,
 ) {
@@ -171,24 +171,24 @@ fn succeed(
 }
 
 /// Ends infections by decay and patches. Each host has its own random numbers.
-fn heal(plan: &Population, period: &Period, seed: Seed, all: &mut [Infection]) {
+fn disinfect(plan: &Population, period: &Period, seed: Seed, all: &mut [Infection]) {
     for (at, one) in (0u64..).zip(all) {
-        let chance = seed.of("heal").at(at);
+        let chance = seed.named("heal").numbered(at);
         if let Some(decay) = &plan.decay {
             let since = decay.from.map_or(one.from, |from| period.day(from)).max(one.from);
-            let days = -(1.0 - chance.share()).log2() * decay.half_life_days;
-            one.until = one.until.min(later(since, days));
+            let days = -(1.0 - chance.fraction()).log2() * decay.half_life_days;
+            one.until = one.until.min(plus_days(since, days));
         }
         for (number, patch) in (0u64..).zip(&plan.patches) {
-            let day = chance.of("patch").at(number);
-            if one.from < period.day(patch.on) && day.share() < patch.share {
-                one.until = one.until.min(period.days_after(patch.on, day.of("hour").share()));
+            let day = chance.named("patch").numbered(number);
+            if one.from < period.day(patch.on) && day.fraction() < patch.share {
+                one.until = one.until.min(period.days_after(patch.on, day.named("hour").fraction()));
             }
         }
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a rate, to seven digits")]
-fn narrow(rate: f64) -> f32 {
+fn to_f32(rate: f64) -> f32 {
     rate as f32
 }

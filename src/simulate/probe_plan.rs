@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::event::Protocol;
+use crate::packet::Protocol;
 
 /// A probe: the packets of one connection attempt to a target.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,13 +23,13 @@ pub struct ProbePlan {
     pub icmp_type: Option<u8>,
     /// Schedules of the packets, of which one is drawn for each target. By default, a single packet.
     #[serde(default)]
-    pub sends: Vec<Sends>,
+    pub sends: Vec<SendSchedule>,
     /// Whether each retry has a new source port.
     #[serde(default)]
     pub retry_from_new_port: bool,
     /// Rule of the source ports.
     #[serde(default)]
-    pub source_port: SourcePort,
+    pub source_port: SourcePortRule,
     /// Payload as text. SYNs should have none.
     #[serde(default)]
     pub payload: String,
@@ -47,9 +47,9 @@ pub enum PortPlan {
     /// A fixed port with its share.
     Weighted(WeightedPort),
     /// A random port from a lowest port up.
-    Any(AnyPort),
+    Any(RandomPort),
     /// A port that is derived from the destination's address and the week, as Conficker.D finds its peers.
-    Derived(Derived),
+    Derived(DerivedPortKeyword),
 }
 
 /// A fixed port with its share.
@@ -65,7 +65,7 @@ pub struct WeightedPort {
 /// A random port from a lowest port up.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AnyPort {
+pub struct RandomPort {
     /// The lowest port.
     pub any_from: u16,
     /// Weight with which this rule is drawn among the ports.
@@ -76,7 +76,7 @@ pub struct AnyPort {
 /// The word `derived` in YAML.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Derived {
+pub enum DerivedPortKeyword {
     /// The only value.
     Derived,
 }
@@ -95,7 +95,7 @@ impl PortPlan {
 /// A schedule of the packets of a probe.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sends {
+pub struct SendSchedule {
     /// Weight with which the schedule is drawn among the schedules.
     #[serde(default = "one")]
     pub share: f64,
@@ -106,7 +106,7 @@ pub struct Sends {
 /// The rule of the source ports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SourcePort {
+pub enum SourcePortRule {
     /// The host's next port: one more for each probe of each target, from 1025 to 5000 as Windows XP counts.
     #[default]
     Next,
@@ -125,10 +125,10 @@ pub enum SourcePort {
 /// Header fields of the packets. Every key is optional.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Header {
+pub struct HeaderPlan {
     /// The operating system, or the tool that builds its own packets.
     #[serde(default)]
-    pub system: System,
+    pub system: NetworkStack,
     /// IP identification. By default, that of the system.
     pub ip_id: Option<u16>,
     /// Initial TTL. By default, that of the system.
@@ -137,13 +137,13 @@ pub struct Header {
     pub window: Option<u16>,
 }
 
-impl Header {
+impl HeaderPlan {
     /// Returns the TTL with which packets are sent.
     pub(super) fn initial_ttl(&self) -> u8 {
         self.ttl.unwrap_or(match self.system {
-            System::Windows => 128,
-            System::Linux | System::Mirai => 64,
-            System::Masscan | System::Zmap => 255,
+            NetworkStack::Windows => 128,
+            NetworkStack::Linux | NetworkStack::Mirai => 64,
+            NetworkStack::Masscan | NetworkStack::Zmap => 255,
         })
     }
 }
@@ -151,7 +151,7 @@ impl Header {
 /// Operating systems and tools, by the header fields of their packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum System {
+pub enum NetworkStack {
     /// Windows XP: TTL 128, TCP window 65535, counting IP identification.
     #[default]
     Windows,
@@ -167,10 +167,10 @@ pub enum System {
     Mirai,
 }
 
-impl System {
+impl NetworkStack {
     /// Returns whether SYNs have the TCP options of an operating system.
     pub(super) fn has_options(self) -> bool {
-        matches!(self, System::Windows | System::Linux)
+        matches!(self, NetworkStack::Windows | NetworkStack::Linux)
     }
 }
 

@@ -11,43 +11,43 @@ use rand_pcg::Pcg64Mcg;
 pub(super) struct Seed(u64);
 
 /// A generator of random numbers. Its stream depends only on its seed, on every machine and in every version.
-pub(super) type Random = Pcg64Mcg;
+pub(super) type SeededRng = Pcg64Mcg;
 
 impl Seed {
     /// Returns the root for the seed of a run.
     pub(super) fn root(seed: u64) -> Seed {
-        Seed(mixed(seed ^ 0x696e_6761))
+        Seed(mix_bits(seed ^ 0x696e_6761))
     }
 
     /// Returns the seed of a name below this seed.
-    pub(super) fn of(self, name: &str) -> Seed {
-        name.bytes().fold(self.at(name.len() as u64), |seed, byte| seed.at(u64::from(byte)))
+    pub(super) fn named(self, name: &str) -> Seed {
+        name.bytes().fold(self.numbered(name.len() as u64), |seed, byte| seed.numbered(u64::from(byte)))
     }
 
     /// Returns the seed of a number below this seed.
-    pub(super) fn at(self, number: u64) -> Seed {
-        Seed(mixed(self.0.rotate_left(23) ^ mixed(number)))
+    pub(super) fn numbered(self, number: u64) -> Seed {
+        Seed(mix_bits(self.0.rotate_left(23) ^ mix_bits(number)))
     }
 
     /// Returns the seed as a random number of 64 bits, for callers that need only one.
-    pub(super) fn number(self) -> u64 {
+    pub(super) fn to_u64(self) -> u64 {
         self.0
     }
 
     /// Returns the seed as a random number from 0 (included) to 1 (excluded).
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    pub(super) fn share(self) -> f64 {
+    pub(super) fn fraction(self) -> f64 {
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Creates the generator of this seed.
-    pub(super) fn generator(self) -> Random {
+    pub(super) fn generator(self) -> SeededRng {
         Pcg64Mcg::seed_from_u64(self.0)
     }
 }
 
 /// Mixes the bits of a number: the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
-pub(super) fn mixed(number: u64) -> u64 {
+pub(super) fn mix_bits(number: u64) -> u64 {
     let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -55,7 +55,7 @@ pub(super) fn mixed(number: u64) -> u64 {
 }
 
 /// Draws the number of successes among `tries`, each with probability `share`.
-pub(super) fn binomial(random: &mut Random, tries: u64, share: f64) -> u64 {
+pub(super) fn binomial(random: &mut SeededRng, tries: u64, share: f64) -> u64 {
     match Binomial::new(tries, share.clamp(0.0, 1.0)) {
         Ok(law) if share > 0.0 => law.sample(random),
         _ => 0,
@@ -64,7 +64,7 @@ pub(super) fn binomial(random: &mut Random, tries: u64, share: f64) -> u64 {
 
 /// Draws a number of events from a Poisson distribution.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and not negative")]
-pub(super) fn poisson(random: &mut Random, mean: f64) -> u64 {
+pub(super) fn poisson(random: &mut SeededRng, mean: f64) -> u64 {
     match Poisson::new(mean) {
         Ok(law) if mean > 0.0 => law.sample(random) as u64,
         _ => 0,
@@ -72,16 +72,16 @@ pub(super) fn poisson(random: &mut Random, mean: f64) -> u64 {
 }
 
 /// Draws an element by weight. Returns `None` if all weights are zero.
-pub(super) fn weighted<'a, T>(
-    random: &mut Random,
+pub(super) fn draw_by_weight<'a, T>(
+    random: &mut SeededRng,
     all: &'a [T],
     weight: impl Fn(&T) -> f64,
 ) -> Option<&'a T> {
-    pick(random.random(), all, weight)
+    pick_by_weight(random.random(), all, weight)
 }
 
 /// Returns the element at a share (0 to 1) of the cumulative weight. Returns `None` if all weights are zero.
-pub(super) fn pick<T>(share: f64, all: &[T], weight: impl Fn(&T) -> f64) -> Option<&T> {
+pub(super) fn pick_by_weight<T>(share: f64, all: &[T], weight: impl Fn(&T) -> f64) -> Option<&T> {
     let total: f64 = all.iter().map(&weight).sum();
     let mut left = share * total;
     let found = all.iter().find(|one| {
@@ -98,12 +98,19 @@ mod tests {
     #[test]
     fn names_and_numbers_have_seeds_of_their_own() {
         let root = Seed::root(1);
-        let seeds = [root.of("ab"), root.of("a").of("b"), root.of("ba"), root.at(1), root.at(1).at(1), root];
+        let seeds = [
+            root.named("ab"),
+            root.named("a").named("b"),
+            root.named("ba"),
+            root.numbered(1),
+            root.numbered(1).numbered(1),
+            root,
+        ];
         for (at, seed) in seeds.iter().enumerate() {
             assert!(!seeds[..at].contains(seed), "{at}");
         }
-        assert_eq!(root.of("ab"), Seed::root(1).of("ab"));
-        assert_ne!(root.of("ab"), Seed::root(2).of("ab"));
+        assert_eq!(root.named("ab"), Seed::root(1).named("ab"));
+        assert_ne!(root.named("ab"), Seed::root(2).named("ab"));
     }
 
     #[test]
@@ -111,10 +118,10 @@ mod tests {
         let mut random = Seed::root(3).generator();
         let mut found = [0; 3];
         for _ in 0..3000 {
-            found[*weighted(&mut random, &[0usize, 1, 2], |one| [1.0, 0.0, 2.0][*one]).unwrap()] += 1;
+            found[*draw_by_weight(&mut random, &[0usize, 1, 2], |one| [1.0, 0.0, 2.0][*one]).unwrap()] += 1;
         }
         assert_eq!(found[1], 0);
         assert!((900..1100).contains(&found[0]), "{found:?}");
-        assert_eq!(weighted(&mut random, &[1], |_| 0.0), None);
+        assert_eq!(draw_by_weight(&mut random, &[1], |_| 0.0), None);
     }
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::population::Period;
 use super::random::Seed;
 use super::sandbox::{self, VICTIM};
-use super::scenario::Family;
-use super::text;
+use super::scenario::FamilyPlan;
+use super::tcpdump;
 use super::wire::PcapWriter;
 
 /// A sample that was caught.
@@ -115,13 +115,13 @@ impl SamplePlan {
         if !(1.0..=86_400.0).contains(&self.sandbox.seconds) {
             return Err("sample.sandbox.seconds lies between 1 and 86400".to_owned());
         }
-        super::check::share("sample.sandbox.loss", self.sandbox.loss)
+        super::check::check_share("sample.sandbox.loss", self.sandbox.loss)
     }
 }
 
 impl CaughtSample {
     /// Returns the sample of a family; `None` if none was caught.
-    pub(super) fn of(family: &Family, seed: Seed, period: &Period) -> Option<CaughtSample> {
+    pub(super) fn from_family(family: &FamilyPlan, seed: Seed, period: &Period) -> Option<CaughtSample> {
         let plan = family.sample.as_ref()?;
         let given = plan.md5.as_ref().map(|md5| md5.to_ascii_lowercase());
         let md5 = given.unwrap_or_else(|| {
@@ -132,11 +132,11 @@ impl CaughtSample {
             })
         });
         let day = plan.caught.or(plan.discovered).unwrap_or(period.first);
-        let midnight = crate::history::Day::on(day, &jiff::tz::TimeZone::UTC).start;
-        let run = sandbox::run(family, plan, seed.of("sandbox").of(&family.name), midnight);
+        let midnight = crate::history::Day::from_date(day, &jiff::tz::TimeZone::UTC).start;
+        let run = sandbox::run(family, plan, seed.named("sandbox").named(&family.name), midnight);
         let (capture_name, capture) = match plan.sandbox.format {
             LogFormat::Pcap => ("run.pcap", pcap(&run)),
-            format => ("run.txt", text::log(&run, format).into_bytes()),
+            format => ("run.txt", tcpdump::log(&run, format).into_bytes()),
         };
         let report = report(family, plan, &md5, capture_name, day);
         let (family, capture_name) = (family.name.clone(), capture_name.to_owned());
@@ -145,17 +145,17 @@ impl CaughtSample {
 }
 
 /// Returns the run as a pcap file.
-fn pcap(run: &[sandbox::Sent]) -> Vec<u8> {
+fn pcap(run: &[sandbox::SandboxPacket]) -> Vec<u8> {
     // Writing to memory does not fail.
     let Ok(mut writer) = PcapWriter::new(Vec::new()) else { return Vec::new() };
     for sent in run {
-        let _infallible = writer.packet(&sent.packet, &sent.payload, sent.options);
+        let _infallible = writer.packet(&sent.packet, &sent.payload, sent.has_options);
     }
     writer.into_inner()
 }
 
 /// Returns the sample report as YAML.
-fn report(family: &Family, plan: &SamplePlan, md5: &str, capture: &str, day: Date) -> String {
+fn report(family: &FamilyPlan, plan: &SamplePlan, md5: &str, capture: &str, day: Date) -> String {
     let mut out = format!("identity: {{md5: {md5}}}\n");
     let mut line = |text: std::fmt::Arguments<'_>| {
         let _infallible = out.write_fmt(text);

@@ -5,17 +5,19 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use rand::RngExt;
 
-use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
+use crate::packet::{Packet, Protocol, TcpFlags, Timestamp};
 
-use super::actor::{count, whole};
-use super::dark::low;
+use super::actor::{to_count, to_f64};
+use super::dark_space::low_32_bits;
 use super::hit::Hit;
-use super::probing::{Probing, Shot, low_half, micros, number};
-use super::random::{Random, Seed};
+use super::internet_scan::unpermute;
+use super::probe_generator::{
+    ProbeGenerator, SimulatedPacket, address_number, low_16_bits, microsecond_timestamp,
+};
+use super::random::{Seed, SeededRng};
 use super::sample::SamplePlan;
-use super::scenario::{Family, HitList, Sequential, Start, Targets};
-use super::targets::{below, own_network};
-use super::tour::unpermuted;
+use super::scenario::{FamilyPlan, HitList, SequentialScan, SweepStart, Targets};
+use super::targets::{is_below, own_network};
 
 /// Address of the victim host. Its network is that of the sandbox.
 pub(super) const VICTIM: Ipv4Addr = Ipv4Addr::new(192, 168, 20, 21);
@@ -26,10 +28,10 @@ pub(super) const IRC: Ipv4Addr = Ipv4Addr::new(192, 168, 20, 2);
 
 /// A packet of a run, with its payload and whether a SYN has options.
 #[derive(Clone, Debug)]
-pub(super) struct Sent {
+pub(super) struct SandboxPacket {
     pub(super) packet: Packet,
     pub(super) payload: Vec<u8>,
-    pub(super) options: bool,
+    pub(super) has_options: bool,
 }
 
 /// Maximum number of targets of a run. A longer scan is cut.
@@ -37,15 +39,15 @@ const TARGETS_MAX: u64 = 100_000;
 
 /// Returns the packets of a run in time order. The run begins at 09:00 UTC of the given day. Memory: about
 /// 150 bytes per packet, for at most 100,000 targets.
-pub(super) fn run(family: &Family, plan: &SamplePlan, seed: Seed, day: Timestamp) -> Vec<Sent> {
+pub(super) fn run(family: &FamilyPlan, plan: &SamplePlan, seed: Seed, day: Timestamp) -> Vec<SandboxPacket> {
     let start = day.plus_nanoseconds(9 * 3_600_000_000_000);
     let mut sent = Vec::new();
     let mut random = seed.generator();
     if plan.sandbox.dummy_servers {
-        ask_servers(start, &mut random, &mut sent);
+        contact_servers(start, &mut random, &mut sent);
     }
     if plan.sandbox.chatter {
-        chatter(start, plan.sandbox.seconds, &mut random, &mut sent);
+        infrastructure_traffic(start, plan.sandbox.seconds, &mut random, &mut sent);
     }
     scan(family, plan, seed, start, &mut sent);
     let loss = plan.sandbox.loss;
@@ -54,17 +56,17 @@ pub(super) fn run(family: &Family, plan: &SamplePlan, seed: Seed, day: Timestamp
     sent
 }
 
-fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: &mut Vec<Sent>) {
-    let probing = Probing::new(&family.probes, family.together, family.header);
-    let targets = whole(plan.sandbox.seconds * family.rate).min(TARGETS_MAX);
-    let end = start.plus_nanoseconds(seconds(plan.sandbox.seconds));
-    let listed = family.targets.hit_list.as_ref().map(HitList::all).unwrap_or_default();
+fn scan(family: &FamilyPlan, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: &mut Vec<SandboxPacket>) {
+    let probing = ProbeGenerator::new(&family.probes, family.together, family.header);
+    let targets = to_count(plan.sandbox.seconds * family.rate).min(TARGETS_MAX);
+    let end = start.plus_nanoseconds(to_nanoseconds(plan.sandbox.seconds));
+    let listed = family.targets.hit_list.as_ref().map(HitList::expanded_addresses).unwrap_or_default();
     for ordinal in 0..targets {
         let Some(destination) = target(&family.targets, &listed, ordinal, seed) else { return };
-        let jitter = 0.9 * seed.of("jitter").at(ordinal).share();
-        let at = start.plus_nanoseconds(seconds((count(ordinal) + jitter) / family.rate));
+        let jitter = 0.9 * seed.named("jitter").numbered(ordinal).fraction();
+        let at = start.plus_nanoseconds(to_nanoseconds((to_f64(ordinal) + jitter) / family.rate));
         let source = IpAddr::V4(VICTIM);
-        let (key, at) = (seed.number(), micros(at.0));
+        let (key, at) = (seed.to_u64(), microsecond_timestamp(at.0));
         let hit = Hit { at, source, destination, ordinal, key, actor: 0, host: 0 };
         let mut answered = false;
         probing.send(&hit, &mut |shot| {
@@ -77,10 +79,10 @@ fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: 
             shot.packet = shot.packet.with_ttl(Some(family.header.initial_ttl()));
             let payload = probing.payload(shot.probe).to_vec();
             let opens = shot.packet.flags().is_some_and(TcpFlags::opens);
-            sent.push(Sent { packet: shot.packet, payload, options: shot.options });
+            sent.push(SandboxPacket { packet: shot.packet, payload, has_options: shot.has_options });
             if plan.sandbox.answers {
                 answered = true;
-                answer(&shot, opens, sent);
+                push_answer(&shot, opens, sent);
             }
         });
     }
@@ -88,7 +90,7 @@ fn scan(family: &Family, plan: &SamplePlan, seed: Seed, start: Timestamp, sent: 
 
 /// Returns the target with a number, dark or not. `listed` holds the addresses of a hit list.
 fn target(targets: &Targets, listed: &[IpAddr], ordinal: u64, seed: Seed) -> Option<IpAddr> {
-    let drawn = seed.of("target").at(ordinal);
+    let drawn = seed.named("target").numbered(ordinal);
     let mut random = drawn.generator();
     let address = match targets {
         Targets { uniform: Some(plan), .. } => {
@@ -99,12 +101,12 @@ fn target(targets: &Targets, listed: &[IpAddr], ordinal: u64, seed: Seed) -> Opt
             });
             match own.and_then(|own| own_network(VICTIM.into(), own.prefix)) {
                 Some((first, last)) => random.random_range(first..=last),
-                None => anywhere(&mut random, plan.octets_below.unwrap_or([256; 4])),
+                None => random_address(&mut random, plan.octets_below.unwrap_or([256; 4])),
             }
         }
-        Targets { sequential: Some(plan), .. } => in_order(plan, ordinal, seed),
+        Targets { sequential: Some(plan), .. } => sequential_target(plan, ordinal, seed),
         Targets { permutation: Some(plan), .. } => {
-            unpermuted(low(seed.of("start").number() + ordinal), plan.key)
+            unpermute(low_32_bits(seed.named("start").to_u64() + ordinal), plan.key)
         }
         Targets { hit_list: Some(plan), .. } => {
             let length = listed.len() as u64;
@@ -118,43 +120,44 @@ fn target(targets: &Targets, listed: &[IpAddr], ordinal: u64, seed: Seed) -> Opt
 }
 
 /// Draws an address outside of the networks that no host scans: 0.0.0.0/8, 127.0.0.0/8, multicast and above.
-fn anywhere(random: &mut Random, limits: [u16; 4]) -> u32 {
+fn random_address(random: &mut SeededRng, limits: [u16; 4]) -> u32 {
     loop {
         let address: u32 = random.random();
         let [first, ..] = address.to_be_bytes();
-        if below(address, limits) && (1..224).contains(&first) && first != 127 {
+        if is_below(address, limits) && (1..224).contains(&first) && first != 127 {
             return address;
         }
     }
 }
 
 /// Returns the target with a number of a sequential scan.
-fn in_order(plan: &Sequential, ordinal: u64, seed: Seed) -> u32 {
+fn sequential_target(plan: &SequentialScan, ordinal: u64, seed: Seed) -> u32 {
     let threads = u64::from(plan.threads.max(1));
     let (thread, step) = (ordinal % threads, ordinal / threads);
     if plan.block == 0 {
-        let place = low(seed.of("start").at(thread).number() + step);
+        let place = low_32_bits(seed.named("start").numbered(thread).to_u64() + step);
         return if plan.byte_reversed { place.swap_bytes() } else { place };
     }
     let size = 1u64 << (32 - u32::from(plan.block.min(32)));
     let stride = u64::from(plan.stride.max(1));
     let pass = size.div_ceil(stride);
     let round = pass * u64::from(plan.passes.max(1));
-    let block = seed.of("block").at(thread).at(step / round);
-    let own = (block.of("own").share() < plan.own).then(|| own_network(VICTIM.into(), plan.block)).flatten();
+    let block = seed.named("block").numbered(thread).numbered(step / round);
+    let own =
+        (block.named("own").fraction() < plan.own).then(|| own_network(VICTIM.into(), plan.block)).flatten();
     let first = match own {
         Some((first, _)) => first,
-        None => anywhere(&mut block.generator(), [256; 4]) & !low(size - 1),
+        None => random_address(&mut block.generator(), [256; 4]) & !low_32_bits(size - 1),
     };
     let offset = match plan.start {
-        Start::First => 0,
-        Start::Random => block.of("offset").number() % size,
+        SweepStart::First => 0,
+        SweepStart::Random => block.named("offset").to_u64() % size,
     };
-    first + low((offset + step % round % pass * stride) % size)
+    first + low_32_bits((offset + step % round % pass * stride) % size)
 }
 
 /// Adds the answer of a target and the client's further packets.
-fn answer(shot: &Shot, opens: bool, sent: &mut Vec<Sent>) {
+fn push_answer(shot: &SimulatedPacket, opens: bool, sent: &mut Vec<SandboxPacket>) {
     let asked = &shot.packet;
     let time = asked.time().unwrap_or_default();
     let later = |micros: i64| Some(time.plus_nanoseconds(micros * 1_000));
@@ -166,7 +169,8 @@ fn answer(shot: &Shot, opens: bool, sent: &mut Vec<Sent>) {
         .with_tcp_window(asked.tcp_window())
         .with_ttl(Some(64))
         .with_ip_id(Some(0));
-    let mut push = |packet: Packet| sent.push(Sent { packet, payload: Vec::new(), options: false });
+    let mut push =
+        |packet: Packet| sent.push(SandboxPacket { packet, payload: Vec::new(), has_options: false });
     match asked.protocol() {
         Protocol::Tcp if opens => {
             let ack = TcpFlags::ACK;
@@ -176,7 +180,7 @@ fn answer(shot: &Shot, opens: bool, sent: &mut Vec<Sent>) {
             push(back.with_flags(Some(TcpFlags::FIN.with(ack))).with_time(later(920_000)));
         }
         Protocol::Icmp => {
-            let icmp = Some(crate::event::IcmpKind { kind: 0, code: Some(0) });
+            let icmp = Some(crate::packet::IcmpKind { kind: 0, code: Some(0) });
             push(back.with_icmp(icmp));
         }
         _ => {}
@@ -184,10 +188,10 @@ fn answer(shot: &Shot, opens: bool, sent: &mut Vec<Sent>) {
 }
 
 /// Adds the packets with which the sample resolves a name and logs in to an IRC server.
-fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
+fn contact_servers(start: Timestamp, random: &mut SeededRng, sent: &mut Vec<SandboxPacket>) {
     let at = |millis: i64| Some(start.plus_nanoseconds(millis * 1_000_000));
     let (id, port): (u16, u16) = (random.random(), random.random_range(1025..2000));
-    let udp = |time, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: Vec<u8>| Sent {
+    let udp = |time, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: Vec<u8>| SandboxPacket {
         packet: Packet::new(from.0.into(), to.0.into(), Protocol::Udp)
             .with_time(time)
             .with_source_port(Some(from.1))
@@ -195,10 +199,10 @@ fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
             .with_ttl(Some(128))
             .with_ip_id(Some(id)),
         payload,
-        options: false,
+        has_options: false,
     };
-    sent.push(udp(at(0), (VICTIM, port), (DNS, 53), dns(id, None)));
-    sent.push(udp(at(4), (DNS, 53), (VICTIM, port), dns(id, Some(IRC))));
+    sent.push(udp(at(0), (VICTIM, port), (DNS, 53), dns_message(id, None)));
+    sent.push(udp(at(4), (DNS, 53), (VICTIM, port), dns_message(id, Some(IRC))));
     let push = TcpFlags::PSH.with(TcpFlags::ACK);
     let steps: [(bool, TcpFlags, &[u8]); 5] = [
         (true, TcpFlags::SYN, b""),
@@ -223,7 +227,7 @@ fn ask_servers(start: Timestamp, random: &mut Random, sent: &mut Vec<Sent>) {
 }
 
 /// Returns a DNS query for `irc.example.net` or, given an address, its response (RFC 1035).
-fn dns(id: u16, answer: Option<Ipv4Addr>) -> Vec<u8> {
+fn dns_message(id: u16, answer: Option<Ipv4Addr>) -> Vec<u8> {
     let mut out = id.to_be_bytes().to_vec();
     let answers = u8::from(answer.is_some());
     out.extend([answers << 7 | 1, answers << 7, 0, 1, 0, answers, 0, 0, 0, 0]);
@@ -240,7 +244,12 @@ fn dns(id: u16, answer: Option<Ipv4Addr>) -> Vec<u8> {
 }
 
 /// Adds the packets that a Windows host sends by itself.
-fn chatter(start: Timestamp, seconds_in_all: f64, random: &mut Random, sent: &mut Vec<Sent>) {
+fn infrastructure_traffic(
+    start: Timestamp,
+    seconds_in_all: f64,
+    random: &mut SeededRng,
+    sent: &mut Vec<SandboxPacket>,
+) {
     let everyone = Ipv4Addr::new(192, 168, 20, 255);
     let ssdp = Ipv4Addr::new(239, 255, 255, 250);
     let kinds: [(Ipv4Addr, u16, &[u8]); 3] = [
@@ -252,17 +261,17 @@ fn chatter(start: Timestamp, seconds_in_all: f64, random: &mut Random, sent: &mu
     while after < seconds_in_all {
         let (to, port, payload) = kinds[random.random_range(0..kinds.len())];
         let packet = Packet::new(VICTIM.into(), to.into(), Protocol::Udp)
-            .with_time(Some(micros(start.plus_nanoseconds(seconds(after)).0)))
+            .with_time(Some(microsecond_timestamp(start.plus_nanoseconds(to_nanoseconds(after)).0)))
             .with_source_port(Some(if port == 1900 { 1029 } else { port }))
             .with_destination_port(Some(port))
             .with_ttl(Some(if port == 1900 { 1 } else { 128 }))
-            .with_ip_id(Some(low_half(number(to.into()))));
-        sent.push(Sent { packet, payload: payload.to_vec(), options: false });
+            .with_ip_id(Some(low_16_bits(address_number(to.into()))));
+        sent.push(SandboxPacket { packet, payload: payload.to_vec(), has_options: false });
         after += random.random_range(2.0..15.0);
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a day at most")]
-fn seconds(seconds: f64) -> i64 {
+fn to_nanoseconds(seconds: f64) -> i64 {
     (seconds * 1e9) as i64
 }

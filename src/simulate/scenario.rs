@@ -10,7 +10,7 @@ use crate::history::{Outage, SensorKind};
 
 use super::background::Background;
 use super::growth::Population;
-use super::probe_plan::{Header, ProbePlan};
+use super::probe_plan::{HeaderPlan, ProbePlan};
 use super::sample::SamplePlan;
 
 /// A scenario: infected hosts, sensors, and background traffic. Unknown keys are rejected.
@@ -31,16 +31,16 @@ pub struct Scenario {
     pub time_zone: String,
     /// Length of the captures.
     #[serde(default)]
-    pub captures: Cut,
+    pub captures: CaptureLength,
     /// The sensors; at least one.
     pub sensors: Vec<SensorPlan>,
     /// Networks in which hosts live. If there are none, hosts live in 100.64.0.0/10, which no host on the
     /// Internet has.
     #[serde(default)]
-    pub networks: Vec<Network>,
+    pub networks: Vec<NetworkPlan>,
     /// The malware families.
     #[serde(default)]
-    pub families: Vec<Family>,
+    pub families: Vec<FamilyPlan>,
     /// Traffic that is not malware.
     #[serde(default)]
     pub background: Background,
@@ -49,7 +49,7 @@ pub struct Scenario {
 /// Length of the captures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Cut {
+pub enum CaptureLength {
     /// One capture per day.
     #[default]
     Day,
@@ -84,7 +84,7 @@ pub struct SensorPlan {
 /// A network in which hosts live.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Network {
+pub struct NetworkPlan {
     /// Name of the network, such as a provider or a country.
     pub name: String,
     /// Addresses of the network. Hosts never have a dark address of a sensor.
@@ -100,7 +100,7 @@ pub struct Network {
 /// A malware family or a scanning tool: how its hosts scan, and how many hosts there are.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Family {
+pub struct FamilyPlan {
     /// Name of the family: letters, digits, `.`, `_` and `-`.
     pub name: String,
     /// How a host selects its targets.
@@ -117,13 +117,13 @@ pub struct Family {
     pub rate_spread: f64,
     /// Times at which hosts are on.
     #[serde(default)]
-    pub rhythm: Rhythm,
+    pub rhythm: ActivityRhythm,
     /// Number of hosts and the times of their infections.
     #[serde(default)]
     pub population: Population,
     /// Header fields of the packets.
     #[serde(default)]
-    pub header: Header,
+    pub header: HeaderPlan,
     /// The sample of the family that was caught, if any.
     pub sample: Option<SamplePlan>,
 }
@@ -133,30 +133,30 @@ pub struct Family {
 #[serde(deny_unknown_fields)]
 pub struct Targets {
     /// At random.
-    pub uniform: Option<Uniform>,
+    pub uniform: Option<UniformScan>,
     /// One after the other, block by block.
-    pub sequential: Option<Sequential>,
+    pub sequential: Option<SequentialScan>,
     /// Every IPv4 address once, in an order that all hosts share. Each host begins at its own place.
-    pub permutation: Option<Permutation>,
+    pub permutation: Option<PermutationScan>,
     /// From a list.
     pub hit_list: Option<HitList>,
     /// No targets: the family never scans.
-    pub none: Option<Nothing>,
+    pub none: Option<NoParameters>,
 }
 
 /// A key without parameters.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub struct NoParameters {}
 
 /// Random targets.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Uniform {
+pub struct UniformScan {
     /// Shares of the targets that lie in the host's own networks. The other targets are drawn from all
     /// addresses.
     #[serde(default)]
-    pub own: Vec<Own>,
+    pub own: Vec<LocalPreference>,
     /// Upper limits of the four octets, excluded, such as `[256, 128, 256, 128]`, for a random generator with
     /// a bug that never yields higher values. By default, there are no limits.
     pub octets_below: Option<[u16; 4]>,
@@ -165,7 +165,7 @@ pub struct Uniform {
 /// A preference for the host's own network.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Own {
+pub struct LocalPreference {
     /// Prefix length of the network: 8, 16, 24.
     pub prefix: u8,
     /// Share of the targets, 0 to 1.
@@ -175,7 +175,7 @@ pub struct Own {
 /// Sequential targets.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Sequential {
+pub struct SequentialScan {
     /// Prefix length of a block. At the end of a block, the scan jumps to another block at random. 0 stands
     /// for the whole Internet, which the scan goes through again and again.
     #[serde(default = "twenty_four")]
@@ -185,7 +185,7 @@ pub struct Sequential {
     pub stride: u32,
     /// Where in a block the scan begins.
     #[serde(default)]
-    pub start: Start,
+    pub start: SweepStart,
     /// Share of the blocks that are the host's own, 0 to 1.
     #[serde(default)]
     pub own: f64,
@@ -204,7 +204,7 @@ pub struct Sequential {
 /// Where in a block a sweep begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Start {
+pub enum SweepStart {
     /// At the first address.
     #[default]
     First,
@@ -215,7 +215,7 @@ pub enum Start {
 /// All IPv4 addresses in a permuted order.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Permutation {
+pub struct PermutationScan {
     /// Key of the order, which all hosts share.
     #[serde(default)]
     pub key: u64,
@@ -226,7 +226,7 @@ pub struct Permutation {
 #[serde(deny_unknown_fields)]
 pub struct HitList {
     /// Addresses and prefixes, 2^20 addresses at most.
-    pub addresses: Vec<Listed>,
+    pub addresses: Vec<HitListEntry>,
     /// Number of times that a host goes through the list. By default, a host never stops.
     pub passes: Option<u64>,
 }
@@ -234,7 +234,7 @@ pub struct HitList {
 /// An address or a prefix.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(untagged, expecting = "an address like 192.0.2.1 or a prefix like 192.0.2.0/24")]
-pub enum Listed {
+pub enum HitListEntry {
     /// A single address.
     Address(IpAddr),
     /// All addresses of a prefix.
@@ -244,10 +244,10 @@ pub enum Listed {
 impl HitList {
     /// Returns all addresses of the list, in its order.
     #[must_use]
-    pub fn all(&self) -> Vec<IpAddr> {
-        let all = |listed: &Listed| match listed {
-            Listed::Address(address) => vec![*address],
-            Listed::Prefix(prefix) => {
+    pub fn expanded_addresses(&self) -> Vec<IpAddr> {
+        let all = |listed: &HitListEntry| match listed {
+            HitListEntry::Address(address) => vec![*address],
+            HitListEntry::Prefix(prefix) => {
                 let inside = (0u128..)
                     .take_while(|at| *at < 1 << (prefix.max_prefix_len() - prefix.prefix_len()).min(21));
                 let address = |at: u128| match prefix {
@@ -267,7 +267,7 @@ impl HitList {
 /// weight of the hour and that of the weekday, so that a weight of 0 switches hosts off.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rhythm {
+pub struct ActivityRhythm {
     /// Weights of the 24 hours. By default, all are 1.
     #[serde(default)]
     pub hours: Vec<f64>,

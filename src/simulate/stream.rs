@@ -8,38 +8,38 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rand::RngExt;
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 use super::Simulation;
-use super::actor::{Interval, Scene};
+use super::actor::{Interval, SensorDay};
 use super::hit::Hit;
-use super::probing::Shot;
-use super::random::Random;
+use super::probe_generator::SimulatedPacket;
+use super::random::SeededRng;
 use super::scenario::SensorPlan;
-use super::targets::Targeting;
+use super::targets::SensorTargeting;
 
 /// Generates the packets of a sensor, day after day. Memory: 72 bytes per hit of a day, 150 per packet that
 /// waits for its time (retries of the last minute), and about 60 per host that the sensor observed.
 pub struct SensorStream<'a> {
     simulation: &'a Simulation,
     sensor: usize,
-    targeting: Vec<Targeting>,
+    targeting: Vec<SensorTargeting>,
     zone: TimeZone,
-    loss: Random,
+    loss: SeededRng,
     /// Hits after the end of the day for which they were generated.
-    later: Vec<Hit>,
+    later_hits: Vec<Hit>,
     /// Packets that are later than the last hit.
-    waiting: BinaryHeap<Reverse<Waiting>>,
+    queue: BinaryHeap<Reverse<QueuedPacket>>,
     /// Number of packets generated.
-    made: u64,
+    packet_count: u64,
     /// For the sensor's current day: whether the sensor records on it, and when it ends.
     recording: (bool, Timestamp),
-    tally: Tally,
+    tally: PacketTally,
 }
 
 /// Packet counts of a sensor.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct PacketTally {
     /// Number of packets by actor, infection and source address. All sources of a part of the background are
     /// counted together.
     pub hosts: HashMap<(u16, u32, IpAddr), u64, foldhash::fast::RandomState>,
@@ -48,29 +48,29 @@ pub struct Tally {
 }
 
 /// A packet that waits for its time.
-struct Waiting {
+struct QueuedPacket {
     at: Timestamp,
     /// Number of the packet in the order of generation, which orders packets of the same time.
     number: u64,
-    shot: Shot,
+    packet: SimulatedPacket,
 }
 
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Waiting) -> bool {
+impl PartialEq for QueuedPacket {
+    fn eq(&self, other: &QueuedPacket) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for QueuedPacket {}
 
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Waiting) -> Option<std::cmp::Ordering> {
+impl PartialOrd for QueuedPacket {
+    fn partial_cmp(&self, other: &QueuedPacket) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Waiting {
-    fn cmp(&self, other: &Waiting) -> std::cmp::Ordering {
+impl Ord for QueuedPacket {
+    fn cmp(&self, other: &QueuedPacket) -> std::cmp::Ordering {
         (self.at, self.number).cmp(&(other.at, other.number))
     }
 }
@@ -84,39 +84,39 @@ impl<'a> SensorStream<'a> {
             sensor,
             targeting: simulation.actors.iter().map(|actor| actor.targeting(dark)).collect(),
             zone: TimeZone::get(&plan.time_zone).unwrap_or(TimeZone::UTC),
-            loss: simulation.seed.of("loss").of(&plan.name).generator(),
-            later: Vec::new(),
-            waiting: BinaryHeap::new(),
-            made: 0,
+            loss: simulation.seed.named("loss").named(&plan.name).generator(),
+            later_hits: Vec::new(),
+            queue: BinaryHeap::new(),
+            packet_count: 0,
             recording: (true, Timestamp(i64::MIN)),
-            tally: Tally::default(),
+            tally: PacketTally::default(),
         }
     }
 
     /// Passes on the packets of a day with their payloads, in time order. The days must be requested in
     /// order, without gaps.
-    pub fn day(&mut self, date: Date, sink: &mut dyn FnMut(&Shot, &[u8])) {
+    pub fn emit_day(&mut self, date: Date, sink: &mut dyn FnMut(&SimulatedPacket, &[u8])) {
         let day = self.simulation.interval(date);
         let mut hits = self.hits(date, day);
         hits.sort_unstable_by_key(|hit| (hit.at, hit.actor, hit.key, hit.ordinal, hit.destination));
         let after = hits.partition_point(|hit| hit.at < day.end);
-        self.later = hits.split_off(after);
+        self.later_hits = hits.split_off(after);
         for hit in &hits {
-            self.send(hit.at, sink);
-            let (waiting, made) = (&mut self.waiting, &mut self.made);
+            self.emit_before(hit.at, sink);
+            let (waiting, made) = (&mut self.queue, &mut self.packet_count);
             let actor = &self.simulation.actors[usize::from(hit.actor)];
-            actor.probing.send(hit, &mut |shot| {
+            actor.probe_generator.send(hit, &mut |shot| {
                 let at = shot.packet.time().unwrap_or(hit.at);
-                waiting.push(Reverse(Waiting { at, number: *made, shot }));
+                waiting.push(Reverse(QueuedPacket { at, number: *made, packet: shot }));
                 *made += 1;
             });
         }
-        self.send(day.end, sink);
+        self.emit_before(day.end, sink);
     }
 
     /// Returns the packet counts.
     #[must_use]
-    pub fn into_tally(self) -> Tally {
+    pub fn into_tally(self) -> PacketTally {
         self.tally
     }
 
@@ -127,12 +127,12 @@ impl<'a> SensorStream<'a> {
     /// Returns the hits of a day, including those left over from earlier days, not sorted by time.
     fn hits(&mut self, date: Date, day: Interval) -> Vec<Hit> {
         let simulation = self.simulation;
-        let mut hits = std::mem::take(&mut self.later);
-        let today = simulation.seed.of("day").of(&date.to_string());
-        let draws = today.of(&self.plan().name);
+        let mut hits = std::mem::take(&mut self.later_hits);
+        let today = simulation.seed.named("day").named(&date.to_string());
+        let draws = today.named(&self.plan().name);
         for (number, (actor, targeting)) in (0u16..).zip(simulation.actors.iter().zip(&self.targeting)) {
-            let scene = Scene {
-                number,
+            let scene = SensorDay {
+                actor_index: number,
                 sensor: &self.plan().name,
                 date,
                 day,
@@ -140,8 +140,8 @@ impl<'a> SensorStream<'a> {
                 all_dark: &simulation.dark,
                 networks: &simulation.networks,
                 scale: simulation.scale,
-                draws,
-                today,
+                sensor_day_seed: draws,
+                day_seed: today,
             };
             actor.hits(&scene, targeting, &mut |hit| hits.push(hit));
         }
@@ -150,10 +150,10 @@ impl<'a> SensorStream<'a> {
 
     /// Passes on the waiting packets whose time is before `end`, except those that the sensor does not record
     /// or drops.
-    fn send(&mut self, end: Timestamp, sink: &mut dyn FnMut(&Shot, &[u8])) {
-        while self.waiting.peek().is_some_and(|Reverse(next)| next.at < end) {
-            let Some(Reverse(Waiting { at, shot, .. })) = self.waiting.pop() else { return };
-            if !self.records(at) {
+    fn emit_before(&mut self, end: Timestamp, sink: &mut dyn FnMut(&SimulatedPacket, &[u8])) {
+        while self.queue.peek().is_some_and(|Reverse(next)| next.at < end) {
+            let Some(Reverse(QueuedPacket { at, packet: shot, .. })) = self.queue.pop() else { return };
+            if !self.is_recording(at) {
                 continue;
             }
             let loss = self.plan().loss;
@@ -167,12 +167,12 @@ impl<'a> SensorStream<'a> {
                 false => (u32::MAX, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             };
             *self.tally.hosts.entry((shot.actor, host, source)).or_default() += 1;
-            sink(&shot, actor.probing.payload(shot.probe));
+            sink(&shot, actor.probe_generator.payload(shot.probe));
         }
     }
 
     /// Returns whether the sensor records at a moment. Outages are days of the sensor's own time zone.
-    fn records(&mut self, at: Timestamp) -> bool {
+    fn is_recording(&mut self, at: Timestamp) -> bool {
         if at >= self.recording.1 {
             let today = at.day(&self.zone);
             let out = self.plan().outages.iter().any(|outage| outage.contains(today));

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 use super::Simulation;
-use super::actor::Source;
-use super::stream::Tally;
+use super::actor::HitSource;
+use super::stream::PacketTally;
 
 /// The ground truth of a simulation. Memory: about 150 bytes per infection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Truth {
+pub struct GroundTruth {
     /// Title of the scenario.
     pub title: String,
     /// The seed.
@@ -54,18 +54,18 @@ pub struct InfectedHost {
     pub packets: BTreeMap<String, BTreeMap<IpAddr, u64>>,
 }
 
-impl Truth {
+impl GroundTruth {
     /// Returns the ground truth before any packet is recorded.
     #[must_use]
-    pub fn of(simulation: &Simulation) -> Truth {
-        let mut truth = Truth {
+    pub fn from_simulation(simulation: &Simulation) -> GroundTruth {
+        let mut truth = GroundTruth {
             title: simulation.scenario.title.clone(),
-            seed: simulation.number,
+            seed: simulation.seed_number,
             scale: simulation.scale,
-            ..Truth::default()
+            ..GroundTruth::default()
         };
         for actor in simulation.actors.iter().filter(|actor| actor.is_family) {
-            let Source::Hosts(hosts) = &actor.source else { continue };
+            let HitSource::Hosts(hosts) = &actor.source else { continue };
             let infected = hosts.infections.iter().map(|one| {
                 let nobody = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
                 let address = hosts.address(one, one.from, &simulation.dark).unwrap_or(nobody);
@@ -77,9 +77,9 @@ impl Truth {
     }
 
     /// Adds the packets that a sensor recorded in the whole simulation.
-    pub fn add(&mut self, simulation: &Simulation, sensor: &str, tally: &Tally) {
+    pub fn add(&mut self, simulation: &Simulation, sensor: &str, tally: &PacketTally) {
         for ((actor, host, source), packets) in &tally.hosts {
-            let name = simulation.actor(*actor);
+            let name = simulation.actor_name(*actor);
             let recorded = self.sensors.entry(sensor.to_owned()).or_default();
             recorded.packets += packets;
             *recorded.by.entry(name.to_owned()).or_default() += packets;

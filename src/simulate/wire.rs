@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use crate::event::{Packet, Protocol, TcpFlags, Timestamp};
+use crate::packet::{Packet, Protocol, TcpFlags, Timestamp};
 
 /// TCP options of a SYN: maximum segment size 1460 and selective acknowledgements, as Windows XP sends them.
 const SYN_OPTIONS: [u8; 8] = [2, 4, 5, 180, 1, 1, 4, 2];
@@ -105,7 +105,7 @@ pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options
             Some(start + 6)
         }
         Protocol::Icmp | Protocol::Icmpv6 => {
-            let icmp = packet.icmp().unwrap_or(crate::event::IcmpKind { kind: 8, code: None });
+            let icmp = packet.icmp().unwrap_or(crate::packet::IcmpKind { kind: 8, code: None });
             let id = packet.ip_id().unwrap_or(512);
             frame.extend([icmp.kind, icmp.code.unwrap_or(0), 0, 0, 2, 0]);
             frame.extend(id.to_be_bytes());
@@ -199,7 +199,7 @@ mod tests {
     use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 
     use super::*;
-    use crate::event::IcmpKind;
+    use crate::packet::IcmpKind;
 
     fn check(packet: &Packet, payload: &[u8], options: bool) {
         let mut frame = Vec::new();

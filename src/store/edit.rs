@@ -14,12 +14,12 @@ pub(super) fn check_edit(known: &Sensor, edited: &Sensor, coverage: &Coverage) -
             edited.name
         ));
     }
-    let Some(last_recorded) = coverage.observed.last() else { return Ok(()) };
+    let Some(last_recorded) = coverage.recorded_days.last() else { return Ok(()) };
     if edited.time_zone != known.time_zone {
         let (now, then) = (&edited.time_zone, &known.time_zone);
         return refused(format!("has recorded days of the time zone {then}, which are no days of {now}"));
     }
-    let days = known.days_unlike(edited, &coverage.observed);
+    let days = known.days_unlike(edited, &coverage.recorded_days);
     match (days.first(), days.last()) {
         (Some(first), Some(last)) => Err(StoreError::PastChanged {
             sensor: known.name.clone(),

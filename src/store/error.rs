@@ -63,7 +63,7 @@ pub enum StoreError {
     #[error(
         "this history was made with the behavior profile {found}, the rules now say {wanted}; types of the two never join: use the old rules, or observe again into a new history"
     )]
-    OtherProfile {
+    ProfileMismatch {
         /// The identity of the history's profile.
         found: String,
         /// The identity of the current rules' profile.
@@ -71,12 +71,12 @@ pub enum StoreError {
     },
     /// Another process changed the sensor between reading its engine state and storing what follows from it.
     #[error("another process fed this sensor meanwhile; try again")]
-    FedMeanwhile,
+    ConcurrentChange,
     /// The sightings of these days were dropped (`inga history retain`).
     #[error(
         "sightings before {from} were dropped by `inga history retain`; nothing can be added to days before that"
     )]
-    Dropped {
+    SightingsDropped {
         /// The first day whose sightings are kept.
         from: Date,
     },
@@ -88,7 +88,7 @@ pub enum StoreError {
         "{name}: what it brought was merged with other captures, or cut, and cannot be told apart; drop the days that it \
          spans (`inga history drop --sensor {sensor} --from {first} --to {last}`) and feed their other captures again"
     )]
-    Merged {
+    CaptureMerged {
         /// The name of the capture, with hidden characters escaped.
         name: String,
         /// The name of the sensor.
@@ -121,7 +121,7 @@ pub enum StoreError {
     #[error(
         "packets and windows by hour are kept by type and not by source; leave --source out, or ask by day (--by day)"
     )]
-    HoursOfSources,
+    HoursBySource,
     /// The first day to keep lies after the last recorded day, which is given.
     #[error("the last recorded day is {0}; give a day up to it, so that its month keeps its sightings")]
     RetainsNothing(Date),
@@ -136,7 +136,7 @@ pub enum StoreError {
         "the types `{0}` and `{1}` have the same number, which is expected once in millions of histories; the capture \
          cannot be stored in this one"
     )]
-    SameNumber(String, String),
+    TypeNumberCollision(String, String),
     /// Stored bytes are not as they were written, or contradict each other.
     #[error("the history is damaged: {0}")]
     Damaged(String),

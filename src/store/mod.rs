@@ -17,16 +17,16 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::behavior::{BehaviorId, Parameters, Ports, ProtocolSet};
-use crate::event::Timestamp;
 use crate::history::{
-    BatchWriter, BeforeNewest, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal,
-    Example, Filter, Habit, HostList, HostSummary, Hosts, HourlyCount, Outage, Reopened, Resume, Selection,
-    Sensor, Sighting, SightingCounts, TypeRecord, TypeTotal,
+    BatchWriter, BehaviorFilter, BehaviorSummary, CaptureRecord, Contribution, Coverage, DailyCount,
+    DayCount, DayTotal, EngineState, Example, Filter, HostList, HostSet, HostSummary, HourlyCount, Outage,
+    ReopenedWindows, RollbackPoint, Sensor, Sighting, SightingCounts, TypeRecord, TypeTotal,
 };
+use crate::packet::Timestamp;
 use crate::sample::KeptSample;
 
 /// A protocol set, and the ports that go with it; `None` for any ports.
-pub type NearService = (ProtocolSet, Option<Ports>);
+pub type ServiceQuery = (ProtocolSet, Option<Ports>);
 
 /// A callback that receives the number of a type and its parameters.
 pub type ParametersSink<'a> = &'a mut dyn FnMut(u64, Parameters);
@@ -72,11 +72,11 @@ pub trait HistoryStore {
 
     /// Returns the first day whose sightings are kept, or `None` if no sightings of the sensor were dropped.
     /// Earlier days have totals and counts only.
-    fn sightings_from(&self, _sensor: &str) -> Result<Option<Date>, StoreError> {
+    fn sightings_kept_from(&self, _sensor: &str) -> Result<Option<Date>, StoreError> {
         Ok(None)
     }
 
-    /// Returns the recorded days of a sensor, its outages by first day and its capture loss ([`Coverage::of`]
+    /// Returns the recorded days of a sensor, its outages by first day and its capture loss ([`Coverage::from_captures`]
     /// its captures).
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError>;
 
@@ -92,26 +92,26 @@ pub trait HistoryStore {
 
     /// Returns the newest capture of a sensor with the engine state before it, or `None` if that state is not
     /// stored.
-    fn before_newest(&self, sensor: &str) -> Result<Option<BeforeNewest>, StoreError>;
+    fn rollback_point(&self, sensor: &str) -> Result<Option<RollbackPoint>, StoreError>;
 
     /// Removes a capture and the windows that it closed, completely or not at all. Days that no other capture
     /// recorded become unrecorded, and all windows that began on them are removed.
     ///
-    /// With `reopened`, made from [`HistoryStore::before_newest`], the newest capture is removed as if it had
+    /// With `reopened`, made from [`HistoryStore::rollback_point`], the newest capture is removed as if it had
     /// never been fed. Without it, windows that other captures closed or that are still open keep their
     /// counts, windows that this capture closed are removed even if they began in an earlier one, and types
     /// whose example came from this capture may be left without an example.
     ///
     /// # Errors
     /// Fails with [`StoreError::UnknownCapture`] if the sensor has no such capture, with
-    /// [`StoreError::Merged`] if it can no longer be removed by itself, and with [`StoreError::FedMeanwhile`]
+    /// [`StoreError::CaptureMerged`] if it can no longer be removed by itself, and with [`StoreError::ConcurrentChange`]
     /// if `reopened` is given and the capture is no longer the newest, or if another process changed the
     /// sensor meanwhile.
     fn remove_capture(
         &mut self,
         sensor: &str,
         content: &[u8; 32],
-        reopened: Option<Reopened>,
+        reopened: Option<ReopenedWindows>,
     ) -> Result<(), StoreError>;
 
     /// Makes days unrecorded, both ends included, so that they can be fed again. All windows that began on
@@ -120,27 +120,27 @@ pub trait HistoryStore {
     /// the last remaining capture, and windows that are still open count as closed.
     ///
     /// # Errors
-    /// Fails with [`StoreError::Dropped`] if sightings of these days were dropped before, and with
-    /// [`StoreError::FedMeanwhile`] if another process changed the sensor meanwhile.
+    /// Fails with [`StoreError::SightingsDropped`] if sightings of these days were dropped before, and with
+    /// [`StoreError::ConcurrentChange`] if another process changed the sensor meanwhile.
     fn drop_days(&mut self, sensor: &str, days: (Date, Date)) -> Result<(), StoreError>;
 
     /// Returns whether the sensor has a capture with this content hash.
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError>;
 
     /// Returns the state in which the sensor's engine stopped.
-    fn resume(&self, sensor: &str) -> Result<Resume, StoreError>;
+    fn engine_state(&self, sensor: &str) -> Result<EngineState, StoreError>;
 
     /// Stores the contribution of a capture, completely or not at all. Returns `false`, and changes nothing,
     /// if the sensor has the capture already.
     ///
     /// # Errors
-    /// Fails with [`StoreError::FedMeanwhile`] if the number of captures changed after the contribution was
-    /// started, with [`StoreError::Dropped`] if it adds to days whose sightings were dropped, and with
-    /// [`StoreError::SameNumber`] if two types have the same number.
+    /// Fails with [`StoreError::ConcurrentChange`] if the number of captures changed after the contribution was
+    /// started, with [`StoreError::SightingsDropped`] if it adds to days whose sightings were dropped, and with
+    /// [`StoreError::TypeNumberCollision`] if two types have the same number.
     fn ingest(&mut self, sensor: &str, contribution: Contribution) -> Result<bool, StoreError>;
 
     /// Returns the behavior series of each selection, ascending by day, in the order of the selections.
-    fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError>;
+    fn series(&self, sensor: &str, selections: &[BehaviorFilter]) -> Result<Vec<Vec<DayCount>>, StoreError>;
 
     /// Returns the totals of all days of a sensor that have windows, ascending by day.
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError>;
@@ -161,7 +161,7 @@ pub trait HistoryStore {
         filter: &Filter<'_>,
         sink: &mut dyn FnMut(&DailyCount),
     ) -> Result<(), StoreError> {
-        let mut sums: BTreeMap<_, (u64, u64, Hosts)> = BTreeMap::new();
+        let mut sums: BTreeMap<_, (u64, u64, HostSet)> = BTreeMap::new();
         self.each_sighting(sensor, filter, &mut |sighting| {
             let (windows, packets, hosts) =
                 sums.entry((sighting.number, sighting.scope, sighting.day)).or_default();
@@ -180,7 +180,7 @@ pub trait HistoryStore {
     /// refused.
     ///
     /// # Errors
-    /// Fails with [`StoreError::HoursOfSources`] if the filter names sources.
+    /// Fails with [`StoreError::HoursBySource`] if the filter names sources.
     fn each_hourly_count(
         &self,
         sensor: &str,
@@ -206,49 +206,64 @@ pub trait HistoryStore {
     ///
     /// # Errors
     /// Fails with [`StoreError::Damaged`] if there is no such type.
-    fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError>;
+    fn type_record(&self, number: u64) -> Result<TypeRecord, StoreError>;
 
     /// Calls `sink` with the parameters of types, whose numbers must ascend. Faster than
-    /// [`HistoryStore::type_of`] for each, because no names are computed.
+    /// [`HistoryStore::type_record`] for each, because no names are computed.
     ///
     /// # Errors
-    /// Fails as [`HistoryStore::type_of`] does.
+    /// Fails as [`HistoryStore::type_record`] does.
     fn each_parameters(&self, numbers: &[u64], sink: ParametersSink<'_>) -> Result<(), StoreError> {
         for number in numbers {
-            sink(*number, self.type_of(*number)?.parameters);
+            sink(*number, self.type_record(*number)?.parameters);
         }
         Ok(())
     }
 
     /// Returns the hosts of a selection, of which at most `most` are listed one by one.
-    fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError>;
+    fn hosts(&self, sensor: &str, selection: &BehaviorFilter, most: usize) -> Result<HostList, StoreError>;
 
     /// Returns the types of whole windows of each service with the most windows (then by id), at most `most`
     /// per service, in the order of the services. They serve to explain near misses.
-    fn neighbours(
+    fn types_of_services(
         &self,
         sensor: &str,
-        services: &[NearService],
+        services: &[ServiceQuery],
         most: usize,
     ) -> Result<Vec<Vec<TypeTotal>>, StoreError>;
 
     /// Returns a summary of each selection, with at most `most` of its hosts listed one by one, in the order
     /// of the selections. Faster than separate queries.
-    fn habits(&self, sensor: &str, selections: &[Selection], most: usize) -> Result<Vec<Habit>, StoreError> {
+    fn behavior_summaries(
+        &self,
+        sensor: &str,
+        selections: &[BehaviorFilter],
+        most: usize,
+    ) -> Result<Vec<BehaviorSummary>, StoreError> {
         let habit = |(selection, series)| {
             let seen_as = self.types(sensor, selection, 1)?.pop().map(|total| total.record);
             let example = match &seen_as {
                 Some(record) => self.example(sensor, record.behavior.id)?,
                 None => None,
             };
-            Ok(Habit { series, hosts: self.hosts(sensor, selection, most)?, seen_as, example })
+            Ok(BehaviorSummary {
+                series,
+                hosts: self.hosts(sensor, selection, most)?,
+                most_frequent_type: seen_as,
+                example,
+            })
         };
         selections.iter().zip(self.series(sensor, selections)?).map(habit).collect()
     }
 
     /// Returns the types of a selection's whole windows (and facets, if it includes them), by descending
     /// number of windows, at most `most`.
-    fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError>;
+    fn types(
+        &self,
+        sensor: &str,
+        selection: &BehaviorFilter,
+        most: usize,
+    ) -> Result<Vec<TypeTotal>, StoreError>;
 
     /// Returns the earliest example window of a type, or `None` if there is none.
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError>;
@@ -270,16 +285,16 @@ fn coverage_of(
     captures: &[CaptureRecord],
     outages: Vec<Outage>,
 ) -> Result<Coverage, StoreError> {
-    let mut coverage = Coverage::of(captures, outages, &zone_of(sensor)?);
+    let mut coverage = Coverage::from_captures(captures, outages, &zone_of(sensor)?);
     let periods = sensor.dark_periods();
-    coverage.observed.retain(|day| periods.is_dark_on(*day));
+    coverage.recorded_days.retain(|day| periods.is_dark_on(*day));
     Ok(coverage)
 }
 
 /// Creates the error for a capture that can no longer be removed by itself.
-fn merged(sensor: &str, capture: &CaptureRecord, zone: &TimeZone) -> StoreError {
+fn merged_error(sensor: &str, capture: &CaptureRecord, zone: &TimeZone) -> StoreError {
     let day = |time: Option<Timestamp>| time.unwrap_or_default().day(zone);
-    StoreError::Merged {
+    StoreError::CaptureMerged {
         name: capture.name.clone(),
         sensor: sensor.to_owned(),
         first: day(capture.first()),
@@ -294,11 +309,11 @@ fn zone_of(sensor: &Sensor) -> Result<TimeZone, StoreError> {
 
 /// Fails if a filter selects by source.
 fn refuse_sources(filter: &Filter<'_>) -> Result<(), StoreError> {
-    if filter.sources.is_some() { Err(StoreError::HoursOfSources) } else { Ok(()) }
+    if filter.sources.is_some() { Err(StoreError::HoursBySource) } else { Ok(()) }
 }
 
 /// Fails if there are more marks than bits in a sighting.
-fn check_marks(count: usize) -> Result<(), StoreError> {
+fn check_mark_count(count: usize) -> Result<(), StoreError> {
     if count <= crate::behavior::Marks::MAX {
         return Ok(());
     }
@@ -308,7 +323,7 @@ fn check_marks(count: usize) -> Result<(), StoreError> {
 
 /// Moves each mark bit of a contribution to the store's number of the mark; `numbers` is indexed by the
 /// former.
-fn renumbered(bits: u64, numbers: &[usize]) -> u64 {
+fn renumber_marks(bits: u64, numbers: &[usize]) -> u64 {
     numbers
         .iter()
         .enumerate()

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use serde_yaml::{Mapping, Value};
 
-use super::nodes::{Kind, Node};
+use super::nodes::{YamlNode, YamlNodeKind};
 
 /// Rewrites the value of a key in the root mapping of a text, or adds the key. If `old` and `new` are both
 /// mappings, only the keys whose values differ are rewritten; keys that are missing in `new` become null.
@@ -17,7 +17,7 @@ use super::nodes::{Kind, Node};
 ///
 /// # Errors
 /// Returns a message with a remedy if no edit rewrites the key and nothing else.
-pub fn replaced(
+pub fn replace_key(
     text: &str,
     key: &str,
     old: Option<&Value>,
@@ -29,24 +29,24 @@ pub fn replaced(
             "`{key}` cannot be rewritten without changing something else (an anchor in it that is used elsewhere, or a style that is not understood); edit it by hand"
         )
     };
-    let root = Node::root(text).ok_or_else(refused)?;
+    let root = YamlNode::root(text).ok_or_else(refused)?;
     let proposals = match root.pair(key) {
-        None => added(text, &root, key, new),
+        None => ways_to_add(text, &root, key, new),
         Some((name, value)) => match (old, new, value.pairs().is_empty()) {
             (Some(Value::Mapping(old)), Value::Mapping(new), false) => {
-                vec![changed(text, value, old, new).ok_or_else(refused)?]
+                vec![replace_changed_values(text, value, old, new).ok_or_else(refused)?]
             }
-            _ => vec![spliced(text, vec![of_value(text, name, value, new).ok_or_else(refused)?])],
+            _ => vec![apply_splices(text, vec![value_splice(text, name, value, new).ok_or_else(refused)?])],
         },
     };
-    let holds = |proposal: &String| is_new(proposal) && same_but(text, proposal, key);
+    let holds = |proposal: &String| is_new(proposal) && differs_only_in(text, proposal, key);
     proposals.into_iter().find(holds).ok_or_else(refused)
 }
 
 type Splice = (Range<usize>, String);
 
 /// Returns the text with some of its ranges replaced.
-fn spliced(text: &str, mut splices: Vec<Splice>) -> String {
+fn apply_splices(text: &str, mut splices: Vec<Splice>) -> String {
     splices.sort_by_key(|(place, _)| place.start);
     let (mut out, mut rest) = (String::with_capacity(text.len()), 0);
     for (place, new) in splices {
@@ -59,34 +59,35 @@ fn spliced(text: &str, mut splices: Vec<Splice>) -> String {
 }
 
 /// Returns the text with those values of a mapping replaced that differ.
-fn changed(text: &str, mapping: &Node, old: &Mapping, new: &Mapping) -> Option<String> {
+fn replace_changed_values(text: &str, mapping: &YamlNode, old: &Mapping, new: &Mapping) -> Option<String> {
     let mut splices = Vec::new();
     for (name, value) in mapping.pairs() {
-        let Kind::Scalar(key) = &name.kind else { return None };
+        let YamlNodeKind::Scalar(key) = &name.kind else { return None };
         let wanted = new.get(key.as_str()).unwrap_or(&Value::Null);
         if old.get(key.as_str()).unwrap_or(&Value::Null) != wanted {
-            splices.push(of_value(text, name, value, wanted)?);
+            splices.push(value_splice(text, name, value, wanted)?);
         }
     }
-    Some(spliced(text, splices))
+    Some(apply_splices(text, splices))
 }
 
 /// Returns the range to replace for a new value, and its replacement. Comments within the old value are kept
 /// and stand before the new content.
-fn of_value(text: &str, name: &Node, value: &Node, new: &Value) -> Option<Splice> {
+fn value_splice(text: &str, name: &YamlNode, value: &YamlNode, new: &Value) -> Option<Splice> {
     let comments = comments_within(text, value);
-    let is_block = matches!(value.kind, Kind::Sequence(_) | Kind::Mapping(_)) && !value.is_flow(text);
+    let is_block =
+        matches!(value.kind, YamlNodeKind::Sequence(_) | YamlNodeKind::Mapping(_)) && !value.is_flow(text);
     let same_kind = match (&value.kind, new) {
-        (Kind::Sequence(_), Value::Sequence(new)) => !new.is_empty(),
-        (Kind::Mapping(_), Value::Mapping(new)) => !new.is_empty(),
+        (YamlNodeKind::Sequence(_), Value::Sequence(new)) => !new.is_empty(),
+        (YamlNodeKind::Mapping(_), Value::Mapping(new)) => !new.is_empty(),
         _ => false,
     };
     if is_block && same_kind {
         let pad = format!("{}{}", newline(text), indentation(text, value.span.start));
         let above: String = comments.iter().map(|comment| format!("{comment}{pad}")).collect();
-        return Some((value.span.clone(), above + &block(new, &pad)?));
+        return Some((value.span.clone(), above + &block_style(new, &pad)?));
     }
-    let new = flow(new)?;
+    let new = flow_style(new)?;
     if is_block || value.span.is_empty() {
         // A value of another kind, or one that was left out, is written after the colon and indented deeper
         // than the key.
@@ -109,13 +110,14 @@ fn of_value(text: &str, name: &Node, value: &Node, new: &Value) -> Option<Splice
 }
 
 /// Returns the ways to add a key, the most usual one first: after the last key, or before the first.
-fn added(text: &str, root: &Node, key: &str, new: &Value) -> Vec<String> {
-    let (Some((first, _)), true) = (root.pairs().first(), matches!(root.kind, Kind::Mapping(_))) else {
+fn ways_to_add(text: &str, root: &YamlNode, key: &str, new: &Value) -> Vec<String> {
+    let (Some((first, _)), true) = (root.pairs().first(), matches!(root.kind, YamlNodeKind::Mapping(_)))
+    else {
         return Vec::new();
     };
-    let insert = |at: usize, what: String| spliced(text, vec![(at..at, what)]);
+    let insert = |at: usize, what: String| apply_splices(text, vec![(at..at, what)]);
     if root.is_flow(text) {
-        let Some(value) = flow(new) else { return Vec::new() };
+        let Some(value) = flow_style(new) else { return Vec::new() };
         let quote = if text[first.span.start..].starts_with('"') { "\"" } else { "" };
         let last =
             root.pairs().last().map_or(root.span.start, |(key, value)| key.span.end.max(value.span.end));
@@ -124,7 +126,7 @@ fn added(text: &str, root: &Node, key: &str, new: &Value) -> Vec<String> {
     }
     let pad = format!("{}{}", newline(text), indentation(text, root.span.start));
     let pair = Mapping::from_iter([(Value::from(key), new.clone())]);
-    let Some(pair) = block(&Value::Mapping(pair), &pad) else { return Vec::new() };
+    let Some(pair) = block_style(&Value::Mapping(pair), &pad) else { return Vec::new() };
     let end = root.span.end;
     let line_end = text[end..].find(['\n', '\r']).map_or(text.len(), |at| end + at);
     let column = &pad[newline(text).len()..];
@@ -151,20 +153,20 @@ fn newline(text: &str) -> &'static str {
 }
 
 /// Returns a value on one line that is valid in any context: as JSON, which is also YAML.
-fn flow(value: &Value) -> Option<String> {
+fn flow_style(value: &Value) -> Option<String> {
     let mut out = Vec::new();
     crate::escape::json(&mut out, value).ok()?;
     String::from_utf8(out).ok()
 }
 
 /// Returns a value on lines of its own; `pad` begins each line but the first.
-fn block(value: &Value, pad: &str) -> Option<String> {
+fn block_style(value: &Value, pad: &str) -> Option<String> {
     let text = serde_yaml::to_string(value).ok()?;
     Some(text.trim_end().lines().collect::<Vec<_>>().join(pad))
 }
 
 /// Returns the comments between the scalars of a node, without the comments before the node.
-fn comments_within(text: &str, node: &Node) -> Vec<String> {
+fn comments_within(text: &str, node: &YamlNode) -> Vec<String> {
     let mut leaves = Vec::new();
     node.leaves(&mut leaves);
     comments(text, node.span.clone(), &leaves)
@@ -197,14 +199,14 @@ fn comments(text: &str, range: Range<usize>, leaves: &[Range<usize>]) -> Vec<Str
 /// Returns all comments of a text in sorted order, or `None` if the text is not YAML.
 fn all_comments(text: &str) -> Option<Vec<String>> {
     let mut leaves = Vec::new();
-    Node::root(text)?.leaves(&mut leaves);
+    YamlNode::root(text)?.leaves(&mut leaves);
     let mut all = comments(text, 0..text.len(), &leaves);
     all.sort();
     Some(all)
 }
 
 /// Returns whether two texts have the same comments, and the same values except that of one key.
-fn same_but(one: &str, other: &str, key: &str) -> bool {
+fn differs_only_in(one: &str, other: &str, key: &str) -> bool {
     let rest = |text: &str| -> Option<Mapping> {
         let mut all: Mapping = serde_yaml::from_str(text.trim_start_matches('\u{feff}')).ok()?;
         all.shift_remove(key);

@@ -23,7 +23,7 @@ const ALIASED_MAX: usize = 1 << 20;
 const DIRECTIVES_MAX: usize = 16;
 /// Maximum number of bytes and of opening brackets of a text that the event parser rejects and libyaml may
 /// accept. Within these limits libyaml takes less than a fifth of a second.
-const UNSEEN_MAX: (usize, usize) = (1 << 15, 1_000);
+const UNCHECKED_MAX: (usize, usize) = (1 << 15, 1_000);
 
 /// Checks that parsing a text cannot take too long.
 ///
@@ -45,13 +45,13 @@ pub(super) fn check(text: &str) -> Result<(), YamlError> {
     if directives > DIRECTIVES_MAX {
         return Err(at_start(format!("{directives} lines are directives (`%`), at most {DIRECTIVES_MAX}")));
     }
-    match nodes(text.trim_start_matches('\u{feff}')) {
+    match check_events(text.trim_start_matches('\u{feff}')) {
         Ok(()) => Ok(()),
-        Err(Stop::Limit(error)) => Err(error),
+        Err(EventParseError::Limit(error)) => Err(error),
         // libyaml explains better why a text is not YAML, so it reads the text if that cannot take long.
-        Err(Stop::NotYaml(error)) => {
+        Err(EventParseError::NotYaml(error)) => {
             let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-            match text.len() <= UNSEEN_MAX.0 && brackets <= UNSEEN_MAX.1 {
+            match text.len() <= UNCHECKED_MAX.0 && brackets <= UNCHECKED_MAX.1 {
                 true => Ok(()),
                 false => Err(not_yaml(&error)),
             }
@@ -72,23 +72,27 @@ fn too_deep() -> String {
 }
 
 /// Why the event parser stopped.
-enum Stop {
+enum EventParseError {
     Limit(YamlError),
     NotYaml(ScanError),
 }
 
 /// Reads events up to the first limit that is exceeded.
-fn nodes(text: &str) -> Result<(), Stop> {
+fn check_events(text: &str) -> Result<(), EventParseError> {
     // `open` holds the anchors and weights of the nodes that have not ended, and `anchored` the weights of
     // those that aliases may repeat. A weight is a number of bytes and nodes.
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut anchored: HashMap<usize, usize> = HashMap::new();
     let mut aliased = 0usize;
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(Stop::NotYaml)?;
+        let (event, span) = event.map_err(EventParseError::NotYaml)?;
         let refused = |message: String| {
             let place = span.start;
-            Stop::Limit(YamlError { line: Some(place.line()), column: Some(place.col() + 1), message })
+            EventParseError::Limit(YamlError {
+                line: Some(place.line()),
+                column: Some(place.col() + 1),
+                message,
+            })
         };
         let (weight, anchor) = match event {
             Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {

@@ -10,9 +10,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::de::DeserializeOwned;
 
-pub use edit::replaced;
+pub use edit::replace_key;
 pub use limits::SIZE_MAX;
-pub use nodes::{Kind, Node};
+pub use nodes::{YamlNode, YamlNodeKind};
 
 /// Why a YAML text was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,7 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
         YamlError {
             line: place.as_ref().map(serde_yaml::Location::line),
             column: place.as_ref().map(serde_yaml::Location::column),
-            message: explained(&error.to_string()),
+            message: explain(&error.to_string()),
         }
     })
 }
@@ -60,31 +60,31 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
 /// the place is found by the first word in backticks in the message: the line with this word as its `name:`,
 /// or else the line with this key, if the text has exactly one such line.
 #[must_use]
-pub fn refused(text: &str, message: String) -> YamlError {
+pub fn error_at_word(text: &str, message: String) -> YamlError {
     let word = message.split('`').nth(1).unwrap_or_default();
-    let place =
-        only(text, |key, value| key == "name" && value == word).or_else(|| only(text, |key, _| key == word));
+    let place = unique_line(text, |key, value| key == "name" && value == word)
+        .or_else(|| unique_line(text, |key, _| key == word));
     YamlError { line: place.map(|(line, _)| line), column: place.map(|(_, column)| column), message }
 }
 
 /// Returns an error for a value that was parsed but has an invalid meaning, with the place of its node.
 /// `path` leads from the root to the node: by keys through mappings, and by numbers from 0 through lists.
 #[must_use]
-pub fn refused_at(text: &str, path: &[&str], message: String) -> YamlError {
-    let root = Node::root(text);
+pub fn error_at_node(text: &str, path: &[&str], message: String) -> YamlError {
+    let root = YamlNode::root(text);
     let mut place = root.as_ref();
     for step in path {
         place = place.and_then(|node| match (&node.kind, step.parse::<usize>()) {
-            (Kind::Sequence(items), Ok(at)) => items.get(at),
+            (YamlNodeKind::Sequence(items), Ok(at)) => items.get(at),
             _ => node.pair(step).map(|(_, value)| value),
         });
     }
     YamlError { line: place.map(|node| node.line), column: place.map(|node| node.column), message }
 }
 
-/// Returns the line and column of the line whose key and value satisfy `wanted`, if there is exactly one such
+/// Returns the line and column of the line whose key and value satisfy `filter`, if there is exactly one such
 /// line.
-fn only(text: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<(usize, usize)> {
+fn unique_line(text: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<(usize, usize)> {
     let mut found = text.lines().enumerate().filter_map(|(at, line)| {
         let entry = line.trim_start_matches(['-', ' ', '{']);
         let (key, value) = entry.split_once(':')?;
@@ -97,7 +97,7 @@ fn only(text: &str, wanted: impl Fn(&str, &str) -> bool) -> Option<(usize, usize
 
 /// Returns the library's message without its place, or, for an unknown key, a message that suggests known
 /// keys.
-fn explained(message: &str) -> String {
+fn explain(message: &str) -> String {
     #[expect(clippy::unwrap_used, reason = "constant patterns, compiled by a test")]
     static PATTERNS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
         [
@@ -108,16 +108,16 @@ fn explained(message: &str) -> String {
     });
     let [place, unknown, quoted] = &*PATTERNS;
     let bare = place.replace(message, "").into_owned();
-    let Some(found) = unknown.captures(&bare) else { return short(&bare, MESSAGE_MAX) };
+    let Some(found) = unknown.captures(&bare) else { return truncate(&bare, MESSAGE_MAX) };
     let known: Vec<&str> =
         quoted.captures_iter(&found[2]).filter_map(|key| key.get(1)).map(|key| key.as_str()).collect();
     match nearest(&found[1], &known) {
         Some(near) => {
-            format!("unknown key `{}`; did you mean `{near}`?", short(&found[1], WORD_MAX).escape_debug())
+            format!("unknown key `{}`; did you mean `{near}`?", truncate(&found[1], WORD_MAX).escape_debug())
         }
         None => format!(
             "unknown key `{}`; known are {}",
-            short(&found[1], WORD_MAX).escape_debug(),
+            truncate(&found[1], WORD_MAX).escape_debug(),
             known.join(", ")
         ),
     }
@@ -130,7 +130,7 @@ const WORD_MAX: usize = 60;
 
 /// Returns at most `characters` characters of a text, which may be as long as its file, with an ellipsis if
 /// it was cut.
-fn short(text: &str, characters: usize) -> String {
+fn truncate(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         None => text.to_owned(),
         Some((at, _)) => format!("{}\u{2026}", &text[..at]),
@@ -183,13 +183,13 @@ mod tests {
     #[test]
     fn a_refused_meaning_has_the_place_of_what_it_names() {
         let text = "first: 2009-03-01\nfamilies:\n  - name: \"bot\"  # old\n    rate: 0\n  - {name: worm, rate: 0}\n";
-        let place = |message: &str| refused(text, message.to_owned()).place();
+        let place = |message: &str| error_at_word(text, message.to_owned()).place();
         assert_eq!(place("family `bot`: rate is 0"), ":3:5");
         assert_eq!(place("family `worm`: rate is 0"), ":5:6");
         assert_eq!(place("`first` lies after `last`"), ":1:1");
         // Two lines have the key and none has the name; a message may name nothing.
         assert_eq!(
-            [place("`nobody`"), place("no sensor"), refused("a: 1\na: 2", "`a`".to_owned()).place()],
+            [place("`nobody`"), place("no sensor"), error_at_word("a: 1\na: 2", "`a`".to_owned()).place()],
             ["", "", ""]
         );
     }

@@ -6,7 +6,7 @@ use saphyr_parser::{Event, Parser, Span};
 
 /// A value or a key, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
+pub struct YamlNode {
     /// The node's range of bytes in the text, without anchor and tag. The range is empty if the value is left
     /// out.
     pub span: Range<usize>,
@@ -15,35 +15,35 @@ pub struct Node {
     /// Column from 1, in characters.
     pub column: usize,
     /// The node's kind, with its content.
-    pub kind: Kind,
+    pub kind: YamlNodeKind,
 }
 
 /// The kind of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum YamlNodeKind {
     /// A scalar, with its value.
     Scalar(String),
     /// An alias of another node.
     Alias,
     /// A list.
-    Sequence(Vec<Node>),
+    Sequence(Vec<YamlNode>),
     /// A mapping, with its pairs of keys and values.
-    Mapping(Vec<(Node, Node)>),
+    Mapping(Vec<(YamlNode, YamlNode)>),
 }
 
-impl Node {
+impl YamlNode {
     /// Returns the root of a text's first document, or `None` if there is no document or the text is not
     /// YAML. The text must have passed [`parse`](super::parse), which limits its depth.
     #[must_use]
-    pub fn root(text: &str) -> Option<Node> {
+    pub fn root(text: &str) -> Option<YamlNode> {
         let mark = text.len() - text.trim_start_matches('\u{feff}').len();
         let offsets: Vec<usize> =
             text[mark..].char_indices().map(|(at, _)| at + mark).chain([text.len()]).collect();
-        let mut open: Vec<(Node, Vec<Node>)> = Vec::new();
+        let mut open: Vec<(YamlNode, Vec<YamlNode>)> = Vec::new();
         for event in Parser::new_from_str(&text[mark..]) {
             let (event, span) = event.ok()?;
-            let place = content(text, bytes(&offsets, span)?);
-            let leaf = |kind| Node {
+            let place = without_properties(text, byte_range(&offsets, span)?);
+            let leaf = |kind| YamlNode {
                 span: place.clone(),
                 line: span.start.line(),
                 column: span.start.col() + 1,
@@ -51,21 +51,21 @@ impl Node {
             };
             let done = match event {
                 Event::SequenceStart(..) => {
-                    open.push((leaf(Kind::Sequence(Vec::new())), Vec::new()));
+                    open.push((leaf(YamlNodeKind::Sequence(Vec::new())), Vec::new()));
                     continue;
                 }
                 Event::MappingStart(..) => {
-                    open.push((leaf(Kind::Mapping(Vec::new())), Vec::new()));
+                    open.push((leaf(YamlNodeKind::Mapping(Vec::new())), Vec::new()));
                     continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let (node, children) = open.pop()?;
                     // In flow style the node ends at the closing bracket; in block style its end has no place
                     // of its own.
-                    node.closed(text, children, place.start + 1)
+                    node.close(text, children, place.start + 1)
                 }
-                Event::Scalar(value, ..) => leaf(Kind::Scalar(value.into_owned())),
-                Event::Alias(_) => leaf(Kind::Alias),
+                Event::Scalar(value, ..) => leaf(YamlNodeKind::Scalar(value.into_owned())),
+                Event::Alias(_) => leaf(YamlNodeKind::Alias),
                 _ => continue,
             };
             match open.last_mut() {
@@ -77,23 +77,23 @@ impl Node {
     }
 
     /// Completes a list or mapping with its children. In block style it ends where its last child ends.
-    fn closed(mut self, text: &str, children: Vec<Node>, end: usize) -> Node {
-        if let (Kind::Sequence(_), Some(first)) = (&self.kind, children.first()) {
+    fn close(mut self, text: &str, children: Vec<YamlNode>, end: usize) -> YamlNode {
+        if let (YamlNodeKind::Sequence(_), Some(first)) = (&self.kind, children.first()) {
             self.span.start = list_start(text, self.span.start, first.span.start);
         }
         let last = children.iter().map(|child| child.span.end).max();
         self.span.end = if self.is_flow(text) { end } else { last.unwrap_or(self.span.end) };
         self.span.end = self.span.end.max(self.span.start);
         self.kind = match self.kind {
-            Kind::Mapping(_) => {
+            YamlNodeKind::Mapping(_) => {
                 let mut pairs = Vec::new();
                 let mut children = children.into_iter();
                 while let (Some(key), Some(value)) = (children.next(), children.next()) {
                     pairs.push((key, value));
                 }
-                Kind::Mapping(pairs)
+                YamlNodeKind::Mapping(pairs)
             }
-            _ => Kind::Sequence(children),
+            _ => YamlNodeKind::Sequence(children),
         };
         self
     }
@@ -106,29 +106,29 @@ impl Node {
 
     /// Returns the pairs of a mapping; empty for another kind of node.
     #[must_use]
-    pub fn pairs(&self) -> &[(Node, Node)] {
-        if let Kind::Mapping(pairs) = &self.kind { pairs } else { &[] }
+    pub fn pairs(&self) -> &[(YamlNode, YamlNode)] {
+        if let YamlNodeKind::Mapping(pairs) = &self.kind { pairs } else { &[] }
     }
 
     /// Returns the items of a list; empty for another kind of node.
     #[must_use]
-    pub fn items(&self) -> &[Node] {
-        if let Kind::Sequence(items) = &self.kind { items } else { &[] }
+    pub fn items(&self) -> &[YamlNode] {
+        if let YamlNodeKind::Sequence(items) = &self.kind { items } else { &[] }
     }
 
     /// Returns the nodes of a key and its value in a mapping.
     #[must_use]
-    pub fn pair(&self, key: &str) -> Option<(&Node, &Node)> {
-        let found = self.pairs().iter().find(|(one, _)| one.kind == Kind::Scalar(key.to_owned()));
+    pub fn pair(&self, key: &str) -> Option<(&YamlNode, &YamlNode)> {
+        let found = self.pairs().iter().find(|(one, _)| one.kind == YamlNodeKind::Scalar(key.to_owned()));
         found.map(|(key, value)| (key, value))
     }
 
     /// Appends the ranges of all scalars and aliases, in the order of the text.
     pub(super) fn leaves(&self, into: &mut Vec<Range<usize>>) {
         match &self.kind {
-            Kind::Scalar(_) | Kind::Alias => into.push(self.span.clone()),
-            Kind::Sequence(items) => items.iter().for_each(|item| item.leaves(into)),
-            Kind::Mapping(pairs) => pairs.iter().for_each(|(key, value)| {
+            YamlNodeKind::Scalar(_) | YamlNodeKind::Alias => into.push(self.span.clone()),
+            YamlNodeKind::Sequence(items) => items.iter().for_each(|item| item.leaves(into)),
+            YamlNodeKind::Mapping(pairs) => pairs.iter().for_each(|(key, value)| {
                 key.leaves(into);
                 value.leaves(into);
             }),
@@ -147,7 +147,7 @@ fn list_start(text: &str, start: usize, first_item: usize) -> usize {
 }
 
 /// Returns a range without the anchor and the tag at its beginning.
-fn content(text: &str, place: Range<usize>) -> Range<usize> {
+fn without_properties(text: &str, place: Range<usize>) -> Range<usize> {
     let mut start = place.start;
     let mut rest = &text[start..];
     let mut is_property = rest.starts_with(['&', '!']);
@@ -165,7 +165,7 @@ fn content(text: &str, place: Range<usize>) -> Range<usize> {
 }
 
 /// Returns the range of bytes of a span, which counts characters.
-fn bytes(offsets: &[usize], span: Span) -> Option<Range<usize>> {
+fn byte_range(offsets: &[usize], span: Span) -> Option<Range<usize>> {
     let (start, end) = (*offsets.get(span.start.index())?, *offsets.get(span.end.index())?);
     Some(start..end.max(start))
 }
@@ -178,8 +178,8 @@ mod tests {
     fn values_are_where_they_stand() {
         let text =
             "\u{feff}# ä\r\n\"a\": &x {b: [1, 'zwei']}\r\nc:\r\n  - é # x\r\n  - |\r\n    lit\r\nd:\r\n";
-        let root = Node::root(text).unwrap();
-        let at = |node: &Node| text[node.span.clone()].to_owned();
+        let root = YamlNode::root(text).unwrap();
+        let at = |node: &YamlNode| text[node.span.clone()].to_owned();
         let (key, value) = root.pair("a").unwrap();
         assert_eq!(
             (at(key), at(value), key.line, key.column),
@@ -195,9 +195,9 @@ mod tests {
             for pad in ["", "  "] {
                 let list = list.replace('\n', &format!("\n{pad}"));
                 let text = format!("k:\n{pad}{list}\nl: 1\n");
-                assert_eq!(text[Node::root(&text).unwrap().pair("k").unwrap().1.span.clone()], list);
+                assert_eq!(text[YamlNode::root(&text).unwrap().pair("k").unwrap().1.span.clone()], list);
             }
         }
-        assert!(Node::root("a: [").is_none() && Node::root("# nothing\n").is_none());
+        assert!(YamlNode::root("a: [").is_none() && YamlNode::root("# nothing\n").is_none());
     }
 }

@@ -19,9 +19,9 @@ use std::time::Instant;
 
 use inga::app::Notices;
 use inga::app::simulate::{SimulateOptions, scenario, simulate_to_history};
-use inga::event::{Packet, Protocol, TcpFlags, Timestamp};
+use inga::packet::{Packet, Protocol, TcpFlags, Timestamp};
 use inga::rules::Rules;
-use inga::sample::Random;
+use inga::sample::SplitMix64;
 use inga::simulate::PcapWriter;
 
 const SEED: u64 = 4;
@@ -108,7 +108,7 @@ fn samples(args: &Args) -> Vec<PathBuf> {
     let folder = args.folder.join("samples");
     std::fs::create_dir_all(&folder).expect("a folder to write in");
     let sample = |number: u64| {
-        let mut random = Random::named("sample of a benchmark", SEED << 32 | number);
+        let mut random = SplitMix64::from_name("sample of a benchmark", SEED << 32 | number);
         std::fs::write(folder.join(format!("{number}.pcap")), run(&mut random)).expect("a capture");
         let day = format!("2009-0{}-{:02}", 1 + random.below(4), 1 + random.below(28));
         let report = folder.join(format!("{number}.yaml"));
@@ -124,17 +124,17 @@ fn samples(args: &Args) -> Vec<PathBuf> {
 
 /// What one sample's victim sends.
 #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of 2009, and parts of addresses")]
-fn run(random: &mut Random) -> Vec<u8> {
+fn run(random: &mut SplitMix64) -> Vec<u8> {
     let any = 1 + random.below(65_535) as u16;
-    let port = if random.below(3) == 0 { any } else { random.one(&PORTS).copied().unwrap_or(any) };
-    let retries = random.one(&RETRIES).copied().unwrap_or(&[]);
-    let rate = random.one(&RATES).copied().unwrap_or(8.0);
+    let port = if random.below(3) == 0 { any } else { random.choose(&PORTS).copied().unwrap_or(any) };
+    let retries = random.choose(&RETRIES).copied().unwrap_or(&[]);
+    let rate = random.choose(&RATES).copied().unwrap_or(8.0);
     let first = random.below(1 << 31) as u32;
     let in_order = random.below(5) == 0;
     let mut sent: Vec<(f64, u32, u16)> = Vec::new();
     let mut at = 0.0;
     for number in 0..TARGETS {
-        at += random.wait(rate);
+        at += random.waiting_time(rate);
         // Any address that is nobody's private one: 1.0.0.0 to 9.255.255.255, or neighbours one after the other.
         let target = if in_order { first + number } else { 0x0100_0000 + random.below(0x0900_0000) as u32 };
         let source_port = 1_025 + number as u16;

@@ -9,7 +9,7 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use inga::behavior::{Engine, Marks, Names, OpenWindow, Parameters, Profile, Transition, Types, transition};
 use inga::capture::{ReadOptions, read_source};
-use inga::event::{AddressSpace, Packet};
+use inga::packet::{AddressSpace, Packet};
 
 const PACKETS: u64 = 200_000;
 

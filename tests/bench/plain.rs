@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use inga::behavior::{BehaviorId, Names, Parameters, Probe, Profile};
-use inga::event::{AddressSpace, Packet};
+use inga::packet::{AddressSpace, Packet};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 

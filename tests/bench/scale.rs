@@ -100,12 +100,12 @@ fn history(args: &Args, rules: &Rules) -> PathBuf {
 fn sizes(store: &LocalStore) -> u64 {
     let mut sightings = 0;
     let mut all = 0;
-    for holding in store.holdings().expect("what the history holds") {
+    for holding in store.content_sizes().expect("what the history holds") {
         let Some(bytes) = holding.bytes else { continue };
         all += bytes;
         let rows = number(holding.rows);
-        println!("{}: {bytes} bytes, {:.2} bytes a row", holding.what, number(bytes) / rows.max(1.0));
-        if holding.what == "sightings" {
+        println!("{}: {bytes} bytes, {:.2} bytes a row", holding.name, number(bytes) / rows.max(1.0));
+        if holding.name == "sightings" {
             sightings = holding.rows;
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn sightings(history: &Path) -> Vec<Held> {
             })
             .unwrap();
         for sighting in sums.into_values() {
-            let canonical = store.type_of(sighting.number).unwrap().behavior.canonical;
+            let canonical = store.type_record(sighting.number).unwrap().behavior.canonical;
             all.push(Held { sensor: sensor.name.clone(), canonical, sighting });
         }
     }

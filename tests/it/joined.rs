@@ -18,7 +18,7 @@ fn observed(fixture: &Fixture, name: &str, sensor: &Sensor, pieces: &[Vec<u8>]) 
     }
 }
 
-fn join(fixture: &Fixture, names: &[&str], into: &str) -> Result<inga::app::history::Joined, String> {
+fn join(fixture: &Fixture, names: &[&str], into: &str) -> Result<inga::app::history::JoinSummary, String> {
     let paths: Vec<_> = names.iter().map(|name| fixture.path(name)).collect();
     LocalStore::join(&paths, &fixture.path(into), &fixture.rules.profile).map_err(|error| error.to_string())
 }
@@ -60,7 +60,7 @@ fn histories_of_different_sensors_are_equal_to_one_of_both() {
     for name in ["II", "III"] {
         let [one, both] = ["c", "both"].map(|history| fixture.local(history));
         assert_eq!(view(&one, name), view(&both, name));
-        assert_eq!(one.resume(name).unwrap(), both.resume(name).unwrap());
+        assert_eq!(one.engine_state(name).unwrap(), both.engine_state(name).unwrap());
     }
 }
 
@@ -79,11 +79,11 @@ proptest! {
         let joined = join(&fixture, &["a", "b"], "c").unwrap();
         // The second capture's first packet comes from another host, 11 seconds after the last one of the sweep.
         prop_assert_eq!(joined.seams.len(), 1);
-        prop_assert_eq!(joined.seams[0].cut, 0);
+        prop_assert_eq!(joined.seams[0].cut_windows, 0);
         is_whole(&fixture.path("c"));
         let (one, both) = (fixture.local("c"), fixture.local("both"));
         prop_assert_eq!(view(&one, "II"), view(&both, "II"));
-        prop_assert_eq!(one.resume("II").unwrap(), both.resume("II").unwrap());
+        prop_assert_eq!(one.engine_state("II").unwrap(), both.engine_state("II").unwrap());
         drop((one, both));
         // Observing goes on.
         let next = capture(first + second..first + second + 2, 0);
@@ -112,7 +112,7 @@ fn windows_across_a_seam_are_cut_and_counted() {
     observed(&fixture, "b", &sensor("II"), &[part(10..25)]);
     let joined = join(&fixture, &["b", "a"], "c").unwrap();
     assert_eq!(joined.seams.len(), 1);
-    assert_eq!(joined.seams[0].cut, 1);
+    assert_eq!(joined.seams[0].cut_windows, 1);
     let mut sum = (0, 0);
     let add = &mut |one: &inga::history::Sighting| {
         sum = (sum.0 + one.counts.windows, sum.1 + one.counts.packets);
@@ -145,7 +145,7 @@ fn overlaps_and_other_settings_are_refused_and_the_same_capture_is_taken_once() 
         0
     );
     let joined = join(&fixture, &["a", "b"], "c").unwrap();
-    assert_eq!((joined.captures, joined.same.len()), (3, 1));
+    assert_eq!((joined.captures, joined.shared_captures.len()), (3, 1));
     is_whole(&into);
     let store = fixture.local("c");
     let packets: u64 = store.totals("II").unwrap().iter().map(|total| total.count.packets).sum();

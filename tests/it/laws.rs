@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use inga::behavior::{Engine, Fingerprint, Marks, OpenWindow, Profile, Types, fingerprint};
 use inga::capture::sort_by_time;
-use inga::event::{AddressSpace, IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
+use inga::packet::{AddressSpace, IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
 use proptest::prelude::*;
 
 /// A packet of one of four hosts to one of 1,024 addresses, up to five seconds after the one before it.

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use inga::behavior::{Engine, OpenWindow, fingerprint};
 use inga::capture::{ReadOptions, read_source};
-use inga::event::{AddressSpace, Timestamp};
+use inga::packet::{AddressSpace, Timestamp};
 use inga::rules::{Rules, conficker_d_ports, conficker_d_week};
 
 use crate::make::packets::{End, Pcap, RAW_IP, arp_request, ping, tcp, udp};
@@ -63,7 +63,7 @@ fn names(rules: &Rules, traffic: &Traffic) -> BTreeSet<String> {
     let report =
         read_source(&pcap.bytes()[..], traffic.what, &ReadOptions::default(), &mut |packet, payload| {
             let packet = packet.with_time(packet.time().filter(|_| start.is_some()));
-            names.extend(rules.plumbing(&packet).map(str::to_owned));
+            names.extend(rules.infrastructure_rule(&packet).map(str::to_owned));
             engine.push(&packet, rules.marks(&packet, payload), &mut |closed| {
                 windows.extend_from_slice(closed)
             });
@@ -128,7 +128,7 @@ fn chance_agrees_with_conficker_as_often_as_the_rule_says() {
         let to = Ipv4Addr::from_bits(0xcb00_7100 | u32::try_from(random.below(256)).unwrap());
         let bit = rules.mark_names().iter().position(|name| name == "conficker-d-port").unwrap();
         for port in 1024..=u16::MAX {
-            let packet = inga::event::Packet::new(FROM.into(), to.into(), inga::event::Protocol::Udp)
+            let packet = inga::packet::Packet::new(FROM.into(), to.into(), inga::packet::Protocol::Udp)
                 .with_time(Some(day.parse().unwrap()))
                 .with_source_port(Some(5000))
                 .with_destination_port(Some(port));

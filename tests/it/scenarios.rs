@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use inga::app::Notices;
-use inga::app::simulate::{SimulateOptions, Simulated, simulate_into};
+use inga::app::simulate::{SimulateOptions, SimulationResult, simulate_into};
 use inga::behavior::Parameters;
-use inga::history::{DayState, DayTotal, Facets, Filter, Types};
+use inga::history::{DayState, DayTotal, FacetInclusion, Filter, TypeFilter};
 use inga::rules::Rules;
 use inga::simulate::{LogFormat, Scenario};
 use inga::store::{HistoryStore, MemoryStore};
@@ -19,7 +19,7 @@ use crate::command::{arg, inga};
 /// A scenario's history, and what really happened.
 struct Outbreak {
     store: MemoryStore,
-    made: Simulated,
+    made: SimulationResult,
 }
 
 fn scenario(name: &str) -> Scenario {
@@ -54,7 +54,8 @@ impl Outbreak {
         wanted: &dyn Fn(&Parameters) -> bool,
     ) -> BTreeMap<Date, BTreeSet<IpAddr>> {
         let mut days: BTreeMap<Date, BTreeSet<IpAddr>> = BTreeMap::new();
-        let filter = Filter { types: Types::Where(wanted, Facets::LeftOut), ..Filter::default() };
+        let filter =
+            Filter { types: TypeFilter::Predicate(wanted, FacetInclusion::Excluded), ..Filter::default() };
         self.store
             .each_sighting(sensor, &filter, &mut |sighting| {
                 days.entry(sighting.day).or_default().insert(sighting.host);
@@ -65,7 +66,8 @@ impl Outbreak {
 
     fn windows_where(&self, sensor: &str, wanted: &dyn Fn(&Parameters) -> bool) -> BTreeMap<Date, u64> {
         let mut days = BTreeMap::new();
-        let filter = Filter { types: Types::Where(wanted, Facets::LeftOut), ..Filter::default() };
+        let filter =
+            Filter { types: TypeFilter::Predicate(wanted, FacetInclusion::Excluded), ..Filter::default() };
         self.store
             .each_sighting(sensor, &filter, &mut |sighting| {
                 *days.entry(sighting.day).or_default() += sighting.counts.windows

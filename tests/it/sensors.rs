@@ -8,7 +8,7 @@ use inga::app::observe::observe;
 use inga::app::{CaptureOptions, Notices};
 use inga::capture::Input;
 use inga::history::{
-    DailyCount, DarkPeriods, DatedPrefix, Filter, Outage, Resume, Sensor, SensorEdit, SensorKind,
+    DailyCount, DarkPeriods, DatedPrefix, EngineState, Filter, Outage, Sensor, SensorEdit, SensorKind,
 };
 use inga::rules::Rules;
 use inga::store::{HistoryStore, MemoryStore, StoreError};
@@ -272,7 +272,7 @@ fn sensor(prefixes: Vec<DatedPrefix>, zone: &str) -> Sensor {
 }
 
 /// What a history in memory has of some captures: daily counts with their types' names, and where its engine stopped.
-fn observed(sensor: &Sensor, captures: &[Vec<u8>]) -> (Vec<(String, DailyCount)>, Vec<Date>, Resume) {
+fn observed(sensor: &Sensor, captures: &[Vec<u8>]) -> (Vec<(String, DailyCount)>, Vec<Date>, EngineState) {
     let (mut store, rules) = (MemoryStore::new(), Rules::shipped().unwrap());
     store.add_sensor(sensor).unwrap();
     let folder = TempDir::new().unwrap();
@@ -284,9 +284,13 @@ fn observed(sensor: &Sensor, captures: &[Vec<u8>]) -> (Vec<(String, DailyCount)>
     }
     let mut counts = Vec::new();
     store.each_daily_count("T", &Filter::default(), &mut |count| counts.push(*count)).unwrap();
-    let name = |number: u64| store.type_of(number).unwrap().behavior.canonical;
+    let name = |number: u64| store.type_record(number).unwrap().behavior.canonical;
     let counts = counts.into_iter().map(|count| (name(count.number), count)).collect();
-    (counts, store.coverage("T").unwrap().observed.into_iter().collect(), store.resume("T").unwrap())
+    (
+        counts,
+        store.coverage("T").unwrap().recorded_days.into_iter().collect(),
+        store.engine_state("T").unwrap(),
+    )
 }
 
 proptest! {

@@ -121,7 +121,7 @@ fn sightings(store: &dyn HistoryStore) -> BTreeMap<String, String> {
         store.each_sighting(name, &Filter::default(), &mut |one| sighting.push(*one)).unwrap();
         let mut merged: BTreeMap<String, SightingCounts> = BTreeMap::new();
         for one in sighting {
-            let behavior = store.type_of(one.number).unwrap().behavior;
+            let behavior = store.type_record(one.number).unwrap().behavior;
             let key = format!("{name} {} {} {}", one.host, one.day, behavior.canonical);
             let sum = merged.entry(key).or_insert(SightingCounts::NONE);
             *sum = sum.merged(one.counts);
@@ -176,7 +176,7 @@ fn hits(prefix: &str, targets: &str, seed: u64) -> u64 {
     let simulation = Simulation::new(&Scenario::parse(&text).unwrap(), seed, 1.0);
     let (mut stream, mut count) = (simulation.stream(0), 0);
     for day in simulation.days() {
-        stream.day(day, &mut |_, _| count += 1);
+        stream.emit_day(day, &mut |_, _| count += 1);
     }
     count
 }
@@ -234,7 +234,7 @@ fn sweep(targets: &str, rate: u32) -> Vec<(i64, u32)> {
     let simulation = Simulation::new(&Scenario::parse(&text).unwrap(), 7, 1.0);
     let (mut stream, mut all) = (simulation.stream(0), Vec::new());
     for day in simulation.days() {
-        stream.day(day, &mut |shot, _| {
+        stream.emit_day(day, &mut |shot, _| {
             if let std::net::IpAddr::V4(to) = shot.packet.destination() {
                 all.push((shot.packet.time().unwrap().0, u32::from(to)));
             }
@@ -284,7 +284,7 @@ fn a_host_that_stays_in_its_block_visits_each_address_once_a_round() {
         let simulation = Simulation::new(&Scenario::parse(&text).unwrap(), 1, 1.0);
         let mut times = BTreeSet::new();
         let mut count = 0;
-        simulation.stream(0).day(simulation.days().next().unwrap(), &mut |shot, _| {
+        simulation.stream(0).emit_day(simulation.days().next().unwrap(), &mut |shot, _| {
             count += 1;
             times.insert(shot.packet.time());
         });
@@ -304,7 +304,7 @@ fn packets_are_in_order_from_day_to_day() {
     let simulation = Simulation::new(&Scenario::parse(text).unwrap(), 1, 1.0);
     let (mut stream, mut last, mut count) = (simulation.stream(0), None, 0);
     for day in simulation.days() {
-        stream.day(day, &mut |shot, _| {
+        stream.emit_day(day, &mut |shot, _| {
             let time = shot.packet.time().unwrap();
             assert!(last <= Some(time) && time.day(&jiff::tz::TimeZone::UTC) == day, "{time} on {day}");
             (last, count) = (Some(time), count + 1);

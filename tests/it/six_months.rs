@@ -10,7 +10,7 @@ use inga::app::simulate::{SimulateOptions, simulate_into};
 use inga::correlate::{Hypothesis, Verdict};
 use inga::history::Granularity;
 use inga::rules::Rules;
-use inga::sample::Origin;
+use inga::sample::BehaviorOrigin;
 use inga::simulate::{Population, Scenario};
 use inga::store::LocalStore;
 use jiff::civil::date;
@@ -50,7 +50,7 @@ fn sample_a_is_a_likely_cause_of_what_began_in_march_and_not_by_its_port() {
         found.iter().find(|one| one.sample == SAMPLE_A && one.sensor == sensor).unwrap()
     };
     let days_off = |one: &Hypothesis, day| {
-        let began = one.claim.as_ref().unwrap().rise.day;
+        let began = one.evidence.as_ref().unwrap().rise.day;
         date(2009, 3, day).until(began).unwrap().get_days().abs()
     };
     for sensor in ["I", "II"] {
@@ -59,9 +59,9 @@ fn sample_a_is_a_likely_cause_of_what_began_in_march_and_not_by_its_port() {
         // By how it sweeps, not by its port: a whole window of its run is matched, and none of the
         // others that scan 445/TCP is likely.
         let matched = one.matched.as_ref().unwrap();
-        assert_eq!((one.granularity, matched.origin), (Some(Granularity::Type), Origin::Window));
+        assert_eq!((one.granularity, matched.origin), (Some(Granularity::Type), BehaviorOrigin::Window));
         assert!(matched.behavior.canonical.contains("|tr=S|pt=445|"), "{:?}", matched.behavior);
-        let began = one.claim.as_ref().unwrap().rise.day;
+        let began = one.evidence.as_ref().unwrap().rise.day;
         let others = found.iter().filter(|other| other.sample != SAMPLE_A && other.sensor == sensor);
         for other in others.filter(|other| other.verdict == Verdict::Likely) {
             let ports = other.matched.as_ref().map(|matched| &matched.behavior.canonical);

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use inga::app::observe::{Observed, observe};
+use inga::app::observe::{FeedOutcome, observe};
 use inga::app::{CaptureOptions, Notices};
 use inga::behavior::{Behavior, Parameters, Ports, ProtocolSet};
 use inga::capture::Input;
-use inga::event::{AddressSpace, Protocol};
 use inga::history::{
-    DailyCount, DayState, Facets, Filter, Granularity, Habit, HourlyCount, Outage, Selection, Sensor,
-    SensorKind, Sighting, SightingCounts, TypeRecord, Types,
+    BehaviorFilter, BehaviorSummary, DailyCount, DayState, FacetInclusion, Filter, Granularity, HourlyCount,
+    Outage, Sensor, SensorKind, Sighting, SightingCounts, TypeFilter, TypeRecord,
 };
+use inga::packet::{AddressSpace, Protocol};
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
 use inga::store::{HistoryStore, LocalStore, MemoryStore, StoreError};
@@ -103,7 +103,7 @@ impl Fixture {
         vec![self.memory(), self.local(name)]
     }
 
-    fn feed(&self, store: &mut dyn HistoryStore, sensor: &Sensor, bytes: &[u8]) -> Observed {
+    fn feed(&self, store: &mut dyn HistoryStore, sensor: &Sensor, bytes: &[u8]) -> FeedOutcome {
         let path = self.path("fed.pcap");
         std::fs::write(&path, bytes).unwrap();
         let options = CaptureOptions::default();
@@ -114,14 +114,14 @@ impl Fixture {
         let sensor = sensor("Asia/Tokyo");
         store.add_sensor(&sensor).unwrap();
         for capture in captures {
-            assert!(matches!(self.feed(store.as_mut(), &sensor, capture), Observed::Stored { .. }));
+            assert!(matches!(self.feed(store.as_mut(), &sensor, capture), FeedOutcome::Stored { .. }));
         }
         store
     }
 }
 
-fn selections(behaviors: &BTreeSet<(Granularity, Behavior)>) -> Vec<Selection> {
-    let one = |(granularity, behavior): &(Granularity, Behavior), facets| Selection {
+fn selections(behaviors: &BTreeSet<(Granularity, Behavior)>) -> Vec<BehaviorFilter> {
+    let one = |(granularity, behavior): &(Granularity, Behavior), facets| BehaviorFilter {
         granularity: *granularity,
         id: behavior.id,
         facets,
@@ -134,9 +134,9 @@ fn sightings(store: &dyn HistoryStore, sensor: &str) -> String {
     let to_445 = |parameters: &Parameters| parameters.ports == Ports::Listed(vec![445].into());
     let filters = [
         Filter::default(),
-        Filter { types: Types::Where(&to_445, Facets::Counted), ..Filter::default() },
-        Filter { types: Types::Where(&to_445, Facets::LeftOut), ..Filter::default() },
-        Filter { types: Types::Service(Protocol::Tcp, 23), ..Filter::default() },
+        Filter { types: TypeFilter::Predicate(&to_445, FacetInclusion::Included), ..Filter::default() },
+        Filter { types: TypeFilter::Predicate(&to_445, FacetInclusion::Excluded), ..Filter::default() },
+        Filter { types: TypeFilter::Service(Protocol::Tcp, 23), ..Filter::default() },
         Filter { sources: Some("100.64.0.0/30".parse().unwrap()), ..Filter::default() },
         Filter { sources: Some("100.64.0.2/32".parse().unwrap()), ..Filter::default() },
         Filter { last: Some(date(2009, 3, 2)), ..Filter::default() },
@@ -161,7 +161,7 @@ fn sightings(store: &dyn HistoryStore, sensor: &str) -> String {
         assert!(hours.is_sorted_by(|a, b| a.order(b).is_lt()), "{hours:?}");
         out.push_str(&format!("{filter:?} {sums:#?} {days:#?} {hours:#?}\n"));
         for number in days.iter().map(|count| count.number).collect::<BTreeSet<_>>() {
-            out.push_str(&format!("{number} {:?}\n", store.type_of(number).unwrap()));
+            out.push_str(&format!("{number} {:?}\n", store.type_record(number).unwrap()));
         }
     }
     out
@@ -181,18 +181,20 @@ fn view(store: &dyn HistoryStore) -> String {
             let protocol = protocol_set(protocols);
             let ports = [None, Some(Ports::Listed(vec![445].into())), Some(Ports::None)];
             let services = ports.map(|ports| (protocol.clone(), ports));
-            for (service, near) in services.iter().zip(store.neighbours(name, &services, 1000).unwrap()) {
+            for (service, near) in
+                services.iter().zip(store.types_of_services(name, &services, 1000).unwrap())
+            {
                 writeln!(out, "{service:?} {near:?}").unwrap();
                 for total in near {
                     let record = total.record;
                     behaviors.insert((Granularity::Type, record.behavior));
                     behaviors.insert((Granularity::Shape, record.shape));
-                    behaviors.insert((Granularity::Family, record.family));
+                    behaviors.insert((Granularity::Family, record.pattern));
                 }
             }
         }
         let selections = selections(&behaviors);
-        let mut habits = store.habits(name, &selections, 3).unwrap().into_iter();
+        let mut habits = store.behavior_summaries(name, &selections, 3).unwrap().into_iter();
         for (selection, series) in selections.iter().zip(store.series(name, &selections).unwrap()) {
             writeln!(out, "{selection:?} {series:?}").unwrap();
             let hosts = store.hosts(name, selection, 3).unwrap();
@@ -201,7 +203,11 @@ fn view(store: &dyn HistoryStore) -> String {
             let seen_as = types.into_iter().next().map(|total| total.record);
             let known = |record: &TypeRecord| store.example(name, record.behavior.id).unwrap();
             let example = seen_as.as_ref().and_then(known);
-            assert_eq!(habits.next(), Some(Habit { series, hosts, seen_as, example }), "{selection:?}");
+            assert_eq!(
+                habits.next(),
+                Some(BehaviorSummary { series, hosts, most_frequent_type: seen_as, example }),
+                "{selection:?}"
+            );
             writeln!(out, "{:?}", store.example(name, selection.id).unwrap()).unwrap();
         }
     }
@@ -210,7 +216,7 @@ fn view(store: &dyn HistoryStore) -> String {
 
 fn protocol_set(text: &str) -> ProtocolSet {
     use inga::behavior::ProtocolToken;
-    use inga::event::TcpFlags;
+    use inga::packet::TcpFlags;
     let token = |text: &str| match text {
         "UDP" => ProtocolToken { protocol: Protocol::Udp, flags: None },
         "ICMP" => ProtocolToken { protocol: Protocol::Icmp, flags: None },
@@ -300,12 +306,15 @@ fn feeding_a_capture_again_changes_nothing() {
         let mut store = fixture.fed(store, &pieces);
         let before = view(store.as_ref());
         for piece in &pieces {
-            assert_eq!(fixture.feed(store.as_mut(), &sensor("Asia/Tokyo"), piece), Observed::Known);
+            assert_eq!(
+                fixture.feed(store.as_mut(), &sensor("Asia/Tokyo"), piece),
+                FeedOutcome::AlreadyStored
+            );
         }
         let compressed = zstd::encode_all(pieces[0].as_slice(), 3).unwrap();
         assert_eq!(
             fixture.feed(store.as_mut(), &sensor("Asia/Tokyo"), &compressed),
-            Observed::Known,
+            FeedOutcome::AlreadyStored,
             "a capture is known by what it holds, packed or not"
         );
         assert_eq!(view(store.as_ref()), before);
@@ -330,9 +339,9 @@ fn a_late_capture_adds_up_and_leaves_the_clock_alone() {
         let sensor = sensor("UTC");
         store.add_sensor(&sensor).unwrap();
         fixture.feed(store.as_mut(), &sensor, &pieces[1]);
-        let clock = store.resume("II").unwrap().clock;
+        let clock = store.engine_state("II").unwrap().clock;
         fixture.feed(store.as_mut(), &sensor, &pieces[0]);
-        assert_eq!(store.resume("II").unwrap().clock, clock);
+        assert_eq!(store.engine_state("II").unwrap().clock, clock);
         let packets: u64 = store.totals("II").unwrap().iter().map(|total| total.count.packets).sum();
         assert_eq!(packets, 6);
     }
@@ -345,11 +354,11 @@ fn marks_are_counted_by_host() {
     for store in fixture.stores("a") {
         let store = fixture.fed(store, &captures(&pings, &[3]));
         let service = (protocol_set("ICMP"), Some(Ports::None));
-        let types = store.neighbours("II", &[service], 9).unwrap();
+        let types = store.types_of_services("II", &[service], 9).unwrap();
         let id = types[0][0].record.shape.id;
-        let selection = Selection { granularity: Granularity::Shape, id, facets: false };
+        let selection = BehaviorFilter { granularity: Granularity::Shape, id, facets: false };
         let hosts = store.hosts("II", &selection, 5).unwrap();
-        assert_eq!(hosts.marked, [("echo-request".to_owned(), hosts.total)]);
+        assert_eq!(hosts.mark_counts, [("echo-request".to_owned(), hosts.total)]);
     }
 }
 
@@ -385,7 +394,7 @@ fn an_unknown_sensor_is_named() {
         let refusals = [
             store.add_outage("nobody", &outage).unwrap_err(),
             store.coverage("nobody").unwrap_err(),
-            store.resume("nobody").unwrap_err(),
+            store.engine_state("nobody").unwrap_err(),
             store.totals("nobody").unwrap_err(),
             store.series("nobody", &[]).unwrap_err(),
             store.has_capture("nobody", &[0; 32]).unwrap_err(),
@@ -409,7 +418,7 @@ fn all_stores_tell_when_captures_began_and_ended() {
         assert!(captures.iter().all(|one| one.first() < one.last() && one.recorded >= one.packets));
         assert!(matches!(store.captures("nobody"), Err(StoreError::UnknownSensor(_))));
         // The moment of feeding is the only difference.
-        captures.iter_mut().for_each(|capture| capture.fed_at = inga::event::Timestamp(0));
+        captures.iter_mut().for_each(|capture| capture.fed_at = inga::packet::Timestamp(0));
         told.push(captures);
     }
     assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
@@ -421,7 +430,7 @@ fn what_was_read_before_another_wrote_is_refused() {
     let pieces = captures(&STEPS, &[4]);
     for store in fixture.stores("a") {
         let mut store = fixture.fed(store, &pieces);
-        let resume = store.resume("II").unwrap();
+        let resume = store.engine_state("II").unwrap();
         let stale = inga::history::Contribution {
             capture: inga::history::CaptureRecord {
                 content: [7; 32],
@@ -433,13 +442,13 @@ fn what_was_read_before_another_wrote_is_refused() {
             types: inga::behavior::Types::new(Rules::shipped().unwrap().profile, AddressSpace::whole())
                 .into_list(),
             type_numbers: Vec::new(),
-            closed: inga::history::Gathered::default(),
-            open: inga::history::Gathered::default(),
+            closed: inga::history::CollectedSightings::default(),
+            open: inga::history::CollectedSightings::default(),
             captures_before: resume.captures - 1,
-            resume,
+            engine_state: resume,
         };
         let before = view(store.as_ref());
-        assert!(matches!(store.ingest("II", stale), Err(StoreError::FedMeanwhile)));
+        assert!(matches!(store.ingest("II", stale), Err(StoreError::ConcurrentChange)));
         assert_eq!(view(store.as_ref()), before);
     }
 }
@@ -486,7 +495,7 @@ fn what_is_no_history_of_ours_is_refused_and_left_alone() {
     let mut profile = fixture.rules.profile.clone();
     profile.window_seconds = 60;
     let error = LocalStore::create(&fixture.path("profile"), &profile).map(drop).unwrap_err();
-    assert!(matches!(error, StoreError::OtherProfile { .. }), "{error}");
+    assert!(matches!(error, StoreError::ProfileMismatch { .. }), "{error}");
 
     for name in ["foreign", "newer", "text", "empty"] {
         let before = std::fs::read(catalog(name)).unwrap();

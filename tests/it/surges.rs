@@ -1,7 +1,7 @@
 //! Surges and falls: false alarms as few as claimed on quiet series, what was put in found, outages and backscatter no
 //! surges.
 
-use inga::history::surge::{Direction, Outcome, Surge, judged_days, jumps, surges};
+use inga::history::surge::{Direction, Outcome, Surge, surges, surges_and_falls, tested_day_count};
 use jiff::civil::{Date, date};
 use tempfile::TempDir;
 
@@ -100,16 +100,16 @@ fn quiet_series_alarm_as_seldom_as_claimed() {
     let mut random = Random(2009);
     let level = 0.01;
     // One history is one series: its days are the tests, and a surge is told by mistake with the level's chance.
-    let p_max = level / judged_days(DAYS) as f64;
+    let p_max = level / tested_day_count(DAYS) as f64;
     // Of a history that is young, all days have little past.
-    let early_p_max = level / judged_days(EARLY) as f64;
+    let early_p_max = level / tested_day_count(EARLY) as f64;
     for kind in kinds {
         let (mut surged, mut fell, mut early) = (0, 0, 0);
         for _ in 0..series {
             let days = quiet(kind, &mut random);
             surged += u32::from(!surges(&days, p_max).is_empty());
             early += u32::from(!surges(&days[..EARLY], early_p_max).is_empty());
-            let falls = jumps(&days, p_max);
+            let falls = surges_and_falls(&days, p_max);
             fell += u32::from(falls.iter().any(|jump| jump.direction == Direction::Down && !is_end(jump)));
         }
         for (words, alarms) in [("surges", surged), ("falls", fell), ("early surges", early)] {
@@ -131,7 +131,7 @@ fn one(found: &[Surge], at: usize) -> Option<Surge> {
 #[test]
 fn what_is_put_in_is_found() {
     let mut random = Random(7);
-    let p_max = 0.01 / judged_days(DAYS) as f64;
+    let p_max = 0.01 / tested_day_count(DAYS) as f64;
     let cases: [(&str, Quiet, f64, usize); 6] = [
         ("six hosts a day where nobody was", Quiet::Poisson(0.02), 6.0, 95),
         ("a few hosts a day where one came in three days", Quiet::Poisson(0.3), 4.0, 90),
@@ -160,7 +160,7 @@ fn is_end(jump: &Surge) -> bool {
 #[test]
 fn falls_that_are_put_in_are_found() {
     let mut random = Random(17);
-    let p_max = 0.01 / (2 * judged_days(DAYS)) as f64;
+    let p_max = 0.01 / (2 * tested_day_count(DAYS)) as f64;
     let cases: [(&str, Quiet, f64, usize); 4] = [
         ("six hosts a day that come no more", Quiet::Poisson(6.0), 0.0, 95),
         ("all but a third", Quiet::Poisson(30.0), 1.0 / 3.0, 95),
@@ -171,7 +171,7 @@ fn falls_that_are_put_in_are_found() {
         let found = (0..100).filter(|_| {
             let mut days = quiet(kind, &mut random);
             days[120..].iter_mut().for_each(|(_, count)| *count = poisson(&mut random, *count as f64 * left));
-            let fell = one(&jumps(&days, p_max), 120);
+            let fell = one(&surges_and_falls(&days, p_max), 120);
             fell.is_some_and(|fall| fall.direction == Direction::Down && fall.outcome == Outcome::NewLevel)
         });
         let found = found.count();
@@ -189,8 +189,10 @@ fn a_wave_ends_with_a_fall() {
     {
         let mut days = quiet(Quiet::Poisson(50.0), &mut random);
         days[100..100 + length].iter_mut().for_each(|(_, count)| *count *= 4);
-        let told: Vec<_> =
-            jumps(&days, 1e-5).iter().map(|jump| (jump.direction, jump.first, jump.outcome)).collect();
+        let told: Vec<_> = surges_and_falls(&days, 1e-5)
+            .iter()
+            .map(|jump| (jump.direction, jump.first, jump.outcome))
+            .collect();
         let (rise, fall) = (day(100), day(100 + length));
         assert_eq!(told, [(Direction::Up, rise, before), (Direction::Down, fall, after)]);
     }

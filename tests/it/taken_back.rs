@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use inga::app::observe::{Observed, observe};
-use inga::app::taken_back::take_back;
+use inga::app::observe::{FeedOutcome, observe};
+use inga::app::removal::remove_from_store;
 use inga::app::{CaptureOptions, Notices};
 use inga::capture::Input;
-use inga::history::{Facets, Filter, Sensor, SensorKind, Types};
+use inga::history::{FacetInclusion, Filter, Sensor, SensorKind, TypeFilter};
 use inga::rules::Rules;
 use inga::store::{HistoryStore, LocalStore, MemoryStore, StoreError};
 use proptest::prelude::*;
@@ -73,7 +73,7 @@ impl Fixture {
         vec![Box::new(MemoryStore::new()), Box::new(self.local(name))]
     }
 
-    pub(crate) fn feed(&self, store: &mut dyn HistoryStore, sensor: &Sensor, bytes: &[u8]) -> Observed {
+    pub(crate) fn feed(&self, store: &mut dyn HistoryStore, sensor: &Sensor, bytes: &[u8]) -> FeedOutcome {
         self.try_feed(store, sensor, bytes).unwrap()
     }
 
@@ -82,7 +82,7 @@ impl Fixture {
         store: &mut dyn HistoryStore,
         sensor: &Sensor,
         bytes: &[u8],
-    ) -> Result<Observed, String> {
+    ) -> Result<FeedOutcome, String> {
         let name = blake3::hash(bytes).to_hex();
         let path = self.path(&format!("{}.pcap", &name[..8]));
         std::fs::write(&path, bytes).unwrap();
@@ -95,14 +95,15 @@ impl Fixture {
         let content = *blake3::hash(bytes).as_bytes();
         let record = store.captures("II").unwrap().into_iter().find(|one| one.content == content).unwrap();
         let mut notices = Notices::default();
-        let done = take_back(store, &sensor("II"), &record, &self.rules, &mut notices);
+        let done = remove_from_store(store, &sensor("II"), &record, &self.rules, &mut notices);
         done.map(|()| notices).map_err(|error| error.to_string())
     }
 }
 
 /// What a sensor's history answers to each question, with all parts of a sighting added up.
 pub(crate) fn answers(store: &dyn HistoryStore, sensor: &str) -> Vec<String> {
-    let filter = Filter { types: Types::Where(&|_| true, Facets::Counted), ..Filter::default() };
+    let filter =
+        Filter { types: TypeFilter::Predicate(&|_| true, FacetInclusion::Included), ..Filter::default() };
     let mut sums = std::collections::BTreeMap::new();
     store
         .each_sighting(sensor, &filter, &mut |one| {
@@ -125,7 +126,7 @@ pub(crate) fn view(store: &dyn HistoryStore, sensor: &str) -> String {
     let mut numbers = std::collections::BTreeSet::new();
     store.each_sighting(sensor, &Filter::default(), &mut |one| _ = numbers.insert(one.number)).unwrap();
     for number in numbers {
-        let behavior = store.type_of(number).unwrap().behavior.id;
+        let behavior = store.type_record(number).unwrap().behavior.id;
         writeln!(text, "{:?}", store.example(sensor, behavior).unwrap()).unwrap();
     }
     text
@@ -133,7 +134,7 @@ pub(crate) fn view(store: &dyn HistoryStore, sensor: &str) -> String {
 
 /// The state of the engine, without the clock of the machine in it.
 fn state(store: &dyn HistoryStore) -> String {
-    format!("{:?}\n{}", store.resume("II").unwrap(), view(store, "II"))
+    format!("{:?}\n{}", store.engine_state("II").unwrap(), view(store, "II"))
 }
 
 fn is_whole(history: &Path) {
@@ -226,7 +227,7 @@ proptest! {
                 Step::Compact => _ = local.compact(true).unwrap(),
             }
             prop_assert_eq!(answers(&local, "II"), answers(&memory, "II"), "after {:?}", step);
-            prop_assert_eq!(local.resume("II").unwrap(), memory.resume("II").unwrap());
+            prop_assert_eq!(local.engine_state("II").unwrap(), memory.engine_state("II").unwrap());
         }
         drop(local);
         is_whole(&fixture.path("a"));
@@ -246,7 +247,7 @@ fn days_of_an_earlier_capture_become_not_recorded() {
         let notices = fixture.remove(store.as_mut(), &pieces[0]).unwrap();
         assert!(notices.iter().any(|notice| notice.contains("stay counted")));
         let days: Vec<String> =
-            store.coverage("II").unwrap().observed.iter().map(ToString::to_string).collect();
+            store.coverage("II").unwrap().recorded_days.iter().map(ToString::to_string).collect();
         assert_eq!(days, ["2009-03-03"]);
         assert!(store.totals("II").unwrap().iter().all(|total| total.count.day.day() < 4));
     }
@@ -333,13 +334,14 @@ fn dropped_days_can_be_fed_again() {
             assert_eq!(view(store.as_ref(), "II"), before);
         }
         store.drop_days("II", (date(3), date(4))).unwrap();
-        let observed: Vec<i8> = store.coverage("II").unwrap().observed.iter().map(|day| day.day()).collect();
+        let observed: Vec<i8> =
+            store.coverage("II").unwrap().recorded_days.iter().map(|day| day.day()).collect();
         assert_eq!(observed, [2, 5]);
         assert!(store.totals("II").unwrap().iter().all(|total| ![3, 4].contains(&total.count.day.day())));
         assert_eq!(store.captures("II").unwrap().len(), 2);
         for piece in &days[1..3] {
             let fed = fixture.feed(store.as_mut(), &sensor("II"), piece);
-            assert!(matches!(fed, Observed::Stored { .. }), "{fed:?}");
+            assert!(matches!(fed, FeedOutcome::Stored { .. }), "{fed:?}");
         }
         let packets = |store: &dyn HistoryStore| -> u64 {
             store.totals("II").unwrap().iter().map(|total| total.count.packets).sum()
@@ -366,8 +368,8 @@ fn a_capture_that_is_partly_dropped_is_cut_and_no_longer_known() {
         assert!(!store.is_removable("II", &captures[0].content).unwrap());
         // The last day is fed again, and goes on where the history now ends.
         let last = capture(48..72, 0);
-        assert!(matches!(fixture.feed(store.as_mut(), &sensor("II"), &last), Observed::Stored { .. }));
-        assert_eq!(store.coverage("II").unwrap().observed.len(), 3);
+        assert!(matches!(fixture.feed(store.as_mut(), &sensor("II"), &last), FeedOutcome::Stored { .. }));
+        assert_eq!(store.coverage("II").unwrap().recorded_days.len(), 3);
     }
     is_whole(&fixture.path("a"));
 }

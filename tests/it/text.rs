@@ -4,7 +4,7 @@ use std::path::Path;
 
 use inga::capture::text::TextOptions;
 use inga::capture::{Input, ReadOptions, read};
-use inga::event::{Packet, Protocol};
+use inga::packet::{Packet, Protocol};
 
 use crate::corpora::corpora;
 

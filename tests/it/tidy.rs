@@ -5,22 +5,22 @@ use std::path::{Path, PathBuf};
 /// Which rooms a room may name. What is not listed may not be named.
 const FLOORS: [(&str, &[&str]); 14] = [
     ("escape", &[]),
-    ("event", &[]),
+    ("packet", &[]),
     ("yaml", &["escape"]),
-    ("behavior", &["event"]),
-    ("history", &["event", "behavior"]),
-    ("rules", &["event", "behavior", "yaml"]),
-    ("sample", &["escape", "event", "behavior", "history", "yaml"]),
-    ("correlate", &["escape", "event", "behavior", "history", "sample"]),
-    ("simulate", &["escape", "event", "behavior", "history", "rules", "sample", "yaml"]),
-    ("report", &["escape", "event", "behavior", "history", "rules", "sample", "correlate"]),
-    ("capture", &["escape", "event"]),
-    ("store", &["escape", "event", "behavior", "history", "sample"]),
+    ("behavior", &["packet"]),
+    ("history", &["packet", "behavior"]),
+    ("rules", &["packet", "behavior", "yaml"]),
+    ("sample", &["escape", "packet", "behavior", "history", "yaml"]),
+    ("correlate", &["escape", "packet", "behavior", "history", "sample"]),
+    ("simulate", &["escape", "packet", "behavior", "history", "rules", "sample", "yaml"]),
+    ("render", &["escape", "packet", "behavior", "history", "rules", "sample", "correlate"]),
+    ("capture", &["escape", "packet"]),
+    ("store", &["escape", "packet", "behavior", "history", "sample"]),
     (
         "app",
         &[
             "escape",
-            "event",
+            "packet",
             "behavior",
             "history",
             "rules",
@@ -36,21 +36,21 @@ const FLOORS: [(&str, &[&str]); 14] = [
         "cli",
         &[
             "escape",
-            "event",
+            "packet",
             "behavior",
             "history",
             "rules",
             "sample",
             "correlate",
             "capture",
-            "report",
+            "render",
             "app",
         ],
     ),
 ];
-/// Rooms that do no input or output and read no clock and no environment. `report` may write to what it is given.
+/// Rooms that do no input or output and read no clock and no environment. `render` may write to what it is given.
 const PURE: [&str; 10] =
-    ["escape", "event", "yaml", "behavior", "history", "rules", "sample", "correlate", "simulate", "report"];
+    ["escape", "packet", "yaml", "behavior", "history", "rules", "sample", "correlate", "simulate", "render"];
 const IMPURE: [&str; 9] = [
     "std::fs",
     "std::env",
@@ -175,16 +175,16 @@ fn a_planted_breach_is_found() {
     };
     check("src/correlate/x.rs", "//! x\nuse crate::store::HistoryStore;\n", "`correlate` names `store`");
     check(
-        "src/event/x.rs",
-        "//! x\nuse crate::{event::{Packet,\n  Clock}, behavior::Engine};\n",
+        "src/packet/x.rs",
+        "//! x\nuse crate::{packet::{Packet,\n  Clock}, behavior::Engine};\n",
         "`event` names `behavior`",
     );
-    check("src/report/x.rs", "//! x\nfn f() { crate::app::observe::f(); }\n", "`report` names `app`");
+    check("src/render/x.rs", "//! x\nfn f() { crate::app::observe::f(); }\n", "`render` names `app`");
     check("src/behavior/x.rs", "//! x\nfn f() { std::fs::read(\"x\"); }\n", "`std::fs` in a pure room");
     check("src/cli/x.rs", "use std::io;\n", "first line");
     check("src/cli/x.rs", &format!("//! x\n{}", "\n".repeat(500)), "501 lines");
     check("src/attic/x.rs", "//! x\n", "no floor");
-    let fine = "//! x\n// crate::store is only mentioned\nuse crate::event::Packet;\n";
+    let fine = "//! x\n// crate::store is only mentioned\nuse crate::packet::Packet;\n";
     assert_eq!(faults(Path::new("src/behavior/x.rs"), fine), Vec::<String>::new());
 }
 

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use inga::capture::{Container, Input, ReadOptions, read};
-use inga::event::{Packet, Protocol};
+use inga::packet::{Packet, Protocol};
 
 use crate::corpora::corpora;
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use inga::capture::{Input, ReadOptions, ReadReport, read_hashed, read_source};
-use inga::event::{Packet, Protocol, TcpFlags, Timestamp};
+use inga::packet::{Packet, Protocol, TcpFlags, Timestamp};
 
 use crate::corpora::corpora;
 use crate::make::Random;
@@ -31,7 +31,7 @@ fn expected(nanoseconds: u32) -> Packet {
 fn read(bytes: &[u8]) -> Result<(Vec<Packet>, ReadReport), String> {
     let read = |ahead| {
         let mut packets = Vec::new();
-        let options = ReadOptions { ahead, ..ReadOptions::default() };
+        let options = ReadOptions { read_ahead: ahead, ..ReadOptions::default() };
         let report = read_source(bytes, "made", &options, &mut |packet, _| packets.push(*packet))
             .map_err(|error| error.to_string())?;
         Ok((packets, report))

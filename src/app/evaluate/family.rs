@@ -1,11 +1,11 @@
 //! Malware families drawn by lot: how each scans, in its own words. Nothing here knows how projections are made.
 
-use crate::event::{Protocol, TcpFlags};
-use crate::sample::Random;
+use crate::packet::{Protocol, TcpFlags};
+use crate::sample::SplitMix64;
 
 /// A way to pick targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Aim {
+pub(super) enum FamilyTargeting {
     /// Anywhere.
     Uniform,
     /// Neighbours one after the other, so many from a start anywhere, a stride apart.
@@ -14,7 +14,7 @@ pub(super) enum Aim {
 
 /// Which family drawing lots from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Half {
+pub enum FamilySet {
     /// Families that thresholds are chosen with.
     Training,
     /// Families that figures are reported of.
@@ -23,13 +23,13 @@ pub enum Half {
 
 /// A family.
 #[derive(Clone, Debug)]
-pub(super) struct Family {
+pub(super) struct EvaluationFamily {
     pub(super) number: u64,
     /// Ports with weights; one is drawn for each target, unless all are asked.
     pub(super) ports: Vec<(u16, u64)>,
     pub(super) all_ports: bool,
     pub(super) protocol: Protocol,
-    pub(super) aim: Aim,
+    pub(super) targeting: FamilyTargeting,
     /// Seconds after the first packet at which a silent target is asked again, by the system of most victims.
     pub(super) retries: Vec<f64>,
     /// Of other systems.
@@ -61,31 +61,31 @@ const OTHER: [[u16; 24]; 2] = [
 const WINDOWS: [f64; 2] = [3.0, 9.0];
 const LINUX: [f64; 4] = [1.0, 3.0, 7.0, 15.0];
 
-impl Family {
+impl EvaluationFamily {
     /// The family of a number; each half has its own.
-    pub(super) fn draw(half: Half, number: u64) -> Family {
+    pub(super) fn draw(half: FamilySet, number: u64) -> EvaluationFamily {
         let (name, side) = match half {
-            Half::Training => ("training family", 0),
-            Half::Reporting => ("reporting family", 1),
+            FamilySet::Training => ("training family", 0),
+            FamilySet::Reporting => ("reporting family", 1),
         };
-        let mut random = Random::named(name, number);
+        let mut random = SplitMix64::from_name(name, number);
         let is_udp = random.below(8) == 0;
         let raw = is_udp || random.below(4) == 0;
         let ports = ports(side, &mut random);
         let (retries, other_retries) = retries(raw, &mut random);
         let aim = match random.below(3) {
-            0 => Aim::Sweep {
+            0 => FamilyTargeting::Sweep {
                 targets: 20 + u32::try_from(random.below(3).pow(2) * 80 + random.below(200)).unwrap_or(0),
                 stride: 1 + u32::try_from(random.below(4) / 3).unwrap_or(0),
             },
-            _ => Aim::Uniform,
+            _ => FamilyTargeting::Uniform,
         };
-        Family {
+        EvaluationFamily {
             number,
             all_ports: ports.len() > 1 && random.below(2) == 0,
             ports,
             protocol: if is_udp { Protocol::Udp } else { Protocol::Tcp },
-            aim,
+            targeting: aim,
             retries,
             other_retries,
             other_share: random.unit() * 0.2,
@@ -100,7 +100,7 @@ impl Family {
     }
 
     /// The ports that one target is asked on.
-    pub(super) fn ports_of_target(&self, random: &mut Random) -> Vec<u16> {
+    pub(super) fn ports_of_target(&self, random: &mut SplitMix64) -> Vec<u16> {
         if self.all_ports {
             return self.ports.iter().map(|(port, _)| *port).collect();
         }
@@ -116,12 +116,12 @@ impl Family {
 }
 
 /// One port, or with one in four two or three.
-fn ports(side: usize, random: &mut Random) -> Vec<(u16, u64)> {
+fn ports(side: usize, random: &mut SplitMix64) -> Vec<(u16, u64)> {
     let count = if random.below(4) == 0 { 2 + random.below(2) } else { 1 };
     let mut ports: Vec<(u16, u64)> = Vec::new();
     for _ in 0..count {
         let of: &[u16] = if random.below(2) == 0 { &POPULAR } else { &OTHER[side] };
-        let port = random.one(of).copied().unwrap_or(445);
+        let port = random.choose(of).copied().unwrap_or(445);
         if ports.iter().all(|(known, _)| *known != port) {
             ports.push((port, 1 + random.below(5)));
         }
@@ -130,7 +130,7 @@ fn ports(side: usize, random: &mut Random) -> Vec<(u16, u64)> {
 }
 
 /// When a family's usual victims send again, and when victims of another system do.
-fn retries(raw: bool, random: &mut Random) -> (Vec<f64>, Vec<f64>) {
+fn retries(raw: bool, random: &mut SplitMix64) -> (Vec<f64>, Vec<f64>) {
     match random.below(6) {
         0..=1 if !raw => (WINDOWS.to_vec(), LINUX.to_vec()),
         2..=3 if !raw => (LINUX.to_vec(), WINDOWS.to_vec()),

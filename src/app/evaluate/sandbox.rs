@@ -4,15 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::civil::Date;
 
-use crate::event::{Packet, Protocol, TcpFlags};
+use crate::packet::{Packet, Protocol, TcpFlags};
 use crate::rules::Rules;
 use crate::sample::{
-    Captured, Discovery, Identity, Names, Random, SampleProfile, SampleReport, Span, Traffic,
+    Discovery, Identity, PartialDate, ResolvedAddresses, SampleCapture, SampleProfile, SampleReport,
+    SplitMix64, Traffic,
 };
 
 use super::super::sandbox::LoadedSample;
-use super::family::{Aim, Family};
-use super::visit::{Victim, dated, public_address};
+use super::family::{EvaluationFamily, FamilyTargeting};
+use super::victim::{EvaluationVictim, public_address, with_times};
 
 const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 20, 21));
 const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 20, 2));
@@ -20,19 +21,24 @@ const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 20, 2));
 const TARGETS_MAX: usize = 2_000;
 
 /// Runs a sample of a family; `date` is when it was caught.
-pub(super) fn run(family: &Family, date: Option<Date>, rules: &Rules, random: &mut Random) -> LoadedSample {
-    let mut victim = Victim::of(family, VICTIM, random);
+pub(super) fn run(
+    family: &EvaluationFamily,
+    date: Option<Date>,
+    rules: &Rules,
+    random: &mut SplitMix64,
+) -> LoadedSample {
+    let mut victim = EvaluationVictim::from_family(family, VICTIM, random);
     (victim.rate, victim.retries) = (family.rate, family.retries.clone());
     let seconds = 60.0 + random.unit() * 120.0;
     let answering = if random.below(4) == 0 { 0.2 } else { 0.0 };
-    let mut packets = chatter(random, seconds);
+    let mut packets = background_lookups(random, seconds);
     let mut at = 5.0;
     let mut asked = 0;
     while at < seconds && asked < TARGETS_MAX {
         let start = u32::from(public_address(random));
-        let (targets, stride) = match family.aim {
-            Aim::Uniform => (1, 1),
-            Aim::Sweep { targets, stride } => (targets, stride),
+        let (targets, stride) = match family.targeting {
+            FamilyTargeting::Uniform => (1, 1),
+            FamilyTargeting::Sweep { targets, stride } => (targets, stride),
         };
         for step in 0..targets {
             if at >= seconds || asked >= TARGETS_MAX {
@@ -40,31 +46,31 @@ pub(super) fn run(family: &Family, date: Option<Date>, rules: &Rules, random: &m
             }
             let target = Ipv4Addr::from(start.saturating_add(step * stride));
             let mut sent = Vec::new();
-            victim.ask(family, at, target, random, &mut sent);
-            packets.extend(answered(sent, random.unit() < answering));
-            at += random.wait(victim.rate);
+            victim.probe(family, at, target, random, &mut sent);
+            packets.extend(with_replies(sent, random.unit() < answering));
+            at += random.waiting_time(victim.rate);
             asked += 1;
         }
     }
     packets.retain(|(at, _)| *at < seconds);
     let id = format!("{:032x}", 0xfa31_0000_0000_0000_u64 | family.number);
-    let packets = dated(&packets, 1.0e9);
-    let names = Names::new();
-    let plumbing = |packet: &Packet| rules.plumbing(packet).map(str::to_owned);
+    let packets = with_times(&packets, 1.0e9);
+    let names = ResolvedAddresses::new();
+    let plumbing = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
     let (victims, servers) = ([VICTIM], [SERVER]);
-    let traffic = Traffic::of(&packets, &victims, &servers, &names, &plumbing);
-    let profile = SampleProfile::of(&id, &packets, &[], &traffic, &rules.profile);
+    let traffic = Traffic::from_packets(&packets, &victims, &servers, &names, &plumbing);
+    let profile = SampleProfile::from_packets(&id, &packets, &[], &traffic, &rules.profile);
     LoadedSample {
         path: id.clone().into(),
         text: String::new(),
         report: report(id, date),
         profile,
-        unread: None,
+        unread_reason: None,
     }
 }
 
 /// What a target that answers makes of a contact: a SYN is answered, and data follow.
-fn answered(sent: Vec<(f64, Packet)>, answers: bool) -> Vec<(f64, Packet)> {
+fn with_replies(sent: Vec<(f64, Packet)>, answers: bool) -> Vec<(f64, Packet)> {
     let Some((at, first)) = sent.first().copied().filter(|(_, packet)| answers && packet.flags().is_some())
     else {
         return sent;
@@ -80,7 +86,7 @@ fn answered(sent: Vec<(f64, Packet)>, answers: bool) -> Vec<(f64, Packet)> {
 }
 
 /// What a system does beside: names looked up at the sandbox's own server.
-fn chatter(random: &mut Random, seconds: f64) -> Vec<(f64, Packet)> {
+fn background_lookups(random: &mut SplitMix64, seconds: f64) -> Vec<(f64, Packet)> {
     let ask = |at: f64, port: u16| {
         let packet = Packet::new(VICTIM, SERVER, Protocol::Udp)
             .with_source_port(Some(port))
@@ -96,13 +102,13 @@ fn report(id: String, date: Option<Date>) -> SampleReport {
         names: [("family".to_owned(), format!("family {}", &id[24..]))].into(),
         acquired: None,
         discovered: date.map(|date| Discovery {
-            date: Span { first: date, last: date },
+            date: PartialDate { first: date, last: date },
             source: Some("family".to_owned()),
         }),
         origin: None,
         victims: Vec::new(),
         dummy_servers: Vec::new(),
-        captures: vec![Captured::Path(id)],
+        captures: vec![SampleCapture::Path(id)],
         notes: None,
         expect: None,
     }

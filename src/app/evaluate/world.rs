@@ -6,18 +6,18 @@ use std::net::Ipv4Addr;
 
 use jiff::civil::{Date, date};
 
-use crate::event::{Packet, Protocol, TcpFlags};
 use crate::history::{Outage, Sensor, SensorKind};
+use crate::packet::{Packet, Protocol, TcpFlags};
 use crate::rules::Rules;
-use crate::sample::Random;
+use crate::sample::SplitMix64;
 use crate::store::{HistoryStore, MemoryStore};
 
 use super::super::AppError;
 use super::super::observe::ingest_packets;
 use super::super::sandbox::LoadedSample;
-use super::family::{Aim, Family, Half};
+use super::family::{EvaluationFamily, FamilySet, FamilyTargeting};
 use super::sandbox;
-use super::visit::{Victim, dated, normal, public_address};
+use super::victim::{EvaluationVictim, normal, public_address, with_times};
 
 /// Days of a history.
 const DAYS: i64 = 150;
@@ -28,7 +28,7 @@ const DAY_SECONDS: f64 = 86_400.0;
 /// The first dark address of the first sensor.
 const DARK: u32 = 203 << 24;
 /// From one sensor's first dark address to the next one's.
-const APART: u32 = 1 << 22;
+const SENSOR_STRIDE: u32 = 1 << 22;
 
 /// A case: a history, samples, and the truth.
 pub(super) struct Case {
@@ -46,39 +46,40 @@ pub(super) struct Case {
 
 /// The dark prefix of a sensor.
 #[derive(Clone, Copy)]
-struct Dark {
+struct DarkBlock {
     first: u32,
     bits: u8,
 }
 
-impl Dark {
+impl DarkBlock {
     fn size(self) -> u32 {
         1 << (32 - self.bits)
     }
 
     /// How much of what comes upon the largest sensor comes upon this one: as many hosts an address, and of sweeps, as
     /// many starts from which one reaches it.
-    fn part(self, largest: Dark, family: &Family) -> f64 {
-        let reach = match family.aim {
-            Aim::Uniform => 0,
-            Aim::Sweep { targets, stride } => targets * stride,
+    fn part(self, largest: DarkBlock, family: &EvaluationFamily) -> f64 {
+        let reach = match family.targeting {
+            FamilyTargeting::Uniform => 0,
+            FamilyTargeting::Sweep { targets, stride } => targets * stride,
         };
         f64::from(self.size() + reach) / f64::from(largest.size() + reach)
     }
 }
 
 /// One to three sensors, the largest first.
-fn sensors(random: &mut Random) -> Vec<Dark> {
+fn sensors(random: &mut SplitMix64) -> Vec<DarkBlock> {
     const BITS: [u8; 6] = [24, 24, 22, 20, 18, 16];
-    let mut bits: Vec<u8> = (0..=random.below(3)).map(|_| random.one(&BITS).copied().unwrap_or(24)).collect();
+    let mut bits: Vec<u8> =
+        (0..=random.below(3)).map(|_| random.choose(&BITS).copied().unwrap_or(24)).collect();
     bits.sort_unstable();
-    let firsts = (0u32..).map(|number| DARK + number * APART);
-    firsts.zip(bits).map(|(first, bits)| Dark { first, bits }).collect()
+    let firsts = (0u32..).map(|number| DARK + number * SENSOR_STRIDE);
+    firsts.zip(bits).map(|(first, bits)| DarkBlock { first, bits }).collect()
 }
 
 /// A family at work.
 struct Activity<'a> {
-    family: &'a Family,
+    family: &'a EvaluationFamily,
     /// Hosts that the largest sensor sees a day at the height.
     hosts: f64,
     /// First day; before the history for those that were always there.
@@ -97,15 +98,16 @@ impl Activity<'_> {
 }
 
 /// Draws the case of a number.
-pub(super) fn draw(half: Half, number: u64, rules: &Rules) -> Result<Case, AppError> {
-    let mut random = Random::named(if half == Half::Training { "training" } else { "reporting" }, number);
-    let family = |random: &mut Random| Family::draw(half, random.below(FAMILIES));
+pub(super) fn draw(half: FamilySet, number: u64, rules: &Rules) -> Result<Case, AppError> {
+    let mut random =
+        SplitMix64::from_name(if half == FamilySet::Training { "training" } else { "reporting" }, number);
+    let family = |random: &mut SplitMix64| EvaluationFamily::draw(half, random.below(FAMILIES));
     let cause = family(&mut random);
     let darks = sensors(&mut random);
     let onset = 35 + i64::try_from(random.below(80)).unwrap_or(0);
     // From one host in two days to thirty a day, each order as likely.
     let hosts_a_day = (0.5f64.ln() + random.unit() * 60f64.ln()).exp();
-    let others: Vec<Family> =
+    let others: Vec<EvaluationFamily> =
         (0..9).map(|_| family(&mut random)).filter(|one| one.number != cause.number).collect();
     let stranger = family(&mut random);
     let mut activities = vec![Activity {
@@ -145,17 +147,17 @@ fn day_of(day: i64) -> Date {
 
 /// Samples with their dates: the cause's, if it is known, first, late or early; others' at any date.
 fn samples(
-    cause: &Family,
-    others: &[Family],
+    cause: &EvaluationFamily,
+    others: &[EvaluationFamily],
     onset: i64,
     known: bool,
     rules: &Rules,
-    random: &mut Random,
+    random: &mut SplitMix64,
 ) -> Vec<LoadedSample> {
     let mut all = Vec::new();
     if known {
         let late = random.below(100) < 85;
-        let lag = if late { random.wait(1.0 / 20.0).min(100.0) } else { -random.unit() * 7.0 };
+        let lag = if late { random.waiting_time(1.0 / 20.0).min(100.0) } else { -random.unit() * 7.0 };
         #[expect(clippy::cast_possible_truncation, reason = "at most a hundred days")]
         let caught = onset + lag as i64;
         all.push(sandbox::run(cause, Some(day_of(caught)), rules, random));
@@ -175,10 +177,10 @@ fn samples(
 fn history(
     store: &mut MemoryStore,
     name: &str,
-    (dark, largest): (Dark, Dark),
+    (dark, largest): (DarkBlock, DarkBlock),
     activities: &[Activity<'_>],
     rules: &Rules,
-    random: &mut Random,
+    random: &mut SplitMix64,
 ) -> Result<(), AppError> {
     let prefix = ipnet::Ipv4Net::new(Ipv4Addr::from(dark.first), dark.bits)
         .map_err(|error| AppError::Usage(error.to_string()))?;
@@ -218,18 +220,18 @@ fn history(
         }
         let start =
             day_of(day).to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |time| time.timestamp().as_second());
-        ingest_packets(store, &sensor, &dated(&packets, start as f64), rules)?;
+        ingest_packets(store, &sensor, &with_times(&packets, start as f64), rules)?;
     }
     Ok(())
 }
 
-fn poisson(mean: f64, random: &mut Random) -> u64 {
+fn poisson(mean: f64, random: &mut SplitMix64) -> u64 {
     let (mut count, mut left) = (0, mean);
     if mean <= 0.0 {
         return 0;
     }
     loop {
-        left -= random.wait(1.0);
+        left -= random.waiting_time(1.0);
         if left < 0.0 {
             return count;
         }
@@ -238,26 +240,31 @@ fn poisson(mean: f64, random: &mut Random) -> u64 {
 }
 
 /// The packets of one host that comes upon the sensor some time of a day.
-fn visit(activity: &Activity<'_>, dark: Dark, random: &mut Random, packets: &mut Vec<(f64, Packet)>) {
+fn visit(
+    activity: &Activity<'_>,
+    dark: DarkBlock,
+    random: &mut SplitMix64,
+    packets: &mut Vec<(f64, Packet)>,
+) {
     let family = activity.family;
     let size = dark.size();
-    let host = Random::named("host", family.number << 32 | random.below(activity.population)).bits();
+    let host = SplitMix64::from_name("host", family.number << 32 | random.below(activity.population)).bits();
     let host = Ipv4Addr::from(u32::try_from(host >> 32).unwrap_or(1) & 0x7fff_ffff | 0x0100_0000);
-    let mut victim = Victim::of(family, host.into(), random);
+    let mut victim = EvaluationVictim::from_family(family, host.into(), random);
     let start = random.unit() * (DAY_SECONDS - 900.0);
-    match family.aim {
-        Aim::Uniform => {
+    match family.targeting {
+        FamilyTargeting::Uniform => {
             // Addresses of the sensor among all that are asked, as long as the visit lasts.
             let hits = victim.rate * f64::from(size) / 4.29e9;
             let mut at = 0.0;
             while at < 300.0 {
                 let target =
                     Ipv4Addr::from(dark.first + u32::try_from(random.below(size.into())).unwrap_or(0));
-                victim.ask(family, start + at, target, random, packets);
-                at += random.wait(hits);
+                victim.probe(family, start + at, target, random, packets);
+                at += random.waiting_time(hits);
             }
         }
-        Aim::Sweep { targets, stride } => {
+        FamilyTargeting::Sweep { targets, stride } => {
             let span = targets * stride;
             let offset = u32::try_from(random.below(u64::from(size + span))).unwrap_or(0);
             let first = dark.first + offset - span;
@@ -265,31 +272,32 @@ fn visit(activity: &Activity<'_>, dark: Dark, random: &mut Random, packets: &mut
             for step in 0..targets {
                 let target = first + step * stride;
                 if (dark.first..dark.first + size).contains(&target) {
-                    victim.ask(family, start + at, Ipv4Addr::from(target), random, packets);
+                    victim.probe(family, start + at, Ipv4Addr::from(target), random, packets);
                 }
-                at += random.wait(victim.rate);
+                at += random.waiting_time(victim.rate);
             }
         }
     }
 }
 
 /// What every darknet sees: single packets to any port, answers to floods, now and then somebody who asks everybody.
-fn background(dark: Dark, burst: bool, random: &mut Random, packets: &mut Vec<(f64, Packet)>) {
+fn background(dark: DarkBlock, burst: bool, random: &mut SplitMix64, packets: &mut Vec<(f64, Packet)>) {
     let size = u64::from(dark.size());
-    let mut send = |at: f64, host: Ipv4Addr, flags: Option<u8>, ports: (u16, u16), random: &mut Random| {
-        let target = Ipv4Addr::from(dark.first + u32::try_from(random.below(size)).unwrap_or(0));
-        let protocol = if flags.is_some() { Protocol::Tcp } else { Protocol::Udp };
-        let packet = Packet::new(host.into(), target.into(), protocol)
-            .with_source_port(Some(ports.0))
-            .with_destination_port(Some(ports.1))
-            .with_flags(flags.map(TcpFlags));
-        packets.push((at, packet));
-    };
-    const KNOCKED: [u16; 10] = [22, 23, 80, 135, 443, 445, 1433, 3389, 5900, 8080];
+    let mut send =
+        |at: f64, host: Ipv4Addr, flags: Option<u8>, ports: (u16, u16), random: &mut SplitMix64| {
+            let target = Ipv4Addr::from(dark.first + u32::try_from(random.below(size)).unwrap_or(0));
+            let protocol = if flags.is_some() { Protocol::Tcp } else { Protocol::Udp };
+            let packet = Packet::new(host.into(), target.into(), protocol)
+                .with_source_port(Some(ports.0))
+                .with_destination_port(Some(ports.1))
+                .with_flags(flags.map(TcpFlags));
+            packets.push((at, packet));
+        };
+    const PROBED_PORTS: [u16; 10] = [22, 23, 80, 135, 443, 445, 1433, 3389, 5900, 8080];
     for _ in 0..poisson(15.0, random) {
         let (at, host) = (random.unit() * DAY_SECONDS, public_address(random));
         let any = u16::try_from(random.below(65_536)).unwrap_or(0);
-        let port = if random.below(2) == 0 { *random.one(&KNOCKED).unwrap_or(&22) } else { any };
+        let port = if random.below(2) == 0 { *random.choose(&PROBED_PORTS).unwrap_or(&22) } else { any };
         let flags = (random.below(5) > 0).then_some(2);
         send(at, host, flags, (1_024 | any, port), random);
     }
@@ -303,7 +311,7 @@ fn background(dark: Dark, burst: bool, random: &mut Random, packets: &mut Vec<(f
     if burst || random.below(15) == 0 {
         // A survey: one source port, one packet an address.
         let (at, host, port) =
-            (random.unit() * 80_000.0, public_address(random), *random.one(&KNOCKED).unwrap_or(&22));
+            (random.unit() * 80_000.0, public_address(random), *random.choose(&PROBED_PORTS).unwrap_or(&22));
         for number in 0..size.min(200) {
             send(at + number as f64 * 0.01, host, Some(2), (40_000, port), random);
         }

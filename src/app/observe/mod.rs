@@ -1,28 +1,28 @@
 //! Use case: feeds captures of a sensor into a history.
 
-mod cover;
+mod declared_time;
 mod pass;
 
 use std::path::Path;
 
-use crate::capture::{Input, Sink};
-use crate::event::{Clock, Packet, Timestamp};
+use crate::capture::{Input, PacketSink};
 use crate::history::{BatchWriter, Contribution, DiscardBatches, Sensor};
+use crate::packet::{Clock, Packet, Timestamp};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore, StoreError};
 
-use super::covers::Covers;
-use super::history::named;
+use super::admission::{PacketAdmission, PlausibleTimes, ReadPlan};
+use super::declared_span::DeclaredSpan;
+use super::history::find_sensor;
 use super::reading::each_input;
-use super::recorded::{Plan, PlausibleTimes, Recorded};
 use super::{AppError, CaptureOptions, Notices};
-use cover::cover;
-pub(super) use pass::reopened;
-use pass::{Fed, Pass};
+use declared_time::store_declared_span;
+pub(super) use pass::reopen_windows;
+use pass::{FedCapture, Pass};
 
 /// The outcome of feeding one capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Observed {
+pub enum FeedOutcome {
     /// The capture was stored.
     Stored {
         /// Packets to the sensor's dark addresses.
@@ -31,16 +31,16 @@ pub enum Observed {
         packets: u64,
     },
     /// The capture was read in a dry run and would have been stored. Also the outcome of feeding no packets.
-    Gathered {
+    NotStored {
         /// Packets to the sensor's dark addresses.
         dark: u64,
         /// Packets read.
         packets: u64,
     },
     /// A capture with this content, or with these packets, was stored before. Nothing changed.
-    Known,
+    AlreadyStored,
     /// No packet of the capture counts, or none went to a dark address, so nothing was stored.
-    Nothing {
+    NothingToStore {
         /// Packets read.
         packets: u64,
     },
@@ -48,31 +48,31 @@ pub enum Observed {
 
 /// The time that `--covers` added to the recorded time of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Covered {
+pub struct AddedTime {
     /// Length in nanoseconds of the time that was not recorded before.
     pub nanoseconds: i64,
 }
 
 /// Whether captures are stored, or only read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum StoreMode {
     /// Each capture is read and stored.
-    Stored,
+    Store,
     /// Each capture is read as if it were the next one to be stored. The history does not change.
     DryRun,
 }
 
 /// The history and sensor that captures are fed to.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct FeedTarget<'a> {
     /// The history.
     pub history: &'a Path,
     /// The sensor's name.
     pub sensor: &'a str,
     /// Whether the captures are stored.
-    pub keep: Keep,
+    pub mode: StoreMode,
     /// Time in which the sensor recorded, whether or not a capture has a packet of it.
-    pub covers: Option<&'a Covers>,
+    pub declared_span: Option<&'a DeclaredSpan>,
 }
 
 /// Feeds captures into the history of a sensor, in the given order, and then stores the time of `--covers`.
@@ -90,42 +90,46 @@ pub struct Place<'a> {
 ///
 /// Captures that were stored before the error stay stored.
 pub fn observe_all(
-    place: Place<'_>,
+    place: FeedTarget<'_>,
     inputs: &[Input],
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-    told: &mut dyn FnMut(&Input, Observed) -> Result<(), AppError>,
-) -> Result<Option<Covered>, AppError> {
-    let Place { history, sensor, keep, covers } = place;
+    told: &mut dyn FnMut(&Input, FeedOutcome) -> Result<(), AppError>,
+) -> Result<Option<AddedTime>, AppError> {
+    let FeedTarget { history, sensor, mode: keep, declared_span: covers } = place;
     if options.dropped.is_some() && inputs.len() > 1 {
         return Err(AppError::Usage(
             "--dropped is the loss of one capture; feed each with its own".to_owned(),
         ));
     }
     let mut store = match keep {
-        Keep::Stored => LocalStore::open_to_write(history, &rules.profile)?,
-        Keep::DryRun => LocalStore::open_to_read(history, &rules.profile)?,
+        StoreMode::Store => LocalStore::open_to_write(history, &rules.profile)?,
+        StoreMode::DryRun => LocalStore::open_to_read(history, &rules.profile)?,
     };
-    let sensor = named(&store, sensor)?;
+    let sensor = find_sensor(&store, sensor)?;
     if let Some(covers) = covers {
         // An invalid value is reported before anything is stored.
-        cover::checked(covers, &sensor, options)?;
+        declared_time::checked_span(covers, &sensor, options)?;
     }
     each_input(inputs, notices, |input, notices| {
         let observed = match keep {
-            Keep::Stored => observe(&mut store, &sensor, input, options, rules, notices)?,
-            Keep::DryRun => match gather(&mut store, &sensor, input, options, rules, notices, keep)? {
-                Gathered::New { contribution, packets } => {
-                    Observed::Gathered { dark: contribution.capture.packets, packets }
+            StoreMode::Store => observe(&mut store, &sensor, input, options, rules, notices)?,
+            StoreMode::DryRun => {
+                match read_capture(&mut store, &sensor, input, options, rules, notices, keep)? {
+                    ReadOutcome::New { contribution, packets } => {
+                        FeedOutcome::NotStored { dark: contribution.capture.packets, packets }
+                    }
+                    ReadOutcome::NoContribution(observed) => observed,
                 }
-                Gathered::Old(observed) => observed,
-            },
+            }
         };
         told(input, observed)
     })?;
     match covers {
-        Some(covers) if keep == Keep::Stored => cover(&mut store, &sensor, covers, options, rules).map(Some),
+        Some(covers) if keep == StoreMode::Store => {
+            store_declared_span(&mut store, &sensor, covers, options, rules).map(Some)
+        }
         _ => Ok(None),
     }
 }
@@ -148,19 +152,19 @@ pub fn observe(
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-) -> Result<Observed, AppError> {
+) -> Result<FeedOutcome, AppError> {
     let mut attempts = 1;
     loop {
         let (contribution, packets) =
-            match gather(store, sensor, input, options, rules, notices, Keep::Stored)? {
-                Gathered::New { contribution, packets } => (contribution, packets),
-                Gathered::Old(observed) => return Ok(observed),
+            match read_capture(store, sensor, input, options, rules, notices, StoreMode::Store)? {
+                ReadOutcome::New { contribution, packets } => (contribution, packets),
+                ReadOutcome::NoContribution(observed) => return Ok(observed),
             };
         let dark = contribution.capture.packets;
         match store.ingest(&sensor.name, *contribution) {
-            Ok(true) => return Ok(Observed::Stored { dark, packets }),
-            Ok(false) => return Ok(Observed::Known),
-            Err(StoreError::FedMeanwhile) if attempts < ATTEMPTS_MAX => attempts += 1,
+            Ok(true) => return Ok(FeedOutcome::Stored { dark, packets }),
+            Ok(false) => return Ok(FeedOutcome::AlreadyStored),
+            Err(StoreError::ConcurrentChange) if attempts < ATTEMPTS_MAX => attempts += 1,
             Err(error) => return Err(error.into()),
         }
     }
@@ -176,7 +180,7 @@ pub(super) fn ingest_packets(
     packets: &[Packet],
     rules: &Rules,
 ) -> Result<(), AppError> {
-    let name = format!("packets {}", store.resume(&sensor.name)?.captures + 1);
+    let name = format!("packets {}", store.engine_state(&sensor.name)?.captures + 1);
     let capture = (name.clone(), *blake3::hash(name.as_bytes()).as_bytes());
     observe_packets(store, sensor, capture, 1, rules, &mut Notices::default(), |sink| {
         packets.iter().for_each(|packet| sink(packet, &[]));
@@ -185,35 +189,35 @@ pub(super) fn ingest_packets(
 }
 
 /// The outcome of reading a capture.
-enum Gathered {
+enum ReadOutcome {
     /// The capture's contribution to the sensor's history, and the number of packets that were read.
     New { contribution: Box<Contribution>, packets: u64 },
     /// The capture contributes nothing, with the outcome to report.
-    Old(Observed),
+    NoContribution(FeedOutcome),
 }
 
-/// Reads a capture as often as necessary to know which of its packets count (see [`Plan`]), and gathers these
+/// Reads a capture as often as necessary to know which of its packets count (see [`ReadPlan`]), and gathers these
 /// packets.
-fn gather(
+fn read_capture(
     store: &mut dyn HistoryStore,
     sensor: &Sensor,
     input: &Input,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-    keep: Keep,
-) -> Result<Gathered, AppError> {
-    let resume = store.resume(&sensor.name)?;
+    keep: StoreMode,
+) -> Result<ReadOutcome, AppError> {
+    let resume = store.engine_state(&sensor.name)?;
     let stored = store.captures(&sensor.name)?;
     let now = super::check::now();
     let plausible =
         if options.accept_times { PlausibleTimes::all() } else { PlausibleTimes::until_tomorrow(now) };
-    let mut plan = Plan::default();
-    let recorded = Recorded::new(plausible, plan.clone(), &stored);
+    let mut plan = ReadPlan::default();
+    let recorded = PacketAdmission::new(plausible, plan.clone(), &stored);
     let mut pass = Pass::new(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?;
     let (report, content) = pass.stream(input, options)?;
     if store.has_capture(&sensor.name, &content)? {
-        return Ok(Gathered::Old(Observed::Known));
+        return Ok(ReadOutcome::NoContribution(FeedOutcome::AlreadyStored));
     }
     if report.clock != Clock::Absolute && report.packets > 0 {
         return Err(AppError::NoDates(input.to_string()));
@@ -225,9 +229,9 @@ fn gather(
             break;
         }
         plan = next;
-        let recorded = Recorded::new(plausible, plan.clone(), &stored);
+        let recorded = PacketAdmission::new(plausible, plan.clone(), &stored);
         pass = if plan.late {
-            Pass::late(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?
+            Pass::new_late(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?
         } else {
             Pass::new(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?
         };
@@ -235,12 +239,19 @@ fn gather(
     }
     add_notices(input, &plan, &pass, notices);
     let packets = report.packets;
-    if pass.recorded.packets == 0 || (pass.recorded.dark == 0 && plan.known_names.is_empty()) {
-        return Ok(Gathered::Old(nothing_new(sensor, input, &plan, &pass.recorded, packets, notices)));
+    if pass.recorded.packets == 0 || (pass.recorded.dark == 0 && plan.stored_names.is_empty()) {
+        return Ok(ReadOutcome::NoContribution(nothing_new(
+            sensor,
+            input,
+            &plan,
+            &pass.recorded,
+            packets,
+            notices,
+        )));
     }
     let dropped = plan.newly_dropped(options.dropped.or(report.dropped));
-    let capture = Fed { name: input.to_string(), content, dropped, at: now };
-    Ok(Gathered::New { contribution: Box::new(pass.into_contribution(capture)?), packets })
+    let capture = FedCapture { name: input.to_string(), content, dropped, at: now };
+    Ok(ReadOutcome::New { contribution: Box::new(pass.into_contribution(capture)?), packets })
 }
 
 /// Returns the writer for the batches of a capture; in a dry run it discards them.
@@ -248,15 +259,15 @@ fn writer(
     store: &mut dyn HistoryStore,
     sensor: &Sensor,
     rules: &Rules,
-    keep: Keep,
+    keep: StoreMode,
 ) -> Result<Option<Box<dyn BatchWriter>>, AppError> {
     match keep {
-        Keep::Stored => Ok(store.batch_writer(&sensor.name, rules.mark_names())?),
-        Keep::DryRun => Ok(Some(Box::new(DiscardBatches))),
+        StoreMode::Store => Ok(store.batch_writer(&sensor.name, rules.mark_names())?),
+        StoreMode::DryRun => Ok(Some(Box::new(DiscardBatches))),
     }
 }
 
-fn add_notices(input: &Input, plan: &Plan, pass: &Pass<'_>, notices: &mut Notices) {
+fn add_notices(input: &Input, plan: &ReadPlan, pass: &Pass<'_>, notices: &mut Notices) {
     for notice in pass.recorded.notices() {
         notices.add(format!("{input}: {notice}"));
     }
@@ -278,13 +289,13 @@ fn add_notices(input: &Input, plan: &Plan, pass: &Pass<'_>, notices: &mut Notice
 fn nothing_new(
     sensor: &Sensor,
     input: &Input,
-    plan: &Plan,
-    recorded: &Recorded,
+    plan: &ReadPlan,
+    recorded: &PacketAdmission,
     packets: u64,
     notices: &mut Notices,
-) -> Observed {
-    if recorded.packets == 0 && !plan.known_names.is_empty() {
-        return Observed::Known;
+) -> FeedOutcome {
+    if recorded.packets == 0 && !plan.stored_names.is_empty() {
+        return FeedOutcome::AlreadyStored;
     }
     if recorded.packets > 0 {
         notices.add(format!(
@@ -293,7 +304,7 @@ fn nothing_new(
             sensor.name
         ));
     }
-    Observed::Nothing { packets }
+    FeedOutcome::NothingToStore { packets }
 }
 
 /// Stores packets that come from no file as one capture of the sensor; `capture` is its name and content
@@ -309,12 +320,13 @@ pub(super) fn observe_packets(
     threads: usize,
     rules: &Rules,
     notices: &mut Notices,
-    packets: impl FnOnce(&mut Sink<'_>),
-) -> Result<Observed, AppError> {
+    packets: impl FnOnce(&mut PacketSink<'_>),
+) -> Result<FeedOutcome, AppError> {
     let (name, content) = capture;
-    let recorded = Recorded::new(PlausibleTimes::all(), Plan::settled(), &[]);
-    let resume = store.resume(&sensor.name)?;
-    let mut pass = Pass::new(sensor, rules, resume, recorded, writer(store, sensor, rules, Keep::Stored)?)?;
+    let recorded = PacketAdmission::new(PlausibleTimes::all(), ReadPlan::for_trusted_times(), &[]);
+    let resume = store.engine_state(&sensor.name)?;
+    let mut pass =
+        Pass::new(sensor, rules, resume, recorded, writer(store, sensor, rules, StoreMode::Store)?)?;
     let mut count = 0;
     pass.feed(threads, |sink| {
         packets(&mut |packet, payload| {
@@ -324,14 +336,14 @@ pub(super) fn observe_packets(
         Ok(())
     })?;
     if count == 0 {
-        return Ok(Observed::Gathered { dark: 0, packets: 0 });
+        return Ok(FeedOutcome::NotStored { dark: 0, packets: 0 });
     }
     notices.add_engine(&pass.engine);
     let at = pass.recorded.span().map_or_else(Timestamp::default, |(_, last)| last);
-    let contribution = pass.into_contribution(Fed { name, content, dropped: None, at })?;
+    let contribution = pass.into_contribution(FedCapture { name, content, dropped: None, at })?;
     let dark = contribution.capture.packets;
     match store.ingest(&sensor.name, contribution)? {
-        true => Ok(Observed::Stored { dark, packets: count }),
-        false => Ok(Observed::Known),
+        true => Ok(FeedOutcome::Stored { dark, packets: count }),
+        false => Ok(FeedOutcome::AlreadyStored),
     }
 }

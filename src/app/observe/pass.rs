@@ -5,23 +5,23 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::app::gather::Gatherer;
+use crate::app::admission::PacketAdmission;
 use crate::app::pipeline::{self, Feed};
-use crate::app::recorded::Recorded;
+use crate::app::type_assigner::TypeAssigner;
 use crate::app::{AppError, CaptureOptions};
 use crate::behavior::{Engine, Marks, OpenWindow};
-use crate::capture::{CaptureError, Input, ReadReport, Sink};
-use crate::event::{Packet, Timestamp};
+use crate::capture::{CaptureError, Input, PacketSink, ReadReport};
 use crate::history::{
-    BatchWriter, CaptureRecord, Contribution, DarkPeriods, DarkTimes, Gathering, Reopened, Resume, Sensor,
-    days_of,
+    BatchWriter, CaptureRecord, Contribution, DarkPeriods, DarkSpaceLookup, EngineState, ReopenedWindows,
+    Sensor, SightingCollector, nanoseconds_by_day,
 };
+use crate::packet::{Packet, Timestamp};
 use crate::rules::Rules;
 use crate::store::StoreError;
 
 /// The identity of a capture that is fed: its name, content hash, capture loss in packets, and the time of
 /// feeding.
-pub(super) struct Fed {
+pub(super) struct FedCapture {
     pub(super) name: String,
     pub(super) content: [u8; 32],
     pub(super) dropped: Option<u64>,
@@ -32,55 +32,55 @@ pub(super) struct Fed {
 pub(super) struct Pass<'a> {
     rules: &'a Rules,
     dark_periods: DarkPeriods,
-    dark: DarkTimes,
+    dark: DarkSpaceLookup,
     zone: TimeZone,
-    gatherer: Gatherer<'a>,
+    gatherer: TypeAssigner<'a>,
     pub(super) engine: Engine,
-    closed: Gathering,
-    pub(super) recorded: Recorded,
+    closed: SightingCollector,
+    pub(super) recorded: PacketAdmission,
     captures_before: u64,
     /// The state in which the sensor's engine stopped, if this capture is late: `None` for other captures. A
     /// late capture is read with a new engine, and this state is stored again unchanged.
-    keep_for_later: Option<Resume>,
+    kept_state: Option<EngineState>,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(
         sensor: &'a Sensor,
         rules: &'a Rules,
-        resume: Resume,
-        recorded: Recorded,
+        resume: EngineState,
+        recorded: PacketAdmission,
         writer: Option<Box<dyn BatchWriter>>,
     ) -> Result<Pass<'a>, AppError> {
-        let Resume { clock: started_at, captures: captures_before, .. } = resume;
-        let windows = renumbered(resume, rules.mark_names());
+        let EngineState { clock: started_at, captures: captures_before, .. } = resume;
+        let windows = renumber_marks(resume, rules.mark_names());
         let (dark_periods, zone) = (sensor.dark_periods(), sensor.zone()?);
-        let dark = DarkTimes::new(&dark_periods, &zone);
+        let dark = DarkSpaceLookup::new(&dark_periods, &zone);
         Ok(Pass {
             rules,
-            gatherer: Gatherer::dated(dark.clone(), zone.clone(), rules),
+            gatherer: TypeAssigner::with_dark_spaces(dark.clone(), zone.clone(), rules),
             dark_periods,
             dark,
             zone,
             engine: Engine::resume(rules.profile.clone(), windows, started_at),
-            closed: writer.map_or_else(Gathering::default, Gathering::with_writer),
+            closed: writer.map_or_else(SightingCollector::default, SightingCollector::with_writer),
             recorded,
             captures_before,
-            keep_for_later: None,
+            kept_state: None,
         })
     }
 
     /// Begins a pass for a late capture. It starts without open windows; those of the sensor are kept for the
     /// next capture.
-    pub(super) fn late(
+    pub(super) fn new_late(
         sensor: &'a Sensor,
         rules: &'a Rules,
-        resume: Resume,
-        recorded: Recorded,
+        resume: EngineState,
+        recorded: PacketAdmission,
         writer: Option<Box<dyn BatchWriter>>,
     ) -> Result<Pass<'a>, AppError> {
-        let fresh = Resume { captures: resume.captures, ..Resume::default() };
-        Ok(Pass { keep_for_later: Some(resume), ..Pass::new(sensor, rules, fresh, recorded, writer)? })
+        let fresh = EngineState { captures: resume.captures, ..EngineState::default() };
+        Ok(Pass { kept_state: Some(resume), ..Pass::new(sensor, rules, fresh, recorded, writer)? })
     }
 
     /// Streams a capture, and returns the reader's report and the hash of the capture's content.
@@ -96,12 +96,12 @@ impl<'a> Pass<'a> {
     pub(super) fn feed<T>(
         &mut self,
         threads: usize,
-        packets: impl FnOnce(&mut Sink<'_>) -> Result<T, CaptureError>,
+        packets: impl FnOnce(&mut PacketSink<'_>) -> Result<T, CaptureError>,
     ) -> Result<T, CaptureError> {
         let Pass { rules, dark, recorded, gatherer, engine, closed, .. } = self;
         let read = |feed: &mut Feed<'_>| {
             packets(&mut |packet, payload| {
-                if recorded.takes(packet, dark.at(packet.time())) {
+                if recorded.admits(packet, dark.cached_space_at(packet.time())) {
                     feed.push(packet, rules.marks(packet, payload));
                 }
             })
@@ -117,7 +117,7 @@ impl<'a> Pass<'a> {
         sorted: bool,
         expected: [u8; 32],
     ) -> Result<(), AppError> {
-        let options = options.unwatched();
+        let options = options.without_progress();
         let content = if sorted {
             let (loaded, content) = options.load_to_sort(input, self.rules)?;
             for (packet, marks) in loaded.packets.iter().zip(&loaded.marks) {
@@ -127,34 +127,34 @@ impl<'a> Pass<'a> {
         } else {
             self.stream(input, &options)?.1
         };
-        if content == expected { Ok(()) } else { Err(AppError::Changed(input.to_string())) }
+        if content == expected { Ok(()) } else { Err(AppError::ChangedWhileRead(input.to_string())) }
     }
 
     fn push_marked(&mut self, packet: &Packet, marks: Marks) {
         let Pass { dark, recorded, gatherer, engine, closed, .. } = self;
-        if recorded.takes(packet, dark.at(packet.time())) {
+        if recorded.admits(packet, dark.cached_space_at(packet.time())) {
             engine.push(packet, marks, &mut |windows| gatherer.gather(closed, windows));
         }
     }
 
-    pub(super) fn into_contribution(mut self, fed: Fed) -> Result<Contribution, AppError> {
+    pub(super) fn into_contribution(mut self, fed: FedCapture) -> Result<Contribution, AppError> {
         let clock = self.engine.clock().max(self.recorded.span().map(|(_, last)| last));
         let windows = self.engine.take_open();
-        let mut open = Gathering::default();
+        let mut open = SightingCollector::default();
         self.gatherer.gather(&mut open, &windows);
         let mark_names = self.rules.mark_names().to_vec();
         let mut resume =
-            Resume { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
-        if let Some(kept) = self.keep_for_later.take() {
+            EngineState { captures: self.captures_before, clock, windows, mark_names: mark_names.clone() };
+        if let Some(kept) = self.kept_state.take() {
             // All windows of a late capture are closed; the windows that the sensor's engine left open stay
             // open.
             self.closed.merge(std::mem::take(&mut open).finish().map_err(StoreError::Io)?);
-            self.gatherer.gather(&mut open, &renumbered(kept.clone(), self.rules.mark_names()));
+            self.gatherer.gather(&mut open, &renumber_marks(kept.clone(), self.rules.mark_names()));
             resume = kept;
         }
         let spans = self.recorded.time().spans().to_vec();
         // A day without a dark prefix has no value, which is not zero.
-        let mut days: BTreeSet<Date> = days_of(&spans, &self.zone).into_keys().collect();
+        let mut days: BTreeSet<Date> = nanoseconds_by_day(&spans, &self.zone).into_keys().collect();
         days.retain(|day| self.dark_periods.is_dark_on(*day));
         let (types, type_numbers) = self.gatherer.into_types();
         Ok(Contribution {
@@ -175,7 +175,7 @@ impl<'a> Pass<'a> {
             closed: self.closed.finish().map_err(StoreError::Io)?,
             open: open.finish().map_err(StoreError::Io)?,
             captures_before: self.captures_before,
-            resume,
+            engine_state: resume,
         })
     }
 }
@@ -184,20 +184,29 @@ impl<'a> Pass<'a> {
 ///
 /// # Errors
 /// When the sensor's time zone is unknown.
-pub(in crate::app) fn reopened(sensor: &Sensor, resume: Resume, rules: &Rules) -> Result<Reopened, AppError> {
+pub(in crate::app) fn reopen_windows(
+    sensor: &Sensor,
+    resume: EngineState,
+    rules: &Rules,
+) -> Result<ReopenedWindows, AppError> {
     let zone = sensor.zone()?;
-    let dark = DarkTimes::new(&sensor.dark_periods(), &zone);
-    let mut gatherer = Gatherer::dated(dark, zone, rules);
-    let mut open = Gathering::default();
-    gatherer.gather(&mut open, &renumbered(resume.clone(), rules.mark_names()));
+    let dark = DarkSpaceLookup::new(&sensor.dark_periods(), &zone);
+    let mut gatherer = TypeAssigner::with_dark_spaces(dark, zone, rules);
+    let mut open = SightingCollector::default();
+    gatherer.gather(&mut open, &renumber_marks(resume.clone(), rules.mark_names()));
     let (_, type_numbers) = gatherer.into_types();
     let mark_names = rules.mark_names().to_vec();
-    Ok(Reopened { mark_names, type_numbers, open: open.finish().map_err(StoreError::Io)?, resume })
+    Ok(ReopenedWindows {
+        mark_names,
+        type_numbers,
+        open: open.finish().map_err(StoreError::Io)?,
+        engine_state: resume,
+    })
 }
 
 /// Returns the open windows with the mark numbers of the current rules. Marks of rules that no longer exist
 /// are dropped.
-fn renumbered(resume: Resume, names: &[String]) -> Vec<OpenWindow> {
+fn renumber_marks(resume: EngineState, names: &[String]) -> Vec<OpenWindow> {
     let now = |was: usize| {
         let name = resume.mark_names.get(was)?;
         names.iter().position(|known| known == name)
@@ -213,7 +222,7 @@ fn renumbered(resume: Resume, names: &[String]) -> Vec<OpenWindow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::recorded::{Plan, PlausibleTimes};
+    use crate::app::admission::{PlausibleTimes, ReadPlan};
     use crate::history::SensorKind;
 
     #[test]
@@ -232,8 +241,8 @@ mod tests {
         let input = Input::Path(file.path().to_owned());
         let options = CaptureOptions::default();
         let pass = || {
-            let recorded = Recorded::new(PlausibleTimes::all(), Plan::default(), &[]);
-            Pass::new(&sensor, &rules, Resume::default(), recorded, None).unwrap()
+            let recorded = PacketAdmission::new(PlausibleTimes::all(), ReadPlan::default(), &[]);
+            Pass::new(&sensor, &rules, EngineState::default(), recorded, None).unwrap()
         };
         write(3);
         let (report, content) = pass().stream(&input, &options).unwrap();
@@ -243,7 +252,7 @@ mod tests {
             assert!(pass().read_again(&input, &options, sorted, content).is_ok());
             write(4);
             let changed = pass().read_again(&input, &options, sorted, content);
-            assert!(matches!(changed, Err(AppError::Changed(_))), "{changed:?}");
+            assert!(matches!(changed, Err(AppError::ChangedWhileRead(_))), "{changed:?}");
         }
     }
 }

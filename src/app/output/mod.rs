@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::AppError;
 
 pub use replacement::Replacement;
-use target::{Target, open_stream};
+use target::{OutputTarget, open_stream};
 
 /// A destination for results.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Output {
 impl Output {
     /// Returns the output for a path; `-`, or no path, is standard output.
     #[must_use]
-    pub fn of(path: Option<&Path>) -> Output {
+    pub fn from_path(path: Option<&Path>) -> Output {
         match path {
             None => Output::Stdout,
             Some(path) if path.as_os_str() == "-" => Output::Stdout,
@@ -106,12 +106,12 @@ fn to_stream(out: impl Write, write: impl FnOnce(&mut dyn Write) -> io::Result<(
 }
 
 fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut file = match Target::of(path)? {
-        Target::Stdout => return to_stream(io::stdout().lock(), write),
-        Target::Stderr => return to_stream(io::stderr().lock(), write),
-        Target::Stream(path) => return to_stream(open_stream(&path)?, write),
-        Target::Old(path, old) => Replacement::of(path, Some(old))?,
-        Target::New(path) => Replacement::of(path, None)?,
+    let mut file = match OutputTarget::resolve(path)? {
+        OutputTarget::Stdout => return to_stream(io::stdout().lock(), write),
+        OutputTarget::Stderr => return to_stream(io::stderr().lock(), write),
+        OutputTarget::Stream(path) => return to_stream(open_stream(&path)?, write),
+        OutputTarget::ExistingFile(path, old) => Replacement::create(path, Some(old))?,
+        OutputTarget::NewFile(path) => Replacement::create(path, None)?,
     };
     write(&mut file)?;
     file.commit()

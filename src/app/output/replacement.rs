@@ -15,35 +15,35 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::target::Target;
+use super::target::OutputTarget;
 
 /// A file that is being written; if it is dropped without [`commit`](Replacement::commit), nothing changes.
 #[derive(Debug)]
 pub struct Replacement {
-    out: BufWriter<Part>,
+    out: BufWriter<ReplacementFile>,
     path: PathBuf,
     old: Option<File>,
 }
 
 /// Where the content is kept until all of it is written.
 #[derive(Debug)]
-enum Part {
+enum ReplacementFile {
     /// In a file in the same folder.
     Beside(NamedTempFile),
     /// In the system's folder for temporary files, without a name.
     Elsewhere(File),
 }
 
-impl Part {
+impl ReplacementFile {
     fn file(&mut self) -> &mut File {
         match self {
-            Part::Beside(part) => part.as_file_mut(),
-            Part::Elsewhere(file) => file,
+            ReplacementFile::Beside(part) => part.as_file_mut(),
+            ReplacementFile::Elsewhere(file) => file,
         }
     }
 }
 
-impl Write for Part {
+impl Write for ReplacementFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file().write(bytes)
     }
@@ -69,18 +69,20 @@ impl Replacement {
     /// # Errors
     /// When the file may not be written, or is not a regular file.
     pub fn begin(path: &Path) -> io::Result<Replacement> {
-        match Target::of(path)? {
-            Target::Old(path, file) => Replacement::of(path, Some(file)),
-            Target::New(path) => Replacement::of(path, None),
+        match OutputTarget::resolve(path)? {
+            OutputTarget::ExistingFile(path, file) => Replacement::create(path, Some(file)),
+            OutputTarget::NewFile(path) => Replacement::create(path, None),
             _ => Err(io::Error::other("this is no regular file")),
         }
     }
 
-    pub(super) fn of(path: PathBuf, old: Option<File>) -> io::Result<Replacement> {
+    pub(super) fn create(path: PathBuf, old: Option<File>) -> io::Result<Replacement> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let part = match (beside(folder, old.is_some()), &old) {
-            (Ok(part), _) => Part::Beside(part),
-            (Err(error), Some(_)) if refuses_exchange(&error) => Part::Elsewhere(tempfile::tempfile()?),
+        let part = match (create_beside(folder, old.is_some()), &old) {
+            (Ok(part), _) => ReplacementFile::Beside(part),
+            (Err(error), Some(_)) if refuses_exchange(&error) => {
+                ReplacementFile::Elsewhere(tempfile::tempfile()?)
+            }
             (Err(error), _) => return Err(error),
         };
         Ok(Replacement { out: BufWriter::new(part), path, old })
@@ -95,25 +97,25 @@ impl Replacement {
         let Replacement { out, path, old } = self;
         let part = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         let mut part = match (part, &old) {
-            (Part::Beside(part), None) => {
+            (ReplacementFile::Beside(part), None) => {
                 part.as_file().sync_data()?;
                 return part.persist(&path).map(drop).map_err(|failed| failed.error);
             }
-            (Part::Beside(part), Some(old)) => {
+            (ReplacementFile::Beside(part), Some(old)) => {
                 keep_attributes(old, part.as_file())?;
                 // The content must be on the disk before the file gets the name, so that after a power failure the
                 // name leads to the whole old or the whole new file.
                 part.as_file().sync_data()?;
                 match part.persist(&path) {
                     Ok(_) => return Ok(()),
-                    Err(failed) if refuses_exchange(&failed.error) => Part::Beside(failed.file),
+                    Err(failed) if refuses_exchange(&failed.error) => ReplacementFile::Beside(failed.file),
                     Err(failed) => return Err(failed.error),
                 }
             }
             (part, _) => part,
         };
         let Some(old) = old else { return Err(io::Error::other("there is no file to be written in place")) };
-        in_place(part.file(), old).map_err(|error| {
+        copy_in_place(part.file(), old).map_err(|error| {
             io::Error::new(
                 error.kind(),
                 format!(
@@ -126,7 +128,7 @@ impl Replacement {
 
 /// Creates a temporary file in the folder. A new file has the permissions that the process's mask allows. A
 /// replacement gets the mode of the old file later; until then it is readable by its owner alone.
-fn beside(folder: &Path, replaces: bool) -> io::Result<NamedTempFile> {
+fn create_beside(folder: &Path, replaces: bool) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(if replaces { 0o600 } else { 0o666 }));
@@ -164,7 +166,7 @@ fn keep_attributes(old: &File, new: &File) -> io::Result<()> {
 }
 
 /// Copies the content into the old file.
-fn in_place(content: &mut File, mut old: File) -> io::Result<()> {
+fn copy_in_place(content: &mut File, mut old: File) -> io::Result<()> {
     content.rewind()?;
     let length = io::copy(content, &mut old)?;
     old.set_len(length)?;

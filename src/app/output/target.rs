@@ -9,7 +9,7 @@ const LINKS_MAX: usize = 40;
 
 /// What a path leads to.
 #[derive(Debug)]
-pub(super) enum Target {
+pub(super) enum OutputTarget {
     /// Standard output, under any name. If it were opened a second time, output would begin at the start of a
     /// redirected file.
     Stdout,
@@ -18,17 +18,17 @@ pub(super) enum Target {
     /// A device, FIFO, socket or another open file of the process, which is written to directly.
     Stream(PathBuf),
     /// A file that exists, with all links followed; the handle can be written to.
-    Old(PathBuf, File),
+    ExistingFile(PathBuf, File),
     /// A file that does not exist yet, with all links followed.
-    New(PathBuf),
+    NewFile(PathBuf),
 }
 
-impl Target {
+impl OutputTarget {
     /// Determines what a path leads to. Nothing is changed or created.
     ///
     /// # Errors
     /// When it is a folder or a file that may not be written, or its symbolic links form a circle.
-    pub(super) fn of(path: &Path) -> io::Result<Target> {
+    pub(super) fn resolve(path: &Path) -> io::Result<OutputTarget> {
         let mut path = path.to_owned();
         for _ in 0..LINKS_MAX {
             if let Some(stream) = own_stream(&path) {
@@ -44,10 +44,12 @@ impl Target {
                 }
                 Ok(known) if known.is_file() => {
                     let file = OpenOptions::new().write(true).open(&path)?;
-                    return Ok(Target::Old(path, file));
+                    return Ok(OutputTarget::ExistingFile(path, file));
                 }
-                Ok(_) => return Ok(Target::Stream(path)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Target::New(path)),
+                Ok(_) => return Ok(OutputTarget::Stream(path)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(OutputTarget::NewFile(path));
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -56,7 +58,7 @@ impl Target {
 }
 
 /// Returns the process's own stream that has this name on Unix systems.
-fn own_stream(path: &Path) -> Option<Target> {
+fn own_stream(path: &Path) -> Option<OutputTarget> {
     let number = path.to_str().and_then(|name| match name {
         "/dev/stdout" => Some("1"),
         "/dev/stderr" => Some("2"),
@@ -67,9 +69,9 @@ fn own_stream(path: &Path) -> Option<Target> {
         _ => name.strip_prefix("/dev/fd/").or_else(|| name.strip_prefix("/proc/self/fd/")),
     })?;
     match number {
-        "1" => Some(Target::Stdout),
-        "2" => Some(Target::Stderr),
-        _ => Some(Target::Stream(path.to_owned())),
+        "1" => Some(OutputTarget::Stdout),
+        "2" => Some(OutputTarget::Stderr),
+        _ => Some(OutputTarget::Stream(path.to_owned())),
     }
 }
 

@@ -7,8 +7,8 @@
 //! day, and 8 per host, behavior and day of one month. Surges are described in groups of at most a million
 //! host-days (or one surge that has more), with 50 bytes per type and host.
 
-mod made;
-mod seen;
+mod describe;
+mod detect;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,19 +17,19 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 
 use crate::behavior::{BehaviorId, Profile};
-use crate::event::Protocol;
 use crate::history::Granularity;
-use crate::history::surge::{Surge, judged_days};
+use crate::history::surge::{Surge, tested_day_count};
+use crate::packet::Protocol;
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
 use super::AppError;
-use super::history::{chosen, coverage_of_sightings};
-use seen::{Catalog, Seen};
+use super::history::{coverage_of_sightings, select_sensors};
+use detect::{BehaviorIndex, SensorSeries};
 
 /// A query for surges.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct SurgeQuery {
     /// Names of the sensors; if empty, all sensors.
     pub sensors: Vec<String>,
     /// Maximum q-value of a reported surge.
@@ -38,31 +38,31 @@ pub struct Question {
 
 /// A behavior that can surge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Behavior {
+pub enum SurgeBehavior {
     /// Whole windows with this protocol and no other, and this destination port and no other.
     Service(Protocol, u16),
     /// A type, shape or pattern, with its id and canonical string.
     Named(Granularity, BehaviorId, String),
 }
 
-impl Behavior {
+impl SurgeBehavior {
     /// Returns the name of the granularity: `service`, `family` (a pattern), `shape` or `type`.
     #[must_use]
     pub fn granularity(&self) -> String {
         match self {
-            Behavior::Service(..) => "service".to_owned(),
-            Behavior::Named(granularity, ..) => granularity.to_string(),
+            SurgeBehavior::Service(..) => "service".to_owned(),
+            SurgeBehavior::Named(granularity, ..) => granularity.to_string(),
         }
     }
 }
 
 /// Number of granularities.
-const COARSENESS_COUNT: usize = 4;
+const GRANULARITY_COUNT: usize = 4;
 
 /// What the packets of a surge are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum SurgeKind {
     /// Scans.
     Scan,
     /// Backscatter: answers to packets with spoofed sources, so that the hosts do not scan.
@@ -71,18 +71,18 @@ pub enum Kind {
 
 /// A surge with the types, hosts, labels and marks that make it up.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct DescribedSurge {
     /// The sensor's name.
     pub sensor: String,
     /// The behavior that surges.
-    pub behavior: Behavior,
+    pub behavior: SurgeBehavior,
     /// The days and the size of the surge.
     pub surge: Surge,
     /// The peak's p-value, adjusted (Benjamini–Hochberg) for all judged days of all behaviors of the
     /// granularity at the sensor.
     pub q: f64,
     /// Whether its hosts scan or answer.
-    pub kind: Kind,
+    pub kind: SurgeKind,
     /// Index, in the list of all surges, of the first surge that this one is a part of: a coarser behavior
     /// that includes all types of this one and surges in overlapping days.
     pub part_of: Option<usize>,
@@ -106,8 +106,12 @@ pub struct Found {
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
-pub fn surges(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> Result<Vec<Found>, AppError> {
-    made::described(store, rules, ranked(store, question, &rules.profile)?)
+pub fn surges(
+    store: &dyn HistoryStore,
+    question: &SurgeQuery,
+    rules: &Rules,
+) -> Result<Vec<DescribedSurge>, AppError> {
+    describe::describe_all(store, rules, ranked_surges(store, question, &rules.profile)?)
 }
 
 /// Returns the surges that are not part of another one, each with its rank among all surges, from 1. The
@@ -115,20 +119,21 @@ pub fn surges(store: &dyn HistoryStore, question: &Question, rules: &Rules) -> R
 ///
 /// # Errors
 /// As [`surges`].
-pub fn wholes(
+pub fn top_level_surges(
     store: &dyn HistoryStore,
-    question: &Question,
+    question: &SurgeQuery,
     rules: &Rules,
-) -> Result<Vec<(usize, Found)>, AppError> {
-    let whole = (1..).zip(ranked(store, question, &rules.profile)?).filter(|(_, one)| one.part_of.is_none());
-    let (ranks, whole): (Vec<usize>, Vec<Ranked>) = whole.unzip();
-    Ok(ranks.into_iter().zip(made::described(store, rules, whole)?).collect())
+) -> Result<Vec<(usize, DescribedSurge)>, AppError> {
+    let whole =
+        (1..).zip(ranked_surges(store, question, &rules.profile)?).filter(|(_, one)| one.part_of.is_none());
+    let (ranks, whole): (Vec<usize>, Vec<RankedSurge>) = whole.unzip();
+    Ok(ranks.into_iter().zip(describe::describe_all(store, rules, whole)?).collect())
 }
 
 /// A surge before its types, hosts, labels and marks are read.
-struct Ranked {
+struct RankedSurge {
     sensor: String,
-    behavior: Behavior,
+    behavior: SurgeBehavior,
     surge: Surge,
     q: f64,
     part_of: Option<usize>,
@@ -139,11 +144,15 @@ struct Ranked {
     host_days: u64,
 }
 
-fn ranked(store: &dyn HistoryStore, question: &Question, profile: &Profile) -> Result<Vec<Ranked>, AppError> {
-    let mut catalog = Catalog::default();
+fn ranked_surges(
+    store: &dyn HistoryStore,
+    question: &SurgeQuery,
+    profile: &Profile,
+) -> Result<Vec<RankedSurge>, AppError> {
+    let mut catalog = BehaviorIndex::default();
     let mut found = Vec::new();
-    for sensor in chosen(store, &question.sensors)? {
-        let seen = Seen::read(store, &sensor.name, &mut catalog, profile)?;
+    for sensor in select_sensors(store, &question.sensors)? {
+        let seen = SensorSeries::read(store, &sensor.name, &mut catalog, profile)?;
         found.extend(seen.surges(question.level, &catalog, store, profile)?);
     }
     found.sort_by(|a, b| {
@@ -153,14 +162,14 @@ fn ranked(store: &dyn HistoryStore, question: &Question, profile: &Profile) -> R
             .then_with(|| (&a.sensor, &a.behavior).cmp(&(&b.sensor, &b.behavior)))
     });
     for at in 0..found.len() {
-        found[at].part_of = found.iter().position(|whole| whole.holds(&found[at]));
+        found[at].part_of = found.iter().position(|whole| whole.contains(&found[at]));
     }
     Ok(found)
 }
 
 /// The first days of a sensor, which have too little past to be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unjudged {
+pub struct UnjudgedDays {
     /// The sensor's name.
     pub sensor: String,
     /// Number of observed days.
@@ -172,9 +181,9 @@ pub struct Unjudged {
 }
 
 /// Formats the notice that is shown to users.
-impl fmt::Display for Unjudged {
+impl fmt::Display for UnjudgedDays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unjudged { sensor, observed, days, last } = self;
+        let UnjudgedDays { sensor, observed, days, last } = self;
         write!(f, "sensor {sensor}: the first {days} of {observed} observed days, to {last}, ")?;
         f.write_str("have too little past to be judged")
     }
@@ -184,21 +193,21 @@ impl fmt::Display for Unjudged {
 ///
 /// # Errors
 /// When there is no such sensor, or the history cannot be read.
-pub fn unjudged(store: &dyn HistoryStore, sensors: &[String]) -> Result<Vec<Unjudged>, AppError> {
+pub fn unjudged_days(store: &dyn HistoryStore, sensors: &[String]) -> Result<Vec<UnjudgedDays>, AppError> {
     let mut all = Vec::new();
-    for sensor in chosen(store, sensors)? {
+    for sensor in select_sensors(store, sensors)? {
         let coverage = coverage_of_sightings(store, &sensor.name)?;
-        let observed = coverage.days().count();
-        let days = observed - judged_days(observed);
-        let last = coverage.days().take(days).last();
-        all.extend(last.map(|last| Unjudged { sensor: sensor.name, observed, days, last }));
+        let observed = coverage.observed_days().count();
+        let days = observed - tested_day_count(observed);
+        let last = coverage.observed_days().take(days).last();
+        all.extend(last.map(|last| UnjudgedDays { sensor: sensor.name, observed, days, last }));
     }
     Ok(all)
 }
 
-impl Ranked {
+impl RankedSurge {
     /// Returns whether `part` is a part of this surge.
-    fn holds(&self, part: &Ranked) -> bool {
+    fn contains(&self, part: &RankedSurge) -> bool {
         self.sensor == part.sensor
             && self.coarseness > part.coarseness
             && self.surge.first <= part.surge.last

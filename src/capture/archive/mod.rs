@@ -8,12 +8,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 use super::compression::Compression;
-use super::expand::Skipped;
-use super::input::{Input, Source};
-use super::limits::{Guarded, LimitReached, Limits};
+use super::expand::SkippedFiles;
+use super::input::{CaptureSource, Input};
+use super::limits::{LimitReached, LimitedReader, Limits};
 use super::{CaptureError, ReadOptions, read_source};
 
 pub(super) use tar::is_tar;
@@ -32,13 +32,13 @@ const FIRST_BYTES: usize = 256 * 1024;
 pub struct Member {
     name: Arc<str>,
     /// Its length in the archive, in bytes.
-    stored: u64,
-    place: Place,
+    stored_bytes: u64,
+    location: MemberLocation,
 }
 
 /// The place of a member's bytes.
 #[derive(Clone, Debug)]
-enum Place {
+enum MemberLocation {
     /// A range of bytes of a file: of a tar, or of the temporary file into which a compressed tar was
     /// unpacked. `is_packed` says that the range is compressed with zstd.
     Range { file: Arc<Input>, at: u64, is_packed: bool },
@@ -47,7 +47,7 @@ enum Place {
 }
 
 /// A capture, with the time of its first packet.
-pub(super) type Found = (Option<Timestamp>, Input);
+pub(super) type FoundCapture = (Option<Timestamp>, Input);
 
 impl Member {
     /// Returns the name shown in messages, which consists of the names of the archive and of the member:
@@ -60,40 +60,40 @@ impl Member {
     /// Returns the length of the member in the archive, in bytes.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
-        self.stored
+        self.stored_bytes
     }
 
     /// Opens the member and passes its bytes to `read`.
     pub(super) fn with_source<T>(
         &self,
         options: &ReadOptions,
-        read: impl FnOnce(Source<'_>) -> Result<T, CaptureError>,
+        read: impl FnOnce(CaptureSource<'_>) -> Result<T, CaptureError>,
     ) -> Result<T, CaptureError> {
         let failed = |error: io::Error| CaptureError::Io { input: self.name.to_string(), error };
-        match &self.place {
-            Place::Range { file, at, is_packed } => {
+        match &self.location {
+            MemberLocation::Range { file, at, is_packed } => {
                 let mut file = File::open(file.path()).map_err(failed)?;
                 file.seek(SeekFrom::Start(*at)).map_err(failed)?;
-                let stored = file.take(self.stored);
+                let stored = file.take(self.stored_bytes);
                 let bytes: Box<dyn Read + Send> = match is_packed {
                     true => Box::new(zstd::stream::read::Decoder::new(stored).map_err(failed)?),
                     false => Box::new(stored),
                 };
-                read(Source { bytes, unpacks: *is_packed })
+                read(CaptureSource { bytes, is_unpacked: *is_packed })
             }
-            Place::Zip(archive, index) => {
+            MemberLocation::Zip(archive, index) => {
                 let mut archive = archive.reader();
-                let bytes = zip::open(&mut archive, *index, options)
+                let bytes = zip::open_member(&mut archive, *index, options)
                     .map_err(|why| failed(LimitReached::Other(why).into()))?;
-                read(Source { bytes: Box::new(bytes), unpacks: true })
+                read(CaptureSource { bytes: Box::new(bytes), is_unpacked: true })
             }
         }
     }
 
-    /// Creates a member. `name` is the result of the function [`name`], and `stored` the length in the
+    /// Creates a member. `name` is the result of the function [`member_name`], and `stored_bytes` the length in the
     /// archive, in bytes.
-    fn new(name: String, stored: u64, place: Place) -> Member {
-        Member { name: name.into(), stored, place }
+    fn new(name: String, stored: u64, place: MemberLocation) -> Member {
+        Member { name: name.into(), stored_bytes: stored, location: place }
     }
 }
 
@@ -106,37 +106,39 @@ impl Member {
 pub(super) fn members(
     input: &Input,
     options: &ReadOptions,
-    skipped: &mut Skipped,
-) -> Result<Option<Vec<Found>>, CaptureError> {
-    match kind(input, options.limits) {
-        Ok(Some(Kind::Tar(compression))) => tar::members(input, compression, options, skipped).map(Some),
-        Ok(Some(Kind::Zip)) => zip::members(input, options, skipped).map(Some),
+    skipped: &mut SkippedFiles,
+) -> Result<Option<Vec<FoundCapture>>, CaptureError> {
+    match archive_kind(input, options.limits) {
+        Ok(Some(ArchiveKind::Tar(compression))) => {
+            tar::members(input, compression, options, skipped).map(Some)
+        }
+        Ok(Some(ArchiveKind::Zip)) => zip::members(input, options, skipped).map(Some),
         Ok(None) | Err(_) => Ok(None),
     }
 }
 
 /// A kind of archive.
-enum Kind {
+enum ArchiveKind {
     Tar(Compression),
     Zip,
 }
 
 /// Returns the kind of an archive by its first bytes.
-fn kind(input: &Input, limits: Limits) -> io::Result<Option<Kind>> {
+fn archive_kind(input: &Input, limits: Limits) -> io::Result<Option<ArchiveKind>> {
     let mut file = File::open(input.path())?;
     let head = Compression::peek(&mut file)?;
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-        return Ok(Some(Kind::Zip));
+        return Ok(Some(ArchiveKind::Zip));
     }
-    let compression = Compression::of(&head);
+    let compression = Compression::detect(&head);
     file.rewind()?;
     let mut block = Vec::new();
     compression.open(file, limits.memory_bytes_max)?.take(tar::BLOCK).read_to_end(&mut block)?;
-    Ok(is_tar(&block).then_some(Kind::Tar(compression)))
+    Ok(is_tar(&block).then_some(ArchiveKind::Tar(compression)))
 }
 
 /// Returns a member's name for messages, escaped and shortened, because an attacker may have chosen it.
-fn name(archive: &Input, member: &[u8]) -> String {
+fn member_name(archive: &Input, member: &[u8]) -> String {
     let member = String::from_utf8_lossy(member);
     let mut escaped = crate::escape::path(std::path::Path::new(member.as_ref()));
     if escaped.chars().count() > NAME_MAX {
@@ -147,8 +149,9 @@ fn name(archive: &Input, member: &[u8]) -> String {
 
 /// Returns the time of a member's first packet, or the reason why the member is not a capture. Both follow
 /// from its first bytes.
-fn first_time(head: &[u8], options: &ReadOptions) -> Result<Option<Timestamp>, String> {
-    let options = ReadOptions { progress: None, ahead: false, only_certain_text: true, ..options.clone() };
+fn first_packet_time(head: &[u8], options: &ReadOptions) -> Result<Option<Timestamp>, String> {
+    let options =
+        ReadOptions { progress: None, read_ahead: false, only_certain_text: true, ..options.clone() };
     let mut first = None;
     read_source(head, "", &options, &mut |packet, _| first = first.or(packet.time()))
         .map(|_| first)
@@ -156,25 +159,25 @@ fn first_time(head: &[u8], options: &ReadOptions) -> Result<Option<Timestamp>, S
 }
 
 /// Returns the error for an archive that is refused as a whole.
-fn refused(archive: &Input, why: impl Into<String>) -> CaptureError {
+fn archive_error(archive: &Input, why: impl Into<String>) -> CaptureError {
     CaptureError::Archive { input: archive.to_string(), why: why.into() }
 }
 
 /// Returns the error for an archive with too many members.
-fn too_many(archive: &Input) -> CaptureError {
+fn too_many_members(archive: &Input) -> CaptureError {
     let remedy = "unpack it and give inga the folder";
-    refused(archive, format!("an archive with more than {MEMBERS_MAX} members; {remedy}"))
+    archive_error(archive, format!("an archive with more than {MEMBERS_MAX} members; {remedy}"))
 }
 
 /// Returns a reader of a file's uncompressed bytes that fails when a limit is reached.
-fn unpacked(
+fn unpacking_reader(
     file: File,
     compression: Compression,
     limits: Limits,
-) -> io::Result<Guarded<Box<dyn Read + Send>>> {
-    use super::limits::Counted;
+) -> io::Result<LimitedReader<Box<dyn Read + Send>>> {
+    use super::limits::CountingReader;
     let taken = Arc::default();
-    let counted = Counted::new(BufReader::new(file), Arc::clone(&taken));
+    let counted = CountingReader::new(BufReader::new(file), Arc::clone(&taken));
     let unpacked = compression.open(counted, limits.memory_bytes_max)?;
-    Ok(Guarded::new(unpacked, compression, limits, taken))
+    Ok(LimitedReader::new(unpacked, compression, limits, taken))
 }

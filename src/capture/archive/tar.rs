@@ -8,11 +8,11 @@ use tar::{EntryType, Header, PaxExtensions};
 use tempfile::NamedTempFile;
 
 use super::{
-    CaptureError, FIRST_BYTES, Found, Input, MEMBERS_MAX, Member, Place, ReadOptions, first_time, name,
-    too_many, unpacked,
+    CaptureError, FIRST_BYTES, FoundCapture, Input, MEMBERS_MAX, Member, MemberLocation, ReadOptions,
+    first_packet_time, member_name, too_many_members, unpacking_reader,
 };
 use crate::capture::compression::Compression;
-use crate::capture::expand::Skipped;
+use crate::capture::expand::SkippedFiles;
 use crate::capture::limits::is_limit;
 
 /// Length of the blocks of a tar, in bytes.
@@ -42,24 +42,24 @@ pub(super) fn members(
     input: &Input,
     compression: Compression,
     options: &ReadOptions,
-    skipped: &mut Skipped,
-) -> Result<Vec<Found>, CaptureError> {
+    skipped: &mut SkippedFiles,
+) -> Result<Vec<FoundCapture>, CaptureError> {
     let failed = |error: io::Error| CaptureError::Io { input: input.to_string(), error };
     let file = File::open(input.path()).map_err(failed)?;
     let (source, spool) = match compression {
-        Compression::None => (Bytes::of_file(file).map_err(failed)?, None),
+        Compression::None => (TarSource::from_file(file).map_err(failed)?, None),
         _ => {
-            let source = unpacked(file, compression, options.limits).map_err(failed)?;
-            (Bytes::Stream(Box::new(source)), Some(Spool::new().map_err(failed)?))
+            let source = unpacking_reader(file, compression, options.limits).map_err(failed)?;
+            (TarSource::Stream(Box::new(source)), Some(CaptureSpool::new().map_err(failed)?))
         }
     };
-    let mut walk = Walk { input, source, at: 0, spool, options, found: Vec::new(), members: 0 };
-    match walk.all(skipped) {
+    let mut walk = TarReader { input, source, at: 0, spool, options, found: Vec::new(), members: 0 };
+    match walk.read_all(skipped) {
         Ok(()) => {}
-        Err(Stop::Refused(error)) => return Err(error),
-        Err(Stop::Failed(error)) if is_limit(&error) => return Err(failed(error)),
-        Err(Stop::Failed(error)) => {
-            skipped.fail(format!(
+        Err(TarError::Refused(error)) => return Err(error),
+        Err(TarError::Failed(error)) if is_limit(&error) => return Err(failed(error)),
+        Err(TarError::Failed(error)) => {
+            skipped.note_error(format!(
                 "{input}: damaged at byte {} of the tar ({error}); what follows is lost",
                 walk.at
             ));
@@ -69,50 +69,50 @@ pub(super) fn members(
 }
 
 /// The reason why reading a tar ends early.
-enum Stop {
+enum TarError {
     /// The archive is refused as a whole.
     Refused(CaptureError),
     /// The rest of the archive is damaged or cannot be read.
     Failed(io::Error),
 }
 
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
-        Stop::Failed(error)
+impl From<io::Error> for TarError {
+    fn from(error: io::Error) -> TarError {
+        TarError::Failed(error)
     }
 }
 
 /// The bytes of a tar: a file with its length, in which members can be skipped by seeking, or a stream that
 /// is unpacked.
-enum Bytes<'a> {
+enum TarSource<'a> {
     File(BufReader<File>, u64),
     Stream(Box<dyn Read + 'a>),
 }
 
-impl Bytes<'_> {
-    fn of_file(file: File) -> io::Result<Self> {
+impl TarSource<'_> {
+    fn from_file(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
-        Ok(Bytes::File(BufReader::new(file), length))
+        Ok(TarSource::File(BufReader::new(file), length))
     }
 
     /// Skips up to `bytes` bytes from the offset `at`, and returns the number of bytes skipped.
     fn skip(&mut self, bytes: u64, at: u64) -> io::Result<u64> {
         match self {
-            Bytes::File(file, length) => {
+            TarSource::File(file, length) => {
                 let passed = bytes.min(length.saturating_sub(at));
                 file.seek_relative(i64::try_from(passed).map_err(io::Error::other)?)?;
                 Ok(passed)
             }
-            Bytes::Stream(stream) => io::copy(&mut stream.take(bytes), &mut io::sink()),
+            TarSource::Stream(stream) => io::copy(&mut stream.take(bytes), &mut io::sink()),
         }
     }
 }
 
-impl Read for Bytes<'_> {
+impl Read for TarSource<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            Bytes::File(file, _) => file.read(into),
-            Bytes::Stream(stream) => stream.read(into),
+            TarSource::File(file, _) => file.read(into),
+            TarSource::Stream(stream) => stream.read(into),
         }
     }
 }
@@ -142,28 +142,28 @@ impl Extension {
 }
 
 /// The state of reading a tar from its beginning.
-struct Walk<'a> {
+struct TarReader<'a> {
     input: &'a Input,
-    source: Bytes<'a>,
+    source: TarSource<'a>,
     /// Offset of the next byte in the tar.
     at: u64,
     /// The temporary file for the captures of a compressed tar.
-    spool: Option<Spool>,
+    spool: Option<CaptureSpool>,
     options: &'a ReadOptions,
     /// The captures found so far. Their inputs are placeholders until `finish` replaces them.
-    found: Vec<(Found, Held)>,
+    found: Vec<(FoundCapture, TarEntry)>,
     /// Number of members found so far.
     members: usize,
 }
 
 /// A capture's name for messages, its offset and length in bytes, and whether it was compressed with zstd.
-type Held = (String, u64, u64, bool);
+type TarEntry = (String, u64, u64, bool);
 
-impl Walk<'_> {
+impl TarReader<'_> {
     /// Reads all members.
-    fn all(&mut self, skipped: &mut Skipped) -> Result<(), Stop> {
+    fn read_all(&mut self, skipped: &mut SkippedFiles) -> Result<(), TarError> {
         let mut extension = Extension::default();
-        while let Some(block) = self.block()? {
+        while let Some(block) = self.read_block()? {
             if !is_tar(&block) {
                 let error = io::Error::new(io::ErrorKind::InvalidData, "no header where one must be");
                 return Err(error.into());
@@ -172,29 +172,29 @@ impl Walk<'_> {
             let size = extension.size.unwrap_or(header.entry_size()?);
             match header.entry_type() {
                 EntryType::GNULongName => {
-                    let mut name = self.extension(size)?;
+                    let mut name = self.read_extension(size)?;
                     name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
                     extension.name = Some(name);
                     continue;
                 }
                 EntryType::XHeader => {
-                    let records = self.extension(size)?;
+                    let records = self.read_extension(size)?;
                     extension.add_pax(&records);
                     continue;
                 }
                 EntryType::GNULongLink | EntryType::XGlobalHeader => {
-                    self.extension(size)?;
+                    self.read_extension(size)?;
                     continue;
                 }
-                kind => self.member(header, kind, size, std::mem::take(&mut extension), skipped)?,
+                kind => self.read_member(header, kind, size, std::mem::take(&mut extension), skipped)?,
             }
         }
         Ok(())
     }
 
     /// Reads the next header. Returns `None` at the end, which is a block of zeros or the end of the file.
-    fn block(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let block = self.bytes(BLOCK)?;
+    fn read_block(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let block = self.read_bytes(BLOCK)?;
         match block.len() as u64 {
             0 => Ok(None),
             BLOCK => Ok(block.iter().any(|byte| *byte != 0).then_some(block)),
@@ -203,7 +203,7 @@ impl Walk<'_> {
     }
 
     /// Reads `count` bytes, or fewer at the end of the file.
-    fn bytes(&mut self, count: u64) -> io::Result<Vec<u8>> {
+    fn read_bytes(&mut self, count: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.source.by_ref().take(count).read_to_end(&mut bytes)?;
         self.at += bytes.len() as u64;
@@ -221,9 +221,9 @@ impl Walk<'_> {
     }
 
     /// Reads the data of an extension header, at most [`EXTENSION_MAX`] bytes, and skips the rest.
-    fn extension(&mut self, size: u64) -> io::Result<Vec<u8>> {
+    fn read_extension(&mut self, size: u64) -> io::Result<Vec<u8>> {
         let begin = self.at;
-        let bytes = self.bytes(size.min(EXTENSION_MAX))?;
+        let bytes = self.read_bytes(size.min(EXTENSION_MAX))?;
         self.skip_to(begin, size)?;
         Ok(bytes)
     }
@@ -237,17 +237,17 @@ impl Walk<'_> {
     }
 
     /// Reads the member behind a header, or skips it with a reason.
-    fn member(
+    fn read_member(
         &mut self,
         header: &Header,
         kind: EntryType,
         size: u64,
         extension: Extension,
-        skipped: &mut Skipped,
-    ) -> Result<(), Stop> {
+        skipped: &mut SkippedFiles,
+    ) -> Result<(), TarError> {
         self.members += 1;
         if self.members > MEMBERS_MAX {
-            return Err(Stop::Refused(too_many(self.input)));
+            return Err(TarError::Refused(too_many_members(self.input)));
         }
         let begin = self.at;
         let path = extension.name.unwrap_or_else(|| header.path_bytes().into_owned());
@@ -256,7 +256,7 @@ impl Walk<'_> {
             EntryType::GNUSparse => Some("a sparse file; unpack the archive first"),
             EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => None,
             EntryType::Regular | EntryType::Continuous => {
-                self.file(&path, size, skipped)?;
+                self.add_file(&path, size, skipped)?;
                 return Ok(self.skip_to(begin, size)?);
             }
             EntryType::Directory => None,
@@ -264,7 +264,7 @@ impl Walk<'_> {
             _ => Some("no file"),
         };
         if let Some(why) = why {
-            skipped.pass(name(self.input, &path), why.to_owned());
+            skipped.note_other_file(member_name(self.input, &path), why.to_owned());
         }
         // Links and folders have no data, whatever size their headers state.
         let has_data = !matches!(kind, EntryType::Symlink | EntryType::Link | EntryType::Directory);
@@ -272,13 +272,13 @@ impl Walk<'_> {
     }
 
     /// Adds a regular file to the captures found, or to the skipped files if it is not a capture.
-    fn file(&mut self, path: &[u8], size: u64, skipped: &mut Skipped) -> io::Result<()> {
+    fn add_file(&mut self, path: &[u8], size: u64, skipped: &mut SkippedFiles) -> io::Result<()> {
         let begin = self.at;
-        let head = self.bytes(size.min(FIRST_BYTES as u64))?;
-        let first = match first_time(&head, self.options) {
+        let head = self.read_bytes(size.min(FIRST_BYTES as u64))?;
+        let first = match first_packet_time(&head, self.options) {
             Ok(first) => first,
             Err(why) => {
-                skipped.pass(name(self.input, path), why);
+                skipped.note_other_file(member_name(self.input, path), why);
                 return Ok(());
             }
         };
@@ -286,28 +286,28 @@ impl Walk<'_> {
             None => (begin, size, false, Ok(())),
             Some(spool) => {
                 let rest = (&mut self.source).take(size - head.len() as u64);
-                let (at, read, end) = spool.keep(&head, rest)?;
+                let (at, read, end) = spool.append(&head, rest)?;
                 self.at += read;
-                (at, spool.end - at, Compression::of(&head) == Compression::None, end)
+                (at, spool.end - at, Compression::detect(&head) == Compression::None, end)
             }
         };
-        let held = (name(self.input, path), at, stored, is_packed);
+        let held = (member_name(self.input, path), at, stored, is_packed);
         // `finish` fills in the place when all captures are in the temporary file.
         self.found.push(((first, self.input.clone()), held));
         end
     }
 
     /// Returns the captures found, with their places.
-    fn finish(self) -> Vec<Found> {
-        let Walk { input, spool, found, .. } = self;
+    fn finish(self) -> Vec<FoundCapture> {
+        let TarReader { input, spool, found, .. } = self;
         let file = Arc::new(match spool {
             Some(spool) => {
                 Input::Spooled { name: input.to_string(), file: Arc::new(spool.file.into_temp_path()) }
             }
             None => input.clone(),
         });
-        let place = |((first, _), (name, at, stored, is_packed)): (Found, Held)| {
-            let place = Place::Range { file: Arc::clone(&file), at, is_packed };
+        let place = |((first, _), (name, at, stored, is_packed)): (FoundCapture, TarEntry)| {
+            let place = MemberLocation::Range { file: Arc::clone(&file), at, is_packed };
             (first, Input::Member(Member::new(name, stored, place)))
         };
         found.into_iter().map(place).collect()
@@ -315,25 +315,25 @@ impl Walk<'_> {
 }
 
 /// The temporary file with the captures of a compressed tar, one after another.
-struct Spool {
+struct CaptureSpool {
     file: NamedTempFile,
     /// Number of bytes written.
     end: u64,
 }
 
-impl Spool {
-    fn new() -> io::Result<Spool> {
-        Ok(Spool { file: NamedTempFile::new()?, end: 0 })
+impl CaptureSpool {
+    fn new() -> io::Result<CaptureSpool> {
+        Ok(CaptureSpool { file: NamedTempFile::new()?, end: 0 })
     }
 
     /// Appends a capture, and compresses it unless it is already compressed. Returns its offset, the number
     /// of bytes read from `rest`, and the error with which `rest` ended. The bytes before such an error are
     /// kept.
-    fn keep(&mut self, head: &[u8], rest: impl Read) -> io::Result<(u64, u64, io::Result<()>)> {
+    fn append(&mut self, head: &[u8], rest: impl Read) -> io::Result<(u64, u64, io::Result<()>)> {
         /// Compression level of zstd; level 1 is about as fast as a disk.
         const LEVEL: i32 = 1;
         let begin = self.end;
-        let (read, ended) = if Compression::of(head) == Compression::None {
+        let (read, ended) = if Compression::detect(head) == Compression::None {
             let mut packed = zstd::stream::write::Encoder::new(self.file.as_file(), LEVEL)?;
             packed.write_all(head)?;
             let answer = copy(rest, &mut packed)?;

@@ -10,11 +10,11 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::{
-    CaptureError, Compression, FIRST_BYTES, Found, Input, MEMBERS_MAX, Member, Place, ReadOptions,
-    first_time, name, refused, too_many,
+    CaptureError, Compression, FIRST_BYTES, FoundCapture, Input, MEMBERS_MAX, Member, MemberLocation,
+    ReadOptions, archive_error, first_packet_time, member_name, too_many_members,
 };
-use crate::capture::expand::Skipped;
-use crate::capture::limits::{Guarded, LimitReached};
+use crate::capture::expand::SkippedFiles;
+use crate::capture::limits::{LimitReached, LimitedReader};
 
 /// The password with which malware and its captures are customarily encrypted.
 const CUSTOMARY_PASSWORD: &str = "infected";
@@ -34,11 +34,11 @@ impl Archive {
 }
 
 /// Opens a member for reading. The error is a message for users.
-pub(super) fn open<'a>(
+pub(super) fn open_member<'a>(
     archive: &'a mut ZipArchive<SharedFile>,
     index: usize,
     options: &ReadOptions,
-) -> Result<Guarded<ZipFile<'a, SharedFile>>, String> {
+) -> Result<LimitedReader<ZipFile<'a, SharedFile>>, String> {
     let entry = archive.by_index_data(index).map_err(|error| error.to_string())?;
     let (is_encrypted, method) = (entry.encrypted(), entry.compression());
     let stored = entry.compressed_size();
@@ -61,7 +61,7 @@ pub(super) fn open<'a>(
     let opened = ZipReadOptions::new().password(password.as_deref().map(str::as_bytes));
     let file = archive.by_index_with_options(index, opened).map_err(unread)?;
     let taken = Arc::new(AtomicU64::new(stored));
-    Ok(Guarded::new(file, Compression::None, options.limits, taken))
+    Ok(LimitedReader::new(file, Compression::None, options.limits, taken))
 }
 
 /// Returns the password that opens an encrypted member: the user's, or else the customary one.
@@ -89,12 +89,14 @@ fn method_name(method: CompressionMethod) -> String {
 pub(super) fn members(
     input: &Input,
     options: &ReadOptions,
-    skipped: &mut Skipped,
-) -> Result<Vec<Found>, CaptureError> {
-    let archive = Arc::new(Archive(directory(input)?));
+    skipped: &mut SkippedFiles,
+) -> Result<Vec<FoundCapture>, CaptureError> {
+    let archive = Arc::new(Archive(read_directory(input)?));
     let mut reader = archive.reader();
     if reader.has_duplicate_names() {
-        skipped.fail(format!("{input}: several members have the same name; of these only the last is read"));
+        skipped.note_error(format!(
+            "{input}: several members have the same name; of these only the last is read"
+        ));
     }
     let mut found = Vec::new();
     for index in 0..reader.len() {
@@ -102,29 +104,29 @@ pub(super) fn members(
             Ok(entry) if entry.is_dir() => continue,
             Ok(entry) => entry,
             Err(error) => {
-                skipped.fail(format!("{input}: member {index}: {error}"));
+                skipped.note_error(format!("{input}: member {index}: {error}"));
                 continue;
             }
         };
-        let (name, stored) = (name(input, entry.name_raw()), entry.compressed_size());
+        let (name, stored) = (member_name(input, entry.name_raw()), entry.compressed_size());
         let first = match entry.is_symlink() {
-            true => Err(Unread::NoCapture("a link".to_owned())),
-            false => first_of(&mut reader, index, options),
+            true => Err(UnreadReason::NoCapture("a link".to_owned())),
+            false => member_first_time(&mut reader, index, options),
         };
         match first {
             Ok(first) => {
-                let place = Place::Zip(Arc::clone(&archive), index);
+                let place = MemberLocation::Zip(Arc::clone(&archive), index);
                 found.push((first, Input::Member(Member::new(name, stored, place))));
             }
-            Err(Unread::NoCapture(why)) => skipped.pass(name, why),
-            Err(Unread::Failed(why)) => skipped.fail(format!("{name}: {why}")),
+            Err(UnreadReason::NoCapture(why)) => skipped.note_other_file(name, why),
+            Err(UnreadReason::Failed(why)) => skipped.note_error(format!("{name}: {why}")),
         }
     }
     Ok(found)
 }
 
 /// The reason why a member is not read.
-enum Unread {
+enum UnreadReason {
     /// The member is not a capture.
     NoCapture(String),
     /// The member is damaged, encrypted with another password, or compressed by an unknown method, so that it
@@ -133,33 +135,33 @@ enum Unread {
 }
 
 /// Returns the time of a member's first packet, or the reason why the member is not read.
-fn first_of(
+fn member_first_time(
     reader: &mut ZipArchive<SharedFile>,
     index: usize,
     options: &ReadOptions,
-) -> Result<Option<crate::event::Timestamp>, Unread> {
+) -> Result<Option<crate::packet::Timestamp>, UnreadReason> {
     let is_encrypted = reader.by_index_data(index).is_ok_and(|entry| entry.encrypted());
     let mut head = Vec::new();
-    let member = open(reader, index, options).map_err(Unread::Failed)?;
+    let member = open_member(reader, index, options).map_err(UnreadReason::Failed)?;
     let read = member.take(FIRST_BYTES as u64).read_to_end(&mut head);
-    match (first_time(&head, options), read) {
+    match (first_packet_time(&head, options), read) {
         (Ok(first), _) => Ok(first),
-        (Err(_), Err(error)) => Err(Unread::Failed(format!("a damaged member ({error})"))),
+        (Err(_), Err(error)) => Err(UnreadReason::Failed(format!("a damaged member ({error})"))),
         // One wrong password in 256 passes the check of the older cipher (ZipCrypto).
         (Err(why), Ok(_)) if is_encrypted => {
-            Err(Unread::NoCapture(format!("{why}, or the password is wrong")))
+            Err(UnreadReason::NoCapture(format!("{why}, or the password is wrong")))
         }
-        (Err(why), Ok(_)) => Err(Unread::NoCapture(why)),
+        (Err(why), Ok(_)) => Err(UnreadReason::NoCapture(why)),
     }
 }
 
 /// Reads an archive's directory. Refuses a damaged archive, and one with too many or overlapping members.
-fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
+fn read_directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     let failed = |error: ZipError| match error {
         ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             CaptureError::Io { input: input.to_string(), error }
         }
-        other => refused(
+        other => archive_error(
             input,
             format!("a damaged or cut zip archive ({other}); transfer it again, or mend it with `zip -FF`"),
         ),
@@ -167,9 +169,9 @@ fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     let file = SharedFile::open(input).map_err(|error| failed(error.into()))?;
     let archive = ZipArchive::new(file.clone()).map_err(failed)?;
     if archive.len() > MEMBERS_MAX {
-        return Err(too_many(input));
+        return Err(too_many_members(input));
     }
-    file.unbounded();
+    file.remove_limit();
     let mut ranges = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(failed)?;
@@ -180,7 +182,7 @@ fn directory(input: &Input) -> Result<ZipArchive<SharedFile>, CaptureError> {
     }
     ranges.sort_unstable();
     if ranges.windows(2).any(|pair| pair[0].1 > pair[1].0) {
-        return Err(refused(
+        return Err(archive_error(
             input,
             "a zip archive whose members overlap, as those of decompression bombs do",
         ));
@@ -199,13 +201,20 @@ pub(super) struct SharedFile {
     buffer: Vec<u8>,
     buffer_at: u64,
     /// Number of bytes that all readers together may still read; `u64::MAX` for no limit.
-    left: Arc<AtomicU64>,
+    bytes_left: Arc<AtomicU64>,
 }
 
 impl Clone for SharedFile {
     fn clone(&self) -> SharedFile {
-        let (file, left) = (Arc::clone(&self.file), Arc::clone(&self.left));
-        SharedFile { file, length: self.length, at: self.at, buffer: Vec::new(), buffer_at: 0, left }
+        let (file, left) = (Arc::clone(&self.file), Arc::clone(&self.bytes_left));
+        SharedFile {
+            file,
+            length: self.length,
+            at: self.at,
+            buffer: Vec::new(),
+            buffer_at: 0,
+            bytes_left: left,
+        }
     }
 }
 
@@ -214,12 +223,12 @@ impl SharedFile {
         let file = File::open(input.path())?;
         let length = file.metadata()?.len();
         let (file, left) = (Arc::new(Mutex::new(file)), Arc::new(AtomicU64::new(DIRECTORY_BYTES_MAX)));
-        Ok(SharedFile { file, length, at: 0, buffer: Vec::new(), buffer_at: 0, left })
+        Ok(SharedFile { file, length, at: 0, buffer: Vec::new(), buffer_at: 0, bytes_left: left })
     }
 
     /// Removes the limit on the number of bytes read.
-    fn unbounded(&self) {
-        self.left.store(u64::MAX, Ordering::Relaxed);
+    fn remove_limit(&self) {
+        self.bytes_left.store(u64::MAX, Ordering::Relaxed);
     }
 
     /// Reads ahead from the current position. After an error the buffer is empty.
@@ -237,13 +246,13 @@ impl SharedFile {
 
     /// Subtracts bytes from the number that may still be read; fails if there are not so many left.
     fn spend(&self, bytes: usize) -> io::Result<()> {
-        let left = self.left.load(Ordering::Relaxed);
+        let left = self.bytes_left.load(Ordering::Relaxed);
         if left == u64::MAX {
             return Ok(());
         }
         let why = "a zip archive whose directory is larger than 16 MiB; unpack it and give inga the folder";
         let rest = left.checked_sub(bytes as u64).ok_or_else(|| LimitReached::Other(why.to_owned()))?;
-        self.left.store(rest, Ordering::Relaxed);
+        self.bytes_left.store(rest, Ordering::Relaxed);
         Ok(())
     }
 }

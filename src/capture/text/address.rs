@@ -8,12 +8,12 @@ use super::services;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
     pub(super) address: IpAddr,
-    pub(super) port: Port,
+    pub(super) port: PrintedPort,
 }
 
 /// A port, as printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Port {
+pub(super) enum PrintedPort {
     /// The address was printed without a port.
     None,
     Number(u16),
@@ -21,12 +21,12 @@ pub(super) enum Port {
     UnknownName,
 }
 
-impl Port {
+impl PrintedPort {
     /// Returns the port number, if it is known.
     pub(super) fn number(self) -> Option<u16> {
         match self {
-            Port::Number(number) => Some(number),
-            Port::None | Port::UnknownName => None,
+            PrintedPort::Number(number) => Some(number),
+            PrintedPort::None | PrintedPort::UnknownName => None,
         }
     }
 }
@@ -39,7 +39,7 @@ pub(super) fn endpoint(text: &[u8]) -> Option<Endpoint> {
 fn endpoint_v4(text: &[u8]) -> Option<Endpoint> {
     let (address, rest) = dotted_quad(text)?;
     let port = match rest {
-        [] => Port::None,
+        [] => PrintedPort::None,
         [b'.', port @ ..] => self::port(port)?,
         _ => return None,
     };
@@ -79,7 +79,7 @@ fn endpoint_v6(text: &[u8]) -> Option<Endpoint> {
     if points != 1
         && let Ok(address) = text.parse::<Ipv6Addr>()
     {
-        return Some(Endpoint { address: IpAddr::V6(address), port: Port::None });
+        return Some(Endpoint { address: IpAddr::V6(address), port: PrintedPort::None });
     }
     let (address, port) = text.rsplit_once('.')?;
     let address: Ipv6Addr = address.parse().ok()?;
@@ -87,13 +87,13 @@ fn endpoint_v6(text: &[u8]) -> Option<Endpoint> {
 }
 
 /// Parses a port number or a service name.
-pub(super) fn port(text: &[u8]) -> Option<Port> {
+pub(super) fn port(text: &[u8]) -> Option<PrintedPort> {
     if let Some(number) = decimal(text, 5) {
-        return u16::try_from(number).ok().map(Port::Number);
+        return u16::try_from(number).ok().map(PrintedPort::Number);
     }
     let name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_+*".contains(byte);
     let is_name = text.first().is_some_and(u8::is_ascii_alphanumeric) && text.iter().all(name);
-    is_name.then(|| services::port(text).map_or(Port::UnknownName, Port::Number))
+    is_name.then(|| services::port(text).map_or(PrintedPort::UnknownName, PrintedPort::Number))
 }
 
 /// Parses a decimal number of at most `most` digits.
@@ -103,7 +103,7 @@ fn decimal(digits: &[u8], most: usize) -> Option<u32> {
 }
 
 /// A line that is split at its pair of endpoints.
-pub(super) struct Pair<'a> {
+pub(super) struct EndpointPair<'a> {
     /// The text before the first endpoint.
     pub(super) before: &'a [u8],
     pub(super) source: Endpoint,
@@ -113,7 +113,7 @@ pub(super) struct Pair<'a> {
 }
 
 /// Finds the first pair of endpoints in a line.
-pub(super) fn pair(line: &[u8]) -> Option<Pair<'_>> {
+pub(super) fn endpoint_pair(line: &[u8]) -> Option<EndpointPair<'_>> {
     let mut from = 0;
     while let Some(at) = line[from..].windows(3).position(|three| three == b" > ") {
         let arrow = from + at;
@@ -123,7 +123,7 @@ pub(super) fn pair(line: &[u8]) -> Option<Pair<'_>> {
         let right = line[from..end].strip_suffix(b":").or(line[from..end].strip_suffix(b","));
         let right = right.unwrap_or(&line[from..end]);
         if let (Some(source), Some(destination)) = (endpoint(&line[start..arrow]), endpoint(right)) {
-            return Some(Pair {
+            return Some(EndpointPair {
                 before: &line[..start],
                 source,
                 destination,
@@ -155,20 +155,20 @@ pub(super) fn has_host_names(line: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expected: Option<(&str, Port)>) {
+    fn check(text: &str, expected: Option<(&str, PrintedPort)>) {
         let expected = expected.map(|(address, port)| Endpoint { address: address.parse().unwrap(), port });
         assert_eq!(endpoint(text.as_bytes()), expected, "{text}");
     }
 
     #[test]
     fn endpoints_of_both_families() {
-        check("192.0.0.14.445", Some(("192.0.0.14", Port::Number(445))));
-        check("192.0.0.14", Some(("192.0.0.14", Port::None)));
-        check("10.0.0.1.microsoft-ds", Some(("10.0.0.1", Port::Number(445))));
-        check("10.0.0.1.no-such-service", Some(("10.0.0.1", Port::UnknownName)));
-        check("fe80::1.5353", Some(("fe80::1", Port::Number(5353))));
-        check("::ffff:1.2.3.4", Some(("::ffff:1.2.3.4", Port::None)));
-        check("::ffff:1.2.3.4.80", Some(("::ffff:1.2.3.4", Port::Number(80))));
+        check("192.0.0.14.445", Some(("192.0.0.14", PrintedPort::Number(445))));
+        check("192.0.0.14", Some(("192.0.0.14", PrintedPort::None)));
+        check("10.0.0.1.microsoft-ds", Some(("10.0.0.1", PrintedPort::Number(445))));
+        check("10.0.0.1.no-such-service", Some(("10.0.0.1", PrintedPort::UnknownName)));
+        check("fe80::1.5353", Some(("fe80::1", PrintedPort::Number(5353))));
+        check("::ffff:1.2.3.4", Some(("::ffff:1.2.3.4", PrintedPort::None)));
+        check("::ffff:1.2.3.4.80", Some(("::ffff:1.2.3.4", PrintedPort::Number(80))));
         for wrong in
             ["1.2.3", "1.2.3.256", "1.2.3.4.70000", "1.2.3.4x", "3c:94:d5:e7:d0:01", "localhost.80", ""]
         {

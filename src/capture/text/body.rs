@@ -2,21 +2,21 @@
 //! includes.
 
 use crate::capture::Problem;
-use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
+use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags};
 
-use super::address::{Pair, Port};
-use super::line::{Header, find, leading_number};
+use super::address::{EndpointPair, PrintedPort};
+use super::line::{PrintedHeader, find, leading_number};
 
 /// The protocol number that IANA reserves (255). It stands for the protocol of a packet whose line shows
 /// neither a protocol nor ports.
-const UNKNOWN: Protocol = Protocol::Other(255);
+const UNKNOWN_PROTOCOL: Protocol = Protocol::Other(255);
 
 /// Returns the packet of a pair of endpoints, and a problem if a part of it is missing.
-pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem>) {
+pub(super) fn packet(pair: &EndpointPair<'_>, header: PrintedHeader) -> (Packet, Option<Problem>) {
     let body = without_brackets(pair.body);
-    let has_ports = pair.source.port != Port::None && pair.destination.port != Port::None;
+    let has_ports = pair.source.port != PrintedPort::None && pair.destination.port != PrintedPort::None;
     let shown = protocol(body, pair.body, has_ports);
-    let mut packet = Packet::new(pair.source.address, pair.destination.address, UNKNOWN);
+    let mut packet = Packet::new(pair.source.address, pair.destination.address, UNKNOWN_PROTOCOL);
     packet = packet
         .with_protocol(match header.protocol.map(Protocol::from_ip_number) {
             // An IPv6 header names the extension header that follows, not the protocol behind it.
@@ -37,8 +37,9 @@ pub(super) fn packet(pair: &Pair<'_>, header: Header) -> (Packet, Option<Problem
 }
 
 /// Returns the problem that follows from the ports and the header, whatever the body contains.
-pub(super) fn problem(pair: &Pair<'_>, header: Header) -> Option<Problem> {
-    let unknown_name = pair.source.port == Port::UnknownName || pair.destination.port == Port::UnknownName;
+pub(super) fn problem(pair: &EndpointPair<'_>, header: PrintedHeader) -> Option<Problem> {
+    let unknown_name =
+        pair.source.port == PrintedPort::UnknownName || pair.destination.port == PrintedPort::UnknownName;
     match (unknown_name, header.later_fragment) {
         (true, _) => Some(Problem::ServiceName),
         (_, true) => Some(Problem::LaterFragment),
@@ -98,11 +99,11 @@ const BEGINNINGS: [(&[u8], Protocol); 30] = [
 
 /// Returns the protocol of a packet. `whole` is the body with its brackets.
 fn protocol(body: &[u8], whole: &[u8], has_ports: bool) -> Protocol {
-    if has_ports && old_flags(body).is_some() {
+    if has_ports && flags_3x(body).is_some() {
         return Protocol::Tcp;
     }
     if let Some(number) = body.strip_prefix(b"ip-proto-").and_then(leading_number) {
-        return u8::try_from(number).map_or(UNKNOWN, Protocol::from_ip_number);
+        return u8::try_from(number).map_or(UNKNOWN_PROTOCOL, Protocol::from_ip_number);
     }
     // In `[|tcp]` the header was cut before any of its fields could be printed.
     let body = body.strip_prefix(b"[|").unwrap_or(body);
@@ -114,13 +115,13 @@ fn protocol(body: &[u8], whole: &[u8], has_ports: bool) -> Protocol {
         // UDP.
         _ if has_ports => Protocol::Udp,
         _ if find(&whole[..whole.len().min(64)], b"icmp6 sum").is_some() => Protocol::Icmpv6,
-        _ => UNKNOWN,
+        _ => UNKNOWN_PROTOCOL,
     }
 }
 
 /// Returns the TCP flags of 3.x: letters of SFRPWE, or a dot for none of them, followed by a space, a comma
 /// or nothing.
-fn old_flags(body: &[u8]) -> Option<&[u8]> {
+fn flags_3x(body: &[u8]) -> Option<&[u8]> {
     let end = body.iter().position(|byte| b" ,".contains(byte)).unwrap_or(body.len());
     let flags = &body[..end];
     let known = |byte: &u8| b"SFRPWE".contains(byte);
@@ -132,12 +133,12 @@ fn old_flags(body: &[u8]) -> Option<&[u8]> {
 fn tcp(packet: &mut Packet, body: &[u8]) {
     if let Some(rest) = body.strip_prefix(b"Flags [") {
         let end = rest.iter().position(|byte| *byte == b']').unwrap_or(rest.len());
-        *packet = packet.with_flags(Some(new_flags(&rest[..end])));
-        numbers(packet, &rest[end..], b"seq ");
-    } else if let Some(letters) = old_flags(body) {
+        *packet = packet.with_flags(Some(parse_flags_4x(&rest[..end])));
+        set_sequence_and_window(packet, &rest[end..], b"seq ");
+    } else if let Some(letters) = flags_3x(body) {
         let rest = before_options(&body[letters.len()..]);
-        *packet = packet.with_flags(flags_of_3(letters, rest));
-        numbers(packet, rest, b"");
+        *packet = packet.with_flags(complete_flags_3x(letters, rest));
+        set_sequence_and_window(packet, rest, b"");
     }
 }
 
@@ -148,7 +149,7 @@ fn before_options(body: &[u8]) -> &[u8] {
 }
 
 /// Parses the TCP flags of 4.x: one letter per flag; the dot is ACK, `W` is CWR, and `none` means no flags.
-pub(super) fn new_flags(letters: &[u8]) -> TcpFlags {
+pub(super) fn parse_flags_4x(letters: &[u8]) -> TcpFlags {
     if letters == b"none" {
         return TcpFlags(0);
     }
@@ -166,8 +167,8 @@ pub(super) fn new_flags(letters: &[u8]) -> TcpFlags {
 /// Completes the TCP flags of 3.x, which prints ACK and URG as words after the letters. If nothing follows
 /// the letters (figure 8 of the seed), the letters are all that is known, and a dot means that the flags are
 /// unknown.
-fn flags_of_3(letters: &[u8], rest: &[u8]) -> Option<TcpFlags> {
-    let named = if letters == b"." { TcpFlags(0) } else { new_flags(letters) };
+fn complete_flags_3x(letters: &[u8], rest: &[u8]) -> Option<TcpFlags> {
+    let named = if letters == b"." { TcpFlags(0) } else { parse_flags_4x(letters) };
     if rest.is_empty() {
         return (letters != b".").then_some(named);
     }
@@ -178,7 +179,7 @@ fn flags_of_3(letters: &[u8], rest: &[u8]) -> Option<TcpFlags> {
 
 /// Sets the sequence number and the window. Only SYNs have absolute sequence numbers; later numbers are
 /// relative.
-fn numbers(packet: &mut Packet, rest: &[u8], sequence: &[u8]) {
+fn set_sequence_and_window(packet: &mut Packet, rest: &[u8], sequence: &[u8]) {
     let after = |word: &[u8]| find(rest, word).map(|at| &rest[at + word.len()..]);
     *packet = packet.with_tcp_window(
         after(b"win ").and_then(leading_number).and_then(|window| u16::try_from(window).ok()),
@@ -201,10 +202,10 @@ fn after_checksum(rest: &[u8]) -> Option<&[u8]> {
 }
 
 /// Words of a message, with its type, and with its code if the words imply it.
-type Words = &'static [(&'static [u8], u8, Option<u8>)];
+type MessageWords = &'static [(&'static [u8], u8, Option<u8>)];
 
 /// Words of ICMP messages (RFC 792, RFC 1812). Earlier entries take precedence.
-const ICMP: Words = &[
+const ICMP: MessageWords = &[
     (b"echo request", 8, None),
     (b"echo reply", 0, None),
     (b"time exceeded in-transit", 11, Some(0)),
@@ -229,7 +230,7 @@ const ICMP: Words = &[
 ];
 
 /// Words of ICMPv6 messages (RFC 4443, RFC 4861, RFC 2710, RFC 3810).
-const ICMPV6: Words = &[
+const ICMPV6: MessageWords = &[
     (b"echo request", 128, None),
     (b"echo reply", 129, None),
     (b"packet too big", 2, None),
@@ -249,11 +250,11 @@ const ICMPV6: Words = &[
 
 /// Number of bytes of a body that are searched for words of a message. Names and addresses of hosts may
 /// follow.
-const MESSAGE: usize = 160;
+const MESSAGE_BYTES_MAX: usize = 160;
 
 /// Returns the ICMP type and code that the words of a body imply.
-fn kind_of(body: &[u8], words: Words) -> Option<IcmpKind> {
-    let text = &body[..body.len().min(MESSAGE)];
+fn message_kind(body: &[u8], words: MessageWords) -> Option<IcmpKind> {
+    let text = &body[..body.len().min(MESSAGE_BYTES_MAX)];
     let known = words.iter().find(|(word, _, _)| find(text, word).is_some());
     known.map(|(_, kind, code)| IcmpKind { kind: *kind, code: *code }).or_else(|| {
         let number = find(text, b"type-").and_then(|at| leading_number(&text[at + 5..]))?;
@@ -262,11 +263,11 @@ fn kind_of(body: &[u8], words: Words) -> Option<IcmpKind> {
 }
 
 fn icmp(body: &[u8]) -> Option<IcmpKind> {
-    let kind = kind_of(body, ICMP)?;
+    let kind = message_kind(body, ICMP)?;
     if kind.kind != 3 || kind.code.is_some() {
         return Some(kind);
     }
-    let text = &body[..body.len().min(MESSAGE)];
+    let text = &body[..body.len().min(MESSAGE_BYTES_MAX)];
     let text = text.strip_prefix(b"ICMP ").or(text.strip_prefix(b"icmp: ")).unwrap_or(text);
     let plain = find(text, b"unreachable - ").is_none();
     let code = match (plain, find(text, b" port "), find(text, b" protocol ")) {
@@ -281,5 +282,5 @@ fn icmp(body: &[u8]) -> Option<IcmpKind> {
 }
 
 fn icmpv6(body: &[u8]) -> Option<IcmpKind> {
-    kind_of(body, ICMPV6)
+    message_kind(body, ICMPV6)
 }

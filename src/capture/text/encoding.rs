@@ -10,60 +10,60 @@ const CHUNK: usize = 16 * 1024;
 
 /// The byte order of UTF-16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ByteOrder {
     Little,
     Big,
 }
 
 /// Returns the byte order by the byte order mark. Returns `None` for a text that is not UTF-16 or has no
 /// mark.
-pub(super) fn order(head: &[u8]) -> Option<Order> {
+pub(super) fn byte_order(head: &[u8]) -> Option<ByteOrder> {
     match head {
-        [0xff, 0xfe, ..] => Some(Order::Little),
-        [0xfe, 0xff, ..] => Some(Order::Big),
+        [0xff, 0xfe, ..] => Some(ByteOrder::Little),
+        [0xfe, 0xff, ..] => Some(ByteOrder::Big),
         _ => None,
     }
 }
 
 /// Returns the first bytes of a text as UTF-8, without a byte order mark.
-pub(super) fn decoded(head: &[u8]) -> Cow<'_, [u8]> {
-    let Some(order) = order(head) else {
+pub(super) fn decode_head(head: &[u8]) -> Cow<'_, [u8]> {
+    let Some(order) = byte_order(head) else {
         return Cow::Borrowed(head.strip_prefix(UTF8_MARK).unwrap_or(head));
     };
-    let mut decoder = Decoder { order, high: None };
+    let mut decoder = Utf16Decoder { order, high_surrogate: None };
     let mut text = Vec::with_capacity(head.len());
     decoder.push(&head[2..], &mut text);
     Cow::Owned(text)
 }
 
 /// A decoder of successive 16-bit units.
-struct Decoder {
-    order: Order,
+struct Utf16Decoder {
+    order: ByteOrder,
     /// The first half of a character beyond 16 bits (a high surrogate), until the second half is read.
-    high: Option<u16>,
+    high_surrogate: Option<u16>,
 }
 
-impl Decoder {
+impl Utf16Decoder {
     /// Appends the text of all whole units. An odd byte at the end is ignored.
     fn push(&mut self, bytes: &[u8], text: &mut Vec<u8>) {
         for pair in bytes.chunks_exact(2) {
             let unit = match self.order {
-                Order::Little => u16::from_le_bytes([pair[0], pair[1]]),
-                Order::Big => u16::from_be_bytes([pair[0], pair[1]]),
+                ByteOrder::Little => u16::from_le_bytes([pair[0], pair[1]]),
+                ByteOrder::Big => u16::from_be_bytes([pair[0], pair[1]]),
             };
             self.unit(unit, text);
         }
     }
 
     fn unit(&mut self, unit: u16, text: &mut Vec<u8>) {
-        if unit < 0x80 && self.high.is_none() {
+        if unit < 0x80 && self.high_surrogate.is_none() {
             text.extend(u8::try_from(unit));
             return;
         }
-        let high = self.high.take();
+        let high = self.high_surrogate.take();
         if matches!(unit, 0xd800..=0xdbff) {
             high.into_iter().for_each(|_| append(char::REPLACEMENT_CHARACTER, text));
-            self.high = Some(unit);
+            self.high_surrogate = Some(unit);
             return;
         }
         for character in char::decode_utf16(high.into_iter().chain([unit])) {
@@ -77,20 +77,25 @@ fn append(character: char, text: &mut Vec<u8>) {
 }
 
 /// A reader that decodes UTF-16 to UTF-8. Its memory does not grow with the text.
-pub(super) struct Utf16<'a> {
+pub(super) struct Utf16Reader<'a> {
     source: &'a mut dyn BufRead,
-    decoder: Decoder,
+    decoder: Utf16Decoder,
     /// Decoded text.
     text: Vec<u8>,
     /// Number of bytes of `text` that have been read.
     read: usize,
 }
 
-impl<'a> Utf16<'a> {
+impl<'a> Utf16Reader<'a> {
     /// Creates a reader, and skips the byte order mark.
-    pub(super) fn new(source: &'a mut dyn BufRead, order: Order) -> io::Result<Utf16<'a>> {
+    pub(super) fn new(source: &'a mut dyn BufRead, order: ByteOrder) -> io::Result<Utf16Reader<'a>> {
         source.read_exact(&mut [0; 2])?;
-        Ok(Utf16 { source, decoder: Decoder { order, high: None }, text: Vec::new(), read: 0 })
+        Ok(Utf16Reader {
+            source,
+            decoder: Utf16Decoder { order, high_surrogate: None },
+            text: Vec::new(),
+            read: 0,
+        })
     }
 
     /// Decodes the next bytes of the source.
@@ -101,7 +106,7 @@ impl<'a> Utf16<'a> {
             let ahead = self.source.fill_buf()?;
             match ahead.len().min(CHUNK) {
                 0 => {
-                    let cut = self.decoder.high.take();
+                    let cut = self.decoder.high_surrogate.take();
                     cut.into_iter().for_each(|_| append(char::REPLACEMENT_CHARACTER, &mut self.text));
                     return Ok(());
                 }
@@ -126,13 +131,13 @@ impl<'a> Utf16<'a> {
     }
 }
 
-impl Read for Utf16<'_> {
+impl Read for Utf16Reader<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         crate::capture::bytes::read_buffered(self, into)
     }
 }
 
-impl BufRead for Utf16<'_> {
+impl BufRead for Utf16Reader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.read >= self.text.len() {
             self.fill()?;
@@ -151,10 +156,10 @@ mod tests {
 
     use super::*;
 
-    fn encoded(text: &str, order: Order) -> Vec<u8> {
+    fn encoded(text: &str, order: ByteOrder) -> Vec<u8> {
         let bytes = |unit: u16| match order {
-            Order::Little => unit.to_le_bytes(),
-            Order::Big => unit.to_be_bytes(),
+            ByteOrder::Little => unit.to_le_bytes(),
+            ByteOrder::Big => unit.to_be_bytes(),
         };
         [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(bytes).collect()
     }
@@ -162,14 +167,14 @@ mod tests {
     proptest! {
         #[test]
         fn every_text_comes_out_as_it_went_in(text in any::<String>(), room in 1usize..9, little: bool) {
-            let order = if little { Order::Little } else { Order::Big };
+            let order = if little { ByteOrder::Little } else { ByteOrder::Big };
             let bytes = encoded(&text, order);
-            prop_assert_eq!(super::order(&bytes), Some(order));
-            prop_assert_eq!(&*decoded(&bytes), text.as_bytes());
+            prop_assert_eq!(super::byte_order(&bytes), Some(order));
+            prop_assert_eq!(&*decode_head(&bytes), text.as_bytes());
             // The source returns a few bytes at a time, so that units and characters are split.
             let mut source = io::BufReader::with_capacity(room, bytes.as_slice());
             let mut read = Vec::new();
-            Utf16::new(&mut source, order).unwrap().read_to_end(&mut read).unwrap();
+            Utf16Reader::new(&mut source, order).unwrap().read_to_end(&mut read).unwrap();
             prop_assert_eq!(read, text.as_bytes());
         }
 
@@ -177,7 +182,7 @@ mod tests {
         fn no_bytes_panic(bytes: Vec<u8>) {
             let bytes = [&b"\xff\xfe"[..], &bytes].concat();
             let mut read = Vec::new();
-            Utf16::new(&mut bytes.as_slice(), Order::Little).unwrap().read_to_end(&mut read).unwrap();
+            Utf16Reader::new(&mut bytes.as_slice(), ByteOrder::Little).unwrap().read_to_end(&mut read).unwrap();
             prop_assert!(std::str::from_utf8(&read).is_ok());
         }
     }

@@ -6,7 +6,7 @@ use super::line::find;
 
 /// A program whose log is recognized but not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Foreign {
+pub struct ForeignLog {
     /// A description of the text.
     pub looks_like: &'static str,
     /// A remedy, beginning with `; `.
@@ -25,36 +25,39 @@ const FLOWS: &str =
     "; a flow is a sum of packets, and windows are made of packets: record these with `tcpdump -w FILE`";
 
 /// A test whether a line was written by a certain program.
-type Test = fn(&[u8]) -> bool;
+type LineTest = fn(&[u8]) -> bool;
 
 /// Programs, each with the test that recognizes its lines.
-const WRITERS: [(Foreign, Test); 14] = [
-    (Foreign { looks_like: "the text of Solaris' snoop", remedy: PRINT }, is_snoop),
-    (Foreign { looks_like: "tshark's or Wireshark's text", remedy: PRINT }, is_tshark),
-    (Foreign { looks_like: "a netfilter log (iptables, nftables, ufw)", remedy: RECORD_NFLOG }, is_netfilter),
-    (Foreign { looks_like: "an ipfw log", remedy: RECORD }, is_ipfw),
+const WRITERS: [(ForeignLog, LineTest); 14] = [
+    (ForeignLog { looks_like: "the text of Solaris' snoop", remedy: PRINT }, is_snoop),
+    (ForeignLog { looks_like: "tshark's or Wireshark's text", remedy: PRINT }, is_tshark),
     (
-        Foreign { looks_like: "a pf log of pfSense or OPNsense (filterlog)", remedy: RECORD_PFLOG },
+        ForeignLog { looks_like: "a netfilter log (iptables, nftables, ufw)", remedy: RECORD_NFLOG },
+        is_netfilter,
+    ),
+    (ForeignLog { looks_like: "an ipfw log", remedy: RECORD }, is_ipfw),
+    (
+        ForeignLog { looks_like: "a pf log of pfSense or OPNsense (filterlog)", remedy: RECORD_PFLOG },
         is_filterlog,
     ),
-    (Foreign { looks_like: "a log of a Cisco firewall or router", remedy: RECORD }, is_cisco),
-    (Foreign { looks_like: "a FortiGate log", remedy: RECORD }, is_fortigate),
-    (Foreign { looks_like: "a Windows firewall log", remedy: RECORD }, is_windows),
-    (Foreign { looks_like: "a Zeek log", remedy: CAPTURE_BEHIND }, is_zeek),
-    (Foreign { looks_like: "a Suricata log (eve.json)", remedy: CAPTURE_BEHIND }, is_eve),
-    (Foreign { looks_like: "alerts of Snort or Suricata", remedy: CAPTURE_BEHIND }, is_alert),
-    (Foreign { looks_like: "nfdump's text", remedy: FLOWS }, is_nfdump),
-    (Foreign { looks_like: "a list of flows (SiLK, Argus)", remedy: FLOWS }, is_flows),
-    (Foreign { looks_like: "a VPC flow log", remedy: FLOWS }, is_vpc),
+    (ForeignLog { looks_like: "a log of a Cisco firewall or router", remedy: RECORD }, is_cisco),
+    (ForeignLog { looks_like: "a FortiGate log", remedy: RECORD }, is_fortigate),
+    (ForeignLog { looks_like: "a Windows firewall log", remedy: RECORD }, is_windows),
+    (ForeignLog { looks_like: "a Zeek log", remedy: CAPTURE_BEHIND }, is_zeek),
+    (ForeignLog { looks_like: "a Suricata log (eve.json)", remedy: CAPTURE_BEHIND }, is_eve),
+    (ForeignLog { looks_like: "alerts of Snort or Suricata", remedy: CAPTURE_BEHIND }, is_alert),
+    (ForeignLog { looks_like: "nfdump's text", remedy: FLOWS }, is_nfdump),
+    (ForeignLog { looks_like: "a list of flows (SiLK, Argus)", remedy: FLOWS }, is_flows),
+    (ForeignLog { looks_like: "a VPC flow log", remedy: FLOWS }, is_vpc),
 ];
 
 /// Returns the program that wrote a line, if that is certain.
-pub(super) fn writer(line: &[u8]) -> Option<&'static Foreign> {
+pub(super) fn writer(line: &[u8]) -> Option<&'static ForeignLog> {
     WRITERS.iter().find(|(_, tells)| tells(line)).map(|(writer, _)| writer)
 }
 
 /// Returns whether a line contains all of these words.
-fn has(line: &[u8], words: &[&[u8]]) -> bool {
+fn contains_all(line: &[u8], words: &[&[u8]]) -> bool {
     words.iter().all(|word| find(line, word).is_some())
 }
 
@@ -81,17 +84,22 @@ fn is_address_and_port(word: &[u8]) -> bool {
 
 /// Matches `  1   0.00000 192.0.2.1 -> 192.0.2.2    TCP D=445 S=1061 Syn Seq=7`.
 fn is_snoop(line: &[u8]) -> bool {
-    has(line, &[b" -> ", b" D=", b" S="])
+    contains_all(line, &[b" -> ", b" D=", b" S="])
 }
 
 /// Matches `    1   0.000000    192.0.2.1 → 192.0.2.2    TCP 74 1061 → 445 [SYN]`, older lines with `->` and
 /// without the length, the output of `-V`, `-T json` and `-T pdml`, and exports of Wireshark.
 fn is_tshark(line: &[u8]) -> bool {
-    if line.starts_with(b"Frame ") && (has(line, &[b" bytes on wire"]) || has(line, &[b" bytes captured"])) {
+    if line.starts_with(b"Frame ")
+        && (contains_all(line, &[b" bytes on wire"]) || contains_all(line, &[b" bytes captured"]))
+    {
         return true;
     }
     let titles: [&[u8]; 5] = [b"No.", b"Time", b"Source", b"Destination", b"Protocol"];
-    if has(line, &titles) || has(line, &[b"\"_index\": \"packets-"]) || line.starts_with(b"<pdml ") {
+    if contains_all(line, &titles)
+        || contains_all(line, &[b"\"_index\": \"packets-"])
+        || line.starts_with(b"<pdml ")
+    {
         return true;
     }
     let words = words(line);
@@ -108,18 +116,20 @@ fn is_tshark(line: &[u8]) -> bool {
 
 /// Matches `IN=eth0 OUT= MAC=… SRC=192.0.2.1 DST=192.0.2.2 LEN=40 … PROTO=TCP SPT=1061 DPT=445 … SYN URGP=0`.
 fn is_netfilter(line: &[u8]) -> bool {
-    has(line, &[b"IN=", b"OUT=", b" SRC=", b" DST=", b" PROTO="])
+    contains_all(line, &[b"IN=", b"OUT=", b" SRC=", b" DST=", b" PROTO="])
 }
 
 /// Matches `ipfw: 65000 Deny TCP 192.0.2.1:1061 192.0.2.2:445 in via em0`.
 fn is_ipfw(line: &[u8]) -> bool {
-    has(line, &[b"ipfw: "]) && (has(line, &[b" in via "]) || has(line, &[b" out via "]))
+    contains_all(line, &[b"ipfw: "])
+        && (contains_all(line, &[b" in via "]) || contains_all(line, &[b" out via "]))
 }
 
 /// Matches `filterlog[123]: 5,,,1000000103,em0,match,block,in,4,0x0,,64,…`.
 fn is_filterlog(line: &[u8]) -> bool {
     const FIELDS_MIN: usize = 15;
-    has(line, &[b"filterlog", b",match,"]) && line.iter().filter(|byte| **byte == b',').count() >= FIELDS_MIN
+    contains_all(line, &[b"filterlog", b",match,"])
+        && line.iter().filter(|byte| **byte == b',').count() >= FIELDS_MIN
 }
 
 /// Matches `%ASA-4-106023: Deny tcp src outside:192.0.2.1/1061 dst …` and
@@ -133,12 +143,12 @@ fn is_cisco(line: &[u8]) -> bool {
         || named(b"%PIX-")
         || named(b"%FTD-")
         || named(b"%FWSM-")
-        || has(line, &[b"%SEC-6-IPACCESSLOG"])
+        || contains_all(line, &[b"%SEC-6-IPACCESSLOG"])
 }
 
 /// Matches `devname="FG" … srcip=192.0.2.1 srcport=1061 … dstip=192.0.2.2 … action="deny"`.
 fn is_fortigate(line: &[u8]) -> bool {
-    has(line, &[b" srcip=", b" dstip=", b"action=", b"devname="])
+    contains_all(line, &[b" srcip=", b" dstip=", b"action=", b"devname="])
 }
 
 /// Matches `2009-03-02 12:00:00 DROP TCP 192.0.2.1 192.0.2.2 1061 445 48 S …`, and the header lines of the
@@ -161,11 +171,11 @@ fn is_windows(line: &[u8]) -> bool {
 /// Matches the header of a log in columns, a line of such a log (time, `C…`, address, port, address, port),
 /// and a line in JSON.
 fn is_zeek(line: &[u8]) -> bool {
-    if line.starts_with(b"#separator ") || has(line, &[b"#fields\t", b"\tuid\t"]) {
+    if line.starts_with(b"#separator ") || contains_all(line, &[b"#fields\t", b"\tuid\t"]) {
         return true;
     }
     if line.starts_with(b"{") {
-        return has(line, &[b"\"id.orig_h\":"]);
+        return contains_all(line, &[b"\"id.orig_h\":"]);
     }
     let columns: Vec<&[u8]> = line.split(|byte| *byte == b'\t').take(6).collect();
     match columns[..] {
@@ -180,17 +190,17 @@ fn is_zeek(line: &[u8]) -> bool {
 
 /// Matches `{"timestamp":"…","event_type":"alert","src_ip":"192.0.2.1",…}`.
 fn is_eve(line: &[u8]) -> bool {
-    line.starts_with(b"{") && has(line, &[b"\"event_type\"", b"\"src_ip\""])
+    line.starts_with(b"{") && contains_all(line, &[b"\"event_type\"", b"\"src_ip\""])
 }
 
 /// Matches `03/02-12:00:00.123456  [**] [1:2001219:20] … [**] … {TCP} 192.0.2.1:1061 -> 192.0.2.2:445`.
 fn is_alert(line: &[u8]) -> bool {
-    has(line, &[b"[**] [", b":", b"] "])
+    contains_all(line, &[b"[**] [", b":", b"] "])
 }
 
 /// Matches `2009-03-02 12:00:00.000 0.000 TCP 192.0.2.1:1061 -> 192.0.2.2:445 1 48 1`, and the column titles.
 fn is_nfdump(line: &[u8]) -> bool {
-    if has(line, &[b"Src IP Addr", b"Dst IP Addr"]) || line.starts_with(b"ts,te,td,sa,da,sp,dp,pr") {
+    if contains_all(line, &[b"Src IP Addr", b"Dst IP Addr"]) || line.starts_with(b"ts,te,td,sa,da,sp,dp,pr") {
         return true;
     }
     let words = words(line);
@@ -201,18 +211,19 @@ fn is_nfdump(line: &[u8]) -> bool {
 
 /// Matches the column titles of `rwcut` and `ra`.
 fn is_flows(line: &[u8]) -> bool {
-    has(line, &[b"sIP|", b"dIP|"]) || has(line, &[b"SrcAddr", b"DstAddr", b"Dir"])
+    contains_all(line, &[b"sIP|", b"dIP|"]) || contains_all(line, &[b"SrcAddr", b"DstAddr", b"Dir"])
 }
 
 /// Matches `2 123456789010 eni-… 192.0.2.1 192.0.2.2 1061 445 6 1 40 … REJECT OK`, and the column titles.
 fn is_vpc(line: &[u8]) -> bool {
-    has(line, &[b"srcaddr dstaddr srcport dstport"])
-        || has(line, &[b" eni-"]) && (has(line, &[b" REJECT "]) || has(line, &[b" ACCEPT "]))
+    contains_all(line, &[b"srcaddr dstaddr srcport dstport"])
+        || contains_all(line, &[b" eni-"])
+            && (contains_all(line, &[b" REJECT "]) || contains_all(line, &[b" ACCEPT "]))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Likeness, likeness};
+    use super::super::{TcpdumpLikeness, tcpdump_likeness};
 
     /// A line of each program, with a word of the program's name.
     const LINES: [(&str, &str); 27] = [
@@ -290,8 +301,8 @@ mod tests {
     #[test]
     fn each_is_named() {
         for (line, name) in LINES {
-            let of = likeness(format!("{line}\n{line}\n").as_bytes());
-            let Likeness::Foreign(writer) = of else { panic!("{of:?}: {line}") };
+            let of = tcpdump_likeness(format!("{line}\n{line}\n").as_bytes());
+            let TcpdumpLikeness::Foreign(writer) = of else { panic!("{of:?}: {line}") };
             assert!(writer.looks_like.contains(name), "{}: {line}", writer.looks_like);
             assert!(writer.remedy.starts_with("; "), "{line}");
         }
@@ -304,8 +315,8 @@ mod tests {
             for text in
                 [format!("{packet}\n{line}\n"), format!("{line}\n{packet}\n"), format!("{packet} {line}\n")]
             {
-                let of = likeness(text.as_bytes());
-                assert!(matches!(of, Likeness::Certain | Likeness::Possible), "{of:?}: {text}");
+                let of = tcpdump_likeness(text.as_bytes());
+                assert!(matches!(of, TcpdumpLikeness::Certain | TcpdumpLikeness::Possible), "{of:?}: {text}");
             }
         }
     }

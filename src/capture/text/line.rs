@@ -3,14 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::capture::Problem;
-use crate::event::{Packet, Protocol};
+use crate::packet::{Packet, Protocol};
 
-use super::address::{self, Pair};
+use super::address::{self, EndpointPair};
 use super::body;
 
 /// Fields that `-v` prints in parentheses. Since 4.0 those of an IPv4 packet are on a line of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct PrintedHeader {
     pub(super) ttl: Option<u8>,
     pub(super) ip_id: Option<u16>,
     /// The IP protocol number.
@@ -21,11 +21,11 @@ pub(super) struct Header {
 
 /// The content of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum ParsedLine {
     /// A packet, and a problem if a part of it is missing.
     Packet(Packet, Option<Problem>),
     /// The first half of a packet; its addresses are on the next line.
-    Header(Header),
+    Header(PrintedHeader),
     /// A packet with host names instead of addresses.
     HostName,
     /// A frame without any network-layer address.
@@ -36,22 +36,22 @@ pub(super) enum Line {
 
 /// Parses a line. `timed` says that it began with a time, so that tcpdump has printed it. `header` is the
 /// first half of the packet if this is its second line.
-pub(super) fn read(line: &[u8], timed: bool, header: Option<Header>) -> Line {
-    if let Some(pair) = address::pair(line).filter(|pair| header.is_some() || is_link(pair.before)) {
+pub(super) fn parse(line: &[u8], timed: bool, header: Option<PrintedHeader>) -> ParsedLine {
+    if let Some(pair) = address::endpoint_pair(line).filter(|pair| header.is_some() || is_link(pair.before)) {
         let header = header.unwrap_or_else(|| printed_header(&pair));
         let (packet, problem) = body::packet(&pair, header);
-        return Line::Packet(packet, problem);
+        return ParsedLine::Packet(packet, problem);
     }
     if let Some((source, destination)) = arp(line) {
-        return Line::Packet(Packet::new(source, destination, Protocol::Arp), None);
+        return ParsedLine::Packet(Packet::new(source, destination, Protocol::Arp), None);
     }
     if is_header(line) {
-        return Line::Header(header_of(line));
+        return ParsedLine::Header(parse_header(line));
     }
     if address::has_host_names(line) && (timed || line.starts_with(b"IP") || header.is_some()) {
-        return Line::HostName;
+        return ParsedLine::HostName;
     }
-    if timed { Line::NoAddress } else { Line::Other }
+    if timed { ParsedLine::NoAddress } else { ParsedLine::Other }
 }
 
 /// Returns whether the text before the addresses is one that tcpdump prints there: nothing, the name of the
@@ -85,9 +85,9 @@ fn is_priority(text: &[u8]) -> bool {
 
 /// Parses the parentheses that `-v` prints on the packet's own line: before the addresses since 3.9 (for IPv6
 /// in every version), at the end of the line in older versions.
-pub(super) fn printed_header(pair: &Pair<'_>) -> Header {
+pub(super) fn printed_header(pair: &EndpointPair<'_>) -> PrintedHeader {
     if pair.before.contains(&b'(') {
-        return header_of(pair.before);
+        return parse_header(pair.before);
     }
     // Only the last parenthesis can be that of the header. `(DF)` may precede it.
     let at = pair.body.iter().rposition(|byte| *byte == b'(');
@@ -97,16 +97,16 @@ pub(super) fn printed_header(pair: &Pair<'_>) -> Header {
                 .iter()
                 .any(|word| text.starts_with(word)) =>
         {
-            header_of(text)
+            parse_header(text)
         }
         Some(text) if text.starts_with(b"frag ") => {
             // `(frag 242:8@16)` contains the identification, the length and the offset.
             let offset = text.iter().position(|byte| *byte == b'@').map(|at| &text[at + 1..]);
             let later_fragment =
                 offset.is_some_and(|offset| !offset.starts_with(b"0)") && !offset.starts_with(b"0+)"));
-            Header { later_fragment, ..Header::default() }
+            PrintedHeader { later_fragment, ..PrintedHeader::default() }
         }
-        _ => Header::default(),
+        _ => PrintedHeader::default(),
     }
 }
 
@@ -117,7 +117,7 @@ fn is_header(line: &[u8]) -> bool {
 }
 
 /// Parses the fields of an IP header in the parentheses of `-v`.
-fn header_of(text: &[u8]) -> Header {
+fn parse_header(text: &[u8]) -> PrintedHeader {
     // Link headers before the parentheses may contain the same words (`length`, or an interface named `id`).
     let start = [b"(tos ".as_slice(), b"(hlim ", b"(class ", b"(flowlabel ", b"(ttl "]
         .iter()
@@ -129,7 +129,7 @@ fn header_of(text: &[u8]) -> Header {
     let number = |word: &[u8]| after(word).and_then(leading_number);
     let protocol = after(b"proto ").or(after(b"next-header "));
     let ttl = number(b"ttl ").or(number(b"hlim ")).and_then(|ttl| u8::try_from(ttl).ok());
-    Header {
+    PrintedHeader {
         ttl,
         ip_id: number(b"id ").and_then(|id| u16::try_from(id).ok()),
         protocol: protocol.and_then(protocol_number),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::tests::read_log;
 use super::*;
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 /// Prefixes that programs put before a line that they pass on at the time of day `{}`, each with the hours by
 /// which its clock is ahead of UTC.

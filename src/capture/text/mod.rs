@@ -11,7 +11,7 @@
 //! written it in UTF-16 (`encoding`). `likeness` decides by the first lines whether a text is a tcpdump log
 //! at all.
 //!
-//! Lines are parsed by hand as bytes. `line` parses every known format; `quick` and `recall` parse the most
+//! Lines are parsed by hand as bytes. `line` parses every known format; `quick` and `time_cache` parse the most
 //! common ones faster, with the same results.
 
 mod address;
@@ -22,9 +22,9 @@ mod likeness;
 mod line;
 mod prefix;
 mod quick;
-mod recall;
 mod services;
 mod time;
+mod time_cache;
 
 use std::io::{self, BufRead};
 
@@ -32,15 +32,15 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use memchr::memchr;
 
-use crate::event::{Clock, Packet};
+use crate::packet::{Clock, Packet};
 
-use super::{Place, Problem, Problems, Sink};
-use encoding::{UTF8_MARK, Utf16};
-pub use foreign::Foreign;
-pub use likeness::{Likeness, likeness, looks_like_tcpdump};
-use line::{Header, Line};
-use recall::Recall;
-use time::{Stamp, TimeKeeper};
+use super::{CapturePosition, PacketSink, Problem, Problems};
+use encoding::{UTF8_MARK, Utf16Reader};
+pub use foreign::ForeignLog;
+pub use likeness::{TcpdumpLikeness, looks_like_tcpdump, tcpdump_likeness};
+use line::{ParsedLine, PrintedHeader};
+use time::{PrintedTime, TimeConverter};
+use time_cache::TimeCache;
 
 /// Maximum number of bytes of a line that are parsed; the rest is skipped.
 const LINE_MAX: usize = 64 * 1024;
@@ -79,12 +79,12 @@ pub fn read(
     input: &mut dyn BufRead,
     options: &TextOptions,
     problems: &mut Problems,
-    sink: &mut Sink<'_>,
+    sink: &mut PacketSink<'_>,
 ) -> io::Result<TextSummary> {
-    let Some(order) = encoding::order(input.fill_buf()?) else {
+    let Some(order) = encoding::byte_order(input.fill_buf()?) else {
         return read_utf8(input, options, problems, sink);
     };
-    read_utf8(&mut Utf16::new(input, order)?, options, problems, sink)
+    read_utf8(&mut Utf16Reader::new(input, order)?, options, problems, sink)
 }
 
 /// Streams the packets of a log in UTF-8.
@@ -92,19 +92,19 @@ fn read_utf8(
     input: &mut dyn BufRead,
     options: &TextOptions,
     problems: &mut Problems,
-    sink: &mut Sink<'_>,
+    sink: &mut PacketSink<'_>,
 ) -> io::Result<TextSummary> {
-    let mut reader = Reader::new(options, problems, sink);
+    let mut reader = LogReader::new(options, problems, sink);
     let mut line = Vec::with_capacity(512);
     loop {
-        let used = reader.whole_lines(input.fill_buf()?);
+        let used = reader.read_whole_lines(input.fill_buf()?);
         input.consume(used);
         // The end of the remaining line is not buffered yet.
         if !next_line(input, &mut line)? {
             return Ok(reader.finish());
         }
         reader.lines += 1;
-        reader.line(&line);
+        reader.prefixed_line(&line);
     }
 }
 
@@ -135,85 +135,89 @@ fn next_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 }
 
 /// Parses a line without its number and time.
-fn read_line(text: &[u8], timed: bool, header: Option<Header>) -> Line {
-    quick::read(text, header).unwrap_or_else(|| line::read(text, timed, header))
+fn read_line(text: &[u8], timed: bool, header: Option<PrintedHeader>) -> ParsedLine {
+    quick::parse(text, header).unwrap_or_else(|| line::parse(text, timed, header))
 }
 
 /// The state of reading a log line by line.
-struct Reader<'a, 'b> {
-    keeper: TimeKeeper<'a>,
+struct LogReader<'a, 'b> {
+    times: TimeConverter<'a>,
     problems: &'a mut Problems,
-    sink: &'a mut Sink<'b>,
+    sink: &'a mut PacketSink<'b>,
     /// Number of lines read so far, which is also the number of the current line.
     lines: u64,
     packets: u64,
     /// The last packet number that the option `-#` printed.
-    number: Option<u64>,
+    packet_number: Option<u64>,
     /// Whether the packets of this log begin with a time printed by tcpdump. Known from the first packet on.
-    timed: Option<bool>,
+    has_times: Option<bool>,
     /// Whether another program inserted its own time before each line. Known from the first packet on.
-    logged: Option<bool>,
+    has_prefixes: Option<bool>,
     /// The first half of a packet, with its time and line number.
-    pending: Option<(Option<Stamp>, Header, u64)>,
+    pending: Option<(Option<PrintedTime>, PrintedHeader, u64)>,
     /// The last time, by which similar times are parsed faster.
-    recall: Recall,
+    time_cache: TimeCache,
 }
 
-impl<'a, 'b> Reader<'a, 'b> {
-    fn new(options: &'a TextOptions, problems: &'a mut Problems, sink: &'a mut Sink<'b>) -> Reader<'a, 'b> {
-        Reader {
-            keeper: TimeKeeper::new(options),
+impl<'a, 'b> LogReader<'a, 'b> {
+    fn new(
+        options: &'a TextOptions,
+        problems: &'a mut Problems,
+        sink: &'a mut PacketSink<'b>,
+    ) -> LogReader<'a, 'b> {
+        LogReader {
+            times: TimeConverter::new(options),
             problems,
             sink,
             lines: 0,
             packets: 0,
-            number: None,
-            timed: None,
-            logged: None,
+            packet_number: None,
+            has_times: None,
+            has_prefixes: None,
             pending: None,
-            recall: Recall::default(),
+            time_cache: TimeCache::default(),
         }
     }
 
     /// Reads all lines that end within the buffered bytes. Returns the length of these lines, in bytes.
-    fn whole_lines(&mut self, ahead: &[u8]) -> usize {
+    fn read_whole_lines(&mut self, ahead: &[u8]) -> usize {
         let mut used = 0;
         while let Some(end) = memchr(b'\n', &ahead[used..]) {
             let line = &ahead[used..used + end.min(LINE_MAX)];
             self.lines += 1;
-            self.line(line.strip_suffix(b"\r").unwrap_or(line));
+            self.prefixed_line(line.strip_suffix(b"\r").unwrap_or(line));
             used += end + 1;
         }
         used
     }
 
     /// Reads a line, which may begin with the prefix of another program.
-    fn line(&mut self, line: &[u8]) {
-        if self.logged == Some(false) {
-            return self.own_line(line, false);
+    fn prefixed_line(&mut self, line: &[u8]) {
+        if self.has_prefixes == Some(false) {
+            return self.tcpdump_line(line, false);
         }
         let line = line.strip_prefix(UTF8_MARK).unwrap_or(line);
         match prefix::strip(line) {
             Some((logged, rest)) => {
-                self.keeper.note_logged(Some(logged));
+                self.times.set_logged(Some(logged));
                 // rsyslog writes a tab as `#011`. Such a line is part of a packet's dump.
                 if !rest.starts_with(b"#011") {
-                    self.own_line(rest, true);
+                    self.tcpdump_line(rest, true);
                 }
             }
-            None if self.logged == Some(true) && !line.is_empty() && !is_talk(line) => {
-                self.count(Problem::PayloadLine);
+            None if self.has_prefixes == Some(true) && !line.is_empty() && !is_tcpdump_message(line) => {
+                self.count_problem(Problem::PayloadLine);
             }
             None => {
-                self.keeper.note_logged(None);
-                self.own_line(line, false);
+                self.times.set_logged(None);
+                self.tcpdump_line(line, false);
             }
         }
     }
 
     /// Reads a line as printed by tcpdump. `logged` says that another program had inserted its own time
     /// before it.
-    fn own_line(&mut self, line: &[u8], logged: bool) {
+    fn tcpdump_line(&mut self, line: &[u8], logged: bool) {
         if line.is_empty() || line[0] == b'\t' {
             return;
         }
@@ -221,87 +225,88 @@ impl<'a, 'b> Reader<'a, 'b> {
             self.second_line(line.trim_ascii_start(), stamp, header);
             return;
         }
-        if let Some((stamp, rest)) = self.recall.stamp(line) {
+        if let Some((stamp, rest)) = self.time_cache.split_time(line) {
             self.packet_line(Some(stamp), rest, logged);
             return;
         }
-        let (number, rest) = match strip_number(line, self.number) {
+        let (number, rest) = match strip_packet_number(line, self.packet_number) {
             Some((number, rest)) => (Some(number), rest),
             None => (None, line),
         };
-        let (stamp, rest) = if number.is_some() { time::stamp(rest) } else { self.recall.learn(rest) };
-        if stamp.is_none() && (number.is_none() && line[0] == b' ' || is_talk(line)) {
+        let (stamp, rest) =
+            if number.is_some() { time::split_time(rest) } else { self.time_cache.split_and_cache(rest) };
+        if stamp.is_none() && (number.is_none() && line[0] == b' ' || is_tcpdump_message(line)) {
             return;
         }
-        if self.timed == Some(true) && stamp.is_none() {
-            self.count(Problem::PayloadLine);
+        if self.has_times == Some(true) && stamp.is_none() {
+            self.count_problem(Problem::PayloadLine);
             return;
         }
-        self.number = number.or(self.number);
+        self.packet_number = number.or(self.packet_number);
         self.packet_line(stamp, rest, logged);
     }
 
     /// Reads a line that may be the second half of a packet.
-    fn second_line(&mut self, line: &[u8], stamp: Option<Stamp>, header: Header) {
+    fn second_line(&mut self, line: &[u8], stamp: Option<PrintedTime>, header: PrintedHeader) {
         match read_line(line, true, Some(header)) {
-            Line::Packet(packet, problem) => {
+            ParsedLine::Packet(packet, problem) => {
                 self.pending = None;
-                self.packet(packet, stamp, problem);
+                self.emit_packet(packet, stamp, problem);
             }
-            Line::HostName => {
+            ParsedLine::HostName => {
                 self.pending = None;
-                self.count(Problem::HostName);
+                self.count_problem(Problem::HostName);
             }
             _ => {}
         }
     }
 
     /// Reads a line that may be a packet or its first half. `own` is the time that tcpdump printed.
-    fn packet_line(&mut self, own: Option<Stamp>, rest: &[u8], logged: bool) {
+    fn packet_line(&mut self, own: Option<PrintedTime>, rest: &[u8], logged: bool) {
         if let Some((_, _, at)) = self.pending.take() {
-            self.problems.count(Problem::UnreadableLine, Place::Line(at));
+            self.problems.count(Problem::UnreadableLine, CapturePosition::Line(at));
         }
         let line = read_line(rest, own.is_some(), None);
-        if matches!(line, Line::Packet(..) | Line::Header(_) | Line::NoAddress) {
-            self.timed.get_or_insert(own.is_some());
-            self.logged.get_or_insert(logged);
+        if matches!(line, ParsedLine::Packet(..) | ParsedLine::Header(_) | ParsedLine::NoAddress) {
+            self.has_times.get_or_insert(own.is_some());
+            self.has_prefixes.get_or_insert(logged);
         }
-        let stamp = if logged { self.keeper.or_logged(own) } else { own };
+        let stamp = if logged { self.times.or_logged(own) } else { own };
         match line {
-            Line::Packet(packet, problem) => self.packet(packet, stamp, problem),
-            Line::Header(header) => self.pending = Some((stamp, header, self.lines)),
-            Line::HostName => self.count(Problem::HostName),
-            Line::NoAddress => {
-                self.count(Problem::NotIp);
-                self.keeper.pass(stamp);
+            ParsedLine::Packet(packet, problem) => self.emit_packet(packet, stamp, problem),
+            ParsedLine::Header(header) => self.pending = Some((stamp, header, self.lines)),
+            ParsedLine::HostName => self.count_problem(Problem::HostName),
+            ParsedLine::NoAddress => {
+                self.count_problem(Problem::NotIp);
+                self.times.accept_time(stamp);
             }
-            Line::Other => self.count(Problem::UnreadableLine),
+            ParsedLine::Other => self.count_problem(Problem::UnreadableLine),
         }
     }
 
     /// Passes a packet on, with its time.
-    fn packet(&mut self, packet: Packet, stamp: Option<Stamp>, problem: Option<Problem>) {
+    fn emit_packet(&mut self, packet: Packet, stamp: Option<PrintedTime>, problem: Option<Problem>) {
         if let Some(problem) = problem {
-            self.count(problem);
+            self.count_problem(problem);
         }
         self.packets += 1;
-        if stamp == Some(Stamp::Unreadable) {
-            self.count(Problem::UnreadableTime);
+        if stamp == Some(PrintedTime::Unreadable) {
+            self.count_problem(Problem::UnreadableTime);
         }
         let sink = &mut *self.sink;
-        self.keeper.take(packet, stamp, &mut |packet| sink(&packet, &[]));
+        self.times.accept_packet(packet, stamp, &mut |packet| sink(&packet, &[]));
     }
 
     /// Counts a problem at the current line.
-    fn count(&mut self, problem: Problem) {
-        self.problems.count(problem, Place::Line(self.lines));
+    fn count_problem(&mut self, problem: Problem) {
+        self.problems.count(problem, CapturePosition::Line(self.lines));
     }
 
     /// Passes on the packets that still wait for their times, and returns the summary.
     fn finish(self) -> TextSummary {
-        let Reader { keeper, problems, sink, lines, packets, pending, .. } = self;
+        let LogReader { times: keeper, problems, sink, lines, packets, pending, .. } = self;
         if let Some((_, _, at)) = pending {
-            problems.count(Problem::UnreadableLine, Place::Line(at));
+            problems.count(Problem::UnreadableLine, CapturePosition::Line(at));
         }
         let clock = keeper.finish(&mut |packet| sink(&packet, &[]));
         TextSummary { packets, clock, lines }
@@ -309,7 +314,7 @@ impl<'a, 'b> Reader<'a, 'b> {
 }
 
 /// Returns whether a line is a message of tcpdump about itself.
-fn is_talk(line: &[u8]) -> bool {
+fn is_tcpdump_message(line: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 6] = [
         b"tcpdump: ",
         b"reading from ",
@@ -325,7 +330,7 @@ fn is_talk(line: &[u8]) -> bool {
 
 /// Splits off the packet number that `-#` prints before everything else. The number must be larger than the
 /// last one.
-fn strip_number(line: &[u8], last: Option<u64>) -> Option<(u64, &[u8])> {
+fn strip_packet_number(line: &[u8], last: Option<u64>) -> Option<(u64, &[u8])> {
     let text = line.trim_ascii_start();
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let rest = text[digits..].strip_prefix(b"  ")?;

@@ -20,14 +20,14 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::time::{self, Stamp};
+use super::time::{self, PrintedTime};
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 /// The time at which a line was passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Logged {
+pub(super) struct LoggedTime {
     /// Year (0 if it was not written), month and day.
     date: (i16, i8, i8),
     /// Nanoseconds since midnight.
@@ -36,17 +36,17 @@ pub(super) struct Logged {
     offset: Option<i64>,
 }
 
-impl Logged {
+impl LoggedTime {
     /// Returns this time as that of a packet whose line has no time printed by tcpdump.
-    pub(super) fn stamp(self) -> Option<Stamp> {
+    pub(super) fn to_packet_time(self) -> Option<PrintedTime> {
         let (year, month, day) = self.date;
         match self.offset {
-            None => Some(Stamp::Dated(year, month, day, self.time)),
+            None => Some(PrintedTime::Dated(year, month, day, self.time)),
             Some(offset) => {
                 let date = Date::new(year, month, day).ok()?;
                 let midnight = date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond();
                 let midnight = i64::try_from(midnight).ok()?;
-                Some(Stamp::Epoch(midnight.checked_add(self.time)?.checked_sub(offset)?))
+                Some(PrintedTime::Epoch(midnight.checked_add(self.time)?.checked_sub(offset)?))
             }
         }
     }
@@ -54,7 +54,7 @@ impl Logged {
     /// Returns the time of a packet whose line has a time of day. The date is the one of this time, or the
     /// day before or after, whichever is nearest. `in_zone` says that the user named the time zone of
     /// tcpdump's times, so that the offset of this time does not apply.
-    pub(super) fn with_time_of_day(self, of_day: i64, in_zone: bool) -> Option<Stamp> {
+    pub(super) fn with_time_of_day(self, of_day: i64, in_zone: bool) -> Option<PrintedTime> {
         let (year, month, day) = self.date;
         let date = Date::new(year, month, day).ok()?;
         let date = match of_day - self.time {
@@ -64,23 +64,25 @@ impl Logged {
         };
         let year = if year == 0 { 0 } else { date.year() };
         let offset = self.offset.filter(|_| !in_zone);
-        Logged { date: (year, date.month(), date.day()), time: of_day, offset }.stamp()
+        LoggedTime { date: (year, date.month(), date.day()), time: of_day, offset }.to_packet_time()
     }
 }
 
 /// Splits a prefix off a line. Returns `None` for a line without one.
-pub(super) fn strip(line: &[u8]) -> Option<(Logged, &[u8])> {
+pub(super) fn strip(line: &[u8]) -> Option<(LoggedTime, &[u8])> {
     let text = without_priority(without_column(line));
     if let Some((logged, rest)) = rfc3339(text) {
         return Some((logged, without_source(rest)));
     }
     // tcpdump prints times of this format as well. The time is another program's if a sender or a second time
     // follows.
-    let (Some(Stamp::Dated(year, month, day, time)), rest) = time::stamp(text) else { return None };
-    let logged = Logged { date: (year, month, day), time, offset: None };
+    let (Some(PrintedTime::Dated(year, month, day, time)), rest) = time::split_time(text) else {
+        return None;
+    };
+    let logged = LoggedTime { date: (year, month, day), time, offset: None };
     match without_tag(rest) {
         Some(rest) => Some((logged, rest)),
-        None => time::stamp(rest).0.map(|_| (logged, rest)),
+        None => time::split_time(rest).0.map(|_| (logged, rest)),
     }
 }
 
@@ -114,7 +116,7 @@ fn without_priority(text: &[u8]) -> &[u8] {
 }
 
 /// Parses `2009-03-02T12:00:00.123456+09:00`, with or without fraction and offset, and a space after it.
-fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
+fn rfc3339(text: &[u8]) -> Option<(LoggedTime, &[u8])> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't', clock @ ..] = text else { return None };
     let number = |digits: &[u8]| -> Option<i16> {
         let plain = digits.iter().all(u8::is_ascii_digit);
@@ -130,8 +132,8 @@ fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
     // `journalctl` and other programs write a comma before the fraction.
     let comma = clock.iter().position(|byte| *byte == b',');
     let time = match comma {
-        Some(at) => time::of_day(&[&clock[..at], b".", &clock[at + 1..]].concat())?,
-        None => time::of_day(clock)?,
+        Some(at) => time::parse_time_of_day(&[&clock[..at], b".", &clock[at + 1..]].concat())?,
+        None => time::parse_time_of_day(clock)?,
     };
     let offset = match zone {
         [] => None,
@@ -142,7 +144,7 @@ fn rfc3339(text: &[u8]) -> Option<(Logged, &[u8])> {
         }
         _ => return None,
     };
-    (0..DAY + SECOND).contains(&time).then_some((Logged { date, time, offset }, rest))
+    (0..DAY + SECOND).contains(&time).then_some((LoggedTime { date, time, offset }, rest))
 }
 
 /// Returns the text after the sender of a line, in any of the formats that follow an RFC 3339 time.
@@ -154,8 +156,8 @@ fn without_source(rest: &[u8]) -> &[u8] {
 
 /// Returns the text after `host tcpdump[99]: `.
 fn without_tag(rest: &[u8]) -> Option<&[u8]> {
-    let (host, behind) = word(rest)?;
-    let (tag, behind) = word(behind)?;
+    let (host, behind) = split_word(rest)?;
+    let (tag, behind) = split_word(behind)?;
     let tag = tag.strip_suffix(b":")?;
     let tag = match tag.iter().position(|byte| *byte == b'[') {
         Some(open) => {
@@ -175,10 +177,10 @@ fn without_tag(rest: &[u8]) -> Option<&[u8]> {
 /// Returns the text after the fields of RFC 5424, `host tcpdump 99 - - `: host, program, process, message and
 /// structured data.
 fn without_fields(rest: &[u8]) -> Option<&[u8]> {
-    let (host, behind) = word(rest)?;
-    let (program, behind) = word(behind)?;
-    let (process, behind) = word(behind)?;
-    let (message, behind) = word(behind)?;
+    let (host, behind) = split_word(rest)?;
+    let (program, behind) = split_word(behind)?;
+    let (process, behind) = split_word(behind)?;
+    let (message, behind) = split_word(behind)?;
     let named = [host, program, process, message].into_iter().all(is_name);
     let behind = if behind.first() == Some(&b'[') {
         let end = behind.windows(2).position(|two| two == b"] ")?;
@@ -195,7 +197,7 @@ fn is_name(text: &[u8]) -> bool {
 }
 
 /// Splits a text at its first space, which must be among the first 256 bytes.
-fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+fn split_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().take(256).position(|byte| *byte == b' ')?;
     Some((&text[..end], &text[end + 1..]))
 }
@@ -257,17 +259,17 @@ mod tests {
             logged.with_time_of_day(of_day * SECOND, in_zone)
         };
         let midnight = 1_235_952_000 * SECOND;
-        assert_eq!(day("2009-03-02T00:00:09Z", 1, false), Some(Stamp::Epoch(midnight + SECOND)));
-        assert_eq!(day("2009-03-02T00:00:09Z", 86_399, false), Some(Stamp::Epoch(midnight - SECOND)));
-        assert_eq!(day("2009-03-01T23:59:58Z", 1, false), Some(Stamp::Epoch(midnight + SECOND)));
+        assert_eq!(day("2009-03-02T00:00:09Z", 1, false), Some(PrintedTime::Epoch(midnight + SECOND)));
+        assert_eq!(day("2009-03-02T00:00:09Z", 86_399, false), Some(PrintedTime::Epoch(midnight - SECOND)));
+        assert_eq!(day("2009-03-01T23:59:58Z", 1, false), Some(PrintedTime::Epoch(midnight + SECOND)));
         assert_eq!(
             day("2009-03-02T09:00:09+09:00", 9 * 3600, false),
-            Some(Stamp::Epoch(midnight)),
+            Some(PrintedTime::Epoch(midnight)),
             "by the clock of the line"
         );
         assert_eq!(
             day("2009-03-02T00:00:09Z", 1, true),
-            Some(Stamp::Dated(2009, 3, 2, SECOND)),
+            Some(PrintedTime::Dated(2009, 3, 2, SECOND)),
             "by the clock that the user names"
         );
     }

@@ -1,6 +1,6 @@
 //! A fast path for the most common lines, which it parses once from left to right.
 //!
-//! This is not a second grammar: every result is that of [`super::line::read`], which a property test checks,
+//! This is not a second grammar: every result is that of [`super::line::parse`], which a property test checks,
 //! and any line that deviates from the known formats is left to that parser. The known formats are addresses
 //! after `IP `, `IP6 ` or an Ethernet link header (`-e`), the first line of `-v` since 4.0, and its second
 //! line. The known bodies are those of TCP, UDP and echo requests. Other bodies are parsed by [`body`], with
@@ -8,19 +8,19 @@
 
 use memchr::{memchr, memrchr};
 
-use crate::event::{IcmpKind, Packet, Protocol, TcpFlags};
+use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags};
 
-use super::address::{self, Endpoint, Pair, Port};
+use super::address::{self, Endpoint, EndpointPair, PrintedPort};
 use super::body;
-use super::line::{self, Header, Line};
+use super::line::{self, ParsedLine, PrintedHeader};
 
 /// Parses a line without its number and time. `header` is the first half of the packet if this is its second
 /// line, without its indentation. Returns `None` for a line of any other format.
-pub(super) fn read(text: &[u8], header: Option<Header>) -> Option<Line> {
+pub(super) fn parse(text: &[u8], header: Option<PrintedHeader>) -> Option<ParsedLine> {
     let link = if header.is_some() { 0 } else { link(text)? };
     let (before, rest) = text.split_at(link);
     if header.is_none() && rest.first() == Some(&b'(') {
-        return printed_header(rest).map(Line::Header);
+        return printed_header(rest).map(ParsedLine::Header);
     }
     let (source, rest) = endpoint(rest)?;
     let (destination, rest) = endpoint(rest.strip_prefix(b" > ")?)?;
@@ -28,20 +28,20 @@ pub(super) fn read(text: &[u8], header: Option<Header>) -> Option<Line> {
     if !matches!(rest, [] | [b' ', ..]) {
         return None;
     }
-    let pair = Pair { before, source, destination, body: rest.trim_ascii() };
+    let pair = EndpointPair { before, source, destination, body: rest.trim_ascii() };
     let header = match header {
         Some(header) => header,
         // An Ethernet link header contains parentheses, but no fields of an IP header.
         None if before.ends_with(b"IP ") || before.ends_with(b"IP6 ") => match memrchr(b'(', pair.body) {
             Some(_) => line::printed_header(&pair),
-            None => Header::default(),
+            None => PrintedHeader::default(),
         },
-        None => Header::default(),
+        None => PrintedHeader::default(),
     };
     let packet = packet(&pair, header);
     let (packet, problem) =
         packet.map_or_else(|| body::packet(&pair, header), |packet| (packet, body::problem(&pair, header)));
-    Some(Line::Packet(packet, problem))
+    Some(ParsedLine::Packet(packet, problem))
 }
 
 /// Returns the length of the text before the addresses.
@@ -83,18 +83,18 @@ fn endpoint(text: &[u8]) -> Option<(Endpoint, &[u8])> {
     };
     let (port, rest) = match rest {
         [b'.', behind @ ..] => port(behind)?,
-        _ => (Port::None, rest),
+        _ => (PrintedPort::None, rest),
     };
     Some((Endpoint { address: address.into(), port }, rest))
 }
 
 /// Splits a port off the beginning of a text.
 #[inline]
-fn port(text: &[u8]) -> Option<(Port, &[u8])> {
+fn port(text: &[u8]) -> Option<(PrintedPort, &[u8])> {
     if let Some((number, rest @ [b' ' | b':', ..])) = digits(text)
         && text.len() - rest.len() <= 5
     {
-        return Some((Port::Number(u16::try_from(number).ok()?), rest));
+        return Some((PrintedPort::Number(u16::try_from(number).ok()?), rest));
     }
     let end = text.iter().position(|byte| matches!(byte, b' ' | b':'))?;
     let (port, rest) = text.split_at(end);
@@ -120,7 +120,7 @@ fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
 
 /// Parses `(tos 0x0, ttl 117, id 23454, offset 0, flags [DF], proto TCP (6), length 52)` up to the end of the
 /// line.
-fn printed_header(text: &[u8]) -> Option<Header> {
+fn printed_header(text: &[u8]) -> Option<PrintedHeader> {
     let rest = text.strip_prefix(b"(tos 0x")?;
     let tos = rest.iter().take(2).take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (ttl, rest) = digits(rest[tos..].strip_prefix(b", ttl ")?)?;
@@ -140,7 +140,7 @@ fn printed_header(text: &[u8]) -> Option<Header> {
             return None;
         }
     }
-    Some(Header {
+    Some(PrintedHeader {
         ttl: u8::try_from(ttl).ok(),
         ip_id: u16::try_from(id).ok(),
         protocol: u8::try_from(protocol).ok(),
@@ -149,8 +149,8 @@ fn printed_header(text: &[u8]) -> Option<Header> {
 }
 
 /// Returns the packet if its body is one of the known ones.
-fn packet(pair: &Pair<'_>, header: Header) -> Option<Packet> {
-    let has_ports = pair.source.port != Port::None && pair.destination.port != Port::None;
+fn packet(pair: &EndpointPair<'_>, header: PrintedHeader) -> Option<Packet> {
+    let has_ports = pair.source.port != PrintedPort::None && pair.destination.port != PrintedPort::None;
     let body = if pair.body.first() == Some(&b'[') { body::without_brackets(pair.body) } else { pair.body };
     let mut packet = Packet::new(pair.source.address, pair.destination.address, Protocol::Tcp);
     if has_ports && let Some(rest) = body.strip_prefix(b"Flags [") {
@@ -179,7 +179,7 @@ fn packet(pair: &Pair<'_>, header: Header) -> Option<Packet> {
 /// window contains no further field of a packet.
 fn tcp(packet: &mut Packet, text: &[u8]) -> Option<()> {
     let end = text.iter().take(9).position(|byte| *byte == b']')?;
-    let flags = body::new_flags(&text[..end]);
+    let flags = body::parse_flags_4x(&text[..end]);
     let mut rest = &text[end + 1..];
     if let Some(checksum) = rest.strip_prefix(b", cksum 0x") {
         let sum = |text: &[u8]| text.iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::line::{self, Header, Line};
-use super::recall::Recall;
+use super::line::{self, ParsedLine, PrintedHeader};
+use super::time_cache::TimeCache;
 use super::{quick, time};
 
 /// Generates one of the texts, with a number in place of each `{}`.
@@ -137,13 +137,11 @@ fn mutated(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>
     )
 }
 
-fn header() -> impl Strategy<Value = Option<Header>> {
+fn header() -> impl Strategy<Value = Option<PrintedHeader>> {
     let protocol = prop::option::of(prop::sample::select(&[0u8, 1, 6, 17, 44, 58, 255][..]));
-    prop::option::of(
-        (any::<Option<u8>>(), any::<Option<u16>>(), protocol, any::<bool>()).prop_map(
-            |(ttl, ip_id, protocol, later_fragment)| Header { ttl, ip_id, protocol, later_fragment },
-        ),
-    )
+    prop::option::of((any::<Option<u8>>(), any::<Option<u16>>(), protocol, any::<bool>()).prop_map(
+        |(ttl, ip_id, protocol, later_fragment)| PrintedHeader { ttl, ip_id, protocol, later_fragment },
+    ))
 }
 
 proptest! {
@@ -151,8 +149,8 @@ proptest! {
 
     #[test]
     fn the_short_cut_reads_what_the_reader_reads(text in mutated(text()), header in header(), timed: bool) {
-        if let Some(quick) = quick::read(&text, header) {
-            prop_assert_eq!(quick, line::read(&text, timed, header), "{}", String::from_utf8_lossy(&text));
+        if let Some(quick) = quick::parse(&text, header) {
+            prop_assert_eq!(quick, line::parse(&text, timed, header), "{}", String::from_utf8_lossy(&text));
         }
     }
 
@@ -162,14 +160,14 @@ proptest! {
         digits in "[0-9]{6}",
         second in mutated(words(TIMES)),
     ) {
-        let mut recall = Recall::default();
-        recall.learn(&first);
+        let mut recall = TimeCache::default();
+        recall.split_and_cache(&first);
         let point = first.iter().position(|byte| *byte == b'.').unwrap_or(0);
         let alike = [first.get(..=point).unwrap_or(&[]), digits.as_bytes(), b" IP"].concat();
         for line in [alike, first, second] {
-            if let Some((stamp, rest)) = recall.stamp(&line) {
-                prop_assert_eq!((Some(stamp), rest), time::stamp(&line), "{}", String::from_utf8_lossy(&line));
-                prop_assert_eq!(super::strip_number(&line, None), None);
+            if let Some((stamp, rest)) = recall.split_time(&line) {
+                prop_assert_eq!((Some(stamp), rest), time::split_time(&line), "{}", String::from_utf8_lossy(&line));
+                prop_assert_eq!(super::strip_packet_number(&line, None), None);
             }
         }
     }
@@ -179,7 +177,7 @@ proptest! {
 /// anything.
 #[test]
 fn commonplace_lines_are_taken() {
-    let taken = |text: &str, header| quick::read(text.as_bytes(), header).is_some();
+    let taken = |text: &str, header| quick::parse(text.as_bytes(), header).is_some();
     let pair = "1.2.3.4.5 > 6.7.8.9.80";
     for before in BEFORE.iter().filter(|before| before.starts_with("IP ") || before.contains("IPv4")) {
         for body in BODIES.iter().filter(|body| body.starts_with(": ")) {
@@ -187,9 +185,9 @@ fn commonplace_lines_are_taken() {
             assert!(taken(&line, None) || before.ends_with("  "), "{line}");
         }
     }
-    assert!(taken(&format!("{pair}: UDP, length 20"), Some(Header::default())));
+    assert!(taken(&format!("{pair}: UDP, length 20"), Some(PrintedHeader::default())));
     for header in &HEADERS[..3] {
         let line = format!("IP {header}").replace("{}", "7");
-        assert!(matches!(quick::read(line.as_bytes(), None), Some(Line::Header(_))), "{line}");
+        assert!(matches!(quick::parse(line.as_bytes(), None), Some(ParsedLine::Header(_))), "{line}");
     }
 }

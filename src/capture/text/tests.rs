@@ -1,7 +1,7 @@
 //! Tests of the reader, line by line.
 
 use super::*;
-use crate::event::{Protocol, TcpFlags};
+use crate::packet::{Protocol, TcpFlags};
 
 /// Returns all packets of a log, the kind of its times, and its problems.
 pub(super) fn read_log(log: &str, date: Option<&str>) -> (Vec<Packet>, Clock, Problems) {
@@ -147,7 +147,7 @@ fn names_are_ports_or_are_counted() {
     let (packets, _, problems) = read_log("\nIP localhost.5 > localhost.http: Flags [S], seq 1\n", None);
     assert!(packets.is_empty());
     let tallies: Vec<_> = problems.iter().collect();
-    assert_eq!((tallies[0].0, tallies[0].1.first), (Problem::HostName, Place::Line(2)));
+    assert_eq!((tallies[0].0, tallies[0].1.first), (Problem::HostName, CapturePosition::Line(2)));
 }
 
 /// Returns the times of all packets, in seconds.
@@ -157,7 +157,7 @@ fn times(stamps: &[&str]) -> Vec<f64> {
     packets.iter().map(|packet| packet.time().unwrap().seconds_since(Timestamp(0))).collect()
 }
 
-use crate::event::Timestamp;
+use crate::packet::Timestamp;
 
 #[test]
 fn differences_add_up_in_every_version() {

@@ -21,10 +21,10 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::event::{Clock, Packet, Timestamp};
+use crate::packet::{Clock, Packet, Timestamp};
 
 use super::TextOptions;
-use super::prefix::Logged;
+use super::prefix::LoggedTime;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -35,9 +35,9 @@ const RISES_MIN: usize = 4;
 
 /// The time of a line, as printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stamp {
+pub(super) enum PrintedTime {
     /// Nanoseconds since midnight.
-    OfDay(i64),
+    TimeOfDay(i64),
     /// Nanoseconds since 1970.
     Epoch(i64),
     /// Year (0 if it was not printed), month, day, and nanoseconds since midnight.
@@ -45,13 +45,13 @@ pub(super) enum Stamp {
     /// Nanoseconds since the line before, as 3.x prints them.
     SinceLast(i64),
     /// Nanoseconds since the line before or since the first packet. 4.99 prints a space before both.
-    Since(i64),
+    Difference(i64),
     /// A text in the format of a time that is not a valid time.
     Unreadable,
 }
 
 /// Splits a time off the beginning of a line. A time ends with a space.
-pub(super) fn stamp(line: &[u8]) -> (Option<Stamp>, &[u8]) {
+pub(super) fn split_time(line: &[u8]) -> (Option<PrintedTime>, &[u8]) {
     let text = line.trim_ascii_start();
     let indented = text.len() < line.len();
     if !text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
@@ -59,8 +59,8 @@ pub(super) fn stamp(line: &[u8]) -> (Option<Stamp>, &[u8]) {
     }
     // Only one format begins with a letter.
     let found = match text {
-        [b'A'..=b'Z' | b'a'..=b'z', ..] => month_day(text),
-        _ => dated(text).or_else(|| clock(text, indented)).or_else(|| seconds(text)),
+        [b'A'..=b'Z' | b'a'..=b'z', ..] => parse_month_day(text),
+        _ => parse_date_time(text).or_else(|| parse_clock(text, indented)).or_else(|| parse_seconds(text)),
     };
     match found {
         Some((stamp, rest)) => (Some(stamp), rest),
@@ -69,7 +69,7 @@ pub(super) fn stamp(line: &[u8]) -> (Option<Stamp>, &[u8]) {
 }
 
 /// Splits a text at its first space.
-fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+fn split_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| *byte == b' ')?;
     Some((&text[..end], &text[end + 1..]))
 }
@@ -88,7 +88,7 @@ fn fraction(digits: &[u8]) -> Option<i64> {
 
 /// Parses `19:36:38.895530` as nanoseconds. The fraction is optional. Each part may be negative, because 4.0
 /// prints differences like this.
-pub(super) fn of_day(text: &[u8]) -> Option<i64> {
+pub(super) fn parse_time_of_day(text: &[u8]) -> Option<i64> {
     let (clock, digits) = match text.iter().position(|byte| *byte == b'.') {
         Some(point) => (&text[..point], Some(&text[point + 1..])),
         None => (text, None),
@@ -113,20 +113,22 @@ pub(super) fn of_day(text: &[u8]) -> Option<i64> {
 }
 
 /// Parses a time of day or a difference.
-fn clock(text: &[u8], indented: bool) -> Option<(Stamp, &[u8])> {
-    let (time, rest) = word(text)?;
+fn parse_clock(text: &[u8], indented: bool) -> Option<(PrintedTime, &[u8])> {
+    let (time, rest) = split_word(text)?;
     // 4.99 prints one minus before the whole difference, 4.0 one before each part of it.
-    if let Some(value) = time.strip_prefix(b"-").filter(|time| !time.contains(&b'-')).and_then(of_day) {
-        return Some((Stamp::Since(-value), rest));
+    if let Some(value) =
+        time.strip_prefix(b"-").filter(|time| !time.contains(&b'-')).and_then(parse_time_of_day)
+    {
+        return Some((PrintedTime::Difference(-value), rest));
     }
-    let value = of_day(time)?;
+    let value = parse_time_of_day(time)?;
     let difference = indented || !(0..DAY).contains(&value);
-    Some((if difference { Stamp::Since(value) } else { Stamp::OfDay(value) }, rest))
+    Some((if difference { PrintedTime::Difference(value) } else { PrintedTime::TimeOfDay(value) }, rest))
 }
 
 /// Parses `2017-09-10 19:36:38.895530` and `09/10/2017 19:36:38.895530`.
-fn dated(text: &[u8]) -> Option<(Stamp, &[u8])> {
-    let (date, rest) = word(text)?;
+fn parse_date_time(text: &[u8]) -> Option<(PrintedTime, &[u8])> {
+    let (date, rest) = split_word(text)?;
     let parts = |separator: u8| -> Option<[i64; 3]> {
         let parts: Vec<i64> = date.split(|byte| *byte == separator).map(number).collect::<Option<_>>()?;
         parts.try_into().ok()
@@ -136,73 +138,78 @@ fn dated(text: &[u8]) -> Option<(Stamp, &[u8])> {
         (None, Some([month, day, year])) => (year, month, day),
         (None, None) => return None,
     };
-    let (time, rest) = word(rest)?;
+    let (time, rest) = split_word(rest)?;
     let small = |value: i64| i8::try_from(value).ok();
-    let stamp = match (i16::try_from(year), small(month), small(day), of_day(time)) {
-        (Ok(year), Some(month), Some(day), Some(time)) => Stamp::Dated(year, month, day, time),
-        _ => Stamp::Unreadable,
+    let stamp = match (i16::try_from(year), small(month), small(day), parse_time_of_day(time)) {
+        (Ok(year), Some(month), Some(day), Some(time)) => PrintedTime::Dated(year, month, day, time),
+        _ => PrintedTime::Unreadable,
     };
     Some((stamp, rest))
 }
 
 /// Parses `Sep 10 19:36:38.895530`.
-fn month_day(text: &[u8]) -> Option<(Stamp, &[u8])> {
+fn parse_month_day(text: &[u8]) -> Option<(PrintedTime, &[u8])> {
     const MONTHS: [&[u8; 3]; 12] =
         [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-    let (name, rest) = word(text)?;
+    let (name, rest) = split_word(text)?;
     let month = MONTHS.iter().position(|month| month.as_slice() == name)? + 1;
-    let (day, rest) = word(rest.trim_ascii_start())?;
-    let (time, rest) = word(rest)?;
-    let stamp = Stamp::Dated(0, i8::try_from(month).ok()?, i8::try_from(number(day)?).ok()?, of_day(time)?);
+    let (day, rest) = split_word(rest.trim_ascii_start())?;
+    let (time, rest) = split_word(rest)?;
+    let stamp = PrintedTime::Dated(
+        0,
+        i8::try_from(month).ok()?,
+        i8::try_from(number(day)?).ok()?,
+        parse_time_of_day(time)?,
+    );
     Some((stamp, rest))
 }
 
 /// Parses `1505072198.895530`, `000000` and `-384. 460957`.
-fn seconds(text: &[u8]) -> Option<(Stamp, &[u8])> {
-    let (first, rest) = word(text)?;
+fn parse_seconds(text: &[u8]) -> Option<(PrintedTime, &[u8])> {
+    let (first, rest) = split_word(text)?;
     if let Some(whole) = first.strip_suffix(b".") {
-        let (micros, rest) = word(rest)?;
+        let (micros, rest) = split_word(rest)?;
         let micros = fraction(micros).filter(|_| micros.len() == 6)?;
         let whole = match whole.strip_prefix(b"-") {
             Some(digits) => -number(digits)?,
             None => number(whole)?,
         };
-        return Some((Stamp::SinceLast(whole.checked_mul(SECOND)?.checked_add(micros)?), rest));
+        return Some((PrintedTime::SinceLast(whole.checked_mul(SECOND)?.checked_add(micros)?), rest));
     }
     match first.iter().position(|byte| *byte == b'.') {
         Some(point) => {
             let (whole, digits) = (number(&first[..point])?, fraction(&first[point + 1..])?);
-            Some((Stamp::Epoch(whole.checked_mul(SECOND)?.checked_add(digits)?), rest))
+            Some((PrintedTime::Epoch(whole.checked_mul(SECOND)?.checked_add(digits)?), rest))
         }
-        None if first.len() == 6 => Some((Stamp::SinceLast(fraction(first)?), rest)),
+        None if first.len() == 6 => Some((PrintedTime::SinceLast(fraction(first)?), rest)),
         None => None,
     }
 }
 
 /// Converts printed times to timestamps, in the order of the lines.
-pub(super) struct TimeKeeper<'a> {
+pub(super) struct TimeConverter<'a> {
     options: &'a TextOptions,
     /// The kind of the times; `None` until the first time is converted.
     clock: Option<Clock>,
     /// The time at which another program passed on the current line, if the line has such a prefix.
-    logged: Option<Logged>,
+    logged: Option<LoggedTime>,
     /// The time at which the first line was passed on. The origin of times if no date is known.
-    began: Option<Timestamp>,
+    origin: Option<Timestamp>,
     /// In a log of differences, the sum of the differences so far; in a log of times of day, the whole days
     /// that have passed since the first line. In nanoseconds.
-    now: i64,
+    elapsed: i64,
     last_of_day: Option<i64>,
     /// The reference of the log's differences.
-    differences: Differences,
+    differences: DifferenceReference,
     /// Packets that wait for the decision about this reference, with their differences in nanoseconds.
     waiting: Vec<(Packet, i64)>,
     /// The last date whose midnight was computed, with its midnight, because time zone rules are slow.
-    day: Option<(Date, Timestamp)>,
+    last_midnight: Option<(Date, Timestamp)>,
 }
 
 /// The reference of the differences that a log prints.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Differences {
+enum DifferenceReference {
     /// The log does not print differences, or no packet has been read.
     None,
     /// The log prints differences, but their reference is not known yet.
@@ -213,106 +220,117 @@ enum Differences {
     SinceFirst,
 }
 
-impl<'a> TimeKeeper<'a> {
-    pub(super) fn new(options: &'a TextOptions) -> TimeKeeper<'a> {
-        TimeKeeper {
+impl<'a> TimeConverter<'a> {
+    pub(super) fn new(options: &'a TextOptions) -> TimeConverter<'a> {
+        TimeConverter {
             options,
             clock: None,
             logged: None,
-            began: None,
-            now: 0,
+            origin: None,
+            elapsed: 0,
             last_of_day: None,
-            differences: Differences::None,
+            differences: DifferenceReference::None,
             waiting: Vec::new(),
-            day: None,
+            last_midnight: None,
         }
     }
 
     /// Sets the time at which another program passed on the next line.
-    pub(super) fn note_logged(&mut self, logged: Option<Logged>) {
+    pub(super) fn set_logged(&mut self, logged: Option<LoggedTime>) {
         self.logged = logged;
     }
 
     /// Returns the time printed by tcpdump, or, if there is none, the time at which the line was passed on.
-    pub(super) fn or_logged(&self, own: Option<Stamp>) -> Option<Stamp> {
-        own.or_else(|| self.logged.and_then(Logged::stamp))
+    pub(super) fn or_logged(&self, own: Option<PrintedTime>) -> Option<PrintedTime> {
+        own.or_else(|| self.logged.and_then(LoggedTime::to_packet_time))
     }
 
     /// Accepts a packet with its printed time. Passes it on now, or when the reference is decided.
-    pub(super) fn take(&mut self, packet: Packet, stamp: Option<Stamp>, hand_on: &mut impl FnMut(Packet)) {
+    pub(super) fn accept_packet(
+        &mut self,
+        packet: Packet,
+        stamp: Option<PrintedTime>,
+        hand_on: &mut impl FnMut(Packet),
+    ) {
         match self.as_difference(stamp) {
             Some(difference) => {
                 self.waiting.push((packet, difference));
-                self.decide(hand_on, false);
+                self.decide_reference(hand_on, false);
             }
             None => {
-                let time = self.time(stamp);
+                let time = self.timestamp(stamp);
                 hand_on(packet.with_time(time));
             }
         }
     }
 
     /// Accepts the time of a line that gives no packet, because later differences may refer to it.
-    pub(super) fn pass(&mut self, stamp: Option<Stamp>) {
+    pub(super) fn accept_time(&mut self, stamp: Option<PrintedTime>) {
         match self.as_difference(stamp) {
             // A line without a packet cannot wait for the decision, so its difference is added at once.
-            Some(difference) if self.differences != Differences::SinceFirst => self.now += difference,
+            Some(difference) if self.differences != DifferenceReference::SinceFirst => {
+                self.elapsed += difference
+            }
             Some(_) => {}
             None => {
-                self.time(stamp);
+                self.timestamp(stamp);
             }
         }
     }
 
     /// Passes on the packets that still wait. Returns the kind of the log's times.
     pub(super) fn finish(mut self, hand_on: &mut impl FnMut(Packet)) -> Clock {
-        self.decide(hand_on, true);
+        self.decide_reference(hand_on, true);
         self.clock.unwrap_or(Clock::None)
     }
 
     /// Returns the difference that a printed time stands for, or `None` if it is not a difference.
-    fn as_difference(&mut self, stamp: Option<Stamp>) -> Option<i64> {
-        let begins = self.clock.is_none() && self.differences == Differences::None;
-        if begins && let Some(Stamp::Epoch(nanoseconds)) = self.logged.and_then(Logged::stamp) {
-            self.began = Some(Timestamp(nanoseconds));
+    fn as_difference(&mut self, stamp: Option<PrintedTime>) -> Option<i64> {
+        let begins = self.clock.is_none() && self.differences == DifferenceReference::None;
+        if begins
+            && let Some(PrintedTime::Epoch(nanoseconds)) = self.logged.and_then(LoggedTime::to_packet_time)
+        {
+            self.origin = Some(Timestamp(nanoseconds));
         }
         match stamp {
-            Some(Stamp::Since(value)) => {
+            Some(PrintedTime::Difference(value)) => {
                 if begins {
-                    self.differences = Differences::Undecided;
+                    self.differences = DifferenceReference::Undecided;
                 }
                 Some(value)
             }
-            Some(Stamp::OfDay(0)) if begins => {
-                self.differences = Differences::Undecided;
+            Some(PrintedTime::TimeOfDay(0)) if begins => {
+                self.differences = DifferenceReference::Undecided;
                 Some(0)
             }
-            Some(Stamp::OfDay(value)) if self.differences != Differences::None => Some(value),
+            Some(PrintedTime::TimeOfDay(value)) if self.differences != DifferenceReference::None => {
+                Some(value)
+            }
             _ => None,
         }
     }
 
     /// Decides to what differences refer, if that is possible or the log has ended, and passes on the packets
     /// that waited for the decision.
-    fn decide(&mut self, hand_on: &mut impl FnMut(Packet), ended: bool) {
-        if self.differences == Differences::Undecided {
+    fn decide_reference(&mut self, hand_on: &mut impl FnMut(Packet), ended: bool) {
+        if self.differences == DifferenceReference::Undecided {
             let fell = self.waiting.windows(2).any(|pair| pair[1].1 < pair[0].1);
             if fell || self.waiting.iter().any(|(_, difference)| *difference < 0) {
-                self.differences = Differences::SinceLast;
+                self.differences = DifferenceReference::SinceLast;
             } else if self.waiting.len() >= UNDECIDED_MAX || (ended && self.waiting.len() > RISES_MIN) {
-                self.differences = Differences::SinceFirst;
+                self.differences = DifferenceReference::SinceFirst;
             } else if ended {
-                self.differences = Differences::SinceLast;
+                self.differences = DifferenceReference::SinceLast;
             } else {
                 return;
             }
         }
         for (packet, difference) in std::mem::take(&mut self.waiting) {
             let since_midnight = match self.differences {
-                Differences::SinceFirst => difference,
+                DifferenceReference::SinceFirst => difference,
                 _ => {
-                    self.now = self.now.saturating_add(difference);
-                    self.now
+                    self.elapsed = self.elapsed.saturating_add(difference);
+                    self.elapsed
                 }
             };
             let time = self.after_midnight(since_midnight);
@@ -321,37 +339,37 @@ impl<'a> TimeKeeper<'a> {
     }
 
     /// Converts a printed time to a timestamp.
-    fn time(&mut self, stamp: Option<Stamp>) -> Option<Timestamp> {
+    fn timestamp(&mut self, stamp: Option<PrintedTime>) -> Option<Timestamp> {
         match stamp? {
-            Stamp::Epoch(nanoseconds) => {
+            PrintedTime::Epoch(nanoseconds) => {
                 self.clock = Some(Clock::Absolute);
                 Some(Timestamp(nanoseconds))
             }
-            Stamp::Dated(0, month, day, time) => {
+            PrintedTime::Dated(0, month, day, time) => {
                 let year = self.options.date.map_or(1970, Date::year);
                 let midnight = self.midnight(Date::new(year, month, day).ok()?)?;
-                self.note(self.options.date.is_some());
+                self.note_clock(self.options.date.is_some());
                 Some(midnight.plus_nanoseconds(time))
             }
-            Stamp::Dated(year, month, day, time) => {
+            PrintedTime::Dated(year, month, day, time) => {
                 let midnight = self.midnight(Date::new(year, month, day).ok()?)?;
                 self.clock = Some(Clock::Absolute);
                 Some(midnight.plus_nanoseconds(time))
             }
-            Stamp::SinceLast(difference) | Stamp::Since(difference) => {
-                self.now = self.now.saturating_add(difference);
-                Some(self.after_midnight(self.now))
+            PrintedTime::SinceLast(difference) | PrintedTime::Difference(difference) => {
+                self.elapsed = self.elapsed.saturating_add(difference);
+                Some(self.after_midnight(self.elapsed))
             }
-            Stamp::OfDay(time) => match self.on_logged_day(time) {
-                Some(stamp) => self.time(Some(stamp)),
+            PrintedTime::TimeOfDay(time) => match self.on_logged_day(time) {
+                Some(stamp) => self.timestamp(Some(stamp)),
                 None => Some(self.across_midnight(time)),
             },
-            Stamp::Unreadable => None,
+            PrintedTime::Unreadable => None,
         }
     }
 
     /// Puts a time of day on the date on which its line was passed on, unless the user named a date.
-    fn on_logged_day(&self, time: i64) -> Option<Stamp> {
+    fn on_logged_day(&self, time: i64) -> Option<PrintedTime> {
         let logged = self.logged.filter(|_| self.options.date.is_none())?;
         logged.with_time_of_day(time, self.options.zone != TimeZone::UTC)
     }
@@ -361,33 +379,33 @@ impl<'a> TimeKeeper<'a> {
     fn across_midnight(&mut self, time: i64) -> Timestamp {
         if let Some(last) = self.last_of_day.replace(time) {
             if last - time > DAY / 2 {
-                self.now += DAY;
+                self.elapsed += DAY;
             } else if time - last > DAY / 2 {
-                self.now -= DAY;
+                self.elapsed -= DAY;
             }
         }
-        self.after_midnight(self.now.saturating_add(time))
+        self.after_midnight(self.elapsed.saturating_add(time))
     }
 
     /// Converts nanoseconds since the beginning of the log's day, or since its first packet.
     fn after_midnight(&mut self, nanoseconds: i64) -> Timestamp {
-        let midnight = self.options.date.and_then(|date| self.midnight(date)).or(self.began);
-        self.note(midnight.is_some());
+        let midnight = self.options.date.and_then(|date| self.midnight(date)).or(self.origin);
+        self.note_clock(midnight.is_some());
         midnight.unwrap_or(Timestamp(0)).plus_nanoseconds(nanoseconds)
     }
 
-    fn note(&mut self, dated: bool) {
+    fn note_clock(&mut self, dated: bool) {
         self.clock = Some(if dated { Clock::Absolute } else { Clock::Relative });
     }
 
     /// Returns the beginning of a day in the time zone of the log.
     fn midnight(&mut self, date: Date) -> Option<Timestamp> {
-        if let Some((_, midnight)) = self.day.filter(|(day, _)| *day == date) {
+        if let Some((_, midnight)) = self.last_midnight.filter(|(day, _)| *day == date) {
             return Some(midnight);
         }
         let instant = date.to_zoned(self.options.zone.clone()).ok()?.timestamp();
         let midnight = i64::try_from(instant.as_nanosecond()).ok().map(Timestamp)?;
-        self.day = Some((date, midnight));
+        self.last_midnight = Some((date, midnight));
         Some(midnight)
     }
 }

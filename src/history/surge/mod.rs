@@ -12,11 +12,11 @@
 //! persists. Hosts that scan on one day often scan on the next, so the correlation of neighboring days widens
 //! the variance of a sum of days.
 
-mod norm;
+mod background;
 
 use jiff::civil::Date;
 
-use norm::{PAST_DAYS_MIN, Past};
+use background::{PAST_DAYS_MIN, PastDays};
 
 /// The direction of a departure from the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -30,12 +30,12 @@ pub enum Direction {
 
 /// Maximum p of a day that stands out. A surge may begin on such a day; the other days form the background of
 /// later ones.
-const UNUSUAL: f64 = 1e-2;
+const UNUSUAL_P_MAX: f64 = 1e-2;
 /// Number of days that are tested together. The last `WEEK - 1` days before a day are not part of its
 /// background.
 const WEEK: usize = 7;
 /// Number of tests per day (the day, its week, and the surge so far), by which the smallest p is multiplied.
-const SCALES: f64 = 3.0;
+const TESTS_PER_DAY: f64 = 3.0;
 /// Number of consecutive days that do not stand out and thus end a surge. Longer than a weekend.
 const CALM_DAYS: usize = 4;
 /// Number of days after which a surge is a new level and becomes the background.
@@ -48,11 +48,11 @@ pub const SURGE_RATIO_MIN: f64 = 1.5;
 pub const SURGE_HOSTS_MIN: u64 = 3;
 
 /// A series of counts by day, ascending. Days without a value are left out.
-pub type Observed = [(Date, u64)];
+pub type DailySeries = [(Date, u64)];
 
 /// A tested day: its count, the expected count and the p-value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judged {
+pub struct TestedDay {
     /// The day.
     pub day: Date,
     /// The observed count.
@@ -64,7 +64,7 @@ pub struct Judged {
     pub p: f64,
 }
 
-impl Judged {
+impl TestedDay {
     /// Returns the departure from the expected count, positive in the given direction.
     fn excess(&self, direction: Direction) -> f64 {
         match direction {
@@ -73,7 +73,7 @@ impl Judged {
         }
     }
 
-    fn is_far(&self, direction: Direction) -> bool {
+    fn exceeds_ratio(&self, direction: Direction) -> bool {
         match direction {
             Direction::Up => float(self.count) >= SURGE_RATIO_MIN * self.expected,
             Direction::Down => SURGE_RATIO_MIN * float(self.count) <= self.expected,
@@ -81,7 +81,7 @@ impl Judged {
     }
 
     /// Returns whether the observed count, or in a fall the expected one, is at least [`SURGE_HOSTS_MIN`].
-    fn is_many(&self, direction: Direction) -> bool {
+    fn reaches_hosts_min(&self, direction: Direction) -> bool {
         match direction {
             Direction::Up => self.count >= SURGE_HOSTS_MIN,
             Direction::Down => self.expected >= float(SURGE_HOSTS_MIN),
@@ -113,7 +113,7 @@ pub struct Surge {
     /// The last day that stands out.
     pub last: Date,
     /// The day with the largest departure from the expected count.
-    pub peak: Judged,
+    pub peak: TestedDay,
     /// The smallest p-value of its days, of their weeks, and of all days since the first, up to four weeks;
     /// adjusted for these tests.
     pub p: f64,
@@ -126,13 +126,13 @@ pub struct Surge {
 
 /// Returns the number of days of a series that are tested, which are those with enough past days.
 #[must_use]
-pub fn judged_days(observed_days: usize) -> usize {
+pub fn tested_day_count(observed_days: usize) -> usize {
     observed_days.saturating_sub(PAST_DAYS_MIN + WEEK - 1)
 }
 
 /// Returns the surges of a series whose p-value is at most `p_max`, ascending by first day.
 #[must_use]
-pub fn surges(days: &Observed, p_max: f64) -> Vec<Surge> {
+pub fn surges(days: &DailySeries, p_max: f64) -> Vec<Surge> {
     departures(days, &[Direction::Up], p_max)
 }
 
@@ -140,9 +140,9 @@ pub fn surges(days: &Observed, p_max: f64) -> Vec<Surge> {
 /// of a surge is also reported as a fall, with the surge's p-value and with the mean count of the surge as
 /// the expected count.
 #[must_use]
-pub fn jumps(days: &Observed, p_max: f64) -> Vec<Surge> {
+pub fn surges_and_falls(days: &DailySeries, p_max: f64) -> Vec<Surge> {
     let mut found = departures(days, &[Direction::Up, Direction::Down], p_max);
-    let ends: Vec<Surge> = found.iter().filter_map(|surge| surge.end(days)).collect();
+    let ends: Vec<Surge> = found.iter().filter_map(|surge| surge.fall_at_end(days)).collect();
     for end in ends {
         // If the series drops below the old level at once, there is already a fall for these days.
         let told = |other: &Surge| other.direction == Direction::Down && other.first <= end.last;
@@ -154,49 +154,51 @@ pub fn jumps(days: &Observed, p_max: f64) -> Vec<Surge> {
     found
 }
 
-fn departures(days: &Observed, directions: &[Direction], p_max: f64) -> Vec<Surge> {
-    let mut past = Past::default();
+fn departures(days: &DailySeries, directions: &[Direction], p_max: f64) -> Vec<Surge> {
+    let mut past = PastDays::default();
     // Index of the first day that is neither part of the background nor excluded from it.
     let mut next = 0;
     let mut found = Vec::new();
     let mut open: Option<Episode> = None;
     for at in 0..days.len() {
         if open.is_none() {
-            past.keep(days, &mut next, (at + 1).saturating_sub(WEEK));
+            past.add_days(days, &mut next, (at + 1).saturating_sub(WEEK));
         }
         let watched = open.as_ref().map(|episode| episode.direction);
         let far = directions.iter().filter(|direction| watched.is_none_or(|watched| watched == **direction));
-        let far = far.filter_map(|direction| Some((*direction, past.judge(&days[..=at], next, *direction)?)));
-        let far = far.filter(|(direction, judged)| judged.p <= UNUSUAL && judged.is_far(*direction));
+        let far =
+            far.filter_map(|direction| Some((*direction, past.test_day(&days[..=at], next, *direction)?)));
+        let far =
+            far.filter(|(direction, judged)| judged.p <= UNUSUAL_P_MAX && judged.exceeds_ratio(*direction));
         let stands_out = far.min_by(|a, b| a.1.p.total_cmp(&b.1.p));
         if let (Some((direction, judged)), None) = (stands_out, &open) {
             let first = past.onset(&days[..=at], next, direction);
-            past.keep(days, &mut next, first);
+            past.add_days(days, &mut next, first);
             open = Some(Episode::new(direction, first, at, judged));
         }
         let Some(episode) = &mut open else { continue };
         if let Some((direction, judged)) = stands_out {
             let run = &days[episode.first.max((at + 1).saturating_sub(LEVEL_DAYS))..=at];
-            episode.extend(at, judged, past.chance_of_run(run, direction));
+            episode.extend(at, judged, past.run_probability(run, direction));
         }
         let outcome = if at - episode.last >= CALM_DAYS {
             // Days within a surge that do not stand out are excluded from the background; the days after it
             // are not.
             next = episode.last + 1;
             Outcome::Over
-        } else if episode.is_level() {
+        } else if episode.is_new_level() {
             // A persistent level is the new background: later days are tested against this level only.
-            (past, next) = (Past::default(), episode.first);
+            (past, next) = (PastDays::default(), episode.first);
             Outcome::NewLevel
         } else {
             continue;
         };
-        found.extend(open.take().map(|episode| episode.surge(days, outcome)));
+        found.extend(open.take().map(|episode| episode.into_surge(days, outcome)));
     }
-    found.extend(open.map(|episode| episode.surge(days, Outcome::Open)));
+    found.extend(open.map(|episode| episode.into_surge(days, Outcome::Open)));
     let sure = |surge: &Surge| {
         let direction = surge.direction;
-        surge.p <= p_max && surge.peak.is_far(direction) && surge.peak.is_many(direction)
+        surge.p <= p_max && surge.peak.exceeds_ratio(direction) && surge.peak.reaches_hosts_min(direction)
     };
     found.retain(sure);
     found
@@ -205,7 +207,7 @@ fn departures(days: &Observed, directions: &[Direction], p_max: f64) -> Vec<Surg
 impl Surge {
     /// Returns the fall that ends a finished surge: the days by which the end was recognized. Returns `None`
     /// for other departures.
-    fn end(&self, days: &Observed) -> Option<Surge> {
+    fn fall_at_end(&self, days: &DailySeries) -> Option<Surge> {
         if (self.direction, self.outcome) != (Direction::Up, Outcome::Over) {
             return None;
         }
@@ -216,9 +218,9 @@ impl Surge {
             .collect();
         let expected = float(inside.iter().sum()) / float(inside.len().max(1) as u64);
         let after = days.iter().filter(|(day, _)| *day > self.last).take(CALM_DAYS);
-        let after: Vec<Judged> =
-            after.map(|(day, count)| Judged { day: *day, count: *count, expected, p: self.p }).collect();
-        let excess = |judged: &Judged| judged.excess(Direction::Down);
+        let after: Vec<TestedDay> =
+            after.map(|(day, count)| TestedDay { day: *day, count: *count, expected, p: self.p }).collect();
+        let excess = |judged: &TestedDay| judged.excess(Direction::Down);
         Some(Surge {
             direction: Direction::Down,
             first: after.first()?.day,
@@ -236,24 +238,24 @@ struct Episode {
     direction: Direction,
     first: usize,
     last: usize,
-    days: usize,
-    peak: Judged,
+    unusual_days: usize,
+    peak: TestedDay,
     p: f64,
     excess: f64,
 }
 
 impl Episode {
-    fn new(direction: Direction, first: usize, at: usize, judged: Judged) -> Episode {
-        Episode { direction, first, last: at, days: 0, peak: judged, p: 1.0, excess: 0.0 }
+    fn new(direction: Direction, first: usize, at: usize, judged: TestedDay) -> Episode {
+        Episode { direction, first, last: at, unusual_days: 0, peak: judged, p: 1.0, excess: 0.0 }
     }
 
     /// Adds a day that stands out. `run` is the probability of all days since the first, up to four weeks; it
     /// is adjusted for the number of lengths that a surge can have.
-    fn extend(&mut self, at: usize, judged: Judged, run: f64) {
+    fn extend(&mut self, at: usize, judged: TestedDay, run: f64) {
         self.last = at;
-        self.days += 1;
+        self.unusual_days += 1;
         self.excess += judged.excess(self.direction);
-        self.p = self.p.min(judged.p).min(SCALES * float(LEVEL_DAYS as u64) * run);
+        self.p = self.p.min(judged.p).min(TESTS_PER_DAY * float(LEVEL_DAYS as u64) * run);
         if self.peak.excess(self.direction) < judged.excess(self.direction) {
             self.peak = judged;
         }
@@ -261,12 +263,12 @@ impl Episode {
 
     /// Returns whether the departure is a new level: it spans four weeks, and at least half of its days stand
     /// out.
-    fn is_level(&self) -> bool {
+    fn is_new_level(&self) -> bool {
         let span = self.last + 1 - self.first;
-        span >= LEVEL_DAYS && 2 * self.days >= span
+        span >= LEVEL_DAYS && 2 * self.unusual_days >= span
     }
 
-    fn surge(self, days: &Observed, outcome: Outcome) -> Surge {
+    fn into_surge(self, days: &DailySeries, outcome: Outcome) -> Surge {
         let Episode { direction, peak, p, excess, .. } = self;
         Surge { direction, first: days[self.first].0, last: days[self.last].0, peak, p, excess, outcome }
     }

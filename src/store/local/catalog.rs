@@ -7,19 +7,19 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::event::Timestamp;
-use crate::history::{Coverage, DayCount, DayTotal, Outage, Resume, Sensor};
+use crate::history::{Coverage, DayCount, DayTotal, EngineState, Outage, Sensor};
+use crate::packet::Timestamp;
 use crate::sample::KeptSample;
 use crate::store::StoreError;
 
-use super::fed;
-use super::rows::count;
-use super::schema::put;
+use super::capture_rows;
+use super::rows::column_of_count;
+use super::schema::put_row;
 use super::segment_writer::SegmentFacts;
 
 /// A segment as listed in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(super) struct SegmentEntry {
     /// The path relative to the history's folder.
     pub(super) path: String,
     pub(super) sensor: i64,
@@ -34,7 +34,7 @@ pub(super) struct Listed {
     pub(super) capture: Option<[u8; 32]>,
 }
 
-impl Listed {
+impl SegmentEntry {
     /// Returns whether the segment may hold rows of a day.
     pub(super) fn holds(&self, day: Date) -> bool {
         self.days.0 <= day && day <= self.days.1
@@ -42,12 +42,12 @@ impl Listed {
 }
 
 /// Encodes a value as JSON.
-pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Backend(error.to_string()))
 }
 
 /// Decodes a value from JSON.
-pub(super) fn unjson<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
@@ -66,7 +66,7 @@ fn date(text: &str) -> Result<Date, StoreError> {
 }
 
 /// Converts an SQLite integer to a count; negative numbers are damage.
-pub(super) fn uncount(value: i64) -> Result<u64, StoreError> {
+pub(super) fn count_of_column(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged(format!("the catalog has the count {value}")))
 }
 
@@ -96,7 +96,7 @@ pub(super) fn sensors(connection: &Connection) -> Result<Vec<(i64, Sensor)>, Sto
     let mut sensors = Vec::new();
     each_row(connection, "SELECT id, settings FROM sensor ORDER BY name", [], &mut |row| {
         let settings: String = row.get(1)?;
-        sensors.push((row.get(0)?, unjson(&settings)?));
+        sensors.push((row.get(0)?, from_json(&settings)?));
         Ok(())
     })?;
     Ok(sensors)
@@ -109,12 +109,12 @@ pub(super) fn sensor(connection: &Connection, name: &str) -> Result<(i64, Sensor
     let found: Option<(i64, String)> =
         statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let (id, settings) = found.ok_or_else(|| StoreError::UnknownSensor(name.to_owned()))?;
-    Ok((id, unjson(&settings)?))
+    Ok((id, from_json(&settings)?))
 }
 
 pub(super) fn put_outage(connection: &Connection, sensor: i64, outage: &Outage) -> Result<(), StoreError> {
     let Outage { first, last, reason } = outage;
-    put(connection, "outage", &[&sensor, &first.to_string(), &last.to_string(), reason])
+    put_row(connection, "outage", &[&sensor, &first.to_string(), &last.to_string(), reason])
 }
 
 /// Returns the coverage of a sensor.
@@ -126,20 +126,21 @@ pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Res
         outages.push(Outage { first, last, reason: row.get(2)? });
         Ok(())
     })?;
-    crate::store::coverage_of(sensor, &fed::captures(connection, id)?, outages)
+    crate::store::coverage_of(sensor, &capture_rows::captures(connection, id)?, outages)
 }
 
 /// Inserts a recorded day, without totals.
 pub(super) fn put_day(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
     let none: Option<i64> = None;
-    put(connection, "day", &[&sensor, &day.to_string(), &none, &none, &none, &none])
+    put_row(connection, "day", &[&sensor, &day.to_string(), &none, &none, &none, &none])
 }
 
 /// Inserts a recorded day with its totals.
 pub(super) fn put_total(connection: &Connection, sensor: i64, total: &DayTotal) -> Result<(), StoreError> {
     let DayTotal { count: DayCount { day, windows, packets, hosts }, types } = total;
-    let [windows, packets, hosts, types] = [windows, packets, hosts, types].map(|value| count(*value));
-    put(connection, "day", &[&sensor, &day.to_string(), &windows, &packets, &hosts, &types])
+    let [windows, packets, hosts, types] =
+        [windows, packets, hosts, types].map(|value| column_of_count(*value));
+    put_row(connection, "day", &[&sensor, &day.to_string(), &windows, &packets, &hosts, &types])
 }
 
 /// Deletes a recorded day.
@@ -158,7 +159,7 @@ pub(super) fn days(
     each_row(connection, sql, [sensor], &mut |row| {
         let day = date(row.get_ref(0)?.as_str()?)?;
         let value = |at: usize| -> Result<Option<u64>, StoreError> {
-            row.get::<_, Option<i64>>(at)?.map(uncount).transpose()
+            row.get::<_, Option<i64>>(at)?.map(count_of_column).transpose()
         };
         let total = match (value(1)?, value(2)?, value(3)?, value(4)?) {
             (Some(windows), Some(packets), Some(hosts), Some(types)) => {
@@ -173,20 +174,24 @@ pub(super) fn days(
 }
 
 /// Stores the engine state of a sensor.
-pub(super) fn put_resume(connection: &Connection, sensor: i64, resume: &Resume) -> Result<(), StoreError> {
+pub(super) fn put_engine_state(
+    connection: &Connection,
+    sensor: i64,
+    resume: &EngineState,
+) -> Result<(), StoreError> {
     let clock = resume.clock.map(|time| time.0);
-    put(connection, "resume", &[&sensor, &clock, &pack(&resume.windows)?, &json(&resume.mark_names)?])
+    put_row(connection, "resume", &[&sensor, &clock, &pack(&resume.windows)?, &to_json(&resume.mark_names)?])
 }
 
 /// Returns the engine state of a sensor; the default state if none is stored.
-pub(super) fn resume(connection: &Connection, sensor: i64) -> Result<Resume, StoreError> {
-    let captures = fed::capture_count(connection, sensor)?;
-    let mut found = Resume { captures, ..Resume::default() };
+pub(super) fn engine_state(connection: &Connection, sensor: i64) -> Result<EngineState, StoreError> {
+    let captures = capture_rows::capture_count(connection, sensor)?;
+    let mut found = EngineState { captures, ..EngineState::default() };
     let sql = "SELECT clock, windows, mark_names FROM resume WHERE sensor = ?1";
     each_row(connection, sql, [sensor], &mut |row| {
         found.clock = row.get::<_, Option<i64>>(0)?.map(Timestamp);
         found.windows = unpack(row.get_ref(1)?.as_blob()?)?;
-        found.mark_names = unjson(row.get_ref(2)?.as_str()?)?;
+        found.mark_names = from_json(row.get_ref(2)?.as_str()?)?;
         Ok(())
     })?;
     Ok(found)
@@ -197,7 +202,7 @@ pub(super) fn mark_names(connection: &Connection) -> Result<Vec<String>, StoreEr
     let mut names = Vec::new();
     each_row(connection, "SELECT bit, name FROM mark ORDER BY bit", [], &mut |row| {
         let bit: i64 = row.get(0)?;
-        if bit != count(names.len() as u64) {
+        if bit != column_of_count(names.len() as u64) {
             return Err(StoreError::Damaged(format!("mark {bit} follows {} others", names.len())));
         }
         names.push(row.get(1)?);
@@ -214,8 +219,8 @@ pub(super) fn number_marks(connection: &Connection, names: &[String]) -> Result<
         let bit = match known.iter().position(|known| known == name) {
             Some(bit) => bit,
             None => {
-                crate::store::check_marks(known.len() + 1)?;
-                put(connection, "mark", &[&count(known.len() as u64), name])?;
+                crate::store::check_mark_count(known.len() + 1)?;
+                put_row(connection, "mark", &[&column_of_count(known.len() as u64), name])?;
                 known.push(name.clone());
                 known.len() - 1
             }
@@ -232,7 +237,7 @@ pub(super) fn kept_from(connection: &Connection, sensor: i64) -> Result<Option<D
 
 /// Stores the first day whose sightings are kept.
 pub(super) fn put_kept_from(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
-    put(connection, "setting", &[&kept_from_name(sensor), &day.to_string()])
+    put_row(connection, "setting", &[&kept_from_name(sensor), &day.to_string()])
 }
 
 /// Deletes the entry of [`put_kept_from`].
@@ -246,13 +251,13 @@ fn kept_from_name(sensor: i64) -> String {
 }
 
 /// Lists a segment, or replaces the entry of the same path.
-pub(super) fn put_segment(connection: &Connection, segment: &Listed) -> Result<(), StoreError> {
-    let Listed { path, sensor, kind, days, open, facts, capture } = segment;
+pub(super) fn put_segment(connection: &Connection, segment: &SegmentEntry) -> Result<(), StoreError> {
+    let SegmentEntry { path, sensor, kind, days, open, facts, capture } = segment;
     let SegmentFacts { rows, bytes, tail, hash } = facts;
-    let [rows, bytes, tail] = [rows, bytes, tail].map(|value| count(*value));
+    let [rows, bytes, tail] = [rows, bytes, tail].map(|value| column_of_count(*value));
     let days = [days.0.to_string(), days.1.to_string()];
     let (open, capture) = (i64::from(*open), capture.as_ref().map(|content| content.as_slice()));
-    put(
+    put_row(
         connection,
         "segment",
         &[path, sensor, kind, &days[0], &days[1], &open, &rows, &bytes, &tail, hash, &capture],
@@ -260,13 +265,16 @@ pub(super) fn put_segment(connection: &Connection, segment: &Listed) -> Result<(
 }
 
 /// Removes a segment from the list. Its file stays.
-pub(super) fn unlist(connection: &Connection, segment: &Listed) -> Result<(), StoreError> {
+pub(super) fn unlist_segment(connection: &Connection, segment: &SegmentEntry) -> Result<(), StoreError> {
     connection.prepare_cached("DELETE FROM segment WHERE path = ?1")?.execute([&segment.path])?;
     Ok(())
 }
 
 /// Returns the segments of one sensor, or of all sensors, ascending by path.
-pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<Vec<Listed>, StoreError> {
+pub(super) fn segments(
+    connection: &Connection,
+    sensor: Option<i64>,
+) -> Result<Vec<SegmentEntry>, StoreError> {
     let sql = "SELECT path, sensor, kind, first_day, last_day, open, rows, bytes, tail, hash, capture
                FROM segment WHERE ?1 IS NULL OR sensor = ?1 ORDER BY path";
     let mut all = Vec::new();
@@ -284,16 +292,16 @@ pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<V
         if path.starts_with('/') || path.split('/').any(|part| part == "..") {
             return Err(StoreError::Damaged(format!("segment `{}`", path.escape_default())));
         }
-        all.push(Listed {
+        all.push(SegmentEntry {
             path,
             sensor: row.get(1)?,
             kind: row.get(2)?,
             days: (date(row.get_ref(3)?.as_str()?)?, date(row.get_ref(4)?.as_str()?)?),
             open: row.get::<_, i64>(5)? != 0,
             facts: SegmentFacts {
-                rows: uncount(row.get(6)?)?,
-                bytes: uncount(row.get(7)?)?,
-                tail: uncount(row.get(8)?)?,
+                rows: count_of_column(row.get(6)?)?,
+                bytes: count_of_column(row.get(7)?)?,
+                tail: count_of_column(row.get(8)?)?,
                 hash: hash(9)?,
             },
             capture,
@@ -305,14 +313,14 @@ pub(super) fn segments(connection: &Connection, sensor: Option<i64>) -> Result<V
 
 pub(super) fn put_sample(connection: &Connection, sample: &KeptSample) -> Result<(), StoreError> {
     let KeptSample { path, report, profile } = sample;
-    put(connection, "sample", &[&profile.id, path, report, &json(profile)?])
+    put_row(connection, "sample", &[&profile.id, path, report, &to_json(profile)?])
 }
 
 /// Returns all samples, ascending by id.
 pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreError> {
     let mut samples = Vec::new();
     each_row(connection, "SELECT path, report, profile FROM sample ORDER BY id", [], &mut |row| {
-        let profile = unjson(row.get_ref(2)?.as_str()?)?;
+        let profile = from_json(row.get_ref(2)?.as_str()?)?;
         samples.push(KeptSample { path: row.get(0)?, report: row.get(1)?, profile });
         Ok(())
     })?;

@@ -5,24 +5,26 @@ use jiff::civil::Date;
 use crate::history::{DailyCount, HourlyCount};
 use crate::store::StoreError;
 
-use super::day_numbers::{Days, day_number};
-use super::rows::{Optional, count, facet, number, scope, values, wrong_kind};
-use super::table::{Column, ColumnSpec, Kind, OptionalValues, Table, Values};
+use super::day_numbers::{DayNumbers, day_number};
+use super::rows::{
+    OptionalColumn, column_of_count, is_facet, scope_of_column, type_number, values, wrong_kind,
+};
+use super::table::{Column, ColumnSpec, ColumnType, OptionalValues, SegmentTable, Values};
 
 /// The table of daily and hourly counts by type and scope. If all windows of a day began in one hour, the
 /// day's row names this hour and there is no separate hourly row. A row group has either daily or hourly
 /// rows.
-pub(super) static COUNTS: Table = Table {
+pub(super) static COUNTS: SegmentTable = SegmentTable {
     name: "counts",
     columns: &[
-        ColumnSpec::new("day", Kind::Date),
-        ColumnSpec::new("type", Kind::I64).differences(),
-        ColumnSpec::new("facet", Kind::Bool),
-        ColumnSpec::new("daily", Kind::Bool),
-        ColumnSpec::new("hour", Kind::U32).optional(),
-        ColumnSpec::new("windows", Kind::U64),
-        ColumnSpec::new("packets", Kind::U64),
-        ColumnSpec::new("hosts", Kind::U64),
+        ColumnSpec::new("day", ColumnType::Date),
+        ColumnSpec::new("type", ColumnType::I64).differences(),
+        ColumnSpec::new("facet", ColumnType::Bool),
+        ColumnSpec::new("daily", ColumnType::Bool),
+        ColumnSpec::new("hour", ColumnType::U32).optional(),
+        ColumnSpec::new("windows", ColumnType::U64),
+        ColumnSpec::new("packets", ColumnType::U64),
+        ColumnSpec::new("hosts", ColumnType::U64),
     ],
 };
 
@@ -69,11 +71,11 @@ impl CountColumns {
         self.last_day = Some((row.day, day));
         self.days.push(day);
         self.types.push(row.number.cast_signed());
-        self.facets.push(facet(row.scope));
+        self.facets.push(is_facet(row.scope));
         self.hours.push(hour.map(i32::from));
-        self.windows.push(count(row.windows));
-        self.packets.push(count(row.packets));
-        self.hosts.push(count(row.hosts));
+        self.windows.push(column_of_count(row.windows));
+        self.packets.push(column_of_count(row.packets));
+        self.hosts.push(column_of_count(row.hosts));
     }
 
     /// Returns the columns and leaves none.
@@ -93,7 +95,7 @@ impl CountColumns {
 }
 
 /// A decoded row of counts.
-pub(super) struct Counted {
+pub(super) struct CountRow {
     pub(super) count: DailyCount,
     /// Whether the row counts a whole day.
     pub(super) daily: bool,
@@ -105,14 +107,14 @@ pub(super) struct Counted {
 pub(super) fn each_count(
     rows: usize,
     columns: &[Column],
-    days: &mut Days,
-    sink: &mut dyn FnMut(Counted) -> Result<(), StoreError>,
+    days: &mut DayNumbers,
+    sink: &mut dyn FnMut(CountRow) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let day = values!(columns, 0, Int32);
     let types = values!(columns, 1, Int64);
     let facets = values!(columns, 2, Bool);
     let daily = values!(columns, DAILY, Bool);
-    let mut hours = Optional::new(&columns[4], values!(columns, 4, Int32));
+    let mut hours = OptionalColumn::new(&columns[4], values!(columns, 4, Int32));
     let windows = values!(columns, 5, Int64);
     let packets = values!(columns, 6, Int64);
     let hosts = values!(columns, 7, Int64);
@@ -125,14 +127,14 @@ pub(super) fn each_count(
             },
         };
         let count = DailyCount {
-            number: number(types[at])?,
-            scope: scope(facets[at]),
+            number: type_number(types[at])?,
+            scope: scope_of_column(facets[at]),
             day: days.of_number(day[at])?.0,
             windows: windows[at].cast_unsigned(),
             packets: packets[at].cast_unsigned(),
             hosts: hosts[at].cast_unsigned(),
         };
-        sink(Counted { count, daily: daily[at], hour })?;
+        sink(CountRow { count, daily: daily[at], hour })?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
-use crate::history::{DailyCount, HourlyCount, Scope, Sighting, hours_of};
+use crate::history::{DailyCount, HourlyCount, Scope, Sighting, hours_in_bitmap};
 use crate::store::StoreError;
 
 /// The daily and hourly counts of one type and scope. Sightings must be added ordered by host and day
@@ -23,7 +23,7 @@ pub(super) struct CountsOfType {
 impl CountsOfType {
     /// Adds a sighting, and returns whether its host is new on its day. If the sighting has a single hour,
     /// its windows and packets are added to this hour; otherwise they must be supplied by
-    /// [`CountsOfType::take_hours`].
+    /// [`CountsOfType::apply_stored_hours`].
     pub(super) fn add(&mut self, sighting: &Sighting) -> bool {
         let Sighting { day, number, scope, host, counts, .. } = *sighting;
         // Sightings of the same host and day follow each other.
@@ -38,7 +38,7 @@ impl CountsOfType {
         of_day.packets = of_day.packets.saturating_add(packets);
         of_day.hosts += u64::from(known_hours.is_none());
         let is_single = counts.hours.is_power_of_two();
-        for hour in hours_of(counts.hours) {
+        for hour in hours_in_bitmap(counts.hours) {
             let of_hour = self.hour((number, scope), day, hour);
             of_hour.hosts += u64::from(known_hours.unwrap_or(0) >> hour & 1 == 0);
             if is_single {
@@ -55,7 +55,7 @@ impl CountsOfType {
     ///
     /// # Errors
     /// Fails if the stored counts and the sightings do not have the same hours.
-    pub(super) fn take_hours(
+    pub(super) fn apply_stored_hours(
         &mut self,
         kept: &mut Peekable<impl Iterator<Item = Result<HourlyCount, StoreError>>>,
     ) -> Result<(), StoreError> {

@@ -16,7 +16,7 @@ pub(super) const SECOND: i64 = 1_000_000_000;
 /// 1970. Memory: 24 bytes for each day from 1970 to the latest day used, up to the year 2149; later days are
 /// not cached.
 #[derive(Debug)]
-pub(super) struct Days {
+pub(super) struct DayNumbers {
     zone: TimeZone,
     known: Vec<Option<(Date, i64)>>,
 }
@@ -24,9 +24,9 @@ pub(super) struct Days {
 /// Maximum number of cached days.
 const DAYS_KNOWN_MAX: usize = 1 << 16;
 
-impl Days {
-    pub(super) fn new(zone: TimeZone) -> Days {
-        Days { zone, known: Vec::new() }
+impl DayNumbers {
+    pub(super) fn new(zone: TimeZone) -> DayNumbers {
+        DayNumbers { zone, known: Vec::new() }
     }
 
     /// Returns the date of a day number, and the second since 1970 at which the day begins.
@@ -35,7 +35,7 @@ impl Days {
         let at = usize::try_from(number).unwrap_or(usize::MAX);
         match self.known.get(at) {
             Some(Some(day)) => Ok(*day),
-            _ => self.work_out(number, at),
+            _ => self.compute_day(number, at),
         }
     }
 
@@ -47,9 +47,9 @@ impl Days {
     }
 
     #[cold]
-    fn work_out(&mut self, number: i32, at: usize) -> Result<(Date, i64), StoreError> {
+    fn compute_day(&mut self, number: i32, at: usize) -> Result<(Date, i64), StoreError> {
         let date = date_of(number)?;
-        let day = (date, Day::on(date, &self.zone).start.0.div_euclid(SECOND));
+        let day = (date, Day::from_date(date, &self.zone).start.0.div_euclid(SECOND));
         if at < DAYS_KNOWN_MAX {
             if self.known.len() <= at {
                 self.known.resize(at + 1, None);

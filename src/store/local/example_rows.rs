@@ -4,31 +4,31 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::behavior::BehaviorId;
-use crate::event::{Protocol, TcpFlags, Timestamp};
 use crate::history::{Example, ExamplePacket};
+use crate::packet::{Protocol, TcpFlags, Timestamp};
 use crate::store::StoreError;
 
-use super::rows::{Optional, four, host, number, six, values, wrong_kind};
+use super::row_filter::RowFilter;
+use super::rows::{OptionalColumn, decode_host, ipv4_bits, ipv6_bits, type_number, values, wrong_kind};
 use super::segment::Segment;
-use super::table::{Column, ColumnSpec, Kind, Table, Values};
-use super::wanted::Wanted;
+use super::table::{Column, ColumnSpec, ColumnType, SegmentTable, Values};
 
 /// The table of example windows, one window per type and one row per packet. `FORMAT.md` describes the
 /// columns.
-pub(super) static EXAMPLES: Table = Table {
+pub(super) static EXAMPLES: SegmentTable = SegmentTable {
     name: "examples",
     columns: &[
-        ColumnSpec::new("type", Kind::I64).plain(),
-        ColumnSpec::new("start", Kind::I64).plain(),
-        ColumnSpec::new("host4", Kind::U32).plain().optional(),
-        ColumnSpec::new("host6", Kind::Address).optional(),
-        ColumnSpec::new("offset", Kind::U32).plain(),
-        ColumnSpec::new("source_port", Kind::U32).plain().optional(),
-        ColumnSpec::new("destination4", Kind::U32).plain().optional(),
-        ColumnSpec::new("destination6", Kind::Address).optional(),
-        ColumnSpec::new("destination_port", Kind::U32).plain().optional(),
-        ColumnSpec::new("protocol", Kind::U32),
-        ColumnSpec::new("flags", Kind::U32).optional(),
+        ColumnSpec::new("type", ColumnType::I64).plain(),
+        ColumnSpec::new("start", ColumnType::I64).plain(),
+        ColumnSpec::new("host4", ColumnType::U32).plain().optional(),
+        ColumnSpec::new("host6", ColumnType::Address).optional(),
+        ColumnSpec::new("offset", ColumnType::U32).plain(),
+        ColumnSpec::new("source_port", ColumnType::U32).plain().optional(),
+        ColumnSpec::new("destination4", ColumnType::U32).plain().optional(),
+        ColumnSpec::new("destination6", ColumnType::Address).optional(),
+        ColumnSpec::new("destination_port", ColumnType::U32).plain().optional(),
+        ColumnSpec::new("protocol", ColumnType::U32),
+        ColumnSpec::new("flags", ColumnType::U32).optional(),
     ],
 };
 
@@ -47,7 +47,7 @@ pub(super) struct ExampleRow {
 
 impl ExampleRow {
     /// Converts the row to an example of the type with this id.
-    pub(super) fn of_behavior(self, behavior: BehaviorId) -> Example {
+    pub(super) fn into_example(self, behavior: BehaviorId) -> Example {
         let ExampleRow { start, host, packets, .. } = self;
         Example { behavior, host, start, packets }
     }
@@ -60,12 +60,12 @@ pub(super) fn example_columns(examples: &[ExampleRow]) -> Vec<Column> {
     vec![
         Column::int64(rows().map(|(example, _)| example.number.cast_signed()).collect()),
         Column::int64(rows().map(|(example, _)| example.start.0).collect()),
-        Column::optional_int32(rows().map(|(example, _)| four(example.host))),
-        Column::optional_addresses(rows().map(|(example, _)| six(example.host))),
+        Column::optional_int32(rows().map(|(example, _)| ipv4_bits(example.host))),
+        Column::optional_addresses(rows().map(|(example, _)| ipv6_bits(example.host))),
         Column::int32(rows().map(|(_, packet)| packet.offset_micros.cast_signed()).collect()),
         Column::optional_int32(rows().map(|(_, packet)| packet.source_port.map(u32::from))),
-        Column::optional_int32(rows().map(|(_, packet)| four(packet.destination))),
-        Column::optional_addresses(rows().map(|(_, packet)| six(packet.destination))),
+        Column::optional_int32(rows().map(|(_, packet)| ipv4_bits(packet.destination))),
+        Column::optional_addresses(rows().map(|(_, packet)| ipv6_bits(packet.destination))),
         Column::optional_int32(rows().map(|(_, packet)| packet.destination_port.map(u32::from))),
         Column::int32(rows().map(|(_, packet)| i32::from(packet.protocol.number())).collect()),
         Column::optional_int32(rows().map(|(_, packet)| packet.flags.map(|flags| flags.0.into()))),
@@ -77,15 +77,15 @@ fn examples_of(rows: usize, columns: &[Column]) -> Result<Vec<ExampleRow>, Store
     let mut examples: Vec<ExampleRow> = Vec::new();
     let types = values!(columns, 0, Int64);
     let starts = values!(columns, 1, Int64);
-    let mut fours = Optional::new(&columns[2], values!(columns, 2, Int32));
-    let mut sixes = Optional::new(&columns[3], values!(columns, 3, Address));
+    let mut fours = OptionalColumn::new(&columns[2], values!(columns, 2, Int32));
+    let mut sixes = OptionalColumn::new(&columns[3], values!(columns, 3, Address));
     let offsets = values!(columns, 4, Int32);
-    let mut source_ports = Optional::new(&columns[5], values!(columns, 5, Int32));
-    let mut to_fours = Optional::new(&columns[6], values!(columns, 6, Int32));
-    let mut to_sixes = Optional::new(&columns[7], values!(columns, 7, Address));
-    let mut destination_ports = Optional::new(&columns[8], values!(columns, 8, Int32));
+    let mut source_ports = OptionalColumn::new(&columns[5], values!(columns, 5, Int32));
+    let mut to_fours = OptionalColumn::new(&columns[6], values!(columns, 6, Int32));
+    let mut to_sixes = OptionalColumn::new(&columns[7], values!(columns, 7, Address));
+    let mut destination_ports = OptionalColumn::new(&columns[8], values!(columns, 8, Int32));
     let protocols = values!(columns, 9, Int32);
-    let mut flags = Optional::new(&columns[10], values!(columns, 10, Int32));
+    let mut flags = OptionalColumn::new(&columns[10], values!(columns, 10, Int32));
     let small = |value: Option<&i32>| value.map(|value| u16::try_from(*value)).transpose();
     let wrong = |_| StoreError::Damaged("an example has a port beyond 65535".to_owned());
     for at in 0..rows {
@@ -93,14 +93,14 @@ fn examples_of(rows: usize, columns: &[Column]) -> Result<Vec<ExampleRow>, Store
         let packet = ExamplePacket {
             offset_micros: offsets[at].cast_unsigned(),
             source_port: small(source_ports.next()).map_err(wrong)?,
-            destination: host(&mut to_fours, &mut to_sixes)?,
+            destination: decode_host(&mut to_fours, &mut to_sixes)?,
             destination_port: small(destination_ports.next()).map_err(wrong)?,
             protocol: protocol
                 .ok_or_else(|| StoreError::Damaged(format!("an example has protocol {}", protocols[at])))?,
             flags: flags.next().and_then(|flags| u8::try_from(*flags).ok()).map(TcpFlags),
         };
-        let (number, start) = (number(types[at])?, Timestamp(starts[at]));
-        let host = host(&mut fours, &mut sixes)?;
+        let (number, start) = (type_number(types[at])?, Timestamp(starts[at]));
+        let host = decode_host(&mut fours, &mut sixes)?;
         match examples.last_mut() {
             Some(last) if (last.number, last.start, last.host) == (number, start, host) => {
                 last.packets.push(packet);
@@ -118,10 +118,10 @@ pub(super) struct EarliestExamples(BTreeMap<u64, ExampleRow>);
 
 impl EarliestExamples {
     /// Adds the examples of a segment whose types are wanted.
-    pub(super) fn add(&mut self, segment: &Segment, wanted: &Wanted<'_>) -> Result<(), StoreError> {
+    pub(super) fn add(&mut self, segment: &Segment, wanted: &RowFilter<'_>) -> Result<(), StoreError> {
         for group in (0..segment.groups()).filter(|group| wanted.may_have_type(segment, *group, EXAMPLE_TYPE))
         {
-            let (rows, columns) = segment.row_group(group)?.all()?;
+            let (rows, columns) = segment.row_group(group)?.all_columns()?;
             for example in examples_of(rows, &columns)? {
                 let known = self.0.get(&example.number);
                 let is_earlier =
@@ -147,7 +147,7 @@ pub(super) fn starts_of(segment: &Segment) -> Result<Vec<(u64, Timestamp)>, Stor
         let (_, columns) = segment.row_group(group)?.columns(&[EXAMPLE_TYPE, EXAMPLE_START])?;
         let (types, begins) = (values!(columns, 0, Int64), values!(columns, 1, Int64));
         for (one, start) in types.iter().zip(begins) {
-            let start = (number(*one)?, Timestamp(*start));
+            let start = (type_number(*one)?, Timestamp(*start));
             // An example has one row per packet.
             if starts.last() != Some(&start) {
                 starts.push(start);

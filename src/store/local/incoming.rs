@@ -22,15 +22,15 @@ const READERS: &str = "readers.lock";
 /// A folder for the new files of one process, which holds a lock on it. The folder is deleted when this value
 /// is dropped, or after a crash by the next process that writes.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(super) struct IncomingFolder {
     folder: PathBuf,
     lock_path: PathBuf,
     _lock: File,
 }
 
-impl Incoming {
+impl IncomingFolder {
     /// Creates a folder within a history.
-    pub(super) fn new(history: &Path) -> Result<Incoming, StoreError> {
+    pub(super) fn new(history: &Path) -> Result<IncomingFolder, StoreError> {
         let parent = history.join(INCOMING);
         fs::create_dir_all(&parent)?;
         for number in 0u32.. {
@@ -47,7 +47,7 @@ impl Incoming {
             }
             let folder = parent.join(name);
             fs::create_dir_all(&folder)?;
-            return Ok(Incoming { folder, lock_path, _lock: lock });
+            return Ok(IncomingFolder { folder, lock_path, _lock: lock });
         }
         Err(StoreError::Backend("no name is left for incoming files".to_owned()))
     }
@@ -58,7 +58,7 @@ impl Incoming {
     }
 }
 
-impl Drop for Incoming {
+impl Drop for IncomingFolder {
     fn drop(&mut self) {
         // Files that cannot be deleted now are deleted by the next process that writes.
         let _ = fs::remove_dir_all(&self.folder);
@@ -87,14 +87,14 @@ pub(super) fn delete_abandoned(history: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates the lock file of readers.
-pub(super) fn prepare_for_readers(history: &Path) -> Result<(), StoreError> {
+pub(super) fn create_readers_lock(history: &Path) -> Result<(), StoreError> {
     OpenOptions::new().create(true).append(true).open(history.join(READERS))?;
     Ok(())
 }
 
 /// Takes the readers' lock, which keeps all files of a history until it is dropped. Returns `None` if the
 /// file cannot be locked (some read-only media); no process can delete files there either.
-pub(super) fn hold_files(history: &Path) -> Option<File> {
+pub(super) fn lock_files(history: &Path) -> Option<File> {
     let file = File::open(history.join(READERS)).ok()?;
     file.lock_shared().ok()?;
     Some(file)
@@ -131,7 +131,7 @@ pub(super) fn delete_unlisted(
 }
 
 /// Deletes all files that a crash left behind.
-pub(super) fn sweep(folder: &Path, connection: &mut Connection) -> Result<(), StoreError> {
+pub(super) fn delete_leftover_files(folder: &Path, connection: &mut Connection) -> Result<(), StoreError> {
     delete_abandoned(folder)?;
     let mut paths = Vec::new();
     for kind in [SIGHTINGS.name, COUNTS.name, EXAMPLES.name] {

@@ -10,21 +10,22 @@ use jiff::civil::Date;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::behavior::Profile;
-use crate::event::Timestamp;
 use crate::history::{
-    BatchWriter, BeforeNewest, Contribution, DayCount, DayTotal, Examples, PackedExample, Sensor, packets_of,
+    BatchWriter, Contribution, DayCount, DayTotal, Examples, PackedExample, RollbackPoint, Sensor,
+    decode_packets,
 };
+use crate::packet::Timestamp;
 use crate::store::{StoreError, zone_of};
 
-use super::catalog::{self, Listed};
+use super::capture_rows;
+use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
 use super::example_rows::{EXAMPLES, ExampleRow, example_columns};
-use super::fed;
-use super::incoming::Incoming;
+use super::incoming::IncomingFolder;
 use super::rows::SIGHTINGS;
 use super::segment_writer::{SegmentWriter, WrittenSegment, hex};
 use super::type_rows;
-use super::write::{Pending, WrittenPair};
+use super::write::{CaptureWriter, WrittenPair};
 use super::{LocalStore, query};
 
 /// Number of rows from which a row group of examples ends. An example has a few hundred rows (packets) at
@@ -35,20 +36,20 @@ const EXAMPLE_ROWS: usize = 1 << 14;
 struct NewSegments<'s> {
     sensor: (i64, &'s Sensor),
     capture: [u8; 32],
-    segments: Vec<(Listed, WrittenSegment)>,
+    segments: Vec<(SegmentEntry, WrittenSegment)>,
     /// The totals of the days of these segments.
     totals: BTreeMap<Date, DayTotal>,
 }
 
 /// The replacement of some segments of a sensor by others.
-pub(super) struct Exchange<'a> {
+pub(super) struct SegmentReplacement<'a> {
     pub(super) folder: &'a Path,
     pub(super) sensor: i64,
     /// All segments of the sensor before the replacement.
-    pub(super) before: &'a [Listed],
+    pub(super) before: &'a [SegmentEntry],
     /// The segments that are removed.
-    pub(super) old: Vec<Listed>,
-    pub(super) new: Vec<(Listed, WrittenSegment)>,
+    pub(super) old: Vec<SegmentEntry>,
+    pub(super) new: Vec<(SegmentEntry, WrittenSegment)>,
     /// The days whose totals may change.
     pub(super) days: BTreeSet<Date>,
     /// The known totals of such days. The others are counted, or left out while a day lies in several
@@ -57,13 +58,13 @@ pub(super) struct Exchange<'a> {
     pub(super) durable: bool,
 }
 
-impl Exchange<'_> {
+impl SegmentReplacement<'_> {
     /// Moves the new files to their places, replaces the old segments by the new ones in the catalog, and
     /// commits. Returns the paths of the old files, which can be deleted. If this fails, the history has not
     /// changed.
     pub(super) fn commit(mut self, transaction: Transaction<'_>) -> Result<Vec<String>, StoreError> {
         let mut moved = Vec::new();
-        let done = self.carry_out(&transaction, &mut moved).and_then(|()| Ok(transaction.commit()?));
+        let done = self.apply(&transaction, &mut moved).and_then(|()| Ok(transaction.commit()?));
         if let Err(error) = done {
             self.delete_moved(&moved);
             return Err(error);
@@ -73,14 +74,14 @@ impl Exchange<'_> {
         Ok(gone.collect())
     }
 
-    fn carry_out(&mut self, connection: &Connection, moved: &mut Vec<String>) -> Result<(), StoreError> {
-        self.old.iter().try_for_each(|one| catalog::unlist(connection, one))?;
+    fn apply(&mut self, connection: &Connection, moved: &mut Vec<String>) -> Result<(), StoreError> {
+        self.old.iter().try_for_each(|one| catalog::unlist_segment(connection, one))?;
         for (listed, written) in std::mem::take(&mut self.new) {
             move_into(self.folder, &listed.path, written, self.durable)?;
             moved.push(listed.path.clone());
             catalog::put_segment(connection, &listed)?;
         }
-        keep_totals(self.folder, connection, self.sensor, &self.days, &self.totals)
+        store_totals(self.folder, connection, self.sensor, &self.days, &self.totals)
     }
 
     /// Deletes the files that were moved to their places before the failure, except those that were listed
@@ -103,8 +104,12 @@ impl LocalStore {
     ) -> Result<bool, StoreError> {
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
         let content = contribution.capture.content;
-        let mut pending =
-            self.pending_of(name, &sensor, contribution.closed.writer.take(), &contribution.mark_names)?;
+        let mut pending = self.resume_capture_writer(
+            name,
+            &sensor,
+            contribution.closed.writer.take(),
+            &contribution.mark_names,
+        )?;
         let mut new = NewSegments {
             sensor: (id, &sensor),
             capture: content,
@@ -122,17 +127,17 @@ impl LocalStore {
         let folder = self.folder.clone();
         let durable = self.durable;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if fed::has_capture(&transaction, id, &content)? {
+        if capture_rows::has_capture(&transaction, id, &content)? {
             return Ok(false);
         }
-        if fed::capture_count(&transaction, id)? != contribution.captures_before {
-            return Err(StoreError::FedMeanwhile);
+        if capture_rows::capture_count(&transaction, id)? != contribution.captures_before {
+            return Err(StoreError::ConcurrentChange);
         }
         let before = catalog::segments(&transaction, Some(id))?;
-        let replaced: Vec<Listed> = before.iter().filter(|segment| segment.open).cloned().collect();
+        let replaced: Vec<SegmentEntry> = before.iter().filter(|segment| segment.open).cloned().collect();
         let new_days = new.segments.iter().map(|(listed, _)| listed);
         let mut changed: BTreeSet<Date> = replaced.iter().chain(new_days).map(|one| one.days.0).collect();
-        refuse_dropped(&transaction, id, &changed)?;
+        check_not_dropped(&transaction, id, &changed)?;
         put_types(&transaction, &contribution, &self.profile)?;
         let known = query::example_starts(&folder, &transaction, id, &|_| false)?;
         for (gathered, is_open) in [(&contribution.closed, false), (&contribution.open, true)] {
@@ -144,15 +149,19 @@ impl LocalStore {
         // Totals are computed for days whose segments changed, and for new days.
         let known_days = catalog::days(&transaction, id)?;
         changed.extend(contribution.days.iter().filter(|day| !known_days.contains_key(day)));
-        fed::put_capture(&transaction, id, &contribution.capture, false)?;
+        capture_rows::put_capture(&transaction, id, &contribution.capture, false)?;
         if durable {
             // Temporary histories never remove a capture.
-            let resume = catalog::resume(&transaction, id)?;
-            fed::put_before_newest(&transaction, id, &BeforeNewest { content, resume })?;
+            let resume = catalog::engine_state(&transaction, id)?;
+            capture_rows::put_rollback_point(
+                &transaction,
+                id,
+                &RollbackPoint { content, engine_state: resume },
+            )?;
         }
-        catalog::put_resume(&transaction, id, &contribution.resume)?;
+        catalog::put_engine_state(&transaction, id, &contribution.engine_state)?;
         let NewSegments { segments, totals, .. } = new;
-        let exchange = Exchange {
+        let exchange = SegmentReplacement {
             folder: &folder,
             sensor: id,
             before: &before,
@@ -163,36 +172,40 @@ impl LocalStore {
             durable,
         };
         let gone = exchange.commit(transaction)?;
-        self.forget(&gone);
+        self.delete_files(&gone);
         drop(pending);
-        if let Some(clock) = contribution.resume.clock {
-            self.merge_what_is_over(name, clock)?;
+        if let Some(clock) = contribution.engine_state.clock {
+            self.merge_past_periods(name, clock)?;
         }
         Ok(true)
     }
 
     /// Creates a writer for the segments of a capture.
-    pub(super) fn pending(&mut self, sensor: &Sensor, mark_names: &[String]) -> Result<Pending, StoreError> {
-        self.writable()?;
+    pub(super) fn capture_writer(
+        &mut self,
+        sensor: &Sensor,
+        mark_names: &[String],
+    ) -> Result<CaptureWriter, StoreError> {
+        self.check_writable()?;
         let zone = zone_of(sensor)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let marks = catalog::number_marks(&transaction, mark_names)?;
         transaction.commit()?;
-        Ok(Pending::new(Incoming::new(&self.folder)?, zone, marks, self.durable))
+        Ok(CaptureWriter::new(IncomingFolder::new(&self.folder)?, zone, marks, self.durable))
     }
 
     /// Returns the writer that received the batches of a capture while it was read, or a new one if there was
     /// none.
-    fn pending_of(
+    fn resume_capture_writer(
         &mut self,
         name: &str,
         sensor: &Sensor,
         writer: Option<Box<dyn BatchWriter>>,
         mark_names: &[String],
-    ) -> Result<Box<Pending>, StoreError> {
+    ) -> Result<Box<CaptureWriter>, StoreError> {
         match writer {
-            None => Ok(Box::new(self.pending(sensor, mark_names)?)),
-            Some(writer) => (writer as Box<dyn Any>).downcast::<Pending>().map_err(|_| {
+            None => Ok(Box::new(self.capture_writer(sensor, mark_names)?)),
+            Some(writer) => (writer as Box<dyn Any>).downcast::<CaptureWriter>().map_err(|_| {
                 StoreError::Backend(format!("the batches of sensor {name} were written for another store"))
             }),
         }
@@ -207,7 +220,7 @@ impl NewSegments<'_> {
     }
 
     fn add(&mut self, kind: &str, day: Date, written: WrittenSegment, open: bool) {
-        let mut listed = listed(self.sensor, kind, (day, day), &written, open, Some(self.capture));
+        let mut listed = segment_entry(self.sensor, kind, (day, day), &written, open, Some(self.capture));
         // A capture can have two segments of a day with the same counts if the day was closed and opened
         // again.
         let mut number = 2;
@@ -222,14 +235,14 @@ impl NewSegments<'_> {
 /// Returns the catalog's entry for a written segment. The path contains a part of the segment's hash, so that
 /// equal histories have equal paths, and a part of the capture's hash, because two captures can have the same
 /// counts.
-pub(super) fn listed(
+pub(super) fn segment_entry(
     (id, sensor): (i64, &Sensor),
     kind: &str,
     days: (Date, Date),
     written: &WrittenSegment,
     open: bool,
     capture: Option<[u8; 32]>,
-) -> Listed {
+) -> SegmentEntry {
     let month = days.0.strftime("%Y-%m").to_string();
     let period = if days.0 == days.1 { days.0.to_string() } else { month.clone() };
     let tag = if open { "-open" } else { "" };
@@ -237,19 +250,27 @@ pub(super) fn listed(
     let hash = hex(&written.facts.hash[..6]);
     let path =
         format!("{kind}/sensor={}/month={month}/{period}{tag}-{capture_hash}{hash}.parquet", sensor.name);
-    Listed { path, sensor: id, kind: kind.to_owned(), days, open, facts: written.facts.clone(), capture }
+    SegmentEntry {
+        path,
+        sensor: id,
+        kind: kind.to_owned(),
+        days,
+        open,
+        facts: written.facts.clone(),
+        capture,
+    }
 }
 
 /// Returns the catalog's entries for a written segment of sightings and its segment of counts.
-pub(super) fn listed_pair(
+pub(super) fn segment_entry_pair(
     sensor: (i64, &Sensor),
     days: (Date, Date),
     pair: WrittenPair,
     open: bool,
     capture: Option<[u8; 32]>,
-) -> [(Listed, WrittenSegment); 2] {
+) -> [(SegmentEntry, WrittenSegment); 2] {
     [(SIGHTINGS.name, pair.sightings), (COUNTS.name, pair.counts)]
-        .map(|(kind, written)| (listed(sensor, kind, days, &written, open, capture), written))
+        .map(|(kind, written)| (segment_entry(sensor, kind, days, &written, open, capture), written))
 }
 
 /// Moves a written file to its place in the history.
@@ -285,9 +306,11 @@ pub(super) fn put_file(
 }
 
 /// Fails if sightings of one of the days were dropped: the day's counts could not be computed again.
-fn refuse_dropped(connection: &Connection, sensor: i64, days: &BTreeSet<Date>) -> Result<(), StoreError> {
+fn check_not_dropped(connection: &Connection, sensor: i64, days: &BTreeSet<Date>) -> Result<(), StoreError> {
     match catalog::kept_from(connection, sensor)? {
-        Some(from) if days.first().is_some_and(|day| *day < from) => Err(StoreError::Dropped { from }),
+        Some(from) if days.first().is_some_and(|day| *day < from) => {
+            Err(StoreError::SightingsDropped { from })
+        }
         _ => Ok(()),
     }
 }
@@ -307,7 +330,7 @@ fn put_types(
 
 /// Stores the totals of days that lie in at most one segment of sightings. Days that lie in several are
 /// entered without totals, and counted when a query needs them.
-pub(super) fn keep_totals(
+pub(super) fn store_totals(
     folder: &Path,
     connection: &Connection,
     sensor: i64,
@@ -352,7 +375,7 @@ pub(super) fn new_examples<'e>(
     new.sort_unstable();
     new.into_iter().filter_map(|(number, place)| {
         let PackedExample { start, host, packets, .. } = examples.get(place)?;
-        let packets = packets_of(packets).map_err(|error| StoreError::Backend(error.to_string()));
+        let packets = decode_packets(packets).map_err(|error| StoreError::Backend(error.to_string()));
         Some(packets.map(|packets| ExampleRow { number, start, host, packets }))
     })
 }

@@ -8,25 +8,25 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::behavior::Profile;
-use crate::event::Timestamp;
 use crate::history::Sensor;
+use crate::packet::Timestamp;
 use crate::store::StoreError;
 
 use super::LocalStore;
-use super::fed;
-use super::join_part::Target;
+use super::capture_rows;
+use super::join_sensor::JoinTarget;
 use super::schema;
 use super::{catalog, type_rows};
 
 /// The result of joining histories.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Joined {
+pub struct JoinSummary {
     /// Number of sensors in the result.
     pub sensors: u64,
     /// Number of captures in the result.
     pub captures: u64,
     /// Names of captures that several histories have; each is taken once.
-    pub same: Vec<String>,
+    pub shared_captures: Vec<String>,
     /// The times at which one history of a sensor ends and another begins.
     pub seams: Vec<Seam>,
 }
@@ -40,7 +40,7 @@ pub struct Seam {
     pub at: Timestamp,
     /// Number of windows that were open at that time and whose hosts were active soon after: each counts as
     /// two windows.
-    pub cut: u64,
+    pub cut_windows: u64,
 }
 
 impl LocalStore {
@@ -49,7 +49,7 @@ impl LocalStore {
     /// # Errors
     /// Fails if the folder is not empty, the histories cannot be joined, one of them is damaged, or the
     /// result cannot be written. The folder is then left as it was.
-    pub fn join(sources: &[PathBuf], into: &Path, profile: &Profile) -> Result<Joined, StoreError> {
+    pub fn join(sources: &[PathBuf], into: &Path, profile: &Profile) -> Result<JoinSummary, StoreError> {
         let is_empty = fs::read_dir(into).map_or(!into.exists(), |mut entries| entries.next().is_none());
         if !is_empty {
             return Err(StoreError::NotJoinable(format!(
@@ -66,7 +66,7 @@ impl LocalStore {
         fs::create_dir_all(&parent)?;
         let temporary = tempfile::Builder::new().prefix(".inga-merge-").tempdir_in(&parent)?;
         let mut result = LocalStore::create(temporary.path(), profile)?;
-        let joined = result.take_in(&stores)?;
+        let joined = result.copy_histories(&stores)?;
         drop(result);
         fs::rename(temporary.path(), into)?;
         File::open(&parent)?.sync_all()?;
@@ -74,9 +74,9 @@ impl LocalStore {
     }
 
     /// Copies the contents of all source histories into this one.
-    fn take_in(&mut self, stores: &[LocalStore]) -> Result<Joined, StoreError> {
+    fn copy_histories(&mut self, stores: &[LocalStore]) -> Result<JoinSummary, StoreError> {
         let (folder, profile) = (self.folder.clone(), self.profile.clone());
-        let mut joined = Joined::default();
+        let mut joined = JoinSummary::default();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut sensors: BTreeMap<String, Sensor> = BTreeMap::new();
         let mut marks = Vec::new();
@@ -99,11 +99,11 @@ impl LocalStore {
             }
         }
         for (id, (name, sensor)) in (1i64..).zip(&sensors) {
-            schema::put(&transaction, "sensor", &[&id, name, &catalog::json(sensor)?])?;
-            let mut target = Target { folder: &folder, connection: &transaction, id, sensor };
-            target.take_sensor(stores, &marks, &mut joined)?;
+            schema::put_row(&transaction, "sensor", &[&id, name, &catalog::to_json(sensor)?])?;
+            let mut target = JoinTarget { folder: &folder, connection: &transaction, id, sensor };
+            target.copy_sensor(stores, &marks, &mut joined)?;
             joined.sensors += 1;
-            joined.captures += fed::capture_count(&transaction, id)?;
+            joined.captures += capture_rows::capture_count(&transaction, id)?;
         }
         transaction.commit()?;
         Ok(joined)

@@ -13,23 +13,23 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::TransactionBehavior;
 
-use crate::event::Timestamp;
 use crate::history::{DayTotal, HourlyCount, Sensor, Sighting};
+use crate::packet::Timestamp;
 use crate::store::{StoreError, zone_of};
 
 use super::LocalStore;
-use super::catalog::{self, Listed};
+use super::capture_rows;
+use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow};
-use super::fed;
-use super::incoming::Incoming;
-use super::ingest::{Exchange, listed, listed_pair, write_examples};
+use super::incoming::IncomingFolder;
+use super::ingest::{SegmentReplacement, segment_entry, segment_entry_pair, write_examples};
 use super::open_segments::OpenSegments;
+use super::row_filter::RowFilter;
 use super::rows::SIGHTINGS;
 use super::segment::Segment;
 use super::segment_writer::WrittenSegment;
-use super::sorted::{Sorted, all_sightings, hours_of_segment, merged};
-use super::wanted::Wanted;
+use super::sorted::{SortedRows, all_sightings, hourly_counts_of_segment, merge_sorted};
 use super::write::{PairWriter, WrittenPair};
 
 /// Maximum number of segments that are merged at once. Each takes 1.5 MB: an encoded row group, a decoded
@@ -42,17 +42,17 @@ const LATE_MAX: usize = 16;
 
 /// The segments that an automatic merge leaves alone. The default, for requested merges, leaves none alone.
 #[derive(Default)]
-struct Automatic {
+struct MergeExclusions {
     /// Maximum number of segments of sightings beside that of a merged month; 0 for a requested merge.
     late_max: usize,
     /// The content hash of the capture whose segments are not merged.
-    spare: Option<[u8; 32]>,
+    excluded_capture: Option<[u8; 32]>,
 }
 
-impl Automatic {
+impl MergeExclusions {
     /// Returns whether a month is already merged but for a few late segments.
-    fn leaves(&self, segments: &[Listed], month: (Date, Date)) -> bool {
-        let within = |one: &&Listed| {
+    fn excludes_month(&self, segments: &[SegmentEntry], month: (Date, Date)) -> bool {
+        let within = |one: &&SegmentEntry| {
             one.kind == SIGHTINGS.name && !one.open && month.0 <= one.days.0 && one.days.1 <= month.1
         };
         let is_merged = segments.iter().filter(within).any(|one| one.days == month);
@@ -62,7 +62,7 @@ impl Automatic {
 
 /// The result of merging segments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Compacted {
+pub struct CompactionSummary {
     /// Number of days that were merged, counted per sensor.
     pub days: u64,
     /// Number of months that were merged, counted per sensor.
@@ -74,14 +74,14 @@ pub struct Compacted {
 }
 
 /// Sorted parts of sightings and of hourly counts.
-pub(super) type PairParts = (Vec<Sorted<'static, Sighting>>, Vec<Sorted<'static, HourlyCount>>);
+pub(super) type PairParts = (Vec<SortedRows<'static, Sighting>>, Vec<SortedRows<'static, HourlyCount>>);
 
 /// Returns the rows of segments: one sorted part per segment of sightings, and two sorted parts of hourly
 /// counts per segment of counts.
 pub(super) fn pair_parts(
     folder: &Path,
-    sightings: &[Listed],
-    counts: &[Listed],
+    sightings: &[SegmentEntry],
+    counts: &[SegmentEntry],
     zone: &TimeZone,
 ) -> Result<PairParts, StoreError> {
     let open = OpenSegments::default();
@@ -90,22 +90,22 @@ pub(super) fn pair_parts(
         of_sightings.push(all_sightings(&open.get(folder, listed, &SIGHTINGS)?, zone));
     }
     for listed in counts {
-        of_hours.extend(hours_of_segment(&open.get(folder, listed, &COUNTS)?, &Wanted::ALL));
+        of_hours.extend(hourly_counts_of_segment(&open.get(folder, listed, &COUNTS)?, &RowFilter::ALL));
     }
     Ok((of_sightings, of_hours))
 }
 
 /// Removes the rows of the days in `gone` from sorted parts.
-fn without<T: 'static>(
-    parts: Vec<Sorted<'static, T>>,
+fn rows_without_days<T: 'static>(
+    parts: Vec<SortedRows<'static, T>>,
     gone: &Rc<BTreeSet<Date>>,
     day: fn(&T) -> Date,
-) -> Vec<Sorted<'static, T>> {
-    let one = |part: Sorted<'static, T>| {
+) -> Vec<SortedRows<'static, T>> {
+    let one = |part: SortedRows<'static, T>| {
         let gone = Rc::clone(gone);
         let stays =
             move |row: &Result<T, StoreError>| row.as_ref().map_or(true, |row| !gone.contains(&day(row)));
-        Box::new(part.filter(stays)) as Sorted<'static, T>
+        Box::new(part.filter(stays)) as SortedRows<'static, T>
     };
     parts.into_iter().map(one).collect()
 }
@@ -117,13 +117,14 @@ impl LocalStore {
     /// # Errors
     /// Fails if a segment is damaged, or if the history cannot be written to. Merges that were completed
     /// before the failure stay.
-    pub fn compact(&mut self, all: bool) -> Result<Compacted, StoreError> {
-        self.writable()?;
-        let mut done = Compacted { bytes_before: self.segment_bytes()?, ..Compacted::default() };
+    pub fn compact(&mut self, all: bool) -> Result<CompactionSummary, StoreError> {
+        self.check_writable()?;
+        let mut done =
+            CompactionSummary { bytes_before: self.segment_bytes()?, ..CompactionSummary::default() };
         for (id, sensor) in catalog::sensors(&self.connection)? {
-            let clock = catalog::resume(&self.connection, id)?.clock.unwrap_or_default();
+            let clock = catalog::engine_state(&self.connection, id)?.clock.unwrap_or_default();
             let until = if all { None } else { Some(clock) };
-            let (days, months) = self.merge_until(id, &sensor, until, &Automatic::default())?;
+            let (days, months) = self.merge_until(id, &sensor, until, &MergeExclusions::default())?;
             done.days += days;
             done.months += months;
         }
@@ -138,10 +139,16 @@ impl LocalStore {
 
     /// Merges the days and months of a sensor that are over at the time `clock`, except segments of the
     /// sensor's newest capture, which must stay removable until the next capture is fed.
-    pub(super) fn merge_what_is_over(&mut self, name: &str, clock: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn merge_past_periods(&mut self, name: &str, clock: Timestamp) -> Result<(), StoreError> {
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
-        let spare = if self.durable { fed::newest(&self.connection, id)? } else { None };
-        self.merge_until(id, &sensor, Some(clock), &Automatic { late_max: LATE_MAX, spare }).map(drop)
+        let spare = if self.durable { capture_rows::newest_capture(&self.connection, id)? } else { None };
+        self.merge_until(
+            id,
+            &sensor,
+            Some(clock),
+            &MergeExclusions { late_max: LATE_MAX, excluded_capture: spare },
+        )
+        .map(drop)
     }
 
     /// Merges the days and months before that of `clock`, or all. Returns the numbers of merged days and
@@ -151,24 +158,24 @@ impl LocalStore {
         id: i64,
         sensor: &Sensor,
         clock: Option<Timestamp>,
-        automatic: &Automatic,
+        automatic: &MergeExclusions,
     ) -> Result<(u64, u64), StoreError> {
         let zone = zone_of(sensor)?;
         let today = clock.map_or(Date::MAX, |clock| clock.day(&zone));
         // No segment has days of two months, so merging one month does not change the segments of others.
         let segments = catalog::segments(&self.connection, Some(id))?;
         let (mut days, mut months) = (0, 0);
-        let spare = automatic.spare;
+        let spare = automatic.excluded_capture;
         for month in months_of(&segments) {
             if today > month.last_of_month() {
                 let month = (month, month.last_of_month());
-                if automatic.leaves(&segments, month) {
+                if automatic.excludes_month(&segments, month) {
                     continue;
                 }
                 months += u64::from(self.merge((id, sensor), &segments, month, spare)?);
                 continue;
             }
-            for day in days_in_parts(&segments, month).into_iter().filter(|day| *day < today) {
+            for day in days_to_merge(&segments, month).into_iter().filter(|day| *day < today) {
                 days += u64::from(self.merge((id, sensor), &segments, (day, day), spare)?);
             }
         }
@@ -194,12 +201,12 @@ impl LocalStore {
     fn merge(
         &mut self,
         (id, sensor): (i64, &Sensor),
-        segments: &[Listed],
+        segments: &[SegmentEntry],
         span: (Date, Date),
         spare: Option<[u8; 32]>,
     ) -> Result<bool, StoreError> {
-        let within = |one: &&Listed| !one.open && span.0 <= one.days.0 && one.days.1 <= span.1;
-        let inputs: Vec<&Listed> = segments.iter().filter(within).collect();
+        let within = |one: &&SegmentEntry| !one.open && span.0 <= one.days.0 && one.days.1 <= span.1;
+        let inputs: Vec<&SegmentEntry> = segments.iter().filter(within).collect();
         if spare.is_some() && inputs.iter().any(|one| one.capture == spare) {
             return Ok(false);
         }
@@ -208,7 +215,7 @@ impl LocalStore {
             |kind: &str| inputs.iter().copied().filter(|one| one.kind == kind).cloned().collect::<Vec<_>>();
         let (sightings, counts, examples) =
             (of_kind(SIGHTINGS.name), of_kind(COUNTS.name), of_kind(EXAMPLES.name));
-        let in_one = |some: &[Listed]| some.len() <= 1 && some.iter().all(|one| one.days == span);
+        let in_one = |some: &[SegmentEntry]| some.len() <= 1 && some.iter().all(|one| one.days == span);
         let merge_sightings = !in_one(&sightings) && !sightings.is_empty();
         // Months whose sightings were dropped have only counts, which are merged already.
         let is_merged = examples.len() <= 1 && examples.iter().all(|one| one.days == span);
@@ -216,9 +223,9 @@ impl LocalStore {
         if !merge_sightings && !merge_examples {
             return Ok(false);
         }
-        let incoming = Incoming::new(&self.folder)?;
-        let mut new: Vec<(Listed, WrittenSegment)> = Vec::new();
-        let mut old: Vec<Listed> = Vec::new();
+        let incoming = IncomingFolder::new(&self.folder)?;
+        let mut new: Vec<(SegmentEntry, WrittenSegment)> = Vec::new();
+        let mut old: Vec<SegmentEntry> = Vec::new();
         let mut totals = BTreeMap::new();
         if merge_sightings {
             let uncounted = self.uncounted_days(id, span)?;
@@ -231,13 +238,16 @@ impl LocalStore {
             )?;
             totals.extend(pair.totals.iter().map(|total| (total.count.day, *total)));
             totals.retain(|day, _| uncounted.contains(day));
-            new.extend(listed_pair((id, sensor), span, pair, false, capture));
+            new.extend(segment_entry_pair((id, sensor), span, pair, false, capture));
             old.extend(sightings.into_iter().chain(counts));
         }
         if merge_examples {
             let mut rows = self.earliest_examples(&examples)?.into_values().map(Ok);
             if let Some((_, written)) = write_examples(incoming.folder(), &mut rows, self.durable)? {
-                new.push((listed((id, sensor), EXAMPLES.name, span, &written, false, capture), written));
+                new.push((
+                    segment_entry((id, sensor), EXAMPLES.name, span, &written, false, capture),
+                    written,
+                ));
                 old.extend(examples);
             }
         }
@@ -254,47 +264,48 @@ impl LocalStore {
     /// Merges segments of sightings and their counts, without the rows of the days in `gone`.
     pub(super) fn merged_pair(
         &self,
-        incoming: &Incoming,
+        incoming: &IncomingFolder,
         sensor: &Sensor,
-        (sightings, counts): (&[Listed], &[Listed]),
+        (sightings, counts): (&[SegmentEntry], &[SegmentEntry]),
         counts_hosts: bool,
         gone: &Rc<BTreeSet<Date>>,
     ) -> Result<WrittenPair, StoreError> {
         let zone = zone_of(sensor)?;
         let (mut of_sightings, mut of_hours) = pair_parts(&self.folder, sightings, counts, &zone)?;
         if !gone.is_empty() {
-            of_sightings = without(of_sightings, gone, |sighting| sighting.day);
-            of_hours = without(of_hours, gone, |hour| hour.day);
+            of_sightings = rows_without_days(of_sightings, gone, |sighting| sighting.day);
+            of_hours = rows_without_days(of_hours, gone, |hour| hour.day);
         }
         // Many segments are first merged in groups, so that memory does not grow with their number. Each
         // segment of counts gives two sorted parts.
         let mut steps = Vec::new();
         while of_sightings.len() > SEGMENTS_AT_ONCE {
-            let hours = merged(of_hours.drain(..2 * SEGMENTS_AT_ONCE).collect(), HourlyCount::order)?;
-            let rows = merged(of_sightings.drain(..SEGMENTS_AT_ONCE).collect(), Sighting::order)?;
+            let hours = merge_sorted(of_hours.drain(..2 * SEGMENTS_AT_ONCE).collect(), HourlyCount::order)?;
+            let rows = merge_sorted(of_sightings.drain(..SEGMENTS_AT_ONCE).collect(), Sighting::order)?;
             let writer = PairWriter::new(incoming.folder(), zone.clone(), false)?;
             let step = writer.write_merged(rows, hours, false)?;
             let opened =
                 |table, written: &WrittenSegment| Segment::open(&written.path, table, &written.facts);
             let pair = (opened(&SIGHTINGS, &step.sightings)?, opened(&COUNTS, &step.counts)?);
             of_sightings.push(all_sightings(&Arc::new(pair.0), &zone));
-            of_hours.extend(hours_of_segment(&Arc::new(pair.1), &Wanted::ALL));
+            of_hours.extend(hourly_counts_of_segment(&Arc::new(pair.1), &RowFilter::ALL));
             steps.push(step);
         }
         let writer = PairWriter::new(incoming.folder(), zone, counts_hosts)?;
-        let (rows, hours) = (merged(of_sightings, Sighting::order)?, merged(of_hours, HourlyCount::order)?);
+        let (rows, hours) =
+            (merge_sorted(of_sightings, Sighting::order)?, merge_sorted(of_hours, HourlyCount::order)?);
         writer.write_merged(rows, hours, self.durable)
     }
 
     /// Returns the earliest example of each type. Memory: about 200 bytes per type.
     pub(super) fn earliest_examples(
         &self,
-        listed: &[Listed],
+        listed: &[SegmentEntry],
     ) -> Result<BTreeMap<u64, ExampleRow>, StoreError> {
         let open = OpenSegments::default();
         let mut earliest = EarliestExamples::default();
         for one in listed {
-            earliest.add(&*open.get(&self.folder, one, &EXAMPLES)?, &Wanted::ALL)?;
+            earliest.add(&*open.get(&self.folder, one, &EXAMPLES)?, &RowFilter::ALL)?;
         }
         Ok(earliest.by_type())
     }
@@ -304,8 +315,8 @@ impl LocalStore {
     fn replace(
         &mut self,
         id: i64,
-        old: Vec<Listed>,
-        new: Vec<(Listed, WrittenSegment)>,
+        old: Vec<SegmentEntry>,
+        new: Vec<(SegmentEntry, WrittenSegment)>,
         totals: BTreeMap<Date, DayTotal>,
     ) -> Result<bool, StoreError> {
         let (folder, durable) = (self.folder.clone(), self.durable);
@@ -316,33 +327,41 @@ impl LocalStore {
         }
         let mut merged: BTreeSet<[u8; 32]> = old.iter().filter_map(|one| one.capture).collect();
         merged.retain(|content| !new.iter().any(|(one, _)| one.capture.as_ref() == Some(content)));
-        fed::mark_merged(&transaction, id, &merged)?;
+        capture_rows::mark_merged(&transaction, id, &merged)?;
         let days = totals.keys().copied().collect();
-        let exchange =
-            Exchange { folder: &folder, sensor: id, before: &before, old, new, days, totals, durable };
+        let exchange = SegmentReplacement {
+            folder: &folder,
+            sensor: id,
+            before: &before,
+            old,
+            new,
+            days,
+            totals,
+            durable,
+        };
         let gone = exchange.commit(transaction)?;
-        self.forget(&gone);
+        self.delete_files(&gone);
         Ok(true)
     }
 }
 
 /// Returns the capture to which all of the segments belong, or `None` if there are several. A segment merged
 /// from them can still be removed with that capture.
-pub(super) fn single_capture<'l>(segments: impl IntoIterator<Item = &'l Listed>) -> Option<[u8; 32]> {
+pub(super) fn single_capture<'l>(segments: impl IntoIterator<Item = &'l SegmentEntry>) -> Option<[u8; 32]> {
     let mut captures = segments.into_iter().map(|one| one.capture);
     let first = captures.next().flatten();
     first.filter(|_| captures.all(|capture| capture == first))
 }
 
 /// Returns the first days of the months that have segments.
-fn months_of(segments: &[Listed]) -> BTreeSet<Date> {
+fn months_of(segments: &[SegmentEntry]) -> BTreeSet<Date> {
     segments.iter().map(|segment| segment.days.0.first_of_month()).collect()
 }
 
 /// Returns the days of a month that lie in several segments of a single day each.
-fn days_in_parts(segments: &[Listed], month: Date) -> Vec<Date> {
+fn days_to_merge(segments: &[SegmentEntry], month: Date) -> Vec<Date> {
     let mut parts: BTreeMap<Date, u64> = BTreeMap::new();
-    for Listed { days, kind, open, .. } in segments {
+    for SegmentEntry { days, kind, open, .. } in segments {
         if kind == SIGHTINGS.name && !open && days.0 == days.1 && days.0.first_of_month() == month {
             *parts.entry(days.0).or_default() += 1;
         }

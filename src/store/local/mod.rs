@@ -1,21 +1,22 @@
 //! A history in a folder: a catalog (SQLite) and segments (Parquet). `FORMAT.md` beside this file describes
 //! both.
 
+mod capture_rows;
 mod catalog;
 mod count_rows;
 mod counting;
 mod day_numbers;
 mod example_rows;
-mod fed;
 mod incoming;
 mod ingest;
 mod join;
-mod join_part;
+mod join_sensor;
 mod merge;
 mod open_segments;
 mod query;
 mod remove;
 mod retain;
+mod row_filter;
 mod rows;
 mod scan;
 mod schema;
@@ -28,13 +29,12 @@ mod table;
 mod type_rows;
 mod types;
 mod verify;
-mod wanted;
 mod write;
 
-pub use join::{Joined, Seam};
-pub use merge::Compacted;
-pub use retain::{Holding, Retained};
-pub use verify::Checked;
+pub use join::{JoinSummary, Seam};
+pub use merge::CompactionSummary;
+pub use retain::{ContentSize, RetentionSummary};
+pub use verify::VerificationSummary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -45,24 +45,24 @@ use rusqlite::Connection;
 
 use crate::behavior::{BehaviorId, Profile};
 use crate::history::{
-    BatchWriter, BeforeNewest, CaptureRecord, Contribution, Coverage, DailyCount, DayCount, DayTotal,
-    Example, Filter, Habit, HostList, HourlyCount, Outage, Reopened, Resume, Selection, Sensor, Sighting,
-    TypeRecord, TypeTotal,
+    BatchWriter, BehaviorFilter, BehaviorSummary, CaptureRecord, Contribution, Coverage, DailyCount,
+    DayCount, DayTotal, EngineState, Example, Filter, HostList, HourlyCount, Outage, ReopenedWindows,
+    RollbackPoint, Sensor, Sighting, TypeRecord, TypeTotal,
 };
 use crate::sample::KeptSample;
 
-use super::{HistoryStore, NearService, ParametersSink, StoreError, refuse_sources};
+use super::{HistoryStore, ParametersSink, ServiceQuery, StoreError, refuse_sources};
 use open_segments::OpenSegments;
-use schema::Access;
+use row_filter::RowFilter;
+use schema::AccessMode;
 use types::TypeIndex;
-use wanted::Wanted;
 
 /// A history in a folder.
 #[derive(Debug)]
 pub struct LocalStore {
     folder: PathBuf,
     connection: Connection,
-    access: Access,
+    access: AccessMode,
     profile: Profile,
     types: TypeIndex,
     open: OpenSegments,
@@ -83,7 +83,7 @@ impl LocalStore {
     /// Fails if the folder has no history, a history of a newer inga or one of another behavior profile, or
     /// if the history cannot be read.
     pub fn open_to_read(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
-        LocalStore::open_with(folder, profile, Access::Read)
+        LocalStore::open_with(folder, profile, AccessMode::Read)
     }
 
     /// Opens an existing history to write.
@@ -91,7 +91,7 @@ impl LocalStore {
     /// # Errors
     /// Fails as [`LocalStore::open_to_read`] does.
     pub fn open_to_write(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
-        LocalStore::open_with(folder, profile, Access::Write)
+        LocalStore::open_with(folder, profile, AccessMode::Write)
     }
 
     /// Opens a history to write, and creates it if it does not exist.
@@ -99,7 +99,7 @@ impl LocalStore {
     /// # Errors
     /// Fails as [`LocalStore::open_to_read`] does, and if the folder cannot be created.
     pub fn create(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
-        LocalStore::open_with(folder, profile, Access::Create)
+        LocalStore::open_with(folder, profile, AccessMode::Create)
     }
 
     /// Creates a history in a temporary folder (within `TMPDIR`), which is deleted together with the store.
@@ -114,10 +114,10 @@ impl LocalStore {
         Ok(store)
     }
 
-    fn open_with(folder: &Path, profile: &Profile, access: Access) -> Result<LocalStore, StoreError> {
+    fn open_with(folder: &Path, profile: &Profile, access: AccessMode) -> Result<LocalStore, StoreError> {
         // The files are locked before the state of the catalog is fixed, so that no file that it lists is
         // deleted in between.
-        let files = if access == Access::Read { incoming::hold_files(folder) } else { None };
+        let files = if access == AccessMode::Read { incoming::lock_files(folder) } else { None };
         let connection = schema::open(folder, access, &profile.identity())?;
         let mut store = LocalStore {
             folder: folder.to_owned(),
@@ -131,9 +131,9 @@ impl LocalStore {
             _files: files,
         };
         store.check_profile()?;
-        if access != Access::Read {
-            incoming::prepare_for_readers(folder)?;
-            incoming::sweep(folder, &mut store.connection)?;
+        if access != AccessMode::Read {
+            incoming::create_readers_lock(folder)?;
+            incoming::delete_leftover_files(folder, &mut store.connection)?;
         }
         Ok(store)
     }
@@ -141,24 +141,24 @@ impl LocalStore {
     fn check_profile(&self) -> Result<(), StoreError> {
         let wanted = self.profile.identity();
         match catalog::setting(&self.connection, "profile")? {
-            Some(found) if found != wanted => Err(StoreError::OtherProfile { found, wanted }),
+            Some(found) if found != wanted => Err(StoreError::ProfileMismatch { found, wanted }),
             Some(_) => Ok(()),
             None => Err(StoreError::Damaged("the catalog does not name its behavior profile".to_owned())),
         }
     }
 
-    fn writable(&self) -> Result<(), StoreError> {
+    fn check_writable(&self) -> Result<(), StoreError> {
         match self.access {
-            Access::Read => Err(StoreError::Backend("the history was opened to read".to_owned())),
-            Access::Write | Access::Create => Ok(()),
+            AccessMode::Read => Err(StoreError::Backend("the history was opened to read".to_owned())),
+            AccessMode::Write | AccessMode::Create => Ok(()),
         }
     }
 
     /// Deletes the files of segments that the catalog no longer lists. Files that cannot be deleted now, for
     /// example because a reader holds the lock, are deleted by the next process that writes.
-    fn forget(&mut self, paths: &[String]) {
+    fn delete_files(&mut self, paths: &[String]) {
         if !paths.is_empty() {
-            paths.iter().for_each(|path| self.open.forget(path));
+            paths.iter().for_each(|path| self.open.close(path));
             let _ = incoming::delete_unlisted(&self.folder, &mut self.connection, paths.to_vec());
         }
     }
@@ -189,12 +189,12 @@ impl HistoryStore for LocalStore {
         self.delete_outage(sensor, outage)
     }
 
-    fn sightings_from(&self, sensor: &str) -> Result<Option<Date>, StoreError> {
+    fn sightings_kept_from(&self, sensor: &str) -> Result<Option<Date>, StoreError> {
         catalog::kept_from(&self.connection, self.sensor_id(sensor)?)
     }
 
     fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError> {
-        self.writable()?;
+        self.check_writable()?;
         catalog::put_outage(&self.connection, self.sensor_id(sensor)?, outage)
     }
 
@@ -204,37 +204,37 @@ impl HistoryStore for LocalStore {
     }
 
     fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError> {
-        fed::captures(&self.connection, self.sensor_id(sensor)?)
+        capture_rows::captures(&self.connection, self.sensor_id(sensor)?)
     }
 
     fn is_removable(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
-        let merged = fed::is_merged(&self.connection, self.sensor_id(sensor)?, content)?;
+        let merged = capture_rows::is_merged(&self.connection, self.sensor_id(sensor)?, content)?;
         merged.map(|merged| !merged).ok_or_else(|| StoreError::UnknownCapture(sensor.to_owned()))
     }
 
-    fn before_newest(&self, sensor: &str) -> Result<Option<BeforeNewest>, StoreError> {
-        fed::before_newest(&self.connection, self.sensor_id(sensor)?)
+    fn rollback_point(&self, sensor: &str) -> Result<Option<RollbackPoint>, StoreError> {
+        capture_rows::rollback_point(&self.connection, self.sensor_id(sensor)?)
     }
 
     fn remove_capture(
         &mut self,
         sensor: &str,
         content: &[u8; 32],
-        reopened: Option<Reopened>,
+        reopened: Option<ReopenedWindows>,
     ) -> Result<(), StoreError> {
-        self.take_back(sensor, content, reopened)
+        self.delete_capture(sensor, content, reopened)
     }
 
     fn drop_days(&mut self, sensor: &str, days: (Date, Date)) -> Result<(), StoreError> {
-        self.forget_days(sensor, days)
+        self.delete_days(sensor, days)
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
-        fed::has_capture(&self.connection, self.sensor_id(sensor)?, content)
+        capture_rows::has_capture(&self.connection, self.sensor_id(sensor)?, content)
     }
 
-    fn resume(&self, sensor: &str) -> Result<Resume, StoreError> {
-        catalog::resume(&self.connection, self.sensor_id(sensor)?)
+    fn engine_state(&self, sensor: &str) -> Result<EngineState, StoreError> {
+        catalog::engine_state(&self.connection, self.sensor_id(sensor)?)
     }
 
     fn batch_writer(
@@ -243,17 +243,17 @@ impl HistoryStore for LocalStore {
         mark_names: &[String],
     ) -> Result<Option<Box<dyn BatchWriter>>, StoreError> {
         let sensor = catalog::sensor(&self.connection, sensor)?.1;
-        Ok(Some(Box::new(self.pending(&sensor, mark_names)?)))
+        Ok(Some(Box::new(self.capture_writer(&sensor, mark_names)?)))
     }
 
     fn ingest(&mut self, sensor: &str, contribution: Contribution) -> Result<bool, StoreError> {
         self.store_capture(sensor, contribution)
     }
 
-    fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
-        let (_, source) = self.source(sensor)?;
-        let one = |selection: &Selection| {
-            let types = self.types.of_selection(&self.connection, &self.profile, selection)?;
+    fn series(&self, sensor: &str, selections: &[BehaviorFilter]) -> Result<Vec<Vec<DayCount>>, StoreError> {
+        let (_, source) = self.sensor_reader(sensor)?;
+        let one = |selection: &BehaviorFilter| {
+            let types = self.types.types_of_behavior(&self.connection, &self.profile, selection)?;
             match types[..] {
                 [_] if !selection.facets => types::series_of_type(&source, &types),
                 _ => types::series_of_types(&source, &types, selection.facets),
@@ -263,14 +263,14 @@ impl HistoryStore for LocalStore {
     }
 
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
-        let (id, source) = self.source(sensor)?;
+        let (id, source) = self.sensor_reader(sensor)?;
         let days = catalog::days(&self.connection, id)?;
         let uncounted: BTreeSet<Date> =
             days.iter().filter(|(_, total)| total.is_none()).map(|(day, _)| *day).collect();
         let mut totals: BTreeMap<Date, DayTotal> =
             days.into_iter().filter_map(|(day, total)| Some((day, total?))).collect();
         if !uncounted.is_empty() {
-            totals.extend(source.totals_of(&uncounted)?);
+            totals.extend(source.count_totals(&uncounted)?);
         }
         Ok(totals.into_values().filter(|total| total.count.windows > 0).collect())
     }
@@ -281,9 +281,9 @@ impl HistoryStore for LocalStore {
         filter: &Filter<'_>,
         sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError> {
-        let (_, source) = self.source(sensor)?;
-        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
-        source.each_sighting(&Wanted::of_filter(filter, types.as_deref()), &mut |sighting| {
+        let (_, source) = self.sensor_reader(sensor)?;
+        let types = self.types.types_of_filter(&self.connection, &self.profile, filter)?;
+        source.each_sighting(&RowFilter::from_filter(filter, types.as_deref()), &mut |sighting| {
             sink(sighting);
             Ok(())
         })
@@ -295,9 +295,9 @@ impl HistoryStore for LocalStore {
         filter: &Filter<'_>,
         sink: &mut dyn FnMut(&DailyCount),
     ) -> Result<(), StoreError> {
-        let (_, source) = self.source(sensor)?;
-        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
-        source.each_daily_count(&Wanted::of_filter(filter, types.as_deref()), &mut |count| {
+        let (_, source) = self.sensor_reader(sensor)?;
+        let types = self.types.types_of_filter(&self.connection, &self.profile, filter)?;
+        source.each_daily_count(&RowFilter::from_filter(filter, types.as_deref()), &mut |count| {
             sink(count);
             Ok(())
         })
@@ -310,9 +310,9 @@ impl HistoryStore for LocalStore {
         sink: &mut dyn FnMut(&HourlyCount),
     ) -> Result<(), StoreError> {
         refuse_sources(filter)?;
-        let (_, source) = self.source(sensor)?;
-        let types = self.types.of_filter(&self.connection, &self.profile, filter)?;
-        source.each_hourly_count(&Wanted::of_filter(filter, types.as_deref()), &mut |count| {
+        let (_, source) = self.sensor_reader(sensor)?;
+        let types = self.types.types_of_filter(&self.connection, &self.profile, filter)?;
+        source.each_hourly_count(&RowFilter::from_filter(filter, types.as_deref()), &mut |count| {
             sink(count);
             Ok(())
         })
@@ -322,71 +322,88 @@ impl HistoryStore for LocalStore {
         catalog::mark_names(&self.connection)
     }
 
-    fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
+    fn type_record(&self, number: u64) -> Result<TypeRecord, StoreError> {
         type_rows::type_record(&self.connection, &self.profile, number)
     }
 
     fn each_parameters(&self, numbers: &[u64], sink: ParametersSink<'_>) -> Result<(), StoreError> {
-        let _held = self.hold()?;
+        let _held = self.read_guard()?;
         type_rows::each_parameters(&self.connection, numbers, sink)
     }
 
-    fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
-        let (_, source) = self.source(sensor)?;
-        let types = self.types.of_selection(&self.connection, &self.profile, selection)?;
+    fn hosts(&self, sensor: &str, selection: &BehaviorFilter, most: usize) -> Result<HostList, StoreError> {
+        let (_, source) = self.sensor_reader(sensor)?;
+        let types = self.types.types_of_behavior(&self.connection, &self.profile, selection)?;
         types::hosts(&source, &self.mark_names()?, (&types, selection.facets), most)
     }
 
-    fn neighbours(
+    fn types_of_services(
         &self,
         sensor: &str,
-        services: &[NearService],
+        services: &[ServiceQuery],
         most: usize,
     ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
-        let (_, source) = self.source(sensor)?;
-        let lists = types::near(&self.connection, services)?;
-        let lists: Vec<types::List<'_>> = lists.iter().map(|types| (types.as_slice(), false)).collect();
-        types::type_totals(&source, &|number| self.type_of(number), &lists, most)
+        let (_, source) = self.sensor_reader(sensor)?;
+        let lists = types::types_by_service(&self.connection, services)?;
+        let lists: Vec<types::TypeNumbers<'_>> =
+            lists.iter().map(|types| (types.as_slice(), false)).collect();
+        types::type_totals(&source, &|number| self.type_record(number), &lists, most)
     }
 
-    fn habits(&self, sensor: &str, selections: &[Selection], most: usize) -> Result<Vec<Habit>, StoreError> {
-        let (_, source) = self.source(sensor)?;
+    fn behavior_summaries(
+        &self,
+        sensor: &str,
+        selections: &[BehaviorFilter],
+        most: usize,
+    ) -> Result<Vec<BehaviorSummary>, StoreError> {
+        let (_, source) = self.sensor_reader(sensor)?;
         let types = selections
             .iter()
-            .map(|selection| self.types.of_selection(&self.connection, &self.profile, selection))
+            .map(|selection| self.types.types_of_behavior(&self.connection, &self.profile, selection))
             .collect::<Result<Vec<_>, _>>()?;
-        let lists: Vec<types::List<'_>> =
+        let lists: Vec<types::TypeNumbers<'_>> =
             types.iter().zip(selections).map(|(types, one)| (types.as_slice(), one.facets)).collect();
-        types::habits(&source, &|number| self.type_of(number), &self.mark_names()?, &lists, most)
+        types::behavior_summaries(
+            &source,
+            &|number| self.type_record(number),
+            &self.mark_names()?,
+            &lists,
+            most,
+        )
     }
 
-    fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
-        let (_, source) = self.source(sensor)?;
-        let types = self.types.of_selection(&self.connection, &self.profile, selection)?;
+    fn types(
+        &self,
+        sensor: &str,
+        selection: &BehaviorFilter,
+        most: usize,
+    ) -> Result<Vec<TypeTotal>, StoreError> {
+        let (_, source) = self.sensor_reader(sensor)?;
+        let types = self.types.types_of_behavior(&self.connection, &self.profile, selection)?;
         let lists = [(types.as_slice(), selection.facets)];
-        let totals = types::type_totals(&source, &|number| self.type_of(number), &lists, most)?;
+        let totals = types::type_totals(&source, &|number| self.type_record(number), &lists, most)?;
         Ok(totals.into_iter().flatten().collect())
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
         let number = behavior.number();
-        let (_, source) = self.source(sensor)?;
+        let (_, source) = self.sensor_reader(sensor)?;
         let found = source.examples(&[number])?.remove(&number);
         match found {
-            Some(example) if self.type_of(number)?.behavior.id == behavior => {
-                Ok(Some(example.of_behavior(behavior)))
+            Some(example) if self.type_record(number)?.behavior.id == behavior => {
+                Ok(Some(example.into_example(behavior)))
             }
             _ => Ok(None),
         }
     }
 
     fn put_sample(&mut self, sample: &KeptSample) -> Result<(), StoreError> {
-        self.writable()?;
+        self.check_writable()?;
         catalog::put_sample(&self.connection, sample)
     }
 
     fn remove_sample(&mut self, id: &str) -> Result<bool, StoreError> {
-        self.writable()?;
+        self.check_writable()?;
         Ok(self.connection.execute("DELETE FROM sample WHERE id = ?1", [id])? > 0)
     }
 

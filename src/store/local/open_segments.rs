@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::store::StoreError;
 
-use super::catalog::Listed;
+use super::catalog::SegmentEntry;
 use super::segment::Segment;
-use super::table::Table;
+use super::table::SegmentTable;
 
 /// Maximum number of segments that are kept open. More could exceed the limit of open files per process.
 const OPEN_MAX: usize = 200;
@@ -23,8 +23,8 @@ impl OpenSegments {
     pub(super) fn get(
         &self,
         folder: &Path,
-        listed: &Listed,
-        table: &'static Table,
+        listed: &SegmentEntry,
+        table: &'static SegmentTable,
     ) -> Result<Arc<Segment>, StoreError> {
         let mut open = self.0.borrow_mut();
         if let Some(segment) = open.get(&listed.path) {
@@ -46,7 +46,7 @@ impl OpenSegments {
     }
 
     /// Closes a segment.
-    pub(super) fn forget(&self, path: &str) {
+    pub(super) fn close(&self, path: &str) {
         self.0.borrow_mut().remove(path);
     }
 }

@@ -9,75 +9,77 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, Transaction};
 
-use crate::event::Timestamp;
-use crate::history::{DailyCount, DayCount, DayTotal, Hosts, HourlyCount, Scope, Sighting, hours_of};
+use crate::history::{
+    DailyCount, DayCount, DayTotal, HostSet, HourlyCount, Scope, Sighting, hours_in_bitmap,
+};
+use crate::packet::Timestamp;
 use crate::store::{StoreError, zone_of};
 
 use super::LocalStore;
-use super::catalog::{self, Listed};
+use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
 use super::example_rows::{EXAMPLES, EarliestExamples, ExampleRow, starts_of};
-use super::incoming::hold_files;
+use super::incoming::lock_files;
 use super::open_segments::OpenSegments;
+use super::row_filter::RowFilter;
 use super::rows::SIGHTINGS;
 use super::scan::scan;
-use super::schema::Access;
-use super::sorted::{Sorted, daily_counts, hours_of_segment, merged};
-use super::table::Table;
-use super::wanted::Wanted;
+use super::schema::AccessMode;
+use super::sorted::{SortedRows, daily_counts, hourly_counts_of_segment, merge_sorted};
+use super::table::SegmentTable;
 
 /// Hosts by type, scope, day and hour.
-type HostsByHour = HashMap<(u64, Scope, Date, u8), Hosts>;
+type HostsByHour = HashMap<(u64, Scope, Date, u8), HostSet>;
 
 /// Maximum number of segments whose row groups are scanned together. Each is an open file.
 const SCANNED_SEGMENTS_MAX: usize = 64;
 
 /// Keeps files from being deleted, and the catalog in the state in which it was first read.
 #[derive(Debug, Default)]
-pub(super) struct Held<'s> {
+pub(super) struct ReadGuard<'s> {
     pub(super) _reading: Option<Transaction<'s>>,
     pub(super) _files: Option<File>,
 }
 
 /// The segments of a sensor, for one query.
-pub(super) struct Source<'s> {
+pub(super) struct SensorReader<'s> {
     pub(super) folder: &'s Path,
     pub(super) open: &'s OpenSegments,
-    pub(super) segments: Vec<Listed>,
+    pub(super) segments: Vec<SegmentEntry>,
     pub(super) zone: TimeZone,
     /// The first day whose sightings are kept; `None` if none were dropped.
     pub(super) kept_from: Option<Date>,
-    pub(super) _held: Option<Held<'s>>,
+    pub(super) _guard: Option<ReadGuard<'s>>,
 }
 
-impl Source<'_> {
+impl SensorReader<'_> {
     /// Returns the segments of one table.
-    fn of_kind<'t>(&'t self, table: &'t Table) -> impl Iterator<Item = &'t Listed> {
+    fn segments_of<'t>(&'t self, table: &'t SegmentTable) -> impl Iterator<Item = &'t SegmentEntry> {
         self.segments.iter().filter(move |segment| segment.kind == table.name)
     }
 
     /// Calls `sink` with the wanted sightings, in no particular order.
     pub(super) fn each_sighting(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &RowFilter<'_>,
         sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.each_sighting_of(self.of_kind(&SIGHTINGS), wanted, sink)
+        self.each_sighting_of(self.segments_of(&SIGHTINGS), wanted, sink)
     }
 
     /// Calls `sink` with the wanted sightings of some segments, in no particular order.
     fn each_sighting_of<'t>(
         &self,
-        segments: impl Iterator<Item = &'t Listed>,
-        wanted: &Wanted<'_>,
+        segments: impl Iterator<Item = &'t SegmentEntry>,
+        wanted: &RowFilter<'_>,
         sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut segments = segments.filter(|listed| wanted.may_lie_in(listed)).peekable();
+        let mut segments = segments.filter(|listed| wanted.may_match_segment(listed)).peekable();
         while segments.peek().is_some() {
             let mut places = Vec::new();
             for listed in segments.by_ref().take(SCANNED_SEGMENTS_MAX) {
                 let segment = self.open.get(self.folder, listed, &SIGHTINGS)?;
-                let groups = (0..segment.groups()).filter(|group| wanted.may_lie_in_group(&segment, *group));
+                let groups = (0..segment.groups()).filter(|group| wanted.may_match_group(&segment, *group));
                 places.extend(groups.map(|group| (Arc::clone(&segment), group)));
             }
             scan(&places, wanted, &self.zone, sink)?;
@@ -87,8 +89,8 @@ impl Source<'_> {
 
     /// Returns a predicate for the days whose stored counts are exact: those that lie in one segment of
     /// counts.
-    pub(super) fn counted_days(&self) -> impl Fn(Date) -> bool + use<> {
-        let all: Vec<(Date, Date)> = self.of_kind(&COUNTS).map(|one| one.days).collect();
+    pub(super) fn exact_days(&self) -> impl Fn(Date) -> bool + use<> {
+        let all: Vec<(Date, Date)> = self.segments_of(&COUNTS).map(|one| one.days).collect();
         move |day| all.iter().filter(|(first, last)| *first <= day && day <= *last).count() == 1
     }
 
@@ -96,13 +98,13 @@ impl Source<'_> {
     /// combination.
     pub(super) fn each_daily_count(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &RowFilter<'_>,
         sink: &mut dyn FnMut(&DailyCount) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let counted = self.counted_days();
-        let mut sources: Vec<Sorted<'_, DailyCount>> = Vec::new();
+        let counted = self.exact_days();
+        let mut sources: Vec<SortedRows<'_, DailyCount>> = Vec::new();
         if wanted.sources.is_none() {
-            for listed in self.of_kind(&COUNTS).filter(|listed| wanted.may_lie_in(listed)) {
+            for listed in self.segments_of(&COUNTS).filter(|listed| wanted.may_match_segment(listed)) {
                 let segment = self.open.get(self.folder, listed, &COUNTS)?;
                 let counted = &counted;
                 let is_counted = move |row: &Result<DailyCount, _>| match row {
@@ -112,9 +114,9 @@ impl Source<'_> {
                 sources.push(Box::new(daily_counts(&segment, wanted).filter(is_counted)));
             }
         }
-        let recount = self.counted_again(wanted, &|day| wanted.sources.is_some() || !counted(day))?;
+        let recount = self.recount_days(wanted, &|day| wanted.sources.is_some() || !counted(day))?;
         sources.push(Box::new(recount.into_iter().map(Ok)));
-        for count in merged(sources, |a: &DailyCount, b| a.cmp(b))? {
+        for count in merge_sorted(sources, |a: &DailyCount, b| a.cmp(b))? {
             let count = count?;
             if wanted.has_count(count.number, count.scope, count.day) {
                 sink(&count)?;
@@ -127,24 +129,24 @@ impl Source<'_> {
     /// combination.
     pub(super) fn each_hourly_count(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &RowFilter<'_>,
         sink: &mut dyn FnMut(&HourlyCount) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut sources: Vec<Sorted<'_, HourlyCount>> = Vec::new();
-        for listed in self.of_kind(&COUNTS).filter(|listed| wanted.may_lie_in(listed)) {
+        let mut sources: Vec<SortedRows<'_, HourlyCount>> = Vec::new();
+        for listed in self.segments_of(&COUNTS).filter(|listed| wanted.may_match_segment(listed)) {
             let segment = self.open.get(self.folder, listed, &COUNTS)?;
-            sources.extend(hours_of_segment(&segment, wanted));
+            sources.extend(hourly_counts_of_segment(&segment, wanted));
         }
-        let counted = self.counted_days();
+        let counted = self.exact_days();
         let mut hosts = self.hosts_by_hour(wanted, &|day| !counted(day))?;
         let mut last: Option<HourlyCount> = None;
         let mut finish =
             |count: HourlyCount, sink: &mut dyn FnMut(&HourlyCount) -> Result<(), StoreError>| {
                 let recounted = hosts.get_mut(&(count.number, count.scope, count.day, count.hour));
-                let hosts = recounted.map_or(count.hosts, Hosts::count);
+                let hosts = recounted.map_or(count.hosts, HostSet::count);
                 sink(&HourlyCount { hosts, ..count })
             };
-        for count in merged(sources, HourlyCount::order)? {
+        for count in merge_sorted(sources, HourlyCount::order)? {
             let count = count?;
             if !wanted.has_count(count.number, count.scope, count.day) {
                 continue;
@@ -166,20 +168,20 @@ impl Source<'_> {
 
     /// Returns the daily counts of some days, counted from sightings. Memory: about 100 bytes per type, scope
     /// and day, and 4 bytes per host.
-    fn counted_again(
+    fn recount_days(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &RowFilter<'_>,
         days: &dyn Fn(Date) -> bool,
     ) -> Result<Vec<DailyCount>, StoreError> {
-        let mut sums: BTreeMap<(u64, Scope, Date), Sum> = BTreeMap::new();
-        self.each_sighting_of(self.with_days(days), wanted, &mut |sighting| {
+        let mut sums: BTreeMap<(u64, Scope, Date), SightingSums> = BTreeMap::new();
+        self.each_sighting_of(self.segments_with_days(days), wanted, &mut |sighting| {
             if days(sighting.day) {
                 sums.entry((sighting.number, sighting.scope, sighting.day)).or_default().add(sighting);
             }
             Ok(())
         })?;
-        let count = |((number, scope, day), sum): ((u64, Scope, Date), Sum)| {
-            let DayCount { day, windows, packets, hosts } = sum.of_day(day);
+        let count = |((number, scope, day), sum): ((u64, Scope, Date), SightingSums)| {
+            let DayCount { day, windows, packets, hosts } = sum.into_day_count(day);
             DailyCount { number, scope, day, windows, packets, hosts }
         };
         Ok(sums.into_iter().map(count).collect())
@@ -188,14 +190,14 @@ impl Source<'_> {
     /// Returns the hosts of each hour of some days, from sightings.
     fn hosts_by_hour(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &RowFilter<'_>,
         days: &dyn Fn(Date) -> bool,
     ) -> Result<HostsByHour, StoreError> {
         let mut hosts = HostsByHour::new();
-        self.each_sighting_of(self.with_days(days), wanted, &mut |sighting| {
+        self.each_sighting_of(self.segments_with_days(days), wanted, &mut |sighting| {
             let Sighting { number, scope, day, host, counts, .. } = *sighting;
             if days(day) {
-                for hour in hours_of(counts.hours) {
+                for hour in hours_in_bitmap(counts.hours) {
                     hosts.entry((number, scope, day, hour)).or_default().insert(host);
                 }
             }
@@ -205,9 +207,12 @@ impl Source<'_> {
     }
 
     /// Returns the segments of sightings that may hold rows of one of some days.
-    fn with_days<'t>(&'t self, days: &dyn Fn(Date) -> bool) -> impl Iterator<Item = &'t Listed> + use<'t> {
-        let mut some: Vec<&Listed> = Vec::new();
-        for listed in self.of_kind(&SIGHTINGS) {
+    fn segments_with_days<'t>(
+        &'t self,
+        days: &dyn Fn(Date) -> bool,
+    ) -> impl Iterator<Item = &'t SegmentEntry> + use<'t> {
+        let mut some: Vec<&SegmentEntry> = Vec::new();
+        for listed in self.segments_of(&SIGHTINGS) {
             let all = listed.days.0.series(jiff::Span::new().days(1));
             if all.take_while(|day| *day <= listed.days.1).any(days) {
                 some.push(listed);
@@ -217,30 +222,34 @@ impl Source<'_> {
     }
 
     /// Returns the totals of some days, counted from sightings.
-    pub(super) fn totals_of(&self, days: &BTreeSet<Date>) -> Result<BTreeMap<Date, DayTotal>, StoreError> {
-        let mut sums: BTreeMap<Date, (Sum, BTreeSet<u64>)> = BTreeMap::new();
+    pub(super) fn count_totals(&self, days: &BTreeSet<Date>) -> Result<BTreeMap<Date, DayTotal>, StoreError> {
+        let mut sums: BTreeMap<Date, (SightingSums, BTreeSet<u64>)> = BTreeMap::new();
         let between = (days.first().copied(), days.last().copied());
-        let wanted = Wanted { facets: false, days: between, ..Wanted::ALL };
-        self.each_sighting_of(self.with_days(&|day| days.contains(&day)), &wanted, &mut |sighting| {
-            if days.contains(&sighting.day) {
-                let (sum, types) = sums.entry(sighting.day).or_default();
-                sum.add(sighting);
-                types.insert(sighting.number);
-            }
-            Ok(())
-        })?;
+        let wanted = RowFilter { facets: false, days: between, ..RowFilter::ALL };
+        self.each_sighting_of(
+            self.segments_with_days(&|day| days.contains(&day)),
+            &wanted,
+            &mut |sighting| {
+                if days.contains(&sighting.day) {
+                    let (sum, types) = sums.entry(sighting.day).or_default();
+                    sum.add(sighting);
+                    types.insert(sighting.number);
+                }
+                Ok(())
+            },
+        )?;
         let total = |day: &Date| {
             let (sum, types) = sums.remove(day).unwrap_or_default();
-            (*day, DayTotal { count: sum.of_day(*day), types: types.len() as u64 })
+            (*day, DayTotal { count: sum.into_day_count(*day), types: types.len() as u64 })
         };
         Ok(days.iter().map(total).collect())
     }
 
     /// Returns the earliest example of each of some types, whose numbers must ascend.
     pub(super) fn examples(&self, types: &[u64]) -> Result<BTreeMap<u64, ExampleRow>, StoreError> {
-        let wanted = Wanted::of_types(types, false);
+        let wanted = RowFilter::from_types(types, false);
         let mut earliest = EarliestExamples::default();
-        for listed in self.of_kind(&EXAMPLES) {
+        for listed in self.segments_of(&EXAMPLES) {
             earliest.add(&*self.open.get(self.folder, listed, &EXAMPLES)?, &wanted)?;
         }
         Ok(earliest.by_type())
@@ -249,13 +258,13 @@ impl Source<'_> {
 
 /// Sums of windows and packets, and the set of hosts.
 #[derive(Default)]
-pub(super) struct Sum {
+pub(super) struct SightingSums {
     windows: u64,
     packets: u64,
-    hosts: Hosts,
+    hosts: HostSet,
 }
 
-impl Sum {
+impl SightingSums {
     pub(super) fn add(&mut self, sighting: &Sighting) {
         self.windows = self.windows.saturating_add(sighting.counts.windows);
         self.packets = self.packets.saturating_add(sighting.counts.packets);
@@ -263,7 +272,7 @@ impl Sum {
     }
 
     /// Returns the sums as the count of a day.
-    pub(super) fn of_day(mut self, day: Date) -> DayCount {
+    pub(super) fn into_day_count(mut self, day: Date) -> DayCount {
         DayCount { day, windows: self.windows, packets: self.packets, hosts: self.hosts.count() }
     }
 }
@@ -271,44 +280,44 @@ impl Sum {
 impl LocalStore {
     /// Returns the id of a sensor and its segments. While they are held, no segment file is deleted and the
     /// catalog is read in one state, so an answer never mixes data from before and after a change.
-    pub(super) fn source(&self, sensor: &str) -> Result<(i64, Source<'_>), StoreError> {
-        let held = self.hold()?;
+    pub(super) fn sensor_reader(&self, sensor: &str) -> Result<(i64, SensorReader<'_>), StoreError> {
+        let held = self.read_guard()?;
         let (id, settings) = catalog::sensor(&self.connection, sensor)?;
         let zone = zone_of(&settings)?;
-        let mut source = source_of(&self.folder, &self.open, &self.connection, id, zone)?;
-        source._held = Some(held);
+        let mut source = unguarded_reader(&self.folder, &self.open, &self.connection, id, zone)?;
+        source._guard = Some(held);
         Ok((id, source))
     }
 
     /// Fixes the files and the state of the catalog. A store opened to read has done so since it was opened.
-    pub(super) fn hold(&self) -> Result<Held<'_>, StoreError> {
-        if self.access == Access::Read {
-            return Ok(Held::default());
+    pub(super) fn read_guard(&self) -> Result<ReadGuard<'_>, StoreError> {
+        if self.access == AccessMode::Read {
+            return Ok(ReadGuard::default());
         }
         // The files are locked first, so that every file that the catalog lists afterwards exists.
-        let files = hold_files(&self.folder);
+        let files = lock_files(&self.folder);
         // A query within another query sees the state of that one.
         let is_free = self.connection.is_autocommit();
         let reading = if is_free { Some(self.connection.unchecked_transaction()?) } else { None };
-        Ok(Held { _reading: reading, _files: files })
+        Ok(ReadGuard { _reading: reading, _files: files })
     }
 }
 
 /// Returns the segments of a sensor without holding files, for callers that hold the catalog already.
-pub(super) fn source_of<'s>(
+pub(super) fn unguarded_reader<'s>(
     folder: &'s Path,
     open: &'s OpenSegments,
     connection: &Connection,
     sensor: i64,
     zone: TimeZone,
-) -> Result<Source<'s>, StoreError> {
-    Ok(Source {
+) -> Result<SensorReader<'s>, StoreError> {
+    Ok(SensorReader {
         folder,
         open,
         segments: catalog::segments(connection, Some(sensor))?,
         zone,
         kept_from: catalog::kept_from(connection, sensor)?,
-        _held: None,
+        _guard: None,
     })
 }
 
@@ -320,8 +329,8 @@ pub(super) fn count_day(
     day: Date,
 ) -> Result<DayTotal, StoreError> {
     let open = OpenSegments::default();
-    let source = source_of(folder, &open, connection, sensor, TimeZone::UTC)?;
-    let mut totals = source.totals_of(&[day].into())?;
+    let source = unguarded_reader(folder, &open, connection, sensor, TimeZone::UTC)?;
+    let mut totals = source.count_totals(&[day].into())?;
     totals.remove(&day).ok_or_else(|| StoreError::Backend(format!("{day} was not counted")))
 }
 

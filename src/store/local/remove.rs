@@ -6,95 +6,98 @@ use std::rc::Rc;
 use jiff::civil::Date;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::history::{BeforeNewest, CaptureRecord, Reopened, Resume, Sensor, closed_before, recorded_days};
-use crate::store::{StoreError, merged, zone_of};
+use crate::history::{
+    CaptureRecord, EngineState, ReopenedWindows, RollbackPoint, Sensor, recorded_days, state_after_captures,
+};
+use crate::store::{StoreError, merged_error, zone_of};
 
-use super::catalog::{self, Listed};
+use super::capture_rows;
+use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
 use super::example_rows::EXAMPLES;
-use super::fed;
-use super::incoming::Incoming;
-use super::ingest::{Exchange, listed, listed_pair, new_examples, write_examples};
+use super::incoming::IncomingFolder;
+use super::ingest::{SegmentReplacement, new_examples, segment_entry, segment_entry_pair, write_examples};
 use super::merge::single_capture;
 use super::rows::SIGHTINGS;
 use super::segment_writer::WrittenSegment;
-use super::write::Pending;
+use super::write::CaptureWriter;
 use super::{LocalStore, query};
 
 /// A change of a sensor's part of the catalog, made in one transaction.
 #[derive(Default)]
-struct Change {
+struct Removal {
     /// Number of captures of the sensor when the change was prepared.
-    captures: u64,
-    old: Vec<Listed>,
-    new: Vec<(Listed, WrittenSegment)>,
+    capture_count: u64,
+    old_segments: Vec<SegmentEntry>,
+    new_segments: Vec<(SegmentEntry, WrittenSegment)>,
     /// Segments of open windows that stay in place, and whose windows count as closed from now on.
-    listed_again: Vec<Listed>,
+    closed_segments: Vec<SegmentEntry>,
     /// Days that become unrecorded.
-    gone: BTreeSet<Date>,
+    removed_days: BTreeSet<Date>,
     /// Content hashes of the captures whose records are deleted.
-    removed: Vec<[u8; 32]>,
+    removed_captures: Vec<[u8; 32]>,
     /// The new records of captures that were cut.
-    cut: Vec<CaptureRecord>,
-    resume: Resume,
-    before_newest: Option<BeforeNewest>,
+    cut_captures: Vec<CaptureRecord>,
+    engine_state: EngineState,
+    rollback_point: Option<RollbackPoint>,
 }
 
 impl LocalStore {
     /// Removes a capture; see the trait.
-    pub(super) fn take_back(
+    pub(super) fn delete_capture(
         &mut self,
         name: &str,
         content: &[u8; 32],
-        reopened: Option<Reopened>,
+        reopened: Option<ReopenedWindows>,
     ) -> Result<(), StoreError> {
-        self.writable()?;
+        self.check_writable()?;
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
         let zone = zone_of(&sensor)?;
-        let mut left = fed::captures(&self.connection, id)?;
+        let mut left = capture_rows::captures(&self.connection, id)?;
         let at = left.iter().position(|one| one.content == *content);
         let record =
             at.map(|at| left.remove(at)).ok_or_else(|| StoreError::UnknownCapture(name.to_owned()))?;
-        if fed::is_merged(&self.connection, id, content)? == Some(true) {
-            return Err(merged(name, &record, &zone));
+        if capture_rows::is_merged(&self.connection, id, content)? == Some(true) {
+            return Err(merged_error(name, &record, &zone));
         }
-        let before = fed::before_newest(&self.connection, id)?;
+        let before = capture_rows::rollback_point(&self.connection, id)?;
         if reopened.is_some() && before.as_ref().is_none_or(|before| before.content != *content) {
-            return Err(StoreError::FedMeanwhile);
+            return Err(StoreError::ConcurrentChange);
         }
         let still = recorded_days(&left, &zone);
-        let mut change = Change {
-            captures: left.len() as u64 + 1,
-            gone: recorded_days([&record], &zone).difference(&still).copied().collect(),
-            removed: vec![*content],
-            resume: catalog::resume(&self.connection, id)?,
-            before_newest: before.filter(|before| before.content != *content),
-            ..Change::default()
+        let mut change = Removal {
+            capture_count: left.len() as u64 + 1,
+            removed_days: recorded_days([&record], &zone).difference(&still).copied().collect(),
+            removed_captures: vec![*content],
+            engine_state: catalog::engine_state(&self.connection, id)?,
+            rollback_point: before.filter(|before| before.content != *content),
+            ..Removal::default()
         };
         let replaces_open = reopened.is_some() || left.is_empty();
-        let is_old = |one: &Listed| if one.open { replaces_open } else { one.capture == Some(*content) };
+        let is_old =
+            |one: &SegmentEntry| if one.open { replaces_open } else { one.capture == Some(*content) };
         let segments = catalog::segments(&self.connection, Some(id))?;
-        change.old = segments.into_iter().filter(is_old).collect();
+        change.old_segments = segments.into_iter().filter(is_old).collect();
         if left.is_empty() {
-            change.resume = Resume::default();
+            change.engine_state = EngineState::default();
         }
         // The folder of the written files is kept until the files are moved to their places.
         let _pending = match reopened {
             Some(reopened) => {
                 let pending = self.add_reopened((id, &sensor), &reopened, &mut change)?;
-                change.resume = reopened.resume;
+                change.engine_state = reopened.engine_state;
                 Some(pending)
             }
             None => None,
         };
-        let incoming = Incoming::new(&self.folder)?;
-        self.without_days((id, &sensor), &incoming, &mut change)?;
-        self.change(id, change)
+        let incoming = IncomingFolder::new(&self.folder)?;
+        self.add_day_removal((id, &sensor), &incoming, &mut change)?;
+        self.apply_removal(id, change)
     }
 
     /// Makes days unrecorded; see the trait.
-    pub(super) fn forget_days(&mut self, name: &str, days: (Date, Date)) -> Result<(), StoreError> {
-        self.writable()?;
+    pub(super) fn delete_days(&mut self, name: &str, days: (Date, Date)) -> Result<(), StoreError> {
+        self.check_writable()?;
         let (id, sensor) = catalog::sensor(&self.connection, name)?;
         let zone = zone_of(&sensor)?;
         let recorded = catalog::days(&self.connection, id)?;
@@ -103,31 +106,33 @@ impl LocalStore {
         if let Some(from) = catalog::kept_from(&self.connection, id)?
             && gone.first().is_some_and(|day| *day < from)
         {
-            return Err(StoreError::Dropped { from });
+            return Err(StoreError::SightingsDropped { from });
         }
-        let captures = fed::captures(&self.connection, id)?;
-        let mut change = Change { captures: captures.len() as u64, gone, ..Change::default() };
+        let captures = capture_rows::captures(&self.connection, id)?;
+        let mut change =
+            Removal { capture_count: captures.len() as u64, removed_days: gone, ..Removal::default() };
         let mut left = Vec::new();
         for capture in captures {
             let cut = capture.without_days(days, &zone);
             if cut.as_ref() != Some(&capture) {
-                change.removed.push(capture.content);
-                change.cut.extend(cut.clone());
+                change.removed_captures.push(capture.content);
+                change.cut_captures.extend(cut.clone());
             }
             left.extend(cut);
         }
-        change.resume = catalog::resume(&self.connection, id)?;
+        change.engine_state = catalog::engine_state(&self.connection, id)?;
         let is_in = |day: Date| days.0 <= day && day <= days.1;
-        if change.resume.clock.is_some_and(|clock| is_in(clock.day(&zone))) {
+        if change.engine_state.clock.is_some_and(|clock| is_in(clock.day(&zone))) {
             // Open windows that began on other days keep their counts and are closed: their packets on the
             // removed days cannot be separated.
             let segments = catalog::segments(&self.connection, Some(id))?;
-            change.listed_again = segments.into_iter().filter(|one| one.open && !is_in(one.days.0)).collect();
-            change.resume = closed_before(&left);
+            change.closed_segments =
+                segments.into_iter().filter(|one| one.open && !is_in(one.days.0)).collect();
+            change.engine_state = state_after_captures(&left);
         }
-        let incoming = Incoming::new(&self.folder)?;
-        self.without_days((id, &sensor), &incoming, &mut change)?;
-        self.change(id, change)
+        let incoming = IncomingFolder::new(&self.folder)?;
+        self.add_day_removal((id, &sensor), &incoming, &mut change)?;
+        self.apply_removal(id, change)
     }
 
     /// Writes the segments of windows that are open again, and adds them to a change. Returns the value that
@@ -135,54 +140,58 @@ impl LocalStore {
     fn add_reopened(
         &mut self,
         (id, sensor): (i64, &Sensor),
-        reopened: &Reopened,
-        change: &mut Change,
-    ) -> Result<Pending, StoreError> {
-        let mut pending = self.pending(sensor, &reopened.mark_names)?;
+        reopened: &ReopenedWindows,
+        change: &mut Removal,
+    ) -> Result<CaptureWriter, StoreError> {
+        let mut pending = self.capture_writer(sensor, &reopened.mark_names)?;
         for batch in &reopened.open.batches {
             pending.add(batch.clone())?;
         }
         for (day, pair) in pending.finish()? {
-            change.new.extend(listed_pair((id, sensor), (day, day), pair, true, None));
+            change.new_segments.extend(segment_entry_pair((id, sensor), (day, day), pair, true, None));
         }
-        let is_old = |path: &str| change.old.iter().any(|one| one.path == path);
+        let is_old = |path: &str| change.old_segments.iter().any(|one| one.path == path);
         let known = query::example_starts(&self.folder, &self.connection, id, &is_old)?;
         let mut rows = new_examples(&reopened.open.examples, &reopened.type_numbers, &known);
         if let Some((first, file)) = write_examples(pending.folder(), &mut rows, self.durable)? {
             let day = first.day(&zone_of(sensor)?);
-            change.new.push((listed((id, sensor), EXAMPLES.name, (day, day), &file, true, None), file));
+            change
+                .new_segments
+                .push((segment_entry((id, sensor), EXAMPLES.name, (day, day), &file, true, None), file));
         }
         Ok(pending)
     }
 
     /// Adds to a change the segments with rows of the removed days, and their replacements without these
     /// rows.
-    fn without_days(
+    fn add_day_removal(
         &self,
         (id, sensor): (i64, &Sensor),
-        incoming: &Incoming,
-        change: &mut Change,
+        incoming: &IncomingFolder,
+        change: &mut Removal,
     ) -> Result<(), StoreError> {
-        let (Some(first), Some(last)) = (change.gone.first().copied(), change.gone.last().copied()) else {
+        let (Some(first), Some(last)) =
+            (change.removed_days.first().copied(), change.removed_days.last().copied())
+        else {
             return Ok(());
         };
         let zone = zone_of(sensor)?;
-        let is_gone = |day: Date| change.gone.contains(&day);
-        change.resume = std::mem::take(&mut change.resume).without_days(&is_gone, &zone);
-        if let Some(before) = &mut change.before_newest {
-            before.resume = std::mem::take(&mut before.resume).without_days(&is_gone, &zone);
+        let is_gone = |day: Date| change.removed_days.contains(&day);
+        change.engine_state = std::mem::take(&mut change.engine_state).without_days(&is_gone, &zone);
+        if let Some(before) = &mut change.rollback_point {
+            before.engine_state = std::mem::take(&mut before.engine_state).without_days(&is_gone, &zone);
         }
-        let gone = Rc::new(change.gone.clone());
+        let gone = Rc::new(change.removed_days.clone());
         let segments = catalog::segments(&self.connection, Some(id))?;
-        let known = change.old.clone();
-        let is_old = |one: &Listed| known.contains(one);
-        let mut parts: BTreeMap<(Date, Date), Vec<Listed>> = BTreeMap::new();
+        let known = change.old_segments.clone();
+        let is_old = |one: &SegmentEntry| known.contains(one);
+        let mut parts: BTreeMap<(Date, Date), Vec<SegmentEntry>> = BTreeMap::new();
         let mut old = Vec::new();
         for one in segments.into_iter().filter(|one| !is_old(one)) {
             if one.kind == EXAMPLES.name {
                 // The day of a segment of examples is that of its first example; later examples may follow.
                 if one.days.0 <= last {
-                    self.examples_without(&one, (id, sensor), incoming, &gone, change)?;
+                    self.remove_examples(&one, (id, sensor), incoming, &gone, change)?;
                 }
             } else if one.days.0 == one.days.1 {
                 old.extend(gone.contains(&one.days.0).then_some(one));
@@ -201,22 +210,22 @@ impl LocalStore {
             // If all segments belong to one capture, the result does so as well.
             let capture = single_capture(&segments);
             if pair.sightings.facts.rows > 0 {
-                change.new.extend(listed_pair((id, sensor), days, pair, false, capture));
+                change.new_segments.extend(segment_entry_pair((id, sensor), days, pair, false, capture));
             }
             old.extend(segments);
         }
-        change.old.extend(old);
+        change.old_segments.extend(old);
         Ok(())
     }
 
     /// Replaces a segment of examples if some of them begin on removed days.
-    fn examples_without(
+    fn remove_examples(
         &self,
-        one: &Listed,
+        one: &SegmentEntry,
         (id, sensor): (i64, &Sensor),
-        incoming: &Incoming,
+        incoming: &IncomingFolder,
         gone: &BTreeSet<Date>,
-        change: &mut Change,
+        change: &mut Removal,
     ) -> Result<(), StoreError> {
         let zone = zone_of(sensor)?;
         let mut rows = self.earliest_examples(std::slice::from_ref(one))?;
@@ -225,63 +234,76 @@ impl LocalStore {
         if rows.len() == before {
             return Ok(());
         }
-        change.old.push(one.clone());
+        change.old_segments.push(one.clone());
         let mut rows = rows.into_values().map(Ok);
         if let Some((first, file)) = write_examples(incoming.folder(), &mut rows, self.durable)? {
             let day = first.day(&zone);
             let days = if one.days.0 == one.days.1 { (day, day) } else { one.days };
-            let again = listed((id, sensor), EXAMPLES.name, days, &file, one.open, one.capture);
-            change.new.push((again, file));
+            let again = segment_entry((id, sensor), EXAMPLES.name, days, &file, one.open, one.capture);
+            change.new_segments.push((again, file));
         }
         Ok(())
     }
 
     /// Makes a change, completely or not at all.
-    fn change(&mut self, id: i64, change: Change) -> Result<(), StoreError> {
+    fn apply_removal(&mut self, id: i64, change: Removal) -> Result<(), StoreError> {
         let (folder, durable) = (self.folder.clone(), self.durable);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = catalog::segments(&transaction, Some(id))?;
-        let is_same = change.old.iter().chain(&change.listed_again).all(|one| before.contains(one));
-        if !is_same || fed::capture_count(&transaction, id)? != change.captures {
-            return Err(StoreError::FedMeanwhile);
+        let is_same =
+            change.old_segments.iter().chain(&change.closed_segments).all(|one| before.contains(one));
+        if !is_same || capture_rows::capture_count(&transaction, id)? != change.capture_count {
+            return Err(StoreError::ConcurrentChange);
         }
-        change.enter(&transaction, id)?;
+        change.write_catalog(&transaction, id)?;
         let recorded = catalog::days(&transaction, id)?;
-        let days = recorded.into_keys().filter(|day| change.recounts(*day)).collect();
-        let Change { old, new, .. } = change;
+        let days = recorded.into_keys().filter(|day| change.changes_total(*day)).collect();
+        let Removal { old_segments: old, new_segments: new, .. } = change;
         let totals = BTreeMap::new();
-        let exchange =
-            Exchange { folder: &folder, sensor: id, before: &before, old, new, days, totals, durable };
+        let exchange = SegmentReplacement {
+            folder: &folder,
+            sensor: id,
+            before: &before,
+            old,
+            new,
+            days,
+            totals,
+            durable,
+        };
         let gone = exchange.commit(transaction)?;
-        self.forget(&gone);
+        self.delete_files(&gone);
         Ok(())
     }
 }
 
-impl Change {
+impl Removal {
     /// Writes the parts of the change that do not concern removed and new segments to the catalog.
-    fn enter(&self, connection: &Connection, id: i64) -> Result<(), StoreError> {
-        for one in self.listed_again.iter().filter(|one| !self.old.contains(one)) {
-            catalog::put_segment(connection, &Listed { open: false, ..one.clone() })?;
+    fn write_catalog(&self, connection: &Connection, id: i64) -> Result<(), StoreError> {
+        for one in self.closed_segments.iter().filter(|one| !self.old_segments.contains(one)) {
+            catalog::put_segment(connection, &SegmentEntry { open: false, ..one.clone() })?;
         }
-        self.removed.iter().try_for_each(|content| fed::delete_capture(connection, id, content))?;
-        self.cut.iter().try_for_each(|record| fed::put_capture(connection, id, record, true))?;
-        catalog::put_resume(connection, id, &self.resume)?;
-        fed::delete_before_newest(connection, id)?;
-        if let Some(before) = &self.before_newest {
-            fed::put_before_newest(connection, id, before)?;
+        self.removed_captures
+            .iter()
+            .try_for_each(|content| capture_rows::delete_capture(connection, id, content))?;
+        self.cut_captures
+            .iter()
+            .try_for_each(|record| capture_rows::put_capture(connection, id, record, true))?;
+        catalog::put_engine_state(connection, id, &self.engine_state)?;
+        capture_rows::delete_rollback_point(connection, id)?;
+        if let Some(before) = &self.rollback_point {
+            capture_rows::put_rollback_point(connection, id, before)?;
         }
-        self.gone.iter().try_for_each(|day| catalog::delete_day(connection, id, *day))
+        self.removed_days.iter().try_for_each(|day| catalog::delete_day(connection, id, *day))
     }
 
     /// Returns whether the totals of a day that stays recorded may change. They do not if the day's segments
     /// only lost rows of other days.
-    fn recounts(&self, day: Date) -> bool {
-        let is_rewritten = |old: &Listed| {
+    fn changes_total(&self, day: Date) -> bool {
+        let is_rewritten = |old: &SegmentEntry| {
             old.days.0 != old.days.1
-                && self.new.iter().any(|(new, _)| new.kind == old.kind && new.days == old.days)
+                && self.new_segments.iter().any(|(new, _)| new.kind == old.kind && new.days == old.days)
         };
-        self.old.iter().any(|one| one.holds(day) && !is_rewritten(one))
-            || self.new.iter().any(|(one, _)| one.days == (day, day))
+        self.old_segments.iter().any(|one| one.holds(day) && !is_rewritten(one))
+            || self.new_segments.iter().any(|(one, _)| one.days == (day, day))
     }
 }

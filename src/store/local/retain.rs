@@ -8,15 +8,15 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::store::StoreError;
 
 use super::LocalStore;
-use super::catalog::{self, Listed};
+use super::catalog::{self, SegmentEntry};
 use super::rows::SIGHTINGS;
 use super::schema::CATALOG;
 
 /// The size of one part of a history's contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
+pub struct ContentSize {
     /// The name of the part: a plural noun, or the file name of the catalog.
-    pub what: String,
+    pub name: String,
     /// Number of rows.
     pub rows: u64,
     /// Number of files; `None` for rows of the catalog.
@@ -27,9 +27,9 @@ pub struct Holding {
 
 /// The sightings that were dropped, or would be dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Retained {
+pub struct RetentionSummary {
     /// The first day whose sightings are kept, by name of the sensor.
-    pub from: BTreeMap<String, Date>,
+    pub kept_from: BTreeMap<String, Date>,
     /// Number of months, counted per sensor.
     pub months: u64,
     /// Number of rows of sightings.
@@ -43,7 +43,7 @@ impl LocalStore {
     ///
     /// # Errors
     /// Fails if the catalog cannot be read.
-    pub fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
+    pub fn content_sizes(&self) -> Result<Vec<ContentSize>, StoreError> {
         let tables = [
             ("sensors", "sensor"),
             ("captures", "capture"),
@@ -57,17 +57,22 @@ impl LocalStore {
         for (what, table) in tables {
             let count = format!("SELECT count(*) FROM {table}");
             let rows: i64 = self.connection.query_row(&count, [], |row| row.get(0))?;
-            all.push(Holding { what: what.to_owned(), rows: rows.cast_unsigned(), files: None, bytes: None });
+            all.push(ContentSize {
+                name: what.to_owned(),
+                rows: rows.cast_unsigned(),
+                files: None,
+                bytes: None,
+            });
         }
         let catalog = std::fs::metadata(self.folder.join(CATALOG))?.len();
-        all.push(Holding { what: CATALOG.to_owned(), rows: 0, files: Some(1), bytes: Some(catalog) });
+        all.push(ContentSize { name: CATALOG.to_owned(), rows: 0, files: Some(1), bytes: Some(catalog) });
         let mut kinds: BTreeMap<String, (u64, u64, u64)> = BTreeMap::new();
         for segment in catalog::segments(&self.connection, None)? {
             let sum = kinds.entry(segment.kind).or_default();
             *sum = (sum.0 + segment.facts.rows, sum.1 + 1, sum.2 + segment.facts.bytes);
         }
-        all.extend(kinds.into_iter().map(|(what, (rows, files, bytes))| Holding {
-            what,
+        all.extend(kinds.into_iter().map(|(what, (rows, files, bytes))| ContentSize {
+            name: what,
             rows,
             files: Some(files),
             bytes: Some(bytes),
@@ -79,8 +84,8 @@ impl LocalStore {
     ///
     /// # Errors
     /// Fails if the day lies after the last recorded day of every sensor, or if the catalog cannot be read.
-    pub fn retain_plan(&self, from: Date) -> Result<Retained, StoreError> {
-        let mut plan = Retained::default();
+    pub fn retain_plan(&self, from: Date) -> Result<RetentionSummary, StoreError> {
+        let mut plan = RetentionSummary::default();
         let mut last_day = None;
         for (id, sensor) in catalog::sensors(&self.connection)? {
             last_day = last_day.max(catalog::days(&self.connection, id)?.into_keys().next_back());
@@ -98,10 +103,10 @@ impl LocalStore {
     /// Fails as [`LocalStore::retain_plan`] does, if a segment is damaged, if the history cannot be written
     /// to, and if another process feeds these months meanwhile. Sightings of other sensors that were dropped
     /// before the failure stay dropped.
-    pub fn retain(&mut self, from: Date) -> Result<Retained, StoreError> {
-        self.writable()?;
+    pub fn retain(&mut self, from: Date) -> Result<RetentionSummary, StoreError> {
+        self.check_writable()?;
         self.retain_plan(from)?;
-        let mut dropped = Retained::default();
+        let mut dropped = RetentionSummary::default();
         for (id, sensor) in catalog::sensors(&self.connection)? {
             // The stored counts of a month are exact only after merging.
             self.merge_months_before(id, &sensor, from.first_of_month())?;
@@ -113,27 +118,27 @@ impl LocalStore {
             // Days that were fed after their month was merged have counts of their own, which are not exact.
             let months: BTreeSet<Date> = old.iter().map(|one| one.days.0.first_of_month()).collect();
             if months.len() < old.len() {
-                return Err(StoreError::FedMeanwhile);
+                return Err(StoreError::ConcurrentChange);
             }
-            old.iter().try_for_each(|one| catalog::unlist(&transaction, one))?;
+            old.iter().try_for_each(|one| catalog::unlist_segment(&transaction, one))?;
             catalog::put_kept_from(&transaction, id, from.first_of_month())?;
             transaction.commit()?;
             dropped.add(&sensor.name, from, &old);
-            self.forget(&old.into_iter().map(|one| one.path).collect::<Vec<_>>());
+            self.delete_files(&old.into_iter().map(|one| one.path).collect::<Vec<_>>());
         }
         Ok(dropped)
     }
 }
 
 /// Returns the segments of sightings of months that end before the month of a day.
-fn sightings_before(connection: &Connection, id: i64, day: Date) -> Result<Vec<Listed>, StoreError> {
+fn sightings_before(connection: &Connection, id: i64, day: Date) -> Result<Vec<SegmentEntry>, StoreError> {
     let mut segments = catalog::segments(connection, Some(id))?;
     segments.retain(|one| one.kind == SIGHTINGS.name && one.days.1 < day.first_of_month() && !one.open);
     Ok(segments)
 }
 
-impl Retained {
-    fn add(&mut self, sensor: &str, from: Date, old: &[Listed]) {
+impl RetentionSummary {
+    fn add(&mut self, sensor: &str, from: Date, old: &[SegmentEntry]) {
         if old.is_empty() {
             return;
         }
@@ -141,6 +146,6 @@ impl Retained {
         self.months += months.len() as u64;
         self.sightings += old.iter().map(|one| one.facts.rows).sum::<u64>();
         self.bytes += old.iter().map(|one| one.facts.bytes).sum::<u64>();
-        self.from.insert(sensor.to_owned(), from.first_of_month());
+        self.kept_from.insert(sensor.to_owned(), from.first_of_month());
     }
 }

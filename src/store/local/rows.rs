@@ -5,30 +5,30 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use jiff::tz::TimeZone;
 use parquet::data_type::FixedLenByteArray;
 
-use crate::event::Timestamp;
 use crate::history::{Scope, Sighting, SightingCounts};
+use crate::packet::Timestamp;
 use crate::store::StoreError;
 
-use super::day_numbers::{Days, SECOND};
-use super::table::{Column, ColumnSpec, Kind, OptionalValues, Table, Values};
+use super::day_numbers::{DayNumbers, SECOND};
+use super::table::{Column, ColumnSpec, ColumnType, OptionalValues, SegmentTable, Values};
 
 /// The table of sightings: one row for each type, scope, host, day and signature of a segment. `FORMAT.md`
 /// describes the columns.
-pub(super) static SIGHTINGS: Table = Table {
+pub(super) static SIGHTINGS: SegmentTable = SegmentTable {
     name: "sightings",
     columns: &[
-        ColumnSpec::new("day", Kind::Date),
-        ColumnSpec::new("type", Kind::I64).differences(),
-        ColumnSpec::new("facet", Kind::Bool),
-        ColumnSpec::new("host4", Kind::U32).optional().differences().bloom(),
-        ColumnSpec::new("host6", Kind::Address).optional().differences().bloom(),
-        ColumnSpec::new("signature", Kind::U32).optional(),
-        ColumnSpec::new("hours", Kind::U32),
-        ColumnSpec::new("windows", Kind::U64),
-        ColumnSpec::new("packets", Kind::U64),
-        ColumnSpec::new("first", Kind::U32),
-        ColumnSpec::new("duration", Kind::U32),
-        ColumnSpec::new("marks", Kind::U64),
+        ColumnSpec::new("day", ColumnType::Date),
+        ColumnSpec::new("type", ColumnType::I64).differences(),
+        ColumnSpec::new("facet", ColumnType::Bool),
+        ColumnSpec::new("host4", ColumnType::U32).optional().differences().bloom(),
+        ColumnSpec::new("host6", ColumnType::Address).optional().differences().bloom(),
+        ColumnSpec::new("signature", ColumnType::U32).optional(),
+        ColumnSpec::new("hours", ColumnType::U32),
+        ColumnSpec::new("windows", ColumnType::U64),
+        ColumnSpec::new("packets", ColumnType::U64),
+        ColumnSpec::new("first", ColumnType::U32),
+        ColumnSpec::new("duration", ColumnType::U32),
+        ColumnSpec::new("marks", ColumnType::U64),
     ],
 };
 
@@ -43,7 +43,7 @@ fn seconds(value: i64) -> i32 {
 }
 
 /// Returns an IPv4 address as a number, and `None` for IPv6.
-pub(super) fn four(host: IpAddr) -> Option<u32> {
+pub(super) fn ipv4_bits(host: IpAddr) -> Option<u32> {
     match host {
         IpAddr::V4(four) => Some(four.to_bits()),
         IpAddr::V6(_) => None,
@@ -51,7 +51,7 @@ pub(super) fn four(host: IpAddr) -> Option<u32> {
 }
 
 /// Returns an IPv6 address as a number, and `None` for IPv4.
-pub(super) fn six(host: IpAddr) -> Option<u128> {
+pub(super) fn ipv6_bits(host: IpAddr) -> Option<u128> {
     match host {
         IpAddr::V4(_) => None,
         IpAddr::V6(six) => Some(six.to_bits()),
@@ -59,26 +59,26 @@ pub(super) fn six(host: IpAddr) -> Option<u128> {
 }
 
 /// Converts a count to the signed integer of a column or of SQLite; counts saturate at 2^63 - 1.
-pub(super) fn count(value: u64) -> i64 {
+pub(super) fn column_of_count(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-pub(super) fn facet(scope: Scope) -> bool {
+pub(super) fn is_facet(scope: Scope) -> bool {
     scope == Scope::Facet
 }
 
-pub(super) fn scope(facet: bool) -> Scope {
+pub(super) fn scope_of_column(facet: bool) -> Scope {
     if facet { Scope::Facet } else { Scope::Whole }
 }
 
 /// Converts a column value to a type number; negative values are damage.
-pub(super) fn number(value: i64) -> Result<u64, StoreError> {
+pub(super) fn type_number(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::Damaged(format!("type {value} of a segment is negative")))
 }
 
 /// The columns of sightings that are to be written.
 pub(super) struct SightingColumns {
-    numbers: Days,
+    numbers: DayNumbers,
     days: Vec<i32>,
     types: Vec<i64>,
     facets: Vec<bool>,
@@ -97,7 +97,7 @@ impl SightingColumns {
     /// Creates columns without rows. The time zone is the sensor's.
     pub(super) fn new(zone: TimeZone) -> SightingColumns {
         SightingColumns {
-            numbers: Days::new(zone),
+            numbers: DayNumbers::new(zone),
             days: Vec::new(),
             types: Vec::new(),
             facets: Vec::new(),
@@ -123,13 +123,13 @@ impl SightingColumns {
         let (number_of_day, start) = self.numbers.of_date(*day);
         self.days.push(number_of_day);
         self.types.push(number.cast_signed());
-        self.facets.push(facet(*scope));
-        self.fours.push(four(*host).map(u32::cast_signed));
-        self.sixes.push(six(*host).map(|six| FixedLenByteArray::from(six.to_be_bytes().to_vec())));
+        self.facets.push(is_facet(*scope));
+        self.fours.push(ipv4_bits(*host).map(u32::cast_signed));
+        self.sixes.push(ipv6_bits(*host).map(|six| FixedLenByteArray::from(six.to_be_bytes().to_vec())));
         self.signatures.push(signature.map(u32::cast_signed));
         self.hours.push(counts.hours.cast_signed());
-        self.windows.push(count(counts.windows));
-        self.packets.push(count(counts.packets));
+        self.windows.push(column_of_count(counts.windows));
+        self.packets.push(column_of_count(counts.packets));
         self.first.push(seconds(second(counts.first) - start));
         self.duration.push(seconds(second(counts.last) - second(counts.first)));
         self.marks.push(counts.marks.cast_signed());
@@ -170,14 +170,14 @@ pub(super) fn wrong_kind() -> StoreError {
 }
 
 /// Iterates over the rows of an optional column.
-pub(super) struct Optional<'c, T> {
+pub(super) struct OptionalColumn<'c, T> {
     defined: std::slice::Iter<'c, i16>,
     values: std::slice::Iter<'c, T>,
 }
 
-impl<'c, T> Optional<'c, T> {
-    pub(super) fn new(column: &'c Column, values: &'c [T]) -> Optional<'c, T> {
-        Optional { defined: column.defined.iter(), values: values.iter() }
+impl<'c, T> OptionalColumn<'c, T> {
+    pub(super) fn new(column: &'c Column, values: &'c [T]) -> OptionalColumn<'c, T> {
+        OptionalColumn { defined: column.defined.iter(), values: values.iter() }
     }
 
     /// Returns the value of the next row, or `None` if the row has none.
@@ -195,9 +195,9 @@ fn address(bytes: &FixedLenByteArray) -> Option<IpAddr> {
 }
 
 /// Decodes the host of the next row from its two columns.
-pub(super) fn host(
-    fours: &mut Optional<'_, i32>,
-    sixes: &mut Optional<'_, FixedLenByteArray>,
+pub(super) fn decode_host(
+    fours: &mut OptionalColumn<'_, i32>,
+    sixes: &mut OptionalColumn<'_, FixedLenByteArray>,
 ) -> Result<IpAddr, StoreError> {
     match (fours.next(), sixes.next()) {
         (Some(four), None) => Ok(Ipv4Addr::from_bits(four.cast_unsigned()).into()),
@@ -212,10 +212,10 @@ pub(super) fn any_host(
     columns: &[Column],
     wanted: &mut dyn FnMut(IpAddr) -> bool,
 ) -> Result<bool, StoreError> {
-    let mut fours = Optional::new(&columns[0], values!(columns, 0, Int32));
-    let mut sixes = Optional::new(&columns[1], values!(columns, 1, Address));
+    let mut fours = OptionalColumn::new(&columns[0], values!(columns, 0, Int32));
+    let mut sixes = OptionalColumn::new(&columns[1], values!(columns, 1, Address));
     for _ in 0..rows {
-        if wanted(host(&mut fours, &mut sixes)?) {
+        if wanted(decode_host(&mut fours, &mut sixes)?) {
             return Ok(true);
         }
     }
@@ -226,15 +226,15 @@ pub(super) fn any_host(
 pub(super) fn each_sighting(
     rows: usize,
     columns: &[Column],
-    days: &mut Days,
+    days: &mut DayNumbers,
     sink: &mut dyn FnMut(Sighting) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let day = values!(columns, 0, Int32);
     let types = values!(columns, 1, Int64);
     let facets = values!(columns, 2, Bool);
-    let mut fours = Optional::new(&columns[3], values!(columns, 3, Int32));
-    let mut sixes = Optional::new(&columns[4], values!(columns, 4, Address));
-    let mut signatures = Optional::new(&columns[5], values!(columns, 5, Int32));
+    let mut fours = OptionalColumn::new(&columns[3], values!(columns, 3, Int32));
+    let mut sixes = OptionalColumn::new(&columns[4], values!(columns, 4, Address));
+    let mut signatures = OptionalColumn::new(&columns[5], values!(columns, 5, Int32));
     let hours = values!(columns, 6, Int32);
     let windows = values!(columns, 7, Int64);
     let packets = values!(columns, 8, Int64);
@@ -253,9 +253,9 @@ pub(super) fn each_sighting(
             hours: hours[at].cast_unsigned(),
             marks: marks[at].cast_unsigned(),
         };
-        let host = host(&mut fours, &mut sixes)?;
+        let host = decode_host(&mut fours, &mut sixes)?;
         let signature = signatures.next().map(|signature| signature.cast_unsigned());
-        let (number, scope) = (number(types[at])?, scope(facets[at]));
+        let (number, scope) = (type_number(types[at])?, scope_of_column(facets[at]));
         sink(Sighting { day, number, scope, host, signature, counts })?;
     }
     Ok(())

@@ -13,11 +13,11 @@ use jiff::tz::TimeZone;
 use crate::history::Sighting;
 use crate::store::StoreError;
 
-use super::day_numbers::Days;
+use super::day_numbers::DayNumbers;
+use super::row_filter::{RowFilter, type_matcher};
 use super::rows::{HOST4, HOST6, any_host, each_sighting};
 use super::segment::{RowGroup, Segment};
 use super::sorted::rows_of_types;
-use super::wanted::{Wanted, is_among};
 
 /// Maximum number of threads that decode. With more, the receiving thread is the bottleneck.
 const THREADS_MAX: usize = 4;
@@ -28,7 +28,7 @@ const THREADS_MAX: usize = 4;
 const BATCH_ROWS: usize = 1 << 12;
 
 /// A segment and the index of a row group in it.
-pub(super) type Place = (Arc<Segment>, usize);
+pub(super) type RowGroupRef = (Arc<Segment>, usize);
 
 /// Receives a batch of sightings. An error ends the scan.
 type BatchSink<'a> = &'a mut dyn FnMut(Vec<Sighting>) -> Result<(), StoreError>;
@@ -38,8 +38,8 @@ type BatchSink<'a> = &'a mut dyn FnMut(Vec<Sighting>) -> Result<(), StoreError>;
 /// # Errors
 /// Fails if a row group is damaged, or if `sink` fails.
 pub(super) fn scan(
-    places: &[Place],
-    wanted: &Wanted<'_>,
+    places: &[RowGroupRef],
+    wanted: &RowFilter<'_>,
     zone: &TimeZone,
     sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
@@ -47,7 +47,7 @@ pub(super) fn scan(
     let threads = cores.min(THREADS_MAX).min(places.len());
     let mut hand_on = |batch: Vec<Sighting>| batch.iter().try_for_each(&mut *sink);
     if threads < 2 {
-        let mut days = Days::new(zone.clone());
+        let mut days = DayNumbers::new(zone.clone());
         return places.iter().try_for_each(|place| read_group(place, wanted, &mut days, &mut hand_on));
     }
     let next = AtomicUsize::new(0);
@@ -56,7 +56,7 @@ pub(super) fn scan(
         for _ in 0..threads {
             let sender = sender.clone();
             let next = &next;
-            scope.spawn(move || read_places(places, next, wanted, zone, &sender));
+            scope.spawn(move || read_row_groups(places, next, wanted, zone, &sender));
         }
         drop(sender);
         // If this fails, the channel is closed, and each thread ends when it sends its next batch.
@@ -66,14 +66,14 @@ pub(super) fn scan(
 
 /// Reads row groups that no other thread has taken, and sends their sightings, or the error that ends the
 /// thread.
-fn read_places(
-    places: &[Place],
+fn read_row_groups(
+    places: &[RowGroupRef],
     next: &AtomicUsize,
-    wanted: &Wanted<'_>,
+    wanted: &RowFilter<'_>,
     zone: &TimeZone,
     sender: &SyncSender<Result<Vec<Sighting>, StoreError>>,
 ) {
-    let mut days = Days::new(zone.clone());
+    let mut days = DayNumbers::new(zone.clone());
     let mut send = |batch| {
         sender.send(Ok(batch)).map_err(|_| StoreError::Backend("another thread ended the scan".to_owned()))
     };
@@ -89,9 +89,9 @@ fn read_places(
 /// Calls `sink` with the wanted sightings of a row group. The columns of types and hosts are decoded first;
 /// the others only if these have a wanted value.
 fn read_group(
-    (segment, group): &Place,
-    wanted: &Wanted<'_>,
-    days: &mut Days,
+    (segment, group): &RowGroupRef,
+    wanted: &RowFilter<'_>,
+    days: &mut DayNumbers,
     sink: BatchSink<'_>,
 ) -> Result<(), StoreError> {
     let group = segment.row_group(*group)?;
@@ -105,7 +105,7 @@ fn read_group(
     {
         return Ok(());
     }
-    let mut is_among = wanted.types.map(is_among);
+    let mut is_among = wanted.types.map(type_matcher);
     let mut rows = group.rows(range)?;
     loop {
         let (count, columns) = rows.next(BATCH_ROWS)?;

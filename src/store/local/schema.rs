@@ -19,7 +19,7 @@ const BUSY: Duration = Duration::from_secs(30);
 const CACHE_KIB: i64 = 8 * 1024;
 
 /// The migrations of the schema, one for each version. A migration is never changed once it is released.
-const STEPS: [&str; 1] = ["
+const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
     CREATE TABLE sensor (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
@@ -79,7 +79,7 @@ pub(super) const TABLES: [&str; 12] = [
 
 /// The kind of access for which a catalog is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum AccessMode {
     /// Reading. Nothing is changed or created.
     Read,
     /// Writing to an existing history.
@@ -92,10 +92,10 @@ pub(super) enum Access {
 ///
 /// A new history is built in a temporary folder, which is renamed when it is complete. So no other process
 /// sees a part of a history.
-pub(super) fn open(folder: &Path, access: Access, profile: &str) -> Result<Connection, StoreError> {
+pub(super) fn open(folder: &Path, access: AccessMode, profile: &str) -> Result<Connection, StoreError> {
     let path = folder.join(CATALOG);
-    refuse_others(folder, &path, access)?;
-    if access == Access::Create && !path.exists() {
+    check_is_history(folder, &path, access)?;
+    if access == AccessMode::Create && !path.exists() {
         create(folder, profile)?;
     }
     let refused = |error: rusqlite::Error| match error.sqlite_error_code() {
@@ -103,13 +103,13 @@ pub(super) fn open(folder: &Path, access: Access, profile: &str) -> Result<Conne
         _ => not_a_history(folder, &format!("catalog.sqlite: {error}")),
     };
     let mut connection = match access {
-        Access::Read => open_to_read(&path)?,
-        Access::Write | Access::Create => {
+        AccessMode::Read => open_to_read(&path)?,
+        AccessMode::Write | AccessMode::Create => {
             connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refused)?
         }
     };
     let new = check_version(&connection, folder)?;
-    if access == Access::Read {
+    if access == AccessMode::Read {
         connection.pragma_update(None, "query_only", "ON")?;
         if new {
             return Err(not_a_history(
@@ -133,7 +133,7 @@ fn prepare_to_write(connection: &mut Connection, folder: &Path) -> Result<(), St
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
-    let migrations = Migrations::new(STEPS.iter().map(|step| M::up(step)).collect());
+    let migrations = Migrations::new(MIGRATIONS.iter().map(|step| M::up(step)).collect());
     migrations.to_latest(connection).map_err(|error| not_a_history(folder, &error.to_string()))
 }
 
@@ -148,12 +148,12 @@ fn create(folder: &Path, profile: &str) -> Result<(), StoreError> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
     let new = builder.tempdir_in(parent)?;
-    super::incoming::prepare_for_readers(new.path())?;
+    super::incoming::create_readers_lock(new.path())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut connection = connect(&new.path().join(CATALOG), flags)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
     prepare_to_write(&mut connection, folder)?;
-    put(&connection, "setting", &[&"profile", &profile])?;
+    put_row(&connection, "setting", &[&"profile", &profile])?;
     connection.close().map_err(|(_, error)| StoreError::from(error))?;
     // The rename replaces an empty folder of that name.
     match std::fs::rename(new.path(), folder) {
@@ -166,8 +166,8 @@ fn create(folder: &Path, profile: &str) -> Result<(), StoreError> {
 }
 
 /// Fails if the path holds something other than a history, with a remedy in the error. With
-/// [`Access::Create`] an empty or missing folder is accepted.
-fn refuse_others(folder: &Path, catalog: &Path, access: Access) -> Result<(), StoreError> {
+/// [`AccessMode::Create`] an empty or missing folder is accepted.
+fn check_is_history(folder: &Path, catalog: &Path, access: AccessMode) -> Result<(), StoreError> {
     if folder.is_file() {
         let remedy = match is_sqlite(folder) {
             true => {
@@ -185,10 +185,10 @@ fn refuse_others(folder: &Path, catalog: &Path, access: Access) -> Result<(), St
             "its catalog.sqlite is empty; delete the folder and feed the captures again",
         )),
         (Some(_), _) => Ok(()),
-        (None, Access::Create) if folder.join("sensors.yaml").exists() => {
+        (None, AccessMode::Create) if folder.join("sensors.yaml").exists() => {
             Err(not_a_history(folder, "it is a folder of captures with sensors.yaml; give it with --darknet"))
         }
-        (None, Access::Create) => {
+        (None, AccessMode::Create) => {
             let first = std::fs::read_dir(folder).ok().and_then(|mut entries| entries.next());
             match first {
                 Some(_) => {
@@ -274,7 +274,7 @@ fn check_version(connection: &Connection, folder: &Path) -> Result<bool, StoreEr
     let application = number("PRAGMA application_id")?;
     let version = number("PRAGMA user_version")?;
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     match (application, tables) {
         (APPLICATION, _) if version > known => {
             Err(StoreError::NewerSchema { path: crate::escape::path(folder), found: version, known })
@@ -290,7 +290,7 @@ fn not_a_history(folder: &Path, reason: &str) -> StoreError {
 }
 
 /// Inserts a row, or replaces the row with the same key. The checksum is appended as the last column.
-pub(super) fn put(connection: &Connection, table: &str, values: &[&dyn ToSql]) -> Result<(), StoreError> {
+pub(super) fn put_row(connection: &Connection, table: &str, values: &[&dyn ToSql]) -> Result<(), StoreError> {
     let places: Vec<String> = (1..=values.len() + 1).map(|place| format!("?{place}")).collect();
     let sql = format!("INSERT OR REPLACE INTO {table} VALUES ({})", places.join(", "));
     let mut statement = connection.prepare_cached(&sql)?;

@@ -20,40 +20,40 @@ use parquet::file::statistics::Statistics;
 use crate::store::StoreError;
 
 use super::segment_writer::{MAGIC, PARTS_KEY, SegmentFacts};
-use super::table::{Column, GROUP_ROWS_MAX, Table, Values};
+use super::table::{Column, GROUP_ROWS_MAX, SegmentTable, Values};
 
 /// Maximum size of a tail in bytes (256 MiB). Metadata and Bloom filters of the largest segments take a few
 /// megabytes, so a larger tail is damage.
 const TAIL_MAX: u64 = 1 << 28;
 
 /// The first byte, the end and the BLAKE3 hash of a row group.
-type GroupPart = (u64, u64, [u8; 32]);
+type GroupExtent = (u64, u64, [u8; 32]);
 
 /// An open segment file with a verified tail.
 #[derive(Debug)]
 pub(super) struct Segment {
     file: Mutex<File>,
     path: PathBuf,
-    table: &'static Table,
-    tail: Part,
+    table: &'static SegmentTable,
+    tail: ByteRange,
     metadata: ParquetMetaData,
-    parts: Vec<GroupPart>,
+    extents: Vec<GroupExtent>,
 }
 
 /// A range of a file's bytes in memory, which the Parquet reader addresses by file offset.
 #[derive(Clone, Debug)]
-struct Part {
+struct ByteRange {
     start: u64,
     bytes: Bytes,
 }
 
-impl Length for Part {
+impl Length for ByteRange {
     fn len(&self) -> u64 {
         self.start + self.bytes.len() as u64
     }
 }
 
-impl Part {
+impl ByteRange {
     fn slice(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         let outside = || ParquetError::EOF(format!("bytes {start} to {length} more lie outside of a part"));
         let from =
@@ -63,7 +63,7 @@ impl Part {
     }
 }
 
-impl ChunkReader for Part {
+impl ChunkReader for ByteRange {
     type T = bytes::buf::Reader<Bytes>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
@@ -84,7 +84,7 @@ impl Segment {
     /// Fails if the file does not exist, or differs from what was written.
     pub(super) fn open(
         path: &Path,
-        table: &'static Table,
+        table: &'static SegmentTable,
         facts: &SegmentFacts,
     ) -> Result<Segment, StoreError> {
         let mut file = File::open(path)?;
@@ -99,11 +99,13 @@ impl Segment {
         if *blake3::hash(&tail).as_bytes() != facts.hash {
             return Err(damaged("its metadata are not as they were written"));
         }
-        let tail = Part { start: facts.tail, bytes: tail.into() };
+        let tail = ByteRange { start: facts.tail, bytes: tail.into() };
         let metadata = ParquetMetaDataReader::new().parse_and_finish(&tail);
         let metadata = metadata.map_err(|error| damaged(&error.to_string()))?;
-        let parts = parts_of(&metadata, facts.tail).ok_or_else(|| damaged("its metadata lack hashes"))?;
-        let segment = Segment { file: Mutex::new(file), path: path.to_owned(), table, tail, metadata, parts };
+        let parts =
+            group_extents(&metadata, facts.tail).ok_or_else(|| damaged("its metadata lack hashes"))?;
+        let segment =
+            Segment { file: Mutex::new(file), path: path.to_owned(), table, tail, metadata, extents: parts };
         segment.check(facts).map_err(|what| damaged(&what))?;
         Ok(segment)
     }
@@ -117,7 +119,7 @@ impl Segment {
             return Err(format!("it has other columns than {}", self.table.name));
         }
         let mut rows = 0u64;
-        for (group, (start, end, _)) in self.metadata.row_groups().iter().zip(&self.parts) {
+        for (group, (start, end, _)) in self.metadata.row_groups().iter().zip(&self.extents) {
             let in_group = u64::try_from(group.num_rows()).unwrap_or(u64::MAX);
             let inside = |(offset, length): (u64, u64)| {
                 offset >= *start && offset.checked_add(length).is_some_and(|to| to <= *end)
@@ -138,7 +140,7 @@ impl Segment {
 
     /// Returns the number of row groups.
     pub(super) fn groups(&self) -> usize {
-        self.parts.len()
+        self.extents.len()
     }
 
     /// Returns the minimum and maximum of a numeric column in a row group, or `None` if no row has a value.
@@ -168,21 +170,21 @@ impl Segment {
 
     /// Reads the bytes of a row group and verifies them. Memory: less than a megabyte.
     pub(super) fn row_group(&self, group: usize) -> Result<RowGroup<'_>, StoreError> {
-        let bytes = Arc::new(self.verified(group)?);
+        let bytes = Arc::new(self.read_verified(group)?);
         let metadata = self.metadata_of(group).ok_or_else(|| damaged(&self.path, "it lacks a row group"))?;
         Ok(RowGroup { segment: self, metadata, bytes })
     }
 
     /// Returns the bytes of a row group if their hash is correct.
-    fn verified(&self, group: usize) -> Result<Part, StoreError> {
+    fn read_verified(&self, group: usize) -> Result<ByteRange, StoreError> {
         let (start, end, hash) =
-            *self.parts.get(group).ok_or_else(|| damaged(&self.path, "it lacks a row group"))?;
+            *self.extents.get(group).ok_or_else(|| damaged(&self.path, "it lacks a row group"))?;
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = read_at(&mut file, start, end - start)?;
         if *blake3::hash(&bytes).as_bytes() != hash {
             return Err(damaged(&self.path, &format!("row group {group} is not as it was written")));
         }
-        Ok(Part { start, bytes: bytes.into() })
+        Ok(ByteRange { start, bytes: bytes.into() })
     }
 
     /// Verifies every byte of the file except the tail, which was verified when the file was opened.
@@ -193,7 +195,7 @@ impl Segment {
                 return Err(damaged(&self.path, "its first bytes are not as they were written"));
             }
         }
-        (0..self.parts.len()).try_for_each(|group| self.verified(group).map(drop))
+        (0..self.extents.len()).try_for_each(|group| self.read_verified(group).map(drop))
     }
 }
 
@@ -201,7 +203,7 @@ impl Segment {
 pub(super) struct RowGroup<'s> {
     segment: &'s Segment,
     metadata: &'s RowGroupMetaData,
-    bytes: Arc<Part>,
+    bytes: Arc<ByteRange>,
 }
 
 impl RowGroup<'_> {
@@ -211,7 +213,7 @@ impl RowGroup<'_> {
     }
 
     /// Decodes all rows. Memory: about 100 bytes per row.
-    pub(super) fn all(&self) -> Result<(usize, Vec<Column>), StoreError> {
+    pub(super) fn all_columns(&self) -> Result<(usize, Vec<Column>), StoreError> {
         self.rows(0..self.row_count())?.next(usize::MAX)
     }
 
@@ -309,10 +311,10 @@ fn read_column<T: DataType>(
 
 /// Returns the first byte, the end and the hash of each row group from the file's metadata, or `None` if the
 /// metadata are incomplete or contradictory.
-fn parts_of(metadata: &ParquetMetaData, tail: u64) -> Option<Vec<GroupPart>> {
+fn group_extents(metadata: &ParquetMetaData, tail: u64) -> Option<Vec<GroupExtent>> {
     let pairs = metadata.file_metadata().key_value_metadata()?;
     let hashes = pairs.iter().find(|pair| pair.key == PARTS_KEY)?.value.as_deref()?;
-    let mut parts: Vec<GroupPart> = Vec::new();
+    let mut parts: Vec<GroupExtent> = Vec::new();
     let mut start = MAGIC.len() as u64;
     for part in hashes.split_ascii_whitespace() {
         let (end, hash) = part.split_once(':')?;

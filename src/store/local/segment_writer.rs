@@ -16,7 +16,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use crate::store::StoreError;
 
-use super::table::{Column, Table, Values};
+use super::table::{Column, SegmentTable, Values};
 
 /// The key in the file's metadata under which the end and the hash of each row group are stored.
 pub(super) const PARTS_KEY: &str = "inga.row_groups";
@@ -83,7 +83,7 @@ pub(super) struct SegmentFacts {
 
 impl SegmentWriter {
     /// Creates a file in a folder.
-    pub(super) fn new(folder: &Path, table: &Table) -> Result<SegmentWriter, StoreError> {
+    pub(super) fn new(folder: &Path, table: &SegmentTable) -> Result<SegmentWriter, StoreError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(table.name).suffix(".parquet");
         // Other users may read the file as far as the process's umask permits.

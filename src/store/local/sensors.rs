@@ -10,7 +10,7 @@ use super::{LocalStore, catalog, schema};
 impl LocalStore {
     /// Adds a sensor; see the trait.
     pub(super) fn put_sensor(&mut self, sensor: &Sensor) -> Result<(), StoreError> {
-        self.writable()?;
+        self.check_writable()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match catalog::sensor(&transaction, &sensor.name) {
             Ok((_, known)) if known == *sensor => {}
@@ -18,7 +18,7 @@ impl LocalStore {
             Err(StoreError::UnknownSensor(_)) => {
                 let next = "SELECT coalesce(max(id), 0) + 1 FROM sensor";
                 let id: i64 = transaction.query_row(next, [], |row| row.get(0))?;
-                schema::put(&transaction, "sensor", &[&id, &sensor.name, &catalog::json(sensor)?])?;
+                schema::put_row(&transaction, "sensor", &[&id, &sensor.name, &catalog::to_json(sensor)?])?;
             }
             Err(error) => return Err(error),
         }
@@ -27,17 +27,17 @@ impl LocalStore {
 
     /// Replaces the settings of a sensor; see the trait.
     pub(super) fn replace_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError> {
-        self.writable()?;
+        self.check_writable()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (id, known) = catalog::sensor(&transaction, name)?;
         crate::store::edit::check_edit(&known, edited, &catalog::coverage(&transaction, id, &known)?)?;
-        schema::put(&transaction, "sensor", &[&id, &edited.name, &catalog::json(edited)?])?;
+        schema::put_row(&transaction, "sensor", &[&id, &edited.name, &catalog::to_json(edited)?])?;
         Ok(transaction.commit()?)
     }
 
     /// Removes a sensor with its stored data; see the trait.
     pub(super) fn delete_sensor(&mut self, name: &str) -> Result<(), StoreError> {
-        self.writable()?;
+        self.check_writable()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (id, _) = catalog::sensor(&transaction, name)?;
         let paths: Vec<String> =
@@ -48,13 +48,13 @@ impl LocalStore {
         catalog::delete_kept_from(&transaction, id)?;
         transaction.execute("DELETE FROM sensor WHERE id = ?1", [id])?;
         transaction.commit()?;
-        self.forget(&paths);
+        self.delete_files(&paths);
         Ok(())
     }
 
     /// Removes an outage, and returns whether it existed; see the trait.
     pub(super) fn delete_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {
-        self.writable()?;
+        self.check_writable()?;
         let sql = "DELETE FROM outage WHERE (sensor, first_day, last_day, reason) = (?1, ?2, ?3, ?4)";
         let (first, last) = (outage.first.to_string(), outage.last.to_string());
         let id = self.sensor_id(sensor)?;

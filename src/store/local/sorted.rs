@@ -9,24 +9,24 @@ use jiff::tz::TimeZone;
 use crate::history::{DailyCount, HourlyCount, Sighting};
 use crate::store::StoreError;
 
-use super::count_rows::{Counted, DAILY, each_count};
-use super::day_numbers::Days;
+use super::count_rows::{CountRow, DAILY, each_count};
+use super::day_numbers::DayNumbers;
+use super::row_filter::{RowFilter, type_matcher};
 use super::rows::{TYPE, each_sighting};
 use super::segment::{GroupReader, RowGroup, Segment};
 use super::table::{Column, Values};
-use super::wanted::{Wanted, is_among};
 
 /// An iterator over sorted rows.
-pub(super) type Sorted<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
+pub(super) type SortedRows<'a, T> = Box<dyn Iterator<Item = Result<T, StoreError>> + 'a>;
 
 /// Number of rows of a row group that are decoded at once.
 const ROWS_AT_ONCE: usize = 1 << 10;
 
 /// Merges sorted rows. Equal rows keep the order of their sources.
-pub(super) fn merged<'a, T: Copy + 'a>(
-    mut sources: Vec<Sorted<'a, T>>,
+pub(super) fn merge_sorted<'a, T: Copy + 'a>(
+    mut sources: Vec<SortedRows<'a, T>>,
     order: impl Fn(&T, &T) -> Ordering + 'a,
-) -> Result<Sorted<'a, T>, StoreError> {
+) -> Result<SortedRows<'a, T>, StoreError> {
     if sources.len() == 1 {
         return Ok(sources.remove(0));
     }
@@ -36,7 +36,7 @@ pub(super) fn merged<'a, T: Copy + 'a>(
 /// A tournament tree (loser tree) over the sources. Each inner node holds the source that lost there, so the
 /// next row of the winner is compared with one row per level. Rows are never moved, unlike in a heap of rows.
 struct Merge<'a, T, O> {
-    sources: Vec<Sorted<'a, T>>,
+    sources: Vec<SortedRows<'a, T>>,
     /// The next row of each source; `None` at its end, which loses to every row.
     heads: Vec<Option<T>>,
     /// The losing source of each inner node; node 0 holds the overall winner. The children of node n are 2n
@@ -46,7 +46,7 @@ struct Merge<'a, T, O> {
 }
 
 impl<'a, T: Copy, O: Fn(&T, &T) -> Ordering> Merge<'a, T, O> {
-    fn new(mut sources: Vec<Sorted<'a, T>>, order: O) -> Result<Merge<'a, T, O>, StoreError> {
+    fn new(mut sources: Vec<SortedRows<'a, T>>, order: O) -> Result<Merge<'a, T, O>, StoreError> {
         let heads: Vec<Option<T>> =
             sources.iter_mut().map(|source| source.next().transpose()).collect::<Result<_, _>>()?;
         let count = sources.len();
@@ -128,7 +128,7 @@ where
     }
 
     /// Decodes the next rows; returns `false` at the end.
-    fn more(&mut self) -> Result<bool, StoreError> {
+    fn decode_next(&mut self) -> Result<bool, StoreError> {
         loop {
             if let Some(reader) = &mut self.reader {
                 let (count, columns) = reader.next(ROWS_AT_ONCE)?;
@@ -161,7 +161,7 @@ where
             if let Some(row) = self.decoded.next() {
                 return Some(Ok(row));
             }
-            match self.more() {
+            match self.decode_next() {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => {
@@ -175,8 +175,8 @@ where
 }
 
 /// Returns all sightings of a segment.
-pub(super) fn all_sightings(segment: &Arc<Segment>, zone: &TimeZone) -> Sorted<'static, Sighting> {
-    let mut days = Days::new(zone.clone());
+pub(super) fn all_sightings(segment: &Arc<Segment>, zone: &TimeZone) -> SortedRows<'static, Sighting> {
+    let mut days = DayNumbers::new(zone.clone());
     let groups = (0..segment.groups()).collect();
     Box::new(Rows::new(segment, groups, None, move |count, columns, rows: &mut Vec<_>| {
         each_sighting(count, columns, &mut days, &mut |sighting| {
@@ -187,8 +187,8 @@ pub(super) fn all_sightings(segment: &Arc<Segment>, zone: &TimeZone) -> Sorted<'
 }
 
 /// Returns the daily counts of a segment: those of the wanted types, and possibly others.
-pub(super) fn daily_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>) -> Sorted<'w, DailyCount> {
-    let mut days = Days::new(TimeZone::UTC);
+pub(super) fn daily_counts<'w>(segment: &Arc<Segment>, wanted: &RowFilter<'w>) -> SortedRows<'w, DailyCount> {
+    let mut days = DayNumbers::new(TimeZone::UTC);
     let groups = count_groups(segment, wanted, true);
     Box::new(Rows::new(segment, groups, wanted.types, move |count, columns, rows: &mut Vec<_>| {
         each_count(count, columns, &mut days, &mut |counted| {
@@ -200,11 +200,15 @@ pub(super) fn daily_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>) -> S
 
 /// Returns the hourly counts of the row groups with daily rows (`of_days`) or of those with hourly rows:
 /// those of the wanted types, and possibly others.
-fn hourly_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>, of_days: bool) -> Sorted<'w, HourlyCount> {
-    let mut days = Days::new(TimeZone::UTC);
+fn hourly_counts<'w>(
+    segment: &Arc<Segment>,
+    wanted: &RowFilter<'w>,
+    of_days: bool,
+) -> SortedRows<'w, HourlyCount> {
+    let mut days = DayNumbers::new(TimeZone::UTC);
     let groups = count_groups(segment, wanted, of_days);
     Box::new(Rows::new(segment, groups, wanted.types, move |count, columns, rows: &mut Vec<_>| {
-        each_count(count, columns, &mut days, &mut |Counted { count, daily, hour }| {
+        each_count(count, columns, &mut days, &mut |CountRow { count, daily, hour }| {
             match hour {
                 Some(hour) => {
                     let DailyCount { number, scope, day, windows, packets, hosts } = count;
@@ -223,15 +227,15 @@ fn hourly_counts<'w>(segment: &Arc<Segment>, wanted: &Wanted<'w>, of_days: bool)
 
 /// Returns the hourly counts of a segment in two sorted parts: those of days with a single hour, and the
 /// others. Both have the counts of the wanted types, and possibly others.
-pub(super) fn hours_of_segment<'w>(
+pub(super) fn hourly_counts_of_segment<'w>(
     segment: &Arc<Segment>,
-    wanted: &Wanted<'w>,
-) -> [Sorted<'w, HourlyCount>; 2] {
+    wanted: &RowFilter<'w>,
+) -> [SortedRows<'w, HourlyCount>; 2] {
     [true, false].map(|of_days| hourly_counts(segment, wanted, of_days))
 }
 
 /// Returns the row groups with daily rows (`of_days`) or with hourly rows that may have a wanted type.
-fn count_groups(segment: &Segment, wanted: &Wanted<'_>, of_days: bool) -> Vec<usize> {
+fn count_groups(segment: &Segment, wanted: &RowFilter<'_>, of_days: bool) -> Vec<usize> {
     let has_days = |group: usize| segment.range(group, DAILY).is_some_and(|(_, greatest)| greatest > 0);
     let may_have = |group: &usize| has_days(*group) == of_days && wanted.may_have_type(segment, *group, TYPE);
     (0..segment.groups()).filter(may_have).collect()
@@ -242,7 +246,7 @@ fn count_groups(segment: &Segment, wanted: &Wanted<'_>, of_days: bool) -> Vec<us
 pub(super) fn rows_of_types(group: &RowGroup<'_>, types: &[u64]) -> Result<Range<usize>, StoreError> {
     let (count, columns) = group.columns(&[TYPE])?;
     let Some(Column { values: Values::Int64(numbers), .. }) = columns.first() else { return Ok(0..count) };
-    let mut is_among = is_among(types);
+    let mut is_among = type_matcher(types);
     let mut is_wanted = |number: &i64| is_among(number.cast_unsigned());
     let Some(first) = numbers.iter().position(&mut is_wanted) else { return Ok(0..0) };
     let end = numbers.iter().rposition(&mut is_wanted).map_or(first, |last| last + 1);

@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::event::Timestamp;
 use crate::history::{Batch, Scope, Sighting, SightingCounts};
+use crate::packet::Timestamp;
 use crate::store::StoreError;
 
 use super::day_numbers::SECOND;
-use super::sorted::{Sorted, merged};
+use super::sorted::{SortedRows, merge_sorted};
 
 /// Bytes per row.
 const ROW: usize = 65;
@@ -30,7 +30,7 @@ const RUNS_AT_ONCE: usize = 64;
 
 /// Sorted runs of a day's sightings in a temporary file.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(super) struct SightingSpool {
     file: Arc<File>,
     day: Date,
     runs: Vec<Range<u64>>,
@@ -38,10 +38,10 @@ pub(super) struct Spool {
     end: u64,
 }
 
-impl Spool {
+impl SightingSpool {
     /// Creates a spool with a temporary file in a folder.
-    pub(super) fn new(folder: &Path, day: Date) -> io::Result<Spool> {
-        Ok(Spool { file: Arc::new(tempfile::tempfile_in(folder)?), day, runs: Vec::new(), end: 0 })
+    pub(super) fn new(folder: &Path, day: Date) -> io::Result<SightingSpool> {
+        Ok(SightingSpool { file: Arc::new(tempfile::tempfile_in(folder)?), day, runs: Vec::new(), end: 0 })
     }
 
     /// Adds a batch of the spool's day as a sorted run.
@@ -51,20 +51,20 @@ impl Spool {
 
     /// Returns all rows, sorted by [`Sighting::order`]. Rows with equal keys follow each other; they are not
     /// added up.
-    pub(super) fn into_sorted(mut self) -> Result<Sorted<'static, Sighting>, StoreError> {
+    pub(super) fn into_sorted(mut self) -> Result<SortedRows<'static, Sighting>, StoreError> {
         while self.runs.len() > RUNS_AT_ONCE {
             let some = self.runs.drain(..RUNS_AT_ONCE).collect::<Vec<_>>();
-            let mut rows = self.merged(some)?;
+            let mut rows = self.merge_runs(some)?;
             self.write_run(&mut rows)?;
         }
         let all = std::mem::take(&mut self.runs);
-        self.merged(all)
+        self.merge_runs(all)
     }
 
-    fn merged(&self, runs: Vec<Range<u64>>) -> Result<Sorted<'static, Sighting>, StoreError> {
+    fn merge_runs(&self, runs: Vec<Range<u64>>) -> Result<SortedRows<'static, Sighting>, StoreError> {
         let reader =
-            |run| Box::new(RunReader::new(Arc::clone(&self.file), self.day, run)) as Sorted<'static, _>;
-        merged(runs.into_iter().map(reader).collect(), Sighting::order)
+            |run| Box::new(RunReader::new(Arc::clone(&self.file), self.day, run)) as SortedRows<'static, _>;
+        merge_sorted(runs.into_iter().map(reader).collect(), Sighting::order)
     }
 
     fn write_run(
@@ -236,7 +236,7 @@ mod tests {
             batches in proptest::collection::vec(proptest::collection::vec(sightings(), 0..40), 0..200)
         ) {
             let folder = tempfile::tempdir().unwrap();
-            let mut spool = Spool::new(folder.path(), DAY).unwrap();
+            let mut spool = SightingSpool::new(folder.path(), DAY).unwrap();
             let mut all = batches.concat();
             for mut sightings in batches {
                 sightings.sort_by(Sighting::order);

@@ -21,7 +21,7 @@ const BLOOM_ERRORS: f64 = 0.05;
 
 /// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ColumnType {
     /// Days since 1970-01-01.
     Date,
     /// Unsigned 32-bit integers.
@@ -39,7 +39,7 @@ pub(super) enum Kind {
 /// The encoding of a column's numbers before compression. Each column uses the encoding that was smallest for
 /// six simulated months. A dictionary was never smaller, and is the slowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stored {
+pub(super) enum ColumnEncoding {
     /// The unchanged numbers.
     Plain,
     /// The differences between successive numbers, which suit ascending numbers.
@@ -52,18 +52,18 @@ pub(super) enum Stored {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnSpec {
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: ColumnType,
     /// Whether a row may be without a value.
     pub(super) optional: bool,
-    pub(super) stored: Stored,
+    pub(super) encoding: ColumnEncoding,
     /// Whether the column has a Bloom filter.
     pub(super) bloom: bool,
 }
 
 impl ColumnSpec {
     /// Creates a column that is stored bytewise, in which every row has a value.
-    pub(super) const fn new(name: &'static str, kind: Kind) -> ColumnSpec {
-        ColumnSpec { name, kind, optional: false, stored: Stored::Bytewise, bloom: false }
+    pub(super) const fn new(name: &'static str, kind: ColumnType) -> ColumnSpec {
+        ColumnSpec { name, kind, optional: false, encoding: ColumnEncoding::Bytewise, bloom: false }
     }
 
     /// Allows rows without a value.
@@ -73,12 +73,12 @@ impl ColumnSpec {
 
     /// Stores numbers as differences.
     pub(super) const fn differences(self) -> ColumnSpec {
-        ColumnSpec { stored: Stored::Differences, ..self }
+        ColumnSpec { encoding: ColumnEncoding::Differences, ..self }
     }
 
     /// Stores numbers unchanged.
     pub(super) const fn plain(self) -> ColumnSpec {
-        ColumnSpec { stored: Stored::Plain, ..self }
+        ColumnSpec { encoding: ColumnEncoding::Plain, ..self }
     }
 
     /// Adds a Bloom filter, for columns in which single values are searched.
@@ -86,29 +86,29 @@ impl ColumnSpec {
         ColumnSpec { bloom: true, ..self }
     }
 
-    fn encoding(&self) -> Encoding {
+    fn parquet_encoding(&self) -> Encoding {
         match self.kind {
-            Kind::Bool => Encoding::RLE,
-            Kind::Address => Encoding::DELTA_BYTE_ARRAY,
-            _ => match self.stored {
-                Stored::Plain => Encoding::PLAIN,
-                Stored::Differences => Encoding::DELTA_BINARY_PACKED,
-                Stored::Bytewise => Encoding::BYTE_STREAM_SPLIT,
+            ColumnType::Bool => Encoding::RLE,
+            ColumnType::Address => Encoding::DELTA_BYTE_ARRAY,
+            _ => match self.encoding {
+                ColumnEncoding::Plain => Encoding::PLAIN,
+                ColumnEncoding::Differences => Encoding::DELTA_BINARY_PACKED,
+                ColumnEncoding::Bytewise => Encoding::BYTE_STREAM_SPLIT,
             },
         }
     }
 
     fn schema(&self) -> Result<TypePtr, ParquetError> {
         let (physical, logical) = match self.kind {
-            Kind::Date => (Physical::INT32, Some(LogicalType::Date)),
-            Kind::U32 => (Physical::INT32, Some(LogicalType::integer(32, false))),
-            Kind::I64 => (Physical::INT64, None),
-            Kind::U64 => (Physical::INT64, Some(LogicalType::integer(64, false))),
-            Kind::Bool => (Physical::BOOLEAN, None),
-            Kind::Address => (Physical::FIXED_LEN_BYTE_ARRAY, None),
+            ColumnType::Date => (Physical::INT32, Some(LogicalType::Date)),
+            ColumnType::U32 => (Physical::INT32, Some(LogicalType::integer(32, false))),
+            ColumnType::I64 => (Physical::INT64, None),
+            ColumnType::U64 => (Physical::INT64, Some(LogicalType::integer(64, false))),
+            ColumnType::Bool => (Physical::BOOLEAN, None),
+            ColumnType::Address => (Physical::FIXED_LEN_BYTE_ARRAY, None),
         };
         let repetition = if self.optional { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-        let length = if self.kind == Kind::Address { 16 } else { -1 };
+        let length = if self.kind == ColumnType::Address { 16 } else { -1 };
         let column = Type::primitive_type_builder(self.name, physical)
             .with_repetition(repetition)
             .with_logical_type(logical)
@@ -119,13 +119,13 @@ impl ColumnSpec {
 
 /// The table of one kind of segment.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct SegmentTable {
     /// The name of the table's folder and of the Parquet schema's root.
     pub(super) name: &'static str,
     pub(super) columns: &'static [ColumnSpec],
 }
 
-impl Table {
+impl SegmentTable {
     pub(super) fn schema(&self) -> Result<TypePtr, ParquetError> {
         let fields = self.columns.iter().map(ColumnSpec::schema).collect::<Result<_, _>>()?;
         Ok(Arc::new(Type::group_type_builder(self.name).with_fields(fields).build()?))
@@ -144,7 +144,7 @@ impl Table {
             .set_max_row_group_row_count(None);
         for column in self.columns {
             let path = ColumnPath::from(column.name);
-            properties = properties.set_column_encoding(path.clone(), column.encoding());
+            properties = properties.set_column_encoding(path.clone(), column.parquet_encoding());
             if column.bloom {
                 properties = properties
                     .set_column_bloom_filter_enabled(path.clone(), true)

@@ -6,13 +6,13 @@ use crate::behavior::{Behavior, Names, Parameters, Profile};
 use crate::history::TypeRecord;
 use crate::store::StoreError;
 
-use super::catalog::{each_row, pack, uncount, unpack};
-use super::schema::{Checksum, put};
+use super::catalog::{count_of_column, each_row, pack, unpack};
+use super::schema::{Checksum, put_row};
 
 /// Inserts the types that the catalog does not have yet. The types come with their numbers, ascending.
 ///
 /// # Errors
-/// Fails with [`StoreError::SameNumber`] if the catalog has another type of the same number.
+/// Fails with [`StoreError::TypeNumberCollision`] if the catalog has another type of the same number.
 pub(super) fn put_types(
     connection: &Connection,
     types: &mut dyn Iterator<Item = (u64, Parameters)>,
@@ -26,11 +26,11 @@ pub(super) fn put_types(
             let kept: Parameters = unpack(row.get_ref(0)?.as_blob()?)?;
             let (kept, new) = (Behavior::of_type(&kept, profile), Behavior::of_type(&parameters, profile));
             if kept.id != new.id {
-                return Err(StoreError::SameNumber(kept.canonical, new.canonical));
+                return Err(StoreError::TypeNumberCollision(kept.canonical, new.canonical));
             }
             continue;
         }
-        put(connection, "type", &[&number.cast_signed(), &pack(&parameters)?])?;
+        put_row(connection, "type", &[&number.cast_signed(), &pack(&parameters)?])?;
     }
     Ok(())
 }
@@ -52,7 +52,7 @@ pub(super) fn type_record(
     let parameters = parameters(connection, number)?;
     let Names { behavior, shape, family } = Names::of(&parameters, profile);
     check_number(number, &behavior)?;
-    Ok(TypeRecord { behavior, shape, family, parameters })
+    Ok(TypeRecord { behavior, shape, pattern: family, parameters })
 }
 
 /// Fails if a type does not have this number.
@@ -84,7 +84,7 @@ pub(super) fn each_parameters(
         let mut rows = statement.query([first.cast_signed()])?;
         while let Some(next) = left.peek().copied() {
             let row = rows.next()?.ok_or_else(|| missing(next))?;
-            let number = uncount(row.get(0)?)?;
+            let number = count_of_column(row.get(0)?)?;
             if number > next {
                 return Err(missing(next));
             }
@@ -111,6 +111,6 @@ pub(super) fn each_type(
 ) -> Result<(), StoreError> {
     each_row(connection, "SELECT number, parameters FROM type ORDER BY number", [], &mut |row| {
         let number: i64 = row.get(0)?;
-        sink(uncount(number)?, unpack(row.get_ref(1)?.as_blob()?)?)
+        sink(count_of_column(number)?, unpack(row.get_ref(1)?.as_blob()?)?)
     })
 }

@@ -9,54 +9,54 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::behavior::{Behavior, BehaviorId, Parameters, Profile};
-use crate::event::Protocol;
 use crate::history::{
-    DailyCount, DayCount, Filter, Granularity, Habit, HostList, Hosts, Scope, Selection, Sighting,
-    SightingCounts, TypeRecord, TypeTotal, Types,
+    BehaviorFilter, BehaviorSummary, DailyCount, DayCount, Filter, Granularity, HostList, HostSet, Scope,
+    Sighting, SightingCounts, TypeFilter, TypeRecord, TypeTotal,
 };
-use crate::store::{NearService, StoreError, host_summaries};
+use crate::packet::Protocol;
+use crate::store::{ServiceQuery, StoreError, host_summaries};
 
-use super::query::{Source, Sum};
+use super::query::{SensorReader, SightingSums};
+use super::row_filter::RowFilter;
 use super::type_rows;
-use super::wanted::Wanted;
 
 /// Numbers of types, ascending, and whether their facets count beside whole windows.
-pub(super) type List<'a> = (&'a [u64], bool);
+pub(super) type TypeNumbers<'a> = (&'a [u64], bool);
 
 /// A callback that returns the type with a number.
-pub(super) type RecordOf<'a> = &'a dyn Fn(u64) -> Result<TypeRecord, StoreError>;
+pub(super) type TypeLookup<'a> = &'a dyn Fn(u64) -> Result<TypeRecord, StoreError>;
 
 /// The types of each shape, of each pattern and of each service. Each index is computed on first use. A type
 /// with several services is not in the index of services. Memory: 24 bytes per type for each index.
 #[derive(Debug, Default)]
 pub(super) struct TypeIndex {
-    shapes: RefCell<Index<BehaviorId>>,
-    families: RefCell<Index<BehaviorId>>,
-    services: RefCell<Index<(Protocol, u16)>>,
+    shapes: RefCell<KeyIndex<BehaviorId>>,
+    patterns: RefCell<KeyIndex<BehaviorId>>,
+    services: RefCell<KeyIndex<(Protocol, u16)>>,
 }
 
 /// The state of the catalog for which the index was computed, and keys with the numbers of their types,
 /// ascending.
-type Index<K> = (Option<State>, Vec<(K, u64)>);
+type KeyIndex<K> = (Option<CatalogVersion>, Vec<(K, u64)>);
 
 /// A state of the catalog: SQLite's counters of changes by other connections and by this one.
-type State = (i64, u64);
+type CatalogVersion = (i64, u64);
 
 /// Returns the current state of the catalog.
-fn state_of(connection: &Connection) -> Result<State, StoreError> {
+fn catalog_version(connection: &Connection) -> Result<CatalogVersion, StoreError> {
     let others = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
     Ok((others, connection.total_changes()))
 }
 
 /// Returns the numbers of the types with a key, ascending. `key_of` returns the key of the types with these
 /// parameters, if they have one. The index is computed if the catalog has changed since.
-fn numbers_of<K: Copy + Ord>(
-    index: &RefCell<Index<K>>,
+fn types_with_key<K: Copy + Ord>(
+    index: &RefCell<KeyIndex<K>>,
     connection: &Connection,
     key: K,
     key_of: impl Fn(&Parameters) -> Option<K>,
 ) -> Result<Vec<u64>, StoreError> {
-    let state = state_of(connection)?;
+    let state = catalog_version(connection)?;
     let mut index = index.borrow_mut();
     if index.0 != Some(state) {
         let mut keys = Vec::new();
@@ -74,35 +74,37 @@ fn numbers_of<K: Copy + Ord>(
 
 impl TypeIndex {
     /// Returns the numbers of the types of a selection, ascending.
-    pub(super) fn of_selection(
+    pub(super) fn types_of_behavior(
         &self,
         connection: &Connection,
         profile: &Profile,
-        selection: &Selection,
+        selection: &BehaviorFilter,
     ) -> Result<Vec<u64>, StoreError> {
         let (index, name): (_, fn(&Parameters, &Profile) -> Behavior) = match selection.granularity {
-            Granularity::Type => return of_type(connection, profile, selection.id),
+            Granularity::Type => return existing_type(connection, profile, selection.id),
             Granularity::Shape => (&self.shapes, Behavior::of_shape),
-            Granularity::Family => (&self.families, Behavior::of_family),
+            Granularity::Family => (&self.patterns, Behavior::of_family),
         };
-        numbers_of(index, connection, selection.id, |parameters| Some(name(parameters, profile).id))
+        types_with_key(index, connection, selection.id, |parameters| Some(name(parameters, profile).id))
     }
 
     /// Returns the numbers of the types of a filter, ascending; `None` for all types.
-    pub(super) fn of_filter(
+    pub(super) fn types_of_filter(
         &self,
         connection: &Connection,
         profile: &Profile,
         filter: &Filter<'_>,
     ) -> Result<Option<Vec<u64>>, StoreError> {
         match &filter.types {
-            Types::All => Ok(None),
-            Types::Of(selection) => self.of_selection(connection, profile, selection).map(Some),
-            Types::Listed(numbers) => Ok(Some(numbers.to_vec())),
-            Types::Service(protocol, port) => {
-                numbers_of(&self.services, connection, (*protocol, *port), Parameters::service).map(Some)
+            TypeFilter::All => Ok(None),
+            TypeFilter::Behavior(selection) => {
+                self.types_of_behavior(connection, profile, selection).map(Some)
             }
-            Types::Where(passes, _) => {
+            TypeFilter::Numbers(numbers) => Ok(Some(numbers.to_vec())),
+            TypeFilter::Service(protocol, port) => {
+                types_with_key(&self.services, connection, (*protocol, *port), Parameters::service).map(Some)
+            }
+            TypeFilter::Predicate(passes, _) => {
                 let mut numbers = Vec::new();
                 type_rows::each_type(connection, &mut |number, parameters| {
                     numbers.extend(passes(&parameters).then_some(number));
@@ -115,7 +117,7 @@ impl TypeIndex {
 }
 
 /// Returns the number of a type, or nothing if the history does not have the type.
-fn of_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result<Vec<u64>, StoreError> {
+fn existing_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result<Vec<u64>, StoreError> {
     let number = id.number();
     let sql = "SELECT EXISTS (SELECT 1 FROM type WHERE number = ?1)";
     let known: bool = connection.prepare_cached(sql)?.query_row([number.cast_signed()], |row| row.get(0))?;
@@ -126,7 +128,10 @@ fn of_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result
 }
 
 /// Returns the numbers of the types of each service, ascending.
-pub(super) fn near(connection: &Connection, services: &[NearService]) -> Result<Vec<Vec<u64>>, StoreError> {
+pub(super) fn types_by_service(
+    connection: &Connection,
+    services: &[ServiceQuery],
+) -> Result<Vec<Vec<u64>>, StoreError> {
     let mut types: Vec<Vec<u64>> = services.iter().map(|_| Vec::new()).collect();
     let mut places: HashMap<_, Vec<usize>> = HashMap::new();
     for (place, (protocol, ports)) in services.iter().enumerate() {
@@ -143,9 +148,9 @@ pub(super) fn near(connection: &Connection, services: &[NearService]) -> Result<
 }
 
 /// Returns the behavior series of a single type, from stored counts. Facets do not count.
-pub(super) fn series_of_type(source: &Source<'_>, types: &[u64]) -> Result<Vec<DayCount>, StoreError> {
+pub(super) fn series_of_type(source: &SensorReader<'_>, types: &[u64]) -> Result<Vec<DayCount>, StoreError> {
     let mut days = Vec::new();
-    source.each_daily_count(&Wanted::of_types(types, false), &mut |count| {
+    source.each_daily_count(&RowFilter::from_types(types, false), &mut |count| {
         let DailyCount { day, windows, packets, hosts, .. } = *count;
         days.push(DayCount { day, windows, packets, hosts });
         Ok(())
@@ -156,7 +161,7 @@ pub(super) fn series_of_type(source: &Source<'_>, types: &[u64]) -> Result<Vec<D
 /// Returns the behavior series of several types together, counted from sightings, so that a host counts once
 /// per day.
 pub(super) fn series_of_types(
-    source: &Source<'_>,
+    source: &SensorReader<'_>,
     types: &[u64],
     facets: bool,
 ) -> Result<Vec<DayCount>, StoreError> {
@@ -164,7 +169,7 @@ pub(super) fn series_of_types(
         return Ok(Vec::new());
     }
     let mut days = DaySums::default();
-    source.each_sighting(&Wanted::of_types(types, facets), &mut |sighting| {
+    source.each_sighting(&RowFilter::from_types(types, facets), &mut |sighting| {
         days.add(sighting);
         Ok(())
     })?;
@@ -173,7 +178,7 @@ pub(super) fn series_of_types(
 
 /// Sums of windows, packets and hosts by day.
 #[derive(Default)]
-struct DaySums(BTreeMap<Date, Sum>);
+struct DaySums(BTreeMap<Date, SightingSums>);
 
 impl DaySums {
     fn add(&mut self, sighting: &Sighting) {
@@ -181,26 +186,26 @@ impl DaySums {
     }
 
     fn finish(self) -> Vec<DayCount> {
-        self.0.into_iter().map(|(day, sum)| sum.of_day(day)).collect()
+        self.0.into_iter().map(|(day, sum)| sum.into_day_count(day)).collect()
     }
 }
 
 /// Returns the hosts of some types, of which at most `most` are listed one by one.
 pub(super) fn hosts(
-    source: &Source<'_>,
+    source: &SensorReader<'_>,
     mark_names: &[String],
-    (types, facets): List<'_>,
+    (types, facets): TypeNumbers<'_>,
     most: usize,
 ) -> Result<HostList, StoreError> {
     if types.is_empty() {
         return Ok(HostList::default());
     }
     let mut hosts: HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)> = HashMap::new();
-    source.each_sighting(&Wanted::of_types(types, facets), &mut |sighting| {
+    source.each_sighting(&RowFilter::from_types(types, facets), &mut |sighting| {
         add_host(&mut hosts, sighting);
         Ok(())
     })?;
-    Ok(HostList::of(host_summaries(hosts, mark_names), most))
+    Ok(HostList::from_hosts(host_summaries(hosts, mark_names), most))
 }
 
 fn add_host(hosts: &mut HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)>, sighting: &Sighting) {
@@ -210,7 +215,7 @@ fn add_host(hosts: &mut HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)>, sight
 }
 
 /// The union of several lists of types, with the lists that contain each type.
-struct Union {
+struct TypeUnion {
     /// The numbers of the types, ascending.
     types: Vec<u64>,
     /// For each type, by its index in `types`, the indices of the lists that contain it.
@@ -219,19 +224,19 @@ struct Union {
     facets: Vec<bool>,
 }
 
-impl Union {
-    fn of(lists: &[List<'_>]) -> Union {
+impl TypeUnion {
+    fn from_lists(lists: &[TypeNumbers<'_>]) -> TypeUnion {
         let mut known: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (list, (types, _)) in lists.iter().enumerate() {
             types.iter().for_each(|number| known.entry(*number).or_default().push(list));
         }
         let facets = lists.iter().map(|(_, facets)| *facets).collect();
         let (types, lists) = known.into_iter().unzip();
-        Union { types, lists, facets }
+        TypeUnion { types, lists, facets }
     }
 
-    fn wanted(&self) -> Wanted<'_> {
-        Wanted::of_types(&self.types, self.facets.contains(&true))
+    fn filter(&self) -> RowFilter<'_> {
+        RowFilter::from_types(&self.types, self.facets.contains(&true))
     }
 
     /// Returns the indices of the lists that count sightings of a type and scope.
@@ -243,31 +248,31 @@ impl Union {
 }
 
 /// Sums of windows and packets by type.
-type Sums = BTreeMap<u64, (u64, u64)>;
+type TypeSums = BTreeMap<u64, (u64, u64)>;
 
-fn add_sum(sums: &mut Sums, number: u64, windows: u64, packets: u64) {
+fn add_sum(sums: &mut TypeSums, number: u64, windows: u64, packets: u64) {
     let sum = sums.entry(number).or_default();
     *sum = (sum.0.saturating_add(windows), sum.1.saturating_add(packets));
 }
 
 /// Returns a summary of each list of types.
-pub(super) fn habits(
-    source: &Source<'_>,
-    record_of: RecordOf<'_>,
+pub(super) fn behavior_summaries(
+    source: &SensorReader<'_>,
+    record_of: TypeLookup<'_>,
     mark_names: &[String],
-    lists: &[List<'_>],
+    lists: &[TypeNumbers<'_>],
     most: usize,
-) -> Result<Vec<Habit>, StoreError> {
+) -> Result<Vec<BehaviorSummary>, StoreError> {
     #[derive(Default)]
-    struct Gathered {
+    struct ListSums {
         days: DaySums,
         hosts: HashMap<IpAddr, (BTreeSet<Date>, SightingCounts)>,
-        types: Sums,
+        types: TypeSums,
     }
-    let union = Union::of(lists);
-    let mut gathered: Vec<Gathered> = lists.iter().map(|_| Gathered::default()).collect();
+    let union = TypeUnion::from_lists(lists);
+    let mut gathered: Vec<ListSums> = lists.iter().map(|_| ListSums::default()).collect();
     if !union.types.is_empty() {
-        source.each_sighting(&union.wanted(), &mut |sighting| {
+        source.each_sighting(&union.filter(), &mut |sighting| {
             for list in union.lists(sighting.number, sighting.scope) {
                 let one = &mut gathered[list];
                 one.days.add(sighting);
@@ -280,39 +285,44 @@ pub(super) fn habits(
     let mut habits = Vec::new();
     for one in gathered {
         let seen_as = most_frequent(record_of, &one.types, 1)?.pop();
-        let hosts = HostList::of(host_summaries(one.hosts, mark_names), most);
-        habits.push(Habit { series: one.days.finish(), hosts, seen_as, example: None });
+        let hosts = HostList::from_hosts(host_summaries(one.hosts, mark_names), most);
+        habits.push(BehaviorSummary {
+            series: one.days.finish(),
+            hosts,
+            most_frequent_type: seen_as,
+            example: None,
+        });
     }
     let numbers: BTreeSet<u64> =
-        habits.iter().filter_map(|habit| Some(number_of(habit.seen_as.as_ref()?))).collect();
+        habits.iter().filter_map(|habit| Some(type_number(habit.most_frequent_type.as_ref()?))).collect();
     let examples = source.examples(&numbers.into_iter().collect::<Vec<_>>())?;
     for habit in &mut habits {
-        habit.example = habit.seen_as.as_ref().and_then(|record| {
-            let example = examples.get(&number_of(record))?.clone();
-            Some(example.of_behavior(record.behavior.id))
+        habit.example = habit.most_frequent_type.as_ref().and_then(|record| {
+            let example = examples.get(&type_number(record))?.clone();
+            Some(example.into_example(record.behavior.id))
         });
     }
     Ok(habits)
 }
 
-fn number_of(record: &TypeRecord) -> u64 {
+fn type_number(record: &TypeRecord) -> u64 {
     record.behavior.id.number()
 }
 
 /// Returns the types with the most windows of each list. Windows and packets are summed first; hosts are
 /// counted only for the types that are returned.
 pub(super) fn type_totals(
-    source: &Source<'_>,
-    record_of: RecordOf<'_>,
-    lists: &[List<'_>],
+    source: &SensorReader<'_>,
+    record_of: TypeLookup<'_>,
+    lists: &[TypeNumbers<'_>],
     most: usize,
 ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
-    let union = Union::of(lists);
-    let mut sums: Vec<Sums> = lists.iter().map(|_| Sums::new()).collect();
+    let union = TypeUnion::from_lists(lists);
+    let mut sums: Vec<TypeSums> = lists.iter().map(|_| TypeSums::new()).collect();
     if union.types.is_empty() || most == 0 {
         return Ok(lists.iter().map(|_| Vec::new()).collect());
     }
-    source.each_daily_count(&union.wanted(), &mut |count| {
+    source.each_daily_count(&union.filter(), &mut |count| {
         for list in union.lists(count.number, count.scope) {
             add_sum(&mut sums[list], count.number, count.windows, count.packets);
         }
@@ -320,24 +330,24 @@ pub(super) fn type_totals(
     })?;
     let frequent = sums.iter().map(|sums| most_frequent(record_of, sums, most));
     let frequent: Vec<Vec<TypeRecord>> = frequent.collect::<Result<_, _>>()?;
-    let numbers: Vec<Vec<u64>> = frequent.iter().map(|one| one.iter().map(number_of).collect()).collect();
-    let few: Vec<List<'_>> =
+    let numbers: Vec<Vec<u64>> = frequent.iter().map(|one| one.iter().map(type_number).collect()).collect();
+    let few: Vec<TypeNumbers<'_>> =
         numbers.iter().zip(lists).map(|(numbers, (_, facets))| (numbers.as_slice(), *facets)).collect();
-    let union = Union::of(&few);
-    let mut hosts: Vec<HashMap<u64, Hosts>> = lists.iter().map(|_| HashMap::new()).collect();
+    let union = TypeUnion::from_lists(&few);
+    let mut hosts: Vec<HashMap<u64, HostSet>> = lists.iter().map(|_| HashMap::new()).collect();
     if !union.types.is_empty() {
-        source.each_sighting(&union.wanted(), &mut |sighting| {
+        source.each_sighting(&union.filter(), &mut |sighting| {
             for list in union.lists(sighting.number, sighting.scope) {
                 hosts[list].entry(sighting.number).or_default().insert(sighting.host);
             }
             Ok(())
         })?;
     }
-    let total = |((frequent, sums), mut hosts): ((Vec<TypeRecord>, &Sums), HashMap<u64, Hosts>)| {
+    let total = |((frequent, sums), mut hosts): ((Vec<TypeRecord>, &TypeSums), HashMap<u64, HostSet>)| {
         let one = |record: TypeRecord| {
-            let number = number_of(&record);
+            let number = type_number(&record);
             let (windows, packets) = sums.get(&number).copied().unwrap_or_default();
-            TypeTotal { record, windows, packets, hosts: hosts.get_mut(&number).map_or(0, Hosts::count) }
+            TypeTotal { record, windows, packets, hosts: hosts.get_mut(&number).map_or(0, HostSet::count) }
         };
         frequent.into_iter().map(one).collect()
     };
@@ -346,7 +356,11 @@ pub(super) fn type_totals(
 
 /// Returns the types with the most windows, at most `most`; of types with equally many, those with the lowest
 /// ids come first.
-fn most_frequent(record_of: RecordOf<'_>, sums: &Sums, most: usize) -> Result<Vec<TypeRecord>, StoreError> {
+fn most_frequent(
+    record_of: TypeLookup<'_>,
+    sums: &TypeSums,
+    most: usize,
+) -> Result<Vec<TypeRecord>, StoreError> {
     let mut counts: Vec<u64> = sums.values().map(|(windows, _)| *windows).collect();
     counts.sort_unstable_by(|a, b| b.cmp(a));
     let Some(last) = most.checked_sub(1) else { return Ok(Vec::new()) };

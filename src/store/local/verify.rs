@@ -10,21 +10,21 @@ use crate::behavior::Behavior;
 use crate::history::{DayTotal, Sensor, Sighting};
 use crate::store::StoreError;
 
-use super::catalog::{self, Listed};
+use super::capture_rows;
+use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
 use super::example_rows::EXAMPLES;
-use super::fed;
 use super::open_segments::OpenSegments;
-use super::query::Source;
+use super::query::SensorReader;
+use super::row_filter::RowFilter;
 use super::rows::SIGHTINGS;
 use super::schema::{Checksum, TABLES};
 use super::type_rows;
-use super::wanted::Wanted;
 use super::{HistoryStore, LocalStore};
 
 /// The numbers of verified items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
+pub struct VerificationSummary {
     /// Number of rows of the catalog.
     pub rows: u64,
     /// Number of segment files.
@@ -36,19 +36,19 @@ pub struct Checked {
 }
 
 /// A callback that receives the description of a fault.
-type Faults<'a> = &'a mut dyn FnMut(String);
+type FaultSink<'a> = &'a mut dyn FnMut(String);
 
 impl LocalStore {
     /// Verifies the whole history, and calls `faults` for everything that is not as it was written.
     ///
     /// # Errors
     /// Fails if the catalog cannot be read at all.
-    pub fn verify(&self, faults: Faults<'_>) -> Result<Checked, StoreError> {
-        let _held = self.hold()?;
-        let mut checked = Checked::default();
-        structure(&self.connection, faults)?;
+    pub fn verify(&self, faults: FaultSink<'_>) -> Result<VerificationSummary, StoreError> {
+        let _held = self.read_guard()?;
+        let mut checked = VerificationSummary::default();
+        check_structure(&self.connection, faults)?;
         for table in TABLES {
-            checked.rows += rows_of_table(&self.connection, table, faults)?;
+            checked.rows += check_rows(&self.connection, table, faults)?;
         }
         let numbers = self.check_types(faults)?;
         checked.types = numbers.len() as u64;
@@ -62,9 +62,9 @@ impl LocalStore {
             }
         }
         for (id, sensor) in catalog::sensors(&self.connection)? {
-            if let Err(error) = catalog::resume(&self.connection, id)
+            if let Err(error) = catalog::engine_state(&self.connection, id)
                 .map(drop)
-                .and_then(|()| fed::captures(&self.connection, id).map(drop))
+                .and_then(|()| capture_rows::captures(&self.connection, id).map(drop))
             {
                 faults(format!("sensor {}: {error}", sensor.name));
             }
@@ -76,7 +76,7 @@ impl LocalStore {
         Ok(checked)
     }
 
-    fn check_segment(&self, listed: &Listed) -> Result<(), StoreError> {
+    fn check_segment(&self, listed: &SegmentEntry) -> Result<(), StoreError> {
         let table = [&SIGHTINGS, &COUNTS, &EXAMPLES].into_iter().find(|table| table.name == listed.kind);
         let table = table.ok_or_else(|| {
             StoreError::Damaged(format!("a segment of the kind `{}`", listed.kind.escape_default()))
@@ -85,7 +85,7 @@ impl LocalStore {
     }
 
     /// Computes the number of every type again.
-    fn check_types(&self, faults: Faults<'_>) -> Result<HashSet<u64>, StoreError> {
+    fn check_types(&self, faults: FaultSink<'_>) -> Result<HashSet<u64>, StoreError> {
         let mut numbers = HashSet::new();
         let read = type_rows::each_type(&self.connection, &mut |number, parameters| {
             let behavior = Behavior::of_type(&parameters, &self.profile);
@@ -107,17 +107,17 @@ impl LocalStore {
         id: i64,
         sensor: &Sensor,
         types: &HashSet<u64>,
-        faults: Faults<'_>,
+        faults: FaultSink<'_>,
     ) -> Result<u64, StoreError> {
         let name = &sensor.name;
         let days = catalog::days(&self.connection, id)?;
-        let (_, source) = self.source(name)?;
+        let (_, source) = self.sensor_reader(name)?;
         let marks = self.mark_names()?.len();
         let mut unknown: BTreeSet<u64> = BTreeSet::new();
         let mut bad_marks = 0u64;
         let mut unrecorded: BTreeSet<Date> = BTreeSet::new();
-        let mut months: BTreeMap<Date, Recount> = BTreeMap::new();
-        source.each_sighting(&Wanted::ALL, &mut |sighting| {
+        let mut months: BTreeMap<Date, MonthSums> = BTreeMap::new();
+        source.each_sighting(&RowFilter::ALL, &mut |sighting| {
             if !days.contains_key(&sighting.day) {
                 unrecorded.insert(sighting.day);
             }
@@ -142,10 +142,10 @@ impl LocalStore {
         }
         let kept: BTreeSet<_> =
             days.keys().filter(|day| source.kept_from.is_none_or(|from| **day >= from)).copied().collect();
-        let counted = source.totals_of(&kept)?;
+        let counted = source.count_totals(&kept)?;
         for (day, total) in days.iter().filter_map(|(day, total)| Some((day, (*total)?))) {
             if let Some(again) = counted.get(day).filter(|again| **again != total) {
-                faults(differ(name, &total, again));
+                faults(total_mismatch(name, &total, again));
             }
         }
         check_hours(name, &source, &months, faults)?;
@@ -156,12 +156,12 @@ impl LocalStore {
 /// Compares the stored hourly counts with the sums of the sightings of each month.
 fn check_hours(
     name: &str,
-    source: &Source<'_>,
-    months: &BTreeMap<Date, Recount>,
-    faults: Faults<'_>,
+    source: &SensorReader<'_>,
+    months: &BTreeMap<Date, MonthSums>,
+    faults: FaultSink<'_>,
 ) -> Result<(), StoreError> {
-    let mut hourly: BTreeMap<Date, Recount> = BTreeMap::new();
-    source.each_hourly_count(&Wanted::ALL, &mut |count| {
+    let mut hourly: BTreeMap<Date, MonthSums> = BTreeMap::new();
+    source.each_hourly_count(&RowFilter::ALL, &mut |count| {
         hourly.entry(count.day.first_of_month()).or_default().add(count.windows, count.packets);
         Ok(())
     })?;
@@ -183,24 +183,24 @@ fn check_hours(
 
 /// The sums of a month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Recount {
+struct MonthSums {
     windows: u64,
     packets: u64,
 }
 
-impl Recount {
+impl MonthSums {
     fn add(&mut self, windows: u64, packets: u64) {
         self.windows = self.windows.saturating_add(windows);
         self.packets = self.packets.saturating_add(packets);
     }
 }
 
-fn differ(name: &str, kept: &DayTotal, counted: &DayTotal) -> String {
+fn total_mismatch(name: &str, kept: &DayTotal, counted: &DayTotal) -> String {
     format!("sensor {name} on {}: the totals kept are {kept:?}, those counted {counted:?}", kept.count.day)
 }
 
 /// Runs SQLite's check of pages, indexes and constraints.
-fn structure(connection: &Connection, faults: Faults<'_>) -> Result<(), StoreError> {
+fn check_structure(connection: &Connection, faults: FaultSink<'_>) -> Result<(), StoreError> {
     let mut statement = connection.prepare("PRAGMA integrity_check")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -213,7 +213,7 @@ fn structure(connection: &Connection, faults: Faults<'_>) -> Result<(), StoreErr
 }
 
 /// Computes the checksum of every row of a table again, and returns the number of rows.
-fn rows_of_table(connection: &Connection, table: &str, faults: Faults<'_>) -> Result<u64, StoreError> {
+fn check_rows(connection: &Connection, table: &str, faults: FaultSink<'_>) -> Result<u64, StoreError> {
     let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
     let columns = statement.column_count();
     let mut rows = statement.query([])?;

@@ -8,16 +8,16 @@ use std::path::Path;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::history::{Batch, BatchWriter, DayCount, DayTotal, Hosts, HourlyCount, Scope, Sighting};
-use crate::store::{StoreError, renumbered};
+use crate::history::{Batch, BatchWriter, DayCount, DayTotal, HostSet, HourlyCount, Scope, Sighting};
+use crate::store::{StoreError, renumber_marks};
 
 use super::count_rows::{COUNTS, CountColumns};
 use super::counting::CountsOfType;
-use super::incoming::Incoming;
+use super::incoming::IncomingFolder;
 use super::rows::{SIGHTINGS, SightingColumns};
 use super::segment_writer::{SegmentWriter, WrittenSegment};
-use super::sorted::Sorted;
-use super::spool::Spool;
+use super::sorted::SortedRows;
+use super::spool::SightingSpool;
 use super::table::{GROUP_ROWS, GROUP_ROWS_MAX};
 
 /// Number of rows from which a row group of counts ends when the type changes. It is smaller than that of
@@ -41,22 +41,22 @@ pub(super) struct PairWriter {
     rows: SightingColumns,
     daily: CountColumns,
     hourly: CountColumns,
-    counted: CountsOfType,
-    totals: BTreeMap<Date, Total>,
+    counts_of_type: CountsOfType,
+    totals: BTreeMap<Date, DaySum>,
     /// Whether the unique hosts of days are counted. Merging days whose totals are known does not need them.
     counts_hosts: bool,
 }
 
 #[derive(Default)]
-struct Total {
+struct DaySum {
     windows: u64,
     packets: u64,
     types: u64,
-    hosts: Hosts,
+    hosts: HostSet,
 }
 
 /// Stored hourly counts in their order.
-type KeptHours<'a> = Peekable<Sorted<'a, HourlyCount>>;
+type StoredHours<'a> = Peekable<SortedRows<'a, HourlyCount>>;
 
 impl PairWriter {
     pub(super) fn new(folder: &Path, zone: TimeZone, counts_hosts: bool) -> Result<PairWriter, StoreError> {
@@ -66,7 +66,7 @@ impl PairWriter {
             rows: SightingColumns::new(zone),
             daily: CountColumns::default(),
             hourly: CountColumns::default(),
-            counted: CountsOfType::default(),
+            counts_of_type: CountsOfType::default(),
             totals: BTreeMap::new(),
             counts_hosts,
         })
@@ -75,7 +75,7 @@ impl PairWriter {
     /// Writes sorted sightings, each of a single hour. Sightings with equal keys are added up.
     pub(super) fn write(
         self,
-        sightings: Sorted<'_, Sighting>,
+        sightings: SortedRows<'_, Sighting>,
         durable: bool,
     ) -> Result<WrittenPair, StoreError> {
         self.write_all(sightings, None, durable)
@@ -85,8 +85,8 @@ impl PairWriter {
     /// with equal keys are added up.
     pub(super) fn write_merged(
         self,
-        sightings: Sorted<'_, Sighting>,
-        hours: Sorted<'_, HourlyCount>,
+        sightings: SortedRows<'_, Sighting>,
+        hours: SortedRows<'_, HourlyCount>,
         durable: bool,
     ) -> Result<WrittenPair, StoreError> {
         self.write_all(sightings, Some(hours.peekable()), durable)
@@ -94,8 +94,8 @@ impl PairWriter {
 
     fn write_all(
         mut self,
-        sightings: Sorted<'_, Sighting>,
-        mut hours: Option<KeptHours<'_>>,
+        sightings: SortedRows<'_, Sighting>,
+        mut hours: Option<StoredHours<'_>>,
         durable: bool,
     ) -> Result<WrittenPair, StoreError> {
         let mut last: Option<Sighting> = None;
@@ -133,18 +133,18 @@ impl PairWriter {
     }
 
     fn count(&mut self, sighting: &Sighting) {
-        let is_new = self.counted.add(sighting);
+        let is_new = self.counts_of_type.add(sighting);
         if is_new && self.counts_hosts && sighting.scope == Scope::Whole {
             self.totals.entry(sighting.day).or_default().hosts.insert(sighting.host);
         }
     }
 
     /// Adds the finished counts of a type and scope to the columns and totals.
-    fn end_type(&mut self, kept_hours: Option<&mut KeptHours<'_>>) -> Result<(), StoreError> {
+    fn end_type(&mut self, kept_hours: Option<&mut StoredHours<'_>>) -> Result<(), StoreError> {
         if let Some(kept) = kept_hours {
-            self.counted.take_hours(kept)?;
+            self.counts_of_type.apply_stored_hours(kept)?;
         }
-        for (count, hours) in self.counted.days() {
+        for (count, hours) in self.counts_of_type.days() {
             if count.scope == Scope::Whole {
                 let total = self.totals.entry(count.day).or_default();
                 total.windows = total.windows.saturating_add(count.windows);
@@ -158,7 +158,7 @@ impl PairWriter {
                 hours.iter().for_each(|hour| self.hourly.push_hour(hour));
             }
         }
-        self.counted.clear();
+        self.counts_of_type.clear();
         if self.daily.len().max(self.hourly.len()) >= COUNTS_ROWS { self.flush_counts() } else { Ok(()) }
     }
 
@@ -177,7 +177,7 @@ impl PairWriter {
 
     /// Completes both files.
     fn finish(self, durable: bool) -> Result<WrittenPair, StoreError> {
-        let total = |(day, mut total): (Date, Total)| DayTotal {
+        let total = |(day, mut total): (Date, DaySum)| DayTotal {
             count: DayCount {
                 day,
                 windows: total.windows,
@@ -196,23 +196,28 @@ impl PairWriter {
 
 /// Writes the segments of one capture while it is read. Memory: that of one [`PairWriter`].
 #[derive(Debug)]
-pub(super) struct Pending {
-    incoming: Incoming,
+pub(super) struct CaptureWriter {
+    incoming: IncomingFolder,
     zone: TimeZone,
     /// The store's bit number of each mark of the capture.
     marks: Vec<usize>,
     durable: bool,
-    open: BTreeMap<Date, Spool>,
-    done: Vec<(Date, WrittenPair)>,
+    open: BTreeMap<Date, SightingSpool>,
+    written: Vec<(Date, WrittenPair)>,
 }
 
 /// Maximum number of days that are collected at once. Captures are read in time order, so a day is complete
 /// when the day after the next begins; later sightings of it go to another segment.
-const DAYS_OPEN: usize = 3;
+const OPEN_DAYS_MAX: usize = 3;
 
-impl Pending {
-    pub(super) fn new(incoming: Incoming, zone: TimeZone, marks: Vec<usize>, durable: bool) -> Pending {
-        Pending { incoming, zone, marks, durable, open: BTreeMap::new(), done: Vec::new() }
+impl CaptureWriter {
+    pub(super) fn new(
+        incoming: IncomingFolder,
+        zone: TimeZone,
+        marks: Vec<usize>,
+        durable: bool,
+    ) -> CaptureWriter {
+        CaptureWriter { incoming, zone, marks, durable, open: BTreeMap::new(), written: Vec::new() }
     }
 
     /// Returns the folder of the written files.
@@ -223,22 +228,22 @@ impl Pending {
     /// Adds a batch.
     pub(super) fn add(&mut self, mut batch: Batch) -> Result<(), StoreError> {
         for sighting in &mut batch.sightings {
-            sighting.counts.marks = renumbered(sighting.counts.marks, &self.marks);
+            sighting.counts.marks = renumber_marks(sighting.counts.marks, &self.marks);
         }
         if !self.open.contains_key(&batch.day) {
-            while self.open.len() >= DAYS_OPEN {
-                self.close_first()?;
+            while self.open.len() >= OPEN_DAYS_MAX {
+                self.close_oldest_day()?;
             }
-            self.open.insert(batch.day, Spool::new(self.incoming.folder(), batch.day)?);
+            self.open.insert(batch.day, SightingSpool::new(self.incoming.folder(), batch.day)?);
         }
         let Some(spool) = self.open.get_mut(&batch.day) else { return Ok(()) };
         spool.add(batch)
     }
 
-    fn close_first(&mut self) -> Result<(), StoreError> {
+    fn close_oldest_day(&mut self) -> Result<(), StoreError> {
         if let Some((day, spool)) = self.open.pop_first() {
             let writer = PairWriter::new(self.incoming.folder(), self.zone.clone(), true)?;
-            self.done.push((day, writer.write(spool.into_sorted()?, self.durable)?));
+            self.written.push((day, writer.write(spool.into_sorted()?, self.durable)?));
         }
         Ok(())
     }
@@ -246,13 +251,13 @@ impl Pending {
     /// Completes all files, and returns them with their days.
     pub(super) fn finish(&mut self) -> Result<Vec<(Date, WrittenPair)>, StoreError> {
         while !self.open.is_empty() {
-            self.close_first()?;
+            self.close_oldest_day()?;
         }
-        Ok(std::mem::take(&mut self.done))
+        Ok(std::mem::take(&mut self.written))
     }
 }
 
-impl BatchWriter for Pending {
+impl BatchWriter for CaptureWriter {
     fn write(&mut self, batch: Batch) -> io::Result<()> {
         self.add(batch).map_err(|error| match error {
             StoreError::Io(error) => error,

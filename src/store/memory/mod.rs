@@ -1,9 +1,9 @@
 //! A history in memory: the simple reference with which other stores are compared, and the store of tests and
 //! of simulated worlds. Memory: about 200 bytes per sighting.
 
-mod adopt;
-mod seen;
-mod taken_back;
+mod import;
+mod removal;
+mod sighting_maps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,21 +12,21 @@ use jiff::civil::Date;
 
 use crate::behavior::BehaviorId;
 use crate::history::{
-    BeforeNewest, CaptureRecord, Contribution, Coverage, DayCount, DayTotal, Example, Filter, Granularity,
-    HostList, HourlyCount, Outage, Reopened, Resume, Scope, Selection, Sensor, Sighting, SightingCounts,
-    TypeRecord, TypeTotal, Types, hours_of,
+    BehaviorFilter, CaptureRecord, Contribution, Coverage, DayCount, DayTotal, EngineState, Example, Filter,
+    Granularity, HostList, HourlyCount, Outage, ReopenedWindows, RollbackPoint, Scope, Sensor, Sighting,
+    SightingCounts, TypeFilter, TypeRecord, TypeTotal, hours_in_bitmap,
 };
 
 use crate::sample::KeptSample;
 
-use seen::{Seen, SightingKey, by_day};
+use sighting_maps::{SightingKey, SightingMaps, counts_by_day};
 
-use super::{HistoryStore, NearService, StoreError, host_summaries};
+use super::{HistoryStore, ServiceQuery, StoreError, host_summaries};
 
 /// A history in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    sensors: BTreeMap<String, Kept>,
+    sensors: BTreeMap<String, SensorData>,
     types: BTreeMap<u64, TypeRecord>,
     marks: Vec<String>,
     samples: BTreeMap<String, KeptSample>,
@@ -34,15 +34,15 @@ pub struct MemoryStore {
 
 /// The stored data of a sensor.
 #[derive(Debug)]
-struct Kept {
+struct SensorData {
     sensor: Sensor,
     outages: Vec<Outage>,
     captures: BTreeMap<[u8; 32], CaptureRecord>,
     /// Closed windows, by the content hash of the capture that closed them.
-    closed: BTreeMap<[u8; 32], Seen>,
-    open: Seen,
-    resume: Resume,
-    before_newest: Option<BeforeNewest>,
+    closed: BTreeMap<[u8; 32], SightingMaps>,
+    open: SightingMaps,
+    engine_state: EngineState,
+    rollback_point: Option<RollbackPoint>,
 }
 
 impl MemoryStore {
@@ -52,51 +52,51 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
-    fn kept(&self, sensor: &str) -> Result<&Kept, StoreError> {
+    fn sensor_data(&self, sensor: &str) -> Result<&SensorData, StoreError> {
         self.sensors.get(sensor).ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))
     }
 
-    fn kept_mut(&mut self, sensor: &str) -> Result<&mut Kept, StoreError> {
+    fn sensor_data_mut(&mut self, sensor: &str) -> Result<&mut SensorData, StoreError> {
         self.sensors.get_mut(sensor).ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))
     }
 
     /// Returns the sightings of a selection, from closed and open windows.
     fn selected<'a>(
         &'a self,
-        kept: &'a Kept,
-        selection: &'a Selection,
+        kept: &'a SensorData,
+        selection: &'a BehaviorFilter,
     ) -> impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)> {
         kept.sightings().filter(move |(key, _)| {
-            (selection.facets || key.scope == Scope::Whole) && self.is_of(key.number, selection)
+            (selection.facets || key.scope == Scope::Whole) && self.matches_behavior(key.number, selection)
         })
     }
 
-    fn is_of(&self, number: u64, selection: &Selection) -> bool {
+    fn matches_behavior(&self, number: u64, selection: &BehaviorFilter) -> bool {
         self.types.get(&number).is_some_and(|record| match selection.granularity {
             Granularity::Type => record.behavior.id == selection.id,
             Granularity::Shape => record.shape.id == selection.id,
-            Granularity::Family => record.family.id == selection.id,
+            Granularity::Family => record.pattern.id == selection.id,
         })
     }
 
     /// Returns whether a filter selects the sightings of a type, scope and day.
-    fn wants(&self, filter: &Filter<'_>, number: u64, scope: Scope, day: Date) -> bool {
+    fn matches_filter(&self, filter: &Filter<'_>, number: u64, scope: Scope, day: Date) -> bool {
         filter.has_day(day)
-            && (scope == Scope::Whole || filter.types.facets())
-            && self.passes(number, &filter.types)
+            && (scope == Scope::Whole || filter.types.includes_facets())
+            && self.matches_types(number, &filter.types)
     }
 
     /// Returns whether a filter's types include a type.
-    fn passes(&self, number: u64, types: &Types<'_>) -> bool {
+    fn matches_types(&self, number: u64, types: &TypeFilter<'_>) -> bool {
         let record = self.types.get(&number);
         match types {
-            Types::All => true,
-            Types::Of(selection) => self.is_of(number, selection),
-            Types::Listed(listed) => listed.binary_search(&number).is_ok(),
-            Types::Service(protocol, port) => {
+            TypeFilter::All => true,
+            TypeFilter::Behavior(selection) => self.matches_behavior(number, selection),
+            TypeFilter::Numbers(listed) => listed.binary_search(&number).is_ok(),
+            TypeFilter::Service(protocol, port) => {
                 record.is_some_and(|record| record.parameters.is_service(*protocol, *port))
             }
-            Types::Where(passes, _) => record.is_some_and(|record| passes(&record.parameters)),
+            TypeFilter::Predicate(passes, _) => record.is_some_and(|record| passes(&record.parameters)),
         }
     }
 
@@ -127,13 +127,13 @@ impl MemoryStore {
     }
 }
 
-impl Kept {
+impl SensorData {
     fn sightings(&self) -> impl Iterator<Item = (&SightingKey, &SightingCounts)> {
         self.parts().flat_map(|part| &part.sightings)
     }
 
     /// Returns the data of each capture's closed windows, and that of the open windows.
-    fn parts(&self) -> impl Iterator<Item = &Seen> {
+    fn parts(&self) -> impl Iterator<Item = &SightingMaps> {
         self.closed.values().chain([&self.open])
     }
 }
@@ -148,14 +148,14 @@ impl HistoryStore for MemoryStore {
             Some(kept) if kept.sensor == *sensor => Ok(()),
             Some(_) => Err(StoreError::SensorExists(sensor.name.clone())),
             None => {
-                let kept = Kept {
+                let kept = SensorData {
                     sensor: sensor.clone(),
                     outages: Vec::new(),
                     captures: BTreeMap::new(),
                     closed: BTreeMap::new(),
-                    open: Seen::default(),
-                    resume: Resume::default(),
-                    before_newest: None,
+                    open: SightingMaps::default(),
+                    engine_state: EngineState::default(),
+                    rollback_point: None,
                 };
                 self.sensors.insert(sensor.name.clone(), kept);
                 Ok(())
@@ -165,27 +165,27 @@ impl HistoryStore for MemoryStore {
 
     fn edit_sensor(&mut self, name: &str, edited: &Sensor) -> Result<(), StoreError> {
         let coverage = self.coverage(name)?;
-        let kept = self.kept_mut(name)?;
+        let kept = self.sensor_data_mut(name)?;
         super::edit::check_edit(&kept.sensor, edited, &coverage)?;
         kept.sensor = edited.clone();
         Ok(())
     }
 
     fn remove_sensor(&mut self, name: &str) -> Result<(), StoreError> {
-        self.kept(name)?;
+        self.sensor_data(name)?;
         self.sensors.remove(name);
         Ok(())
     }
 
     fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {
-        let outages = &mut self.kept_mut(sensor)?.outages;
+        let outages = &mut self.sensor_data_mut(sensor)?.outages;
         let before = outages.len();
         outages.retain(|known| known != outage);
         Ok(outages.len() < before)
     }
 
     fn add_outage(&mut self, sensor: &str, outage: &Outage) -> Result<(), StoreError> {
-        let outages = &mut self.kept_mut(sensor)?.outages;
+        let outages = &mut self.sensor_data_mut(sensor)?.outages;
         if !outages.contains(outage) {
             outages.push(outage.clone());
         }
@@ -193,45 +193,45 @@ impl HistoryStore for MemoryStore {
     }
 
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
-        let kept = self.kept(sensor)?;
+        let kept = self.sensor_data(sensor)?;
         let captures: Vec<CaptureRecord> = kept.captures.values().cloned().collect();
         super::coverage_of(&kept.sensor, &captures, kept.outages.clone())
     }
 
     fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError> {
-        let mut captures: Vec<CaptureRecord> = self.kept(sensor)?.captures.values().cloned().collect();
-        captures.sort_by(CaptureRecord::in_time_order);
+        let mut captures: Vec<CaptureRecord> = self.sensor_data(sensor)?.captures.values().cloned().collect();
+        captures.sort_by(CaptureRecord::cmp_by_time);
         Ok(captures)
     }
 
     fn is_removable(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
-        self.can_take_back(sensor, content)
+        self.is_capture_removable(sensor, content)
     }
 
-    fn before_newest(&self, sensor: &str) -> Result<Option<BeforeNewest>, StoreError> {
-        self.kept(sensor).map(|kept| kept.before_newest.clone())
+    fn rollback_point(&self, sensor: &str) -> Result<Option<RollbackPoint>, StoreError> {
+        self.sensor_data(sensor).map(|kept| kept.rollback_point.clone())
     }
 
     fn remove_capture(
         &mut self,
         sensor: &str,
         content: &[u8; 32],
-        reopened: Option<Reopened>,
+        reopened: Option<ReopenedWindows>,
     ) -> Result<(), StoreError> {
-        self.take_back(sensor, content, reopened)
+        self.delete_capture(sensor, content, reopened)
     }
 
     fn drop_days(&mut self, sensor: &str, days: (Date, Date)) -> Result<(), StoreError> {
-        self.forget_days(sensor, days)
+        self.delete_days(sensor, days)
     }
 
     fn has_capture(&self, sensor: &str, content: &[u8; 32]) -> Result<bool, StoreError> {
-        self.kept(sensor).map(|kept| kept.captures.contains_key(content))
+        self.sensor_data(sensor).map(|kept| kept.captures.contains_key(content))
     }
 
-    fn resume(&self, sensor: &str) -> Result<Resume, StoreError> {
-        let kept = self.kept(sensor)?;
-        Ok(Resume { captures: kept.captures.len() as u64, ..kept.resume.clone() })
+    fn engine_state(&self, sensor: &str) -> Result<EngineState, StoreError> {
+        let kept = self.sensor_data(sensor)?;
+        Ok(EngineState { captures: kept.captures.len() as u64, ..kept.engine_state.clone() })
     }
 
     fn ingest(&mut self, sensor: &str, contribution: Contribution) -> Result<bool, StoreError> {
@@ -242,37 +242,42 @@ impl HistoryStore for MemoryStore {
             let record = TypeRecord::new(parameters, &contribution.types);
             self.types.entry(*number).or_insert(record);
         }
-        let [closed, open] = [&contribution.closed, &contribution.open]
-            .map(|gathered| self.adopt(gathered, &contribution.mark_names, &contribution.type_numbers));
+        let [closed, open] = [&contribution.closed, &contribution.open].map(|gathered| {
+            self.import_sightings(gathered, &contribution.mark_names, &contribution.type_numbers)
+        });
         let (closed, open) = (closed?, open?);
-        let kept = self.kept_mut(sensor)?;
+        let kept = self.sensor_data_mut(sensor)?;
         if kept.captures.len() as u64 != contribution.captures_before {
-            return Err(StoreError::FedMeanwhile);
+            return Err(StoreError::ConcurrentChange);
         }
         let content = contribution.capture.content;
         kept.captures.insert(content, contribution.capture);
         // If its days were dropped before, windows that it had closed on other days may still be here.
         kept.closed.entry(content).or_default().merge(closed);
         kept.open = open;
-        let resume = std::mem::replace(&mut kept.resume, contribution.resume);
-        kept.before_newest = Some(BeforeNewest { content, resume });
+        let resume = std::mem::replace(&mut kept.engine_state, contribution.engine_state);
+        kept.rollback_point = Some(RollbackPoint { content, engine_state: resume });
         Ok(true)
     }
 
-    fn series(&self, sensor: &str, selections: &[Selection]) -> Result<Vec<Vec<DayCount>>, StoreError> {
-        let kept = self.kept(sensor)?;
-        Ok(selections.iter().map(|selection| by_day(self.selected(kept, selection))).collect())
+    fn series(&self, sensor: &str, selections: &[BehaviorFilter]) -> Result<Vec<Vec<DayCount>>, StoreError> {
+        let kept = self.sensor_data(sensor)?;
+        Ok(selections.iter().map(|selection| counts_by_day(self.selected(kept, selection))).collect())
     }
 
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
-        let whole =
-            || self.kept(sensor).map(|kept| kept.sightings().filter(|(key, _)| key.scope == Scope::Whole));
+        let whole = || {
+            self.sensor_data(sensor).map(|kept| kept.sightings().filter(|(key, _)| key.scope == Scope::Whole))
+        };
         let mut types: BTreeMap<Date, BTreeSet<u64>> = BTreeMap::new();
         for (key, _) in whole()? {
             types.entry(key.day).or_default().insert(key.number);
         }
         let kinds = |day: Date| types.get(&day).map_or(0, |types| types.len() as u64);
-        Ok(by_day(whole()?).into_iter().map(|count| DayTotal { count, types: kinds(count.day) }).collect())
+        Ok(counts_by_day(whole()?)
+            .into_iter()
+            .map(|count| DayTotal { count, types: kinds(count.day) })
+            .collect())
     }
 
     fn each_sighting(
@@ -281,9 +286,9 @@ impl HistoryStore for MemoryStore {
         filter: &Filter<'_>,
         sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError> {
-        for (key, counts) in self.kept(sensor)?.sightings() {
+        for (key, counts) in self.sensor_data(sensor)?.sightings() {
             let SightingKey { number, scope, host, day, signature } = *key;
-            if filter.has_host(host) && self.wants(filter, number, scope, day) {
+            if filter.has_host(host) && self.matches_filter(filter, number, scope, day) {
                 sink(&Sighting { day, number, scope, host, signature, counts: *counts });
             }
         }
@@ -297,7 +302,7 @@ impl HistoryStore for MemoryStore {
         sink: &mut dyn FnMut(&HourlyCount),
     ) -> Result<(), StoreError> {
         super::refuse_sources(filter)?;
-        let kept = self.kept(sensor)?;
+        let kept = self.sensor_data(sensor)?;
         let mut hours: BTreeMap<_, (u64, u64, BTreeSet<IpAddr>)> = BTreeMap::new();
         for ((number, scope, day, hour), (windows, packets)) in kept.parts().flat_map(|part| &part.hours) {
             let sum = hours.entry((*number, *scope, *day, *hour)).or_default();
@@ -305,12 +310,12 @@ impl HistoryStore for MemoryStore {
             sum.1 += packets;
         }
         for (key, counts) in kept.sightings() {
-            for hour in hours_of(counts.hours) {
+            for hour in hours_in_bitmap(counts.hours) {
                 hours.entry((key.number, key.scope, key.day, hour)).or_default().2.insert(key.host);
             }
         }
         for ((number, scope, day, hour), (windows, packets, hosts)) in hours {
-            if self.wants(filter, number, scope, day) {
+            if self.matches_filter(filter, number, scope, day) {
                 sink(&HourlyCount { number, scope, day, hour, windows, packets, hosts: hosts.len() as u64 });
             }
         }
@@ -321,12 +326,12 @@ impl HistoryStore for MemoryStore {
         Ok(self.marks.clone())
     }
 
-    fn type_of(&self, number: u64) -> Result<TypeRecord, StoreError> {
+    fn type_record(&self, number: u64) -> Result<TypeRecord, StoreError> {
         self.types.get(&number).cloned().ok_or_else(|| StoreError::Damaged(format!("no type {number}")))
     }
 
-    fn hosts(&self, sensor: &str, selection: &Selection, most: usize) -> Result<HostList, StoreError> {
-        let kept = self.kept(sensor)?;
+    fn hosts(&self, sensor: &str, selection: &BehaviorFilter, most: usize) -> Result<HostList, StoreError> {
+        let kept = self.sensor_data(sensor)?;
         let mut seen: BTreeMap<IpAddr, (BTreeSet<Date>, SightingCounts)> = BTreeMap::new();
         for (key, sighting) in self.selected(kept, selection) {
             seen.entry(key.host)
@@ -336,17 +341,17 @@ impl HistoryStore for MemoryStore {
                 })
                 .or_insert_with(|| ([key.day].into(), *sighting));
         }
-        Ok(HostList::of(host_summaries(seen, &self.marks), most))
+        Ok(HostList::from_hosts(host_summaries(seen, &self.marks), most))
     }
 
-    fn neighbours(
+    fn types_of_services(
         &self,
         sensor: &str,
-        services: &[NearService],
+        services: &[ServiceQuery],
         most: usize,
     ) -> Result<Vec<Vec<TypeTotal>>, StoreError> {
-        let kept = self.kept(sensor)?;
-        let near = |key: &SightingKey, (protocol, ports): &NearService| {
+        let kept = self.sensor_data(sensor)?;
+        let near = |key: &SightingKey, (protocol, ports): &ServiceQuery| {
             key.scope == Scope::Whole
                 && self.types.get(&key.number).is_some_and(|record| {
                     record.parameters.protocol == *protocol
@@ -357,13 +362,18 @@ impl HistoryStore for MemoryStore {
         Ok(services.iter().map(of).collect())
     }
 
-    fn types(&self, sensor: &str, selection: &Selection, most: usize) -> Result<Vec<TypeTotal>, StoreError> {
-        let kept = self.kept(sensor)?;
+    fn types(
+        &self,
+        sensor: &str,
+        selection: &BehaviorFilter,
+        most: usize,
+    ) -> Result<Vec<TypeTotal>, StoreError> {
+        let kept = self.sensor_data(sensor)?;
         Ok(self.type_totals(self.selected(kept, selection), most))
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
-        let kept = self.kept(sensor)?;
+        let kept = self.sensor_data(sensor)?;
         let all = kept.parts().filter_map(|part| part.examples.get(&behavior));
         Ok(all.min_by_key(|example| (example.start, example.host)).cloned())
     }

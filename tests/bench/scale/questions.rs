@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use inga::history::{Filter, Hosts, Types};
+use inga::history::{Filter, HostSet, TypeFilter};
 use inga::store::{HistoryStore, LocalStore};
 
 /// Types and hosts that are asked for, one by one.
@@ -85,7 +85,8 @@ pub(crate) fn ask(store: &LocalStore, chosen: &Chosen, runs: usize) -> Vec<Answe
     let series = || {
         let mut sum = 0;
         for number in &chosen.types {
-            let filter = Filter { types: Types::Listed(std::slice::from_ref(number)), ..Filter::default() };
+            let filter =
+                Filter { types: TypeFilter::Numbers(std::slice::from_ref(number)), ..Filter::default() };
             for sensor in &sensors {
                 let mut add = |count: &inga::history::DailyCount| {
                     sum += count.windows + count.packets + count.hosts;
@@ -115,12 +116,12 @@ pub(crate) fn ask(store: &LocalStore, chosen: &Chosen, runs: usize) -> Vec<Answe
     let counted = || -> u64 {
         let mut sum = 0;
         for sensor in &sensors {
-            let mut days: BTreeMap<_, Hosts> = BTreeMap::new();
+            let mut days: BTreeMap<_, HostSet> = BTreeMap::new();
             let mut add = |sighting: &inga::history::Sighting| {
                 days.entry(sighting.day).or_default().insert(sighting.host);
             };
             store.each_sighting(sensor, &Filter::default(), &mut add).expect("sightings");
-            sum += days.values_mut().map(Hosts::count).sum::<u64>();
+            sum += days.values_mut().map(HostSet::count).sum::<u64>();
         }
         sum
     };

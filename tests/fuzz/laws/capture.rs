@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use inga::capture::{Container, ReadOptions, read_source};
-use inga::event::{Clock, Packet};
+use inga::packet::{Clock, Packet};
 
 use super::{agree, number};
 
@@ -93,7 +93,7 @@ pub(crate) fn capture(data: &[u8]) {
     agree("read again", &whole, &read(data, &options));
     same_or_damaged(data, &whole, "read in pieces", &read(Pieces::of(data), &options));
     if whole.is_packed {
-        let ahead = ReadOptions { ahead: true, ..ReadOptions::default() };
+        let ahead = ReadOptions { read_ahead: true, ..ReadOptions::default() };
         same_or_damaged(data, &whole, "unpacked ahead", &read(data, &ahead));
     }
     let random = number(data);

@@ -7,7 +7,9 @@ use inga::app::observe::observe;
 use inga::app::{CaptureOptions, Notices};
 use inga::behavior::BehaviorId;
 use inga::capture::Input;
-use inga::history::{Facets, Filter, Granularity, Outage, Selection, Sensor, SensorKind, Types};
+use inga::history::{
+    BehaviorFilter, FacetInclusion, Filter, Granularity, Outage, Sensor, SensorKind, TypeFilter,
+};
 use inga::rules::Rules;
 use inga::store::{HistoryStore, LocalStore, StoreError};
 use jiff::civil::date;
@@ -129,17 +131,18 @@ fn answers(history: &Path) -> Vec<Answer> {
         all.push((name, answer.map_err(|error| error.to_string())));
     };
     let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
-    let everything = Filter { types: Types::Where(&|_| true, Facets::Counted), ..Filter::default() };
+    let everything =
+        Filter { types: TypeFilter::Predicate(&|_| true, FacetInclusion::Included), ..Filter::default() };
     let one_host = Filter { sources: "100.64.0.5/32".parse().ok(), ..Filter::default() };
     let mut numbers = std::collections::BTreeSet::new();
     add("sensors", store.sensors().map(|found| text(&found)));
     add("coverage", store.coverage("s").map(|found| text(&found)));
     add("captures", store.captures("s").map(|found| text(&found)));
-    add("resume", store.resume("s").map(|found| text(&found)));
+    add("resume", store.engine_state("s").map(|found| text(&found)));
     add("totals", store.totals("s").map(|found| text(&found)));
     add("marks", store.mark_names().map(|found| text(&found)));
     add("samples", store.samples().map(|found| text(&found.len())));
-    add("kept", store.sightings_from("s").map(|found| text(&found)));
+    add("kept", store.sightings_kept_from("s").map(|found| text(&found)));
     for (name, filter) in [("sightings", &everything), ("a host", &one_host)] {
         let mut lines = Vec::new();
         let asked = store.each_sighting("s", filter, &mut |one| {
@@ -156,14 +159,14 @@ fn answers(history: &Path) -> Vec<Answer> {
     let asked = store.each_hourly_count("s", &everything, &mut |one| lines.push_str(&text(one)));
     add("hourly counts", asked.map(|()| lines));
     for number in numbers.into_iter().take(4) {
-        let id: BehaviorId = match store.type_of(number) {
+        let id: BehaviorId = match store.type_record(number) {
             Ok(record) => record.behavior.id,
             Err(error) => {
                 add("a type", Err(error));
                 continue;
             }
         };
-        let selection = Selection { granularity: Granularity::Type, id, facets: true };
+        let selection = BehaviorFilter { granularity: Granularity::Type, id, facets: true };
         add("an example", store.example("s", id).map(|found| text(&found)));
         add("hosts", store.hosts("s", &selection, 9).map(|found| text(&found)));
         add("series", store.series("s", &[selection]).map(|found| text(&found)));

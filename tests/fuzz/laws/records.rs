@@ -1,7 +1,7 @@
 //! Records of containers and the link layers within: each packet is what its bytes say, whatever is around them.
 
 use inga::capture::{Container, ReadOptions};
-use inga::event::Packet;
+use inga::packet::Packet;
 
 use super::agree;
 use super::capture::{Outcome, capture, read};

@@ -2,7 +2,7 @@
 
 use inga::capture::text::TextOptions;
 use inga::capture::{Container, ReadOptions};
-use inga::event::{Clock, Packet};
+use inga::packet::{Clock, Packet};
 
 use super::agree;
 use super::capture::{Outcome, capture, read};

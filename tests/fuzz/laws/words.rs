@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use inga::app::sandbox::collect_names;
 use inga::behavior::BehaviorId;
-use inga::event::{Packet, Protocol, Timestamp};
+use inga::packet::{Packet, Protocol, Timestamp};
 use inga::rules::Rules;
-use inga::sample::{Names, Span};
+use inga::sample::{PartialDate, ResolvedAddresses};
 
 use super::agree;
 
@@ -19,7 +19,7 @@ pub(crate) fn names(data: &[u8]) {
         .with_source_port(Some(53))
         .with_destination_port(Some(1_061));
     let read = || {
-        let mut names = Names::new();
+        let mut names = ResolvedAddresses::new();
         collect_names(&packet, data, &mut names);
         names
     };
@@ -64,7 +64,7 @@ fn round_trip<T: FromStr + Display + PartialEq + std::fmt::Debug>(text: &str) {
 /// Dates, moments, ids and protocols, as people write them.
 pub(crate) fn words(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    round_trip::<Span>(text);
+    round_trip::<PartialDate>(text);
     round_trip::<Timestamp>(text);
     round_trip::<BehaviorId>(text);
     round_trip::<Protocol>(text);

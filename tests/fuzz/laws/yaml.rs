@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use inga::app::{CaptureOptions, Notices, darknet, marks};
+use inga::app::{CaptureOptions, Notices, darknet, plot_dates};
 use inga::behavior::Engine;
-use inga::event::{Packet, Protocol, TcpFlags, Timestamp};
+use inga::packet::{Packet, Protocol, TcpFlags, Timestamp};
 use inga::rules::Rules;
 use inga::sample::SampleReport;
 use inga::simulate::{Scenario, Simulation};
@@ -99,7 +99,7 @@ fn apply(rules: &Rules) {
     };
     for packet in packets() {
         let marks = rules.marks(&packet, b"CNXN\x00\x00\x00\x01\x00\x10");
-        let _ = rules.plumbing(&packet);
+        let _ = rules.infrastructure_rule(&packet);
         engine.push(&packet, marks, &mut closed);
     }
     engine.finish(&mut closed);
@@ -143,7 +143,7 @@ pub(crate) fn scenario(data: &[u8]) {
     let sensors: Vec<_> = simulation.sensors().collect();
     for (at, sensor) in sensors.iter().enumerate().take(2) {
         let (space, mut looked_at) = (sensor.space_on(day), 0);
-        simulation.stream(at).day(day, &mut |shot, _| {
+        simulation.stream(at).emit_day(day, &mut |shot, _| {
             if looked_at < PACKETS_MAX {
                 assert!(
                     space.contains(shot.packet.destination()),
@@ -173,8 +173,9 @@ pub(crate) fn sensors(data: &[u8]) {
 pub(crate) fn events(data: &[u8]) {
     let Some(folder) = written("events.yaml", data) else { return };
     let path = folder.path().join("events.yaml");
-    let read =
-        || marks::load(std::slice::from_ref(&path), &MemoryStore::new()).map_err(|error| error.to_string());
+    let read = || {
+        plot_dates::load(std::slice::from_ref(&path), &MemoryStore::new()).map_err(|error| error.to_string())
+    };
     let events = read();
     agree("read again", &events, &read());
     if let Err(message) = events {

@@ -1,7 +1,7 @@
 //! `inga check --accept` over reports in every style that YAML has: the expectation becomes what was seen, nothing else
 //! changes, or the report is refused and stays.
 
-use inga::app::check::accepted;
+use inga::app::check::replace_expectation;
 use inga::sample::{Expectation, SampleReport};
 use proptest::prelude::*;
 use serde_yaml::Value;
@@ -44,13 +44,13 @@ fn parsed(text: &str) -> SampleReport {
 /// Checks what an edit has to keep, and returns whether it was made.
 fn check(text: &str) -> bool {
     let before = parsed(text);
-    let renewed = before.expect.as_ref().map_or_else(seen, |expected| expected.renewed(&seen()));
-    let Ok(edited) = accepted(text, before.expect.as_ref(), &renewed) else { return false };
+    let renewed = before.expect.as_ref().map_or_else(seen, |expected| expected.updated(&seen()));
+    let Ok(edited) = replace_expectation(text, before.expect.as_ref(), &renewed) else { return false };
     let after = parsed(&edited);
     assert_eq!(after.expect.as_ref(), Some(&renewed), "{text:?} to {edited:?}");
     assert_eq!(others(&edited), others(text), "{text:?} to {edited:?}");
     assert_eq!(comments(&edited), comments(text), "{text:?} to {edited:?}");
-    let again = accepted(&edited, Some(&renewed), &renewed).unwrap();
+    let again = replace_expectation(&edited, Some(&renewed), &renewed).unwrap();
     assert_eq!(again, edited, "a second time changes nothing");
     true
 }

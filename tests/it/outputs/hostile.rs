@@ -123,7 +123,7 @@ fn nothing_hidden_reaches_any_output() {
     assert_eq!(crate::command::inga(&made).code, 0);
     let mut succeeded = 0;
     for args in calls(&report, &capture, &place, &db) {
-        let what = args.iter().map(|arg| inga::escape::shown(arg)).collect::<Vec<_>>().join(" ");
+        let what = args.iter().map(|arg| inga::escape::escape_hidden(arg)).collect::<Vec<_>>().join(" ");
         let (code, stdout, stderr) = call(&args.iter().map(std::ffi::OsStr::new).collect::<Vec<_>>());
         assert!(matches!(code, Some(0..=2)), "{what}: {code:?}");
         succeeded += usize::from(code == Some(0));

@@ -1,0 +1,18 @@
+//! F0: the header fields of one packet, whichever kind of capture it was read from.
+
+mod address;
+mod flags;
+mod header;
+mod outer;
+mod packed;
+mod protocol;
+mod space;
+mod time;
+
+pub use address::{Address, is_group};
+pub use flags::TcpFlags;
+pub use header::Header;
+pub use outer::{IcmpKind, Packet};
+pub use protocol::Protocol;
+pub use space::AddressSpace;
+pub use time::{Clock, Timestamp, TimestampError};

@@ -1,0 +1,188 @@
+//! The measured quality of answers, as text, Markdown and JSON. The JSON field names are stable.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::correlate::{Evaluation, Score};
+
+use super::text::table;
+
+const HEAD: [&str; 8] = [
+    "way of answering",
+    "cases",
+    "answered",
+    "right",
+    "cause among first 3",
+    "false",
+    "calibration error",
+    "smallest found",
+];
+
+fn percent(share: f64) -> String {
+    if share.is_nan() {
+        "-".to_owned()
+    } else {
+        format!("{:.1} %", crate::escape::without_negative_zero(share * 100.0, 1))
+    }
+}
+
+/// Returns, by the sensor's prefix length, the fewest hosts per day from which on at least half of the
+/// outbreaks are answered rightly, such as `/24 4, /16 1`.
+fn smallest(score: &Score) -> String {
+    let told = |(bits, hosts): (u8, Option<f64>)| match hosts {
+        Some(hosts) => format!("/{bits} {hosts}"),
+        None => format!("/{bits} -"),
+    };
+    score.smallest_found().into_iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
+fn row(name: &str, score: &Score) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        format!("{}+{}", score.known, score.unknown),
+        percent(score.coverage()),
+        percent(score.precision()),
+        percent(score.recall_of_three()),
+        percent(score.false_share()),
+        percent(score.calibration_error()),
+        smallest(score),
+    ]
+}
+
+fn rows(evaluation: &Evaluation) -> Vec<Vec<String>> {
+    let head = HEAD.map(str::to_owned).to_vec();
+    std::iter::once(head).chain(evaluation.methods.iter().map(|(name, score)| row(name, score))).collect()
+}
+
+/// Returns the median and the ninth decile of ascending numbers of days, such as `median 7 days, nine in ten
+/// within 28`.
+fn days_in_words(days: &[usize]) -> String {
+    let at = |tenths: usize| days.get((days.len() * tenths / 10).min(days.len().saturating_sub(1)));
+    match (at(5), at(9)) {
+        (Some(half), Some(most)) => format!("median {half} days, nine in ten within {most}"),
+        _ => "no outbreak was answered rightly".to_owned(),
+    }
+}
+
+/// Writes the table with explanations, calibration and thresholds, as text.
+///
+/// # Errors
+/// Fails if `out` cannot be written to.
+pub fn text(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
+    table(out, &rows(evaluation))?;
+    writeln!(out)?;
+    let (name, score) = evaluation.methods.first().map_or(("", None), |(name, score)| (*name, Some(score)));
+    writeln!(
+        out,
+        "cases: with a sample that is the cause + without. answered: of those with. right: of those answered."
+    )?;
+    writeln!(
+        out,
+        "false: answered where no sample is the cause. smallest found: hosts a day by the sensor's prefix from which"
+    )?;
+    writeln!(out, "on half of the outbreaks are answered rightly.")?;
+    writeln!(
+        out,
+        "\n{name}, days from the onset to the right answer: {}",
+        days_in_words(&evaluation.days_to_answer)
+    )?;
+    writeln!(out, "{name}, stated probability and how often it holds:")?;
+    for (count, sum, hits) in score.into_iter().flat_map(|score| &score.reliability).filter(|bin| bin.0 > 0) {
+        let count_of = *count as f64;
+        writeln!(
+            out,
+            "  {:5.1} %  {:5.1} %  of {count}",
+            sum / count_of * 100.0,
+            *hits as f64 / count_of * 100.0
+        )?;
+    }
+    writeln!(out, "{name}, if it answered from another probability on: answered, right, false:")?;
+    for (threshold, at) in score.into_iter().flat_map(Score::by_threshold) {
+        let [answered, right, false_attributions] = at.map(percent);
+        writeln!(out, "  {:5.1} %  {answered:>7}  {right:>7}  {false_attributions:>7}", threshold * 100.0)?;
+    }
+    let (slope, intercept) = evaluation.calibration;
+    writeln!(out, "logistic calibration of these: slope {slope:.3}, intercept {intercept:.3}")
+}
+
+/// Writes the table in Markdown.
+///
+/// # Errors
+/// Fails if `out` cannot be written to.
+pub fn markdown(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
+    for (place, row) in rows(evaluation).into_iter().enumerate() {
+        writeln!(out, "| {} |", row.join(" | "))?;
+        if place == 0 {
+            writeln!(out, "|{}", "---|".repeat(row.len()))?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct BinJson {
+    cases: usize,
+    stated: f64,
+    held: f64,
+}
+
+#[derive(Serialize)]
+struct ThresholdJson {
+    from: f64,
+    answered: f64,
+    right: f64,
+    false_attributions: f64,
+}
+
+#[derive(Serialize)]
+struct WayJson<'a> {
+    way: &'a str,
+    with_cause: usize,
+    without_cause: usize,
+    answered: f64,
+    right: f64,
+    cause_among_three: f64,
+    false_attributions: f64,
+    calibration_error: f64,
+    smallest_found: Vec<(u8, Option<f64>)>,
+    reliability: Vec<BinJson>,
+    thresholds: Vec<ThresholdJson>,
+    days_to_answer: Option<&'a [usize]>,
+}
+
+/// Writes one line of JSON per way of answering.
+///
+/// # Errors
+/// Fails if `out` cannot be written to.
+pub fn json(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
+    for (place, (way, score)) in evaluation.methods.iter().enumerate() {
+        let bin = |(cases, sum, hits): &(usize, f64, usize)| BinJson {
+            cases: *cases,
+            stated: sum / *cases as f64,
+            held: *hits as f64 / *cases as f64,
+        };
+        let at = |(from, [answered, right, false_attributions]): (f64, [f64; 3])| ThresholdJson {
+            from,
+            answered,
+            right,
+            false_attributions,
+        };
+        let view = WayJson {
+            way,
+            with_cause: score.known,
+            without_cause: score.unknown,
+            answered: score.coverage(),
+            right: score.precision(),
+            cause_among_three: score.recall_of_three(),
+            false_attributions: score.false_share(),
+            calibration_error: score.calibration_error(),
+            smallest_found: score.smallest_found(),
+            reliability: score.reliability.iter().filter(|bin| bin.0 > 0).map(bin).collect(),
+            thresholds: score.by_threshold().map(at).collect(),
+            days_to_answer: (place == 0).then_some(evaluation.days_to_answer.as_slice()),
+        };
+        crate::escape::json_line(out, &view)?;
+    }
+    Ok(())
+}

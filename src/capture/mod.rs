@@ -7,6 +7,7 @@ mod error;
 mod expand;
 mod fast_path;
 mod foreign;
+mod frame_decoder;
 mod header;
 mod input;
 mod limits;

@@ -8,8 +8,8 @@ use crate::packet::Timestamp;
 
 use super::CapturePosition;
 use super::bytes::{ByteStream, RECORD_MAX};
+use super::frame_decoder::FrameDecoder;
 use super::pcapng;
-use super::read::FrameDecoder;
 use super::records::{self, RecordStop, RecordsEnd, u32_at};
 
 /// Length of the file header, in bytes.

@@ -8,8 +8,8 @@ use pcap_parser::pcapng::{Block, InterfaceStatisticsBlock, parse_block_be, parse
 use crate::packet::Timestamp;
 
 use super::bytes::{ByteStream, RECORD_MAX};
+use super::frame_decoder::FrameDecoder;
 use super::pcap;
-use super::read::FrameDecoder;
 use super::records::{self, RecordStop, RecordsEnd, u32_at};
 use super::{CapturePosition, Problem};
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::bytes::ByteStream;
-use super::read::FrameDecoder;
+use super::frame_decoder::FrameDecoder;
 use super::{CapturePosition, Problem};
 
 /// The reason why a parser stops at a record.

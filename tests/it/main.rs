@@ -12,6 +12,7 @@ mod held;
 mod hostile;
 mod joined;
 mod laws;
+mod layout;
 mod limits;
 mod make;
 mod months;

@@ -3,7 +3,7 @@
 use super::encoding::{UTF8_MARK, decode_head};
 use super::foreign::{self, ForeignLog};
 use super::line::{self, ParsedLine};
-use super::{is_tcpdump_message, prefix, strip_packet_number, time};
+use super::{is_tcpdump_message, prefix, printed_time, strip_packet_number};
 
 /// The degree of certainty that a text is a log of tcpdump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ fn line_kind(line: &[u8]) -> LineKind {
     }
     let indented = printed.starts_with(b"    ");
     let (stamp, rest) =
-        time::split_time(strip_packet_number(printed, None).map_or(printed, |(_, rest)| rest));
+        printed_time::split_time(strip_packet_number(printed, None).map_or(printed, |(_, rest)| rest));
     let read = line::parse(rest, stamp.is_some(), None);
     if matches!(read, ParsedLine::Packet(..) | ParsedLine::Header(_)) {
         return LineKind::Packet;

@@ -21,6 +21,7 @@ mod foreign;
 mod likeness;
 mod line;
 mod prefix;
+mod printed_time;
 mod quick;
 mod services;
 mod time;
@@ -39,7 +40,8 @@ use encoding::{UTF8_MARK, Utf16Reader};
 pub use foreign::ForeignLog;
 pub use likeness::{TcpdumpLikeness, looks_like_tcpdump, tcpdump_likeness};
 use line::{ParsedLine, PrintedHeader};
-use time::{PrintedTime, TimeConverter};
+use printed_time::PrintedTime;
+use time::TimeConverter;
 use time_cache::TimeCache;
 
 /// Maximum number of bytes of a line that are parsed; the rest is skipped.
@@ -233,8 +235,11 @@ impl<'a, 'b> LogReader<'a, 'b> {
             Some((number, rest)) => (Some(number), rest),
             None => (None, line),
         };
-        let (stamp, rest) =
-            if number.is_some() { time::split_time(rest) } else { self.time_cache.split_and_cache(rest) };
+        let (stamp, rest) = if number.is_some() {
+            printed_time::split_time(rest)
+        } else {
+            self.time_cache.split_and_cache(rest)
+        };
         if stamp.is_none() && (number.is_none() && line[0] == b' ' || is_tcpdump_message(line)) {
             return;
         }

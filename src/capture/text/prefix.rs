@@ -20,7 +20,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::time::{self, PrintedTime};
+use super::printed_time::{self, PrintedTime};
 
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -76,13 +76,13 @@ pub(super) fn strip(line: &[u8]) -> Option<(LoggedTime, &[u8])> {
     }
     // tcpdump prints times of this format as well. The time is another program's if a sender or a second time
     // follows.
-    let (Some(PrintedTime::Dated(year, month, day, time)), rest) = time::split_time(text) else {
+    let (Some(PrintedTime::Dated(year, month, day, time)), rest) = printed_time::split_time(text) else {
         return None;
     };
     let logged = LoggedTime { date: (year, month, day), time, offset: None };
     match without_tag(rest) {
         Some(rest) => Some((logged, rest)),
-        None => time::split_time(rest).0.map(|_| (logged, rest)),
+        None => printed_time::split_time(rest).0.map(|_| (logged, rest)),
     }
 }
 
@@ -132,8 +132,8 @@ fn rfc3339(text: &[u8]) -> Option<(LoggedTime, &[u8])> {
     // `journalctl` and other programs write a comma before the fraction.
     let comma = clock.iter().position(|byte| *byte == b',');
     let time = match comma {
-        Some(at) => time::parse_time_of_day(&[&clock[..at], b".", &clock[at + 1..]].concat())?,
-        None => time::parse_time_of_day(clock)?,
+        Some(at) => printed_time::parse_time_of_day(&[&clock[..at], b".", &clock[at + 1..]].concat())?,
+        None => printed_time::parse_time_of_day(clock)?,
     };
     let offset = match zone {
         [] => None,

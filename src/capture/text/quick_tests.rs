@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::line::{self, ParsedLine, PrintedHeader};
 use super::time_cache::TimeCache;
-use super::{quick, time};
+use super::{printed_time, quick};
 
 /// Generates one of the texts, with a number in place of each `{}`.
 fn words(choices: &'static [&'static str]) -> impl Strategy<Value = String> {
@@ -166,7 +166,7 @@ proptest! {
         let alike = [first.get(..=point).unwrap_or(&[]), digits.as_bytes(), b" IP"].concat();
         for line in [alike, first, second] {
             if let Some((stamp, rest)) = recall.split_time(&line) {
-                prop_assert_eq!((Some(stamp), rest), time::split_time(&line), "{}", String::from_utf8_lossy(&line));
+                prop_assert_eq!((Some(stamp), rest), printed_time::split_time(&line), "{}", String::from_utf8_lossy(&line));
                 prop_assert_eq!(super::strip_packet_number(&line, None), None);
             }
         }

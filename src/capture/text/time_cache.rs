@@ -1,6 +1,6 @@
 //! Caches the last time of a log: the next time usually differs only in its last digits.
 
-use super::time::{self, PrintedTime};
+use super::printed_time::{self, PrintedTime};
 
 /// Length of the longest beginning, `2017-09-10 19:36:38.`, in bytes.
 const BEGINNING_BYTES_MAX: usize = 20;
@@ -28,7 +28,7 @@ impl TimeCache {
 
     /// Splits any time off the beginning of a line, and caches it if it has a suitable format.
     pub(super) fn split_and_cache<'l>(&mut self, line: &'l [u8]) -> (Option<PrintedTime>, &'l [u8]) {
-        let (stamp, rest) = time::split_time(line);
+        let (stamp, rest) = printed_time::split_time(line);
         if let Some(recall) =
             stamp.and_then(|stamp| TimeCache::from_line(line, line.len() - rest.len(), stamp))
         {

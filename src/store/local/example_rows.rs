@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 
 use crate::behavior::BehaviorId;
-use crate::history::{Example, ExamplePacket};
+use crate::history::{Example, ExamplePacket, Examples, PackedExample, decode_packets};
 use crate::packet::{Protocol, TcpFlags, Timestamp};
 use crate::store::StoreError;
 
 use super::row_filter::RowFilter;
 use super::rows::{OptionalColumn, decode_host, ipv4_bits, ipv6_bits, type_number, values, wrong_kind};
 use super::segment::Segment;
+use super::segment_writer::{SegmentWriter, WrittenSegment};
 use super::table::{Column, ColumnSpec, ColumnType, SegmentTable, Values};
 
 /// The table of example windows, one window per type and one row per packet. `FORMAT.md` describes the
@@ -31,6 +33,10 @@ pub(super) static EXAMPLES: SegmentTable = SegmentTable {
         ColumnSpec::new("flags", ColumnType::U32).optional(),
     ],
 };
+
+/// Number of rows from which a row group of examples ends. An example has a few hundred rows (packets) at
+/// most.
+const EXAMPLE_ROWS: usize = 1 << 14;
 
 /// Column indices of the table of examples.
 const EXAMPLE_TYPE: usize = 0;
@@ -155,4 +161,54 @@ pub(super) fn starts_of(segment: &Segment) -> Result<Vec<(u64, Timestamp)>, Stor
         }
     }
     Ok(starts)
+}
+
+/// Returns, ascending by type, the gathered examples that are not later than the known example of their type.
+/// They are unpacked one at a time. `numbers` has the number of each type in histories, by its index in the
+/// capture's type list.
+pub(super) fn new_examples<'e>(
+    examples: &'e Examples,
+    numbers: &[u64],
+    known: &BTreeMap<u64, Timestamp>,
+) -> impl Iterator<Item = Result<ExampleRow, StoreError>> + 'e {
+    let mut new: Vec<(u64, u32)> = Vec::new();
+    for PackedExample { number: place, start, .. } in examples.iter() {
+        let number = usize::try_from(place).ok().and_then(|place| numbers.get(place)).copied();
+        let wanted = |number: &u64| known.get(number).is_none_or(|known| start <= *known);
+        new.extend(number.filter(wanted).map(|number| (number, place)));
+    }
+    new.sort_unstable();
+    new.into_iter().filter_map(|(number, place)| {
+        let PackedExample { start, host, packets, .. } = examples.get(place)?;
+        let packets = decode_packets(packets).map_err(|error| StoreError::Backend(error.to_string()));
+        Some(packets.map(|packets| ExampleRow { number, start, host, packets }))
+    })
+}
+
+/// Writes examples, which must ascend by type. Returns the start of the earliest with the segment, or `None`
+/// if there are no examples.
+pub(super) fn write_examples(
+    folder: &Path,
+    examples: &mut dyn Iterator<Item = Result<ExampleRow, StoreError>>,
+    durable: bool,
+) -> Result<Option<(Timestamp, WrittenSegment)>, StoreError> {
+    let mut writer = SegmentWriter::new(folder, &EXAMPLES)?;
+    let mut first = None;
+    let (mut some, mut rows): (Vec<ExampleRow>, usize) = (Vec::new(), 0);
+    for example in examples {
+        let example = example?;
+        first = first.into_iter().chain([example.start]).min();
+        rows += example.packets.len();
+        some.push(example);
+        if rows >= EXAMPLE_ROWS {
+            writer.write(rows, &example_columns(&some))?;
+            some.clear();
+            rows = 0;
+        }
+    }
+    writer.write(rows, &example_columns(&some))?;
+    match first {
+        Some(first) => Ok(Some((first, writer.finish(durable)?))),
+        None => Ok(None),
+    }
 }

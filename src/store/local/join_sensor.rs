@@ -21,11 +21,11 @@ use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
 use super::example_rows::EXAMPLES;
 use super::incoming::IncomingFolder;
-use super::ingest::{move_into, put_file, segment_entry_pair, store_totals};
 use super::join::{JoinSummary, Seam};
 use super::merge::pair_parts;
 use super::open_segments::OpenSegments;
 use super::rows::SIGHTINGS;
+use super::segment_replacement::{move_into, put_file, segment_entry_pair, store_totals};
 use super::sorted::merge_sorted;
 use super::write::PairWriter;
 

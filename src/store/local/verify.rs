@@ -8,8 +8,9 @@ use rusqlite::Connection;
 
 use crate::behavior::Behavior;
 use crate::history::{DayTotal, Sensor, Sighting};
-use crate::store::StoreError;
+use crate::store::{HistoryStore, StoreError};
 
+use super::LocalStore;
 use super::capture_rows;
 use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
@@ -20,7 +21,6 @@ use super::row_filter::RowFilter;
 use super::rows::SIGHTINGS;
 use super::schema::{Checksum, TABLES};
 use super::type_rows;
-use super::{HistoryStore, LocalStore};
 
 /// The numbers of verified items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -69,11 +69,10 @@ impl<'a> TypeAssigner<'a> {
 
     /// Adds windows whose destinations are ranked in the current address space.
     fn gather_same_space(&mut self, to: &mut SightingCollector, windows: &[OpenWindow]) {
-        self.types.look_up(windows);
-        for (at, window) in windows.iter().enumerate() {
+        for window in windows {
             let Some(start) = window.start else { continue };
             let (day, marks) = (self.days.day(start), self.rules.window_mark_bits(window));
-            let place = self.types.number(at, window);
+            let place = self.types.of_window(window);
             to.add_window(
                 window,
                 day,
@@ -97,10 +96,9 @@ impl<'a> TypeAssigner<'a> {
 
     /// Adds windows to a summary; windows without a time are put on 1970-01-01.
     pub(super) fn tally(&mut self, to: &mut DayCounter, windows: &[OpenWindow]) {
-        self.types.look_up(windows);
-        for (at, window) in windows.iter().enumerate() {
+        for window in windows {
             let day = self.days.day(window.start.unwrap_or_default()).date;
-            let number = self.types.number(at, window);
+            let number = self.types.of_window(window);
             to.add(day, window.source, number, window.packets);
         }
     }

@@ -60,20 +60,20 @@ impl std::str::FromStr for BehaviorId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || ParseIdError(text.to_owned());
+        let error = || ParseIdError(text.to_owned());
         if text.len() != 32 || !text.is_ascii() {
-            return Err(wrong());
+            return Err(error());
         }
         let mut id = [0; 16];
-        for (byte, at) in id.iter_mut().zip((0..).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong())?;
+        for (place, byte) in id.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).map_err(|_| error())?;
         }
         Ok(BehaviorId(id))
     }
 }
 
-/// The part of a canonical string that stands for masked ports.
-const MASKED: &str = "|pt=~|";
+/// The field of a canonical string whose ports are masked.
+const MASKED_PORTS: &str = "|pt=~|";
 
 /// A canonical string with its MD5.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,21 +95,21 @@ impl Behavior {
     /// Returns whether the ports are masked (`pt=~`).
     #[must_use]
     pub fn is_masked(&self) -> bool {
-        self.canonical.contains(MASKED)
+        self.canonical.contains(MASKED_PORTS)
     }
 
     /// Returns the canonical string with `port` masked, if `port` is its only port; else the string
     /// unchanged.
     #[must_use]
     pub fn masked(&self, port: u16) -> String {
-        self.canonical.replace(&format!("|pt={port}|"), MASKED)
+        self.canonical.replace(&format!("|pt={port}|"), MASKED_PORTS)
     }
 
     /// Returns the behavior type: all parameters of the canonical string, with counts binned.
     #[must_use]
     pub fn of_type(parameters: &Parameters, profile: &Profile) -> Behavior {
         let bin = |count| Bin { count, exact_max: profile.exact_counts_max };
-        Behavior::new(written(format_args!(
+        Behavior::new(formatted(format_args!(
             "{}|sp={}|pk={}|dp={}|di={}|tr={}|pt={}|pr={}",
             profile.name,
             bin(parameters.source_ports),
@@ -125,7 +125,7 @@ impl Behavior {
     /// Returns the shape: packets per destination and the use of source ports replace the counts.
     #[must_use]
     pub fn of_shape(parameters: &Parameters, profile: &Profile) -> Behavior {
-        Behavior::new(unbinned("s", parameters, profile, &parameters.ports))
+        Behavior::new(shape_string("s", parameters, profile, &parameters.ports))
     }
 
     /// Returns the pattern: the shape with its ports masked (`~`) where they carry no information. That holds
@@ -138,7 +138,7 @@ impl Behavior {
             || (parameters.protocol.only_answers()
                 && parameters.ports.listed().iter().all(|port| *port >= 1024));
         let ports: &dyn fmt::Display = if masked { &"~" } else { &parameters.ports };
-        Behavior::new(unbinned("f", parameters, profile, ports))
+        Behavior::new(shape_string("f", parameters, profile, ports))
     }
 }
 
@@ -169,28 +169,30 @@ impl Names {
     /// window begins. A shape with ports that carry no information would be seen once only.
     #[must_use]
     pub fn habit(&self) -> &Behavior {
-        if self.ports_say_nothing() { &self.family } else { &self.shape }
+        if self.ports_are_masked() { &self.family } else { &self.shape }
     }
 
     /// Returns the behavior whose hosts are counted per day (the behavior series): the type, or the pattern
     /// where the ports are masked.
     #[must_use]
     pub fn line(&self) -> &Behavior {
-        if self.ports_say_nothing() { &self.family } else { &self.behavior }
+        if self.ports_are_masked() { &self.family } else { &self.behavior }
     }
 
-    fn ports_say_nothing(&self) -> bool {
+    fn ports_are_masked(&self) -> bool {
         self.family.is_masked()
     }
 }
 
-fn unbinned(
+/// Returns the canonical string of a shape or pattern. `granularity` is the letter that follows the name of
+/// the profile.
+fn shape_string(
     granularity: &str,
     parameters: &Parameters,
     profile: &Profile,
     ports: &dyn fmt::Display,
 ) -> String {
-    written(format_args!(
+    formatted(format_args!(
         "{}{granularity}|pd={}|su={}|tr={}|pt={ports}|pr={}",
         profile.name,
         parameters.packets_per_destination,
@@ -202,7 +204,7 @@ fn unbinned(
 
 /// Formats a text. The initial capacity of 96 bytes suffices for nearly all canonical strings, which are
 /// written by the hundred thousand.
-fn written(text: fmt::Arguments<'_>) -> String {
+fn formatted(text: fmt::Arguments<'_>) -> String {
     use fmt::Write;
     let mut out = String::with_capacity(96);
     // Writing to a string never fails.

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::packet::{AddressSpace, Timestamp};
 
-use super::facets::Facets;
+use super::facets;
 use super::known_names::KnownNames;
-use super::reduction::Reduction;
+use super::reduction::Reducer;
 use super::{Names, OpenWindow, Parameters, Profile};
 
 /// Parameters and names of a window, or of one (protocol, destination port) pair of it. A pair is treated as
@@ -46,26 +46,27 @@ pub fn fingerprint(window: &OpenWindow, space: &AddressSpace, profile: &Profile)
     Fingerprinter::default().of(window, space, profile)
 }
 
-/// Computes the fingerprints of closed windows, all by the same profile. Buffers are reused, and names that
-/// were computed before are looked up.
+/// Computes the fingerprints of closed windows, all by the same profile. Names that were computed before
+/// are looked up.
 #[derive(Default)]
 pub struct Fingerprinter {
-    reduction: Reduction,
-    facets: Facets,
+    reducer: Reducer,
     known: KnownNames,
 }
 
 impl Fingerprinter {
     /// Returns the fingerprint of a window; see [`fingerprint`].
     pub fn of(&mut self, window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
-        let Fingerprinter { reduction, facets: parts, known } = self;
+        let Fingerprinter { reducer, known } = self;
         let mut facet = |parameters: Parameters| Facet { names: known.of(&parameters, profile), parameters };
-        let whole = facet(reduction.of(window.probes.iter(), window.packets, space, profile));
-        let mut facets = Vec::new();
-        parts.each(&window.probes, profile.facets_max, &mut |probes, packets| {
-            let probes = probes.iter().map(|(probe, count)| (probe, *count));
-            facets.push(facet(reduction.of(probes, packets, space, profile)));
-        });
+        let whole = facet(reducer.reduce(window.probes.iter(), window.packets, space, profile));
+        let facets = facets::split(&window.probes, profile.facets_max)
+            .into_iter()
+            .map(|part| {
+                let probes = part.probes.iter().map(|(probe, packets)| (probe, *packets));
+                facet(reducer.reduce(probes, part.packets, space, profile))
+            })
+            .collect();
         Fingerprint {
             source: window.source,
             start: window.start,

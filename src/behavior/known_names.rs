@@ -6,11 +6,11 @@ use foldhash::fast::FixedState;
 
 use super::{Names, Parameters, Profile};
 
-/// Maximum number of cached names.
-const MOST: usize = 8192;
+/// Maximum number of parameters whose names are cached.
+const CACHED_MAX: usize = 8192;
 
 /// The names of parameters, all by the same profile. Memory: about 500 bytes per entry. A telescope's windows
-/// repeat a few thousand parameters; beyond [`MOST`] the cache is emptied.
+/// repeat a few thousand parameters; beyond [`CACHED_MAX`] the cache is emptied.
 #[derive(Default)]
 pub(super) struct KnownNames(HashMap<Parameters, Names, FixedState>);
 
@@ -20,7 +20,7 @@ impl KnownNames {
         if let Some(names) = self.0.get(parameters) {
             return names.clone();
         }
-        if self.0.len() == MOST {
+        if self.0.len() == CACHED_MAX {
             self.0.clear();
         }
         let names = Names::of(parameters, profile);
@@ -38,7 +38,7 @@ mod tests {
     use crate::packet::AddressSpace;
 
     #[test]
-    fn names_are_those_worked_out_however_many_were_known() {
+    fn cached_names_are_those_computed_anew() {
         let (profile, space) = (Profile::default(), AddressSpace::whole());
         let (mut known, mut fingerprinter) = (KnownNames::default(), Fingerprinter::default());
         for port in (0..=u16::MAX).step_by(7).chain([0, 7, 14]) {

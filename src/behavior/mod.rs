@@ -7,26 +7,17 @@
 //! where packets come from nor where fingerprints go.
 
 mod arrival;
-mod bits;
 mod canonical;
-mod distinct;
 mod engine;
 mod facets;
 mod fingerprint;
-mod hosts;
-mod key;
 mod known_names;
 mod parameters;
-mod place;
-mod port_set;
 mod probe;
 mod probes;
 mod profile;
 mod reduction;
-mod ring;
-mod singles;
-mod thin;
-mod together;
+mod single_probe;
 mod transition;
 mod types;
 mod window;
@@ -39,7 +30,6 @@ pub use parameters::{PacketsPerDestination, Parameters, Ports, ProtocolSet, Prot
 pub use probe::Probe;
 pub use probes::Probes;
 pub use profile::Profile;
-pub use thin::Thin;
 pub use transition::{Transition, transition};
 pub use types::{TypeList, Types};
 pub use window::{Marks, OpenWindow, TracePoint};

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::packet::{AddressSpace, Protocol, TcpFlags};
 
-use super::reduction::Reduction;
+use super::reduction::Reducer;
 use super::{Probe, Profile, Transition};
 
 /// The destination ports of a window.
@@ -119,9 +119,9 @@ impl FromIterator<ProtocolToken> for ProtocolSet {
 }
 
 /// TCP flags whose `Display` writes `?` if they are unknown.
-struct Shown(Option<TcpFlags>);
+struct FlagsText(Option<TcpFlags>);
 
-impl fmt::Display for Shown {
+impl fmt::Display for FlagsText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(flags) => flags.fmt(f),
@@ -136,7 +136,7 @@ impl fmt::Display for ProtocolSet {
         // The fast path: nearly all sets have one token, and types are named by the hundred thousand.
         match self.only() {
             Some(ProtocolToken { protocol: Protocol::Tcp, flags }) => {
-                return write!(f, "TCP:{}", Shown(*flags));
+                return write!(f, "TCP:{}", FlagsText(*flags));
             }
             Some(ProtocolToken { protocol, .. }) => return protocol.fmt(f),
             None => {}
@@ -145,7 +145,7 @@ impl fmt::Display for ProtocolSet {
         for token in &self.0 {
             let flags = by_name.entry(token.protocol.to_string()).or_default();
             if token.protocol == Protocol::Tcp {
-                flags.insert(Shown(token.flags).to_string());
+                flags.insert(FlagsText(token.flags).to_string());
             }
         }
         for (place, (name, flags)) in by_name.iter().enumerate() {
@@ -158,10 +158,10 @@ impl fmt::Display for ProtocolSet {
     }
 }
 
-/// Number of packets that a destination gets if nothing cuts its series short: the largest count that more
-/// than a quarter of the destinations reached. The most frequent count would be too low for a scanner in the
-/// middle of its retries, because the ends of a window, losses and answers only ever remove packets. A few
-/// duplicated packets are too few to matter.
+/// The number of packets that a destination gets if nothing cuts its series short: the largest count that
+/// more than a quarter of the destinations reached. The most frequent count would be too low for a scanner
+/// in the middle of its retries, because the ends of a window, losses and answers only ever remove packets.
+/// A few duplicated packets are too few to matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PacketsPerDestination {
     /// Exactly this number of packets, 1 to 4.
@@ -240,12 +240,12 @@ impl Parameters {
     /// `packets` is the packet count of the window, which exceeds the sum over the probes if the window is
     /// saturated.
     pub fn of<'a>(
-        probes: impl Iterator<Item = (&'a Probe, u64)> + Clone,
+        probes: impl Iterator<Item = (&'a Probe, u64)>,
         packets: u64,
         space: &AddressSpace,
         profile: &Profile,
     ) -> Parameters {
-        Reduction::default().of(probes, packets, space, profile)
+        Reducer::default().reduce(probes, packets, space, profile)
     }
 
     /// Returns whether all packets are of `protocol`.

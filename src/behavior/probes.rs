@@ -1,45 +1,24 @@
-//! The distinct probes of a window. Nine windows in ten have one probe, which is stored inline.
+//! The distinct probes of a window.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use super::Probe;
-use super::distinct::Distinct;
+
+/// Maximum number of probes in a list that is searched from end to end. Longer lists have an index.
+const SEARCHED_MAX: usize = 16;
 
 /// Distinct probes in order of first appearance, each with its packet count.
 #[derive(Clone, Debug, Default)]
 pub struct Probes {
-    first: (Probe, u64),
-    /// Number of distinct probes. If it is 0, `first` has no meaning.
-    count: usize,
-    /// The probes after the first, if there are any.
-    more: Option<Box<Others>>,
-}
-
-type Others = Distinct<Probe, u64>;
-
-/// A pool of the probe lists of closed windows, for reuse by windows that open. One window in ten needs a
-/// list, and a list of a recently closed window is still in the processor's cache.
-#[derive(Default)]
-pub(super) struct Spare(#[expect(clippy::vec_box, reason = "windows have them boxed")] Vec<Box<Others>>);
-
-/// A clone is an empty pool, since unused memory is not worth a copy.
-impl Clone for Spare {
-    fn clone(&self) -> Spare {
-        Spare::default()
-    }
-}
-
-impl Spare {
-    /// Adds a list to the pool, and frees its memory if it is large. A list is dropped if the pool is full.
-    fn keep(&mut self, mut others: Box<Others>) {
-        const WINDOWS: usize = 4096;
-        const PROBES: usize = 64;
-        if self.0.len() < WINDOWS {
-            others.clear(PROBES);
-            self.0.push(others);
-        }
-    }
+    /// Nine windows in ten have one probe, for which nothing is allocated.
+    list: SmallVec<[(Probe, u64); 1]>,
+    /// The place of each probe in `list`, if there are more than [`SEARCHED_MAX`].
+    places: Option<Box<HashMap<Probe, u32, FixedState>>>,
 }
 
 impl Probes {
@@ -47,83 +26,75 @@ impl Probes {
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count
+        self.list.len()
     }
 
     /// Returns whether there is no probe.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.list.is_empty()
     }
 
     /// Returns the probe and its packet count if the window has exactly one probe.
     #[inline]
     #[must_use]
     pub fn single(&self) -> Option<(&Probe, u64)> {
-        (self.count == 1).then_some((&self.first.0, self.first.1))
+        match self.list.as_slice() {
+            [(probe, packets)] => Some((probe, *packets)),
+            _ => None,
+        }
     }
 
     /// Returns the probe with a number, counted from 0 in order of first appearance.
     #[must_use]
     pub fn get(&self, number: usize) -> Option<&Probe> {
-        let known = match number.checked_sub(1) {
-            None => (self.count > 0).then_some(&self.first),
-            Some(at) => self.others().get(at),
-        };
-        known.map(|(probe, _)| probe)
+        self.list.get(number).map(|(probe, _)| probe)
     }
 
     /// Returns all probes with their packet counts, in order of first appearance.
     pub fn iter(&self) -> impl Iterator<Item = (&Probe, u64)> + Clone + '_ {
-        let first = (self.count > 0).then_some(&self.first);
-        first.into_iter().chain(self.others()).map(|(probe, count)| (probe, *count))
+        self.list.iter().map(|(probe, packets)| (probe, *packets))
     }
 
-    /// Removes all probes, and counts one packet of `probe` as the first.
+    /// Counts packets of a probe, and returns the number of the probe. Returns `None` for a new probe if
+    /// there are already `most`; the first probe is always stored.
     #[inline]
-    pub(super) fn begin(&mut self, probe: Probe, spare: &mut Spare) {
-        if let Some(more) = self.more.take() {
-            spare.keep(more);
-        }
-        (self.first, self.count) = ((probe, 1), 1);
-    }
-
-    /// Returns whether `probe` is the first probe, to whose count the packets are then added. The addition
-    /// has no branch, because the processor cannot predict the answer.
-    #[inline]
-    pub(super) fn is_first(&mut self, probe: &Probe, packets: u64) -> bool {
-        let is_it = self.first.0 == *probe;
-        self.first.1 = self.first.1.saturating_add(packets * u64::from(is_it));
-        is_it
-    }
-
-    /// Counts packets of a probe other than the first, and returns its number, or `None` for a new probe if
-    /// there are already `most`.
-    pub(super) fn add_other(
-        &mut self,
-        probe: Probe,
-        packets: u64,
-        most: usize,
-        spare: &mut Spare,
-    ) -> Option<usize> {
-        if self.count == 0 {
-            (self.first, self.count) = ((probe, packets), 1);
-            return Some(0);
-        }
-        let more = self.more.get_or_insert_with(|| spare.0.pop().unwrap_or_default());
-        let (at, known) = more.enter(probe, most.saturating_sub(1), packets)?;
-        if let Some(count) = known {
+    pub(super) fn add(&mut self, probe: Probe, packets: u64, most: usize) -> Option<usize> {
+        if let Some(place) = self.place(&probe) {
+            let count = &mut self.list[place].1;
             *count = count.saturating_add(packets);
+            return Some(place);
         }
-        self.count = self.count.max(at + 2);
-        Some(at + 1)
+        let place = self.list.len();
+        if place >= most.max(1) {
+            return None;
+        }
+        self.list.push((probe, packets));
+        if place >= SEARCHED_MAX {
+            self.complete_index();
+        }
+        Some(place)
     }
 
-    fn others(&self) -> &[(Probe, u64)] {
-        self.more.as_ref().map_or(&[], |more| more.as_slice())
+    #[inline]
+    fn place(&self, probe: &Probe) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(probe).and_then(|place| usize::try_from(*place).ok()),
+            // The search begins at the end, because a probe that is repeated mostly appeared lately.
+            None => self.list.iter().rposition(|(known, _)| known == probe),
+        }
+    }
+
+    /// Adds the probes that are not in the index yet.
+    fn complete_index(&mut self) {
+        let places = self.places.get_or_insert_default();
+        for (place, (probe, _)) in (0..).zip(&self.list).skip(places.len()) {
+            places.insert(*probe, place);
+        }
     }
 }
 
+/// Two lists are equal if they have the same probes and counts in the same order.
 impl PartialEq for Probes {
     fn eq(&self, other: &Probes) -> bool {
         self.iter().eq(other.iter())
@@ -136,9 +107,7 @@ impl FromIterator<(Probe, u64)> for Probes {
     fn from_iter<T: IntoIterator<Item = (Probe, u64)>>(probes: T) -> Probes {
         let mut all = Probes::default();
         for (probe, packets) in probes {
-            if all.is_empty() || !all.is_first(&probe, packets) {
-                all.add_other(probe, packets, usize::MAX, &mut Spare::default());
-            }
+            all.add(probe, packets, usize::MAX);
         }
         all
     }

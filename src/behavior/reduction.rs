@@ -1,61 +1,22 @@
-//! Reduces the probes of a window to parameters, by counting distinct values. The memory is reused from
-//! window to window.
+//! Reduces the probes of a window to parameters, by counting distinct values.
 
-use crate::packet::{Address, AddressSpace};
+use std::net::IpAddr;
 
-use super::distinct::Distinct;
-use super::place::Place;
-use super::port_set::PortSet;
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
+
+use crate::packet::AddressSpace;
+
+use super::transition::{neighbourhood, transition};
 use super::{
     PacketsPerDestination, Parameters, Ports, Probe, Profile, ProtocolSet, ProtocolToken, SourcePortUse,
-    transition,
 };
 
-/// Maximum number of destinations for which memory is kept from one window to the next.
-const DESTINATIONS_KEPT: usize = 4096;
-
-/// Reduces windows one after the other, with reused memory.
-#[derive(Default)]
-pub(super) struct Reduction {
-    /// For windows with IPv4 destinations only, which are nearly all windows.
-    fours: Gathered<u32>,
-    /// For all other windows.
-    others: Gathered<Address>,
-}
-
-impl Reduction {
-    /// Returns the parameters of probes; see [`Parameters::of`](super::Parameters::of).
-    pub(super) fn of<'a>(
-        &mut self,
-        probes: impl Iterator<Item = (&'a Probe, u64)> + Clone,
-        packets: u64,
-        space: &AddressSpace,
-        profile: &Profile,
-    ) -> Parameters {
-        if probes.clone().all(|(probe, _)| !probe.address().is_ipv6()) {
-            self.fours.reduce(probes, packets, space, profile)
-        } else {
-            self.others.reduce(probes, packets, space, profile)
-        }
-    }
-}
-
-/// The distinct values of one window.
-#[derive(Default)]
-struct Gathered<P: Place> {
-    /// Distinct destinations in order of first appearance.
-    destinations: Distinct<P, Destination>,
-    ranks: Vec<P::Number>,
-    source_ports: PortSet,
-    ports: PortSet,
-    protocol: ProtocolSet,
-    /// Protocol and flags of the previous probe. Most probes repeat them and need not be added to `protocol`
-    /// again.
-    kind: Option<u64>,
-}
+/// Distinct destinations in order of first appearance.
+type Destinations = IndexMap<IpAddr, Destination, FixedState>;
 
 /// The packets of one destination.
-#[derive(Clone, Copy, Default)]
 struct Destination {
     packets: u64,
     /// Destination port of the latest probe that had one.
@@ -63,109 +24,128 @@ struct Destination {
     several_ports: bool,
 }
 
-impl<P: Place> Gathered<P> {
-    fn reduce<'a>(
+/// Reduces windows one after the other. It keeps the memory of its lists from one window to the next.
+#[derive(Default)]
+pub(super) struct Reducer {
+    destinations: Destinations,
+    source_ports: Vec<u16>,
+    ports: Vec<u16>,
+    ranks: Vec<u128>,
+}
+
+impl Reducer {
+    /// Returns the parameters of probes; see [`Parameters::of`].
+    pub(super) fn reduce<'a>(
         &mut self,
         probes: impl Iterator<Item = (&'a Probe, u64)>,
         packets: u64,
         space: &AddressSpace,
         profile: &Profile,
     ) -> Parameters {
-        self.destinations.clear(DESTINATIONS_KEPT);
-        self.source_ports.clear();
-        self.ports.clear();
-        self.kind = None;
-        probes.for_each(|(probe, count)| self.add(probe, count));
-        self.ranks.clear();
-        self.ranks.extend(self.destinations.as_slice().iter().map(|(place, _)| place.rank(space)));
-        self.parameters(packets, profile)
+        let Reducer { destinations, source_ports, ports, ranks } = self;
+        clear(destinations);
+        source_ports.clear();
+        ports.clear();
+        let mut protocol = ProtocolSet::default();
+        for (probe, count) in probes {
+            protocol.insert(ProtocolToken { protocol: probe.protocol(), flags: probe.flags() });
+            source_ports.extend(probe.source_port());
+            ports.extend(probe.destination_port());
+            add_destination(destinations, probe, count);
+        }
+        sort_and_dedup(source_ports);
+        sort_and_dedup(ports);
+        ranks.clear();
+        ranks.extend(destinations.keys().map(|address| space.rank(*address).unwrap_or(0)));
+        let neighbourhoods = destinations.keys().map(|address| neighbourhood(*address));
+        let (source_port_count, destination_count) = (source_ports.len() as u64, destinations.len() as u64);
+        Parameters {
+            source_ports: source_port_count,
+            packets,
+            destination_ports: ports.len() as u64,
+            destinations: destination_count,
+            transition: transition(ranks, neighbourhoods),
+            packets_per_destination: packets_per_destination(destinations.values().map(|to| to.packets)),
+            source_port_use: source_port_use(source_port_count, destination_count, packets),
+            ports_follow_destinations: ports_follow_destinations(destinations, ports.len()),
+            ports_ephemeral: ports.first().is_some_and(|lowest| *lowest >= profile.ephemeral_port_min),
+            ports: listed(ports, profile.ports_listed_max),
+            protocol,
+        }
     }
+}
 
-    fn add(&mut self, probe: &Probe, count: u64) {
-        let kind = probe.kind();
-        if self.kind != Some(kind) {
-            self.kind = Some(kind);
-            self.protocol.insert(ProtocolToken { protocol: probe.protocol(), flags: probe.flags() });
-        }
-        if let Some(port) = probe.source_port() {
-            self.source_ports.insert(port);
-        }
-        let place = P::of(probe.address());
-        let port = probe.destination_port();
-        port.into_iter().for_each(|port| self.ports.insert(port));
-        let destination = Destination { packets: count, port, several_ports: false };
-        if let Some((_, Some(known))) = self.destinations.enter(place, usize::MAX, destination) {
+/// Removes all destinations, and frees the memory of a window with many. Clearing takes time in proportion
+/// to the memory that is kept.
+fn clear(destinations: &mut Destinations) {
+    const KEPT_MAX: usize = 1024;
+    if destinations.capacity() > KEPT_MAX {
+        *destinations = Destinations::default();
+    }
+    destinations.clear();
+}
+
+fn sort_and_dedup(ports: &mut Vec<u16>) {
+    ports.sort_unstable();
+    ports.dedup();
+}
+
+fn add_destination(destinations: &mut Destinations, probe: &Probe, count: u64) {
+    let port = probe.destination_port();
+    match destinations.entry(probe.destination()) {
+        Entry::Occupied(mut known) => {
+            let known = known.get_mut();
             known.packets = known.packets.saturating_add(count);
             known.several_ports |= known.port.zip(port).is_some_and(|(other, port)| other != port);
             known.port = port.or(known.port);
         }
-    }
-
-    fn parameters(&mut self, packets: u64, profile: &Profile) -> Parameters {
-        let ports_follow_destinations = self.ports_follow_destinations();
-        let all = self.destinations.as_slice();
-        let neighbourhoods = all.iter().map(|(place, _)| place.neighbourhood());
-        let source_ports = self.source_ports.len() as u64;
-        let destinations = all.len() as u64;
-        let ports = self.ports.ascending();
-        Parameters {
-            source_ports,
-            packets,
-            destination_ports: ports.len() as u64,
-            destinations,
-            transition: transition(&self.ranks, neighbourhoods),
-            packets_per_destination: if packets == destinations {
-                // As many packets as destinations: every destination got exactly one.
-                PacketsPerDestination::Exactly(1)
-            } else {
-                attempts(all.iter().map(|(_, seen)| seen.packets))
-            },
-            source_port_use: source_port_use(source_ports, destinations, packets),
-            ports_follow_destinations,
-            ports_ephemeral: ports.first().is_some_and(|lowest| *lowest >= profile.ephemeral_port_min),
-            ports: listed(ports, profile.ports_listed_max),
-            protocol: std::mem::take(&mut self.protocol),
+        Entry::Vacant(new) => {
+            new.insert(Destination { packets: count, port, several_ports: false });
         }
-    }
-
-    fn ports_follow_destinations(&self) -> bool {
-        let all = self.destinations.as_slice();
-        all.len() >= 3
-            && self.ports.len() * 5 >= all.len() * 4
-            && all.iter().all(|(_, seen)| seen.port.is_some() && !seen.several_ports)
     }
 }
 
-fn listed(ports: &[u16], most: usize) -> Ports {
+/// Returns whether the port varies with the destination; see [`Parameters::ports_follow_destinations`].
+/// `ports` is the number of distinct destination ports.
+fn ports_follow_destinations(destinations: &Destinations, ports: usize) -> bool {
+    destinations.len() >= 3
+        && ports * 5 >= destinations.len() * 4
+        && destinations.values().all(|destination| destination.port.is_some() && !destination.several_ports)
+}
+
+/// Returns the ports as a type lists them. `ports` is ascending and has no duplicates.
+fn listed(ports: &[u16], listed_max: usize) -> Ports {
     match ports.len() {
         0 => Ports::None,
-        count if count > most => Ports::Many,
+        count if count > listed_max => Ports::Many,
         _ => Ports::Listed(ports.into()),
     }
 }
 
-fn attempts(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
-    /// The last of the classes 1, 2, 3, 4, and 5 or more packets.
-    const MOST: u8 = 5;
-    let mut with = [0u64; MOST as usize];
+/// Returns the largest class of packet counts that more than a quarter of the destinations reached. The
+/// classes are 1, 2, 3, 4, and 5 or more packets. `counts` is the packet count of each destination.
+fn packets_per_destination(counts: impl Iterator<Item = u64>) -> PacketsPerDestination {
+    let mut by_class = [0u64; 5];
     for count in counts {
-        let packets = usize::try_from(count).unwrap_or(usize::MAX).clamp(1, MOST.into());
-        with[packets - 1] += 1;
+        let class = usize::try_from(count).unwrap_or(usize::MAX).clamp(1, 5);
+        by_class[class - 1] += 1;
     }
-    let all: u64 = with.iter().sum();
-    let mut at_least = 0;
-    for (packets, destinations) in (1..=MOST).zip(with).rev() {
-        at_least += destinations;
-        if at_least * 4 > all && packets == MOST {
-            return PacketsPerDestination::FiveOrMore;
-        }
-        if at_least * 4 > all {
+    let destinations: u64 = by_class.iter().sum();
+    let mut reached = by_class[4];
+    if reached * 4 > destinations {
+        return PacketsPerDestination::FiveOrMore;
+    }
+    for packets in (2..=4u8).rev() {
+        reached += by_class[usize::from(packets) - 1];
+        if reached * 4 > destinations {
             return PacketsPerDestination::Exactly(packets);
         }
     }
     PacketsPerDestination::Exactly(1)
 }
 
+/// Returns the use of source ports, by numbers of distinct source ports, destinations and packets; see
+/// [`SourcePortUse`].
 fn source_port_use(source_ports: u64, destinations: u64, packets: u64) -> SourcePortUse {
     /// Returns the ratio of the larger to the smaller count as a fraction, with a denominator of at least 1.
     fn ratio(a: u64, b: u64) -> (u128, u128) {
@@ -195,8 +175,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attempts_are_not_lowered_by_what_a_window_cuts_off() {
-        let check = |counts: &[u64], expected| assert_eq!(attempts(counts.iter().copied()), expected);
+    fn a_quarter_of_the_destinations_decides_on_packets_per_destination() {
+        let check =
+            |counts: &[u64], expected| assert_eq!(packets_per_destination(counts.iter().copied()), expected);
         check(&[3, 3, 2, 3, 1], PacketsPerDestination::Exactly(3));
         check(&[5, 7, 1, 4, 3, 2], PacketsPerDestination::FiveOrMore);
         check(&[1, 2], PacketsPerDestination::Exactly(2));

@@ -1,10 +1,9 @@
 //! Decides whether a host visits its destinations in sequence or at random.
 //!
 //! The distinct destinations of a window, in order of first appearance, are sequential if one of three rules
-//! of the design (section 3) holds. The third rule detects sweeps that skip many
-//! addresses, for example those that did not answer an earlier stage of the scan, or every fifth address.
-//! The steps of such a sweep are too long for the first rule. Destinations in random order satisfy the third
-//! rule about three times in a million.
+//! holds. The third rule detects sweeps that skip many addresses, for example those that did not answer an
+//! earlier stage of the scan, or every fifth address. The steps of such a sweep are too long for the first
+//! rule. Destinations in random order satisfy the third rule about three times in a million.
 //!
 //! 1. **Near.** A step counts when its rank lies within [`REACH`] ahead of one of the last [`LOOKBACK`]
 //!    destinations, which tolerates loss, reordering and interleaved threads. Sequential when
@@ -16,12 +15,12 @@
 //!    The number of ascents in a random order of n has mean (n-1)/2 and variance (n+1)/12 (Eulerian numbers).
 //!    Below ten destinations no order is that steady.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
-use super::distinct::hash_of;
-
 /// Maximum distance in ranks from a recent destination to a destination near it.
-const REACH: u32 = 4;
+const REACH: u128 = 4;
 /// Number of recent destinations with which a step is compared.
 const LOOKBACK: usize = 4;
 /// Minimum share of the steps in one direction for a sequence, in percent.
@@ -58,54 +57,27 @@ impl Transition {
             Transition::Random => 'R',
         }
     }
+}
 
-    /// Returns the transition with a letter.
-    #[must_use]
-    pub fn of_letter(letter: char) -> Option<Transition> {
-        let all = [Transition::Single, Transition::Sequential, Transition::Random];
-        all.into_iter().find(|transition| transition.letter() == letter)
+/// Returns the neighbourhood of an address: the /24 of an IPv4 address, or the /64 of an IPv6 address.
+pub(super) fn neighbourhood(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(four) => u128::from(four.to_bits() >> 8),
+        // The top bit distinguishes IPv6 neighbourhoods from IPv4 ones.
+        IpAddr::V6(six) => six.to_bits() >> 64 | 1 << 127,
     }
 }
 
-/// The integer type of ranks and neighbourhoods.
-pub trait Number: Copy + Ord {
-    /// Returns whether `self` lies 1 to [`REACH`] ahead of `before`. Wrapping arithmetic makes this one
-    /// comparison.
-    fn is_near(self, before: Self) -> bool;
-
-    /// Returns a hash of ten bits.
-    fn hint(self) -> usize;
-}
-
-impl Number for u32 {
-    #[inline]
-    fn is_near(self, before: u32) -> bool {
-        self.wrapping_sub(before).wrapping_sub(1) < REACH
-    }
-
-    #[inline]
-    fn hint(self) -> usize {
-        // Fibonacci hashing: the top bits of the product are the best mixed.
-        usize::try_from(self.wrapping_mul(0x9e37_79b9) >> 22).unwrap_or(0)
-    }
-}
-
-impl Number for u128 {
-    #[inline]
-    fn is_near(self, before: u128) -> bool {
-        self.wrapping_sub(before).wrapping_sub(1) < REACH.into()
-    }
-
-    #[inline]
-    fn hint(self) -> usize {
-        usize::try_from(hash_of(&self) >> 54).unwrap_or(0)
-    }
+/// Returns whether `rank` lies 1 to [`REACH`] ahead of `before`.
+#[inline]
+fn is_near(rank: u128, before: u128) -> bool {
+    rank.checked_sub(before).is_some_and(|distance| (1..=REACH).contains(&distance))
 }
 
 /// Returns the transition of distinct destinations, which are given by their ranks and neighbourhoods in
 /// order of first appearance.
 #[must_use]
-pub fn transition<N: Number>(ranks: &[N], neighbourhoods: impl Iterator<Item = N> + Clone) -> Transition {
+pub fn transition(ranks: &[u128], neighbourhoods: impl Iterator<Item = u128>) -> Transition {
     if ranks.len() < 2 {
         return Transition::Single;
     }
@@ -127,49 +99,42 @@ struct Steps {
 }
 
 impl Steps {
+    /// Returns whether enough of `steps` steps go in one direction.
     fn is_enough_of(self, steps: usize) -> bool {
         self.up.max(self.down) * 100 >= steps * SHARE_PERCENT
     }
 
-    /// Counts a step to `rank` from any of the destinations before it. Comparing all of them is faster than
-    /// stopping at the first match.
-    #[inline]
-    fn note<N: Number>(&mut self, before: &[N], rank: N) {
-        let (up, down) = before.iter().fold((false, false), |(up, down), before| {
-            (up | rank.is_near(*before), down | before.is_near(rank))
-        });
-        self.up += usize::from(up);
-        self.down += usize::from(down);
+    /// Counts a step to `rank` if it is near to any of the destinations in `before`.
+    fn count_near(&mut self, before: &[u128], rank: u128) {
+        self.up += usize::from(before.iter().any(|before| is_near(rank, *before)));
+        self.down += usize::from(before.iter().any(|before| is_near(*before, rank)));
     }
 }
 
-fn near_steps<N: Number>(ranks: &[N]) -> Steps {
+/// Counts the steps of the first rule.
+fn near_steps(ranks: &[u128]) -> Steps {
     let mut steps = Steps::default();
-    for place in 1..ranks.len().min(LOOKBACK) {
-        steps.note(&ranks[..place], ranks[place]);
-    }
-    for recent in ranks.windows(LOOKBACK + 1) {
-        steps.note(&recent[..LOOKBACK], recent[LOOKBACK]);
+    for place in 1..ranks.len() {
+        let recent = &ranks[place.saturating_sub(LOOKBACK)..place];
+        steps.count_near(recent, ranks[place]);
     }
     steps
 }
 
-fn near_in_groups<N: Number>(ranks: &[N], neighbourhoods: impl Iterator<Item = N> + Clone) -> bool {
+/// Returns whether the second rule holds.
+fn near_in_groups(ranks: &[u128], neighbourhoods: impl Iterator<Item = u128>) -> bool {
     let steps_possible = ranks.len() - 1;
-    if steps_possible < GROUPED_STEPS_MIN || returns_at_most(neighbourhoods.clone()) * 2 <= steps_possible {
+    if steps_possible < GROUPED_STEPS_MIN {
         return false;
     }
-    let placed = neighbourhoods.zip(ranks).enumerate();
-    let mut grouped: Vec<_> =
-        placed.map(|(place, (neighbourhood, rank))| (neighbourhood, place, *rank)).collect();
-    grouped.sort_unstable();
+    let mut grouped: Vec<(u128, u128)> = neighbourhoods.zip(ranks.iter().copied()).collect();
+    // The sort is stable, so that the destinations of a group stay in order of first appearance.
+    grouped.sort_by_key(|(neighbourhood, _)| *neighbourhood);
     let mut pooled = Steps::default();
     let mut steps = 0;
-    let mut of_group = Vec::new();
     for group in grouped.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() >= GROUP_MIN) {
-        of_group.clear();
-        of_group.extend(group.iter().map(|(_, _, rank)| *rank));
-        let near = near_steps(&of_group);
+        let ranks: Vec<u128> = group.iter().map(|(_, rank)| *rank).collect();
+        let near = near_steps(&ranks);
         pooled.up += near.up;
         pooled.down += near.down;
         steps += group.len() - 1;
@@ -177,22 +142,9 @@ fn near_in_groups<N: Number>(ranks: &[N], neighbourhoods: impl Iterator<Item = N
     steps >= GROUPED_STEPS_MIN && steps * 2 > steps_possible && pooled.is_enough_of(steps)
 }
 
-/// Returns an upper bound of the number of destinations in a neighbourhood that occurred before. A random
-/// scan has few, and needs no grouping. Neighbourhoods with the same hint count as one.
-fn returns_at_most<N: Number>(neighbourhoods: impl Iterator<Item = N>) -> usize {
-    let mut met = [0u64; 1024 / 64];
-    let mut returns = 0;
-    for neighbourhood in neighbourhoods {
-        let bit = neighbourhood.hint();
-        let word = &mut met[bit / 64 % (1024 / 64)];
-        returns += usize::from(*word >> (bit % 64) & 1 == 1);
-        *word |= 1 << (bit % 64);
-    }
-    returns
-}
-
+/// Returns whether the third rule holds.
 #[expect(clippy::cast_precision_loss, reason = "counts of one window, far below 2^52")]
-fn steady<N: Number>(ranks: &[N]) -> bool {
+fn steady(ranks: &[u128]) -> bool {
     let count = ranks.len();
     if count < STEADY_MIN {
         return false;
@@ -213,12 +165,10 @@ fn steady<N: Number>(ranks: &[N]) -> bool {
 mod tests {
     use super::*;
 
-    /// Returns the transition of addresses in one network, and asserts that both integer types agree.
+    /// Returns the transition of addresses in one network.
     fn judged(places: &[u32]) -> Transition {
-        let judged = transition(places, places.iter().map(|place| place >> 8));
-        let wide: Vec<u128> = places.iter().copied().map(u128::from).collect();
-        assert_eq!(transition(&wide, wide.iter().map(|place| place >> 8)), judged, "{places:?}");
-        judged
+        let ranks: Vec<u128> = places.iter().copied().map(u128::from).collect();
+        transition(&ranks, ranks.iter().map(|rank| rank >> 8))
     }
 
     fn check(places: &[u32], expected: Transition) {

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::packet::Timestamp;
 
-use super::probes::Spare;
-use super::{Arrival, Probe, Probes, Profile, Thin};
+use super::{Arrival, Probe, Probes, Profile};
 
 /// The marking rules (of headers or payloads) that a packet matches: bit i stands for the i-th rule of the
 /// run.
@@ -33,9 +33,9 @@ pub struct TracePoint {
     pub probe: u32,
 }
 
-/// The window of a host while further packets may join it. Memory: about 50 bytes per distinct probe, up to
-/// [`Profile::probes_per_window_max`] probes, and 8 bytes per packet, up to [`Profile::trace_packets_max`]
-/// packets.
+/// The window of a host while further packets may join it. Memory: about 160 bytes; 40 to 130 bytes per
+/// distinct probe if there are several, up to [`Profile::probes_per_window_max`] probes; and 8 bytes per
+/// packet if there are more than two, up to [`Profile::trace_packets_max`] packets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenWindow {
     /// The source host.
@@ -48,12 +48,10 @@ pub struct OpenWindow {
     pub packets: u64,
     /// Distinct probes in order of first appearance, each with its packet count.
     pub probes: Probes,
-    /// The traced packets except the first, which is always the first probe at offset 0. Most windows have no
-    /// others.
-    #[serde(serialize_with = "trace::with_first", deserialize_with = "trace::without_first")]
-    trace: Thin<TracePoint>,
+    /// The traced packets. The first packet is always among them.
+    trace: SmallVec<[TracePoint; 2]>,
     /// Packet counts by number of the marking rule that the packets match. Rules without packets are absent.
-    pub marked: Thin<(usize, u64)>,
+    pub marked: Vec<(usize, u64)>,
     /// Whether new probes were not stored because of [`Profile::probes_per_window_max`].
     pub saturated: bool,
 }
@@ -61,53 +59,29 @@ pub struct OpenWindow {
 /// Returns a window without a host and without packets.
 impl Default for OpenWindow {
     fn default() -> OpenWindow {
-        OpenWindow {
-            source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            start: None,
-            end: None,
-            packets: 0,
-            probes: Probes::default(),
-            trace: Thin::default(),
-            marked: Thin::default(),
-            saturated: false,
-        }
+        OpenWindow::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 }
 
 impl OpenWindow {
-    /// Reinitializes the window for the first packet of a host and keeps its memory. `time` is the packet's
-    /// time, or the latest time seen if the packet has none.
-    #[inline]
-    pub(super) fn begin(&mut self, arrival: &Arrival, time: Option<Timestamp>, spare: &mut Spare) {
-        let OpenWindow { source, start, end, packets, probes, trace, marked, saturated } = self;
-        (*source, *start, *end, *packets, *saturated) = (arrival.source.into(), time, time, 1, false);
-        probes.begin(arrival.probe, spare);
-        trace.clear();
-        marked.clear();
-        if arrival.marks != Marks::default() {
-            self.count_marks(arrival.marks);
+    /// Creates the window of a host, without packets.
+    pub(super) fn new(source: IpAddr) -> OpenWindow {
+        OpenWindow {
+            source,
+            start: None,
+            end: None,
+            packets: 0,
+            probes: Probes::default(),
+            trace: SmallVec::new(),
+            marked: Vec::new(),
+            saturated: false,
         }
     }
 
-    /// Adds a further packet of the same host to the window.
+    /// Adds a packet of the host to the window. `time` is the packet's time, or the latest time seen if the
+    /// packet has none.
     #[inline]
-    pub(super) fn add(
-        &mut self,
-        arrival: &Arrival,
-        time: Option<Timestamp>,
-        profile: &Profile,
-        spare: &mut Spare,
-    ) {
-        let is_first = self.count(arrival, time);
-        if !is_first || profile.trace_packets_max > 0 {
-            self.tell(arrival, time, is_first, profile, spare);
-        }
-    }
-
-    /// Does the part of [`add`](OpenWindow::add) that every packet needs. Returns whether the packet's probe
-    /// is the first one of the window.
-    #[inline]
-    pub(super) fn count(&mut self, arrival: &Arrival, time: Option<Timestamp>) -> bool {
+    pub(super) fn add(&mut self, arrival: &Arrival, time: Option<Timestamp>, profile: &Profile) {
         if let Some(now) = time
             && self.end.is_none_or(|end| end < now)
         {
@@ -118,34 +92,16 @@ impl OpenWindow {
         if arrival.marks != Marks::default() {
             self.count_marks(arrival.marks);
         }
-        self.probes.is_first(&arrival.probe, 1)
-    }
-
-    /// Does the rest of [`add`](OpenWindow::add): counts probes other than the first, and stores times if the
-    /// profile has [`trace_packets_max`](Profile::trace_packets_max).
-    #[inline]
-    pub(super) fn tell(
-        &mut self,
-        arrival: &Arrival,
-        time: Option<Timestamp>,
-        is_first: bool,
-        profile: &Profile,
-        spare: &mut Spare,
-    ) {
-        let number = match is_first {
-            true => Some(0),
-            false => self.probes.add_other(arrival.probe, 1, profile.probes_per_window_max, spare),
-        };
-        match number {
-            Some(number) if profile.trace_packets_max > 0 => self.note_time(time, number, profile),
-            Some(_) => {}
+        match self.probes.add(arrival.probe, 1, profile.probes_per_window_max) {
+            Some(number) => self.trace(time, number, profile),
             None => self.saturated = true,
         }
     }
 
-    fn note_time(&mut self, time: Option<Timestamp>, probe: usize, profile: &Profile) {
-        let points = self.trace.list();
-        if points.len() + 1 >= profile.trace_packets_max {
+    /// Stores the time of a packet, unless the trace is full.
+    #[inline]
+    fn trace(&mut self, time: Option<Timestamp>, probe: usize, profile: &Profile) {
+        if self.trace.len() >= profile.trace_packets_max.max(1) {
             return;
         }
         let micros = match (self.start, time) {
@@ -153,16 +109,14 @@ impl OpenWindow {
             _ => 0,
         };
         let offset_micros = u32::try_from(micros.max(0)).unwrap_or(u32::MAX);
-        points.push(TracePoint { offset_micros, probe: u32::try_from(probe).unwrap_or(u32::MAX) });
+        self.trace.push(TracePoint { offset_micros, probe: u32::try_from(probe).unwrap_or(u32::MAX) });
     }
 
-    #[inline(never)]
     fn count_marks(&mut self, marks: Marks) {
-        let marked = self.marked.list();
         for rule in marks.iter() {
-            match marked.iter_mut().find(|(known, _)| *known == rule) {
+            match self.marked.iter_mut().find(|(known, _)| *known == rule) {
                 Some((_, packets)) => *packets += 1,
-                None => marked.push((rule, 1)),
+                None => self.marked.push((rule, 1)),
             }
         }
     }
@@ -170,35 +124,9 @@ impl OpenWindow {
     /// Returns the traced packets, each with its microseconds since the start of the window and its probe.
     /// The first packet is always among them.
     pub fn traced(&self) -> impl Iterator<Item = (u32, &Probe)> + '_ {
-        let first = self.probes.get(0).map(|probe| (0, probe));
-        let others = self.trace.as_slice().iter().filter_map(|point| {
+        self.trace.iter().filter_map(|point| {
             let index = usize::try_from(point.probe).ok()?;
             self.probes.get(index).map(|probe| (point.offset_micros, probe))
-        });
-        first.into_iter().chain(others)
-    }
-}
-
-/// Serialization of a trace with its first point, which [`OpenWindow`] does not store.
-mod trace {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::{Thin, TracePoint};
-
-    const FIRST: TracePoint = TracePoint { offset_micros: 0, probe: 0 };
-
-    pub(super) fn with_first<S: Serializer>(
-        others: &Thin<TracePoint>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let points: Vec<TracePoint> =
-            std::iter::once(FIRST).chain(others.as_slice().iter().copied()).collect();
-        serializer.collect_seq(points)
-    }
-
-    pub(super) fn without_first<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Thin<TracePoint>, D::Error> {
-        Ok(Vec::deserialize(deserializer)?.into_iter().skip(1).collect())
+        })
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn decode<'a>(frame: &'a [u8], time: Option<Timestamp>, packet: &mut 
     }
     let address = |at: usize| Ipv4Addr::new(head[at], head[at + 1], head[at + 2], head[at + 3]).into();
     let of = |protocol| {
-        Packet::of_addresses(address(26), address(30), protocol)
+        Packet::new(address(26), address(30), protocol)
             .with_time(time)
             .with_ip_id(Some(half(18)))
             .with_ttl(Some(head[22]))

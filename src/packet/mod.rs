@@ -2,16 +2,13 @@
 
 mod address;
 mod flags;
-mod header;
 mod outer;
-mod packed;
 mod protocol;
 mod space;
 mod time;
 
-pub use address::{Address, is_group};
+pub use address::is_group;
 pub use flags::TcpFlags;
-pub use header::Header;
 pub use outer::{IcmpKind, Packet};
 pub use protocol::Protocol;
 pub use space::AddressSpace;

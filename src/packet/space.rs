@@ -12,31 +12,22 @@ pub struct AddressSpace {
     /// Whether the set consists of `ranges`; else it contains every address.
     bounded: bool,
     /// Disjoint and ascending. Two ranges may be adjacent.
-    ranges: Vec<Range>,
-    /// The IPv4 ranges again, in a smaller form, because every packet is tested for a dark destination.
-    fours: Vec<Four>,
+    ranges: Vec<RankedRange>,
 }
 
 /// A range of addresses, with inclusive bounds and the rank of the first address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Range {
-    first: Number,
-    last: Number,
+struct RankedRange {
+    first: SortKey,
+    last: SortKey,
     rank: u128,
 }
 
-/// A range of IPv4 addresses. Their ranks precede those of IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Four {
-    first: u32,
-    last: u32,
-    rank: u32,
-}
+/// Whether the address is IPv6, and its integer: IPv4 sorts before IPv6, and each of them by value.
+type SortKey = (bool, u128);
 
-/// Whether the address is IPv6, and its integer: IPv4 sorts before IPv6, and each family by value.
-type Number = (bool, u128);
-
-fn number(address: IpAddr) -> Number {
+#[inline]
+fn sort_key(address: IpAddr) -> SortKey {
     match address {
         IpAddr::V4(v4) => (false, u128::from(u32::from(v4))),
         IpAddr::V6(v6) => (true, u128::from(v6)),
@@ -72,17 +63,12 @@ impl AddressSpace {
         let ranges = spans
             .into_iter()
             .map(|(first, last)| {
-                let range = Range { first, last, rank };
+                let range = RankedRange { first, last, rank };
                 rank = rank.saturating_add((last.1 - first.1).saturating_add(1));
                 range
             })
-            .collect::<Vec<Range>>();
-        let fours = ranges.iter().filter(|range| !range.first.0).map(|range| {
-            let [first, last, rank] = [range.first.1, range.last.1, range.rank]
-                .map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-            Four { first, last, rank }
-        });
-        AddressSpace { bounded: true, fours: fours.collect(), ranges }
+            .collect::<Vec<RankedRange>>();
+        AddressSpace { bounded: true, ranges }
     }
 
     /// Returns whether the set is the whole address space.
@@ -99,41 +85,22 @@ impl AddressSpace {
 
     /// Returns the rank of an address, counted from 0; `None` if the set does not contain it.
     #[must_use]
+    #[inline]
     pub fn rank(&self, address: IpAddr) -> Option<u128> {
-        let wanted = number(address);
+        let key = sort_key(address);
         if self.is_whole() {
-            return Some(wanted.1);
+            return Some(key.1);
         }
-        let at = self.ranges.partition_point(|range| range.last < wanted);
-        let range = self.ranges.get(at).filter(|range| range.first <= wanted)?;
-        Some(range.rank + (wanted.1 - range.first.1))
+        let place = self.ranges.partition_point(|range| range.last < key);
+        let range = self.ranges.get(place).filter(|range| range.first <= key)?;
+        Some(range.rank + (key.1 - range.first.1))
     }
 
     /// Returns whether the set contains an address.
     #[must_use]
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
-        match address {
-            _ if self.is_whole() => true,
-            IpAddr::V4(four) => self.ipv4_rank(four.into()).is_some(),
-            IpAddr::V6(_) => self.rank(address).is_some(),
-        }
-    }
-
-    /// Returns the rank of an IPv4 address, which is given as an integer; see [`rank`](AddressSpace::rank).
-    #[must_use]
-    #[inline]
-    pub fn ipv4_rank(&self, four: u32) -> Option<u32> {
-        if self.is_whole() {
-            return Some(four);
-        }
-        let range = match self.fours.as_slice() {
-            // The fast path: nearly every sensor has one range.
-            [only] => (four <= only.last).then_some(only),
-            many => many.get(many.partition_point(|range| range.last < four)),
-        };
-        let range = range.filter(|range| range.first <= four)?;
-        Some(range.rank + (four - range.first))
+        self.rank(address).is_some()
     }
 
     /// Returns the address with a rank, the inverse of [`rank`](AddressSpace::rank). Returns `None` beyond
@@ -153,8 +120,12 @@ impl AddressSpace {
     /// is the whole address space.
     #[must_use]
     pub fn ipv4_size(&self) -> u64 {
-        let whole = if self.is_whole() { 1 << 32 } else { 0 };
-        self.fours.iter().map(|range| u64::from(range.last - range.first) + 1).sum::<u64>() + whole
+        if self.is_whole() {
+            return 1 << 32;
+        }
+        let ipv4 = self.ranges.iter().filter(|range| !range.first.0);
+        let size: u128 = ipv4.map(|range| range.last.1 - range.first.1 + 1).sum();
+        u64::try_from(size).unwrap_or(u64::MAX)
     }
 
     /// Returns the number of addresses in the set; `None` for the whole address space.
@@ -165,12 +136,12 @@ impl AddressSpace {
     }
 }
 
-fn span(prefix: IpNet) -> (Number, Number) {
-    (number(prefix.network()), number(prefix.broadcast()))
+fn span(prefix: IpNet) -> (SortKey, SortKey) {
+    (sort_key(prefix.network()), sort_key(prefix.broadcast()))
 }
 
 /// Returns the zero, one or two parts of a span that remain without a hole.
-fn cut(span: (Number, Number), hole: (Number, Number)) -> impl Iterator<Item = (Number, Number)> {
+fn cut(span: (SortKey, SortKey), hole: (SortKey, SortKey)) -> impl Iterator<Item = (SortKey, SortKey)> {
     let apart = hole.1 < span.0 || span.1 < hole.0;
     let whole = apart.then_some(span);
     let before = (!apart && span.0 < hole.0).then(|| (span.0, (hole.0.0, hole.0.1 - 1)));
@@ -230,7 +201,7 @@ mod tests {
         for nothing in [AddressSpace::none(), space(&["192.0.2.0/24"], &["192.0.0.0/16"])] {
             let address = "192.0.2.1".parse().unwrap();
             assert!(nothing.is_empty() && !nothing.is_whole() && !nothing.contains(address));
-            assert_eq!((nothing.rank(address), nothing.ipv4_rank(5), nothing.address(0)), (None, None, None));
+            assert_eq!((nothing.rank(address), nothing.address(0)), (None, None));
             assert_eq!((nothing.size(), nothing.ipv4_size()), (Some(0), 0));
         }
         assert!(

@@ -29,9 +29,6 @@ pub enum Clock {
 pub struct TimestampError(String);
 
 impl Timestamp {
-    /// A time before any packet. Packed structures use it for an unknown time.
-    pub const BEFORE_ALL: Timestamp = Timestamp(i64::MIN);
-
     /// Creates a time from whole seconds and nanoseconds; `None` if 64 bits do not suffice.
     #[must_use]
     pub fn from_parts(seconds: i64, nanoseconds: u32) -> Option<Timestamp> {

@@ -117,7 +117,7 @@ fn names(bencher: Bencher<'_, '_>) {
 const DESTINATIONS: [u32; 4] = [2, 10, 100, 1_000];
 
 fn judged(bencher: Bencher<'_, '_>, destinations: &[u32]) {
-    let ranks: Vec<u32> = destinations.iter().map(|place| place & 0xffff).collect();
+    let ranks: Vec<u128> = destinations.iter().map(|place| (place & 0xffff).into()).collect();
     bencher.counter(ItemsCount::new(ranks.len())).bench(|| -> Transition {
         let ranks = divan::black_box(&ranks);
         transition(ranks, ranks.iter().map(|rank| rank >> 8))

@@ -36,13 +36,12 @@ impl PacketHash {
                 IpAddr::V6(six) => self.waiting.extend(six.octets()),
             }
         }
-        let header = packet.header();
-        let ports = [header.source_port(), header.destination_port()].map(|port| port.unwrap_or(0));
-        let family = u8::from(header.is_ipv6());
-        for number in [ports[0], ports[1], header.protocol().number()] {
+        let ports = [packet.source_port(), packet.destination_port()].map(|port| port.unwrap_or(0));
+        for number in [ports[0], ports[1], packet.protocol().number()] {
             self.waiting.extend(number.to_le_bytes());
         }
-        self.waiting.push(family);
+        // Stored hashes have a zero byte here.
+        self.waiting.push(0);
     }
 
     pub(super) fn value(&self) -> [u8; 32] {

@@ -1,4 +1,5 @@
-//! Caches the last time of a log: the next time usually differs only in its last digits.
+//! Caches the last time of a log: the next time usually differs only in its last digits. Without the cache,
+//! `inga observe` of a log takes about 6 % longer.
 
 use super::printed_time::{self, PrintedTime};
 

@@ -22,7 +22,7 @@ mod transition;
 mod types;
 mod window;
 
-pub use arrival::Arrival;
+pub use arrival::{Arrival, Marks};
 pub use canonical::{Behavior, BehaviorId, Names, ParseIdError, bin};
 pub use engine::{Closed, Engine};
 pub use fingerprint::{Facet, Fingerprint, Fingerprinter, fingerprint};
@@ -32,4 +32,4 @@ pub use probes::Probes;
 pub use profile::Profile;
 pub use transition::{Transition, transition};
 pub use types::{TypeList, Types};
-pub use window::{Marks, OpenWindow, TracePoint};
+pub use window::{OpenWindow, TracePoint};

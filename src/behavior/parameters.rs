@@ -7,17 +7,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::packet::{AddressSpace, Protocol, TcpFlags};
+use crate::packet::{Protocol, TcpFlags};
 
-use super::reduction::Reducer;
-use super::{Probe, Profile, Transition};
+use super::Transition;
 
 /// The destination ports of a window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Ports {
     /// No packet had a port (ICMP, ARP).
     None,
-    /// The ports in ascending order, at most [`Profile::ports_listed_max`].
+    /// The ports in ascending order, at most [`ports_listed_max`](super::Profile::ports_listed_max).
     Listed(SmallVec<[u16; 4]>),
     /// More ports than a type lists.
     Many,
@@ -231,23 +230,11 @@ pub struct Parameters {
     /// Whether the port varies with the destination: at least three destinations, one port for each, and at
     /// least 80 % as many distinct ports as destinations.
     pub ports_follow_destinations: bool,
-    /// Whether every destination port is at or above [`Profile::ephemeral_port_min`].
+    /// Whether every destination port is at or above [`ephemeral_port_min`](super::Profile::ephemeral_port_min).
     pub ports_ephemeral: bool,
 }
 
 impl Parameters {
-    /// Reduces probes (with their packet counts) to parameters, with destinations ranked in `space`.
-    /// `packets` is the packet count of the window, which exceeds the sum over the probes if the window is
-    /// saturated.
-    pub fn of<'a>(
-        probes: impl Iterator<Item = (&'a Probe, u64)>,
-        packets: u64,
-        space: &AddressSpace,
-        profile: &Profile,
-    ) -> Parameters {
-        Reducer::default().reduce(probes, packets, space, profile)
-    }
-
     /// Returns whether all packets are of `protocol`.
     #[must_use]
     pub fn is_of(&self, protocol: Protocol) -> bool {

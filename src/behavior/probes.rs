@@ -18,6 +18,7 @@ pub struct Probes {
     /// Nine windows in ten have one probe, for which nothing is allocated.
     list: SmallVec<[(Probe, u64); 1]>,
     /// The place of each probe in `list`, if there are more than [`SEARCHED_MAX`].
+    #[expect(clippy::box_collection, reason = "most windows have no index, and a pointer keeps them small")]
     places: Option<Box<HashMap<Probe, u32, FixedState>>>,
 }
 

@@ -13,6 +13,20 @@ use super::{
     PacketsPerDestination, Parameters, Ports, Probe, Profile, ProtocolSet, ProtocolToken, SourcePortUse,
 };
 
+impl Parameters {
+    /// Reduces probes (with their packet counts) to parameters, with destinations ranked in `space`.
+    /// `packets` is the packet count of the window, which exceeds the sum over the probes if the window is
+    /// saturated.
+    pub fn of<'a>(
+        probes: impl Iterator<Item = (&'a Probe, u64)>,
+        packets: u64,
+        space: &AddressSpace,
+        profile: &Profile,
+    ) -> Parameters {
+        Reducer::default().reduce(probes, packets, space, profile)
+    }
+}
+
 /// Distinct destinations in order of first appearance.
 type Destinations = IndexMap<IpAddr, Destination, FixedState>;
 

@@ -7,22 +7,7 @@ use smallvec::SmallVec;
 
 use crate::packet::Timestamp;
 
-use super::{Arrival, Probe, Probes, Profile};
-
-/// The marking rules (of headers or payloads) that a packet matches: bit i stands for the i-th rule of the
-/// run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks(pub u64);
-
-impl Marks {
-    /// Maximum number of marking rules in a run.
-    pub const MAX: usize = 64;
-
-    /// Returns the numbers of the matching rules, in ascending order.
-    pub fn iter(self) -> impl Iterator<Item = usize> {
-        (0..Self::MAX).filter(move |bit| self.0 >> bit & 1 == 1)
-    }
-}
+use super::{Arrival, Marks, Probe, Probes, Profile};
 
 /// The time of one packet of a window, for the tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

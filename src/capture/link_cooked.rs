@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::header::NetworkProtocol;
-use super::link::{StrippedFrame, bytes_from, ether_type, llc, u16_at};
+use super::link_ethernet::{StrippedFrame, bytes_from, ether_type, llc, u16_at};
 
 /// Removes the header of a Linux cooked capture: 16 bytes, of which the last two are an EtherType.
 pub(super) fn sll(frame: &[u8]) -> StrippedFrame<'_> {

@@ -3,7 +3,7 @@
 
 use super::Problem;
 use super::header::NetworkProtocol;
-use super::link::{StrippedFrame, bytes_from, is_ip_family, u16_at};
+use super::link_ethernet::{StrippedFrame, bytes_from, is_ip_family, u16_at};
 
 /// Finds the packet in a record of Linux's NFLOG (tcpdump.org/linktypes/LINKTYPE_NFLOG.html): the address
 /// family, a version, a group, then fields of length, type and value. One of the fields is the packet.

@@ -13,6 +13,7 @@ mod input;
 mod limits;
 mod link;
 mod link_cooked;
+mod link_ethernet;
 mod link_filter;
 mod link_names;
 mod pcap;

@@ -104,7 +104,7 @@ impl RecordFormat {
                 }
             }
             if captured > RECORD_MAX {
-                let another = pcapng::begins_capture(&bytes[at..]);
+                let another = pcapng::is_readable(&bytes[at..]);
                 return (at, if another { RecordStop::AnotherCapture } else { RecordStop::Damaged });
             }
             let data = at + self.head;

@@ -38,8 +38,8 @@ pub(super) fn is_pcapng(head: &[u8]) -> bool {
     head.starts_with(&SECTION_HEADER.to_le_bytes()) && is_big_endian(head).is_some()
 }
 
-/// Returns whether a pcapng begins here, within a file of another format.
-pub(super) fn begins_capture(bytes: &[u8]) -> bool {
+/// Returns whether the first bytes are those of a pcapng that can be read.
+pub(super) fn is_readable(bytes: &[u8]) -> bool {
     is_pcapng(bytes) && refusal(bytes).is_none()
 }
 

@@ -5,7 +5,7 @@ use crate::capture::Problem;
 use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags};
 
 use super::address::{EndpointPair, PrintedPort};
-use super::line::{PrintedHeader, find, leading_number};
+use super::printed_header::{PrintedHeader, find, leading_number};
 
 /// The protocol number that IANA reserves (255). It stands for the protocol of a packet whose line shows
 /// neither a protocol nor ports.

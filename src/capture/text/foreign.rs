@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::line::find;
+use super::printed_header::find;
 
 /// A program whose log is recognized but not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

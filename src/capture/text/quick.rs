@@ -13,7 +13,8 @@ use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags};
 
 use super::address::{self, Endpoint, EndpointPair, PrintedPort};
 use super::body;
-use super::line::{self, ParsedLine, PrintedHeader};
+use super::line::ParsedLine;
+use super::printed_header::{self, PrintedHeader};
 
 /// Parses a line without its number and time. `header` is the first half of the packet if this is its second
 /// line, without its indentation. Returns `None` for a line of any other format.
@@ -34,7 +35,7 @@ pub(super) fn parse(text: &[u8], header: Option<PrintedHeader>) -> Option<Parsed
         Some(header) => header,
         // An Ethernet link header contains parentheses, but no fields of an IP header.
         None if before.ends_with(b"IP ") || before.ends_with(b"IP6 ") => match memrchr(b'(', pair.body) {
-            Some(_) => line::printed_header(&pair),
+            Some(_) => printed_header::printed_header(&pair),
             None => PrintedHeader::default(),
         },
         None => PrintedHeader::default(),

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::line::{self, ParsedLine, PrintedHeader};
+use super::line::{self, ParsedLine};
+use super::printed_header::PrintedHeader;
 use super::time_cache::TimeCache;
 use super::{printed_time, quick};
 

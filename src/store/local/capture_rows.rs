@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::history::{CaptureRecord, EngineState, RollbackPoint};
+use crate::history::{CaptureRecord, Coverage, EngineState, Outage, RollbackPoint, Sensor};
 use crate::packet::Timestamp;
 use crate::store::StoreError;
 
-use super::catalog::{count_of_column, each_row, from_json, pack, to_json, unpack};
+use super::catalog::{count_of_column, date, each_row, from_json, pack, to_json, unpack};
 use super::schema::put_row;
 
 /// Inserts the record of a capture, or replaces it.
@@ -131,4 +131,30 @@ pub(super) fn has_capture(
 pub(super) fn capture_count(connection: &Connection, sensor: i64) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM capture WHERE sensor = ?1";
     count_of_column(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0))?)
+}
+
+/// Returns the coverage of a sensor.
+pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Result<Coverage, StoreError> {
+    let mut outages = Vec::new();
+    let sql = "SELECT first_day, last_day, reason FROM outage WHERE sensor = ?1";
+    each_row(connection, sql, [id], &mut |row| {
+        let (first, last) = (date(row.get_ref(0)?.as_str()?)?, date(row.get_ref(1)?.as_str()?)?);
+        outages.push(Outage { first, last, reason: row.get(2)? });
+        Ok(())
+    })?;
+    crate::store::coverage_of(sensor, &captures(connection, id)?, outages)
+}
+
+/// Returns the engine state of a sensor; the default state if none is stored.
+pub(super) fn engine_state(connection: &Connection, sensor: i64) -> Result<EngineState, StoreError> {
+    let captures = capture_count(connection, sensor)?;
+    let mut found = EngineState { captures, ..EngineState::default() };
+    let sql = "SELECT clock, windows, mark_names FROM resume WHERE sensor = ?1";
+    each_row(connection, sql, [sensor], &mut |row| {
+        found.clock = row.get::<_, Option<i64>>(0)?.map(Timestamp);
+        found.windows = unpack(row.get_ref(1)?.as_blob()?)?;
+        found.mark_names = from_json(row.get_ref(2)?.as_str()?)?;
+        Ok(())
+    })?;
+    Ok(found)
 }

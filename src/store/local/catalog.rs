@@ -7,12 +7,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::history::{Coverage, DayCount, DayTotal, EngineState, Outage, Sensor};
-use crate::packet::Timestamp;
+use crate::history::{DayCount, DayTotal, EngineState, Outage, Sensor};
 use crate::sample::KeptSample;
 use crate::store::StoreError;
 
-use super::capture_rows;
 use super::rows::column_of_count;
 use super::schema::put_row;
 use super::segment_writer::SegmentFacts;
@@ -61,7 +59,7 @@ pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError>
     postcard::from_bytes(bytes).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
-fn date(text: &str) -> Result<Date, StoreError> {
+pub(super) fn date(text: &str) -> Result<Date, StoreError> {
     text.parse().map_err(|_| StoreError::Damaged(format!("`{}` is no date", text.escape_default())))
 }
 
@@ -117,18 +115,6 @@ pub(super) fn put_outage(connection: &Connection, sensor: i64, outage: &Outage) 
     put_row(connection, "outage", &[&sensor, &first.to_string(), &last.to_string(), reason])
 }
 
-/// Returns the coverage of a sensor.
-pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Result<Coverage, StoreError> {
-    let mut outages = Vec::new();
-    let sql = "SELECT first_day, last_day, reason FROM outage WHERE sensor = ?1";
-    each_row(connection, sql, [id], &mut |row| {
-        let (first, last) = (date(row.get_ref(0)?.as_str()?)?, date(row.get_ref(1)?.as_str()?)?);
-        outages.push(Outage { first, last, reason: row.get(2)? });
-        Ok(())
-    })?;
-    crate::store::coverage_of(sensor, &capture_rows::captures(connection, id)?, outages)
-}
-
 /// Inserts a recorded day, without totals.
 pub(super) fn put_day(connection: &Connection, sensor: i64, day: Date) -> Result<(), StoreError> {
     let none: Option<i64> = None;
@@ -181,20 +167,6 @@ pub(super) fn put_engine_state(
 ) -> Result<(), StoreError> {
     let clock = resume.clock.map(|time| time.0);
     put_row(connection, "resume", &[&sensor, &clock, &pack(&resume.windows)?, &to_json(&resume.mark_names)?])
-}
-
-/// Returns the engine state of a sensor; the default state if none is stored.
-pub(super) fn engine_state(connection: &Connection, sensor: i64) -> Result<EngineState, StoreError> {
-    let captures = capture_rows::capture_count(connection, sensor)?;
-    let mut found = EngineState { captures, ..EngineState::default() };
-    let sql = "SELECT clock, windows, mark_names FROM resume WHERE sensor = ?1";
-    each_row(connection, sql, [sensor], &mut |row| {
-        found.clock = row.get::<_, Option<i64>>(0)?.map(Timestamp);
-        found.windows = unpack(row.get_ref(1)?.as_blob()?)?;
-        found.mark_names = from_json(row.get_ref(2)?.as_str()?)?;
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 /// Returns the names of all marks, by bit number.

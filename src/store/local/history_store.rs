@@ -48,7 +48,7 @@ impl HistoryStore for LocalStore {
 
     fn coverage(&self, sensor: &str) -> Result<Coverage, StoreError> {
         let (id, settings) = catalog::sensor(&self.connection, sensor)?;
-        catalog::coverage(&self.connection, id, &settings)
+        capture_rows::coverage(&self.connection, id, &settings)
     }
 
     fn captures(&self, sensor: &str) -> Result<Vec<CaptureRecord>, StoreError> {
@@ -82,7 +82,7 @@ impl HistoryStore for LocalStore {
     }
 
     fn engine_state(&self, sensor: &str) -> Result<EngineState, StoreError> {
-        catalog::engine_state(&self.connection, self.sensor_id(sensor)?)
+        capture_rows::engine_state(&self.connection, self.sensor_id(sensor)?)
     }
 
     fn batch_writer(

@@ -90,7 +90,7 @@ impl LocalStore {
         capture_rows::put_capture(&transaction, id, &contribution.capture, false)?;
         if durable {
             // Temporary histories never remove a capture.
-            let resume = catalog::engine_state(&transaction, id)?;
+            let resume = capture_rows::engine_state(&transaction, id)?;
             capture_rows::put_rollback_point(
                 &transaction,
                 id,

@@ -9,39 +9,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::behavior::Profile;
 use crate::history::Sensor;
-use crate::packet::Timestamp;
 use crate::store::StoreError;
 
 use super::LocalStore;
 use super::capture_rows;
-use super::join_sensor::JoinTarget;
+use super::join_sensor::{JoinSummary, JoinTarget};
 use super::schema;
 use super::{catalog, type_rows};
-
-/// The result of joining histories.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JoinSummary {
-    /// Number of sensors in the result.
-    pub sensors: u64,
-    /// Number of captures in the result.
-    pub captures: u64,
-    /// Names of captures that several histories have; each is taken once.
-    pub shared_captures: Vec<String>,
-    /// The times at which one history of a sensor ends and another begins.
-    pub seams: Vec<Seam>,
-}
-
-/// The time at which one history of a sensor ends and another begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seam {
-    /// The name of the sensor.
-    pub sensor: String,
-    /// The end of the earlier history.
-    pub at: Timestamp,
-    /// Number of windows that were open at that time and whose hosts were active soon after: each counts as
-    /// two windows.
-    pub cut_windows: u64,
-}
 
 impl LocalStore {
     /// Joins histories into a folder that is empty or does not exist.

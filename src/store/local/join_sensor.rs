@@ -13,6 +13,7 @@ use crate::history::{
     CaptureRecord, EngineState, Filter, HourlyCount, OVERLAP_MAX, RecordedTime, Sensor, Sighting,
     state_after_captures,
 };
+use crate::packet::Timestamp;
 use crate::store::{HistoryStore, StoreError, renumber_marks, zone_of};
 
 use super::LocalStore;
@@ -21,13 +22,37 @@ use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
 use super::example_rows::EXAMPLES;
 use super::incoming::IncomingFolder;
-use super::join::{JoinSummary, Seam};
 use super::merge::pair_parts;
 use super::open_segments::OpenSegments;
 use super::rows::SIGHTINGS;
 use super::segment_replacement::{move_into, put_file, segment_entry_pair, store_totals};
 use super::sorted::merge_sorted;
 use super::write::PairWriter;
+
+/// The result of joining histories.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JoinSummary {
+    /// Number of sensors in the result.
+    pub sensors: u64,
+    /// Number of captures in the result.
+    pub captures: u64,
+    /// Names of captures that several histories have; each is taken once.
+    pub shared_captures: Vec<String>,
+    /// The times at which one history of a sensor ends and another begins.
+    pub seams: Vec<Seam>,
+}
+
+/// The time at which one history of a sensor ends and another begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seam {
+    /// The name of the sensor.
+    pub sensor: String,
+    /// The end of the earlier history.
+    pub at: Timestamp,
+    /// Number of windows that were open at that time and whose hosts were active soon after: each counts as
+    /// two windows.
+    pub cut_windows: u64,
+}
 
 /// The part of a sensor's history that one source holds.
 struct SensorPart<'s> {
@@ -86,11 +111,11 @@ impl JoinTarget<'_> {
                 Err(StoreError::UnknownSensor(_)) => continue,
                 Err(error) => return Err(error),
             };
-            for outage in catalog::coverage(&store.connection, id, self.sensor)?.outages {
+            for outage in capture_rows::coverage(&store.connection, id, self.sensor)?.outages {
                 catalog::put_outage(self.connection, self.id, &outage)?;
             }
             let captures = capture_rows::captures(&store.connection, id)?;
-            let resume = catalog::engine_state(&store.connection, id)?;
+            let resume = capture_rows::engine_state(&store.connection, id)?;
             let (marks, left_out) = (marks.clone(), BTreeSet::new());
             parts.push(SensorPart { store, id, captures, engine_state: resume, marks, left_out });
         }

@@ -122,7 +122,7 @@ impl LocalStore {
         let mut done =
             CompactionSummary { bytes_before: self.segment_bytes()?, ..CompactionSummary::default() };
         for (id, sensor) in catalog::sensors(&self.connection)? {
-            let clock = catalog::engine_state(&self.connection, id)?.clock.unwrap_or_default();
+            let clock = capture_rows::engine_state(&self.connection, id)?.clock.unwrap_or_default();
             let until = if all { None } else { Some(clock) };
             let (days, months) = self.merge_until(id, &sensor, until, &MergeExclusions::default())?;
             done.days += days;

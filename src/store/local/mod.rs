@@ -33,7 +33,7 @@ mod types;
 mod verify;
 mod write;
 
-pub use join::{JoinSummary, Seam};
+pub use join_sensor::{JoinSummary, Seam};
 pub use merge::CompactionSummary;
 pub use retain::{ContentSize, RetentionSummary};
 pub use verify::VerificationSummary;

@@ -69,7 +69,7 @@ impl LocalStore {
             capture_count: left.len() as u64 + 1,
             removed_days: recorded_days([&record], &zone).difference(&still).copied().collect(),
             removed_captures: vec![*content],
-            engine_state: catalog::engine_state(&self.connection, id)?,
+            engine_state: capture_rows::engine_state(&self.connection, id)?,
             rollback_point: before.filter(|before| before.content != *content),
             ..Removal::default()
         };
@@ -120,7 +120,7 @@ impl LocalStore {
             }
             left.extend(cut);
         }
-        change.engine_state = catalog::engine_state(&self.connection, id)?;
+        change.engine_state = capture_rows::engine_state(&self.connection, id)?;
         let is_in = |day: Date| days.0 <= day && day <= days.1;
         if change.engine_state.clock.is_some_and(|clock| is_in(clock.day(&zone))) {
             // Open windows that began on other days keep their counts and are closed: their packets on the

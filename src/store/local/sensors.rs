@@ -5,6 +5,7 @@ use rusqlite::TransactionBehavior;
 use crate::history::{Outage, Sensor};
 use crate::store::StoreError;
 
+use super::capture_rows;
 use super::{LocalStore, catalog, schema};
 
 impl LocalStore {
@@ -30,7 +31,7 @@ impl LocalStore {
         self.check_writable()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (id, known) = catalog::sensor(&transaction, name)?;
-        crate::store::edit::check_edit(&known, edited, &catalog::coverage(&transaction, id, &known)?)?;
+        crate::store::edit::check_edit(&known, edited, &capture_rows::coverage(&transaction, id, &known)?)?;
         schema::put_row(&transaction, "sensor", &[&id, &edited.name, &catalog::to_json(edited)?])?;
         Ok(transaction.commit()?)
     }

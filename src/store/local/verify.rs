@@ -62,7 +62,7 @@ impl LocalStore {
             }
         }
         for (id, sensor) in catalog::sensors(&self.connection)? {
-            if let Err(error) = catalog::engine_state(&self.connection, id)
+            if let Err(error) = capture_rows::engine_state(&self.connection, id)
                 .map(drop)
                 .and_then(|()| capture_rows::captures(&self.connection, id).map(drop))
             {

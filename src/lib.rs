@@ -7,13 +7,14 @@
 //! | F0 | [`packet`], [`escape`], [`yaml`] | one packet's fields; escaping of attackers' text; YAML files |
 //! | F1 | [`behavior`] | the behavior engine, which darknets and sandboxes share |
 //! | F2 | [`history`], [`rules`], [`sample`] | darknet observations; rules; malware samples |
-//! | F3 | [`correlate`], [`simulate`] | evidence and verdicts; simulated outbreaks of known cause |
+//! | F3 | [`analysis`], [`correlate`], [`simulate`] | surges; evidence and verdicts; simulated outbreaks |
 //! | F4 | [`render`] | output as text, JSON, pictures and pages |
 //! | I/O | [`capture`], [`store`] | reading of captures and logs; storage of histories |
 //! | F5 | [`app`] | one file per use case |
 //! | F6 | [`cli`] | one file per subcommand |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod analysis;
 pub mod app;
 pub mod behavior;
 pub mod capture;

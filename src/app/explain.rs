@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 
+use crate::analysis::behavior_surges::{DescribedSurge, SurgeBehavior, SurgeKind};
 use crate::behavior::{Names, Parameters};
 use crate::correlate::{Candidate, Explanation, NoExplanation, SensorHistory, explain};
 use crate::history::{BehaviorFilter, Granularity, Sensor};
@@ -18,7 +19,7 @@ use super::correlate::{candidate, load_samples, refuse_duplicate_samples};
 use super::history::{HistorySource, coverage_of_sightings, find_sensor};
 use super::sandbox::LoadedSample;
 use super::series::TrafficFilter;
-use super::surges::{self, DescribedSurge, SurgeBehavior, SurgeKind};
+use super::surges;
 use super::{AppError, CaptureOptions, Notices};
 
 /// The event to explain.

@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::analysis::behavior_surges::{DescribedSurge, SurgeBehavior, SurgeKind};
+use crate::analysis::surge::Outcome;
 use crate::app::history::add_losses;
 use crate::app::output::Output;
-use crate::app::surges::{DescribedSurge, SurgeBehavior, SurgeKind, SurgeQuery, surges, unjudged_days};
+use crate::app::surges::{SurgeQuery, surges, unjudged_days};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::escape::escape_hidden;
-use crate::history::surge::Outcome;
 use crate::render::text::table;
 
 use super::EXIT_OK;

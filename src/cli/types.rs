@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::analysis::per_target_port::{PerTargetPortResult, PortInputs};
+use crate::analysis::surge::{Direction, Outcome};
+use crate::analysis::type_counts::{Group, Jump, TypeCounts};
 use crate::app::output::Output;
-use crate::app::types::{Group, Jump, TypeCounts, test_ports, type_counts};
+use crate::app::types::{test_ports, type_counts};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::BehaviorId;
 use crate::escape::{escape_hidden, without_negative_zero};
-use crate::history::per_target_port::{PerTargetPortResult, PortInputs};
-use crate::history::surge::{Direction, Outcome};
 use crate::render::series::{DateMark, SeriesPlot, panels_svg};
 use crate::render::spans::{self, PlotOptions, SpanSeries, Value};
 

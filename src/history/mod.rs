@@ -1,4 +1,4 @@
-//! F2: the data model of what darknets observed: sensors, coverage, sightings, daily counts, surges.
+//! F2: the data model of what darknets observed: sensors, coverage, sightings, daily counts.
 //!
 //! This module is pure. It does not know how a history is stored; `store` does.
 
@@ -15,7 +15,6 @@ mod hosts;
 mod hour;
 mod loss;
 mod p_values;
-pub mod per_target_port;
 mod query;
 mod record;
 mod recorded_time;
@@ -23,7 +22,6 @@ mod sensor;
 mod sensor_edit;
 mod sighting_collector;
 mod span_aggregator;
-pub mod surge;
 
 pub use batch::{Batch, BatchWriter, DiscardBatches, hours_in_bitmap};
 pub use cohort::{Cohort, HostsByPeriod};

@@ -1,7 +1,7 @@
 //! Surges and falls: false alarms as few as claimed on quiet series, what was put in found, outages and backscatter no
 //! surges.
 
-use inga::history::surge::{Direction, Outcome, Surge, surges, surges_and_falls, tested_day_count};
+use inga::analysis::surge::{Direction, Outcome, Surge, surges, surges_and_falls, tested_day_count};
 use jiff::civil::{Date, date};
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may name. What is not listed may not be named.
-const FLOORS: [(&str, &[&str]); 14] = [
+const FLOORS: [(&str, &[&str]); 15] = [
     ("escape", &[]),
     ("packet", &[]),
     ("yaml", &["escape"]),
@@ -11,9 +11,10 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ("history", &["packet", "behavior"]),
     ("rules", &["packet", "behavior", "yaml"]),
     ("sample", &["escape", "packet", "behavior", "history", "yaml"]),
+    ("analysis", &["escape", "packet", "behavior", "history", "rules"]),
     ("correlate", &["escape", "packet", "behavior", "history", "sample"]),
     ("simulate", &["escape", "packet", "behavior", "history", "rules", "sample", "yaml"]),
-    ("render", &["escape", "packet", "behavior", "history", "rules", "sample", "correlate"]),
+    ("render", &["escape", "packet", "behavior", "history", "rules", "sample", "analysis", "correlate"]),
     ("capture", &["escape", "packet"]),
     ("store", &["escape", "packet", "behavior", "history", "sample"]),
     (
@@ -26,6 +27,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
             "rules",
             "sample",
             "yaml",
+            "analysis",
             "correlate",
             "simulate",
             "capture",
@@ -41,6 +43,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
             "history",
             "rules",
             "sample",
+            "analysis",
             "correlate",
             "capture",
             "render",
@@ -49,8 +52,19 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ),
 ];
 /// Rooms that do no input or output and read no clock and no environment. `render` may write to what it is given.
-const PURE: [&str; 10] =
-    ["escape", "packet", "yaml", "behavior", "history", "rules", "sample", "correlate", "simulate", "render"];
+const PURE: [&str; 11] = [
+    "escape",
+    "packet",
+    "yaml",
+    "behavior",
+    "history",
+    "rules",
+    "sample",
+    "analysis",
+    "correlate",
+    "simulate",
+    "render",
+];
 const IMPURE: [&str; 9] = [
     "std::fs",
     "std::env",

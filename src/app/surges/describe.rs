@@ -1,18 +1,12 @@
-//! Describes surges by their types, hosts, labels and marks.
+//! Reads the hosts and types of surges, and describes the surges by them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 
+use crate::analysis::behavior_surges::{DescribedSurge, RankedSurge, SurgeDescription, SurgeHosts};
 use crate::app::AppError;
 use crate::history::{Filter, TypeFilter};
-use crate::packet::Timestamp;
 use crate::rules::Rules;
 use crate::store::HistoryStore;
-
-use super::{DescribedSurge, RankedSurge, SurgeKind};
-
-/// Maximum number of types and of hosts that are listed for a surge.
-const LISTED_MAX: usize = 5;
 
 /// Maximum number of host-days (hosts, counted once per type and day) that are held at once, unless a single
 /// surge has more.
@@ -40,7 +34,7 @@ pub(super) fn describe_all(
             let some: Vec<(usize, RankedSurge)> = left.drain(..fits.count().max(1)).collect();
             let hosted = read_hosts(store, &sensor, &some)?;
             for ((place, one), hosted) in some.into_iter().zip(hosted) {
-                found.push((place, describe(store, rules, one, hosted)?));
+                found.push((place, describe(store, rules, one, &hosted)?));
             }
         }
     }
@@ -53,54 +47,17 @@ fn describe(
     store: &dyn HistoryStore,
     rules: &Rules,
     ranked: RankedSurge,
-    hosted: SurgeHosts,
+    hosted: &SurgeHosts,
 ) -> Result<DescribedSurge, AppError> {
-    let RankedSurge { sensor, behavior, surge, q, part_of, members, .. } = ranked;
-    let SurgeHosts { by_type, packets } = hosted;
     let names = store.mark_names()?;
-    let mut marks: BTreeMap<&str, HashSet<IpAddr>> = BTreeMap::new();
-    let mut labels: BTreeMap<String, HashSet<IpAddr>> = BTreeMap::new();
-    let mut backscatter: HashSet<IpAddr> = HashSet::new();
-    let mut named = Vec::new();
-    // A label that is limited to certain dates is given if they include the surge's first day.
-    let first = Timestamp::start_of(surge.first);
-    for (number, hosts) in &by_type {
-        let record = store.type_record(*number)?;
-        let of_type = common_marks(hosts, &names, &mut marks);
-        let given = rules.labels(&record.parameters, &of_type, first);
-        let answers = record.parameters.protocol.only_answers()
-            || given.iter().any(|label| rules.is_backscatter(label));
-        if answers {
-            backscatter.extend(hosts.keys());
-        }
-        for label in given {
-            labels.entry(label.to_owned()).or_default().extend(hosts.keys());
-        }
-        named.push((record.behavior.canonical, hosts.len() as u64));
+    let mut description = SurgeDescription::new(ranked, hosted, &names, rules);
+    for number in hosted.type_numbers() {
+        description.add_type(number, store.type_record(number)?);
     }
-    let total = packets.len() as u64;
-    let marks = marks.into_iter().filter(|(mark, hosts)| {
-        rules.is_shown(mark) && rules.is_beyond_chance(mark, hosts.len() as u64, total)
-    });
-    let kind = if 2 * backscatter.len() > packets.len() { SurgeKind::Backscatter } else { SurgeKind::Scan };
-    Ok(DescribedSurge {
-        sensor,
-        behavior,
-        surge,
-        q,
-        kind,
-        part_of,
-        members,
-        hosts: packets.len() as u64,
-        types: top_entries(named, LISTED_MAX),
-        top_hosts: top_entries(packets.into_iter().collect(), LISTED_MAX),
-        labels: by_host_count(labels.into_iter()),
-        marks: by_host_count(marks.map(|(mark, hosts)| (mark.to_owned(), hosts))),
-    })
+    Ok(description.finish())
 }
 
-/// Reads the hosts of surges of one sensor: for each surge, the hosts of each type on the surge's days with
-/// their marks, and the packets of each host.
+/// Reads the hosts of surges of one sensor.
 fn read_hosts(
     store: &dyn HistoryStore,
     sensor: &str,
@@ -121,56 +78,10 @@ fn read_hosts(
     store.each_sighting(sensor, &filter, &mut |sighting| {
         for at in surges_of.get(&sighting.number).into_iter().flatten() {
             let surge = &surges[*at].1.surge;
-            if !(surge.first..=surge.last).contains(&sighting.day) {
-                continue;
+            if (surge.first..=surge.last).contains(&sighting.day) {
+                hosted[*at].add(sighting);
             }
-            let SurgeHosts { by_type, packets } = &mut hosted[*at];
-            *by_type.entry(sighting.number).or_default().entry(sighting.host).or_default() |=
-                sighting.counts.marks;
-            *packets.entry(sighting.host).or_default() += sighting.counts.packets;
         }
     })?;
     Ok(hosted)
-}
-
-/// Hosts with the bit sets of their marks.
-type MarkBitsByHost = HashMap<IpAddr, u64>;
-
-/// The hosts of a surge, by type, and the packets of each host.
-#[derive(Default)]
-struct SurgeHosts {
-    by_type: BTreeMap<u64, MarkBitsByHost>,
-    packets: HashMap<IpAddr, u64>,
-}
-
-/// Returns the marks that more than half of these hosts have, and adds the hosts of each mark to `all`.
-fn common_marks<'n>(
-    hosts: &MarkBitsByHost,
-    names: &'n [String],
-    all: &mut BTreeMap<&'n str, HashSet<IpAddr>>,
-) -> Vec<&'n str> {
-    let mut common = Vec::new();
-    for (bit, name) in names.iter().enumerate() {
-        let marked = || hosts.iter().filter(|(_, bits)| **bits >> bit & 1 == 1).map(|(host, _)| *host);
-        let count = marked().count();
-        if count > 0 {
-            all.entry(name).or_default().extend(marked());
-        }
-        if 2 * count > hosts.len() {
-            common.push(name.as_str());
-        }
-    }
-    common
-}
-
-/// Returns names with their numbers of hosts, the most hosts first.
-fn by_host_count(all: impl Iterator<Item = (String, HashSet<IpAddr>)>) -> Vec<(String, u64)> {
-    top_entries(all.map(|(name, hosts)| (name, hosts.len() as u64)).collect(), usize::MAX)
-}
-
-/// Returns the `count` entries with the largest numbers, in descending order.
-fn top_entries<T: Ord>(mut all: Vec<(T, u64)>, count: usize) -> Vec<(T, u64)> {
-    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    all.truncate(count);
-    all
 }

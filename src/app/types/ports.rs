@@ -1,21 +1,12 @@
 //! Tests, with captures, whether the ports of a jump's types are derived from the destination addresses.
 
-use jiff::civil::Date;
-
+use crate::analysis::type_counts::{GroupProbes, TypeCounts, single_probe};
 use crate::app::fingerprint::{PacketFilter, fingerprints};
 use crate::app::packets::Victims;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::OpenWindow;
 use crate::capture::Input;
-use crate::history::per_target_port::{PortProbe, test_per_target_ports};
-use crate::rules::{NamedWindow, Namer, Rules};
-
-use super::TypeCounts;
-use super::groups::masked_pattern;
-
-/// Maximum number of windows of a group that are tested; the first ones are taken. The test permutes them a
-/// thousand times.
-const TESTED_MAX: usize = 20_000;
+use crate::rules::{Namer, Rules};
 
 /// Tests, for each group of each jump, whether the ports follow from the destinations. It uses windows of the
 /// group with one destination and one port that the sensor saw on the days of a rise, or before a fall. The
@@ -37,8 +28,7 @@ pub fn test_ports(
         // prefixes that were ever dark can be read at once.
         let prefixes = sensor.prefixes.iter().map(|dated| dated.prefix).collect();
         let selection = PacketFilter { victims: Victims::None, dark: prefixes };
-        let mut asked: Vec<Vec<Vec<PortProbe>>> =
-            jumps.iter().map(|jump| vec![Vec::new(); jump.groups.len()]).collect();
+        let mut probes = GroupProbes::new(jumps);
         let asked_by = |namer: &mut Namer<'_>, window: OpenWindow, clock| {
             let day = window.start?.day(&zone);
             let (family, one) = single_probe(&namer.name(window, clock), day)?;
@@ -50,39 +40,11 @@ pub fn test_ports(
         };
         fingerprints(inputs, &selection, options, rules, notices, &make, &mut |found| {
             for (day, family, one) in found {
-                for (jump, asked) in jumps.iter().zip(&mut asked) {
-                    let (first, last) = jump.seen_days;
-                    let inside = (first..=last).contains(&day);
-                    for (group, asked) in jump.groups.iter().zip(asked).filter(|_| inside) {
-                        if group.pattern == family && asked.len() < TESTED_MAX {
-                            asked.push(one);
-                        }
-                    }
-                }
+                probes.add(jumps, day, &family, one);
             }
             Ok(())
         })?;
-        for (jump, asked) in jumps.iter_mut().zip(asked) {
-            for (group, asked) in jump.groups.iter_mut().zip(asked) {
-                group.port_test = test_per_target_ports(&asked);
-            }
-        }
+        probes.test(jumps);
     }
     Ok(())
-}
-
-/// Returns the probe of a window with one destination and one port, and the window's masked pattern; `None`
-/// for any other window.
-fn single_probe(window: &NamedWindow, day: Date) -> Option<(String, PortProbe)> {
-    let whole = &window.fingerprint.whole;
-    let ([port], 1) = (whole.parameters.ports.listed(), whole.parameters.destinations) else { return None };
-    let destination = window.window.probes.get(0)?.destination();
-    let asked = PortProbe { week: week(day), source: window.window.source, destination, port: *port };
-    Some((masked_pattern(&whole.names.family, &whole.parameters), asked))
-}
-
-/// Returns the number of the week (Monday to Sunday) that contains a day.
-fn week(day: Date) -> i64 {
-    let monday = jiff::civil::date(1970, 1, 5);
-    (monday.duration_until(day).as_hours() / 24).div_euclid(7)
 }

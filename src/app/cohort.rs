@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
-use crate::history::{Cohort, Coverage, DayState, HostsByPeriod};
+use crate::history::{Coverage, DayState, HostsByPeriod, SensorCohort};
 use crate::rules::Rules;
 use crate::store::HistoryStore;
 
@@ -26,18 +26,6 @@ pub struct CohortQuery {
     pub around: Date,
     /// Length of the period before and of the period after, in calendar days.
     pub days: u16,
-}
-
-/// The answer of one sensor.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SensorCohort {
-    /// The sensor's name.
-    pub sensor: String,
-    /// Number of observed days in the period before and in the period after. Hosts of days that were not
-    /// observed are not known to be gone.
-    pub observed: (u64, u64),
-    /// The hosts of the two periods, classified by their change of behavior.
-    pub cohort: Cohort,
 }
 
 /// Returns the cohort of each sensor of a query.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use crate::history::{Coverage, Outage, Sensor};
-use crate::rules::Rules;
-pub use crate::store::local::{
-    CompactionSummary, ContentSize, JoinSummary, RetentionSummary, Seam, VerificationSummary,
+use crate::history::{
+    CompactionSummary, ContentSize, Coverage, JoinSummary, Outage, RetentionSummary, Sensor,
+    VerificationResult,
 };
+use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore, StoreError};
 
 use super::sandbox::{LoadedSample, load_sample};
@@ -183,15 +183,6 @@ pub fn coverage_of_sightings(store: &dyn HistoryStore, sensor: &str) -> Result<C
         coverage.recorded_days = coverage.recorded_days.split_off(&from);
     }
     Ok(coverage)
-}
-
-/// The result of checking a history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerificationResult {
-    /// How much was checked.
-    pub checked: VerificationSummary,
-    /// One description for each damaged part of the history; empty if the history is intact.
-    pub faults: Vec<String>,
 }
 
 /// Maximum number of faults that are described; further ones are counted.

@@ -8,31 +8,12 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::behavior::{Behavior, Marks};
-use crate::history::{Coverage, Filter, Sensor, Sighting, SightingCounts, TypeFilter};
+use crate::history::{Filter, HostBehavior, Sensor, Sighting, SightingCounts, TypeFilter, longest_gap};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore};
 
 use super::history::{HistorySource, coverage_of_sightings, select_sensors};
 use super::{AppError, CaptureOptions, Notices, parallel};
-
-/// A host's windows of one type at one sensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostBehavior {
-    /// The sensor's name.
-    pub sensor: Arc<str>,
-    /// The type.
-    pub behavior: Behavior,
-    /// Labels by the type's parameters, the marks of these windows, and the time of their first packet.
-    pub labels: Vec<String>,
-    /// The counts of all these windows together.
-    pub counts: SightingCounts,
-    /// Days on which the host showed the type, ascending.
-    pub days: Vec<Date>,
-    /// The sensor's coverage of days with sightings.
-    pub coverage: Arc<Coverage>,
-    /// Maximum number of observed days between two consecutive days of `days`.
-    pub gap: u64,
-}
 
 /// Number of sensors that are queried in parallel, each through its own handle of the store.
 const SENSORS_IN_PARALLEL: usize = 4;
@@ -101,17 +82,4 @@ fn behaviors_at_sensor(
 fn names_of_marks(marks: u64, names: &[String]) -> Vec<&str> {
     let held = names.iter().take(Marks::MAX).enumerate().filter(|(bit, _)| marks >> bit & 1 == 1);
     held.map(|(_, name)| name.as_str()).collect()
-}
-
-/// Returns the maximum number of observed days that lie between two consecutive days of `days`. Both lists
-/// ascend.
-fn longest_gap(days: &[Date], looked: &[Date]) -> u64 {
-    let between = |pair: &[Date]| match pair {
-        [before, after] => {
-            let from = looked.partition_point(|day| day <= before);
-            looked.partition_point(|day| day < after).saturating_sub(from) as u64
-        }
-        _ => 0,
-    };
-    days.windows(2).map(between).max().unwrap_or(0)
 }

@@ -4,32 +4,13 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
-use crate::history::{CaptureRecord, Sensor};
+use crate::history::{CaptureRecord, DroppedDays, ListedCapture, Sensor};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore, StoreError};
 
 use super::history::{find_sensor, select_sensors};
 use super::observe::reopen_windows;
 use super::{AppError, Notices};
-
-/// A capture of a history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedCapture {
-    /// The sensor that made it.
-    pub sensor: Sensor,
-    /// Its record in the history.
-    pub record: CaptureRecord,
-    /// Whether it can be removed.
-    pub removable: bool,
-}
-
-impl ListedCapture {
-    /// Returns its content hash in hexadecimal digits.
-    #[must_use]
-    pub fn hash(&self) -> String {
-        blake3::Hash::from_bytes(self.record.content).to_hex().to_string()
-    }
-}
 
 /// Returns the captures of the named sensors, by sensor and time; of all sensors if none is named.
 ///
@@ -123,17 +104,6 @@ pub fn remove_from_store(
         ));
     }
     Ok(())
-}
-
-/// The days and captures that [`drop_days`] removes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DroppedDays {
-    /// Days that become not recorded.
-    pub days: u64,
-    /// Names of captures that lie wholly in them.
-    pub whole_captures: Vec<String>,
-    /// Names of captures that lie partly in them.
-    pub cut_captures: Vec<String>,
 }
 
 /// Makes days of a sensor not recorded, so that they can be fed again; the first and the last of `days` are

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::civil::Date;
 
-use crate::history::{Coverage, Outage, Sensor, SensorEdit};
+use crate::history::{Outage, Sensor, SensorContents, SensorEdit};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore};
 
@@ -21,17 +21,6 @@ pub fn edit_sensor(history: &Path, name: &str, edit: &SensorEdit, rules: &Rules)
     let edited = edit.apply(&find_sensor(&store, name)?)?;
     store.edit_sensor(name, &edited)?;
     Ok(edited)
-}
-
-/// The data that a history has of a sensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SensorContents {
-    /// The sensor.
-    pub sensor: Sensor,
-    /// The sensor's coverage.
-    pub coverage: Coverage,
-    /// Number of captures that were fed.
-    pub captures: u64,
 }
 
 /// Returns the data that would be removed with a sensor.

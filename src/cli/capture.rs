@@ -1,11 +1,10 @@
 //! `inga capture`: lists and removes the captures that were fed into a history.
 
 use crate::app::output::Output;
-use crate::app::removal::{ListedCapture, captures, remove_capture};
+use crate::app::removal::{captures, remove_capture};
 use crate::app::{AppError, Notices};
-use crate::escape::escape_hidden;
-use crate::packet::Timestamp;
-use crate::render::text::table;
+use crate::history::ListedCapture;
+use crate::render::captures::{self as report, capture_in_words};
 
 use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
@@ -67,10 +66,10 @@ pub(super) fn run(args: &CaptureArgs, notices: &mut Notices) -> Result<u8, AppEr
     match &args.command {
         CaptureCommand::List { history, sensor, format } => {
             let listed = captures(&history.folder, sensor, &history.rules.load()?)?;
-            match format {
-                OutputFormat::Text => list(&listed)?,
-                OutputFormat::Json => list_json(&listed)?,
-            }
+            Output::Stdout.write(|out| match format {
+                OutputFormat::Text => report::text(out, &listed),
+                OutputFormat::Json => report::json(out, &listed),
+            })?;
         }
         CaptureCommand::Remove { capture, sensor, history, confirm } => {
             let mut agrees = |one: &ListedCapture| {
@@ -82,61 +81,4 @@ pub(super) fn run(args: &CaptureArgs, notices: &mut Notices) -> Result<u8, AppEr
         }
     }
     Ok(EXIT_OK)
-}
-
-fn capture_in_words(ListedCapture { sensor, record, .. }: &ListedCapture) -> String {
-    let dark = record.packets;
-    format!(
-        "{} of sensor {} ({dark} packets to dark addresses)",
-        escape_hidden(&record.name),
-        escape_hidden(&sensor.name)
-    )
-}
-
-fn list(listed: &[ListedCapture]) -> Result<(), AppError> {
-    let header =
-        ["sensor", "capture", "first", "last", "spans", "dark", "packets", "lost", "fed", "remove", "hash"];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
-    for one in listed {
-        let ListedCapture { sensor, record, removable } = one;
-        rows.push(vec![
-            escape_hidden(&sensor.name),
-            escape_hidden(&record.name),
-            time(record.first()),
-            time(record.last()),
-            record.spans.len().to_string(),
-            record.packets.to_string(),
-            record.recorded.to_string(),
-            record.dropped.map_or_else(|| "-".to_owned(), |lost| lost.to_string()),
-            record.fed_at.to_string(),
-            if *removable { "yes" } else { "no" }.to_owned(),
-            one.hash(),
-        ]);
-    }
-    Output::Stdout.write(|out| table(out, &rows))
-}
-
-fn list_json(listed: &[ListedCapture]) -> Result<(), AppError> {
-    Output::Stdout.write(|out| {
-        for one in listed {
-            let ListedCapture { sensor, record, removable } = one;
-            let span = |(first, last): &(Timestamp, Timestamp)| {
-                serde_json::json!({"first": first.to_string(), "last": last.to_string()})
-            };
-            let row = serde_json::json!({
-                "sensor": sensor.name,
-                "name": record.name,
-                "hash": one.hash(),
-                "spans": record.spans.iter().map(span).collect::<Vec<_>>(),
-                "packets_dark": record.packets,
-                "packets": record.recorded,
-                "dropped": record.dropped,
-                "fed_at": record.fed_at.to_string(),
-                "removable": removable,
-            });
-            writeln!(out, "{row}")?;
-        }
-        Ok(())
-    })
 }

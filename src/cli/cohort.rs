@@ -1,19 +1,15 @@
 //! `inga cohort`: hosts that changed their behavior about a date.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use jiff::civil::Date;
-use serde::Serialize;
 
-use crate::app::cohort::{CohortQuery, SensorCohort, cohort};
+use crate::app::cohort::{CohortQuery, cohort};
 use crate::app::output::Output;
 use crate::app::series::TrafficFilter;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::escape::escape_hidden;
-use crate::history::Cohort;
-use crate::render::flow::{ComparedBehaviors, SensorFlow, flow_svg};
-use crate::render::text::table;
+use crate::render::cohort as report;
+use crate::render::flow::{ComparedBehaviors, flow_svg};
 
 use super::EXIT_OK;
 use super::shared::{
@@ -65,19 +61,6 @@ pub(super) struct CohortArgs {
     rules: RuleArgs,
 }
 
-#[derive(Serialize)]
-struct JsonCohort<'a> {
-    sensor: &'a str,
-    from: &'a str,
-    to: &'a str,
-    around: Date,
-    days: u16,
-    observed_before: u64,
-    observed_after: u64,
-    #[serde(flatten)]
-    cohort: &'a Cohort,
-}
-
 pub(super) fn run(args: &CohortArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     check_label(&args.from, &rules)?;
@@ -105,76 +88,13 @@ pub(super) fn run(args: &CohortArgs, notices: &mut Notices) -> Result<u8, AppErr
             ));
         }
     }
+    let (from, to) = (filter_name(&args.from, None), filter_name(&args.to, None));
+    let compared = ComparedBehaviors { from: &from, to: &to, around: args.around, days: args.days };
     let output = Output::from_path(args.output.as_deref());
     match PictureFormat::chosen(args.format, args.output.as_deref()) {
-        PictureFormat::Text => output.write(|out| text(out, &answers)),
-        PictureFormat::Json => output.write(|out| json(out, args, &answers)),
-        format => args.picture.write(&output, &flow(args, &answers), format == PictureFormat::Png),
+        PictureFormat::Text => output.write(|out| report::text(out, &answers)),
+        PictureFormat::Json => output.write(|out| report::json(out, &compared, &answers)),
+        format => args.picture.write(&output, &flow_svg(&compared, &answers), format == PictureFormat::Png),
     }?;
     Ok(EXIT_OK)
-}
-
-fn text(out: &mut dyn Write, answers: &[SensorCohort]) -> io::Result<()> {
-    let head = [
-        "sensor",
-        "looked",
-        "stayed",
-        "gone",
-        "otherwise",
-        "switched",
-        "both",
-        "from elsewhere",
-        "new",
-        "expected",
-        "all hosts",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for SensorCohort { sensor, observed: (before, after), cohort } in answers {
-        let counts = [
-            cohort.stayed,
-            cohort.gone,
-            cohort.otherwise,
-            cohort.switched,
-            cohort.both,
-            cohort.from_elsewhere,
-            cohort.new,
-        ];
-        let mut row = vec![escape_hidden(sensor), format!("{before}+{after} days")];
-        row.extend(counts.map(|count| count.to_string()));
-        row.extend([
-            format!("{:.2}", crate::escape::without_negative_zero(cohort.expected, 2)),
-            cohort.population.to_string(),
-        ]);
-        rows.push(row);
-    }
-    table(out, &rows)
-}
-
-fn json(out: &mut dyn Write, args: &CohortArgs, answers: &[SensorCohort]) -> io::Result<()> {
-    let (from, to) = (filter_name(&args.from, None), filter_name(&args.to, None));
-    for SensorCohort { sensor, observed, cohort } in answers {
-        let (observed_before, observed_after) = *observed;
-        let line = JsonCohort {
-            sensor,
-            from: &from,
-            to: &to,
-            around: args.around,
-            days: args.days,
-            observed_before,
-            observed_after,
-            cohort,
-        };
-        crate::escape::json_line(out, &line)?;
-    }
-    Ok(())
-}
-
-fn flow(args: &CohortArgs, answers: &[SensorCohort]) -> String {
-    let (from, to) = (filter_name(&args.from, None), filter_name(&args.to, None));
-    let when = format!("{}: {} days before it, {} from it on", args.around, args.days, args.days);
-    let flows: Vec<SensorFlow<'_>> = answers
-        .iter()
-        .map(|SensorCohort { sensor, observed, cohort }| SensorFlow { sensor, observed: *observed, cohort })
-        .collect();
-    flow_svg(&ComparedBehaviors { from: &from, to: &to, when: &when }, &flows)
 }

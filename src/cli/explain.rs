@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 
-use crate::app::explain::{ExplainQuery, ExplainedSurge, explain_event, explain_surges};
+use crate::app::explain::{ExplainQuery, explain_event, explain_surges};
 use crate::app::history::HistorySource;
 use crate::app::output::Output;
 use crate::app::sandbox::LoadedSample;
@@ -126,8 +126,11 @@ fn run_surges(
     let samples = named(&samples);
     Output::Stdout.write(|out| {
         for one in &all {
-            let (of, sensor, surge) =
-                (filter_name(&one.filter, None), one.surge.sensor.as_str(), surge_of(one));
+            let (of, sensor, surge) = (
+                filter_name(&one.filter, None),
+                one.surge.sensor.as_str(),
+                SurgeSummary::new(one.rank, &one.surge),
+            );
             match (&one.explanation, args.format) {
                 (Err(why), format) => {
                     report::unexplained_surge(out, (sensor, &of), &surge, why, format == OutputFormat::Json)?;
@@ -144,17 +147,4 @@ fn run_surges(
         if args.format == OutputFormat::Text && !all.is_empty() { report::caveat(out) } else { Ok(()) }
     })?;
     Ok(EXIT_OK)
-}
-
-fn surge_of(one: &ExplainedSurge) -> SurgeSummary {
-    let surge = &one.surge.surge;
-    SurgeSummary {
-        rank: one.rank,
-        first: surge.first.to_string(),
-        last: surge.last.to_string(),
-        peak: surge.peak.day.to_string(),
-        peak_hosts: surge.peak.count,
-        peak_expected: surge.peak.expected,
-        q: one.surge.q,
-    }
 }

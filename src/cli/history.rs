@@ -5,13 +5,11 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use crate::app::AppError;
-use crate::app::history::{
-    CompactionSummary, ContentSize, JoinSummary, RetentionSummary, Seam, VerificationResult,
-    VerificationSummary, compact, info, join, retain, verify,
-};
+use crate::app::history::{compact, info, join, retain, verify};
 use crate::app::output::Output;
-use crate::app::removal::{DroppedDays, drop_days};
-use crate::escape::escape_hidden;
+use crate::app::removal::drop_days;
+use crate::history::{DroppedDays, RetentionSummary};
+use crate::render::maintenance::{self as report, dropped_days, dropped_sightings};
 
 use super::confirm::ConfirmArgs;
 use super::shared::{HistoryFolder, OutputFormat, RuleArgs, check_range};
@@ -120,24 +118,19 @@ pub(super) fn run(args: &HistoryArgs) -> Result<u8, AppError> {
     match &args.command {
         HistoryCommand::Verify { history } => {
             let verified = verify(&history.folder, &history.rules.load()?)?;
-            write_verified(&verified)?;
+            Output::Stdout.write(|out| report::verified(out, &verified))?;
             Ok(if verified.faults.is_empty() { EXIT_OK } else { EXIT_DIFFERS })
         }
         HistoryCommand::Compact { history, all } => {
-            let CompactionSummary { days, months, bytes_before, bytes_after } =
-                compact(&history.folder, *all, &history.rules.load()?)?;
-            Output::Stdout.write(|out| {
-                writeln!(
-                    out,
-                    "{days} days and {months} months of sensors merged: segments had {bytes_before} bytes, now {bytes_after}"
-                )
-            })?;
+            let merged = report::compacted(&compact(&history.folder, *all, &history.rules.load()?)?);
+            Output::Stdout.write(|out| writeln!(out, "{merged}"))?;
             Ok(EXIT_OK)
         }
         HistoryCommand::Retain { history, from, confirm } => {
-            let mut agrees = |plan: &RetentionSummary| confirm.confirm(&dropped("This would drop", plan));
+            let mut agrees =
+                |plan: &RetentionSummary| confirm.confirm(&dropped_sightings("This would drop", plan));
             let done = retain(&history.folder, *from, &history.rules.load()?, &mut agrees)?;
-            let done = dropped("dropped", &done);
+            let done = dropped_sightings("dropped", &done);
             Output::Stdout.write(|out| writeln!(out, "{done}"))?;
             Ok(EXIT_OK)
         }
@@ -151,85 +144,20 @@ pub(super) fn run(args: &HistoryArgs) -> Result<u8, AppError> {
             Ok(EXIT_OK)
         }
         HistoryCommand::Merge { histories, into, format, rules } => {
-            write_joined(&join(histories, into, &rules.load()?)?, *format)?;
+            let joined = join(histories, into, &rules.load()?)?;
+            Output::Stdout.write(|out| match format {
+                OutputFormat::Text => report::joined_text(out, &joined),
+                OutputFormat::Json => report::joined_json(out, &joined),
+            })?;
             Ok(EXIT_OK)
         }
         HistoryCommand::Info { history, format } => {
-            let holdings = info(&history.folder, &history.rules.load()?)?;
-            write_holdings(&holdings, *format)?;
+            let contents = info(&history.folder, &history.rules.load()?)?;
+            Output::Stdout.write(|out| match format {
+                OutputFormat::Text => report::contents_text(out, &contents),
+                OutputFormat::Json => report::contents_json(out, &contents),
+            })?;
             Ok(EXIT_OK)
         }
     }
-}
-
-/// Describes dropped sightings in a sentence that begins with `verb`.
-fn dropped(verb: &str, plan: &RetentionSummary) -> String {
-    let RetentionSummary { kept_from: from, months, sightings, bytes } = plan;
-    let sensors: Vec<String> = from.iter().map(|(sensor, from)| format!("{sensor} before {from}")).collect();
-    let of = if sensors.is_empty() { String::new() } else { format!(" ({})", sensors.join(", ")) };
-    format!("{verb} {sightings} sightings of {months} months of sensors, {bytes} bytes{of}")
-}
-
-fn write_joined(joined: &JoinSummary, format: OutputFormat) -> Result<(), AppError> {
-    let JoinSummary { sensors, captures, shared_captures: same, seams } = joined;
-    Output::Stdout.write(|out| {
-        if matches!(format, OutputFormat::Json) {
-            let seam = |Seam { sensor, at, cut_windows: cut }: &Seam| {
-                serde_json::json!({"sensor": sensor, "at": at.to_string(), "windows_cut": cut})
-            };
-            let seams: Vec<_> = seams.iter().map(seam).collect();
-            let row = serde_json::json!({
-                "sensors": sensors, "captures": captures, "taken_once": same, "seams": seams,
-            });
-            return writeln!(out, "{row}");
-        }
-        for name in same {
-            writeln!(out, "{}: several histories have it, taken once", escape_hidden(name))?;
-        }
-        for Seam { sensor, at, cut_windows: cut } in seams {
-            writeln!(out, "sensor {}: histories meet at {at}, {cut} windows are cut there", escape_hidden(sensor))?;
-        }
-        writeln!(out, "{sensors} sensors with {captures} captures joined")
-    })
-}
-
-/// Describes dropped days and captures in a sentence that begins with `verb`.
-fn dropped_days(
-    verb: &str,
-    DroppedDays { days, whole_captures: whole, cut_captures: cut }: &DroppedDays,
-) -> String {
-    format!("{verb} {days} recorded days and {} captures, and cut {} captures", whole.len(), cut.len())
-}
-
-fn write_holdings(holdings: &[ContentSize], format: OutputFormat) -> Result<(), AppError> {
-    let text = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    Output::Stdout.write(|out| {
-        if matches!(format, OutputFormat::Text) {
-            writeln!(out, "what\trows\tfiles\tbytes")?;
-        }
-        for ContentSize { name: what, rows, files, bytes } in holdings {
-            match format {
-                OutputFormat::Text => writeln!(out, "{what}\t{rows}\t{}\t{}", text(*files), text(*bytes))?,
-                OutputFormat::Json => {
-                    let row = serde_json::json!({"what": what, "rows": rows, "files": files, "bytes": bytes});
-                    writeln!(out, "{row}")?;
-                }
-            }
-        }
-        Ok(())
-    })
-}
-
-fn write_verified(VerificationResult { checked, faults }: &VerificationResult) -> Result<(), AppError> {
-    Output::Stdout.write(|out| {
-        for fault in faults {
-            writeln!(out, "{}", escape_hidden(fault))?;
-        }
-        let verdict = if faults.is_empty() { "all as it was written" } else { "not as it was written" };
-        let VerificationSummary { rows, segments, types, days } = checked;
-        writeln!(
-            out,
-            "{rows} rows of the catalog, {segments} segments, {types} types, {days} days of sensors checked: {verdict}"
-        )
-    })
 }

@@ -1,19 +1,12 @@
 //! `inga host`: everything that sensors observed of one host.
 
-use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use serde::Serialize;
-
-use crate::app::host::{HostBehavior, host};
+use crate::app::host::host;
 use crate::app::output::Output;
 use crate::app::{AppError, Notices};
-use crate::behavior::BehaviorId;
-use crate::escape::escape_hidden;
-use crate::packet::Timestamp;
-use crate::render::host::{HostRow, host_svg};
-use crate::render::text::table;
+use crate::render::host as report;
 
 use super::EXIT_OK;
 use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
@@ -50,22 +43,6 @@ pub(super) struct HostArgs {
     rules: RuleArgs,
 }
 
-#[derive(Serialize)]
-struct JsonHostBehavior<'a> {
-    host: IpAddr,
-    sensor: &'a str,
-    #[serde(rename = "type")]
-    behavior: BehaviorId,
-    canonical: &'a str,
-    labels: &'a [String],
-    first: Timestamp,
-    last: Timestamp,
-    days: u64,
-    longest_gap_days: u64,
-    windows: u64,
-    packets: u64,
-}
-
 pub(super) fn run(args: &HostArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let all = host(&args.history.source()?, args.host, &args.sensor, &rules, notices)?;
@@ -74,65 +51,11 @@ pub(super) fn run(args: &HostArgs, notices: &mut Notices) -> Result<u8, AppError
     }
     let output = Output::from_path(args.output.as_deref());
     match PictureFormat::chosen(args.format, args.output.as_deref()) {
-        PictureFormat::Text => output.write(|out| text(out, &all)),
-        PictureFormat::Json => output.write(|out| json(out, args.host, &all)),
-        format => args.picture.write(&output, &picture(args.host, &all), format == PictureFormat::Png),
+        PictureFormat::Text => output.write(|out| report::text(out, &all)),
+        PictureFormat::Json => output.write(|out| report::json(out, args.host, &all)),
+        format => {
+            args.picture.write(&output, &report::host_svg(args.host, &all), format == PictureFormat::Png)
+        }
     }?;
     Ok(EXIT_OK)
-}
-
-fn text(out: &mut dyn Write, all: &[HostBehavior]) -> io::Result<()> {
-    let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in all {
-        rows.push(vec![
-            escape_hidden(sensor),
-            seen.first.to_string(),
-            seen.last.to_string(),
-            days.len().to_string(),
-            gap.to_string(),
-            seen.windows.to_string(),
-            seen.packets.to_string(),
-            escape_hidden(&labels.join(" ")),
-            behavior.canonical.clone(),
-        ]);
-    }
-    table(out, &rows)
-}
-
-fn json(out: &mut dyn Write, host: IpAddr, all: &[HostBehavior]) -> io::Result<()> {
-    for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in all {
-        let line = JsonHostBehavior {
-            host,
-            sensor,
-            behavior: behavior.id,
-            canonical: &behavior.canonical,
-            labels,
-            first: seen.first,
-            last: seen.last,
-            days: days.len() as u64,
-            longest_gap_days: *gap,
-            windows: seen.windows,
-            packets: seen.packets,
-        };
-        crate::escape::json_line(out, &line)?;
-    }
-    Ok(())
-}
-
-fn picture(host: IpAddr, all: &[HostBehavior]) -> String {
-    let row = |behaved: &'_ HostBehavior| -> String {
-        let parts = [behaved.labels.join(", "), behaved.behavior.canonical.clone()];
-        let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-        format!("{}: {}", behaved.sensor, parts.join(", "))
-    };
-    let rows: Vec<HostRow<'_>> = all
-        .iter()
-        .map(|behaved| HostRow {
-            label: row(behaved),
-            days: behaved.days.clone(),
-            coverage: &behaved.coverage,
-        })
-        .collect();
-    host_svg(&host.to_string(), &rows)
 }

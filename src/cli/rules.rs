@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::output::Output;
 use crate::app::{AppError, rules};
+use crate::render::rule_counts as report;
 
 use super::EXIT_OK;
 
@@ -35,13 +36,7 @@ enum RulesCommand {
 
 pub(super) fn run(args: &RulesArgs) -> Result<u8, AppError> {
     let RulesCommand::Check { folder } = &args.command;
-    let summary = rules::load(folder.as_deref())?.rule_counts();
-    Output::Stdout.write(|out| {
-        writeln!(
-            out,
-            "all hold: {} labels, {} tools, {} payloads, {} plumbing, {} answering services",
-            summary.labels, summary.tools, summary.payloads, summary.infrastructure, summary.services
-        )
-    })?;
+    let counts = rules::load(folder.as_deref())?.rule_counts();
+    Output::Stdout.write(|out| report::text(out, &counts))?;
     Ok(EXIT_OK)
 }

@@ -6,8 +6,7 @@ use crate::app::history::{HistorySource, keep_samples, kept_samples};
 use crate::app::output::Output;
 use crate::app::removal::remove_sample;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::escape::escape_hidden;
-use crate::render::text::table;
+use crate::render::samples as report;
 
 use super::EXIT_OK;
 use super::shared::{HistoryFolder, LimitArgs, ReportArgs};
@@ -65,12 +64,7 @@ pub(super) fn run(args: &SampleArgs, notices: &mut Notices) -> Result<u8, AppErr
 fn list(history: &HistoryFolder, notices: &mut Notices) -> Result<(), AppError> {
     let source = HistorySource::Folder(history.folder.clone());
     let store = source.open(&CaptureOptions::default(), &history.rules.load()?, notices)?;
-    let mut rows = vec![["sample", "title", "windows", "date"].map(str::to_owned).to_vec()];
-    for sample in kept_samples(store.as_ref())? {
-        let date =
-            sample.report.reference_date().map_or_else(|| "-".to_owned(), |(span, _)| span.to_string());
-        let windows = sample.profile.windows.len().to_string();
-        rows.push(vec![sample.profile.id, escape_hidden(&sample.report.title()), windows, date]);
-    }
-    Output::Stdout.write(|out| table(out, &rows))
+    let samples = kept_samples(store.as_ref())?;
+    let samples: Vec<_> = samples.iter().map(|sample| (&sample.report, &sample.profile)).collect();
+    Output::Stdout.write(|out| report::text(out, &samples))
 }

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use crate::app::AppError;
 use crate::app::history::{add_outage, add_sensor, sensors};
 use crate::app::output::Output;
-use crate::app::sensors::{SensorContents, contents, edit_sensor, remove_outages, remove_sensor};
+use crate::app::sensors::{contents, edit_sensor, remove_outages, remove_sensor};
 use crate::escape::escape_hidden;
 use crate::history::{DatedPrefix, Outage, PrefixEdit, Sensor, SensorEdit, SensorKind};
 use crate::render::sensors as report;
@@ -224,33 +224,17 @@ fn edit(args: &EditArgs) -> Result<(), AppError> {
         live: prefixes(&args.add_live, &args.end_live, &args.remove_live),
     };
     let sensor = edit_sensor(&history.folder, name, &edit, &history.rules.load()?)?;
-    Output::Stdout.write(|out| {
-        let live = report::prefixes(&sensor.live);
-        let without = if live.is_empty() { String::new() } else { format!(" without {live}") };
-        let prefixes = report::prefixes(&sensor.prefixes);
-        writeln!(out, "sensor {} ({}) watches {prefixes}{without}", escape_hidden(&sensor.name), sensor.kind)
-    })
+    Output::Stdout.write(|out| report::edited(out, &sensor))
 }
 
 fn remove(name: &str, confirm: &ConfirmArgs, history: &HistoryFolder) -> Result<(), AppError> {
     let rules = history.rules.load()?;
-    let what = contents_in_words(&contents(&history.folder, name, &rules)?);
+    let what = report::contents_in_words(&contents(&history.folder, name, &rules)?);
     confirm.confirm(&format!(
         "{what} will be removed from the history, for good: only feeding the captures again brings it back"
     ))?;
     remove_sensor(&history.folder, name, &rules)?;
     Output::Stdout.write(|out| writeln!(out, "{} removed", escape_hidden(&what)))
-}
-
-/// Describes a sensor and the recorded data that is removed with it.
-fn contents_in_words(SensorContents { sensor, coverage, captures }: &SensorContents) -> String {
-    let days = coverage.recorded_days.len();
-    let span = coverage.span().map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();
-    format!(
-        "sensor {}, its {days} recorded days{span}, {captures} captures and {} outages",
-        sensor.name,
-        coverage.outages.len()
-    )
 }
 
 fn outage(args: OutageArgs) -> Result<(), AppError> {
@@ -259,16 +243,7 @@ fn outage(args: OutageArgs) -> Result<(), AppError> {
     let rules = history.rules.load()?;
     if remove {
         let removed = remove_outages(&history.folder, &name, (from, to), reason.as_deref(), &rules)?;
-        return Output::Stdout.write(|out| {
-            removed.iter().try_for_each(|outage| {
-                writeln!(
-                    out,
-                    "sensor {}: outage {} removed",
-                    escape_hidden(&name),
-                    escape_hidden(&outage.to_string())
-                )
-            })
-        });
+        return Output::Stdout.write(|out| report::removed_outages(out, &name, &removed));
     }
     let reason = reason.unwrap_or_else(|| "data loss".to_owned());
     add_outage(&history.folder, &name, &Outage { first: from, last: to, reason }, &rules)

@@ -1,22 +1,12 @@
 //! `inga kinds`: jumps and falls of the type count (the number of distinct types per day), and the types
 //! behind them.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use jiff::civil::Date;
-use serde::Serialize;
-
-use crate::analysis::per_target_port::{PerTargetPortResult, PortInputs};
-use crate::analysis::surge::{Direction, Outcome};
-use crate::analysis::type_counts::{Group, Jump, TypeCounts};
 use crate::app::output::Output;
 use crate::app::types::{test_ports, type_counts};
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::behavior::BehaviorId;
-use crate::escape::{escape_hidden, without_negative_zero};
-use crate::render::series::{DateMark, SeriesPlot, panels_svg};
-use crate::render::spans::{self, PlotOptions, SpanSeries, Value};
+use crate::render::type_counts as report;
 
 use super::EXIT_OK;
 use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
@@ -90,162 +80,18 @@ pub(super) fn run(args: &TypesArgs, notices: &mut Notices) -> Result<u8, AppErro
         let inputs = options.expand(&args.captures, notices)?;
         test_ports(&mut all, &inputs, &options, &rules, notices)?;
     }
-    for TypeCounts { sensor, coverage, .. } in &all {
-        notices.add_loss(&sensor.name, coverage);
+    for counts in &all {
+        notices.add_loss(&counts.sensor.name, &counts.coverage);
     }
-    for TypeCounts { sensor, left_out, .. } in all.iter().filter(|kinds| kinds.left_out > 0) {
+    for counts in all.iter().filter(|counts| counts.left_out > 0) {
         let why = "looked at for less than two thirds of the usual time, not judged";
-        notices.add(format!("sensor {}: days {why}: {left_out}", sensor.name));
+        notices.add(format!("sensor {}: days {why}: {}", counts.sensor.name, counts.left_out));
     }
     let output = Output::from_path(args.output.as_deref());
     match PictureFormat::chosen(args.format, args.output.as_deref()) {
-        PictureFormat::Text => output.write(|out| text(out, &all)),
-        PictureFormat::Json => output.write(|out| json(out, &all)),
-        format => {
-            let plots: Vec<SeriesPlot> = all.iter().flat_map(plots).collect();
-            args.picture.write(&output, &panels_svg(&plots), format == PictureFormat::Png)
-        }
+        PictureFormat::Text => output.write(|out| report::text(out, &all)),
+        PictureFormat::Json => output.write(|out| report::json(out, &all)),
+        format => args.picture.write(&output, &report::type_counts_svg(&all), format == PictureFormat::Png),
     }?;
     Ok(EXIT_OK)
-}
-
-/// Returns the panels of a sensor, with a mark at the first day of each jump and fall.
-fn plots(kinds: &TypeCounts) -> Vec<SeriesPlot> {
-    let TypeCounts { sensor, days, coverage, jumps, .. } = kinds;
-    let label = |jump: &Jump| match jump.surge.direction {
-        Direction::Up => format!("{} new types", jump.types),
-        Direction::Down => format!("{} types gone", jump.types),
-    };
-    let mark = |jump: &Jump| DateMark { day: jump.surge.first, label: label(jump) };
-    let counted = SpanSeries { sensor: &sensor.name, behavior: "all".to_owned(), spans: days, coverage };
-    let marks = jumps.iter().map(mark).collect();
-    spans::plots(&[counted], &PlotOptions { values: vec![Value::Types], marks, ..PlotOptions::default() })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "numbers of types")]
-fn share(group: &Group, types: u64) -> f64 {
-    group.types as f64 / types.max(1) as f64
-}
-
-fn port_test_in_words(test: &PerTargetPortResult) -> String {
-    let what = match (test.is_derived(), test.from) {
-        (false, _) => "is not shown to follow from the destination",
-        (true, PortInputs::Destination) => "follows from the destination",
-        (true, PortInputs::DestinationAndWeek) => "follows from the destination and the week",
-    };
-    let PerTargetPortResult { agreeing, expected, agreement, p, .. } = test;
-    let percent = without_negative_zero(100.0 * agreement, 0);
-    format!(
-        "; the port {what} ({agreeing} pairs agree, {expected:.1} by chance, {percent:.0} % of the rest, p {p:.3})"
-    )
-}
-
-fn text(out: &mut dyn Write, all: &[TypeCounts]) -> io::Result<()> {
-    for TypeCounts { sensor, days, jumps, .. } in all {
-        let most = days.iter().map(|day| day.types).max().unwrap_or(0);
-        let observed = days.iter().filter(|day| day.observed_days > 0).count();
-        writeln!(out, "sensor {}: {observed} days, at most {most} kinds a day", escape_hidden(&sensor.name))?;
-        if jumps.is_empty() {
-            writeln!(out, "  no jump")?;
-        }
-        for jump in jumps {
-            text_jump(out, jump)?;
-        }
-    }
-    Ok(())
-}
-
-fn text_jump(out: &mut dyn Write, jump: &Jump) -> io::Result<()> {
-    let surge = &jump.surge;
-    let end = match surge.outcome {
-        Outcome::Over => format!("to {}", surge.last),
-        Outcome::NewLevel => format!("a plateau from then on (judged to {})", surge.last),
-        Outcome::Open => format!("still on {}", surge.last),
-        Outcome::OldLevel => "what had jumped is over".to_owned(),
-    };
-    let (fell, what) = match surge.direction {
-        Direction::Up => ("", "new types"),
-        Direction::Down => ("a fall to ", "types gone"),
-    };
-    writeln!(
-        out,
-        "  since {}: {fell}{} kinds on {} where {:.1} were expected (p {:.1e}), {end}; {} {what}",
-        surge.first, surge.peak.count, surge.peak.day, surge.peak.expected, surge.p, jump.types
-    )?;
-    for group in &jump.groups {
-        let percent = without_negative_zero(100.0 * share(group, jump.types), 0);
-        let follows = group.port_test.as_ref().map_or_else(String::new, port_test_in_words);
-        let labels: String = group.labels.iter().map(|label| format!(", {}", escape_hidden(label))).collect();
-        let Group { pattern: family, types, ports, before, since, .. } = group;
-        writeln!(
-            out,
-            "    {percent:.0} % {family}: {types} types, {ports} ports{labels}; {before:.1} kinds a day before, \
-             {since:.1} since{follows}"
-        )?;
-    }
-    Ok(())
-}
-
-#[derive(Serialize)]
-struct JsonGroup<'a> {
-    family: &'a str,
-    types: u64,
-    share: f64,
-    ports: u64,
-    members: &'a [BehaviorId],
-    labels: &'a [String],
-    before: f64,
-    since: f64,
-    derived: Option<PerTargetPortResult>,
-    port_follows_destination: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct JsonJump<'a> {
-    sensor: &'a str,
-    direction: Direction,
-    first: Date,
-    last: Date,
-    peak: Date,
-    kinds: u64,
-    expected: f64,
-    p: f64,
-    outcome: Outcome,
-    new_types: Option<u64>,
-    gone_types: Option<u64>,
-    groups: Vec<JsonGroup<'a>>,
-}
-
-fn json(out: &mut dyn Write, all: &[TypeCounts]) -> io::Result<()> {
-    for (kinds, jump) in all.iter().flat_map(|kinds| kinds.jumps.iter().map(move |jump| (kinds, jump))) {
-        let groups = jump.groups.iter().map(|group| JsonGroup {
-            family: &group.pattern,
-            types: group.types,
-            share: share(group, jump.types),
-            ports: group.ports,
-            members: &group.members,
-            labels: &group.labels,
-            before: group.before,
-            since: group.since,
-            derived: group.port_test,
-            port_follows_destination: group.port_test.map(|test| test.is_derived()),
-        });
-        let surge = &jump.surge;
-        let line = JsonJump {
-            sensor: &kinds.sensor.name,
-            direction: surge.direction,
-            first: surge.first,
-            last: surge.last,
-            peak: surge.peak.day,
-            kinds: surge.peak.count,
-            expected: surge.peak.expected,
-            p: surge.p,
-            outcome: surge.outcome,
-            new_types: (surge.direction == Direction::Up).then_some(jump.types),
-            gone_types: (surge.direction == Direction::Down).then_some(jump.types),
-            groups: groups.collect(),
-        };
-        crate::escape::json_line(out, &line)?;
-    }
-    Ok(())
 }

@@ -50,6 +50,18 @@ pub struct Cohort {
     pub hosts: Vec<IpAddr>,
 }
 
+/// The cohort of one sensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SensorCohort {
+    /// The sensor's name.
+    pub sensor: String,
+    /// Number of observed days in the period before and in the period after. Hosts of days that were not
+    /// observed are not known to be gone.
+    pub observed: (u64, u64),
+    /// The hosts of the two periods, classified by their change of behavior.
+    pub cohort: Cohort,
+}
+
 impl HostsByPeriod {
     /// Classifies the hosts.
     #[expect(clippy::cast_precision_loss, reason = "an expectation of counts far below 2^52")]

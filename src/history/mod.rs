@@ -11,9 +11,11 @@ mod day_counter;
 mod day_removal;
 mod examples;
 mod filter;
+mod host_behavior;
 mod hosts;
 mod hour;
 mod loss;
+mod maintenance;
 mod p_values;
 mod query;
 mod record;
@@ -24,7 +26,7 @@ mod sighting_collector;
 mod span_aggregator;
 
 pub use batch::{Batch, BatchWriter, DiscardBatches, hours_in_bitmap};
-pub use cohort::{Cohort, HostsByPeriod};
+pub use cohort::{Cohort, HostsByPeriod, SensorCohort};
 pub use coverage::{Coverage, DayState, Outage};
 pub use dark_periods::{DarkPeriod, DarkPeriods, DatedPrefix, days_in_words};
 pub use dark_space_lookup::DarkSpaceLookup;
@@ -32,9 +34,14 @@ pub use day_counter::{DayCounter, DaySummary, PairPartition};
 pub use day_removal::{recorded_days, state_after_captures};
 pub use examples::{Examples, PackedExample, decode_packets};
 pub use filter::{DailyCount, FacetInclusion, Filter, Sighting, TypeFilter};
+pub use host_behavior::{HostBehavior, longest_gap};
 pub use hosts::HostSet;
 pub use hour::Hour;
 pub use loss::{CaptureLoss, nanoseconds_by_day};
+pub use maintenance::{
+    CompactionSummary, ContentSize, DroppedDays, JoinSummary, ListedCapture, RetentionSummary, Seam,
+    SensorContents, VerificationResult, VerificationSummary,
+};
 pub use p_values::adjusted_p_values;
 pub use query::{
     BehaviorFilter, BehaviorSummary, DayCount, DayTotal, Granularity, HostList, HostSummary, HourlyCount,

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::analysis::behavior_surges::DescribedSurge;
 use crate::behavior::BehaviorId;
 use crate::correlate::{Explanation, SampleCause, count_with_noun};
 
@@ -41,6 +42,23 @@ pub struct SurgeSummary {
     pub peak_expected: f64,
     /// Adjusted p-value (Benjamini-Hochberg).
     pub q: f64,
+}
+
+impl SurgeSummary {
+    /// Returns the summary of a surge with this rank.
+    #[must_use]
+    pub fn new(rank: usize, described: &DescribedSurge) -> SurgeSummary {
+        let surge = &described.surge;
+        SurgeSummary {
+            rank,
+            first: surge.first.to_string(),
+            last: surge.last.to_string(),
+            peak: surge.peak.day.to_string(),
+            peak_hosts: surge.peak.count,
+            peak_expected: surge.peak.expected,
+            q: described.q,
+        }
+    }
 }
 
 /// Writes the days and numbers of a surge as one line of text. The explanation, or the reason why there is

@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
-use crate::history::Cohort;
+use jiff::civil::Date;
+
+use crate::history::{Cohort, SensorCohort};
 
 use crate::escape::xml;
 
@@ -22,17 +24,6 @@ const ROW: f64 = 17.0;
 /// Gap between nodes.
 const GAP: f64 = 12.0;
 
-/// The cohort of a sensor, as input of the diagram.
-#[derive(Clone, Copy, Debug)]
-pub struct SensorFlow<'a> {
-    /// Name of the sensor.
-    pub sensor: &'a str,
-    /// Recorded days before the date, and from it on.
-    pub observed: (u64, u64),
-    /// Numbers of hosts by what became of them.
-    pub cohort: &'a Cohort,
-}
-
 /// The behaviors and periods that are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct ComparedBehaviors<'a> {
@@ -40,8 +31,10 @@ pub struct ComparedBehaviors<'a> {
     pub from: &'a str,
     /// The behavior from the date on.
     pub to: &'a str,
-    /// The date and the lengths of both periods, in words: `2009-03-10: 14 days before it, 14 from it on`.
-    pub when: &'a str,
+    /// The first day of the period after the change.
+    pub around: Date,
+    /// Length of each of the two periods, in calendar days.
+    pub days: u16,
 }
 
 /// The hosts that took one way: its name, their number, the color class, and the index of the node they come
@@ -73,7 +66,7 @@ fn flow_links(cohort: &Cohort) -> [Vec<FlowLink>; 4] {
 
 /// Draws the cohorts of sensors, one below the other.
 #[must_use]
-pub fn flow_svg(compared: &ComparedBehaviors<'_>, sensors: &[SensorFlow<'_>]) -> String {
+pub fn flow_svg(compared: &ComparedBehaviors<'_>, sensors: &[SensorCohort]) -> String {
     let mut panels = String::new();
     let head = MARGIN + 4.0 * ROW + 4.0;
     let mut top = head;
@@ -84,7 +77,9 @@ pub fn flow_svg(compared: &ComparedBehaviors<'_>, sensors: &[SensorFlow<'_>]) ->
     let mut out = String::new();
     svg::open(&mut out, WIDTH, top + MARGIN, &title, "what became of hosts, a diagram a sensor");
     svg::text(&mut out, MARGIN, MARGIN + ROW - 5.0, "start", "title", "Hosts that changed their behavior");
-    let lines = [("from", compared.from), ("to", compared.to), ("about", compared.when)];
+    let ComparedBehaviors { around, days, .. } = compared;
+    let when = format!("{around}: {days} days before it, {days} from it on");
+    let lines = [("from", compared.from), ("to", compared.to), ("about", &when)];
     for (line, (word, what)) in (1u8..).zip(lines) {
         let what = cut(&format!("{word} {what}"), WIDTH - 2.0 * MARGIN);
         svg::text(&mut out, MARGIN, MARGIN + ROW * f64::from(line + 1) - 5.0, "start", "soft", &what);
@@ -103,8 +98,8 @@ fn thickness(hosts: u64, most: u64) -> f64 {
 }
 
 /// Draws the diagram of a sensor and returns the y coordinate of its lower end.
-fn panel(out: &mut String, compared: &ComparedBehaviors<'_>, sensor: &SensorFlow<'_>, top: f64) -> f64 {
-    let ways = flow_links(sensor.cohort);
+fn panel(out: &mut String, compared: &ComparedBehaviors<'_>, sensor: &SensorCohort, top: f64) -> f64 {
+    let ways = flow_links(&sensor.cohort);
     let before: Vec<u64> =
         (0..3).map(|node| all(&ways).filter(|way| way.source == node).map(|way| way.hosts).sum()).collect();
     let most = before.iter().sum();
@@ -173,8 +168,8 @@ fn number_of(hosts: u64) -> String {
     number(hosts as f64)
 }
 
-fn heading_lines(sensor: &SensorFlow<'_>) -> [String; 3] {
-    let SensorFlow { sensor, observed: (before, after), cohort } = sensor;
+fn heading_lines(sensor: &SensorCohort) -> [String; 3] {
+    let SensorCohort { sensor, observed: (before, after), cohort } = sensor;
     let shared = cohort.switched + cohort.both;
     let looked = match (before, after) {
         (0, _) => "did not look before: who is new is not known".to_owned(),
@@ -216,6 +211,8 @@ fn ribbon(out: &mut String, way: &FlowLink, from: f64, to: f64, height: f64) {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
 
     fn cohort(counts: [u64; 7]) -> Cohort {
@@ -235,9 +232,9 @@ mod tests {
     }
 
     fn drawn(counts: [u64; 7], from: &str) -> String {
-        let compared = ComparedBehaviors { from, to: "23/tcp", when: "2009-03-11" };
-        let cohort = cohort(counts);
-        flow_svg(&compared, &[SensorFlow { sensor: "I", observed: (14, 14), cohort: &cohort }])
+        let compared = ComparedBehaviors { from, to: "23/tcp", around: date(2009, 3, 11), days: 14 };
+        let sensor = SensorCohort { sensor: "I".to_owned(), observed: (14, 14), cohort: cohort(counts) };
+        flow_svg(&compared, &[sensor])
     }
 
     /// Returns left edge, right edge, baseline and text of each horizontal text. Widths are estimates.

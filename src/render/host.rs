@@ -1,13 +1,20 @@
-//! A picture of a host's history: one row per sensor and type, with the days on which the host was seen and
-//! the days without data.
+//! What sensors observed of a host, as text, JSON and a picture: one row per sensor and type. The picture
+//! shows the days on which the host was seen and the days without data. The JSON field names are stable.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::IpAddr;
 
 use jiff::civil::Date;
+use serde::Serialize;
 
-use crate::history::Coverage;
+use crate::behavior::BehaviorId;
+use crate::escape::escape_hidden;
+use crate::history::HostBehavior;
+use crate::packet::Timestamp;
 
 use super::svg::{self, cut};
+use super::text::table;
 use super::time_axis::TimeAxis;
 
 const WIDTH: f64 = 760.0;
@@ -19,20 +26,72 @@ const HEAD: f64 = 62.0;
 /// Maximum number of rows in a picture. A host that scans a different port per target has thousands of types.
 pub const ROWS_MAX: usize = 40;
 
-/// The days on which a host showed one type at one sensor.
-#[derive(Clone, Debug)]
-pub struct HostRow<'a> {
-    /// Label of the row: sensor, labels and type.
-    pub label: String,
-    /// Days on which the host showed the type, ascending.
-    pub days: Vec<Date>,
-    /// Coverage of the sensor.
-    pub coverage: &'a Coverage,
+/// Writes a table for people, one row per sensor and type.
+///
+/// # Errors
+/// Fails if `out` cannot be written to.
+pub fn text(out: &mut dyn Write, all: &[HostBehavior]) -> io::Result<()> {
+    let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in all {
+        rows.push(vec![
+            escape_hidden(sensor),
+            seen.first.to_string(),
+            seen.last.to_string(),
+            days.len().to_string(),
+            gap.to_string(),
+            seen.windows.to_string(),
+            seen.packets.to_string(),
+            escape_hidden(&labels.join(" ")),
+            behavior.canonical.clone(),
+        ]);
+    }
+    table(out, &rows)
+}
+
+/// Writes one line of JSON per sensor and type.
+///
+/// # Errors
+/// Fails as [`text`].
+pub fn json(out: &mut dyn Write, host: IpAddr, all: &[HostBehavior]) -> io::Result<()> {
+    for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in all {
+        let line = JsonHostBehavior {
+            host,
+            sensor,
+            behavior: behavior.id,
+            canonical: &behavior.canonical,
+            labels,
+            first: seen.first,
+            last: seen.last,
+            days: days.len() as u64,
+            longest_gap_days: *gap,
+            windows: seen.windows,
+            packets: seen.packets,
+        };
+        crate::escape::json_line(out, &line)?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct JsonHostBehavior<'a> {
+    host: IpAddr,
+    sensor: &'a str,
+    #[serde(rename = "type")]
+    behavior: BehaviorId,
+    canonical: &'a str,
+    labels: &'a [String],
+    first: Timestamp,
+    last: Timestamp,
+    days: u64,
+    longest_gap_days: u64,
+    windows: u64,
+    packets: u64,
 }
 
 /// Draws the rows of a host, at most [`ROWS_MAX`] of them, and states how many are left out.
 #[must_use]
-pub fn host_svg(host: &str, rows: &[HostRow<'_>]) -> String {
+pub fn host_svg(host: IpAddr, rows: &[HostBehavior]) -> String {
     let shown = &rows[..rows.len().min(ROWS_MAX)];
     let spans = || shown.iter().filter_map(|row| row.coverage.span());
     let span = spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max());
@@ -56,7 +115,7 @@ pub fn host_svg(host: &str, rows: &[HostRow<'_>]) -> String {
     let calendar = TimeAxis::of_days(first, last, ENDS);
     let mut top = HEAD;
     for row in shown {
-        svg::text(&mut out, ENDS.0, top, "start", "", &cut(&row.label, ENDS.1 - ENDS.0));
+        svg::text(&mut out, ENDS.0, top, "start", "", &cut(&row_label(row), ENDS.1 - ENDS.0));
         track(&mut out, row, &calendar, top + 5.0);
         top += ROW;
     }
@@ -65,7 +124,14 @@ pub fn host_svg(host: &str, rows: &[HostRow<'_>]) -> String {
     out
 }
 
-fn track(out: &mut String, row: &HostRow<'_>, calendar: &TimeAxis, top: f64) {
+/// Returns the label of a row: sensor, labels and type.
+fn row_label(row: &HostBehavior) -> String {
+    let parts = [row.labels.join(", "), row.behavior.canonical.clone()];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    format!("{}: {}", row.sensor, parts.join(", "))
+}
+
+fn track(out: &mut String, row: &HostBehavior, calendar: &TimeAxis, top: f64) {
     let mut bar = |from: Date, to: Date, look: &str| {
         let (left, right) = (calendar.edge(from, 0.0), calendar.edge(to, 1.0));
         let width = (right - left).max(1.5);
@@ -100,10 +166,13 @@ fn runs(days: &[Date]) -> Vec<(Date, Date)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use jiff::civil::date;
 
     use super::*;
-    use crate::history::Outage;
+    use crate::behavior::Behavior;
+    use crate::history::{Coverage, Outage, SightingCounts};
 
     #[test]
     fn runs_of_days_are_bars_and_days_without_data_are_shaded() {
@@ -114,12 +183,21 @@ mod tests {
             ..Coverage::default()
         };
         let days: Vec<Date> = [1, 2, 3, 9].map(|day| date(2009, 3, day)).to_vec();
-        let row = HostRow { label: "I: 445/tcp <b>".to_owned(), days, coverage: &coverage };
-        let svg = host_svg("192.0.2.1", std::slice::from_ref(&row));
+        let row = HostBehavior {
+            sensor: "I".into(),
+            behavior: Behavior::new("445/tcp <b>".to_owned()),
+            labels: Vec::new(),
+            counts: SightingCounts::NONE,
+            days,
+            coverage: Arc::new(coverage),
+            gap: 5,
+        };
+        let host = IpAddr::from([192, 0, 2, 1]);
+        let svg = host_svg(host, std::slice::from_ref(&row));
         roxmltree::Document::parse(&svg).unwrap();
         assert_eq!((svg.matches("class=\"band\"").count(), svg.matches("class=\"f0\"").count()), (1, 2));
-        let many = host_svg("192.0.2.1", &vec![row; ROWS_MAX + 3]);
+        let many = host_svg(host, &vec![row; ROWS_MAX + 3]);
         assert!(many.contains("40 rows; 3 more are left out"));
-        assert!(host_svg("192.0.2.1", &[]).contains("it was not seen"));
+        assert!(host_svg(host, &[]).contains("it was not seen"));
     }
 }

@@ -3,7 +3,9 @@
 //! chosen.
 
 mod axes;
+pub mod captures;
 pub mod check_results;
+pub mod cohort;
 pub mod dot;
 pub mod evaluation;
 pub mod explanation;
@@ -16,14 +18,19 @@ pub mod hypotheses_json;
 pub mod hypothesis_pictures;
 pub mod junit;
 mod legend;
+pub mod maintenance;
 pub mod packets;
 pub mod projection;
 pub mod rows;
+pub mod rule_counts;
+pub mod samples;
 mod scale;
 pub mod sensors;
 pub mod series;
 pub mod spans;
+pub mod surges;
 pub mod svg;
 pub mod text;
 pub mod tile;
 pub mod time_axis;
+pub mod type_counts;

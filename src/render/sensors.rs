@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::escape::escape_hidden;
-use crate::history::{Coverage, DarkPeriod, DatedPrefix, Outage, Sensor, SensorKind};
+use crate::history::{Coverage, DarkPeriod, DatedPrefix, Outage, Sensor, SensorContents, SensorKind};
 
 use super::text::table;
 
@@ -41,9 +41,43 @@ pub fn text(out: &mut dyn Write, sensors: &[(Sensor, Coverage)]) -> io::Result<(
     table(out, &rows)
 }
 
-/// Returns prefixes with their dates as text.
+/// Writes the kind and the prefixes of a sensor that was edited.
+///
+/// # Errors
+/// Fails as [`text`].
+pub fn edited(out: &mut dyn Write, sensor: &Sensor) -> io::Result<()> {
+    let live = prefixes(&sensor.live);
+    let without = if live.is_empty() { String::new() } else { format!(" without {live}") };
+    let dark = prefixes(&sensor.prefixes);
+    writeln!(out, "sensor {} ({}) watches {dark}{without}", escape_hidden(&sensor.name), sensor.kind)
+}
+
+/// Writes the removed outages of a sensor.
+///
+/// # Errors
+/// Fails as [`text`].
+pub fn removed_outages(out: &mut dyn Write, sensor: &str, removed: &[Outage]) -> io::Result<()> {
+    for outage in removed {
+        let outage = outage.to_string();
+        writeln!(out, "sensor {}: outage {} removed", escape_hidden(sensor), escape_hidden(&outage))?;
+    }
+    Ok(())
+}
+
+/// Describes a sensor and the recorded data that is removed with it.
 #[must_use]
-pub fn prefixes(prefixes: &[DatedPrefix]) -> String {
+pub fn contents_in_words(SensorContents { sensor, coverage, captures }: &SensorContents) -> String {
+    let days = coverage.recorded_days.len();
+    let span = coverage.span().map(|(first, last)| format!(" from {first} to {last}")).unwrap_or_default();
+    format!(
+        "sensor {}, its {days} recorded days{span}, {captures} captures and {} outages",
+        sensor.name,
+        coverage.outages.len()
+    )
+}
+
+/// Returns prefixes with their dates as text.
+fn prefixes(prefixes: &[DatedPrefix]) -> String {
     prefixes.iter().map(DatedPrefix::to_string).collect::<Vec<_>>().join(", ")
 }
 

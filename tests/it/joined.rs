@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use inga::history::{Filter, Sensor};
+use inga::history::{Filter, JoinSummary, Sensor};
 use inga::store::{HistoryStore, LocalStore};
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn observed(fixture: &Fixture, name: &str, sensor: &Sensor, pieces: &[Vec<u8>]) 
     }
 }
 
-fn join(fixture: &Fixture, names: &[&str], into: &str) -> Result<inga::app::history::JoinSummary, String> {
+fn join(fixture: &Fixture, names: &[&str], into: &str) -> Result<JoinSummary, String> {
     let paths: Vec<_> = names.iter().map(|name| fixture.path(name)).collect();
     LocalStore::join(&paths, &fixture.path(into), &fixture.rules.profile).map_err(|error| error.to_string())
 }

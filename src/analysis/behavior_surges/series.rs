@@ -43,8 +43,8 @@ impl DaysOfTypes {
         &self.days[begin..self.types[at].1]
     }
 
-    /// Returns the sums of the hosts of several types by day. A host counts once for each of its types, so a sum
-    /// is an upper bound of the types' unique hosts.
+    /// Returns the sums of the hosts of several types by day. A host counts once for each of its types, so a
+    /// sum is an upper bound of the types' unique hosts.
     fn sums(&self, types: impl Iterator<Item = usize>) -> HostsByDay {
         let mut days: HostsByDay = types.flat_map(|at| self.days_of_type(at)).copied().collect();
         days.sort_unstable_by_key(|(day, _)| *day);
@@ -86,8 +86,8 @@ pub struct JudgedSurge {
 }
 
 impl SensorSeries {
-    /// Creates the behavior series of a sensor from the daily counts of its types, all of which `catalog` must
-    /// have. The series of behaviors with several types are missing ([`SensorSeries::uncounted`]).
+    /// Creates the behavior series of a sensor from the daily counts of its types, all of which `catalog`
+    /// must have. The series of behaviors with several types are missing ([`SensorSeries::uncounted`]).
     #[must_use]
     pub fn new(
         sensor: &str,
@@ -161,8 +161,8 @@ impl SensorSeries {
         surges(&days, level).into_iter().map(with_host_days).collect()
     }
 
-    /// Returns the surges with a q-value of at most `level` among all surges of the sensor, which must come in
-    /// the order of [`SensorSeries::series`]. `name` returns the behavior at an index.
+    /// Returns the surges with a q-value of at most `level` among all surges of the sensor, which must come
+    /// in the order of [`SensorSeries::series`]. `name` returns the behavior at an index.
     ///
     /// # Errors
     /// As `name`.

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::behavior::Profile;
-use crate::history::Sensor;
+use crate::history::{JoinSummary, Sensor};
 use crate::store::StoreError;
 
 use super::LocalStore;
 use super::capture_rows;
-use super::join_sensor::{JoinSummary, JoinTarget};
+use super::join_sensor::JoinTarget;
 use super::schema;
 use super::{catalog, type_rows};
 

@@ -10,10 +10,9 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::history::{
-    CaptureRecord, EngineState, Filter, HourlyCount, OVERLAP_MAX, RecordedTime, Sensor, Sighting,
-    state_after_captures,
+    CaptureRecord, EngineState, Filter, HourlyCount, JoinSummary, OVERLAP_MAX, RecordedTime, Seam, Sensor,
+    Sighting, state_after_captures,
 };
-use crate::packet::Timestamp;
 use crate::store::{HistoryStore, StoreError, renumber_marks, zone_of};
 
 use super::LocalStore;
@@ -28,31 +27,6 @@ use super::rows::SIGHTINGS;
 use super::segment_replacement::{move_into, put_file, segment_entry_pair, store_totals};
 use super::sorted::merge_sorted;
 use super::write::PairWriter;
-
-/// The result of joining histories.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JoinSummary {
-    /// Number of sensors in the result.
-    pub sensors: u64,
-    /// Number of captures in the result.
-    pub captures: u64,
-    /// Names of captures that several histories have; each is taken once.
-    pub shared_captures: Vec<String>,
-    /// The times at which one history of a sensor ends and another begins.
-    pub seams: Vec<Seam>,
-}
-
-/// The time at which one history of a sensor ends and another begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seam {
-    /// The name of the sensor.
-    pub sensor: String,
-    /// The end of the earlier history.
-    pub at: Timestamp,
-    /// Number of windows that were open at that time and whose hosts were active soon after: each counts as
-    /// two windows.
-    pub cut_windows: u64,
-}
 
 /// The part of a sensor's history that one source holds.
 struct SensorPart<'s> {

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::TransactionBehavior;
 
-use crate::history::{DayTotal, HourlyCount, Sensor, Sighting};
+use crate::history::{CompactionSummary, DayTotal, HourlyCount, Sensor, Sighting};
 use crate::packet::Timestamp;
 use crate::store::{StoreError, zone_of};
 
@@ -58,19 +58,6 @@ impl MergeExclusions {
         let is_merged = segments.iter().filter(within).any(|one| one.days == month);
         is_merged && segments.iter().filter(within).count() <= 1 + self.late_max && self.late_max > 0
     }
-}
-
-/// The result of merging segments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CompactionSummary {
-    /// Number of days that were merged, counted per sensor.
-    pub days: u64,
-    /// Number of months that were merged, counted per sensor.
-    pub months: u64,
-    /// Size of all segments before, in bytes.
-    pub bytes_before: u64,
-    /// Size of all segments afterwards, in bytes.
-    pub bytes_after: u64,
 }
 
 /// Sorted parts of sightings and of hourly counts.

@@ -33,11 +33,6 @@ mod types;
 mod verify;
 mod write;
 
-pub use join_sensor::{JoinSummary, Seam};
-pub use merge::CompactionSummary;
-pub use retain::{ContentSize, RetentionSummary};
-pub use verify::VerificationSummary;
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 

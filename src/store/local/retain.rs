@@ -5,38 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::history::{ContentSize, RetentionSummary};
 use crate::store::StoreError;
 
 use super::LocalStore;
 use super::catalog::{self, SegmentEntry};
 use super::rows::SIGHTINGS;
 use super::schema::CATALOG;
-
-/// The size of one part of a history's contents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContentSize {
-    /// The name of the part: a plural noun, or the file name of the catalog.
-    pub name: String,
-    /// Number of rows.
-    pub rows: u64,
-    /// Number of files; `None` for rows of the catalog.
-    pub files: Option<u64>,
-    /// Size of these files in bytes; `None` for rows of the catalog.
-    pub bytes: Option<u64>,
-}
-
-/// The sightings that were dropped, or would be dropped.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RetentionSummary {
-    /// The first day whose sightings are kept, by name of the sensor.
-    pub kept_from: BTreeMap<String, Date>,
-    /// Number of months, counted per sensor.
-    pub months: u64,
-    /// Number of rows of sightings.
-    pub sightings: u64,
-    /// Size of the dropped files in bytes.
-    pub bytes: u64,
-}
 
 impl LocalStore {
     /// Returns the sizes of the history's contents.
@@ -89,7 +64,7 @@ impl LocalStore {
         let mut last_day = None;
         for (id, sensor) in catalog::sensors(&self.connection)? {
             last_day = last_day.max(catalog::days(&self.connection, id)?.into_keys().next_back());
-            plan.add(&sensor.name, from, &sightings_before(&self.connection, id, from)?);
+            add_dropped(&mut plan, &sensor.name, from, &sightings_before(&self.connection, id, from)?);
         }
         match last_day {
             Some(last) if from > last => Err(StoreError::RetainsNothing(last)),
@@ -123,7 +98,7 @@ impl LocalStore {
             old.iter().try_for_each(|one| catalog::unlist_segment(&transaction, one))?;
             catalog::put_kept_from(&transaction, id, from.first_of_month())?;
             transaction.commit()?;
-            dropped.add(&sensor.name, from, &old);
+            add_dropped(&mut dropped, &sensor.name, from, &old);
             self.delete_files(&old.into_iter().map(|one| one.path).collect::<Vec<_>>());
         }
         Ok(dropped)
@@ -137,15 +112,14 @@ fn sightings_before(connection: &Connection, id: i64, day: Date) -> Result<Vec<S
     Ok(segments)
 }
 
-impl RetentionSummary {
-    fn add(&mut self, sensor: &str, from: Date, old: &[SegmentEntry]) {
-        if old.is_empty() {
-            return;
-        }
-        let months: BTreeSet<Date> = old.iter().map(|one| one.days.0.first_of_month()).collect();
-        self.months += months.len() as u64;
-        self.sightings += old.iter().map(|one| one.facts.rows).sum::<u64>();
-        self.bytes += old.iter().map(|one| one.facts.bytes).sum::<u64>();
-        self.kept_from.insert(sensor.to_owned(), from.first_of_month());
+/// Adds the segments of a sensor that are dropped to the summary.
+fn add_dropped(summary: &mut RetentionSummary, sensor: &str, from: Date, old: &[SegmentEntry]) {
+    if old.is_empty() {
+        return;
     }
+    let months: BTreeSet<Date> = old.iter().map(|one| one.days.0.first_of_month()).collect();
+    summary.months += months.len() as u64;
+    summary.sightings += old.iter().map(|one| one.facts.rows).sum::<u64>();
+    summary.bytes += old.iter().map(|one| one.facts.bytes).sum::<u64>();
+    summary.kept_from.insert(sensor.to_owned(), from.first_of_month());
 }

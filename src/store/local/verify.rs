@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use rusqlite::Connection;
 
 use crate::behavior::Behavior;
-use crate::history::{DayTotal, Sensor, Sighting};
+use crate::history::{DayTotal, Sensor, Sighting, VerificationSummary};
 use crate::store::{HistoryStore, StoreError};
 
 use super::LocalStore;
@@ -21,19 +21,6 @@ use super::row_filter::RowFilter;
 use super::rows::SIGHTINGS;
 use super::schema::{Checksum, TABLES};
 use super::type_rows;
-
-/// The numbers of verified items.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VerificationSummary {
-    /// Number of rows of the catalog.
-    pub rows: u64,
-    /// Number of segment files.
-    pub segments: u64,
-    /// Number of types.
-    pub types: u64,
-    /// Number of recorded days, counted per sensor. It is 0 if a segment is damaged.
-    pub days: u64,
-}
 
 /// A callback that receives the description of a fault.
 type FaultSink<'a> = &'a mut dyn FnMut(String);

@@ -1,0 +1,111 @@
+//! The results of maintaining a history, as text and JSON. The JSON field names are stable.
+
+use std::io::{self, Write};
+
+use crate::escape::escape_hidden;
+use crate::history::{
+    CompactionSummary, ContentSize, DroppedDays, JoinSummary, RetentionSummary, Seam, VerificationResult,
+    VerificationSummary,
+};
+
+/// Describes dropped sightings in a sentence that begins with `verb`.
+#[must_use]
+pub fn dropped_sightings(verb: &str, plan: &RetentionSummary) -> String {
+    let RetentionSummary { kept_from: from, months, sightings, bytes } = plan;
+    let sensors: Vec<String> = from.iter().map(|(sensor, from)| format!("{sensor} before {from}")).collect();
+    let of = if sensors.is_empty() { String::new() } else { format!(" ({})", sensors.join(", ")) };
+    format!("{verb} {sightings} sightings of {months} months of sensors, {bytes} bytes{of}")
+}
+
+/// Describes dropped days and captures in a sentence that begins with `verb`.
+#[must_use]
+pub fn dropped_days(
+    verb: &str,
+    DroppedDays { days, whole_captures: whole, cut_captures: cut }: &DroppedDays,
+) -> String {
+    format!("{verb} {days} recorded days and {} captures, and cut {} captures", whole.len(), cut.len())
+}
+
+/// Writes what was joined, for people.
+///
+/// # Errors
+/// Fails if `out` cannot be written to.
+pub fn joined_text(out: &mut dyn Write, joined: &JoinSummary) -> io::Result<()> {
+    let JoinSummary { sensors, captures, shared_captures: same, seams } = joined;
+    for name in same {
+        writeln!(out, "{}: several histories have it, taken once", escape_hidden(name))?;
+    }
+    for Seam { sensor, at, cut_windows: cut } in seams {
+        writeln!(
+            out,
+            "sensor {}: histories meet at {at}, {cut} windows are cut there",
+            escape_hidden(sensor)
+        )?;
+    }
+    writeln!(out, "{sensors} sensors with {captures} captures joined")
+}
+
+/// Writes what was joined as one line of JSON.
+///
+/// # Errors
+/// Fails as [`joined_text`].
+pub fn joined_json(out: &mut dyn Write, joined: &JoinSummary) -> io::Result<()> {
+    let JoinSummary { sensors, captures, shared_captures: same, seams } = joined;
+    let seam = |Seam { sensor, at, cut_windows: cut }: &Seam| serde_json::json!({"sensor": sensor, "at": at.to_string(), "windows_cut": cut});
+    let seams: Vec<_> = seams.iter().map(seam).collect();
+    let row = serde_json::json!({
+        "sensors": sensors, "captures": captures, "taken_once": same, "seams": seams,
+    });
+    writeln!(out, "{row}")
+}
+
+/// Writes the sizes of a history's contents, separated by tabs.
+///
+/// # Errors
+/// Fails as [`joined_text`].
+pub fn contents_text(out: &mut dyn Write, contents: &[ContentSize]) -> io::Result<()> {
+    let text = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    writeln!(out, "what\trows\tfiles\tbytes")?;
+    for ContentSize { name: what, rows, files, bytes } in contents {
+        writeln!(out, "{what}\t{rows}\t{}\t{}", text(*files), text(*bytes))?;
+    }
+    Ok(())
+}
+
+/// Writes the sizes of a history's contents, one line of JSON each.
+///
+/// # Errors
+/// Fails as [`joined_text`].
+pub fn contents_json(out: &mut dyn Write, contents: &[ContentSize]) -> io::Result<()> {
+    for ContentSize { name: what, rows, files, bytes } in contents {
+        let row = serde_json::json!({"what": what, "rows": rows, "files": files, "bytes": bytes});
+        writeln!(out, "{row}")?;
+    }
+    Ok(())
+}
+
+/// Describes what was merged in a sentence.
+#[must_use]
+pub fn compacted(merged: &CompactionSummary) -> String {
+    let CompactionSummary { days, months, bytes_before, bytes_after } = merged;
+    format!(
+        "{days} days and {months} months of sensors merged: segments had {bytes_before} bytes, now {bytes_after}"
+    )
+}
+
+/// Writes the faults of a history, and how much was verified.
+///
+/// # Errors
+/// Fails as [`joined_text`].
+pub fn verified(out: &mut dyn Write, verified: &VerificationResult) -> io::Result<()> {
+    let VerificationResult { checked, faults } = verified;
+    for fault in faults {
+        writeln!(out, "{}", escape_hidden(fault))?;
+    }
+    let verdict = if faults.is_empty() { "all as it was written" } else { "not as it was written" };
+    let VerificationSummary { rows, segments, types, days } = checked;
+    writeln!(
+        out,
+        "{rows} rows of the catalog, {segments} segments, {types} types, {days} days of sensors checked: {verdict}"
+    )
+}

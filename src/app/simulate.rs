@@ -326,6 +326,7 @@ fn finish(
     let sensors = sensors_yaml(simulation)?;
     Output::File(folder.join("sensors.yaml")).write(|out| out.write_all(sensors.as_bytes()))?;
     let yaml = serde_yaml::to_string(&truth).map_err(|error| AppError::Usage(error.to_string()))?;
+    let yaml = format!("schema: {}\n{yaml}", crate::escape::SCHEMA);
     Output::File(folder.join("truth.yaml")).write(|out| out.write_all(yaml.as_bytes()))?;
     Ok(SimulationSize {
         packets: truth.sensors.values().map(|sensor| sensor.packets).sum(),

@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-pub use json::{json, json_line};
+pub use json::{SCHEMA, json, json_line};
 pub use number::without_negative_zero;
 
 #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by a test")]

@@ -76,7 +76,7 @@ impl Plain {
             self.close(window);
         }
         let day = |(day, of): (String, Day)| {
-            json!({"day": day, "packets": of.packets, "windows": of.windows, "hosts": of.hosts.len(),
+            json!({"schema": 1, "day": day, "packets": of.packets, "windows": of.windows, "hosts": of.hosts.len(),
                    "types": of.types.len(), "sightings": of.sightings.len()})
         };
         Totals { days: self.days.into_iter().map(day).collect(), types: self.types.len() }

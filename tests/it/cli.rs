@@ -54,7 +54,7 @@ fn events_have_published_fields() {
     let events = inga(&["events", SERVICES, "--format", "json"]).json();
     assert_eq!(
         keys(&events[0]),
-        "destination destination_port flags icmp_code icmp_type protocol source source_port time"
+        "destination destination_port flags icmp_code icmp_type protocol schema source source_port time"
     );
     assert_eq!(events[0]["time"], "2009-03-02T01:00:00.000000000Z");
     let flags: BTreeSet<&str> = events.iter().filter_map(|event| event["flags"].as_str()).collect();
@@ -142,7 +142,7 @@ fn windows_have_published_fields() {
     assert_eq!(
         keys(&windows[0]),
         "canonical destination_ports destinations end facets family family_canonical labels packets ports protocol \
-         saturated shape shape_canonical source source_ports start time transition type"
+         saturated schema shape shape_canonical source source_ports start time transition type"
     );
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     for name in ["type", "shape", "family"] {
@@ -306,7 +306,7 @@ fn a_hypothesis_has_published_fields_and_numbers() {
     assert_eq!(
         keys(best),
         "also bound change claim daily_hosts granularity indistinguishable_from level_q match near_misses no_change_test \
-         no_claim onset rank reasons sample sample_date score sensor suspects title tool_share verdict volatility_q"
+         no_claim onset rank reasons sample sample_date schema score sensor suspects title tool_share verdict volatility_q"
     );
     assert_eq!(
         (&best["rank"], &best["verdict"], &best["granularity"]),

@@ -82,7 +82,7 @@ fn a_history_of_the_same_packets_has_the_same_totals() {
         .unwrap()
         .iter()
         .map(|DayTotal { count: DayCount { day, windows, packets, hosts }, types }| {
-            json!({"day": day, "packets": packets, "windows": windows, "hosts": hosts, "types": types})
+            json!({"schema": 1, "day": day, "packets": packets, "windows": windows, "hosts": hosts, "types": types})
         })
         .collect();
     let sightings = held::sightings(&db);

@@ -116,8 +116,8 @@ fn kept(history: &History) -> Vec<Value> {
     let mut days = Vec::new();
     for DayTotal { count, types } in store.totals("s").expect("days of a history") {
         let sightings = sightings.get(&count.day).map_or(0, HashSet::len);
-        days.push(json!({"day": count.day.to_string(), "packets": count.packets, "windows": count.windows,
-                         "hosts": count.hosts, "types": types, "sightings": sightings}));
+        days.push(json!({"schema": 1, "day": count.day.to_string(), "packets": count.packets,
+                         "windows": count.windows, "hosts": count.hosts, "types": types, "sightings": sightings}));
     }
     days
 }

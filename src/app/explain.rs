@@ -224,7 +224,7 @@ fn has_behavior(of: &TrafficFilter, parameters: &Parameters, anew: &PerTargetPor
             let name = match selection.granularity {
                 Granularity::Type => names.behavior,
                 Granularity::Shape => names.shape,
-                Granularity::Family => names.family,
+                Granularity::Pattern => names.pattern,
             };
             name.id == selection.id
         }

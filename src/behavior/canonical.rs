@@ -132,7 +132,7 @@ impl Behavior {
     /// for ephemeral ports, for ports that vary with the destination, and for ports from 1024 on to which all
     /// packets are answers (SYN-ACK or RST).
     #[must_use]
-    pub fn of_family(parameters: &Parameters, profile: &Profile) -> Behavior {
+    pub fn of_pattern(parameters: &Parameters, profile: &Profile) -> Behavior {
         let masked = parameters.ports_ephemeral
             || parameters.ports_follow_destinations
             || (parameters.protocol.only_answers()
@@ -150,7 +150,7 @@ pub struct Names {
     /// The shape.
     pub shape: Behavior,
     /// The pattern.
-    pub family: Behavior,
+    pub pattern: Behavior,
 }
 
 impl Names {
@@ -160,7 +160,7 @@ impl Names {
         Names {
             behavior: Behavior::of_type(parameters, profile),
             shape: Behavior::of_shape(parameters, profile),
-            family: Behavior::of_family(parameters, profile),
+            pattern: Behavior::of_pattern(parameters, profile),
         }
     }
 
@@ -169,18 +169,18 @@ impl Names {
     /// window begins. A shape with ports that carry no information would be seen once only.
     #[must_use]
     pub fn habit(&self) -> &Behavior {
-        if self.ports_are_masked() { &self.family } else { &self.shape }
+        if self.ports_are_masked() { &self.pattern } else { &self.shape }
     }
 
     /// Returns the behavior whose hosts are counted per day (the behavior series): the type, or the pattern
     /// where the ports are masked.
     #[must_use]
     pub fn line(&self) -> &Behavior {
-        if self.ports_are_masked() { &self.family } else { &self.behavior }
+        if self.ports_are_masked() { &self.pattern } else { &self.behavior }
     }
 
     fn ports_are_masked(&self) -> bool {
-        self.family.is_masked()
+        self.pattern.is_masked()
     }
 }
 

@@ -167,8 +167,8 @@ impl TypeList {
 
     /// Returns shape and pattern of parameters, by the profile of the list.
     #[must_use]
-    pub fn shape_and_family(&self, parameters: &Parameters) -> [Behavior; 2] {
-        [Behavior::of_shape(parameters, &self.profile), Behavior::of_family(parameters, &self.profile)]
+    pub fn shape_and_pattern(&self, parameters: &Parameters) -> [Behavior; 2] {
+        [Behavior::of_shape(parameters, &self.profile), Behavior::of_pattern(parameters, &self.profile)]
     }
 
     /// Returns the number of the type of parameters, and adds the type if it is new. `key` is a buffer.

@@ -33,9 +33,7 @@ pub(super) struct CohortArgs {
     /// Only this sensor; may be given more than once [default: each sensor of the history]
     #[arg(long, value_name = "NAME")]
     sensor: Vec<String>,
-    /// Behavior before the date: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`
-    ///
-    /// `family:ID` selects a pattern.
+    /// Behavior before the date: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`
     #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
     from: TrafficFilter,
     /// Behavior from the date on, in the same notation as --from

@@ -48,9 +48,7 @@ pub(super) struct ExplainArgs {
     /// Length of the event in observed days, at most
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: u16,
-    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID`, `label:ID`
-    ///
-    /// `family:ID` selects a pattern.
+    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`
     #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
     of: Option<TrafficFilter>,
     /// Output format

@@ -226,7 +226,7 @@ impl HistorySourceArgs {
 /// The option that selects the behaviors to count.
 #[derive(Debug, clap::Args)]
 pub(super) struct FilterArgs {
-    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `family:ID` (a pattern), `label:ID`;
+    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`;
     /// several behaviors are counted separately
     #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
     of: Vec<TrafficFilter>,
@@ -261,7 +261,8 @@ pub(super) fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
     match kind {
         "type" => named(Granularity::Type),
         "shape" => named(Granularity::Shape),
-        "family" => named(Granularity::Family),
+        // `family` is the earlier name.
+        "pattern" | "family" => named(Granularity::Pattern),
         "label" => Ok(TrafficFilter::Label(rest.to_owned())),
         "" => match rest.split_once('/') {
             None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
@@ -284,7 +285,7 @@ pub(super) fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
             }
         },
         other => {
-            Err(format!("`{other}:`; use type:, shape:, family:, label:, a port like 445/tcp, a protocol"))
+            Err(format!("`{other}:`; use type:, shape:, pattern:, label:, a port like 445/tcp, a protocol"))
         }
     }
 }

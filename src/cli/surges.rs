@@ -11,7 +11,7 @@ use super::shared::{HistorySourceArgs, OutputFormat, RuleArgs};
 
 /// Find behaviors that surged: when, by how much, and how surely
 ///
-/// Types, shapes, patterns (`family` in the output) and services (a protocol and port) are each judged
+/// Types, shapes, patterns and services (a protocol and port) are each judged
 /// against their own past of up to eight weeks, with weekly rhythm and slow growth taken into account, day by
 /// day and week by week. Days that were not recorded are left out.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ rare to surge among them; on a quiet history a surge is told by mistake with at 
 the few hosts there are come back for days (measured at 0.01). A day needs 20 days before it to be judged.
 
 Text leaves out what is a part of a coarser surge of the same days; `--all` tells it, too. JSON tells all, a line each:
-rank, sensor, granularity (service, family, shape, type), behavior, id, kind (scan, backscatter), first, last, peak
+rank, sensor, granularity (service, pattern, shape, type), behavior, id, kind (scan, backscatter), first, last, peak
 (the day with most above what was expected), peak_hosts, expected, ratio, excess (host-days above what was expected, of
 days that stood out), outcome (over, new-level, open), p, q, part_of (a rank), hosts, types (their number), top_types,
 top_hosts (with packets), labels, marks (with hosts).")]

@@ -14,8 +14,8 @@ use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
 /// Find jumps and falls of the number of distinct types per day
 ///
 /// The type count of each day is judged against its own past, as `inga surges` judges hosts, from the 21st
-/// observed day on. Days that were not recorded are left out. Types are grouped by pattern (`family` in the
-/// output); high ports (1024 and above) do not distinguish groups.
+/// observed day on. Days that were not recorded are left out. Types are grouped by pattern; high
+/// ports (1024 and above) do not distinguish groups.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga kinds --history history
@@ -27,19 +27,19 @@ what had jumped is over. A day that was captured for less than two thirds of the
 day falls by itself.
 
 Of a jump the new types are told: those never seen before it. Of a fall those that are gone: seen in the week before it,
-and never since. Families come in the order of what they added to the number of kinds a day, or took from it: kinds that
+and never since. Patterns come in the order of what they added to the number of kinds a day, or took from it: kinds that
 are met once and never again come and go on any day.
 
 With captures, it is tested whether the port follows from the destination, or from it and the week (Monday to Sunday):
 pairs of hosts that agree in both, against as many as there are when the week's ports are dealt out by chance (999
-times). A family of derived ports has a p of at most 0.01, at least 10 ports, at least 5 destinations at which hosts
+times). A pattern of derived ports has a p of at most 0.01, at least 10 ports, at least 5 destinations at which hosts
 agree, and at least a quarter of the pairs of hosts at a destination agree beyond chance: as if each had four ports.
 Old peers of file sharing can look so, too. Where no destination was asked twice nothing can be told; more days or
 captures may.
 
 JSON is a line a jump: sensor, direction (up, down), first, last, peak (the day with most above what was expected, or
 below it), kinds, expected, p, outcome (over, new-level, open: a plateau; old-level: what had jumped is over, p is the
-jump's), new_types (null in a fall), gone_types (null in a jump), groups: family, types, share, ports, members (ids of
+jump's), new_types (null in a fall), gone_types (null in a jump), groups: pattern, types, share, ports, members (ids of
 the first 20 types), labels, before, since (kinds a day in the week before and in the jump), derived (null or from:
 destination, destination-and-week; asked, destinations, ports, repeating, agreeing, expected, agreement, p),
 port_follows_destination (true, false, or null where it was not or cannot be tested).

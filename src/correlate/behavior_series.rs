@@ -30,11 +30,11 @@ impl BehaviorSeries {
     }
 }
 
-/// Families that rises are compared with; more would say no more.
+/// Patterns that rises are compared with; more would say no more.
 const PEERS_MAX: usize = 2_000;
 
 /// A sensor's observed days and what was seen on them. Memory: 8 bytes a line and day,
-/// and as much for a family of at most two thousand.
+/// and as much for a pattern of at most two thousand.
 #[derive(Clone, Debug, Default)]
 pub struct SeriesTable {
     /// The days that count, ascending.
@@ -45,7 +45,7 @@ pub struct SeriesTable {
     pub exposure: Vec<f64>,
     /// What samples may be counted by.
     pub series: Vec<BehaviorSeries>,
-    /// Families of what was seen: what a sample's rises are compared with.
+    /// Patterns of what was seen: what a sample's rises are compared with.
     pub peers: Vec<Vec<f64>>,
     /// Ports that say nothing, since samples choose them anew.
     per_target_ports: PerTargetPorts,
@@ -53,7 +53,7 @@ pub struct SeriesTable {
     by_name: HashMap<BehaviorId, usize>,
     by_habit: BTreeMap<BehaviorId, Vec<usize>>,
     by_pattern: HashMap<BehaviorId, usize>,
-    /// Types, shapes and families seen, of whole windows and of parts, with their host-days by type.
+    /// Types, shapes and patterns seen, of whole windows and of parts, with their host-days by type.
     host_days: HashMap<BehaviorId, u64>,
     /// The line of each type, by the type's number in the store that was read.
     by_type: BTreeMap<u64, usize>,
@@ -125,7 +125,7 @@ impl SeriesTable {
         self.per_target_ports.names(&record.parameters, record.names())
     }
 
-    /// The host-days of a relevant type, shape or family, a host once for each type of it; `None` where it was never
+    /// The host-days of a relevant type, shape or pattern, a host once for each type of it; `None` where it was never
     /// seen.
     #[must_use]
     pub fn host_days(&self, id: BehaviorId) -> Option<u64> {

@@ -76,7 +76,7 @@ pub enum NoEvidence {
 pub struct CauseEvidence {
     /// The strongest rise of its habits near its date.
     pub rise: Rise,
-    /// Share of other dates, and of families of equal rarity, with a rise as strong; `None` where there are too few.
+    /// Share of other dates, and of patterns of equal rarity, with a rise as strong; `None` where there are too few.
     pub p: Option<f64>,
     /// The probability that it is a cause of what rose, among all samples, unknown scanners and nothing at all.
     pub probability: f64,

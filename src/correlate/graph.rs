@@ -1,4 +1,4 @@
-//! The evidence as a graph: samples, types, shapes, families, sensors, labels and hosts, with what joins them.
+//! The evidence as a graph: samples, types, shapes, patterns, sensors, labels and hosts, with what joins them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -47,7 +47,7 @@ impl EvidenceNode {
             EvidenceNode::Sample { .. } => "sample",
             EvidenceNode::Behavior { granularity: Granularity::Type, .. } => "type",
             EvidenceNode::Behavior { granularity: Granularity::Shape, .. } => "shape",
-            EvidenceNode::Behavior { granularity: Granularity::Family, .. } => "family",
+            EvidenceNode::Behavior { granularity: Granularity::Pattern, .. } => "pattern",
             EvidenceNode::Sensor(_) => "sensor",
             EvidenceNode::Label(_) => "label",
             EvidenceNode::Host(_) => "host",
@@ -234,13 +234,13 @@ impl Builder {
         }
     }
 
-    /// The type as the sensor saw it, its shape and its family, each linked to the next.
+    /// The type as the sensor saw it, its shape and its pattern, each linked to the next.
     fn coarser(&mut self, granularity: Granularity, matched: &Match) {
         let Some(record) = &matched.observed_type else { return };
         let chain = [
             (Granularity::Type, &record.behavior),
             (Granularity::Shape, &record.shape),
-            (Granularity::Family, &record.pattern),
+            (Granularity::Pattern, &record.pattern),
         ];
         let chain: Vec<NodeIndex> = chain
             .into_iter()

@@ -55,7 +55,7 @@ pub fn judge(questions: &[CorrelationInput<'_>]) -> Vec<Hypothesis> {
 }
 
 fn hypotheses(question: &CorrelationInput<'_>) -> Vec<Hypothesis> {
-    let mut found: Vec<Hypothesis> = [Granularity::Type, Granularity::Shape, Granularity::Family]
+    let mut found: Vec<Hypothesis> = [Granularity::Type, Granularity::Shape, Granularity::Pattern]
         .into_iter()
         .filter_map(|granularity| matched(question, granularity))
         .collect();
@@ -259,7 +259,7 @@ pub(super) struct Findings {
 }
 
 fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
-    let fine = hypothesis.granularity != Some(Granularity::Family);
+    let fine = hypothesis.granularity != Some(Granularity::Pattern);
     let own = matched.origin != BehaviorOrigin::Projected;
     let significant = |q: Option<f64>| q.is_some_and(|q| q <= SIGNIFICANT);
     let lag = hypothesis.onset.as_ref().and_then(|onset| onset.lag);

@@ -1,5 +1,5 @@
 //! When a series rises, and how sure that is: the best split near a date, and its rank among the same statistic at
-//! other dates and of other families of equal rarity.
+//! other dates and of other patterns of equal rarity.
 //!
 //! Days are counts, so a split is judged by the likelihood ratio of two Poisson means instead of one, divided by how
 //! much more the days scatter than Poisson's law allows. A sample may be caught late, so the split is looked for in a
@@ -28,9 +28,9 @@ const LATE_DAYS_MAX: i64 = 120;
 const EARLY_DAYS_MAX: i64 = 28;
 /// Days between the dates that a null is made of.
 const NULL_STEP_DAYS: usize = 5;
-/// Statistics of other dates and families that a p-value must stand on: fewer never reach 5 %.
+/// Statistics of other dates and patterns that a p-value must stand on: fewer never reach 5 %.
 const NULL_MIN: usize = 40;
-/// Families have equal rarity when neither has more than so many times the other's host-days.
+/// Patterns have equal rarity when neither has more than so many times the other's host-days.
 const RARITY_FACTOR: f64 = 4.0;
 
 /// A day as a number.
@@ -214,10 +214,10 @@ fn best_split(began: &[(i64, i64)], rises: &[Option<f64>], date: Option<(i64, i6
     found.map(|found| BestSplit { width: width(found), ..found })
 }
 
-/// The same statistic of a sensor's families at many dates.
+/// The same statistic of a sensor's patterns at many dates.
 #[derive(Clone, Debug)]
 pub struct NullDistribution {
-    /// By family: host-days, and the statistic at each date.
+    /// By pattern: host-days, and the statistic at each date.
     dated: Vec<(f64, Vec<f64>)>,
     /// And the best of all dates.
     undated: Vec<(f64, f64)>,
@@ -241,7 +241,7 @@ impl NullDistribution {
         null
     }
 
-    /// The share of dates and families of equal rarity with a rise as strong; `None` where there are too few.
+    /// The share of dates and patterns of equal rarity with a rise as strong; `None` where there are too few.
     #[must_use]
     pub fn rank(&self, rise: &Rise, host_days: f64, dated: bool) -> Option<f64> {
         let equal = |total: f64| {

@@ -85,11 +85,11 @@ pub(super) fn evidence_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     };
     let unusual = match (claim.p, hypothesis.rise_q) {
         (Some(p), Some(q)) => format!(
-            "as strong at {:.1} % of other dates and families of equal rarity (adjusted for all samples: {:.1} %)",
+            "as strong at {:.1} % of other dates and patterns of equal rarity (adjusted for all samples: {:.1} %)",
             p * 100.0,
             q * 100.0
         ),
-        _ => "too few other dates and families of equal rarity to say how unusual that is".to_owned(),
+        _ => "too few other dates and patterns of equal rarity to say how unusual that is".to_owned(),
     };
     let mut reasons = vec![
         format!(

@@ -21,7 +21,8 @@ pub enum Granularity {
     /// All parameters except volumes (a *shape*).
     Shape,
     /// A shape without the ports that carry no information (a *pattern*).
-    Family,
+    #[serde(alias = "family")]
+    Pattern,
 }
 
 impl std::fmt::Display for Granularity {
@@ -29,7 +30,7 @@ impl std::fmt::Display for Granularity {
         f.write_str(match self {
             Granularity::Type => "type",
             Granularity::Shape => "shape",
-            Granularity::Family => "family",
+            Granularity::Pattern => "pattern",
         })
     }
 }

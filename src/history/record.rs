@@ -73,14 +73,14 @@ impl TypeRecord {
     /// Creates the record of a type from its parameters, with the names that the list gives it.
     #[must_use]
     pub fn new(parameters: Parameters, types: &TypeList) -> TypeRecord {
-        let Names { behavior, shape, family } = types.names(&parameters);
-        TypeRecord { behavior, shape, pattern: family, parameters }
+        let Names { behavior, shape, pattern } = types.names(&parameters);
+        TypeRecord { behavior, shape, pattern, parameters }
     }
 
     /// Returns the names of the type, its shape and its pattern.
     #[must_use]
     pub fn names(&self) -> Names {
-        Names { behavior: self.behavior.clone(), shape: self.shape.clone(), family: self.pattern.clone() }
+        Names { behavior: self.behavior.clone(), shape: self.shape.clone(), pattern: self.pattern.clone() }
     }
 }
 

@@ -44,8 +44,8 @@ struct FacetJson<'a> {
     r#type: BehaviorId,
     shape: BehaviorId,
     shape_canonical: &'a str,
-    family: BehaviorId,
-    family_canonical: &'a str,
+    pattern: BehaviorId,
+    pattern_canonical: &'a str,
     labels: &'a [String],
     /// Whether counts are lower bounds. This field and the next are set only for whole windows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,8 +77,8 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
         r#type: facet.names.behavior.id,
         shape: facet.names.shape.id,
         shape_canonical: &facet.names.shape.canonical,
-        family: facet.names.family.id,
-        family_canonical: &facet.names.family.canonical,
+        pattern: facet.names.pattern.id,
+        pattern_canonical: &facet.names.pattern.canonical,
         labels,
         saturated: None,
         facets: None,

@@ -150,7 +150,7 @@ fn dark_in_words(projection: &Projection) -> String {
 const GRANULARITIES: [(Granularity, Scope, &str); 4] = [
     (Granularity::Type, Scope::Whole, "types"),
     (Granularity::Shape, Scope::Whole, "shapes"),
-    (Granularity::Family, Scope::Whole, "families"),
+    (Granularity::Pattern, Scope::Whole, "patterns"),
     (Granularity::Shape, Scope::Facet, "shapes of parts of windows"),
 ];
 

@@ -91,10 +91,10 @@ fn text_jump(out: &mut dyn Write, jump: &Jump) -> io::Result<()> {
         let percent = without_negative_zero(100.0 * share(group, jump.types), 0);
         let follows = group.port_test.as_ref().map_or_else(String::new, port_test_in_words);
         let labels: String = group.labels.iter().map(|label| format!(", {}", escape_hidden(label))).collect();
-        let Group { pattern: family, types, ports, before, since, .. } = group;
+        let Group { pattern, types, ports, before, since, .. } = group;
         writeln!(
             out,
-            "    {percent:.0} % {family}: {types} types, {ports} ports{labels}; {before:.1} kinds a day before, \
+            "    {percent:.0} % {pattern}: {types} types, {ports} ports{labels}; {before:.1} kinds a day before, \
              {since:.1} since{follows}"
         )?;
     }
@@ -103,7 +103,7 @@ fn text_jump(out: &mut dyn Write, jump: &Jump) -> io::Result<()> {
 
 #[derive(Serialize)]
 struct JsonGroup<'a> {
-    family: &'a str,
+    pattern: &'a str,
     types: u64,
     share: f64,
     ports: u64,
@@ -138,7 +138,7 @@ struct JsonJump<'a> {
 pub fn json(out: &mut dyn Write, all: &[TypeCounts]) -> io::Result<()> {
     for (kinds, jump) in all.iter().flat_map(|kinds| kinds.jumps.iter().map(move |jump| (kinds, jump))) {
         let groups = jump.groups.iter().map(|group| JsonGroup {
-            family: &group.pattern,
+            pattern: &group.pattern,
             types: group.types,
             share: share(group, jump.types),
             ports: group.ports,

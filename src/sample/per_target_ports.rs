@@ -53,7 +53,7 @@ impl PerTargetPorts {
     pub fn names(&self, parameters: &Parameters, names: Names) -> Names {
         match parameters.ports.listed() {
             [port] if self.is_per_target(parameters) => {
-                Names { family: Behavior::new(names.family.masked(*port)), ..names }
+                Names { pattern: Behavior::new(names.pattern.masked(*port)), ..names }
             }
             _ => names,
         }

@@ -109,7 +109,7 @@ impl BehaviorWeights {
         for (granularity, behavior) in [
             (Granularity::Type, Behavior::of_type(parameters, profile)),
             (Granularity::Shape, Behavior::of_shape(parameters, profile)),
-            (Granularity::Family, Behavior::of_family(parameters, profile)),
+            (Granularity::Pattern, Behavior::of_pattern(parameters, profile)),
         ] {
             let origins = self.behaviors.entry((granularity, behavior)).or_default();
             origins.entry(origin).or_insert_with(|| (0.0, parameters.clone())).0 += 1.0;

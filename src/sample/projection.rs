@@ -304,7 +304,7 @@ impl ProjectionSums {
         for (granularity, behavior) in [
             (Granularity::Type, &names.behavior),
             (Granularity::Shape, &names.shape),
-            (Granularity::Family, &names.family),
+            (Granularity::Pattern, &names.pattern),
         ] {
             let entry = self.behaviors.entry((granularity, scope, behavior.clone()));
             entry.or_insert_with(|| (0.0, facet.parameters.clone())).0 += weight;

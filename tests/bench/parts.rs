@@ -104,13 +104,13 @@ fn reduce(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Canonical strings and MD5s of type, shape and family.
+/// Canonical strings and MD5s of type, shape and pattern.
 #[divan::bench(sample_count = 20)]
 fn names(bencher: Bencher<'_, '_>) {
     let (parameters, profile) = (parameters(), Profile::default());
     bencher.counter(ItemsCount::new(parameters.len())).bench(|| {
         let names = parameters.iter().map(|parameters| Names::of(parameters, &profile));
-        names.fold(0, |sum, names| sum ^ names.family.id.0[0])
+        names.fold(0, |sum, names| sum ^ names.pattern.id.0[0])
     });
 }
 

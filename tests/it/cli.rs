@@ -141,11 +141,11 @@ fn windows_have_published_fields() {
     let windows = inga(&["fingerprint", FIGURE_8, "--format", "json"]).json();
     assert_eq!(
         keys(&windows[0]),
-        "canonical destination_ports destinations end facets family family_canonical labels packets ports protocol \
+        "canonical destination_ports destinations end facets labels packets pattern pattern_canonical ports protocol \
          saturated schema shape shape_canonical source source_ports start time transition type"
     );
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    for name in ["type", "shape", "family"] {
+    for name in ["type", "shape", "pattern"] {
         let digest = windows[0][name].as_str().unwrap();
         assert!(digest.len() == 32 && digest.chars().all(hex), "{digest}");
     }
@@ -335,7 +335,7 @@ fn the_evidence_graph_and_pictures_are_well_formed() {
         .filter(|node| node.attribute("key") == Some("kind"))
         .filter_map(|node| node.text())
         .collect();
-    assert_eq!(kinds, BTreeSet::from(["sample", "type", "shape", "family", "sensor", "label", "host"]));
+    assert_eq!(kinds, BTreeSet::from(["sample", "type", "shape", "pattern", "sensor", "label", "host"]));
     let relations = document.descendants().filter(|node| node.attribute("key") == Some("relation"));
     assert!(relations.filter(|node| node.text() == Some("is a")).count() >= 2);
     assert!(format("dot").starts_with("digraph"));

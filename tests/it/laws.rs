@@ -81,7 +81,7 @@ fn names(fingerprint: &Fingerprint) -> Vec<(String, String, String)> {
         .chain(&fingerprint.facets)
         .map(|facet| {
             let canonical = |behavior: &inga::behavior::Behavior| behavior.canonical.clone();
-            (canonical(&facet.names.behavior), canonical(&facet.names.shape), canonical(&facet.names.family))
+            (canonical(&facet.names.behavior), canonical(&facet.names.shape), canonical(&facet.names.pattern))
         })
         .collect()
 }

@@ -189,7 +189,7 @@ fn view(store: &dyn HistoryStore) -> String {
                     let record = total.record;
                     behaviors.insert((Granularity::Type, record.behavior));
                     behaviors.insert((Granularity::Shape, record.shape));
-                    behaviors.insert((Granularity::Family, record.pattern));
+                    behaviors.insert((Granularity::Pattern, record.pattern));
                 }
             }
         }

@@ -343,12 +343,12 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
     assert!(new.as_u64() > gone.as_u64() && gone.as_u64() > Some(64), "{told:?}");
     assert!(told[0]["gone_types"].is_null() && told[1]["new_types"].is_null(), "{told:?}");
     let group = &told[1]["groups"][0];
-    assert!(group["family"].as_str().unwrap().contains("pt=~|pr=UDP"), "{group}");
+    assert!(group["pattern"].as_str().unwrap().contains("pt=~|pr=UDP"), "{group}");
     assert_eq!((&group["share"], &group["since"]), (&1.0.into(), &0.0.into()), "{group}");
     let group = &told[0]["groups"][0];
     assert_eq!(group["before"], 0.0, "{group}");
     assert_eq!(told[1]["groups"][0]["port_follows_destination"], true, "{told:?}");
-    assert!(group["family"].as_str().unwrap().contains("pt=~|pr=UDP"), "{group}");
+    assert!(group["pattern"].as_str().unwrap().contains("pt=~|pr=UDP"), "{group}");
     assert_eq!((&group["port_follows_destination"], &group["share"]), (&true.into(), &1.0.into()), "{group}");
     let ports = group["ports"].as_u64().unwrap();
     assert!(ports > 64 && group["members"].as_array().unwrap().len() == 20, "{group}");

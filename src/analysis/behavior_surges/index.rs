@@ -42,7 +42,7 @@ impl SeriesKey {
             SeriesKey::Service(protocol, port) => return SurgeBehavior::Service(protocol, port),
             SeriesKey::Type(_) => (Granularity::Type, Name::of_type(parameters, profile)),
             SeriesKey::Shape(_) => (Granularity::Shape, Name::of_shape(parameters, profile)),
-            SeriesKey::Pattern(_) => (Granularity::Family, Name::of_family(parameters, profile)),
+            SeriesKey::Pattern(_) => (Granularity::Pattern, Name::of_pattern(parameters, profile)),
         };
         SurgeBehavior::Named(granularity, name.id, name.canonical)
     }
@@ -69,9 +69,9 @@ impl BehaviorIndex {
     /// Adds a type by its number and parameters.
     pub fn add_type(&mut self, number: u64, parameters: &Parameters, profile: &Profile) {
         let shape = SeriesKey::Shape(Name::of_shape(parameters, profile).id);
-        let family = SeriesKey::Pattern(Name::of_family(parameters, profile).id);
+        let pattern = SeriesKey::Pattern(Name::of_pattern(parameters, profile).id);
         let service = parameters.service().map(|(protocol, port)| SeriesKey::Service(protocol, port));
-        let coarser = [Some(shape), Some(family), service];
+        let coarser = [Some(shape), Some(pattern), service];
         let places = coarser.map(|key| key.map(|key| self.index_of(key, number)));
         self.coarser.insert(number, places);
     }

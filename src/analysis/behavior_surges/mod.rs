@@ -33,7 +33,7 @@ pub enum SurgeBehavior {
 }
 
 impl SurgeBehavior {
-    /// Returns the name of the granularity: `service`, `family` (a pattern), `shape` or `type`.
+    /// Returns the name of the granularity: `service`, `pattern`, `shape` or `type`.
     #[must_use]
     pub fn granularity(&self) -> String {
         match self {

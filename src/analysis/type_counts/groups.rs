@@ -80,8 +80,8 @@ impl<'c> JumpBuilder<'c> {
 
     /// Adds a type with its parameters. Types must come in ascending order of their numbers.
     pub fn add(&mut self, number: u64, parameters: &Parameters) {
-        let family = masked_pattern(&Behavior::of_family(parameters, &self.rules.profile), parameters);
-        self.changes.iter_mut().for_each(|one| one.add(number, &family, parameters, self.rules));
+        let pattern = masked_pattern(&Behavior::of_pattern(parameters, &self.rules.profile), parameters);
+        self.changes.iter_mut().for_each(|one| one.add(number, &pattern, parameters, self.rules));
     }
 
     /// Returns the jumps, with the patterns whose types per day changed most first.
@@ -93,11 +93,11 @@ impl<'c> JumpBuilder<'c> {
 
 impl GroupBuilder<'_> {
     /// Adds a type if it was seen around the change. Types must come in ascending order of their numbers.
-    fn add(&mut self, number: u64, family: &str, parameters: &Parameters, rules: &Rules) {
+    fn add(&mut self, number: u64, pattern: &str, parameters: &Parameters, rules: &Rules) {
         let Some(seen) = self.left.next_if(|seen| seen.number == number) else { return };
-        let (group, ports) = self.groups.entry(family.to_owned()).or_insert_with(|| {
+        let (group, ports) = self.groups.entry(pattern.to_owned()).or_insert_with(|| {
             let labels = rules.labels(parameters, &[], Timestamp::start_of(self.change.seen_on().0));
-            (Group::new(family, labels), Vec::new())
+            (Group::new(pattern, labels), Vec::new())
         });
         group.before += mean(seen.before, self.change.before_days);
         group.since += mean(seen.since, self.change.span_days);
@@ -134,9 +134,9 @@ impl GroupBuilder<'_> {
 }
 
 impl Group {
-    fn new(family: &str, labels: Vec<&str>) -> Group {
+    fn new(pattern: &str, labels: Vec<&str>) -> Group {
         Group {
-            pattern: family.to_owned(),
+            pattern: pattern.to_owned(),
             types: 0,
             members: Vec::new(),
             ports: 0,
@@ -150,10 +150,10 @@ impl Group {
 
 /// Returns a pattern's canonical string; if the parameters list a single port and it is high, the port is
 /// masked.
-pub(super) fn masked_pattern(family: &Behavior, parameters: &Parameters) -> String {
+pub(super) fn masked_pattern(pattern: &Behavior, parameters: &Parameters) -> String {
     match parameters.ports.listed() {
-        [port] if *port >= MASKED_PORT_MIN => family.masked(*port),
-        _ => family.canonical.clone(),
+        [port] if *port >= MASKED_PORT_MIN => pattern.masked(*port),
+        _ => pattern.canonical.clone(),
     }
 }
 

@@ -56,7 +56,7 @@ pub fn single_probe(window: &NamedWindow, day: Date) -> Option<(String, PortProb
     let ([port], 1) = (whole.parameters.ports.listed(), whole.parameters.destinations) else { return None };
     let destination = window.window.probes.get(0)?.destination();
     let asked = PortProbe { week: week(day), source: window.window.source, destination, port: *port };
-    Some((masked_pattern(&whole.names.family, &whole.parameters), asked))
+    Some((masked_pattern(&whole.names.pattern, &whole.parameters), asked))
 }
 
 /// Returns the number of the week (Monday to Sunday) that contains a day.

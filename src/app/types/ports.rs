@@ -31,16 +31,16 @@ pub fn test_ports(
         let mut probes = GroupProbes::new(jumps);
         let asked_by = |namer: &mut Namer<'_>, window: OpenWindow, clock| {
             let day = window.start?.day(&zone);
-            let (family, one) = single_probe(&namer.name(window, clock), day)?;
+            let (pattern, one) = single_probe(&namer.name(window, clock), day)?;
             let was_dark = dark.period_on(day).is_some_and(|period| period.space.contains(one.destination));
-            was_dark.then_some((day, family, one))
+            was_dark.then_some((day, pattern, one))
         };
         let make = |namer: &mut Namer<'_>, windows: &mut [OpenWindow], clock| -> Vec<_> {
             windows.iter_mut().filter_map(|window| asked_by(namer, std::mem::take(window), clock)).collect()
         };
         fingerprints(inputs, &selection, options, rules, notices, &make, &mut |found| {
-            for (day, family, one) in found {
-                probes.add(jumps, day, &family, one);
+            for (day, pattern, one) in found {
+                probes.add(jumps, day, &pattern, one);
             }
             Ok(())
         })?;

@@ -50,9 +50,9 @@ pub(super) fn type_record(
     number: u64,
 ) -> Result<TypeRecord, StoreError> {
     let parameters = parameters(connection, number)?;
-    let Names { behavior, shape, family } = Names::of(&parameters, profile);
+    let Names { behavior, shape, pattern } = Names::of(&parameters, profile);
     check_number(number, &behavior)?;
-    Ok(TypeRecord { behavior, shape, pattern: family, parameters })
+    Ok(TypeRecord { behavior, shape, pattern, parameters })
 }
 
 /// Fails if a type does not have this number.

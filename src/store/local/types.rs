@@ -83,7 +83,7 @@ impl TypeIndex {
         let (index, name): (_, fn(&Parameters, &Profile) -> Behavior) = match selection.granularity {
             Granularity::Type => return existing_type(connection, profile, selection.id),
             Granularity::Shape => (&self.shapes, Behavior::of_shape),
-            Granularity::Family => (&self.patterns, Behavior::of_family),
+            Granularity::Pattern => (&self.patterns, Behavior::of_pattern),
         };
         types_with_key(index, connection, selection.id, |parameters| Some(name(parameters, profile).id))
     }

@@ -75,7 +75,7 @@ impl MemoryStore {
         self.types.get(&number).is_some_and(|record| match selection.granularity {
             Granularity::Type => record.behavior.id == selection.id,
             Granularity::Shape => record.shape.id == selection.id,
-            Granularity::Family => record.pattern.id == selection.id,
+            Granularity::Pattern => record.pattern.id == selection.id,
         })
     }
 

@@ -65,7 +65,7 @@ pub fn json(out: &mut dyn Write, listed: &[ListedCapture]) -> io::Result<()> {
             "fed_at": record.fed_at.to_string(),
             "removable": removable,
         });
-        writeln!(out, "{row}")?;
+        crate::escape::json_line(out, &row)?;
     }
     Ok(())
 }

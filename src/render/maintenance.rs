@@ -56,7 +56,7 @@ pub fn joined_json(out: &mut dyn Write, joined: &JoinSummary) -> io::Result<()> 
     let row = serde_json::json!({
         "sensors": sensors, "captures": captures, "taken_once": same, "seams": seams,
     });
-    writeln!(out, "{row}")
+    crate::escape::json_line(out, &row)
 }
 
 /// Writes the sizes of a history's contents, separated by tabs.
@@ -79,7 +79,7 @@ pub fn contents_text(out: &mut dyn Write, contents: &[ContentSize]) -> io::Resul
 pub fn contents_json(out: &mut dyn Write, contents: &[ContentSize]) -> io::Result<()> {
     for ContentSize { name: what, rows, files, bytes } in contents {
         let row = serde_json::json!({"what": what, "rows": rows, "files": files, "bytes": bytes});
-        writeln!(out, "{row}")?;
+        crate::escape::json_line(out, &row)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod corpora;
 mod golden;
+mod goldens;
 mod held;
 mod hostile;
 mod joined;

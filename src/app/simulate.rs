@@ -391,7 +391,9 @@ fn make_new_folder(folder: &Path) -> Result<(), AppError> {
         None => Ok(()),
         Some(_) => {
             let folder = crate::escape::path(folder);
-            Err(AppError::Usage(format!("{folder} is not empty; give --out a new folder, or empty this one")))
+            Err(AppError::Usage(format!(
+                "{folder} is not empty; give --output a new folder, or empty this one"
+            )))
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::render::captures::{self as report, capture_in_words};
 
 use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
+use super::help::{FILTER, OUTPUT};
 use super::shared::{HistoryFolder, OutputFormat};
 
 /// List or remove the captures of a history
@@ -24,16 +25,17 @@ enum CaptureCommand {
     /// For each capture, the list shows its sensor, its name, its first and last recorded time, the number of
     /// its capture spans, the packets to dark addresses, all packets, the packets that the recorder lost, the
     /// time when it was fed, whether `inga capture remove` can remove it, and the hash of its content.
-    #[command(after_help = "Example:
-  inga capture list --sensor II --history history")]
+    #[command(after_help = "Examples:
+  inga capture list --sensor II --history history
+  inga capture list --history history --format json")]
     List {
         #[command(flatten)]
         history: HistoryFolder,
-        /// List only the captures of this sensor; may be given more than once
-        #[arg(long, value_name = "NAME")]
+        /// Only this sensor; may be given more than once [default: all sensors of the history]
+        #[arg(long, value_name = "NAME", help_heading = FILTER)]
         sensor: Vec<String>,
         /// Output format
-        #[arg(long, value_enum, default_value = "text")]
+        #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
         format: OutputFormat,
     },
     /// Remove a capture that was not merged with other captures

@@ -12,46 +12,67 @@ use crate::render::cohort as report;
 use crate::render::flow::{ComparedBehaviors, flow_svg};
 
 use super::EXIT_OK;
-use super::shared::{
-    HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs, check_label, filter_name, parse_filter,
-};
+use super::filter::{check_label, filter_name, parse_filter};
+use super::help::{FILTER, OUTPUT};
+use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
 
-/// Count the hosts that switched from one behavior to another about a date
+/// Count the hosts that switched behavior about a date
 ///
-/// The answer also counts the hosts that kept the first behavior, that are gone, and that are new, and it
+/// The answer counts the hosts that switched from the behavior `--before` to the behavior `--after`, and the
+/// hosts that kept the first behavior, that are gone, and that are new, and it
 /// states how many hosts both behaviors would share by chance.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga cohort --history history --from 445/tcp --to label:seed-type-2 --around 2009-03-10 --days 14
-  inga cohort --history history --from 445/tcp --to label:seed-type-2 --around 2009-03-10 -o flow.svg
+  inga cohort --history history --around 2009-03-10 \\
+      --before 445/tcp --after label:seed-type-2
+  inga cohort --history history --around 2009-03-10 --days 7 \\
+      --before 445/tcp --after label:seed-type-2 -o flow.svg
 
-`expected` is how many hosts both behaviors would share if they had nothing to do with each other; `switched` and
-`both` together are how many they do share.")]
+`expected` is the number of hosts that would show both behaviors if the behaviors were independent of each \
+other; `switched` and `both` together are the number of hosts that do show both.
+
+JSON has one line per sensor, with the hosts that switched. A picture is a flow diagram.")]
 pub(super) struct CohortArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: each sensor of the history]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
     sensor: Vec<String>,
     /// Behavior before the date: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`
-    #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
+    #[arg(
+        long = "before",
+        alias = "from",
+        value_name = "BEHAVIOR",
+        value_parser = parse_filter,
+        help_heading = FILTER
+    )]
     from: TrafficFilter,
-    /// Behavior from the date on, in the same notation as --from
-    #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
+    /// Behavior from the date on, in the same notation as --before
+    #[arg(
+        long = "after",
+        alias = "to",
+        value_name = "BEHAVIOR",
+        value_parser = parse_filter,
+        help_heading = FILTER
+    )]
     to: TrafficFilter,
     /// First day of the period after the change
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = FILTER)]
     around: Date,
     /// Length in calendar days of the period before that date, and of the period that begins with it
-    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 14,
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = FILTER
+    )]
     days: u16,
     /// Output format [default: by the extension of the output file, else text]
-    ///
-    /// JSON has one line per sensor, with the hosts that switched. A picture is a flow diagram.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = OUTPUT)]
     format: Option<PictureFormat>,
     /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
@@ -61,11 +82,12 @@ pub(super) struct CohortArgs {
 
 pub(super) fn run(args: &CohortArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
+    args.picture.note_unused(PictureFormat::chosen(args.format, args.output.as_deref()), notices);
     check_label(&args.from, &rules)?;
     check_label(&args.to, &rules)?;
     if args.from == args.to {
         let of = filter_name(&args.from, None);
-        let message = format!("--from and --to are both {of}; a host switches between two behaviors");
+        let message = format!("--before and --after are both {of}; a host switches between two behaviors");
         return Err(AppError::Usage(message));
     }
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;

@@ -9,6 +9,10 @@ use super::EXIT_OK;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga completions bash > ~/.local/share/bash-completion/completions/inga
+  inga completions zsh > ~/.zfunc/_inga
+  inga completions fish > ~/.config/fish/completions/inga.fish")]
 pub(super) struct CompletionArgs {
     /// Shell for which the script is printed
     #[arg(value_enum)]
@@ -17,6 +21,9 @@ pub(super) struct CompletionArgs {
 
 /// Write man pages, one per subcommand
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga man > inga.1
+  inga man man/man1")]
 pub(super) struct ManArgs {
     /// Folder for inga.1, inga-correlate.1 and so on [default: inga.1 alone, on standard output]
     #[arg(value_name = "DIR")]

@@ -1,7 +1,7 @@
 //! `inga correlate`: samples as causes of scans that a darknet observed.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::app::correlate::{CorrelationResult, correlate_reports};
 use crate::app::output::Output;
@@ -11,7 +11,8 @@ use crate::render::html::{CorrelationPage, page, picture};
 use crate::render::{dot, hypotheses, hypotheses_json};
 
 use super::EXIT_OK;
-use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs};
+use super::help::OUTPUT;
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs, extension, note_unused};
 
 /// Judge how far samples explain the scans that a darknet observed
 ///
@@ -20,7 +21,7 @@ use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs}
 /// page adds paired tiles and the series of hosts per day.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
+  inga correlate report.yaml --darknet samples/darknet -o report.html
   inga correlate samples/*/report.yaml --history history --format json
   inga correlate --history history
 
@@ -32,13 +33,13 @@ pub(super) struct CorrelateArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Output format [default: by the extension of the output file, else text]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = OUTPUT)]
     format: Option<CorrelateFormat>,
     /// Show also the shortest chain of evidence from this host to each sample; only in text
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", help_heading = OUTPUT)]
     host: Option<IpAddr>,
     /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     output: Option<PathBuf>,
     #[command(flatten)]
     reports_as: ReportArgs,
@@ -65,19 +66,24 @@ enum CorrelateFormat {
 }
 
 impl CorrelateFormat {
-    fn from_path(path: Option<&Path>) -> CorrelateFormat {
-        match path.and_then(Path::extension).and_then(|extension| extension.to_str()) {
+    /// Returns the format that `--format` names, else the one of the output file's extension, else text.
+    fn chosen(args: &CorrelateArgs) -> CorrelateFormat {
+        args.format.unwrap_or(match extension(args.output.as_deref()) {
             Some("json" | "ndjson") => CorrelateFormat::Json,
             Some("html" | "htm") => CorrelateFormat::Html,
             Some("svg") => CorrelateFormat::Svg,
             Some("dot" | "gv") => CorrelateFormat::Dot,
             Some("graphml") => CorrelateFormat::Graphml,
             _ => CorrelateFormat::Text,
-        }
+        })
     }
 }
 
 pub(super) fn run(args: &CorrelateArgs, notices: &mut Notices) -> Result<u8, AppError> {
+    if CorrelateFormat::chosen(args) != CorrelateFormat::Text {
+        note_unused(&[("--host", args.host.is_some())], "on other formats than text", notices);
+    }
+    args.reports_as.note_unused(&args.reports, notices);
     let rules = args.rules.load()?;
     let source = args.history.source()?;
     let answer = correlate_reports(
@@ -99,7 +105,7 @@ pub(super) fn run(args: &CorrelateArgs, notices: &mut Notices) -> Result<u8, App
 
 fn write(args: &CorrelateArgs, answer: &CorrelationResult, window_seconds: u32) -> Result<(), AppError> {
     let output = Output::from_path(args.output.as_deref());
-    let format = args.format.unwrap_or_else(|| CorrelateFormat::from_path(args.output.as_deref()));
+    let format = CorrelateFormat::chosen(args);
     let failed = |error: askama::Error| AppError::Usage(error.to_string());
     let all = &answer.hypotheses;
     let correlation = CorrelationPage {

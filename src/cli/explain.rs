@@ -6,7 +6,6 @@ use jiff::civil::Date;
 
 use crate::app::explain::{ExplainQuery, explain_event, explain_surges};
 use crate::app::history::HistorySource;
-use crate::app::output::Output;
 use crate::app::sandbox::LoadedSample;
 use crate::app::series::TrafficFilter;
 use crate::app::{AppError, Notices, surges};
@@ -14,21 +13,21 @@ use crate::render::explanation::{self as report, NamedSample, SurgeSummary};
 use crate::rules::Rules;
 
 use super::EXIT_OK;
-use super::shared::{
-    CaptureReadingArgs, HistorySourceArgs, OutputFormat, ReportArgs, RuleArgs, check_label, filter_name,
-    parse_filter,
-};
+use super::filter::{check_label, filter_name, parse_filter};
+use super::help::FILTER;
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, OutputArgs, OutputFormat, ReportArgs, RuleArgs};
 
-/// Find the samples that explain an increase at a sensor from a given day on
+/// Find the samples that explain an increase at a sensor
 ///
-/// The sensor's counts from that day on are compared with the observed days before, four weeks at most, and
-/// split into the expected background, a share for each sample, and an unexplained rest. For the rest, the
+/// The sensor's counts from a given day on are compared with the observed days before, four weeks at most,
+/// and split into the expected background, a share for each sample, and an unexplained rest. For the rest, the
 /// answer describes how a sample that explains it should look.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga explain --history history --sensor II --day 2009-03-10
+  inga explain --history history --sensor II --from 2009-03-10
   inga explain --history history --surges
-  inga explain samples/*/report.yaml --darknet samples/darknet --sensor north --day 2009-03-02 --of 445/tcp")]
+  inga explain samples/*/report.yaml --darknet samples/darknet \\
+      --sensor north --from 2009-03-02 --filter 445/tcp")]
 pub(super) struct ExplainArgs {
     /// Sample reports (YAML) [default: the samples kept in the history]
     #[arg(value_name = "REPORT")]
@@ -36,24 +35,34 @@ pub(super) struct ExplainArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Sensor at which the event was observed
-    #[arg(long, value_name = "NAME", required_unless_present = "surges")]
+    #[arg(long, value_name = "NAME", required_unless_present = "surges", help_heading = FILTER)]
     sensor: Option<String>,
     /// First day of the event
-    #[arg(long, value_name = "YYYY-MM-DD", required_unless_present = "surges")]
-    day: Option<Date>,
-    /// Explain each surge that `inga surges` reports, at one sensor or at all, instead of the event of a
-    /// given day
-    #[arg(long, conflicts_with_all = ["day", "days", "of"])]
+    #[arg(
+        long,
+        alias = "day",
+        value_name = "YYYY-MM-DD",
+        required_unless_present = "surges",
+        help_heading = FILTER
+    )]
+    from: Option<Date>,
+    /// Explain each surge that `inga surges` reports, at one sensor or at all, instead of one event
+    #[arg(long, conflicts_with_all = ["from", "days", "filter"], help_heading = FILTER)]
     surges: bool,
     /// Length of the event in observed days, at most
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 7,
+        value_parser = clap::value_parser!(u16).range(1..=366),
+        help_heading = FILTER
+    )]
     days: u16,
     /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`
-    #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
-    of: Option<TrafficFilter>,
-    /// Output format
-    #[arg(long, value_enum, default_value = "text")]
-    format: OutputFormat,
+    #[arg(long, alias = "of", value_name = "BEHAVIOR", value_parser = parse_filter, help_heading = FILTER)]
+    filter: Option<TrafficFilter>,
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(flatten)]
     reports_as: ReportArgs,
     #[command(flatten)]
@@ -63,18 +72,19 @@ pub(super) struct ExplainArgs {
 }
 
 /// Largest q (p-value adjusted for multiple tests) of a surge that is explained. It equals the default of
-/// `inga surges --q`, so that both commands have the same surges.
+/// `inga surges --q-max`, so that both commands have the same surges.
 const SURGE_Q_MAX: f64 = 0.01;
 
 pub(super) fn run(args: &ExplainArgs, notices: &mut Notices) -> Result<u8, AppError> {
+    args.reports_as.note_unused(&args.reports, notices);
     let rules = args.rules.load()?;
     let source = args.history.source()?;
-    let (Some(sensor), Some(day)) = (args.sensor.clone(), args.day) else {
+    let (Some(sensor), Some(day)) = (args.sensor.clone(), args.from) else {
         return run_surges(args, &source, &rules, notices);
     };
-    let of = args.of.clone().unwrap_or(TrafficFilter::All);
-    check_label(&of, &rules)?;
-    let question = ExplainQuery { sensor, day, days: args.days, filter: of };
+    let filter = args.filter.clone().unwrap_or(TrafficFilter::All);
+    check_label(&filter, &rules)?;
+    let question = ExplainQuery { sensor, day, days: args.days, filter };
     let found = explain_event(
         &args.reports,
         &source,
@@ -85,7 +95,7 @@ pub(super) fn run(args: &ExplainArgs, notices: &mut Notices) -> Result<u8, AppEr
     )?;
     let samples = named(&found.samples);
     let of = filter_name(&question.filter, None);
-    Output::Stdout.write(|out| match args.format {
+    args.output.target().write(|out| match args.output.format() {
         OutputFormat::Text => {
             report::text(out, &found.sensor.name, &of, &samples, &found.explanation)?;
             report::caveat(out)
@@ -122,14 +132,15 @@ fn run_surges(
         notices.add(format!("no surge with a q of at most {SURGE_Q_MAX}"));
     }
     let samples = named(&samples);
-    Output::Stdout.write(|out| {
+    let format = args.output.format();
+    args.output.target().write(|out| {
         for one in &all {
             let (of, sensor, surge) = (
                 filter_name(&one.filter, None),
                 one.surge.sensor.as_str(),
                 SurgeSummary::new(one.rank, &one.surge),
             );
-            match (&one.explanation, args.format) {
+            match (&one.explanation, format) {
                 (Err(why), format) => {
                     report::unexplained_surge(out, (sensor, &of), &surge, why, format == OutputFormat::Json)?;
                 }
@@ -142,7 +153,7 @@ fn run_surges(
                 }
             }
         }
-        if args.format == OutputFormat::Text && !all.is_empty() { report::caveat(out) } else { Ok(()) }
+        if format == OutputFormat::Text && !all.is_empty() { report::caveat(out) } else { Ok(()) }
     })?;
     Ok(EXIT_OK)
 }

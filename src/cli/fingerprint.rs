@@ -18,16 +18,17 @@ use crate::render::tile::tile_svg;
 use crate::rules::{NamedWindow, Namer, Rules};
 
 use super::EXIT_OK;
+use super::help::{FILTER, OUTPUT};
 use super::progress::Progress;
-use super::shared::{CaptureReadingArgs, OutputFormat, RuleArgs, VictimArgs};
+use super::shared::{CaptureReadingArgs, OutputArgs, OutputFormat, RuleArgs, VictimArgs};
 
-/// Print the windows of captures with their parameters, behavior types and labels
+/// Print the windows of captures with their types and labels
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga fingerprint samples/a2eaf57c47a118e91a5edf694685eee7/fig8.txt
   inga fingerprint sandbox.pcap --victim auto --format json
-  inga fingerprint sensor.pcap.zst --dark 198.51.100.0/24 --tiles tiles/
-  inga fingerprint sensor/ --dark 198.51.100.0/24 --summary")]
+  inga fingerprint sensor.pcap.zst --prefix 198.51.100.0/24 --tiles tiles/
+  inga fingerprint sensor/ --prefix 198.51.100.0/24 --summary")]
 pub(super) struct FingerprintArgs {
     /// Captures, logs, archives, and folders of them; `-` is standard input. All are read as one sequence
     #[arg(required = true, value_name = "CAPTURE")]
@@ -38,18 +39,17 @@ pub(super) struct FingerprintArgs {
     ///
     /// The transition of a window is computed from the ranks of its destinations among the addresses of all
     /// given prefixes.
-    #[arg(long, value_name = "PREFIX")]
-    dark: Vec<IpNet>,
-    /// Output format
-    #[arg(long, value_enum, default_value = "text")]
-    format: OutputFormat,
+    #[arg(long, alias = "dark", value_name = "PREFIX", value_delimiter = ',', help_heading = FILTER)]
+    prefix: Vec<IpNet>,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Print one line per day (UTC) instead of one per window
     ///
     /// The line has the numbers of packets, windows, hosts, types, and pairs of host and type.
-    #[arg(long, conflicts_with_all = ["victim", "tiles"])]
+    #[arg(long, conflicts_with_all = ["victim", "tiles"], help_heading = OUTPUT)]
     summary: bool,
     /// Draw a tile of each window into this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     tiles: Option<PathBuf>,
     #[command(flatten)]
     reading: CaptureReadingArgs,
@@ -66,9 +66,9 @@ pub(super) fn run(args: &FingerprintArgs, notices: &mut Notices) -> Result<u8, A
     }
     let progress = Progress::watch(&inputs, &mut options);
     if args.summary {
-        let days = summary(&inputs, &args.dark, &options, &rules, notices)?;
+        let days = summary(&inputs, &args.prefix, &options, &rules, notices)?;
         drop(progress);
-        Output::Stdout.write(|out| match args.format {
+        args.output.target().write(|out| match args.output.format() {
             OutputFormat::Json => report::summary_json(out, &days),
             OutputFormat::Text => report::summary_text(out, &days),
         })?;
@@ -87,7 +87,7 @@ fn windows(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<(), AppError> {
-    let selection = PacketFilter { victims: args.victims.victims()?, dark: args.dark.clone() };
+    let selection = PacketFilter { victims: args.victims.victims()?, dark: args.prefix.clone() };
     let mut number = 0;
     // Buffers of lines that were written are used again: allocating new ones would take a fifth of the run
     // time.
@@ -98,7 +98,7 @@ fn windows(
         let named = windows.iter_mut().map(|window| namer.name(std::mem::take(window), clock));
         RenderedWindows::render(named, lines, args, rules)
     };
-    Output::Stdout.write_pieces(|out| {
+    args.output.target().write_pieces(|out| {
         fingerprints(inputs, &selection, options, rules, notices, &make, &mut |told| {
             let RenderedWindows { mut lines, tiles } = out.put(|_| told)?;
             for (folder, (host, svg)) in args.tiles.iter().cycle().zip(&tiles) {
@@ -129,7 +129,7 @@ impl RenderedWindows {
     ) -> io::Result<RenderedWindows> {
         let mut tiles = Vec::new();
         for window in windows {
-            match args.format {
+            match args.output.format() {
                 OutputFormat::Json => report::json(&mut lines, &window)?,
                 OutputFormat::Text => report::text(&mut lines, &window)?,
             }

@@ -12,6 +12,7 @@ use crate::history::{DroppedDays, RetentionSummary};
 use crate::render::maintenance::{self as report, dropped_days, dropped_sightings};
 
 use super::confirm::ConfirmArgs;
+use super::help::OUTPUT;
 use super::shared::{HistoryFolder, OutputFormat, RuleArgs, check_range};
 use super::{EXIT_DIFFERS, EXIT_OK};
 
@@ -24,10 +25,14 @@ pub(super) struct HistoryArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum HistoryCommand {
-    /// Check that a history is as it was written; exit code 1 if it is not
+    /// Check that a history is as it was written
+    ///
+    /// The exit code is 1 if the history is damaged.
     ///
     /// Every byte of every segment and every row of the catalog is compared with its hash. The number of
     /// every type is computed again, and totals and hourly counts are counted again from the sightings.
+    #[command(after_help = "Examples:
+  inga history verify --history history")]
     Verify {
         #[command(flatten)]
         history: HistoryFolder,
@@ -37,6 +42,9 @@ enum HistoryCommand {
     /// `inga observe` merges completed days and months whenever it has stored a capture. Answers stay the
     /// same. Each day and each month is merged in one transaction: if the command is stopped, run it again to
     /// merge the rest.
+    #[command(after_help = "Examples:
+  inga history compact --history history
+  inga history compact --all --history history")]
     Compact {
         #[command(flatten)]
         history: HistoryFolder,
@@ -44,16 +52,20 @@ enum HistoryCommand {
         #[arg(long)]
         all: bool,
     },
-    /// Drop the sightings of months before a date; counts by type, day and hour stay
+    /// Drop the sightings of months before a date and keep their counts
     ///
+    /// The counts by type, day and hour stay.
     /// Totals and the series of every single type stay as they are. Questions that need hosts (the history of
     /// a host, unique hosts of several types or of a week) are answered from the kept months alone, with a
     /// notice. Captures of dropped months are refused from then on.
+    #[command(after_help = "Examples:
+  inga history retain --from 2009-01-01 --history history
+  inga history retain --from 2009-01-01 --history history --yes")]
     Retain {
         #[command(flatten)]
         history: HistoryFolder,
         /// First day whose sightings must be kept; months that end before it lose theirs
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "YYYY-MM-DD")]
         from: Date,
         #[command(flatten)]
         confirm: ConfirmArgs,
@@ -63,8 +75,9 @@ enum HistoryCommand {
     /// All windows that began on these days are removed, and so are captures that lie wholly within them. A
     /// capture that lies partly within them is cut: its file is forgotten and can be fed again for the
     /// missing days. The windows of other days, totals, outages and samples stay.
-    #[command(after_help = "Example:
-  inga history drop --sensor II --from 2009-03-02 --to 2009-03-04 --history history")]
+    #[command(after_help = "Examples:
+  inga history drop --sensor II --history history \\
+      --from 2009-03-02 --to 2009-03-04")]
     Drop {
         #[command(flatten)]
         history: HistoryFolder,
@@ -72,10 +85,10 @@ enum HistoryCommand {
         #[arg(long, value_name = "NAME")]
         sensor: String,
         /// First day to drop
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "YYYY-MM-DD")]
         from: Date,
         /// Last day to drop
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "YYYY-MM-DD")]
         to: Date,
         #[command(flatten)]
         confirm: ConfirmArgs,
@@ -89,27 +102,30 @@ enum HistoryCommand {
     ///
     /// In the result, observing continues where the latest history stopped. If the command is refused or
     /// fails (exit code 2), there is no result. The given histories are only read.
-    #[command(after_help = "Example:
-  inga history merge north south --into both")]
+    #[command(after_help = "Examples:
+  inga history merge north south -o both")]
     Merge {
         /// Histories to join
         #[arg(required = true, num_args = 2.., value_name = "DIR")]
         histories: Vec<PathBuf>,
         /// Folder of the result, which must be new or empty
-        #[arg(long, value_name = "DIR")]
+        #[arg(short = 'o', long = "output", alias = "into", value_name = "DIR", help_heading = OUTPUT)]
         into: PathBuf,
         /// Output format
-        #[arg(long, value_enum, default_value = "text")]
+        #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
         format: OutputFormat,
         #[command(flatten)]
         rules: RuleArgs,
     },
     /// Show what a history holds and how much space that takes
+    #[command(after_help = "Examples:
+  inga history info --history history
+  inga history info --history history --format json")]
     Info {
         #[command(flatten)]
         history: HistoryFolder,
         /// Output format; text is separated by tabs
-        #[arg(long, value_enum, default_value = "text")]
+        #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
         format: OutputFormat,
     },
 }

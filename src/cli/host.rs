@@ -9,6 +9,7 @@ use crate::app::{AppError, Notices};
 use crate::render::host as report;
 
 use super::EXIT_OK;
+use super::help::{FILTER, OUTPUT};
 use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
 
 /// Show what sensors observed of a host
@@ -27,15 +28,15 @@ pub(super) struct HostArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: all sensors of the history]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
     sensor: Vec<String>,
     /// Output format [default: by the extension of the output file, else text]
     ///
     /// JSON has one line per sensor and type.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = OUTPUT)]
     format: Option<PictureFormat>,
     /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
@@ -45,6 +46,7 @@ pub(super) struct HostArgs {
 
 pub(super) fn run(args: &HostArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
+    args.picture.note_unused(PictureFormat::chosen(args.format, args.output.as_deref()), notices);
     let all = host(&args.history.source()?, args.host, &args.sensor, &rules, notices)?;
     if all.is_empty() {
         notices.add(format!("{} was not seen", args.host));

@@ -9,7 +9,9 @@ mod correlate;
 mod evaluate;
 mod events;
 mod explain;
+mod filter;
 mod fingerprint;
+mod help;
 mod history;
 mod host;
 mod observe;
@@ -22,12 +24,15 @@ mod series;
 mod shared;
 mod simulate;
 mod surges;
+#[cfg(test)]
+mod tests;
 mod tile;
 mod types;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::{AppError, Notices};
 use crate::escape::{escape_hidden, has_hidden};
@@ -47,12 +52,17 @@ pub const EXIT_FAILED: u8 = 2;
     version,
     max_term_width = 110,
     after_help = "Examples:
-  inga correlate samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --darknet samples/darknet -o report.html
+  inga correlate samples/*/report.yaml --history history -o report.html
   inga fingerprint sandbox.pcap --victim auto
-  inga sensor add II --history history --prefix 198.51.100.0/24 && inga observe --sensor II --history history captures/
-  inga check samples
+  inga sensor add II --prefix 198.51.100.0/24 --history history
+  inga observe --sensor II --history history captures/
 
-Exit codes: 0 done and all checks hold, 1 done but some check differs or some file could not be read, 2 could not be done."
+`inga COMMAND --help` explains a command, with examples.
+
+Exit codes:
+  0  all work was done and every check holds
+  1  the work was done, but a check differs or a file could not be read
+  2  the work could not be done"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -78,7 +88,8 @@ enum Command {
     Host(host::HostArgs),
     Cohort(cohort::CohortArgs),
     Surges(surges::SurgesArgs),
-    Kinds(types::TypesArgs),
+    #[command(alias = "kinds")]
+    Types(types::TypesArgs),
     History(history::HistoryArgs),
     Simulate(simulate::SimulateArgs),
     Completions(complete::CompletionArgs),
@@ -88,13 +99,20 @@ enum Command {
 /// Returns the definition of the command line, for completions, man pages and tests.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command()
+    help::arranged(Cli::command())
+}
+
+/// Parses arguments, of which the first is the name of the program.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Parses the arguments of the process, runs the subcommand and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return print_usage_error(&error),
     };
@@ -151,11 +169,11 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Host(args) => host::run(&args, notices),
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Surges(args) => surges::run(&args, notices),
-        Command::Kinds(args) => types::run(&args, notices),
+        Command::Types(args) => types::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
-        Command::Completions(args) => complete::completions(&args, &mut Cli::command()),
-        Command::Man(args) => complete::man(&args, &Cli::command()),
+        Command::Completions(args) => complete::completions(&args, &mut self::command()),
+        Command::Man(args) => complete::man(&args, &self::command()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::app::output::Output;
 use crate::app::{AppError, CaptureOptions, Notices, Overlap};
 
 use super::EXIT_OK;
+use super::help::{INPUT, OUTPUT};
 use super::progress::Progress;
 use super::shared::{CaptureReadingArgs, HISTORY_VARIABLE, RuleArgs};
 
@@ -23,38 +24,41 @@ use super::shared::{CaptureReadingArgs, HISTORY_VARIABLE, RuleArgs};
 /// without a packet to the sensor's dark addresses shows no recorded time. With --covers, such time counts as
 /// recorded.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
-  inga observe --sensor II --history history captures/2009-03-02/")]
+#[command(after_help = "Examples:
+  inga observe --sensor II --history history captures/2009-03-02/
+  inga observe --sensor II --history history captures/ --dry-run
+  inga observe --sensor II --history history quiet.pcap \\
+      --covers 2009-03-02..2009-03-03")]
 pub(super) struct ObserveArgs {
     /// Captures, archives, and folders of them; `-` is standard input
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// Sensor that recorded the captures
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = INPUT)]
     sensor: String,
     /// The history: a folder with catalog.sqlite
-    #[arg(long, value_name = "DIR", env = HISTORY_VARIABLE)]
+    #[arg(long, value_name = "DIR", env = HISTORY_VARIABLE, help_heading = INPUT)]
     history: PathBuf,
     /// Read and evaluate all captures, but store nothing
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     dry_run: bool,
     /// Accept packets of any time; without this option, packets before 1990 or after tomorrow are left out
     /// and counted
-    #[arg(long)]
+    #[arg(long, help_heading = INPUT)]
     accept_times: bool,
     /// Treatment of packets in time that another capture of the sensor recorded
     ///
     /// Without this option, a capture that overlaps recorded time by more than five seconds is refused.
-    #[arg(long, value_enum, value_name = "HOW")]
+    #[arg(long, value_enum, value_name = "HOW", help_heading = INPUT)]
     overlap: Option<OverlapArg>,
     /// Time in which the sensor recorded, even where no packet shows it
     ///
     /// Two dates (both included), or two RFC 3339 times. Days and times without an offset are in the sensor's
     /// time zone.
-    #[arg(long, value_name = "FROM..TO")]
+    #[arg(long, value_name = "FROM..TO", help_heading = INPUT)]
     covers: Option<DeclaredSpan>,
     /// Packets that the recorder of the capture lost [default: the number in the statistics of a pcapng file]
-    #[arg(long, value_name = "PACKETS")]
+    #[arg(long, value_name = "PACKETS", help_heading = INPUT)]
     dropped: Option<u64>,
     #[command(flatten)]
     reading: CaptureReadingArgs,

@@ -11,19 +11,23 @@ use crate::render::projection as report;
 use crate::render::tile::tile_svg;
 
 use super::EXIT_OK;
-use super::shared::{CaptureReadingArgs, HistorySourceArgs, OutputFormat, ReportArgs, RuleArgs};
+use super::help::{FILTER, INPUT, OUTPUT};
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, OutputArgs, OutputFormat, ReportArgs, RuleArgs};
 
-/// Predict what a sensor would observe of a sample: types, their shares, and how often
+/// Predict what a sensor would observe of a sample
+///
+/// The answer has the types of the windows, their shares, and how often they would be observed.
 ///
 /// The target selection, the packets per target, the services and the rate are inferred from the sandbox run.
 /// This scan is simulated on the sensor's dark addresses, and the packets that reach them pass through the
 /// behavior engine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga project samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml --sensor II --history history
-  inga project report.yaml --prefix 198.51.100.0/24 --live 198.51.100.0/28 --tiles tiles/
+  inga project samples/ping-sweep/report.yaml --sensor II --history history
+  inga project report.yaml --prefix 198.51.100.0/24 \\
+      --live 198.51.100.0/28 --tiles tiles/
 
-The second asks: would my /24 have seen this?")]
+The second example shows whether a sensor with this prefix would have observed the sample.")]
 pub(super) struct ProjectArgs {
     /// Sample report (YAML)
     #[arg(value_name = "REPORT")]
@@ -31,19 +35,24 @@ pub(super) struct ProjectArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Only this sensor of the history; may be given more than once [default: each sensor]
-    #[arg(long, value_name = "NAME", requires = "history")]
+    #[arg(long, value_name = "NAME", conflicts_with = "prefix", help_heading = FILTER)]
     sensor: Vec<String>,
     /// Dark prefix of a hypothetical sensor; may be given more than once
-    #[arg(long, value_name = "PREFIX", conflicts_with = "history", required_unless_present = "history")]
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        value_delimiter = ',',
+        conflicts_with = "origin",
+        help_heading = INPUT
+    )]
     prefix: Vec<IpNet>,
     /// Live prefix within the dark prefixes, which is cut out; may be given more than once
-    #[arg(long, value_name = "PREFIX", requires = "prefix")]
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', requires = "prefix", help_heading = INPUT)]
     live: Vec<IpNet>,
-    /// Output format; JSON has one line per sensor
-    #[arg(long, value_enum, default_value = "text")]
-    format: OutputFormat,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Draw the expected windows into this folder, one tile per type, the most frequent types first
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     tiles: Option<PathBuf>,
     #[command(flatten)]
     reports_as: ReportArgs,
@@ -53,10 +62,16 @@ pub(super) struct ProjectArgs {
     rules: RuleArgs,
 }
 
+/// Message for a call that names neither a prefix nor a history.
+const TARGET_MISSING: &str = "give --prefix PREFIX, or --history DIR (or set INGA_HISTORY), or --darknet DIR";
+
 pub(super) fn run(args: &ProjectArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let onto = match args.prefix.is_empty() {
-        true => ProjectionTarget::Sensors(args.history.source()?, args.sensor.clone()),
+        true => {
+            let missing = |_| AppError::Usage(TARGET_MISSING.to_owned());
+            ProjectionTarget::Sensors(args.history.source().map_err(missing)?, args.sensor.clone())
+        }
         false => ProjectionTarget::Prefixes(args.prefix.clone(), args.live.clone()),
     };
     let projected =
@@ -65,7 +80,7 @@ pub(super) fn run(args: &ProjectArgs, notices: &mut Notices) -> Result<u8, AppEr
         draw(folder, &projected, rules.profile.window_seconds)?;
     }
     let ProjectedSample { sample, title, scan, sensors } = &projected;
-    Output::Stdout.write(|out| match args.format {
+    args.output.target().write(|out| match args.output.format() {
         OutputFormat::Text => report::text(out, title, scan, sensors),
         OutputFormat::Json => report::json(out, (sample, title), scan, sensors),
     })?;

@@ -21,6 +21,11 @@ pub(super) struct SampleArgs {
 #[derive(Debug, clap::Subcommand)]
 enum SampleCommand {
     /// Add samples to a history: their reports, and the scans of their sandbox runs
+    ///
+    /// `inga correlate` and `inga explain` use these samples if no report is given.
+    #[command(after_help = "Examples:
+  inga sample add report.yaml --history history
+  inga sample add samples/*/report.yaml --history history")]
     Add {
         /// Sample reports (YAML)
         #[arg(required = true, value_name = "REPORT")]
@@ -33,7 +38,7 @@ enum SampleCommand {
         history: HistoryFolder,
     },
     /// Remove a sample from a history
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   inga sample remove ping-sweep --history history")]
     Remove {
         /// Identifier of the sample, as `inga sample list` shows it
@@ -43,6 +48,8 @@ enum SampleCommand {
         history: HistoryFolder,
     },
     /// List the samples of a history
+    #[command(after_help = "Examples:
+  inga sample list --history history")]
     List {
         #[command(flatten)]
         history: HistoryFolder,

@@ -13,9 +13,10 @@ use crate::render::sensors as report;
 
 use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
+use super::help::OUTPUT;
 use super::shared::{HistoryFolder, OutputFormat, check_range};
 
-/// Add, edit, remove or list the sensors of a history, and record their outages
+/// Add, edit, remove and list sensors, and record their outages
 #[derive(Debug, clap::Args)]
 pub(super) struct SensorArgs {
     #[command(subcommand)]
@@ -38,8 +39,10 @@ enum SensorCommand {
 /// day.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga sensor add II --prefix 203.0.113.0/24 --live 203.0.113.0/28 --time-zone Asia/Tokyo --history history
-  inga sensor add III --prefix 192.0.2.0/25,198.51.100.0/24 --from 2009-03-01 --history history")]
+  inga sensor add II --history history --prefix 203.0.113.0/24 \\
+      --live 203.0.113.0/28 --time-zone Asia/Tokyo
+  inga sensor add III --history history --from 2009-03-01 \\
+      --prefix 192.0.2.0/25,198.51.100.0/24")]
 struct AddArgs {
     /// Name of the sensor
     name: String,
@@ -72,8 +75,10 @@ struct AddArgs {
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("change").required(true).multiple(true)))]
 #[command(after_help = "Examples:
-  inga sensor edit II --add-prefix 198.51.100.0/24 --from 2009-05-01 --history history
-  inga sensor edit II --end-prefix 203.0.113.0/24 --to 2009-04-30 --history history")]
+  inga sensor edit II --history history \\
+      --add-prefix 198.51.100.0/24 --from 2009-05-01
+  inga sensor edit II --history history \\
+      --end-prefix 203.0.113.0/24 --to 2009-04-30")]
 struct EditArgs {
     /// Name of the sensor
     name: String,
@@ -110,6 +115,9 @@ struct EditArgs {
 
 /// Remove a sensor with all its recorded data
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga sensor remove II --history history
+  inga sensor remove II --history history --yes")]
 struct RemoveArgs {
     /// Name of the sensor
     name: String,
@@ -121,16 +129,23 @@ struct RemoveArgs {
 
 /// List sensors with their prefixes, recorded days and outages
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga sensor list --history history
+  inga sensor list --history history --format json")]
 struct ListArgs {
     #[command(flatten)]
     history: HistoryFolder,
     /// Output format; JSON has one line per sensor
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
     format: OutputFormat,
 }
 
 /// Record an outage: its days have no value, which is not zero
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  inga sensor outage II --history history --from 2009-02-27 --to 2009-03-09
+  inga sensor outage II --history history --remove \\
+      --from 2009-02-27 --to 2009-03-09")]
 struct OutageArgs {
     /// Name of the sensor
     name: String,

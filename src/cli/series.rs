@@ -14,9 +14,9 @@ use crate::render::series::{DateMark, panels_svg};
 use crate::render::spans::{self, Panels, PlotOptions, SpanSeries, Value};
 
 use super::EXIT_OK;
-use super::shared::{
-    FilterArgs, HistorySourceArgs, PictureArgs, RuleArgs, check_range, extension, filter_name,
-};
+use super::filter::{FilterArgs, filter_name};
+use super::help::{FILTER, OUTPUT};
+use super::shared::{HistorySourceArgs, PictureArgs, RuleArgs, check_range, extension, note_unused};
 
 /// Count what sensors observed, by hour, day, week or month
 ///
@@ -31,57 +31,61 @@ use super::shared::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga series --history history --sensor II
-  inga series --history history --of 445/tcp --value hosts --value packets-per-host -o hosts.svg
   inga series --history history --by week --format csv
-  inga series --history history --of label:seed-type-1 --of label:seed-type-2 --panels sensor -o types.png
-  inga series --history history --by hour --from 2009-03-10 --to 2009-03-11 -o hours.svg
-  inga series --history history --of 445/tcp --of 135/tcp --value packets --log --mark events.yaml -o ports.svg")]
+  inga series --history history --filter 445/tcp \\
+      --value hosts --value packets-per-host -o hosts.svg
+  inga series --history history --panels sensor \\
+      --filter label:seed-type-1 --filter label:seed-type-2 -o types.png
+  inga series --history history --by hour \\
+      --from 2009-03-10 --to 2009-03-11 -o hours.svg
+  inga series --history history --filter 445/tcp --filter 135/tcp \\
+      --value packets --log --mark events.yaml -o ports.svg")]
 pub(super) struct SeriesArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: all sensors of the history]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
     sensor: Vec<String>,
     #[command(flatten)]
-    of: FilterArgs,
+    filter: FilterArgs,
     /// Only hosts of this prefix
-    #[arg(long, value_name = "PREFIX")]
+    #[arg(long, value_name = "PREFIX", help_heading = FILTER)]
     source: Option<IpNet>,
     /// Length of a span
-    #[arg(long, visible_alias = "step", value_enum, default_value = "day")]
+    #[arg(long, alias = "step", value_enum, default_value = "day", help_heading = OUTPUT)]
     by: StepArg,
     /// First day [default: the first recorded day]
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = FILTER)]
     from: Option<Date>,
     /// Last day [default: the last recorded day]
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = FILTER)]
     to: Option<Date>,
-    /// Value that a plot shows; may be given twice
+    /// Value that a plot shows; may be given twice [default: hosts]
     ///
     /// Of two values in one panel, the second uses the axis on the right. With `--panels value`, more than
     /// two may be given.
-    #[arg(long, value_enum, default_value = "hosts")]
+    #[arg(long, value_enum, help_heading = OUTPUT)]
     value: Vec<PlotValue>,
     /// Use logarithmic axes in a plot
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     log: bool,
     /// Draw one panel per sensor, behavior or value, one below the other in one picture
-    #[arg(long, value_enum, value_name = "EACH")]
+    #[arg(long, value_enum, value_name = "EACH", help_heading = OUTPUT)]
     panels: Option<PanelsBy>,
     /// Draw all lines by the axis on the left, even if some are much smaller than others
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     one_axis: bool,
     /// Dates to mark in a plot; may be given more than once
     ///
     /// A YAML file with a list of `{date: 2009-03-02, label: text}`, a sample's report, or the hash of a
     /// sample that the history keeps.
-    #[arg(long, value_name = "FILE|HASH")]
+    #[arg(long, value_name = "FILE|HASH", help_heading = OUTPUT)]
     mark: Vec<PathBuf>,
     /// Output format [default: by the extension of the output file, else text]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = OUTPUT)]
     format: Option<SeriesFormat>,
     /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
@@ -93,8 +97,9 @@ pub(super) struct SeriesArgs {
 enum PanelsBy {
     /// One panel per sensor
     Sensor,
-    /// One panel per behavior
-    Of,
+    /// One panel per behavior that `--filter` selects
+    #[value(alias = "of")]
+    Filter,
     /// One panel per value
     Value,
 }
@@ -164,7 +169,7 @@ pub(super) fn run(args: &SeriesArgs, notices: &mut Notices) -> Result<u8, AppErr
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
     let question = SeriesQuery {
         sensors: args.sensor.clone(),
-        filters: args.of.all(&rules)?,
+        filters: args.filter.all(&rules)?,
         sources: args.source,
         step: match args.by {
             StepArg::Hour => SpanLength::Hour,
@@ -180,9 +185,29 @@ pub(super) fn run(args: &SeriesArgs, notices: &mut Notices) -> Result<u8, AppErr
     for Series { sensor, coverage, .. } in &answer {
         notices.add_loss(sensor, coverage);
     }
+    note_unused_plot_options(args, notices);
     let events = plot_dates::load(&args.mark, store.as_ref())?;
     write(args, &answer, events)?;
     Ok(EXIT_OK)
+}
+
+/// Adds a notice for each option of plots that was given although the answer is no plot.
+fn note_unused_plot_options(args: &SeriesArgs, notices: &mut Notices) {
+    let where_not = match SeriesFormat::chosen(args) {
+        SeriesFormat::Text => "on text",
+        SeriesFormat::Csv => "on CSV",
+        SeriesFormat::Json => "on JSON",
+        SeriesFormat::Svg | SeriesFormat::Png => return,
+    };
+    let options = [
+        ("--value", !args.value.is_empty()),
+        ("--log", args.log),
+        ("--panels", args.panels.is_some()),
+        ("--one-axis", args.one_axis),
+        ("--mark", !args.mark.is_empty()),
+    ];
+    note_unused(&options, where_not, notices);
+    args.picture.note_unused_theme(where_not, notices);
 }
 
 fn write(args: &SeriesArgs, answer: &[Series], events: Vec<DatedEvent>) -> Result<(), AppError> {
@@ -209,11 +234,12 @@ fn write(args: &SeriesArgs, answer: &[Series], events: Vec<DatedEvent>) -> Resul
 }
 
 fn drawing(args: &SeriesArgs, events: Vec<DatedEvent>) -> PlotOptions {
+    let values: &[PlotValue] = if args.value.is_empty() { &[PlotValue::Hosts] } else { &args.value };
     PlotOptions {
-        values: args.value.iter().map(|value| Value::from(*value)).collect(),
+        values: values.iter().map(|value| Value::from(*value)).collect(),
         panels: args.panels.map(|by| match by {
             PanelsBy::Sensor => Panels::Sensor,
-            PanelsBy::Of => Panels::Behavior,
+            PanelsBy::Filter => Panels::Behavior,
             PanelsBy::Value => Panels::Value,
         }),
         marks: events.into_iter().map(|DatedEvent { date, label }| DateMark { day: date, label }).collect(),

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -12,29 +11,27 @@ use crate::app::history::HistorySource;
 use crate::app::output::Output;
 use crate::app::packets::Victims;
 use crate::app::png::png;
-use crate::app::series::TrafficFilter;
-use crate::app::{AppError, CaptureOptions, rules, thread_count};
-use crate::behavior::BehaviorId;
+use crate::app::{AppError, CaptureOptions, Notices, rules, thread_count};
 use crate::capture::Limits;
-use crate::history::{BehaviorFilter, Granularity};
-use crate::packet::Protocol;
 use crate::render::svg::{Theme, with_theme};
 use crate::rules::Rules;
+
+use super::help::{INPUT, LIMITS, OUTPUT};
 
 /// Options for reading captures.
 #[derive(Debug, clap::Args)]
 pub(super) struct CaptureReadingArgs {
     /// Date of tcpdump logs that print only the time of day
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", help_heading = INPUT)]
     date: Option<Date>,
     /// Time zone of tcpdump logs (IANA name)
-    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone, help_heading = INPUT)]
     time_zone: TimeZone,
     /// Assign synthetic times at this rate (packets per second) to logs that print no times
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = INPUT)]
     packets_per_second: Option<f64>,
     /// Threads that may share the work [default: the number of processors]; results do not depend on it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = LIMITS)]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
     limits: LimitArgs,
@@ -42,21 +39,20 @@ pub(super) struct CaptureReadingArgs {
 
 /// Limits on the resources that a file may use, and the password of archives.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Limits and passwords")]
 pub(super) struct LimitArgs {
     /// Password of encrypted zip archives; `infected`, the usual one for malware, is always tried as well
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", help_heading = LIMITS)]
     password: Option<String>,
     /// Memory that unpacking may use; xz and zstd files state how much they need
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size, help_heading = LIMITS)]
     memory_limit: u64,
     /// Largest unpacked size of a file that unpacks to more than 200 times its size, as decompression bombs
     /// do; other files may have any size
-    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size, help_heading = LIMITS)]
     unpack_limit: u64,
     /// Packets that may be held in memory, 200 to 350 bytes each; a longer sandbox run is cut there, with a
     /// notice, and a longer capture that runs backwards in time (and must be sorted) is refused
-    #[arg(long, value_name = "N", default_value = "4000000")]
+    #[arg(long, value_name = "N", default_value = "4000000", help_heading = LIMITS)]
     packets_max: NonZeroUsize,
 }
 
@@ -113,11 +109,17 @@ impl CaptureReadingArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
     /// Read also captures of a report that lie outside of the report's folder
-    #[arg(long)]
+    #[arg(long, help_heading = INPUT)]
     allow_outside: bool,
 }
 
 impl ReportArgs {
+    /// Adds a notice if an option of reports was given although there is no report.
+    pub(super) fn note_unused(&self, reports: &[PathBuf], notices: &mut Notices) {
+        let is_unused = self.allow_outside && reports.is_empty();
+        note_unused(&[("--allow-outside", is_unused)], "without a REPORT", notices);
+    }
+
     /// Returns `options` with the choices for sample reports.
     pub(super) fn options(&self, options: CaptureOptions) -> CaptureOptions {
         CaptureOptions { allow_outside: self.allow_outside, ..options }
@@ -128,11 +130,16 @@ impl ReportArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct RuleArgs {
     /// Folder of rules [default: the rules that are built in]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = INPUT)]
     rules: Option<PathBuf>,
 }
 
 impl RuleArgs {
+    /// Adds a notice if a folder of rules was given; `where_not` says where it has no effect.
+    pub(super) fn note_unused(&self, where_not: &str, notices: &mut Notices) {
+        note_unused(&[("--rules", self.rules.is_some())], where_not, notices);
+    }
+
     pub(super) fn load(&self) -> Result<Rules, AppError> {
         rules::load(self.rules.as_deref())
     }
@@ -143,7 +150,7 @@ impl RuleArgs {
 pub(super) struct VictimArgs {
     /// Victim host of a sandbox capture; `auto` is the address that takes part in every packet, else the host
     /// that begins most contacts
-    #[arg(long, value_name = "ADDRESS|auto", value_parser = victim)]
+    #[arg(long, value_name = "ADDRESS|auto", value_parser = victim, help_heading = INPUT)]
     victim: Vec<VictimArg>,
 }
 
@@ -188,7 +195,7 @@ pub(super) const HISTORY_VARIABLE: &str = "INGA_HISTORY";
 #[derive(Debug, clap::Args)]
 pub(super) struct HistoryFolder {
     /// The history: a folder with catalog.sqlite
-    #[arg(long = "history", value_name = "DIR", env = HISTORY_VARIABLE)]
+    #[arg(long = "history", value_name = "DIR", env = HISTORY_VARIABLE, help_heading = INPUT)]
     pub(super) folder: PathBuf,
     #[command(flatten)]
     pub(super) rules: RuleArgs,
@@ -199,14 +206,20 @@ pub(super) struct HistoryFolder {
 #[group(id = "origin", multiple = false)]
 pub(super) struct HistorySourceArgs {
     /// A history made by `inga observe`: a folder with catalog.sqlite [env: INGA_HISTORY]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = INPUT)]
     history: Option<PathBuf>,
     /// A folder with sensors.yaml and one folder of captures per sensor; read into a temporary history
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = INPUT)]
     darknet: Option<PathBuf>,
 }
 
 impl HistorySourceArgs {
+    /// Adds a notice if a history or darknet was given; `where_not` says where it has no effect.
+    pub(super) fn note_unused(&self, where_not: &str, notices: &mut Notices) {
+        let options = [("--history", self.history.is_some()), ("--darknet", self.darknet.is_some())];
+        note_unused(&options, where_not, notices);
+    }
+
     /// Returns the given history or darknet folder, else the history that the environment names.
     pub(super) fn source(&self) -> Result<HistorySource, AppError> {
         let from_environment = || std::env::var_os(HISTORY_VARIABLE).filter(|value| !value.is_empty());
@@ -223,83 +236,6 @@ impl HistorySourceArgs {
     }
 }
 
-/// The option that selects the behaviors to count.
-#[derive(Debug, clap::Args)]
-pub(super) struct FilterArgs {
-    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`;
-    /// several behaviors are counted separately
-    #[arg(long, value_name = "BEHAVIOR", value_parser = parse_filter)]
-    of: Vec<TrafficFilter>,
-}
-
-impl FilterArgs {
-    /// Returns the behaviors to count separately; without the option, all windows as one.
-    pub(super) fn all(&self, rules: &Rules) -> Result<Vec<TrafficFilter>, AppError> {
-        self.of.iter().try_for_each(|of| check_label(of, rules))?;
-        Ok(if self.of.is_empty() { vec![TrafficFilter::All] } else { self.of.clone() })
-    }
-}
-
-/// Refuses a label that no rule assigns.
-pub(super) fn check_label(of: &TrafficFilter, rules: &Rules) -> Result<(), AppError> {
-    match of {
-        TrafficFilter::Label(label) if !rules.has_label(label) => {
-            Err(AppError::Usage(format!("no rule gives the label `{label}`")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Parses a behavior as the command line writes it.
-pub(super) fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
-    let (kind, rest) = text.split_once(':').unwrap_or(("", text));
-    let named = |granularity| {
-        let id = rest.parse::<BehaviorId>().map_err(|error| error.to_string())?;
-        Ok(TrafficFilter::Behavior(BehaviorFilter { granularity, id, facets: false }))
-    };
-    let protocol = |text: &str| text.parse::<Protocol>().map_err(|error| error.to_string());
-    match kind {
-        "type" => named(Granularity::Type),
-        "shape" => named(Granularity::Shape),
-        // `family` is the earlier name.
-        "pattern" | "family" => named(Granularity::Pattern),
-        "label" => Ok(TrafficFilter::Label(rest.to_owned())),
-        "" => match rest.split_once('/') {
-            None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
-                // Different malware scans the TCP and the UDP port of a number, so the protocol is required.
-                Err(format!("`{rest}` is a port without its protocol; write {rest}/tcp or {rest}/udp"))
-            }
-            None => Ok(TrafficFilter::Protocol(protocol(rest)?)),
-            Some((port, name)) => {
-                let (port, protocol) = match (port.parse(), protocol(name)) {
-                    (Ok(port), protocol) => (port, protocol?),
-                    (Err(_), _) => return Err(not_a_service(port, name)),
-                };
-                match protocol.has_ports() {
-                    true => Ok(TrafficFilter::Service(protocol, port)),
-                    false => Err(format!(
-                        "{protocol} has no ports; write {} alone",
-                        protocol.to_string().to_lowercase()
-                    )),
-                }
-            }
-        },
-        other => {
-            Err(format!("`{other}:`; use type:, shape:, pattern:, label:, a port like 445/tcp, a protocol"))
-        }
-    }
-}
-
-/// Returns the error for a text that has the form of a service but no valid port.
-fn not_a_service(port: &str, name: &str) -> String {
-    match name.parse::<u16>() {
-        Ok(number) if port.parse::<Protocol>().is_ok() => {
-            format!("the port comes first; write {number}/{}", port.to_lowercase())
-        }
-        _ => format!("`{port}` is no port, a number from 0 to 65535"),
-    }
-}
-
 /// Refuses a range of days that ends before it begins. `from` and `to` are the names of the options.
 pub(super) fn check_range(
     (from, first): (&str, Option<Date>),
@@ -313,16 +249,40 @@ pub(super) fn check_range(
     }
 }
 
-/// Returns a behavior in the notation of [`parse_filter`], followed by the prefix of its hosts if one is given.
-pub(super) fn filter_name(of: &TrafficFilter, sources: Option<IpNet>) -> String {
-    let name = match of {
-        TrafficFilter::All => "all".to_owned(),
-        TrafficFilter::Behavior(BehaviorFilter { granularity, id, .. }) => format!("{granularity}:{id}"),
-        TrafficFilter::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
-        TrafficFilter::Protocol(protocol) => protocol.to_string().to_lowercase(),
-        TrafficFilter::Label(label) => format!("label:{label}"),
-    };
-    sources.map_or_else(|| name.clone(), |sources| format!("{name} from {sources}"))
+/// Adds a notice for each option that was given but has no effect. The options are pairs of a name and
+/// whether it was given; `where_not` says where they have none, such as "on text".
+pub(super) fn note_unused(options: &[(&str, bool)], where_not: &str, notices: &mut Notices) {
+    for (option, is_given) in options {
+        if *is_given {
+            notices.add(format!("{option} has no effect {where_not}"));
+        }
+    }
+}
+
+/// Options of commands that answer with text or JSON.
+#[derive(Debug, clap::Args)]
+pub(super) struct OutputArgs {
+    /// Output format [default: by the extension of the output file, else text]
+    #[arg(long, value_enum, help_heading = OUTPUT)]
+    format: Option<OutputFormat>,
+    /// Output file; `-` is standard output
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
+    output: Option<PathBuf>,
+}
+
+impl OutputArgs {
+    /// Returns the format that `--format` names, else the one of the output file's extension, else text.
+    pub(super) fn format(&self) -> OutputFormat {
+        self.format.unwrap_or(match extension(self.output.as_deref()) {
+            Some("json" | "ndjson") => OutputFormat::Json,
+            _ => OutputFormat::Text,
+        })
+    }
+
+    /// Returns the place to which the answer is written.
+    pub(super) fn target(&self) -> Output {
+        Output::from_path(self.output.as_deref())
+    }
 }
 
 /// Output formats of commands without pictures.
@@ -367,15 +327,16 @@ pub(super) fn extension(output: Option<&Path>) -> Option<&str> {
 /// Options for the appearance of pictures.
 #[derive(Debug, clap::Args)]
 pub(super) struct PictureArgs {
-    /// Background of a picture
-    #[arg(long, value_enum, default_value = "reader")]
-    ground: ThemeArg,
+    /// Colors of a picture [default: auto]
+    #[arg(long, alias = "ground", value_enum, help_heading = OUTPUT)]
+    theme: Option<ThemeArg>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum ThemeArg {
-    /// Follows the reader's browser; light if it states no preference
-    Reader,
+    /// As the reader's browser asks for; light if it states no preference
+    #[value(alias = "reader")]
+    Auto,
     /// Light, as on paper
     Light,
     /// Dark
@@ -383,12 +344,27 @@ enum ThemeArg {
 }
 
 impl PictureArgs {
+    /// Adds a notice if a theme was given but the answer is no picture.
+    pub(super) fn note_unused(&self, format: PictureFormat, notices: &mut Notices) {
+        let words = match format {
+            PictureFormat::Text => "on text",
+            PictureFormat::Json => "on JSON",
+            PictureFormat::Svg | PictureFormat::Png => return,
+        };
+        self.note_unused_theme(words, notices);
+    }
+
+    /// Adds a notice if a theme was given; `where_not` says where it has no effect.
+    pub(super) fn note_unused_theme(&self, where_not: &str, notices: &mut Notices) {
+        note_unused(&[("--theme", self.theme.is_some())], where_not, notices);
+    }
+
     /// Writes a picture as SVG, or as PNG if `pixels` is set.
     pub(super) fn write(&self, output: &Output, picture: &str, pixels: bool) -> Result<(), AppError> {
-        let theme = match self.ground {
-            ThemeArg::Reader => Theme::Reader,
-            ThemeArg::Light => Theme::Light,
-            ThemeArg::Dark => Theme::Dark,
+        let theme = match self.theme {
+            None | Some(ThemeArg::Auto) => Theme::Reader,
+            Some(ThemeArg::Light) => Theme::Light,
+            Some(ThemeArg::Dark) => Theme::Dark,
         };
         let picture = with_theme(picture, theme);
         let bytes = if pixels { png(&picture)? } else { picture.into_bytes() };

@@ -8,9 +8,10 @@ use crate::app::simulate::{SimulateOptions, scenario, simulate_to_files, simulat
 use crate::app::{AppError, Notices, thread_count};
 
 use super::EXIT_OK;
+use super::help::{INPUT, LIMITS, OUTPUT};
 use super::shared::RuleArgs;
 
-/// Simulate the captures of sensors and sandboxes during an outbreak
+/// Simulate captures of sensors and sandboxes in an outbreak
 ///
 /// A scenario states which hosts are infected with which malware. The output folder gets captures of each
 /// sensor, a sample of each malware family that was caught, sensors.yaml, and truth.yaml, which states who
@@ -18,28 +19,29 @@ use super::shared::RuleArgs;
 /// bytes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga simulate samples/scenarios/two-families.yaml --out outbreak
+  inga simulate samples/scenarios/two-families.yaml -o outbreak
   inga correlate outbreak/samples/*/report.yaml --darknet outbreak
-  inga simulate samples/scenarios/conficker-2009.yaml --out months --format sightings --scale 0.01
-  inga series --history months/history --sensor II --value hosts -o hosts.svg")]
+  inga simulate samples/scenarios/conficker-2009.yaml -o months \\
+      --format sightings --scale 0.01
+  inga series --history months/history --sensor II -o hosts.svg")]
 pub(super) struct SimulateArgs {
     /// Scenario (YAML)
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
     /// Output folder
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(short, long, alias = "out", value_name = "DIR", help_heading = OUTPUT)]
+    output: PathBuf,
     /// Seed of the random numbers
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = INPUT)]
     seed: u64,
     /// Factor by which the numbers of hosts and the background traffic are multiplied
-    #[arg(long, value_name = "F", default_value = "1", value_parser = scale)]
+    #[arg(long, value_name = "F", default_value = "1", value_parser = scale, help_heading = INPUT)]
     scale: f64,
     /// Output format
-    #[arg(long, value_enum, default_value = "pcap")]
+    #[arg(long, value_enum, default_value = "pcap", help_heading = OUTPUT)]
     format: SimulateFormat,
     /// Threads that may share the work [default: the number of processors]; results do not depend on it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = LIMITS)]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
     rules: RuleArgs,
@@ -63,13 +65,16 @@ pub(super) fn run(args: &SimulateArgs, notices: &mut Notices) -> Result<u8, AppE
     let threads = thread_count(args.threads);
     let options = SimulateOptions { seed: args.seed, scale: args.scale, threads };
     let (written, captures) = match args.format {
-        SimulateFormat::Pcap => (simulate_to_files(&args.out, &scenario, options)?, "captures"),
+        SimulateFormat::Pcap => {
+            args.rules.note_unused("on captures", notices);
+            (simulate_to_files(&args.output, &scenario, options)?, "captures")
+        }
         SimulateFormat::Sightings => {
             let rules = args.rules.load()?;
-            (simulate_to_history(&args.out, &scenario, options, &rules, notices)?, "days of sensors")
+            (simulate_to_history(&args.output, &scenario, options, &rules, notices)?, "days of sensors")
         }
     };
-    let folder = crate::escape::path(&args.out);
+    let folder = crate::escape::path(&args.output);
     Output::Stdout.write(|out| {
         let (packets, samples) = (written.packets, written.samples);
         writeln!(

@@ -1,15 +1,15 @@
 //! `inga surges`: days on which behaviors departed from their own past.
 
 use crate::app::history::add_losses;
-use crate::app::output::Output;
 use crate::app::surges::{SurgeQuery, surges, unjudged_days};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::render::surges as report;
 
 use super::EXIT_OK;
-use super::shared::{HistorySourceArgs, OutputFormat, RuleArgs};
+use super::help::FILTER;
+use super::shared::{HistorySourceArgs, OutputArgs, OutputFormat, RuleArgs, note_unused};
 
-/// Find behaviors that surged: when, by how much, and how surely
+/// Find behaviors that departed from their past
 ///
 /// Types, shapes, patterns and services (a protocol and port) are each judged
 /// against their own past of up to eight weeks, with weekly rhythm and slow growth taken into account, day by
@@ -17,34 +17,46 @@ use super::shared::{HistorySourceArgs, OutputFormat, RuleArgs};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga surges --history history
-  inga surges --history history --sensor II --q 0.001 --format json
+  inga surges --history history --sensor II --q-max 0.001 -o surges.json
 
-A surge is a run of days above what the past makes expect, one of them with at least 3 unique hosts and 1.5 times as
-many as expected. Its p is that of its surest day, alone or with the six days before it, or of all its days. Its q is
-that p adjusted for all days of all behaviors of its granularity at the sensor (Benjamini-Hochberg), those that are too
-rare to surge among them; on a quiet history a surge is told by mistake with at most that chance, or 1.3 times it where
-the few hosts there are come back for days (measured at 0.01). A day needs 20 days before it to be judged.
+A surge is a run of days with more hosts than the past predicts. At least one of these days has 3 or more \
+unique hosts and at least 1.5 times the expected number. A day is judged only if at least 20 recorded days \
+precede it.
 
-Text leaves out what is a part of a coarser surge of the same days; `--all` tells it, too. JSON tells all, a line each:
-rank, sensor, granularity (service, pattern, shape, type), behavior, id, kind (scan, backscatter), first, last, peak
-(the day with most above what was expected), peak_hosts, expected, ratio, excess (host-days above what was expected, of
-days that stood out), outcome (over, new-level, open), p, q, part_of (a rank), hosts, types (their number), top_types,
-top_hosts (with packets), labels, marks (with hosts).")]
+The p-value of a surge is the smallest of three: that of its most significant day, of this day together \
+with the six days before it, and of all its days. The q-value is this p-value adjusted \
+(Benjamini-Hochberg) for all days of all behaviors of the same granularity at the sensor, including \
+behaviors that are too rare to surge. In a history without surges, a surge is reported by mistake with a \
+probability of at most the largest accepted q, or 1.3 times that where few hosts return for days (measured \
+at 0.01).
+
+Text leaves out surges that are part of a coarser surge on the same days, unless --all is given. JSON \
+always has all surges, one line per surge: rank; sensor; granularity (service, pattern, shape or type); \
+behavior; id; kind (scan or backscatter); first and last day; peak (the day with the largest excess), \
+peak_hosts, expected and ratio; excess (host-days above the expected number, on days that stood out); \
+outcome (over, new-level or open); p; q; part_of (the rank of the coarser surge); hosts; types (their \
+number); top_types; top_hosts (with packets); labels; marks (with hosts).")]
 pub(super) struct SurgesArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: all sensors of the history]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
     sensor: Vec<String>,
-    /// Largest q of a reported surge, above 0 and at most 0.1
-    #[arg(long, value_name = "Q", default_value_t = 0.01, value_parser = level)]
-    q: f64,
+    /// Largest q-value of a reported surge, above 0 and at most 0.1
+    #[arg(
+        long,
+        alias = "q",
+        value_name = "Q",
+        default_value_t = 0.01,
+        value_parser = level,
+        help_heading = FILTER
+    )]
+    q_max: f64,
     /// Show also surges that are part of a coarser surge
-    #[arg(long)]
+    #[arg(long, help_heading = FILTER)]
     all: bool,
-    /// Output format; JSON has one line per surge
-    #[arg(long, value_enum, default_value = "text")]
-    format: OutputFormat,
+    #[command(flatten)]
+    output: OutputArgs,
     #[command(flatten)]
     rules: RuleArgs,
 }
@@ -59,16 +71,18 @@ fn level(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(args: &SurgesArgs, notices: &mut Notices) -> Result<u8, AppError> {
+    let is_unused = args.all && args.output.format() == OutputFormat::Json;
+    note_unused(&[("--all", is_unused)], "on JSON, which has all surges", notices);
     let rules = args.rules.load()?;
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
-    let question = SurgeQuery { sensors: args.sensor.clone(), level: args.q };
+    let question = SurgeQuery { sensors: args.sensor.clone(), level: args.q_max };
     let found = surges(store.as_ref(), &question, &rules)?;
     unjudged_days(store.as_ref(), &args.sensor)?.iter().for_each(|days| notices.add(days.to_string()));
     add_losses(store.as_ref(), &args.sensor, notices)?;
     if found.is_empty() {
-        notices.add(format!("no surge with a q of at most {}", args.q));
+        notices.add(format!("no surge with a q of at most {}", args.q_max));
     }
-    Output::Stdout.write(|out| match args.format {
+    args.output.target().write(|out| match args.output.format() {
         OutputFormat::Text => report::text(out, &found, args.all),
         OutputFormat::Json => report::json(out, &found),
     })?;

@@ -14,6 +14,7 @@ use crate::render::tile::{Tile, tile_pair_svg, tile_svg};
 use crate::render::{fingerprints, hypothesis_pictures};
 
 use super::EXIT_OK;
+use super::help::{FILTER, OUTPUT};
 use super::shared::{CaptureReadingArgs, HistorySourceArgs, PictureArgs, RuleArgs, extension};
 
 /// Draw a window as a tile
@@ -22,29 +23,34 @@ use super::shared::{CaptureReadingArgs, HistorySourceArgs, PictureArgs, RuleArgs
 /// from captures. Two windows are drawn side by side, with the differences between their parameters below.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga tile --history history --type 95f82c624a74270852e9ce6958d1247e --sensor II -o tile.svg
+  inga tile --history history --sensor II -o tile.svg \\
+      --type 95f82c624a74270852e9ce6958d1247e
   inga tile sensor.pcap --host 192.0.2.1 --at 2009-03-10T12:00:00Z -o tile.svg
-  inga tile sandbox.pcap --host 192.168.20.21 --history history --type 95f82c624a74270852e9ce6958d1247e -o pair.svg")]
+  inga tile sandbox.pcap --host 192.168.20.21 --history history -o pair.svg \\
+      --type 95f82c624a74270852e9ce6958d1247e")]
 pub(super) struct TileArgs {
     /// Captures or logs with the window of the host
     #[arg(value_name = "CAPTURE", requires = "host")]
     captures: Vec<PathBuf>,
     /// Host whose window in the captures is drawn
-    #[arg(long, value_name = "ADDRESS", requires = "captures")]
+    #[arg(long, value_name = "ADDRESS", requires = "captures", help_heading = FILTER)]
     host: Option<IpAddr>,
     /// A time within the window to draw [default: the first window of the host]
-    #[arg(long, value_name = "TIME", requires = "host")]
+    #[arg(long, value_name = "TIME", requires = "host", help_heading = FILTER)]
     at: Option<Timestamp>,
     /// Type whose example window is drawn; may be given twice
-    #[arg(long = "type", value_name = "ID", requires = "history")]
+    #[arg(long = "type", value_name = "ID", help_heading = FILTER)]
     types: Vec<BehaviorId>,
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Sensor whose example is drawn [default: the sensor with the earliest example]
-    #[arg(long, value_name = "NAME", requires = "types")]
+    #[arg(long, value_name = "NAME", requires = "types", help_heading = FILTER)]
     sensor: Vec<String>,
-    /// Output file, PNG if it ends in `.png`, else SVG; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
+    /// Output format [default: by the extension of the output file, else svg]
+    #[arg(long, value_enum, help_heading = OUTPUT)]
+    format: Option<TileFormat>,
+    /// Output file; `-` is standard output
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
@@ -52,6 +58,15 @@ pub(super) struct TileArgs {
     reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
+}
+
+/// Output formats of tiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum TileFormat {
+    /// SVG picture
+    Svg,
+    /// PNG picture
+    Png,
 }
 
 pub(super) fn run(args: &TileArgs, notices: &mut Notices) -> Result<u8, AppError> {
@@ -62,7 +77,9 @@ pub(super) fn run(args: &TileArgs, notices: &mut Notices) -> Result<u8, AppError
         let inputs = options.expand(&args.captures, notices)?;
         drawn.push(window(&inputs, host, args.at, &options, &rules, notices)?);
     }
-    if !args.types.is_empty() {
+    if args.types.is_empty() {
+        args.history.note_unused("without --type", notices);
+    } else {
         let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
         for behavior in &args.types {
             drawn.push(example(store.as_ref(), *behavior, &args.sensor, &rules)?);
@@ -86,7 +103,10 @@ pub(super) fn run(args: &TileArgs, notices: &mut Notices) -> Result<u8, AppError
             return Err(AppError::Usage(message.to_owned()));
         }
     };
-    let pixels = extension(args.output.as_deref()) == Some("png");
+    let pixels = match args.format {
+        Some(format) => format == TileFormat::Png,
+        None => extension(args.output.as_deref()) == Some("png"),
+    };
     args.picture.write(&Output::from_path(args.output.as_deref()), &svg, pixels)?;
     Ok(EXIT_OK)
 }

@@ -1,4 +1,4 @@
-//! `inga kinds`: jumps and falls of the type count (the number of distinct types per day), and the types
+//! `inga types`: jumps and falls of the type count (the number of distinct types per day), and the types
 //! behind them.
 
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use crate::app::{AppError, CaptureOptions, Notices};
 use crate::render::type_counts as report;
 
 use super::EXIT_OK;
+use super::help::{FILTER, INPUT, OUTPUT};
 use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
 
 /// Find jumps and falls of the number of distinct types per day
@@ -18,49 +19,53 @@ use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
 /// ports (1024 and above) do not distinguish groups.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  inga kinds --history history
-  inga kinds --history history -o kinds.svg
-  inga kinds --history history --sensor II --captures captures/2009-03/ --format json
+  inga types --history history
+  inga types --history history -o types.svg
+  inga types --history history --sensor II --captures captures/2009-03/
 
-A fall is a jump downwards: below the past, by as much and as surely as a jump lies above it, or back to the past when
-what had jumped is over. A day that was captured for less than two thirds of the usual time is not judged: a part of a
-day falls by itself.
+A jump is a rise of the type count above the level that its past predicts. A fall is the opposite: the \
+count lies significantly below its past, or it returns to the earlier level after a jump. A day that was \
+recorded for less than two thirds of the usual time is not judged, because an incomplete day has fewer \
+types.
 
-Of a jump the new types are told: those never seen before it. Of a fall those that are gone: seen in the week before it,
-and never since. Patterns come in the order of what they added to the number of kinds a day, or took from it: kinds that
-are met once and never again come and go on any day.
+For a jump, the answer shows the new types, which were never observed before it. For a fall, it shows the \
+types that are gone: they were observed in the week before the fall and never since. Patterns are ordered \
+by how much they changed the number of types per day. The number of new or gone types alone would be \
+misleading, because types that occur only once appear and disappear on any day.
 
-With captures, it is tested whether the port follows from the destination, or from it and the week (Monday to Sunday):
-pairs of hosts that agree in both, against as many as there are when the week's ports are dealt out by chance (999
-times). A pattern of derived ports has a p of at most 0.01, at least 10 ports, at least 5 destinations at which hosts
-agree, and at least a quarter of the pairs of hosts at a destination agree beyond chance: as if each had four ports.
-Old peers of file sharing can look so, too. Where no destination was asked twice nothing can be told; more days or
-captures may.
+With --captures, the command tests whether the port depends on the destination, or on the destination and \
+the week (Monday to Sunday). It counts pairs of hosts that used the same port for the same destination \
+(and week) and compares their number with 999 random permutations of the ports of a week. The ports of a \
+pattern count as derived if p is at most 0.01, there are at least 10 ports and at least 5 destinations at \
+which hosts agree, and at least a quarter of the pairs of hosts per destination agree beyond chance (as if \
+each destination had four ports). Former peers of a file sharing network can look the same. If no \
+destination was contacted twice, the test is not possible; more days or captures may make it possible.
 
-JSON is a line a jump: sensor, direction (up, down), first, last, peak (the day with most above what was expected, or
-below it), kinds, expected, p, outcome (over, new-level, open: a plateau; old-level: what had jumped is over, p is the
-jump's), new_types (null in a fall), gone_types (null in a jump), groups: pattern, types, share, ports, members (ids of
-the first 20 types), labels, before, since (kinds a day in the week before and in the jump), derived (null or from:
-destination, destination-and-week; asked, destinations, ports, repeating, agreeing, expected, agreement, p),
-port_follows_destination (true, false, or null where it was not or cannot be tested).
-The series itself is that of `inga series --value types`.")]
+JSON has one line per jump or fall: sensor; direction (up or down); first and last day; peak (the day with \
+the largest difference from the expected number); kinds (types on that day) and expected; p; outcome \
+(over, new-level, open for a level that persists, or old-level when a jump is over, where p is the one of \
+the jump); new_types (null for a fall); gone_types (null for a jump); and groups. A group has: family (the \
+pattern), types, share, ports, members (identifiers of the first 20 types), labels, before and since \
+(types per day in the week before and during the jump), derived (null, or from (destination or \
+destination-and-week), asked, destinations, ports, repeating, agreeing, expected, agreement and p), and \
+port_follows_destination (true, false, or null if it was not or cannot be tested).
+
+`inga series --value types` shows the series itself.")]
 pub(super) struct TypesArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
     /// Only this sensor; may be given more than once [default: all sensors of the history]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = FILTER)]
     sensor: Vec<String>,
     /// Captures of the days of a jump, or of the week before a fall, to test whether ports depend on
     /// destinations
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH", num_args = 1.., help_heading = INPUT)]
     captures: Vec<PathBuf>,
     /// Output format [default: by the extension of the output file, else text]
-    ///
-    /// JSON has one line per jump or fall.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, help_heading = OUTPUT)]
     format: Option<PictureFormat>,
     /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
@@ -73,6 +78,7 @@ const LEVEL: f64 = 0.01;
 
 pub(super) fn run(args: &TypesArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
+    args.picture.note_unused(PictureFormat::chosen(args.format, args.output.as_deref()), notices);
     let options = CaptureOptions::default();
     let store = args.history.source()?.open(&options, &rules, notices)?;
     let mut all = type_counts(store.as_ref(), &args.sensor, LEVEL, &rules)?;

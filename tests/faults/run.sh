@@ -59,7 +59,7 @@ is_fed() { "$program" capture list --history "$history" | grep "$1" >/dev/null; 
 op_remove() { is_fed 2008-12 || { op_make; return; }; inga capture remove $captures/2008-12.pcap.zst --sensor north --history "$history" --yes; }
 op_drop() { is_fed 2008-11 || { op_make; return; }; inga history drop --sensor north --from 2008-11-01 --to 2008-11-30 --history "$history" --yes; }
 op_join() {
-    [ -s "$history/catalog.sqlite" ] || { inga history merge "$place/in/a" "$place/in/b" --into "$history"; return; }
+    [ -s "$history/catalog.sqlite" ] || { inga history merge "$place/in/a" "$place/in/b" --output "$history"; return; }
     # Whoever reads a history next puts away what a reader left beside its catalog.
     inga sensor list --history "$place/in/a" && inga sensor list --history "$place/in/b"
 }
@@ -96,7 +96,7 @@ files() { (cd "$place" && find . -type f | sort); }
 view() {
     {
         if [ -s "$history/catalog.sqlite" ] && inga sensor list --history "$history" 2>&1 | grep -q north; then
-            inga series --history "$history" --by hour --of 445/tcp --of icmp --format json 2>&1 || true
+            inga series --history "$history" --by hour --filter 445/tcp --filter icmp --format json 2>&1 || true
             inga series --history "$history" --format json 2>&1 || true
             inga sensor list --history "$history" 2>&1 || true
             inga sample list --history "$history" 2>&1 || true

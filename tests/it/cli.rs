@@ -42,6 +42,38 @@ fn every_subcommand_has_help_with_an_example() {
 }
 
 #[test]
+fn an_option_without_effect_is_noted() {
+    let darknet = ["--darknet", "samples/darknet"];
+    let notes = |args: &[&str]| {
+        let called = inga(&[args, &darknet].concat());
+        assert_eq!(called.code, 0, "{}", called.stderr);
+        called.stderr
+    };
+    let text = notes(&["series", "--log", "--value", "hosts", "--theme", "dark"]);
+    for option in ["--log", "--value", "--theme"] {
+        assert!(text.contains(&format!("note: {option} has no effect on text")), "{text}");
+    }
+    assert!(!notes(&["series", "--format", "svg", "--log", "--theme", "dark"]).contains("no effect"));
+    assert!(
+        notes(&["types", "--format", "json", "--theme", "dark"]).contains("--theme has no effect on JSON")
+    );
+    assert!(notes(&["surges", "--format", "json", "--all"]).contains("--all has no effect on JSON"));
+    assert!(
+        notes(&["correlate", SAMPLE_A, "--format", "json", "--host", "192.0.2.1"]).contains("--host has")
+    );
+}
+
+#[test]
+fn every_answer_is_written_to_a_file_in_the_format_of_its_name() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("events.json");
+    let called = inga(&["events", SERVICES, "-o", arg(&path)]);
+    assert_eq!((called.code, called.stdout.as_str()), (0, ""));
+    let printed = inga(&["events", SERVICES, "--format", "json"]).stdout;
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), printed);
+}
+
+#[test]
 fn completions_and_the_man_page_are_made() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(inga(&["completions", shell]).stdout.contains("correlate"), "{shell}");
@@ -156,12 +188,12 @@ fn windows_have_published_fields() {
 #[test]
 fn a_dark_prefix_selects_and_ranks() {
     let all = inga(&["fingerprint", SERVICES, "--victim", "auto", "--format", "json"]).json();
-    let part = ["fingerprint", SERVICES, "--victim", "auto", "--format", "json", "--dark", "10.7.3.0/26"];
+    let part = ["fingerprint", SERVICES, "--victim", "auto", "--format", "json", "--prefix", "10.7.3.0/26"];
     let dark = inga(&part).json();
     assert_eq!((&all[0]["destinations"], &dark[0]["destinations"]), (&100.into(), &63.into()));
     // Every third address only: steps of one in the sensor's own list.
     let thin: Vec<String> =
-        (1..=28).flat_map(|at| ["--dark".to_owned(), format!("10.7.3.{}/32", at * 3)]).collect();
+        (1..=28).flat_map(|at| ["--prefix".to_owned(), format!("10.7.3.{}/32", at * 3)]).collect();
     let thin: Vec<&str> = part[..6].iter().copied().chain(thin.iter().map(String::as_str)).collect();
     let ranked = inga(&thin).json();
     assert_eq!(ranked[0]["transition"], "sequential");

@@ -132,7 +132,7 @@ fn overlaps_and_other_settings_are_refused_and_the_same_capture_is_taken_once() 
     other.time_zone = "Asia/Tokyo".to_owned();
     observed(&fixture, "other", &other, &[]);
     let (a, over, into) = (fixture.path("a"), fixture.path("over"), fixture.path("c"));
-    let refused = inga(&["history", "merge", arg(&a), arg(&over), "--into", arg(&into)]);
+    let refused = inga(&["history", "merge", arg(&a), arg(&over), "--output", arg(&into)]);
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains(" s of recorded time in common"), "{}", refused.stderr);
     assert!(join(&fixture, &["a", "other"], "c").unwrap_err().contains("other settings"));
@@ -186,7 +186,7 @@ fn two_processes_observe_half_each() {
         scope.spawn(|| observe("second", &MONTHS[3..]));
     });
     observe("one", &MONTHS);
-    let joined = inga(&["history", "merge", &path("first"), &path("second"), "--into", &path("both")]);
+    let joined = inga(&["history", "merge", &path("first"), &path("second"), "--output", &path("both")]);
     assert_eq!(joined.code, 0, "{}", joined.stderr);
     // All but the number of windows, which are cut where one history ends: sensor, of, day, observed, packets, hosts.
     let days = |name: &str| -> Vec<Vec<String>> {

@@ -63,7 +63,7 @@ fn answers(db: &str) -> Vec<String> {
         tiles.collect::<Vec<_>>().concat(),
         held::sighting_lines(Path::new(db)),
         held::daily_lines(Path::new(db)),
-        called(&["series", "--history", db, "--of", "445/tcp", "--by", "week", "--format", "csv"]),
+        called(&["series", "--history", db, "--filter", "445/tcp", "--by", "week", "--format", "csv"]),
         called(&["series", "--history", db, "--by", "hour", "--from", "2009-03-01", "--format", "csv"]),
         called(&["series", "--history", db, "--by", "all", "--source", "100.64.0.0/20", "--format", "csv"]),
         called(&["series", "--history", db, "--format", "csv"]),
@@ -133,7 +133,8 @@ fn dropped_sightings_leave_the_counts() {
     feed(&db, &MONTHS[1..5]);
     let counts = held::daily_lines(Path::new(&db));
     let days = called(&["series", "--history", &db, "--format", "csv"]);
-    let since = ["series", "--history", &db, "--of", "445/tcp", "--from", "2009-03-01", "--format", "csv"];
+    let since =
+        ["series", "--history", &db, "--filter", "445/tcp", "--from", "2009-03-01", "--format", "csv"];
     let kept = called(&since);
     let retain = ["history", "retain", "--from", "2009-03-15", "--history", &db];
     let asked = inga(&retain);
@@ -151,13 +152,13 @@ fn dropped_sightings_leave_the_counts() {
     // Every question is answered from what is left.
     let sample = "samples/a2eaf57c47a118e91a5edf694685eee7/report.yaml";
     for question in [
-        &["series", "--of", "445/tcp"][..],
+        &["series", "--filter", "445/tcp"][..],
         &["surges"],
-        &["kinds"],
+        &["types"],
         &["correlate", sample],
         &["explain", "--surges", sample],
-        &["explain", "--sensor", "north", "--day", "2009-03-20", sample],
-        &["cohort", "--from", "445/tcp", "--to", "23/tcp", "--around", "2009-03-20"],
+        &["explain", "--sensor", "north", "--from", "2009-03-20", sample],
+        &["cohort", "--before", "445/tcp", "--after", "23/tcp", "--around", "2009-03-20"],
         &["host", "100.64.0.1"],
     ] {
         let answered = inga(&[question, &["--history", &db]].concat());

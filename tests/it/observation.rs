@@ -44,7 +44,7 @@ fn backscatter_is_counted_and_is_no_scan() {
     assert_eq!((&whole["packets"], &whole["hosts"]), (&3468.into(), &1.into()));
     let labelled = |label: &str| {
         let of = format!("label:{label}");
-        all_time(&db, &["--of", &of])["packets"].as_u64().unwrap()
+        all_time(&db, &["--filter", &of])["packets"].as_u64().unwrap()
     };
     // A window with both has neither label.
     assert_eq!(labelled("backscatter-syn-ack") + labelled("backscatter-rst"), 3468);
@@ -119,11 +119,11 @@ fn switched(folder: &Path) -> String {
 fn hosts_of_a_span_are_counted_once_and_an_outage_is_no_zero() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());
-    let days = inga(&["series", "--history", &db, "--of", "445/tcp", "--format", "json"]).json();
+    let days = inga(&["series", "--history", &db, "--filter", "445/tcp", "--format", "json"]).json();
     let hosts: Vec<Option<u64>> = days.iter().map(|day| day["hosts"].as_u64()).collect();
     let expected = [6, 6, 0, 0, -1, -1, 0, 0, 0, 0, 2, 2];
     assert_eq!(hosts, expected.map(|hosts| u64::try_from(hosts).ok()));
-    let all = all_time(&db, &["--of", "445/tcp"]);
+    let all = all_time(&db, &["--filter", "445/tcp"]);
     assert_eq!((&all["hosts"], &all["packets"], &all["observed_days"]), (&6.into(), &16.into(), &10.into()));
     let few = all_time(&db, &["--source", "203.0.113.2/31"]);
     assert_eq!((&few["hosts"], &few["packets"]), (&2.into(), &8.into()));
@@ -143,9 +143,10 @@ fn hours_are_the_sensors_and_add_up_to_its_days() {
     inga(&["sensor", "add", "I", "--history", &db, "--prefix", "198.51.100.0/24", "--time-zone", zone]);
     assert_eq!(inga(&["observe", "--sensor", "I", "--history", &db, arg(&capture)]).code, 0);
     let series = |more: &[&str]| {
-        inga(&[&["series", "--history", &db, "--format", "json", "--of", "445/tcp"], more].concat()).json()
+        inga(&[&["series", "--history", &db, "--format", "json", "--filter", "445/tcp"], more].concat())
+            .json()
     };
-    let (days, hours) = (series(&[]), series(&["--step", "hour"]));
+    let (days, hours) = (series(&[]), series(&["--by", "hour"]));
     let sum = |spans: &[Value], day: &str| -> u64 {
         let of_day = spans.iter().filter(|span| span["first"].as_str().unwrap().starts_with(day));
         of_day.map(|span| span["packets"].as_u64().unwrap_or(0)).sum()
@@ -185,9 +186,9 @@ fn a_series_is_drawn_with_its_outage_and_marks() {
         "series",
         "--history",
         &db,
-        "--of",
+        "--filter",
         "445/tcp",
-        "--of",
+        "--filter",
         "23/tcp",
         "--value",
         "hosts",
@@ -215,9 +216,9 @@ fn a_cohort_tells_what_became_of_each_host() {
         "cohort",
         "--history",
         &db,
-        "--from",
+        "--before",
         "445/tcp",
-        "--to",
+        "--after",
         "23/tcp",
         "--around",
         "2009-03-11",
@@ -248,7 +249,7 @@ fn a_host_is_told_with_its_types_and_gaps() {
     assert_eq!(inga(&["host", "203.0.113.4", "--history", &db, "--format", "json"]).json().len(), 2);
     let unseen = inga(&["host", "203.0.113.99", "--history", &db]);
     assert!(unseen.code == 0 && unseen.stderr.contains("was not seen"));
-    assert_eq!(inga(&["series", "--history", &db, "--of", "label:nobody"]).code, 2);
+    assert_eq!(inga(&["series", "--history", &db, "--filter", "label:nobody"]).code, 2);
 }
 
 #[test]
@@ -289,7 +290,7 @@ fn a_cohort_and_a_host_are_drawn() {
     let folder = TempDir::new().unwrap();
     let db = switched(folder.path());
     let (flow, host) = (folder.path().join("flow.svg"), folder.path().join("host.svg"));
-    let cohort = ["--from", "445/tcp", "--to", "23/tcp", "--around", "2009-03-11", "--days", "10"];
+    let cohort = ["--before", "445/tcp", "--after", "23/tcp", "--around", "2009-03-11", "--days", "10"];
     assert_eq!(inga(&[&["cohort", "--history", &db, "-o", arg(&flow)], &cohort[..]].concat()).code, 0);
     let told = words(&std::fs::read_to_string(&flow).unwrap());
     for words in ["Sensor I", "2 switched", "0 from elsewhere", "1 new", "by chance 3.43 would"] {

@@ -261,7 +261,7 @@ fn every_command_writes_its_folders_the_same_way() {
         vec!["man", arg(&file)],
         vec!["fingerprint", capture, "--tiles", arg(&file)],
         vec!["project", report, "--prefix", "203.0.113.0/24", "--tiles", arg(&file)],
-        vec!["simulate", scenario, "--out", arg(&file)],
+        vec!["simulate", scenario, "--output", arg(&file)],
     ] {
         refused(&inga(&call), &["this is a file", "folder"]);
     }
@@ -275,7 +275,7 @@ fn scenarios_are_refused_at_once_with_line_and_limit() {
     let out = folder.path().join("out");
     let run = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        inga(&["simulate", arg(&path), "--out", arg(&out), "--scale", "0.000001"])
+        inga(&["simulate", arg(&path), "--output", arg(&out), "--scale", "0.000001"])
     };
     let called = run(base);
     assert_eq!(called.code, 0, "{}", called.stderr);
@@ -341,7 +341,7 @@ fn hostile_yaml_is_refused_by_its_limits() {
         }
         for call in [
             vec!["project", arg(&report), "--prefix", "203.0.113.0/24"],
-            vec!["simulate", arg(&scenario), "--out", arg(&out)],
+            vec!["simulate", arg(&scenario), "--output", arg(&out)],
             vec!["rules", "check", arg(&at("rules"))],
             vec!["surges", "--darknet", arg(folder.path())],
             vec!["series", "--history", arg(&db.1), "--mark", arg(&report)],
@@ -390,11 +390,12 @@ fn swapped_days_bare_ports_and_wrong_paths_are_named() {
         ("99999/tcp", "no port"),
         ("", "protocol"),
     ] {
-        refused(&inga(&["series", "--history", db, "--of", of]), &[word]);
-        let call = ["explain", "--history", db, "--sensor", "north", "--day", "2020-01-01", "--of", of];
+        refused(&inga(&["series", "--history", db, "--filter", of]), &[word]);
+        let call = ["explain", "--history", db, "--sensor", "north", "--from", "2020-01-01", "--filter", of];
         refused(&inga(&call), &[word]);
     }
-    let same = ["cohort", "--history", db, "--from", "445/tcp", "--to", "445/tcp", "--around", "2020-01-01"];
+    let same =
+        ["cohort", "--history", db, "--before", "445/tcp", "--after", "445/tcp", "--around", "2020-01-01"];
     refused(&inga(&same), &["both 445/tcp"]);
     let place = arg(folder.path());
     for call in [
@@ -412,13 +413,13 @@ fn swapped_days_bare_ports_and_wrong_paths_are_named() {
     refused(&inga(&["series", "--darknet", "Cargo.toml"]), &["this is a file", "--history"]);
     refused(&inga(&["rules", "check", "Cargo.toml"]), &["this is a file", "folder"]);
     refused(&inga(&["correlate", place, "--history", db]), &["this is a folder"]);
-    refused(&inga(&["simulate", place, "--out", "x"]), &["this is a folder"]);
+    refused(&inga(&["simulate", place, "--output", "x"]), &["this is a folder"]);
 }
 
 #[test]
 fn an_event_is_explained_without_any_sample() {
-    let call = ["--darknet", "samples/darknet", "--sensor", "north", "--day", "2009-03-02"];
-    let called = inga(&[&["explain"], &call[..], &["--of", "445/tcp"]].concat());
+    let call = ["--darknet", "samples/darknet", "--sensor", "north", "--from", "2009-03-02"];
+    let called = inga(&[&["explain"], &call[..], &["--filter", "445/tcp"]].concat());
     assert_eq!(called.code, 0, "{}", called.stderr);
     assert!(called.stderr.contains("no sample is known"), "{}", called.stderr);
     assert!(called.stdout.contains("a scanner that no sample is known of"), "{}", called.stdout);

@@ -87,12 +87,12 @@ fn panels_stand_below_each_other_and_have_one_axis_of_time() {
 }
 
 #[test]
-fn a_ground_is_the_readers_or_the_one_that_was_asked_for() {
+fn a_theme_is_the_readers_or_the_one_that_was_asked_for() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("plot.svg");
-    let of = |ground: &str| String::from_utf8(drawn(&["--ground", ground], &path)).unwrap();
-    let [reader, light, dark] = ["reader", "light", "dark"].map(of);
-    assert!(reader.contains("prefers-color-scheme: dark"));
+    let of = |theme: &str| String::from_utf8(drawn(&["--theme", theme], &path)).unwrap();
+    let [auto, light, dark] = ["auto", "light", "dark"].map(of);
+    assert!(auto.contains("prefers-color-scheme: dark"));
     for (one, other) in [(&light, &dark), (&dark, &light)] {
         assert!(!one.contains("prefers-color-scheme") && !one.contains("var("), "one ground, written out");
         assert!(words(one).len() > 100 && words(one).contains("unique hosts"));

@@ -193,7 +193,8 @@ fn an_event_is_taken_apart_into_samples_and_a_rest() {
         let place = ["--darknet", "samples/darknet", "--sensor", "north", "--format", "json"];
         inga(&[&["explain"][..], &samples, &place, more].concat())
     };
-    let found = explain(&["--day", "2009-03-02", "--days", "28", "--of", "445/tcp"]).json().swap_remove(0);
+    let found =
+        explain(&["--from", "2009-03-02", "--days", "28", "--filter", "445/tcp"]).json().swap_remove(0);
     let first = &found["causes"][0];
     assert!(first["title"].as_str().unwrap().starts_with("W32.SillyFDC.BAW"), "{found}");
     assert!(
@@ -202,12 +203,13 @@ fn an_event_is_taken_apart_into_samples_and_a_rest() {
     );
     assert_eq!(found["causes"][1]["host_days"], 0.0, "a scan of another port explains nothing here");
     // The large worm, of which there is no sample: one to four packets to one address.
-    let worm = explain(&["--day", "2008-12-29", "--days", "14", "--of", "445/tcp"]).json().swap_remove(0);
+    let worm =
+        explain(&["--from", "2008-12-29", "--days", "14", "--filter", "445/tcp"]).json().swap_remove(0);
     assert!(worm["unknown_probability"].as_f64().unwrap() > 0.9, "{worm}");
     assert_eq!(worm["rest"][0]["canonical"], "bt1|sp=1|pk=2|dp=1|di=1|tr=-|pt=445|pr=TCP:S");
-    let quiet = explain(&["--day", "2009-02-02", "--of", "445/tcp"]).json().swap_remove(0);
+    let quiet = explain(&["--from", "2009-02-02", "--filter", "445/tcp"]).json().swap_remove(0);
     assert!(quiet["nothing_probability"].as_f64().unwrap() > 0.5, "{quiet}");
-    let early = explain(&["--day", "2008-11-05"]);
+    let early = explain(&["--from", "2008-11-05"]);
     assert!(early.code == 2 && early.stderr.contains("14 are needed"), "{}", early.stderr);
 }
 
@@ -237,7 +239,7 @@ fn each_surge_is_explained() {
     let told = inga(&["surges", "--darknet", "samples/darknet"]).stderr;
     let notes: Vec<&str> = told.lines().filter(|line| line.contains("too little past")).collect();
     assert!(notes.len() == 2 && notes.iter().all(|note| answer.stderr.contains(note)), "{told}");
-    let both = inga(&[&ask[..], &["--day", "2009-03-02"]].concat());
+    let both = inga(&[&ask[..], &["--from", "2009-03-02"]].concat());
     assert!(both.code == 2 && both.stderr.contains("--surges"), "{}", both.stderr);
 }
 

@@ -503,16 +503,16 @@ fn a_surge_of_derived_ports_is_explained_by_the_sample_that_derives_them() {
     let made = folder.path().join("made");
     let scenario = "samples/scenarios/conficker-2009.yaml";
     let (out, scale) = (arg(&made), "0.002");
-    let simulated = inga(&["simulate", scenario, "--out", out, "--scale", scale, "--format", "sightings"]);
+    let simulated = inga(&["simulate", scenario, "--output", out, "--scale", scale, "--format", "sightings"]);
     assert_eq!(simulated.code, 0, "{}", simulated.stderr);
     let db = made.join("history");
     let reports: Vec<String> = ["conficker-a", "conficker-b", "conficker-d", "sample-a"]
         .map(|name| arg(&made.join("samples").join(name).join("report.yaml")).to_owned())
         .to_vec();
     for of in [None, Some("label:conficker-d-udp"), Some("label:conficker-d-tcp")] {
-        let mut args = vec!["explain", "--history", arg(&db), "--sensor", "II", "--day", "2009-03-10"];
+        let mut args = vec!["explain", "--history", arg(&db), "--sensor", "II", "--from", "2009-03-10"];
         args.extend(["--format", "json"]);
-        args.extend(of.iter().flat_map(|of| ["--of", *of]));
+        args.extend(of.iter().flat_map(|of| ["--filter", *of]));
         args.extend(reports.iter().map(String::as_str));
         let explained = inga(&args);
         assert_eq!(explained.code, 0, "{}", explained.stderr);
@@ -528,8 +528,19 @@ fn a_surge_of_derived_ports_is_explained_by_the_sample_that_derives_them() {
 /// most of the hosts that probe high ports in this scenario.
 fn labels_of_a_malware_need_its_ports_and_its_dates(db: &Path) {
     let hosts = |label: &str, (first, last): (&str, &str)| -> u64 {
-        let args =
-            ["series", "--history", arg(db), "--sensor", "I", "--of", label, "--from", first, "--to", last];
+        let args = [
+            "series",
+            "--history",
+            arg(db),
+            "--sensor",
+            "I",
+            "--filter",
+            label,
+            "--from",
+            first,
+            "--to",
+            last,
+        ];
         let spans = inga(&[&args[..], &["--format", "json"]].concat()).json();
         spans.iter().filter_map(|span| span["hosts"].as_u64()).sum()
     };

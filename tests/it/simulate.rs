@@ -32,7 +32,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn simulate(folder: &Path, more: &[&str]) {
-    let mut args = vec!["simulate", SMALL, "--out", arg(folder)];
+    let mut args = vec!["simulate", SMALL, "--output", arg(folder)];
     args.extend(more);
     let called = inga(&args);
     assert_eq!(called.code, 0, "{}", called.stderr);
@@ -57,7 +57,7 @@ fn a_seed_gives_the_same_bytes_on_any_number_of_threads() {
         files(&place)
     });
     assert_ne!(seeds[0], seeds[1]);
-    let again = inga(&["simulate", SMALL, "--out", arg(&folder.path().join("1"))]);
+    let again = inga(&["simulate", SMALL, "--output", arg(&folder.path().join("1"))]);
     assert!(again.code == 2 && again.stderr.contains("is not empty"), "{}", again.stderr);
 }
 
@@ -384,7 +384,7 @@ fn a_wrong_scenario_is_refused_with_its_place_and_a_remedy() {
         let path = folder.path().join("wrong.yaml");
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
         let out = folder.path().join("out");
-        let called = inga(&["simulate", arg(&path), "--out", arg(&out)]);
+        let called = inga(&["simulate", arg(&path), "--output", arg(&out)]);
         assert_eq!(called.code, 2, "{to}");
         assert!(called.stderr.contains(words), "{}", called.stderr);
         assert!(!out.exists());

@@ -261,7 +261,7 @@ fn backscatter_is_no_surge_of_scanning() {
     inga(&["sensor", "add", "I", "--history", db, "--prefix", "192.150.186.0/23"]);
     let trace = corpora.join("ncsa-simple-scan/backscatter.trace");
     assert_eq!(inga(&["observe", "--sensor", "I", "--history", db, arg(&trace)]).code, 0);
-    let answer = inga(&["surges", "--history", db, "--q", "0.1", "--format", "json"]);
+    let answer = inga(&["surges", "--history", db, "--q-max", "0.1", "--format", "json"]);
     assert_eq!((answer.code, answer.json().len()), (0, 0), "{}", answer.stdout);
     let note = "the first 2 of 2 observed days";
     assert!(answer.stderr.contains(note), "{}", answer.stderr);
@@ -334,7 +334,7 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
     let (db, capture) = (arg(&db), arg(&capture));
     inga(&["sensor", "add", "I", "--history", db, "--prefix", "198.51.100.0/24"]);
     assert_eq!(inga(&["observe", "--sensor", "I", "--history", db, capture]).code, 0);
-    let told = inga(&["kinds", "--history", db, "--captures", capture, "--format", "json"]).json();
+    let told = inga(&["types", "--history", db, "--captures", capture, "--format", "json"]).json();
     let found = |at: usize| (told[at]["direction"].as_str().unwrap(), told[at]["first"].as_str().unwrap());
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!((found(0), &told[0]["sensor"]), (("up", "2009-03-23"), &"I".into()));
@@ -352,7 +352,7 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
     assert_eq!((&group["port_follows_destination"], &group["share"]), (&true.into(), &1.0.into()), "{group}");
     let ports = group["ports"].as_u64().unwrap();
     assert!(ports > 64 && group["members"].as_array().unwrap().len() == 20, "{group}");
-    let text = inga(&["kinds", "--history", db]).stdout;
+    let text = inga(&["types", "--history", db]).stdout;
     assert!(text.contains("since 2009-03-23") && text.contains("since 2009-04-12: a fall to"), "{text}");
     assert!(text.matches("100 %").count() == 2, "{text}");
     // Two hours of a day, two days later.
@@ -363,9 +363,9 @@ fn a_jump_of_kinds_is_told_by_its_derived_ports() {
     }
     std::fs::write(&part, pcap.bytes()).unwrap();
     assert_eq!(inga(&["observe", "--sensor", "I", "--history", db, arg(&part)]).code, 0);
-    let notes = inga(&["kinds", "--history", db]).stderr;
+    let notes = inga(&["types", "--history", db]).stderr;
     // So short was the last day of the other capture, too.
     assert!(notes.contains("not judged: 2"), "{notes}");
-    let picture = inga(&["kinds", "--history", db, "--format", "svg"]).stdout;
+    let picture = inga(&["types", "--history", db, "--format", "svg"]).stdout;
     assert!(picture.contains("new types") && picture.contains("types gone"), "{picture}");
 }

@@ -221,12 +221,9 @@ fn the_documents_name_every_room_and_every_subcommand() {
         assert!(architecture.contains(&format!("`{room}")), "src/ARCHITECTURE.md does not name `{room}`");
     }
     let readme = read("README.md");
-    let help = crate::command::inga(&["--help"]).stdout;
-    let commands =
-        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands = inga::cli::command();
     let mut count = 0;
-    for command in commands.map(|line| line.split_whitespace().next().unwrap()).filter(|name| *name != "help")
-    {
+    for command in commands.get_subcommands().map(|command| command.get_name()) {
         count += 1;
         assert!(readme.contains(&format!("inga {command}")), "README.md does not name `inga {command}`");
     }

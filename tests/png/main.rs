@@ -33,5 +33,5 @@ fn a_png_has_twice_the_pixels_of_the_svg() {
     assert_eq!((number(16), number(20)), (2 * size("width"), 2 * size("height")));
     // An empty picture of that size takes a hundredth of this.
     assert!(light.len() > 30_000, "{} bytes", light.len());
-    assert_ne!(light, drawn(&["--ground", "dark"], &png));
+    assert_ne!(light, drawn(&["--theme", "dark"], &png));
 }

@@ -254,7 +254,7 @@ def recount(about, history, merged):
         types = types_in(sightings)
         compare(f"{about}, {sensor}: {TYPES_MIN} types or more", True, len(types) >= TYPES_MIN)
         of_types = {
-            canonical: series(history, sensor, "--of", "type:" + hashlib.md5(canonical.encode()).hexdigest())
+            canonical: series(history, sensor, "--filter", "type:" + hashlib.md5(canonical.encode()).hexdigest())
             for canonical in types
         }
         for reader in (Duck(), Arrow()):

@@ -138,9 +138,9 @@ pub(crate) fn print_processes(history: &Path, chosen: &Chosen, runs: usize) {
     let history = history.to_str().expect("UTF-8");
     let host = chosen.hosts[0].to_string();
     let questions: [&[&str]; 5] = [
-        &["series", "--of", "445/tcp", "--value", "hosts", "--format", "csv"],
+        &["series", "--filter", "445/tcp", "--value", "hosts", "--format", "csv"],
         &["series", "--value", "types", "--format", "csv"],
-        &["kinds"],
+        &["types"],
         &["surges"],
         &["host", &host],
     ];

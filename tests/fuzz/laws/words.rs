@@ -71,9 +71,9 @@ pub(crate) fn words(data: &[u8]) {
     question(text);
 }
 
-/// What is to be counted, as `--of` takes it, and dates and prefixes beside it: refused or taken, the same each time.
+/// What is to be counted, as `--filter` takes it, and dates and prefixes beside it: refused or taken, the same each time.
 fn question(text: &str) {
-    for option in ["--of", "--from", "--source"] {
+    for option in ["--filter", "--from", "--source"] {
         let arguments = ["inga", "series", "--history", "history", option, text];
         let taken = || {
             let matches = inga::cli::command().try_get_matches_from(arguments);

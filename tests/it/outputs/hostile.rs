@@ -89,14 +89,14 @@ fn calls<'a>(report: &'a str, capture: &'a str, place: &'a str, db: &'a str) -> 
         vec!["series", "--history", report],
         vec!["series", "--history", place],
         vec!["series", "--history", db, "--sensor", HOSTILE],
-        vec!["series", "--history", db, "--of", HOSTILE],
-        vec!["series", "--history", db, "--of", "label:x"],
+        vec!["series", "--history", db, "--filter", HOSTILE],
+        vec!["series", "--history", db, "--filter", "label:x"],
         vec!["tile", "--host", HOSTILE],
         vec![HOSTILE],
         vec!["rules", "check", capture],
-        vec!["simulate", capture, "--out", place],
-        vec!["simulate", report, "--out", place],
-        vec!["simulate", "samples/scenarios/small-outbreak.yaml", "--out", place],
+        vec!["simulate", capture, "--output", place],
+        vec!["simulate", report, "--output", place],
+        vec!["simulate", "samples/scenarios/small-outbreak.yaml", "--output", place],
         vec!["host", "192.0.2.1", "--history", db, "-o", place],
         vec!["correlate", capture, "--history", db],
     ];
@@ -104,7 +104,7 @@ fn calls<'a>(report: &'a str, capture: &'a str, place: &'a str, db: &'a str) -> 
         calls.push([&["correlate", report], &darknet[..], &["--format", format]].concat());
     }
     for format in ["text", "json"] {
-        let event = ["--sensor", "north", "--day", "2009-03-02", "--format", format];
+        let event = ["--sensor", "north", "--from", "2009-03-02", "--format", format];
         calls.push([&["explain", report], &darknet[..], &event[..]].concat());
     }
     calls

@@ -35,7 +35,7 @@ fn statistics_of_a_pcapng_tell_the_loss() {
         assert_eq!(lost(&history), [serde_json::json!({"packets": 25, "share": 0.2})], "{big_endian}");
         let db = history.path("h");
         for question in
-            [&["series"][..], &["kinds"], &["surges"], &["correlate", "samples/ping-sweep/report.yaml"]]
+            [&["series"][..], &["types"], &["surges"], &["correlate", "samples/ping-sweep/report.yaml"]]
         {
             let called = inga(&[question, &["--history", &db]].concat());
             assert!(

@@ -15,8 +15,9 @@ use super::shared::{RuleArgs, extension};
 /// Measure on simulated outbreaks how often answers are right
 ///
 /// The cause of each outbreak is known. Families, sensors, sizes, dates, capture loss, outages and other
-/// traffic are drawn at random with fixed seeds. Each case (its samples and its history) is answered by inga, by simple baseline methods, and by
-/// inga without one kind of evidence at a time.
+/// traffic are drawn at random with fixed seeds. Each case (its samples and its
+/// history) is answered by inga, by simple baseline methods, and by inga without one kind of evidence at a
+/// time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga evaluate

@@ -20,8 +20,8 @@ use super::shared::{CaptureReadingArgs, HistorySourceArgs, OutputArgs, OutputFor
 /// Find the samples that explain an increase at a sensor
 ///
 /// The sensor's counts from a given day on are compared with the observed days before, four weeks at most,
-/// and split into the expected background, a share for each sample, and an unexplained rest. For the rest, the
-/// answer describes how a sample that explains it should look.
+/// and split into the expected background, a share for each sample, and an unexplained rest. For the rest,
+/// the answer describes how a sample that explains it should look.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga explain --history history --sensor II --from 2009-03-10

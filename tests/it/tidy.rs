@@ -193,7 +193,7 @@ fn a_planted_breach_is_found() {
     check(
         "src/packet/x.rs",
         "//! x\nuse crate::{packet::{Packet,\n  Clock}, behavior::Engine};\n",
-        "`event` names `behavior`",
+        "`packet` names `behavior`",
     );
     check("src/render/x.rs", "//! x\nfn f() { crate::app::observe::f(); }\n", "`render` names `app`");
     check("src/behavior/x.rs", "//! x\nfn f() { std::fs::read(\"x\"); }\n", "`std::fs` in a pure room");

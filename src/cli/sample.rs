@@ -20,7 +20,7 @@ pub(super) struct SampleArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum SampleCommand {
-    /// Add samples to a history: their reports, and the scans of their sandbox runs
+    /// Add samples to a history, with the scans of their runs
     ///
     /// `inga correlate` and `inga explain` use these samples if no report is given.
     #[command(after_help = "Examples:

@@ -174,7 +174,7 @@ fn a_simulation() {
     session.call(&[
         "simulate",
         "samples/scenarios/small-outbreak.yaml",
-        "--out",
+        "--output",
         arg(&out),
         "--scale",
         "0.2",
@@ -229,21 +229,21 @@ fn a_history() {
         let (command, rest) = question.split_first().unwrap();
         [&[*command, "--history", history], rest].concat()
     };
-    let months = asked(&["series", "--by", "month", "--of", "445/tcp"]);
+    let months = asked(&["series", "--by", "month", "--filter", "445/tcp"]);
     session.text_and_json(&months);
     session.call(&[&months[..], &["--format", "csv"]].concat());
     // The pattern of sample A, by the name of the granularity and by its earlier name.
     for name in ["pattern", "family"] {
         let of = format!("{name}:eef935405a06ba565133d942ae55882a");
-        session.call(&[&asked(&["series", "--by", "all", "--sensor", "north", "--of"])[..], &[&of]].concat());
+        session.call(&[&asked(&["series", "--by", "all", "--sensor", "north", "--filter"])[..], &[&of]].concat());
     }
     session.compare("series");
     for (name, question) in [
         ("host", &["host", "100.64.3.241"][..]),
-        ("cohort", &["cohort", "--from", "445/tcp", "--to", "icmp", "--around", "2009-02-10"]),
+        ("cohort", &["cohort", "--before", "445/tcp", "--after", "icmp", "--around", "2009-02-10"]),
         ("surges", &["surges"]),
-        ("types", &["kinds"]),
-        ("explain", &["explain", "--sensor", "north", "--day", "2009-03-02", "--of", "445/tcp"]),
+        ("types", &["types"]),
+        ("explain", &["explain", "--sensor", "north", "--from", "2009-03-02", "--filter", "445/tcp"]),
         ("correlate", &["correlate"]),
     ] {
         session.text_and_json(&asked(question));

@@ -114,6 +114,7 @@ pub(crate) const TARGETS: &[Target] = &[
         bytes_max: 4_096,
         ..CAPTURE
     },
+    // The definition of the command line, with its help, is built six times.
     Target {
         name: "words",
         law: words::words,
@@ -121,6 +122,7 @@ pub(crate) const TARGETS: &[Target] = &[
         seeds: seeds::words::words,
         is_yaml: false,
         bytes_max: 256,
+        calls_base: 20_000,
         ..YAML
     },
     // A history is written, opened and asked twice; SQLite's own memory is not counted.

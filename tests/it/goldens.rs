@@ -235,7 +235,9 @@ fn a_history() {
     // The pattern of sample A, by the name of the granularity and by its earlier name.
     for name in ["pattern", "family"] {
         let of = format!("{name}:eef935405a06ba565133d942ae55882a");
-        session.call(&[&asked(&["series", "--by", "all", "--sensor", "north", "--filter"])[..], &[&of]].concat());
+        session.call(
+            &[&asked(&["series", "--by", "all", "--sensor", "north", "--filter"])[..], &[&of]].concat(),
+        );
     }
     session.compare("series");
     for (name, question) in [

@@ -19,7 +19,7 @@ use super::behavior_series::CandidateServices;
 use super::history::{HistorySource, coverage_of_sightings, kept_samples};
 use super::reading::report_failures;
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, CaptureOptions, Notices, behavior_series, parallel, suspects};
+use super::{AppError, CaptureOptions, Notices, behavior_series, parallel, sample_import, suspects};
 
 /// Maximum number of behaviors of each granularity for which a sensor is queried, the most frequent first. It
 /// bounds the size of the query for a run of any length.
@@ -99,6 +99,10 @@ fn load_reports(
 ) -> Result<Vec<LoadedSample>, AppError> {
     let (mut samples, mut failed) = (Vec::new(), Vec::new());
     for path in reports {
+        if let Some(imported) = sample_import::load_samples(path, options, rules, notices)? {
+            samples.extend(imported);
+            continue;
+        }
         match load_sample(path, options, rules, notices) {
             Ok(sample) => samples.push(sample),
             Err(error) if error.concerns_capture() => {

@@ -139,7 +139,10 @@ pub(super) fn load_with(
             .check(&report.victims)
             .map_err(|error| AppError::victim(crate::escape::path(path), error))?;
     }
-    let unread = is_empty.then(|| format!("{}: no packets in it", empty.join(", ")));
+    let unread = is_empty.then(|| match report.captures.is_empty() {
+        true => "no capture of its runs exists".to_owned(),
+        false => format!("{}: no packets in it", empty.join(", ")),
+    });
     Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread_reason: unread })
 }
 

@@ -47,6 +47,16 @@ impl Input {
         }
     }
 
+    /// Returns the path of the file that the user named or that lies in a folder; `None` for standard input, a
+    /// pipe or a member of an archive.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Input::Path(path) => Some(path),
+            Input::Spooled { .. } | Input::Member(_) => None,
+        }
+    }
+
     /// Returns the stored length of the capture in bytes, or 0 if it is unknown.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {

@@ -18,6 +18,7 @@ mod link_filter;
 mod link_names;
 mod pcap;
 mod pcapng;
+mod plain;
 mod problems;
 mod read;
 mod read_ahead;
@@ -30,6 +31,7 @@ pub use error::CaptureError;
 pub use expand::{ExpandedPaths, SkippedFiles, expand, expand_file};
 pub use input::Input;
 pub use limits::{Limits, RATIO_USUAL, format_bytes};
+pub use plain::with_uncompressed;
 pub use problems::{CapturePosition, Problem, ProblemCount, Problems};
 pub use read::{
     CaptureFormat, Container, ReadOptions, ReadReport, read, read_hashed, read_head, read_source,

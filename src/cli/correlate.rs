@@ -27,7 +27,8 @@ use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs,
 
 A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected.")]
 pub(super) struct CorrelateArgs {
-    /// Sample reports (YAML) [default: the samples kept in the history]
+    /// Sample reports (YAML), or what `inga sample import` reads: reports of sandboxes, and folders of analyses
+    /// [default: the samples kept in the history]
     #[arg(value_name = "REPORT")]
     reports: Vec<PathBuf>,
     #[command(flatten)]

@@ -19,6 +19,7 @@ mod progress;
 mod project;
 mod rules;
 mod sample;
+mod sample_import;
 mod sensor;
 mod series;
 mod shared;

@@ -43,6 +43,32 @@ impl Progress {
     }
 }
 
+/// Shows how many of a number of things are done, until it is dropped.
+pub(super) struct CountProgress(ProgressBar);
+
+impl CountProgress {
+    pub(super) fn new() -> CountProgress {
+        // The bar hides itself if standard error is not a terminal.
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos} of {len}, {eta} left") {
+            bar.set_style(style);
+        }
+        CountProgress(bar)
+    }
+
+    /// Shows that `done` of `all` things are done.
+    pub(super) fn show(&self, done: usize, all: usize) {
+        self.0.set_length(all as u64);
+        self.0.set_position(done as u64);
+    }
+}
+
+impl Drop for CountProgress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl Progress {
     /// Runs `write` while the bar is hidden, so that its output does not mix with the bar.
     pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {

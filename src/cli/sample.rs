@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use crate::app::history::{HistorySource, keep_samples, kept_samples};
+use crate::app::family_members::{FamilyMembers, families};
+use crate::app::history::{HistorySource, keep_samples};
 use crate::app::output::Output;
 use crate::app::removal::remove_sample;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::render::samples as report;
+use crate::render::samples::{self as report, ListedSample};
+use crate::rules::Rules;
 
-use super::EXIT_OK;
 use super::shared::{HistoryFolder, LimitArgs, ReportArgs};
+use super::{EXIT_OK, sample_import};
 
-/// Add, remove or list the samples of a history
+/// Import samples from sandboxes; add, remove or list the samples of a history
 #[derive(Debug, clap::Args)]
 pub(super) struct SampleArgs {
     #[command(subcommand)]
@@ -37,6 +39,7 @@ enum SampleCommand {
         #[command(flatten)]
         history: HistoryFolder,
     },
+    Import(sample_import::SampleImportArgs),
     /// Remove a sample from a history
     #[command(after_help = "Examples:
   inga sample remove ping-sweep --history history")]
@@ -47,10 +50,23 @@ enum SampleCommand {
         #[command(flatten)]
         history: HistoryFolder,
     },
-    /// List the samples of a history
+    /// List the samples of a history, with their malware families
     #[command(after_help = "Examples:
-  inga sample list --history history")]
+  inga sample list --history history
+  inga sample list --history history --family mirai")]
     List {
+        /// Only samples of this malware family
+        #[arg(long, value_name = "NAME")]
+        family: Option<String>,
+        #[command(flatten)]
+        history: HistoryFolder,
+    },
+    /// List the malware families of a history's samples
+    ///
+    /// Each family is shown with its samples, how its name is known, and the sources that disagree.
+    #[command(after_help = "Examples:
+  inga sample families --history history")]
+    Families {
         #[command(flatten)]
         history: HistoryFolder,
     },
@@ -62,16 +78,46 @@ pub(super) fn run(args: &SampleArgs, notices: &mut Notices) -> Result<u8, AppErr
             let options = reading.options(limits.options());
             keep_samples(&history.folder, reports, &options, &history.rules.load()?, notices)?;
         }
+        SampleCommand::Import(args) => return sample_import::run(args, notices),
         SampleCommand::Remove { id, history } => remove_sample(&history.folder, id, &history.rules.load()?)?,
-        SampleCommand::List { history } => list(history, notices)?,
+        SampleCommand::List { family, history } => list(family.as_deref(), history, notices)?,
+        SampleCommand::Families { history } => families_text(history, notices)?,
     }
     Ok(EXIT_OK)
 }
 
-fn list(history: &HistoryFolder, notices: &mut Notices) -> Result<(), AppError> {
+/// Returns the samples of a history by family, and the rules with the families' names.
+fn read_families(
+    history: &HistoryFolder,
+    notices: &mut Notices,
+) -> Result<(Vec<FamilyMembers>, Rules), AppError> {
+    let rules = history.rules.load()?;
     let source = HistorySource::Folder(history.folder.clone());
-    let store = source.open(&CaptureOptions::default(), &history.rules.load()?, notices)?;
-    let samples = kept_samples(store.as_ref())?;
-    let samples: Vec<_> = samples.iter().map(|sample| (&sample.report, &sample.profile)).collect();
+    let store = source.open(&CaptureOptions::default(), &rules, notices)?;
+    Ok((families(store.as_ref(), &rules)?, rules))
+}
+
+fn list(family: Option<&str>, history: &HistoryFolder, notices: &mut Notices) -> Result<(), AppError> {
+    let (all, rules) = read_families(history, notices)?;
+    let wanted = family.map(|name| rules.families.canonical_name(name).unwrap_or_else(|| name.to_owned()));
+    let is_wanted = |name: Option<&String>| {
+        wanted.as_ref().is_none_or(|wanted| name.is_some_and(|name| name.eq_ignore_ascii_case(wanted)))
+    };
+    let wanted = all.iter().filter(|members| is_wanted(members.name.as_ref()));
+    let mut samples: Vec<ListedSample<'_>> = wanted.flat_map(listed).collect();
+    samples.sort_by_key(|(_, profile, _)| &profile.id);
     Output::Stdout.write(|out| report::text(out, &samples))
+}
+
+fn families_text(history: &HistoryFolder, notices: &mut Notices) -> Result<(), AppError> {
+    let (all, _) = read_families(history, notices)?;
+    Output::Stdout.write(|out| {
+        all.iter().try_for_each(|members| report::family_text(out, members.name.as_deref(), &listed(members)))
+    })
+}
+
+/// Returns the samples of a family in the form in which they are shown.
+fn listed(members: &FamilyMembers) -> Vec<ListedSample<'_>> {
+    let samples = members.samples.iter();
+    samples.map(|(sample, family)| (&sample.report, &sample.profile, family.as_ref())).collect()
 }

@@ -23,6 +23,7 @@ pub mod packets;
 pub mod projection;
 pub mod rows;
 pub mod rule_counts;
+pub mod sample_import;
 pub mod samples;
 mod scale;
 pub mod sensors;

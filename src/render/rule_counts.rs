@@ -9,10 +9,10 @@ use crate::rules::RuleCounts;
 /// # Errors
 /// Fails if `out` cannot be written to.
 pub fn text(out: &mut dyn Write, counts: &RuleCounts) -> io::Result<()> {
-    let RuleCounts { labels, tools, payloads, infrastructure, services } = counts;
+    let RuleCounts { labels, tools, payloads, infrastructure, services, families } = counts;
     writeln!(
         out,
         "all hold: {labels} labels, {tools} tools, {payloads} payloads, {infrastructure} plumbing, \
-         {services} answering services"
+         {services} answering services, {families} families"
     )
 }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::behavior::{Marks, Profile};
 use crate::yaml;
 
+use super::families::{Families, FamilyNamesFile, GenericWordsFile, VendorEnginesFile};
 use super::infrastructure::InfrastructureRule;
 use super::label::Label;
 use super::mark::MarkRule;
@@ -18,7 +19,7 @@ use super::schema::{
 use super::services::{AnsweringServices, ServicesFile, byte_regex};
 use super::{RuleError, RuleErrors, Rules};
 
-const KINDS: [&str; 4] = ["labels", "tools", "payloads", "plumbing"];
+const KINDS: [&str; 5] = ["labels", "tools", "payloads", "plumbing", "families"];
 /// The file of the behavior profile.
 const PROFILE: &str = "behavior.yaml";
 /// The file of UDP services that answer requests from any address.
@@ -40,6 +41,7 @@ struct Compiler {
     labels: Vec<(String, Label)>,
     marks: Vec<MarkRule>,
     infrastructure: Vec<InfrastructureRule>,
+    families: Families,
     /// The file that defines each id.
     ids: BTreeMap<String, String>,
     /// Label files with their texts, for the checks that need all marks.
@@ -61,6 +63,7 @@ impl Compiler {
             Some("tools") => self.tool(path, text),
             Some("payloads") => self.payload(path, text),
             Some("plumbing") => self.infrastructure(path, text),
+            Some("families") => self.families(path, text),
             _ => self.error(path, None, format!("no kind of rule; put it into one of {}", KINDS.join(", "))),
         }
     }
@@ -214,6 +217,38 @@ impl Compiler {
         }
     }
 
+    /// Reads a list of malware families. Unlike rules, the lists have fixed names.
+    fn families(&mut self, path: &str, text: &str) {
+        let (references, errors) = match path {
+            "families/names.yaml" => {
+                let Some(file) = self.parse::<FamilyNamesFile>(path, text) else { return };
+                (file.references.len(), self.families.add_names(file))
+            }
+            "families/generic.yaml" => {
+                let Some(file) = self.parse::<GenericWordsFile>(path, text) else { return };
+                let references = file.references.len();
+                self.families.add_generic(file);
+                (references, Vec::new())
+            }
+            "families/engines.yaml" => {
+                let Some(file) = self.parse::<VendorEnginesFile>(path, text) else { return };
+                (file.references.len(), self.families.add_engines(file))
+            }
+            _ => {
+                let message = "no list of families; they are names.yaml, generic.yaml and engines.yaml";
+                return self.error(path, None, message.to_owned());
+            }
+        };
+        if references == 0 {
+            self.error(
+                path,
+                key_place(text, "references"),
+                "`references` is empty; name the sources".to_owned(),
+            );
+        }
+        errors.into_iter().for_each(|message| self.error(path, None, message));
+    }
+
     fn finish(mut self) -> Result<Rules, RuleErrors> {
         let Some(profile) = self.profile.take() else {
             if !self.errors.iter().any(|error| error.file == PROFILE) {
@@ -221,6 +256,9 @@ impl Compiler {
             }
             return Err(RuleErrors(self.errors));
         };
+        for message in self.families.contradictions() {
+            self.error("families/generic.yaml", None, message);
+        }
         self.marks.sort_by(|a, b| a.id.cmp(&b.id));
         self.labels.sort_by(|a, b| a.0.cmp(&b.0));
         // The most general rule is tested last, so that a packet is attributed to its service.
@@ -251,6 +289,7 @@ impl Compiler {
             services: self.services.unwrap_or_default(),
             marks: self.marks,
             infrastructure: self.infrastructure,
+            families: self.families,
         })
     }
 }

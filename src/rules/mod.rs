@@ -7,6 +7,7 @@
 mod compile;
 mod conficker;
 mod error;
+mod families;
 mod infrastructure;
 mod label;
 mod mark;
@@ -22,6 +23,7 @@ use crate::packet::{Packet, Timestamp};
 
 pub use conficker::{conficker_d_ports, conficker_d_week};
 pub use error::{RuleError, RuleErrors};
+pub use families::{Families, FamilyVote};
 pub use label::SightingConditions;
 pub use naming::{NamedWindow, Namer};
 pub use schema::LabelClass;
@@ -45,6 +47,8 @@ pub struct RuleCounts {
     pub infrastructure: usize,
     /// UDP services that answer requests from any address.
     pub services: usize,
+    /// Malware families whose names are joined.
+    pub families: usize,
 }
 
 /// A compiled set of rules.
@@ -52,6 +56,8 @@ pub struct RuleCounts {
 pub struct Rules {
     /// The parameters of the behavior engine.
     pub profile: Profile,
+    /// Names of malware families.
+    pub families: Families,
     labels: Vec<Label>,
     marks: Vec<MarkRule>,
     mark_index: MarkIndex,
@@ -89,6 +95,7 @@ impl Rules {
             payloads,
             infrastructure: self.infrastructure.len(),
             services: self.services.count(),
+            families: self.families.count(),
         }
     }
 

@@ -5,6 +5,9 @@
 pub(super) const FILES: &[(&str, &str)] = &[
     ("answering-services.yaml", include_str!("../../rules/answering-services.yaml")),
     ("behavior.yaml", include_str!("../../rules/behavior.yaml")),
+    ("families/engines.yaml", include_str!("../../rules/families/engines.yaml")),
+    ("families/generic.yaml", include_str!("../../rules/families/generic.yaml")),
+    ("families/names.yaml", include_str!("../../rules/families/names.yaml")),
     ("labels/arp-sweep.yaml", include_str!("../../rules/labels/arp-sweep.yaml")),
     ("labels/backscatter-icmp.yaml", include_str!("../../rules/labels/backscatter-icmp.yaml")),
     ("labels/backscatter-rst.yaml", include_str!("../../rules/labels/backscatter-rst.yaml")),

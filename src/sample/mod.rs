@@ -3,27 +3,37 @@
 
 mod contacts;
 mod conversation;
+mod draft;
 mod expectation;
+mod family;
 mod fan_out;
+mod imported;
 mod per_target_ports;
 mod profile;
 mod projected;
 mod projection;
 mod random;
 mod report;
+mod run;
+mod sandbox;
 mod scan;
 mod targets;
 mod thinning;
 mod traffic;
 mod victim;
 
+pub use draft::DraftReport;
 pub use expectation::{DarknetExpectation, Difference, Expectation, SampleCheck};
+pub use family::{FamilyBasis, SampleFamily};
+pub use imported::{ImportResult, ImportedRun, ImportedSample};
 pub use per_target_ports::PerTargetPorts;
 pub use profile::{KeptSample, SampleProfile, ScanWindow, ServiceAccess};
 pub use projected::{BehaviorOrigin, ProjectedBehavior, distinct_services, projected_behaviors};
 pub use projection::{PredictedBehavior, Projection, ScanVariant};
 pub use random::SplitMix64;
 pub use report::{Discovery, Identity, PartialDate, ReportError, SampleCapture, SampleReport};
+pub use run::{FamilyDetection, RunConditions, RunTime, StaticFeatures};
+pub use sandbox::{ListedContact, ReportPart, Sandbox, SandboxError, SandboxReport, read_sandbox_report};
 pub use scan::{
     AnsweredContacts, Attempts, SampleService, Scan, Script, ScriptPacket, ServicePort, SourcePorts,
 };

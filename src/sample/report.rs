@@ -9,17 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::yaml::{self, YamlError};
 
-use super::Expectation;
+use super::{Expectation, FamilyDetection, RunConditions, StaticFeatures};
 
 /// The schema of the sample report. Unknown keys are errors.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SampleReport {
     /// Hashes of the sample; at least one.
     pub identity: Identity,
+    /// The malware family, if it is known for certain. It takes precedence over detections and names.
+    pub family: Option<String>,
+    /// Malware families that sandboxes name.
+    #[serde(default)]
+    pub detections: Vec<FamilyDetection>,
     /// Names that antivirus products give the sample, by vendor.
     #[serde(default)]
     pub names: BTreeMap<String, String>,
+    /// Static features of the sample.
+    #[serde(default)]
+    pub features: StaticFeatures,
     /// Date on which the sample was caught.
     pub acquired: Option<PartialDate>,
     /// First publication about the sample.
@@ -32,8 +40,12 @@ pub struct SampleReport {
     /// Addresses of the sandbox's own servers.
     #[serde(default)]
     pub dummy_servers: Vec<IpAddr>,
-    /// Captures and logs of the sandbox run, as paths relative to the report.
+    /// Captures and logs of the sandbox runs, as paths relative to the report.
+    #[serde(default)]
     pub captures: Vec<SampleCapture>,
+    /// Conditions of runs of which no capture exists. A report without captures has at least one.
+    #[serde(default)]
+    pub without_capture: Vec<RunConditions>,
     /// Free text.
     pub notes: Option<String>,
     /// Values that `inga check` expects.
@@ -41,7 +53,7 @@ pub struct SampleReport {
 }
 
 /// Hashes of the sample in hexadecimal digits. Reading a report converts them to lower case.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     /// 32 digits.
@@ -50,6 +62,14 @@ pub struct Identity {
     pub sha1: Option<String>,
     /// 64 digits.
     pub sha256: Option<String>,
+}
+
+impl Identity {
+    /// Returns the MD5, else the SHA-1, else the SHA-256; empty if there is none.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.md5.clone().or(self.sha1.clone()).or(self.sha256.clone()).unwrap_or_default()
+    }
 }
 
 /// A publication about a sample.
@@ -64,7 +84,7 @@ pub struct Discovery {
 
 /// One capture of the sandbox run: a path, or a path with the information that the log lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a path, or `path` with `date` and `packets_per_second`")]
+#[serde(untagged, expecting = "a path, or `path` with `date`, `packets_per_second` and `run`")]
 pub enum SampleCapture {
     /// A path.
     Path(String),
@@ -82,6 +102,8 @@ pub struct DetailedCapture {
     pub date: Option<Date>,
     /// Rate from which times are made for a log that prints none.
     pub packets_per_second: Option<PacketRate>,
+    /// The conditions of the run.
+    pub run: Option<RunConditions>,
 }
 
 /// A rate in packets per second, 0.001 to 1e9. It is stored in thousandths, so that reports can be compared
@@ -130,6 +152,15 @@ impl SampleCapture {
         match self {
             SampleCapture::Path(_) => None,
             SampleCapture::Detailed(detailed) => detailed.date,
+        }
+    }
+
+    /// Returns the conditions of the run, if the report states them.
+    #[must_use]
+    pub fn run(&self) -> Option<&RunConditions> {
+        match self {
+            SampleCapture::Path(_) => None,
+            SampleCapture::Detailed(detailed) => detailed.run.as_ref(),
         }
     }
 
@@ -251,7 +282,7 @@ impl SampleReport {
         if md5.is_none() && sha1.is_none() && sha256.is_none() {
             return Err(ReportError::Identity("none is given".to_owned()));
         }
-        if report.captures.is_empty() {
+        if report.captures.is_empty() && report.without_capture.is_empty() {
             return Err(ReportError::NoCapture);
         }
         Ok(report)
@@ -260,8 +291,7 @@ impl SampleReport {
     /// Returns the identifier of the sample in reports: its MD5, else its SHA-1, else its SHA-256.
     #[must_use]
     pub fn id(&self) -> String {
-        let identity = &self.identity;
-        identity.md5.clone().or(identity.sha1.clone()).or(identity.sha256.clone()).unwrap_or_default()
+        self.identity.id()
     }
 
     /// Returns the title of the sample: an antivirus name, if there is one, with the first 12 digits of the

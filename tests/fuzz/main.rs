@@ -128,7 +128,7 @@ macro_rules! tests {
     };
 }
 
-tests! { pcap pcapng frame packed text times report rules scenario sensors events names payload words segment catalog }
+tests! { pcap pcapng frame packed text times report sandbox rules scenario sensors events names payload words segment catalog }
 
 /// Writes the seeds where libFuzzer looks for them, if a folder is named.
 #[test]

@@ -1,6 +1,6 @@
 //! The targets: what each takes, which seeds it starts from, and what it may take of memory.
 
-use crate::laws::{capture, history, records, text, words, yaml};
+use crate::laws::{capture, history, records, sandbox, text, words, yaml};
 use crate::seeds::{self, Seeds};
 
 /// A law with its seeds and bounds.
@@ -86,6 +86,18 @@ pub(crate) const TARGETS: &[Target] = &[
         ..CAPTURE
     },
     Target { name: "report", ..YAML },
+    // Of a report, values are kept, each with its name; the buffers of the reader are of fixed size.
+    Target {
+        name: "sandbox",
+        law: sandbox::sandbox,
+        plain: sandbox::plain,
+        seeds: seeds::sandbox::reports,
+        cuts: false,
+        bytes_each: 200,
+        calls_base: 1_000,
+        calls_each: 4,
+        ..CAPTURE
+    },
     Target { name: "rules", law: yaml::rules, plain: yaml::rules, seeds: seeds::yaml::rules, ..YAML },
     Target {
         name: "scenario",

@@ -100,16 +100,11 @@ fn report(id: String, date: Option<Date>) -> SampleReport {
     SampleReport {
         identity: Identity { md5: Some(id.clone()), ..Identity::default() },
         names: [("family".to_owned(), format!("family {}", &id[24..]))].into(),
-        acquired: None,
         discovered: date.map(|date| Discovery {
             date: PartialDate { first: date, last: date },
             source: Some("family".to_owned()),
         }),
-        origin: None,
-        victims: Vec::new(),
-        dummy_servers: Vec::new(),
         captures: vec![SampleCapture::Path(id)],
-        notes: None,
-        expect: None,
+        ..SampleReport::default()
     }
 }

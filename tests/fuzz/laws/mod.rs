@@ -7,6 +7,7 @@
 pub(crate) mod capture;
 pub(crate) mod history;
 pub(crate) mod records;
+pub(crate) mod sandbox;
 pub(crate) mod text;
 pub(crate) mod words;
 pub(crate) mod yaml;

@@ -5,6 +5,7 @@
 pub(crate) mod capture;
 pub(crate) mod history;
 pub(crate) mod packed;
+pub(crate) mod sandbox;
 pub(crate) mod text;
 pub(crate) mod words;
 pub(crate) mod yaml;

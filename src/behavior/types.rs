@@ -165,12 +165,6 @@ impl TypeList {
         Names::of(parameters, &self.profile)
     }
 
-    /// Returns shape and pattern of parameters, by the profile of the list.
-    #[must_use]
-    pub fn shape_and_pattern(&self, parameters: &Parameters) -> [Behavior; 2] {
-        [Behavior::of_shape(parameters, &self.profile), Behavior::of_pattern(parameters, &self.profile)]
-    }
-
     /// Returns the number of the type of parameters, and adds the type if it is new. `key` is a buffer.
     fn number(&mut self, parameters: &Parameters, key: &mut Vec<u8>) -> u32 {
         write_key(parameters, &self.profile, key);

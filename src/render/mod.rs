@@ -21,7 +21,6 @@ mod legend;
 pub mod maintenance;
 pub mod packets;
 pub mod projection;
-pub mod rows;
 pub mod rule_counts;
 pub mod sample_import;
 pub mod samples;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::behavior::{Engine, Fingerprint, Marks, OpenWindow, Profile, fingerprint};
-use crate::packet::{AddressSpace, Packet, Protocol, Timestamp};
+use crate::packet::{AddressSpace, Packet, Protocol};
 
 use super::{AccessReason, PacketClass, Traffic};
 
@@ -116,12 +116,6 @@ impl SampleProfile {
         let destinations: u64 =
             self.scan_windows().map(|window| window.fingerprint.whole.parameters.destinations).sum();
         (seconds >= 1.0).then(|| destinations as f64 / seconds)
-    }
-
-    /// Returns the time of the first scan event or peer lookup.
-    #[must_use]
-    pub fn first_scan(&self) -> Option<Timestamp> {
-        self.windows.iter().filter_map(|window| window.fingerprint.start).min()
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::behavior::{Ports, ProtocolToken, SourcePortUse};
-use crate::packet::{Protocol, TcpFlags};
+use crate::packet::TcpFlags;
 
 use super::contacts::{Contact, Contacts};
 use super::{SampleProfile, TargetSelection};
@@ -371,12 +371,4 @@ fn answered_contacts(contacts: &Contacts) -> Option<AnsweredContacts> {
         share: count / contacts.all.len() as f64,
         packets: packets as f64 / count,
     })
-}
-
-impl SampleService {
-    /// Returns whether a darknet can receive the service. ARP stays on the victim's own link.
-    #[must_use]
-    pub fn is_routed(&self) -> bool {
-        self.token.protocol != Protocol::Arp
-    }
 }

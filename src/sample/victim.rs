@@ -76,12 +76,6 @@ impl AddressCounts {
         }
     }
 
-    /// Returns whether any of the addresses has a packet.
-    #[must_use]
-    pub fn has_any(&self, victims: &[IpAddr]) -> bool {
-        victims.iter().any(|victim| self.packets.contains_key(victim))
-    }
-
     /// Adds the counts of another capture.
     pub fn add(&mut self, other: AddressCounts) {
         for (address, packets) in other.packets {

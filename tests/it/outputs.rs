@@ -412,7 +412,7 @@ fn swapped_days_bare_ports_and_wrong_paths_are_named() {
     refused(&inga(&["series", "--history", "samples/darknet"]), &["sensors.yaml", "--darknet"]);
     refused(&inga(&["series", "--darknet", "Cargo.toml"]), &["this is a file", "--history"]);
     refused(&inga(&["rules", "check", "Cargo.toml"]), &["this is a file", "folder"]);
-    refused(&inga(&["correlate", place, "--history", db]), &["this is a folder"]);
+    refused(&inga(&["correlate", place, "--history", db]), &["no analysis of a sandbox in it"]);
     refused(&inga(&["simulate", place, "--output", "x"]), &["this is a folder"]);
 }
 

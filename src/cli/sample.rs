@@ -13,7 +13,7 @@ use crate::rules::Rules;
 use super::shared::{HistoryFolder, LimitArgs, ReportArgs};
 use super::{EXIT_OK, sample_import};
 
-/// Import samples from sandboxes; add, remove or list the samples of a history
+/// Import samples from sandboxes; add, remove and list samples
 #[derive(Debug, clap::Args)]
 pub(super) struct SampleArgs {
     #[command(subcommand)]

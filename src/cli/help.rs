@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Command};
 
-/// Heading of options that say what is read, and how.
+/// Heading of options that name the input and how it is read.
 pub(super) const INPUT: &str = "Input";
-/// Heading of options that select a part of it.
+/// Heading of options that select a part of the input.
 pub(super) const FILTER: &str = "Filter";
 /// Heading of options for the answer.
 pub(super) const OUTPUT: &str = "Output";

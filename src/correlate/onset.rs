@@ -30,7 +30,7 @@ const EARLY_DAYS_MAX: i64 = 28;
 const NULL_STEP_DAYS: usize = 5;
 /// Statistics of other dates and patterns that a p-value must stand on: fewer never reach 5 %.
 const NULL_MIN: usize = 40;
-/// Patterns have equal rarity when neither has more than so many times the other's host-days.
+/// Maximum ratio of the host-days of two patterns that count as equally rare.
 const RARITY_FACTOR: f64 = 4.0;
 
 /// A day as a number.

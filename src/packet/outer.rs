@@ -34,7 +34,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Creates a packet of which only addresses and protocol are known.
+    /// Creates a packet with addresses and protocol; all other fields are unknown.
     #[inline]
     #[must_use]
     pub fn new(source: IpAddr, destination: IpAddr, protocol: Protocol) -> Packet {

@@ -26,7 +26,7 @@ pub fn dropped_days(
     format!("{verb} {days} recorded days and {} captures, and cut {} captures", whole.len(), cut.len())
 }
 
-/// Writes what was joined, for people.
+/// Writes the result of joining histories as text.
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
@@ -45,7 +45,7 @@ pub fn joined_text(out: &mut dyn Write, joined: &JoinSummary) -> io::Result<()> 
     writeln!(out, "{sensors} sensors with {captures} captures joined")
 }
 
-/// Writes what was joined as one line of JSON.
+/// Writes the result of joining histories as one line of JSON.
 ///
 /// # Errors
 /// Fails as [`joined_text`].
@@ -84,7 +84,7 @@ pub fn contents_json(out: &mut dyn Write, contents: &[ContentSize]) -> io::Resul
     Ok(())
 }
 
-/// Describes what was merged in a sentence.
+/// Describes the result of merging segments in a sentence.
 #[must_use]
 pub fn compacted(merged: &CompactionSummary) -> String {
     let CompactionSummary { days, months, bytes_before, bytes_after } = merged;

@@ -23,7 +23,7 @@ pub(super) struct CheckedCapture {
     pub(super) victims: Vec<IpAddr>,
     /// Whether the capture alone shows its victims.
     pub(super) shows_victims: bool,
-    /// What is wrong with parts of it.
+    /// Problems of parts of the capture that could not be used, for messages.
     pub(super) problems: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ const REPORTS: [&str; 7] = [
     "lite.json",
     "report_triage.json",
 ];
-/// File name endings of the compressions in which reports and captures may lie beside each other.
+/// File name endings of compressed reports and captures; the empty ending stands for an uncompressed file.
 pub(super) const PACKED: [&str; 6] = ["", ".gz", ".zst", ".xz", ".bz2", ".lz4"];
 /// Maximum depth of folders below a path.
 const DEPTH_MAX: usize = 16;
@@ -58,7 +58,7 @@ impl ImportCandidate {
     }
 }
 
-/// What was found behind paths.
+/// The analyses, reports and captures that a search of paths found, and the files that it left out.
 #[derive(Debug, Default)]
 pub(super) struct DiscoveredPaths {
     pub(super) candidates: Vec<ImportCandidate>,
@@ -80,7 +80,7 @@ impl DiscoveredPaths {
         }
     }
 
-    /// Adds what is behind a path that the user named.
+    /// Adds the file, or searches the folder, that the user named.
     pub(super) fn add(&mut self, path: &Path, options: &ReadOptions) {
         match std::fs::metadata(path) {
             Err(error) => self.failed.push((path.to_owned(), error.to_string())),

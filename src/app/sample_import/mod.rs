@@ -40,7 +40,7 @@ pub struct ImportTarget<'a> {
 /// Imports samples. `progress` gets the number of analyses that are done, and of all.
 ///
 /// # Errors
-/// When the folder or history cannot be written to. What is wrong with a single path is a part of the result.
+/// When the folder or history cannot be written to. Failures of single paths are part of the result.
 pub fn import(
     paths: &[PathBuf],
     target: ImportTarget<'_>,

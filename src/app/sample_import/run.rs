@@ -1,4 +1,4 @@
-//! Reads what was found: the report of each run, and the place of its capture.
+//! Reads the candidates that a search found: the report of each run, and the path of its capture.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub(super) struct SandboxRun {
     pub(super) identity: Identity,
     /// Captures of the run.
     pub(super) captures: Vec<Input>,
-    /// Why the run has no capture, and what is wrong with the report.
+    /// The reason why the run has no capture, and problems of the report, for messages.
     pub(super) problems: Vec<String>,
 }
 
@@ -170,7 +170,7 @@ fn capture_in(folder: &Path) -> Result<PathBuf, String> {
     })
 }
 
-/// Returns the run of a report that lies alone. Its capture may lie beside it under the same name.
+/// Returns the run of a report outside an analysis folder. Its capture may have the same name beside it.
 fn lone(path: &Path, report: SandboxReport) -> Result<SandboxRun, String> {
     if !report.is_identified() {
         return Err(match report.part {

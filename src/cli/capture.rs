@@ -4,12 +4,13 @@ use crate::app::output::Output;
 use crate::app::removal::{captures, remove_capture};
 use crate::app::{AppError, Notices};
 use crate::history::ListedCapture;
-use crate::render::captures::{self as report, capture_in_words};
+use crate::render::captures::capture_in_words;
 
 use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
-use super::help::{FILTER, OUTPUT};
-use super::shared::{HistoryFolder, OutputFormat};
+use super::help::FILTER;
+use super::output::OutputArgs;
+use super::shared::HistoryFolder;
 
 /// List or remove the captures of a history
 #[derive(Debug, clap::Args)]
@@ -34,9 +35,8 @@ enum CaptureCommand {
         /// Only this sensor; may be given more than once [default: all sensors of the history]
         #[arg(long, value_name = "NAME", help_heading = FILTER)]
         sensor: Vec<String>,
-        /// Output format
-        #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
-        format: OutputFormat,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Remove a capture that was not merged with other captures
     ///
@@ -66,12 +66,8 @@ enum CaptureCommand {
 
 pub(super) fn run(args: &CaptureArgs, notices: &mut Notices) -> Result<u8, AppError> {
     match &args.command {
-        CaptureCommand::List { history, sensor, format } => {
-            let listed = captures(&history.folder, sensor, &history.rules.load()?)?;
-            Output::Stdout.write(|out| match format {
-                OutputFormat::Text => report::text(out, &listed),
-                OutputFormat::Json => report::json(out, &listed),
-            })?;
+        CaptureCommand::List { history, sensor, output } => {
+            output.write(captures(&history.folder, sensor, &history.rules.load()?)?.as_slice())?;
         }
         CaptureCommand::Remove { capture, sensor, history, confirm } => {
             let mut agrees = |one: &ListedCapture| {

@@ -1,20 +1,18 @@
 //! `inga cohort`: hosts that changed their behavior about a date.
 
-use std::path::PathBuf;
-
 use jiff::civil::Date;
 
 use crate::app::cohort::{CohortQuery, cohort};
-use crate::app::output::Output;
 use crate::app::series::TrafficFilter;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::render::cohort as report;
-use crate::render::flow::{ComparedBehaviors, flow_svg};
+use crate::render::cohort::CohortAnswer;
+use crate::render::flow::ComparedBehaviors;
 
 use super::EXIT_OK;
 use super::filter::{check_label, filter_name, parse_filter};
-use super::help::{FILTER, OUTPUT};
-use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
+use super::help::FILTER;
+use super::output::{PictureArgs, formats_of};
+use super::shared::{HistorySourceArgs, RuleArgs};
 
 /// Count the hosts that switched behavior about a date
 ///
@@ -32,6 +30,7 @@ use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
 other; `switched` and `both` together are the number of hosts that do show both.
 
 JSON has one line per sensor, with the hosts that switched. A picture is a flow diagram.")]
+#[command(mut_arg("format", formats_of::<CohortAnswer<'_>>))]
 pub(super) struct CohortArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
@@ -68,12 +67,6 @@ pub(super) struct CohortArgs {
         help_heading = FILTER
     )]
     days: u16,
-    /// Output format [default: by the extension of the output file, else text]
-    #[arg(long, value_enum, help_heading = OUTPUT)]
-    format: Option<PictureFormat>,
-    /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
-    output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
     #[command(flatten)]
@@ -82,7 +75,7 @@ pub(super) struct CohortArgs {
 
 pub(super) fn run(args: &CohortArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    args.picture.note_unused(PictureFormat::chosen(args.format, args.output.as_deref()), notices);
+    args.picture.note_unused::<CohortAnswer<'_>>(&[], notices);
     check_label(&args.from, &rules)?;
     check_label(&args.to, &rules)?;
     if args.from == args.to {
@@ -110,11 +103,6 @@ pub(super) fn run(args: &CohortArgs, notices: &mut Notices) -> Result<u8, AppErr
     }
     let (from, to) = (filter_name(&args.from, None), filter_name(&args.to, None));
     let compared = ComparedBehaviors { from: &from, to: &to, around: args.around, days: args.days };
-    let output = Output::from_path(args.output.as_deref());
-    match PictureFormat::chosen(args.format, args.output.as_deref()) {
-        PictureFormat::Text => output.write(|out| report::text(out, &answers)),
-        PictureFormat::Json => output.write(|out| report::json(out, &compared, &answers)),
-        format => args.picture.write(&output, &flow_svg(&compared, &answers), format == PictureFormat::Png),
-    }?;
+    args.picture.write(&CohortAnswer { compared, sensors: &answers })?;
     Ok(EXIT_OK)
 }

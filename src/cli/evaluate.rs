@@ -1,16 +1,15 @@
 //! `inga evaluate`: how often the answers of `inga correlate` are right.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 use crate::app::evaluate::{EvaluationOptions, FamilySet, evaluate};
-use crate::app::output::Output;
 use crate::app::{AppError, Notices, thread_count};
-use crate::render::evaluation as report;
+use crate::correlate::Evaluation;
 
 use super::EXIT_OK;
-use super::help::{INPUT, LIMITS, OUTPUT};
-use super::shared::{RuleArgs, extension};
+use super::help::{INPUT, LIMITS};
+use super::output::{OutputArgs, formats_of};
+use super::shared::RuleArgs;
 
 /// Measure on simulated outbreaks how often answers are right
 ///
@@ -22,6 +21,7 @@ use super::shared::{RuleArgs, extension};
 #[command(after_help = "Examples:
   inga evaluate
   inga evaluate --cases 1000 --format markdown")]
+#[command(mut_arg("format", formats_of::<Evaluation>))]
 pub(super) struct EvaluateArgs {
     /// Number of outbreaks
     #[arg(
@@ -36,12 +36,8 @@ pub(super) struct EvaluateArgs {
     /// reported figures
     #[arg(long, help_heading = INPUT)]
     training: bool,
-    /// Output format [default: by the extension of the output file, else text]
-    #[arg(long, value_enum, help_heading = OUTPUT)]
-    format: Option<EvaluationFormat>,
-    /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Threads that may share the work [default: the number of processors]; the figures do not depend on it
     #[arg(long, value_name = "N", help_heading = LIMITS)]
     threads: Option<NonZeroUsize>,
@@ -49,36 +45,11 @@ pub(super) struct EvaluateArgs {
     rules: RuleArgs,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum EvaluationFormat {
-    /// Table with explanations, for people
-    Text,
-    /// One line of JSON per way of answering
-    Json,
-    /// Table alone, in Markdown
-    Markdown,
-}
-
-impl EvaluationFormat {
-    /// Returns the format that `--format` names, else the one of the output file's extension, else text.
-    fn chosen(args: &EvaluateArgs) -> EvaluationFormat {
-        args.format.unwrap_or(match extension(args.output.as_deref()) {
-            Some("json" | "ndjson") => EvaluationFormat::Json,
-            Some("md" | "markdown") => EvaluationFormat::Markdown,
-            _ => EvaluationFormat::Text,
-        })
-    }
-}
-
 pub(super) fn run(args: &EvaluateArgs, _notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let threads = thread_count(args.threads);
     let half = if args.training { FamilySet::Training } else { FamilySet::Reporting };
     let evaluation = evaluate(&EvaluationOptions { family_set: half, cases: args.cases, threads }, &rules)?;
-    Output::from_path(args.output.as_deref()).write(|out| match EvaluationFormat::chosen(args) {
-        EvaluationFormat::Text => report::text(out, &evaluation),
-        EvaluationFormat::Json => report::json(out, &evaluation),
-        EvaluationFormat::Markdown => report::markdown(out, &evaluation),
-    })?;
+    args.output.write(&evaluation)?;
     Ok(EXIT_OK)
 }

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use crate::app::packets::{Victims, all_packets};
 use crate::app::{AppError, Notices};
-use crate::render::packets as report;
+use crate::render::answer::Answer;
+use crate::render::packets::PacketAnswer;
+use crate::render::svg::Theme;
 
 use super::EXIT_OK;
-use super::shared::{CaptureReadingArgs, OutputArgs, OutputFormat, RuleArgs, VictimArgs};
+use super::output::OutputArgs;
+use super::shared::{CaptureReadingArgs, RuleArgs, VictimArgs};
 
 /// Print the packets of captures and logs, one line each
 #[derive(Debug, clap::Args)]
@@ -39,15 +42,13 @@ pub(super) fn run(args: &EventsArgs, notices: &mut Notices) -> Result<u8, AppErr
     if victims == Victims::None {
         args.rules.note_unused("without --victim", notices);
     }
-    let format = args.output.format();
+    let format = args.output.format::<PacketAnswer<'_>>();
     let options = args.reading.options();
     let inputs = options.expand(&args.captures, notices)?;
     args.output.target().write_pieces(|out| {
         all_packets(&inputs, &victims, &options, &rules, notices, &mut |event| {
-            out.put(|out| match format {
-                OutputFormat::Json => report::json(out, event.packet, event.clock, event.class),
-                OutputFormat::Text => report::text(out, event.packet, event.clock, event.class.as_ref()),
-            })
+            let answer = PacketAnswer { packet: event.packet, clock: event.clock, class: event.class };
+            out.put(|out| answer.write(out, format, Theme::Auto))
         })
     })?;
     Ok(EXIT_OK)

@@ -9,13 +9,14 @@ use crate::app::history::HistorySource;
 use crate::app::sandbox::LoadedSample;
 use crate::app::series::TrafficFilter;
 use crate::app::{AppError, Notices, surges};
-use crate::render::explanation::{self as report, NamedSample, SurgeSummary};
+use crate::render::explanation::{ExplainedEvent, ExplanationAnswer, NamedSample, SurgeSummary};
 use crate::rules::Rules;
 
 use super::EXIT_OK;
 use super::filter::{check_label, filter_name, parse_filter};
 use super::help::FILTER;
-use super::shared::{CaptureReadingArgs, HistorySourceArgs, OutputArgs, OutputFormat, ReportArgs, RuleArgs};
+use super::output::OutputArgs;
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs};
 
 /// Find the samples that explain an increase at a sensor
 ///
@@ -93,17 +94,13 @@ pub(super) fn run(args: &ExplainArgs, notices: &mut Notices) -> Result<u8, AppEr
         &rules,
         notices,
     )?;
-    let samples = named(&found.samples);
-    let of = filter_name(&question.filter, None);
-    args.output.target().write(|out| match args.output.format() {
-        OutputFormat::Text => {
-            report::text(out, &found.sensor.name, &of, &samples, &found.explanation)?;
-            report::caveat(out)
-        }
-        OutputFormat::Json => {
-            report::json(out, (&found.sensor.name, &of), None, &samples, &found.explanation)
-        }
-    })?;
+    let event = ExplainedEvent {
+        sensor: &found.sensor.name,
+        of: filter_name(&question.filter, None),
+        surge: None,
+        explanation: Ok(&found.explanation),
+    };
+    args.output.write(&ExplanationAnswer { samples: named(&found.samples), events: vec![event] })?;
     Ok(EXIT_OK)
 }
 
@@ -131,29 +128,12 @@ fn run_surges(
     if all.is_empty() {
         notices.add(format!("no surge with a q of at most {SURGE_Q_MAX}"));
     }
-    let samples = named(&samples);
-    let format = args.output.format();
-    args.output.target().write(|out| {
-        for one in &all {
-            let (of, sensor, surge) = (
-                filter_name(&one.filter, None),
-                one.surge.sensor.as_str(),
-                SurgeSummary::new(one.rank, &one.surge),
-            );
-            match (&one.explanation, format) {
-                (Err(why), format) => {
-                    report::unexplained_surge(out, (sensor, &of), &surge, why, format == OutputFormat::Json)?;
-                }
-                (Ok(explanation), OutputFormat::Json) => {
-                    report::json(out, (sensor, &of), Some(&surge), &samples, explanation)?;
-                }
-                (Ok(explanation), OutputFormat::Text) => {
-                    report::surge_text(out, &surge)?;
-                    report::text(out, sensor, &of, &samples, explanation)?;
-                }
-            }
-        }
-        if format == OutputFormat::Text && !all.is_empty() { report::caveat(out) } else { Ok(()) }
-    })?;
+    let events = all.iter().map(|one| ExplainedEvent {
+        sensor: &one.surge.sensor,
+        of: filter_name(&one.filter, None),
+        surge: Some(SurgeSummary::new(one.rank, &one.surge)),
+        explanation: one.explanation.as_ref().map_err(String::as_str),
+    });
+    args.output.write(&ExplanationAnswer { samples: named(&samples), events: events.collect() })?;
     Ok(EXIT_OK)
 }

@@ -13,14 +13,17 @@ use crate::app::summary::summary;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::OpenWindow;
 use crate::capture::Input;
-use crate::render::fingerprints as report;
+use crate::render::answer::Answer;
+use crate::render::fingerprints::tile;
+use crate::render::svg::Theme;
 use crate::render::tile::tile_svg;
 use crate::rules::{NamedWindow, Namer, Rules};
 
 use super::EXIT_OK;
 use super::help::{FILTER, OUTPUT};
+use super::output::OutputArgs;
 use super::progress::Progress;
-use super::shared::{CaptureReadingArgs, OutputArgs, OutputFormat, RuleArgs, VictimArgs};
+use super::shared::{CaptureReadingArgs, RuleArgs, VictimArgs};
 
 /// Print the windows of captures with their types and labels
 #[derive(Debug, clap::Args)]
@@ -68,10 +71,7 @@ pub(super) fn run(args: &FingerprintArgs, notices: &mut Notices) -> Result<u8, A
     if args.summary {
         let days = summary(&inputs, &args.prefix, &options, &rules, notices)?;
         drop(progress);
-        args.output.target().write(|out| match args.output.format() {
-            OutputFormat::Json => report::summary_json(out, &days),
-            OutputFormat::Text => report::summary_text(out, &days),
-        })?;
+        args.output.write(days.as_slice())?;
         return Ok(EXIT_OK);
     }
     let told = windows(args, &inputs, &options, &rules, notices);
@@ -129,12 +129,9 @@ impl RenderedWindows {
     ) -> io::Result<RenderedWindows> {
         let mut tiles = Vec::new();
         for window in windows {
-            match args.output.format() {
-                OutputFormat::Json => report::json(&mut lines, &window)?,
-                OutputFormat::Text => report::text(&mut lines, &window)?,
-            }
+            window.write(&mut lines, args.output.format::<NamedWindow>(), Theme::Auto)?;
             if args.tiles.is_some() {
-                let svg = tile_svg(&report::tile(&window, rules.profile.window_seconds));
+                let svg = tile_svg(&tile(&window, rules.profile.window_seconds), Theme::Auto);
                 tiles.push((window.fingerprint.source, svg));
             }
         }

@@ -8,12 +8,15 @@ use crate::app::AppError;
 use crate::app::history::{compact, info, join, retain, verify};
 use crate::app::output::Output;
 use crate::app::removal::drop_days;
-use crate::history::{DroppedDays, RetentionSummary};
+use crate::history::{DroppedDays, JoinSummary, RetentionSummary};
+use crate::render::answer::{Answer, Format};
 use crate::render::maintenance::{self as report, dropped_days, dropped_sightings};
+use crate::render::svg::Theme;
 
 use super::confirm::ConfirmArgs;
 use super::help::OUTPUT;
-use super::shared::{HistoryFolder, OutputFormat, RuleArgs, check_range};
+use super::output::{OutputArgs, parser};
+use super::shared::{HistoryFolder, RuleArgs, check_range};
 use super::{EXIT_DIFFERS, EXIT_OK};
 
 /// Verify, compact, shrink and merge histories
@@ -112,8 +115,8 @@ enum HistoryCommand {
         #[arg(short = 'o', long = "output", alias = "into", value_name = "DIR", help_heading = OUTPUT)]
         into: PathBuf,
         /// Output format
-        #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
-        format: OutputFormat,
+        #[arg(long, value_parser = parser(JoinSummary::FORMATS), default_value = "text", help_heading = OUTPUT)]
+        format: Format,
         #[command(flatten)]
         rules: RuleArgs,
     },
@@ -124,9 +127,8 @@ enum HistoryCommand {
     Info {
         #[command(flatten)]
         history: HistoryFolder,
-        /// Output format; text is separated by tabs
-        #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
-        format: OutputFormat,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 
@@ -161,18 +163,11 @@ pub(super) fn run(args: &HistoryArgs) -> Result<u8, AppError> {
         }
         HistoryCommand::Merge { histories, into, format, rules } => {
             let joined = join(histories, into, &rules.load()?)?;
-            Output::Stdout.write(|out| match format {
-                OutputFormat::Text => report::joined_text(out, &joined),
-                OutputFormat::Json => report::joined_json(out, &joined),
-            })?;
+            Output::Stdout.write(|out| joined.write(out, *format, Theme::Auto))?;
             Ok(EXIT_OK)
         }
-        HistoryCommand::Info { history, format } => {
-            let contents = info(&history.folder, &history.rules.load()?)?;
-            Output::Stdout.write(|out| match format {
-                OutputFormat::Text => report::contents_text(out, &contents),
-                OutputFormat::Json => report::contents_json(out, &contents),
-            })?;
+        HistoryCommand::Info { history, output } => {
+            output.write(info(&history.folder, &history.rules.load()?)?.as_slice())?;
             Ok(EXIT_OK)
         }
     }

@@ -1,16 +1,15 @@
 //! `inga host`: everything that sensors observed of one host.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use crate::app::host::host;
-use crate::app::output::Output;
 use crate::app::{AppError, Notices};
-use crate::render::host as report;
+use crate::render::host::HostAnswer;
 
 use super::EXIT_OK;
-use super::help::{FILTER, OUTPUT};
-use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
+use super::help::FILTER;
+use super::output::{PictureArgs, formats_of};
+use super::shared::{HistorySourceArgs, RuleArgs};
 
 /// Show what sensors observed of a host
 ///
@@ -20,7 +19,10 @@ use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga host 192.0.2.1 --history history
-  inga host 192.0.2.1 --history history -o host.svg")]
+  inga host 192.0.2.1 --history history -o host.svg
+
+JSON has one line per sensor and type.")]
+#[command(mut_arg("format", formats_of::<HostAnswer<'_>>))]
 pub(super) struct HostArgs {
     /// Address of the host
     #[arg(value_name = "ADDRESS")]
@@ -30,14 +32,6 @@ pub(super) struct HostArgs {
     /// Only this sensor; may be given more than once [default: all sensors of the history]
     #[arg(long, value_name = "NAME", help_heading = FILTER)]
     sensor: Vec<String>,
-    /// Output format [default: by the extension of the output file, else text]
-    ///
-    /// JSON has one line per sensor and type.
-    #[arg(long, value_enum, help_heading = OUTPUT)]
-    format: Option<PictureFormat>,
-    /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
-    output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
     #[command(flatten)]
@@ -46,18 +40,11 @@ pub(super) struct HostArgs {
 
 pub(super) fn run(args: &HostArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    args.picture.note_unused(PictureFormat::chosen(args.format, args.output.as_deref()), notices);
+    args.picture.note_unused::<HostAnswer<'_>>(&[], notices);
     let all = host(&args.history.source()?, args.host, &args.sensor, &rules, notices)?;
     if all.is_empty() {
         notices.add(format!("{} was not seen", args.host));
     }
-    let output = Output::from_path(args.output.as_deref());
-    match PictureFormat::chosen(args.format, args.output.as_deref()) {
-        PictureFormat::Text => output.write(|out| report::text(out, &all)),
-        PictureFormat::Json => output.write(|out| report::json(out, args.host, &all)),
-        format => {
-            args.picture.write(&output, &report::host_svg(args.host, &all), format == PictureFormat::Png)
-        }
-    }?;
+    args.picture.write(&HostAnswer { host: args.host, rows: &all })?;
     Ok(EXIT_OK)
 }

@@ -15,6 +15,7 @@ mod help;
 mod history;
 mod host;
 mod observe;
+mod output;
 mod progress;
 mod project;
 mod rules;

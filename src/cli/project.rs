@@ -7,12 +7,14 @@ use ipnet::IpNet;
 use crate::app::output::{Output, make_folder};
 use crate::app::project::{ProjectedSample, ProjectionTarget, project};
 use crate::app::{AppError, Notices};
-use crate::render::projection as report;
+use crate::render::projection::{self, ProjectionAnswer};
+use crate::render::svg::Theme;
 use crate::render::tile::tile_svg;
 
 use super::EXIT_OK;
 use super::help::{FILTER, INPUT, OUTPUT};
-use super::shared::{CaptureReadingArgs, HistorySourceArgs, OutputArgs, OutputFormat, ReportArgs, RuleArgs};
+use super::output::OutputArgs;
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs};
 
 /// Predict what a sensor would observe of a sample
 ///
@@ -80,10 +82,7 @@ pub(super) fn run(args: &ProjectArgs, notices: &mut Notices) -> Result<u8, AppEr
         draw(folder, &projected, rules.profile.window_seconds)?;
     }
     let ProjectedSample { sample, title, scan, sensors } = &projected;
-    args.output.target().write(|out| match args.output.format() {
-        OutputFormat::Text => report::text(out, title, scan, sensors),
-        OutputFormat::Json => report::json(out, (sample, title), scan, sensors),
-    })?;
+    args.output.write(&ProjectionAnswer { sample, title, scan, sensors })?;
     Ok(EXIT_OK)
 }
 
@@ -91,11 +90,11 @@ pub(super) fn run(args: &ProjectArgs, notices: &mut Notices) -> Result<u8, AppEr
 /// a path.
 fn draw(folder: &Path, projected: &ProjectedSample, window_seconds: u32) -> Result<(), AppError> {
     make_folder(folder)?;
-    for (sensor, projection) in &projected.sensors {
-        for (place, (share, window)) in (1..).zip(&projection.examples) {
-            let tile = report::tile(&projected.title, &sensor.name, *share, window, window_seconds);
+    for (sensor, expected) in &projected.sensors {
+        for (place, (share, window)) in (1..).zip(&expected.examples) {
+            let tile = projection::tile(&projected.title, &sensor.name, *share, window, window_seconds);
             let path = folder.join(format!("{}-{place:02}.svg", sensor.name));
-            Output::File(path).write(|out| out.write_all(tile_svg(&tile).as_bytes()))?;
+            Output::File(path).write(|out| out.write_all(tile_svg(&tile, Theme::Auto).as_bytes()))?;
         }
     }
     Ok(())

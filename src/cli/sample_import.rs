@@ -6,10 +6,12 @@ use crate::app::output::Output;
 use crate::app::sample_import::{ImportTarget, import};
 use crate::app::{AppError, Notices};
 use crate::escape::path;
+use crate::render::answer::Format;
 use crate::render::sample_import as report;
 
+use super::output::parser;
 use super::progress::CountProgress;
-use super::shared::{HISTORY_VARIABLE, LimitArgs, OutputFormat, RuleArgs};
+use super::shared::{HISTORY_VARIABLE, LimitArgs, RuleArgs};
 use super::{EXIT_DIFFERS, EXIT_FAILED, EXIT_OK};
 
 /// Import samples from the output of sandboxes
@@ -40,8 +42,8 @@ pub(super) struct SampleImportArgs {
     #[arg(long, value_name = "DIR")]
     history: Option<PathBuf>,
     /// Output format
-    #[arg(long, value_enum, default_value = "text")]
-    format: OutputFormat,
+    #[arg(long, value_parser = parser(&[Format::Text, Format::Json]), default_value = "text")]
+    format: Format,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -75,8 +77,8 @@ pub(super) fn run(args: &SampleImportArgs, notices: &mut Notices) -> Result<u8, 
             .for_each(|why| notices.add_failure(format!("sample {}: {why}", sample.draft.id())));
     }
     Output::Stdout.write(|out| match args.format {
-        OutputFormat::Text => report::text(out, &result, target.folder.is_some() || target.history.is_some()),
-        OutputFormat::Json => report::json(out, &result),
+        Format::Json => report::json(out, &result),
+        _ => report::text(out, &result, target.folder.is_some() || target.history.is_some()),
     })?;
     if result.samples.is_empty() && result.failed.is_empty() {
         for (file, why) in result.passed.iter().take(PASSED_SHOWN_MAX) {

@@ -13,8 +13,8 @@ use crate::render::sensors as report;
 
 use super::EXIT_OK;
 use super::confirm::ConfirmArgs;
-use super::help::OUTPUT;
-use super::shared::{HistoryFolder, OutputFormat, check_range};
+use super::output::OutputArgs;
+use super::shared::{HistoryFolder, check_range};
 
 /// Add, edit, remove and list sensors, and record their outages
 #[derive(Debug, clap::Args)]
@@ -135,9 +135,8 @@ struct RemoveArgs {
 struct ListArgs {
     #[command(flatten)]
     history: HistoryFolder,
-    /// Output format; JSON has one line per sensor
-    #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
-    format: OutputFormat,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Record an outage: its days have no value, which is not zero
@@ -192,12 +191,8 @@ pub(super) fn run(args: SensorArgs) -> Result<u8, AppError> {
         SensorCommand::Add(args) => add(args)?,
         SensorCommand::Edit(args) => edit(&args)?,
         SensorCommand::Remove(RemoveArgs { name, confirm, history }) => remove(&name, &confirm, &history)?,
-        SensorCommand::List(ListArgs { history, format }) => {
-            let sensors = sensors(&history.folder, &history.rules.load()?)?;
-            Output::Stdout.write(|out| match format {
-                OutputFormat::Text => report::text(out, &sensors),
-                OutputFormat::Json => report::json(out, &sensors),
-            })?;
+        SensorCommand::List(ListArgs { history, output }) => {
+            output.write(sensors(&history.folder, &history.rules.load()?)?.as_slice())?;
         }
         SensorCommand::Outage(args) => outage(args)?,
     }

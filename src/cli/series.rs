@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use crate::app::output::Output;
 use crate::app::plot_dates::{self, DatedEvent};
 use crate::app::series::{Series, SeriesQuery, series};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::history::SpanLength;
-use crate::render::series::{DateMark, panels_svg};
-use crate::render::spans::{self, Panels, PlotOptions, SpanSeries, Value};
+use crate::render::series::DateMark;
+use crate::render::spans::{Panels, PlotOptions, SeriesAnswer, SpanSeries, Value};
 
 use super::EXIT_OK;
 use super::filter::{FilterArgs, filter_name};
 use super::help::{FILTER, OUTPUT};
-use super::shared::{HistorySourceArgs, PictureArgs, RuleArgs, check_range, extension, note_unused};
+use super::output::{PictureArgs, formats_of};
+use super::shared::{HistorySourceArgs, RuleArgs, check_range};
 
 /// Count what sensors observed, by hour, day, week or month
 ///
@@ -40,6 +40,7 @@ use super::shared::{HistorySourceArgs, PictureArgs, RuleArgs, check_range, exten
       --from 2009-03-10 --to 2009-03-11 -o hours.svg
   inga series --history history --filter 445/tcp --filter 135/tcp \\
       --value packets --log --mark events.yaml -o ports.svg")]
+#[command(mut_arg("format", formats_of::<SeriesAnswer<'_>>))]
 pub(super) struct SeriesArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
@@ -65,13 +66,13 @@ pub(super) struct SeriesArgs {
     /// Of two values in one panel, the second uses the axis on the right. With `--panels value`, more than
     /// two may be given.
     #[arg(long, value_enum, help_heading = OUTPUT)]
-    value: Vec<PlotValue>,
+    value: Vec<Value>,
     /// Use logarithmic axes in a plot
     #[arg(long, help_heading = OUTPUT)]
     log: bool,
     /// Draw one panel per sensor, behavior or value, one below the other in one picture
     #[arg(long, value_enum, value_name = "EACH", help_heading = OUTPUT)]
-    panels: Option<PanelsBy>,
+    panels: Option<Panels>,
     /// Draw all lines by the axis on the left, even if some are much smaller than others
     #[arg(long, help_heading = OUTPUT)]
     one_axis: bool,
@@ -81,27 +82,10 @@ pub(super) struct SeriesArgs {
     /// sample that the history keeps.
     #[arg(long, value_name = "FILE|HASH", help_heading = OUTPUT)]
     mark: Vec<PathBuf>,
-    /// Output format [default: by the extension of the output file, else text]
-    #[arg(long, value_enum, help_heading = OUTPUT)]
-    format: Option<SeriesFormat>,
-    /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
-    output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
     #[command(flatten)]
     rules: RuleArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum PanelsBy {
-    /// One panel per sensor
-    Sensor,
-    /// One panel per behavior that `--filter` selects
-    #[value(alias = "of")]
-    Filter,
-    /// One panel per value
-    Value,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -118,50 +102,9 @@ enum StepArg {
     All,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum PlotValue {
-    /// Packets
-    Packets,
-    /// Unique hosts
-    Hosts,
-    /// Windows
-    Windows,
-    /// Distinct behavior types
-    Types,
-    /// Packets per unique host
-    PacketsPerHost,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum SeriesFormat {
-    /// Table for people
-    Text,
-    /// Comma-separated values with a header
-    Csv,
-    /// One line of JSON per span
-    Json,
-    /// Plot in SVG
-    Svg,
-    /// Plot in PNG
-    Png,
-}
-
-impl SeriesFormat {
-    /// Returns the format that `--format` names, else the one of the output file's extension, else text.
-    fn chosen(args: &SeriesArgs) -> SeriesFormat {
-        args.format.unwrap_or(match extension(args.output.as_deref()) {
-            Some("csv") => SeriesFormat::Csv,
-            Some("json" | "ndjson") => SeriesFormat::Json,
-            Some("svg") => SeriesFormat::Svg,
-            Some("png") => SeriesFormat::Png,
-            _ => SeriesFormat::Text,
-        })
-    }
-}
-
 pub(super) fn run(args: &SeriesArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    if args.value.len() > 2 && args.panels != Some(PanelsBy::Value) {
+    if args.value.len() > 2 && args.panels != Some(Panels::Value) {
         let message = "--value at most twice, a plot has two axes; or with --panels value";
         return Err(AppError::Usage(message.to_owned()));
     }
@@ -185,20 +128,6 @@ pub(super) fn run(args: &SeriesArgs, notices: &mut Notices) -> Result<u8, AppErr
     for Series { sensor, coverage, .. } in &answer {
         notices.add_loss(sensor, coverage);
     }
-    note_unused_plot_options(args, notices);
-    let events = plot_dates::load(&args.mark, store.as_ref())?;
-    write(args, &answer, events)?;
-    Ok(EXIT_OK)
-}
-
-/// Adds a notice for each option of plots that was given although the answer is no plot.
-fn note_unused_plot_options(args: &SeriesArgs, notices: &mut Notices) {
-    let where_not = match SeriesFormat::chosen(args) {
-        SeriesFormat::Text => "on text",
-        SeriesFormat::Csv => "on CSV",
-        SeriesFormat::Json => "on JSON",
-        SeriesFormat::Svg | SeriesFormat::Png => return,
-    };
     let options = [
         ("--value", !args.value.is_empty()),
         ("--log", args.log),
@@ -206,56 +135,24 @@ fn note_unused_plot_options(args: &SeriesArgs, notices: &mut Notices) {
         ("--one-axis", args.one_axis),
         ("--mark", !args.mark.is_empty()),
     ];
-    note_unused(&options, where_not, notices);
-    args.picture.note_unused_theme(where_not, notices);
+    args.picture.note_unused::<SeriesAnswer<'_>>(&options, notices);
+    let events = plot_dates::load(&args.mark, store.as_ref())?;
+    let counted = answer.iter().map(|series| SpanSeries {
+        sensor: &series.sensor,
+        behavior: filter_name(&series.filter, args.source),
+        spans: &series.spans,
+        coverage: &series.coverage,
+    });
+    args.picture.write(&SeriesAnswer { series: counted.collect(), plot: plot_options(args, events) })?;
+    Ok(EXIT_OK)
 }
 
-fn write(args: &SeriesArgs, answer: &[Series], events: Vec<DatedEvent>) -> Result<(), AppError> {
-    let counted: Vec<SpanSeries<'_>> = answer
-        .iter()
-        .map(|series| SpanSeries {
-            sensor: &series.sensor,
-            behavior: filter_name(&series.filter, args.source),
-            spans: &series.spans,
-            coverage: &series.coverage,
-        })
-        .collect();
-    let output = Output::from_path(args.output.as_deref());
-    let format = SeriesFormat::chosen(args);
-    match format {
-        SeriesFormat::Text => output.write(|out| spans::text(out, &counted)),
-        SeriesFormat::Csv => output.write(|out| spans::csv(out, &counted)),
-        SeriesFormat::Json => output.write(|out| spans::json(out, &counted)),
-        SeriesFormat::Svg | SeriesFormat::Png => {
-            let plots = spans::plots(&counted, &drawing(args, events));
-            args.picture.write(&output, &panels_svg(&plots), format == SeriesFormat::Png)
-        }
-    }
-}
-
-fn drawing(args: &SeriesArgs, events: Vec<DatedEvent>) -> PlotOptions {
-    let values: &[PlotValue] = if args.value.is_empty() { &[PlotValue::Hosts] } else { &args.value };
+fn plot_options(args: &SeriesArgs, events: Vec<DatedEvent>) -> PlotOptions {
     PlotOptions {
-        values: values.iter().map(|value| Value::from(*value)).collect(),
-        panels: args.panels.map(|by| match by {
-            PanelsBy::Sensor => Panels::Sensor,
-            PanelsBy::Filter => Panels::Behavior,
-            PanelsBy::Value => Panels::Value,
-        }),
+        values: if args.value.is_empty() { vec![Value::Hosts] } else { args.value.clone() },
+        panels: args.panels,
         marks: events.into_iter().map(|DatedEvent { date, label }| DateMark { day: date, label }).collect(),
         log: args.log,
         one_axis: args.one_axis,
-    }
-}
-
-impl From<PlotValue> for Value {
-    fn from(value: PlotValue) -> Value {
-        match value {
-            PlotValue::Packets => Value::Packets,
-            PlotValue::Hosts => Value::Hosts,
-            PlotValue::Windows => Value::Windows,
-            PlotValue::Types => Value::Types,
-            PlotValue::PacketsPerHost => Value::PacketsPerHost,
-        }
     }
 }

@@ -2,21 +2,18 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::app::history::HistorySource;
-use crate::app::output::Output;
 use crate::app::packets::Victims;
-use crate::app::png::png;
 use crate::app::{AppError, CaptureOptions, Notices, rules, thread_count};
 use crate::capture::Limits;
-use crate::render::svg::{Theme, with_theme};
 use crate::rules::Rules;
 
-use super::help::{INPUT, LIMITS, OUTPUT};
+use super::help::{INPUT, LIMITS};
 
 /// Options for reading captures.
 #[derive(Debug, clap::Args)]
@@ -256,118 +253,5 @@ pub(super) fn note_unused(options: &[(&str, bool)], where_not: &str, notices: &m
         if *is_given {
             notices.add(format!("{option} has no effect {where_not}"));
         }
-    }
-}
-
-/// Options of commands that answer with text or JSON.
-#[derive(Debug, clap::Args)]
-pub(super) struct OutputArgs {
-    /// Output format [default: by the extension of the output file, else text]
-    #[arg(long, value_enum, help_heading = OUTPUT)]
-    format: Option<OutputFormat>,
-    /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
-    output: Option<PathBuf>,
-}
-
-impl OutputArgs {
-    /// Returns the format that `--format` names, else the one of the output file's extension, else text.
-    pub(super) fn format(&self) -> OutputFormat {
-        self.format.unwrap_or(match extension(self.output.as_deref()) {
-            Some("json" | "ndjson") => OutputFormat::Json,
-            _ => OutputFormat::Text,
-        })
-    }
-
-    /// Returns the place to which the answer is written.
-    pub(super) fn target(&self) -> Output {
-        Output::from_path(self.output.as_deref())
-    }
-}
-
-/// Output formats of commands without pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum OutputFormat {
-    /// Text for people
-    Text,
-    /// JSON, one object per line
-    Json,
-}
-
-/// Output formats of commands that can draw a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum PictureFormat {
-    /// Text for people
-    Text,
-    /// JSON, one object per line
-    Json,
-    /// SVG picture
-    Svg,
-    /// PNG picture
-    Png,
-}
-
-impl PictureFormat {
-    /// Returns the format that `--format` names, else the one of the output file's extension, else text.
-    pub(super) fn chosen(asked: Option<PictureFormat>, output: Option<&Path>) -> PictureFormat {
-        asked.unwrap_or(match extension(output) {
-            Some("json" | "ndjson") => PictureFormat::Json,
-            Some("svg") => PictureFormat::Svg,
-            Some("png") => PictureFormat::Png,
-            _ => PictureFormat::Text,
-        })
-    }
-}
-
-/// Returns the extension of the output file.
-pub(super) fn extension(output: Option<&Path>) -> Option<&str> {
-    output.and_then(Path::extension).and_then(|ending| ending.to_str())
-}
-
-/// Options for the appearance of pictures.
-#[derive(Debug, clap::Args)]
-pub(super) struct PictureArgs {
-    /// Colors of a picture [default: auto]
-    #[arg(long, alias = "ground", value_enum, help_heading = OUTPUT)]
-    theme: Option<ThemeArg>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum ThemeArg {
-    /// As the reader's browser asks for; light if it states no preference
-    #[value(alias = "reader")]
-    Auto,
-    /// Light, as on paper
-    Light,
-    /// Dark
-    Dark,
-}
-
-impl PictureArgs {
-    /// Adds a notice if a theme was given but the answer is no picture.
-    pub(super) fn note_unused(&self, format: PictureFormat, notices: &mut Notices) {
-        let words = match format {
-            PictureFormat::Text => "on text",
-            PictureFormat::Json => "on JSON",
-            PictureFormat::Svg | PictureFormat::Png => return,
-        };
-        self.note_unused_theme(words, notices);
-    }
-
-    /// Adds a notice if a theme was given; `where_not` says where it has no effect.
-    pub(super) fn note_unused_theme(&self, where_not: &str, notices: &mut Notices) {
-        note_unused(&[("--theme", self.theme.is_some())], where_not, notices);
-    }
-
-    /// Writes a picture as SVG, or as PNG if `pixels` is set.
-    pub(super) fn write(&self, output: &Output, picture: &str, pixels: bool) -> Result<(), AppError> {
-        let theme = match self.theme {
-            None | Some(ThemeArg::Auto) => Theme::Reader,
-            Some(ThemeArg::Light) => Theme::Light,
-            Some(ThemeArg::Dark) => Theme::Dark,
-        };
-        let picture = with_theme(picture, theme);
-        let bytes = if pixels { png(&picture)? } else { picture.into_bytes() };
-        output.write(|out| out.write_all(&bytes))
     }
 }

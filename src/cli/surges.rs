@@ -3,11 +3,13 @@
 use crate::app::history::add_losses;
 use crate::app::surges::{SurgeQuery, surges, unjudged_days};
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::render::surges as report;
+use crate::render::answer::Format;
+use crate::render::surges::SurgesAnswer;
 
 use super::EXIT_OK;
 use super::help::FILTER;
-use super::shared::{HistorySourceArgs, OutputArgs, OutputFormat, RuleArgs, note_unused};
+use super::output::OutputArgs;
+use super::shared::{HistorySourceArgs, RuleArgs, note_unused};
 
 /// Find behaviors that departed from their past
 ///
@@ -71,7 +73,7 @@ fn level(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn run(args: &SurgesArgs, notices: &mut Notices) -> Result<u8, AppError> {
-    let is_unused = args.all && args.output.format() == OutputFormat::Json;
+    let is_unused = args.all && args.output.format::<SurgesAnswer<'_>>() == Format::Json;
     note_unused(&[("--all", is_unused)], "on JSON, which has all surges", notices);
     let rules = args.rules.load()?;
     let store = args.history.source()?.open(&CaptureOptions::default(), &rules, notices)?;
@@ -82,9 +84,6 @@ pub(super) fn run(args: &SurgesArgs, notices: &mut Notices) -> Result<u8, AppErr
     if found.is_empty() {
         notices.add(format!("no surge with a q of at most {}", args.q_max));
     }
-    args.output.target().write(|out| match args.output.format() {
-        OutputFormat::Text => report::text(out, &found, args.all),
-        OutputFormat::Json => report::json(out, &found),
-    })?;
+    args.output.write(&SurgesAnswer { surges: &found, all: args.all })?;
     Ok(EXIT_OK)
 }

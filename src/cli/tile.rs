@@ -3,19 +3,19 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::app::output::Output;
 use crate::app::tile::{TileWindow, example, window};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::BehaviorId;
 use crate::correlate::gaps;
 use crate::packet::Timestamp;
 use crate::render::hypotheses::{differences_in_words, gaps_in_words};
-use crate::render::tile::{Tile, tile_pair_svg, tile_svg};
+use crate::render::tile::{Tile, TilePicture};
 use crate::render::{fingerprints, hypothesis_pictures};
 
 use super::EXIT_OK;
-use super::help::{FILTER, OUTPUT};
-use super::shared::{CaptureReadingArgs, HistorySourceArgs, PictureArgs, RuleArgs, extension};
+use super::help::FILTER;
+use super::output::{PictureArgs, formats_of};
+use super::shared::{CaptureReadingArgs, HistorySourceArgs, RuleArgs};
 
 /// Draw a window as a tile
 ///
@@ -28,6 +28,9 @@ use super::shared::{CaptureReadingArgs, HistorySourceArgs, PictureArgs, RuleArgs
   inga tile sensor.pcap --host 192.0.2.1 --at 2009-03-10T12:00:00Z -o tile.svg
   inga tile sandbox.pcap --host 192.168.20.21 --history history -o pair.svg \\
       --type 95f82c624a74270852e9ce6958d1247e")]
+#[command(mut_arg("format", |format| {
+    formats_of::<TilePicture>(format).help("Output format [default: by the extension of the output file, else svg]")
+}))]
 pub(super) struct TileArgs {
     /// Captures or logs with the window of the host
     #[arg(value_name = "CAPTURE", requires = "host")]
@@ -46,27 +49,12 @@ pub(super) struct TileArgs {
     /// Sensor whose example is drawn [default: the sensor with the earliest example]
     #[arg(long, value_name = "NAME", requires = "types", help_heading = FILTER)]
     sensor: Vec<String>,
-    /// Output format [default: by the extension of the output file, else svg]
-    #[arg(long, value_enum, help_heading = OUTPUT)]
-    format: Option<TileFormat>,
-    /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
-    output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
     #[command(flatten)]
     reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
-}
-
-/// Output formats of tiles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum TileFormat {
-    /// SVG picture
-    Svg,
-    /// PNG picture
-    Png,
 }
 
 pub(super) fn run(args: &TileArgs, notices: &mut Notices) -> Result<u8, AppError> {
@@ -86,8 +74,8 @@ pub(super) fn run(args: &TileArgs, notices: &mut Notices) -> Result<u8, AppError
         }
     }
     let seconds = rules.profile.window_seconds;
-    let svg = match drawn.as_slice() {
-        [one] => tile_svg(&tile(one, seconds)),
+    let picture = match drawn.as_slice() {
+        [one] => TilePicture::One(tile(one, seconds)),
         [one, other] => {
             let gaps = gaps(one.parameters(), other.parameters());
             // Explanations from sandbox and darknet conditions apply only to a pair of a captured window and
@@ -96,18 +84,14 @@ pub(super) fn run(args: &TileArgs, notices: &mut Notices) -> Result<u8, AppError
                 TileWindow::Window(_) => gaps_in_words(&gaps),
                 TileWindow::Example { .. } => differences_in_words(&gaps).into_iter().collect(),
             };
-            tile_pair_svg(&tile(one, seconds), &tile(other, seconds), &differences)
+            TilePicture::Pair(tile(one, seconds), tile(other, seconds), differences)
         }
         _ => {
             let message = "give one window or two: a CAPTURE with --host, or a --type, or two of these";
             return Err(AppError::Usage(message.to_owned()));
         }
     };
-    let pixels = match args.format {
-        Some(format) => format == TileFormat::Png,
-        None => extension(args.output.as_deref()) == Some("png"),
-    };
-    args.picture.write(&Output::from_path(args.output.as_deref()), &svg, pixels)?;
+    args.picture.write(&picture)?;
     Ok(EXIT_OK)
 }
 

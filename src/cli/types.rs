@@ -3,14 +3,14 @@
 
 use std::path::PathBuf;
 
-use crate::app::output::Output;
 use crate::app::types::{test_ports, type_counts};
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::render::type_counts as report;
+use crate::render::type_counts::TypeCountsAnswer;
 
 use super::EXIT_OK;
-use super::help::{FILTER, INPUT, OUTPUT};
-use super::shared::{HistorySourceArgs, PictureArgs, PictureFormat, RuleArgs};
+use super::help::{FILTER, INPUT};
+use super::output::{PictureArgs, formats_of};
+use super::shared::{HistorySourceArgs, RuleArgs};
 
 /// Find jumps and falls of the number of distinct types per day
 ///
@@ -51,6 +51,7 @@ destination-and-week), asked, destinations, ports, repeating, agreeing, expected
 port_follows_destination (true, false, or null if it was not or cannot be tested).
 
 `inga series --value types` shows the series itself.")]
+#[command(mut_arg("format", formats_of::<TypeCountsAnswer>))]
 pub(super) struct TypesArgs {
     #[command(flatten)]
     history: HistorySourceArgs,
@@ -61,12 +62,6 @@ pub(super) struct TypesArgs {
     /// destinations
     #[arg(long, value_name = "PATH", num_args = 1.., help_heading = INPUT)]
     captures: Vec<PathBuf>,
-    /// Output format [default: by the extension of the output file, else text]
-    #[arg(long, value_enum, help_heading = OUTPUT)]
-    format: Option<PictureFormat>,
-    /// Output file; `-` is standard output
-    #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
-    output: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArgs,
     #[command(flatten)]
@@ -78,7 +73,7 @@ const LEVEL: f64 = 0.01;
 
 pub(super) fn run(args: &TypesArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    args.picture.note_unused(PictureFormat::chosen(args.format, args.output.as_deref()), notices);
+    args.picture.note_unused::<TypeCountsAnswer>(&[], notices);
     let options = CaptureOptions::default();
     let store = args.history.source()?.open(&options, &rules, notices)?;
     let mut all = type_counts(store.as_ref(), &args.sensor, LEVEL, &rules)?;
@@ -93,11 +88,6 @@ pub(super) fn run(args: &TypesArgs, notices: &mut Notices) -> Result<u8, AppErro
         let why = "looked at for less than two thirds of the usual time, not judged";
         notices.add(format!("sensor {}: days {why}: {}", counts.sensor.name, counts.left_out));
     }
-    let output = Output::from_path(args.output.as_deref());
-    match PictureFormat::chosen(args.format, args.output.as_deref()) {
-        PictureFormat::Text => output.write(|out| report::text(out, &all)),
-        PictureFormat::Json => output.write(|out| report::json(out, &all)),
-        format => args.picture.write(&output, &report::type_counts_svg(&all), format == PictureFormat::Png),
-    }?;
+    args.picture.write(all.as_slice())?;
     Ok(EXIT_OK)
 }

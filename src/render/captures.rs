@@ -6,6 +6,7 @@ use crate::escape::escape_hidden;
 use crate::history::ListedCapture;
 use crate::packet::Timestamp;
 
+use super::answer::Answer;
 use super::text::table;
 
 /// Describes a capture in words.
@@ -19,55 +20,52 @@ pub fn capture_in_words(ListedCapture { sensor, record, .. }: &ListedCapture) ->
     )
 }
 
-/// Writes captures as a table.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, listed: &[ListedCapture]) -> io::Result<()> {
-    let header =
-        ["sensor", "capture", "first", "last", "spans", "dark", "packets", "lost", "fed", "remove", "hash"];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
-    for one in listed {
-        let ListedCapture { sensor, record, removable } = one;
-        rows.push(vec![
-            escape_hidden(&sensor.name),
-            escape_hidden(&record.name),
-            time(record.first()),
-            time(record.last()),
-            record.spans.len().to_string(),
-            record.packets.to_string(),
-            record.recorded.to_string(),
-            record.dropped.map_or_else(|| "-".to_owned(), |lost| lost.to_string()),
-            record.fed_at.to_string(),
-            if *removable { "yes" } else { "no" }.to_owned(),
-            one.hash(),
-        ]);
+impl Answer for [ListedCapture] {
+    /// Writes captures as a table.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let header = [
+            "sensor", "capture", "first", "last", "spans", "dark", "packets", "lost", "fed", "remove", "hash",
+        ];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+        for one in self {
+            let ListedCapture { sensor, record, removable } = one;
+            rows.push(vec![
+                escape_hidden(&sensor.name),
+                escape_hidden(&record.name),
+                time(record.first()),
+                time(record.last()),
+                record.spans.len().to_string(),
+                record.packets.to_string(),
+                record.recorded.to_string(),
+                record.dropped.map_or_else(|| "-".to_owned(), |lost| lost.to_string()),
+                record.fed_at.to_string(),
+                if *removable { "yes" } else { "no" }.to_owned(),
+                one.hash(),
+            ]);
+        }
+        table(out, &rows)
     }
-    table(out, &rows)
-}
 
-/// Writes one line of JSON per capture.
-///
-/// # Errors
-/// Fails as [`text`].
-pub fn json(out: &mut dyn Write, listed: &[ListedCapture]) -> io::Result<()> {
-    for one in listed {
-        let ListedCapture { sensor, record, removable } = one;
-        let row = serde_json::json!({
-            "sensor": sensor.name,
-            "name": record.name,
-            "hash": one.hash(),
-            "spans": record.spans.iter().map(span_json).collect::<Vec<_>>(),
-            "packets_dark": record.packets,
-            "packets": record.recorded,
-            "dropped": record.dropped,
-            "fed_at": record.fed_at.to_string(),
-            "removable": removable,
-        });
-        crate::escape::json_line(out, &row)?;
+    /// Writes one line of JSON per capture.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for one in self {
+            let ListedCapture { sensor, record, removable } = one;
+            let row = serde_json::json!({
+                "sensor": sensor.name,
+                "name": record.name,
+                "hash": one.hash(),
+                "spans": record.spans.iter().map(span_json).collect::<Vec<_>>(),
+                "packets_dark": record.packets,
+                "packets": record.recorded,
+                "dropped": record.dropped,
+                "fed_at": record.fed_at.to_string(),
+                "removable": removable,
+            });
+            crate::escape::json_line(out, &row)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn span_json((first, last): &(Timestamp, Timestamp)) -> serde_json::Value {

@@ -4,57 +4,72 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
+use crate::escape::escape_hidden;
+use crate::packet::Timestamp;
 use crate::sample::SampleCheck;
 
-use crate::escape::escape_hidden;
+use super::answer::{Answer, Format};
+use super::junit;
 
-/// Writes one line per sample, with the differences from its expectation below, and a summary line.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, all: &[SampleCheck]) -> io::Result<()> {
-    for checked in all {
-        let id = match checked.title.is_empty() {
-            true => escape_hidden(&checked.id),
-            false => escape_hidden(&checked.title),
-        };
-        match &checked.outcome {
-            Err(error) => writeln!(out, "failed   {id}: {}", escape_hidden(error))?,
-            Ok(moved) if moved.is_empty() && checked.expected.is_none() => {
-                writeln!(out, "nothing expected  {id}")?
-            }
-            Ok(moved) if moved.is_empty() => writeln!(out, "holds    {id}")?,
-            Ok(moved) => {
-                writeln!(out, "differs  {id}")?;
-                for one in moved {
-                    writeln!(
-                        out,
-                        "           {}: expected {}, seen {}",
-                        one.what,
-                        escape_hidden(&one.expected),
-                        escape_hidden(&one.seen)
-                    )?;
+/// The results of checks, one per sample.
+pub struct CheckAnswer<'a> {
+    /// The checked samples.
+    pub samples: &'a [SampleCheck],
+    /// Time at which the checks began.
+    pub began: Timestamp,
+}
+
+impl Answer for CheckAnswer<'_> {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Junit];
+
+    /// Writes one line per sample, with the differences from its expectation below, and a summary line.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for checked in self.samples {
+            let id = match checked.title.is_empty() {
+                true => escape_hidden(&checked.id),
+                false => escape_hidden(&checked.title),
+            };
+            match &checked.outcome {
+                Err(error) => writeln!(out, "failed   {id}: {}", escape_hidden(error))?,
+                Ok(moved) if moved.is_empty() && checked.expected.is_none() => {
+                    writeln!(out, "nothing expected  {id}")?
+                }
+                Ok(moved) if moved.is_empty() => writeln!(out, "holds    {id}")?,
+                Ok(moved) => {
+                    writeln!(out, "differs  {id}")?;
+                    for one in moved {
+                        writeln!(
+                            out,
+                            "           {}: expected {}, seen {}",
+                            one.what,
+                            escape_hidden(&one.expected),
+                            escape_hidden(&one.seen)
+                        )?;
+                    }
                 }
             }
         }
+        let count = |outcome: fn(&SampleCheck) -> bool| {
+            self.samples.iter().filter(|checked| outcome(checked)).count()
+        };
+        let failed = count(|checked| checked.outcome.is_err());
+        let holds = count(|checked| checked.outcome.as_ref().is_ok_and(Vec::is_empty));
+        writeln!(
+            out,
+            "{} samples: {holds} hold, {} differ, {failed} failed",
+            self.samples.len(),
+            self.samples.len() - holds - failed
+        )
     }
-    let count = |outcome: fn(&SampleCheck) -> bool| all.iter().filter(|checked| outcome(checked)).count();
-    let failed = count(|checked| checked.outcome.is_err());
-    let holds = count(|checked| checked.outcome.as_ref().is_ok_and(Vec::is_empty));
-    writeln!(
-        out,
-        "{} samples: {holds} hold, {} differ, {failed} failed",
-        all.len(),
-        all.len() - holds - failed
-    )
-}
 
-/// Writes one line of JSON per sample.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn json(out: &mut dyn Write, all: &[SampleCheck]) -> io::Result<()> {
-    all.iter().try_for_each(|checked| json_line(out, checked))
+    /// Writes one line of JSON per sample.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.samples.iter().try_for_each(|checked| json_line(out, checked))
+    }
+
+    fn junit(&self, out: &mut dyn Write) -> io::Result<()> {
+        junit::write(out, self.samples, self.began)
+    }
 }
 
 fn json_line(out: &mut dyn Write, checked: &SampleCheck) -> io::Result<()> {

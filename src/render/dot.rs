@@ -17,7 +17,7 @@ fn quoted(text: &str) -> String {
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
-pub fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
+pub(super) fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
     writeln!(out, "digraph inga {{")?;
     writeln!(
         out,
@@ -46,7 +46,7 @@ pub fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
-pub fn graphml(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
+pub(super) fn graphml(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
     writeln!(out, "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">")?;
     let keys = [

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::correlate::{Evaluation, Score};
 
+use super::answer::{Answer, Format};
 use super::text::table;
 
 const HEAD: [&str; 8] = [
@@ -65,59 +66,96 @@ fn days_in_words(days: &[usize]) -> String {
     }
 }
 
-/// Writes the table with explanations, calibration and thresholds, as text.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
-    table(out, &rows(evaluation))?;
-    writeln!(out)?;
-    let (name, score) = evaluation.methods.first().map_or(("", None), |(name, score)| (*name, Some(score)));
-    writeln!(
-        out,
-        "cases: with a sample that is the cause + without. answered: of those with. right: of those answered."
-    )?;
-    writeln!(
-        out,
-        "false: answered where no sample is the cause. smallest found: hosts a day by the sensor's prefix from which"
-    )?;
-    writeln!(out, "on half of the outbreaks are answered rightly.")?;
-    writeln!(
-        out,
-        "\n{name}, days from the onset to the right answer: {}",
-        days_in_words(&evaluation.days_to_answer)
-    )?;
-    writeln!(out, "{name}, stated probability and how often it holds:")?;
-    for (count, sum, hits) in score.into_iter().flat_map(|score| &score.reliability).filter(|bin| bin.0 > 0) {
-        let count_of = *count as f64;
+impl Answer for Evaluation {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Markdown];
+
+    /// Writes the table with explanations, calibration and thresholds, as text.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        table(out, &rows(self))?;
+        writeln!(out)?;
+        let (name, score) = self.methods.first().map_or(("", None), |(name, score)| (*name, Some(score)));
         writeln!(
             out,
-            "  {:5.1} %  {:5.1} %  of {count}",
-            sum / count_of * 100.0,
-            *hits as f64 / count_of * 100.0
+            "cases: with a sample that is the cause + without. answered: of those with. right: of those answered."
         )?;
-    }
-    writeln!(out, "{name}, if it answered from another probability on: answered, right, false:")?;
-    for (threshold, at) in score.into_iter().flat_map(Score::by_threshold) {
-        let [answered, right, false_attributions] = at.map(percent);
-        writeln!(out, "  {:5.1} %  {answered:>7}  {right:>7}  {false_attributions:>7}", threshold * 100.0)?;
-    }
-    let (slope, intercept) = evaluation.calibration;
-    writeln!(out, "logistic calibration of these: slope {slope:.3}, intercept {intercept:.3}")
-}
-
-/// Writes the table in Markdown.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn markdown(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
-    for (place, row) in rows(evaluation).into_iter().enumerate() {
-        writeln!(out, "| {} |", row.join(" | "))?;
-        if place == 0 {
-            writeln!(out, "|{}", "---|".repeat(row.len()))?;
+        writeln!(
+            out,
+            "false: answered where no sample is the cause. smallest found: hosts a day by the sensor's prefix from which"
+        )?;
+        writeln!(out, "on half of the outbreaks are answered rightly.")?;
+        writeln!(
+            out,
+            "\n{name}, days from the onset to the right answer: {}",
+            days_in_words(&self.days_to_answer)
+        )?;
+        writeln!(out, "{name}, stated probability and how often it holds:")?;
+        for (count, sum, hits) in
+            score.into_iter().flat_map(|score| &score.reliability).filter(|bin| bin.0 > 0)
+        {
+            let count_of = *count as f64;
+            writeln!(
+                out,
+                "  {:5.1} %  {:5.1} %  of {count}",
+                sum / count_of * 100.0,
+                *hits as f64 / count_of * 100.0
+            )?;
         }
+        writeln!(out, "{name}, if it answered from another probability on: answered, right, false:")?;
+        for (threshold, at) in score.into_iter().flat_map(Score::by_threshold) {
+            let [answered, right, false_attributions] = at.map(percent);
+            writeln!(
+                out,
+                "  {:5.1} %  {answered:>7}  {right:>7}  {false_attributions:>7}",
+                threshold * 100.0
+            )?;
+        }
+        let (slope, intercept) = self.calibration;
+        writeln!(out, "logistic calibration of these: slope {slope:.3}, intercept {intercept:.3}")
     }
-    Ok(())
+
+    /// Writes the table in Markdown.
+    fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (place, row) in rows(self).into_iter().enumerate() {
+            writeln!(out, "| {} |", row.join(" | "))?;
+            if place == 0 {
+                writeln!(out, "|{}", "---|".repeat(row.len()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one line of JSON per way of answering.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (place, (way, score)) in self.methods.iter().enumerate() {
+            let bin = |(cases, sum, hits): &(usize, f64, usize)| BinJson {
+                cases: *cases,
+                stated: sum / *cases as f64,
+                held: *hits as f64 / *cases as f64,
+            };
+            let at = |(from, [answered, right, false_attributions]): (f64, [f64; 3])| ThresholdJson {
+                from,
+                answered,
+                right,
+                false_attributions,
+            };
+            let view = WayJson {
+                way,
+                with_cause: score.known,
+                without_cause: score.unknown,
+                answered: score.coverage(),
+                right: score.precision(),
+                cause_among_three: score.recall_of_three(),
+                false_attributions: score.false_share(),
+                calibration_error: score.calibration_error(),
+                smallest_found: score.smallest_found(),
+                reliability: score.reliability.iter().filter(|bin| bin.0 > 0).map(bin).collect(),
+                thresholds: score.by_threshold().map(at).collect(),
+                days_to_answer: (place == 0).then_some(self.days_to_answer.as_slice()),
+            };
+            crate::escape::json_line(out, &view)?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Serialize)]
@@ -149,40 +187,4 @@ struct WayJson<'a> {
     reliability: Vec<BinJson>,
     thresholds: Vec<ThresholdJson>,
     days_to_answer: Option<&'a [usize]>,
-}
-
-/// Writes one line of JSON per way of answering.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn json(out: &mut dyn Write, evaluation: &Evaluation) -> io::Result<()> {
-    for (place, (way, score)) in evaluation.methods.iter().enumerate() {
-        let bin = |(cases, sum, hits): &(usize, f64, usize)| BinJson {
-            cases: *cases,
-            stated: sum / *cases as f64,
-            held: *hits as f64 / *cases as f64,
-        };
-        let at = |(from, [answered, right, false_attributions]): (f64, [f64; 3])| ThresholdJson {
-            from,
-            answered,
-            right,
-            false_attributions,
-        };
-        let view = WayJson {
-            way,
-            with_cause: score.known,
-            without_cause: score.unknown,
-            answered: score.coverage(),
-            right: score.precision(),
-            cause_among_three: score.recall_of_three(),
-            false_attributions: score.false_share(),
-            calibration_error: score.calibration_error(),
-            smallest_found: score.smallest_found(),
-            reliability: score.reliability.iter().filter(|bin| bin.0 > 0).map(bin).collect(),
-            thresholds: score.by_threshold().map(at).collect(),
-            days_to_answer: (place == 0).then_some(evaluation.days_to_answer.as_slice()),
-        };
-        crate::escape::json_line(out, &view)?;
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use crate::analysis::behavior_surges::DescribedSurge;
 use crate::behavior::BehaviorId;
 use crate::correlate::{Explanation, SampleCause, count_with_noun};
 
+use super::answer::Answer;
 use super::hypotheses::CAVEAT;
 use crate::escape::{escape_hidden, without_negative_zero};
 
@@ -61,61 +62,71 @@ impl SurgeSummary {
     }
 }
 
-/// Writes the days and numbers of a surge as one line of text. The explanation, or the reason why there is
-/// none, follows it.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn surge_text(out: &mut dyn Write, surge: &SurgeSummary) -> io::Result<()> {
+/// Explanations of events, with the samples to which their causes refer.
+pub struct ExplanationAnswer<'a> {
+    /// The samples.
+    pub samples: Vec<NamedSample>,
+    /// The events.
+    pub events: Vec<ExplainedEvent<'a>>,
+}
+
+/// An event at a sensor with its explanation.
+pub struct ExplainedEvent<'a> {
+    /// Name of the sensor.
+    pub sensor: &'a str,
+    /// Name of the behavior that increased.
+    pub of: String,
+    /// The surge that is explained; `None` for an event that the user named.
+    pub surge: Option<SurgeSummary>,
+    /// The explanation, or the reason why there is none.
+    pub explanation: Result<&'a Explanation, &'a str>,
+}
+
+impl Answer for ExplanationAnswer<'_> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for event in &self.events {
+            if let Some(surge) = &event.surge {
+                surge_text(out, surge)?;
+            }
+            write!(out, "sensor {}, {}: ", escape_hidden(event.sensor), event.of)?;
+            match event.explanation {
+                Ok(found) => explanation_text(out, &self.samples, found)?,
+                Err(reason) => writeln!(out, "{}", escape_hidden(reason))?,
+            }
+        }
+        if self.events.is_empty() { Ok(()) } else { writeln!(out, "\n{CAVEAT}") }
+    }
+
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for event in &self.events {
+            match event.explanation {
+                Ok(found) => explanation_json(out, event, &self.samples, found)?,
+                Err(reason) => {
+                    let ExplainedEvent { sensor, of, surge, .. } = event;
+                    let view =
+                        serde_json::json!({ "surge": surge, "sensor": sensor, "of": of, "reason": reason });
+                    crate::escape::json_line(out, &view)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the days and numbers of a surge as one line of text.
+fn surge_text(out: &mut dyn Write, surge: &SurgeSummary) -> io::Result<()> {
     let SurgeSummary { rank, first, last, peak, peak_hosts, peak_expected, q } = surge;
     write!(out, "surge {rank}, {first} to {last}: {peak_hosts} hosts on {peak}, ")?;
     writeln!(out, "of which {peak_expected:.1} were expected (q {q:.1e})")
 }
 
-/// Writes why a surge has no explanation, as text or as one line of JSON.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn unexplained_surge(
-    out: &mut dyn Write,
-    (sensor, of): (&str, &str),
-    surge: &SurgeSummary,
-    reason: &str,
-    machine: bool,
-) -> io::Result<()> {
-    if machine {
-        let view = serde_json::json!({ "surge": surge, "sensor": sensor, "of": of, "reason": reason });
-        return crate::escape::json_line(out, &view);
-    }
-    surge_text(out, surge)?;
-    writeln!(out, "sensor {}, {of}: {}", escape_hidden(sensor), escape_hidden(reason))
-}
-
-/// Writes the caveat that belongs to all explanations.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn caveat(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\n{CAVEAT}")
-}
-
-/// Writes an explanation as text, without the caveat.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(
-    out: &mut dyn Write,
-    sensor: &str,
-    of: &str,
-    samples: &[NamedSample],
-    found: &Explanation,
-) -> io::Result<()> {
+/// Writes an explanation as text that follows the names of sensor and behavior.
+fn explanation_text(out: &mut dyn Write, samples: &[NamedSample], found: &Explanation) -> io::Result<()> {
     let (before, lasting) = found.days;
     let mix = &found.mix;
     writeln!(
         out,
-        "sensor {}, {of}: {} from {} on, against {} before",
-        escape_hidden(sensor),
+        "{} from {} on, against {} before",
         count_with_noun(lasting as u64, "observed day"),
         found.day,
         count_with_noun(before as u64, "observed day")
@@ -222,13 +233,9 @@ struct ExplanationJson<'a> {
 }
 
 /// Writes an explanation as one line of JSON.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn json(
+fn explanation_json(
     out: &mut dyn Write,
-    (sensor, of): (&str, &str),
-    surge: Option<&SurgeSummary>,
+    event: &ExplainedEvent<'_>,
     samples: &[NamedSample],
     found: &Explanation,
 ) -> io::Result<()> {
@@ -245,9 +252,9 @@ pub fn json(
         })
     };
     let view = ExplanationJson {
-        surge,
-        sensor,
-        of,
+        surge: event.surge.as_ref(),
+        sensor: event.sensor,
+        of: &event.of,
         day: found.day.to_string(),
         days_before: found.days.0,
         days: found.days.1,

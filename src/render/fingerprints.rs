@@ -11,6 +11,7 @@ use crate::history::{DaySummary, ExamplePacket};
 use crate::packet::{Clock, Timestamp};
 use crate::rules::NamedWindow;
 
+use super::answer::Answer;
 use super::tile::{Tile, TilePacket};
 
 /// Ports as an array, or `"*"` if there are more than a window lists.
@@ -85,84 +86,76 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
     }
 }
 
-/// Writes daily summaries as a table.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn summary_text(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> {
-    let head = ["day", "packets", "windows", "hosts", "types", "sightings"].map(str::to_owned).to_vec();
-    let row = |day: &DaySummary| {
-        let counts = [day.packets, day.windows, day.hosts, day.types, day.sightings];
-        std::iter::once(day.day.to_string()).chain(counts.map(|count| count.to_string())).collect()
-    };
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(days.iter().map(row)).collect();
-    super::text::table(out, &rows)
-}
-
-/// Writes daily summaries, one line of JSON per day.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn summary_json(out: &mut dyn Write, days: &[DaySummary]) -> io::Result<()> {
-    for day in days {
-        crate::escape::json_line(out, day)?;
+impl Answer for [DaySummary] {
+    /// Writes daily summaries as a table.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let head = ["day", "packets", "windows", "hosts", "types", "sightings"].map(str::to_owned).to_vec();
+        let row = |day: &DaySummary| {
+            let counts = [day.packets, day.windows, day.hosts, day.types, day.sightings];
+            std::iter::once(day.day.to_string()).chain(counts.map(|count| count.to_string())).collect()
+        };
+        let rows: Vec<Vec<String>> = std::iter::once(head).chain(self.iter().map(row)).collect();
+        super::text::table(out, &rows)
     }
-    Ok(())
-}
 
-/// Writes a window as one line of JSON.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn json(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
-    let synthetic = window.clock == Clock::None;
-    let fingerprint = &window.fingerprint;
-    let facets = fingerprint
-        .facets
-        .iter()
-        .zip(&window.facet_labels)
-        .map(|(part, labels)| facet(window, part, labels, synthetic))
-        .collect();
-    let view = FacetJson {
-        saturated: Some(fingerprint.saturated),
-        facets: Some(facets),
-        ..facet(window, &fingerprint.whole, &window.labels, synthetic)
-    };
-    crate::escape::json_line(out, &view)
-}
-
-/// Writes a window as one line of text, followed by one line for each facet.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut impl Write, window: &NamedWindow) -> io::Result<()> {
-    let fingerprint = &window.fingerprint;
-    let start = match (fingerprint.start, window.clock) {
-        (_, Clock::None) | (None, _) => "synthetic".to_owned(),
-        (Some(start), Clock::Relative) => format!("+{:.6}", start.seconds_since(Timestamp(0))),
-        (Some(start), Clock::Absolute) => start.to_string(),
-    };
-    let line = |facet: &Facet, labels: &[String]| {
-        let parameters = &facet.parameters;
-        format!(
-            "{} packets, {} source ports, {} destinations, {}, {} {}  {}  {}",
-            parameters.packets,
-            parameters.source_ports,
-            parameters.destinations,
-            format!("{:?}", parameters.transition).to_lowercase(),
-            parameters.ports,
-            parameters.protocol,
-            facet.names.behavior.id,
-            crate::escape::escape_hidden(&labels.join(" "))
-        )
-    };
-    let saturated = if fingerprint.saturated { "  (counts are lower bounds)" } else { "" };
-    let whole = line(&fingerprint.whole, &window.labels);
-    writeln!(out, "{} {start}  {}{saturated}", fingerprint.source, whole.trim_end())?;
-    for (facet, labels) in fingerprint.facets.iter().zip(&window.facet_labels) {
-        writeln!(out, "    {}", line(facet, labels).trim_end())?;
+    /// Writes daily summaries, one line of JSON per day.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for day in self {
+            crate::escape::json_line(out, day)?;
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+impl Answer for NamedWindow {
+    /// Writes a window as one line of JSON.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let synthetic = self.clock == Clock::None;
+        let fingerprint = &self.fingerprint;
+        let facets = fingerprint
+            .facets
+            .iter()
+            .zip(&self.facet_labels)
+            .map(|(part, labels)| facet(self, part, labels, synthetic))
+            .collect();
+        let view = FacetJson {
+            saturated: Some(fingerprint.saturated),
+            facets: Some(facets),
+            ..facet(self, &fingerprint.whole, &self.labels, synthetic)
+        };
+        crate::escape::json_line(out, &view)
+    }
+
+    /// Writes a window as one line of text, followed by one line for each facet.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let fingerprint = &self.fingerprint;
+        let start = match (fingerprint.start, self.clock) {
+            (_, Clock::None) | (None, _) => "synthetic".to_owned(),
+            (Some(start), Clock::Relative) => format!("+{:.6}", start.seconds_since(Timestamp(0))),
+            (Some(start), Clock::Absolute) => start.to_string(),
+        };
+        let line = |facet: &Facet, labels: &[String]| {
+            let parameters = &facet.parameters;
+            format!(
+                "{} packets, {} source ports, {} destinations, {}, {} {}  {}  {}",
+                parameters.packets,
+                parameters.source_ports,
+                parameters.destinations,
+                format!("{:?}", parameters.transition).to_lowercase(),
+                parameters.ports,
+                parameters.protocol,
+                facet.names.behavior.id,
+                crate::escape::escape_hidden(&labels.join(" "))
+            )
+        };
+        let saturated = if fingerprint.saturated { "  (counts are lower bounds)" } else { "" };
+        let whole = line(&fingerprint.whole, &self.labels);
+        writeln!(out, "{} {start}  {}{saturated}", fingerprint.source, whole.trim_end())?;
+        for (facet, labels) in fingerprint.facets.iter().zip(&self.facet_labels) {
+            writeln!(out, "    {}", line(facet, labels).trim_end())?;
+        }
+        Ok(())
+    }
 }
 
 /// Returns the tile of a window.

@@ -9,7 +9,7 @@ use crate::history::{Cohort, SensorCohort};
 
 use crate::escape::xml;
 
-use super::svg::{self, cut, number};
+use super::svg::{self, Theme, cut, number};
 
 const WIDTH: f64 = 600.0;
 const MARGIN: f64 = 12.0;
@@ -66,7 +66,7 @@ fn flow_links(cohort: &Cohort) -> [Vec<FlowLink>; 4] {
 
 /// Draws the cohorts of sensors, one below the other.
 #[must_use]
-pub fn flow_svg(compared: &ComparedBehaviors<'_>, sensors: &[SensorCohort]) -> String {
+pub fn flow_svg(compared: &ComparedBehaviors<'_>, sensors: &[SensorCohort], theme: Theme) -> String {
     let mut panels = String::new();
     let head = MARGIN + 4.0 * ROW + 4.0;
     let mut top = head;
@@ -75,7 +75,8 @@ pub fn flow_svg(compared: &ComparedBehaviors<'_>, sensors: &[SensorCohort]) -> S
     }
     let title = format!("Hosts from {} to {}", compared.from, compared.to);
     let mut out = String::new();
-    svg::open(&mut out, WIDTH, top + MARGIN, &title, "what became of hosts, a diagram a sensor");
+    let description = "what became of hosts, a diagram a sensor";
+    svg::open(&mut out, (WIDTH, top + MARGIN), &title, description, theme);
     svg::text(&mut out, MARGIN, MARGIN + ROW - 5.0, "start", "title", "Hosts that changed their behavior");
     let ComparedBehaviors { around, days, .. } = compared;
     let when = format!("{around}: {days} days before it, {days} from it on");
@@ -234,7 +235,7 @@ mod tests {
     fn drawn(counts: [u64; 7], from: &str) -> String {
         let compared = ComparedBehaviors { from, to: "23/tcp", around: date(2009, 3, 11), days: 14 };
         let sensor = SensorCohort { sensor: "I".to_owned(), observed: (14, 14), cohort: cohort(counts) };
-        flow_svg(&compared, &[sensor])
+        flow_svg(&compared, &[sensor], Theme::Auto)
     }
 
     /// Returns left edge, right edge, baseline and text of each horizontal text. Widths are estimates.

@@ -13,7 +13,8 @@ use crate::escape::escape_hidden;
 use crate::history::HostBehavior;
 use crate::packet::Timestamp;
 
-use super::svg::{self, cut};
+use super::answer::{Answer, Format};
+use super::svg::{self, Theme, cut};
 use super::text::table;
 use super::time_axis::TimeAxis;
 
@@ -24,53 +25,63 @@ const TRACK: f64 = 12.0;
 const HEAD: f64 = 62.0;
 
 /// Maximum number of rows in a picture. A host that scans a different port per target has thousands of types.
-pub const ROWS_MAX: usize = 40;
+const ROWS_MAX: usize = 40;
 
-/// Writes a table for people, one row per sensor and type.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, all: &[HostBehavior]) -> io::Result<()> {
-    let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in all {
-        rows.push(vec![
-            escape_hidden(sensor),
-            seen.first.to_string(),
-            seen.last.to_string(),
-            days.len().to_string(),
-            gap.to_string(),
-            seen.windows.to_string(),
-            seen.packets.to_string(),
-            escape_hidden(&labels.join(" ")),
-            behavior.canonical.clone(),
-        ]);
-    }
-    table(out, &rows)
+/// What sensors observed of a host: one row per sensor and type.
+pub struct HostAnswer<'a> {
+    /// Address of the host.
+    pub host: IpAddr,
+    /// The rows.
+    pub rows: &'a [HostBehavior],
 }
 
-/// Writes one line of JSON per sensor and type.
-///
-/// # Errors
-/// Fails as [`text`].
-pub fn json(out: &mut dyn Write, host: IpAddr, all: &[HostBehavior]) -> io::Result<()> {
-    for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in all {
-        let line = JsonHostBehavior {
-            host,
-            sensor,
-            behavior: behavior.id,
-            canonical: &behavior.canonical,
-            labels,
-            first: seen.first,
-            last: seen.last,
-            days: days.len() as u64,
-            longest_gap_days: *gap,
-            windows: seen.windows,
-            packets: seen.packets,
-        };
-        crate::escape::json_line(out, &line)?;
+impl Answer for HostAnswer<'_> {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Svg, Format::Png];
+
+    /// Writes a table for people, one row per sensor and type.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in self.rows {
+            rows.push(vec![
+                escape_hidden(sensor),
+                seen.first.to_string(),
+                seen.last.to_string(),
+                days.len().to_string(),
+                gap.to_string(),
+                seen.windows.to_string(),
+                seen.packets.to_string(),
+                escape_hidden(&labels.join(" ")),
+                behavior.canonical.clone(),
+            ]);
+        }
+        table(out, &rows)
     }
-    Ok(())
+
+    /// Writes one line of JSON per sensor and type.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in self.rows {
+            let line = JsonHostBehavior {
+                host: self.host,
+                sensor,
+                behavior: behavior.id,
+                canonical: &behavior.canonical,
+                labels,
+                first: seen.first,
+                last: seen.last,
+                days: days.len() as u64,
+                longest_gap_days: *gap,
+                windows: seen.windows,
+                packets: seen.packets,
+            };
+            crate::escape::json_line(out, &line)?;
+        }
+        Ok(())
+    }
+
+    fn svg(&self, theme: Theme) -> io::Result<String> {
+        Ok(host_svg(self.host, self.rows, theme))
+    }
 }
 
 #[derive(Serialize)]
@@ -90,8 +101,7 @@ struct JsonHostBehavior<'a> {
 }
 
 /// Draws the rows of a host, at most [`ROWS_MAX`] of them, and states how many are left out.
-#[must_use]
-pub fn host_svg(host: IpAddr, rows: &[HostBehavior]) -> String {
+fn host_svg(host: IpAddr, rows: &[HostBehavior], theme: Theme) -> String {
     let shown = &rows[..rows.len().min(ROWS_MAX)];
     let spans = || shown.iter().filter_map(|row| row.coverage.span());
     let span = spans().map(|span| span.0).min().zip(spans().map(|span| span.1).max());
@@ -99,7 +109,7 @@ pub fn host_svg(host: IpAddr, rows: &[HostBehavior]) -> String {
     let bottom = HEAD + ROW * shown.len().max(1) as f64 + 6.0;
     let mut out = String::new();
     let title = format!("{host}: days on which it was seen, by sensor and type");
-    svg::open(&mut out, WIDTH, bottom + 34.0, &title, "a row a sensor and type, over days");
+    svg::open(&mut out, (WIDTH, bottom + 34.0), &title, "a row a sensor and type, over days", theme);
     svg::text(&mut out, ENDS.0, 20.0, "start", "title", &cut(&title, ENDS.1 - ENDS.0 - 80.0));
     let left_out = match rows.len() - shown.len() {
         0 => String::new(),
@@ -193,11 +203,11 @@ mod tests {
             gap: 5,
         };
         let host = IpAddr::from([192, 0, 2, 1]);
-        let svg = host_svg(host, std::slice::from_ref(&row));
+        let svg = host_svg(host, std::slice::from_ref(&row), Theme::Auto);
         roxmltree::Document::parse(&svg).unwrap();
         assert_eq!((svg.matches("class=\"band\"").count(), svg.matches("class=\"f0\"").count()), (1, 2));
-        let many = host_svg(host, &vec![row; ROWS_MAX + 3]);
+        let many = host_svg(host, &vec![row; ROWS_MAX + 3], Theme::Auto);
         assert!(many.contains("40 rows; 3 more are left out"));
-        assert!(host_svg(host, &[]).contains("it was not seen"));
+        assert!(host_svg(host, &[], Theme::Auto).contains("it was not seen"));
     }
 }

@@ -1,42 +1,35 @@
 //! The hypotheses as one HTML page that is complete in itself: no script, font or address from elsewhere.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 
 use crate::correlate::Hypothesis;
 use crate::escape::escape_hidden_lines;
-use crate::history::Coverage;
-use crate::sample::SampleProfile;
 
+use super::correlation::CorrelationAnswer;
 use super::hypotheses::{
     CAVEAT, HypothesisGroup, behavior_and_verdict, format_to_second, gaps_in_words, group_hypotheses,
     same_windows,
 };
 use super::hypothesis_pictures::{TilePair, plot, tile_pair};
-use super::series::series_svg;
+use super::series::panels_svg;
+use super::svg::Theme;
 use super::tile::{tile_pair_svg, tile_svg};
 
 /// Maximum number of pairs of sample and sensor with pictures. The table of the page has all hypotheses.
 const DRAWN_MAX: usize = 12;
 
-/// The contents of a page.
-#[derive(Debug)]
-pub struct CorrelationPage<'a> {
-    /// Hypotheses in the order of their ranks.
-    pub hypotheses: &'a [Hypothesis],
-    /// Profiles of the samples.
-    pub samples: Vec<&'a SampleProfile>,
-    /// Coverage of each sensor, by the sensor's name.
-    pub coverage: &'a BTreeMap<String, Coverage>,
-    /// Length of a window in seconds, which is the length of the time axis of tiles.
-    pub window_seconds: u32,
-}
+/// Colors of a page on a light and on a dark background.
+const LIGHT: &str = ":root { --ground: #fff; --ink: #1b1b1b; --soft: #5c5c5c; --rule: #d5d5d5; --panel: #f6f6f4; \
+                     --strong: #0b5d41; --weak: #7a4a00; }";
+const DARK: &str = ":root { --ground: #15181c; --ink: #e8e8e8; --soft: #a5a9ae; --rule: #3a3f45; --panel: #1d2126; \
+                    --strong: #3fd0a4; --weak: #f0b35a; }";
 
 #[derive(Template)]
 #[template(path = "correlation.html", config = "src/render/pages/askama.toml")]
 struct Page {
     title: String,
+    color_scheme: &'static str,
+    colors: String,
     caveat: &'static str,
     rows: Vec<Row>,
     parts: Vec<PairSection>,
@@ -93,15 +86,22 @@ struct Near {
 ///
 /// # Errors
 /// Fails if the template fails, which a test rules out.
-pub fn page(correlation: &CorrelationPage<'_>) -> Result<String, askama::Error> {
+pub(super) fn page(correlation: &CorrelationAnswer<'_>, theme: Theme) -> Result<String, askama::Error> {
+    let (color_scheme, colors) = match theme {
+        Theme::Auto => ("light dark", format!("{LIGHT}\n@media (prefers-color-scheme: dark) {{ {DARK} }}")),
+        Theme::Light => ("light", LIGHT.to_owned()),
+        Theme::Dark => ("dark", DARK.to_owned()),
+    };
     let page = Page {
         title: "Correlation of samples with the darknet".to_owned(),
+        color_scheme,
+        colors,
         caveat: CAVEAT,
         rows: correlation.hypotheses.iter().map(row).collect(),
         parts: group_hypotheses(correlation.hypotheses)
             .iter()
             .take(DRAWN_MAX)
-            .map(|pair| pair_section(correlation, pair))
+            .map(|pair| pair_section(correlation, pair, theme))
             .collect(),
     };
     // The template escapes markup. Hidden characters, whatever their source, are escaped here.
@@ -110,12 +110,11 @@ pub fn page(correlation: &CorrelationPage<'_>) -> Result<String, askama::Error> 
 
 /// Returns the SVG picture of the best hypothesis with a match: its paired tiles, or else its series. `None`
 /// if no hypothesis has a match.
-#[must_use]
-pub fn picture(correlation: &CorrelationPage<'_>) -> Option<String> {
+pub(super) fn picture(correlation: &CorrelationAnswer<'_>, theme: Theme) -> Option<String> {
     let found = correlation.hypotheses.iter().find(|hypothesis| hypothesis.matched.is_some())?;
     Some(match pair_of_tiles(correlation, found) {
-        Some(TilePair { micro, sensor, differences }) => tile_pair_svg(&micro, &sensor, &differences),
-        None => series(correlation, found),
+        Some(TilePair { micro, sensor, differences }) => tile_pair_svg(&micro, &sensor, &differences, theme),
+        None => series(correlation, found, theme),
     })
 }
 
@@ -149,14 +148,14 @@ fn row(hypothesis: &Hypothesis) -> Row {
     }
 }
 
-fn pair_of_tiles(correlation: &CorrelationPage<'_>, hypothesis: &Hypothesis) -> Option<TilePair> {
+fn pair_of_tiles(correlation: &CorrelationAnswer<'_>, hypothesis: &Hypothesis) -> Option<TilePair> {
     let sample = correlation.samples.iter().find(|sample| sample.id == hypothesis.sample)?;
     tile_pair(hypothesis, sample, correlation.window_seconds)
 }
 
-fn series(correlation: &CorrelationPage<'_>, hypothesis: &Hypothesis) -> String {
+fn series(correlation: &CorrelationAnswer<'_>, hypothesis: &Hypothesis, theme: Theme) -> String {
     let coverage = correlation.coverage.get(&hypothesis.sensor).cloned().unwrap_or_default();
-    series_svg(&plot(hypothesis, &coverage))
+    panels_svg(&[plot(hypothesis, &coverage)], theme)
 }
 
 /// Describes another hypothesis of the same sample and sensor in one line.
@@ -166,12 +165,15 @@ fn other(best: &Hypothesis, other: &Hypothesis) -> String {
 }
 
 fn pair_section(
-    correlation: &CorrelationPage<'_>,
+    correlation: &CorrelationAnswer<'_>,
     (hypothesis, others): &HypothesisGroup<'_>,
+    theme: Theme,
 ) -> PairSection {
     let matched = hypothesis.matched.as_ref();
     let (tiles, differences) = match pair_of_tiles(correlation, hypothesis) {
-        Some(pair) => (vec![tile_svg(&pair.micro), tile_svg(&pair.sensor)], pair.differences),
+        Some(pair) => {
+            ([pair.micro, pair.sensor].map(|tile| tile_svg(&tile, theme)).to_vec(), pair.differences)
+        }
         None => (Vec::new(), Vec::new()),
     };
     PairSection {
@@ -187,7 +189,7 @@ fn pair_section(
         tiles,
         differences,
         others: others.iter().map(|one| other(hypothesis, one)).collect(),
-        series: matched.map_or_else(String::new, |_| series(correlation, hypothesis)),
+        series: matched.map_or_else(String::new, |_| series(correlation, hypothesis, theme)),
         host_total: matched.map_or(0, |matched| matched.hosts.total),
         hosts: matched.map_or_else(Vec::new, |matched| matched.hosts.hosts.iter().map(host).collect()),
         near: hypothesis.near_misses.iter().map(near).collect(),

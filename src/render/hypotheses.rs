@@ -60,7 +60,7 @@ pub(super) fn group_hypotheses(all: &[Hypothesis]) -> Vec<HypothesisGroup<'_>> {
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
+pub(super) fn text(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
     for (best, others) in group_hypotheses(all) {
         writeln!(out, "{}. {}", best.rank, escape_hidden(&headline(best)))?;
         evidence(out, best)?;
@@ -83,7 +83,11 @@ pub fn text(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
-pub fn connections(out: &mut dyn Write, graph: &EvidenceGraph, host: Option<IpAddr>) -> io::Result<()> {
+pub(super) fn connections(
+    out: &mut dyn Write,
+    graph: &EvidenceGraph,
+    host: Option<IpAddr>,
+) -> io::Result<()> {
     for community in communities(graph) {
         writeln!(out, "samples that scan alike here: {}", escape_hidden(&community.join(", ")))?;
     }

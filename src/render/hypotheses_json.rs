@@ -296,7 +296,7 @@ fn view(hypothesis: &Hypothesis) -> HypothesisJson<'_> {
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
-pub fn json(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
+pub(super) fn json(out: &mut dyn Write, all: &[Hypothesis]) -> io::Result<()> {
     for hypothesis in all {
         crate::escape::json_line(out, &view(hypothesis))?;
     }

@@ -15,7 +15,7 @@ use crate::escape::xml;
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
-pub fn write(out: &mut dyn Write, all: &[SampleCheck], began: Timestamp) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, all: &[SampleCheck], began: Timestamp) -> io::Result<()> {
     let count = |outcome: fn(&SampleCheck) -> bool| all.iter().filter(|checked| outcome(checked)).count();
     let errors = count(|checked| checked.outcome.is_err());
     let failures = count(|checked| checked.outcome.as_ref().is_ok_and(|moved| !moved.is_empty()));

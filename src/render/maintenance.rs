@@ -8,6 +8,8 @@ use crate::history::{
     VerificationSummary,
 };
 
+use super::answer::Answer;
+
 /// Describes dropped sightings in a sentence that begins with `verb`.
 #[must_use]
 pub fn dropped_sightings(verb: &str, plan: &RetentionSummary) -> String {
@@ -26,62 +28,54 @@ pub fn dropped_days(
     format!("{verb} {days} recorded days and {} captures, and cut {} captures", whole.len(), cut.len())
 }
 
-/// Writes the result of joining histories as text.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn joined_text(out: &mut dyn Write, joined: &JoinSummary) -> io::Result<()> {
-    let JoinSummary { sensors, captures, shared_captures: same, seams } = joined;
-    for name in same {
-        writeln!(out, "{}: several histories have it, taken once", escape_hidden(name))?;
+impl Answer for JoinSummary {
+    /// Writes the result of joining histories as text.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let JoinSummary { sensors, captures, shared_captures: same, seams } = self;
+        for name in same {
+            writeln!(out, "{}: several histories have it, taken once", escape_hidden(name))?;
+        }
+        for Seam { sensor, at, cut_windows: cut } in seams {
+            writeln!(
+                out,
+                "sensor {}: histories meet at {at}, {cut} windows are cut there",
+                escape_hidden(sensor)
+            )?;
+        }
+        writeln!(out, "{sensors} sensors with {captures} captures joined")
     }
-    for Seam { sensor, at, cut_windows: cut } in seams {
-        writeln!(
-            out,
-            "sensor {}: histories meet at {at}, {cut} windows are cut there",
-            escape_hidden(sensor)
-        )?;
+
+    /// Writes the result of joining histories as one line of JSON.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let JoinSummary { sensors, captures, shared_captures: same, seams } = self;
+        let seam = |Seam { sensor, at, cut_windows: cut }: &Seam| serde_json::json!({"sensor": sensor, "at": at.to_string(), "windows_cut": cut});
+        let seams: Vec<_> = seams.iter().map(seam).collect();
+        let row = serde_json::json!({
+            "sensors": sensors, "captures": captures, "taken_once": same, "seams": seams,
+        });
+        crate::escape::json_line(out, &row)
     }
-    writeln!(out, "{sensors} sensors with {captures} captures joined")
 }
 
-/// Writes the result of joining histories as one line of JSON.
-///
-/// # Errors
-/// Fails as [`joined_text`].
-pub fn joined_json(out: &mut dyn Write, joined: &JoinSummary) -> io::Result<()> {
-    let JoinSummary { sensors, captures, shared_captures: same, seams } = joined;
-    let seam = |Seam { sensor, at, cut_windows: cut }: &Seam| serde_json::json!({"sensor": sensor, "at": at.to_string(), "windows_cut": cut});
-    let seams: Vec<_> = seams.iter().map(seam).collect();
-    let row = serde_json::json!({
-        "sensors": sensors, "captures": captures, "taken_once": same, "seams": seams,
-    });
-    crate::escape::json_line(out, &row)
-}
-
-/// Writes the sizes of a history's contents, separated by tabs.
-///
-/// # Errors
-/// Fails as [`joined_text`].
-pub fn contents_text(out: &mut dyn Write, contents: &[ContentSize]) -> io::Result<()> {
-    let text = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    writeln!(out, "what\trows\tfiles\tbytes")?;
-    for ContentSize { name: what, rows, files, bytes } in contents {
-        writeln!(out, "{what}\t{rows}\t{}\t{}", text(*files), text(*bytes))?;
+impl Answer for [ContentSize] {
+    /// Writes the sizes of a history's contents, separated by tabs.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let text = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        writeln!(out, "what\trows\tfiles\tbytes")?;
+        for ContentSize { name: what, rows, files, bytes } in self {
+            writeln!(out, "{what}\t{rows}\t{}\t{}", text(*files), text(*bytes))?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Writes the sizes of a history's contents, one line of JSON each.
-///
-/// # Errors
-/// Fails as [`joined_text`].
-pub fn contents_json(out: &mut dyn Write, contents: &[ContentSize]) -> io::Result<()> {
-    for ContentSize { name: what, rows, files, bytes } in contents {
-        let row = serde_json::json!({"what": what, "rows": rows, "files": files, "bytes": bytes});
-        crate::escape::json_line(out, &row)?;
+    /// Writes the sizes of a history's contents, one line of JSON each.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for ContentSize { name: what, rows, files, bytes } in self {
+            let row = serde_json::json!({"what": what, "rows": rows, "files": files, "bytes": bytes});
+            crate::escape::json_line(out, &row)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Describes the result of merging segments in a sentence.
@@ -96,7 +90,7 @@ pub fn compacted(merged: &CompactionSummary) -> String {
 /// Writes the faults of a history, and how much was verified.
 ///
 /// # Errors
-/// Fails as [`joined_text`].
+/// Fails if `out` cannot be written to.
 pub fn verified(out: &mut dyn Write, verified: &VerificationResult) -> io::Result<()> {
     let VerificationResult { checked, faults } = verified;
     for fault in faults {

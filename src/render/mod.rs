@@ -1,22 +1,24 @@
-//! F4: renders results as text, JSON, pictures and pages. Functions here write to the given writer or string,
-//! or return a string, and open no files. They escape packets, names and paths, which attackers may have
-//! chosen.
+//! F4: renders results as text, JSON, pictures and pages. The answer of each command implements
+//! [`answer::Answer`]. Functions here write to the given writer or string, or return a string, and open no
+//! files. They escape packets, names and paths, which attackers may have chosen.
 
+pub mod answer;
 mod axes;
 pub mod captures;
 pub mod check_results;
 pub mod cohort;
-pub mod dot;
+pub mod correlation;
+mod dot;
 pub mod evaluation;
 pub mod explanation;
 pub mod fingerprints;
 pub mod flow;
 pub mod host;
-pub mod html;
+mod html;
 pub mod hypotheses;
-pub mod hypotheses_json;
+mod hypotheses_json;
 pub mod hypothesis_pictures;
-pub mod junit;
+mod junit;
 mod legend;
 pub mod maintenance;
 pub mod packets;

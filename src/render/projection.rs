@@ -13,6 +13,7 @@ use crate::sample::{
     TargetSelection,
 };
 
+use super::answer::Answer;
 use super::text::table;
 use super::tile::{Tile, TilePacket};
 use crate::escape::escape_hidden;
@@ -21,8 +22,7 @@ use crate::escape::escape_hidden;
 const LISTED_MAX: usize = 8;
 
 /// Describes how a sample scans, one property per line.
-#[must_use]
-pub fn scan_in_words(scan: &Scan) -> Vec<String> {
+fn scan_in_words(scan: &Scan) -> Vec<String> {
     let services: Vec<String> = scan
         .services
         .iter()
@@ -87,50 +87,96 @@ fn targeting_in_words(targeting: &TargetSelection) -> String {
     format!("{order}; {near}")
 }
 
-/// Writes how a sample scans and what each sensor is expected to observe, as text.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(
-    out: &mut dyn Write,
-    title: &str,
-    scan: &Scan,
-    sensors: &[(Sensor, Projection)],
-) -> io::Result<()> {
-    writeln!(out, "{}", escape_hidden(title))?;
-    for line in scan_in_words(scan) {
-        writeln!(out, "  {}", escape_hidden(&line))?;
-    }
-    for (sensor, projection) in sensors {
-        writeln!(
-            out,
-            "\nsensor {} ({} dark IPv4 addresses)",
-            escape_hidden(&sensor.name),
-            dark_in_words(projection)
-        )?;
-        if projection.windows == 0 {
-            writeln!(out, "  would see nothing of it")?;
-            continue;
+/// A projection of a sample onto sensors.
+pub struct ProjectionAnswer<'a> {
+    /// Identifier of the sample.
+    pub sample: &'a str,
+    /// Title of the sample.
+    pub title: &'a str,
+    /// How the sample scans.
+    pub scan: &'a Scan,
+    /// What each sensor is expected to observe.
+    pub sensors: &'a [(Sensor, Projection)],
+}
+
+impl Answer for ProjectionAnswer<'_> {
+    /// Writes how a sample scans and what each sensor is expected to observe, as text.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", escape_hidden(self.title))?;
+        for line in scan_in_words(self.scan) {
+            writeln!(out, "  {}", escape_hidden(&line))?;
         }
-        writeln!(
-            out,
-            "  a host that scans all day: {} windows and {} dark addresses a day on average, seen at all on a day with {:.2} %",
-            format_mean(projection.windows_per_host_day),
-            format_mean(projection.contacts_per_host_day),
-            projection.seen_per_host_day * 100.0
-        )?;
-        if projection.near_share > 0.0 {
-            let share = projection.near_share * 100.0;
+        for (sensor, projection) in self.sensors {
             writeln!(
                 out,
-                "  {share:.0} % of the windows come from hosts in the sensor's own /8, /16 or /24"
+                "\nsensor {} ({} dark IPv4 addresses)",
+                escape_hidden(&sensor.name),
+                dark_in_words(projection)
             )?;
+            if projection.windows == 0 {
+                writeln!(out, "  would see nothing of it")?;
+                continue;
+            }
+            writeln!(
+                out,
+                "  a host that scans all day: {} windows and {} dark addresses a day on average, seen at all on a day with {:.2} %",
+                format_mean(projection.windows_per_host_day),
+                format_mean(projection.contacts_per_host_day),
+                projection.seen_per_host_day * 100.0
+            )?;
+            if projection.near_share > 0.0 {
+                let share = projection.near_share * 100.0;
+                writeln!(
+                    out,
+                    "  {share:.0} % of the windows come from hosts in the sensor's own /8, /16 or /24"
+                )?;
+            }
+            for (granularity, scope, name) in GRANULARITIES {
+                text_granularity(out, projection, granularity, scope, name)?;
+            }
         }
-        for (granularity, scope, name) in GRANULARITIES {
-            text_granularity(out, projection, granularity, scope, name)?;
-        }
+        Ok(())
     }
-    Ok(())
+
+    /// Writes one line of JSON per sensor.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let ProjectionAnswer { sample, title, scan, sensors } = *self;
+        for (sensor, projection) in sensors {
+            let predicted = projection.predicted.iter().map(|one| PredictedJson {
+                granularity: one.granularity,
+                scope: if one.scope == Scope::Whole { "window" } else { "facet" },
+                canonical: &one.behavior.canonical,
+                id: one.behavior.id,
+                share: one.share,
+            });
+            let view = ProjectionJson {
+                sample,
+                title,
+                sensor: &sensor.name,
+                dark_addresses: projection.periods.last().map_or(0, |(_, _, addresses)| *addresses),
+                dark_periods: projection.periods.iter().map(ProjectionPeriodJson::from).collect(),
+                targeting: &scan.targeting,
+                services: scan
+                    .services
+                    .iter()
+                    .map(|(service, share)| (service.to_string(), *share))
+                    .collect(),
+                attempts: &scan.attempts,
+                source_ports: scan.source_ports,
+                targets_per_second: scan.targets_per_second,
+                answered: scan.answered,
+                assumptions: scan.assumptions(),
+                windows_per_host_day: projection.windows_per_host_day,
+                contacts_per_host_day: projection.contacts_per_host_day,
+                seen_per_host_day: projection.seen_per_host_day,
+                near_share: projection.near_share,
+                windows_simulated: projection.windows,
+                predicted: predicted.collect(),
+            };
+            crate::escape::json_line(out, &view)?;
+        }
+        Ok(())
+    }
 }
 
 /// Returns the number of dark addresses; if it changed over time, the number in each period with the first
@@ -235,49 +281,6 @@ struct ProjectionJson<'a> {
     near_share: f64,
     windows_simulated: u64,
     predicted: Vec<PredictedJson<'a>>,
-}
-
-/// Writes one line of JSON per sensor.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn json(
-    out: &mut dyn Write,
-    (sample, title): (&str, &str),
-    scan: &Scan,
-    sensors: &[(Sensor, Projection)],
-) -> io::Result<()> {
-    for (sensor, projection) in sensors {
-        let predicted = projection.predicted.iter().map(|one| PredictedJson {
-            granularity: one.granularity,
-            scope: if one.scope == Scope::Whole { "window" } else { "facet" },
-            canonical: &one.behavior.canonical,
-            id: one.behavior.id,
-            share: one.share,
-        });
-        let view = ProjectionJson {
-            sample,
-            title,
-            sensor: &sensor.name,
-            dark_addresses: projection.periods.last().map_or(0, |(_, _, addresses)| *addresses),
-            dark_periods: projection.periods.iter().map(ProjectionPeriodJson::from).collect(),
-            targeting: &scan.targeting,
-            services: scan.services.iter().map(|(service, share)| (service.to_string(), *share)).collect(),
-            attempts: &scan.attempts,
-            source_ports: scan.source_ports,
-            targets_per_second: scan.targets_per_second,
-            answered: scan.answered,
-            assumptions: scan.assumptions(),
-            windows_per_host_day: projection.windows_per_host_day,
-            contacts_per_host_day: projection.contacts_per_host_day,
-            seen_per_host_day: projection.seen_per_host_day,
-            near_share: projection.near_share,
-            windows_simulated: projection.windows,
-            predicted: predicted.collect(),
-        };
-        crate::escape::json_line(out, &view)?;
-    }
-    Ok(())
 }
 
 /// Returns the tile of a window that a sensor is expected to observe. `share` is the share of windows (0 to

@@ -9,42 +9,63 @@ use serde::Serialize;
 use crate::escape::escape_hidden;
 use crate::history::{Coverage, DarkPeriod, DatedPrefix, Outage, Sensor, SensorContents, SensorKind};
 
+use super::answer::Answer;
 use super::text::table;
 
-/// Writes sensors as a table. The number of addresses is that of the last period with any dark address, which
-/// is the present period unless all prefixes have ended.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, sensors: &[(Sensor, Coverage)]) -> io::Result<()> {
-    let head =
-        ["sensor", "kind", "addresses", "zone", "days", "first", "last", "prefixes", "live", "outages"];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for (sensor, coverage) in sensors {
-        let span = coverage.span();
-        let day = |day: Option<Date>| day.map_or_else(|| "-".to_owned(), |day| day.to_string());
-        let live = if sensor.live.is_empty() { "-".to_owned() } else { prefixes(&sensor.live) };
-        let outages: Vec<String> = coverage.outages.iter().map(Outage::to_string).collect();
-        rows.push(vec![
-            escape_hidden(&sensor.name),
-            sensor.kind.to_string(),
-            addresses(sensor).to_string(),
-            escape_hidden(&sensor.time_zone),
-            coverage.observed_days().count().to_string(),
-            day(span.map(|(first, _)| first)),
-            day(span.map(|(_, last)| last)),
-            prefixes(&sensor.prefixes),
-            live,
-            escape_hidden(&outages.join(", ")),
-        ]);
+impl Answer for [(Sensor, Coverage)] {
+    /// Writes sensors as a table. The number of addresses is that of the last period with any dark address, which
+    /// is the present period unless all prefixes have ended.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let head =
+            ["sensor", "kind", "addresses", "zone", "days", "first", "last", "prefixes", "live", "outages"];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        for (sensor, coverage) in self {
+            let span = coverage.span();
+            let day = |day: Option<Date>| day.map_or_else(|| "-".to_owned(), |day| day.to_string());
+            let live = if sensor.live.is_empty() { "-".to_owned() } else { prefixes(&sensor.live) };
+            let outages: Vec<String> = coverage.outages.iter().map(Outage::to_string).collect();
+            rows.push(vec![
+                escape_hidden(&sensor.name),
+                sensor.kind.to_string(),
+                addresses(sensor).to_string(),
+                escape_hidden(&sensor.time_zone),
+                coverage.observed_days().count().to_string(),
+                day(span.map(|(first, _)| first)),
+                day(span.map(|(_, last)| last)),
+                prefixes(&sensor.prefixes),
+                live,
+                escape_hidden(&outages.join(", ")),
+            ]);
+        }
+        table(out, &rows)
     }
-    table(out, &rows)
+
+    /// Writes one line of JSON per sensor.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (sensor, coverage) in self {
+            let span = coverage.span();
+            let view = SensorJson {
+                sensor: &sensor.name,
+                kind: sensor.kind,
+                time_zone: &sensor.time_zone,
+                prefixes: sensor.prefixes.iter().map(DatedPrefixJson::from).collect(),
+                live: sensor.live.iter().map(DatedPrefixJson::from).collect(),
+                dark_periods: sensor.dark_periods().all().iter().map(DarkPeriodJson::from).collect(),
+                days: coverage.observed_days().count(),
+                first: span.map(|(first, _)| first),
+                last: span.map(|(_, last)| last),
+                outages: &coverage.outages,
+            };
+            crate::escape::json_line(out, &view)?;
+        }
+        Ok(())
+    }
 }
 
 /// Writes the kind and the prefixes of a sensor that was edited.
 ///
 /// # Errors
-/// Fails as [`text`].
+/// Fails if `out` cannot be written to.
 pub fn edited(out: &mut dyn Write, sensor: &Sensor) -> io::Result<()> {
     let live = prefixes(&sensor.live);
     let without = if live.is_empty() { String::new() } else { format!(" without {live}") };
@@ -55,7 +76,7 @@ pub fn edited(out: &mut dyn Write, sensor: &Sensor) -> io::Result<()> {
 /// Writes the removed outages of a sensor.
 ///
 /// # Errors
-/// Fails as [`text`].
+/// Fails if `out` cannot be written to.
 pub fn removed_outages(out: &mut dyn Write, sensor: &str, removed: &[Outage]) -> io::Result<()> {
     for outage in removed {
         let outage = outage.to_string();
@@ -132,28 +153,4 @@ impl From<&DarkPeriod> for DarkPeriodJson {
             dark_addresses: period.space.size().unwrap_or(0),
         }
     }
-}
-
-/// Writes one line of JSON per sensor.
-///
-/// # Errors
-/// Fails as [`text`].
-pub fn json(out: &mut dyn Write, sensors: &[(Sensor, Coverage)]) -> io::Result<()> {
-    for (sensor, coverage) in sensors {
-        let span = coverage.span();
-        let view = SensorJson {
-            sensor: &sensor.name,
-            kind: sensor.kind,
-            time_zone: &sensor.time_zone,
-            prefixes: sensor.prefixes.iter().map(DatedPrefixJson::from).collect(),
-            live: sensor.live.iter().map(DatedPrefixJson::from).collect(),
-            dark_periods: sensor.dark_periods().all().iter().map(DarkPeriodJson::from).collect(),
-            days: coverage.observed_days().count(),
-            first: span.map(|(first, _)| first),
-            last: span.map(|(_, last)| last),
-            outages: &coverage.outages,
-        };
-        crate::escape::json_line(out, &view)?;
-    }
-    Ok(())
 }

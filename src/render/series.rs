@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::legend::Legend;
 use super::scale::{Frame, ValueScale};
-use super::svg::{self, COLOURS, axis_number, cut, text_width};
+use super::svg::{self, COLOURS, Theme, axis_number, cut, text_width};
 use super::time_axis::{TimeAxis, TimePosition};
 
 const WIDTH: f64 = 640.0;
@@ -71,15 +71,9 @@ pub struct SeriesPlot {
     pub log: bool,
 }
 
-/// Draws a plot.
-#[must_use]
-pub fn series_svg(plot: &SeriesPlot) -> String {
-    panels_svg(std::slice::from_ref(plot))
-}
-
 /// Draws plots, one below the other, as panels of one picture.
 #[must_use]
-pub fn panels_svg(plots: &[SeriesPlot]) -> String {
+pub fn panels_svg(plots: &[SeriesPlot], theme: Theme) -> String {
     let (mut panels, mut height) = (String::new(), 0.0);
     // All panels share one time axis, so that the same day has the same place in each of them.
     let lines = plots.iter().flat_map(|plot| &plot.lines);
@@ -102,7 +96,7 @@ pub fn panels_svg(plots: &[SeriesPlot]) -> String {
         })
         .collect();
     let mut out = String::new();
-    svg::open(&mut out, WIDTH, height, &titles.join("; "), &facts.join(" "));
+    svg::open(&mut out, (WIDTH, height), &titles.join("; "), &facts.join(" "), theme);
     out.push_str(&panels);
     out.push_str("</svg>\n");
     out
@@ -317,6 +311,10 @@ mod tests {
             lines: vec![PlotLine { name: "a".to_owned(), values, ..PlotLine::default() }],
             ..SeriesPlot::default()
         }
+    }
+
+    fn series_svg(plot: &SeriesPlot) -> String {
+        panels_svg(std::slice::from_ref(plot), Theme::Auto)
     }
 
     fn count(svg: &str, name: &str) -> usize {

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::history::{Coverage, SpanCount};
 
-use super::series::{Band, DateMark, PlotLine, SeriesPlot};
+use super::answer::{Answer, Format};
+use super::series::{Band, DateMark, PlotLine, SeriesPlot, panels_svg};
+use super::svg::Theme;
 use super::text::table;
 use super::time_axis::TimePosition;
 use crate::escape::escape_hidden;
@@ -25,17 +27,17 @@ pub struct SpanSeries<'a> {
 }
 
 /// The value of a span that a line of a plot shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Value {
-    /// Packets.
+    /// Packets
     Packets,
-    /// Unique hosts.
+    /// Unique hosts
     Hosts,
-    /// Windows.
+    /// Windows
     Windows,
-    /// Distinct behavior types.
+    /// Distinct behavior types
     Types,
-    /// Packets per unique host; a low value indicates a stealthy scan.
+    /// Packets per unique host; a low value indicates a stealthy scan
     PacketsPerHost,
 }
 
@@ -89,32 +91,66 @@ fn columns(all: &[SpanSeries<'_>]) -> [&'static str; 11] {
 /// Number of columns about capture loss, which are the last ones.
 const LOSS_COLUMNS: usize = 2;
 
-/// Writes a table for people. A span without a value has `-` for every count. If packets were lost in any
-/// span, the last columns show the number of lost packets to any address, and their share of all packets.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, all: &[SpanSeries<'_>]) -> io::Result<()> {
-    let mut rows = vec![columns(all).map(|column| column.replace('_', " ")).to_vec()];
-    rows.extend(cells(all, "-").map(|row| row.iter().map(|cell| escape_hidden(cell)).collect()));
-    let mut spans = all.iter().flat_map(|counted| counted.spans);
-    if !spans.any(|span| span.loss.dropped > 0) {
-        rows.iter_mut().for_each(|row| row.truncate(row.len() - LOSS_COLUMNS));
-    }
-    table(out, &rows)
+/// Series of counts, and how a plot shows them.
+pub struct SeriesAnswer<'a> {
+    /// One series per sensor and behavior.
+    pub series: Vec<SpanSeries<'a>>,
+    /// Options of the plot.
+    pub plot: PlotOptions,
 }
 
-/// Writes CSV (RFC 4180). A span without a value has empty counts.
-///
-/// # Errors
-/// Fails as [`text`].
-pub fn csv(out: &mut dyn Write, all: &[SpanSeries<'_>]) -> io::Result<()> {
-    write!(out, "{}\r\n", columns(all).join(","))?;
-    for row in cells(all, "") {
-        let quoted: Vec<String> = row.iter().map(|cell| quoted(&escape_hidden(cell))).collect();
-        write!(out, "{}\r\n", quoted.join(","))?;
+impl Answer for SeriesAnswer<'_> {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Csv, Format::Json, Format::Svg, Format::Png];
+
+    /// Writes a table for people. A span without a value has `-` for every count. If packets were lost in any
+    /// span, the last columns show the number of lost packets to any address, and their share of all packets.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut rows = vec![columns(&self.series).map(|column| column.replace('_', " ")).to_vec()];
+        rows.extend(cells(&self.series, "-").map(|row| row.iter().map(|cell| escape_hidden(cell)).collect()));
+        let mut spans = self.series.iter().flat_map(|counted| counted.spans);
+        if !spans.any(|span| span.loss.dropped > 0) {
+            rows.iter_mut().for_each(|row| row.truncate(row.len() - LOSS_COLUMNS));
+        }
+        table(out, &rows)
     }
-    Ok(())
+
+    /// Writes CSV (RFC 4180). A span without a value has empty counts.
+    fn csv(&self, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "{}\r\n", columns(&self.series).join(","))?;
+        for row in cells(&self.series, "") {
+            let quoted: Vec<String> = row.iter().map(|cell| quoted(&escape_hidden(cell))).collect();
+            write!(out, "{}\r\n", quoted.join(","))?;
+        }
+        Ok(())
+    }
+
+    /// Writes one line of JSON per span. A span without a value has `null` for every count.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for counted in &self.series {
+            for span in counted.spans {
+                let count = |value: u64| (span.observed_days > 0).then_some(value);
+                let line = JsonSpan {
+                    sensor: counted.sensor,
+                    of: &counted.behavior,
+                    first: span_start(span),
+                    observed_days: span.hour.is_none().then_some(span.observed_days),
+                    observed_hours: span.hour.map(|_| span.observed_days),
+                    packets: count(span.packets),
+                    hosts: count(span.hosts),
+                    windows: count(span.windows),
+                    types: count(span.types),
+                    packets_per_host: Value::PacketsPerHost.in_span(span),
+                    lost: JsonLoss { packets: span.loss.dropped, share: span.loss.share() },
+                };
+                crate::escape::json_line(out, &line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn svg(&self, theme: Theme) -> io::Result<String> {
+        Ok(panels_svg(&plots(&self.series, &self.plot), theme))
+    }
 }
 
 /// Quotes a CSV cell, so that it stays one cell and no spreadsheet reads it as a formula.
@@ -171,33 +207,6 @@ struct JsonLoss {
     share: f64,
 }
 
-/// Writes one line of JSON per span. A span without a value has `null` for every count.
-///
-/// # Errors
-/// Fails as [`text`].
-pub fn json(out: &mut dyn Write, all: &[SpanSeries<'_>]) -> io::Result<()> {
-    for counted in all {
-        for span in counted.spans {
-            let count = |value: u64| (span.observed_days > 0).then_some(value);
-            let line = JsonSpan {
-                sensor: counted.sensor,
-                of: &counted.behavior,
-                first: span_start(span),
-                observed_days: span.hour.is_none().then_some(span.observed_days),
-                observed_hours: span.hour.map(|_| span.observed_days),
-                packets: count(span.packets),
-                hosts: count(span.hosts),
-                windows: count(span.windows),
-                types: count(span.types),
-                packets_per_host: Value::PacketsPerHost.in_span(span),
-                lost: JsonLoss { packets: span.loss.dropped, share: span.loss.share() },
-            };
-            crate::escape::json_line(out, &line)?;
-        }
-    }
-    Ok(())
-}
-
 /// Options of plots.
 #[derive(Clone, Debug, Default)]
 pub struct PlotOptions {
@@ -214,13 +223,14 @@ pub struct PlotOptions {
 }
 
 /// What each panel shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Panels {
-    /// One sensor.
+    /// One panel per sensor
     Sensor,
-    /// One behavior.
+    /// One panel per behavior that `--filter` selects
+    #[value(name = "filter", alias = "of")]
     Behavior,
-    /// One value.
+    /// One panel per value
     Value,
 }
 

@@ -39,15 +39,16 @@ const DARK: Palette = Palette {
     lines: ["#56b4e9", "#ff9e4f", "#3fd0a4", "#e49ac8", "#f0e442", "#9ad0f5"],
 };
 
-/// The background of a picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The colors of a picture or page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Theme {
-    /// Follows the reader's browser; light if the browser states no preference.
+    /// As the reader's browser asks for; light if it states no preference
     #[default]
-    Reader,
-    /// Light, as on paper.
+    #[value(alias = "reader")]
+    Auto,
+    /// Light, as on paper
     Light,
-    /// Dark.
+    /// Dark
     Dark,
 }
 
@@ -93,18 +94,12 @@ fn style(theme: Theme) -> String {
     let colours = match theme {
         Theme::Light => colours(&LIGHT),
         Theme::Dark => colours(&DARK),
-        Theme::Reader => {
+        Theme::Auto => {
             let (light, dark) = (colours(&LIGHT), colours(&DARK));
             format!("{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n")
         }
     };
     format!("<style>\n{SHAPES}{colours}</style>")
-}
-
-/// Returns a picture of this module with the given theme in place of [`Theme::Reader`].
-#[must_use]
-pub fn with_theme(picture: &str, theme: Theme) -> String {
-    picture.replace(&style(Theme::Reader), &style(theme))
 }
 
 /// Returns the approximate width of a text at 13 px. Letters are as wide as in DejaVu Sans, one of the wider
@@ -140,8 +135,14 @@ pub(super) fn cut(text: &str, width: f64) -> String {
 }
 
 /// Writes the opening of a picture: its size, title, description, styles and background.
-pub(super) fn open(out: &mut String, width: f64, height: f64, title: &str, description: &str) {
-    let (title, description, style) = (xml(title), xml(description), style(Theme::Reader));
+pub(super) fn open(
+    out: &mut String,
+    (width, height): (f64, f64),
+    title: &str,
+    description: &str,
+    theme: Theme,
+) {
+    let (title, description, style) = (xml(title), xml(description), style(theme));
     let _ = write!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"inga\" role=\"img\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">\n<title>{title}</title><desc>{description}</desc>\n{style}\n<rect class=\"ground\" width=\"{width:.0}\" height=\"{height:.0}\"/>\n"
@@ -262,11 +263,15 @@ mod tests {
     }
 
     #[test]
-    fn a_ground_is_chosen_and_texts_are_cut() {
-        let mut picture = String::new();
-        open(&mut picture, 10.0, 10.0, "t", "d");
-        assert!(picture.contains("prefers-color-scheme") && picture.contains(DARK.ink));
-        let dark = with_theme(&picture, Theme::Dark);
+    fn a_theme_is_chosen_and_texts_are_cut() {
+        let opened = |theme| {
+            let mut picture = String::new();
+            open(&mut picture, (10.0, 10.0), "t", "d", theme);
+            picture
+        };
+        let auto = opened(Theme::Auto);
+        assert!(auto.contains("prefers-color-scheme") && auto.contains(DARK.ink));
+        let dark = opened(Theme::Dark);
         assert!(
             !dark.contains("prefers-color-scheme") && dark.contains(DARK.ink) && !dark.contains(LIGHT.ink)
         );

@@ -6,12 +6,14 @@
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::io;
 use std::net::IpAddr;
 
 use crate::history::ExamplePacket;
 
+use super::answer::{Answer, Format};
 use super::axes::{AddressAxis, LEFT, MARGIN, PANEL_BOTTOM, PANEL_TOP, PortAxis, RIGHT};
-use super::svg::{self, cut, number, wrapped};
+use super::svg::{self, Theme, cut, number, wrapped};
 
 /// Maximum number of packets that are drawn of a window; more could not be distinguished.
 const PACKETS_MAX: usize = 2_000;
@@ -59,12 +61,31 @@ pub struct Tile {
     pub legend: Vec<(String, String)>,
 }
 
+/// One tile, or two tiles side by side with the differences of their windows.
+pub enum TilePicture {
+    /// One tile.
+    One(Tile),
+    /// The left and the right tile, and the differences in words.
+    Pair(Tile, Tile, Vec<String>),
+}
+
+impl Answer for TilePicture {
+    const FORMATS: &'static [Format] = &[Format::Svg, Format::Png];
+
+    fn svg(&self, theme: Theme) -> io::Result<String> {
+        Ok(match self {
+            TilePicture::One(tile) => tile_svg(tile, theme),
+            TilePicture::Pair(left, right, differences) => tile_pair_svg(left, right, differences, theme),
+        })
+    }
+}
+
 /// Draws a tile.
 #[must_use]
-pub fn tile_svg(tile: &Tile) -> String {
+pub fn tile_svg(tile: &Tile, theme: Theme) -> String {
     let height = LEGEND_TOP + LEGEND_LINE * lines(tile) + 8.0;
     let mut out = String::new();
-    svg::open(&mut out, WIDTH, height, &tile.title, &description(tile));
+    svg::open(&mut out, (WIDTH, height), &tile.title, &description(tile), theme);
     draw(&mut out, tile);
     out.push_str("</svg>\n");
     out
@@ -72,7 +93,7 @@ pub fn tile_svg(tile: &Tile) -> String {
 
 /// Draws two tiles side by side, with their differences below.
 #[must_use]
-pub fn tile_pair_svg(left: &Tile, right: &Tile, differences: &[String]) -> String {
+pub(super) fn tile_pair_svg(left: &Tile, right: &Tile, differences: &[String], theme: Theme) -> String {
     let legends = LEGEND_TOP + LEGEND_LINE * lines(left).max(lines(right)) + 12.0;
     let differences: Vec<String> =
         differences.iter().flat_map(|told| wrapped(told, 2.0 * WIDTH - LEFT.0 - 16.0)).collect();
@@ -80,13 +101,8 @@ pub fn tile_pair_svg(left: &Tile, right: &Tile, differences: &[String]) -> Strin
     let height = legends + LEGEND_LINE * differences.len() as f64 + 8.0;
     let mut out = String::new();
     let title = format!("{} beside {}", left.title, right.title);
-    svg::open(
-        &mut out,
-        2.0 * WIDTH,
-        height,
-        &title,
-        &format!("{} {}", description(left), description(right)),
-    );
+    let description = format!("{} {}", description(left), description(right));
+    svg::open(&mut out, (2.0 * WIDTH, height), &title, &description, theme);
     out.push_str("<g>");
     draw(&mut out, left);
     let _ = write!(out, "</g>\n<g transform=\"translate({WIDTH:.0} 0)\">");
@@ -264,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_line_a_packet_and_nothing_unescaped() {
-        let svg = tile_svg(&figure_8());
+        let svg = tile_svg(&figure_8(), Theme::Auto);
         assert_eq!(count(&svg, "polyline"), 18);
         assert_eq!(count(&svg, "script"), 0);
     }
@@ -282,13 +298,14 @@ mod tests {
             &figure_8(),
             &Tile { packets: vec![bare], packets_total: 1, ..empty.clone() },
             &["a < b".to_owned()],
+            Theme::Auto,
         );
         assert_eq!(count(&pair, "polyline"), 19);
         assert!(!pair.contains("asked before"));
         let twice = Tile { packets: vec![bare; 3], packets_total: 3, ..empty.clone() };
-        assert!(tile_svg(&twice).contains("3, 2 to a port asked before"));
+        assert!(tile_svg(&twice, Theme::Auto).contains("3, 2 to a port asked before"));
         assert!(pair.contains("a &lt; b"));
-        assert_eq!(count(&tile_svg(&empty), "polyline"), 0);
+        assert_eq!(count(&tile_svg(&empty, Theme::Auto), "polyline"), 0);
     }
 
     #[test]
@@ -296,7 +313,7 @@ mod tests {
         let mut tile = figure_8();
         tile.packets = std::iter::repeat_n(tile.packets[0], 5_000).collect();
         tile.packets_total = 9_000;
-        let svg = tile_svg(&tile);
+        let svg = tile_svg(&tile, Theme::Auto);
         assert_eq!(count(&svg, "polyline"), PACKETS_MAX);
         assert!(svg.contains("first 2000 of 9,000 packets drawn"));
     }

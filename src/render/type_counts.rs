@@ -11,18 +11,13 @@ use crate::analysis::type_counts::{Group, Jump, TypeCounts};
 use crate::behavior::BehaviorId;
 use crate::escape::{escape_hidden, without_negative_zero};
 
+use super::answer::{Answer, Format};
 use super::series::{DateMark, SeriesPlot, panels_svg};
 use super::spans::{self, PlotOptions, SpanSeries, Value};
+use super::svg::Theme;
 
-/// Draws the type counts of sensors, a panel per sensor with a mark at the first day of each jump and fall.
-#[must_use]
-pub fn type_counts_svg(all: &[TypeCounts]) -> String {
-    let plots: Vec<SeriesPlot> = all.iter().flat_map(plots).collect();
-    panels_svg(&plots)
-}
-
-fn plots(kinds: &TypeCounts) -> Vec<SeriesPlot> {
-    let TypeCounts { sensor, days, coverage, jumps, .. } = kinds;
+fn plots(counts: &TypeCounts) -> Vec<SeriesPlot> {
+    let TypeCounts { sensor, days, coverage, jumps, .. } = counts;
     let label = |jump: &Jump| match jump.surge.direction {
         Direction::Up => format!("{} new types", jump.types),
         Direction::Down => format!("{} types gone", jump.types),
@@ -51,23 +46,74 @@ fn port_test_in_words(test: &PerTargetPortResult) -> String {
     )
 }
 
-/// Writes the jumps of each sensor for people.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, all: &[TypeCounts]) -> io::Result<()> {
-    for TypeCounts { sensor, days, jumps, .. } in all {
-        let most = days.iter().map(|day| day.types).max().unwrap_or(0);
-        let observed = days.iter().filter(|day| day.observed_days > 0).count();
-        writeln!(out, "sensor {}: {observed} days, at most {most} kinds a day", escape_hidden(&sensor.name))?;
-        if jumps.is_empty() {
-            writeln!(out, "  no jump")?;
+/// The type counts of sensors.
+pub type TypeCountsAnswer = [TypeCounts];
+
+impl Answer for TypeCountsAnswer {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Svg, Format::Png];
+
+    /// Writes the jumps of each sensor for people.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for TypeCounts { sensor, days, jumps, .. } in self {
+            let most = days.iter().map(|day| day.types).max().unwrap_or(0);
+            let observed = days.iter().filter(|day| day.observed_days > 0).count();
+            writeln!(
+                out,
+                "sensor {}: {observed} days, at most {most} kinds a day",
+                escape_hidden(&sensor.name)
+            )?;
+            if jumps.is_empty() {
+                writeln!(out, "  no jump")?;
+            }
+            for jump in jumps {
+                text_jump(out, jump)?;
+            }
         }
-        for jump in jumps {
-            text_jump(out, jump)?;
-        }
+        Ok(())
     }
-    Ok(())
+
+    /// Writes one line of JSON per jump or fall.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (counts, jump) in
+            self.iter().flat_map(|counts| counts.jumps.iter().map(move |jump| (counts, jump)))
+        {
+            let groups = jump.groups.iter().map(|group| JsonGroup {
+                pattern: &group.pattern,
+                types: group.types,
+                share: share(group, jump.types),
+                ports: group.ports,
+                members: &group.members,
+                labels: &group.labels,
+                before: group.before,
+                since: group.since,
+                derived: group.port_test,
+                port_follows_destination: group.port_test.map(|test| test.is_derived()),
+            });
+            let surge = &jump.surge;
+            let line = JsonJump {
+                sensor: &counts.sensor.name,
+                direction: surge.direction,
+                first: surge.first,
+                last: surge.last,
+                peak: surge.peak.day,
+                kinds: surge.peak.count,
+                expected: surge.peak.expected,
+                p: surge.p,
+                outcome: surge.outcome,
+                new_types: (surge.direction == Direction::Up).then_some(jump.types),
+                gone_types: (surge.direction == Direction::Down).then_some(jump.types),
+                groups: groups.collect(),
+            };
+            crate::escape::json_line(out, &line)?;
+        }
+        Ok(())
+    }
+
+    /// Draws a panel per sensor with a mark at the first day of each jump and fall.
+    fn svg(&self, theme: Theme) -> io::Result<String> {
+        let plots: Vec<SeriesPlot> = self.iter().flat_map(plots).collect();
+        Ok(panels_svg(&plots, theme))
+    }
 }
 
 fn text_jump(out: &mut dyn Write, jump: &Jump) -> io::Result<()> {
@@ -129,42 +175,4 @@ struct JsonJump<'a> {
     new_types: Option<u64>,
     gone_types: Option<u64>,
     groups: Vec<JsonGroup<'a>>,
-}
-
-/// Writes one line of JSON per jump or fall.
-///
-/// # Errors
-/// Fails as [`text`].
-pub fn json(out: &mut dyn Write, all: &[TypeCounts]) -> io::Result<()> {
-    for (kinds, jump) in all.iter().flat_map(|kinds| kinds.jumps.iter().map(move |jump| (kinds, jump))) {
-        let groups = jump.groups.iter().map(|group| JsonGroup {
-            pattern: &group.pattern,
-            types: group.types,
-            share: share(group, jump.types),
-            ports: group.ports,
-            members: &group.members,
-            labels: &group.labels,
-            before: group.before,
-            since: group.since,
-            derived: group.port_test,
-            port_follows_destination: group.port_test.map(|test| test.is_derived()),
-        });
-        let surge = &jump.surge;
-        let line = JsonJump {
-            sensor: &kinds.sensor.name,
-            direction: surge.direction,
-            first: surge.first,
-            last: surge.last,
-            peak: surge.peak.day,
-            kinds: surge.peak.count,
-            expected: surge.peak.expected,
-            p: surge.p,
-            outcome: surge.outcome,
-            new_types: (surge.direction == Direction::Up).then_some(jump.types),
-            gone_types: (surge.direction == Direction::Down).then_some(jump.types),
-            groups: groups.collect(),
-        };
-        crate::escape::json_line(out, &line)?;
-    }
-    Ok(())
 }

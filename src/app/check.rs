@@ -8,7 +8,6 @@ use walkdir::WalkDir;
 
 use crate::behavior::Transition;
 use crate::correlate::Hypothesis;
-use crate::packet::Timestamp;
 use crate::rules::{Namer, Rules};
 use crate::sample::{DarknetExpectation, Expectation, SampleCheck, SampleReport};
 
@@ -37,13 +36,6 @@ pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
         return Err(AppError::Usage(format!("{folder}: no report.yaml in this folder or below it")));
     }
     Ok(found)
-}
-
-/// Returns the current time.
-#[must_use]
-pub fn now() -> Timestamp {
-    // Nanoseconds since 1970 fit into 64 bits until 2262.
-    Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
 }
 
 /// Checks reports. If a darknet folder is given, all samples are correlated with it together.

@@ -16,7 +16,8 @@ use crate::store::HistoryStore;
 
 use super::behavior_lookup::BehaviorLookup;
 use super::behavior_series::CandidateServices;
-use super::history::{HistorySource, coverage_of_sightings, kept_samples};
+use super::history::{coverage_of_sightings, kept_samples};
+use super::history_source::HistorySource;
 use super::reading::report_failures;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, behavior_series, parallel, sample_import, suspects};

@@ -16,7 +16,8 @@ use crate::store::HistoryStore;
 
 use super::behavior_series::{self, CandidateServices};
 use super::correlate::{candidate, load_samples, refuse_duplicate_samples};
-use super::history::{HistorySource, coverage_of_sightings, find_sensor};
+use super::history::{coverage_of_sightings, find_sensor};
+use super::history_source::HistorySource;
 use super::sandbox::LoadedSample;
 use super::series::TrafficFilter;
 use super::surges;

@@ -12,7 +12,8 @@ use crate::history::{Filter, HostBehavior, Sensor, Sighting, SightingCounts, Typ
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore};
 
-use super::history::{HistorySource, coverage_of_sightings, select_sensors};
+use super::history::{coverage_of_sightings, select_sensors};
+use super::history_source::HistorySource;
 use super::{AppError, CaptureOptions, Notices, parallel};
 
 /// Number of sensors that are queried in parallel, each through its own handle of the store.

@@ -6,11 +6,13 @@ pub mod cohort;
 pub mod correlate;
 pub mod darknet;
 pub mod declared_span;
+pub mod dns_names;
 pub mod evaluate;
 pub mod explain;
 pub mod family_members;
 pub mod fingerprint;
 pub mod history;
+pub mod history_source;
 pub mod host;
 pub mod observe;
 pub mod output;
@@ -47,3 +49,12 @@ pub use admission::Overlap;
 pub use error::AppError;
 pub use parallel::thread_count;
 pub use reading::{CaptureOptions, Notices};
+
+use crate::packet::Timestamp;
+
+/// Returns the current time.
+#[must_use]
+pub fn now() -> Timestamp {
+    // Nanoseconds since 1970 fit into 64 bits until 2262.
+    Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
+}

@@ -1,7 +1,5 @@
 //! Use case: lists the packets of captures, with their class where a victim is given.
 
-use std::net::IpAddr;
-
 use crate::capture::{self, Input};
 use crate::packet::{Clock, Packet};
 use crate::rules::Rules;
@@ -10,17 +8,7 @@ use crate::sample::{PacketClass, Traffic};
 use super::reading::each_input;
 use super::{AppError, CaptureOptions, Notices, sandbox};
 
-/// The victims whose packets are classified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Victims {
-    /// No victim: packets are not classified.
-    None,
-    /// The given addresses.
-    Given(Vec<IpAddr>),
-    /// The victim that the capture shows: the address that is in every packet, or the host that begins most
-    /// contacts.
-    Auto,
-}
+pub use super::sandbox::Victims;
 
 /// A packet with its context.
 #[derive(Clone, Debug)]

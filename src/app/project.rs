@@ -9,7 +9,8 @@ use crate::history::{DatedPrefix, Sensor, SensorKind};
 use crate::rules::Rules;
 use crate::sample::{Projection, Scan};
 
-use super::history::{HistorySource, select_sensors};
+use super::history::select_sensors;
+use super::history_source::HistorySource;
 use super::sandbox::load_sample;
 use super::{AppError, CaptureOptions, Notices};
 

@@ -213,7 +213,7 @@ impl CaptureOptions {
             }
             packets.push(*packet);
             marks.push(rules.marks(packet, payload));
-            super::sandbox::collect_names(packet, payload, &mut names);
+            super::dns_names::collect_names(packet, payload, &mut names);
         })?;
         if !report.ordered {
             let order = sort_by_time(&mut packets);

@@ -4,14 +4,13 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::capture::Input;
-use crate::packet::{Packet, Protocol};
+use crate::packet::Packet;
 use crate::rules::Rules;
 use crate::sample::{
-    AddressCounts, KeptSample, LikelyVictims, ResolvedAddresses, SampleCapture, SampleProfile, SampleReport,
-    Traffic, likely_victims,
+    AddressCounts, KeptSample, LikelyVictims, SampleCapture, SampleProfile, SampleReport, Traffic,
+    likely_victims,
 };
 
-use super::packets::Victims;
 use super::reading::LoadedCapture;
 use super::{AppError, CaptureOptions, Notices, capture_path, yaml_file};
 
@@ -157,13 +156,30 @@ fn profile_of(
         true => likely_victims_of(input, marked, rules, notices)?,
         false => report.victims.clone(),
     };
-    let plumbing = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
-    let traffic =
-        Traffic::from_packets(&marked.packets, &victims, &report.dummy_servers, &marked.names, &plumbing);
+    let infrastructure = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
+    let traffic = Traffic::from_packets(
+        &marked.packets,
+        &victims,
+        &report.dummy_servers,
+        &marked.names,
+        &infrastructure,
+    );
     let mut profile =
         SampleProfile::from_packets(&report.id(), &marked.packets, &marked.marks, &traffic, &rules.profile);
     profile.synthetic_time = marked.synthetic_time;
     Ok(profile)
+}
+
+/// The victims whose packets are classified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Victims {
+    /// No victim: packets are not classified.
+    None,
+    /// The given addresses.
+    Given(Vec<IpAddr>),
+    /// The victim that the capture shows: the address that is in every packet, or the host that begins most
+    /// contacts.
+    Auto,
 }
 
 /// Returns the victims of a capture according to the user's choice: none, the given ones, or those that the
@@ -202,40 +218,4 @@ fn likely_victims_of(
     let named: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     notices.add(format!("{input}: victim {} ({reason})", named.join(", ")));
     Ok(addresses)
-}
-
-/// Maximum number of addresses from DNS answers that are kept per run, 17 bytes each. A run looks up a few
-/// hundred names, but a single answer of 64 KiB can bring 4,000 addresses.
-const NAMES_MAX: usize = 1 << 20;
-
-/// Adds the addresses that a DNS answer contains to `names`.
-pub fn collect_names(packet: &Packet, payload: &[u8], names: &mut ResolvedAddresses) {
-    const DNS: u16 = 53;
-    if packet.protocol() != Protocol::Udp || packet.source_port() != Some(DNS) || names.len() >= NAMES_MAX {
-        return;
-    }
-    if has_impossible_counts(payload) {
-        return;
-    }
-    let Ok(answer) = simple_dns::Packet::parse(payload) else { return };
-    for record in &answer.answers {
-        match &record.rdata {
-            simple_dns::rdata::RData::A(a) => {
-                names.insert(IpAddr::V4(a.address.into()));
-            }
-            simple_dns::rdata::RData::AAAA(aaaa) => {
-                names.insert(IpAddr::V6(aaaa.address.into()));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Returns whether a DNS message announces more questions and records than its bytes can hold (RFC 1035,
-/// section 4.1: a question takes at least 5 bytes, a record 11). The parser allocates memory for all
-/// announced records, up to megabytes per packet.
-fn has_impossible_counts(message: &[u8]) -> bool {
-    let Some((header, body)) = message.split_first_chunk::<12>() else { return true };
-    let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
-    5 * count(4) + 11 * (count(6) + count(8) + count(10)) > body.len()
 }

@@ -9,9 +9,9 @@ use walkdir::WalkDir;
 use crate::packet::Timestamp;
 
 use super::archive::{self, FoundCapture};
-use super::input::Input;
 use super::read::read_head;
-use super::{CaptureError, ReadOptions};
+use super::skipped::SkippedFiles;
+use super::{CaptureError, Input, ReadOptions};
 
 /// The captures that were found behind some paths.
 #[derive(Debug, Default)]
@@ -21,46 +21,6 @@ pub struct ExpandedPaths {
     pub inputs: Vec<Input>,
     /// Files that were not read, with the reasons.
     pub skipped: SkippedFiles,
-}
-
-/// Files that are not read, with the reasons.
-#[derive(Debug, Default)]
-pub struct SkippedFiles {
-    /// Names of files in folders and archives that are not captures, each with the reason.
-    pub other_files: Vec<(String, String)>,
-    /// Number of further such files. Their names are not kept, because an archive may contain any number of
-    /// them.
-    pub other_files_unlisted: usize,
-    /// Messages about captures that could not be read, each with the capture's name.
-    pub errors: Vec<String>,
-    /// Number of further such captures.
-    pub errors_unlisted: usize,
-}
-
-/// Maximum number of entries in each of the two lists.
-const LISTED_MAX: usize = 200;
-
-impl SkippedFiles {
-    /// Notes a file that is not a capture.
-    pub(super) fn note_other_file(&mut self, name: String, why: String) {
-        match self.other_files.len() < LISTED_MAX {
-            true => self.other_files.push((name, why)),
-            false => self.other_files_unlisted += 1,
-        }
-    }
-
-    /// Notes a file that could not be read.
-    pub(super) fn note_error(&mut self, error: String) {
-        match self.errors.len() < LISTED_MAX {
-            true => self.errors.push(error),
-            false => self.errors_unlisted += 1,
-        }
-    }
-
-    /// Returns the number of files that are not captures.
-    fn other_count(&self) -> usize {
-        self.other_files.len() + self.other_files_unlisted
-    }
 }
 
 /// Finds the captures behind paths. `-` is standard input. A folder is searched for files that are captures,

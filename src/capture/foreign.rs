@@ -1,5 +1,7 @@
 //! Recognizes files that inga does not read as captures by their first bytes, and suggests a remedy.
 
+use tar::Header;
+
 /// A description of a file, and a remedy that begins with `; ` or is empty.
 type FileDescription = (&'static str, &'static str);
 
@@ -97,12 +99,25 @@ const TEXTS: &[(&[u8], FileDescription)] = &[
 
 const JSON: &str = "; a sandbox report's scan is in the capture beside it (dump.pcap)";
 
+/// Returns whether bytes begin with the header of a tar. The checksum decides, because the oldest tars have
+/// no magic number.
+pub(super) fn is_tar(head: &[u8]) -> bool {
+    /// The range of the checksum itself, which is summed as if it held spaces.
+    const CHECKSUM: std::ops::Range<usize> = 148..156;
+    /// The length of a header in bytes.
+    const BLOCK: usize = 512;
+    let Some(block) = head.get(..BLOCK) else { return false };
+    let outside = block.iter().enumerate().filter(|(at, _)| !CHECKSUM.contains(at));
+    let sum: u32 = outside.map(|(_, byte)| u32::from(*byte)).sum::<u32>() + 8 * u32::from(b' ');
+    block[0] != 0 && Header::from_byte_slice(block).cksum().is_ok_and(|checksum| checksum == sum)
+}
+
 /// Returns a description of a file that is not a capture, by its first bytes, and a remedy.
 pub(super) fn describe(head: &[u8]) -> FileDescription {
     if let Some((_, named)) = SIGNATURES.iter().find(|(magic, _)| head.starts_with(magic)) {
         return *named;
     }
-    if super::archive::is_tar(head) {
+    if is_tar(head) {
         return ("a tar archive", NESTED);
     }
     if is_erf(head) {

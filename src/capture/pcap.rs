@@ -9,7 +9,7 @@ use crate::packet::Timestamp;
 use super::CapturePosition;
 use super::bytes::{ByteStream, RECORD_MAX};
 use super::frame_decoder::FrameDecoder;
-use super::pcapng;
+use super::pcapng_header;
 use super::records::{self, RecordStop, RecordsEnd, u32_at};
 
 /// Length of the file header, in bytes.
@@ -104,7 +104,7 @@ impl RecordFormat {
                 }
             }
             if captured > RECORD_MAX {
-                let another = pcapng::is_readable(&bytes[at..]);
+                let another = pcapng_header::is_readable(&bytes[at..]);
                 return (at, if another { RecordStop::AnotherCapture } else { RecordStop::Damaged });
             }
             let data = at + self.head;

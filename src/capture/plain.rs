@@ -4,9 +4,8 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::compression::Compression;
-use super::input::CaptureSource;
 use super::limits::{CountingReader, LimitedReader};
-use super::{CaptureError, Input, ReadOptions};
+use super::{CaptureError, CaptureSource, Input, ReadOptions};
 
 /// Opens an input and passes its uncompressed bytes to `read`. A read error reports damaged compressed
 /// data, a reached limit, or a failure of the system.

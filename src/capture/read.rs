@@ -11,13 +11,13 @@ use crate::packet::{Clock, Packet, Timestamp};
 use super::bytes::ByteStream;
 use super::compression::Compression;
 use super::frame_decoder::{FrameDecoder, note_order};
-use super::input::CaptureSource;
 use super::limits::{CountingReader, LimitedReader, Limits};
 use super::read_ahead::ReadAhead;
 use super::records::RecordsEnd;
 use super::text::{TcpdumpLikeness, TextOptions};
 use super::{
-    CaptureError, CapturePosition, Input, PacketSink, Problem, Problems, foreign, pcap, pcapng, text,
+    CaptureError, CapturePosition, CaptureSource, Input, PacketSink, Problem, Problems, foreign, pcap,
+    pcapng, pcapng_header, text,
 };
 
 /// Number of bytes at the beginning of a capture by which its format is recognized.
@@ -244,7 +244,7 @@ fn read_container(
             break;
         }
         frames.count_problem(Problem::AnotherCapture, CapturePosition::Byte(stream.offset()));
-        let is_pcapng = pcapng::is_pcapng(stream.buffered());
+        let is_pcapng = pcapng_header::is_pcapng(stream.buffered());
         container = if is_pcapng { Container::PcapNg } else { Container::Pcap };
     }
     Ok(if frames.last_time.is_some() || frames.packets == 0 { Clock::Absolute } else { Clock::None })
@@ -280,11 +280,12 @@ fn detect_container(
             None => CaptureError::Empty { input: name.to_owned() },
         });
     }
-    let refusal = if pcapng::is_pcapng(head) { pcapng::refusal(head) } else { pcap::refusal(head) };
+    let refusal =
+        if pcapng_header::is_pcapng(head) { pcapng_header::refusal(head) } else { pcap::refusal(head) };
     if let Some(why) = refusal {
         return Err(refused(why, "; rewrite it with `editcap -F pcap`"));
     }
-    if pcapng::is_pcapng(head) {
+    if pcapng_header::is_pcapng(head) {
         Ok(Container::PcapNg)
     } else if pcap::is_pcap(head) {
         Ok(Container::Pcap)

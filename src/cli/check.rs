@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::app::check::{accept, check, now, reports};
-use crate::app::{AppError, Notices};
+use crate::app::check::{accept, check, reports};
+use crate::app::{AppError, Notices, now};
 use crate::render::check_results::CheckAnswer;
 
 use super::help::{INPUT, OUTPUT};

@@ -8,8 +8,7 @@ use crate::app::output::Output;
 use crate::app::{AppError, Notices};
 use crate::escape::escape_hidden;
 use crate::render::answer::Format;
-use crate::render::correlation::CorrelationAnswer;
-use crate::render::hypotheses;
+use crate::render::hypotheses::{self, CorrelationAnswer};
 
 use super::EXIT_OK;
 use super::help::OUTPUT;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use crate::app::explain::{ExplainQuery, explain_event, explain_surges};
-use crate::app::history::HistorySource;
+use crate::app::history_source::HistorySource;
 use crate::app::sandbox::LoadedSample;
 use crate::app::series::TrafficFilter;
 use crate::app::{AppError, Notices, surges};

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::app::family_members::{FamilyMembers, families};
-use crate::app::history::{HistorySource, keep_samples};
+use crate::app::history::keep_samples;
+use crate::app::history_source::HistorySource;
 use crate::app::output::Output;
 use crate::app::removal::remove_sample;
 use crate::app::{AppError, CaptureOptions, Notices};

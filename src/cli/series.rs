@@ -9,7 +9,7 @@ use crate::app::plot_dates::{self, DatedEvent};
 use crate::app::series::{Series, SeriesQuery, series};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::history::SpanLength;
-use crate::render::series::DateMark;
+use crate::render::plot::DateMark;
 use crate::render::spans::{Panels, PlotOptions, SeriesAnswer, SpanSeries, Value};
 
 use super::EXIT_OK;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::app::history::HistorySource;
+use crate::app::history_source::HistorySource;
 use crate::app::packets::Victims;
 use crate::app::{AppError, CaptureOptions, Notices, rules, thread_count};
 use crate::capture::Limits;

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use crate::packet::Timestamp;
 
 use super::record::HOUR_NANOSECONDS;
-use super::recorded_time::{TimeSpan, span_nanoseconds};
-use super::{CaptureRecord, Day};
+use super::recorded_time::span_nanoseconds;
+use super::{CaptureRecord, Day, TimeSpan};
 
 /// Numbers of recorded and dropped packets in a span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

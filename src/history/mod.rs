@@ -4,6 +4,7 @@
 
 mod batch;
 mod cohort;
+mod contribution;
 mod coverage;
 mod dark_periods;
 mod dark_space_lookup;
@@ -27,6 +28,7 @@ mod span_aggregator;
 
 pub use batch::{Batch, BatchWriter, DiscardBatches, hours_in_bitmap};
 pub use cohort::{Cohort, HostsByPeriod, SensorCohort};
+pub use contribution::{Contribution, EngineState, ReopenedWindows, RollbackPoint};
 pub use coverage::{Coverage, DayState, Outage};
 pub use dark_periods::{DarkPeriod, DarkPeriods, DatedPrefix, days_in_words};
 pub use dark_space_lookup::DarkSpaceLookup;
@@ -47,11 +49,8 @@ pub use query::{
     BehaviorFilter, BehaviorSummary, DayCount, DayTotal, Granularity, HostList, HostSummary, HourlyCount,
     Scope, TypeTotal,
 };
-pub use record::{
-    CaptureRecord, Contribution, Day, EngineState, Example, ExamplePacket, ReopenedWindows, RollbackPoint,
-    SightingCounts, TypeRecord,
-};
-pub use recorded_time::{OVERLAP_MAX, RecordedTime, TimeSpan};
+pub use record::{CaptureRecord, Day, Example, ExamplePacket, SightingCounts, TimeSpan, TypeRecord};
+pub use recorded_time::{OVERLAP_MAX, RecordedTime};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use sensor_edit::{PrefixEdit, SensorEdit};
 pub use sighting_collector::{CollectedSightings, SightingCollector};

@@ -2,10 +2,7 @@
 
 use crate::packet::Timestamp;
 
-use super::CaptureRecord;
-
-/// A span of time, both ends included.
-pub type TimeSpan = (Timestamp, Timestamp);
+use super::{CaptureRecord, TimeSpan};
 
 /// Maximum silence between two captures that is not a gap, in mean inter-arrival times. If packets are
 /// independent, one silence in e^10 = 22,000 is longer.

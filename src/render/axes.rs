@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::history::ExamplePacket;
+
 use super::svg;
-use super::tile::TilePacket;
 
 pub(super) const PANEL_TOP: f64 = 44.0;
 pub(super) const PANEL_BOTTOM: f64 = 284.0;
@@ -98,7 +99,7 @@ fn value(address: IpAddr) -> u128 {
 }
 
 impl AddressAxis {
-    pub(super) fn from_packets(packets: &[TilePacket]) -> AddressAxis {
+    pub(super) fn from_packets(packets: &[ExamplePacket]) -> AddressAxis {
         let mut all: Vec<IpAddr> = packets.iter().map(|packet| packet.destination).collect();
         all.sort_unstable();
         all.dedup();

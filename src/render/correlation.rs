@@ -1,32 +1,11 @@
-//! The answer of `inga correlate`: hypotheses about the causes of observed scans, and the evidence graph.
+//! The formats of the answer of `inga correlate`.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::IpAddr;
-
-use crate::correlate::{EvidenceGraph, Hypothesis};
-use crate::history::Coverage;
-use crate::sample::SampleProfile;
 
 use super::answer::{Answer, Format};
+use super::hypotheses::CorrelationAnswer;
 use super::svg::Theme;
 use super::{dot, html, hypotheses, hypotheses_json};
-
-/// Hypotheses with everything that their pictures show.
-pub struct CorrelationAnswer<'a> {
-    /// Hypotheses in the order of their ranks.
-    pub hypotheses: &'a [Hypothesis],
-    /// Profiles of the samples.
-    pub samples: Vec<&'a SampleProfile>,
-    /// Coverage of each sensor, by the sensor's name.
-    pub coverage: &'a BTreeMap<String, Coverage>,
-    /// Length of a window in seconds, which is the length of the time axis of tiles.
-    pub window_seconds: u32,
-    /// Graph of samples, behaviors, sensors and hosts.
-    pub graph: EvidenceGraph,
-    /// Host whose connection to the samples the text shows.
-    pub host: Option<IpAddr>,
-}
 
 impl Answer for CorrelationAnswer<'_> {
     const FORMATS: &'static [Format] =

@@ -12,7 +12,7 @@ use crate::packet::{Clock, Timestamp};
 use crate::rules::NamedWindow;
 
 use super::answer::Answer;
-use super::tile::{Tile, TilePacket};
+use super::tile::Tile;
 
 /// Ports as an array, or `"*"` if there are more than a window lists.
 #[derive(Serialize)]
@@ -165,7 +165,7 @@ pub fn tile(window: &NamedWindow, window_seconds: u32) -> Tile {
     let start = window.fingerprint.start.map_or_else(|| "no time".to_owned(), |start| start.to_string());
     Tile {
         title: format!("{}", window.fingerprint.source),
-        packets: ExamplePacket::from_window(&window.window).iter().map(TilePacket::from).collect(),
+        packets: ExamplePacket::from_window(&window.window),
         packets_total: whole.parameters.packets,
         window_seconds,
         synthetic_time: window.clock == Clock::None,

@@ -5,10 +5,9 @@ use askama::Template;
 use crate::correlate::Hypothesis;
 use crate::escape::escape_hidden_lines;
 
-use super::correlation::CorrelationAnswer;
 use super::hypotheses::{
-    CAVEAT, HypothesisGroup, behavior_and_verdict, format_to_second, gaps_in_words, group_hypotheses,
-    same_windows,
+    CAVEAT, CorrelationAnswer, HypothesisGroup, behavior_and_verdict, format_to_second, gaps_in_words,
+    group_hypotheses, same_windows,
 };
 use super::hypothesis_pictures::{TilePair, plot, tile_pair};
 use super::series::panels_svg;

@@ -1,4 +1,4 @@
-//! Hypotheses as text.
+//! The answer of `inga correlate`, and its hypotheses as text.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,9 +7,27 @@ use std::net::IpAddr;
 use crate::correlate::{
     EvidenceGraph, Gap, Hypothesis, Match, Suspect, Suspects, communities, count_with_noun, paths,
 };
+use crate::history::Coverage;
 use crate::packet::Timestamp;
+use crate::sample::SampleProfile;
 
 use crate::escape::escape_hidden;
+
+/// Hypotheses with everything that their pictures show.
+pub struct CorrelationAnswer<'a> {
+    /// Hypotheses in the order of their ranks.
+    pub hypotheses: &'a [Hypothesis],
+    /// Profiles of the samples.
+    pub samples: Vec<&'a SampleProfile>,
+    /// Coverage of each sensor, by the sensor's name.
+    pub coverage: &'a BTreeMap<String, Coverage>,
+    /// Length of a window in seconds, which is the length of the time axis of tiles.
+    pub window_seconds: u32,
+    /// Graph of samples, behaviors, sensors and hosts.
+    pub graph: EvidenceGraph,
+    /// Host whose connection to the samples the text shows.
+    pub host: Option<IpAddr>,
+}
 
 /// Returns the headline of a hypothesis: sample, sensor, verdict and behavior.
 #[must_use]

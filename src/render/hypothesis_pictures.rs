@@ -5,9 +5,8 @@ use crate::history::{Coverage, Example, ExamplePacket};
 use crate::sample::{SampleProfile, ScanWindow};
 
 use super::hypotheses::{format_to_second, gaps_in_words};
-use super::series::{Band, DateMark, PlotLine, SeriesPlot};
-use super::tile::{Tile, TilePacket};
-use super::time_axis::TimePosition;
+use super::plot::{Band, DateMark, PlotLine, SeriesPlot, TimePosition};
+use super::tile::Tile;
 
 /// Returns the plot of a hypothesis' unique hosts per day, with the sample's date and the outages marked
 /// (nicter report 2009, figure 11).
@@ -98,7 +97,7 @@ pub fn example_tile(
 fn tile(title: String, packets: &[ExamplePacket], window_seconds: u32) -> Tile {
     Tile {
         title,
-        packets: packets.iter().map(TilePacket::from).collect(),
+        packets: packets.to_vec(),
         packets_total: packets.len() as u64,
         window_seconds,
         ..Tile::default()

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::series::{PlotLine, dash};
-use super::svg::{self, COLOURS, cut, text_width};
+use super::plot::PlotLine;
+use super::svg::{self, COLOURS, cut, dash, text_width};
 
 /// Height of a row.
 const ROW: f64 = 18.0;

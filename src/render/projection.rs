@@ -15,7 +15,7 @@ use crate::sample::{
 
 use super::answer::Answer;
 use super::text::table;
-use super::tile::{Tile, TilePacket};
+use super::tile::Tile;
 use crate::escape::escape_hidden;
 
 /// Maximum number of services, and of behaviors of each granularity, in the text; JSON has all of them.
@@ -287,10 +287,9 @@ struct ProjectionJson<'a> {
 /// 1) that have its type.
 #[must_use]
 pub fn tile(sample: &str, sensor: &str, share: f64, window: &OpenWindow, window_seconds: u32) -> Tile {
-    let packets: Vec<ExamplePacket> = ExamplePacket::from_window(window);
     Tile {
         title: format!("Expected at sensor {sensor}"),
-        packets: packets.iter().map(TilePacket::from).collect(),
+        packets: ExamplePacket::from_window(window),
         packets_total: window.packets,
         window_seconds,
         legend: vec![

@@ -1,6 +1,6 @@
 //! The value axis of a plot: its ticks, and which of them get a label.
 
-use super::series::SeriesPlot;
+use super::plot::SeriesPlot;
 use super::svg::ticks;
 
 /// Minimum vertical distance of two labels of an axis.
@@ -79,9 +79,8 @@ fn powers(max: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::series::PlotLine;
+    use crate::render::plot::{PlotLine, TimePosition};
     use crate::render::svg::{axis_number, text_width};
-    use crate::render::time_axis::TimePosition;
 
     #[test]
     fn labels_of_an_axis_do_not_touch() {

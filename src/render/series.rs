@@ -3,12 +3,11 @@
 
 use std::fmt::Write;
 
-use jiff::civil::Date;
-
 use super::legend::Legend;
+use super::plot::{Band, DateMark, PlotLine, SeriesPlot};
 use super::scale::{Frame, ValueScale};
-use super::svg::{self, COLOURS, Theme, axis_number, cut, text_width};
-use super::time_axis::{TimeAxis, TimePosition};
+use super::svg::{self, COLOURS, Theme, axis_number, cut, dash, text_width};
+use super::time_axis::TimeAxis;
 
 const WIDTH: f64 = 640.0;
 const LEFT: f64 = 76.0;
@@ -19,61 +18,9 @@ const PLOT_HEIGHT: f64 = 210.0;
 /// Height of one row of labels of marks.
 const MARK_ROW: f64 = 17.0;
 
-/// One line of a plot.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PlotLine {
-    /// Name in the legend.
-    pub name: String,
-    /// Whether the line uses the second axis, on the right.
-    pub second_axis: bool,
-    /// Values of all days or hours, ascending; `None` is no value and makes a gap.
-    pub values: Vec<(TimePosition, Option<f64>)>,
-    /// Capture loss of the days or hours with a value: the lost share of all packets, from 0 to 1.
-    pub lost: Vec<(TimePosition, f64)>,
-}
-
-/// A range of days without data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Band {
-    /// First day.
-    pub first: Date,
-    /// Last day.
-    pub last: Date,
-    /// Reason; empty if none is known.
-    pub label: String,
-}
-
-/// A date that a plot marks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DateMark {
-    /// The date.
-    pub day: Date,
-    /// Label of the mark.
-    pub label: String,
-}
-
-/// The contents of a plot.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SeriesPlot {
-    /// Title.
-    pub title: String,
-    /// Unit of the values.
-    pub unit: String,
-    /// Unit of the values on the second axis; `None` if it is the same.
-    pub second_unit: Option<String>,
-    /// Lines.
-    pub lines: Vec<PlotLine>,
-    /// Outages.
-    pub bands: Vec<Band>,
-    /// Marked dates.
-    pub marks: Vec<DateMark>,
-    /// Whether the axes are logarithmic (they show the logarithm of 1 + value, so that 0 has a place).
-    pub log: bool,
-}
-
 /// Draws plots, one below the other, as panels of one picture.
 #[must_use]
-pub fn panels_svg(plots: &[SeriesPlot], theme: Theme) -> String {
+pub(super) fn panels_svg(plots: &[SeriesPlot], theme: Theme) -> String {
     let (mut panels, mut height) = (String::new(), 0.0);
     // All panels share one time axis, so that the same day has the same place in each of them.
     let lines = plots.iter().flat_map(|plot| &plot.lines);
@@ -231,13 +178,6 @@ fn axis(out: &mut String, frame: &Frame, scale: &ValueScale, (x, anchor, aside):
     svg::line(out, "axis", (x, frame.top), (x, frame.bottom));
 }
 
-/// Returns the dash pattern of a line, so that lines can be distinguished without colors. After each
-/// [`COLOURS`] lines, the patterns are shifted against the colors, so that 36 lines have different
-/// combinations.
-pub(super) fn dash(place: usize) -> &'static str {
-    ["none", "7 3", "2 2", "9 3 2 3", "4 4", "1 4"][(place + place / COLOURS) % COLOURS]
-}
-
 /// Minimum lost share that a plot marks; a smaller loss does not change the shape of a line visibly.
 const LOST_MIN: f64 = 0.01;
 /// Height in pixels of a bar for a lost share near 0, so that a share of 1 % is visible.
@@ -303,6 +243,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::render::plot::TimePosition;
 
     fn plot(values: Vec<(TimePosition, Option<f64>)>) -> SeriesPlot {
         SeriesPlot {

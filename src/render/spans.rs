@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::history::{Coverage, SpanCount};
 
 use super::answer::{Answer, Format};
-use super::series::{Band, DateMark, PlotLine, SeriesPlot, panels_svg};
+use super::plot::{Band, DateMark, PlotLine, SeriesPlot, TimePosition};
+use super::series::panels_svg;
 use super::svg::Theme;
 use super::text::table;
-use super::time_axis::TimePosition;
 use crate::escape::escape_hidden;
 
 /// The counts of one behavior at one sensor.

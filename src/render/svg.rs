@@ -176,6 +176,13 @@ pub(super) fn line(out: &mut String, class: &str, from: (f64, f64), to: (f64, f6
     );
 }
 
+/// Returns the dash pattern of a line, so that lines can be distinguished without colors. After each
+/// [`COLOURS`] lines, the patterns are shifted against the colors, so that 36 lines have different
+/// combinations.
+pub(super) fn dash(place: usize) -> &'static str {
+    ["none", "7 3", "2 2", "9 3 2 3", "4 4", "1 4"][(place + place / COLOURS) % COLOURS]
+}
+
 /// Returns round numbers from 0 on, in about `count` equal steps; the last one is at least `max`.
 #[must_use]
 pub fn ticks(max: f64, count: usize) -> Vec<f64> {

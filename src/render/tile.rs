@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::io;
-use std::net::IpAddr;
 
 use crate::history::ExamplePacket;
 
@@ -20,29 +19,6 @@ const PACKETS_MAX: usize = 2_000;
 const WIDTH: f64 = 640.0;
 const LEGEND_TOP: f64 = 344.0;
 const LEGEND_LINE: f64 = 17.0;
-/// A packet of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TilePacket {
-    /// Microseconds since the window's first packet.
-    pub offset_micros: u32,
-    /// Source port; `None` for protocols without ports.
-    pub source_port: Option<u16>,
-    /// Destination address.
-    pub destination: IpAddr,
-    /// Destination port; `None` for protocols without ports.
-    pub destination_port: Option<u16>,
-}
-
-impl From<&ExamplePacket> for TilePacket {
-    fn from(packet: &ExamplePacket) -> TilePacket {
-        TilePacket {
-            offset_micros: packet.offset_micros,
-            source_port: packet.source_port,
-            destination: packet.destination,
-            destination_port: packet.destination_port,
-        }
-    }
-}
 
 /// The contents of a tile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +26,7 @@ pub struct Tile {
     /// Title.
     pub title: String,
     /// Packets in time order.
-    pub packets: Vec<TilePacket>,
+    pub packets: Vec<ExamplePacket>,
     /// Number of packets of the window, including those that are not drawn.
     pub packets_total: u64,
     /// Length of the time axis in seconds.
@@ -129,7 +105,7 @@ fn is_cut(tile: &Tile) -> bool {
     tile.packets_total > drawn(tile).len() as u64
 }
 
-fn drawn(tile: &Tile) -> &[TilePacket] {
+fn drawn(tile: &Tile) -> &[ExamplePacket] {
     &tile.packets[..tile.packets.len().min(PACKETS_MAX)]
 }
 
@@ -255,13 +231,16 @@ fn number_of(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::Protocol;
 
     fn figure_8() -> Tile {
-        let packet = |at: u8| TilePacket {
+        let packet = |at: u8| ExamplePacket {
             offset_micros: u32::from(at) * 100_000,
             source_port: Some(1061 + u16::from(at)),
             destination: [192, 0, 0, 14 + at].into(),
             destination_port: Some(445),
+            protocol: Protocol::Tcp,
+            flags: None,
         };
         Tile {
             title: "<script>&".to_owned(),
@@ -287,11 +266,13 @@ mod tests {
 
     #[test]
     fn a_pair_has_both_and_what_differs() {
-        let bare = TilePacket {
+        let bare = ExamplePacket {
             source_port: None,
             destination_port: None,
             destination: [1; 4].into(),
             offset_micros: 0,
+            protocol: Protocol::Icmp,
+            flags: None,
         };
         let empty = Tile { window_seconds: 30, ..Tile::default() };
         let pair = tile_pair_svg(

@@ -1,42 +1,9 @@
 //! The time axis of a plot: the places of days and hours on it, and their labels.
 
-use jiff::civil::{Date, Time};
+use jiff::civil::Date;
 
-use crate::history::SpanCount;
-
-use super::series::PlotLine;
+use super::plot::{PlotLine, TimePosition};
 use super::svg;
-
-/// The place of a value on the time axis: a day or an hour in the sensor's time zone.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TimePosition {
-    /// The day.
-    pub day: Date,
-    /// Start and end of the counted part of the day, as fractions of the day from 0 to 1. All days are
-    /// equally wide; an hour of a day with 23 or 25 hours is wider or narrower instead.
-    pub part: (f64, f64),
-    /// Clock time at which the hour begins; `None` for a whole day.
-    pub clock: Option<Time>,
-}
-
-impl TimePosition {
-    /// Returns the place of a whole day.
-    #[must_use]
-    pub fn day(day: Date) -> TimePosition {
-        TimePosition { day, part: (0.0, 1.0), clock: None }
-    }
-
-    /// Returns the place of a span: its hour, or else its first day.
-    #[must_use]
-    pub fn from_span(span: &SpanCount) -> TimePosition {
-        match span.hour {
-            None => TimePosition::day(span.first),
-            Some(hour) => {
-                TimePosition { day: span.first, part: hour.part_of_day(), clock: Some(hour.clock.time()) }
-            }
-        }
-    }
-}
 
 /// A horizontal axis of days, including the first and the last.
 pub(super) struct TimeAxis {

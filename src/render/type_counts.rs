@@ -12,7 +12,8 @@ use crate::behavior::BehaviorId;
 use crate::escape::{escape_hidden, without_negative_zero};
 
 use super::answer::{Answer, Format};
-use super::series::{DateMark, SeriesPlot, panels_svg};
+use super::plot::{DateMark, SeriesPlot};
+use super::series::panels_svg;
 use super::spans::{self, PlotOptions, SpanSeries, Value};
 use super::svg::Theme;
 

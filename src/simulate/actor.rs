@@ -13,12 +13,13 @@ use crate::packet::Timestamp;
 
 use super::background::{Floods, MisconfiguredHost, Noise, StrayRequests};
 use super::dark_space::DarkSpace;
+use super::family_plan::FamilyPlan;
 use super::growth::Churn;
 use super::hit::{ActiveClock, Hit};
 use super::population::{Infection, Period, plus_days};
 use super::probe_generator::{ProbeGenerator, microsecond_timestamp};
 use super::random::{Seed, SeededRng, binomial, mix_bits, pick_by_weight, poisson};
-use super::scenario::{FamilyPlan, NetworkPlan};
+use super::scenario::NetworkPlan;
 use super::targets::{ScanningHost, SensorTargeting};
 
 /// A sender of packets.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::family_plan::FamilyPlan;
 use super::probe_plan::{HeaderPlan, ProbePlan};
-use super::scenario::FamilyPlan;
 
 /// Traffic that is not malware.
 #[derive(Clone, Debug, Default, Deserialize)]

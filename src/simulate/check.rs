@@ -8,9 +8,11 @@ use crate::packet::{Protocol, TcpFlags};
 use crate::yaml::nearest;
 
 use super::background::Background;
+use super::family_plan::{FamilyPlan, HitListEntry, SequentialScan, Targets, UniformScan};
 use super::limits::{self, check_range};
 use super::probe_plan::ProbePlan;
-use super::scenario::{FamilyPlan, HitListEntry, Scenario, SequentialScan, Targets, UniformScan};
+use super::sample_plan::SamplePlan;
+use super::scenario::Scenario;
 
 /// Maximum number of addresses of a hit list.
 const HIT_LIST_ADDRESSES_MAX: u64 = 1 << 20;
@@ -178,7 +180,7 @@ fn check_population(family: &FamilyPlan) -> Result<(), String> {
         check_share("churn.share", churn.share)?;
         check_range("churn.lease_days", churn.lease_days, &limits::POSITIVE_DAYS)?;
     }
-    family.sample.as_ref().map_or(Ok(()), |sample| sample.check())
+    family.sample.as_ref().map_or(Ok(()), |sample| check_sample(sample))
 }
 
 fn check_targets(plan: &Targets) -> Result<(), String> {
@@ -321,8 +323,20 @@ fn check_time_zone(what: &str, name: &str) -> Result<(), String> {
     }
 }
 
+/// Checks the MD5, the duration and the loss of a sample.
+fn check_sample(plan: &SamplePlan) -> Result<(), String> {
+    let is_hex = |md5: &String| md5.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if plan.md5.as_ref().is_some_and(|md5| md5.len() != 32 || !is_hex(md5)) {
+        return Err("sample.md5 has 32 hexadecimal digits".to_owned());
+    }
+    if !(1.0..=86_400.0).contains(&plan.sandbox.seconds) {
+        return Err("sample.sandbox.seconds lies between 1 and 86400".to_owned());
+    }
+    check_share("sample.sandbox.loss", plan.sandbox.loss)
+}
+
 /// Returns an error if a number does not lie between 0 and 1.
-pub(super) fn check_share(what: &str, share: f64) -> Result<(), String> {
+fn check_share(what: &str, share: f64) -> Result<(), String> {
     if (0.0..=1.0 + 1e-9).contains(&share) {
         Ok(())
     } else {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::packet::Timestamp;
 
-use super::scenario::ActivityRhythm;
+use super::family_plan::ActivityRhythm;
 
 /// A contact of a host with a dark address. The packets that the host sends depend on these fields only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

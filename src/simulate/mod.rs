@@ -16,6 +16,7 @@ mod background;
 mod check;
 mod conficker_ports;
 mod dark_space;
+mod family_plan;
 mod growth;
 mod hit;
 mod internet_scan;
@@ -25,6 +26,7 @@ mod probe_generator;
 mod probe_plan;
 mod random;
 mod sample;
+mod sample_plan;
 mod sandbox;
 mod scenario;
 mod stream;
@@ -46,6 +48,10 @@ use random::Seed;
 use targets::SensorTargeting;
 
 pub use background::{Background, Floods, MisconfiguredHost, Noise, StrayRequests};
+pub use family_plan::{
+    ActivityRhythm, FamilyPlan, HitList, HitListEntry, LocalPreference, NoParameters, PermutationScan,
+    SequentialScan, SweepStart, Targets, UniformScan,
+};
 pub use growth::{Churn, Decay, GrowthPlan, NamedHost, Patch, Population, Reinfection, Succession, Visits};
 pub use population::Infection;
 pub use probe_generator::SimulatedPacket;
@@ -53,11 +59,9 @@ pub use probe_plan::{
     DerivedPortKeyword, HeaderPlan, NetworkStack, PortPlan, ProbePlan, RandomPort, SendSchedule,
     SourcePortRule, WeightedPort,
 };
-pub use sample::{CaughtSample, LogFormat, SamplePlan, SandboxPlan};
-pub use scenario::{
-    ActivityRhythm, CaptureLength, FamilyPlan, HitList, HitListEntry, LocalPreference, NetworkPlan,
-    NoParameters, PermutationScan, Scenario, SensorPlan, SequentialScan, SweepStart, Targets, UniformScan,
-};
+pub use sample::CaughtSample;
+pub use sample_plan::{LogFormat, SamplePlan, SandboxPlan};
+pub use scenario::{CaptureLength, NetworkPlan, Scenario, SensorPlan};
 pub use stream::{PacketTally, SensorStream};
 pub use truth::{GroundTruth, InfectedHost, SensorTruth};
 pub use wire::{PcapWriter, write_frame};

@@ -1,94 +1,17 @@
-//! The sample that was caught of a family: its schema in a scenario, its sandbox run and its report.
+//! The sample that was caught of a family: its sandbox run and its report.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jiff::civil::Date;
 use md5::{Digest, Md5};
-use serde::Deserialize;
 
+use super::family_plan::FamilyPlan;
 use super::population::Period;
 use super::random::Seed;
+use super::sample_plan::{LogFormat, SamplePlan};
 use super::sandbox::{self, VICTIM};
-use super::scenario::FamilyPlan;
 use super::tcpdump;
 use super::wire::PcapWriter;
-
-/// A sample that was caught.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SamplePlan {
-    /// MD5 of the sample, 32 hexadecimal digits. By default, the MD5 of the family's name.
-    pub md5: Option<String>,
-    /// Names that vendors give the sample, by vendor.
-    #[serde(default)]
-    pub names: BTreeMap<String, String>,
-    /// Date on which the sample was caught.
-    pub caught: Option<Date>,
-    /// Date on which a vendor published the sample.
-    pub discovered: Option<Date>,
-    /// The vendor.
-    pub vendor: Option<String>,
-    /// The sandbox run.
-    #[serde(default)]
-    pub sandbox: SandboxPlan,
-}
-
-/// A sandbox run.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SandboxPlan {
-    /// Duration in seconds.
-    #[serde(default = "minute")]
-    pub seconds: f64,
-    /// Whether the targets of the scan answer.
-    #[serde(default)]
-    pub answers: bool,
-    /// Whether the sandbox has a DNS and an IRC server, which the sample uses.
-    #[serde(default)]
-    pub dummy_servers: bool,
-    /// Share of packets that the capture lost, 0 to 1.
-    #[serde(default)]
-    pub loss: f64,
-    /// Whether the system sends infrastructure traffic: NetBIOS, NTP, SSDP.
-    #[serde(default)]
-    pub chatter: bool,
-    /// Format in which the run is stored.
-    #[serde(default)]
-    pub format: LogFormat,
-}
-
-impl Default for SandboxPlan {
-    fn default() -> SandboxPlan {
-        SandboxPlan {
-            seconds: minute(),
-            answers: false,
-            dummy_servers: false,
-            loss: 0.0,
-            chatter: false,
-            format: LogFormat::Pcap,
-        }
-    }
-}
-
-fn minute() -> f64 {
-    60.0
-}
-
-/// The format in which a sandbox stores a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogFormat {
-    /// A pcap file.
-    #[default]
-    Pcap,
-    /// Text of tcpdump 3, with times of day only.
-    Tcpdump3,
-    /// Text of tcpdump 4, with dates and times.
-    Tcpdump4,
-    /// Text as in figure 8 of the nicter report (2009): no times, and nothing after the TCP flags.
-    Figure8,
-}
 
 /// A sample as it is handed to an analyst: a report, and the capture or log of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,20 +26,6 @@ pub struct CaughtSample {
     pub capture_name: String,
     /// Content of the capture or log.
     pub capture: Vec<u8>,
-}
-
-impl SamplePlan {
-    /// Checks the MD5, the duration and the loss.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let is_hex = |md5: &String| md5.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if self.md5.as_ref().is_some_and(|md5| md5.len() != 32 || !is_hex(md5)) {
-            return Err("sample.md5 has 32 hexadecimal digits".to_owned());
-        }
-        if !(1.0..=86_400.0).contains(&self.sandbox.seconds) {
-            return Err("sample.sandbox.seconds lies between 1 and 86400".to_owned());
-        }
-        super::check::check_share("sample.sandbox.loss", self.sandbox.loss)
-    }
 }
 
 impl CaughtSample {

@@ -9,14 +9,14 @@ use crate::packet::{Packet, Protocol, TcpFlags, Timestamp};
 
 use super::actor::{to_count, to_f64};
 use super::dark_space::low_32_bits;
+use super::family_plan::{FamilyPlan, HitList, SequentialScan, SweepStart, Targets};
 use super::hit::Hit;
 use super::internet_scan::unpermute;
 use super::probe_generator::{
     ProbeGenerator, SimulatedPacket, address_number, low_16_bits, microsecond_timestamp,
 };
 use super::random::{Seed, SeededRng};
-use super::sample::SamplePlan;
-use super::scenario::{FamilyPlan, HitList, SequentialScan, SweepStart, Targets};
+use super::sample_plan::SamplePlan;
 use super::targets::{is_below, own_network};
 
 /// Address of the victim host. Its network is that of the sandbox.

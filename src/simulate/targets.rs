@@ -8,9 +8,9 @@ use std::ops::Range;
 use rand::RngExt;
 
 use super::dark_space::{DarkSpace, low_32_bits};
+use super::family_plan::{HitList, SequentialScan, SweepStart, Targets, UniformScan};
 use super::internet_scan::InternetScan;
 use super::random::{Seed, SeededRng, binomial};
-use super::scenario::{HitList, SequentialScan, SweepStart, Targets, UniformScan};
 
 /// A scanning host, as far as its targets depend on it.
 #[derive(Clone, Copy, Debug)]

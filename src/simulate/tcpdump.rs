@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::packet::{Packet, Protocol, TcpFlags};
 
-use super::sample::LogFormat;
+use super::sample_plan::LogFormat;
 use super::sandbox::SandboxPacket;
 
 /// Returns the lines of a run. Every packet that is neither TCP nor UDP is written as an ICMP echo request,

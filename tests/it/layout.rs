@@ -9,22 +9,9 @@ use petgraph::graphmap::DiGraphMap;
 use regex::Regex;
 
 /// The circles that are left, by room. The list may only become shorter: a circle that is mended is removed from it.
-const CIRCLES_LEFT: [&str; 11] = [
-    "app::check app::correlate app::darknet app::history app::observe",
-    "app::packets app::reading app::sandbox",
-    "capture::archive capture::archive::tar capture::expand capture::foreign capture::input capture::read",
-    "capture::pcap capture::pcapng",
+const CIRCLES_LEFT: [&str; 2] = [
     "correlate::cause_evidence correlate::unknown_scanners correlate::weigh",
     "correlate::judge correlate::words",
-    "history::batch history::examples history::filter history::query history::record history::recorded_time \
-     history::sighting_collector",
-    "render::axes render::tile",
-    "render::legend render::scale render::series render::time_axis",
-    "simulate::actor simulate::background simulate::check simulate::hit simulate::limits simulate::population \
-     simulate::probe_generator simulate::sample simulate::sandbox simulate::scenario simulate::targets \
-     simulate::tcpdump",
-    "store::local::catalog store::local::example_rows store::local::incoming store::local::row_filter \
-     store::local::schema",
 ];
 
 /// The code of each file of `src/`, without comments and tests, by module path (`capture::text::time`).

@@ -1,8 +1,8 @@
 //! Stores the time of `--covers`, in which a sensor recorded although no packet shows it.
 
 use crate::app::admission::{PacketAdmission, PlausibleTimes, ReadPlan};
-use crate::app::check::now;
 use crate::app::declared_span::DeclaredSpan;
+use crate::app::now;
 use crate::app::{AppError, CaptureOptions};
 use crate::history::{RecordedTime, Sensor, TimeSpan, nanoseconds_by_day};
 use crate::rules::Rules;

@@ -209,7 +209,7 @@ fn read_capture(
 ) -> Result<ReadOutcome, AppError> {
     let resume = store.engine_state(&sensor.name)?;
     let stored = store.captures(&sensor.name)?;
-    let now = super::check::now();
+    let now = super::now();
     let plausible =
         if options.accept_times { PlausibleTimes::all() } else { PlausibleTimes::until_tomorrow(now) };
     let mut plan = ReadPlan::default();

@@ -11,12 +11,10 @@ use std::sync::Arc;
 use crate::packet::Timestamp;
 
 use super::compression::Compression;
-use super::expand::SkippedFiles;
-use super::input::{CaptureSource, Input};
+use super::foreign::is_tar;
 use super::limits::{LimitReached, LimitedReader, Limits};
-use super::{CaptureError, ReadOptions, read_source};
-
-pub(super) use tar::is_tar;
+use super::skipped::SkippedFiles;
+use super::{CaptureError, CaptureSource, Input, ReadOptions, read_source};
 
 /// Maximum number of members of one archive. A list of that many members takes about 40 MB with names of
 /// usual length, and about 100 MB with the longest names that are kept. Archives of captures have a few

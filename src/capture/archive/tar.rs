@@ -12,8 +12,9 @@ use super::{
     first_packet_time, member_name, too_many_members, unpacking_reader,
 };
 use crate::capture::compression::Compression;
-use crate::capture::expand::SkippedFiles;
+use crate::capture::foreign::is_tar;
 use crate::capture::limits::is_limit;
+use crate::capture::skipped::SkippedFiles;
 
 /// Length of the blocks of a tar, in bytes.
 pub(super) const BLOCK: u64 = BLOCK_LENGTH as u64;
@@ -21,17 +22,6 @@ const BLOCK_LENGTH: usize = 512;
 /// Maximum number of bytes that are read of a long name or of a list of pax records. The limit of a path is 4
 /// KiB on Linux (`PATH_MAX`).
 const EXTENSION_MAX: u64 = 64 * 1024;
-
-/// Returns whether bytes begin with the header of a tar. The checksum decides, because the oldest tars have
-/// no magic number.
-pub(in crate::capture) fn is_tar(head: &[u8]) -> bool {
-    /// The range of the checksum itself, which is summed as if it held spaces.
-    const CHECKSUM: std::ops::Range<usize> = 148..156;
-    let Some(block) = head.get(..BLOCK_LENGTH) else { return false };
-    let outside = block.iter().enumerate().filter(|(at, _)| !CHECKSUM.contains(at));
-    let sum: u32 = outside.map(|(_, byte)| u32::from(*byte)).sum::<u32>() + 8 * u32::from(b' ');
-    block[0] != 0 && Header::from_byte_slice(block).cksum().is_ok_and(|checksum| checksum == sum)
-}
 
 /// Returns the captures among a tar's members.
 ///

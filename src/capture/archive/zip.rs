@@ -13,8 +13,8 @@ use super::{
     CaptureError, Compression, FIRST_BYTES, FoundCapture, Input, MEMBERS_MAX, Member, MemberLocation,
     ReadOptions, archive_error, first_packet_time, member_name, too_many_members,
 };
-use crate::capture::expand::SkippedFiles;
 use crate::capture::limits::{LimitReached, LimitedReader};
+use crate::capture::skipped::SkippedFiles;
 
 /// The password with which malware and its captures are customarily encrypted.
 const CUSTOMARY_PASSWORD: &str = "infected";

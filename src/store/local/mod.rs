@@ -15,6 +15,7 @@ mod join_sensor;
 mod merge;
 mod open_segments;
 mod query;
+mod readers_lock;
 mod remove;
 mod retain;
 mod row_filter;
@@ -105,7 +106,7 @@ impl LocalStore {
     fn open_with(folder: &Path, profile: &Profile, access: AccessMode) -> Result<LocalStore, StoreError> {
         // The files are locked before the state of the catalog is fixed, so that no file that it lists is
         // deleted in between.
-        let files = if access == AccessMode::Read { incoming::lock_files(folder) } else { None };
+        let files = if access == AccessMode::Read { readers_lock::lock_files(folder) } else { None };
         let connection = schema::open(folder, access, &profile.identity())?;
         let mut store = LocalStore {
             folder: folder.to_owned(),
@@ -120,7 +121,7 @@ impl LocalStore {
         };
         store.check_profile()?;
         if access != AccessMode::Read {
-            incoming::create_readers_lock(folder)?;
+            readers_lock::create_readers_lock(folder)?;
             incoming::delete_leftover_files(folder, &mut store.connection)?;
         }
         Ok(store)

@@ -148,7 +148,7 @@ fn create(folder: &Path, profile: &str) -> Result<(), StoreError> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
     let new = builder.tempdir_in(parent)?;
-    super::incoming::create_readers_lock(new.path())?;
+    super::readers_lock::create_readers_lock(new.path())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut connection = connect(&new.path().join(CATALOG), flags)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use inga::app::sandbox::collect_names;
+use inga::app::dns_names::collect_names;
 use inga::behavior::BehaviorId;
 use inga::packet::{Packet, Protocol, Timestamp};
 use inga::rules::Rules;

@@ -15,6 +15,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64Mcg;
+
 /// Number of permutations. With 999, the smallest possible p is 0.002: 1 in 1,000, doubled for the two
 /// variants.
 const SHUFFLES: u32 = 999;
@@ -117,14 +121,15 @@ fn test_variant(
         return None;
     }
     let (agreeing, repeating) = agreeing_pairs(places, ports);
-    let mut state = 0x9e37_79b9_7f4a_7c15;
+    // The seed is fixed, so that equal probes have equal results.
+    let mut random = Pcg64Mcg::seed_from_u64(1);
     let (mut as_many, mut by_chance) = (0u32, 0u64);
     let mut dealt = ports.to_vec();
     for _ in 0..SHUFFLES {
         let mut left = dealt.as_mut_slice();
         for week in weeks.chunk_by(|a, b| a == b) {
             let (of_week, later) = left.split_at_mut(week.len());
-            shuffle(of_week, &mut state);
+            of_week.shuffle(&mut random);
             left = later;
         }
         let (pairs, _) = self::agreeing_pairs(places, &dealt);
@@ -178,22 +183,6 @@ fn agreeing_pairs(places: &[usize], ports: &[usize]) -> (u64, usize) {
     (pairs(groups().map(|group| group.len() as u64)), repeating.len())
 }
 
-/// Shuffles values (Fisher and Yates). The generator, SplitMix64, has a fixed seed, so that equal input
-/// yields equal results.
-fn shuffle(values: &mut [usize], state: &mut u64) {
-    for last in (1..values.len()).rev() {
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let below = mix_bits(*state) % (last as u64 + 1);
-        values.swap(last, usize::try_from(below).unwrap_or(last));
-    }
-}
-
-fn mix_bits(state: u64) -> u64 {
-    let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    state ^ (state >> 31)
-}
-
 #[expect(clippy::cast_precision_loss, reason = "numbers of pairs, below 2^52 for a hundred million windows")]
 fn float(count: u64) -> f64 {
     count as f64
@@ -201,13 +190,19 @@ fn float(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use rand::RngExt;
+
     use super::*;
+
+    fn random_bits(seed: u64) -> u64 {
+        Pcg64Mcg::seed_from_u64(seed).random()
+    }
 
     /// Returns the probes of 600 hosts to the addresses of a /26 in four weeks. `port` maps a host's number,
     /// the last byte of its destination and its week to a port.
     fn asked(port: impl Fn(u64, u8, u64) -> u16) -> Vec<PortProbe> {
         let host = |number: u64| {
-            let last = (mix_bits(number + 1) >> 58) as u8;
+            let last = (random_bits(number + 1) >> 58) as u8;
             let week = number / 150;
             PortProbe {
                 week: i64::try_from(week).unwrap(),
@@ -221,7 +216,7 @@ mod tests {
 
     /// Returns a pseudo-random port for a number.
     fn some(number: u64) -> u16 {
-        (mix_bits(number + 100_000) >> 49) as u16 + 2048
+        (random_bits(number + 100_000) >> 49) as u16 + 2048
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
+use petgraph::dot::{Config, Dot};
+use petgraph::graph::{EdgeReference, NodeIndex};
 use petgraph::visit::{EdgeRef, IntoNodeReferences};
 
-use crate::correlate::{EvidenceGraph, EvidenceLink};
+use crate::correlate::{EvidenceGraph, EvidenceLink, EvidenceNode};
 
 use crate::escape::{escape_hidden, xml};
 
@@ -18,12 +20,7 @@ fn quoted(text: &str) -> String {
 /// # Errors
 /// Fails if `out` cannot be written to.
 pub(super) fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> {
-    writeln!(out, "digraph inga {{")?;
-    writeln!(
-        out,
-        "  rankdir=LR; node [fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\" fontsize=10];"
-    )?;
-    for (index, node) in graph.node_references() {
+    let node = |_, (_, node): (NodeIndex, &EvidenceNode)| {
         let shape = match node.kind() {
             "sample" => "box",
             "sensor" => "house",
@@ -31,14 +28,14 @@ pub(super) fn dot(out: &mut dyn Write, graph: &EvidenceGraph) -> io::Result<()> 
             "host" => "plaintext",
             _ => "ellipse",
         };
-        let label = quoted(&node.to_string());
-        writeln!(out, "  n{} [label={label} shape={shape} class=\"{}\"];", index.index(), node.kind())?;
-    }
-    for edge in graph.edge_references() {
-        let label = quoted(&edge.weight().to_string());
-        writeln!(out, "  n{} -> n{} [label={label}];", edge.source().index(), edge.target().index())?;
-    }
-    writeln!(out, "}}")
+        format!("label={} shape={shape} class=\"{}\"", quoted(&node.to_string()), node.kind())
+    };
+    let edge =
+        |_, edge: EdgeReference<'_, EvidenceLink>| format!("label={}", quoted(&edge.weight().to_string()));
+    let config = [Config::GraphContentOnly, Config::NodeNoLabel, Config::EdgeNoLabel];
+    let content = Dot::with_attr_getters(graph, &config, &edge, &node);
+    let style = "rankdir=LR; node [fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\" fontsize=10];";
+    writeln!(out, "digraph inga {{\n    {style}\n{content}}}")
 }
 
 /// Writes the graph as GraphML, with the kind and label of each node and the relation and weight of each

@@ -116,12 +116,12 @@ impl Answer for SeriesAnswer<'_> {
 
     /// Writes CSV (RFC 4180). A span without a value has empty counts.
     fn csv(&self, out: &mut dyn Write) -> io::Result<()> {
-        write!(out, "{}\r\n", columns(&self.series).join(","))?;
+        let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+        csv.write_record(columns(&self.series))?;
         for row in cells(&self.series, "") {
-            let quoted: Vec<String> = row.iter().map(|cell| quoted(&escape_hidden(cell))).collect();
-            write!(out, "{}\r\n", quoted.join(","))?;
+            csv.write_record(row.iter().map(|cell| no_formula(escape_hidden(cell))))?;
         }
-        Ok(())
+        csv.flush()
     }
 
     /// Writes one line of JSON per span. A span without a value has `null` for every count.
@@ -153,11 +153,9 @@ impl Answer for SeriesAnswer<'_> {
     }
 }
 
-/// Quotes a CSV cell, so that it stays one cell and no spreadsheet reads it as a formula.
-fn quoted(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@']);
-    let cell = if formula { format!("'{cell}") } else { cell.to_owned() };
-    if cell.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+/// Returns a CSV cell that no spreadsheet reads as a formula.
+fn no_formula(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }
 }
 
 fn cells<'a>(all: &'a [SpanSeries<'_>], none: &'a str) -> impl Iterator<Item = Vec<String>> + 'a {
@@ -340,6 +338,7 @@ fn bands(all: &[SpanSeries<'_>], several_sensors: bool) -> Vec<Band> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::CaptureLoss;
 
     #[test]
     fn only_much_smaller_lines_have_the_second_axis() {
@@ -361,9 +360,22 @@ mod tests {
 
     #[test]
     fn csv_cells_stay_cells_and_are_no_formulas() {
-        assert_eq!(quoted("a,b"), "\"a,b\"");
-        assert_eq!(quoted("say \"a\""), "\"say \"\"a\"\"\"");
-        assert_eq!(quoted("=1+1"), "'=1+1");
-        assert_eq!(quoted("445/tcp"), "445/tcp");
+        let first = jiff::civil::date(2009, 3, 1);
+        let spans = [SpanCount {
+            first,
+            hour: None,
+            observed_days: 0,
+            packets: 0,
+            windows: 0,
+            hosts: 0,
+            types: 0,
+            loss: CaptureLoss::default(),
+        }];
+        let (coverage, behavior) = (Coverage::default(), "=1+1".to_owned());
+        let series = vec![SpanSeries { sensor: "a,\"b", behavior, spans: &spans, coverage: &coverage }];
+        let mut out = Vec::new();
+        SeriesAnswer { series, plot: PlotOptions::default() }.csv(&mut out).unwrap();
+        let expected = "\r\n\"a,\"\"b\",'=1+1,2009-03-01,0,,,,,,0,0.0000\r\n";
+        assert!(String::from_utf8(out).unwrap().ends_with(expected));
     }
 }

@@ -5,6 +5,8 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Binomial, Distribution, Poisson};
 use rand_pcg::Pcg64Mcg;
 
+use crate::sample::SplitMix64;
+
 /// A place in the tree of seeds. The root is derived from the run's seed. Each place below it is derived from
 /// its names, such as (family, host, day), and does not depend on the order of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +48,9 @@ impl Seed {
     }
 }
 
-/// Mixes the bits of a number: the finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+/// Mixes the bits of a number: the first number of a SplitMix64 generator with this seed.
 pub(super) fn mix_bits(number: u64) -> u64 {
-    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    SplitMix64::new(number).bits()
 }
 
 /// Draws the number of successes among `tries`, each with probability `share`.

@@ -91,11 +91,11 @@ impl PictureArgs {
         let theme = self.theme.unwrap_or_default();
         let format = self.output.format::<A>();
         let target = self.output.target();
-        if format != Format::Png {
+        if !matches!(format, Format::Svg | Format::Png) {
             return target.write(|out| answer.write(out, format, theme));
         }
         let picture = answer.svg(theme).map_err(|error| AppError::Usage(error.to_string()))?;
-        let pixels = png(&picture)?;
-        target.write(|out| out.write_all(&pixels))
+        let bytes = if format == Format::Png { png(&picture)? } else { picture.into_bytes() };
+        target.write(|out| out.write_all(&bytes))
     }
 }

@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 pub use json::{SCHEMA, json, json_line};
-pub use number::without_negative_zero;
+pub use number::{hex, without_negative_zero};
 
 #[expect(clippy::unwrap_used, reason = "a constant pattern, compiled by a test")]
 static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {

@@ -1,4 +1,4 @@
-//! Numbers for people to read.
+//! Numbers and bytes as text.
 
 /// Returns `value`, or zero if formatting it with `decimals` decimals would show a negative zero, as for a
 /// share of -1e-17 that results from a rounding error.
@@ -6,6 +6,12 @@
 pub fn without_negative_zero(value: f64, decimals: i32) -> f64 {
     let vanishes = value <= 0.0 && value * 10f64.powi(decimals) >= -0.5;
     if vanishes { 0.0 } else { value }
+}
+
+/// Returns bytes as hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -33,13 +33,7 @@ impl CaughtSample {
     pub(super) fn from_family(family: &FamilyPlan, seed: Seed, period: &Period) -> Option<CaughtSample> {
         let plan = family.sample.as_ref()?;
         let given = plan.md5.as_ref().map(|md5| md5.to_ascii_lowercase());
-        let md5 = given.unwrap_or_else(|| {
-            let digest = Md5::digest(family.name.as_bytes());
-            digest.iter().fold(String::new(), |mut text, byte| {
-                let _infallible = write!(text, "{byte:02x}");
-                text
-            })
-        });
+        let md5 = given.unwrap_or_else(|| crate::escape::hex(&Md5::digest(family.name.as_bytes())));
         let day = plan.caught.or(plan.discovered).unwrap_or(period.first);
         let midnight = crate::history::Day::from_date(day, &jiff::tz::TimeZone::UTC).start;
         let run = sandbox::run(family, plan, seed.named("sandbox").named(&family.name), midnight);

@@ -18,7 +18,7 @@ use super::example_rows::{EXAMPLES, new_examples, write_examples};
 use super::incoming::IncomingFolder;
 use super::query;
 use super::rows::SIGHTINGS;
-use super::segment_replacement::{SegmentReplacement, segment_entry};
+use super::segment_replacement::{SegmentChange, segment_entry};
 use super::segment_writer::WrittenSegment;
 use super::type_rows;
 use super::write::{CaptureWriter, WrittenPair};
@@ -62,60 +62,48 @@ impl LocalStore {
                 new.add_pair(day, pair, is_open);
             }
         }
-        let folder = self.folder.clone();
-        let durable = self.durable;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if capture_rows::has_capture(&transaction, id, &content)? {
-            return Ok(false);
-        }
-        if capture_rows::capture_count(&transaction, id)? != contribution.captures_before {
-            return Err(StoreError::ConcurrentChange);
-        }
-        let before = catalog::segments(&transaction, Some(id))?;
-        let replaced: Vec<SegmentEntry> = before.iter().filter(|segment| segment.open).cloned().collect();
-        let new_days = new.segments.iter().map(|(listed, _)| listed);
-        let mut changed: BTreeSet<Date> = replaced.iter().chain(new_days).map(|one| one.days.0).collect();
-        check_not_dropped(&transaction, id, &changed)?;
-        put_types(&transaction, &contribution, &self.profile)?;
-        let known = query::example_starts(&folder, &transaction, id, &|_| false)?;
-        for (gathered, is_open) in [(&contribution.closed, false), (&contribution.open, true)] {
-            let mut examples = new_examples(&gathered.examples, &contribution.type_numbers, &known);
-            if let Some((first, written)) = write_examples(pending.folder(), &mut examples, durable)? {
-                new.add(EXAMPLES.name, first.day(&zone_of(&sensor)?), written, is_open);
+        let (folder, durable, profile) = (self.folder.clone(), self.durable, self.profile.clone());
+        let is_new = self.replace_segments(id, |transaction, before| {
+            if capture_rows::has_capture(transaction, id, &content)? {
+                return Ok(None);
             }
-        }
-        // Totals are computed for days whose segments changed, and for new days.
-        let known_days = catalog::days(&transaction, id)?;
-        changed.extend(contribution.days.iter().filter(|day| !known_days.contains_key(day)));
-        capture_rows::put_capture(&transaction, id, &contribution.capture, false)?;
-        if durable {
-            // Temporary histories never remove a capture.
-            let resume = capture_rows::engine_state(&transaction, id)?;
-            capture_rows::put_rollback_point(
-                &transaction,
-                id,
-                &RollbackPoint { content, engine_state: resume },
-            )?;
-        }
-        catalog::put_engine_state(&transaction, id, &contribution.engine_state)?;
-        let NewSegments { segments, totals, .. } = new;
-        let exchange = SegmentReplacement {
-            folder: &folder,
-            sensor: id,
-            before: &before,
-            old: replaced,
-            new: segments,
-            days: changed,
-            totals,
-            durable,
-        };
-        let gone = exchange.commit(transaction)?;
-        self.delete_files(&gone);
+            if capture_rows::capture_count(transaction, id)? != contribution.captures_before {
+                return Err(StoreError::ConcurrentChange);
+            }
+            let replaced: Vec<SegmentEntry> = before.iter().filter(|segment| segment.open).cloned().collect();
+            let new_days = new.segments.iter().map(|(listed, _)| listed);
+            let mut changed: BTreeSet<Date> = replaced.iter().chain(new_days).map(|one| one.days.0).collect();
+            check_not_dropped(transaction, id, &changed)?;
+            put_types(transaction, &contribution, &profile)?;
+            let known = query::example_starts(&folder, transaction, id, &|_| false)?;
+            for (gathered, is_open) in [(&contribution.closed, false), (&contribution.open, true)] {
+                let mut examples = new_examples(&gathered.examples, &contribution.type_numbers, &known);
+                if let Some((first, written)) = write_examples(pending.folder(), &mut examples, durable)? {
+                    new.add(EXAMPLES.name, first.day(&zone_of(&sensor)?), written, is_open);
+                }
+            }
+            // Totals are computed for days whose segments changed, and for new days.
+            let known_days = catalog::days(transaction, id)?;
+            changed.extend(contribution.days.iter().filter(|day| !known_days.contains_key(day)));
+            capture_rows::put_capture(transaction, id, &contribution.capture, false)?;
+            if durable {
+                // Temporary histories never remove a capture.
+                let resume = capture_rows::engine_state(transaction, id)?;
+                capture_rows::put_rollback_point(
+                    transaction,
+                    id,
+                    &RollbackPoint { content, engine_state: resume },
+                )?;
+            }
+            catalog::put_engine_state(transaction, id, &contribution.engine_state)?;
+            let NewSegments { segments, totals, .. } = new;
+            Ok(Some(SegmentChange { old: replaced, new: segments, days: changed, totals }))
+        })?;
         drop(pending);
-        if let Some(clock) = contribution.engine_state.clock {
+        if let Some(clock) = contribution.engine_state.clock.filter(|_| is_new) {
             self.merge_past_periods(name, clock)?;
         }
-        Ok(true)
+        Ok(is_new)
     }
 
     /// Creates a writer for the segments of a capture.

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rusqlite::TransactionBehavior;
 
 use crate::history::{CompactionSummary, DayTotal, HourlyCount, Sensor, Sighting};
 use crate::packet::Timestamp;
@@ -27,7 +26,7 @@ use super::open_segments::OpenSegments;
 use super::row_filter::RowFilter;
 use super::rows::SIGHTINGS;
 use super::segment::Segment;
-use super::segment_replacement::{SegmentReplacement, segment_entry, segment_entry_pair};
+use super::segment_replacement::{SegmentChange, segment_entry, segment_entry_pair};
 use super::segment_writer::WrittenSegment;
 use super::sorted::{SortedRows, all_sightings, hourly_counts_of_segment, merge_sorted};
 use super::write::{PairWriter, WrittenPair};
@@ -306,29 +305,16 @@ impl LocalStore {
         new: Vec<(SegmentEntry, WrittenSegment)>,
         totals: BTreeMap<Date, DayTotal>,
     ) -> Result<bool, StoreError> {
-        let (folder, durable) = (self.folder.clone(), self.durable);
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = catalog::segments(&transaction, Some(id))?;
-        if !old.iter().all(|one| before.contains(one)) {
-            return Ok(false);
-        }
-        let mut merged: BTreeSet<[u8; 32]> = old.iter().filter_map(|one| one.capture).collect();
-        merged.retain(|content| !new.iter().any(|(one, _)| one.capture.as_ref() == Some(content)));
-        capture_rows::mark_merged(&transaction, id, &merged)?;
-        let days = totals.keys().copied().collect();
-        let exchange = SegmentReplacement {
-            folder: &folder,
-            sensor: id,
-            before: &before,
-            old,
-            new,
-            days,
-            totals,
-            durable,
-        };
-        let gone = exchange.commit(transaction)?;
-        self.delete_files(&gone);
-        Ok(true)
+        self.replace_segments(id, |transaction, before| {
+            if !old.iter().all(|one| before.contains(one)) {
+                return Ok(None);
+            }
+            let mut merged: BTreeSet<[u8; 32]> = old.iter().filter_map(|one| one.capture).collect();
+            merged.retain(|content| !new.iter().any(|(one, _)| one.capture.as_ref() == Some(content)));
+            capture_rows::mark_merged(transaction, id, &merged)?;
+            let days = totals.keys().copied().collect();
+            Ok(Some(SegmentChange { old, new, days, totals }))
+        })
     }
 }
 

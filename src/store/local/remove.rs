@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use jiff::civil::Date;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::history::{
     CaptureRecord, EngineState, ReopenedWindows, RollbackPoint, Sensor, recorded_days, state_after_captures,
@@ -18,7 +18,7 @@ use super::example_rows::{EXAMPLES, new_examples, write_examples};
 use super::incoming::IncomingFolder;
 use super::merge::single_capture;
 use super::rows::SIGHTINGS;
-use super::segment_replacement::{SegmentReplacement, segment_entry, segment_entry_pair};
+use super::segment_replacement::{SegmentChange, segment_entry, segment_entry_pair};
 use super::segment_writer::WrittenSegment;
 use super::write::CaptureWriter;
 use super::{LocalStore, query};
@@ -247,32 +247,19 @@ impl LocalStore {
 
     /// Makes a change, completely or not at all.
     fn apply_removal(&mut self, id: i64, change: Removal) -> Result<(), StoreError> {
-        let (folder, durable) = (self.folder.clone(), self.durable);
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = catalog::segments(&transaction, Some(id))?;
-        let is_same =
-            change.old_segments.iter().chain(&change.closed_segments).all(|one| before.contains(one));
-        if !is_same || capture_rows::capture_count(&transaction, id)? != change.capture_count {
-            return Err(StoreError::ConcurrentChange);
-        }
-        change.write_catalog(&transaction, id)?;
-        let recorded = catalog::days(&transaction, id)?;
-        let days = recorded.into_keys().filter(|day| change.changes_total(*day)).collect();
-        let Removal { old_segments: old, new_segments: new, .. } = change;
-        let totals = BTreeMap::new();
-        let exchange = SegmentReplacement {
-            folder: &folder,
-            sensor: id,
-            before: &before,
-            old,
-            new,
-            days,
-            totals,
-            durable,
-        };
-        let gone = exchange.commit(transaction)?;
-        self.delete_files(&gone);
-        Ok(())
+        self.replace_segments(id, |transaction, before| {
+            let is_same =
+                change.old_segments.iter().chain(&change.closed_segments).all(|one| before.contains(one));
+            if !is_same || capture_rows::capture_count(transaction, id)? != change.capture_count {
+                return Err(StoreError::ConcurrentChange);
+            }
+            change.write_catalog(transaction, id)?;
+            let recorded = catalog::days(transaction, id)?;
+            let days = recorded.into_keys().filter(|day| change.changes_total(*day)).collect();
+            let Removal { old_segments: old, new_segments: new, .. } = change;
+            Ok(Some(SegmentChange { old, new, days, totals: BTreeMap::new() }))
+        })
+        .map(drop)
     }
 }
 

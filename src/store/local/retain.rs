@@ -41,12 +41,12 @@ impl LocalStore {
         }
         let catalog = std::fs::metadata(self.folder.join(CATALOG))?.len();
         all.push(ContentSize { name: CATALOG.to_owned(), rows: 0, files: Some(1), bytes: Some(catalog) });
-        let mut kinds: BTreeMap<String, (u64, u64, u64)> = BTreeMap::new();
+        let mut by_kind: BTreeMap<String, (u64, u64, u64)> = BTreeMap::new();
         for segment in catalog::segments(&self.connection, None)? {
-            let sum = kinds.entry(segment.kind).or_default();
+            let sum = by_kind.entry(segment.kind).or_default();
             *sum = (sum.0 + segment.facts.rows, sum.1 + 1, sum.2 + segment.facts.bytes);
         }
-        all.extend(kinds.into_iter().map(|(what, (rows, files, bytes))| ContentSize {
+        all.extend(by_kind.into_iter().map(|(what, (rows, files, bytes))| ContentSize {
             name: what,
             rows,
             files: Some(files),

@@ -6,24 +6,22 @@ use std::io;
 use std::path::Path;
 
 use jiff::civil::Date;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::escape::hex;
 use crate::history::{DayCount, DayTotal, Sensor};
 use crate::store::StoreError;
 
+use super::LocalStore;
 use super::catalog::{self, SegmentEntry};
 use super::count_rows::COUNTS;
 use super::query;
 use super::rows::SIGHTINGS;
-use super::segment_writer::{WrittenSegment, hex};
+use super::segment_writer::WrittenSegment;
 use super::write::WrittenPair;
 
-/// The replacement of some segments of a sensor by others.
-pub(super) struct SegmentReplacement<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) sensor: i64,
-    /// All segments of the sensor before the replacement.
-    pub(super) before: &'a [SegmentEntry],
+/// The segments of a sensor that a transaction replaces by others.
+pub(super) struct SegmentChange {
     /// The segments that are removed.
     pub(super) old: Vec<SegmentEntry>,
     pub(super) new: Vec<(SegmentEntry, WrittenSegment)>,
@@ -32,42 +30,57 @@ pub(super) struct SegmentReplacement<'a> {
     /// The known totals of such days. The others are counted, or left out while a day lies in several
     /// segments.
     pub(super) totals: BTreeMap<Date, DayTotal>,
-    pub(super) durable: bool,
 }
 
-impl SegmentReplacement<'_> {
-    /// Moves the new files to their places, replaces the old segments by the new ones in the catalog, and
-    /// commits. Returns the paths of the old files, which can be deleted. If this fails, the history has not
+impl LocalStore {
+    /// Replaces segments of a sensor in one transaction. `prepare` gets the transaction and all segments of
+    /// the sensor; it makes all other changes of the transaction and returns the segments to replace, or
+    /// `None` to leave the history as it is. Returns whether the history changed. If this fails, it has not
     /// changed.
-    pub(super) fn commit(mut self, transaction: Transaction<'_>) -> Result<Vec<String>, StoreError> {
+    pub(super) fn replace_segments(
+        &mut self,
+        sensor: i64,
+        prepare: impl FnOnce(&Transaction<'_>, &[SegmentEntry]) -> Result<Option<SegmentChange>, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let before = catalog::segments(&transaction, Some(sensor))?;
+        let Some(mut change) = prepare(&transaction, &before)? else { return Ok(false) };
         let mut moved = Vec::new();
-        let done = self.apply(&transaction, &mut moved).and_then(|()| Ok(transaction.commit()?));
+        let done = change
+            .apply(&self.folder, &transaction, sensor, self.durable, &mut moved)
+            .and_then(|()| Ok(transaction.commit()?));
         if let Err(error) = done {
-            self.delete_moved(&moved);
+            for path in moved.iter().filter(|path| !before.iter().any(|one| one.path == **path)) {
+                // Files that cannot be deleted now are deleted by the next process that writes.
+                let _ = fs::remove_file(self.folder.join(path));
+            }
             return Err(error);
         }
         // Files of the same content have the same name, so a path can be listed both before and afterwards.
-        let gone = self.old.into_iter().map(|one| one.path).filter(|path| !moved.contains(path));
-        Ok(gone.collect())
+        let gone = change.old.into_iter().map(|one| one.path).filter(|path| !moved.contains(path));
+        self.delete_files(&gone.collect::<Vec<_>>());
+        Ok(true)
     }
+}
 
-    fn apply(&mut self, connection: &Connection, moved: &mut Vec<String>) -> Result<(), StoreError> {
+impl SegmentChange {
+    /// Moves the new files to their places, and replaces the old segments by the new ones in the catalog. The
+    /// paths of the moved files are added to `moved`.
+    fn apply(
+        &mut self,
+        folder: &Path,
+        connection: &Connection,
+        sensor: i64,
+        durable: bool,
+        moved: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
         self.old.iter().try_for_each(|one| catalog::unlist_segment(connection, one))?;
         for (listed, written) in std::mem::take(&mut self.new) {
-            move_into(self.folder, &listed.path, written, self.durable)?;
+            move_into(folder, &listed.path, written, durable)?;
             moved.push(listed.path.clone());
             catalog::put_segment(connection, &listed)?;
         }
-        store_totals(self.folder, connection, self.sensor, &self.days, &self.totals)
-    }
-
-    /// Deletes the files that were moved to their places before the failure, except those that were listed
-    /// before.
-    fn delete_moved(&self, moved: &[String]) {
-        for path in moved.iter().filter(|path| !self.before.iter().any(|one| one.path == **path)) {
-            // Files that cannot be deleted now are deleted by the next process that writes.
-            let _ = fs::remove_file(self.folder.join(path));
-        }
+        store_totals(folder, connection, sensor, &self.days, &self.totals)
     }
 }
 

@@ -14,6 +14,7 @@ use parquet::data_type::{BoolType, FixedLenByteArrayType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
+use crate::escape::hex;
 use crate::store::StoreError;
 
 use super::table::{Column, SegmentTable, Values};
@@ -141,9 +142,4 @@ impl SegmentWriter {
         let facts = SegmentFacts { rows: self.rows, bytes, tail, hash };
         Ok(WrittenSegment { path: self.path, facts })
     }
-}
-
-/// Formats bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

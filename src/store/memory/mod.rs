@@ -273,10 +273,10 @@ impl HistoryStore for MemoryStore {
         for (key, _) in whole()? {
             types.entry(key.day).or_default().insert(key.number);
         }
-        let kinds = |day: Date| types.get(&day).map_or(0, |types| types.len() as u64);
+        let type_count = |day: Date| types.get(&day).map_or(0, |types| types.len() as u64);
         Ok(counts_by_day(whole()?)
             .into_iter()
-            .map(|count| DayTotal { count, types: kinds(count.day) })
+            .map(|count| DayTotal { count, types: type_count(count.day) })
             .collect())
     }
 

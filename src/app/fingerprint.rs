@@ -123,10 +123,10 @@ impl<T: Send> FingerprintRun<'_, T> {
         }
         telling.clock = marked.report.clock;
         let victims = sandbox::victims_of(victims, input, &marked, rules, notices)?;
-        let plumbing = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
-        let traffic = victims
-            .as_deref()
-            .map(|victims| Traffic::from_packets(&marked.packets, victims, &[], &marked.names, &plumbing));
+        let infrastructure = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
+        let traffic = victims.as_deref().map(|victims| {
+            Traffic::from_packets(&marked.packets, victims, &[], &marked.names, &infrastructure)
+        });
         for (index, (packet, marks)) in marked.packets.iter().zip(&marked.marks).enumerate() {
             let counts = traffic
                 .as_ref()

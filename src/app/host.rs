@@ -52,19 +52,20 @@ fn behaviors_at_sensor(
 ) -> Result<Vec<HostBehavior>, AppError> {
     let (name, coverage) = (Arc::from(&*sensor.name), Arc::new(coverage_of_sightings(store, &sensor.name)?));
     let looked: Vec<Date> = coverage.observed_days().collect();
-    let mut kinds: BTreeMap<u64, (SightingCounts, Vec<Date>)> = BTreeMap::new();
+    let mut by_type: BTreeMap<u64, (SightingCounts, Vec<Date>)> = BTreeMap::new();
     let filter = Filter { types: TypeFilter::All, sources: Some(IpNet::from(host)), first: None, last: None };
     store.each_sighting(&sensor.name, &filter, &mut |sighting: &Sighting| {
-        let (sum, days) = kinds.entry(sighting.number).or_insert_with(|| (SightingCounts::NONE, Vec::new()));
+        let (sum, days) =
+            by_type.entry(sighting.number).or_insert_with(|| (SightingCounts::NONE, Vec::new()));
         *sum = sum.merged(sighting.counts);
         days.push(sighting.day);
     })?;
     let mark_names = store.mark_names()?;
-    let numbers: Vec<u64> = kinds.keys().copied().collect();
+    let numbers: Vec<u64> = by_type.keys().copied().collect();
     let mut here = Vec::with_capacity(numbers.len());
     // A host with per-target ports has tens of thousands of types, so their parameters are read in one call.
     store.each_parameters(&numbers, &mut |number, parameters| {
-        let Some((seen, mut days)) = kinds.remove(&number) else { return };
+        let Some((seen, mut days)) = by_type.remove(&number) else { return };
         let behavior = Behavior::of_type(&parameters, &rules.profile);
         days.sort_unstable();
         days.dedup();

@@ -58,8 +58,8 @@ pub fn capture_packets(
     let marked = options.load_capture(input, rules)?;
     notices.add_left_out(input, &marked);
     let victims = sandbox::victims_of(victims, input, &marked, rules, notices)?.unwrap_or_default();
-    let plumbing = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
-    let traffic = Traffic::from_packets(&marked.packets, &victims, &[], &marked.names, &plumbing);
+    let infrastructure = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
+    let traffic = Traffic::from_packets(&marked.packets, &victims, &[], &marked.names, &infrastructure);
     for (index, packet) in marked.packets.iter().enumerate() {
         sink(ListedPacket { packet, clock: marked.report.clock, class: traffic.classify(index, packet) })?;
     }

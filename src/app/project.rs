@@ -1,4 +1,4 @@
-//! Use case: projects a sample onto sensors, existing or imagined, to predict what they would observe of it.
+//! Use case: projects a sample target sensors, existing or imagined, to predict what they would observe of it.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::history_source::HistorySource;
 use super::sandbox::load_sample;
 use super::{AppError, CaptureOptions, Notices};
 
-/// The sensors that a sample is projected onto.
+/// The sensors that a sample is projected target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProjectionTarget {
     /// The sensors of a history with these names; all sensors, if there are no names.
@@ -32,18 +32,18 @@ pub struct ProjectedSample {
     pub title: String,
     /// The sample's scan, as inferred from its run.
     pub scan: Scan,
-    /// Each sensor with the projection onto it.
+    /// Each sensor with the projection target it.
     pub sensors: Vec<(Sensor, Projection)>,
 }
 
-/// Projects a sample onto sensors.
+/// Projects a sample target sensors.
 ///
 /// # Errors
 /// When the report, its captures or the history cannot be read, there is no such sensor, or the sample does
 /// not scan.
 pub fn project(
     report: &Path,
-    onto: &ProjectionTarget,
+    target: &ProjectionTarget,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
@@ -56,7 +56,7 @@ pub fn project(
             "{path}: the sample's run shows no scan{why}, so there is nothing to project"
         ))
     })?;
-    let sensors = match onto {
+    let sensors = match target {
         ProjectionTarget::Sensors(source, names) => {
             let store = source.open(options, rules, notices)?;
             let mut recorded = Vec::new();

@@ -58,8 +58,8 @@ fn suspect_queries(hypotheses: &[Hypothesis]) -> BTreeMap<String, Vec<SuspectQue
         let may_be =
             matches!(hypothesis.verdict, Verdict::Likely | Verdict::Possible | Verdict::Indistinguishable(_));
         let Ok(claim) = &hypothesis.evidence else { continue };
-        let told = done.len() < PAIRS_MAX && may_be && claim.group_probability >= PROBABILITY_MIN;
-        if told && !done.contains(&pair) {
+        let is_shown = done.len() < PAIRS_MAX && may_be && claim.group_probability >= PROBABILITY_MIN;
+        if is_shown && !done.contains(&pair) {
             done.push(pair);
             wanted.entry(hypothesis.sensor.clone()).or_default().push(SuspectQuery {
                 place,

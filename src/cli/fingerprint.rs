@@ -74,9 +74,9 @@ pub(super) fn run(args: &FingerprintArgs, notices: &mut Notices) -> Result<u8, A
         args.output.write(days.as_slice())?;
         return Ok(EXIT_OK);
     }
-    let told = windows(args, &inputs, &options, &rules, notices);
+    let result = windows(args, &inputs, &options, &rules, notices);
     drop(progress);
-    told.map(|()| EXIT_OK)
+    result.map(|()| EXIT_OK)
 }
 
 /// Writes one line per window and, if `--tiles` was given, a tile per window.
@@ -99,8 +99,8 @@ fn windows(
         RenderedWindows::render(named, lines, args, rules)
     };
     args.output.target().write_pieces(|out| {
-        fingerprints(inputs, &selection, options, rules, notices, &make, &mut |told| {
-            let RenderedWindows { mut lines, tiles } = out.put(|_| told)?;
+        fingerprints(inputs, &selection, options, rules, notices, &make, &mut |rendered| {
+            let RenderedWindows { mut lines, tiles } = out.put(|_| rendered)?;
             for (folder, (host, svg)) in args.tiles.iter().cycle().zip(&tiles) {
                 number += 1;
                 draw(folder, number, *host, svg)?;

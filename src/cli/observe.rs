@@ -97,7 +97,7 @@ pub(super) fn run(args: &ObserveArgs, notices: &mut Notices) -> Result<u8, AppEr
         declared_span: args.covers.as_ref(),
     };
     let covered = observe_all(place, &inputs, &options, &rules, notices, &mut |input, observed| {
-        let told = match observed {
+        let line = match observed {
             FeedOutcome::AlreadyStored => format!("{input}: stored before, nothing changed"),
             FeedOutcome::NothingToStore { packets } => {
                 format!("{input}: nothing of its {packets} packets to store")
@@ -111,7 +111,7 @@ pub(super) fn run(args: &ObserveArgs, notices: &mut Notices) -> Result<u8, AppEr
         };
         // The line is written at once: a stored capture stays stored, whatever happens to the captures after
         // it.
-        progress.aside(|| Output::Stdout.write(|out| writeln!(out, "{told}")))
+        progress.aside(|| Output::Stdout.write(|out| writeln!(out, "{line}")))
     })?;
     if let (Some(covers), Some(covered)) = (&args.covers, covered) {
         let seconds = covered.nanoseconds / 1_000_000_000;

@@ -69,7 +69,7 @@ const TARGET_MISSING: &str = "give --prefix PREFIX, or --history DIR (or set ING
 
 pub(super) fn run(args: &ProjectArgs, notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
-    let onto = match args.prefix.is_empty() {
+    let target = match args.prefix.is_empty() {
         true => {
             let missing = |_| AppError::Usage(TARGET_MISSING.to_owned());
             ProjectionTarget::Sensors(args.history.source().map_err(missing)?, args.sensor.clone())
@@ -77,7 +77,7 @@ pub(super) fn run(args: &ProjectArgs, notices: &mut Notices) -> Result<u8, AppEr
         false => ProjectionTarget::Prefixes(args.prefix.clone(), args.live.clone()),
     };
     let projected =
-        project(&args.report, &onto, &args.reports_as.options(args.reading.options()), &rules, notices)?;
+        project(&args.report, &target, &args.reports_as.options(args.reading.options()), &rules, notices)?;
     if let Some(folder) = &args.tiles {
         draw(folder, &projected, rules.profile.window_seconds)?;
     }

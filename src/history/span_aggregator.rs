@@ -329,9 +329,9 @@ mod tests {
             spans.add_hour(&HourlyCount { number, scope, day, hour, windows: 1, packets: 2, hosts: 1 });
         }
         let all = spans.finish(day, day);
-        let told = all.iter().filter(|span| span.windows > 0);
-        let told = told.map(|span| (span.hour.unwrap().to_string(), span.hosts, span.packets));
-        (all.len(), told.collect())
+        let busy = all.iter().filter(|span| span.windows > 0);
+        let busy = busy.map(|span| (span.hour.unwrap().to_string(), span.hosts, span.packets));
+        (all.len(), busy.collect())
     }
 
     #[test]
@@ -342,19 +342,19 @@ mod tests {
             &[("2009-03-08T06:59:59Z", 1), ("2009-03-08T07:00:00Z", 1), ("2009-03-09T03:59:59Z", 2)],
         );
         let at = |hour: &str, hosts, packets| (hour.to_owned(), hosts, packets);
-        let told = vec![
+        let expected = vec![
             at("2009-03-08T01:00:00-05:00", 1, 2),
             at("2009-03-08T03:00:00-04:00", 1, 2),
             at("2009-03-08T23:00:00-04:00", 1, 2),
         ];
-        assert_eq!(spring, (23, told));
+        assert_eq!(spring, (23, expected));
         // The clock goes from 01:59:59 back to 01:00: the hour occurs twice, and a host seen in both counts
         // once in each.
         let autumn = hours(
             date(2009, 11, 1),
             &[("2009-11-01T05:30:00Z", 1), ("2009-11-01T05:40:00Z", 1), ("2009-11-01T06:30:00Z", 1)],
         );
-        let told = vec![at("2009-11-01T01:00:00-04:00", 1, 4), at("2009-11-01T01:00:00-05:00", 1, 2)];
-        assert_eq!(autumn, (25, told));
+        let expected = vec![at("2009-11-01T01:00:00-04:00", 1, 4), at("2009-11-01T01:00:00-05:00", 1, 2)];
+        assert_eq!(autumn, (25, expected));
     }
 }

@@ -31,11 +31,11 @@ fn percent(share: f64) -> String {
 /// Returns, by the sensor's prefix length, the fewest hosts per day from which on at least half of the
 /// outbreaks are answered rightly, such as `/24 4, /16 1`.
 fn smallest(score: &Score) -> String {
-    let told = |(bits, hosts): (u8, Option<f64>)| match hosts {
+    let in_words = |(bits, hosts): (u8, Option<f64>)| match hosts {
         Some(hosts) => format!("/{bits} {hosts}"),
         None => format!("/{bits} -"),
     };
-    score.smallest_found().into_iter().map(told).collect::<Vec<_>>().join(", ")
+    score.smallest_found().into_iter().map(in_words).collect::<Vec<_>>().join(", ")
 }
 
 fn row(name: &str, score: &Score) -> Vec<String> {

@@ -138,8 +138,8 @@ fn explanation_text(out: &mut dyn Write, samples: &[NamedSample], found: &Explan
         without_negative_zero(mix.expected, 0),
         without_negative_zero(found.deviations, 1)
     )?;
-    let told = |one: &&SampleCause| one.probability >= PROBABILITY_MIN || one.amount > 0.0;
-    for (place, cause) in (1..).zip(found.causes.iter().filter(told).take(LISTED_MAX)) {
+    let is_shown = |one: &&SampleCause| one.probability >= PROBABILITY_MIN || one.amount > 0.0;
+    for (place, cause) in (1..).zip(found.causes.iter().filter(is_shown).take(LISTED_MAX)) {
         let title = samples.get(cause.candidate).map_or("", |sample| sample.title.as_str());
         writeln!(
             out,

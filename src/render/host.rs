@@ -115,8 +115,8 @@ fn host_svg(host: IpAddr, rows: &[HostBehavior], theme: Theme) -> String {
         0 => String::new(),
         more => format!("; {more} more are left out"),
     };
-    let told = format!("{} rows{left_out}; shaded: the sensor has no data", shown.len());
-    svg::text(&mut out, ENDS.0, 38.0, "start", "soft", &told);
+    let note = format!("{} rows{left_out}; shaded: the sensor has no data", shown.len());
+    svg::text(&mut out, ENDS.0, 38.0, "start", "soft", &note);
     let Some((first, last)) = span else {
         svg::text(&mut out, WIDTH / 2.0, HEAD + ROW / 2.0, "middle", "soft", "it was not seen");
         out.push_str("</svg>\n");

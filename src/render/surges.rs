@@ -41,8 +41,8 @@ impl Answer for SurgesAnswer<'_> {
             "behavior",
         ];
         let SurgesAnswer { surges: found, all } = *self;
-        let told = |(_, one): &(usize, &DescribedSurge)| all || one.part_of.is_none();
-        for (at, one) in found.iter().enumerate().filter(told) {
+        let is_shown = |(_, one): &(usize, &DescribedSurge)| all || one.part_of.is_none();
+        for (at, one) in found.iter().enumerate().filter(is_shown) {
             let surge = &one.surge;
             let row = vec![
                 (at + 1).to_string(),

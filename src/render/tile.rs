@@ -72,7 +72,7 @@ pub fn tile_svg(tile: &Tile, theme: Theme) -> String {
 pub(super) fn tile_pair_svg(left: &Tile, right: &Tile, differences: &[String], theme: Theme) -> String {
     let legends = LEGEND_TOP + LEGEND_LINE * lines(left).max(lines(right)) + 12.0;
     let differences: Vec<String> =
-        differences.iter().flat_map(|told| wrapped(told, 2.0 * WIDTH - LEFT.0 - 16.0)).collect();
+        differences.iter().flat_map(|difference| wrapped(difference, 2.0 * WIDTH - LEFT.0 - 16.0)).collect();
     #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
     let height = legends + LEGEND_LINE * differences.len() as f64 + 8.0;
     let mut out = String::new();

@@ -212,10 +212,10 @@ impl Rules {
     /// Returns whether a mark is shown beside labels: marks of tools, malware and payloads are.
     #[must_use]
     pub fn is_shown(&self, mark: &str) -> bool {
-        let told = |known: &&MarkRule| {
+        let is_shown = |known: &&MarkRule| {
             matches!(known.class, MarkClass::Tool | MarkClass::Malware | MarkClass::Payload)
         };
-        self.marks.iter().filter(told).any(|known| known.id == mark)
+        self.marks.iter().filter(is_shown).any(|known| known.id == mark)
     }
 
     /// Returns the id of the rule by which a packet of a sandbox's victim is infrastructure traffic; `None`

@@ -21,9 +21,9 @@ fn labels_of(packets: &[Packet]) -> Vec<String> {
     engine.finish(&mut |closed| windows.extend_from_slice(closed));
     let marks = rules.window_marks_at(&windows[0], windows[0].start);
     let print = fingerprint(&windows[0], &AddressSpace::whole(), &rules.profile);
-    let told = marks.iter().filter(|mark| rules.is_shown(mark));
+    let shown = marks.iter().filter(|mark| rules.is_shown(mark));
     let labels = rules.labels(&print.whole.parameters, &marks, print.start);
-    labels.iter().chain(told).map(|label| (*label).to_owned()).collect()
+    labels.iter().chain(shown).map(|label| (*label).to_owned()).collect()
 }
 
 /// A time within the dates of all rules.
@@ -124,7 +124,7 @@ fn header_habits_are_told_and_their_neighbours_are_not() {
 #[test]
 fn payloads_are_told_on_their_ports_only() {
     let rules = shipped();
-    let told = |protocol, port, payload: &[u8]| -> Vec<String> {
+    let payload_labels = |protocol, port, payload: &[u8]| -> Vec<String> {
         let marks = rules.marks(&packet(protocol, 1, port, 0x18), payload);
         marks.iter().map(|at| rules.mark_names()[at].clone()).collect()
     };
@@ -142,10 +142,10 @@ fn payloads_are_told_on_their_ports_only() {
         (Tcp, 5555, b"CNXN\0\0\0\x01\0", "adb-connect"),
     ];
     for (protocol, port, payload, expected) in cases {
-        assert_eq!(told(protocol, port, payload), [expected]);
-        assert!(told(protocol, port, b"something else").is_empty());
+        assert_eq!(payload_labels(protocol, port, payload), [expected]);
+        assert!(payload_labels(protocol, port, b"something else").is_empty());
     }
-    assert!(told(Tcp, 80, b"/bin/busybox MIRAI").is_empty());
+    assert!(payload_labels(Tcp, 80, b"/bin/busybox MIRAI").is_empty());
 }
 
 #[test]

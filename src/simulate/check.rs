@@ -180,7 +180,7 @@ fn check_population(family: &FamilyPlan) -> Result<(), String> {
         check_share("churn.share", churn.share)?;
         check_range("churn.lease_days", churn.lease_days, &limits::POSITIVE_DAYS)?;
     }
-    family.sample.as_ref().map_or(Ok(()), |sample| check_sample(sample))
+    family.sample.as_ref().map_or(Ok(()), check_sample)
 }
 
 fn check_targets(plan: &Targets) -> Result<(), String> {

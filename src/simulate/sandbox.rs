@@ -252,14 +252,14 @@ fn infrastructure_traffic(
 ) {
     let everyone = Ipv4Addr::new(192, 168, 20, 255);
     let ssdp = Ipv4Addr::new(239, 255, 255, 250);
-    let kinds: [(Ipv4Addr, u16, &[u8]); 3] = [
+    let messages: [(Ipv4Addr, u16, &[u8]); 3] = [
         (everyone, 137, &[0; 50]),
         (Ipv4Addr::new(192, 168, 20, 3), 123, &[0x1b; 48]),
         (ssdp, 1900, b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\r\n"),
     ];
     let mut after = 1.0;
     while after < seconds_in_all {
-        let (to, port, payload) = kinds[random.random_range(0..kinds.len())];
+        let (to, port, payload) = messages[random.random_range(0..messages.len())];
         let packet = Packet::new(VICTIM.into(), to.into(), Protocol::Udp)
             .with_time(Some(microsecond_timestamp(start.plus_nanoseconds(to_nanoseconds(after)).0)))
             .with_source_port(Some(if port == 1900 { 1029 } else { port }))

@@ -145,8 +145,8 @@ pub fn surges_and_falls(days: &DailySeries, p_max: f64) -> Vec<Surge> {
     let ends: Vec<Surge> = found.iter().filter_map(|surge| surge.fall_at_end(days)).collect();
     for end in ends {
         // If the series drops below the old level at once, there is already a fall for these days.
-        let told = |other: &Surge| other.direction == Direction::Down && other.first <= end.last;
-        if !found.iter().any(|other| told(other) && end.first <= other.last) {
+        let is_known = |other: &Surge| other.direction == Direction::Down && other.first <= end.last;
+        if !found.iter().any(|other| is_known(other) && end.first <= other.last) {
             found.push(end);
         }
     }

@@ -95,7 +95,7 @@ pub fn observe_all(
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-    told: &mut dyn FnMut(&Input, FeedOutcome) -> Result<(), AppError>,
+    report: &mut dyn FnMut(&Input, FeedOutcome) -> Result<(), AppError>,
 ) -> Result<Option<AddedTime>, AppError> {
     let FeedTarget { history, sensor, mode: keep, declared_span: covers } = place;
     if options.dropped.is_some() && inputs.len() > 1 {
@@ -124,7 +124,7 @@ pub fn observe_all(
                 }
             }
         };
-        told(input, observed)
+        report(input, observed)
     })?;
     match covers {
         Some(covers) if keep == StoreMode::Store => {

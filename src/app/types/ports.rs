@@ -22,7 +22,7 @@ pub fn test_ports(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<(), AppError> {
-    for TypeCounts { sensor, jumps, .. } in all.iter_mut().filter(|kinds| !kinds.jumps.is_empty()) {
+    for TypeCounts { sensor, jumps, .. } in all.iter_mut().filter(|counts| !counts.jumps.is_empty()) {
         let (dark, zone) = (sensor.dark_periods(), sensor.zone()?);
         // The type of a window with one destination does not depend on the destination's rank, so that all
         // prefixes that were ever dark can be read at once.

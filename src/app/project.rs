@@ -1,4 +1,4 @@
-//! Use case: projects a sample target sensors, existing or imagined, to predict what they would observe of it.
+//! Use case: projects a sample onto sensors, existing or imagined, to predict what they would observe of it.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::history_source::HistorySource;
 use super::sandbox::load_sample;
 use super::{AppError, CaptureOptions, Notices};
 
-/// The sensors that a sample is projected target.
+/// The sensors that a sample is projected onto.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProjectionTarget {
     /// The sensors of a history with these names; all sensors, if there are no names.
@@ -32,11 +32,11 @@ pub struct ProjectedSample {
     pub title: String,
     /// The sample's scan, as inferred from its run.
     pub scan: Scan,
-    /// Each sensor with the projection target it.
+    /// Each sensor with the projection onto it.
     pub sensors: Vec<(Sensor, Projection)>,
 }
 
-/// Projects a sample target sensors.
+/// Projects a sample onto sensors.
 ///
 /// # Errors
 /// When the report, its captures or the history cannot be read, there is no such sensor, or the sample does

@@ -115,7 +115,12 @@ enum HistoryCommand {
         #[arg(short = 'o', long = "output", alias = "into", value_name = "DIR", help_heading = OUTPUT)]
         into: PathBuf,
         /// Output format
-        #[arg(long, value_parser = parser(JoinSummary::FORMATS), default_value = "text", help_heading = OUTPUT)]
+        #[arg(
+            long,
+            value_parser = parser(JoinSummary::FORMATS),
+            default_value = "text",
+            help_heading = OUTPUT
+        )]
         format: Format,
         #[command(flatten)]
         rules: RuleArgs,

@@ -28,9 +28,7 @@ use super::shared::{CaptureReadingArgs, HistorySourceArgs, RuleArgs};
   inga tile sensor.pcap --host 192.0.2.1 --at 2009-03-10T12:00:00Z -o tile.svg
   inga tile sandbox.pcap --host 192.168.20.21 --history history -o pair.svg \\
       --type 95f82c624a74270852e9ce6958d1247e")]
-#[command(mut_arg("format", |format| {
-    formats_of::<TilePicture>(format).help("Output format [default: by the extension of the output file, else svg]")
-}))]
+#[command(mut_arg("format", tile_format))]
 pub(super) struct TileArgs {
     /// Captures or logs with the window of the host
     #[arg(value_name = "CAPTURE", requires = "host")]
@@ -55,6 +53,12 @@ pub(super) struct TileArgs {
     reading: CaptureReadingArgs,
     #[command(flatten)]
     rules: RuleArgs,
+}
+
+/// Returns the option `--format` of tiles, which have no text.
+fn tile_format(format: clap::Arg) -> clap::Arg {
+    let help = "Output format [default: by the extension of the output file, else svg]";
+    formats_of::<TilePicture>(format).help(help)
 }
 
 pub(super) fn run(args: &TileArgs, notices: &mut Notices) -> Result<u8, AppError> {

@@ -18,10 +18,10 @@ use super::tile::{tile_pair_svg, tile_svg};
 const DRAWN_MAX: usize = 12;
 
 /// Colors of a page on a light and on a dark background.
-const LIGHT: &str = ":root { --ground: #fff; --ink: #1b1b1b; --soft: #5c5c5c; --rule: #d5d5d5; --panel: #f6f6f4; \
-                     --strong: #0b5d41; --weak: #7a4a00; }";
-const DARK: &str = ":root { --ground: #15181c; --ink: #e8e8e8; --soft: #a5a9ae; --rule: #3a3f45; --panel: #1d2126; \
-                    --strong: #3fd0a4; --weak: #f0b35a; }";
+const LIGHT: &str = ":root { --ground: #fff; --ink: #1b1b1b; --soft: #5c5c5c; --rule: #d5d5d5; \
+                     --panel: #f6f6f4; --strong: #0b5d41; --weak: #7a4a00; }";
+const DARK: &str = ":root { --ground: #15181c; --ink: #e8e8e8; --soft: #a5a9ae; --rule: #3a3f45; \
+                    --panel: #1d2126; --strong: #3fd0a4; --weak: #f0b35a; }";
 
 #[derive(Template)]
 #[template(path = "correlation.html", config = "src/render/pages/askama.toml")]

@@ -20,7 +20,7 @@ pub struct Contribution {
     pub mark_names: Vec<String>,
     /// The types of the gathered windows. Examples refer to a type by its index in this list.
     pub types: TypeList,
-    /// The number of each type in histories ([`BehaviorId::number`]), by the same index.
+    /// The number of each type in histories ([`crate::behavior::BehaviorId::number`]), by the same index.
     pub type_numbers: Vec<u64>,
     /// Sightings of closed windows.
     pub closed: CollectedSightings,

@@ -1,7 +1,6 @@
 //! Reads the ledger of a sensor (its behavior series for correlation) from a history in one pass over its
 //! daily counts.
 
-use std::cell::Cell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -15,33 +14,21 @@ use crate::store::HistoryStore;
 
 use super::AppError;
 
-/// Maximum number of types that no sample can have but that are read as well. The rises of their patterns are
-/// the background to which the rises of a sample are compared.
-const PEER_TYPES_MAX: u32 = 20_000;
-
-/// Returns a sensor's ledger of the types that samples with these services can have, and of other types for
-/// comparison.
+/// Returns the series of those types of a sensor that samples with these services can have.
 ///
 /// # Errors
 /// When the store fails.
-pub(super) fn read_with_peers(
+pub(super) fn read(
     store: &dyn HistoryStore,
     history: &SensorHistory,
     services: &CandidateServices,
 ) -> Result<SeriesTable, AppError> {
     let relevant = |parameters: &Parameters| services.can_match(parameters);
-    let peers = Cell::new(0u32);
-    let wanted = |parameters: &Parameters| {
-        let relevant = relevant(parameters);
-        let peer = !relevant && peers.get() < PEER_TYPES_MAX;
-        peers.set(peers.get() + u32::from(peer));
-        relevant || peer
-    };
     let filter =
-        Filter { types: TypeFilter::Predicate(&wanted, FacetInclusion::Included), ..Filter::default() };
-    let ledger = SeriesTable::new(history.coverage.observed_days(), services.per_target_ports.clone());
-    let ledger = ledger.with_dark(&history.sensor.dark_periods());
-    read(store, &history.sensor.name, &filter, &relevant, ledger)
+        Filter { types: TypeFilter::Predicate(&relevant, FacetInclusion::Included), ..Filter::default() };
+    let table = SeriesTable::new(history.coverage.observed_days(), services.per_target_ports.clone());
+    let table = table.with_dark(&history.sensor.dark_periods());
+    read_filtered(store, &history.sensor.name, &filter, &relevant, table)
 }
 
 /// Returns a sensor's ledger of the types whose parameters are `relevant`, between two days (both included),
@@ -61,10 +48,10 @@ pub(super) fn read_between(
     let days = history.coverage.observed_days().filter(|day| filter.has_day(*day));
     let ledger =
         SeriesTable::new(days, services.per_target_ports.clone()).with_dark(&history.sensor.dark_periods());
-    read(store, &history.sensor.name, &filter, relevant, ledger)
+    read_filtered(store, &history.sensor.name, &filter, relevant, ledger)
 }
 
-fn read(
+fn read_filtered(
     store: &dyn HistoryStore,
     sensor: &str,
     filter: &Filter<'_>,

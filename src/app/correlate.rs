@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use jiff::civil::Date;
-
 use crate::correlate::{
     Candidate, CauseEvidence, CorrelationInput, EnabledEvidence, EvidenceGraph, Hypothesis, KnownSample,
-    NoEvidence, NullDistribution, SensorHistory, SeriesTable, cause_evidence, evidence_graph, judge,
+    NoEvidence, SensorCandidates, SensorHistory, SeriesTable, cause_evidence, evidence_graph, judge,
 };
 use crate::history::{Coverage, Granularity};
 use crate::rules::Rules;
@@ -19,6 +17,7 @@ use super::behavior_series::CandidateServices;
 use super::history::{coverage_of_sightings, kept_samples};
 use super::history_source::HistorySource;
 use super::reading::report_failures;
+use super::sample_family::family_of_report;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, behavior_series, parallel, sample_import, suspects};
 
@@ -117,70 +116,24 @@ fn load_reports(
     Ok(samples)
 }
 
-/// A sensor with the claims of all candidates.
+/// A sensor with the evidence of all candidates.
 pub(super) struct SensorAssessment {
     pub(super) history: SensorHistory,
     pub(super) series: SeriesTable,
-    null: NullDistribution,
     pub(super) candidates: Vec<Candidate>,
-    /// The claims, in the order of the samples.
+    /// The evidence, in the order of the samples.
     pub(super) evidence: Vec<Result<CauseEvidence, NoEvidence>>,
     projections: Vec<CandidateProjection>,
 }
 
-impl SensorAssessment {
-    /// Returns the same sensor with claims from other kinds of evidence.
-    pub(super) fn reweighed(&self, weighing: &EnabledEvidence) -> SensorAssessment {
-        let claims = cause_evidence(&self.series, &self.null, &self.candidates, weighing);
-        SensorAssessment { evidence: claims, ..self.with_candidates(self.candidates.iter().cloned()) }
-    }
-
-    /// Returns the same sensor with other candidates.
-    pub(super) fn with_candidates(&self, candidates: impl Iterator<Item = Candidate>) -> SensorAssessment {
-        let SensorAssessment { history, series: ledger, null, .. } = self;
-        let candidates: Vec<Candidate> = candidates.collect();
-        let claims = cause_evidence(ledger, null, &candidates, &EnabledEvidence::default());
-        let (history, ledger, null) = (history.clone(), ledger.clone(), null.clone());
-        SensorAssessment {
-            history,
-            series: ledger,
-            null,
-            candidates,
-            evidence: claims,
-            projections: Vec::new(),
-        }
-    }
-
-    /// Returns the sensor as known `days` calendar days after `date`. Samples with a later date are not
-    /// candidates yet.
-    pub(super) fn known_until(&self, date: Date, days: usize) -> SensorAssessment {
-        let last =
-            date.saturating_add(jiff::Span::new().days(i64::try_from(days).unwrap_or(i64::from(i32::MAX))));
-        let ledger = self.series.until(last);
-        let null = NullDistribution::from_series(&ledger);
-        let known = |candidate: &Candidate| match candidate.date {
-            Some(date) if date.first > last => Candidate { variants: Vec::new(), date: None },
-            _ => candidate.clone(),
-        };
-        let candidates: Vec<Candidate> = self.candidates.iter().map(known).collect();
-        let claims = cause_evidence(&ledger, &null, &candidates, &EnabledEvidence::default());
-        SensorAssessment {
-            history: self.history.clone(),
-            series: ledger,
-            null,
-            candidates,
-            evidence: claims,
-            projections: Vec::new(),
-        }
-    }
-}
-
 /// Returns a sample as a candidate at a sensor, by its projection onto it.
-pub(super) fn candidate(sample: &LoadedSample, projection: Option<&Projection>) -> Candidate {
-    Candidate::new(&sample.profile, projection, sample.report.reference_date().map(|(span, _)| span))
+pub(super) fn candidate(sample: &LoadedSample, projection: Option<&Projection>, rules: &Rules) -> Candidate {
+    let date = sample.report.reference_date().map(|(span, _)| span);
+    let family = family_of_report(&sample.report, rules).map(|family| family.name);
+    Candidate::new(&sample.profile, projection, date, family)
 }
 
-/// Weighs samples against each other at every sensor of a history.
+/// Weighs samples against each other at all sensors of a history together.
 ///
 /// # Errors
 /// When the store fails.
@@ -191,25 +144,31 @@ pub(super) fn assess_sensors(
 ) -> Result<Vec<SensorAssessment>, AppError> {
     let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::infer(&sample.profile)).collect();
     let services = CandidateServices::from_scans(scans.iter().flatten());
-    let weigh = |history: SensorHistory| {
-        let ledger = behavior_series::read_with_peers(store, &history, &services)?;
-        let onto = projections(samples, &scans, &history, rules);
-        let of = |(sample, onto): (&LoadedSample, &CandidateProjection)| {
-            candidate(sample, onto.projection.as_ref())
+    let load = |history: SensorHistory| {
+        let series = behavior_series::read(store, &history, &services)?;
+        let projections = projections(samples, &scans, &history, rules);
+        let of = |(sample, one): (&LoadedSample, &CandidateProjection)| {
+            candidate(sample, one.projection.as_ref(), rules)
         };
-        let candidates: Vec<Candidate> = samples.iter().zip(&onto).map(of).collect();
-        let null = NullDistribution::from_series(&ledger);
-        let claims = cause_evidence(&ledger, &null, &candidates, &EnabledEvidence::default());
-        Ok(SensorAssessment {
-            history,
-            series: ledger,
-            null,
-            candidates,
-            evidence: claims,
-            projections: onto,
-        })
+        let candidates = samples.iter().zip(&projections).map(of).collect();
+        Ok(SensorAssessment { history, series, candidates, evidence: Vec::new(), projections })
     };
-    sensor_histories(store)?.into_iter().map(weigh).collect()
+    let mut sensors: Vec<SensorAssessment> =
+        sensor_histories(store)?.into_iter().map(load).collect::<Result<_, AppError>>()?;
+    let evidence = evidence_of(&sensors, &EnabledEvidence::default());
+    for (sensor, evidence) in sensors.iter_mut().zip(evidence) {
+        sensor.evidence = evidence;
+    }
+    Ok(sensors)
+}
+
+/// Returns the evidence of all candidates by sensor.
+pub(super) fn evidence_of<'a>(
+    sensors: &'a [SensorAssessment],
+    enabled: &EnabledEvidence,
+) -> Vec<Vec<Result<CauseEvidence, NoEvidence>>> {
+    let of = |one: &'a SensorAssessment| SensorCandidates { table: &one.series, candidates: &one.candidates };
+    cause_evidence(&sensors.iter().map(of).collect::<Vec<_>>(), enabled)
 }
 
 /// Returns the hypotheses of every sample at every sensor of a history, ranked.
@@ -227,15 +186,17 @@ pub fn correlate(
     let sensors = assess_sensors(samples, store, rules)?;
     let mut questions = Vec::new();
     for weighed in &sensors {
-        let SensorAssessment { history, series: ledger, evidence: claims, projections: onto, .. } = weighed;
+        let SensorAssessment { history, series: ledger, evidence: claims, projections: onto, candidates } =
+            weighed;
         let projected: Vec<&[ProjectedBehavior]> = onto.iter().map(|onto| &onto.behaviors[..]).collect();
         let asked = BehaviorLookup::query(store, &history.sensor.name, ledger, &projected)?;
-        for ((sample, onto), claim) in samples.iter().zip(onto).zip(claims) {
+        for (((sample, onto), claim), candidate) in samples.iter().zip(onto).zip(claims).zip(candidates) {
             questions.push(CorrelationInput {
                 evidence: claim.clone(),
                 samples: &known,
                 report: &sample.report,
                 sample: &sample.profile,
+                family: candidate.family.as_deref(),
                 unread: sample.unread_reason.as_deref(),
                 scan: onto.scan.as_ref(),
                 projection: onto.projection.as_ref(),

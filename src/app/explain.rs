@@ -173,7 +173,7 @@ impl SensorCandidates {
         let of = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
             let onto = |scan| Projection::new(scan, &sensor, coverage.observed_days(), &rules.profile);
             let projection = scan.as_ref().map(onto);
-            candidate(sample, projection.as_ref())
+            candidate(sample, projection.as_ref(), rules)
         };
         let candidates = samples.iter().zip(&scans).map(of).collect();
         let services = CandidateServices::from_scans(scans.iter().flatten());

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use crate::app::evaluate::{EvaluationOptions, FamilySet, evaluate};
+use crate::app::evaluate::{EvaluationOptions, FamilySet, WorldKind, evaluate};
 use crate::app::{AppError, Notices, thread_count};
 use crate::correlate::Evaluation;
 
@@ -32,6 +32,9 @@ pub(super) struct EvaluateArgs {
         help_heading = INPUT
     )]
     cases: u64,
+    /// Worlds in which answers are measured
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = Worlds::Mismatched, help_heading = INPUT)]
+    worlds: Worlds,
     /// Use the malware families on which thresholds and priors were chosen, instead of those used for
     /// reported figures
     #[arg(long, help_heading = INPUT)]
@@ -45,11 +48,30 @@ pub(super) struct EvaluateArgs {
     rules: RuleArgs,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Worlds {
+    /// Rates, retries, loss and dates as the model of attribution assumes them
+    Matched,
+    /// Drift, loss, rates, dates and sandbox runs that the model does not assume
+    Mismatched,
+}
+
+impl Worlds {
+    fn kind(self) -> WorldKind {
+        match self {
+            Worlds::Matched => WorldKind::Matched,
+            Worlds::Mismatched => WorldKind::Mismatched,
+        }
+    }
+}
+
 pub(super) fn run(args: &EvaluateArgs, _notices: &mut Notices) -> Result<u8, AppError> {
     let rules = args.rules.load()?;
     let threads = thread_count(args.threads);
     let half = if args.training { FamilySet::Training } else { FamilySet::Reporting };
-    let evaluation = evaluate(&EvaluationOptions { family_set: half, cases: args.cases, threads }, &rules)?;
+    let options =
+        EvaluationOptions { world_kind: args.worlds.kind(), family_set: half, cases: args.cases, threads };
+    let evaluation = evaluate(&options, &rules)?;
     args.output.write(&evaluation)?;
     Ok(EXIT_OK)
 }

@@ -17,17 +17,17 @@ pub(super) fn adjust(all: &mut [Hypothesis]) {
     };
     let level = of(|change| change.level, all);
     let volatility = of(|change| change.volatility, all);
-    // A pair of sample and sensor has one rise, however many granularities match.
-    let mut first: BTreeMap<(String, String), Option<f64>> = BTreeMap::new();
+    // A sample has one rise over all sensors, however many granularities match.
+    let mut first: BTreeMap<String, Option<f64>> = BTreeMap::new();
     for hypothesis in all.iter() {
-        let p = hypothesis.evidence.as_ref().ok().and_then(|claim| claim.p);
-        first.insert((hypothesis.sample.clone(), hypothesis.sensor.clone()), p);
+        let p = hypothesis.evidence.as_ref().ok().map(|claim| claim.rise.p);
+        let known = first.entry(hypothesis.sample.clone()).or_default();
+        *known = known.or(p);
     }
     let adjusted = benjamini_hochberg(&first.values().copied().collect::<Vec<_>>());
-    let rises: BTreeMap<(String, String), Option<f64>> = first.into_keys().zip(adjusted).collect();
+    let rises: BTreeMap<String, Option<f64>> = first.into_keys().zip(adjusted).collect();
     for ((hypothesis, level), volatility) in all.iter_mut().zip(level).zip(volatility) {
-        let pair = (hypothesis.sample.clone(), hypothesis.sensor.clone());
-        hypothesis.rise_q = rises.get(&pair).copied().flatten();
+        hypothesis.rise_q = rises.get(&hypothesis.sample).copied().flatten();
         hypothesis.level_q = level;
         hypothesis.volatility_q = volatility;
     }

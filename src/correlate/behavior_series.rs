@@ -20,6 +20,8 @@ pub struct BehaviorSeries {
     pub parameters: Parameters,
     /// Hosts by observed day, each once a day and type.
     pub hosts: Vec<f64>,
+    /// Windows of all days.
+    pub windows: f64,
 }
 
 impl BehaviorSeries {
@@ -30,11 +32,7 @@ impl BehaviorSeries {
     }
 }
 
-/// Patterns that rises are compared with; more would say no more.
-const PEERS_MAX: usize = 2_000;
-
-/// A sensor's observed days and what was seen on them. Memory: 8 bytes a line and day,
-/// and as much for a pattern of at most two thousand.
+/// A sensor's observed days and what was seen on them. Memory: 8 bytes per series and day.
 #[derive(Clone, Debug, Default)]
 pub struct SeriesTable {
     /// The days that count, ascending.
@@ -45,14 +43,11 @@ pub struct SeriesTable {
     pub exposure: Vec<f64>,
     /// What samples may be counted by.
     pub series: Vec<BehaviorSeries>,
-    /// Patterns of what was seen: what a sample's rises are compared with.
-    pub peers: Vec<Vec<f64>>,
     /// Ports that say nothing, since samples choose them anew.
     per_target_ports: PerTargetPorts,
     places: HashMap<Date, usize>,
     by_name: HashMap<BehaviorId, usize>,
     by_habit: BTreeMap<BehaviorId, Vec<usize>>,
-    by_pattern: HashMap<BehaviorId, usize>,
     /// Types, shapes and patterns seen, of whole windows and of parts, with their host-days by type.
     host_days: HashMap<BehaviorId, u64>,
     /// The line of each type, by the type's number in the store that was read.
@@ -86,12 +81,28 @@ impl SeriesTable {
     /// The exposure of days from one place to before another; their number, where addresses never changed.
     #[must_use]
     pub fn total_exposure(&self, days: Range<usize>) -> f64 {
-        days.map(|at| self.exposure.get(at).copied().unwrap_or(1.0)).sum()
+        days.map(|at| self.exposure_on(at)).sum()
+    }
+
+    /// Returns the exposure of the day at a place.
+    #[must_use]
+    pub fn exposure_on(&self, place: usize) -> f64 {
+        self.exposure.get(place).copied().unwrap_or(1.0).max(f64::MIN_POSITIVE)
+    }
+
+    /// Returns hosts by observed day as a series of counts, as if the same addresses had been dark on all days.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of hosts")]
+    pub fn daily(&self, hosts: &[f64]) -> Vec<(Date, u64)> {
+        let count = |(at, (day, hosts)): (usize, (&Date, &f64))| {
+            (*day, (hosts / self.exposure_on(at)).round() as u64)
+        };
+        self.days.iter().zip(hosts).enumerate().map(count).collect()
     }
 
     /// Adds what was observed of a type; `names` are what it is [counted by](SeriesTable::names), if it may be a sample's.
     pub fn add(&mut self, record: &TypeRecord, seen: &DailyCount, names: Option<&Names>) {
-        let DailyCount { number, scope, day, hosts, .. } = *seen;
+        let DailyCount { number, scope, day, hosts, windows, .. } = *seen;
         if names.is_some() {
             for id in [record.behavior.id, record.shape.id, record.pattern.id] {
                 *self.host_days.entry(id).or_default() += hosts;
@@ -99,23 +110,22 @@ impl SeriesTable {
         }
         let Some(place) = self.places.get(&day).copied().filter(|_| scope == Scope::Whole) else { return };
         let days = self.days.len();
-        let known = self.by_pattern.contains_key(&record.pattern.id);
-        if known || self.peers.len() < PEERS_MAX {
-            let peer = *self.by_pattern.entry(record.pattern.id).or_insert_with(|| {
-                self.peers.push(vec![0.0; days]);
-                self.peers.len() - 1
-            });
-            self.peers[peer][place] += hosts as f64;
-        }
         let Some(names) = names else { return };
         let line = *self.by_name.entry(names.line().id).or_insert_with(|| {
             let (name, habit) = (names.line().clone(), names.habit().id);
             self.by_habit.entry(habit).or_default().push(self.series.len());
             let parameters = record.parameters.clone();
-            self.series.push(BehaviorSeries { name, habit, parameters, hosts: vec![0.0; days] });
+            self.series.push(BehaviorSeries {
+                name,
+                habit,
+                parameters,
+                hosts: vec![0.0; days],
+                windows: 0.0,
+            });
             self.series.len() - 1
         });
         self.series[line].hosts[place] += hosts as f64;
+        self.series[line].windows += windows as f64;
         self.by_type.insert(number, line);
     }
 
@@ -156,8 +166,8 @@ impl SeriesTable {
     }
 
     /// The habits seen, each once, with their lines.
-    pub fn habits(&self) -> impl Iterator<Item = &[usize]> + '_ {
-        self.by_habit.values().map(Vec::as_slice)
+    pub fn habits(&self) -> impl Iterator<Item = (BehaviorId, &[usize])> + '_ {
+        self.by_habit.iter().map(|(habit, lines)| (*habit, lines.as_slice()))
     }
 
     /// What was known at the end of a day.
@@ -169,7 +179,6 @@ impl SeriesTable {
         known.exposure.truncate(days);
         known.places.retain(|day, _| *day <= last);
         known.series.iter_mut().for_each(|line| line.hosts.truncate(days));
-        known.peers.iter_mut().for_each(|peer| peer.truncate(days));
         known
     }
 

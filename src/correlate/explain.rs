@@ -3,16 +3,16 @@
 
 use jiff::civil::Date;
 
-use super::cause_evidence::{alike, causes, services, shares_on_day};
-use super::onset::{BEFORE_DAYS_MIN, lags};
-use super::{
-    BehaviorSeries, Candidate, Event, Mix, Posterior, SeriesTable, Shares, WeighOptions, mix, shares_on,
-    unknown_scanners, weigh,
-};
+use super::cause_evidence::services;
+use super::lag::days_late;
+use super::onset::BEFORE_DAYS_MIN;
+use super::posterior::Posterior;
+use super::sensor_fits::{PreparedSensor, SensorFits, pooled_posterior};
+use super::{BehaviorSeries, Candidate, EnabledEvidence, Event, Mix, SeriesTable, Shares, mix};
 
 /// A cause that is less probable is in the mix only to be told from.
 const MIX_PROBABILITY_MIN: f64 = 0.01;
-/// Days about the one asked for on which the event may have begun.
+/// Number of days about the one asked for on any of which the event may have begun.
 const ONSET_WINDOW_DAYS: f64 = 7.0;
 
 /// A sample as a cause of an event.
@@ -84,63 +84,71 @@ pub fn explain(
     if place < BEFORE_DAYS_MIN {
         return Err(NoExplanation::ShortHistory { day, before: place });
     }
-    let event = Event::at(ledger, place, lasting.max(1));
-    let shares: Vec<Vec<Shares>> =
-        candidates.iter().map(|candidate| shares_on(ledger, &candidate.variants)).collect();
-    let shares = shares_on_day(ledger, candidates, &shares, first);
-    let strangers = unknown_scanners(ledger, candidates);
-    let causes = causes(ledger, candidates, &shares, place);
-    // Who asks for a day means one of those about it.
-    let nothing = (ledger.days.len() as f64 / ONSET_WINDOW_DAYS).ln().max(0.0);
-    let weighed_on = |lines: &[bool]| {
-        let strength = event.deviations(lines).max(0.0).powi(2) / 2.0;
-        weigh(&event, &causes, &strangers, WeighOptions { lines, strength, no_event: nothing })
+    let sensor = PreparedSensor::new(ledger, candidates);
+    let enabled = EnabledEvidence::default();
+    let event = sensor.event(first, lasting, asked);
+    // Whoever asks for a day means one of those about it.
+    let weighed_on = |asked: &[bool]| {
+        let fits = sensor.weigh(first, &event, asked, &enabled);
+        let days = (first, ledger.days.len());
+        let posterior = pooled_posterior(&[&fits], candidates, days, ONSET_WINDOW_DAYS, &enabled);
+        Weighed { posterior, fits }
     };
-    // Each sample on the services that it scans; what no sample is known of on all that was asked for.
+    // Each sample on the services that it scans; unknown scanners on all that was asked for.
+    let shares = sensor.shares(first);
     let both = |of: &Vec<Shares>| -> Vec<bool> {
         services(ledger, of).iter().zip(asked).map(|(one, other)| *one && *other).collect()
     };
-    let each: Vec<Posterior> = shares.iter().map(|of| weighed_on(&both(of))).collect();
-    let whole = weighed_on(asked);
-    let mixed = mixed(&event.on_series(asked), &shares, &each, asked);
-    let lags = lags(&ledger.days, place, candidates.iter().map(|candidate| candidate.date));
-    let mut all: Vec<SampleCause> = lags
-        .into_iter()
+    let each: Vec<Weighed> = shares.iter().map(|of| weighed_on(&both(of))).collect();
+    let whole = weighed_on(asked).posterior;
+    let mixed = mixed(&event, shares, &each, asked);
+    let mut all: Vec<SampleCause> = candidates
+        .iter()
         .enumerate()
-        .map(|(candidate, late)| {
-            let (probability, alike) =
-                (each[candidate].causes[candidate], alike(&each[candidate], candidate));
-            SampleCause { candidate, probability, amount: mixed.amounts[candidate], days_late: late, alike }
+        .map(|(candidate, known)| SampleCause {
+            candidate,
+            probability: each[candidate].posterior.samples[candidate],
+            amount: mixed.amounts[candidate],
+            days_late: known.date.map(|date| days_late(first, date)),
+            alike: each[candidate].posterior.alike(candidate),
         })
         .collect();
     all.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(b.amount.total_cmp(&a.amount)));
-    let known: f64 = whole.causes.iter().sum();
     Ok(Explanation {
         day: first,
         days: event.days,
         deviations: event.deviations(asked),
         causes: all,
         unknown: whole.unknown,
-        no_event: (1.0 - known - whole.unknown).max(0.0),
+        no_event: whole.nothing,
         rest: mixed.rest.iter().map(|(line, left)| (ledger.series[*line].clone(), *left)).collect(),
         mix: mixed,
     })
 }
 
+/// The causes of an event, weighed on the services of one sample.
+struct Weighed {
+    posterior: Posterior,
+    fits: SensorFits,
+}
+
 /// The mix of all candidates that are probable at all, each by its best variant; of those that look alike only the
 /// most probable, since their amounts cannot be told apart.
-fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Posterior], asked: &[bool]) -> Mix {
-    let probability = |one: usize| weighed[one].causes[one];
+fn mixed(event: &Event, shares: &[Vec<Shares>], weighed: &[Weighed], asked: &[bool]) -> Mix {
+    let probability = |one: usize| weighed[one].posterior.samples[one];
     let mut order: Vec<usize> = (0..shares.len()).collect();
     order.sort_by(|a, b| probability(*b).total_cmp(&probability(*a)));
     let mut used: Vec<usize> = Vec::new();
     for one in order {
-        let twin = alike(&weighed[one], one).iter().any(|other| used.contains(other));
+        let twin = weighed[one].posterior.alike(one).iter().any(|other| used.contains(other));
         if probability(one) >= MIX_PROBABILITY_MIN && !twin {
             used.push(one);
         }
     }
-    let best = |one: &usize| Some(shares[*one].get(weighed[*one].best[*one])?.on_series(asked));
+    let best = |one: &usize| {
+        let best = weighed[*one].fits.samples[*one].best;
+        Some(shares[*one].get(best)?.on_series(asked))
+    };
     let of: Vec<Shares> = used.iter().filter_map(best).collect();
     let mut found = mix(event, &of.iter().collect::<Vec<_>>());
     let mut amounts = vec![0.0; shares.len()];

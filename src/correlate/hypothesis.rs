@@ -9,18 +9,20 @@ use crate::history::{DayCount, Example, Granularity, HostList, TypeRecord};
 use crate::packet::Timestamp;
 use crate::sample::{BehaviorOrigin, PartialDate};
 
+use super::decision::RISE_Q_MAX;
 use super::{Bound, CauseEvidence, ChangePoint, ChangeTest, DailyHosts, NearMiss, NoEvidence, Suspects};
 
 /// How far a hypothesis goes. Never "is infected".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// Match, change and date agree, and no other sample or known scanner explains it as well.
+    /// The sample's family is the cause of a rise. The probability from which on this is said keeps the expected
+    /// share of wrong ones among all such answers at or below [`super::FALSE_SHARE`].
     Likely,
-    /// The match is specific, but dates or history do not decide.
+    /// The family is the cause with at least one chance in four.
     Possible,
-    /// The evidence fits these other samples as well.
+    /// These samples of other families explain the rise as well.
     Indistinguishable(Vec<Twin>),
-    /// The evidence does not reach.
+    /// Nothing rose, or something else explains it better.
     CannotTell,
     /// The sensor looked and did not see the behavior.
     NotSeen,
@@ -163,8 +165,12 @@ pub struct Hypothesis {
     pub evidence: Result<CauseEvidence, NoEvidence>,
     /// The p-value of the claim's rise adjusted for all pairs of sample and sensor.
     pub rise_q: Option<f64>,
-    /// The samples that the sensor cannot distinguish from this one.
+    /// The sample's malware family, if somebody names one.
+    pub family: Option<String>,
+    /// The samples of other families that cannot be distinguished from this one.
     pub alike: Vec<Twin>,
+    /// The samples of its family that cannot be distinguished from this one.
+    pub relatives: Vec<Twin>,
     /// What would tell them from this one, in words.
     pub distinguishing: Vec<String>,
     /// Hosts that the sample may explain; told with the best hypothesis of a sample and sensor, where it may be a cause.
@@ -188,6 +194,12 @@ pub struct Hypothesis {
 }
 
 impl Hypothesis {
+    /// Returns whether the sample's behaviors rose more than chance explains, given how many samples are asked for.
+    #[must_use]
+    pub fn rise_is_unusual(&self) -> bool {
+        self.rise_q.is_some_and(|q| q <= RISE_Q_MAX)
+    }
+
     /// Days from the sample's date to an onset between two days: 0 where they overlap.
     #[must_use]
     pub fn days_off((earliest, latest): (Date, Date), pivot: PartialDate) -> i64 {

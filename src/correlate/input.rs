@@ -93,6 +93,8 @@ pub struct CorrelationInput<'a> {
     pub report: &'a SampleReport,
     /// Its behavior.
     pub sample: &'a SampleProfile,
+    /// Its malware family, if somebody names one.
+    pub family: Option<&'a str>,
     /// The file's name and the reason, where its run could not be read.
     pub unread: Option<&'a str>,
     /// Its scan; `None` where it does not scan.

@@ -1,36 +1,36 @@
 //! From questions to ranked hypotheses: matches are gathered, dates tested, and what remains is put in words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::behavior::{Ports, ProtocolSet};
 use crate::history::Granularity;
-use crate::sample::{BehaviorOrigin, PartialDate, distinct_services};
+use crate::sample::{BehaviorOrigin, PartialDate, ProjectedBehavior, distinct_services};
 
 use super::adjust::adjust;
-use super::cause_evidence::PROBABLE;
+use super::decision::{POSSIBLE_MIN, likely_from};
 use super::near_miss::near_miss;
 use super::words::{change_in_words, evidence_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
-    CauseEvidence, CorrelationInput, Hypothesis, Match, Missing, NearMiss, ObservedBehavior, Onset, Twin,
-    Verdict, change_at, change_point, distinguishing_features, unseen_bound,
+    CorrelationInput, Hypothesis, Match, Missing, NearMiss, ObservedBehavior, Onset, Twin, Verdict,
+    change_at, change_point, distinguishing_features, unseen_bound,
 };
 
-/// A p-value, adjusted for all hypotheses, that counts as a change.
+/// Maximum p-value, adjusted for all hypotheses, that counts as a change at the sample's date.
 const SIGNIFICANT: f64 = 0.05;
-/// An onset so many days before the sample's date still agrees with it: samples are caught late.
-const LAG_DAYS_MIN: i64 = -45;
-/// And so many days after it: a name may come before the wave.
-const LAG_DAYS_MAX: i64 = 14;
 /// Share of hosts with a scanning tool's mark above which the tool is the better explanation.
 const TOOL_SHARE_MAX: f64 = 0.5;
 /// Services told one by one where nothing came on any.
 const SERVICES_NAMED_MAX: usize = 8;
 /// Samples that look alike of which it is told what would separate them.
 const SEPARATED_MAX: usize = 3;
+/// Minimum share of a predicted behavior that near misses are compared with.
+const NEAR_SHARE_MIN: f64 = 0.05;
 /// Near misses kept of one question.
 const NEAR_MISSES_MAX: usize = 3;
-/// A projected behavior must be at least this share of the scan's destinations to count as specific.
-const PROJECTED_SHARE_MIN: f64 = 0.2;
+/// A sample with a smaller part of the probability of its family is not named as the cause.
+const FAMILY_PART_MIN: f64 = 0.1;
+/// Minimum number of host-days that a sample must explain at a sensor to be named there.
+const EXPLAINED_MIN: f64 = 1.0;
 
 /// Judges all questions together: tests are adjusted for their number, samples that share a behavior at a
 /// sensor compete, and the hypotheses are ranked.
@@ -38,8 +38,9 @@ const PROJECTED_SHARE_MIN: f64 = 0.2;
 pub fn judge(questions: &[CorrelationInput<'_>]) -> Vec<Hypothesis> {
     let mut all: Vec<Hypothesis> = questions.iter().flat_map(hypotheses).collect();
     adjust(&mut all);
+    let likely_from = likely_probability(&all);
     for hypothesis in &mut all {
-        decide(hypothesis);
+        decide(hypothesis, likely_from);
         hypothesis.score = score(hypothesis);
     }
     all.sort_by(|a, b| {
@@ -52,6 +53,18 @@ pub fn judge(questions: &[CorrelationInput<'_>]) -> Vec<Hypothesis> {
         hypothesis.rank = place + 1;
     }
     all
+}
+
+/// Returns the probability from which on a family is likely. Each family with an unusual rise counts once.
+fn likely_probability(all: &[Hypothesis]) -> f64 {
+    let mut families: BTreeMap<&str, f64> = BTreeMap::new();
+    for hypothesis in all.iter().filter(|one| one.rise_is_unusual()) {
+        let Ok(evidence) = &hypothesis.evidence else { continue };
+        let name = hypothesis.family.as_deref().unwrap_or(&hypothesis.sample);
+        let probability = families.entry(name).or_default();
+        *probability = probability.max(evidence.family_probability);
+    }
+    likely_from(families.into_values())
 }
 
 fn hypotheses(question: &CorrelationInput<'_>) -> Vec<Hypothesis> {
@@ -152,7 +165,9 @@ fn blank(question: &CorrelationInput<'_>) -> Hypothesis {
         evidence: question.evidence.clone(),
         rise_q: None,
         suspects: None,
-        alike: alike(question),
+        family: question.family.map(str::to_owned),
+        alike: twins(question, question.evidence.iter().flat_map(|claim| &claim.alike)),
+        relatives: twins(question, question.evidence.iter().flat_map(|claim| &claim.relatives)),
         distinguishing: distinguishing_in_words(question),
         onset: None,
         tool_share: 0.0,
@@ -165,9 +180,8 @@ fn blank(question: &CorrelationInput<'_>) -> Hypothesis {
     }
 }
 
-/// Returns the samples that the claim's sensor cannot distinguish from this one.
-fn alike(question: &CorrelationInput<'_>) -> Vec<Twin> {
-    let places = question.evidence.iter().flat_map(|claim| &claim.alike);
+/// Returns samples by their places among those asked for.
+fn twins<'a>(question: &CorrelationInput<'_>, places: impl Iterator<Item = &'a usize>) -> Vec<Twin> {
     let twin = |place: &usize| {
         let known = question.samples.get(*place)?;
         Some(Twin { id: known.id.clone(), title: known.title.clone() })
@@ -177,7 +191,7 @@ fn alike(question: &CorrelationInput<'_>) -> Vec<Twin> {
 
 /// What would tell the sample from those that the sensor cannot tell from it.
 fn distinguishing_in_words(question: &CorrelationInput<'_>) -> Vec<String> {
-    let places = question.evidence.iter().flat_map(|claim| &claim.alike);
+    let places = question.evidence.iter().flat_map(|claim| claim.alike.iter().chain(&claim.relatives));
     let others = places.filter_map(|place| question.samples.get(*place)).take(SEPARATED_MAX);
     let told = |other: &super::KnownSample| {
         let differences = distinguishing_features(question.scan?, other.scan.as_ref()?);
@@ -234,14 +248,20 @@ fn tool_share(best: &Match, tools: &[String]) -> f64 {
     most.unwrap_or(0) as f64 / best.hosts.total.max(1) as f64
 }
 
+/// Returns what came nearest to the sample. What came to a sensor is compared with what the sensor would see of the
+/// sample; a run without a projection is compared as it is.
 fn near_misses(question: &CorrelationInput<'_>) -> Vec<NearMiss> {
+    let is_usual =
+        |one: &&ProjectedBehavior| one.origin == BehaviorOrigin::Projected && one.share >= NEAR_SHARE_MIN;
+    let usual: Vec<ProjectedBehavior> = question.projected.iter().filter(is_usual).cloned().collect();
+    let comparable = if usual.is_empty() { question.projected } else { &usual };
     let matched: BTreeSet<&str> =
         question.observed.iter().map(|seen| seen.behavior.behavior.canonical.as_str()).collect();
     let mut near: Vec<NearMiss> = question
         .neighbours
         .iter()
         .filter(|total| !matched.contains(total.record.behavior.canonical.as_str()))
-        .filter_map(|total| near_miss(question.projected, total))
+        .filter_map(|total| near_miss(comparable, total))
         .collect();
     near.sort_by(|a, b| a.gaps.len().cmp(&b.gaps.len()).then(b.windows.cmp(&a.windows)));
     near.truncate(NEAR_MISSES_MAX);
@@ -250,43 +270,27 @@ fn near_misses(question: &CorrelationInput<'_>) -> Vec<NearMiss> {
 
 /// What the evidence for a match amounts to.
 pub(super) struct Findings {
-    pub(super) specific: bool,
+    /// Whether the level or the volatility changed at the sample's date.
     pub(super) changed: bool,
-    pub(super) timely: bool,
+    /// Whether the rise is unusual.
+    pub(super) rose: bool,
+    /// Whether most hosts bear the mark of a scanning tool.
     pub(super) tool: bool,
-    /// The sample is the probable cause of what rose.
-    pub(super) probable: bool,
 }
 
-fn findings(hypothesis: &Hypothesis, matched: &Match) -> Findings {
-    let fine = hypothesis.granularity != Some(Granularity::Pattern);
-    let own = matched.origin != BehaviorOrigin::Projected;
+fn findings(hypothesis: &Hypothesis) -> Findings {
     let significant = |q: Option<f64>| q.is_some_and(|q| q <= SIGNIFICANT);
-    let lag = hypothesis.onset.as_ref().and_then(|onset| onset.lag);
-    let claim = hypothesis.evidence.as_ref().ok();
-    let probability = claim.map_or(0.0, |claim| claim.probability);
     Findings {
-        probable: probability >= PROBABLE,
-        specific: fine && (own || matched.share >= PROJECTED_SHARE_MIN || probability >= PROBABLE),
-        changed: significant(hypothesis.level_q)
-            || significant(hypothesis.volatility_q)
-            || claim.is_some_and(|claim| claim.is_unusual(hypothesis.rise_q)),
-        timely: lag.is_some_and(|days| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&days)) || rose_timely(claim),
+        changed: significant(hypothesis.level_q) || significant(hypothesis.volatility_q),
+        rose: hypothesis.rise_is_unusual(),
         tool: hypothesis.tool_share > TOOL_SHARE_MAX,
     }
 }
 
-/// Whether the claim's rise began within the time about the sample's date in which samples are caught.
-fn rose_timely(claim: Option<&CauseEvidence>) -> bool {
-    claim
-        .and_then(|claim| claim.rise.days_late)
-        .is_some_and(|late| (LAG_DAYS_MIN..=LAG_DAYS_MAX).contains(&-late))
-}
-
-fn decide(hypothesis: &mut Hypothesis) {
+fn decide(hypothesis: &mut Hypothesis, likely_from: f64) {
     let (verdict, reasons) = match &hypothesis.matched {
         None => (unmatched_verdict(hypothesis), unmatched_in_words(hypothesis)),
-        Some(matched) => decide_matched(hypothesis, matched),
+        Some(matched) => decide_matched(hypothesis, matched, likely_from),
     };
     hypothesis.verdict = verdict;
     hypothesis.reasons = reasons;
@@ -299,60 +303,72 @@ fn unmatched_verdict(hypothesis: &Hypothesis) -> Verdict {
     }
 }
 
-fn decide_matched(hypothesis: &Hypothesis, matched: &Match) -> (Verdict, Vec<String>) {
+fn decide_matched(hypothesis: &Hypothesis, matched: &Match, likely_from: f64) -> (Verdict, Vec<String>) {
     if matched.is_backscatter {
         let reason = "the behavior is backscatter: answers to packets with spoofed sources, by hosts that scan nothing";
         return (Verdict::CannotTell, vec![reason.to_owned()]);
     }
-    let found = findings(hypothesis, matched);
-    let mut reasons = vec![match_in_words(hypothesis, matched, &found)];
+    let found = findings(hypothesis);
+    let mut reasons = evidence_in_words(hypothesis);
+    reasons.push(match_in_words(hypothesis, matched));
     reasons.push(change_in_words(hypothesis, &found));
-    reasons.extend(onset_in_words(hypothesis, &found));
-    reasons.extend(evidence_in_words(hypothesis));
+    reasons.extend(onset_in_words(hypothesis));
     if found.tool {
-        reasons.push(format!(
-            "{:.0} % of the hosts bear the mark of a public scanning tool, which explains them better",
-            hypothesis.tool_share * 100.0
-        ));
+        reasons.insert(
+            0,
+            format!(
+                "{:.0} % of the hosts bear the mark of a public scanning tool, which explains them better",
+                hypothesis.tool_share * 100.0
+            ),
+        );
         return (Verdict::CannotTell, reasons);
     }
-    let verdict = match (found.specific, found.changed && found.timely) {
-        (true, true) if found.probable => Verdict::Likely,
-        (true, true) => Verdict::Possible,
-        (true, false) if matched.origin == BehaviorOrigin::Projected => Verdict::CannotTell,
-        (true, false) => Verdict::Possible,
-        (false, true) => Verdict::Possible,
-        (false, false) => Verdict::CannotTell,
-    };
-    if verdict == Verdict::Possible && !hypothesis.alike.is_empty() {
-        return (Verdict::Indistinguishable(hypothesis.alike.clone()), reasons);
-    }
+    let verdict = if found.rose { verdict_of_rise(hypothesis, likely_from) } else { Verdict::CannotTell };
     (verdict, reasons)
 }
 
-/// The weight of the evidence, in rough decimal orders: what the match is worth by granularity and origin, how
-/// rare the behavior is, how unusual the change, whether the dates agree, and how probable the sample is among all
-/// causes. It orders; it is no probability.
+/// Returns the verdict on a sample whose behaviors rose unusually.
+fn verdict_of_rise(hypothesis: &Hypothesis, likely_from: f64) -> Verdict {
+    let Ok(evidence) = &hypothesis.evidence else { return Verdict::CannotTell };
+    let family = evidence.family_probability;
+    let is_named = evidence.explained >= EXPLAINED_MIN && evidence.probability >= FAMILY_PART_MIN * family;
+    if !is_named {
+        return Verdict::CannotTell;
+    }
+    if family >= likely_from {
+        Verdict::Likely
+    } else if !hypothesis.alike.is_empty() && evidence.group_probability >= POSSIBLE_MIN {
+        Verdict::Indistinguishable(hypothesis.alike.clone())
+    } else if family >= POSSIBLE_MIN {
+        Verdict::Possible
+    } else {
+        Verdict::CannotTell
+    }
+}
+
+/// The weight of the evidence: the probability of the family and of the sample, and, to order those that are equally
+/// probable, how fine the match is, how it follows from the run, and how rare the behavior is. It orders; it is no
+/// probability.
 fn score(hypothesis: &Hypothesis) -> f64 {
     let Some(matched) = &hypothesis.matched else { return 0.0 };
     if matched.is_backscatter {
         return 0.0;
     }
     let granularity = match hypothesis.granularity {
-        Some(Granularity::Type) => 1.5,
-        Some(Granularity::Shape) => 1.0,
-        _ => 0.5,
+        Some(Granularity::Type) => 0.3,
+        Some(Granularity::Shape) => 0.2,
+        _ => 0.1,
     };
     let origin = match matched.origin {
-        BehaviorOrigin::Window => 1.5,
-        BehaviorOrigin::Facet => 1.0,
-        BehaviorOrigin::Projected => 0.25,
+        BehaviorOrigin::Window => 0.3,
+        BehaviorOrigin::Facet => 0.2,
+        BehaviorOrigin::Projected => 0.1,
     };
-    let rarity = (-matched.rarity.max(1e-4).log10()) / 2.0;
-    let unusual = |q: Option<f64>| q.map_or(0.0, |q| -q.max(1e-4).log10());
-    let change = unusual(hypothesis.level_q).max(unusual(hypothesis.volatility_q));
-    let timely = if findings(hypothesis, matched).timely { 0.5 } else { 0.0 };
+    let rarity = -matched.rarity.max(1e-4).log10() / 20.0;
+    let (family, own) = hypothesis
+        .evidence
+        .as_ref()
+        .map_or((0.0, 0.0), |evidence| (evidence.family_probability, evidence.probability));
     let explained = 1.0 - hypothesis.tool_share.min(1.0);
-    let probability = hypothesis.evidence.as_ref().map_or(0.0, |claim| claim.probability);
-    (granularity + origin * matched.share.sqrt() + rarity + change + timely + 2.0 * probability) * explained
+    (granularity + origin * matched.share.sqrt() + rarity + 4.0 * family + own) * explained
 }

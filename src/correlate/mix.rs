@@ -5,7 +5,7 @@
 //! fluctuations a hundred times as heavily as a small outbreak's whole. A sample stays in the mix only when the mix is
 //! clearly less likely without it.
 
-use super::weigh::{Event, Shares};
+use super::{Event, SeriesCount, Shares};
 
 const STEPS: usize = 300;
 /// Twice this is a likelihood ratio that two causes in a hundred exceed by chance.
@@ -50,7 +50,8 @@ pub fn mix(event: &Event, samples: &[&Shares]) -> Mix {
     for (one, amount) in used.iter().zip(&amounts) {
         mix.amounts[*one] = *amount;
     }
-    for (line, (expected, came)) in event.counts.iter().enumerate() {
+    for (line, SeriesCount { came, expected }) in event.counts.iter().enumerate() {
+        let expected = &expected.mean;
         let explained: f64 = used.iter().zip(&amounts).map(|(one, amount)| dense[*one][line] * amount).sum();
         mix.observed += came;
         mix.expected += expected.min(*came);
@@ -81,8 +82,10 @@ fn means<'a>(
     amounts: &'a [f64],
 ) -> impl Iterator<Item = f64> + 'a {
     let floor = floor(event);
-    event.counts.iter().enumerate().map(move |(line, (expected, _))| {
-        expected + floor + samples.iter().zip(amounts).map(|(one, amount)| one[line] * amount).sum::<f64>()
+    event.counts.iter().enumerate().map(move |(line, count)| {
+        count.expected.mean
+            + floor
+            + samples.iter().zip(amounts).map(|(one, amount)| one[line] * amount).sum::<f64>()
     })
 }
 
@@ -100,7 +103,7 @@ fn amounts_of(event: &Event, samples: &[&Vec<f64>]) -> Vec<f64> {
                 .iter()
                 .zip(&means)
                 .zip(*one)
-                .map(|(((_, came), mean), share)| came * share / mean)
+                .map(|((count, mean), share)| count.came * share / mean)
                 .sum();
             // The whole of a sample's windows counts, also those that would show where nothing was seen.
             *amount *= drawn;
@@ -111,26 +114,31 @@ fn amounts_of(event: &Event, samples: &[&Vec<f64>]) -> Vec<f64> {
 
 fn likelihood(event: &Event, samples: &[&Vec<f64>], amounts: &[f64]) -> f64 {
     let logs: f64 =
-        means(event, samples, amounts).zip(&event.counts).map(|(mean, (_, came))| came * mean.ln()).sum();
+        means(event, samples, amounts).zip(&event.counts).map(|(mean, count)| count.came * mean.ln()).sum();
     logs - amounts.iter().sum::<f64>()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::forecast::Forecast;
 
     fn shares(lines: &[(usize, f64)]) -> Shares {
-        Shares { weight: 1.0, series: lines.to_vec() }
+        Shares { weight: 1.0, series: lines.to_vec(), known_hosts: 20.0 }
+    }
+
+    fn event(counts: &[(f64, f64)]) -> Event {
+        let count = |(mean, came): &(f64, f64)| SeriesCount {
+            came: *came,
+            expected: Forecast { mean: *mean, variance: *mean },
+        };
+        Event { days: (28, 28), counts: counts.iter().map(count).collect() }
     }
 
     #[test]
     fn a_surge_is_taken_apart_into_samples_and_a_rest() {
         // A pandemic of 5,000; 40 of one sample, 20 of another on a shared line, 15 of nobody's.
-        let event = Event {
-            days: (28, 7),
-            ratio: 0.25,
-            counts: vec![(5000.0, 5030.0), (1.0, 31.0), (0.0, 30.0), (0.0, 1.0), (0.0, 15.0)],
-        };
+        let event = event(&[(5000.0, 5030.0), (1.0, 31.0), (0.0, 30.0), (0.0, 1.0), (0.0, 15.0)]);
         let [one, other, no] = [shares(&[(1, 0.75), (2, 0.25)]), shares(&[(2, 1.0)]), shares(&[(3, 1.0)])];
         let mix = mix(&event, &[&one, &other, &no]);
         assert!((mix.amounts[0] - 40.0).abs() < 3.0 && (mix.amounts[1] - 20.0).abs() < 4.0, "{mix:?}");
@@ -142,7 +150,7 @@ mod tests {
 
     #[test]
     fn nothing_new_needs_no_sample() {
-        let event = Event { days: (28, 28), ratio: 1.0, counts: vec![(100.0, 104.0), (9.0, 8.0)] };
+        let event = event(&[(100.0, 104.0), (9.0, 8.0)]);
         let mix = mix(&event, &[&shares(&[(0, 1.0)])]);
         assert_eq!((mix.amounts, mix.rest), (vec![0.0], vec![]));
     }

@@ -21,7 +21,7 @@ pub struct Evaluation {
 /// What one way of answering said in one case.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CaseAnswer {
-    /// Samples from the most to the least probable, with the probabilities, where there are any.
+    /// Families from the most to the least probable, with the probabilities, where there are any.
     pub ranked: Vec<(String, f64)>,
     /// Whether it answers with the first of them, or abstains.
     pub answers: bool,
@@ -32,8 +32,10 @@ pub struct CaseAnswer {
 /// The truth of one case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaseTruth {
-    /// The sample that is the cause; `None` where none of the samples is.
+    /// The family that is the cause; `None` where there is no sample of the cause, or no outbreak.
     pub cause: Option<String>,
+    /// The kind of the case, by which figures are broken down.
+    pub kind: &'static str,
     /// Bits of the sensor's prefix.
     pub bits: u8,
     /// Hosts of the outbreak a day at its height.
@@ -70,6 +72,8 @@ pub struct Score {
     pub reliability: Vec<(usize, f64, usize)>,
     /// By each of [`THRESHOLDS`].
     pub at_thresholds: [ThresholdScore; THRESHOLDS.len()],
+    /// By kind of the case: cases, those answered, and those answered rightly.
+    pub by_kind: BTreeMap<&'static str, (usize, usize, usize)>,
     /// By bits of the sensor's prefix: outbreaks by the order of their hosts a day (of two), and those answered rightly.
     pub found: BTreeMap<u8, BTreeMap<i32, (usize, usize)>>,
 }
@@ -82,6 +86,9 @@ impl Score {
         let first = said.ranked.first();
         let right = truth.cause.is_some() && first.map(|(id, _)| id) == truth.cause.as_ref();
         let answered = said.answers && first.is_some();
+        let of_kind = self.by_kind.entry(truth.kind).or_default();
+        *of_kind =
+            (of_kind.0 + 1, of_kind.1 + usize::from(answered), of_kind.2 + usize::from(answered && right));
         match &truth.cause {
             Some(cause) => {
                 self.known += 1;
@@ -212,8 +219,12 @@ mod tests {
 
     #[test]
     fn right_answers_abstentions_and_false_attributions_are_told_apart() {
-        let truth =
-            |cause: Option<&str>| CaseTruth { cause: cause.map(str::to_owned), bits: 24, hosts_a_day: 5.0 };
+        let truth = |cause: Option<&str>| CaseTruth {
+            cause: cause.map(str::to_owned),
+            kind: "any",
+            bits: 24,
+            hosts_a_day: 5.0,
+        };
         let said = |answers, ranked: &[(&str, f64)]| CaseAnswer {
             answers,
             would_answer: true,

@@ -38,16 +38,15 @@ pub(super) fn unmatched_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     reasons
 }
 
-pub(super) fn match_in_words(hypothesis: &Hypothesis, matched: &Match, found: &Findings) -> String {
+pub(super) fn match_in_words(hypothesis: &Hypothesis, matched: &Match) -> String {
     let how = match matched.origin {
         BehaviorOrigin::Window => "a whole window of the sample's run",
         BehaviorOrigin::Facet => "one port of the sample's scan",
         BehaviorOrigin::Projected => "what a sensor sees that catches one destination of the sample's scan",
     };
     let granularity = hypothesis.granularity.map_or_else(String::new, |granularity| granularity.to_string());
-    let weight = if found.specific { "" } else { "; too common a behavior to tell a sample by" };
     format!(
-        "match at {granularity} granularity: {how} ({:.0} % of it), {} of {} at the sensor, {:.2} % of all its windows{weight}",
+        "match at {granularity} granularity: {how} ({:.0} % of it), {} of {} at the sensor, {:.2} % of all its windows",
         matched.share * 100.0,
         count_with_noun(matched.windows, "window"),
         count_with_noun(matched.hosts.total, "host"),
@@ -77,57 +76,64 @@ pub(super) fn change_in_words(hypothesis: &Hypothesis, found: &Findings) -> Stri
     }
 }
 
-/// What the history says for the sample among all causes.
+/// What the histories say for the sample among all causes: the answer first, then what it stands on.
 pub(super) fn evidence_in_words(hypothesis: &Hypothesis) -> Vec<String> {
-    let claim = match &hypothesis.evidence {
-        Ok(claim) => claim,
-        Err(why) => return vec![format!("no weighing of causes: {why}")],
+    let evidence = match &hypothesis.evidence {
+        Ok(evidence) => evidence,
+        Err(why) => return vec![why.to_string()],
     };
-    let unusual = match (claim.p, hypothesis.rise_q) {
-        (Some(p), Some(q)) => format!(
-            "as strong at {:.1} % of other dates and patterns of equal rarity (adjusted for all samples: {:.1} %)",
-            p * 100.0,
-            q * 100.0
-        ),
-        _ => "too few other dates and patterns of equal rarity to say how unusual that is".to_owned(),
+    let percent = |share: f64| without_negative_zero(share * 100.0, 0);
+    let of = match &hypothesis.family {
+        Some(family) => format!("{family} with {:.0} %, this sample", percent(evidence.family_probability)),
+        None => "this sample".to_owned(),
     };
-    let mut reasons = vec![
-        format!(
-            "strongest rise of its habits near its date: on {} by {:.1} deviations, {unusual}",
-            claim.rise.day,
-            without_negative_zero(claim.rise.deviations, 1)
-        ),
-        format!(
-            "as the cause of what rose then, among all samples, unknown scanners and chance: {:.0} % (unknown scanners {:.0} %); alone it explains {:.0} of {:.0} host-days more than before",
-            without_negative_zero(claim.probability * 100.0, 0),
-            without_negative_zero(claim.unknown * 100.0, 0),
-            without_negative_zero(claim.explained, 0),
-            without_negative_zero(claim.excess, 0)
-        ),
-    ];
-    if !hypothesis.alike.is_empty() {
-        let count = count_with_noun(hypothesis.alike.len() as u64, "other sample");
-        let group = without_negative_zero(claim.group_probability * 100.0, 0);
-        reasons.push(format!("{count} of this run would look the same at this sensor; one of them is the cause with {group:.0} %"));
-        reasons.extend(hypothesis.distinguishing.iter().cloned());
+    let mut reasons = vec![format!(
+        "what began on {}: {of} with {:.0} %, a scanner that no sample is known of with {:.0} %, nothing with {:.0} %",
+        evidence.rise.day,
+        percent(evidence.probability),
+        percent(evidence.unknown),
+        percent(evidence.nothing),
+    )];
+    let unusual = hypothesis.rise_q.unwrap_or(1.0);
+    let chance = if unusual < 0.001 { "below 0.1".to_owned() } else { format!("{:.1}", unusual * 100.0) };
+    reasons.push(format!(
+        "a rise like that happens by chance with {chance} %; at this sensor it is {:.0} host-days more than expected ({:+.1} deviations), of which the sample alone would explain {:.0}",
+        without_negative_zero(evidence.excess, 0),
+        without_negative_zero(evidence.deviations, 1),
+        without_negative_zero(evidence.explained, 0)
+    ));
+    if percent(evidence.sensor_probability) + 1.0 < percent(evidence.family_probability) {
+        reasons.push(format!(
+            "this sensor alone would say {:.0} %; other sensors agree",
+            percent(evidence.sensor_probability)
+        ));
     }
+    if !hypothesis.relatives.is_empty() {
+        reasons.push(format!(
+            "{} of its family would look the same",
+            count_with_noun(hypothesis.relatives.len() as u64, "other sample")
+        ));
+    }
+    if !hypothesis.alike.is_empty() {
+        reasons.push(format!(
+            "{} of this run would look the same; one of them or its family is the cause with {:.0} %",
+            count_with_noun(hypothesis.alike.len() as u64, "other sample"),
+            percent(evidence.group_probability)
+        ));
+    }
+    reasons.extend(hypothesis.distinguishing.iter().cloned());
     reasons
 }
 
-pub(super) fn onset_in_words(hypothesis: &Hypothesis, found: &Findings) -> Option<String> {
-    let onset = hypothesis.onset.as_ref()?;
+pub(super) fn onset_in_words(hypothesis: &Hypothesis) -> Option<String> {
+    let rise = &hypothesis.evidence.as_ref().ok()?.rise;
     let (span, what) = hypothesis.sample_date?;
-    let days = onset.lag?;
-    let agrees = if found.timely { "agrees" } else { "does not speak for it; samples may be caught late" };
-    let (earliest, latest) = onset.day_range;
-    let began = match earliest == latest {
-        true => format!("onset on {latest}"),
-        false => format!("onset between {earliest} and {latest} (no data between)"),
-    };
-    let date = format!("the date when the sample was {what} ({span})");
+    let days = rise.days_late?;
+    let date = format!("the sample was {what} ({span})");
+    let apart = count_with_noun(days.unsigned_abs(), "day");
     Some(match days {
-        0 => format!("{began}, on {date}: {agrees}"),
-        1.. => format!("{began}, {} after {date}: {agrees}", count_with_noun(days.unsigned_abs(), "day")),
-        _ => format!("{began}, {} before {date}: {agrees}", count_with_noun(days.unsigned_abs(), "day")),
+        0 => format!("{date} when the rise began"),
+        1.. => format!("{date} {apart} after the rise began"),
+        _ => format!("{date} {apart} before the rise began"),
     })
 }

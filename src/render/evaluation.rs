@@ -88,6 +88,10 @@ impl Answer for Evaluation {
             "\n{name}, days from the onset to the right answer: {}",
             days_in_words(&self.days_to_answer)
         )?;
+        writeln!(out, "{name}, by kind of case: cases, answered, of these rightly:")?;
+        for (kind, (cases, answered, right)) in score.into_iter().flat_map(|score| &score.by_kind) {
+            writeln!(out, "  {kind:<30} {cases:>5} {answered:>5} {right:>5}")?;
+        }
         writeln!(out, "{name}, stated probability and how often it holds:")?;
         for (count, sum, hits) in
             score.into_iter().flat_map(|score| &score.reliability).filter(|bin| bin.0 > 0)
@@ -138,6 +142,9 @@ impl Answer for Evaluation {
                 right,
                 false_attributions,
             };
+            let of_kind = |(kind, (cases, answered, right)): (&&'static str, &(usize, usize, usize))| {
+                KindJson { kind, cases: *cases, answered: *answered, right: *right }
+            };
             let view = WayJson {
                 way,
                 with_cause: score.known,
@@ -148,6 +155,7 @@ impl Answer for Evaluation {
                 false_attributions: score.false_share(),
                 calibration_error: score.calibration_error(),
                 smallest_found: score.smallest_found(),
+                by_kind: score.by_kind.iter().map(of_kind).collect(),
                 reliability: score.reliability.iter().filter(|bin| bin.0 > 0).map(bin).collect(),
                 thresholds: score.by_threshold().map(at).collect(),
                 days_to_answer: (place == 0).then_some(self.days_to_answer.as_slice()),
@@ -174,6 +182,14 @@ struct ThresholdJson {
 }
 
 #[derive(Serialize)]
+struct KindJson<'a> {
+    kind: &'a str,
+    cases: usize,
+    answered: usize,
+    right: usize,
+}
+
+#[derive(Serialize)]
 struct WayJson<'a> {
     way: &'a str,
     with_cause: usize,
@@ -184,6 +200,7 @@ struct WayJson<'a> {
     false_attributions: f64,
     calibration_error: f64,
     smallest_found: Vec<(u8, Option<f64>)>,
+    by_kind: Vec<KindJson<'a>>,
     reliability: Vec<BinJson>,
     thresholds: Vec<ThresholdJson>,
     days_to_answer: Option<&'a [usize]>,

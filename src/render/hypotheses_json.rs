@@ -177,16 +177,22 @@ impl From<&Suspects> for SuspectsJson {
 #[derive(Serialize)]
 struct ClaimJson<'a> {
     probability: f64,
+    family: Option<&'a str>,
+    family_probability: f64,
+    sensor_probability: f64,
     unknown_probability: f64,
+    nothing_probability: f64,
     group_probability: f64,
     onset: String,
+    last: String,
     days_late: Option<i64>,
     deviations: f64,
-    p: Option<f64>,
+    p: f64,
     q: Option<f64>,
     excess_host_days: f64,
     explained_host_days: f64,
     alike: Vec<&'a str>,
+    relatives: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -226,16 +232,22 @@ struct HypothesisJson<'a> {
 fn claim_view<'a>(hypothesis: &'a Hypothesis, claim: &CauseEvidence) -> ClaimJson<'a> {
     ClaimJson {
         probability: rounded(claim.probability),
+        family: hypothesis.family.as_deref(),
+        family_probability: rounded(claim.family_probability),
+        sensor_probability: rounded(claim.sensor_probability),
         unknown_probability: rounded(claim.unknown),
+        nothing_probability: rounded(claim.nothing),
         group_probability: rounded(claim.group_probability),
         onset: claim.rise.day.to_string(),
         days_late: claim.rise.days_late,
-        deviations: rounded(claim.rise.deviations),
-        p: claim.p.map(rounded),
+        last: claim.rise.last.to_string(),
+        deviations: rounded(claim.deviations),
+        p: rounded(claim.rise.p),
         q: hypothesis.rise_q.map(rounded),
         excess_host_days: rounded(claim.excess),
         explained_host_days: rounded(claim.explained),
         alike: ids(&hypothesis.alike),
+        relatives: ids(&hypothesis.relatives),
     }
 }
 

@@ -48,12 +48,16 @@ impl PerTargetPorts {
     }
 
     /// Returns the names under which windows with these parameters are counted. A per-target port is masked
-    /// in the pattern, because its number carries no information.
+    /// in the pattern, because its number carries no information. A fixed port keeps its number there even
+    /// where it lies among the ephemeral ones: a sample shows that it is a service.
     #[must_use]
     pub fn names(&self, parameters: &Parameters, names: Names) -> Names {
         match parameters.ports.listed() {
             [port] if self.is_per_target(parameters) => {
                 Names { pattern: Behavior::new(names.pattern.masked(*port)), ..names }
+            }
+            [port] if self.fixed.contains(port) && names.pattern.is_masked() => {
+                Names { pattern: names.shape.clone(), ..names }
             }
             _ => names,
         }

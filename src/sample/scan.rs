@@ -1,7 +1,8 @@
 //! Infers how a sample scans from its sandbox run: services, packets per target, source ports and rate. A
 //! [`Scan`] is the input of a projection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -20,9 +21,16 @@ const WATCH_SECONDS_MIN: f64 = 4.0;
 const COUNTED_SECONDS_MIN: f64 = 21.0;
 /// Maximum number of scripts that are kept of a run.
 const SCRIPTS_MAX: usize = 512;
-/// Times in seconds after the first SYN at which systems of the report's time send it again. Windows sends at
-/// 0, 3 and 9 s.
-const USUAL_RETRIES: [f64; 2] = [3.0, 9.0];
+/// Share of silent contacts that last at most the time for which a target must have been watched. The rest may
+/// be a few addresses that the sample contacts again and again, such as a command server that is down.
+const WATCHED_QUANTILE: f64 = 0.95;
+/// Minimum number of silent targets that show how often the scan asks a target, unless the run has fewer targets.
+const SILENT_TARGETS_MIN: usize = 5;
+/// How usual systems repeat a SYN: the probability and the times in seconds after the first SYN. Scanners with
+/// raw sockets never repeat it. Windows repeats it after 3 and 9 s, or once if the program gives up sooner.
+/// Linux repeats it after 1, 3, 7 and 15 s (RFC 6298), and later than a window lasts.
+const USUAL_RETRIES: [(f64, &[f64]); 4] =
+    [(0.4, &[]), (0.2, &[3.0]), (0.2, &[3.0, 9.0]), (0.2, &[1.0, 3.0, 7.0, 15.0])];
 /// Shares of hosts whose operating system differs from the sandbox's. The values are taken as equally likely.
 const OTHER_SYSTEMS: [f64; 2] = [0.01, 0.15];
 /// Scan rates in targets per second. The values are taken as equally likely if the run shows no rate.
@@ -170,14 +178,11 @@ impl Scan {
     /// than the sandbox's. The probabilities sum to 1.
     #[must_use]
     pub fn variants(&self) -> Vec<(f64, Scan)> {
-        let retries: &[(usize, f64)] = match self.assumes_retries() {
-            true => &[(0, 0.5), (1, 0.25), (2, 0.25)],
-            false => &[(0, 1.0)],
-        };
+        let retries: &[(f64, &[f64])] = if self.assumes_retries() { &USUAL_RETRIES } else { &[(1.0, &[])] };
         let rates: Vec<f64> = self.targets_per_second.map_or_else(|| USUAL_RATES.to_vec(), |rate| vec![rate]);
         let others: &[f64] = if self.source_ports == SourcePorts::One { &[0.0] } else { &OTHER_SYSTEMS };
         let mut all = Vec::new();
-        for (retries, weight) in retries {
+        for (weight, retries) in retries {
             for rate in &rates {
                 for other_systems in others {
                     let mut scan = Scan {
@@ -185,11 +190,10 @@ impl Scan {
                         other_systems: *other_systems,
                         ..self.clone()
                     };
-                    for script in &mut scan.scripts {
+                    for script in scan.scripts.iter_mut().filter(|script| script.packets.len() == 1) {
                         let first = script.packets.first().copied();
-                        let later = USUAL_RETRIES.iter().take(*retries);
                         script.packets.extend(
-                            later.filter_map(|after| {
+                            retries.iter().filter_map(|after| {
                                 first.map(|first| ScriptPacket { after: *after, ..first })
                             }),
                         );
@@ -201,13 +205,13 @@ impl Scan {
         all
     }
 
-    /// Returns whether TCP retries have to be assumed: each target received a single packet, a SYN is among
-    /// the services, and no silent target was watched long enough.
+    /// Returns whether TCP retries have to be assumed: nearly each target received a single packet, a SYN is
+    /// among the services, and no silent targets were watched long enough.
     fn assumes_retries(&self) -> bool {
         let is_syn = |(service, _): &(SampleService, f64)| service.token.flags == Some(TcpFlags::SYN);
         self.attempts.unknown.is_some()
             && self.services.iter().any(is_syn)
-            && self.scripts.iter().all(|script| script.packets.len() == 1)
+            && self.attempts.shares.get(&1).is_some_and(|share| *share >= WATCHED_QUANTILE)
     }
 
     /// Returns one sentence for each property that has to be assumed because the run does not show it.
@@ -215,7 +219,7 @@ impl Scan {
     pub fn assumptions(&self) -> Vec<String> {
         let mut all = Vec::new();
         all.extend(self.attempts.unknown.filter(|_| self.assumes_retries()).map(|why| {
-            format!("{why}, so retries of TCP are unknown: none is taken as likely as one (after 3 s) or two (after 9 s)")
+            format!("{why}, so retries of TCP are unknown: those of Windows, of Linux and of raw sockets are assumed")
         }));
         if self.targets_per_second.is_none() {
             all.push(
@@ -283,22 +287,39 @@ fn unknown_retries(contacts: &Contacts) -> Option<&'static str> {
 /// first contact.
 fn counted_targets(contacts: &Contacts) -> Vec<&Contact> {
     let silent = contacts.counted.iter().filter(|contact| !contact.answered);
-    silent.filter(|contact| contact.at + COUNTED_SECONDS_MIN <= contacts.seconds).collect()
+    let counted: Vec<&Contact> =
+        silent.filter(|contact| contact.at + COUNTED_SECONDS_MIN <= contacts.seconds).collect();
+    if is_fan_out(&counted, contacts) { counted } else { Vec::new() }
 }
 
 /// Returns the contacts with silent targets whose packets were all traced and whose first packet came early
 /// enough in the run for all retries to show.
 fn watched_contacts(contacts: &Contacts) -> Vec<&Contact> {
     let silent = |contact: &&Contact| contact.is_complete && !contact.answered;
-    let longest =
-        contacts.all.iter().filter(silent).map(Contact::duration_seconds).fold(WATCH_SECONDS_MIN, f64::max);
+    let mut durations: Vec<f64> = contacts.all.iter().filter(silent).map(Contact::duration_seconds).collect();
+    durations.sort_by(f64::total_cmp);
+    let usual = durations.get(quantile_index(durations.len(), WATCHED_QUANTILE)).copied();
+    let longest = usual.unwrap_or(WATCH_SECONDS_MIN).max(WATCH_SECONDS_MIN);
     let until = |watch: f64| -> Vec<&Contact> {
         contacts.all.iter().filter(silent).filter(|contact| contact.at + watch <= contacts.seconds).collect()
     };
-    let all = until(longest);
-    // The longest series of retries may reach to the end of the run. No contact was then watched for as long,
-    // and the minimum applies.
-    if all.is_empty() { until(WATCH_SECONDS_MIN) } else { all }
+    // The usual series of retries may reach to the end of the run. Few contacts were then watched for as long, and
+    // the minimum applies.
+    let all = [longest, WATCH_SECONDS_MIN].map(until).into_iter().find(|all| is_fan_out(all, contacts));
+    all.unwrap_or_default()
+}
+
+/// Returns whether contacts have enough targets to stand for the scan. A few silent targets among many may be
+/// command servers that are down.
+fn is_fan_out(some: &[&Contact], contacts: &Contacts) -> bool {
+    let targets: HashSet<IpAddr> = some.iter().map(|contact| contact.target).collect();
+    !some.is_empty() && targets.len() >= SILENT_TARGETS_MIN.min(contacts.targets.len())
+}
+
+/// Returns the index of a quantile among that many ascending values, rounded down.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index of contacts")]
+fn quantile_index(count: usize, quantile: f64) -> usize {
+    (quantile * count.saturating_sub(1) as f64) as usize
 }
 
 /// Returns the contacts that scripts are made from: the most reliable group that is not empty.
@@ -312,7 +333,7 @@ fn usable_contacts(contacts: &Contacts) -> Vec<&Contact> {
         return counted;
     }
     let silent: Vec<&Contact> = contacts.all.iter().filter(|contact| !contact.answered).collect();
-    if silent.is_empty() { contacts.all.iter().collect() } else { silent }
+    if is_fan_out(&silent, contacts) { silent } else { contacts.all.iter().collect() }
 }
 
 /// Converts contacts to scripts. `place` returns a packet's index in [`Scan::services`].

@@ -96,20 +96,20 @@ fn a_sample_caught_weeks_after_the_wave_is_no_counter_evidence() {
 }
 
 #[test]
-fn without_a_change_or_a_date_the_match_is_only_possible() {
+fn where_nothing_rose_a_match_says_nothing_with_or_without_a_date() {
     let quiet = Darknet::new(120, None, |day| 2 + day % 2);
     let found = quiet.ask("discovered: {date: 2020-03-01}\n");
-    assert_eq!(verdict(&found), "possible", "{}", reasons(&found));
-    assert!(reasons(&found).contains("no unusual change"));
+    assert_eq!(verdict(&found), "cannot tell", "{}", reasons(&found));
+    assert!(reasons(&found).contains("on no day"));
     let undated = quiet.ask("");
-    assert_eq!(verdict(&undated), "possible");
+    assert_eq!(verdict(&undated), "cannot tell");
     assert!(reasons(&undated).contains("gives no date"));
 }
 
 #[test]
 fn a_short_history_is_said_to_be_one() {
     let found = Darknet::new(20, None, |_| 2).ask("discovered: {date: 2020-01-10}\n");
-    assert!(reasons(&found).contains("14 of each are needed"), "{}", reasons(&found));
+    assert!(reasons(&found).contains("nothing can be known"), "{}", reasons(&found));
     assert_ne!(verdict(&found), "likely");
 }
 

@@ -15,7 +15,7 @@ use super::{DailySeries, Direction, TESTS_PER_DAY, TestedDay, WEEK, float};
 const PAST_DAYS_MAX: usize = 56;
 /// Minimum number of past days for a test: two of each weekday. The test includes the uncertainty of mean and
 /// dispersion that so few days leave. Fewer days would include only one weekend.
-pub(super) const PAST_DAYS_MIN: usize = 14;
+pub const PAST_DAYS_MIN: usize = 14;
 /// Minimum mean count per day for estimates of weekly rhythm and growth. In smaller counts, chance hides
 /// both.
 const RHYTHM_MEAN_MIN: f64 = 5.0;

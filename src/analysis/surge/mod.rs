@@ -16,7 +16,8 @@ mod background;
 
 use jiff::civil::Date;
 
-use background::{PAST_DAYS_MIN, PastDays};
+pub use background::PAST_DAYS_MIN;
+use background::PastDays;
 
 /// The direction of a departure from the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

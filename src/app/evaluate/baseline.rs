@@ -67,7 +67,7 @@ fn ranked_answer(
             let date = sample.report.reference_date().map(|(span, _)| span.first);
             best = best.max(date.map_or(0.0, |date| rise(&counts, date)));
         }
-        ranked.push((sample.profile.id.clone(), best));
+        ranked.push((sample.report.family.clone().unwrap_or_else(|| sample.profile.id.clone()), best));
     }
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     let answers = ranked.first().is_some_and(|(_, rise)| *rise >= RISE_MIN);

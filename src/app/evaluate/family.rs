@@ -95,6 +95,11 @@ impl EvaluationFamily {
         }
     }
 
+    /// Returns another family, of the given number, that scans as this one does.
+    pub(super) fn unknown_twin(&self, number: u64) -> EvaluationFamily {
+        EvaluationFamily { number, ..self.clone() }
+    }
+
     pub(super) fn flags(&self) -> Option<TcpFlags> {
         (self.protocol == Protocol::Tcp).then_some(TcpFlags::SYN)
     }

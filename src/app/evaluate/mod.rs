@@ -1,29 +1,42 @@
 //! Use case: how good the answers are, measured on outbreaks whose cause is known, beside baselines and ablations.
 
 mod baseline;
+mod conditions;
 mod family;
 mod sandbox;
+mod traffic;
 mod victim;
 mod world;
 
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
 use crate::correlate::{
-    Candidate, CaseAnswer, CaseTruth, EnabledEvidence, Evaluation, PROBABLE, Score, calibration,
+    Candidate, CaseAnswer, CaseTruth, CauseEvidence, EnabledEvidence, Evaluation, Hypothesis, NoEvidence,
+    Score, SensorCandidates, Verdict, calibration, cause_evidence, likely_from,
 };
 use crate::rules::Rules;
 use crate::sample::ScanVariant;
 
+pub use conditions::WorldKind;
 pub use family::FamilySet;
 
-use super::correlate::{SensorAssessment, assess_sensors};
+use super::correlate::{SensorAssessment, assess_sensors, correlate, evidence_of};
 use super::{AppError, parallel};
 use world::Case;
 
 /// Days after an onset at which it is asked whether the answer is there already.
 const DAYS_AFTER: [usize; 6] = [3, 5, 7, 10, 14, 28];
 
+/// Maximum p-value of a rise in ways of answering that do not adjust it for the number of samples.
+const RISE_P_MAX: f64 = 0.05;
+
 /// What to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvaluationOptions {
+    /// Which worlds.
+    pub world_kind: WorldKind,
     /// Which families.
     pub family_set: FamilySet,
     /// How many outbreaks.
@@ -37,7 +50,10 @@ pub struct EvaluationOptions {
 /// # Errors
 /// When a history in memory fails.
 pub fn evaluate(question: &EvaluationOptions, rules: &Rules) -> Result<Evaluation, AppError> {
-    let work = |number| world::draw(question.family_set, number, rules).and_then(|case| judge(&case, rules));
+    let work = |number| {
+        world::draw(question.family_set, question.world_kind, number, rules)
+            .and_then(|case| judge(&case, rules))
+    };
     let found = parallel::map(question.threads, 0..question.cases, work);
     let mut evaluation = Evaluation::default();
     let mut said_and_held = Vec::new();
@@ -65,69 +81,102 @@ struct JudgedCase {
 }
 
 fn judge(case: &Case, rules: &Rules) -> Result<JudgedCase, AppError> {
-    let weighed = assess_sensors(&case.samples, &case.store, rules)?;
-    let mut ways = vec![("inga", ranked_answer(case, &weighed, true))];
+    let mut ways = vec![("inga", answer_of_hypotheses(&correlate(&case.samples, &case.store, rules)?))];
     ways.push(("MD5 before and after its date", baseline::md5(case)?));
     ways.push(("port before and after its date", baseline::port(case)?));
+    let mut sensors = assess_sensors(&case.samples, &case.store, rules)?;
     let without = |change: &dyn Fn(&mut EnabledEvidence)| {
-        let mut weighing = EnabledEvidence::default();
-        change(&mut weighing);
-        let sensors = weighed.iter().map(|one| one.reweighed(&weighing)).collect::<Vec<_>>();
-        ranked_answer(case, &sensors, true)
+        let mut enabled = EnabledEvidence::default();
+        change(&mut enabled);
+        answer_of_evidence(case, &evidence_of(&sensors, &enabled))
     };
-    let run_only: Vec<SensorAssessment> = weighed
-        .iter()
-        .map(|one| {
-            one.with_candidates(one.candidates.iter().zip(&case.samples).map(|(candidate, sample)| {
-                Candidate {
-                    variants: vec![ScanVariant::from_run(&sample.profile, 1.0)],
-                    date: candidate.date,
-                }
-            }))
-        })
-        .collect();
-    ways.push(("without projection", ranked_answer(case, &run_only, true)));
-    ways.push(("without null", ranked_answer(case, &weighed, false)));
-    ways.push(("without the sample's date", without(&|weighing| weighing.timing = false)));
-    ways.push(("without unknown scanners", without(&|weighing| weighing.unknown_scanners = false)));
-    ways.push(("without what was expected", without(&|weighing| weighing.expected = false)));
-    let days = days_to_answer(case, &weighed);
-    let truth = CaseTruth { cause: case.cause.clone(), bits: case.bits, hosts_a_day: case.hosts_a_day };
+    ways.push(("without the sample's date", without(&|enabled| enabled.timing = false)));
+    ways.push(("without unknown scanners", without(&|enabled| enabled.unknown_scanners = false)));
+    ways.push(("without what was expected", without(&|enabled| enabled.expected = false)));
+    ways.push(("without families", without(&|enabled| enabled.families = false)));
+    let truth = CaseTruth {
+        cause: case.cause.clone(),
+        kind: case.kind,
+        bits: case.bits,
+        hosts_a_day: case.hosts_a_day,
+    };
+    let days = days_to_answer(case, &sensors);
+    for sensor in &mut sensors {
+        for (candidate, sample) in sensor.candidates.iter_mut().zip(&case.samples) {
+            candidate.variants = vec![ScanVariant::from_run(&sample.profile, 1.0)];
+        }
+    }
+    let of_run = answer_of_evidence(case, &evidence_of(&sensors, &EnabledEvidence::default()));
+    ways.push(("without projection", of_run));
     Ok(JudgedCase { truth, ways, days })
 }
 
-/// What the claims of all sensors come to: each sample by its best, answered where that is probable and unusual.
-fn ranked_answer(case: &Case, weighed: &[SensorAssessment], null: bool) -> CaseAnswer {
-    let mut ranked: Vec<(String, f64, bool)> = case
-        .samples
-        .iter()
-        .enumerate()
-        .map(|(place, sample)| {
-            let claims = weighed.iter().filter_map(|one| one.evidence[place].as_ref().ok());
-            let best = claims.max_by(|a, b| a.probability.total_cmp(&b.probability));
-            let (probability, unusual) =
-                best.map_or((0.0, false), |claim| (claim.probability, claim.is_unusual(claim.p)));
-            (sample.profile.id.clone(), probability, unusual || !null)
-        })
-        .collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let first = ranked.first();
-    let would_answer = first.is_some_and(|(_, _, unusual)| *unusual);
-    let answers = would_answer && first.is_some_and(|(_, probability, _)| *probability >= PROBABLE);
-    let ranked = ranked.into_iter().map(|(id, probability, _)| (id, probability)).collect();
-    CaseAnswer { ranked, answers, would_answer }
+/// Returns the answer that the verdicts give: the most probable family, if it is called likely.
+fn answer_of_hypotheses(hypotheses: &[Hypothesis]) -> CaseAnswer {
+    let mut found: BTreeMap<&str, (f64, bool, bool)> = BTreeMap::new();
+    for hypothesis in hypotheses {
+        let name = hypothesis.family.as_deref().unwrap_or(&hypothesis.sample);
+        let probability = hypothesis.evidence.as_ref().map_or(0.0, |evidence| evidence.family_probability);
+        let known = found.entry(name).or_default();
+        *known = (
+            known.0.max(probability),
+            known.1 || hypothesis.verdict == Verdict::Likely,
+            known.2 || hypothesis.rise_is_unusual(),
+        );
+    }
+    answer(found)
 }
 
-/// Days from the onset to the first of some days by whose history the answer is right.
-fn days_to_answer(case: &Case, weighed: &[SensorAssessment]) -> Option<usize> {
+/// Returns the answer that evidence gives by itself, as if each sample were the only one that is asked for.
+fn answer_of_evidence(case: &Case, evidence: &[Vec<Result<CauseEvidence, NoEvidence>>]) -> CaseAnswer {
+    let mut found: BTreeMap<&str, (f64, bool, bool)> = BTreeMap::new();
+    for (sample, evidence) in evidence.iter().flat_map(|all| case.samples.iter().zip(all)) {
+        let name = sample.report.family.as_deref().unwrap_or(&sample.profile.id);
+        let Ok(evidence) = evidence else { continue };
+        let probability = evidence.family_probability;
+        let rose = evidence.rise.p <= RISE_P_MAX;
+        let known = found.entry(name).or_default();
+        let likely = rose && probability >= likely_from(std::iter::once(probability));
+        *known = (known.0.max(probability), known.1 || likely, known.2 || rose);
+    }
+    answer(found)
+}
+
+/// Ranks families that are given by probability, whether they are likely, and whether their rise is unusual.
+fn answer(found: BTreeMap<&str, (f64, bool, bool)>) -> CaseAnswer {
+    let mut ranked: Vec<(String, (f64, bool, bool))> =
+        found.into_iter().map(|(name, one)| (name.to_owned(), one)).collect();
+    ranked.sort_by(|a, b| b.1.1.cmp(&a.1.1).then(b.1.0.total_cmp(&a.1.0)));
+    let first = ranked.first().map(|(_, one)| *one);
+    CaseAnswer {
+        answers: first.is_some_and(|(_, likely, _)| likely),
+        would_answer: first.is_some_and(|(_, _, rose)| rose),
+        ranked: ranked.into_iter().map(|(name, (probability, ..))| (name, probability)).collect(),
+    }
+}
+
+/// Returns the days from the onset to the first of some days by whose history the answer is right.
+fn days_to_answer(case: &Case, sensors: &[SensorAssessment]) -> Option<usize> {
     let cause = case.cause.as_ref()?;
-    let is_right = |weighed: &[SensorAssessment]| {
-        let said = ranked_answer(case, weighed, true);
-        said.answers && said.ranked.first().map(|(id, _)| id) == Some(cause)
+    let is_right = |days: &usize| {
+        let days = i64::try_from(*days).unwrap_or(i64::MAX);
+        let last = case.onset.saturating_add(jiff::Span::new().days(days));
+        let answer = answer_of_evidence(case, &evidence_until(sensors, last));
+        answer.answers && answer.ranked.first().map(|(name, _)| name) == Some(cause)
     };
-    DAYS_AFTER.into_iter().find(|days| {
-        let known: Vec<SensorAssessment> =
-            weighed.iter().map(|one| one.known_until(case.onset, *days)).collect();
-        is_right(&known)
-    })
+    DAYS_AFTER.into_iter().find(is_right)
+}
+
+/// Returns the evidence as known at the end of a day. Samples with a later date are not candidates yet.
+fn evidence_until(sensors: &[SensorAssessment], last: Date) -> Vec<Vec<Result<CauseEvidence, NoEvidence>>> {
+    let until = |one: &SensorAssessment| {
+        let known = |candidate: &Candidate| match candidate.date {
+            Some(date) if date.first > last => Candidate { variants: Vec::new(), ..candidate.clone() },
+            _ => candidate.clone(),
+        };
+        (one.series.until(last), one.candidates.iter().map(known).collect::<Vec<_>>())
+    };
+    let known: Vec<_> = sensors.iter().map(until).collect();
+    let views = known.iter().map(|(table, candidates)| SensorCandidates { table, candidates });
+    cause_evidence(&views.collect::<Vec<_>>(), &EnabledEvidence::default())
 }

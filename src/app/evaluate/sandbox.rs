@@ -2,8 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use jiff::civil::Date;
-
 use crate::packet::{Packet, Protocol, TcpFlags};
 use crate::rules::Rules;
 use crate::sample::{
@@ -12,6 +10,7 @@ use crate::sample::{
 };
 
 use super::super::sandbox::LoadedSample;
+use super::conditions::SandboxConditions;
 use super::family::{EvaluationFamily, FamilyTargeting};
 use super::victim::{EvaluationVictim, public_address, with_times};
 
@@ -20,17 +19,18 @@ const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 20, 2));
 /// Targets asked in a run, at most: sandboxes cut fast scanners short.
 const TARGETS_MAX: usize = 2_000;
 
-/// Runs a sample of a family; `date` is when it was caught.
+/// Runs a sample of a family; `date` is when it was caught. The number of the variant tells the samples of one
+/// family apart.
 pub(super) fn run(
-    family: &EvaluationFamily,
-    date: Option<Date>,
+    (family, variant): (&EvaluationFamily, u64),
+    date: Option<PartialDate>,
+    conditions: SandboxConditions,
     rules: &Rules,
     random: &mut SplitMix64,
 ) -> LoadedSample {
     let mut victim = EvaluationVictim::from_family(family, VICTIM, random);
     (victim.rate, victim.retries) = (family.rate, family.retries.clone());
-    let seconds = 60.0 + random.unit() * 120.0;
-    let answering = if random.below(4) == 0 { 0.2 } else { 0.0 };
+    let SandboxConditions { dead_server, answering, seconds } = conditions;
     let mut packets = background_lookups(random, seconds);
     let mut at = 5.0;
     let mut asked = 0;
@@ -52,8 +52,11 @@ pub(super) fn run(
             asked += 1;
         }
     }
+    if dead_server {
+        packets.extend(dead_server_contacts(family, seconds, random));
+    }
     packets.retain(|(at, _)| *at < seconds);
-    let id = format!("{:032x}", 0xfa31_0000_0000_0000_u64 | family.number);
+    let id = format!("{:032x}", 0xfa31_0000_0000_0000_u64 | variant << 32 | family.number);
     let packets = with_times(&packets, 1.0e9);
     let names = ResolvedAddresses::new();
     let plumbing = |packet: &Packet| rules.infrastructure_rule(packet).map(str::to_owned);
@@ -63,7 +66,7 @@ pub(super) fn run(
     LoadedSample {
         path: id.clone().into(),
         text: String::new(),
-        report: report(id, date),
+        report: report(id, family, date),
         profile,
         unread_reason: None,
     }
@@ -96,14 +99,40 @@ fn background_lookups(random: &mut SplitMix64, seconds: f64) -> Vec<(f64, Packet
     (0..10).map(|number| ask(random.unit() * seconds, 1_100 + number)).collect()
 }
 
-fn report(id: String, date: Option<Date>) -> SampleReport {
+/// What a sample sends to a command server that is down: a connection every minute, on a scanned port half of
+/// the time.
+fn dead_server_contacts(
+    family: &EvaluationFamily,
+    seconds: f64,
+    random: &mut SplitMix64,
+) -> Vec<(f64, Packet)> {
+    let server = IpAddr::V4(public_address(random));
+    let scanned = family.ports.first().map_or(4_321, |(port, _)| *port);
+    let port = if random.below(2) == 0 { scanned } else { 4_321 };
+    let mut packets = Vec::new();
+    let mut at = 2.0;
+    let mut source_port = 1_050;
+    while at < seconds {
+        let packet = Packet::new(VICTIM, server, Protocol::Tcp)
+            .with_source_port(Some(source_port))
+            .with_destination_port(Some(port))
+            .with_flags(Some(TcpFlags::SYN));
+        packets.extend([0.0, 3.0, 9.0].map(|after| (at + after, packet)));
+        (at, source_port) = (at + 30.0 + 10.0 * random.unit(), source_port + 1);
+    }
+    packets
+}
+
+/// Names a family.
+pub(super) fn family_name(family: &EvaluationFamily) -> String {
+    format!("family {}", family.number)
+}
+
+fn report(id: String, family: &EvaluationFamily, date: Option<PartialDate>) -> SampleReport {
     SampleReport {
         identity: Identity { md5: Some(id.clone()), ..Identity::default() },
-        names: [("family".to_owned(), format!("family {}", &id[24..]))].into(),
-        discovered: date.map(|date| Discovery {
-            date: PartialDate { first: date, last: date },
-            source: Some("family".to_owned()),
-        }),
+        family: Some(family_name(family)),
+        discovered: date.map(|date| Discovery { date, source: Some("family".to_owned()) }),
         captures: vec![SampleCapture::Path(id)],
         ..SampleReport::default()
     }

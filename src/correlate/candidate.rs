@@ -1,0 +1,77 @@
+//! Samples as candidates for the cause of an event.
+
+use crate::behavior::Transition;
+use crate::sample::{PartialDate, Projection, SampleProfile, ScanVariant, ScanWindow};
+
+use super::SeriesTable;
+
+/// The probability beforehand that a sensor sees sweeps just as the sandbox did: a sweep's end may lie beyond the
+/// run.
+const RUN_VARIANT_WEIGHT: f64 = 0.2;
+
+/// A sample as a cause to weigh at one sensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The scans that it may be, as the sensor would see them.
+    pub variants: Vec<ScanVariant>,
+    /// Number of contacts of the run from which they were worked out.
+    pub run_contacts: f64,
+    /// When it was discovered or caught.
+    pub date: Option<PartialDate>,
+    /// Its malware family; `None` if nobody names one.
+    pub family: Option<String>,
+}
+
+impl Candidate {
+    /// Returns a sample by its projection onto the sensor, if it scans.
+    #[must_use]
+    pub fn new(
+        sample: &SampleProfile,
+        projection: Option<&Projection>,
+        date: Option<PartialDate>,
+        family: Option<String>,
+    ) -> Candidate {
+        let mut variants = projection.map_or_else(Vec::new, |one| one.variants.clone());
+        let sweeps = |one: &ScanWindow| one.fingerprint.whole.parameters.transition == Transition::Sequential;
+        if !variants.is_empty() && sample.scan_windows().any(sweeps) {
+            variants.iter_mut().for_each(|variant| variant.weight *= 1.0 - RUN_VARIANT_WEIGHT);
+            variants.push(ScanVariant::from_run(sample, RUN_VARIANT_WEIGHT));
+        }
+        let destinations = |window: &ScanWindow| window.fingerprint.whole.parameters.destinations;
+        let run_contacts = sample.scan_windows().map(destinations).sum::<u64>() as f64;
+        Candidate { variants, run_contacts, date, family }
+    }
+}
+
+/// A sensor with the samples as candidates at it. All sensors have the same samples in the same order.
+#[derive(Clone, Copy, Debug)]
+pub struct SensorCandidates<'a> {
+    /// What the sensor saw.
+    pub table: &'a SeriesTable,
+    /// The samples.
+    pub candidates: &'a [Candidate],
+}
+
+/// Which kinds of evidence count; all of them, unless it is to be measured what one is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnabledEvidence {
+    /// How near a sample's date lies to the onset.
+    pub timing: bool,
+    /// That there are scanners of which nobody has a sample.
+    pub unknown_scanners: bool,
+    /// What was to be expected from before.
+    pub expected: bool,
+    /// That several samples may be of one family.
+    pub families: bool,
+}
+
+impl Default for EnabledEvidence {
+    fn default() -> EnabledEvidence {
+        EnabledEvidence { timing: true, unknown_scanners: true, expected: true, families: true }
+    }
+}
+
+/// Returns whether two candidates are of the same family.
+pub(super) fn are_related(one: &Candidate, other: &Candidate) -> bool {
+    one.family.is_some() && one.family == other.family
+}

@@ -7,8 +7,8 @@
 /// Maximum number of past days from which a level is known.
 pub const PAST_DAYS_MAX: usize = 56;
 /// Days after which a past day counts for half as much. It bounds how long a level lags behind a drift.
-const HALF_LIFE_DAYS: f64 = 14.0;
-/// Counts that are added to the past of each series, and the days that are added. A behavior that was never seen
+const HALF_LIFE_DAYS: f64 = 10.0;
+/// Counts that are added to the past of a rare series, and the days that are added. A behavior that was never seen
 /// is a rare one, but none that can never come.
 const PRIOR_COUNT: f64 = 0.3;
 const PRIOR_DAYS: f64 = 14.0;
@@ -27,7 +27,7 @@ const USUAL_DISPERSION: f64 = 1.2;
 const USUAL_DRIFT: f64 = 0.02;
 const ASSUMED_FORECASTS: usize = 8;
 /// Largest relative variance of a level over [`HORIZON_DAYS`] that is taken for drift: that of a population whose
-/// level changes by 11 % from day to day. More than that is an outbreak.
+/// level changes by some 13 % from day to day. More than that is an outbreak.
 const DRIFT_MAX: f64 = 0.25;
 
 /// The distribution of a sum of counts as the days before let expect it: a negative binomial distribution.
@@ -62,16 +62,16 @@ impl Level {
         let kept = &past[past.len().saturating_sub(PAST_DAYS_MAX)..];
         let all: f64 = kept.iter().sum();
         // The level of a rare series cannot be seen to drift, so that all its past days count alike.
-        let daily =
-            if all >= kept.len() as f64 { (-std::f64::consts::LN_2 / HALF_LIFE_DAYS).exp() } else { 1.0 };
-        let (mut counts, mut days) = (PRIOR_COUNT, PRIOR_DAYS);
+        let is_rare = all < kept.len() as f64;
+        let (mut counts, mut days) = if is_rare { (PRIOR_COUNT, PRIOR_DAYS) } else { (0.0, 0.0) };
+        let daily = if is_rare { 1.0 } else { (-std::f64::consts::LN_2 / HALF_LIFE_DAYS).exp() };
         let mut weight = 1.0;
         for count in kept.iter().rev() {
             counts += weight * count;
             days += weight;
             weight *= daily;
         }
-        Level { rate: (counts / days).max(f64::MIN_POSITIVE), known: counts }
+        Level { rate: counts / days, known: counts }
     }
 }
 

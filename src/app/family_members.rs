@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::rules::Rules;
-use crate::sample::SampleFamily;
+use crate::sample::{
+    FamilyBasis, FamilyMember, LikenessGraph, MalwareFamily, SampleFamily, StaticFeatures, StaticNeighbour,
+};
 use crate::store::HistoryStore;
 
 use super::AppError;
@@ -11,28 +13,114 @@ use super::history::kept_samples;
 use super::sample_family::family_of_report;
 use super::sandbox::LoadedSample;
 
-/// A family with its samples in a history.
-#[derive(Clone, Debug)]
-pub struct FamilyMembers {
-    /// The family; `None` for the samples whose family is not known.
-    pub name: Option<String>,
-    /// The samples, each with how its family is known.
-    pub samples: Vec<(LoadedSample, Option<SampleFamily>)>,
-}
-
-/// Returns the samples that a history keeps, by family and then by identifier. Samples of an unknown family
-/// come last.
+/// Returns the families of the samples that a history keeps, by name. Families without a name come last.
 ///
 /// # Errors
 /// When the history cannot be read, or a report no longer fits the schema.
-pub fn families(store: &dyn HistoryStore, rules: &Rules) -> Result<Vec<FamilyMembers>, AppError> {
-    let mut by_name: BTreeMap<(bool, Option<String>), FamilyMembers> = BTreeMap::new();
-    for sample in kept_samples(store)? {
-        let family = family_of_report(&sample.report, rules);
-        let name = family.as_ref().map(|family| family.name.clone());
-        let key = (name.is_none(), name.as_ref().map(|name| name.to_lowercase()));
-        let members = by_name.entry(key).or_insert_with(|| FamilyMembers { name, samples: Vec::new() });
-        members.samples.push((sample, family));
+pub fn families(store: &dyn HistoryStore, rules: &Rules) -> Result<Vec<MalwareFamily>, AppError> {
+    let samples = kept_samples(store)?;
+    let mut by_name: BTreeMap<(bool, String), MalwareFamily> = BTreeMap::new();
+    for member in members(&samples, rules) {
+        let SampleFamily { name, is_named, .. } = member.family.clone();
+        let family = by_name.entry((!is_named, name.to_lowercase()));
+        let family = family.or_insert_with(|| MalwareFamily { name, is_named, members: Vec::new() });
+        family.members.push(member);
     }
     Ok(by_name.into_values().collect())
+}
+
+/// Returns each sample with its family, in the order of the samples. A sample whose family nothing names has
+/// that of a sample that is statically alike; if there is none, it is a family of its own.
+#[must_use]
+pub fn members(samples: &[LoadedSample], rules: &Rules) -> Vec<FamilyMember> {
+    let mut families: Vec<Option<SampleFamily>> =
+        samples.iter().map(|sample| family_of_report(&sample.report, rules)).collect();
+    let names: Vec<Option<String>> =
+        families.iter().map(|family| family.as_ref().map(|family| family.name.clone())).collect();
+    let features: Vec<(&StaticFeatures, Option<&str>)> =
+        samples.iter().zip(&names).map(|(sample, name)| (&sample.report.features, name.as_deref())).collect();
+    let graph = LikenessGraph::of(&features);
+    name_by_likeness(samples, &graph, &names, &mut families);
+    let neighbours = |sample| neighbours(sample, samples, &graph, &families);
+    let mut members = Vec::new();
+    for (at, (sample, family)) in samples.iter().zip(&families).enumerate() {
+        let mut family = family.clone().unwrap_or_else(|| SampleFamily::unnamed(&sample.profile.id));
+        let neighbours: Vec<StaticNeighbour> = neighbours(at);
+        for neighbour in &neighbours {
+            let is_new = |known: &String| !known.eq_ignore_ascii_case(&neighbour.family);
+            let is_named = !neighbour.family.starts_with("unnamed-");
+            if is_named && is_new(&family.name) && family.disagreeing.iter().all(is_new) {
+                family.disagreeing.push(neighbour.family.clone());
+            }
+        }
+        members.push(FamilyMember {
+            id: sample.profile.id.clone(),
+            title: sample.report.title(),
+            windows: sample.profile.windows.len(),
+            date: sample.report.reference_date().map(|(date, _)| date),
+            family,
+            neighbours,
+        });
+    }
+    members
+}
+
+/// Gives each sample without a family that of a similar sample, and the other samples of a component that
+/// nothing names the family of its first sample.
+fn name_by_likeness(
+    samples: &[LoadedSample],
+    graph: &LikenessGraph,
+    names: &[Option<String>],
+    families: &mut [Option<SampleFamily>],
+) {
+    let sources = graph.name_sources(names);
+    let id = |sample: usize| samples[sample].profile.id.as_str();
+    // A name comes from the sample at the end of the chain of sources.
+    let origin = |mut sample: usize| {
+        while let Some(source) = sources[sample] {
+            sample = source;
+        }
+        sample
+    };
+    let is_unnamed = |sample: usize| names[origin(sample)].is_none();
+    let first = graph.components(&is_unnamed);
+    for sample in 0..samples.len() {
+        let (source, name) = match (&names[sample], sources[sample]) {
+            (Some(_), _) => continue,
+            (None, Some(source)) => (source, names[origin(sample)].clone().unwrap_or_default()),
+            (None, None) if first[sample] == sample => {
+                families[sample] = Some(SampleFamily::unnamed(id(sample)));
+                continue;
+            }
+            (None, None) => {
+                let near = graph.neighbours(sample);
+                let same = near.iter().find(|(other, _)| first[*other] == first[sample]);
+                (same.map_or(sample, |(other, _)| *other), SampleFamily::unnamed(id(first[sample])).name)
+            }
+        };
+        let near = graph.neighbours(sample);
+        let reasons = near.iter().find(|(other, _)| *other == source).map(|(_, reasons)| *reasons);
+        let reasons = reasons.unwrap_or_default().iter().map(ToString::to_string).collect();
+        let basis = FamilyBasis::Likeness(StaticNeighbour {
+            sample: id(source).to_owned(),
+            family: name.clone(),
+            reasons,
+        });
+        let is_named = !is_unnamed(sample);
+        families[sample] = Some(SampleFamily { name, is_named, basis, disagreeing: Vec::new() });
+    }
+}
+
+fn neighbours(
+    sample: usize,
+    samples: &[LoadedSample],
+    graph: &LikenessGraph,
+    families: &[Option<SampleFamily>],
+) -> Vec<StaticNeighbour> {
+    let neighbour = |(other, reasons): (usize, &[crate::sample::LikenessReason])| StaticNeighbour {
+        sample: samples[other].profile.id.clone(),
+        family: families[other].as_ref().map(|family| family.name.clone()).unwrap_or_default(),
+        reasons: reasons.iter().map(ToString::to_string).collect(),
+    };
+    graph.neighbours(sample).into_iter().map(neighbour).collect()
 }

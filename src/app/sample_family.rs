@@ -51,7 +51,7 @@ fn family(
     disagreeing.extend(vote.map(|vote| vote.family));
     disagreeing.retain(|other| !other.eq_ignore_ascii_case(&name));
     disagreeing.dedup();
-    Some(SampleFamily { name, basis, disagreeing })
+    Some(SampleFamily { name, is_named: true, basis, disagreeing })
 }
 
 #[cfg(test)]

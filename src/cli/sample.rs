@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use crate::app::family_members::{FamilyMembers, families};
+use crate::app::family_members::families;
 use crate::app::history::keep_samples;
 use crate::app::history_source::HistorySource;
 use crate::app::output::Output;
 use crate::app::removal::remove_sample;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::render::samples::{self as report, ListedSample};
+use crate::render::samples as report;
 use crate::rules::Rules;
+use crate::sample::MalwareFamily;
 
-use super::shared::{HistoryFolder, LimitArgs, ReportArgs};
+use super::shared::{HistoryFolder, LimitArgs, OutputArgs, OutputFormat, ReportArgs};
 use super::{EXIT_OK, sample_import};
 
 /// Import samples from sandboxes; add, remove and list samples
@@ -64,12 +65,17 @@ enum SampleCommand {
     },
     /// List the malware families of a history's samples
     ///
-    /// Each family is shown with its samples, how its name is known, and the sources that disagree.
+    /// Each family is shown with its samples, how the name is known for each, and the sources that disagree. A
+    /// sample that nothing names belongs to the family of a sample that is statically alike: equal imphash or
+    /// rich header, similar TLSH or ssdeep, or rare YARA rules in common.
     #[command(after_help = "Examples:
-  inga sample families --history history")]
+  inga sample families --history history
+  inga sample families --history history --format json")]
     Families {
         #[command(flatten)]
         history: HistoryFolder,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 
@@ -82,16 +88,16 @@ pub(super) fn run(args: &SampleArgs, notices: &mut Notices) -> Result<u8, AppErr
         SampleCommand::Import(args) => return sample_import::run(args, notices),
         SampleCommand::Remove { id, history } => remove_sample(&history.folder, id, &history.rules.load()?)?,
         SampleCommand::List { family, history } => list(family.as_deref(), history, notices)?,
-        SampleCommand::Families { history } => families_text(history, notices)?,
+        SampleCommand::Families { history, output } => list_families(history, output, notices)?,
     }
     Ok(EXIT_OK)
 }
 
-/// Returns the samples of a history by family, and the rules with the families' names.
+/// Returns the families of a history's samples, and the rules with the families' names.
 fn read_families(
     history: &HistoryFolder,
     notices: &mut Notices,
-) -> Result<(Vec<FamilyMembers>, Rules), AppError> {
+) -> Result<(Vec<MalwareFamily>, Rules), AppError> {
     let rules = history.rules.load()?;
     let source = HistorySource::Folder(history.folder.clone());
     let store = source.open(&CaptureOptions::default(), &rules, notices)?;
@@ -101,24 +107,21 @@ fn read_families(
 fn list(family: Option<&str>, history: &HistoryFolder, notices: &mut Notices) -> Result<(), AppError> {
     let (all, rules) = read_families(history, notices)?;
     let wanted = family.map(|name| rules.families.canonical_name(name).unwrap_or_else(|| name.to_owned()));
-    let is_wanted = |name: Option<&String>| {
-        wanted.as_ref().is_none_or(|wanted| name.is_some_and(|name| name.eq_ignore_ascii_case(wanted)))
-    };
-    let wanted = all.iter().filter(|members| is_wanted(members.name.as_ref()));
-    let mut samples: Vec<ListedSample<'_>> = wanted.flat_map(listed).collect();
-    samples.sort_by_key(|(_, profile, _)| &profile.id);
+    let is_wanted =
+        |family: &&MalwareFamily| wanted.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(&family.name));
+    let mut samples: Vec<_> = all.iter().filter(is_wanted).flat_map(|family| &family.members).collect();
+    samples.sort_by_key(|member| &member.id);
     Output::Stdout.write(|out| report::text(out, &samples))
 }
 
-fn families_text(history: &HistoryFolder, notices: &mut Notices) -> Result<(), AppError> {
+fn list_families(
+    history: &HistoryFolder,
+    output: &OutputArgs,
+    notices: &mut Notices,
+) -> Result<(), AppError> {
     let (all, _) = read_families(history, notices)?;
-    Output::Stdout.write(|out| {
-        all.iter().try_for_each(|members| report::family_text(out, members.name.as_deref(), &listed(members)))
+    output.target().write(|out| match output.format() {
+        OutputFormat::Text => report::families_text(out, &all),
+        OutputFormat::Json => report::families_json(out, &all),
     })
-}
-
-/// Returns the samples of a family in the form in which they are shown.
-fn listed(members: &FamilyMembers) -> Vec<ListedSample<'_>> {
-    let samples = members.samples.iter();
-    samples.map(|(sample, family)| (&sample.report, &sample.profile, family.as_ref())).collect()
 }

@@ -118,7 +118,7 @@ struct FamilyJson<'a> {
 }
 
 fn family_json(family: &SampleFamily) -> FamilyJson<'_> {
-    let SampleFamily { name, basis, disagreeing } = family;
+    let SampleFamily { name, basis, disagreeing, .. } = family;
     FamilyJson { name, known_by: basis.to_string(), disagreeing }
 }
 

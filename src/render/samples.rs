@@ -1,53 +1,91 @@
-//! The samples of a history and their malware families, as text.
+//! The samples of a history and their malware families, as text and as JSON.
 
 use std::io::{self, Write};
 
-use crate::escape::escape_hidden;
-use crate::sample::{SampleFamily, SampleProfile, SampleReport};
+use serde::Serialize;
+
+use crate::escape::{escape_hidden, json_line};
+use crate::sample::{FamilyMember, MalwareFamily, SampleFamily, StaticNeighbour};
 
 use super::text::table;
-
-/// A sample with its malware family, if something names it.
-pub type ListedSample<'a> = (&'a SampleReport, &'a SampleProfile, Option<&'a SampleFamily>);
 
 /// Writes samples as a table.
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, samples: &[ListedSample<'_>]) -> io::Result<()> {
+pub fn text(out: &mut dyn Write, samples: &[&FamilyMember]) -> io::Result<()> {
     let heads = ["sample", "title", "windows", "date", "family", "known by"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    for (report, profile, family) in samples {
-        let date = report.reference_date().map_or_else(|| "-".to_owned(), |(span, _)| span.to_string());
-        let windows = profile.windows.len().to_string();
-        let (family, basis) = match family {
-            Some(family) => (escape_hidden(&family.name), escape_hidden(&family.basis.to_string())),
-            None => ("-".to_owned(), "-".to_owned()),
-        };
-        let title = escape_hidden(&report.title());
-        rows.push(vec![profile.id.clone(), title, windows, date, family, basis]);
+    for member in samples {
+        let date = member.date.map_or_else(|| "-".to_owned(), |date| date.to_string());
+        rows.push(vec![
+            member.id.clone(),
+            escape_hidden(&member.title),
+            member.windows.to_string(),
+            date,
+            escape_hidden(&member.family.name),
+            escape_hidden(&member.family.basis.to_string()),
+        ]);
     }
     table(out, &rows)
 }
 
-/// Writes a family with its samples: how the family of each is known, and which others are named. `None`
-/// stands for the samples whose family is unknown.
+/// Writes families with their samples: how the family of each is known, and which others are named.
 ///
 /// # Errors
 /// Fails if `out` cannot be written to.
-pub fn family_text(out: &mut dyn Write, name: Option<&str>, samples: &[ListedSample<'_>]) -> io::Result<()> {
-    let name = name.map_or_else(|| "family unknown".to_owned(), escape_hidden);
-    writeln!(out, "{name}: {} samples", samples.len())?;
-    for (_, profile, family) in samples {
-        let Some(SampleFamily { basis, disagreeing, .. }) = family else {
-            writeln!(out, "  {}  nothing names a family", profile.id)?;
-            continue;
-        };
+pub fn families_text(out: &mut dyn Write, families: &[MalwareFamily]) -> io::Result<()> {
+    families.iter().try_for_each(|family| family_text(out, family))
+}
+
+fn family_text(out: &mut dyn Write, family: &MalwareFamily) -> io::Result<()> {
+    writeln!(out, "{}: {} samples", escape_hidden(&family.name), family.members.len())?;
+    for member in &family.members {
+        let SampleFamily { basis, disagreeing, .. } = &member.family;
         let others = match disagreeing.is_empty() {
             true => String::new(),
             false => format!("; others: {}", escape_hidden(&disagreeing.join(", "))),
         };
-        writeln!(out, "  {}  {}{others}", profile.id, escape_hidden(&basis.to_string()))?;
+        writeln!(out, "  {}  {}{others}", member.id, escape_hidden(&basis.to_string()))?;
     }
     Ok(())
+}
+
+/// A line of JSON for a family.
+#[derive(Serialize)]
+struct FamilyLineJson<'a> {
+    family: &'a str,
+    is_named: bool,
+    samples: Vec<FamilyMemberJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct FamilyMemberJson<'a> {
+    sample: &'a str,
+    title: &'a str,
+    known_by: String,
+    disagreeing: &'a [String],
+    neighbours: &'a [StaticNeighbour],
+}
+
+/// Writes a line of JSON for each family.
+///
+/// # Errors
+/// Fails if `out` cannot be written to.
+pub fn families_json(out: &mut dyn Write, families: &[MalwareFamily]) -> io::Result<()> {
+    for MalwareFamily { name, is_named, members } in families {
+        let samples = members.iter().map(member_json).collect();
+        json_line(out, &FamilyLineJson { family: name, is_named: *is_named, samples })?;
+    }
+    Ok(())
+}
+
+fn member_json(member: &FamilyMember) -> FamilyMemberJson<'_> {
+    FamilyMemberJson {
+        sample: &member.id,
+        title: &member.title,
+        known_by: member.family.basis.to_string(),
+        disagreeing: &member.family.disagreeing,
+        neighbours: &member.neighbours,
+    }
 }

@@ -38,16 +38,7 @@ impl DraftReport {
     /// Adds what a sandbox's report states about the sample.
     pub fn add(&mut self, report: &SandboxReport) {
         self.add_identity(&report.identity);
-        fill(&mut self.features.file_name, &report.features.file_name);
-        fill(&mut self.features.ssdeep, &report.features.ssdeep);
-        fill(&mut self.features.tlsh, &report.features.tlsh);
-        fill(&mut self.features.imphash, &report.features.imphash);
-        fill(&mut self.features.rich_hash, &report.features.rich_hash);
-        for rule in &report.features.yara {
-            if self.features.yara.len() < LISTED_MAX && !self.features.yara.contains(rule) {
-                self.features.yara.push(rule.clone());
-            }
-        }
+        self.features.add(&report.features, LISTED_MAX);
         for detection in &report.detections {
             if self.detections.len() < LISTED_MAX && !self.detections.contains(detection) {
                 self.detections.push(detection.clone());
@@ -112,15 +103,17 @@ impl DraftReport {
     }
 
     fn write_features(&self, out: &mut String) -> std::fmt::Result {
-        let StaticFeatures { file_name, ssdeep, tlsh, imphash, rich_hash, yara } = &self.features;
+        let StaticFeatures { file_name, file_type, size, ssdeep, tlsh, imphash, rich_hash, yara } =
+            &self.features;
         let all = [
             ("file_name", file_name),
+            ("file_type", file_type),
             ("ssdeep", ssdeep),
             ("tlsh", tlsh),
             ("imphash", imphash),
             ("rich_hash", rich_hash),
         ];
-        if all.iter().all(|(_, value)| value.is_none()) && yara.is_empty() {
+        if self.features == StaticFeatures::default() {
             return Ok(());
         }
         writeln!(out, "features:")?;
@@ -128,6 +121,9 @@ impl DraftReport {
             if let Some(value) = value {
                 writeln!(out, "  {name}: {}", quoted(value))?;
             }
+        }
+        if let Some(size) = size {
+            writeln!(out, "  size: {size}")?;
         }
         if !yara.is_empty() {
             let yara: Vec<String> = yara.iter().map(|rule| quoted(rule)).collect();
@@ -209,6 +205,8 @@ mod tests {
             },
             features: StaticFeatures {
                 file_name: Some("x\"\u{202e}: [\n".to_owned()),
+                file_type: Some("ELF 32-bit LSB executable, ARM".to_owned()),
+                size: Some(61_440),
                 yara: vec!["a: b".to_owned()],
                 ..StaticFeatures::default()
             },

@@ -121,6 +121,10 @@ impl fmt::Display for RunTime {
 pub struct StaticFeatures {
     /// The name under which the file was submitted.
     pub file_name: Option<String>,
+    /// The type of the file, as the sandbox writes it, such as `PE32 executable (GUI) Intel 80386`.
+    pub file_type: Option<String>,
+    /// Length of the file in bytes.
+    pub size: Option<u64>,
     /// Fuzzy hash of the program ssdeep.
     pub ssdeep: Option<String>,
     /// Locality-sensitive hash of Trend Micro.
@@ -132,6 +136,31 @@ pub struct StaticFeatures {
     /// Names of YARA rules that match the file.
     #[serde(default)]
     pub yara: Vec<String>,
+}
+
+impl StaticFeatures {
+    /// Adds the features that are not known yet, and YARA rules up to `rules_max` in all.
+    pub fn add(&mut self, other: &StaticFeatures, rules_max: usize) {
+        let StaticFeatures { file_name, file_type, size, ssdeep, tlsh, imphash, rich_hash, yara } = other;
+        for (known, other) in [
+            (&mut self.file_name, file_name),
+            (&mut self.file_type, file_type),
+            (&mut self.ssdeep, ssdeep),
+            (&mut self.tlsh, tlsh),
+            (&mut self.imphash, imphash),
+            (&mut self.rich_hash, rich_hash),
+        ] {
+            if known.is_none() {
+                known.clone_from(other);
+            }
+        }
+        self.size = self.size.or(*size);
+        for rule in yara {
+            if self.yara.len() < rules_max && !self.yara.contains(rule) {
+                self.yara.push(rule.clone());
+            }
+        }
+    }
 }
 
 /// A malware family that a sandbox names.

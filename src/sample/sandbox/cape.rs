@@ -23,6 +23,8 @@ pub(super) const PATHS: &[&str] = &[
     "target.url",
     // Some versions write a list of names.
     "target.file.name.*",
+    "target.file.type",
+    "target.file.size",
     "target.file.md5",
     "target.file.sha1",
     "target.file.sha256",
@@ -95,7 +97,7 @@ fn conditions(fields: &mut ReportFields<'_>, sandbox: Sandbox, version: Option<S
         package: fields.text("info.package"),
         started: time(fields, "info.started"),
         ended: time(fields, "info.ended"),
-        seconds: fields.seconds("info.duration"),
+        seconds: fields.whole_number("info.duration"),
         timed_out: fields.at("info.timeout").and_then(Value::as_bool),
     }
 }
@@ -119,6 +121,8 @@ fn features(fields: &mut ReportFields<'_>) -> StaticFeatures {
     let named = |entry: &Value| below(entry, "name").and_then(text_of);
     StaticFeatures {
         file_name: fields.text("target.file.name"),
+        file_type: fields.text("target.file.type"),
+        size: fields.whole_number("target.file.size"),
         ssdeep: fields.text("target.file.ssdeep"),
         tlsh: fields.text("target.file.tlsh"),
         imphash: imphash
@@ -216,7 +220,7 @@ mod tests {
                 "machine": {"name": "win7_2", "label": "win7_2"}, "id": 7
             },
             "target": {"category": "file", "file": {
-                "name": "a.exe", "md5": "0A0882B8DA225406CC838991B5F67D11", "sha1": null,
+                "name": "a.exe", "type": "PE32 executable (GUI) Intel 80386", "size": 61440, "md5": "0A0882B8DA225406CC838991B5F67D11", "sha1": null,
                 "sha256": "aa2316ff30647295efac2c884b30b6e83a8515c2d2ff1df3c5d6091b404c73a9",
                 "ssdeep": "3:a:b", "tlsh": "T1AA", "pe": {"imphash": "c8b547bc71aff83bbc3cfaab1f45ae47"},
                 "yara": [{"name": "UPX"}], "cape_yara": [{"name": "Emotet"}], "clamav": ["Win.Trojan.Emotet-1"],
@@ -246,6 +250,8 @@ mod tests {
         assert_eq!((report.sandbox, report.part), (Sandbox::Cape, ReportPart::Whole));
         assert_eq!(report.identity.id(), "0a0882b8da225406cc838991b5f67d11");
         assert_eq!(report.features.yara, ["UPX", "Emotet"]);
+        assert_eq!(report.features.file_type.as_deref(), Some("PE32 executable (GUI) Intel 80386"));
+        assert_eq!(report.features.size, Some(61_440));
         assert_eq!(report.features.imphash.as_deref(), Some("c8b547bc71aff83bbc3cfaab1f45ae47"));
         let detections: Vec<String> =
             report.detections.iter().map(|one| format!("{} by {}", one.family, one.source)).collect();

@@ -27,10 +27,14 @@ pub(super) const PATHS: &[&str] = &[
     "families.*",
     "target.filename",
     "target.orig_filename",
+    "target.size",
+    "target.filetype",
     "target.md5",
     "target.sha1",
     "target.sha256",
     "submitted.filename",
+    "submitted.size",
+    "submitted.filetype",
     "submitted.md5",
     "submitted.sha1",
     "submitted.sha256",
@@ -72,6 +76,8 @@ fn analysis(fields: &mut ReportFields<'_>) -> SandboxReport {
         file_name: fields
             .text(&format!("{place}.orig_filename"))
             .or_else(|| fields.text(&format!("{place}.filename"))),
+        file_type: fields.text(&format!("{place}.filetype")),
+        size: fields.whole_number(&format!("{place}.size")),
         ..StaticFeatures::default()
     };
     families(fields, &mut report);

@@ -51,12 +51,12 @@ impl<'a> ReportFields<'a> {
         None
     }
 
-    /// Returns a number of seconds. Negative numbers, which sandboxes write for an unknown duration, are
-    /// `None`.
-    pub(super) fn seconds(&mut self, path: &str) -> Option<u64> {
+    /// Returns a number of seconds or bytes, without decimals. Negative numbers, which sandboxes write for an
+    /// unknown duration, are `None`.
+    pub(super) fn whole_number(&mut self, path: &str) -> Option<u64> {
         let value = self.at(path)?;
         match value {
-            Value::Number(number) => number.as_u64().or_else(|| number.as_f64().and_then(whole_seconds)),
+            Value::Number(number) => number.as_u64().or_else(|| number.as_f64().and_then(truncated)),
             // A flag in the same place is another field.
             Value::Bool(_) => None,
             Value::String(text) if text.parse::<u64>().is_ok() => text.parse().ok(),
@@ -125,8 +125,8 @@ pub(super) fn is_hex(text: &str, digits: usize) -> bool {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie within")]
-fn whole_seconds(seconds: f64) -> Option<u64> {
-    (0.0..1e12).contains(&seconds).then_some(seconds as u64)
+fn truncated(number: f64) -> Option<u64> {
+    (0.0..1e12).contains(&number).then_some(number as u64)
 }
 
 #[cfg(test)]
@@ -144,10 +144,10 @@ mod tests {
         assert_eq!(fields.text("a.e"), Some("y".to_owned()));
         assert_eq!((fields.text("a.i"), fields.text("a.none"), fields.text("z.z")), (None, None, None));
         assert_eq!(
-            (fields.seconds("a.f"), fields.seconds("a.g"), fields.seconds("a.h")),
+            (fields.whole_number("a.f"), fields.whole_number("a.g"), fields.whole_number("a.h")),
             (None, None, Some(2))
         );
-        assert_eq!(fields.seconds("a.b"), None);
+        assert_eq!(fields.whole_number("a.b"), None);
         assert!(fields.list("a.e").is_empty());
         assert_eq!(
             fields.problems,

@@ -19,6 +19,7 @@ pub(super) const PATHS: &[&str] = &[
     "analysis.generalinfo.target.sample",
     "analysis.generalinfo.target.url",
     "analysis.fileinfo.filename",
+    "analysis.fileinfo.filesize",
     "analysis.fileinfo.md5",
     "analysis.fileinfo.sha1",
     "analysis.fileinfo.sha256",
@@ -50,6 +51,7 @@ pub(super) fn read(fields: &mut ReportFields<'_>) -> Option<SandboxReport> {
     let name = fields.text("analysis.fileinfo.filename");
     report.features = StaticFeatures {
         file_name: name.or_else(|| fields.text("analysis.generalinfo.target.sample")),
+        size: fields.whole_number("analysis.fileinfo.filesize"),
         ssdeep: fields.text("analysis.fileinfo.ssdeep"),
         imphash: fields.hash("analysis.fileinfo.pe.imphash", 32),
         ..StaticFeatures::default()

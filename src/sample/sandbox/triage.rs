@@ -14,6 +14,7 @@ use super::report::{ReportPart, Sandbox, SandboxReport};
 pub(super) const PATHS: &[&str] = &[
     "sample.id",
     "sample.target",
+    "sample.size",
     "sample.md5",
     "sample.sha1",
     "sample.sha256",
@@ -53,6 +54,7 @@ pub(super) fn read(fields: &mut ReportFields<'_>) -> Option<SandboxReport> {
     report.read_identity(fields, "sample");
     report.features = StaticFeatures {
         file_name: fields.text("sample.target"),
+        size: fields.whole_number("sample.size"),
         ssdeep: fields.text("sample.ssdeep"),
         ..StaticFeatures::default()
     };
@@ -62,7 +64,7 @@ pub(super) fn read(fields: &mut ReportFields<'_>) -> Option<SandboxReport> {
         machine: fields.text("analysis.resource").or_else(|| fields.text("analysis.platform")),
         started: time(fields, &["analysis.submitted", "sample.created", "sample.submitted"]),
         ended: time(fields, &["analysis.reported", "sample.completed"]),
-        seconds: fields.seconds("analysis.max_time_network"),
+        seconds: fields.whole_number("analysis.max_time_network"),
         ..RunConditions::default()
     };
     if is_overview {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::rules::Rules;
 use crate::sample::{
-    FamilyBasis, FamilyMember, LikenessGraph, MalwareFamily, SampleFamily, StaticFeatures, StaticNeighbour,
+    FamilyBasis, FamilyMember, FamilyRenames, LikenessGraph, MalwareFamily, SampleFamily, StaticFeatures,
+    StaticNeighbour,
 };
 use crate::store::HistoryStore;
 
@@ -18,9 +19,9 @@ use super::sandbox::LoadedSample;
 /// # Errors
 /// When the history cannot be read, or a report no longer fits the schema.
 pub fn families(store: &dyn HistoryStore, rules: &Rules) -> Result<Vec<MalwareFamily>, AppError> {
-    let samples = kept_samples(store)?;
+    let (samples, renames) = (kept_samples(store)?, store.family_renames()?);
     let mut by_name: BTreeMap<(bool, String), MalwareFamily> = BTreeMap::new();
-    for member in members(&samples, rules) {
+    for member in members(&samples, &renames, rules) {
         let SampleFamily { name, is_named, .. } = member.family.clone();
         let family = by_name.entry((!is_named, name.to_lowercase()));
         let family = family.or_insert_with(|| MalwareFamily { name, is_named, members: Vec::new() });
@@ -32,9 +33,10 @@ pub fn families(store: &dyn HistoryStore, rules: &Rules) -> Result<Vec<MalwareFa
 /// Returns each sample with its family, in the order of the samples. A sample whose family nothing names has
 /// that of a sample that is statically alike; if there is none, it is a family of its own.
 #[must_use]
-pub fn members(samples: &[LoadedSample], rules: &Rules) -> Vec<FamilyMember> {
-    let mut families: Vec<Option<SampleFamily>> =
-        samples.iter().map(|sample| family_of_report(&sample.report, rules)).collect();
+pub fn members(samples: &[LoadedSample], renames: &FamilyRenames, rules: &Rules) -> Vec<FamilyMember> {
+    let own_family =
+        |sample: &LoadedSample| renamed(family_of_report(&sample.report, rules), sample, renames);
+    let mut families: Vec<Option<SampleFamily>> = samples.iter().map(own_family).collect();
     let names: Vec<Option<String>> =
         families.iter().map(|family| family.as_ref().map(|family| family.name.clone())).collect();
     let features: Vec<(&StaticFeatures, Option<&str>)> =
@@ -63,6 +65,29 @@ pub fn members(samples: &[LoadedSample], rules: &Rules) -> Vec<FamilyMember> {
         });
     }
     members
+}
+
+/// Returns a sample's family with the name that the user gave it. A family that nothing else names can be
+/// named by the user as well.
+fn renamed(
+    family: Option<SampleFamily>,
+    sample: &LoadedSample,
+    renames: &FamilyRenames,
+) -> Option<SampleFamily> {
+    let of_name = |name: &str| renames.of(name).map(|rename| rename.to.clone());
+    let Some(mut family) = family else {
+        let unnamed = SampleFamily::unnamed(&sample.profile.id);
+        let name = of_name(&unnamed.name)?;
+        return Some(SampleFamily { name, is_named: true, basis: FamilyBasis::User, ..unnamed });
+    };
+    if let Some(name) = of_name(&family.name) {
+        family.name = name;
+    }
+    for other in &mut family.disagreeing {
+        *other = of_name(other).unwrap_or_else(|| other.clone());
+    }
+    family.disagreeing.retain(|other| !other.eq_ignore_ascii_case(&family.name));
+    Some(family)
 }
 
 /// Gives each sample without a family that of a similar sample, and the other samples of a component that

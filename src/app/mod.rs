@@ -23,6 +23,7 @@ pub mod png;
 pub mod project;
 pub mod removal;
 pub mod rules;
+pub mod sample_details;
 pub mod sample_family;
 pub mod sample_import;
 pub mod sandbox;

@@ -7,7 +7,7 @@ use crate::capture::Input;
 use crate::packet::Packet;
 use crate::rules::Rules;
 use crate::sample::{
-    AddressCounts, KeptSample, LikelyVictims, SampleCapture, SampleProfile, SampleReport, Traffic,
+    AddressCounts, KeptSample, LikelyVictims, SampleCapture, SampleProfile, SampleReport, SampleRun, Traffic,
     likely_victims,
 };
 
@@ -107,7 +107,7 @@ pub(super) fn load_with(
     run: LoadRun<'_>,
 ) -> Result<LoadedSample, AppError> {
     let report = SampleReport::parse(&text).map_err(|error| AppError::report(path, error))?;
-    let mut profile = SampleProfile { id: report.id(), ..SampleProfile::default() };
+    let mut runs: Vec<SampleRun> = Vec::new();
     let mut addresses = AddressCounts::default();
     let (mut is_empty, mut empty) = (true, Vec::new());
     for (place, captured) in report.captures.iter().enumerate() {
@@ -123,12 +123,8 @@ pub(super) fn load_with(
             is_empty = false;
             notices.add_left_out(&input, &marked);
             addresses.add(AddressCounts::from_packets(&marked.packets));
-            let part = profile_of(&report, &input, &marked, rules, notices)?;
-            profile.synthetic_time |= part.synthetic_time;
-            profile.windows.extend(part.windows);
-            for (access, packets) in part.accesses {
-                *profile.accesses.entry(access).or_default() += packets;
-            }
+            let profile = profile_of(&report, &input, &marked, rules, notices)?;
+            runs.push(SampleRun { capture: captured.path().to_owned(), profile });
             Ok(())
         })?;
     }
@@ -142,6 +138,7 @@ pub(super) fn load_with(
         true => "no capture of its runs exists".to_owned(),
         false => format!("{}: no packets in it", empty.join(", ")),
     });
+    let profile = SampleProfile::of_runs(&report.id(), runs);
     Ok(LoadedSample { path: path.to_owned(), text, report, profile, unread_reason: unread })
 }
 

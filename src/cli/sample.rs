@@ -7,8 +7,9 @@ use crate::app::history::keep_samples;
 use crate::app::history_source::HistorySource;
 use crate::app::output::Output;
 use crate::app::removal::remove_sample;
+use crate::app::sample_details::{details, rename_family};
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::render::samples as report;
+use crate::render::{sample_details, samples as report};
 use crate::rules::Rules;
 use crate::sample::MalwareFamily;
 
@@ -52,6 +53,38 @@ enum SampleCommand {
         #[command(flatten)]
         history: HistoryFolder,
     },
+    /// Show everything that a history knows of a sample
+    ///
+    /// The answer has the sample's hashes, family, dates and static features, the samples that are statically
+    /// alike, each run with its conditions, and how the sample scans. Runs that do not differ significantly are
+    /// one scan; if runs differ, each variant is shown with what distinguishes it.
+    #[command(after_help = "Examples:
+  inga sample show a2eaf57c47a1 --history history
+  inga sample show a2eaf57c47a1 --history history --format json")]
+    Show {
+        /// A hash of the sample, or its first digits
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        history: HistoryFolder,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Give a malware family another name
+    ///
+    /// The name holds for all samples of the family, also for those that are added later. Families that get the
+    /// same name are one family.
+    #[command(after_help = "Examples:
+  inga sample rename-family Mirai Satori --history history
+  inga sample rename-family unnamed-a2eaf57c47a1 Knocker --history history")]
+    RenameFamily {
+        /// The family, as `inga sample families` shows it
+        old: String,
+        /// Its new name
+        new: String,
+        #[command(flatten)]
+        history: HistoryFolder,
+    },
     /// List the samples of a history, with their malware families
     #[command(after_help = "Examples:
   inga sample list --history history
@@ -87,10 +120,30 @@ pub(super) fn run(args: &SampleArgs, notices: &mut Notices) -> Result<u8, AppErr
         }
         SampleCommand::Import(args) => return sample_import::run(args, notices),
         SampleCommand::Remove { id, history } => remove_sample(&history.folder, id, &history.rules.load()?)?,
+        SampleCommand::Show { id, history, output } => show(id, history, output, notices)?,
+        SampleCommand::RenameFamily { old, new, history } => {
+            rename_family(&history.folder, old, new, &history.rules.load()?)?;
+        }
         SampleCommand::List { family, history } => list(family.as_deref(), history, notices)?,
         SampleCommand::Families { history, output } => list_families(history, output, notices)?,
     }
     Ok(EXIT_OK)
+}
+
+fn show(
+    id: &str,
+    history: &HistoryFolder,
+    output: &OutputArgs,
+    notices: &mut Notices,
+) -> Result<(), AppError> {
+    let rules = history.rules.load()?;
+    let source = HistorySource::Folder(history.folder.clone());
+    let store = source.open(&CaptureOptions::default(), &rules, notices)?;
+    let details = details(store.as_ref(), id, &rules)?;
+    output.target().write(|out| match output.format() {
+        OutputFormat::Text => sample_details::text(out, &details),
+        OutputFormat::Json => sample_details::json(out, &details),
+    })
 }
 
 /// Returns the families of a history's samples, and the rules with the families' names.

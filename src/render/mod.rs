@@ -25,6 +25,7 @@ pub mod packets;
 pub mod plot;
 pub mod projection;
 pub mod rule_counts;
+pub mod sample_details;
 pub mod sample_import;
 pub mod samples;
 mod scale;

@@ -32,6 +32,12 @@ pub fn text(out: &mut dyn Write, result: &ImportResult, is_kept: bool) -> io::Re
             writeln!(out, "{}: {}", path(&run.source), escape_hidden(problem))?;
         }
     }
+    for sample in &result.samples {
+        let new = sample.draft.runs.len();
+        if let Some(kept) = sample.runs_kept.filter(|kept| *kept > new) {
+            writeln!(out, "{}: {new} runs added or replaced; the history has {kept}", sample.draft.id())?;
+        }
+    }
     let ImportCounts { samples, runs, without_capture, failed, passed_over } = ImportCounts::of(result);
     let of_these = match without_capture {
         0 => String::new(),
@@ -107,6 +113,7 @@ struct ImportedSampleJson<'a> {
     has_capture: bool,
     runs: Vec<ImportedRunJson<'a>>,
     contacts: &'a [String],
+    runs_in_history: Option<usize>,
     error: Option<&'a str>,
 }
 
@@ -147,7 +154,7 @@ struct ImportPathJson<'a> {
 /// # Errors
 /// Fails if `out` cannot be written to.
 pub fn json(out: &mut dyn Write, result: &ImportResult) -> io::Result<()> {
-    for ImportedSample { draft, family, runs, failed } in &result.samples {
+    for ImportedSample { draft, family, runs, runs_kept, failed } in &result.samples {
         let line = ImportedSampleJson {
             sample: draft.id(),
             identity: &draft.identity,
@@ -159,6 +166,7 @@ pub fn json(out: &mut dyn Write, result: &ImportResult) -> io::Result<()> {
             has_capture: !draft.runs.is_empty(),
             runs: runs.iter().map(run_json).collect(),
             contacts: &draft.contacts,
+            runs_in_history: *runs_kept,
             error: failed.as_deref(),
         };
         json_line(out, &line)?;

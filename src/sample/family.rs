@@ -35,6 +35,8 @@ pub enum FamilyBasis {
     },
     /// It is the family of a sample that is statically alike.
     Likeness(StaticNeighbour),
+    /// The user named it.
+    User,
     /// Nothing names it: the sample is the first, or the only one, of its family.
     Own,
 }
@@ -48,6 +50,7 @@ impl fmt::Display for FamilyBasis {
             FamilyBasis::Likeness(StaticNeighbour { sample, reasons, .. }) => {
                 write!(f, "static likeness to {sample} ({})", reasons.join("; "))
             }
+            FamilyBasis::User => f.write_str("named by the user"),
             FamilyBasis::Own => f.write_str("nothing names a family"),
         }
     }

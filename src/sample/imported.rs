@@ -27,6 +27,9 @@ pub struct ImportedSample {
     pub family: Option<SampleFamily>,
     /// Its runs.
     pub runs: Vec<ImportedRun>,
+    /// Number of runs with a capture that the history has of the sample, with those of earlier imports; `None`
+    /// if it was not kept in a history.
+    pub runs_kept: Option<usize>,
     /// Why the sample is not in the folder or history, although it was read.
     pub failed: Option<String>,
 }

@@ -45,7 +45,16 @@ pub struct KeptSample {
     pub profile: SampleProfile,
 }
 
-/// The behavior of a sample in its sandbox run.
+/// The behavior of a sample in one of its sandbox runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleRun {
+    /// The capture, as the report names it.
+    pub capture: String,
+    /// The behavior. It has no runs of its own.
+    pub profile: SampleProfile,
+}
+
+/// The behavior of a sample in its sandbox runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleProfile {
     /// Identifier of the sample, from the identity in its report.
@@ -57,6 +66,10 @@ pub struct SampleProfile {
     pub accesses: BTreeMap<ServiceAccess, u64>,
     /// Whether the times are synthetic, because a log has none.
     pub synthetic_time: bool,
+    /// The runs, if there are several: their windows and accesses are those of the whole profile. Empty for a
+    /// sample with one run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<SampleRun>,
 }
 
 impl SampleProfile {
@@ -91,6 +104,29 @@ impl SampleProfile {
         profile
     }
 
+    /// Puts runs together.
+    #[must_use]
+    pub fn of_runs(id: &str, runs: Vec<SampleRun>) -> SampleProfile {
+        let mut whole = SampleProfile { id: id.to_owned(), ..SampleProfile::default() };
+        for SampleRun { profile, .. } in &runs {
+            whole.synthetic_time |= profile.synthetic_time;
+            whole.windows.extend(profile.windows.iter().cloned());
+            for (access, packets) in &profile.accesses {
+                *whole.accesses.entry(access.clone()).or_default() += packets;
+            }
+        }
+        if runs.len() > 1 {
+            whole.runs = runs;
+        }
+        whole
+    }
+
+    /// Returns the profile of each run.
+    #[must_use]
+    pub fn each_run(&self) -> Vec<&SampleProfile> {
+        if self.runs.is_empty() { vec![self] } else { self.runs.iter().map(|run| &run.profile).collect() }
+    }
+
     /// Returns the windows of the scan itself, without peer lookups.
     pub fn scan_windows(&self) -> impl Iterator<Item = &ScanWindow> + '_ {
         self.windows.iter().filter(|window| !window.peer_lookup)
@@ -102,20 +138,26 @@ impl SampleProfile {
         !self.windows.is_empty()
     }
 
-    /// Returns the destinations of all windows, per second from the first scan event to the last. Returns
-    /// `None` if the times are synthetic or span less than a second.
+    /// Returns the destinations of all windows, per second from the first scan event of each run to the last.
+    /// Returns `None` if the times are synthetic or span less than a second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate for an estimate, from counts below 2^52")]
     pub fn destinations_per_second(&self) -> Option<f64> {
         if self.synthetic_time {
             return None;
         }
-        let first = self.scan_windows().filter_map(|window| window.fingerprint.start).min()?;
-        let last = self.scan_windows().filter_map(|window| window.fingerprint.end).max()?;
-        let seconds = last.seconds_since(first);
+        let seconds: f64 = self.each_run().into_iter().filter_map(SampleProfile::scan_seconds).sum();
         let destinations: u64 =
             self.scan_windows().map(|window| window.fingerprint.whole.parameters.destinations).sum();
         (seconds >= 1.0).then(|| destinations as f64 / seconds)
+    }
+
+    /// Returns the seconds from the first scan event to the last; `None` if there is none or it has no time.
+    #[must_use]
+    pub fn scan_seconds(&self) -> Option<f64> {
+        let first = self.scan_windows().filter_map(|window| window.fingerprint.start).min()?;
+        let last = self.scan_windows().filter_map(|window| window.fingerprint.end).max()?;
+        Some(last.seconds_since(first))
     }
 }
 

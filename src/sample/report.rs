@@ -12,7 +12,7 @@ use crate::yaml::{self, YamlError};
 use super::{Expectation, FamilyDetection, RunConditions, StaticFeatures};
 
 /// The schema of the sample report. Unknown keys are errors.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SampleReport {
     /// Hashes of the sample; at least one.
@@ -73,7 +73,7 @@ impl Identity {
 }
 
 /// A publication about a sample.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Discovery {
     /// Date of the publication.
@@ -83,7 +83,7 @@ pub struct Discovery {
 }
 
 /// One capture of the sandbox run: a path, or a path with the information that the log lacks.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "a path, or `path` with `date`, `packets_per_second` and `run`")]
 pub enum SampleCapture {
     /// A path.
@@ -93,7 +93,7 @@ pub enum SampleCapture {
 }
 
 /// A capture or log that lacks a date or times.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetailedCapture {
     /// Path relative to the report.
@@ -108,8 +108,8 @@ pub struct DetailedCapture {
 
 /// A rate in packets per second, 0.001 to 1e9. It is stored in thousandths, so that reports can be compared
 /// for equality.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "f64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct PacketRate {
     thousandths: u64,
 }
@@ -124,6 +124,12 @@ impl TryFrom<f64> for PacketRate {
         } else {
             Err(format!("{value} packets per second do not lie between 0.001 and 1e9"))
         }
+    }
+}
+
+impl From<PacketRate> for f64 {
+    fn from(rate: PacketRate) -> f64 {
+        rate.get()
     }
 }
 

@@ -23,7 +23,7 @@ use crate::history::{
     ReopenedWindows, RollbackPoint, Sensor, Sighting, SightingCounts, TypeRecord, TypeTotal,
 };
 use crate::packet::Timestamp;
-use crate::sample::KeptSample;
+use crate::sample::{FamilyRenames, KeptSample};
 
 /// A protocol set, and the ports that go with it; `None` for any ports.
 pub type ServiceQuery = (ProtocolSet, Option<Ports>);
@@ -276,6 +276,12 @@ pub trait HistoryStore {
 
     /// Returns the stored samples, ascending by id.
     fn samples(&self) -> Result<Vec<KeptSample>, StoreError>;
+
+    /// Stores the names that the user gave to malware families, in place of those that were stored.
+    fn put_family_renames(&mut self, renames: &FamilyRenames) -> Result<(), StoreError>;
+
+    /// Returns the names that the user gave to malware families.
+    fn family_renames(&self) -> Result<FamilyRenames, StoreError>;
 }
 
 /// Returns the coverage of a sensor: the days that its captures recorded, without days on which no address

@@ -7,6 +7,7 @@
 mod captured;
 mod find;
 mod group;
+mod kept;
 mod run;
 
 use std::collections::HashSet;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::capture::Input;
 use crate::rules::Rules;
 use crate::sample::{ImportResult, ImportedSample};
-use crate::store::{HistoryStore, LocalStore};
+use crate::store::LocalStore;
 
 use super::output::{Output, make_folder};
 use super::sample_family::family_of_draft;
@@ -25,6 +26,7 @@ use super::{AppError, CaptureOptions, Notices};
 use captured::CheckedCapture;
 use find::DiscoveredPaths;
 use group::SampleRuns;
+use kept::SampleKeeper;
 
 /// Where samples are imported to. Without either, they are only read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,8 +50,8 @@ pub fn import(
     rules: &Rules,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<ImportResult, AppError> {
-    let mut store =
-        target.history.map(|history| LocalStore::open_to_write(history, &rules.profile)).transpose()?;
+    let open = |history| SampleKeeper::new(LocalStore::open_to_write(history, &rules.profile)?);
+    let mut keeper = target.history.map(open).transpose()?;
     if let Some(folder) = target.folder {
         make_folder(folder)?;
     }
@@ -58,15 +60,19 @@ pub fn import(
     let mut result = ImportResult { failed: found.failed, passed: found.passed, ..ImportResult::default() };
     result.passed_more = found.passed_more;
     for group in groups {
-        let mut failed = None;
+        let (mut failed, mut runs_kept) = (None, None);
         if let Some(folder) = target.folder {
             failed = write(&group, folder, target.replace, options)?;
         }
-        if let Some(store) = &mut store {
-            failed = failed.or(keep(&group, store, options, rules)?);
+        if let Some(keeper) = &mut keeper {
+            match keep(&group, keeper, options, rules)? {
+                Ok(runs) => runs_kept = Some(runs),
+                Err(why) => failed = failed.or(Some(why)),
+            }
         }
         let family = family_of_draft(&group.draft, rules);
-        result.samples.push(ImportedSample { draft: group.draft, family, runs: group.runs, failed });
+        let SampleRuns { draft, runs, .. } = group;
+        result.samples.push(ImportedSample { draft, family, runs, runs_kept, failed });
     }
     Ok(result)
 }
@@ -133,25 +139,23 @@ fn write(
     Ok(None)
 }
 
-/// Keeps a sample in a history. Returns the reason why it is not kept, if the history could be written to.
+/// Keeps a sample in a history. Returns the number of runs that the history has of it, or the reason why it is
+/// not kept, if the history could be written to.
 ///
 /// # Errors
 /// When the history cannot be written to.
 fn keep(
     group: &SampleRuns,
-    store: &mut LocalStore,
+    keeper: &mut SampleKeeper,
     options: &CaptureOptions,
     rules: &Rules,
-) -> Result<Option<String>, AppError> {
+) -> Result<Result<usize, String>, AppError> {
     if group.captures.is_empty() {
-        return Ok(Some("not kept in the history, because no run has a usable capture".to_owned()));
+        return Ok(Err("not kept in the history, because no run has a usable capture".to_owned()));
     }
     match loaded(group, options, rules) {
-        Ok(sample) => {
-            store.put_sample(&sample.to_kept())?;
-            Ok(None)
-        }
-        Err(error) => Ok(Some(error.to_string())),
+        Ok(sample) => keeper.keep(sample),
+        Err(error) => Ok(Err(error.to_string())),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::history::{DayCount, DayTotal, EngineState, Outage, Sensor};
-use crate::sample::KeptSample;
+use crate::sample::{FamilyRenames, KeptSample, SampleProfile};
 use crate::store::StoreError;
 
 use super::rows::column_of_count;
@@ -285,18 +285,42 @@ pub(super) fn segments(
 
 pub(super) fn put_sample(connection: &Connection, sample: &KeptSample) -> Result<(), StoreError> {
     let KeptSample { path, report, profile } = sample;
-    put_row(connection, "sample", &[&profile.id, path, report, &to_json(profile)?])
+    let json = match profile.runs.is_empty() {
+        true => to_json(profile)?,
+        // The profile of several runs follows from the runs.
+        false => {
+            let runs = profile.runs.clone();
+            to_json(&SampleProfile { id: profile.id.clone(), runs, ..SampleProfile::default() })?
+        }
+    };
+    put_row(connection, "sample", &[&profile.id, path, report, &json])
 }
 
 /// Returns all samples, ascending by id.
 pub(super) fn samples(connection: &Connection) -> Result<Vec<KeptSample>, StoreError> {
     let mut samples = Vec::new();
     each_row(connection, "SELECT path, report, profile FROM sample ORDER BY id", [], &mut |row| {
-        let profile = from_json(row.get_ref(2)?.as_str()?)?;
+        let mut profile: SampleProfile = from_json(row.get_ref(2)?.as_str()?)?;
+        if !profile.runs.is_empty() {
+            profile = SampleProfile::of_runs(&profile.id, profile.runs);
+        }
         samples.push(KeptSample { path: row.get(0)?, report: row.get(1)?, profile });
         Ok(())
     })?;
     Ok(samples)
+}
+
+/// Name of the row of `setting` with the names that the user gave to malware families.
+const FAMILY_RENAMES: &str = "family names";
+
+/// Stores the names that the user gave to malware families.
+pub(super) fn put_family_renames(connection: &Connection, renames: &FamilyRenames) -> Result<(), StoreError> {
+    put_row(connection, "setting", &[&FAMILY_RENAMES, &to_json(renames)?])
+}
+
+/// Returns the names that the user gave to malware families.
+pub(super) fn family_renames(connection: &Connection) -> Result<FamilyRenames, StoreError> {
+    Ok(setting(connection, FAMILY_RENAMES)?.map(|text| from_json(&text)).transpose()?.unwrap_or_default())
 }
 
 impl From<rusqlite::types::FromSqlError> for StoreError {

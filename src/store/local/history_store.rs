@@ -10,7 +10,7 @@ use crate::history::{
     DayCount, DayTotal, EngineState, Example, Filter, HostList, HourlyCount, Outage, ReopenedWindows,
     RollbackPoint, Sensor, Sighting, TypeRecord, TypeTotal,
 };
-use crate::sample::KeptSample;
+use crate::sample::{FamilyRenames, KeptSample};
 use crate::store::{HistoryStore, ParametersSink, ServiceQuery, StoreError, refuse_sources};
 
 use super::row_filter::RowFilter;
@@ -257,5 +257,14 @@ impl HistoryStore for LocalStore {
 
     fn samples(&self) -> Result<Vec<KeptSample>, StoreError> {
         catalog::samples(&self.connection)
+    }
+
+    fn put_family_renames(&mut self, renames: &FamilyRenames) -> Result<(), StoreError> {
+        self.check_writable()?;
+        catalog::put_family_renames(&self.connection, renames)
+    }
+
+    fn family_renames(&self) -> Result<FamilyRenames, StoreError> {
+        catalog::family_renames(&self.connection)
     }
 }

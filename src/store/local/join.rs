@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::behavior::Profile;
 use crate::history::{JoinSummary, Sensor};
+use crate::sample::FamilyRenames;
 use crate::store::StoreError;
 
 use super::LocalStore;
@@ -54,7 +55,9 @@ impl LocalStore {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut sensors: BTreeMap<String, Sensor> = BTreeMap::new();
         let mut marks = Vec::new();
+        let mut renames = FamilyRenames::default();
         for store in stores {
+            renames.add_all(catalog::family_renames(&store.connection)?);
             refuse_signatures(&store.connection)?;
             marks.push(catalog::number_marks(&transaction, &catalog::mark_names(&store.connection)?)?);
             copy_types(&store.connection, &transaction, &profile)?;
@@ -71,6 +74,9 @@ impl LocalStore {
                     return Err(StoreError::NotJoinable(fault));
                 }
             }
+        }
+        if renames != FamilyRenames::default() {
+            catalog::put_family_renames(&transaction, &renames)?;
         }
         for (id, (name, sensor)) in (1i64..).zip(&sensors) {
             schema::put_row(&transaction, "sensor", &[&id, name, &catalog::to_json(sensor)?])?;

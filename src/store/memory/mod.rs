@@ -10,18 +10,15 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
+use super::{HistoryStore, ServiceQuery, StoreError, host_summaries};
 use crate::behavior::BehaviorId;
 use crate::history::{
     BehaviorFilter, CaptureRecord, Contribution, Coverage, DayCount, DayTotal, EngineState, Example, Filter,
     Granularity, HostList, HourlyCount, Outage, ReopenedWindows, RollbackPoint, Scope, Sensor, Sighting,
     SightingCounts, TypeFilter, TypeRecord, TypeTotal, hours_in_bitmap,
 };
-
-use crate::sample::KeptSample;
-
+use crate::sample::{FamilyRenames, KeptSample};
 use sighting_maps::{SightingKey, SightingMaps, counts_by_day};
-
-use super::{HistoryStore, ServiceQuery, StoreError, host_summaries};
 
 /// A history in memory.
 #[derive(Debug, Default)]
@@ -30,6 +27,7 @@ pub struct MemoryStore {
     types: BTreeMap<u64, TypeRecord>,
     marks: Vec<String>,
     samples: BTreeMap<String, KeptSample>,
+    family_renames: FamilyRenames,
 }
 
 /// The stored data of a sensor.
@@ -389,5 +387,14 @@ impl HistoryStore for MemoryStore {
 
     fn samples(&self) -> Result<Vec<KeptSample>, StoreError> {
         Ok(self.samples.values().cloned().collect())
+    }
+
+    fn put_family_renames(&mut self, renames: &FamilyRenames) -> Result<(), StoreError> {
+        self.family_renames = renames.clone();
+        Ok(())
+    }
+
+    fn family_renames(&self) -> Result<FamilyRenames, StoreError> {
+        Ok(self.family_renames.clone())
     }
 }

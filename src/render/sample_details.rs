@@ -1,0 +1,234 @@
+//! Everything that a history knows of one sample, as text and as JSON.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::escape::{escape_hidden, json_line};
+use crate::sample::{
+    AnsweredContacts, Attempts, FamilyDetection, Identity, PartialDate, PooledScan, RunConditions,
+    RunDetails, RunObservation, SampleDetails, SourcePorts, StaticFeatures, StaticNeighbour, TargetSelection,
+};
+
+use super::projection::scan_in_words;
+
+/// Writes everything that is known of a sample, under headings.
+///
+/// # Errors
+/// Fails if `out` cannot be written to.
+pub fn text(out: &mut dyn Write, details: &SampleDetails) -> io::Result<()> {
+    let SampleDetails { path, report, member, runs, scans } = details;
+    let mut line = |indent: usize, text: &str| writeln!(out, "{:indent$}{}", "", escape_hidden(text));
+    line(0, &report.title())?;
+    for (name, hash) in hashes(&report.identity) {
+        line(2, &format!("{name}: {hash}"))?;
+    }
+    line(2, &format!("report: {path}"))?;
+    line(2, &format!("family: {} ({})", member.family.name, member.family.basis))?;
+    if !member.family.disagreeing.is_empty() {
+        line(2, &format!("other families: {}", member.family.disagreeing.join(", ")))?;
+    }
+    if let Some(discovery) = &report.discovered {
+        let by = discovery.source.as_ref().map(|source| format!(" by {source}")).unwrap_or_default();
+        line(2, &format!("discovered: {}{by}", discovery.date))?;
+    }
+    if let Some(acquired) = report.acquired {
+        line(2, &format!("acquired: {acquired}"))?;
+    }
+    if let Some(origin) = &report.origin {
+        line(2, &format!("origin: {origin}"))?;
+    }
+    line(0, "static features")?;
+    for (name, value) in features(&report.features) {
+        line(2, &format!("{name}: {value}"))?;
+    }
+    for (vendor, name) in &report.names {
+        line(2, &format!("named by {vendor}: {name}"))?;
+    }
+    for FamilyDetection { family, source } in &report.detections {
+        line(2, &format!("detected by {source}: {family}"))?;
+    }
+    for StaticNeighbour { sample, family, reasons } in &member.neighbours {
+        line(2, &format!("like {sample} of {family}: {}", reasons.join("; ")))?;
+    }
+    line(0, &format!("runs: {}", runs.len()))?;
+    for run in runs {
+        line(2, &run_in_words(run))?;
+    }
+    if scans.is_empty() {
+        line(0, "scan: none of the runs shows one")?;
+    }
+    for (place, variant) in scans.iter().enumerate() {
+        line(0, &scan_heading(place, variant, scans.len()))?;
+        for difference in &variant.differences {
+            line(2, &format!("differs: {difference}"))?;
+        }
+        for words in scan_in_words(&variant.scan) {
+            line(2, &words)?;
+        }
+    }
+    Ok(())
+}
+
+fn hashes(identity: &Identity) -> impl Iterator<Item = (&'static str, &String)> {
+    let all = [("MD5", &identity.md5), ("SHA-1", &identity.sha1), ("SHA-256", &identity.sha256)];
+    all.into_iter().filter_map(|(name, hash)| Some((name, hash.as_ref()?)))
+}
+
+fn features(features: &StaticFeatures) -> Vec<(&'static str, String)> {
+    let StaticFeatures { file_name, file_type, size, ssdeep, tlsh, imphash, rich_hash, yara } = features;
+    let size = size.map(|bytes| format!("{bytes} bytes"));
+    let yara = (!yara.is_empty()).then(|| yara.join(", "));
+    let all = [
+        ("file", file_name),
+        ("type", file_type),
+        ("size", &size),
+        ("imphash", imphash),
+        ("rich header", rich_hash),
+        ("TLSH", tlsh),
+        ("ssdeep", ssdeep),
+        ("YARA", &yara),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+}
+
+fn run_in_words(run: &RunDetails) -> String {
+    let RunConditions { sandbox, machine, route, package, started, ended, seconds, timed_out } =
+        &run.conditions;
+    let mut words: Vec<String> = Vec::new();
+    words.extend(sandbox.clone());
+    words.extend(machine.as_ref().map(|machine| format!("machine {machine}")));
+    words.extend(route.as_ref().map(|route| format!("route {route}")));
+    words.extend(package.as_ref().map(|package| format!("package {package}")));
+    words.extend(started.map(|time| format!("from {time}")));
+    words.extend(ended.map(|time| format!("to {time}")));
+    words.extend(seconds.map(|seconds| format!("{seconds} s")));
+    words.extend(timed_out.and_then(|is_out| is_out.then(|| "ended by the sandbox".to_owned())));
+    match run.observed {
+        None if run.capture.is_none() => words.push("without a capture".to_owned()),
+        None => words.push("shows nothing".to_owned()),
+        Some(RunObservation { is_answered, windows, scan_seconds, accesses }) => {
+            words.push(if is_answered { "answered" } else { "silent" }.to_owned());
+            let time = scan_seconds.map(|seconds| format!(" in {seconds:.0} s")).unwrap_or_default();
+            words.push(format!("{windows} windows of the scan{time}"));
+            words.push(format!("{accesses} other packets"));
+        }
+    }
+    format!("{}: {}", run.capture.as_deref().unwrap_or("-"), words.join(", "))
+}
+
+fn scan_heading(place: usize, variant: &PooledScan, variants: usize) -> String {
+    let runs = variant.runs.len();
+    match variants {
+        1 => format!("scan (of {runs} runs)"),
+        _ => format!("scan, variant {} (of {runs} runs)", place + 1),
+    }
+}
+
+/// The line of JSON.
+#[derive(Serialize)]
+struct SampleDetailsJson<'a> {
+    sample: &'a str,
+    title: &'a str,
+    path: &'a str,
+    identity: &'a Identity,
+    family: &'a str,
+    is_named: bool,
+    known_by: String,
+    disagreeing: &'a [String],
+    discovered: Option<PartialDate>,
+    discovered_by: Option<&'a str>,
+    acquired: Option<PartialDate>,
+    origin: Option<&'a str>,
+    features: &'a StaticFeatures,
+    names: &'a std::collections::BTreeMap<String, String>,
+    detections: &'a [FamilyDetection],
+    neighbours: &'a [StaticNeighbour],
+    runs: Vec<RunDetailsJson<'a>>,
+    scans: Vec<PooledScanJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct RunDetailsJson<'a> {
+    capture: Option<&'a str>,
+    #[serde(flatten)]
+    conditions: &'a RunConditions,
+    answered: Option<bool>,
+    windows: Option<usize>,
+    scan_seconds: Option<f64>,
+    accesses: Option<u64>,
+}
+
+/// A scan; `runs` are indices of the list of runs that show a scan, from 0.
+#[derive(Serialize)]
+struct PooledScanJson<'a> {
+    runs: &'a [usize],
+    differences: &'a [String],
+    targets: u64,
+    targeting: &'a TargetSelection,
+    services: Vec<(String, f64)>,
+    attempts: &'a Attempts,
+    source_ports: SourcePorts,
+    targets_per_second: Option<f64>,
+    answered: Option<AnsweredContacts>,
+    assumptions: Vec<String>,
+}
+
+/// Writes everything that is known of a sample as one line of JSON.
+///
+/// # Errors
+/// Fails if `out` cannot be written to.
+pub fn json(out: &mut dyn Write, details: &SampleDetails) -> io::Result<()> {
+    let SampleDetails { path, report, member, runs, scans } = details;
+    let discovery = report.discovered.as_ref();
+    json_line(
+        out,
+        &SampleDetailsJson {
+            sample: &member.id,
+            title: &member.title,
+            path,
+            identity: &report.identity,
+            family: &member.family.name,
+            is_named: member.family.is_named,
+            known_by: member.family.basis.to_string(),
+            disagreeing: &member.family.disagreeing,
+            discovered: discovery.map(|discovery| discovery.date),
+            discovered_by: discovery.and_then(|discovery| discovery.source.as_deref()),
+            acquired: report.acquired,
+            origin: report.origin.as_deref(),
+            features: &report.features,
+            names: &report.names,
+            detections: &report.detections,
+            neighbours: &member.neighbours,
+            runs: runs.iter().map(run_json).collect(),
+            scans: scans.iter().map(scan_json).collect(),
+        },
+    )
+}
+
+fn run_json(run: &RunDetails) -> RunDetailsJson<'_> {
+    RunDetailsJson {
+        capture: run.capture.as_deref(),
+        conditions: &run.conditions,
+        answered: run.observed.map(|observed| observed.is_answered),
+        windows: run.observed.map(|observed| observed.windows),
+        scan_seconds: run.observed.and_then(|observed| observed.scan_seconds),
+        accesses: run.observed.map(|observed| observed.accesses),
+    }
+}
+
+fn scan_json(variant: &PooledScan) -> PooledScanJson<'_> {
+    let scan = &variant.scan;
+    PooledScanJson {
+        runs: &variant.runs,
+        differences: &variant.differences,
+        targets: scan.targets,
+        targeting: &scan.targeting,
+        services: scan.services.iter().map(|(service, share)| (service.to_string(), *share)).collect(),
+        attempts: &scan.attempts,
+        source_ports: scan.source_ports,
+        targets_per_second: scan.targets_per_second,
+        answered: scan.answered,
+        assumptions: scan.assumptions(),
+    }
+}

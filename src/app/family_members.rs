@@ -1,11 +1,11 @@
 //! Use case: the samples that a history keeps, by malware family.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rules::Rules;
 use crate::sample::{
-    FamilyBasis, FamilyMember, FamilyRenames, LikenessGraph, MalwareFamily, SampleFamily, StaticFeatures,
-    StaticNeighbour,
+    FamilyBasis, FamilyMember, FamilyRenames, FamilyScan, LikenessGraph, MalwareFamily, PooledScan,
+    SampleFamily, Scan, StaticFeatures, StaticNeighbour, pool_scans,
 };
 use crate::store::HistoryStore;
 
@@ -24,10 +24,40 @@ pub fn families(store: &dyn HistoryStore, rules: &Rules) -> Result<Vec<MalwareFa
     for member in members(&samples, &renames, rules) {
         let SampleFamily { name, is_named, .. } = member.family.clone();
         let family = by_name.entry((!is_named, name.to_lowercase()));
-        let family = family.or_insert_with(|| MalwareFamily { name, is_named, members: Vec::new() });
+        let family = family.or_insert_with(|| MalwareFamily {
+            name,
+            is_named,
+            members: Vec::new(),
+            scans: Vec::new(),
+        });
         family.members.push(member);
     }
-    Ok(by_name.into_values().collect())
+    let mut families: Vec<MalwareFamily> = by_name.into_values().collect();
+    for family in &mut families {
+        family.scans = family_scans(family, &samples);
+    }
+    Ok(families)
+}
+
+/// Returns the scans of all runs of a family's samples, pooled where they do not differ.
+fn family_scans(family: &MalwareFamily, samples: &[LoadedSample]) -> Vec<FamilyScan> {
+    let (mut ids, mut scans) = (Vec::new(), Vec::new());
+    for member in &family.members {
+        let sample = samples.iter().find(|sample| sample.profile.id == member.id);
+        for run in sample.into_iter().flat_map(|sample| sample.profile.each_run()) {
+            if let Some(scan) = Scan::infer(run) {
+                ids.push(member.id.as_str());
+                scans.push(scan);
+            }
+        }
+    }
+    let mut all = Vec::new();
+    for PooledScan { runs, scan, differences } in pool_scans(&scans) {
+        let samples: BTreeSet<&str> = runs.iter().map(|run| ids[*run]).collect();
+        let samples = samples.into_iter().map(str::to_owned).collect();
+        all.push(FamilyScan { samples, runs: runs.len(), targets: scan.targets, differences });
+    }
+    all
 }
 
 /// Returns each sample with its family, in the order of the samples. A sample whose family nothing names has

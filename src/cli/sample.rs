@@ -100,7 +100,8 @@ enum SampleCommand {
     ///
     /// Each family is shown with its samples, how the name is known for each, and the sources that disagree. A
     /// sample that nothing names belongs to the family of a sample that is statically alike: equal imphash or
-    /// rich header, similar TLSH or ssdeep, or rare YARA rules in common.
+    /// rich header, similar TLSH or ssdeep, or rare YARA rules in common. Runs whose scans do not differ
+    /// significantly are one scan; otherwise each variant is shown with what distinguishes it.
     #[command(after_help = "Examples:
   inga sample families --history history
   inga sample families --history history --format json")]

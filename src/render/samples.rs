@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::escape::{escape_hidden, json_line};
-use crate::sample::{FamilyMember, MalwareFamily, SampleFamily, StaticNeighbour};
+use crate::sample::{FamilyMember, FamilyScan, MalwareFamily, SampleFamily, StaticNeighbour};
 
 use super::text::table;
 
@@ -48,7 +48,21 @@ fn family_text(out: &mut dyn Write, family: &MalwareFamily) -> io::Result<()> {
         };
         writeln!(out, "  {}  {}{others}", member.id, escape_hidden(&basis.to_string()))?;
     }
-    Ok(())
+    match family.scans.as_slice() {
+        [] => writeln!(out, "  no run shows a scan"),
+        [one] => writeln!(out, "  one scan: {} runs, {} targets", one.runs, one.targets),
+        variants => {
+            for (place, variant) in variants.iter().enumerate() {
+                let FamilyScan { samples, runs, targets, differences } = variant;
+                let samples = samples.join(" ");
+                writeln!(out, "  scan, variant {}: {runs} runs, {targets} targets, of {samples}", place + 1)?;
+                for difference in differences {
+                    writeln!(out, "    differs: {}", escape_hidden(difference))?;
+                }
+            }
+            Ok(())
+        }
+    }
 }
 
 /// A line of JSON for a family.
@@ -57,6 +71,7 @@ struct FamilyLineJson<'a> {
     family: &'a str,
     is_named: bool,
     samples: Vec<FamilyMemberJson<'a>>,
+    scans: &'a [FamilyScan],
 }
 
 #[derive(Serialize)]
@@ -73,9 +88,9 @@ struct FamilyMemberJson<'a> {
 /// # Errors
 /// Fails if `out` cannot be written to.
 pub fn families_json(out: &mut dyn Write, families: &[MalwareFamily]) -> io::Result<()> {
-    for MalwareFamily { name, is_named, members } in families {
+    for MalwareFamily { name, is_named, members, scans } in families {
         let samples = members.iter().map(member_json).collect();
-        json_line(out, &FamilyLineJson { family: name, is_named: *is_named, samples })?;
+        json_line(out, &FamilyLineJson { family: name, is_named: *is_named, samples, scans })?;
     }
     Ok(())
 }

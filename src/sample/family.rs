@@ -104,4 +104,19 @@ pub struct MalwareFamily {
     pub is_named: bool,
     /// Its samples, ascending by identifier.
     pub members: Vec<FamilyMember>,
+    /// The scan of its runs; several scans, if runs differ significantly. Empty if no run shows a scan.
+    pub scans: Vec<FamilyScan>,
+}
+
+/// Runs of a family whose scans do not differ significantly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FamilyScan {
+    /// Identifiers of the samples whose runs these are, ascending.
+    pub samples: Vec<String>,
+    /// Number of runs.
+    pub runs: usize,
+    /// Number of targets of all runs.
+    pub targets: u64,
+    /// What distinguishes it from the family's first scan, a phrase for each difference.
+    pub differences: Vec<String>,
 }

@@ -32,7 +32,7 @@ mod victim;
 pub use details::{RunDetails, RunObservation, SampleDetails};
 pub use draft::DraftReport;
 pub use expectation::{DarknetExpectation, Difference, Expectation, SampleCheck};
-pub use family::{FamilyBasis, FamilyMember, MalwareFamily, SampleFamily, StaticNeighbour};
+pub use family::{FamilyBasis, FamilyMember, FamilyScan, MalwareFamily, SampleFamily, StaticNeighbour};
 pub use family_renames::{FamilyRename, FamilyRenames};
 pub use imported::{ImportResult, ImportedRun, ImportedSample};
 pub use likeness::{LikenessGraph, LikenessReason};

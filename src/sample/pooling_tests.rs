@@ -93,10 +93,15 @@ fn scans_that_differ_are_variants_and_the_difference_is_named() {
 
 #[test]
 fn a_few_targets_prove_no_difference() {
-    let few = Scan { source_ports: SourcePorts::One, ..scan(3, 445, &[3], false, 2) };
+    let few = scan(5, 445, &[3, 9], false, 2);
+    let service = few.services[0].0;
+    let other = SampleService { port: ServicePort::Fixed(139), ..service };
+    let few = Scan { services: vec![(service, 0.8), (other, 0.2)], ..few };
     let variants = pool_scans(&[few, scan(80, 445, &[3, 9], false, 1)]);
     assert_eq!(runs(&variants), [[0, 1]]);
-    assert_eq!(variants[0].scan.source_ports, SourcePorts::PerTarget);
+    let (second, share) = variants[0].scan.services[1];
+    assert_eq!(second, other);
+    assert!((share - 1.0 / 85.0).abs() < 1e-9, "{share}");
 }
 
 #[test]

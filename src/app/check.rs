@@ -13,17 +13,13 @@ use crate::sample::{DarknetExpectation, Expectation, SampleCheck, SampleReport};
 
 use super::output::Output;
 use super::sandbox::{LoadedSample, load_sample};
-use super::{AppError, CaptureOptions, Notices, correlate, darknet, yaml_file};
+use super::{AppError, CaptureOptions, Notices, correlate, darknet, sample_import, yaml_file};
 
-/// Returns the sample reports of a folder, which are all files named `report.yaml`, or the path itself if it
-/// is no folder.
+/// Returns the sample reports of a folder, which are all files named `report.yaml`.
 ///
 /// # Errors
-/// When the folder cannot be read or has no report.
-pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
+/// When the folder cannot be read.
+fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
     let mut found = Vec::new();
     for entry in WalkDir::new(path).sort_by_file_name() {
         let entry = entry.map_err(|error| AppError::file(path, error.into()))?;
@@ -31,35 +27,64 @@ pub fn reports(path: &Path) -> Result<Vec<PathBuf>, AppError> {
             found.push(entry.into_path());
         }
     }
-    if found.is_empty() {
-        let folder = crate::escape::path(path);
-        return Err(AppError::Usage(format!("{folder}: no report.yaml in this folder or below it")));
-    }
     Ok(found)
 }
 
-/// Checks reports. If a darknet folder is given, all samples are correlated with it together.
+/// A sample to check: its path, the seconds that reading it took, and the sample.
+type SampleToCheck = (PathBuf, f64, Result<LoadedSample, AppError>);
+
+/// Reads the samples behind a path: a sample report, the output of sandboxes, or a folder with any of these.
 ///
 /// # Errors
-/// When the darknet cannot be read. An error of a single sample is the outcome of that sample.
+/// When there is none, or the folder cannot be read.
+fn samples(
+    path: &Path,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<Vec<SampleToCheck>, AppError> {
+    let began = Instant::now();
+    let found = sample_import::find_samples(path, options, rules, notices);
+    let seconds = began.elapsed().as_secs_f64();
+    let own = if path.is_dir() { reports(path)? } else { Vec::new() };
+    let mut all: Vec<SampleToCheck> = Vec::new();
+    let own = match found {
+        None => vec![path.to_owned()],
+        Some(found) if found.samples.is_empty() && own.is_empty() => return Err(found.nothing(path)),
+        Some(found) => {
+            let count = found.samples.len().max(1) as f64;
+            all.extend(found.samples.into_iter().map(|one| (one.path.clone(), seconds / count, Ok(one))));
+            found.failed.into_iter().for_each(|why| notices.add_failure(why));
+            own
+        }
+    };
+    for path in own {
+        let began = Instant::now();
+        let sample = load_sample(&path, options, rules, notices);
+        all.push((path, began.elapsed().as_secs_f64(), sample));
+    }
+    Ok(all)
+}
+
+/// Checks the samples behind a path. If a darknet folder is given, all samples are correlated with it together.
+///
+/// # Errors
+/// When there is no sample, or the darknet cannot be read. An error of a single sample is the outcome of that
+/// sample.
 pub fn check(
-    reports: &[PathBuf],
+    path: &Path,
     darknet: Option<&Path>,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Vec<SampleCheck>, AppError> {
-    let mut load = |path: &PathBuf| {
-        let began = Instant::now();
-        let sample =
-            load_sample(path, options, rules, notices).and_then(|sample| match &sample.unread_reason {
-                // A run without packets neither confirms an expectation nor refutes it.
-                Some(why) => Err(AppError::Usage(format!("the sample's run shows nothing: {why}"))),
-                None => Ok(sample),
-            });
-        (path.clone(), began.elapsed().as_secs_f64(), sample)
-    };
-    let loaded: Vec<(PathBuf, f64, Result<LoadedSample, AppError>)> = reports.iter().map(&mut load).collect();
+    let mut loaded = samples(path, options, rules, notices)?;
+    for (_, _, sample) in &mut loaded {
+        // A run without packets neither confirms an expectation nor refutes it.
+        if let Ok(LoadedSample { unread_reason: Some(why), .. }) = sample {
+            *sample = Err(AppError::Usage(format!("the sample's run shows nothing: {why}")));
+        }
+    }
     let samples: Vec<LoadedSample> =
         loaded.iter().filter_map(|(_, _, sample)| sample.as_ref().ok()).cloned().collect();
     let hypotheses = match darknet {
@@ -183,7 +208,13 @@ fn accept_one(checked: &SampleCheck) -> Result<(), AppError> {
         _ => return Ok(()),
     };
     let path = &checked.path;
-    let before = yaml_file::read(path)?;
+    let before = yaml_file::read(path).ok().filter(|text| SampleReport::parse(text).is_ok());
+    let Some(before) = before else {
+        return Err(AppError::Usage(format!(
+            "{}: an expectation is kept in a sample report; `inga sample import --to DIR` writes one",
+            crate::escape::path(path)
+        )));
+    };
     let after = replace_expectation(&before, checked.expected.as_ref(), &renewed).map_err(|message| {
         let error = crate::yaml::error_at_node(&before, &["expect"], message);
         AppError::yaml(path, &error)

@@ -26,7 +26,7 @@ mod records;
 mod skipped;
 pub mod text;
 
-pub use archive::Member;
+pub use archive::{Member, begins_like_json};
 pub use compression::Compression;
 pub use error::CaptureError;
 pub use expand::{ExpandedPaths, expand, expand_file};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::check::{accept, check, reports};
+use crate::app::check::{accept, check};
 use crate::app::{AppError, Notices, now};
 use crate::render::check_results::CheckAnswer;
 
@@ -17,6 +17,7 @@ use super::{EXIT_DIFFERS, EXIT_FAILED, EXIT_OK};
   inga check samples
   inga check samples --darknet samples/darknet -o inga.xml
   inga check samples/mine --accept
+  inga check /opt/CAPEv2/storage/analyses/1
 
 Exit codes:
   0  all expectations hold
@@ -24,8 +25,9 @@ Exit codes:
   2  some samples could not be checked")]
 #[command(mut_arg("format", formats_of::<CheckAnswer<'_>>))]
 pub(super) struct CheckArgs {
-    /// Folder that is searched for report.yaml files, or a single report
-    #[arg(value_name = "DIR", default_value = "samples")]
+    /// A sample report, what `inga sample import` reads (analyses of sandboxes, captures and archives), or a
+    /// folder that is searched for any of these
+    #[arg(value_name = "PATH", default_value = "samples")]
     path: PathBuf,
     /// Darknet folder (sensors.yaml and captures) against which verdicts and ranks are checked
     #[arg(long, value_name = "DIR", help_heading = INPUT)]
@@ -47,7 +49,7 @@ pub(super) fn run(args: &CheckArgs, notices: &mut Notices) -> Result<u8, AppErro
     let rules = args.rules.load()?;
     let began = now();
     let all = check(
-        &reports(&args.path)?,
+        &args.path,
         args.darknet.as_deref(),
         &args.reading.options(args.limits.options()),
         &rules,

@@ -24,12 +24,14 @@ use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs,
 #[command(after_help = "Examples:
   inga correlate report.yaml --darknet samples/darknet -o report.html
   inga correlate samples/*/report.yaml --history history --format json
+  inga correlate /opt/CAPEv2/storage/analyses/1 --history history
   inga correlate --history history
 
 A match of behavior makes a sample a candidate for the cause; it does not show that a host is infected.")]
 #[command(mut_arg("format", formats_of::<CorrelationAnswer<'_>>))]
 pub(super) struct CorrelateArgs {
-    /// Sample reports (YAML), or what `inga sample import` reads: reports of sandboxes, and folders of analyses
+    /// Sample reports (YAML), what `inga sample import` reads (analyses of sandboxes, captures and archives with
+    /// the sample's hash in their names), or folders of any of these
     /// [default: the samples kept in the history]
     #[arg(value_name = "REPORT")]
     reports: Vec<PathBuf>,

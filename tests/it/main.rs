@@ -13,6 +13,7 @@ mod goldens;
 mod held;
 mod hostile;
 mod joined;
+mod kept_samples;
 mod laws;
 mod layout;
 mod limits;

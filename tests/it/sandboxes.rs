@@ -10,12 +10,12 @@ use tempfile::TempDir;
 use crate::command::{Called, arg, inga};
 use crate::corpora::corpora;
 
-const MD5: &str = "a2eaf57c47a118e91a5edf694685eee7";
+pub(crate) const MD5: &str = "a2eaf57c47a118e91a5edf694685eee7";
 const SHA256: &str = "aa2316ff30647295efac2c884b30b6e83a8515c2d2ff1df3c5d6091b404c73a9";
 /// The victim of `samples/ping-sweep/run.pcap`, as its report states.
 const VICTIM: &str = "192.168.20.21";
 
-fn run() -> Vec<u8> {
+pub(crate) fn run() -> Vec<u8> {
     fs::read("samples/ping-sweep/run.pcap").unwrap()
 }
 
@@ -23,13 +23,13 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn put(path: &Path, bytes: impl AsRef<[u8]>) {
+pub(crate) fn put(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
 /// A report of CAPE on a sample, in its public schema.
-fn cape(md5: &str, capture: &[u8]) -> Value {
+pub(crate) fn cape(md5: &str, capture: &[u8]) -> Value {
     json!({
         "CAPE": {"payloads": [], "configs": []},
         "info": {
@@ -44,7 +44,7 @@ fn cape(md5: &str, capture: &[u8]) -> Value {
 }
 
 /// Writes an analysis folder of CAPE.
-fn cape_folder(folder: &Path, md5: &str, capture: &[u8]) {
+pub(crate) fn cape_folder(folder: &Path, md5: &str, capture: &[u8]) {
     put(&folder.join("reports/report.json"), cape(md5, capture).to_string());
     put(&folder.join("dump.pcap"), capture);
 }

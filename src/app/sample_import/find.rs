@@ -1,24 +1,14 @@
 //! Finds the analyses of sandboxes, lone reports and captures behind paths.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::capture::{Input, ReadOptions, read_head, with_uncompressed};
+use crate::capture::{Input, ReadOptions, read_head};
+use crate::sample::SandboxReport;
 
-/// Names of reports in the folder of an analysis. The first that can be read is used.
-const REPORTS: [&str; 7] = [
-    "overview.json",
-    "analysis.json",
-    "reports/report.json",
-    "reports/lite.json",
-    "report.json",
-    "lite.json",
-    "report_triage.json",
-];
-/// File name endings of compressed reports and captures; the empty ending stands for an uncompressed file.
-pub(super) const PACKED: [&str; 6] = ["", ".gz", ".zst", ".xz", ".bz2", ".lz4"];
+use super::files::{PACKED, folder_of_report, has_report, is_file, is_json_object};
+
 /// Maximum depth of folders below a path.
 const DEPTH_MAX: usize = 16;
 /// Maximum number of files and folders that are looked at.
@@ -29,14 +19,16 @@ const LISTED_MAX: usize = 200;
 /// Something that can be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ImportCandidate {
-    /// The folder of an analysis, and its reports in the order in which they are tried.
-    Analysis(PathBuf, Vec<PathBuf>),
+    /// The folder of an analysis.
+    Analysis(PathBuf),
     /// A report that lies alone. `is_certain` is false for a file in a folder that may be JSON of any kind.
     Report {
         /// The file.
         path: PathBuf,
         /// Whether the user named the file.
         is_certain: bool,
+        /// The report, if it was read already.
+        report: Option<Box<SandboxReport>>,
     },
     /// A capture or an archive of captures.
     Capture {
@@ -51,7 +43,7 @@ impl ImportCandidate {
     /// Returns the path, for messages.
     pub(super) fn path(&self) -> &Path {
         match self {
-            ImportCandidate::Analysis(path, _)
+            ImportCandidate::Analysis(path)
             | ImportCandidate::Report { path, .. }
             | ImportCandidate::Capture { path, .. } => path,
         }
@@ -62,6 +54,8 @@ impl ImportCandidate {
 #[derive(Debug, Default)]
 pub(super) struct DiscoveredPaths {
     pub(super) candidates: Vec<ImportCandidate>,
+    /// Sample reports of inga's own in the folders that were searched.
+    pub(super) own_reports: Vec<PathBuf>,
     /// Paths that could not be read, with the reasons.
     pub(super) failed: Vec<(PathBuf, String)>,
     /// Files that are neither reports nor captures, with the reasons.
@@ -94,18 +88,18 @@ impl DiscoveredPaths {
 
     fn add_file(&mut self, path: &Path, options: &ReadOptions) {
         let path = path.to_owned();
-        if !is_json_object(&path, options) {
-            return self.candidates.push(ImportCandidate::Capture { path, is_certain: true });
+        match is_json_object(&Input::Path(path.clone()), options) {
+            true => self.add_report(path, None),
+            false => self.candidates.push(ImportCandidate::Capture { path, is_certain: true }),
         }
+    }
+
+    /// Adds a report that the user named, and which may have been read.
+    pub(super) fn add_report(&mut self, path: PathBuf, report: Option<Box<SandboxReport>>) {
         // `reports/report.json` of an analysis is imported with the captures of the analysis.
-        let of_folder = path.parent().and_then(|folder| {
-            let above = folder.parent().filter(|_| folder.ends_with("reports"));
-            let folder = above.unwrap_or(folder);
-            reports_in(folder).contains(&path).then(|| folder.to_owned())
-        });
-        self.candidates.push(match of_folder {
-            Some(folder) => ImportCandidate::Analysis(folder, vec![path]),
-            None => ImportCandidate::Report { path, is_certain: true },
+        self.candidates.push(match folder_of_report(&path) {
+            Some(folder) => ImportCandidate::Analysis(folder),
+            None => ImportCandidate::Report { path, is_certain: true, report },
         });
     }
 
@@ -146,13 +140,12 @@ impl DiscoveredPaths {
     /// Adds a folder if it is an analysis. Returns whether it is complete, so that it is not searched.
     fn is_analysis(&mut self, folder: &Path) -> bool {
         if is_file(&folder.join("report.yaml")) {
-            self.pass(folder.to_owned(), "a sample of inga's own; it has a report.yaml".to_owned());
+            self.own_reports.push(folder.join("report.yaml"));
             return true;
         }
-        let reports = reports_in(folder);
-        let is_analysis = !reports.is_empty();
+        let is_analysis = has_report(folder);
         if is_analysis {
-            self.candidates.push(ImportCandidate::Analysis(folder.to_owned(), reports));
+            self.candidates.push(ImportCandidate::Analysis(folder.to_owned()));
         }
         is_analysis
     }
@@ -162,46 +155,31 @@ impl DiscoveredPaths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let is_named_json = PACKED.iter().any(|packed| name.ends_with(&format!(".json{packed}")));
         if is_named_json {
-            return self.candidates.push(ImportCandidate::Report { path, is_certain: false });
+            return self.candidates.push(ImportCandidate::Report { path, is_certain: false, report: None });
         }
         if name.starts_with("dump_sorted.pcap") || name.starts_with("dump_mixed.pcap") {
             return self.pass(path, "a copy of dump.pcap in another order".to_owned());
         }
-        let options = ReadOptions { only_certain_text: true, ..options.clone() };
-        let input = Input::Path(path.clone());
-        let is_archive =
-            [".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.zst"].iter().any(|end| name.ends_with(end));
-        match read_head(&input, &options, &mut |_, _| {}) {
-            Err(error) if !is_archive => self.pass(path, error.reason()),
-            _ => self.candidates.push(ImportCandidate::Capture { path, is_certain: false }),
+        match head_error(&path, options) {
+            Some(why) => self.pass(path, why),
+            None => self.candidates.push(ImportCandidate::Capture { path, is_certain: false }),
         }
     }
 }
 
-/// Returns the reports in the folder of an analysis, in the order in which they are tried.
-fn reports_in(folder: &Path) -> Vec<PathBuf> {
-    let mut reports = Vec::new();
-    for name in REPORTS {
-        let packed = PACKED.iter().map(|packed| folder.join(format!("{name}{packed}")));
-        reports.extend(packed.filter(|path| is_file(path)));
+/// Returns whether a file is a capture, or has the name of an archive.
+pub(super) fn is_capture(path: &Path, options: &ReadOptions) -> bool {
+    head_error(path, options).is_none()
+}
+
+/// Returns the reason why a file is neither a capture nor an archive by its name; `None` if it is one.
+fn head_error(path: &Path, options: &ReadOptions) -> Option<String> {
+    const ARCHIVES: [&str; 6] = [".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.zst"];
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    if ARCHIVES.iter().any(|end| name.ends_with(end)) {
+        return None;
     }
-    reports
-}
-
-/// Returns whether a path is a file and not a link.
-pub(super) fn is_file(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|known| known.is_file())
-}
-
-/// Returns whether a file begins like a JSON object.
-pub(super) fn is_json_object(path: &Path, options: &ReadOptions) -> bool {
-    /// Number of bytes that are looked at; blanks may come first.
-    const FIRST_BYTES: u64 = 256;
-    let mut first = Vec::new();
-    let read = with_uncompressed(&Input::Path(path.to_owned()), options, |bytes| {
-        // What could be read before an error decides.
-        let _read = bytes.take(FIRST_BYTES).read_to_end(&mut first);
-    });
-    let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&first);
-    read.is_ok() && text.trim_ascii_start().starts_with(b"{")
+    let options = ReadOptions { only_certain_text: true, ..options.clone() };
+    let read = read_head(&Input::Path(path.to_owned()), &options, &mut |_, _| {});
+    read.err().map(|error| error.reason())
 }

@@ -6,7 +6,6 @@ use crate::sample::{SampleProfile, SampleReport, SampleRun};
 use crate::store::{HistoryStore, LocalStore};
 
 use super::super::AppError;
-use super::super::history::kept_samples;
 use super::super::sandbox::LoadedSample;
 
 /// Maximum number of runs of a sample that a history keeps. A report must not exceed 1 MiB.
@@ -25,9 +24,11 @@ impl SampleKeeper {
     /// # Errors
     /// When they cannot be read.
     pub(super) fn new(store: LocalStore) -> Result<SampleKeeper, AppError> {
-        let samples = kept_samples(&store)?;
+        let samples = store.samples()?;
         let mut keeper = SampleKeeper { store, samples: Vec::new(), by_hash: HashMap::new() };
-        samples.into_iter().for_each(|sample| keeper.note(None, sample));
+        for sample in samples {
+            keeper.note(None, LoadedSample::from_kept(sample)?);
+        }
         Ok(keeper)
     }
 

@@ -5,6 +5,7 @@
 //! hashes, and symbolic links in folders are not followed.
 
 mod captured;
+mod files;
 mod find;
 mod group;
 mod kept;
@@ -20,7 +21,7 @@ use crate::store::LocalStore;
 
 use super::output::{Output, make_folder};
 use super::sample_family::family_of_draft;
-use super::sandbox::{LoadedSample, load_with};
+use super::sandbox::{LoadedSample, load_sample, load_with};
 use super::{AppError, CaptureOptions, Notices};
 
 use captured::CheckedCapture;
@@ -56,7 +57,11 @@ pub fn import(
         make_folder(folder)?;
     }
     let mut found = DiscoveredPaths::default();
-    let groups = groups(paths, &mut found, options, rules, progress);
+    paths.iter().for_each(|path| found.add(path, &options.read));
+    let groups = groups(&mut found, options, rules, progress);
+    for report in std::mem::take(&mut found.own_reports) {
+        found.pass(report, "a sample report of inga's own".to_owned());
+    }
     let mut result = ImportResult { failed: found.failed, passed: found.passed, ..ImportResult::default() };
     result.passed_more = found.passed_more;
     for group in groups {
@@ -77,24 +82,22 @@ pub fn import(
     Ok(result)
 }
 
-/// Reads all samples behind paths.
+/// Reads the samples of all candidates that a search found.
 fn groups(
-    paths: &[PathBuf],
     found: &mut DiscoveredPaths,
     options: &CaptureOptions,
     rules: &Rules,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Vec<SampleRuns> {
-    for path in paths {
-        found.add(path, &options.read);
-    }
     let candidates = std::mem::take(&mut found.candidates);
+    let count = candidates.len();
     let mut groups = group::SamplesByHash::default();
     let mut seen = HashSet::new();
-    for (done, candidate) in candidates.iter().enumerate() {
-        progress(done, candidates.len());
+    for (done, candidate) in candidates.into_iter().enumerate() {
+        progress(done, count);
+        let path = candidate.path().to_owned();
         // A path may have been given twice, or inside of another one.
-        if !seen.insert(candidate.path().to_owned()) {
+        if !seen.insert(path.clone()) {
             continue;
         }
         match run::runs(candidate, options, found) {
@@ -105,10 +108,10 @@ fn groups(
                     groups.add(run, options, rules);
                 }
             }
-            Err(why) => found.failed.push((candidate.path().to_owned(), why)),
+            Err(why) => found.failed.push((path, why)),
         }
     }
-    progress(candidates.len(), candidates.len());
+    progress(count, count);
     groups.into_all(&mut found.failed)
 }
 
@@ -171,39 +174,99 @@ fn loaded(group: &SampleRuns, options: &CaptureOptions, rules: &Rules) -> Result
     })
 }
 
-/// Returns the samples behind a path that is not a sample report of inga's own: a folder, or the report of a
-/// sandbox. `None` for any other file. Reports of inga's own in the folder are not read.
+/// The samples behind a path.
+pub(super) struct FoundSamples {
+    /// The samples that were read from the output of sandboxes.
+    pub(super) samples: Vec<LoadedSample>,
+    /// Sample reports of inga's own, which lie in a folder of such output and were not read.
+    pub(super) own_reports: Vec<PathBuf>,
+    /// Paths that could not be read, with the reasons, for messages.
+    pub(super) failed: Vec<String>,
+}
+
+impl FoundSamples {
+    /// Returns the error for a path that has no sample.
+    pub(super) fn nothing(&self, path: &Path) -> AppError {
+        let nothing =
+            format!("{}: no analysis of a sandbox in it, and no report.yaml", crate::escape::path(path));
+        AppError::Usage(if self.failed.is_empty() { nothing } else { self.failed.join("\n") })
+    }
+}
+
+/// Returns the samples behind a path that [`import`] accepts: a folder, an archive, the report of a sandbox, or
+/// a capture with the sample's hash in its name. Returns `None` for any other file, which may be a sample report
+/// of inga's own. Problems of single runs are added to the notices.
+pub(super) fn find_samples(
+    path: &Path,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Option<FoundSamples> {
+    let mut found = discover(path, options)?;
+    let groups = groups(&mut found, options, rules, &mut |_, _| {});
+    let (mut samples, mut failed) = (Vec::new(), Vec::new());
+    for group in groups {
+        for run in &group.runs {
+            let source = crate::escape::path(&run.source);
+            run.problems.iter().for_each(|problem| notices.add(format!("{source}: {problem}")));
+        }
+        match loaded(&group, options, rules) {
+            Ok(sample) => samples.push(sample),
+            Err(error) => failed.push(error.to_string()),
+        }
+    }
+    let message = |(path, why): (PathBuf, String)| format!("{}: {why}", crate::escape::path(&path));
+    failed.extend(found.failed.into_iter().map(message));
+    Some(FoundSamples { samples, own_reports: found.own_reports, failed })
+}
+
+fn discover(path: &Path, options: &CaptureOptions) -> Option<DiscoveredPaths> {
+    let mut found = DiscoveredPaths::default();
+    let input = Input::Path(path.to_owned());
+    if path.is_dir() {
+        found.add(path, &options.read);
+    } else if !path.is_file() {
+        // A pipe can be read only once.
+        return None;
+    } else if files::is_json_object(&input, &options.read) {
+        // A report of inga's own may be written like JSON.
+        found.add_report(path.to_owned(), Some(Box::new(run::read(&input, options).ok()?)));
+    } else if find::is_capture(path, &options.read) {
+        found.add(path, &options.read);
+    } else {
+        return None;
+    }
+    Some(found)
+}
+
+/// Returns the samples behind a path that is not a sample report of inga's own, with those of the sample
+/// reports in a folder. Returns `None` for any other file.
 ///
 /// # Errors
-/// When nothing in the path can be imported. What else is wrong is added to the notices.
+/// When there is no sample. What else is wrong is added to the notices.
 pub(super) fn load_samples(
     path: &Path,
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<Option<Vec<LoadedSample>>, AppError> {
-    // A report of inga's own may be written like JSON. A pipe can be read only once.
-    let is_report =
-        || path.is_file() && find::is_json_object(path, &options.read) && run::read(path, options).is_ok();
-    if !path.is_dir() && !is_report() {
-        return Ok(None);
-    }
-    let mut found = DiscoveredPaths::default();
-    let groups = groups(&[path.to_owned()], &mut found, options, rules, &mut |_, _| {});
-    let message = |(path, why): &(PathBuf, String)| format!("{}: {why}", crate::escape::path(path));
-    let mut samples = Vec::new();
-    for group in groups {
-        for run in &group.runs {
-            let source = crate::escape::path(&run.source);
-            run.problems.iter().for_each(|problem| notices.add(format!("{source}: {problem}")));
+    let Some(found) = find_samples(path, options, rules, notices) else { return Ok(None) };
+    let nothing = found.nothing(path);
+    let FoundSamples { mut samples, own_reports, failed } = found;
+    let has_own_reports = !own_reports.is_empty();
+    for report in own_reports {
+        match load_sample(&report, options, rules, notices) {
+            Ok(sample) => samples.push(sample),
+            Err(error) if error.concerns_capture() => {
+                samples.push(LoadedSample::without_run(&report, error.to_string())?);
+                notices.add_failure(error.to_string());
+            }
+            Err(error) => notices.add_failure(error.to_string()),
         }
-        samples.push(loaded(&group, options, rules)?);
     }
-    if samples.is_empty() {
-        let why: Vec<String> = found.failed.iter().map(message).collect();
-        let nothing = format!("{}: no analysis of a sandbox in it", crate::escape::path(path));
-        return Err(AppError::Usage(if why.is_empty() { nothing } else { why.join("\n") }));
+    if samples.is_empty() && !has_own_reports {
+        return Err(nothing);
     }
-    found.failed.iter().for_each(|failed| notices.add_failure(message(failed)));
+    failed.into_iter().for_each(|why| notices.add_failure(why));
     Ok(Some(samples))
 }

@@ -5,14 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::capture::{Input, with_uncompressed};
 use crate::sample::{Identity, ReportPart, SandboxError, SandboxReport, read_sandbox_report};
 
-use super::super::{CaptureOptions, Notices};
-use super::find::{DiscoveredPaths, ImportCandidate, PACKED, is_file};
-
-/// Names of the capture of a run. `dump_sorted.pcap` and `dump_mixed.pcap` beside it are never used: the
-/// first is ordered by flow, the second has packets in clear that were encrypted.
-const CAPTURES: [&str; 2] = ["dump.pcap", "dump.pcapng"];
-/// Maximum number of tasks of an analysis.
-const TASKS_MAX: usize = 100;
+use super::super::CaptureOptions;
+use super::files::{AnalysisFiles, ArchiveFiles, PACKED, is_file};
+use super::find::{DiscoveredPaths, ImportCandidate};
 
 /// One run of a sample, or several captures of one.
 pub(super) struct SandboxRun {
@@ -33,49 +28,56 @@ pub(super) struct SandboxRun {
 /// # Errors
 /// The reason why the candidate cannot be used, for messages.
 pub(super) fn runs(
-    candidate: &ImportCandidate,
+    candidate: ImportCandidate,
     options: &CaptureOptions,
     found: &mut DiscoveredPaths,
 ) -> Result<Vec<SandboxRun>, String> {
-    match candidate {
-        ImportCandidate::Analysis(folder, reports) => analysis(folder, reports, options),
-        ImportCandidate::Report { path, is_certain } => match read(path, options) {
-            Ok(report) => lone(path, report).map(|run| vec![run]),
-            Err(why) if *is_certain => Err(why),
-            Err(why) => {
-                found.pass(path.clone(), why);
-                Ok(Vec::new())
-            }
-        },
-        ImportCandidate::Capture { path, is_certain } => match capture(path, options) {
-            Ok(runs) => Ok(runs),
-            Err(why) if *is_certain => Err(why),
-            Err(why) => {
-                found.pass(path.clone(), why);
-                Ok(Vec::new())
-            }
-        },
+    let (path, is_certain, runs) = match candidate {
+        ImportCandidate::Analysis(folder) => return analysis(&AnalysisFiles::Folder(folder), options),
+        ImportCandidate::Report { path, is_certain, report } => {
+            let report =
+                report.map_or_else(|| read(&Input::Path(path.clone()), options), |report| Ok(*report));
+            let runs = report.and_then(|report| lone_file(&path, report)).map(|run| vec![run]);
+            (path, is_certain, runs)
+        }
+        ImportCandidate::Capture { path, is_certain } => {
+            let runs = match ArchiveFiles::list(&path, &options.read) {
+                Ok(Some(archive)) => archive_runs(&path, &archive, options, found),
+                Ok(None) => capture(&path),
+                Err(why) => Err(why),
+            };
+            (path, is_certain, runs)
+        }
+    };
+    match runs {
+        Err(why) if !is_certain => {
+            found.pass(path, why);
+            Ok(Vec::new())
+        }
+        runs => runs,
     }
 }
 
-pub(super) fn read(path: &Path, options: &CaptureOptions) -> Result<SandboxReport, String> {
-    let input = Input::Path(path.to_owned());
-    let report = with_uncompressed(&input, &options.read, |bytes| read_sandbox_report(bytes));
+/// Reads the report of a sandbox.
+///
+/// # Errors
+/// The reason why it cannot be read, for messages.
+pub(super) fn read(input: &Input, options: &CaptureOptions) -> Result<SandboxReport, String> {
+    let report = with_uncompressed(input, &options.read, |bytes| read_sandbox_report(bytes));
     report.map_err(|error| error.to_string())?.map_err(|error: SandboxError| error.to_string())
 }
 
-/// Reads the folder of an analysis.
-fn analysis(folder: &Path, reports: &[PathBuf], options: &CaptureOptions) -> Result<Vec<SandboxRun>, String> {
-    let name = |path: &Path| crate::escape::path(path.strip_prefix(folder).unwrap_or(path));
+/// Reads an analysis.
+fn analysis(files: &AnalysisFiles<'_>, options: &CaptureOptions) -> Result<Vec<SandboxRun>, String> {
     let mut unread = Vec::new();
     let mut report = None;
-    for path in reports {
-        match read(path, options) {
+    for (name, input) in files.reports() {
+        match read(&input, options) {
             Ok(found) => {
                 report = Some(found);
                 break;
             }
-            Err(why) => unread.push(format!("{}: {why}", name(path))),
+            Err(why) => unread.push(format!("{}: {why}", crate::escape::escape_hidden(&name))),
         }
     }
     let Some(report) = report else { return Err(unread.join("; ")) };
@@ -83,55 +85,35 @@ fn analysis(folder: &Path, reports: &[PathBuf], options: &CaptureOptions) -> Res
         let problems = report.problems.into_iter().map(|problem| format!("; {problem}"));
         return Err(format!("the report has no hash of the sample{}", problems.collect::<String>()));
     }
-    if report.part != ReportPart::Analysis {
-        return Ok(vec![run(folder, report, Some(folder), unread)]);
-    }
-    let tasks = tasks(folder);
+    let tasks = if report.part == ReportPart::Analysis { files.tasks() } else { Default::default() };
     if tasks.is_empty() {
-        return Ok(vec![run(folder, report, Some(folder), unread)]);
+        return Ok(vec![run(files.source(), report, Some(files.capture()), unread)]);
     }
-    let of_task = |place: &PathBuf| {
+    let mut runs = Vec::new();
+    for (name, task) in &tasks {
         let mut report = report.clone();
-        let known = place.file_name().and_then(|name| report.tasks.get(name.to_str()?).cloned());
-        report.run.add(known.unwrap_or_default());
+        report.run.add(report.tasks.get(name).cloned().unwrap_or_default());
         for name in ["task.json", "report.json", "report_triage.json"] {
-            let paths = PACKED.iter().map(|packed| place.join(format!("{name}{packed}")));
-            let Some(path) = paths.into_iter().find(|path| is_file(path)) else { continue };
-            match read(&path, options) {
+            let Some(input) = task.file(name) else { continue };
+            match read(&input, options) {
                 Ok(task) => report.add_task(task),
                 Err(why) => report.problems.push(format!("{name}: {why}")),
             }
         }
-        run(place, report, Some(place), unread.clone())
-    };
-    Ok(tasks.iter().map(of_task).collect())
-}
-
-/// Returns the folders of the tasks of an analysis, which have a capture or a report.
-fn tasks(folder: &Path) -> Vec<PathBuf> {
-    let mut tasks = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let place = entry.path();
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let has_file = || {
-            let names = CAPTURES.into_iter().chain(["report_triage.json", "task.json"]);
-            names
-                .flat_map(|name| PACKED.map(|packed| place.join(format!("{name}{packed}"))))
-                .any(|path| is_file(&path))
-        };
-        if is_folder && has_file() {
-            tasks.push(place);
-        }
+        runs.push(run(task.source(), report, Some(task.capture()), unread.clone()));
     }
-    tasks.sort();
-    tasks.truncate(TASKS_MAX);
-    tasks
+    Ok(runs)
 }
 
-/// Returns a run whose capture is in a folder.
-fn run(source: &Path, report: SandboxReport, folder: Option<&Path>, mut problems: Vec<String>) -> SandboxRun {
-    let captures = match folder.map(capture_in) {
-        Some(Ok(path)) => vec![Input::Path(path)],
+/// Returns a run. `capture` is its capture, or the reason why it has none.
+fn run(
+    source: PathBuf,
+    report: SandboxReport,
+    capture: Option<Result<Input, String>>,
+    mut problems: Vec<String>,
+) -> SandboxRun {
+    let captures = match capture {
+        Some(Ok(input)) => vec![input],
         Some(Err(why)) => {
             problems.push(why);
             Vec::new()
@@ -139,39 +121,24 @@ fn run(source: &Path, report: SandboxReport, folder: Option<&Path>, mut problems
         None => Vec::new(),
     };
     problems.extend(report.problems.iter().cloned());
-    SandboxRun {
-        source: source.to_owned(),
-        identity: report.identity.clone(),
-        report: Some(report),
-        captures,
-        problems,
-    }
+    SandboxRun { source, identity: report.identity.clone(), report: Some(report), captures, problems }
 }
 
-/// Returns the capture in the folder of a run.
-fn capture_in(folder: &Path) -> Result<PathBuf, String> {
-    let mut link = None;
-    for name in CAPTURES {
-        for packed in PACKED {
-            let path = folder.join(format!("{name}{packed}"));
-            if is_file(&path) {
-                return Ok(path);
-            }
-            if path.is_symlink() {
-                link = Some(name);
-            }
-        }
-    }
-    let others = ["dump_sorted.pcap", "dump_mixed.pcap"];
-    Err(match (link, others.into_iter().find(|name| folder.join(name).exists())) {
-        (Some(name), _) => format!("{name} is a symbolic link, which is not followed"),
-        (None, Some(other)) => format!("no dump.pcap; {other}, which is in another order, is not used"),
-        (None, None) => "no capture (dump.pcap or dump.pcapng)".to_owned(),
-    })
+/// Returns the run of a report outside an analysis folder.
+fn lone_file(path: &Path, report: SandboxReport) -> Result<SandboxRun, String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = |name: &str| Some(path.with_file_name(name)).filter(|path| is_file(path)).map(Input::Path);
+    lone(path.to_owned(), &name, report, &beside)
 }
 
-/// Returns the run of a report outside an analysis folder. Its capture may have the same name beside it.
-fn lone(path: &Path, report: SandboxReport) -> Result<SandboxRun, String> {
+/// Returns the run of a report outside an analysis folder. Its capture may have the same name beside it:
+/// `beside` returns the file with a name.
+fn lone(
+    source: PathBuf,
+    name: &str,
+    report: SandboxReport,
+    beside: &dyn Fn(&str) -> Option<Input>,
+) -> Result<SandboxRun, String> {
     if !report.is_identified() {
         return Err(match report.part {
             ReportPart::Task => {
@@ -180,46 +147,86 @@ fn lone(path: &Path, report: SandboxReport) -> Result<SandboxRun, String> {
             _ => "the report has no hash of the sample".to_owned(),
         });
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.split(".json").next().unwrap_or_default();
-    let beside = ["pcap", "pcapng"]
-        .iter()
-        .flat_map(|kind| PACKED.map(|packed| path.with_file_name(format!("{stem}.{kind}{packed}"))))
-        .find(|path| is_file(path));
-    let mut run = run(path, report, None, Vec::new());
-    match beside {
-        Some(capture) => run.captures.push(Input::Path(capture)),
-        None => run.problems.insert(0, "no capture: the report lies alone".to_owned()),
-    }
-    Ok(run)
+    let names =
+        ["pcap", "pcapng"].into_iter().flat_map(|kind| PACKED.map(|packed| format!("{stem}.{kind}{packed}")));
+    let capture = names.into_iter().find_map(|name| beside(&name));
+    Ok(run(source, report, Some(capture.ok_or("no capture: the report lies alone".to_owned())), Vec::new()))
 }
 
-/// Returns the runs of a capture, or of the captures in an archive, whose names have the sample's hash.
-fn capture(path: &Path, options: &CaptureOptions) -> Result<Vec<SandboxRun>, String> {
-    let mut notices = Notices::default();
-    let inputs = options.expand_file(path, &mut notices).map_err(|error| error.to_string())?;
-    let failed: Vec<String> = notices.failures().map(str::to_owned).collect();
+/// Returns the run of a capture whose name has the sample's hash.
+fn capture(path: &Path) -> Result<Vec<SandboxRun>, String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let identity = hash_in(&name).ok_or(NO_HASH)?;
+    Ok(vec![of_capture(path.to_owned(), identity, Input::Path(path.to_owned()))])
+}
+
+/// Why a capture is not one of a sample, for messages.
+const NO_HASH: &str = "no hash of the sample in its name (MD5, SHA-1 or SHA-256), and no report beside it";
+
+fn of_capture(source: PathBuf, identity: Identity, capture: Input) -> SandboxRun {
+    SandboxRun { source, report: None, identity, captures: vec![capture], problems: Vec::new() }
+}
+
+/// Returns the runs in an archive: its analyses, reports that lie alone, and captures whose names have the
+/// sample's hash.
+///
+/// # Errors
+/// The reason why there is none, for messages.
+fn archive_runs(
+    path: &Path,
+    archive: &ArchiveFiles,
+    options: &CaptureOptions,
+    found: &mut DiscoveredPaths,
+) -> Result<Vec<SandboxRun>, String> {
+    let analyses = archive.analyses();
     let mut runs: Vec<SandboxRun> = Vec::new();
-    for input in inputs {
-        // A member of an archive may have the hash in its own name.
-        let name = input.to_string();
-        let (archive, member) = name.split_once('!').unwrap_or((&name, ""));
-        let file_name = archive.rsplit('/').next().unwrap_or_default();
-        let Some(identity) = hash_in(member).or_else(|| hash_in(file_name)) else {
-            let why = "no hash of the sample in its name (MD5, SHA-1 or SHA-256), and no report beside it";
-            return Err(why.to_owned());
-        };
-        match runs.iter_mut().find(|run| run.identity == identity) {
-            Some(run) => run.captures.push(input),
-            None => runs.push(SandboxRun {
-                source: path.to_owned(),
-                report: None,
-                identity,
-                captures: vec![input],
-                problems: failed.clone(),
-            }),
+    let mut refused: Vec<(PathBuf, String)> = Vec::new();
+    for files in &analyses {
+        match analysis(files, options) {
+            Ok(more) => runs.extend(more),
+            Err(why) => refused.push((files.source(), why)),
         }
     }
+    let others = archive.others(&analyses);
+    let (reports, captures): (Vec<_>, Vec<_>) =
+        others.iter().partition(|(_, input)| super::files::is_json_object(input, &options.read));
+    let mut beside_reports: Vec<String> = Vec::new();
+    for (name, input) in reports {
+        let sibling =
+            |other: &str| captures.iter().find(|(name, _)| *name == other).map(|(_, input)| (*input).clone());
+        let run =
+            read(input, options).and_then(|report| lone(input.to_string().into(), name, report, &sibling));
+        match run {
+            Ok(run) => {
+                beside_reports.extend(run.captures.iter().map(ToString::to_string));
+                runs.push(run);
+            }
+            Err(why) => found.pass(input.to_string().into(), why),
+        }
+    }
+    let archive_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut by_hash: Vec<SandboxRun> = Vec::new();
+    for (name, input) in captures {
+        if beside_reports.contains(&input.to_string()) {
+            continue;
+        }
+        // A member of an archive may have the hash in its own name.
+        let Some(identity) = hash_in(name).or_else(|| hash_in(&archive_name)) else {
+            refused.push((input.to_string().into(), NO_HASH.to_owned()));
+            continue;
+        };
+        match by_hash.iter_mut().find(|run| run.identity == identity) {
+            Some(run) => run.captures.push((*input).clone()),
+            None => by_hash.push(of_capture(path.to_owned(), identity, (*input).clone())),
+        }
+    }
+    runs.extend(by_hash);
+    match runs.first_mut() {
+        Some(first) => first.problems.extend(archive.failed.iter().cloned()),
+        None => return Err(refused.into_iter().next().map_or(NO_HASH.to_owned(), |(_, why)| why)),
+    }
+    found.failed.extend(refused);
     Ok(runs)
 }
 

@@ -148,12 +148,35 @@ fn member_name(archive: &Input, member: &[u8]) -> String {
 /// Returns the time of a member's first packet, or the reason why the member is not a capture. Both follow
 /// from its first bytes.
 fn first_packet_time(head: &[u8], options: &ReadOptions) -> Result<Option<Timestamp>, String> {
+    if options.json_members && is_json(head, options) {
+        return Ok(None);
+    }
     let options =
         ReadOptions { progress: None, read_ahead: false, only_certain_text: true, ..options.clone() };
     let mut first = None;
     read_source(head, "", &options, &mut |packet, _| first = first.or(packet.time()))
         .map(|_| first)
         .map_err(|error| error.reason())
+}
+
+/// Returns whether a member, which may be compressed, begins like JSON. `head` has its first bytes.
+fn is_json(head: &[u8], options: &ReadOptions) -> bool {
+    /// Number of bytes that are looked at; blanks may come first.
+    const JSON_BYTES: u64 = 256;
+    let compression = Compression::detect(head);
+    let mut first = Vec::new();
+    if let Ok(bytes) = compression.open(head, options.limits.memory_bytes_max) {
+        // What could be read before the end of the head decides.
+        let _read = bytes.take(JSON_BYTES).read_to_end(&mut first);
+    }
+    begins_like_json(&first)
+}
+
+/// Returns whether the first bytes of a text are those of a JSON object.
+#[must_use]
+pub fn begins_like_json(first: &[u8]) -> bool {
+    let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 /// Returns the error for an archive that is refused as a whole.

@@ -41,4 +41,5 @@ mod tidy;
 mod tshark;
 mod verdicts;
 mod victims;
+mod walk;
 mod wire;

@@ -7,6 +7,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::capture::{Input, with_uncompressed};
+use crate::escape::hex;
 use crate::rules::Rules;
 use crate::sample::{AddressCounts, Identity, SandboxReport};
 
@@ -79,10 +80,6 @@ fn hashes(input: &Input, options: &CaptureOptions) -> Result<(String, String), A
         Ok(())
     })?;
     Ok((hex(&sha256.finalize()), hex(&md5.finalize())))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes the uncompressed bytes of a capture.

@@ -9,11 +9,12 @@ use crate::app::output::Output;
 use crate::app::removal::remove_sample;
 use crate::app::sample_details::{details, rename_family};
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::render::{sample_details, samples as report};
+use crate::render::samples as report;
 use crate::rules::Rules;
 use crate::sample::MalwareFamily;
 
-use super::shared::{HistoryFolder, LimitArgs, OutputArgs, OutputFormat, ReportArgs};
+use super::output::OutputArgs;
+use super::shared::{HistoryFolder, LimitArgs, ReportArgs};
 use super::{EXIT_OK, sample_import};
 
 /// Import samples from sandboxes; add, remove and list samples
@@ -140,11 +141,7 @@ fn show(
     let rules = history.rules.load()?;
     let source = HistorySource::Folder(history.folder.clone());
     let store = source.open(&CaptureOptions::default(), &rules, notices)?;
-    let details = details(store.as_ref(), id, &rules)?;
-    output.target().write(|out| match output.format() {
-        OutputFormat::Text => sample_details::text(out, &details),
-        OutputFormat::Json => sample_details::json(out, &details),
-    })
+    output.write(&details(store.as_ref(), id, &rules)?)
 }
 
 /// Returns the families of a history's samples, and the rules with the families' names.
@@ -174,8 +171,5 @@ fn list_families(
     notices: &mut Notices,
 ) -> Result<(), AppError> {
     let (all, _) = read_families(history, notices)?;
-    output.target().write(|out| match output.format() {
-        OutputFormat::Text => report::families_text(out, &all),
-        OutputFormat::Json => report::families_json(out, &all),
-    })
+    output.write(all.as_slice())
 }

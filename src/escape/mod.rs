@@ -67,12 +67,6 @@ pub fn escape_hidden_lines(text: &str) -> String {
     text.split('\n').map(escape_hidden).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns bytes as hexadecimal digits in lower case.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Returns a path for messages: like [`escape_hidden`], and bytes that are not UTF-8 are written as `\xff`, so that
 /// two names never look alike because of a replacement character.
 #[must_use]

@@ -22,7 +22,7 @@ use crate::escape::escape_hidden;
 const LISTED_MAX: usize = 8;
 
 /// Describes how a sample scans, one property per line.
-fn scan_in_words(scan: &Scan) -> Vec<String> {
+pub(super) fn scan_in_words(scan: &Scan) -> Vec<String> {
     let services: Vec<String> = scan
         .services
         .iter()

@@ -10,64 +10,93 @@ use crate::sample::{
     RunDetails, RunObservation, SampleDetails, SourcePorts, StaticFeatures, StaticNeighbour, TargetSelection,
 };
 
+use super::answer::Answer;
 use super::projection::scan_in_words;
 
-/// Writes everything that is known of a sample, under headings.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn text(out: &mut dyn Write, details: &SampleDetails) -> io::Result<()> {
-    let SampleDetails { path, report, member, runs, scans } = details;
-    let mut line = |indent: usize, text: &str| writeln!(out, "{:indent$}{}", "", escape_hidden(text));
-    line(0, &report.title())?;
-    for (name, hash) in hashes(&report.identity) {
-        line(2, &format!("{name}: {hash}"))?;
-    }
-    line(2, &format!("report: {path}"))?;
-    line(2, &format!("family: {} ({})", member.family.name, member.family.basis))?;
-    if !member.family.disagreeing.is_empty() {
-        line(2, &format!("other families: {}", member.family.disagreeing.join(", ")))?;
-    }
-    if let Some(discovery) = &report.discovered {
-        let by = discovery.source.as_ref().map(|source| format!(" by {source}")).unwrap_or_default();
-        line(2, &format!("discovered: {}{by}", discovery.date))?;
-    }
-    if let Some(acquired) = report.acquired {
-        line(2, &format!("acquired: {acquired}"))?;
-    }
-    if let Some(origin) = &report.origin {
-        line(2, &format!("origin: {origin}"))?;
-    }
-    line(0, "static features")?;
-    for (name, value) in features(&report.features) {
-        line(2, &format!("{name}: {value}"))?;
-    }
-    for (vendor, name) in &report.names {
-        line(2, &format!("named by {vendor}: {name}"))?;
-    }
-    for FamilyDetection { family, source } in &report.detections {
-        line(2, &format!("detected by {source}: {family}"))?;
-    }
-    for StaticNeighbour { sample, family, reasons } in &member.neighbours {
-        line(2, &format!("like {sample} of {family}: {}", reasons.join("; ")))?;
-    }
-    line(0, &format!("runs: {}", runs.len()))?;
-    for run in runs {
-        line(2, &run_in_words(run))?;
-    }
-    if scans.is_empty() {
-        line(0, "scan: none of the runs shows one")?;
-    }
-    for (place, variant) in scans.iter().enumerate() {
-        line(0, &scan_heading(place, variant, scans.len()))?;
-        for difference in &variant.differences {
-            line(2, &format!("differs: {difference}"))?;
+impl Answer for SampleDetails {
+    /// Writes everything that is known of the sample, under headings.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let SampleDetails { path, report, member, runs, scans } = self;
+        let mut line = |indent: usize, text: &str| writeln!(out, "{:indent$}{}", "", escape_hidden(text));
+        line(0, &report.title())?;
+        for (name, hash) in hashes(&report.identity) {
+            line(2, &format!("{name}: {hash}"))?;
         }
-        for words in scan_in_words(&variant.scan) {
-            line(2, &words)?;
+        line(2, &format!("report: {path}"))?;
+        line(2, &format!("family: {} ({})", member.family.name, member.family.basis))?;
+        if !member.family.disagreeing.is_empty() {
+            line(2, &format!("other families: {}", member.family.disagreeing.join(", ")))?;
         }
+        if let Some(discovery) = &report.discovered {
+            let by = discovery.source.as_ref().map(|source| format!(" by {source}")).unwrap_or_default();
+            line(2, &format!("discovered: {}{by}", discovery.date))?;
+        }
+        if let Some(acquired) = report.acquired {
+            line(2, &format!("acquired: {acquired}"))?;
+        }
+        if let Some(origin) = &report.origin {
+            line(2, &format!("origin: {origin}"))?;
+        }
+        line(0, "static features")?;
+        for (name, value) in features(&report.features) {
+            line(2, &format!("{name}: {value}"))?;
+        }
+        for (vendor, name) in &report.names {
+            line(2, &format!("named by {vendor}: {name}"))?;
+        }
+        for FamilyDetection { family, source } in &report.detections {
+            line(2, &format!("detected by {source}: {family}"))?;
+        }
+        for StaticNeighbour { sample, family, reasons } in &member.neighbours {
+            line(2, &format!("like {sample} of {family}: {}", reasons.join("; ")))?;
+        }
+        line(0, &format!("runs: {}", runs.len()))?;
+        for run in runs {
+            line(2, &run_in_words(run))?;
+        }
+        if scans.is_empty() {
+            line(0, "scan: none of the runs shows one")?;
+        }
+        for (place, variant) in scans.iter().enumerate() {
+            line(0, &scan_heading(place, variant, scans.len()))?;
+            for difference in &variant.differences {
+                line(2, &format!("differs: {difference}"))?;
+            }
+            for words in scan_in_words(&variant.scan) {
+                line(2, &words)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Writes one line of JSON.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let SampleDetails { path, report, member, runs, scans } = self;
+        let discovery = report.discovered.as_ref();
+        json_line(
+            out,
+            &SampleDetailsJson {
+                sample: &member.id,
+                title: &member.title,
+                path,
+                identity: &report.identity,
+                family: &member.family.name,
+                is_named: member.family.is_named,
+                known_by: member.family.basis.to_string(),
+                disagreeing: &member.family.disagreeing,
+                discovered: discovery.map(|discovery| discovery.date),
+                discovered_by: discovery.and_then(|discovery| discovery.source.as_deref()),
+                acquired: report.acquired,
+                origin: report.origin.as_deref(),
+                features: &report.features,
+                names: &report.names,
+                detections: &report.detections,
+                neighbours: &member.neighbours,
+                runs: runs.iter().map(run_json).collect(),
+                scans: scans.iter().map(scan_json).collect(),
+            },
+        )
+    }
 }
 
 fn hashes(identity: &Identity) -> impl Iterator<Item = (&'static str, &String)> {
@@ -172,38 +201,6 @@ struct PooledScanJson<'a> {
     targets_per_second: Option<f64>,
     answered: Option<AnsweredContacts>,
     assumptions: Vec<String>,
-}
-
-/// Writes everything that is known of a sample as one line of JSON.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn json(out: &mut dyn Write, details: &SampleDetails) -> io::Result<()> {
-    let SampleDetails { path, report, member, runs, scans } = details;
-    let discovery = report.discovered.as_ref();
-    json_line(
-        out,
-        &SampleDetailsJson {
-            sample: &member.id,
-            title: &member.title,
-            path,
-            identity: &report.identity,
-            family: &member.family.name,
-            is_named: member.family.is_named,
-            known_by: member.family.basis.to_string(),
-            disagreeing: &member.family.disagreeing,
-            discovered: discovery.map(|discovery| discovery.date),
-            discovered_by: discovery.and_then(|discovery| discovery.source.as_deref()),
-            acquired: report.acquired,
-            origin: report.origin.as_deref(),
-            features: &report.features,
-            names: &report.names,
-            detections: &report.detections,
-            neighbours: &member.neighbours,
-            runs: runs.iter().map(run_json).collect(),
-            scans: scans.iter().map(scan_json).collect(),
-        },
-    )
 }
 
 fn run_json(run: &RunDetails) -> RunDetailsJson<'_> {

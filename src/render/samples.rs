@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::escape::{escape_hidden, json_line};
 use crate::sample::{FamilyMember, FamilyScan, MalwareFamily, SampleFamily, StaticNeighbour};
 
+use super::answer::Answer;
 use super::text::table;
 
 /// Writes samples as a table.
@@ -30,12 +31,20 @@ pub fn text(out: &mut dyn Write, samples: &[&FamilyMember]) -> io::Result<()> {
     table(out, &rows)
 }
 
-/// Writes families with their samples: how the family of each is known, and which others are named.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn families_text(out: &mut dyn Write, families: &[MalwareFamily]) -> io::Result<()> {
-    families.iter().try_for_each(|family| family_text(out, family))
+impl Answer for [MalwareFamily] {
+    /// Writes families with their samples: how the family of each is known, and which others are named.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.iter().try_for_each(|family| family_text(out, family))
+    }
+
+    /// Writes a line of JSON for each family.
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        for MalwareFamily { name, is_named, members, scans } in self {
+            let samples = members.iter().map(member_json).collect();
+            json_line(out, &FamilyLineJson { family: name, is_named: *is_named, samples, scans })?;
+        }
+        Ok(())
+    }
 }
 
 fn family_text(out: &mut dyn Write, family: &MalwareFamily) -> io::Result<()> {
@@ -81,18 +90,6 @@ struct FamilyMemberJson<'a> {
     known_by: String,
     disagreeing: &'a [String],
     neighbours: &'a [StaticNeighbour],
-}
-
-/// Writes a line of JSON for each family.
-///
-/// # Errors
-/// Fails if `out` cannot be written to.
-pub fn families_json(out: &mut dyn Write, families: &[MalwareFamily]) -> io::Result<()> {
-    for MalwareFamily { name, is_named, members, scans } in families {
-        let samples = members.iter().map(member_json).collect();
-        json_line(out, &FamilyLineJson { family: name, is_named: *is_named, samples, scans })?;
-    }
-    Ok(())
 }
 
 fn member_json(member: &FamilyMember) -> FamilyMemberJson<'_> {

@@ -9,15 +9,15 @@ use crate::correlate::{
 };
 use crate::history::{Coverage, Granularity};
 use crate::rules::Rules;
-use crate::sample::{ProjectedBehavior, Projection, Scan, projected_behaviors};
+use crate::sample::{FamilyMember, ProjectedBehavior, Projection, SampleFamily, Scan, projected_behaviors};
 use crate::store::HistoryStore;
 
 use super::behavior_lookup::BehaviorLookup;
 use super::behavior_series::CandidateServices;
+use super::family_members::members;
 use super::history::{coverage_of_sightings, kept_samples};
 use super::history_source::HistorySource;
 use super::reading::report_failures;
-use super::sample_family::family_of_report;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, behavior_series, parallel, sample_import, suspects};
 
@@ -127,10 +127,32 @@ pub(super) struct SensorAssessment {
 }
 
 /// Returns a sample as a candidate at a sensor, by its projection onto it.
-pub(super) fn candidate(sample: &LoadedSample, projection: Option<&Projection>, rules: &Rules) -> Candidate {
+pub(super) fn candidate(
+    sample: &LoadedSample,
+    projection: Option<&Projection>,
+    family: Option<&String>,
+) -> Candidate {
     let date = sample.report.reference_date().map(|(span, _)| span);
-    let family = family_of_report(&sample.report, rules).map(|family| family.name);
-    Candidate::new(&sample.profile, projection, date, family)
+    Candidate::new(&sample.profile, projection, date, family.cloned())
+}
+
+/// Returns the malware family of each sample. A sample that nothing names and that is like no other one has none.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn family_names(
+    samples: &[LoadedSample],
+    store: &dyn HistoryStore,
+    rules: &Rules,
+) -> Result<Vec<Option<String>>, AppError> {
+    let members = members(samples, &store.family_renames()?, rules);
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    members.iter().for_each(|member| *sizes.entry(&member.family.name).or_default() += 1);
+    let name = |member: &FamilyMember| {
+        let SampleFamily { name, is_named, .. } = &member.family;
+        (*is_named || sizes[name.as_str()] > 1).then(|| name.clone())
+    };
+    Ok(members.iter().map(name).collect())
 }
 
 /// Weighs samples against each other at all sensors of a history together.
@@ -144,13 +166,14 @@ pub(super) fn assess_sensors(
 ) -> Result<Vec<SensorAssessment>, AppError> {
     let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::infer(&sample.profile)).collect();
     let services = CandidateServices::from_scans(scans.iter().flatten());
+    let families = family_names(samples, store, rules)?;
     let load = |history: SensorHistory| {
         let series = behavior_series::read(store, &history, &services)?;
         let projections = projections(samples, &scans, &history, rules);
-        let of = |(sample, one): (&LoadedSample, &CandidateProjection)| {
-            candidate(sample, one.projection.as_ref(), rules)
+        let of = |((sample, one), family): ((&LoadedSample, &CandidateProjection), &Option<String>)| {
+            candidate(sample, one.projection.as_ref(), family.as_ref())
         };
-        let candidates = samples.iter().zip(&projections).map(of).collect();
+        let candidates = samples.iter().zip(&projections).zip(&families).map(of).collect();
         Ok(SensorAssessment { history, series, candidates, evidence: Vec::new(), projections })
     };
     let mut sensors: Vec<SensorAssessment> =

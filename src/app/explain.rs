@@ -15,7 +15,7 @@ use crate::sample::{PerTargetPorts, Projection, Scan};
 use crate::store::HistoryStore;
 
 use super::behavior_series::{self, CandidateServices};
-use super::correlate::{candidate, load_samples, refuse_duplicate_samples};
+use super::correlate::{candidate, family_names, load_samples, refuse_duplicate_samples};
 use super::history::{coverage_of_sightings, find_sensor};
 use super::history_source::HistorySource;
 use super::sandbox::LoadedSample;
@@ -170,12 +170,13 @@ impl SensorCandidates {
     ) -> Result<SensorCandidates, AppError> {
         let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::infer(&sample.profile)).collect();
         let coverage = store.coverage(&sensor.name)?;
-        let of = |(sample, scan): (&LoadedSample, &Option<Scan>)| {
+        let families = family_names(samples, store, rules)?;
+        let of = |((sample, scan), family): ((&LoadedSample, &Option<Scan>), &Option<String>)| {
             let onto = |scan| Projection::new(scan, &sensor, coverage.observed_days(), &rules.profile);
             let projection = scan.as_ref().map(onto);
-            candidate(sample, projection.as_ref(), rules)
+            candidate(sample, projection.as_ref(), family.as_ref())
         };
-        let candidates = samples.iter().zip(&scans).map(of).collect();
+        let candidates = samples.iter().zip(&scans).zip(&families).map(of).collect();
         let services = CandidateServices::from_scans(scans.iter().flatten());
         let coverage = coverage_of_sightings(store, &sensor.name)?;
         Ok(SensorCandidates {

@@ -65,7 +65,7 @@ pub fn explain_event(
     note_no_samples(&samples, notices);
     refuse_duplicate_samples(&samples)?;
     let sensor = find_sensor(store.as_ref(), &question.sensor)?;
-    let asked = SensorCandidates::load(store.as_ref(), sensor.clone(), &samples, rules)?;
+    let asked = ExplainedSensor::load(store.as_ref(), sensor.clone(), &samples, rules)?;
     let explanation = explain_at_sensor(store.as_ref(), &asked, question, rules)?
         .map_err(|why| AppError::Usage(format!("sensor {}: {why}", sensor.name)))?;
     Ok(SensorExplanation { sensor, samples, explanation })
@@ -113,7 +113,7 @@ pub fn explain_surges(
     refuse_duplicate_samples(&samples)?;
     let store = store.as_ref();
     surges::unjudged_days(store, &question.sensors)?.iter().for_each(|days| notices.add(days.to_string()));
-    let mut known: BTreeMap<String, SensorCandidates> = BTreeMap::new();
+    let mut known: BTreeMap<String, ExplainedSensor> = BTreeMap::new();
     let mut all = Vec::new();
     for (rank, found) in surges::top_level_surges(store, question, rules)? {
         let of = surge_filter(&found.behavior);
@@ -122,7 +122,7 @@ pub fn explain_surges(
         } else {
             let asked = match known.entry(found.sensor.clone()) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(SensorCandidates::load(
+                Entry::Vacant(new) => new.insert(ExplainedSensor::load(
                     store,
                     find_sensor(store, &found.sensor)?,
                     &samples,
@@ -155,19 +155,19 @@ fn surge_filter(behavior: &SurgeBehavior) -> TrafficFilter {
 }
 
 /// A sensor, and the samples as candidates at that sensor.
-struct SensorCandidates {
+struct ExplainedSensor {
     history: SensorHistory,
     candidates: Vec<Candidate>,
     services: CandidateServices,
 }
 
-impl SensorCandidates {
+impl ExplainedSensor {
     fn load(
         store: &dyn HistoryStore,
         sensor: Sensor,
         samples: &[LoadedSample],
         rules: &Rules,
-    ) -> Result<SensorCandidates, AppError> {
+    ) -> Result<ExplainedSensor, AppError> {
         let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::infer(&sample.profile)).collect();
         let coverage = store.coverage(&sensor.name)?;
         let families = family_names(samples, store, rules)?;
@@ -179,7 +179,7 @@ impl SensorCandidates {
         let candidates = samples.iter().zip(&scans).zip(&families).map(of).collect();
         let services = CandidateServices::from_scans(scans.iter().flatten());
         let coverage = coverage_of_sightings(store, &sensor.name)?;
-        Ok(SensorCandidates {
+        Ok(ExplainedSensor {
             history: SensorHistory { coverage, totals: Vec::new(), sensor },
             candidates,
             services,
@@ -189,7 +189,7 @@ impl SensorCandidates {
 
 fn explain_at_sensor(
     store: &dyn HistoryStore,
-    SensorCandidates { history, candidates, services }: &SensorCandidates,
+    ExplainedSensor { history, candidates, services }: &ExplainedSensor,
     question: &ExplainQuery,
     rules: &Rules,
 ) -> Result<Result<Explanation, NoExplanation>, AppError> {

@@ -12,6 +12,16 @@ pub(super) const POSSIBLE_MIN: f64 = 0.25;
 /// Maximum adjusted p-value of a rise for any answer.
 pub(super) const RISE_Q_MAX: f64 = 0.05;
 
+/// What the evidence for a match amounts to.
+pub(super) struct Findings {
+    /// Whether the level or the volatility changed at the sample's date.
+    pub(super) changed: bool,
+    /// Whether the rise is unusual.
+    pub(super) rose: bool,
+    /// Whether most hosts bear the mark of a scanning tool.
+    pub(super) tool: bool,
+}
+
 /// Returns the probability from which on answers are called likely. Each answer is given by its probability.
 /// Returns infinity if no answer is likely.
 #[must_use]

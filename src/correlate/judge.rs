@@ -7,7 +7,7 @@ use crate::history::Granularity;
 use crate::sample::{BehaviorOrigin, PartialDate, ProjectedBehavior, distinct_services};
 
 use super::adjust::adjust;
-use super::decision::{POSSIBLE_MIN, likely_from};
+use super::decision::{Findings, POSSIBLE_MIN, likely_from};
 use super::near_miss::near_miss;
 use super::words::{change_in_words, evidence_in_words, match_in_words, onset_in_words, unmatched_in_words};
 use super::{
@@ -266,16 +266,6 @@ fn near_misses(question: &CorrelationInput<'_>) -> Vec<NearMiss> {
     near.sort_by(|a, b| a.gaps.len().cmp(&b.gaps.len()).then(b.windows.cmp(&a.windows)));
     near.truncate(NEAR_MISSES_MAX);
     near
-}
-
-/// What the evidence for a match amounts to.
-pub(super) struct Findings {
-    /// Whether the level or the volatility changed at the sample's date.
-    pub(super) changed: bool,
-    /// Whether the rise is unusual.
-    pub(super) rose: bool,
-    /// Whether most hosts bear the mark of a scanning tool.
-    pub(super) tool: bool,
 }
 
 fn findings(hypothesis: &Hypothesis) -> Findings {

@@ -1,7 +1,7 @@
 //! How many days lie between the onset of an outbreak and the date of its sample.
 //!
-//! A sample is usually caught days to weeks after its outbreak began. Some are named months later, and some
-//! before the outbreak reaches a sensor. The distribution has heavy tails on both sides, so that no date rules
+//! Honeypots catch a sample within days after its outbreak began, and vendors name it within weeks. Some are named
+//! months later, and some before the outbreak reaches a sensor. The distribution has heavy tails on both sides, so that no date rules
 //! an onset out.
 
 use jiff::civil::Date;
@@ -10,8 +10,8 @@ use crate::sample::PartialDate;
 
 /// The parts of the distribution: probability, mean days, and whether the sample's date is after the onset.
 /// No publication gives such a distribution; the values are rough on purpose.
-const PARTS: [(f64, f64, bool); 4] =
-    [(0.75, 30.0, true), (0.1, 150.0, true), (0.1, 10.0, false), (0.05, 60.0, false)];
+const PARTS: [(f64, f64, bool); 5] =
+    [(0.35, 7.0, true), (0.4, 30.0, true), (0.1, 150.0, true), (0.1, 10.0, false), (0.05, 60.0, false)];
 /// Maximum number of days of a vague date that are looked at one by one.
 const DATE_DAYS_MAX: i64 = 31;
 

@@ -82,7 +82,8 @@ impl<'a> PreparedSensor<'a> {
         if enabled.unknown_scanners {
             for scanner in self.unknown.at(self.table, self.table.place_from(day), asked) {
                 let fit = fitting.fit(&scanner.shares);
-                unknown.insert(scanner.habit, (scanner.log_rate, pooled_log_ratio(std::iter::once(&fit))));
+                let log_ratio = pooled_log_ratio(std::iter::once(&fit)) + scanner.log_volumes;
+                unknown.insert(scanner.habit, (scanner.log_rate, log_ratio));
             }
         }
         let imitator = |(variants, fit): (&Vec<Shares>, &Fit)| {

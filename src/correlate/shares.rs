@@ -12,7 +12,7 @@ use super::{SeriesTable, Shares};
 
 /// Number of volumes that windows with several destinations may well have: powers of two from a handful to some
 /// hundred.
-const VOLUMES: f64 = 6.0;
+pub(super) const VOLUMES: f64 = 6.0;
 /// Maximum number of windows of a host on a day that are counted: half a minute each, all day.
 const WINDOWS_MAX: f64 = 2_880.0;
 

@@ -12,7 +12,7 @@ use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 
 use super::SeriesTable;
 use super::fit::{MODEL_HOSTS, Shares};
-use super::shares::evenly;
+use super::shares::{VOLUMES, evenly};
 
 /// Maximum p-value of a surge of a service that counts as an onset, before it is divided by the observed days.
 const ONSET_P_MAX: f64 = 0.05;
@@ -40,6 +40,8 @@ pub(super) struct UnknownScanner {
     pub(super) habit: BehaviorId,
     /// Logarithm of the probability that such a scanner begins on one given day.
     pub(super) log_rate: f64,
+    /// Logarithm of the probability that its windows have the volumes of the series that the sensor knows.
+    pub(super) log_volumes: f64,
     /// Its host-days over the series of the sensor.
     pub(super) shares: Vec<Shares>,
 }
@@ -92,8 +94,16 @@ impl UnknownScanners {
             let seen = if *all > 0.0 { before(series) / all } else { 1.0 / USUAL_HABITS };
             let part = f64::midpoint(seen, 1.0 / USUAL_HABITS);
             let rate = self.onsets_of(service, day) / table.days.len().max(1) as f64;
+            // The volumes that the scanner may have are not only those that were seen, some of them in this very event.
+            let several = series.iter().any(|at| table.series[*at].parameters.destinations > 1);
+            let volumes = if several { (series.len() as f64 / VOLUMES).min(1.0) } else { 1.0 };
             let shares = Shares { weight: 1.0, series: evenly(series, 1.0), known_hosts: MODEL_HOSTS };
-            Some(UnknownScanner { habit, log_rate: (rate * part).ln(), shares: vec![shares] })
+            Some(UnknownScanner {
+                habit,
+                log_rate: (rate * part).ln(),
+                log_volumes: volumes.ln(),
+                shares: vec![shares],
+            })
         };
         table.habits().filter_map(scanner).collect()
     }

@@ -3,7 +3,7 @@
 use crate::escape::without_negative_zero;
 use crate::sample::BehaviorOrigin;
 
-use super::judge::Findings;
+use super::decision::Findings;
 use super::{Hypothesis, Match, Missing};
 
 /// A count with its noun.

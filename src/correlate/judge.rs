@@ -23,8 +23,6 @@ const TOOL_SHARE_MAX: f64 = 0.5;
 const SERVICES_NAMED_MAX: usize = 8;
 /// Samples that look alike of which it is told what would separate them.
 const SEPARATED_MAX: usize = 3;
-/// Minimum share of a predicted behavior that near misses are compared with.
-const NEAR_SHARE_MIN: f64 = 0.05;
 /// Near misses kept of one question.
 const NEAR_MISSES_MAX: usize = 3;
 /// A sample with a smaller part of the probability of its family is not named as the cause.
@@ -248,13 +246,12 @@ fn tool_share(best: &Match, tools: &[String]) -> f64 {
     most.unwrap_or(0) as f64 / best.hosts.total.max(1) as f64
 }
 
-/// Returns what came nearest to the sample. What came to a sensor is compared with what the sensor would see of the
-/// sample; a run without a projection is compared as it is.
+/// Returns what came nearest to the sample: the sensor's behaviors are compared with those that the sample showed in
+/// its run. What a sensor would see of it depends on assumed rates, and counts only where the run shows nothing.
 fn near_misses(question: &CorrelationInput<'_>) -> Vec<NearMiss> {
-    let is_usual =
-        |one: &&ProjectedBehavior| one.origin == BehaviorOrigin::Projected && one.share >= NEAR_SHARE_MIN;
-    let usual: Vec<ProjectedBehavior> = question.projected.iter().filter(is_usual).cloned().collect();
-    let comparable = if usual.is_empty() { question.projected } else { &usual };
+    let of_run = question.projected.iter().filter(|one| one.origin != BehaviorOrigin::Projected);
+    let of_run: Vec<ProjectedBehavior> = of_run.cloned().collect();
+    let comparable = if of_run.is_empty() { question.projected } else { &of_run };
     let matched: BTreeSet<&str> =
         question.observed.iter().map(|seen| seen.behavior.behavior.canonical.as_str()).collect();
     let mut near: Vec<NearMiss> = question

@@ -31,8 +31,9 @@ const SILENT_TARGETS_MIN: usize = 5;
 /// Linux repeats it after 1, 3, 7 and 15 s (RFC 6298), and later than a window lasts.
 const USUAL_RETRIES: [(f64, &[f64]); 4] =
     [(0.4, &[]), (0.2, &[3.0]), (0.2, &[3.0, 9.0]), (0.2, &[1.0, 3.0, 7.0, 15.0])];
-/// Shares of hosts whose operating system differs from the sandbox's. The values are taken as equally likely.
-const OTHER_SYSTEMS: [f64; 2] = [0.01, 0.15];
+/// Shares of hosts whose operating system differs from the sandbox's: malware for one system has none. The values
+/// are taken as equally likely.
+const OTHER_SYSTEMS: [f64; 2] = [0.0, 0.15];
 /// Scan rates in targets per second. The values are taken as equally likely if the run shows no rate.
 const USUAL_RATES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 

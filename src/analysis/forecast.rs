@@ -1,22 +1,22 @@
 //! Forecasts of counts from the days before them, for many series of one sensor.
 //!
-//! Each series has a level that is known from its past days. How far counts stray from such a level, by scatter,
-//! weekly rhythm and drift, cannot be told from one short series. It is estimated from all series of the sensor:
-//! from small ones as a multiple of Poisson's variance, from large ones as a part of their level.
+//! The past days of a series give its level. Counts stray from their level by scatter, weekly rhythm and drift; one
+//! short series does not show how far. All series of a sensor together do: the small ones give the variance of a
+//! count as a multiple of Poisson's, and the large ones give the variance of a level relative to its square.
 
 /// Maximum number of past days from which a level is known.
 pub const PAST_DAYS_MAX: usize = 56;
 /// Days after which a past day counts for half as much. It bounds how long a level lags behind a drift.
 const HALF_LIFE_DAYS: f64 = 10.0;
-/// Counts that are added to the past of a rare series, and the days that are added. A behavior that was never seen
-/// is a rare one, but none that can never come.
+/// Count that is added to the past of a rare series, so that a behavior that was never seen may still come.
 const PRIOR_COUNT: f64 = 0.3;
+/// Number of days that are added with [`PRIOR_COUNT`].
 const PRIOR_DAYS: f64 = 14.0;
 /// Days of the forecasts by which the scatter is estimated.
 const HORIZON_DAYS: usize = 14;
 /// Minimum number of past days of these forecasts.
 const PAST_DAYS_MIN: usize = 28;
-/// Expected counts between which the multiple of Poisson's variance is estimated. Above, the part of the level is.
+/// Expected counts from which the multiple of Poisson's variance is estimated. Larger counts give the drift.
 const SMALL: std::ops::Range<f64> = 2.0..20.0;
 /// Median of the chi-squared distribution with one degree of freedom. Medians leave out the few forecasts within
 /// which an outbreak began.
@@ -26,8 +26,8 @@ const CHI_SQUARED_MEDIAN: f64 = 0.4549;
 const USUAL_DISPERSION: f64 = 1.2;
 const USUAL_DRIFT: f64 = 0.02;
 const ASSUMED_FORECASTS: usize = 8;
-/// Largest relative variance of a level over [`HORIZON_DAYS`] that is taken for drift: that of a population whose
-/// level changes by some 13 % from day to day. More than that is an outbreak.
+/// Maximum drift, as the variance of a level over [`HORIZON_DAYS`] divided by its square. A population whose level
+/// changes by some 13 % from day to day has this drift; a larger change is an outbreak.
 const DRIFT_MAX: f64 = 0.25;
 
 /// The distribution of a sum of counts as the days before let expect it: a negative binomial distribution.
@@ -125,7 +125,8 @@ mod tests {
     use super::*;
     use crate::sample::SplitMix64;
 
-    /// Counts of a population about a level of which the logarithm takes a random step each day.
+    /// Returns daily counts of a population. The logarithm of its level takes a random step each day, of standard
+    /// deviation `step`.
     fn counts(random: &mut SplitMix64, level: f64, step: f64, days: usize) -> Vec<f64> {
         let mut log = 0.0f64;
         let day = |_| {

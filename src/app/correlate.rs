@@ -204,11 +204,23 @@ pub fn correlate(
     rules: &Rules,
 ) -> Result<Vec<Hypothesis>, AppError> {
     refuse_duplicate_samples(samples)?;
+    judge_sensors(samples, &assess_sensors(samples, store, rules)?, store, rules)
+}
+
+/// Returns the hypotheses of samples that were weighed at all sensors, ranked.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn judge_sensors(
+    samples: &[LoadedSample],
+    sensors: &[SensorAssessment],
+    store: &dyn HistoryStore,
+    rules: &Rules,
+) -> Result<Vec<Hypothesis>, AppError> {
     let tool_marks = rules.tool_marks();
     let known: Vec<KnownSample> = samples.iter().map(known_sample).collect();
-    let sensors = assess_sensors(samples, store, rules)?;
     let mut questions = Vec::new();
-    for weighed in &sensors {
+    for weighed in sensors {
         let SensorAssessment { history, series: ledger, evidence: claims, projections: onto, candidates } =
             weighed;
         let projected: Vec<&[ProjectedBehavior]> = onto.iter().map(|onto| &onto.behaviors[..]).collect();

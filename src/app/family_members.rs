@@ -60,8 +60,8 @@ fn family_scans(family: &MalwareFamily, samples: &[LoadedSample]) -> Vec<FamilyS
     all
 }
 
-/// Returns each sample with its family, in the order of the samples. A sample whose family nothing names has
-/// that of a sample that is statically alike; if there is none, it is a family of its own.
+/// Returns each sample with its family, in the order of the samples. Where nothing names the family of a sample, a
+/// sample that is statically alike gives it; without such a sample, the sample is a family of its own.
 #[must_use]
 pub fn members(samples: &[LoadedSample], renames: &FamilyRenames, rules: &Rules) -> Vec<FamilyMember> {
     let own_family =
@@ -120,8 +120,8 @@ fn renamed(
     Some(family)
 }
 
-/// Gives each sample without a family that of a similar sample, and the other samples of a component that
-/// nothing names the family of its first sample.
+/// Assigns a family to each sample that nothing names. A similar sample with a name gives it; if a component of the
+/// graph has no name at all, its samples form one family, which is called after the first of them.
 fn name_by_likeness(
     samples: &[LoadedSample],
     graph: &LikenessGraph,

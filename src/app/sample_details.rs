@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::rules::Rules;
 use crate::sample::{
-    AccessReason, FamilyRename, RunConditions, RunDetails, RunObservation, SampleDetails, SampleProfile,
-    SampleReport, SampleRun, Scan, pool_scans,
+    FamilyRename, RunConditions, RunDetails, RunObservation, SampleDetails, SampleProfile, SampleReport,
+    SampleRun, Scan, pool_scans,
 };
 use crate::store::{HistoryStore, LocalStore};
 
@@ -82,9 +82,8 @@ fn runs(report: &SampleReport, profile: &SampleProfile) -> Vec<RunDetails> {
 }
 
 fn observation(profile: &SampleProfile) -> RunObservation {
-    let is_answer = |reason: &AccessReason| matches!(reason, AccessReason::Answered | AccessReason::Service);
     RunObservation {
-        is_answered: profile.accesses.keys().any(|access| is_answer(&access.reason)),
+        is_answered: profile.accesses.keys().any(|access| access.reason.is_answered()),
         windows: profile.scan_windows().count(),
         scan_seconds: profile.scan_seconds().filter(|_| !profile.synthetic_time),
         accesses: profile.accesses.values().sum(),

@@ -38,8 +38,8 @@ pub struct ReadOptions {
     pub password: Option<String>,
     /// Whether text is read only if it is certainly tcpdump's, as for the files in a folder.
     pub only_certain_text: bool,
-    /// Whether members of an archive that begin like JSON are listed beside the captures in it, for reports of
-    /// sandboxes.
+    /// Whether an archive lists its members that begin like JSON, which may be reports of sandboxes, as well as
+    /// its captures.
     pub json_members: bool,
 }
 

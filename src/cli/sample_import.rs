@@ -18,9 +18,9 @@ use super::{EXIT_DIFFERS, EXIT_FAILED, EXIT_OK};
 ///
 /// Analyses of CAPE, Cuckoo 2 and 3, Triage and Joe Sandbox are read, and captures with a hash in their names.
 /// A path is an analysis folder, a report (JSON), a capture or an archive with the sample's hash in its
-/// name, an archive of analysis folders, or a folder of any of these. What it is follows from its content. All runs of one hash become one
-/// sample with several captures. What is missing, empty or damaged is named, and everything else is
-/// imported. Without --to and --history, the samples are only shown.
+/// name, an archive of analysis folders, or a folder of any of these. What it is follows from its content.
+/// All runs of one hash become one sample with several captures. The command names what is missing, empty or
+/// damaged, and imports everything else. Without --to and --history, the samples are only shown.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   inga sample import /opt/CAPEv2/storage/analyses --to samples

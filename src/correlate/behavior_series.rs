@@ -32,7 +32,7 @@ impl BehaviorSeries {
     }
 }
 
-/// A sensor's observed days and what was seen on them. Memory: 8 bytes per series and day.
+/// The observed days of a sensor with the hosts of each behavior by day. Memory: 8 bytes per series and day.
 #[derive(Clone, Debug, Default)]
 pub struct SeriesTable {
     /// The days that count, ascending.

@@ -52,16 +52,16 @@ pub struct SensorCandidates<'a> {
     pub candidates: &'a [Candidate],
 }
 
-/// Which kinds of evidence count; all of them, unless it is to be measured what one is worth.
+/// The kinds of evidence that count. All of them do, except where an evaluation measures the worth of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnabledEvidence {
-    /// How near a sample's date lies to the onset.
+    /// The number of days between a sample's date and the onset.
     pub timing: bool,
-    /// That there are scanners of which nobody has a sample.
+    /// Scanners without a sample as further possible causes.
     pub unknown_scanners: bool,
-    /// What was to be expected from before.
+    /// The counts that the days before the onset let expect.
     pub expected: bool,
-    /// That several samples may be of one family.
+    /// Malware families; without them, each sample is a family of its own.
     pub families: bool,
 }
 
@@ -69,9 +69,4 @@ impl Default for EnabledEvidence {
     fn default() -> EnabledEvidence {
         EnabledEvidence { timing: true, unknown_scanners: true, expected: true, families: true }
     }
-}
-
-/// Returns whether two candidates are of the same family.
-pub(super) fn are_related(one: &Candidate, other: &Candidate) -> bool {
-    one.family.is_some() && one.family == other.family
 }

@@ -8,13 +8,12 @@ use jiff::civil::Date;
 use crate::behavior::{Parameters, Ports, ProtocolSet};
 use crate::sample::PartialDate;
 
-use super::candidate::are_related;
 use super::event::EVENT_DAYS_MAX;
 use super::lag::onset_probability;
 use super::onset::{BEFORE_DAYS_MIN, rises};
 use super::posterior::Posterior;
-use super::sensor_fits::{PreparedSensor, SensorFits, pooled_posterior};
-use super::{EnabledEvidence, Event, Rise, SensorCandidates, SeriesTable, Shares};
+use super::sensor_fits::{CandidatePriors, PreparedSensor, SensorFits, pooled_posterior};
+use super::{Candidate, EnabledEvidence, Event, Rise, SensorCandidates, SeriesTable, Shares};
 
 /// Behaviors with a smaller part of the share of the most frequent one are left out of a sample's series: they
 /// bring more hosts of others than of its own.
@@ -44,7 +43,7 @@ pub enum NoEvidence {
 pub struct CauseEvidence {
     /// The rise of its behaviors, over all sensors, that it explains best.
     pub rise: Rise,
-    /// How unusual what came at this sensor is, in standard deviations of what was expected.
+    /// Number of standard deviations of the forecast by which the host-days at this sensor exceed it.
     pub deviations: f64,
     /// The probability that the sample is the cause, by all sensors.
     pub probability: f64,
@@ -56,7 +55,7 @@ pub struct CauseEvidence {
     pub unknown: f64,
     /// The probability that nothing began.
     pub nothing: f64,
-    /// Host-days above what was expected at this sensor, of the services that it scans.
+    /// Host-days at this sensor, on the services that the sample scans, that exceed the forecast.
     pub excess: f64,
     /// Host-days of these that the sample alone would explain.
     pub explained: f64,
@@ -80,17 +79,22 @@ pub fn cause_evidence(
 ) -> Vec<Vec<Result<CauseEvidence, NoEvidence>>> {
     let prepared: Vec<PreparedSensor<'_>> =
         sensors.iter().map(|sensor| PreparedSensor::new(sensor.table, sensor.candidates)).collect();
-    let count = sensors.first().map_or(0, |sensor| sensor.candidates.len());
+    let candidates = sensors.first().map_or(&[][..], |sensor| sensor.candidates);
+    let priors = CandidatePriors::new(candidates, enabled);
+    let of = |(number, candidate): (usize, &Candidate)| {
+        candidate_evidence(&prepared, &priors, (number, candidate.date), enabled)
+    };
     let by_candidate: Vec<Vec<Result<CauseEvidence, NoEvidence>>> =
-        (0..count).map(|number| candidate_evidence(&prepared, number, enabled)).collect();
+        candidates.iter().enumerate().map(of).collect();
     let of_sensor = |sensor: usize| by_candidate.iter().map(|all| all[sensor].clone()).collect();
     (0..sensors.len()).map(of_sensor).collect()
 }
 
-/// Returns what each sensor says for one candidate.
+/// Returns what each sensor says for one candidate, which is given by its place and its date.
 fn candidate_evidence(
     sensors: &[PreparedSensor<'_>],
-    number: usize,
+    priors: &CandidatePriors,
+    (number, date): (usize, Option<PartialDate>),
     enabled: &EnabledEvidence,
 ) -> Vec<Result<CauseEvidence, NoEvidence>> {
     let any_day = |sensor: &PreparedSensor<'_>| sensor.table.days.first().copied().unwrap_or(Date::ZERO);
@@ -99,20 +103,20 @@ fn candidate_evidence(
         sample_series(sensor.table, shares)
     };
     let series: Vec<Option<Vec<f64>>> = sensors.iter().map(own_series).collect();
-    let date = sensors.first().and_then(|sensor| sensor.candidates[number].date);
-    let seen: Vec<(&SeriesTable, Option<Vec<f64>>)> =
-        sensors.iter().zip(&series).map(|(sensor, hosts)| (sensor.table, hosts.clone())).collect();
-    let weighed = rises(&seen, date).into_iter().map(|rise| WeighedRise::new(sensors, number, rise, enabled));
+    let seen: Vec<(&SeriesTable, Option<&[f64]>)> =
+        sensors.iter().zip(&series).map(|(sensor, hosts)| (sensor.table, hosts.as_deref())).collect();
+    let weigh = |rise| WeighedRise::new(sensors, priors, number, rise, enabled);
+    let weighed = rises(&seen, date).into_iter().map(weigh);
     let best = weighed.max_by(|a, b| a.family_probability().total_cmp(&b.family_probability()));
-    let of_sensor = |(place, series): (usize, &Option<Vec<f64>>)| {
-        let series = series.clone().ok_or(NoEvidence::Unseen)?;
+    let of_sensor = |(place, series): (usize, Option<Vec<f64>>)| {
+        let series = series.ok_or(NoEvidence::Unseen)?;
         match &best {
-            Some(best) => Ok(best.evidence(&sensors[place], place, series, enabled)),
+            Some(best) => Ok(best.evidence(&sensors[place], place, series)),
             None if is_outside(sensors[place].table, date) => Err(NoEvidence::OutsideHistory),
             None => Err(NoEvidence::NoRise),
         }
     };
-    series.iter().enumerate().map(of_sensor).collect()
+    series.into_iter().enumerate().map(of_sensor).collect()
 }
 
 /// Returns whether most of the days on which a sample's outbreak may have begun lie outside of a history.
@@ -122,22 +126,23 @@ fn is_outside(table: &SeriesTable, date: Option<PartialDate>) -> bool {
 }
 
 /// A rise of a candidate with its causes, as all sensors see it.
-struct WeighedRise {
+struct WeighedRise<'a> {
     number: usize,
     rise: Rise,
-    related: Vec<usize>,
+    priors: &'a CandidatePriors,
     /// By sensor: the series that were asked for, the event and the fits; `None` where the sensor did not look.
     views: Vec<Option<(Vec<bool>, Event, SensorFits)>>,
     posterior: Posterior,
 }
 
-impl WeighedRise {
+impl<'a> WeighedRise<'a> {
     fn new(
         sensors: &[PreparedSensor<'_>],
+        priors: &'a CandidatePriors,
         number: usize,
         rise: Rise,
         enabled: &EnabledEvidence,
-    ) -> WeighedRise {
+    ) -> WeighedRise<'a> {
         let view = |sensor: &PreparedSensor<'_>| {
             let table = sensor.table;
             let place = table.place_from(rise.day);
@@ -155,16 +160,12 @@ impl WeighedRise {
         };
         let views: Vec<Option<(Vec<bool>, Event, SensorFits)>> = sensors.iter().map(view).collect();
         let fits: Vec<&SensorFits> = views.iter().flatten().map(|(_, _, fits)| fits).collect();
-        let candidates = sensors.first().map_or(&[][..], |sensor| sensor.candidates);
-        let related = |other: &usize| {
-            *other == number || (enabled.families && are_related(&candidates[number], &candidates[*other]))
-        };
         let days = sensors.iter().map(|sensor| sensor.table.days.len()).max().unwrap_or(1);
         WeighedRise {
             number,
             rise,
-            related: (0..candidates.len()).filter(related).collect(),
-            posterior: pooled_posterior(&fits, candidates, (rise.day, days), 1.0, enabled),
+            priors,
+            posterior: pooled_posterior(&fits, priors, (rise.day, days), 1.0),
             views,
         }
     }
@@ -174,21 +175,17 @@ impl WeighedRise {
     }
 
     fn family_sum(&self, posterior: &Posterior) -> f64 {
-        self.related.iter().map(|number| posterior.samples[*number]).sum::<f64>().min(1.0)
+        let relatives = self.priors.relatives(self.number);
+        relatives.iter().map(|number| posterior.samples[*number]).sum::<f64>().min(1.0)
     }
 
     /// Returns the evidence as one sensor shows it.
-    fn evidence(
-        &self,
-        sensor: &PreparedSensor<'_>,
-        place: usize,
-        series: Vec<f64>,
-        enabled: &EnabledEvidence,
-    ) -> CauseEvidence {
+    fn evidence(&self, sensor: &PreparedSensor<'_>, place: usize, series: Vec<f64>) -> CauseEvidence {
         let WeighedRise { number, posterior, rise, .. } = self;
         let family_probability = self.family_probability();
+        let family = self.priors.relatives(*number);
         let (alike, relatives): (Vec<usize>, Vec<usize>) =
-            posterior.alike(*number).into_iter().partition(|other| !self.related.contains(other));
+            posterior.alike(*number).into_iter().partition(|other| family.binary_search(other).is_err());
         let others: f64 = alike.iter().map(|other| posterior.samples[*other]).sum();
         let mut evidence = CauseEvidence {
             rise: *rise,
@@ -208,7 +205,7 @@ impl WeighedRise {
         };
         if let Some((asked, event, fits)) = &self.views[place] {
             let days = (rise.day, sensor.table.days.len());
-            let alone = pooled_posterior(&[fits], sensor.candidates, days, 1.0, enabled);
+            let alone = pooled_posterior(&[fits], self.priors, days, 1.0);
             let fit = &fits.samples[*number];
             let shares = &sensor.shares(rise.day)[*number];
             evidence.deviations = event.deviations(asked);
@@ -250,7 +247,8 @@ fn sample_series(table: &SeriesTable, variants: &[Shares]) -> Option<Vec<f64>> {
     Some(series)
 }
 
-/// Returns which part of each series' hosts a cause explains, beside what was expected there.
+/// Returns, by series, the share of the hosts that a cause explains: its host-days divided by the sum of these and of
+/// the expected ones, 0 to 1.
 fn parts(event: &Event, shares: Option<&Shares>, amount: f64) -> Vec<(usize, f64)> {
     let part = |(at, share): &(usize, f64)| {
         let expected = event.counts.get(*at)?.expected.mean;

@@ -10,7 +10,7 @@ const LIKELY_MIN: f64 = 0.8;
 /// Minimum probability of an answer that is called possible: one in four.
 pub(super) const POSSIBLE_MIN: f64 = 0.25;
 /// Maximum adjusted p-value of a rise for any answer.
-pub(super) const RISE_Q_MAX: f64 = 0.05;
+pub const RISE_Q_MAX: f64 = 0.05;
 
 /// What the evidence for a match amounts to.
 pub(super) struct Findings {

@@ -1,4 +1,4 @@
-//! What came to a sensor from an onset on, beside what its past days let expect.
+//! An event: the host-days that a sensor counted from an onset on, and those that its past days let expect.
 
 use crate::analysis::forecast::{Forecast, PAST_DAYS_MAX, Scatter};
 
@@ -7,6 +7,7 @@ use super::SeriesTable;
 /// Maximum number of observed days for which an event lasts: a longer one is a new level, and other events begin
 /// within it.
 pub(super) const EVENT_DAYS_MAX: usize = 28;
+
 /// The counts of one series in an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SeriesCount {
@@ -20,7 +21,7 @@ impl SeriesCount {
     const NONE: SeriesCount = SeriesCount { came: 0.0, expected: Forecast { mean: 0.0, variance: 0.0 } };
 }
 
-/// What came at a sensor from a day on, by series of its table.
+/// The host-days that a sensor counted from a day on, by series of its table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Numbers of observed days before the onset that are compared, and from it on.
@@ -51,21 +52,14 @@ impl Event {
         Event { days: (place - from, to - place), counts }
     }
 
-    /// Returns the event on some series, as if nothing had been seen or expected on the others.
-    #[must_use]
-    pub fn on_series(&self, kept: &[bool]) -> Event {
-        let counts = self.counts.iter().zip(kept);
-        let counts = counts.map(|(count, kept)| if *kept { *count } else { SeriesCount::NONE });
-        Event { days: self.days, counts: counts.collect() }
-    }
-
-    /// Returns the host-days above what was expected on some series, each above nothing.
+    /// Returns the host-days that exceed the expectation, summed over some series. A series below its expectation
+    /// counts as 0.
     #[must_use]
     pub fn excess(&self, asked: &[bool]) -> f64 {
         self.of(asked).map(|count| (count.came - count.expected.mean).max(0.0)).sum()
     }
 
-    /// Returns how unusual what came on some series is, in standard deviations of what was expected.
+    /// Returns by how many standard deviations of the forecast the sum of some series exceeds its expectation.
     #[must_use]
     pub fn deviations(&self, asked: &[bool]) -> f64 {
         let (mut excess, mut variance) = (0.0, 0.0);

@@ -7,7 +7,7 @@ use super::cause_evidence::services;
 use super::lag::days_late;
 use super::onset::BEFORE_DAYS_MIN;
 use super::posterior::Posterior;
-use super::sensor_fits::{PreparedSensor, SensorFits, pooled_posterior};
+use super::sensor_fits::{CandidatePriors, PreparedSensor, SensorFits, pooled_posterior};
 use super::{BehaviorSeries, Candidate, EnabledEvidence, Event, Mix, SeriesTable, Shares, mix};
 
 /// A cause that is less probable is in the mix only to be told from.
@@ -86,12 +86,13 @@ pub fn explain(
     }
     let sensor = PreparedSensor::new(ledger, candidates);
     let enabled = EnabledEvidence::default();
+    let priors = CandidatePriors::new(candidates, &enabled);
     let event = sensor.event(first, lasting, asked);
     // Whoever asks for a day means one of those about it.
     let weighed_on = |asked: &[bool]| {
         let fits = sensor.weigh(first, &event, asked, &enabled);
         let days = (first, ledger.days.len());
-        let posterior = pooled_posterior(&[&fits], candidates, days, ONSET_WINDOW_DAYS, &enabled);
+        let posterior = pooled_posterior(&[&fits], &priors, days, ONSET_WINDOW_DAYS);
         Weighed { posterior, fits }
     };
     // Each sample on the services that it scans; unknown scanners on all that was asked for.

@@ -6,6 +6,8 @@
 //! has a negative binomial distribution, and no number of hosts makes a wrong model right. The amount is unknown:
 //! all its orders of magnitude are as likely, and the likelihood is averaged over them.
 
+use crate::analysis::forecast::Forecast;
+
 use super::{Event, SeriesCount};
 
 /// What a cause does that its shares do not predict, as a part of all that it does. It may lie on any series.
@@ -106,16 +108,18 @@ impl Fitting {
         if !variants.iter().any(is_asked) {
             return Fit::default();
         }
-        let fits: Vec<(f64, f64)> = variants.iter().map(|shares| self.fit_shares(shares)).collect();
-        let by_variant: Vec<(f64, f64)> =
-            variants.iter().zip(&fits).map(|(shares, fit)| (shares.weight.max(1e-12).ln(), fit.0)).collect();
+        let logs = |shares: &Shares| {
+            let ratios = self.spread(shares).log_ratios();
+            (shares.weight.max(1e-12).ln(), log_sum(&ratios) - (AMOUNTS as f64).ln())
+        };
+        let by_variant: Vec<(f64, f64)> = variants.iter().map(logs).collect();
         let weighted = |at: &usize| by_variant[*at].0 + by_variant[*at].1;
-        let best = (0..fits.len()).max_by(|a, b| weighted(a).total_cmp(&weighted(b))).unwrap_or(0);
-        Fit { by_variant, amount: fits[best].1, best }
+        let best = (0..variants.len()).max_by(|a, b| weighted(a).total_cmp(&weighted(b))).unwrap_or(0);
+        Fit { by_variant, amount: self.spread(&variants[best]).likeliest_amount(), best }
     }
 
-    /// Returns the logarithm of the averaged likelihood ratio of one distribution, and its likeliest amount.
-    fn fit_shares(&self, shares: &Shares) -> (f64, f64) {
+    /// Returns the shares of a distribution by the series that were asked for.
+    fn spread(&self, shares: &Shares) -> SpreadShares<'_> {
         let even = UNPREDICTED_SHARE / self.counts.len().max(1) as f64;
         let mut spread = vec![even; self.counts.len()];
         let (mut asked, mut elsewhere) = (0.0, 0.0);
@@ -128,39 +132,59 @@ impl Fitting {
                 None => elsewhere += share,
             }
         }
-        // The host-days on series that were never seen: none of them came, which speaks against the cause.
         let unseen = (1.0 - UNPREDICTED_SHARE) * (1.0 - asked - elsewhere).max(0.0);
-        let likelihood = |amount: f64| {
-            let seen: f64 = self
-                .counts
-                .iter()
-                .zip(&spread)
-                .map(|(count, share)| {
-                    let more = amount * share;
-                    let mean = count.expected.mean + more;
-                    let variance = count.expected.variance + more + amount * more / shares.known_hosts;
-                    log_probability(count.came, mean, variance)
-                })
-                .sum();
-            let more = amount * unseen;
-            seen + log_probability(0.0, more, more + amount * more / shares.known_hosts) - self.without
+        SpreadShares { fitting: self, shares: spread, unseen, elsewhere, known_hosts: shares.known_hosts }
+    }
+}
+
+/// A distribution of a cause's host-days over the series that were asked for.
+struct SpreadShares<'a> {
+    fitting: &'a Fitting,
+    /// By series that was asked for.
+    shares: Vec<f64>,
+    /// Share on series that were never seen. None of these host-days came, which speaks against the cause.
+    unseen: f64,
+    /// Share on series that were seen but not asked for.
+    elsewhere: f64,
+    known_hosts: f64,
+}
+
+impl SpreadShares<'_> {
+    /// Returns the logarithm of the likelihood ratio of an amount of the cause against none.
+    fn log_ratio(&self, amount: f64) -> f64 {
+        let variance = |more: f64| more + amount * more / self.known_hosts;
+        let of_series = |(count, share): (&SeriesCount, &f64)| {
+            let more = amount * share;
+            let Forecast { mean, variance: expected } = count.expected;
+            log_probability(count.came, mean + more, expected + variance(more))
         };
-        let ratios = self.amounts.map(likelihood);
-        let best = (0..AMOUNTS).max_by(|a, b| ratios[*a].total_cmp(&ratios[*b])).unwrap_or(0);
-        let amount = if ratios[best] > 0.0 { self.refined_amount(best, likelihood) } else { 0.0 };
-        (log_sum(&ratios) - (AMOUNTS as f64).ln(), amount * (1.0 - elsewhere).max(0.0))
+        let seen: f64 = self.fitting.counts.iter().zip(&self.shares).map(of_series).sum();
+        let more = amount * self.unseen;
+        seen + log_probability(0.0, more, variance(more)) - self.fitting.without
     }
 
-    /// Returns the likeliest amount near one of the grid's, by golden-section search of its logarithm.
-    fn refined_amount(&self, near: usize, likelihood: impl Fn(f64) -> f64) -> f64 {
+    /// Returns the logarithms of the likelihood ratios of all amounts of the grid.
+    fn log_ratios(&self) -> [f64; AMOUNTS] {
+        self.fitting.amounts.map(|amount| self.log_ratio(amount))
+    }
+
+    /// Returns the likeliest amount on the series that were asked for, in host-days: the best one of the grid,
+    /// refined by golden-section search of its logarithm.
+    fn likeliest_amount(&self) -> f64 {
         const GOLDEN: f64 = 0.618_034;
-        let mut low = self.amounts[near.saturating_sub(1)].ln();
-        let mut high = self.amounts[(near + 1).min(AMOUNTS - 1)].ln();
+        let ratios = self.log_ratios();
+        let best = (0..AMOUNTS).max_by(|a, b| ratios[*a].total_cmp(&ratios[*b])).unwrap_or(0);
+        if ratios[best] <= 0.0 {
+            return 0.0;
+        }
+        let amounts = &self.fitting.amounts;
+        let (mut low, mut high) =
+            (amounts[best.saturating_sub(1)].ln(), amounts[(best + 1).min(AMOUNTS - 1)].ln());
         for _ in 0..8 {
             let (left, right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
-            if likelihood(left.exp()) > likelihood(right.exp()) { high = right } else { low = left }
+            if self.log_ratio(left.exp()) > self.log_ratio(right.exp()) { high = right } else { low = left }
         }
-        f64::midpoint(low, high).exp()
+        f64::midpoint(low, high).exp() * (1.0 - self.elsewhere).max(0.0)
     }
 }
 
@@ -215,7 +239,6 @@ fn stirling(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::forecast::Forecast;
 
     fn event(counts: &[(f64, f64)]) -> Event {
         let count = |(mean, came): &(f64, f64)| SeriesCount {

@@ -10,6 +10,7 @@ use crate::packet::Timestamp;
 use crate::sample::{BehaviorOrigin, PartialDate};
 
 use super::decision::RISE_Q_MAX;
+use super::lag::days_between;
 use super::{Bound, CauseEvidence, ChangePoint, ChangeTest, DailyHosts, NearMiss, NoEvidence, Suspects};
 
 /// How far a hypothesis goes. Never "is infected".
@@ -203,11 +204,10 @@ impl Hypothesis {
     /// Days from the sample's date to an onset between two days: 0 where they overlap.
     #[must_use]
     pub fn days_off((earliest, latest): (Date, Date), pivot: PartialDate) -> i64 {
-        let days = |from: Date, to: Date| from.duration_until(to).as_hours() / 24;
         if latest < pivot.first {
-            days(pivot.first, latest)
+            days_between(pivot.first, latest)
         } else if earliest > pivot.last {
-            days(pivot.last, earliest)
+            days_between(pivot.last, earliest)
         } else {
             0
         }

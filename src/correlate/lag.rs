@@ -1,8 +1,8 @@
 //! How many days lie between the onset of an outbreak and the date of its sample.
 //!
 //! Honeypots catch a sample within days after its outbreak began, and vendors name it within weeks. Some are named
-//! months later, and some before the outbreak reaches a sensor. The distribution has heavy tails on both sides, so that no date rules
-//! an onset out.
+//! months later, and some before the outbreak reaches a sensor. The distribution has heavy tails on both sides, so that
+//! no date rules an onset out.
 
 use jiff::civil::Date;
 
@@ -15,10 +15,9 @@ const PARTS: [(f64, f64, bool); 5] =
 /// Maximum number of days of a vague date that are looked at one by one.
 const DATE_DAYS_MAX: i64 = 31;
 
-/// Returns a day as a number of days since 1970.
-fn day_number(day: Date) -> i64 {
-    const START: Date = Date::constant(1970, 1, 1);
-    START.duration_until(day).as_hours() / 24
+/// Returns the number of days from one day to another, negative if the other is earlier.
+pub(super) fn days_between(from: Date, to: Date) -> i64 {
+    from.duration_until(to).as_hours() / 24
 }
 
 /// Returns the probability that the sample's date lies exactly `lag` days after an onset; negative for before.
@@ -34,17 +33,17 @@ fn lag_probability(lag: i64) -> f64 {
 /// Returns the days from an onset on `day` to a date; 0 if the day lies within the date, negative if the date
 /// is before.
 pub(super) fn days_late(day: Date, date: PartialDate) -> i64 {
-    let (day, first, last) = (day_number(day), day_number(date.first), day_number(date.last));
-    if day < first { first - day } else { last.min(day) - day }
+    let (first, last) = (days_between(day, date.first), days_between(day, date.last));
+    if first > 0 { first } else { last.min(0) }
 }
 
 /// Returns the probability of an onset on `day`, given that there is one and the date of its sample.
 pub(super) fn onset_probability(day: Date, date: PartialDate) -> f64 {
-    let (day, first, last) = (day_number(day), day_number(date.first), day_number(date.last));
+    let (first, last) = (days_between(day, date.first), days_between(day, date.last));
     let step = ((last - first) / DATE_DAYS_MAX).max(1);
     let (mut sum, mut count, mut at) = (0.0, 0.0, first);
     while at <= last {
-        sum += lag_probability(at - day);
+        sum += lag_probability(at);
         (count, at) = (count + 1.0, at + step);
     }
     sum / f64::max(count, 1.0)

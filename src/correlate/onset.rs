@@ -6,7 +6,7 @@ use crate::analysis::surge::{self, Surge, surges};
 use crate::sample::PartialDate;
 
 use super::SeriesTable;
-use super::lag::{days_late, onset_probability};
+use super::lag::{days_between, days_late, onset_probability};
 
 /// Maximum p-value of a surge before it is compared with the number of days on which it might have begun.
 const SURGE_P_MAX: f64 = 0.05;
@@ -36,8 +36,8 @@ pub struct Rise {
 
 /// Returns the most unusual rises of a sample over its sensors, the most unusual first. Each sensor has its
 /// table and the hosts by day of the sample's behaviors; `None` where it never saw any.
-pub(super) fn rises(sensors: &[(&SeriesTable, Option<Vec<f64>>)], date: Option<PartialDate>) -> Vec<Rise> {
-    let seen = sensors.iter().filter_map(|(table, hosts)| Some((*table, hosts.as_ref()?)));
+pub(super) fn rises(sensors: &[(&SeriesTable, Option<&[f64]>)], date: Option<PartialDate>) -> Vec<Rise> {
+    let seen = sensors.iter().filter_map(|(table, hosts)| Some((*table, (*hosts)?)));
     let count = seen.clone().count() as f64;
     let mut all: Vec<Rise> = Vec::new();
     for (table, hosts) in seen {
@@ -51,7 +51,7 @@ pub(super) fn rises(sensors: &[(&SeriesTable, Option<Vec<f64>>)], date: Option<P
     all.sort_by(|a, b| a.p.total_cmp(&b.p).then(a.day.cmp(&b.day)));
     let mut kept: Vec<Rise> = Vec::new();
     for one in all {
-        let apart = |other: &Rise| (one.day.duration_until(other.day).as_hours() / 24).abs();
+        let apart = |other: &Rise| days_between(one.day, other.day).abs();
         if kept.iter().all(|other| apart(other) >= SAME_ONSET_DAYS) {
             kept.push(one);
         }
@@ -102,7 +102,7 @@ mod tests {
         let hosts: Vec<f64> = (0..150).map(|at| if at < 80 { 2.0 } else { 9.0 }).collect();
         for caught in [None, Some(60), Some(80), Some(100), Some(140)] {
             let date = caught.map(|at| PartialDate { first: table.days[at], last: table.days[at] });
-            let found = rises(&[(&table, Some(hosts.clone()))], date);
+            let found = rises(&[(&table, Some(&hosts))], date);
             let at = table.place_from(found[0].day);
             assert!((78..=83).contains(&at), "{found:?}");
             assert!(found[0].p < 0.01, "{found:?}");
@@ -114,6 +114,6 @@ mod tests {
     fn a_steady_series_has_no_rise() {
         let table = table(150);
         let steady: Vec<f64> = (0..150).map(|at| 5.0 + f64::from(at % 3)).collect();
-        assert_eq!(rises(&[(&table, Some(steady)), (&table, None)], None), []);
+        assert_eq!(rises(&[(&table, Some(&steady)), (&table, None)], None), []);
     }
 }

@@ -1,15 +1,14 @@
 //! One sensor's view of an event: how well each sample, and each unknown scanner, explains it; and the probabilities of
 //! all causes by several such views.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
 use crate::analysis::forecast::Scatter;
 use crate::behavior::BehaviorId;
-use crate::sample::ScanVariant;
+use crate::sample::{PartialDate, ScanVariant};
 
-use super::candidate::are_related;
 use super::fit::{Fit, Fitting, log_sum, pooled_log_ratio};
 use super::lag::onset_probability;
 use super::posterior::{Posterior, WeighedCause};
@@ -24,7 +23,6 @@ const IMITATORS: f64 = 0.5;
 /// What is known of a sensor before any event is weighed.
 pub(super) struct PreparedSensor<'a> {
     pub(super) table: &'a SeriesTable,
-    pub(super) candidates: &'a [Candidate],
     /// The shares of all candidates, by period of equal dark addresses (its first day, if there are several).
     shares: BTreeMap<Option<Date>, Vec<Vec<Shares>>>,
     unknown: UnknownScanners,
@@ -32,7 +30,7 @@ pub(super) struct PreparedSensor<'a> {
 }
 
 impl<'a> PreparedSensor<'a> {
-    pub(super) fn new(table: &'a SeriesTable, candidates: &'a [Candidate]) -> PreparedSensor<'a> {
+    pub(super) fn new(table: &'a SeriesTable, candidates: &[Candidate]) -> PreparedSensor<'a> {
         let variants = candidates.iter().flat_map(|candidate| &candidate.variants);
         let mut periods: BTreeSet<Option<Date>> =
             variants.filter_map(|variant| variant.days).map(|(first, _)| Some(first)).collect();
@@ -52,7 +50,6 @@ impl<'a> PreparedSensor<'a> {
             unknown: UnknownScanners::new(table),
             scatter: Scatter::estimate(table.series.iter().map(|series| series.hosts.as_slice())),
             table,
-            candidates,
         }
     }
 
@@ -106,29 +103,61 @@ pub(super) struct SensorFits {
     imitators: Vec<Option<f64>>,
 }
 
+/// What is known of the candidates before any sensor is asked.
+pub(super) struct CandidatePriors {
+    /// By candidate: the date of the sample, if there is one and dates count.
+    dates: Vec<Option<PartialDate>>,
+    /// By candidate: the index of its family.
+    family_of: Vec<usize>,
+    /// By family: its candidates, ascending.
+    families: Vec<Vec<usize>>,
+}
+
+impl CandidatePriors {
+    pub(super) fn new(candidates: &[Candidate], enabled: &EnabledEvidence) -> CandidatePriors {
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        let mut families: Vec<Vec<usize>> = Vec::new();
+        let mut family_of = Vec::new();
+        for (number, candidate) in candidates.iter().enumerate() {
+            let name = candidate.family.as_deref().filter(|_| enabled.families);
+            // A candidate without a family is one by itself.
+            let new = families.len();
+            let family = name.map_or(new, |name| *known.entry(name).or_insert(new));
+            if family == new {
+                families.push(Vec::new());
+            }
+            families[family].push(number);
+            family_of.push(family);
+        }
+        let dates = candidates.iter().map(|candidate| candidate.date.filter(|_| enabled.timing));
+        CandidatePriors { dates: dates.collect(), family_of, families }
+    }
+
+    /// Returns the candidates of the family of one, itself included, ascending.
+    pub(super) fn relatives(&self, number: usize) -> &[usize] {
+        &self.families[self.family_of[number]]
+    }
+}
+
 /// Returns the posterior of one event that several sensors saw: the likelihoods of the sensors are multiplied, and
-/// each sensor has an amount of its own. `days` is the number of days on any of which the event may have begun.
+/// each sensor has an amount of its own. `observed` is the number of days of the history; `days` is the number of days
+/// on any of which the event may have begun.
 pub(super) fn pooled_posterior(
     fits: &[&SensorFits],
-    candidates: &[Candidate],
+    priors: &CandidatePriors,
     (day, observed): (Date, usize),
     days: f64,
-    enabled: &EnabledEvidence,
 ) -> Posterior {
-    let relatives = family_sizes(candidates, enabled);
     let cause = |number: usize| {
         let even = 1.0 / observed.max(1) as f64;
-        let timing = match candidates[number].date.filter(|_| enabled.timing) {
-            Some(date) => onset_probability(day, date),
-            None => even,
-        };
+        let timing = priors.dates[number].map_or(even, |date| onset_probability(day, date));
         WeighedCause {
-            relatives: relatives[number],
+            relatives: priors.relatives(number).len(),
             log_timing: timing.ln(),
             log_ratio: pooled_log_ratio(fits.iter().map(|fits| &fits.samples[number])),
         }
     };
-    let samples: Vec<WeighedCause> = (0..candidates.len()).map(cause).collect();
+    let samples: Vec<WeighedCause> = (0..priors.dates.len()).map(cause).collect();
     let imitator = |(number, sample): (usize, &WeighedCause)| {
         let rates: Vec<f64> = fits.iter().filter_map(|fits| fits.imitators[number]).collect();
         let rate = log_sum(&rates) - (rates.len() as f64 * sample.relatives as f64).ln();
@@ -145,11 +174,4 @@ pub(super) fn pooled_posterior(
         .map(|(rates, sensors, ratio)| (rates / sensors).ln() + (1.0 - IMITATORS).ln() + ratio);
     let unknown: Vec<f64> = others.chain(imitators).collect();
     Posterior::new(&samples, &unknown, days)
-}
-
-/// Returns the number of samples of each candidate's family.
-fn family_sizes(candidates: &[Candidate], enabled: &EnabledEvidence) -> Vec<usize> {
-    let related = |one: &Candidate, other: &Candidate| enabled.families && are_related(one, other);
-    let size = |one| candidates.iter().filter(|other| related(one, other)).count().max(1);
-    candidates.iter().map(size).collect()
 }

@@ -12,6 +12,7 @@ use crate::behavior::{BehaviorId, Ports, ProtocolSet};
 
 use super::SeriesTable;
 use super::fit::{MODEL_HOSTS, Shares};
+use super::lag::days_between;
 use super::shares::{VOLUMES, evenly};
 
 /// Maximum p-value of a surge of a service that counts as an onset, before it is divided by the observed days.
@@ -118,8 +119,8 @@ impl UnknownScanners {
 
     /// Returns the rate of onsets of a service in the time of the history, without an event on this day.
     fn onsets_of(&self, service: usize, day: Date) -> f64 {
-        let days = |other: Date| (day.duration_until(other).as_hours() / 24).abs();
-        let count = self.onsets[service].iter().filter(|onset| days(**onset) > SAME_EVENT_DAYS).count();
+        let is_other = |onset: &&Date| days_between(day, **onset).abs() > SAME_EVENT_DAYS;
+        let count = self.onsets[service].iter().filter(is_other).count();
         (count as f64 + RATE_SHAPE) / (1.0 + RATE_SHAPE / self.mean_onsets(service))
     }
 }

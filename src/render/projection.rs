@@ -155,17 +155,7 @@ impl Answer for ProjectionAnswer<'_> {
                 sensor: &sensor.name,
                 dark_addresses: projection.periods.last().map_or(0, |(_, _, addresses)| *addresses),
                 dark_periods: projection.periods.iter().map(ProjectionPeriodJson::from).collect(),
-                targeting: &scan.targeting,
-                services: scan
-                    .services
-                    .iter()
-                    .map(|(service, share)| (service.to_string(), *share))
-                    .collect(),
-                attempts: &scan.attempts,
-                source_ports: scan.source_ports,
-                targets_per_second: scan.targets_per_second,
-                answered: scan.answered,
-                assumptions: scan.assumptions(),
+                scan: scan.into(),
                 windows_per_host_day: projection.windows_per_host_day,
                 contacts_per_host_day: projection.contacts_per_host_day,
                 seen_per_host_day: projection.seen_per_host_day,
@@ -260,6 +250,32 @@ impl From<&(Date, Date, u64)> for ProjectionPeriodJson {
     }
 }
 
+/// The scan of a sample, as all answers show it.
+#[derive(Serialize)]
+pub(super) struct ScanJson<'a> {
+    targeting: &'a TargetSelection,
+    services: Vec<(String, f64)>,
+    attempts: &'a Attempts,
+    source_ports: SourcePorts,
+    targets_per_second: Option<f64>,
+    answered: Option<AnsweredContacts>,
+    assumptions: Vec<String>,
+}
+
+impl<'a> From<&'a Scan> for ScanJson<'a> {
+    fn from(scan: &'a Scan) -> ScanJson<'a> {
+        ScanJson {
+            targeting: &scan.targeting,
+            services: scan.services.iter().map(|(service, share)| (service.to_string(), *share)).collect(),
+            attempts: &scan.attempts,
+            source_ports: scan.source_ports,
+            targets_per_second: scan.targets_per_second,
+            answered: scan.answered,
+            assumptions: scan.assumptions(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct ProjectionJson<'a> {
     sample: &'a str,
@@ -268,13 +284,8 @@ struct ProjectionJson<'a> {
     /// Dark addresses in the last period.
     dark_addresses: u64,
     dark_periods: Vec<ProjectionPeriodJson>,
-    targeting: &'a TargetSelection,
-    services: Vec<(String, f64)>,
-    attempts: &'a Attempts,
-    source_ports: SourcePorts,
-    targets_per_second: Option<f64>,
-    answered: Option<AnsweredContacts>,
-    assumptions: Vec<String>,
+    #[serde(flatten)]
+    scan: ScanJson<'a>,
     windows_per_host_day: f64,
     contacts_per_host_day: f64,
     seen_per_host_day: f64,

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::escape::{escape_hidden, json_line};
 use crate::sample::{
-    AnsweredContacts, Attempts, FamilyDetection, Identity, PartialDate, PooledScan, RunConditions,
-    RunDetails, RunObservation, SampleDetails, SourcePorts, StaticFeatures, StaticNeighbour, TargetSelection,
+    FamilyDetection, Identity, PartialDate, PooledScan, RunConditions, RunDetails, RunObservation,
+    SampleDetails, StaticFeatures, StaticNeighbour,
 };
 
 use super::answer::Answer;
-use super::projection::scan_in_words;
+use super::projection::{ScanJson, scan_in_words};
 
 impl Answer for SampleDetails {
     /// Writes everything that is known of the sample, under headings.
@@ -194,13 +194,8 @@ struct PooledScanJson<'a> {
     runs: &'a [usize],
     differences: &'a [String],
     targets: u64,
-    targeting: &'a TargetSelection,
-    services: Vec<(String, f64)>,
-    attempts: &'a Attempts,
-    source_ports: SourcePorts,
-    targets_per_second: Option<f64>,
-    answered: Option<AnsweredContacts>,
-    assumptions: Vec<String>,
+    #[serde(flatten)]
+    scan: ScanJson<'a>,
 }
 
 fn run_json(run: &RunDetails) -> RunDetailsJson<'_> {
@@ -220,12 +215,6 @@ fn scan_json(variant: &PooledScan) -> PooledScanJson<'_> {
         runs: &variant.runs,
         differences: &variant.differences,
         targets: scan.targets,
-        targeting: &scan.targeting,
-        services: scan.services.iter().map(|(service, share)| (service.to_string(), *share)).collect(),
-        attempts: &scan.attempts,
-        source_ports: scan.source_ports,
-        targets_per_second: scan.targets_per_second,
-        answered: scan.answered,
-        assumptions: scan.assumptions(),
+        scan: scan.into(),
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::behavior::{Probe, ProtocolToken};
 
-use super::{AccessReason, SampleProfile};
+use super::SampleProfile;
 
 /// Time in seconds without packets after which a packet to a known target begins a new contact. It exceeds
 /// the longest usual pause between TCP retries, 48 s (RFC 6298 doubles the pause, from 1 s or 3 s).
@@ -149,12 +149,10 @@ impl ContactCollector {
 
     fn finish(self, sample: &SampleProfile) -> Contacts {
         let ContactCollector { mut contacts, packets, counted, .. } = self;
-        let answers =
-            |reason: &AccessReason| matches!(reason, AccessReason::Answered | AccessReason::Service);
         let answering: HashSet<(IpAddr, Option<u16>)> = sample
             .accesses
             .keys()
-            .filter(|access| answers(&access.reason))
+            .filter(|access| access.reason.is_answered())
             .map(|access| (access.destination, access.port))
             .collect();
         for contact in &mut contacts.all {

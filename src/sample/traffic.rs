@@ -60,6 +60,14 @@ pub enum AccessReason {
     Infrastructure(String),
 }
 
+impl AccessReason {
+    /// Returns whether the address answered.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        matches!(self, AccessReason::Answered | AccessReason::Service)
+    }
+}
+
 impl std::fmt::Display for AccessReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -17,28 +17,28 @@ pub enum WorldKind {
 /// The cause of the outbreak of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OutbreakCause {
-    /// A family of which at least one sample is known.
+    /// The cause is a family, and the case has at least one sample of it.
     Sample,
-    /// A family of which no sample is known, with services of its own.
+    /// The cause is a family without a sample in the case. It is drawn independently of the samples.
     Unknown,
-    /// A family of which no sample is known, and that scans the services of a known sample as this one does.
+    /// The cause is a family without a sample in the case. It scans exactly as the family of one of the samples.
     UnknownAlike,
     /// There is no outbreak.
     Nothing,
 }
 
-/// What is known of the date of a sample.
+/// The precision of the date that a sample's report states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DateKnowledge {
-    /// The day on which it was caught.
+    /// The report states the day on which the sample was caught.
     Day,
-    /// The month only.
+    /// The report states the month.
     Month,
-    /// Nothing.
+    /// The report states no date.
     None,
 }
 
-/// What a sandbox run shows beside the scan.
+/// The conditions of a sandbox run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SandboxConditions {
     /// Whether the run asks a dead command server again and again, on a port of its own or on a scanned one.

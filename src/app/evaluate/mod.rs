@@ -14,7 +14,7 @@ use jiff::civil::Date;
 
 use crate::correlate::{
     Candidate, CaseAnswer, CaseTruth, CauseEvidence, EnabledEvidence, Evaluation, Hypothesis, NoEvidence,
-    Score, SensorCandidates, Verdict, calibration, cause_evidence, likely_from,
+    RISE_Q_MAX, Score, SensorCandidates, Verdict, calibration, cause_evidence, likely_from,
 };
 use crate::rules::Rules;
 use crate::sample::ScanVariant;
@@ -22,15 +22,12 @@ use crate::sample::ScanVariant;
 pub use conditions::WorldKind;
 pub use family::FamilySet;
 
-use super::correlate::{SensorAssessment, assess_sensors, correlate, evidence_of};
+use super::correlate::{SensorAssessment, assess_sensors, evidence_of, judge_sensors};
 use super::{AppError, parallel};
 use world::Case;
 
 /// Days after an onset at which it is asked whether the answer is there already.
 const DAYS_AFTER: [usize; 6] = [3, 5, 7, 10, 14, 28];
-
-/// Maximum p-value of a rise in ways of answering that do not adjust it for the number of samples.
-const RISE_P_MAX: f64 = 0.05;
 
 /// What to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +78,11 @@ struct JudgedCase {
 }
 
 fn judge(case: &Case, rules: &Rules) -> Result<JudgedCase, AppError> {
-    let mut ways = vec![("inga", answer_of_hypotheses(&correlate(&case.samples, &case.store, rules)?))];
+    let mut sensors = assess_sensors(&case.samples, &case.store, rules)?;
+    let hypotheses = judge_sensors(&case.samples, &sensors, &case.store, rules)?;
+    let mut ways = vec![("inga", answer_of_hypotheses(&hypotheses))];
     ways.push(("MD5 before and after its date", baseline::md5(case)?));
     ways.push(("port before and after its date", baseline::port(case)?));
-    let mut sensors = assess_sensors(&case.samples, &case.store, rules)?;
     let without = |change: &dyn Fn(&mut EnabledEvidence)| {
         let mut enabled = EnabledEvidence::default();
         change(&mut enabled);
@@ -113,45 +111,60 @@ fn judge(case: &Case, rules: &Rules) -> Result<JudgedCase, AppError> {
 
 /// Returns the answer that the verdicts give: the most probable family, if it is called likely.
 fn answer_of_hypotheses(hypotheses: &[Hypothesis]) -> CaseAnswer {
-    let mut found: BTreeMap<&str, (f64, bool, bool)> = BTreeMap::new();
+    let mut found: BTreeMap<&str, FamilyAnswer> = BTreeMap::new();
     for hypothesis in hypotheses {
         let name = hypothesis.family.as_deref().unwrap_or(&hypothesis.sample);
         let probability = hypothesis.evidence.as_ref().map_or(0.0, |evidence| evidence.family_probability);
-        let known = found.entry(name).or_default();
-        *known = (
-            known.0.max(probability),
-            known.1 || hypothesis.verdict == Verdict::Likely,
-            known.2 || hypothesis.rise_is_unusual(),
-        );
+        let is_likely = hypothesis.verdict == Verdict::Likely;
+        found.entry(name).or_default().add(probability, is_likely, hypothesis.rise_is_unusual());
     }
     answer(found)
 }
 
 /// Returns the answer that evidence gives by itself, as if each sample were the only one that is asked for.
 fn answer_of_evidence(case: &Case, evidence: &[Vec<Result<CauseEvidence, NoEvidence>>]) -> CaseAnswer {
-    let mut found: BTreeMap<&str, (f64, bool, bool)> = BTreeMap::new();
+    let mut found: BTreeMap<&str, FamilyAnswer> = BTreeMap::new();
     for (sample, evidence) in evidence.iter().flat_map(|all| case.samples.iter().zip(all)) {
         let name = sample.report.family.as_deref().unwrap_or(&sample.profile.id);
         let Ok(evidence) = evidence else { continue };
         let probability = evidence.family_probability;
-        let rose = evidence.rise.p <= RISE_P_MAX;
-        let known = found.entry(name).or_default();
-        let likely = rose && probability >= likely_from(std::iter::once(probability));
-        *known = (known.0.max(probability), known.1 || likely, known.2 || rose);
+        let rose = evidence.rise.p <= RISE_Q_MAX;
+        let is_likely = rose && probability >= likely_from(std::iter::once(probability));
+        found.entry(name).or_default().add(probability, is_likely, rose);
     }
     answer(found)
 }
 
-/// Ranks families that are given by probability, whether they are likely, and whether their rise is unusual.
-fn answer(found: BTreeMap<&str, (f64, bool, bool)>) -> CaseAnswer {
-    let mut ranked: Vec<(String, (f64, bool, bool))> =
-        found.into_iter().map(|(name, one)| (name.to_owned(), one)).collect();
-    ranked.sort_by(|a, b| b.1.1.cmp(&a.1.1).then(b.1.0.total_cmp(&a.1.0)));
-    let first = ranked.first().map(|(_, one)| *one);
+/// What the samples of one family come to at all sensors.
+#[derive(Clone, Copy, Default)]
+struct FamilyAnswer {
+    /// The highest probability of the family.
+    probability: f64,
+    /// Whether any verdict is likely.
+    is_likely: bool,
+    /// Whether any rise is unusual.
+    rose: bool,
+}
+
+impl FamilyAnswer {
+    fn add(&mut self, probability: f64, is_likely: bool, rose: bool) {
+        self.probability = self.probability.max(probability);
+        self.is_likely |= is_likely;
+        self.rose |= rose;
+    }
+}
+
+/// Ranks families: those that are likely first, then by probability.
+fn answer(found: BTreeMap<&str, FamilyAnswer>) -> CaseAnswer {
+    let mut ranked: Vec<(&str, FamilyAnswer)> = found.into_iter().collect();
+    ranked.sort_by(|(_, a), (_, b)| {
+        b.is_likely.cmp(&a.is_likely).then(b.probability.total_cmp(&a.probability))
+    });
+    let first = ranked.first().map(|(_, one)| *one).unwrap_or_default();
     CaseAnswer {
-        answers: first.is_some_and(|(_, likely, _)| likely),
-        would_answer: first.is_some_and(|(_, _, rose)| rose),
-        ranked: ranked.into_iter().map(|(name, (probability, ..))| (name, probability)).collect(),
+        answers: first.is_likely,
+        would_answer: first.rose,
+        ranked: ranked.into_iter().map(|(name, one)| (name.to_owned(), one.probability)).collect(),
     }
 }
 

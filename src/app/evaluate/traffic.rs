@@ -47,7 +47,7 @@ pub(super) struct Activity<'a> {
     pub(super) first: i64,
     /// Days from the first to the height.
     pub(super) growth: f64,
-    /// Host numbers are drawn from so many: hosts come back.
+    /// Number of hosts of the family. The hosts of a day are drawn from them, so that some come back.
     pub(super) population: u64,
     /// Its size by day, relative to what it would be without drift.
     pub(super) levels: Vec<f64>,

@@ -161,7 +161,7 @@ fn samples(
     all
 }
 
-/// What is known of a date.
+/// Returns the date of a report that states a day with this precision.
 fn known_date(knowledge: DateKnowledge, day: Date) -> Option<PartialDate> {
     match knowledge {
         DateKnowledge::Day => Some(PartialDate { first: day, last: day }),

@@ -15,8 +15,8 @@ const REPORTS: [&str; 7] = [
     "lite.json",
     "report_triage.json",
 ];
-/// Names of the capture of a run. `dump_sorted.pcap` and `dump_mixed.pcap` beside it are never used: the
-/// first is ordered by flow, the second has packets in clear that were encrypted.
+/// File names of the capture of a run. `dump_sorted.pcap` and `dump_mixed.pcap` are never used: the packets of the
+/// first are ordered by flow, and the second contains decrypted copies of encrypted packets.
 const CAPTURES: [&str; 2] = ["dump.pcap", "dump.pcapng"];
 /// File name endings of compressed reports and captures; the empty ending stands for an uncompressed file.
 pub(super) const PACKED: [&str; 6] = ["", ".gz", ".zst", ".xz", ".bz2", ".lz4"];

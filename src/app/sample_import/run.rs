@@ -131,8 +131,8 @@ fn lone_file(path: &Path, report: SandboxReport) -> Result<SandboxRun, String> {
     lone(path.to_owned(), &name, report, &beside)
 }
 
-/// Returns the run of a report outside an analysis folder. Its capture may have the same name beside it:
-/// `beside` returns the file with a name.
+/// Returns the run of a report that lies in no analysis folder. The capture of the run is a file beside the report
+/// with the same name but another ending. `beside` returns the file beside the report that has a given name.
 fn lone(
     source: PathBuf,
     name: &str,

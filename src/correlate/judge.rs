@@ -27,8 +27,8 @@ const SEPARATED_MAX: usize = 3;
 const NEAR_MISSES_MAX: usize = 3;
 /// A sample with a smaller part of the probability of its family is not named as the cause.
 const FAMILY_PART_MIN: f64 = 0.1;
-/// Minimum number of host-days that a sample must explain at a sensor to be named there.
-const EXPLAINED_MIN: f64 = 1.0;
+/// Minimum number of host-days that a sample must explain at a sensor to be named there: two may come by chance.
+const EXPLAINED_MIN: f64 = 3.0;
 
 /// Judges all questions together: tests are adjusted for their number, samples that share a behavior at a
 /// sensor compete, and the hypotheses are ranked.

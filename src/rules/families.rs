@@ -62,7 +62,8 @@ pub struct FamilyVote {
 }
 
 /// Minimum number of engines that name a family, if the family is listed, and if it is not. A word that is
-/// not listed may be a generic word that the list lacks.
+/// not listed may be a generic word that the list lacks. Where a report has a single vendor's name, that is enough for a
+/// listed family: nobody disagrees.
 const VOTES_MIN: [usize; 2] = [2, 3];
 
 impl Families {
@@ -151,7 +152,7 @@ impl Families {
         ranked.sort_by(|a, b| b.cmp(a));
         let (votes, is_listed, family) = ranked.first()?.clone();
         let is_tied = ranked.get(1).is_some_and(|second| (second.0, second.1) == (votes, is_listed));
-        let enough = votes >= if is_listed { VOTES_MIN[0] } else { VOTES_MIN[1] };
+        let enough = votes >= if is_listed { VOTES_MIN[0].min(names.len()) } else { VOTES_MIN[1] };
         (enough && !is_tied).then_some(FamilyVote { family, votes, voters: voters.len() })
     }
 
@@ -238,6 +239,8 @@ mod tests {
         let one =
             [("BitDefender", "Trojan.Mirai.1"), ("GData", "Trojan.Mirai.1"), ("ALYac", "Trojan.Mirai.1")];
         assert_eq!(vote(&one), None);
+        assert_eq!(vote(&one[..1]).as_deref(), Some("Mirai"));
+        assert_eq!(vote(&[("Symantec", "W32.Unheardof.A")]), None);
         assert_eq!(vote(&[one[0], ("ESET-NOD32", "a variant of Linux/Mirai.A")]).as_deref(), Some("Mirai"));
     }
 

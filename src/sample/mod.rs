@@ -1,6 +1,7 @@
 //! F2: malware samples: the sample report, the scan and the service accesses of the sandbox run, and the
 //! projection of the scan onto a sensor.
 
+mod conditions;
 mod contacts;
 mod conversation;
 mod details;
@@ -22,6 +23,7 @@ mod report_merge;
 mod run;
 mod sandbox;
 mod scan;
+mod scan_variants;
 mod ssdeep;
 mod targets;
 mod thinning;
@@ -29,6 +31,7 @@ mod tlsh;
 mod traffic;
 mod victim;
 
+pub use conditions::Conditions;
 pub use details::{RunDetails, RunObservation, SampleDetails};
 pub use draft::DraftReport;
 pub use expectation::{DarknetExpectation, Difference, Expectation, SampleCheck};

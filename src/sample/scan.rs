@@ -7,10 +7,9 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::behavior::{Ports, ProtocolToken, SourcePortUse};
-use crate::packet::TcpFlags;
 
 use super::contacts::{Contact, Contacts};
-use super::{SampleProfile, TargetSelection};
+use super::{Conditions, SampleProfile, TargetSelection};
 
 /// Minimum time in seconds for which a run continues after the first packet to a silent target, so that the
 /// target's packets count as complete. The first TCP retry comes after 1 s (Linux) or 3 s (Windows, BSD).
@@ -26,17 +25,6 @@ const SCRIPTS_MAX: usize = 512;
 const WATCHED_QUANTILE: f64 = 0.95;
 /// Minimum number of silent targets that show how often the scan asks a target, unless the run has fewer targets.
 const SILENT_TARGETS_MIN: usize = 5;
-/// How usual systems repeat a SYN: the probability and the times in seconds after the first SYN. Scanners with
-/// raw sockets never repeat it. Windows repeats it after 3 and 9 s, or once if the program gives up sooner.
-/// Linux repeats it after 1, 3, 7 and 15 s (RFC 6298), and later than a window lasts.
-const USUAL_RETRIES: [(f64, &[f64]); 4] =
-    [(0.4, &[]), (0.2, &[3.0]), (0.2, &[3.0, 9.0]), (0.2, &[1.0, 3.0, 7.0, 15.0])];
-/// Shares of hosts whose operating system differs from the sandbox's: malware for one system has none. The values
-/// are taken as equally likely.
-const OTHER_SYSTEMS: [f64; 2] = [0.0, 0.15];
-/// Scan rates in targets per second. The values are taken as equally likely if the run shows no rate.
-const USUAL_RATES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
-
 /// A service that the sample scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct SampleService {
@@ -135,9 +123,8 @@ pub struct Scan {
     pub answered: Option<AnsweredContacts>,
     /// Number of distinct targets in the run.
     pub targets: u64,
-    /// Share of hosts whose operating system sends retries at other times than the sandbox's system. It is 0
-    /// except in [`Scan::variants`].
-    pub other_systems: f64,
+    /// The conditions under which it is observed: those of the sandbox, except in [`Scan::variants`].
+    pub conditions: Conditions,
 }
 
 impl Scan {
@@ -168,75 +155,10 @@ impl Scan {
             targets_per_second: sample.destinations_per_second(),
             answered: answered_contacts(&contacts),
             targets: contacts.targets.len() as u64,
-            other_systems: 0.0,
+            conditions: Conditions::SANDBOX,
             services,
             scripts,
         })
-    }
-
-    /// Returns the scans that are consistent with the run, each with its probability. They differ in what the
-    /// run leaves open: the scan rate, the TCP retries, and the share of hosts with another operating system
-    /// than the sandbox's. The probabilities sum to 1.
-    #[must_use]
-    pub fn variants(&self) -> Vec<(f64, Scan)> {
-        let retries: &[(f64, &[f64])] = if self.assumes_retries() { &USUAL_RETRIES } else { &[(1.0, &[])] };
-        let rates: Vec<f64> = self.targets_per_second.map_or_else(|| USUAL_RATES.to_vec(), |rate| vec![rate]);
-        let others: &[f64] = if self.source_ports == SourcePorts::One { &[0.0] } else { &OTHER_SYSTEMS };
-        let mut all = Vec::new();
-        for (weight, retries) in retries {
-            for rate in &rates {
-                for other_systems in others {
-                    let mut scan = Scan {
-                        targets_per_second: Some(*rate),
-                        other_systems: *other_systems,
-                        ..self.clone()
-                    };
-                    for script in scan.scripts.iter_mut().filter(|script| script.packets.len() == 1) {
-                        let first = script.packets.first().copied();
-                        script.packets.extend(
-                            retries.iter().filter_map(|after| {
-                                first.map(|first| ScriptPacket { after: *after, ..first })
-                            }),
-                        );
-                    }
-                    all.push((weight / rates.len() as f64 / others.len() as f64, scan));
-                }
-            }
-        }
-        all
-    }
-
-    /// Returns whether TCP retries have to be assumed: nearly each target received a single packet, a SYN is
-    /// among the services, and no silent targets were watched long enough.
-    fn assumes_retries(&self) -> bool {
-        let is_syn = |(service, _): &(SampleService, f64)| service.token.flags == Some(TcpFlags::SYN);
-        self.attempts.unknown.is_some()
-            && self.services.iter().any(is_syn)
-            && self.attempts.shares.get(&1).is_some_and(|share| *share >= WATCHED_QUANTILE)
-    }
-
-    /// Returns one sentence for each property that has to be assumed because the run does not show it.
-    #[must_use]
-    pub fn assumptions(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        all.extend(self.attempts.unknown.filter(|_| self.assumes_retries()).map(|why| {
-            format!("{why}, so retries of TCP are unknown: those of Windows, of Linux and of raw sockets are assumed")
-        }));
-        if self.targets_per_second.is_none() {
-            all.push(
-                "the run gives no rate: 1, 3, 10, 30 and 100 targets a second are taken alike".to_owned(),
-            );
-        }
-        if !self.targeting.reach.known {
-            all.push(
-                "too few targets or blocks to see where they lie: the whole Internet is assumed".to_owned(),
-            );
-        }
-        if self.targeting.reach.confined_bits > 0 {
-            let bits = self.targeting.reach.confined_bits;
-            all.push(format!("the run stayed within a /{bits}: other hosts are taken to choose another /{bits} each, at random"));
-        }
-        all
     }
 }
 

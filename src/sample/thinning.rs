@@ -28,8 +28,6 @@ const VISIT_PACKETS_MAX: usize = 4_096;
 /// Maximum number of sweeps to simulate per mode.
 const TRIES_MAX: usize = 4 * WINDOWS_ENOUGH;
 
-/// Share of packets that are lost on the way or by the sensor.
-const LOSS: f64 = 0.02;
 /// Times in seconds after the first packet at which Windows retries a TCP connection.
 const WINDOWS_RETRIES: [f64; 2] = [3.0, 9.0];
 /// Times in seconds after the first packet at which Linux retries a TCP connection.
@@ -264,7 +262,7 @@ impl<'a> ScanSimulation<'a> {
         let anew = self.random.bits();
         let cues = self.packets_of_system(&script.packets);
         for cue in cues.iter() {
-            if self.random.unit() < LOSS {
+            if self.random.unit() < scan.conditions.loss {
                 continue;
             }
             let Some((service, _)) = scan.services.get(cue.service) else { continue };
@@ -324,7 +322,7 @@ impl<'a> ScanSimulation<'a> {
                 .push(&packet, Marks::default(), &mut |windows| self.out.windows.extend_from_slice(windows));
         }
         self.clock += QUIET_SECONDS;
-        self.other_system = self.random.unit() < self.scan.other_systems;
+        self.other_system = self.random.unit() < self.scan.conditions.other_systems;
     }
 
     fn finish(self) -> SimulatedScan {

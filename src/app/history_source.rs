@@ -7,6 +7,9 @@ use crate::store::{HistoryStore, LocalStore};
 
 use super::{AppError, CaptureOptions, Notices, darknet};
 
+/// A history that was opened to read.
+pub type OpenHistory = Box<dyn HistoryStore>;
+
 /// The source of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistorySource {
@@ -28,7 +31,7 @@ impl HistorySource {
         options: &CaptureOptions,
         rules: &Rules,
         notices: &mut Notices,
-    ) -> Result<Box<dyn HistoryStore>, AppError> {
+    ) -> Result<OpenHistory, AppError> {
         let store = match self {
             HistorySource::Folder(path) => LocalStore::open_to_read(path, &rules.profile)?,
             HistorySource::Darknet(folder) => darknet::load(folder, options, rules, notices)?,

@@ -10,6 +10,7 @@ pub mod dns_names;
 pub mod evaluate;
 pub mod explain;
 pub mod family_members;
+pub mod filter_notation;
 pub mod fingerprint;
 pub mod history;
 pub mod history_source;

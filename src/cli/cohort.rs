@@ -9,7 +9,7 @@ use crate::render::cohort::CohortAnswer;
 use crate::render::flow::ComparedBehaviors;
 
 use super::EXIT_OK;
-use super::filter::{check_label, filter_name, parse_filter};
+use crate::app::filter_notation::{check_label, filter_name, parse_filter};
 use super::help::FILTER;
 use super::output::{PictureArgs, formats_of};
 use super::shared::{HistorySourceArgs, RuleArgs};

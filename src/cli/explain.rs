@@ -13,7 +13,7 @@ use crate::render::explanation::{ExplainedEvent, ExplanationAnswer, NamedSample,
 use crate::rules::Rules;
 
 use super::EXIT_OK;
-use super::filter::{check_label, filter_name, parse_filter};
+use crate::app::filter_notation::{check_label, filter_name, parse_filter};
 use super::help::FILTER;
 use super::output::OutputArgs;
 use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs};

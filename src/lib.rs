@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | F0 | [`packet`], [`escape`], [`yaml`] | one packet's fields; escaping of attackers' text; YAML files |
 //! | F1 | [`behavior`] | the behavior engine, which darknets and sandboxes share |
-//! | F2 | [`history`], [`rules`], [`sample`] | darknet observations; rules; malware samples |
+//! | F2 | [`history`], [`rules`], [`sample`], [`incident`] | darknet observations; rules; malware samples; incidents |
 //! | F3 | [`analysis`], [`correlate`], [`simulate`] | surges; evidence and verdicts; simulated outbreaks |
 //! | F4 | [`render`] | output as text, JSON, pictures and pages |
 //! | I/O | [`capture`], [`store`] | reading of captures and logs; storage of histories |
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod correlate;
 pub mod escape;
 pub mod history;
+pub mod incident;
 pub mod packet;
 pub mod render;
 pub mod rules;

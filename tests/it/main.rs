@@ -12,6 +12,7 @@ mod golden;
 mod goldens;
 mod held;
 mod hostile;
+mod incidents;
 mod joined;
 mod kept_samples;
 mod laws;

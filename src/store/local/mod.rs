@@ -8,6 +8,7 @@ mod counting;
 mod day_numbers;
 mod example_rows;
 mod history_store;
+mod incident_rows;
 mod incoming;
 mod ingest;
 mod join;

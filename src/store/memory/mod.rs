@@ -2,6 +2,7 @@
 //! of simulated worlds. Memory: about 200 bytes per sighting.
 
 mod import;
+mod incidents;
 mod removal;
 mod sighting_maps;
 
@@ -28,6 +29,7 @@ pub struct MemoryStore {
     marks: Vec<String>,
     samples: BTreeMap<String, KeptSample>,
     family_renames: FamilyRenames,
+    incident_maps: incidents::IncidentMaps,
 }
 
 /// The stored data of a sensor.
@@ -170,9 +172,7 @@ impl HistoryStore for MemoryStore {
     }
 
     fn remove_sensor(&mut self, name: &str) -> Result<(), StoreError> {
-        self.sensor_data(name)?;
-        self.sensors.remove(name);
-        Ok(())
+        self.sensors.remove(name).map(drop).ok_or_else(|| StoreError::UnknownSensor(name.to_owned()))
     }
 
     fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {

@@ -1,0 +1,14 @@
+//! F2: incidents, the unit in which an operator works: one departure of a behavior from its past, at all sensors
+//! that observe it, from the day it is found until it is closed; and the state of health of the sensors.
+//!
+//! This module is pure. `app` finds the surges and causes, `store` keeps the incidents in the catalog.
+
+mod change;
+mod health;
+mod model;
+
+pub use change::{ChangeKind, IncidentChange, IncidentError, NOTE_BYTES_MAX, OWNER_BYTES_MAX};
+pub use health::{HealthCondition, SensorHealth};
+pub use model::{
+    EndReason, Incident, IncidentCause, IncidentEnd, IncidentSensor, IncidentState, IncidentTitle,
+};

@@ -11,7 +11,7 @@
 //! | F4 | [`render`] | output as text, JSON, pictures and pages |
 //! | I/O | [`capture`], [`store`] | reading of captures and logs; storage of histories |
 //! | F5 | [`app`] | one file per use case |
-//! | F6 | [`cli`] | one file per subcommand |
+//! | F6 | [`cli`], `web` | one file per subcommand; the operator's page (feature `serve`) |
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod analysis;
@@ -29,4 +29,6 @@ pub mod rules;
 pub mod sample;
 pub mod simulate;
 pub mod store;
+#[cfg(feature = "serve")]
+pub mod web;
 pub mod yaml;

@@ -17,6 +17,7 @@ pub mod history_source;
 pub mod host;
 pub mod observe;
 pub mod output;
+pub mod overview;
 pub mod packets;
 mod parallel;
 pub mod plot_dates;
@@ -59,4 +60,11 @@ use crate::packet::Timestamp;
 pub fn now() -> Timestamp {
     // Nanoseconds since 1970 fit into 64 bits until 2262.
     Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
+}
+
+/// Returns the name of the account that runs this process, under which changes are recorded.
+#[must_use]
+pub fn account() -> String {
+    let named = ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
 }

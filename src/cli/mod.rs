@@ -23,6 +23,8 @@ mod sample;
 mod sample_import;
 mod sensor;
 mod series;
+#[cfg(feature = "serve")]
+mod serve;
 mod shared;
 mod simulate;
 mod surges;
@@ -94,6 +96,8 @@ enum Command {
     Types(types::TypesArgs),
     History(history::HistoryArgs),
     Simulate(simulate::SimulateArgs),
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
 }
@@ -174,6 +178,8 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Types(args) => types::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
         Command::Completions(args) => complete::completions(&args, &mut self::command()),
         Command::Man(args) => complete::man(&args, &self::command()),
     }

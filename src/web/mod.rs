@@ -5,7 +5,9 @@
 //! functions block, so `router` runs a bounded number of them at once, outside of the threads that wait for sockets.
 
 mod assets;
+mod behavior_words;
 mod format;
+mod incident_rows;
 mod layout;
 mod pages;
 mod reply;
@@ -13,6 +15,7 @@ mod request;
 mod router;
 mod serve;
 mod session;
+mod sparkline;
 mod table;
 
 pub use serve::{ServeOptions, serve};

@@ -1,8 +1,11 @@
 //! Listens, accepts connections within limits, and ends in order on a signal.
 
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -87,12 +90,15 @@ async fn accept(listener: &TcpListener, server: Arc<Server>, (mut terminate, mut
             let permit = Arc::clone(&free).acquire_owned().await.ok()?;
             Some((permit, listener.accept().await))
         };
-        let accepted = tokio::select! {
-            accepted = next => accepted,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        };
-        let Some((permit, accepted)) = accepted else { break };
+        let mut next = pin!(next);
+        // Waits for a connection or a signal, whichever comes first.
+        let accepted = poll_fn(|context| {
+            if terminate.poll_recv(context).is_ready() || interrupt.poll_recv(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            next.as_mut().poll(context)
+        });
+        let Some((permit, accepted)) = accepted.await else { break };
         let Ok((stream, _)) = accepted else {
             // Out of file descriptors: the next connection may find one again.
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -120,6 +120,21 @@ impl Cell {
         Cell { hover: Some(text.into()), ..self }
     }
 
+    /// The cell with another text, such as a length of time in place of a moment.
+    pub(super) fn with_text(self, text: impl Into<String>) -> Cell {
+        let hover = match self.hover {
+            Some(hover) => format!("{}, {hover}", self.text),
+            None => self.text,
+        };
+        Cell { hover: Some(hover), text: text.into(), ..self }
+    }
+
+    /// The cell with a text added to the one on hover.
+    pub(super) fn hover_more(mut self, text: &str) -> Cell {
+        self.hover.get_or_insert_default().push_str(text);
+        self
+    }
+
     /// The cell with a class of the stylesheet.
     pub(super) fn class(self, class: &'static str) -> Cell {
         Cell { class, ..self }

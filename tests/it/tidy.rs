@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may name. What is not listed may not be named.
-const FLOORS: [(&str, &[&str]); 16] = [
+const FLOORS: [(&str, &[&str]); 17] = [
     ("escape", &[]),
     ("packet", &[]),
     ("yaml", &["escape"]),
@@ -50,6 +50,24 @@ const FLOORS: [(&str, &[&str]); 16] = [
             "rules",
             "sample",
             "correlate",
+            "capture",
+            "render",
+            "app",
+            "web",
+        ],
+    ),
+    (
+        "web",
+        &[
+            "escape",
+            "packet",
+            "behavior",
+            "history",
+            "rules",
+            "sample",
+            "analysis",
+            "correlate",
+            "incident",
             "capture",
             "render",
             "app",

@@ -1,0 +1,145 @@
+//! Incidents in words and as rows of tables.
+
+use std::fmt::Write;
+
+use crate::escape::xml;
+use crate::incident::{Incident, IncidentCause, IncidentTitle};
+
+use super::format::{counted, percent};
+use super::request::PageRequest;
+use super::table::{Cell, Column, Table, TableRow};
+
+const COLUMNS: &[Column] = &[
+    Column::text("incident", "Incident", 1),
+    Column::text("since", "Since", 2),
+    Column::number("hosts", "Hosts", 1),
+    Column::text("sensors", "Sensors", 2),
+    Column::text("cause", "Cause", 1),
+    Column::text("state", "State", 2),
+    Column::text("owner", "Owner", 3),
+];
+
+/// Returns a table of incidents, those with the most hosts first.
+pub(super) fn table(request: &PageRequest, id: &'static str, incidents: &[&Incident]) -> Table {
+    let mut sorted: Vec<&Incident> = incidents.to_vec();
+    sorted.sort_by_key(|incident| (std::cmp::Reverse(incident.hosts()), incident.number));
+    let rows = sorted.into_iter().map(row).collect();
+    let empty = "No incident is open. `inga watch` opens one when a behavior departs from its past.";
+    Table::new(request, id, "Incidents, those with the most hosts first", COLUMNS, rows, empty)
+}
+
+/// Says how many incidents are open, and how many of them nobody has looked at.
+pub(super) fn finding(open: &[&Incident]) -> String {
+    let new = open.iter().filter(|one| one.state == crate::incident::IncidentState::New).count();
+    match (open.len(), new) {
+        (0, _) => String::new(),
+        (all, 0) => format!("{}, all looked at.", counted(all as u64, "open incident", "open incidents")),
+        (all, new) if all == new => {
+            format!("{}, none looked at yet.", counted(all as u64, "open incident", "open incidents"))
+        }
+        (all, new) => format!("{}, {new} of them not looked at yet.", counted(all as u64, "open incident", "open incidents")),
+    }
+}
+
+fn row(incident: &Incident) -> TableRow {
+    let sensors: Vec<&str> = incident.sensors.iter().map(|one| one.sensor.as_str()).collect();
+    let ended = if incident.ended.is_some() { ", over" } else { "" };
+    let cause = cause(incident);
+    let state = incident.state.word();
+    TableRow::from(vec![
+        Cell::text(title(&incident.title)).link(format!("/incidents/{}", incident.number)),
+        incident.first().map_or_else(|| Cell::none(""), Cell::day).class("nowrap"),
+        Cell::count(incident.hosts()),
+        Cell::text(sensors.join(" ")),
+        Cell::markup(verdict_markup(&cause), cause.words),
+        Cell::markup(format!("<span class=\"state {state}\">{state}{ended}</span>"), format!("{state}{ended}")),
+        match &incident.owner {
+            Some(owner) => Cell::text(owner.clone()),
+            None => Cell::none("nobody takes care of it yet"),
+        },
+    ])
+}
+
+/// A verdict: its shape, its class of colors and its words.
+pub(super) struct ShownVerdict {
+    /// A letter whose shape stands for the verdict.
+    pub(super) shape: &'static str,
+    /// The class of its colors.
+    pub(super) class: &'static str,
+    /// The words.
+    pub(super) words: String,
+}
+
+/// Returns a verdict as markup.
+pub(super) fn verdict_markup(verdict: &ShownVerdict) -> String {
+    let ShownVerdict { shape, class, words } = verdict;
+    format!("<span class=\"verdict {class}\"><i aria-hidden=\"true\">{shape}</i>{}</span>", xml(words))
+}
+
+/// Returns the shape and the class of a verdict's stable word.
+pub(super) fn verdict_look(word: &str) -> (&'static str, &'static str) {
+    match word {
+        "likely" => ("\u{25CF}", "likely"),
+        "possible" => ("\u{25D0}", "possible"),
+        "indistinguishable" => ("\u{2248}", "alike"),
+        "not seen" => ("\u{2013}", "unseen"),
+        _ => ("\u{25CB}", "unknown"),
+    }
+}
+
+/// Returns the most probable cause of an incident, as a verdict.
+pub(super) fn cause(incident: &Incident) -> ShownVerdict {
+    let best = incident.causes.first();
+    let unknown = incident.unknown.unwrap_or(0.0);
+    match best {
+        Some(IncidentCause { family, probability, verdict, .. })
+            if *probability >= unknown || matches!(verdict.as_str(), "likely" | "possible") =>
+        {
+            let (shape, class) = verdict_look(verdict);
+            let words = match verdict.as_str() {
+                "indistinguishable" => format!("alike: {family} and others {}", percent(*probability)),
+                word => format!("{word} {family} {}", percent(*probability)),
+            };
+            ShownVerdict { shape, class, words }
+        }
+        _ if incident.unknown.is_some() => ShownVerdict {
+            shape: "\u{25CB}",
+            class: "unknown",
+            words: format!("unknown scanner {}", percent(unknown)),
+        },
+        _ => ShownVerdict { shape: "\u{25CB}", class: "unknown", words: "not judged yet".to_owned() },
+    }
+}
+
+/// Returns the title of an incident in words: `445/tcp, sequential`.
+pub(super) fn title(title: &IncidentTitle) -> String {
+    let IncidentTitle { behavior, service, parameters, types, .. } = title;
+    let mut words = match service {
+        Some((protocol, port)) => format!("{port}/{}", protocol.to_string().to_lowercase()),
+        None => services(parameters).unwrap_or_else(|| behavior.notation()),
+    };
+    let order = super::behavior_words::transition(parameters.transition);
+    if !order.is_empty() {
+        let _ = write!(words, ", {order}");
+    }
+    if parameters.ports_follow_destinations || parameters.ports_ephemeral {
+        let _ = write!(words, ", a port per target");
+    }
+    if *types > 1 {
+        let _ = write!(words, " ({})", counted(*types, "type", "types"));
+    }
+    words
+}
+
+/// Returns the ports and the protocol of parameters, such as `23 and 2323/tcp`.
+fn services(parameters: &crate::behavior::Parameters) -> Option<String> {
+    let ports: Vec<String> = parameters.ports.listed().iter().map(u16::to_string).collect();
+    let mut protocols: Vec<String> =
+        parameters.protocol.protocols().map(|protocol| protocol.to_string().to_lowercase()).collect();
+    protocols.dedup();
+    match (ports.as_slice(), protocols.as_slice()) {
+        (_, []) => None,
+        ([], protocols) => Some(protocols.join(" and ").to_uppercase()),
+        (ports, protocols) => Some(format!("{}/{}", super::format::listed(ports), protocols.join("+"))),
+    }
+}

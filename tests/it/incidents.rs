@@ -65,7 +65,7 @@ fn incident(number: u64) -> Incident {
 #[test]
 fn an_incident_takes_only_changes_that_fit_its_course() {
     let mut one = incident(7);
-    let mut apply = |one: &mut Incident, what: ChangeKind| one.apply(what, Timestamp(9), "kn");
+    let apply = |one: &mut Incident, what: ChangeKind| one.apply(what, Timestamp(9), "kn");
     assert_eq!(apply(&mut one, ChangeKind::Opened), Ok(true));
     assert!(matches!(apply(&mut one, ChangeKind::Opened), Err(IncidentError::Course { .. })));
     // Nothing explains it before a sample is linked.

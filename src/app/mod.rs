@@ -14,6 +14,7 @@ pub mod fingerprint;
 pub mod history;
 pub mod history_source;
 pub mod host;
+pub mod incidents;
 pub mod observe;
 pub mod output;
 pub mod packets;
@@ -52,6 +53,13 @@ pub use parallel::thread_count;
 pub use reading::{CaptureOptions, Notices};
 
 use crate::packet::Timestamp;
+
+/// Returns the account of the user, if the environment names it.
+#[must_use]
+pub fn account() -> Option<String> {
+    let named = |name| std::env::var(name).ok().filter(|account| !account.is_empty());
+    ["USER", "USERNAME"].into_iter().find_map(named)
+}
 
 /// Returns the current time.
 #[must_use]

@@ -14,9 +14,10 @@ pub(super) const OUTPUT: &str = "Output";
 pub(super) const LIMITS: &str = "Limits and passwords";
 
 /// The groups in which `inga --help` lists the commands, each with its commands in order.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Ingest", &["sensor", "observe", "capture"]),
     ("Observe", &["series", "host", "cohort", "tile", "surges", "types", "events", "fingerprint"]),
+    ("Operate", &["incident"]),
     ("Attribute", &["correlate", "explain", "project", "evaluate", "check"]),
     ("Samples", &["sample", "rules", "simulate"]),
     ("Maintenance", &["history", "completions", "man"]),

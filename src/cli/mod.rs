@@ -14,6 +14,7 @@ mod fingerprint;
 mod help;
 mod history;
 mod host;
+mod incident;
 mod observe;
 mod output;
 mod progress;
@@ -92,6 +93,7 @@ enum Command {
     Surges(surges::SurgesArgs),
     #[command(alias = "kinds")]
     Types(types::TypesArgs),
+    Incident(incident::IncidentArgs),
     History(history::HistoryArgs),
     Simulate(simulate::SimulateArgs),
     Completions(complete::CompletionArgs),
@@ -172,6 +174,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Surges(args) => surges::run(&args, notices),
         Command::Types(args) => types::run(&args, notices),
+        Command::Incident(args) => incident::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
         Command::Completions(args) => complete::completions(&args, &mut self::command()),

@@ -3,10 +3,12 @@
 //!
 //! This module is pure. `app` finds the surges and causes, `store` keeps the incidents in the catalog.
 
+mod assign;
 mod change;
 mod health;
 mod model;
 
+pub use assign::{FoundSurge, SurgeGroup, assign_surges, narrowest_behavior};
 pub use change::{ChangeKind, IncidentChange, IncidentError, NOTE_BYTES_MAX, OWNER_BYTES_MAX};
 pub use health::{HealthCondition, SensorHealth};
 pub use model::{

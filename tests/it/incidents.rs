@@ -38,6 +38,7 @@ fn incident(number: u64) -> Incident {
             types: 2,
         },
         patterns: Vec::new(),
+        onset: date(2009, 3, 2),
         sensors: vec![IncidentSensor {
             sensor: "II".to_owned(),
             first: date(2009, 3, 2),
@@ -56,6 +57,7 @@ fn incident(number: u64) -> Incident {
         causes: Vec::new(),
         unknown: Some(0.25),
         nothing: None,
+        weighed: String::new(),
         suspects: 612,
         samples: Vec::new(),
         changes: Vec::new(),

@@ -35,6 +35,7 @@ pub mod summary;
 pub mod surges;
 pub mod tile;
 pub mod types;
+pub mod watch;
 
 mod admission;
 mod behavior_lookup;

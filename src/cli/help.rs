@@ -17,7 +17,7 @@ pub(super) const LIMITS: &str = "Limits and passwords";
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Ingest", &["sensor", "observe", "capture"]),
     ("Observe", &["series", "host", "cohort", "tile", "surges", "types", "events", "fingerprint"]),
-    ("Operate", &["incident"]),
+    ("Operate", &["watch", "incident"]),
     ("Attribute", &["correlate", "explain", "project", "evaluate", "check"]),
     ("Samples", &["sample", "rules", "simulate"]),
     ("Maintenance", &["history", "completions", "man"]),

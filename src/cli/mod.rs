@@ -31,6 +31,7 @@ mod surges;
 mod tests;
 mod tile;
 mod types;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -93,6 +94,7 @@ enum Command {
     Surges(surges::SurgesArgs),
     #[command(alias = "kinds")]
     Types(types::TypesArgs),
+    Watch(watch::WatchArgs),
     Incident(incident::IncidentArgs),
     History(history::HistoryArgs),
     Simulate(simulate::SimulateArgs),
@@ -174,6 +176,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Surges(args) => surges::run(&args, notices),
         Command::Types(args) => types::run(&args, notices),
+        Command::Watch(args) => watch::run(&args),
         Command::Incident(args) => incident::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),

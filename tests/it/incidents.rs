@@ -161,7 +161,8 @@ fn a_changed_incident_is_found_and_an_older_catalog_has_none() {
     assert!(faults().concat().contains("table incident"), "{:?}", faults());
 
     // As a history of the first version of the catalog.
-    let drops = ["incident", "health", "alert", "delivery"].map(|table| format!("DROP TABLE {table};"));
+    let drops =
+        ["incident", "health", "followed", "alert", "delivery"].map(|table| format!("DROP TABLE {table};"));
     catalog.execute_batch(&(drops.concat() + "PRAGMA user_version = 1")).unwrap();
     drop(catalog);
     assert_eq!(faults(), Vec::<String>::new());

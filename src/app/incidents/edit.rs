@@ -6,7 +6,7 @@ use crate::app::history_source::HistorySource;
 use crate::app::{AppError, CaptureOptions, Notices, now};
 use crate::incident::{ChangeKind, Incident};
 use crate::rules::Rules;
-use crate::store::{HistoryStore, IncidentStore, LocalStore, StoreError};
+use crate::store::{IncidentStore, LocalStore, StoreError};
 
 use super::ATTEMPTS_MAX;
 

@@ -15,6 +15,7 @@ pub mod fingerprint;
 pub mod history;
 pub mod history_source;
 pub mod host;
+pub mod incidents;
 pub mod observe;
 pub mod output;
 pub mod overview;
@@ -36,6 +37,7 @@ pub mod summary;
 pub mod surges;
 pub mod tile;
 pub mod types;
+pub mod watch;
 
 mod admission;
 mod behavior_lookup;
@@ -55,16 +57,16 @@ pub use reading::{CaptureOptions, Notices};
 
 use crate::packet::Timestamp;
 
+/// Returns the account of the user, if the environment names it.
+#[must_use]
+pub fn account() -> Option<String> {
+    let named = |name| std::env::var(name).ok().filter(|account| !account.is_empty());
+    ["USER", "USERNAME"].into_iter().find_map(named)
+}
+
 /// Returns the current time.
 #[must_use]
 pub fn now() -> Timestamp {
     // Nanoseconds since 1970 fit into 64 bits until 2262.
     Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
-}
-
-/// Returns the name of the account that runs this process, under which changes are recorded.
-#[must_use]
-pub fn account() -> String {
-    let named = ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
 }

@@ -3,9 +3,7 @@
 use jiff::civil::Date;
 
 use crate::analysis::forecast::{Forecast, Scatter};
-use crate::history::{
-    CaptureLoss, Coverage, DayState, DayTotal, RecordedTime, Sensor, nanoseconds_by_day,
-};
+use crate::history::{CaptureLoss, Coverage, DayState, DayTotal, RecordedTime, Sensor, nanoseconds_by_day};
 use crate::packet::Timestamp;
 use crate::store::HistoryStore;
 
@@ -161,27 +159,36 @@ fn state(lag: Option<f64>, loss: CaptureLoss) -> SensorState {
     }
 }
 
-fn of_sensor(store: &dyn HistoryStore, sensor: Sensor, last: Option<Date>) -> Result<SensorOverview, AppError> {
+fn of_sensor(
+    store: &dyn HistoryStore,
+    sensor: Sensor,
+    last: Option<Date>,
+) -> Result<SensorOverview, AppError> {
     let zone = sensor.zone()?;
     let captures = store.captures(&sensor.name)?;
     let mut coverage = store.coverage(&sensor.name)?;
     let mut last_packet = captures.iter().filter_map(|capture| capture.last()).max();
     if let Some(last) = last {
         coverage.recorded_days.retain(|day| *day <= last);
-        let end = coverage.recorded_days.last().and_then(|day| crate::history::Day::from_date(*day, &zone).end());
+        let end =
+            coverage.recorded_days.last().and_then(|day| crate::history::Day::from_date(*day, &zone).end());
         last_packet = last_packet.into_iter().chain(end).min().filter(|_| end.is_some());
     }
     let is_kept = |total: &DayTotal| {
-        last.is_none_or(|last| total.count.day <= last) && coverage.state(total.count.day) == DayState::Observed
+        last.is_none_or(|last| total.count.day <= last)
+            && coverage.state(total.count.day) == DayState::Observed
     };
     let totals: Vec<DayTotal> = store.totals(&sensor.name)?.into_iter().filter(is_kept).collect();
     let time = RecordedTime::from_captures(&captures);
     let nanoseconds = nanoseconds_by_day(time.spans(), &zone);
     #[expect(clippy::cast_precision_loss, reason = "a share of a day")]
-    let is_whole = |day: &Date| nanoseconds.get(day).is_some_and(|time| *time as f64 >= WHOLE_DAY_SHARE * DAY_NANOSECONDS);
+    let is_whole = |day: &Date| {
+        nanoseconds.get(day).is_some_and(|time| *time as f64 >= WHOLE_DAY_SHARE * DAY_NANOSECONDS)
+    };
     let day = coverage.observed_days().filter(is_whole).last();
     let last_day = day.map(|day| compare(&coverage, &totals, day));
-    let loss = coverage.recorded_days.last().and_then(|day| coverage.loss.get(day)).copied().unwrap_or_default();
+    let loss =
+        coverage.recorded_days.last().and_then(|day| coverage.loss.get(day)).copied().unwrap_or_default();
     Ok(SensorOverview {
         sensor,
         coverage,
@@ -201,8 +208,11 @@ fn compare(coverage: &Coverage, totals: &[DayTotal], day: Date) -> ComparedDay {
     };
     let compared = |value: fn(&DayTotal) -> u64| {
         #[expect(clippy::cast_precision_loss, reason = "counts of a day, below 2^52")]
-        let past: Vec<f64> =
-            coverage.observed_days().take_while(|before| *before < day).map(|before| of(before, value) as f64).collect();
+        let past: Vec<f64> = coverage
+            .observed_days()
+            .take_while(|before| *before < day)
+            .map(|before| of(before, value) as f64)
+            .collect();
         let scatter = Scatter::estimate(std::iter::once(past.as_slice()));
         let expected = (past.len() >= PAST_DAYS_MIN).then(|| scatter.forecast(&past, 1.0));
         ComparedCount { count: of(day, value), expected }
@@ -229,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_count_departs_beyond_three_deviations() {
-        let compared = |count| ComparedCount { count, expected: Some(Forecast { mean: 100.0, variance: 100.0 }) };
+        let compared =
+            |count| ComparedCount { count, expected: Some(Forecast { mean: 100.0, variance: 100.0 }) };
         assert_eq!([69, 71, 129, 131].map(|count| compared(count).departure()), [-1, 0, 0, 1]);
         assert_eq!(ComparedCount { count: 9, expected: None }.departure(), 0);
     }

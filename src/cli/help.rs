@@ -17,9 +17,9 @@ pub(super) const LIMITS: &str = "Limits and passwords";
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Ingest", &["sensor", "observe", "capture"]),
     ("Observe", &["series", "host", "cohort", "tile", "surges", "types", "events", "fingerprint"]),
+    ("Operate", &["watch", "serve", "incident"]),
     ("Attribute", &["correlate", "explain", "project", "evaluate", "check"]),
     ("Samples", &["sample", "rules", "simulate"]),
-    ("Operate", &["serve"]),
     ("Maintenance", &["history", "completions", "man"]),
 ];
 

@@ -118,6 +118,8 @@ pub struct Incident {
     pub title: IncidentTitle,
     /// The ids of all patterns that surged in it, ascending. A later surge of one of them belongs to it.
     pub patterns: Vec<BehaviorId>,
+    /// The first day of the surge that opened it, by which surges of the same service are assigned to it.
+    pub onset: Date,
     /// The sensors that observed it, ascending by name.
     pub sensors: Vec<IncidentSensor>,
     /// When it was opened.
@@ -136,6 +138,8 @@ pub struct Incident {
     pub unknown: Option<f64>,
     /// The probability that nothing began, and chance or drift made the counts; `None` until it was computed.
     pub nothing: Option<f64>,
+    /// A hash of the samples that were weighed as its causes; empty until that was done.
+    pub weighed: String,
     /// Number of unique hosts, over all its sensors and days, that show its behavior; each may be a suspect.
     pub suspects: u64,
     /// The ids of the samples that are linked to it, ascending.

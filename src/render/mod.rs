@@ -18,6 +18,7 @@ mod html;
 pub mod hypotheses;
 mod hypotheses_json;
 pub mod hypothesis_pictures;
+pub mod incidents;
 mod junit;
 mod legend;
 pub mod maintenance;

@@ -1,6 +1,8 @@
 //! The part of a store that keeps incidents and the health of sensors.
 
-use crate::incident::{Incident, SensorHealth};
+use std::collections::BTreeMap;
+
+use crate::incident::{FollowedCapture, Incident, SensorHealth};
 
 use super::StoreError;
 
@@ -34,6 +36,17 @@ pub trait IncidentStore {
 
     /// Stores the health of sensors, in place of what was stored of the same sensors.
     fn put_sensor_healths(&mut self, healths: &[SensorHealth]) -> Result<(), StoreError>;
+
+    /// Returns how far the captures of a sensor were followed, by a key that identifies the capture.
+    fn followed_captures(&self, sensor: &str) -> Result<BTreeMap<String, FollowedCapture>, StoreError>;
+
+    /// Stores how far a capture of a sensor was followed.
+    fn put_followed_capture(
+        &mut self,
+        sensor: &str,
+        key: &str,
+        followed: &FollowedCapture,
+    ) -> Result<(), StoreError>;
 }
 
 /// Returns an incident with the next revision, if `stored`, the revision in the store, is the one that it was

@@ -15,7 +15,6 @@ pub(super) fn transition(transition: Transition) -> &'static str {
 
 /// Describes a window with these parameters: `TCP:S to port 445, sequential sweep over 32 addresses`.
 pub(super) fn sentence(parameters: &Parameters) -> String {
-    let protocols: Vec<String> = parameters.protocol.iter().map(ToString::to_string).collect();
     let ports = match &parameters.ports {
         Ports::None => String::new(),
         Ports::Many => " to many ports".to_owned(),
@@ -28,5 +27,5 @@ pub(super) fn sentence(parameters: &Parameters) -> String {
         "" => " of one address".to_owned(),
         order => format!(", {order} over up to {}", counted(parameters.destinations, "address", "addresses")),
     };
-    format!("{}{ports}{targets}", listed(&protocols))
+    format!("{}{ports}{targets}", parameters.protocol)
 }

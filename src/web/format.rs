@@ -51,7 +51,8 @@ pub(super) struct ShownTime {
 impl ShownTime {
     /// Formats a moment in a time zone.
     pub(super) fn new(time: Timestamp, zone: &TimeZone) -> ShownTime {
-        let instant = jiff::Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let instant =
+            jiff::Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let local = instant.to_zoned(zone.clone());
         ShownTime {
             local: local.strftime("%-d\u{a0}%b\u{a0}%Y %H:%M").to_string(),
@@ -93,7 +94,10 @@ mod tests {
     #[test]
     fn values_are_written_for_people() {
         assert_eq!([count(0), count(1_234_567)], ["0", "1,234,567"]);
-        assert_eq!([percent(0.0), percent(0.0001), percent(0.031), percent(0.62)], ["0 %", "under 0.1 %", "3.1 %", "62 %"]);
+        assert_eq!(
+            [percent(0.0), percent(0.0001), percent(0.031), percent(0.62)],
+            ["0 %", "under 0.1 %", "3.1 %", "62 %"]
+        );
         assert_eq!(day(date(2009, 3, 2)), "2\u{a0}Mar\u{a0}2009");
         assert_eq!([lag(12.0), lag(100.0), lag(240.0), lag(1e6)], ["12 s", "100 s", "4 min", "12 days"]);
         assert_eq!(listed(&["A".to_owned(), "B".to_owned(), "C".to_owned()]), "A, B and C");

@@ -1,9 +1,8 @@
 //! Incidents in words and as rows of tables.
 
-use std::fmt::Write;
-
 use crate::escape::xml;
-use crate::incident::{Incident, IncidentCause, IncidentTitle};
+use crate::incident::{Incident, IncidentCause};
+use crate::render::incidents::incident_title;
 
 use super::format::{counted, percent};
 use super::request::PageRequest;
@@ -37,7 +36,10 @@ pub(super) fn finding(open: &[&Incident]) -> String {
         (all, new) if all == new => {
             format!("{}, none looked at yet.", counted(all as u64, "open incident", "open incidents"))
         }
-        (all, new) => format!("{}, {new} of them not looked at yet.", counted(all as u64, "open incident", "open incidents")),
+        (all, new) => format!(
+            "{}, {new} of them not looked at yet.",
+            counted(all as u64, "open incident", "open incidents")
+        ),
     }
 }
 
@@ -47,12 +49,15 @@ fn row(incident: &Incident) -> TableRow {
     let cause = cause(incident);
     let state = incident.state.word();
     TableRow::from(vec![
-        Cell::text(title(&incident.title)).link(format!("/incidents/{}", incident.number)),
+        Cell::text(incident_title(incident)).link(format!("/incidents/{}", incident.number)),
         incident.first().map_or_else(|| Cell::none(""), Cell::day).class("nowrap"),
         Cell::count(incident.hosts()),
         Cell::text(sensors.join(" ")),
         Cell::markup(verdict_markup(&cause), cause.words),
-        Cell::markup(format!("<span class=\"state {state}\">{state}{ended}</span>"), format!("{state}{ended}")),
+        Cell::markup(
+            format!("<span class=\"state {state}\">{state}{ended}</span>"),
+            format!("{state}{ended}"),
+        ),
         match &incident.owner {
             Some(owner) => Cell::text(owner.clone()),
             None => Cell::none("nobody takes care of it yet"),
@@ -108,38 +113,5 @@ pub(super) fn cause(incident: &Incident) -> ShownVerdict {
             words: format!("unknown scanner {}", percent(unknown)),
         },
         _ => ShownVerdict { shape: "\u{25CB}", class: "unknown", words: "not judged yet".to_owned() },
-    }
-}
-
-/// Returns the title of an incident in words: `445/tcp, sequential`.
-pub(super) fn title(title: &IncidentTitle) -> String {
-    let IncidentTitle { behavior, service, parameters, types, .. } = title;
-    let mut words = match service {
-        Some((protocol, port)) => format!("{port}/{}", protocol.to_string().to_lowercase()),
-        None => services(parameters).unwrap_or_else(|| behavior.notation()),
-    };
-    let order = super::behavior_words::transition(parameters.transition);
-    if !order.is_empty() {
-        let _ = write!(words, ", {order}");
-    }
-    if parameters.ports_follow_destinations || parameters.ports_ephemeral {
-        let _ = write!(words, ", a port per target");
-    }
-    if *types > 1 {
-        let _ = write!(words, " ({})", counted(*types, "type", "types"));
-    }
-    words
-}
-
-/// Returns the ports and the protocol of parameters, such as `23 and 2323/tcp`.
-fn services(parameters: &crate::behavior::Parameters) -> Option<String> {
-    let ports: Vec<String> = parameters.ports.listed().iter().map(u16::to_string).collect();
-    let mut protocols: Vec<String> =
-        parameters.protocol.protocols().map(|protocol| protocol.to_string().to_lowercase()).collect();
-    protocols.dedup();
-    match (ports.as_slice(), protocols.as_slice()) {
-        (_, []) => None,
-        ([], protocols) => Some(protocols.join(" and ").to_uppercase()),
-        (ports, protocols) => Some(format!("{}/{}", super::format::listed(ports), protocols.join("+"))),
     }
 }

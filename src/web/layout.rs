@@ -69,18 +69,24 @@ impl Crumb {
 pub(super) struct Layout {
     /// The title of the page.
     pub(super) title: String,
-    section: Section,
-    theme: &'static str,
-    themes: Vec<(&'static str, &'static str, bool, String)>,
-    version: &'static str,
+    /// The word of the theme.
+    pub(super) theme: &'static str,
+    /// The themes: word, title, whether it is chosen, and the address that chooses it.
+    pub(super) themes: Vec<(&'static str, &'static str, bool, String)>,
+    /// The version of the assets.
+    pub(super) version: &'static str,
     /// The token of forms.
     pub(super) token: String,
     /// The text in the search box.
     pub(super) search: String,
-    dots: Vec<Dot>,
-    crumbs: Vec<Crumb>,
-    navigation: Vec<(&'static str, &'static str, bool)>,
-    user: String,
+    /// The sensors in the bar.
+    pub(super) dots: Vec<Dot>,
+    /// The way to the page.
+    pub(super) crumbs: Vec<Crumb>,
+    /// The sections: address, name, and whether the page is in it.
+    pub(super) navigation: Vec<(&'static str, &'static str, bool)>,
+    /// Under which name changes are recorded.
+    pub(super) user: String,
 }
 
 impl Layout {
@@ -120,7 +126,6 @@ impl Layout {
         let navigation = Section::NAVIGATION.map(|(known, href, name)| (href, name, known == section));
         Layout {
             title: title.into(),
-            section,
             theme: request.theme.word(),
             themes: vec![
                 theme(PageTheme::System, "as the system"),
@@ -136,15 +141,11 @@ impl Layout {
             user: user(),
         }
     }
-
-    fn is_wide(&self) -> bool {
-        self.section == Section::Live
-    }
 }
 
 /// Returns the name under which changes are recorded: the account that runs the server.
 pub(super) fn user() -> String {
-    crate::app::account()
+    crate::app::account().unwrap_or_else(|| "operator".to_owned())
 }
 
 /// Returns the class of the colors of a state.

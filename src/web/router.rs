@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -55,56 +55,61 @@ pub(super) fn router(server: Arc<Server>) -> Router {
 }
 
 fn page(function: PageFunction) -> MethodRouter<Arc<Server>> {
-    get(move |State(server): State<Arc<Server>>, parts: Option<Path<Parts>>, request: Request| async move {
-        answer(server, parts.map(|Path(parts)| parts).unwrap_or_default(), &request, move |request| function(request)).await
+    get(move |State(server): State<Arc<Server>>, parts: Option<Path<Parts>>, request: Request| {
+        let asked = asked(server, parts, &request);
+        async move { answer(asked, move |request| function(request)).await }
     })
 }
 
 fn form(function: FormFunction) -> MethodRouter<Arc<Server>> {
-    post(
-        move |State(server): State<Arc<Server>>, parts: Option<Path<Parts>>, request: Request| async move {
-            let (head, body) = request.into_parts();
-            let body: Bytes = match axum::body::to_bytes(body, FORM_BYTES_MAX).await {
-                Ok(body) => body,
-                Err(_) => Bytes::new(),
-            };
-            let request = Request::from_parts(head, Body::empty());
-            answer(server, parts.map(|Path(parts)| parts).unwrap_or_default(), &request, move |request| {
+    post(move |State(server): State<Arc<Server>>, parts: Option<Path<Parts>>, request: Request| {
+        let asked = asked(server, parts, &request);
+        async move {
+            let body = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await;
+            let checked = move |request: &PageRequest| {
+                let body = body
+                    .map_err(|_| PageError::Wrong(format!("A form has at most {FORM_BYTES_MAX} bytes.")))?;
                 let fields = Pairs::parse(&body);
                 request.session.check(&request.server.key, fields.get(TOKEN_FIELD))?;
                 function(request, &fields)
-            })
-            .await
-        },
-    )
+            };
+            answer(asked, checked).await
+        }
+    })
+}
+
+/// Returns what a page function needs of a request.
+fn asked(
+    server: Arc<Server>,
+    parts: Option<Path<Parts>>,
+    request: &Request,
+) -> Result<Arc<PageRequest>, String> {
+    let cookies = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    Ok(Arc::new(PageRequest {
+        server,
+        path: request.uri().path().to_owned(),
+        parts: parts.map(|Path(parts)| parts).unwrap_or_default(),
+        query: Pairs::parse(request.uri().query().unwrap_or("").as_bytes()),
+        theme: cookie(cookies, THEME_COOKIE).and_then(PageTheme::from_word).unwrap_or(PageTheme::System),
+        session: Session::from_cookie(cookie(cookies, SESSION_COOKIE))?,
+    }))
 }
 
 /// Answers a request on a thread that may block, in its turn and within the time limit.
 async fn answer(
-    server: Arc<Server>,
-    parts: Parts,
-    request: &Request,
+    asked: Result<Arc<PageRequest>, String>,
     function: impl FnOnce(&PageRequest) -> Result<Reply, PageError> + Send + 'static,
 ) -> Response<Body> {
-    let cookies = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let session = match Session::from_cookie(cookie(cookies, SESSION_COOKIE)) {
-        Ok(session) => session,
+    let asked = match asked {
+        Ok(asked) => asked,
         Err(error) => return failure(error),
     };
-    let theme = cookie(cookies, THEME_COOKIE).and_then(PageTheme::from_word).unwrap_or(PageTheme::System);
-    let asked = Arc::new(PageRequest {
-        server: Arc::clone(&server),
-        path: request.uri().path().to_owned(),
-        parts,
-        query: Pairs::parse(request.uri().query().unwrap_or("").as_bytes()),
-        theme,
-        session,
-    });
     let blocking = {
         let asked = Arc::clone(&asked);
         async move {
-            let permit = server.questions.acquire().await.ok();
-            let run = tokio::task::spawn_blocking(move || function(&asked)).await;
+            let permit = asked.server.questions.acquire().await.ok();
+            let question = Arc::clone(&asked);
+            let run = tokio::task::spawn_blocking(move || function(&question)).await;
             drop(permit);
             run.unwrap_or_else(|_| Err(PageError::Template("the page function ended early".to_owned())))
         }

@@ -67,7 +67,10 @@ pub fn serve(options: ServeOptions, ready: &mut dyn FnMut(SocketAddr)) -> Result
     let served = runtime.block_on(async {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let ends = (signal(SignalKind::terminate()).map_err(failed)?, signal(SignalKind::interrupt()).map_err(failed)?);
+        let ends = (
+            signal(SignalKind::terminate()).map_err(failed)?,
+            signal(SignalKind::interrupt()).map_err(failed)?,
+        );
         let server = Arc::new(Server::new(history, address, rules)?);
         ready(address);
         accept(&listener, server, ends).await;
@@ -78,7 +81,11 @@ pub fn serve(options: ServeOptions, ready: &mut dyn FnMut(SocketAddr)) -> Result
 }
 
 /// Accepts connections until a signal arrives, and then waits for the running requests.
-async fn accept(listener: &TcpListener, server: Arc<Server>, (mut terminate, mut interrupt): (Signal, Signal)) {
+async fn accept(
+    listener: &TcpListener,
+    server: Arc<Server>,
+    (mut terminate, mut interrupt): (Signal, Signal),
+) {
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
     http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);

@@ -61,5 +61,8 @@ impl Session {
 
 /// Returns the value of a cookie in the header field `Cookie`.
 pub(super) fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
-    header.split(';').find_map(|pair| pair.trim().split_once('=').filter(|(known, _)| *known == name)).map(|(_, value)| value)
+    header
+        .split(';')
+        .find_map(|pair| pair.trim().split_once('=').filter(|(known, _)| *known == name))
+        .map(|(_, value)| value)
 }

@@ -28,7 +28,9 @@ pub(super) fn sparkline(values: &[Option<u64>], words: &str) -> String {
         match value {
             None => bar("gap-fill", place, STEP, HEIGHT),
             // A day with few hosts is not a day with none.
-            Some(value) if *value > 0 => bar("bar-fill", place, BAR, (*value as f64 / most * HEIGHT).max(1.0)),
+            Some(value) if *value > 0 => {
+                bar("bar-fill", place, BAR, (*value as f64 / most * HEIGHT).max(1.0))
+            }
             Some(_) => {}
         }
     }

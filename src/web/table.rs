@@ -74,7 +74,11 @@ impl Cell {
     /// A count.
     #[expect(clippy::cast_precision_loss, reason = "a count by which rows are sorted")]
     pub(super) fn count(value: u64) -> Cell {
-        Cell { order: SortValue::Number(value as f64), exported: value.to_string(), ..Cell::text(count(value)) }
+        Cell {
+            order: SortValue::Number(value as f64),
+            exported: value.to_string(),
+            ..Cell::text(count(value))
+        }
     }
 
     /// A number, with its text.
@@ -208,13 +212,20 @@ impl Table {
             Heading {
                 title: column.title,
                 href: format!("{}#{id}", pairs.address(&request.path)),
-                sorted: if !is_sorted { "none" } else if is_falling { "descending" } else { "ascending" },
+                sorted: if !is_sorted {
+                    "none"
+                } else if is_falling {
+                    "descending"
+                } else {
+                    "ascending"
+                },
                 class: class(column),
             }
         };
         let headings = columns.iter().enumerate().map(heading).collect();
         let pages = rows.len().div_ceil(ROWS_PER_PAGE).max(1);
-        let page = request.query.get(&page_name).and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, pages);
+        let page =
+            request.query.get(&page_name).and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, pages);
         let first = (page - 1) * ROWS_PER_PAGE;
         let address = |page: usize| format!("{}#{id}", request.address_with(&page_name, &page.to_string()));
         Table {

@@ -38,6 +38,7 @@ fn incident(number: u64) -> Incident {
             types: 2,
         },
         patterns: Vec::new(),
+        onset: date(2009, 3, 2),
         sensors: vec![IncidentSensor {
             sensor: "II".to_owned(),
             first: date(2009, 3, 2),
@@ -56,6 +57,7 @@ fn incident(number: u64) -> Incident {
         causes: Vec::new(),
         unknown: Some(0.25),
         nothing: None,
+        weighed: String::new(),
         suspects: 612,
         samples: Vec::new(),
         changes: Vec::new(),
@@ -65,7 +67,7 @@ fn incident(number: u64) -> Incident {
 #[test]
 fn an_incident_takes_only_changes_that_fit_its_course() {
     let mut one = incident(7);
-    let mut apply = |one: &mut Incident, what: ChangeKind| one.apply(what, Timestamp(9), "kn");
+    let apply = |one: &mut Incident, what: ChangeKind| one.apply(what, Timestamp(9), "kn");
     assert_eq!(apply(&mut one, ChangeKind::Opened), Ok(true));
     assert!(matches!(apply(&mut one, ChangeKind::Opened), Err(IncidentError::Course { .. })));
     // Nothing explains it before a sample is linked.
@@ -159,7 +161,8 @@ fn a_changed_incident_is_found_and_an_older_catalog_has_none() {
     assert!(faults().concat().contains("table incident"), "{:?}", faults());
 
     // As a history of the first version of the catalog.
-    let drops = ["incident", "health", "alert", "delivery"].map(|table| format!("DROP TABLE {table};"));
+    let drops =
+        ["incident", "health", "followed", "alert", "delivery"].map(|table| format!("DROP TABLE {table};"));
     catalog.execute_batch(&(drops.concat() + "PRAGMA user_version = 1")).unwrap();
     drop(catalog);
     assert_eq!(faults(), Vec::<String>::new());

@@ -1,8 +1,10 @@
 //! Incidents and the health of sensors as rows of the catalog.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::incident::{Incident, SensorHealth};
+use crate::incident::{FollowedCapture, Incident, SensorHealth};
 use crate::store::incidents::next_revision;
 use crate::store::{IncidentStore, StoreError};
 
@@ -52,6 +54,28 @@ impl IncidentStore for LocalStore {
             put_row(&transaction, "health", &[&health.sensor, &to_json(health)?])?;
         }
         Ok(transaction.commit()?)
+    }
+
+    fn followed_captures(&self, sensor: &str) -> Result<BTreeMap<String, FollowedCapture>, StoreError> {
+        let mut all = BTreeMap::new();
+        if has_table(&self.connection, "followed")? {
+            let sql = "SELECT key, followed FROM followed WHERE sensor = ?1";
+            each_row(&self.connection, sql, [sensor], &mut |row| {
+                all.insert(row.get(0)?, from_json(row.get_ref(1)?.as_str()?)?);
+                Ok(())
+            })?;
+        }
+        Ok(all)
+    }
+
+    fn put_followed_capture(
+        &mut self,
+        sensor: &str,
+        key: &str,
+        followed: &FollowedCapture,
+    ) -> Result<(), StoreError> {
+        self.check_writable()?;
+        put_row(&self.connection, "followed", &[&sensor, &key, &to_json(followed)?])
     }
 }
 

@@ -67,6 +67,10 @@ const MIGRATIONS: [&str; 2] = ["
     -- sensor: its name. health: JSON, as it was determined last.
     CREATE TABLE health (
         sensor TEXT PRIMARY KEY, health TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    -- How far captures were followed. key: identifies the capture by its beginning, or by its path.
+    CREATE TABLE followed (
+        sensor TEXT NOT NULL, key TEXT NOT NULL, followed TEXT NOT NULL, checksum INTEGER NOT NULL,
+        PRIMARY KEY (sensor, key)) STRICT, WITHOUT ROWID;
     -- key: the one thing that the alert is about, for which no other alert is raised.
     CREATE TABLE alert (
         key TEXT PRIMARY KEY, raised INTEGER NOT NULL, alert TEXT NOT NULL,
@@ -78,7 +82,7 @@ const MIGRATIONS: [&str; 2] = ["
 "];
 
 /// The names of all tables, for the verification of every row.
-pub(super) const TABLES: [&str; 16] = [
+pub(super) const TABLES: [&str; 17] = [
     "setting",
     "sensor",
     "outage",
@@ -93,6 +97,7 @@ pub(super) const TABLES: [&str; 16] = [
     "sample",
     "incident",
     "health",
+    "followed",
     "alert",
     "delivery",
 ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::incident::{Incident, SensorHealth};
+use crate::incident::{FollowedCapture, Incident, SensorHealth};
 use crate::store::incidents::next_revision;
 use crate::store::{IncidentStore, StoreError};
 
@@ -13,6 +13,7 @@ use super::MemoryStore;
 pub(super) struct IncidentMaps {
     incidents: BTreeMap<u64, Incident>,
     healths: BTreeMap<String, SensorHealth>,
+    followed: BTreeMap<String, BTreeMap<String, FollowedCapture>>,
 }
 
 impl IncidentStore for MemoryStore {
@@ -37,6 +38,21 @@ impl IncidentStore for MemoryStore {
     fn put_sensor_healths(&mut self, healths: &[SensorHealth]) -> Result<(), StoreError> {
         let new = healths.iter().map(|health| (health.sensor.clone(), health.clone()));
         self.incident_maps.healths.extend(new);
+        Ok(())
+    }
+
+    fn followed_captures(&self, sensor: &str) -> Result<BTreeMap<String, FollowedCapture>, StoreError> {
+        Ok(self.incident_maps.followed.get(sensor).cloned().unwrap_or_default())
+    }
+
+    fn put_followed_capture(
+        &mut self,
+        sensor: &str,
+        key: &str,
+        followed: &FollowedCapture,
+    ) -> Result<(), StoreError> {
+        let of_sensor = self.incident_maps.followed.entry(sensor.to_owned()).or_default();
+        of_sensor.insert(key.to_owned(), followed.clone());
         Ok(())
     }
 }

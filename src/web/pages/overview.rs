@@ -68,7 +68,8 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
     let rows = members.iter().take(SAMPLES_MAX).map(|member| {
         TableRow::from(vec![
             Cell::text(member.title.clone()).link(format!("/samples/{}", segment(&member.id))),
-            Cell::text(member.family.name.clone()).link(format!("/families/{}", segment(&member.family.name))),
+            Cell::text(member.family.name.clone())
+                .link(format!("/families/{}", segment(&member.family.name))),
             member.date.map_or_else(|| Cell::none("no date is known"), |date| Cell::text(date.to_string())),
         ])
     });
@@ -128,7 +129,10 @@ fn finding(seen: &Overview) -> String {
         let names = departed(sign);
         if !names.is_empty() {
             let verb = if names.len() == 1 { "saw" } else { "each saw" };
-            text.push_str(&format!(" {} {verb} far {word} hosts on its last day than its past lets expect.", listed(&names)));
+            text.push_str(&format!(
+                " {} {verb} far {word} hosts on its last day than its past lets expect.",
+                listed(&names)
+            ));
         }
     }
     text
@@ -177,7 +181,8 @@ fn sensor_row(seen: &Overview, one: &SensorOverview, end: Option<Date>) -> Resul
         (Some(time), _) => Cell::time(time, &zone),
         _ => Cell::none("no packet yet"),
     };
-    let count_of = |value: Option<ComparedCount>| value.map_or_else(|| Cell::none("no whole day yet"), compared);
+    let count_of =
+        |value: Option<ComparedCount>| value.map_or_else(|| Cell::none("no whole day yet"), compared);
     let on = one.last_day.map(|last| format!(" on {}", day(last.day))).unwrap_or_default();
     Ok(TableRow::from(vec![
         Cell::text(one.sensor.name.clone()).link(format!("/sensors/{}", segment(&one.sensor.name))),
@@ -198,7 +203,8 @@ fn state_cell(seen: &Overview, one: &SensorOverview) -> Cell {
         (SensorState::Recording, _) if !seen.is_live => "recorded to the end".to_owned(),
         (state, _) => state.word().to_owned(),
     };
-    let dot = format!("<span class=\"dot {}\"></span> {}", state_class(one.state), crate::escape::xml(&words));
+    let dot =
+        format!("<span class=\"dot {}\"></span> {}", state_class(one.state), crate::escape::xml(&words));
     Cell::markup(dot, words)
 }
 

@@ -145,7 +145,8 @@ pub fn explain_surges(
 }
 
 /// Returns a surge's behavior in the form in which it is queried.
-pub(super) fn surge_filter(behavior: &SurgeBehavior) -> TrafficFilter {
+#[must_use]
+pub fn surge_filter(behavior: &SurgeBehavior) -> TrafficFilter {
     match behavior {
         SurgeBehavior::Service(protocol, port) => TrafficFilter::Service(*protocol, *port),
         SurgeBehavior::Named(granularity, id, _) => {

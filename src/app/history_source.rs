@@ -7,8 +7,10 @@ use crate::store::{HistoryStore, LocalStore};
 
 use super::{AppError, CaptureOptions, Notices, darknet};
 
+/// A history that can be asked.
+pub type Readable = dyn HistoryStore;
 /// A history that was opened to read.
-pub type OpenHistory = Box<dyn HistoryStore>;
+pub type OpenHistory = Box<Readable>;
 
 /// The source of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]

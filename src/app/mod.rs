@@ -1,6 +1,7 @@
 //! Use cases (layer F5), one file per use case. They combine the pure rooms with files, captures and stores;
 //! `cli` and `web` only call them.
 
+pub mod behavior_view;
 pub mod check;
 pub mod cohort;
 pub mod correlate;
@@ -16,6 +17,7 @@ pub mod history;
 pub mod history_source;
 pub mod host;
 pub mod incidents;
+pub mod lookup;
 pub mod observe;
 pub mod output;
 pub mod overview;

@@ -145,6 +145,10 @@ pub fn overview(store: &dyn HistoryStore, now: Timestamp, last: Option<Date>) ->
     for one in &mut sensors {
         one.lag_seconds = one.last_packet.map(|time| reference.seconds_since(time).max(0.0));
         one.state = state(one.lag_seconds, one.loss);
+        // Small sensors see few packets, so that the last ones of an old history say little.
+        if !is_live && one.state == SensorState::Late {
+            one.state = SensorState::Recording;
+        }
     }
     Ok(Overview { sensors, reference, is_live })
 }

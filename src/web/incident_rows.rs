@@ -23,7 +23,7 @@ pub(super) fn table(request: &PageRequest, id: &'static str, incidents: &[&Incid
     let mut sorted: Vec<&Incident> = incidents.to_vec();
     sorted.sort_by_key(|incident| (std::cmp::Reverse(incident.hosts()), incident.number));
     let rows = sorted.into_iter().map(row).collect();
-    let empty = "No incident is open. `inga watch` opens one when a behavior departs from its past.";
+    let empty = "No incident is open. inga watch opens one when a behavior departs from its past.";
     Table::new(request, id, "Incidents, those with the most hosts first", COLUMNS, rows, empty)
 }
 

@@ -4,6 +4,7 @@
 //! A request becomes a [`request::PageRequest`]. A page function in `pages` answers it with a [`reply::Reply`]. Page
 //! functions block, so `router` runs a bounded number of them at once, outside of the threads that wait for sockets.
 
+mod api;
 mod assets;
 mod behavior_words;
 mod format;
@@ -15,6 +16,7 @@ mod request;
 mod router;
 mod serve;
 mod session;
+mod span;
 mod sparkline;
 mod table;
 

@@ -130,7 +130,7 @@ impl PageError {
             PageError::Failed(error) => (
                 "The history could not answer",
                 error.to_string(),
-                "Run `inga history verify` if this lasts. Nothing was changed.",
+                "Run inga history verify if this lasts. Nothing was changed.",
             ),
             PageError::Slow => (
                 "This takes too long",

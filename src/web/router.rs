@@ -39,10 +39,11 @@ type FormFunction = fn(&PageRequest, &Pairs) -> Result<Reply, PageError>;
 
 /// Returns the router of all addresses.
 pub(super) fn router(server: Arc<Server>) -> Router {
-    let mut router = Router::new();
+    let mut router: Router<Arc<Server>> = Router::new();
     for (path, function) in pages::PAGES {
         router = router.route(path, page(*function));
     }
+    // A form has the address of the page that shows its result.
     for (path, function) in pages::FORMS {
         router = router.route(path, form(*function));
     }

@@ -41,6 +41,34 @@
     }
   });
 
+  // Live parts are loaded anew every ten seconds, unless the pause is pressed.
+  const live = document.querySelector("[data-live]");
+  if (live) {
+    let isPaused = false;
+    const pause = document.createElement("button");
+    pause.type = "button";
+    pause.textContent = "Pause";
+    pause.setAttribute("aria-pressed", "false");
+    pause.addEventListener("click", () => {
+      isPaused = !isPaused;
+      pause.textContent = isPaused ? "Go on" : "Pause";
+      pause.setAttribute("aria-pressed", String(isPaused));
+    });
+    live.before(pause);
+    setInterval(async () => {
+      if (isPaused || document.hidden) return;
+      try {
+        const answer = await fetch(location.href);
+        if (!answer.ok) return;
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const next = page.querySelector("[data-live]");
+        if (next && next.innerHTML !== live.innerHTML) live.replaceChildren(...next.childNodes);
+      } catch {
+        // The server is away for a moment; the next turn asks again.
+      }
+    }, 10000);
+  }
+
   // The menu closes when something else is clicked or Escape is pressed.
   const menu = document.querySelector("details.me");
   document.addEventListener("click", (event) => {

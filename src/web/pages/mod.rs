@@ -1,7 +1,16 @@
 //! The pages, by address.
 
+mod behavior;
+mod help;
+mod host;
+mod incidents;
+mod live;
 mod overview;
+mod samples;
+mod search;
+mod sensors;
 
+use super::api;
 use super::reply::{PageError, Reply};
 use super::request::{PageRequest, PageTheme, Pairs};
 use super::session::THEME_COOKIE;
@@ -12,10 +21,34 @@ type Answering = fn(&PageRequest) -> Result<Reply, PageError>;
 type Changing = fn(&PageRequest, &Pairs) -> Result<Reply, PageError>;
 
 /// The pages, by their addresses.
-pub(super) const PAGES: &[(&str, Answering)] = &[("/", overview::page), ("/theme", theme)];
+pub(super) const PAGES: &[(&str, Answering)] = &[
+    ("/", overview::page),
+    ("/search", search::page),
+    ("/hosts/{address}", host::page),
+    ("/prefixes/{address}/{length}", behavior::prefix),
+    ("/ports/{port}/{protocol}", behavior::port),
+    ("/protocols/{protocol}", behavior::protocol),
+    ("/types/{id}", behavior::type_),
+    ("/shapes/{id}", behavior::shape),
+    ("/patterns/{id}", behavior::pattern),
+    ("/labels/{label}", behavior::label),
+    ("/incidents", incidents::list),
+    ("/incidents/{number}", incidents::page),
+    ("/live", live::page),
+    ("/samples", samples::list),
+    ("/samples/{id}", samples::sample),
+    ("/families/{name}", samples::family),
+    ("/verdicts", samples::verdicts),
+    ("/sensors", sensors::list),
+    ("/sensors/{name}", sensors::page),
+    ("/help", help::page),
+    ("/theme", theme),
+    ("/api/v1", api::index),
+    ("/api/v1/{answer}", api::answer),
+];
 
 /// The forms, by their addresses.
-pub(super) const FORMS: &[(&str, Changing)] = &[];
+pub(super) const FORMS: &[(&str, Changing)] = &[("/incidents/{number}", incidents::change)];
 
 /// Answers requests for addresses that there are not.
 pub(super) fn missing(request: &PageRequest) -> Result<Reply, PageError> {

@@ -79,7 +79,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         "The newest samples",
         SAMPLES,
         rows.collect(),
-        "No sample is kept yet. Add one with `inga sample import` or `inga sample add`.",
+        "No sample is kept yet. Add one with inga sample import or inga sample add.",
     );
     if let Some(reply) = export(request, &[&sensors, &incidents, &samples]) {
         return reply;
@@ -114,7 +114,7 @@ fn finding(seen: &Overview) -> String {
     };
     let total = seen.sensors.len();
     if total == 0 {
-        return "This history has no sensor yet. Add one with `inga sensor add`, and feed it with `inga observe`."
+        return "This history has no sensor yet. Add one with inga sensor add, and feed it with inga observe."
             .to_owned();
     }
     let well = names(&|one| one.state == SensorState::Recording).len();
@@ -166,7 +166,7 @@ fn compared_days(seen: &Overview) -> String {
 fn sensor_table(request: &PageRequest, seen: &Overview) -> Result<Table, PageError> {
     let end = seen.last_day();
     let rows = seen.sensors.iter().map(|one| sensor_row(seen, one, end)).collect::<Result<Vec<_>, _>>()?;
-    let empty = "No sensor yet. Add one with `inga sensor add NAME --history DIR --prefix PREFIX`.";
+    let empty = "No sensor yet. Add one with inga sensor add NAME --history DIR --prefix PREFIX.";
     Ok(Table::new(request, "sensors", "The sensors and their last day", SENSORS, rows, empty))
 }
 

@@ -1,0 +1,426 @@
+//! The pages of all incidents and of one, and what operators do about one.
+
+use askama::Template;
+
+use crate::app::behavior_view::{BehaviorQuery, BehaviorView, behavior_view};
+use crate::app::explain::surge_filter;
+use crate::app::history::kept_samples;
+use crate::app::history_source::Readable;
+use crate::app::incidents::{change_incident, find_sample_id};
+use crate::app::overview::overview;
+use crate::app::sandbox::LoadedSample;
+use crate::app::{AppError, Notices, now};
+use crate::correlate::gaps;
+use crate::incident::{ChangeKind, Incident, IncidentState};
+use crate::render::answer::Answer;
+use crate::render::hypotheses::gaps_in_words;
+use crate::render::hypothesis_pictures::sample_tile;
+use crate::render::incidents::{change_in_words, incident_title};
+use crate::render::plot::DateMark;
+use crate::render::spans::{Panels, PlotOptions, SeriesAnswer, SpanSeries, Value};
+use crate::render::svg::{Theme, without_style};
+use crate::render::tile::TilePicture;
+
+use crate::web::format::{ShownTime, counted, day, listed, percent};
+use crate::web::incident_rows;
+use crate::web::layout::{Crumb, Layout, Section, html, user};
+use crate::web::reply::{PageError, Reply};
+use crate::web::request::{PageRequest, Pairs, segment};
+use crate::web::table::{Cell, Column, Table, TableRow, export};
+
+use super::behavior::{address, example_of, hosts};
+
+/// Days before an incident that its series shows.
+const DAYS_BEFORE: i64 = 60;
+/// Days after an incident that its series shows, if they were recorded.
+const DAYS_AFTER: i64 = 14;
+
+const SENSORS: &[Column] = &[
+    Column::text("sensor", "Sensor", 1),
+    Column::text("first", "Since", 1),
+    Column::text("last", "Last day above", 2),
+    Column::number("hosts", "Hosts", 1),
+    Column::text("peak", "Peak", 3),
+    Column::number("peak-hosts", "Hosts at the peak", 2),
+    Column::number("expected", "Expected then", 2),
+    Column::number("q", "q-value", 3),
+];
+
+#[derive(Template)]
+#[template(path = "incidents.html", config = "src/web/templates/askama.toml")]
+struct IncidentsPage {
+    layout: Layout,
+    finding: String,
+    chips: Vec<(&'static str, String, bool)>,
+    incidents: Table,
+}
+
+/// Answers requests for `/incidents`.
+pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
+    let store = request.open()?;
+    let all = store.incidents().map_err(AppError::from)?;
+    let state = request.query.get("state").unwrap_or("open");
+    let shown: Vec<&Incident> = all
+        .iter()
+        .filter(|incident| match state {
+            "open" => incident.is_open(),
+            "all" => true,
+            word => incident.state.word() == word,
+        })
+        .collect();
+    let incidents = incident_rows::table(request, "incidents", &shown).with_json("/api/v1/incidents");
+    if let Some(reply) = export(request, &[&incidents]) {
+        return reply;
+    }
+    let open: Vec<&Incident> = all.iter().filter(|incident| incident.is_open()).collect();
+    let chip =
+        |word: &'static str| (word, request.query.with("state", word).address(&request.path), word == state);
+    let page = IncidentsPage {
+        layout: Layout::new(request, Section::Incidents, "Incidents", Vec::new())?,
+        finding: incident_rows::finding(&open),
+        chips: ["open", "new", "seen", "explained", "closed", "all"].map(chip).to_vec(),
+        incidents,
+    };
+    html(&page)
+}
+
+/// A cause with its probability, as a bar.
+struct CauseBar {
+    name: String,
+    href: Option<String>,
+    width: String,
+    class: &'static str,
+    percent: String,
+    verdict: String,
+}
+
+/// A change of the incident.
+struct LogLine {
+    at: ShownTime,
+    by: String,
+    words: String,
+    note: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "incident.html", config = "src/web/templates/askama.toml")]
+struct IncidentPage {
+    layout: Layout,
+    number: u64,
+    title: String,
+    state: &'static str,
+    finding: String,
+    facts: Vec<(&'static str, String)>,
+    behavior: (String, String),
+    can: Vec<(&'static str, &'static str)>,
+    samples: Vec<(String, String)>,
+    linked: Vec<(String, String)>,
+    causes: Vec<CauseBar>,
+    left: String,
+    picture: Option<String>,
+    tile: Option<String>,
+    sensors: Table,
+    hosts: Table,
+    suspects: String,
+    log: Vec<LogLine>,
+    json: String,
+}
+
+fn number(request: &PageRequest) -> Result<u64, PageError> {
+    let text = request.part("number");
+    text.parse()
+        .map_err(|_| PageError::Missing(format!("`{}` is no number of an incident.", text.escape_default())))
+}
+
+/// Answers requests for `/incidents/12`.
+pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
+    let number = number(request)?;
+    let store = request.open()?;
+    let missing = |_| PageError::Missing(format!("This history has no incident {number}."));
+    let incident = store.incident(number).map_err(missing)?;
+    let seen = overview(store.as_ref(), now(), None)?;
+    let kept = kept_samples(store.as_ref())?;
+    let view = view(request, store.as_ref(), &incident)?;
+    let (hosts, sensors) = (hosts(request, &view)?, sensors(request, &incident));
+    if let Some(reply) = export(request, &[&hosts, &sensors]) {
+        return reply;
+    }
+    let title = incident_title(&incident);
+    let crumbs = vec![Crumb::new("Incidents", "/incidents")];
+    let filter = surge_filter(&incident.title.behavior);
+    let named = |id: &String| {
+        let title = kept.iter().find(|sample| sample.profile.id == *id).map(|sample| sample.report.title());
+        (id.clone(), title.unwrap_or_else(|| id.clone()))
+    };
+    let suspected = incident.causes.iter().flat_map(|cause| &cause.samples);
+    let others = kept.iter().map(|sample| &sample.profile.id);
+    let mut choices: Vec<&String> = Vec::new();
+    for id in suspected.chain(others) {
+        if !choices.contains(&id) {
+            choices.push(id);
+        }
+    }
+    let page = IncidentPage {
+        layout: Layout::with_overview(request, Section::Incidents, title.clone(), crumbs, &seen),
+        number,
+        state: incident.state.word(),
+        finding: finding(&incident),
+        facts: facts(&incident),
+        behavior: (incident.title.behavior.notation(), address(&filter)),
+        can: possible_states(incident.state),
+        samples: choices.into_iter().map(&named).collect(),
+        linked: incident.samples.iter().map(&named).collect(),
+        causes: causes(&incident),
+        left: left(&incident),
+        picture: picture(&incident, &view, &kept),
+        tile: tile(request, store.as_ref(), &incident, &view, &kept),
+        suspects: counted(incident.suspects, "host", "hosts"),
+        log: incident.changes.iter().rev().map(log_line).collect(),
+        json: format!("/api/v1/incidents?number={number}"),
+        title,
+        sensors,
+        hosts,
+    };
+    html(&page)
+}
+
+fn possible_states(state: IncidentState) -> Vec<(&'static str, &'static str)> {
+    let all = [(IncidentState::Seen, "seen", "Mark as seen"), (IncidentState::Closed, "closed", "Close")];
+    let again = |words| if state == IncidentState::Closed { "Take up again" } else { words };
+    all.into_iter()
+        .filter(|(next, ..)| state.allows(*next))
+        .map(|(next, word, words)| (word, if next == IncidentState::Seen { again(words) } else { words }))
+        .collect()
+}
+
+/// Asks for the behavior of an incident: its series about the incident, and its hosts within it.
+fn view(request: &PageRequest, store: &Readable, incident: &Incident) -> Result<BehaviorView, PageError> {
+    let days = incident.first().zip(incident.last());
+    let away = |day: jiff::civil::Date, days: i64| day.saturating_add(jiff::Span::new().days(days));
+    let query = BehaviorQuery {
+        filter: surge_filter(&incident.title.behavior),
+        sources: None,
+        sensors: incident.sensors.iter().map(|one| one.sensor.clone()).collect(),
+        first: days.map(|(first, _)| away(first, -DAYS_BEFORE)),
+        last: days.map(|(_, last)| away(last, DAYS_AFTER)),
+        host_days: days,
+    };
+    Ok(behavior_view(store, &query, &request.server.rules)?)
+}
+
+/// Answers what happened, since when, and which malware may be the cause.
+fn finding(incident: &Incident) -> String {
+    let cause = match incident.causes.first() {
+        Some(cause) if cause.verdict == "likely" => {
+            format!("{} is the likely cause ({}).", cause.family, percent(cause.probability))
+        }
+        Some(cause) if cause.verdict == "possible" => {
+            format!("{} is a possible cause ({}).", cause.family, percent(cause.probability))
+        }
+        Some(cause) if cause.verdict == "indistinguishable" => {
+            format!("{} and other families explain it equally well.", cause.family)
+        }
+        _ if incident.unknown.is_some_and(|unknown| unknown >= 0.5) => {
+            "No kept sample explains it: a scanner of which there is no sample is the most probable cause."
+                .to_owned()
+        }
+        _ if incident.unknown.is_none() => "Its causes were not weighed yet.".to_owned(),
+        _ => "It cannot be told which malware is the cause.".to_owned(),
+    };
+    let began: Vec<String> =
+        incident.sensors.iter().map(|one| format!("at {} on {}", one.sensor, day(one.first))).collect();
+    let peak = incident.sensors.iter().max_by_key(|one| one.peak_hosts);
+    let peak = peak.map(|one| {
+        format!(
+            " At its peak, {} were seen at {} where {} were expected.",
+            counted(one.peak_hosts, "host", "hosts"),
+            one.sensor,
+            crate::render::svg::number(one.expected.round())
+        )
+    });
+    let ended = match incident.ended {
+        None => " It lasts.".to_owned(),
+        Some(end) if end.reason == crate::incident::EndReason::NewLevel => {
+            format!(" It lasted so long that it is the new level since {}.", day(end.day))
+        }
+        Some(end) => format!(" It was over on {}.", day(end.day)),
+    };
+    format!("{cause} It began {}.{}{ended}", listed(&began), peak.unwrap_or_default())
+}
+
+fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("Owner", incident.owner.clone().unwrap_or_else(|| "nobody yet".to_owned())),
+        ("Types", counted(incident.title.types, "type", "types")),
+    ];
+    if !incident.title.labels.is_empty() {
+        facts.push(("Labels", incident.title.labels.join(", ")));
+    }
+    facts
+}
+
+fn causes(incident: &Incident) -> Vec<CauseBar> {
+    let bar = |name: String, href, probability: f64, class, verdict| CauseBar {
+        name,
+        href,
+        width: format!("{:.1}", 100.0 * probability.clamp(0.0, 1.0)),
+        class,
+        percent: percent(probability),
+        verdict,
+    };
+    let mut bars = Vec::new();
+    for cause in &incident.causes {
+        let (shape, class) = incident_rows::verdict_look(&cause.verdict);
+        let at = format!("{} at {}", cause.verdict, cause.sensors.join(" "));
+        let words = if cause.sensors.is_empty() { cause.verdict.clone() } else { at };
+        let verdict = incident_rows::verdict_markup(&incident_rows::ShownVerdict { shape, class, words });
+        let href = Some(format!("/families/{}", segment(&cause.family)));
+        bars.push(bar(cause.family.clone(), href, cause.probability, "bar-fill", verdict));
+    }
+    let others = [("unknown scanner", incident.unknown), ("nothing began", incident.nothing)];
+    for (name, probability) in others {
+        bars.extend(probability.map(|value| bar(name.to_owned(), None, value, "weak", String::new())));
+    }
+    bars
+}
+
+/// Says what no sample explains, and what to do about it.
+fn left(incident: &Incident) -> String {
+    let likely = incident.causes.iter().any(|cause| cause.verdict == "likely");
+    match incident.unknown {
+        None => "Nothing was weighed yet. inga watch and inga incident update do it.".to_owned(),
+        Some(unknown) if likely => {
+            format!("Little is left: a scanner without a sample has a probability of {}.", percent(unknown))
+        }
+        Some(unknown) => format!(
+            "A scanner without a sample has a probability of {}. Collect a sample that scans as the tile of the sensor \
+             shows, and import it: it is compared with all of the history.",
+            percent(unknown)
+        ),
+    }
+}
+
+/// Draws hosts per day at each sensor, with the onset and the dates of the samples that may be the cause.
+fn picture(incident: &Incident, view: &BehaviorView, kept: &[LoadedSample]) -> Option<String> {
+    let name = incident.title.behavior.notation();
+    let series: Vec<SpanSeries<'_>> = view
+        .sensors
+        .iter()
+        .map(|one| SpanSeries {
+            sensor: &one.sensor.name,
+            behavior: name.clone(),
+            spans: &one.series.spans,
+            coverage: &one.series.coverage,
+        })
+        .collect();
+    let mut marks: Vec<DateMark> =
+        incident.first().into_iter().map(|day| DateMark { day, label: "onset".to_owned() }).collect();
+    for cause in incident.causes.iter().take(3) {
+        let sample = cause.samples.first().and_then(|id| kept.iter().find(|one| one.profile.id == *id));
+        if let Some((date, what)) = sample.and_then(|sample| sample.report.reference_date()) {
+            marks.push(DateMark { day: date.first, label: format!("{} {what}", cause.family) });
+        }
+    }
+    let first =
+        view.sensors.iter().filter_map(|one| one.series.spans.first()).map(|span| span.first).min()?;
+    marks.retain(|mark| mark.day >= first);
+    let plot = PlotOptions {
+        values: vec![Value::Hosts],
+        panels: Some(Panels::Sensor),
+        marks,
+        ..PlotOptions::default()
+    };
+    SeriesAnswer { series, plot }.svg(Theme::Auto).ok().map(|picture| without_style(&picture))
+}
+
+/// Draws the example window of the sensor, beside that of the most probable sample if there is one.
+fn tile(
+    request: &PageRequest,
+    store: &Readable,
+    incident: &Incident,
+    view: &BehaviorView,
+    kept: &[LoadedSample],
+) -> Option<String> {
+    let record = view.main_type.as_ref()?;
+    let names: Vec<String> = view.seen_at().map(|one| one.sensor.name.clone()).collect();
+    let at_sensor = example_of(request, store, record.behavior.id, &names)?;
+    let id = incident.causes.iter().find_map(|cause| cause.samples.first());
+    let sample = id.and_then(|id| kept.iter().find(|one| one.profile.id == *id));
+    let seconds = request.server.rules.profile.window_seconds;
+    let micro = sample.and_then(|sample| {
+        sample_tile(&sample.report.title(), &sample.profile, Some(record.behavior.id), seconds)
+    });
+    let picture = match micro {
+        Some((micro, parameters)) => {
+            TilePicture::Pair(micro, at_sensor, gaps_in_words(&gaps(&parameters, &record.parameters)))
+        }
+        None => TilePicture::One(at_sensor),
+    };
+    picture.svg(Theme::Auto).ok().map(|picture| without_style(&picture))
+}
+
+fn sensors(request: &PageRequest, incident: &Incident) -> Table {
+    let row = |one: &crate::incident::IncidentSensor| {
+        TableRow::from(vec![
+            Cell::text(one.sensor.clone()).link(format!("/sensors/{}", segment(&one.sensor))),
+            Cell::day(one.first).class("nowrap"),
+            Cell::day(one.last).class("nowrap"),
+            Cell::count(one.hosts),
+            Cell::day(one.peak).class("nowrap"),
+            Cell::count(one.peak_hosts),
+            Cell::number(one.expected, crate::render::svg::number(one.expected)),
+            Cell::number(one.q, format!("{:.1e}", one.q)),
+        ])
+    };
+    let rows = incident.sensors.iter().map(row).collect();
+    Table::new(request, "sensors", "The incident at each sensor", SENSORS, rows, "No sensor saw it.")
+}
+
+fn log_line(change: &crate::incident::IncidentChange) -> LogLine {
+    let note = match &change.what {
+        ChangeKind::Note(text) => Some(text.clone()),
+        _ => None,
+    };
+    LogLine {
+        at: ShownTime::new(change.at, &jiff::tz::TimeZone::system()),
+        by: change.by.clone(),
+        words: if note.is_some() { "note".to_owned() } else { change_in_words(&change.what) },
+        note,
+    }
+}
+
+/// Answers the forms of an incident: `state`, `owner`, `note` and `sample`.
+pub(in crate::web) fn change(request: &PageRequest, fields: &Pairs) -> Result<Reply, PageError> {
+    let number = number(request)?;
+    let changes = changes(request, fields)?;
+    let changed = change_incident(&request.server.history, number, &changes, &user(), &request.server.rules);
+    changed.map_err(|error| PageError::Wrong(error.to_string()))?;
+    Ok(Reply::Redirect(format!("/incidents/{number}#h-history")))
+}
+
+fn changes(request: &PageRequest, fields: &Pairs) -> Result<Vec<ChangeKind>, PageError> {
+    let nothing = || PageError::Wrong("The form is empty. Write a note, or choose a sample.".to_owned());
+    let value = |name| fields.get(name).ok_or_else(nothing);
+    match fields.get("do").unwrap_or("") {
+        "seen" => Ok(vec![ChangeKind::State(IncidentState::Seen)]),
+        "closed" => {
+            let note = fields.get("note").map(|note| ChangeKind::Note(lines(note)));
+            Ok(note.into_iter().chain([ChangeKind::State(IncidentState::Closed)]).collect())
+        }
+        "note" => Ok(vec![ChangeKind::Note(lines(value("note")?))]),
+        "take" => Ok(vec![ChangeKind::Owner(Some(user()))]),
+        "leave" => Ok(vec![ChangeKind::Owner(None)]),
+        "explain" => {
+            let source = request.server.source();
+            let id =
+                find_sample_id(&source, value("sample")?, &request.server.rules, &mut Notices::default())?;
+            Ok(vec![ChangeKind::Sample(id), ChangeKind::State(IncidentState::Explained)])
+        }
+        _ => Err(PageError::Wrong("The form asks for nothing that can be done with an incident.".to_owned())),
+    }
+}
+
+/// Returns a text of a form, whose lines end with CR and LF, with line feeds alone.
+fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
+}

@@ -21,6 +21,7 @@ pub mod lookup;
 pub mod observe;
 pub mod output;
 pub mod overview;
+pub mod own_hosts;
 pub mod packets;
 mod parallel;
 pub mod plot_dates;

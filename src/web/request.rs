@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::civil::Date;
 use tokio::sync::Semaphore;
 
 use crate::app::history_source::{HistorySource, OpenHistory};
+use crate::app::watch::OwnNetwork;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::rules::Rules;
 
@@ -24,13 +24,14 @@ pub(super) struct Server {
     pub(super) history: PathBuf,
     /// The rules.
     pub(super) rules: Rules,
+    /// The operator's own networks.
+    pub(super) own_networks: Vec<OwnNetwork>,
     /// The key of forms.
     pub(super) key: Key,
     /// The address that is listened on.
     pub(super) address: SocketAddr,
     /// One permit for each question that may be asked of the history now.
     pub(super) questions: Semaphore,
-    is_ending: AtomicBool,
 }
 
 impl Server {
@@ -38,22 +39,18 @@ impl Server {
     ///
     /// # Errors
     /// When the history cannot be read, or the system has no random bytes.
-    pub(super) fn new(history: PathBuf, address: SocketAddr, rules: Rules) -> Result<Server, AppError> {
+    pub(super) fn new(history: PathBuf, address: SocketAddr, rules: Rules, own_networks: Vec<OwnNetwork>) -> Result<Server, AppError> {
         let source = HistorySource::Folder(history.clone());
         source.open(&CaptureOptions::default(), &rules, &mut Notices::default())?;
         let key = Key::random().map_err(AppError::Usage)?;
         let questions = Semaphore::new(QUESTIONS_AT_ONCE);
-        Ok(Server { history, rules, key, address, questions, is_ending: AtomicBool::new(false) })
+        Ok(Server { history, rules, own_networks, key, address, questions })
     }
 
-    /// Tells answers without an end to end.
-    pub(super) fn end(&self) {
-        self.is_ending.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns whether the server ends.
-    pub(super) fn is_ending(&self) -> bool {
-        self.is_ending.load(Ordering::Relaxed)
+    /// Returns the name of the own network of a host, if it is in one.
+    pub(super) fn own_network(&self, host: std::net::IpAddr) -> Option<&str> {
+        let found = self.own_networks.iter().find(|network| network.prefix.contains(&host));
+        found.map(|network| network.name.as_str())
     }
 
     /// Returns the source of the history.

@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::app::AppError;
+use crate::app::watch::OwnNetwork;
 use crate::rules::Rules;
 
 use super::request::Server;
@@ -42,6 +43,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// The rules.
     pub rules: Rules,
+    /// The operator's own networks, whose hosts are shown first.
+    pub own_networks: Vec<OwnNetwork>,
 }
 
 /// Serves the page until the process is told to end (SIGTERM or SIGINT). `ready` is called with the address once
@@ -50,7 +53,7 @@ pub struct ServeOptions {
 /// # Errors
 /// When the address is not a loopback address, it cannot be listened on, or the history cannot be read.
 pub fn serve(options: ServeOptions, ready: &mut dyn FnMut(SocketAddr)) -> Result<(), AppError> {
-    let ServeOptions { history, listen, rules } = options;
+    let ServeOptions { history, listen, rules, own_networks } = options;
     if !listen.ip().is_loopback() {
         return Err(AppError::Usage(format!(
             "--listen {listen} can be reached from other machines, and the page knows no users yet; listen on 127.0.0.1, \
@@ -71,7 +74,7 @@ pub fn serve(options: ServeOptions, ready: &mut dyn FnMut(SocketAddr)) -> Result
             signal(SignalKind::terminate()).map_err(failed)?,
             signal(SignalKind::interrupt()).map_err(failed)?,
         );
-        let server = Arc::new(Server::new(history, address, rules)?);
+        let server = Arc::new(Server::new(history, address, rules, own_networks)?);
         ready(address);
         accept(&listener, server, ends).await;
         Ok(())
@@ -91,7 +94,7 @@ async fn accept(
     http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     let running = GracefulShutdown::new();
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let service = TowerToHyperService::new(router(Arc::clone(&server)));
+    let service = TowerToHyperService::new(router(server));
     loop {
         let next = async {
             let permit = Arc::clone(&free).acquire_owned().await.ok()?;
@@ -119,6 +122,5 @@ async fn accept(
             drop(permit);
         });
     }
-    server.end();
     let _late = tokio::time::timeout(END_TIME_MAX, running.shutdown()).await;
 }

@@ -249,6 +249,11 @@ impl Table {
         Table { json: Some(address.into()), ..self }
     }
 
+    /// Returns whether the table has no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     fn shown(&self) -> &[TableRow] {
         &self.rows[self.first..self.last]
     }

@@ -22,6 +22,8 @@ mod make;
 mod months;
 mod observation;
 mod outputs;
+#[cfg(feature = "serve")]
+mod page;
 mod pictures;
 mod projection;
 mod readers;

@@ -354,13 +354,18 @@ pub(in crate::web) fn example_of(
 
 /// Returns the hosts of all sensors as a table.
 pub(in crate::web) fn hosts(request: &PageRequest, view: &BehaviorView) -> Result<Table, PageError> {
-    let mut rows = Vec::new();
+    let (mut own_rows, mut rows) = (Vec::new(), Vec::new());
     for one in view.seen_at() {
         let zone = one.sensor.zone().map_err(crate::app::AppError::from)?;
         for host in &one.hosts.hosts {
             let marks = host.marks.join(" ");
-            rows.push(TableRow::from(vec![
-                Cell::text(host.host.to_string()).link(format!("/hosts/{}", host.host)),
+            let own = request.server.own_network(host.host);
+            let shown = Cell::text(host.host.to_string()).link(format!("/hosts/{}", host.host));
+            let cells = vec![
+                match own {
+                    Some(name) => shown.hover(format!("in your network {name}")),
+                    None => shown,
+                },
                 Cell::text(one.sensor.name.clone()),
                 Cell::count(host.packets),
                 Cell::count(host.windows),
@@ -368,11 +373,15 @@ pub(in crate::web) fn hosts(request: &PageRequest, view: &BehaviorView) -> Resul
                 Cell::time(host.first, &zone).class("nowrap"),
                 Cell::time(host.last, &zone).class("nowrap"),
                 if marks.is_empty() { Cell::none("no known tool or payload") } else { Cell::text(marks) },
-            ]));
+            ];
+            let row = TableRow { cells, class: if own.is_some() { "own" } else { "" } };
+            // Own networks come first.
+            if own.is_some() { own_rows.push(row) } else { rows.push(row) }
         }
     }
+    own_rows.extend(rows);
     let caption = "Hosts, those with the most windows first";
-    Ok(Table::new(request, "hosts", caption, HOSTS, rows, "No host was seen in this span of time."))
+    Ok(Table::new(request, "hosts", caption, HOSTS, own_rows, "No host was seen in this span of time."))
 }
 
 fn types(request: &PageRequest, view: &BehaviorView) -> Table {

@@ -92,6 +92,8 @@ struct CauseBar {
     class: &'static str,
     percent: String,
     verdict: String,
+    /// The address of the reasons.
+    why: Option<String>,
 }
 
 /// A change of the incident.
@@ -267,6 +269,7 @@ fn causes(incident: &Incident) -> Vec<CauseBar> {
         class,
         percent: percent(probability),
         verdict,
+        why: None,
     };
     let mut bars = Vec::new();
     for cause in &incident.causes {
@@ -275,7 +278,8 @@ fn causes(incident: &Incident) -> Vec<CauseBar> {
         let words = if cause.sensors.is_empty() { cause.verdict.clone() } else { at };
         let verdict = incident_rows::verdict_markup(&incident_rows::ShownVerdict { shape, class, words });
         let href = Some(format!("/families/{}", segment(&cause.family)));
-        bars.push(bar(cause.family.clone(), href, cause.probability, "bar-fill", verdict));
+        let why = cause.samples.first().map(|id| format!("/verdicts?sample={}", segment(id)));
+        bars.push(CauseBar { why, ..bar(cause.family.clone(), href, cause.probability, "bar-fill", verdict) });
     }
     let others = [("unknown scanner", incident.unknown), ("nothing began", incident.nothing)];
     for (name, probability) in others {

@@ -3,11 +3,14 @@
 use askama::Template;
 use jiff::civil::Date;
 
+use crate::app::AppError;
 use crate::app::family_members::families;
 use crate::app::now;
+use crate::app::own_hosts::{OwnHost, own_hosts};
 use crate::app::overview::{ComparedCount, Overview, SensorOverview, SensorState, overview};
 use crate::history::{DayState, Outage};
 
+use crate::web::behavior_words::sentence;
 use crate::web::format::{NONE, count, counted, day, lag, listed, percent};
 use crate::web::incident_rows;
 use crate::web::layout::{Layout, Section, html, state_class};
@@ -31,6 +34,18 @@ const SENSORS: &[Column] = &[
     Column::text("days", "Hosts a day, 60 days", 3),
 ];
 
+/// Number of recorded days in which own networks are looked for.
+const OWN_DAYS: usize = 30;
+
+const OWN: &[Column] = &[
+    Column::text("host", "Host", 1),
+    Column::text("network", "Network", 1),
+    Column::text("sensor", "Sensor", 2),
+    Column::text("behavior", "Behavior", 1),
+    Column::text("last", "Last seen", 2),
+    Column::number("packets", "Packets", 2),
+];
+
 const SAMPLES: &[Column] = &[
     Column::text("sample", "Sample", 1),
     Column::text("family", "Family", 1),
@@ -48,6 +63,8 @@ struct OverviewPage {
     compared: String,
     incidents: Table,
     incidents_finding: String,
+    own: Option<Table>,
+    own_finding: String,
     samples: Table,
     samples_finding: String,
 }
@@ -81,7 +98,18 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         rows.collect(),
         "No sample is kept yet. Add one with inga sample import or inga sample add.",
     );
-    if let Some(reply) = export(request, &[&sensors, &incidents, &samples]) {
+    let networks = &request.server.own_networks;
+    let own = own_hosts(store.as_ref(), networks, OWN_DAYS, until)?;
+    let own_finding = match own.len() {
+        0 => format!("No host of your networks was seen in the last {OWN_DAYS} recorded days."),
+        some => format!(
+            "{} of your networks sent packets to dark addresses in the last {OWN_DAYS} recorded days. Look at them first.",
+            counted(some as u64, "host", "hosts")
+        ),
+    };
+    let own = (!networks.is_empty()).then(|| own_table(request, &seen, &own)).transpose()?;
+    let tables: Vec<&Table> = [&sensors, &incidents, &samples].into_iter().chain(&own).collect();
+    if let Some(reply) = export(request, &tables) {
         return reply;
     }
     let page = OverviewPage {
@@ -93,6 +121,8 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         sensors: sensors.with_json("/api/v1/sensors"),
         incidents_finding: incident_rows::finding(&open),
         incidents: incidents.with_json("/api/v1/incidents"),
+        own,
+        own_finding,
         samples: samples.with_json("/api/v1/families"),
         samples_finding: match (total, families.len()) {
             (0, _) => String::new(),
@@ -105,6 +135,27 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         },
     };
     html(&page)
+}
+
+fn own_table(request: &PageRequest, seen: &Overview, own: &[OwnHost]) -> Result<Table, PageError> {
+    let mut rows = Vec::new();
+    for one in own {
+        let sensor = seen.sensors.iter().find(|known| known.sensor.name == one.sensor);
+        let zone = sensor.map(|known| known.sensor.zone()).transpose().map_err(AppError::from)?;
+        let zone = zone.unwrap_or(jiff::tz::TimeZone::UTC);
+        let pattern = &one.main_type.pattern;
+        let cells = vec![
+            Cell::text(one.host.to_string()).link(format!("/hosts/{}", one.host)),
+            Cell::text(one.network.clone()),
+            Cell::text(one.sensor.clone()),
+            Cell::text(sentence(&one.main_type.parameters)).link(format!("/patterns/{}", pattern.id)),
+            Cell::time(one.counts.last, &zone).class("nowrap"),
+            Cell::count(one.counts.packets),
+        ];
+        rows.push(TableRow { cells, class: "own" });
+    }
+    let caption = "Hosts of your networks that sensors saw, the latest first";
+    Ok(Table::new(request, "own", caption, OWN, rows, "None was seen."))
 }
 
 /// Says which sensors are recording, and which saw unusually much or little.

@@ -274,6 +274,7 @@ struct VerdictsPage {
     layout: Layout,
     finding: String,
     verdicts: Table,
+    reasons: Vec<(String, Vec<String>)>,
 }
 
 /// Answers requests for `/verdicts`: all kept samples, or those of a family, are correlated with the history now.
@@ -284,6 +285,7 @@ pub(in crate::web) fn verdicts(request: &PageRequest) -> Result<Reply, PageError
     let wanted = request.query.get("sample");
     let mut rows = Vec::new();
     let (mut seen, mut likely) = (std::collections::BTreeSet::new(), 0);
+    let mut reasons = Vec::new();
     for one in &found.hypotheses {
         if wanted.is_some_and(|wanted| wanted != one.sample)
             || !seen.insert((one.sample.clone(), one.sensor.clone()))
@@ -291,6 +293,10 @@ pub(in crate::web) fn verdicts(request: &PageRequest) -> Result<Reply, PageError
             continue;
         }
         likely += usize::from(one.verdict.word() == "likely");
+        if wanted.is_some() {
+            let steps = one.reasons.iter().chain(&one.distinguishing).cloned().collect();
+            reasons.push((format!("At {}: {}", one.sensor, one.verdict), steps));
+        }
         let (shape, class) = verdict_look(one.verdict.word());
         let words = one.verdict.to_string();
         let markup = verdict_markup(&ShownVerdict { shape, class, words: words.clone() });
@@ -334,5 +340,5 @@ pub(in crate::web) fn verdicts(request: &PageRequest) -> Result<Reply, PageError
             likely => format!("{likely} likely"),
         }
     );
-    html(&VerdictsPage { layout, finding, verdicts })
+    html(&VerdictsPage { layout, finding, verdicts, reasons })
 }

@@ -7,6 +7,7 @@ pub mod cohort;
 pub mod correlate;
 pub mod darknet;
 pub mod declared_span;
+pub mod demo;
 pub mod dns_names;
 pub mod evaluate;
 pub mod explain;

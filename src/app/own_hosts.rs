@@ -40,7 +40,8 @@ pub fn own_hosts(
     let mut found = Vec::new();
     for sensor in store.sensors()? {
         let coverage = store.coverage(&sensor.name)?;
-        let recorded = coverage.recorded_days.iter().rev().filter(|day| last.is_none_or(|last| **day <= last));
+        let recorded =
+            coverage.recorded_days.iter().rev().filter(|day| last.is_none_or(|last| **day <= last));
         let Some(first) = recorded.take(days).last().copied() else { continue };
         for network in networks {
             let filter =

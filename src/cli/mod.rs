@@ -185,7 +185,7 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
         #[cfg(feature = "serve")]
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(args) => serve::run(&args, notices),
         Command::Completions(args) => complete::completions(&args, &mut self::command()),
         Command::Man(args) => complete::man(&args, &self::command()),
     }

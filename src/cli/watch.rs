@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use crate::app::output::Output;
-use crate::app::watch::{Log, LogFormat, Signals, WatchConfig, WatchOptions, watch};
+use crate::app::watch::{Log, LogFormat, Signals, StatusSink, WatchConfig, WatchOptions, WatchStatus, watch};
 use crate::app::{AppError, CaptureOptions, thread_count};
+
+use crate::render::metrics::Metrics;
 
 use super::EXIT_OK;
 use super::shared::RuleArgs;
@@ -35,9 +37,16 @@ The file (YAML; paths are relative to its folder):
   thresholds: {silent_minutes: 15, lag_seconds: 300, loss_percent: 1,
                disk_percent: 5, clock_seconds: 60}
   retention: {sightings_days: 400}                # none: keep all
+  alerts:
+    receivers:
+      - {name: mail, exec: [/usr/local/bin/mail-alert]}
+      - {name: hook, webhook: 'http://10.0.0.5/inga', secret_file: secret}
+      - {name: log, syslog: /dev/log}             # or HOST:PORT (UDP)
 
 A pcap or pcapng file is followed while it grows. Other files (compressed, archives, text) are read when they \
-have not changed for settle_seconds.")]
+have not changed for settle_seconds.
+
+Alerts are raised at most once for one thing: an incident that is opened, a cause that becomes likely, an address of an own network in a dark space (once a month for each pattern), a sensor that falls silent, and loss (once a day). Alerts of one pass are sent together. A receiver gets JSON with `summary` and `alerts`; posts are signed in the header X-Inga-Signature by HMAC-SHA256 over the body. What cannot be sent is tried again for three days.")]
 pub(super) struct WatchArgs {
     /// File that says what is followed
     #[arg(value_name = "CONFIG")]
@@ -48,6 +57,9 @@ pub(super) struct WatchArgs {
     /// Feed everything that is there now, update the incidents, and exit
     #[arg(long)]
     once: bool,
+    /// File that gets metrics for Prometheus after each pass (for the textfile collector of its node exporter)
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
     /// Form of the log on standard error
     #[arg(long, value_enum, default_value = "text")]
     log_format: LogFormatArg,
@@ -79,9 +91,19 @@ pub(super) fn run(args: &WatchArgs) -> Result<u8, AppError> {
     let options = WatchOptions {
         once: args.once,
         reading: CaptureOptions::default().with_threads(thread_count(None)),
-        on_health: Box::new(|_| Ok(())),
+        on_status: metrics_sink(args.metrics.clone()),
     };
     let log = Log::new(format, Box::new(std::io::stderr()));
     watch(&args.config, options, &rules, log, &Signals::install()?)?;
     Ok(EXIT_OK)
+}
+
+/// Returns a function that writes metrics to a file, which it replaces as a whole; without a file it does nothing.
+fn metrics_sink(file: Option<PathBuf>) -> StatusSink {
+    Box::new(move |status: &WatchStatus<'_>| {
+        let Some(path) = &file else { return Ok(()) };
+        let WatchStatus { healths, incidents, deliveries } = *status;
+        let text = Metrics { healths, incidents, deliveries }.text();
+        Output::File(path.clone()).write(|out| out.write_all(text.as_bytes()))
+    })
 }

@@ -56,7 +56,7 @@ pub struct IncidentChange {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IncidentError {
     /// The state cannot follow the present one.
-    #[error("incident {number} is {from} and cannot become {to}{}", remedy(*to))]
+    #[error("incident {number} is {from} and cannot become {to}{}", remedy(to))]
     State {
         /// The incident.
         number: u64,

@@ -3,12 +3,14 @@
 //!
 //! This module is pure. `app` finds the surges and causes, `store` keeps the incidents in the catalog.
 
+mod alert;
 mod assign;
 mod change;
 mod followed;
 mod health;
 mod model;
 
+pub use alert::{Alert, AlertKind, Delivery};
 pub use assign::{FoundSurge, SurgeGroup, assign_surges, narrowest_behavior};
 pub use change::{ChangeKind, IncidentChange, IncidentError, NOTE_BYTES_MAX, OWNER_BYTES_MAX};
 pub use followed::FollowedCapture;

@@ -22,6 +22,7 @@ pub mod incidents;
 mod junit;
 mod legend;
 pub mod maintenance;
+pub mod metrics;
 pub mod packets;
 pub mod plot;
 pub mod projection;

@@ -15,6 +15,7 @@ use crate::history::SpanLength;
 use crate::render::answer::{Answer, Format};
 use crate::render::host::HostAnswer;
 use crate::render::hypotheses::CorrelationAnswer;
+use crate::render::metrics::Metrics;
 use crate::render::spans::{PlotOptions, SeriesAnswer, SpanSeries, Value};
 use crate::render::surges::SurgesAnswer;
 use crate::render::svg::Theme;
@@ -103,6 +104,16 @@ pub(super) fn answer(request: &PageRequest) -> Result<Reply, PageError> {
             Err(PageError::Missing(format!("There is no answer `{other}`; /api/v1 lists those there are.")))
         }
     }
+}
+
+/// Answers requests for `/metrics`, in the text format of Prometheus.
+pub(super) fn metrics(request: &PageRequest) -> Result<Reply, PageError> {
+    let store = request.open()?;
+    let healths = store.sensor_healths().map_err(AppError::from)?;
+    let incidents = store.incidents().map_err(AppError::from)?;
+    let deliveries = store.deliveries().map_err(AppError::from)?.len() as u64;
+    let text = Metrics { healths: &healths, incidents: &incidents, deliveries }.text();
+    Ok(Reply::Content("text/plain; version=0.0.4; charset=utf-8", None, text.into_bytes()))
 }
 
 fn needed<'a>(request: &'a PageRequest, name: &str) -> Result<&'a str, PageError> {

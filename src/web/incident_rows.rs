@@ -92,6 +92,19 @@ pub(super) fn verdict_look(word: &str) -> (&'static str, &'static str) {
     }
 }
 
+/// Returns whether a family is named after a sample's hash, because nothing names it.
+pub(super) fn is_hash(family: &str) -> bool {
+    family.len() >= 32 && family.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+/// Returns the name of a family; of one without a name, the first digits of its sample.
+pub(super) fn family_name(family: &str) -> String {
+    match is_hash(family) {
+        true => format!("sample {}", &family[..12]),
+        false => family.to_owned(),
+    }
+}
+
 /// Returns the most probable cause of an incident, as a verdict.
 pub(super) fn cause(incident: &Incident) -> ShownVerdict {
     let best = incident.causes.first();
@@ -102,8 +115,10 @@ pub(super) fn cause(incident: &Incident) -> ShownVerdict {
         {
             let (shape, class) = verdict_look(verdict);
             let words = match verdict.as_str() {
-                "indistinguishable" => format!("alike: {family} and others {}", percent(*probability)),
-                word => format!("{word} {family} {}", percent(*probability)),
+                "indistinguishable" => {
+                    format!("alike: {} and others {}", family_name(family), percent(*probability))
+                }
+                word => format!("{word} {} {}", family_name(family), percent(*probability)),
             };
             ShownVerdict { shape, class, words }
         }

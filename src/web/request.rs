@@ -39,7 +39,12 @@ impl Server {
     ///
     /// # Errors
     /// When the history cannot be read, or the system has no random bytes.
-    pub(super) fn new(history: PathBuf, address: SocketAddr, rules: Rules, own_networks: Vec<OwnNetwork>) -> Result<Server, AppError> {
+    pub(super) fn new(
+        history: PathBuf,
+        address: SocketAddr,
+        rules: Rules,
+        own_networks: Vec<OwnNetwork>,
+    ) -> Result<Server, AppError> {
         let source = HistorySource::Folder(history.clone());
         source.open(&CaptureOptions::default(), &rules, &mut Notices::default())?;
         let key = Key::random().map_err(AppError::Usage)?;

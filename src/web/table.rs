@@ -8,7 +8,7 @@ use super::request::PageRequest;
 use crate::escape::escape_hidden;
 
 /// Number of rows on a page of a table.
-const ROWS_PER_PAGE: usize = 50;
+const ROWS_PER_PAGE: usize = 25;
 
 /// A column.
 #[derive(Clone, Copy, Debug)]

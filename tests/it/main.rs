@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alerts;
 mod archives;
 mod bars;
 mod cli;
@@ -45,4 +46,5 @@ mod tshark;
 mod verdicts;
 mod victims;
 mod walk;
+mod watch;
 mod wire;

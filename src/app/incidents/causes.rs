@@ -62,6 +62,15 @@ pub(super) fn weigh_causes(
     Ok(())
 }
 
+/// Returns whether samples were added or removed since the causes of some incident were weighed.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn has_unweighed_samples(store: &dyn HistoryStore) -> Result<bool, AppError> {
+    let weighed = hash_of(&kept_samples(store)?);
+    Ok(store.incidents()?.iter().any(|incident| incident.weighed != weighed))
+}
+
 /// Returns a hash of the samples and their runs.
 fn hash_of(samples: &[LoadedSample]) -> String {
     let mut hash = blake3::Hasher::new();

@@ -19,6 +19,7 @@ use crate::store::{HistoryStore, LocalStore, StoreError};
 use super::history_source::HistorySource;
 use super::surges::{SurgeQuery, describe_surges, ranked_surges};
 use super::{AppError, CaptureOptions, Notices};
+pub use causes::has_unweighed_samples;
 use course::Course;
 pub use edit::{change_incident, find_sample_id};
 

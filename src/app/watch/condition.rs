@@ -20,6 +20,39 @@ pub(super) struct FeedState {
     pub(super) error: Option<String>,
     /// Whether packets were left out because of their times.
     pub(super) had_wrong_clock: bool,
+    /// What the history has of the sensor; `None` if that changed since it was read.
+    recorded: Option<Recorded>,
+}
+
+impl FeedState {
+    /// Returns the state of a sensor of which packets were just stored.
+    pub(super) fn stored(at: Timestamp) -> FeedState {
+        FeedState { stored_at: Some(at), ..FeedState::default() }
+    }
+}
+
+/// What the history has of a sensor.
+#[derive(Clone, Copy, Debug)]
+struct Recorded {
+    last_packet: Option<Timestamp>,
+    /// As in [`SensorHealth`].
+    loss: Option<f64>,
+    packets: u64,
+}
+
+impl Recorded {
+    fn read(store: &dyn HistoryStore, sensor: &str) -> Result<Recorded, AppError> {
+        let captures = store.captures(sensor)?;
+        let coverage = store.coverage(sensor)?;
+        let states_loss = captures.iter().any(|capture| capture.dropped.is_some());
+        let last_day = coverage.recorded_days.last();
+        let share = last_day.and_then(|day| coverage.loss.get(day)).map_or(0.0, |loss| loss.share());
+        Ok(Recorded {
+            last_packet: captures.iter().filter_map(|capture| capture.last()).max(),
+            loss: states_loss.then_some(share),
+            packets: captures.iter().map(|capture| capture.packets).sum(),
+        })
+    }
 }
 
 /// Returns the health of a sensor at a time. `disk_is_full` says whether the disk of the history is nearly full.
@@ -29,21 +62,19 @@ pub(super) struct FeedState {
 pub(super) fn sensor_health(
     store: &dyn HistoryStore,
     sensor: &str,
-    state: &FeedState,
+    state: &mut FeedState,
     limits: &Thresholds,
     (at, disk_is_full): (Timestamp, bool),
 ) -> Result<SensorHealth, AppError> {
-    let captures = store.captures(sensor)?;
-    let coverage = store.coverage(sensor)?;
-    let last_packet = captures.iter().filter_map(|capture| capture.last()).max();
+    let recorded = match state.recorded {
+        Some(recorded) => recorded,
+        None => *state.recorded.insert(Recorded::read(store, sensor)?),
+    };
+    let Recorded { last_packet, loss, packets } = recorded;
     let lag_seconds = match (state.stored_at, last_packet) {
         (Some(stored), Some(last)) => Some(stored.seconds_since(last).max(0.0)),
         _ => None,
     };
-    let last_day = coverage.recorded_days.last();
-    let states_loss = captures.iter().any(|capture| capture.dropped.is_some());
-    let share = last_day.and_then(|day| coverage.loss.get(day)).map_or(0.0, |loss| loss.share());
-    let loss = states_loss.then_some(share);
     let age = last_packet.map(|last| (at.0.saturating_sub(last.0)) as f64 / SECOND);
     let is_silent = age.is_none_or(|age| age > 60.0 * f64::from(limits.silent_minutes));
     let is_late = lag_seconds.is_some_and(|lag| lag > f64::from(limits.lag_seconds));
@@ -63,7 +94,7 @@ pub(super) fn sensor_health(
         last_packet,
         lag_seconds,
         loss,
-        packets: captures.iter().map(|capture| capture.packets).sum(),
+        packets,
         conditions: conditions.into_iter().filter(|(_, holds)| *holds).map(|(one, _)| one).collect(),
         error: state.error.clone(),
     })

@@ -11,6 +11,7 @@ use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore};
 use crate::yaml::{error_at_node, parse};
 
+use super::alerts::AlertSettings;
 use super::pattern::PathPattern;
 
 /// Standard input as the captures of a sensor.
@@ -43,9 +44,9 @@ pub struct WatchConfig {
     /// What is dropped from the history.
     #[serde(default)]
     pub retention: Retention,
-    /// File for metrics in the text format of Prometheus, for the node exporter's textfile collector.
+    /// Who is told of incidents, own networks, silent sensors and loss.
     #[serde(default)]
-    pub metrics: Option<PathBuf>,
+    pub alerts: AlertSettings,
 }
 
 /// A sensor and the place where its captures arrive.
@@ -131,7 +132,9 @@ impl WatchConfig {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.history = folder.join(&config.history);
-        config.metrics = config.metrics.map(|metrics| folder.join(metrics));
+        for receiver in &mut config.alerts.receivers {
+            receiver.secret_file = receiver.secret_file.take().map(|file| folder.join(file));
+        }
         for sensor in &mut config.sensors {
             if sensor.captures != STANDARD_INPUT {
                 sensor.captures = folder.join(&sensor.captures).to_string_lossy().into_owned();
@@ -164,6 +167,18 @@ impl WatchConfig {
         for (place, network) in self.own_networks.iter().enumerate() {
             if network.name.trim().is_empty() {
                 return wrong(&["own_networks", &place.to_string(), "name"], "the name is empty");
+            }
+        }
+        for (place, receiver) in self.alerts.receivers.iter().enumerate() {
+            let at = place.to_string();
+            if self.alerts.receivers[..place].iter().any(|other| other.name == receiver.name) {
+                return wrong(
+                    &["alerts", "receivers", &at, "name"],
+                    "a receiver of this name is listed above",
+                );
+            }
+            if let Err((key, message)) = receiver.check() {
+                return wrong(&["alerts", "receivers", &at, key], &message);
             }
         }
         if !(1..=3600).contains(&self.commit_seconds) {

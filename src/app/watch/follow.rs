@@ -32,6 +32,9 @@ const CHECK_BYTES: u64 = 256;
 /// is not waited for.
 const COMPLETE_AFTER: Duration = Duration::from_secs(600);
 
+/// How the keys of files begin that are read as a whole.
+const WHOLE: &str = "path ";
+
 /// Something that happened while captures were followed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum FollowEvent {
@@ -52,6 +55,8 @@ pub(super) struct Follower {
     unchanged: HashMap<PathBuf, (u64, SystemTime)>,
     /// How far captures were fed, by [`FollowedCapture`]'s key.
     followed: BTreeMap<String, FollowedCapture>,
+    /// By path, how far an earlier process fed it, and when it had changed, if it cannot be continued.
+    fed_before: HashMap<String, (u64, Option<String>)>,
 }
 
 /// A file with something new.
@@ -79,7 +84,12 @@ impl Follower {
         store: &dyn IncidentStore,
     ) -> Result<Follower, AppError> {
         let followed = store.followed_captures(&sensor.name)?;
-        Ok(Follower { sensor, pattern, settle, unchanged: HashMap::new(), followed })
+        let of_path = |(key, known): (&String, &FollowedCapture)| {
+            let check = key.starts_with(WHOLE).then(|| known.check.clone());
+            (known.path.clone(), (known.offset, check))
+        };
+        let fed_before = followed.iter().map(of_path).collect();
+        Ok(Follower { sensor, pattern, settle, unchanged: HashMap::new(), followed, fed_before })
     }
 
     /// Feeds everything that is new, in the order of first packets, until `stop` says so. An error of one capture is
@@ -124,13 +134,26 @@ impl Follower {
             let Ok(metadata) = path.metadata() else { continue };
             let Ok(modified) = metadata.modified() else { continue };
             let changed = (metadata.len(), modified);
-            if changed.0 > 0 && self.unchanged.get(&path) != Some(&changed) {
+            if changed.0 == 0 || self.unchanged.get(&path) == Some(&changed) {
+                continue;
+            }
+            if self.was_fed(&path, changed) {
+                self.unchanged.insert(path, changed);
+            } else {
                 let first = first_packet(&path, context.options);
                 pending.push(PendingFile { path, changed, first });
             }
         }
         pending.sort_by(|a, b| (a.first, &a.path).cmp(&(b.first, &b.path)));
         pending
+    }
+
+    /// Returns whether a file was fed up to its end by an earlier process. Then it is not even opened, of which there
+    /// may be many after a start.
+    fn was_fed(&self, path: &Path, (size, modified): (u64, SystemTime)) -> bool {
+        self.fed_before.get(&crate::escape::path(path)).is_some_and(|(offset, check)| {
+            *offset == size && check.as_ref().is_none_or(|check| *check == time_check(modified))
+        })
     }
 
     /// Feeds what is new of a file. Returns whether nothing is left to do until it changes.
@@ -174,10 +197,11 @@ impl Follower {
         let name = crate::escape::path(&file.path);
         let quiet = is_quiet(file.changed.1, COMPLETE_AFTER);
         loop {
-            let found = complete_records(opened, from, PIECE_BYTES_MAX).map_err(failed)?;
+            let is_whole = from == 0 && (context.at_once || is_quiet(file.changed.1, self.settle));
+            let most = if is_whole { u64::MAX } else { PIECE_BYTES_MAX };
+            let found = complete_records(opened, from, most).map_err(failed)?;
             let Some(records) = found.filter(|records| records.end > records.from) else { return Ok(true) };
-            let is_whole = from == 0 && records.end == file.changed.0;
-            let input = if is_whole && (context.at_once || is_quiet(file.changed.1, self.settle)) {
+            let input = if is_whole {
                 // A file that is complete is stored under its own hash, as `inga observe` stores it.
                 Input::Path(file.path.clone())
             } else {
@@ -215,13 +239,9 @@ impl Follower {
             return Ok(false);
         }
         let name = crate::escape::path(&file.path);
-        let key = format!("path {name}");
-        let changed = file.changed.1.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let followed = FollowedCapture {
-            path: name.clone(),
-            offset: file.changed.0,
-            check: changed.as_nanos().to_string(),
-        };
+        let key = format!("{WHOLE}{name}");
+        let followed =
+            FollowedCapture { path: name.clone(), offset: file.changed.0, check: time_check(file.changed.1) };
         if self.followed.get(&key) == Some(&followed) {
             return Ok(true);
         }
@@ -282,6 +302,10 @@ fn first_packet(path: &Path, options: &CaptureOptions) -> Option<Timestamp> {
 
 fn is_quiet(changed: SystemTime, since: Duration) -> bool {
     changed.elapsed().is_ok_and(|elapsed| elapsed >= since)
+}
+
+fn time_check(changed: SystemTime) -> String {
+    changed.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos().to_string()
 }
 
 /// Returns a hash of the last bytes before an offset.

@@ -4,36 +4,39 @@
 //! It can be killed at any moment. All that it remembers is in the history, whose transactions keep every packet
 //! once; after a start it continues where it stopped.
 
+mod alerts;
 mod condition;
 mod config;
 mod container;
 mod follow;
 mod live;
 mod log;
+mod news;
 mod pattern;
 mod signals;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 
 use crate::history::Sensor;
-use crate::incident::{ChangeKind, SensorHealth};
+use crate::incident::{Alert, Incident, SensorHealth};
 use crate::rules::Rules;
-use crate::store::{HistoryStore, IncidentStore, LocalStore};
+use crate::store::{AlertStore, HistoryStore, IncidentStore, LocalStore};
 
-use super::admission::CLOCK_NOTICE;
 use super::history::find_sensor;
-use super::incidents::{UpdatedIncident, update_incidents};
+use super::incidents::{has_unweighed_samples, update_incidents};
 use super::{AppError, CaptureOptions, now};
-use condition::{FeedState, free_percent, sensor_health};
+pub use alerts::{AlertReceiver, AlertSettings};
+use alerts::{health_alerts, incident_alerts, own_network_alerts, send_due};
+use condition::{free_percent, sensor_health};
 use config::STANDARD_INPUT;
 pub use config::{OwnNetwork, Retention, Thresholds, WatchConfig, WatchedSensor};
 use follow::{FeedContext, FollowEvent, Follower, feed};
 use live::LiveCapture;
 pub use log::{Log, LogFormat, LogLevel};
+use news::{News, log_incident};
 use pattern::PathPattern;
 pub use signals::Signals;
 
@@ -42,14 +45,27 @@ const TICK: Duration = Duration::from_millis(200);
 /// Time after which work that failed is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
+/// What is shown of a running watch.
+pub struct WatchStatus<'a> {
+    /// The health of each sensor.
+    pub healths: &'a [SensorHealth],
+    /// All incidents.
+    pub incidents: &'a [Incident],
+    /// Number of deliveries of alerts that are still to be sent.
+    pub deliveries: u64,
+}
+
+/// Receives the status whenever it was determined.
+pub type StatusSink = Box<dyn FnMut(&WatchStatus<'_>) -> Result<(), AppError>>;
+
 /// What `watch` does besides what its file says.
 pub struct WatchOptions {
     /// Whether it stops after one pass over everything that is there.
     pub once: bool,
     /// How captures are read.
     pub reading: CaptureOptions,
-    /// Called with the health of the sensors whenever it was determined, to write metrics.
-    pub on_health: Box<dyn FnMut(&[SensorHealth]) -> Result<(), AppError>>,
+    /// Called after each pass, to write metrics.
+    pub on_status: StatusSink,
 }
 
 /// Where the captures of a sensor come from.
@@ -68,12 +84,8 @@ struct Watch<'a> {
     signals: &'a Signals,
     store: LocalStore,
     sources: Vec<Source>,
-    states: BTreeMap<String, FeedState>,
-    /// The conditions that were logged last, by sensor.
-    known: BTreeMap<String, SensorHealth>,
+    news: News,
     detected_at: Option<Instant>,
-    /// Whether something was stored since surges were searched for.
-    has_new: bool,
     /// The newest day that was recorded when segments were merged.
     merged_on: Option<Date>,
 }
@@ -102,10 +114,8 @@ pub fn watch(
         log,
         signals,
         store,
-        states: BTreeMap::new(),
-        known: BTreeMap::new(),
+        news: News::new(),
         detected_at: None,
-        has_new: true,
         merged_on: None,
     };
     watch.sources = watch.new_sources(Vec::new())?;
@@ -208,11 +218,16 @@ impl Watch<'_> {
         if self.options.once {
             self.wait_for_live()?;
         }
+        let mut alerts = Vec::new();
         if !self.signals.stop() {
-            self.merge_past_days()?;
-            self.detect()?;
+            if std::mem::take(&mut self.news.has_stored) {
+                self.merge_past_days()?;
+                let own = &self.config.own_networks;
+                alerts.extend(own_network_alerts(&self.store, self.rules, own, now())?);
+            }
+            self.detect(&mut alerts)?;
         }
-        self.determine_health()
+        self.finish_pass(alerts)
     }
 
     /// With `once`, reads live captures to their ends.
@@ -225,53 +240,45 @@ impl Watch<'_> {
     }
 
     fn feed_live(&mut self) -> Result<(), AppError> {
+        let Watch { sources, store, options, rules, log, news, .. } = self;
         let mut ended = Vec::new();
-        for (place, source) in self.sources.iter().enumerate() {
+        for (place, source) in sources.iter().enumerate() {
             let Source::Live(sensor, capture) = source else { continue };
+            let mut report = |event| news.take(log, &sensor.name, event);
             let part = capture.take()?;
-            let mut events: Vec<FollowEvent> = part.error.into_iter().map(FollowEvent::Failed).collect();
+            part.error.into_iter().for_each(|error| report(FollowEvent::Failed(error)));
             if let Some(input) = part.input {
-                let mut context = FeedContext {
-                    store: &mut self.store,
-                    options: &self.options.reading,
-                    rules: self.rules,
-                    at_once: true,
-                };
-                let fed = feed(sensor, "-", &input, &mut context, &mut |event| events.push(event));
-                match fed {
+                let mut context = FeedContext { store, options: &options.reading, rules, at_once: true };
+                match feed(sensor, "-", &input, &mut context, &mut report) {
+                    Ok(_) => {}
                     Err(error) if error.concerns_capture() => {
-                        events.push(FollowEvent::Failed(error.to_string()));
+                        report(FollowEvent::Failed(error.to_string()));
                     }
-                    other => drop(other?),
+                    Err(error) => return Err(error),
                 }
             }
-            let name = sensor.name.clone();
             if part.has_ended {
                 ended.push(place);
             }
-            take_events(&mut self.states, &mut self.log, &name, events, &mut self.has_new);
         }
-        // The records of an ended capture were taken when it was known to have ended.
+        // The last records of a capture were taken together with the news that it has ended.
         for place in ended.into_iter().rev() {
-            self.sources.remove(place);
-            self.log.info(None, "the capture on standard input has ended");
+            sources.remove(place);
+            log.info(None, "the capture on standard input has ended");
         }
         Ok(())
     }
 
     fn feed_files(&mut self) -> Result<(), AppError> {
-        let Watch { sources, store, options, rules, signals, states, log, has_new, .. } = self;
+        let Watch { sources, store, options, rules, signals, log, news, .. } = self;
         for source in sources {
             let Source::Files(follower) = source else { continue };
-            let mut context = FeedContext { store, options: &options.reading, rules, at_once: options.once };
             let name = follower.sensor.name.clone();
-            let mut events = Vec::new();
-            let fed = follower.feed(&mut context, &|| signals.stop(), &mut |event| {
+            let mut context = FeedContext { store, options: &options.reading, rules, at_once: options.once };
+            follower.feed(&mut context, &|| signals.stop(), &mut |event| {
                 signals::notify_manager("WATCHDOG=1");
-                events.push(event);
-            });
-            take_events(states, log, &name, events, has_new);
-            fed?;
+                news.take(log, &name, event);
+            })?;
         }
         Ok(())
     }
@@ -299,90 +306,46 @@ impl Watch<'_> {
     }
 
     /// Brings the incidents up to date if something is new and the interval is over.
-    fn detect(&mut self) -> Result<(), AppError> {
-        let is_due = self.detected_at.is_none_or(|at| at.elapsed() >= self.config.detect_interval());
-        if !self.has_new || !is_due {
+    fn detect(&mut self, alerts: &mut Vec<Alert>) -> Result<(), AppError> {
+        let at = now();
+        if self.detected_at.is_some_and(|at| at.elapsed() < self.config.detect_interval()) {
             return Ok(());
         }
-        let updated = update_incidents(&mut self.store, self.rules, now())?;
-        (self.detected_at, self.has_new) = (Some(Instant::now()), false);
-        for one in &updated {
-            log_incident(&mut self.log, one);
+        self.detected_at = Some(Instant::now());
+        // A sample that somebody imported is asked of all history.
+        if self.news.has_new || has_unweighed_samples(&self.store)? {
+            let updated = update_incidents(&mut self.store, self.rules, at)?;
+            self.news.has_new = false;
+            updated.iter().for_each(|one| log_incident(&mut self.log, one));
+            alerts.extend(updated.iter().flat_map(|one| incident_alerts(one, at)));
         }
         Ok(())
     }
 
-    fn determine_health(&mut self) -> Result<(), AppError> {
+    /// Determines the health of the sensors, and raises and sends alerts.
+    fn finish_pass(&mut self, mut alerts: Vec<Alert>) -> Result<(), AppError> {
         let free = free_percent(&self.config.history);
         let is_full = free.is_some_and(|free| free < self.config.thresholds.disk_percent);
         let mut healths = Vec::new();
         for sensor in &self.config.sensors {
-            let state = self.states.entry(sensor.name.clone()).or_default();
+            let state = self.news.states.entry(sensor.name.clone()).or_default();
             let limits = &self.config.thresholds;
             let health = sensor_health(&self.store, &sensor.name, state, limits, (now(), is_full))?;
+            alerts.extend(health_alerts(&health));
             healths.push(health);
         }
         self.store.put_sensor_healths(&healths)?;
         for health in &healths {
-            self.log_health(health);
+            self.news.log_health(&mut self.log, health);
         }
-        (self.options.on_health)(&healths)
-    }
-
-    /// Logs what changed in the health of a sensor.
-    fn log_health(&mut self, health: &SensorHealth) {
-        let before = self.known.insert(health.sensor.clone(), health.clone());
-        let before = before.map(|health| health.conditions).unwrap_or_default();
-        for condition in health.conditions.iter().filter(|one| !before.contains(one)) {
-            self.log.warning(Some(&health.sensor), condition.word());
+        let receivers = &self.config.alerts.receivers;
+        let names: Vec<String> = receivers.iter().map(|receiver| receiver.name.clone()).collect();
+        for alert in self.store.raise_alerts(&alerts, &names)? {
+            self.log.warning(alert.sensor.as_deref(), &format!("alert: {}", alert.message));
         }
-        for condition in before.iter().filter(|one| !health.conditions.contains(one)) {
-            self.log.info(Some(&health.sensor), &format!("no longer {}", condition.word()));
-        }
-    }
-}
-
-/// Logs events of a sensor, and takes them into its state.
-fn take_events(
-    states: &mut BTreeMap<String, FeedState>,
-    log: &mut Log,
-    sensor: &str,
-    events: Vec<FollowEvent>,
-    has_new: &mut bool,
-) {
-    let state = states.entry(sensor.to_owned()).or_default();
-    for event in events {
-        match event {
-            FollowEvent::Stored { capture, dark, packets } => {
-                log.info(Some(sensor), &format!("{capture}: {dark} of {packets} packets to dark addresses"));
-                *state = FeedState { stored_at: Some(now()), ..FeedState::default() };
-                *has_new = true;
-            }
-            FollowEvent::Notice(notice) => {
-                state.had_wrong_clock |= notice.contains(CLOCK_NOTICE);
-                log.warning(Some(sensor), &notice);
-            }
-            FollowEvent::Failed(error) => {
-                log.error(Some(sensor), &error);
-                state.error = Some(error);
-            }
-        }
-    }
-}
-
-fn log_incident(log: &mut Log, UpdatedIncident { incident, changes_before }: &UpdatedIncident) {
-    for change in incident.changes.iter().skip(*changes_before) {
-        let what = match &change.what {
-            ChangeKind::Opened => "opened".to_owned(),
-            ChangeKind::Ended(end) => format!("ended on {}", end.day),
-            ChangeKind::Reopened(day) => format!("resumed on {day}"),
-            ChangeKind::Cause { family, probability, verdict } => {
-                format!("{family} is a {verdict} cause ({:.0} %)", 100.0 * probability)
-            }
-            ChangeKind::Sample(id) => format!("sample {id} linked"),
-            ChangeKind::State(_) | ChangeKind::Owner(_) | ChangeKind::Note(_) => continue,
-        };
-        let behavior = incident.title.behavior.notation();
-        log.warning(None, &format!("incident {} ({behavior}): {what}", incident.number));
+        send_due(&mut self.store, receivers, now(), &mut |failure| self.log.error(None, &failure))?;
+        let incidents = self.store.incidents()?;
+        let deliveries = self.store.deliveries()?.len() as u64;
+        (self.options.on_status)(&WatchStatus { healths: &healths, incidents: &incidents, deliveries })
     }
 }

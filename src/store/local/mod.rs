@@ -1,6 +1,7 @@
 //! A history in a folder: a catalog (SQLite) and segments (Parquet). `FORMAT.md` beside this file describes
 //! both.
 
+mod alert_rows;
 mod capture_rows;
 mod catalog;
 mod count_rows;

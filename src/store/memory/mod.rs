@@ -1,6 +1,7 @@
 //! A history in memory: the simple reference with which other stores are compared, and the store of tests and
 //! of simulated worlds. Memory: about 200 bytes per sighting.
 
+mod alerts;
 mod import;
 mod incidents;
 mod removal;
@@ -30,6 +31,7 @@ pub struct MemoryStore {
     samples: BTreeMap<String, KeptSample>,
     family_renames: FamilyRenames,
     incident_maps: incidents::IncidentMaps,
+    alert_maps: alerts::AlertMaps,
 }
 
 /// The stored data of a sensor.
@@ -366,13 +368,11 @@ impl HistoryStore for MemoryStore {
         selection: &BehaviorFilter,
         most: usize,
     ) -> Result<Vec<TypeTotal>, StoreError> {
-        let kept = self.sensor_data(sensor)?;
-        Ok(self.type_totals(self.selected(kept, selection), most))
+        Ok(self.type_totals(self.selected(self.sensor_data(sensor)?, selection), most))
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
-        let kept = self.sensor_data(sensor)?;
-        let all = kept.parts().filter_map(|part| part.examples.get(&behavior));
+        let all = self.sensor_data(sensor)?.parts().filter_map(|part| part.examples.get(&behavior));
         Ok(all.min_by_key(|example| (example.start, example.host)).cloned())
     }
 

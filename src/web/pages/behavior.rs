@@ -312,6 +312,8 @@ fn names(query: &BehaviorQuery, view: &BehaviorView) -> Vec<(&'static str, Strin
 pub(in crate::web) fn picture(view: &BehaviorView, name: &str, sources: Option<IpNet>) -> Option<String> {
     let named = |one: &'_ ObservedBehavior| match sources {
         Some(prefix) => format!("{name} from {prefix} at {}", one.sensor.name),
+        // A type's id says nothing to a reader of the picture.
+        None if name.len() > 40 => "this behavior".to_owned(),
         None => name.to_owned(),
     };
     let series: Vec<SpanSeries<'_>> = view

@@ -22,7 +22,7 @@ use crate::render::svg::{Theme, without_style};
 use crate::render::tile::TilePicture;
 
 use crate::web::format::{ShownTime, counted, day, listed, percent};
-use crate::web::incident_rows;
+use crate::web::incident_rows::{self, family_name, is_hash};
 use crate::web::layout::{Crumb, Layout, Section, html, user};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, Pairs, segment};
@@ -214,13 +214,13 @@ fn view(request: &PageRequest, store: &Readable, incident: &Incident) -> Result<
 fn finding(incident: &Incident) -> String {
     let cause = match incident.causes.first() {
         Some(cause) if cause.verdict == "likely" => {
-            format!("{} is the likely cause ({}).", cause.family, percent(cause.probability))
+            format!("{} is the likely cause ({}).", family_name(&cause.family), percent(cause.probability))
         }
         Some(cause) if cause.verdict == "possible" => {
-            format!("{} is a possible cause ({}).", cause.family, percent(cause.probability))
+            format!("{} is a possible cause ({}).", family_name(&cause.family), percent(cause.probability))
         }
         Some(cause) if cause.verdict == "indistinguishable" => {
-            format!("{} and other families explain it equally well.", cause.family)
+            format!("{} and other families explain it equally well.", family_name(&cause.family))
         }
         _ if incident.unknown.is_some_and(|unknown| unknown >= 0.5) => {
             "No kept sample explains it: a scanner of which there is no sample is the most probable cause."
@@ -247,7 +247,7 @@ fn finding(incident: &Incident) -> String {
         }
         Some(end) => format!(" It was over on {}.", day(end.day)),
     };
-    format!("{cause} It began {}.{}{ended}", listed(&began), peak.unwrap_or_default())
+    format!("{cause} The surge began {}.{}{ended}", listed(&began), peak.unwrap_or_default())
 }
 
 fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
@@ -277,9 +277,15 @@ fn causes(incident: &Incident) -> Vec<CauseBar> {
         let at = format!("{} at {}", cause.verdict, cause.sensors.join(" "));
         let words = if cause.sensors.is_empty() { cause.verdict.clone() } else { at };
         let verdict = incident_rows::verdict_markup(&incident_rows::ShownVerdict { shape, class, words });
-        let href = Some(format!("/families/{}", segment(&cause.family)));
+        let href = match is_hash(&cause.family) {
+            true => Some(format!("/samples/{}", segment(&cause.family))),
+            false => Some(format!("/families/{}", segment(&cause.family))),
+        };
         let why = cause.samples.first().map(|id| format!("/verdicts?sample={}", segment(id)));
-        bars.push(CauseBar { why, ..bar(cause.family.clone(), href, cause.probability, "bar-fill", verdict) });
+        bars.push(CauseBar {
+            why,
+            ..bar(family_name(&cause.family), href, cause.probability, "bar-fill", verdict)
+        });
     }
     let others = [("unknown scanner", incident.unknown), ("nothing began", incident.nothing)];
     for (name, probability) in others {
@@ -306,7 +312,7 @@ fn left(incident: &Incident) -> String {
 
 /// Draws hosts per day at each sensor, with the onset and the dates of the samples that may be the cause.
 fn picture(incident: &Incident, view: &BehaviorView, kept: &[LoadedSample]) -> Option<String> {
-    let name = incident.title.behavior.notation();
+    let name = incident_title(incident);
     let series: Vec<SpanSeries<'_>> = view
         .sensors
         .iter()
@@ -322,7 +328,7 @@ fn picture(incident: &Incident, view: &BehaviorView, kept: &[LoadedSample]) -> O
     for cause in incident.causes.iter().take(3) {
         let sample = cause.samples.first().and_then(|id| kept.iter().find(|one| one.profile.id == *id));
         if let Some((date, what)) = sample.and_then(|sample| sample.report.reference_date()) {
-            marks.push(DateMark { day: date.first, label: format!("{} {what}", cause.family) });
+            marks.push(DateMark { day: date.first, label: format!("{} {what}", family_name(&cause.family)) });
         }
     }
     let first =

@@ -1,4 +1,4 @@
-//! The newest behaviors, as tiles: one a pattern, the newest first.
+//! What came on the last day, as tiles: one a pattern, the newest first.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,9 @@ use crate::app::{AppError, now};
 use crate::history::{Filter, Sighting};
 use crate::packet::Timestamp;
 use crate::render::svg::{Theme, without_style};
-use crate::render::tile::tile_svg;
+use crate::render::tile::{Tile, tile_svg};
 
+use crate::web::behavior_words::sentence;
 use crate::web::format::{ShownTime, counted};
 use crate::web::layout::{Layout, Section, html};
 use crate::web::reply::{PageError, Reply};
@@ -25,7 +26,7 @@ const TYPES_MAX: usize = 400;
 
 /// A behavior that came last at a time.
 struct LiveTile {
-    name: String,
+    words: String,
     href: String,
     sensor: String,
     hosts: String,
@@ -46,6 +47,7 @@ struct LivePage {
 struct Newest {
     last: Timestamp,
     hosts: u64,
+    packets: u64,
 }
 
 /// Answers requests for `/live`.
@@ -59,14 +61,19 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         let mut types: HashMap<u64, Newest> = HashMap::new();
         let filter = Filter { first: Some(day), last: Some(day), ..Filter::default() };
         let mut add = |sighting: &Sighting| {
-            let newest =
-                types.entry(sighting.number).or_insert(Newest { last: sighting.counts.last, hosts: 0 });
+            let newest = types.entry(sighting.number).or_insert(Newest {
+                last: sighting.counts.last,
+                hosts: 0,
+                packets: 0,
+            });
             newest.last = newest.last.max(sighting.counts.last);
             newest.hosts += 1;
+            newest.packets += sighting.counts.packets;
         };
         store.each_sighting(&one.sensor.name, &filter, &mut add).map_err(AppError::from)?;
         let mut ranked: Vec<(u64, Newest)> = types.into_iter().collect();
-        ranked.sort_by_key(|(number, newest)| (std::cmp::Reverse(newest.last), *number));
+        // Of the last day, the types with the most packets: single stray packets say little.
+        ranked.sort_by_key(|(number, newest)| (std::cmp::Reverse(newest.packets), *number));
         let mut patterns = Vec::new();
         for (number, newest) in ranked.into_iter().take(TYPES_MAX) {
             if patterns.len() == TILES_MAX {
@@ -82,12 +89,16 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
             tiles.push((
                 newest.last,
                 LiveTile {
-                    name: record.pattern.canonical.clone(),
+                    words: sentence(&record.parameters),
                     href: format!("/patterns/{}", record.pattern.id),
                     sensor: one.sensor.name.clone(),
                     hosts: counted(newest.hosts, "host", "hosts"),
                     last: ShownTime::new(newest.last, &zone),
-                    picture: tile.map(|tile| without_style(&tile_svg(&tile, Theme::Auto))),
+                    picture: tile.map(|tile| {
+                        // What the legend says stands above the tile.
+                        let tile = Tile { legend: Vec::new(), title: String::new(), ..tile };
+                        without_style(&tile_svg(&tile, Theme::Auto))
+                    }),
                 },
             ));
         }

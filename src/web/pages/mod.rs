@@ -43,6 +43,7 @@ pub(super) const PAGES: &[(&str, Answering)] = &[
     ("/sensors/{name}", sensors::page),
     ("/help", help::page),
     ("/theme", theme),
+    ("/metrics", api::metrics),
     ("/api/v1", api::index),
     ("/api/v1/{answer}", api::answer),
 ];

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use crate::app::AppError;
 use crate::app::family_members::families;
 use crate::app::now;
-use crate::app::own_hosts::{OwnHost, own_hosts};
 use crate::app::overview::{ComparedCount, Overview, SensorOverview, SensorState, overview};
+use crate::app::own_hosts::{OwnHost, own_hosts};
 use crate::history::{DayState, Outage};
 
 use crate::web::behavior_words::sentence;

@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::civil::Date;
 
-use crate::app::overview::{SensorOverview, overview};
+use crate::app::overview::{SensorOverview, SensorState, overview};
 use crate::app::{AppError, now, removal};
 use crate::history::{DatedPrefix, DayState, nanoseconds_by_day};
 
@@ -156,7 +156,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
     let page = SensorPage {
         layout: Layout::with_overview(request, Section::Sensors, name.clone(), crumbs, &seen),
         finding: finding(one, seen.is_live),
-        facts: facts(one),
+        facts: facts(one, seen.is_live),
         months: months(one, &nanoseconds_by_day(&spans, &zone)),
         outages: one.coverage.outages.iter().map(outage_in_words).collect(),
         loss: one.coverage.loss_notice().unwrap_or_default(),
@@ -196,7 +196,7 @@ fn finding(one: &SensorOverview, is_live: bool) -> String {
     format!("It recorded {} from {} to {}; {gaps}.{now}", counted(days, "day", "days"), day(first), day(last))
 }
 
-fn facts(one: &SensorOverview) -> Vec<(&'static str, String)> {
+fn facts(one: &SensorOverview, is_live: bool) -> Vec<(&'static str, String)> {
     let sensor = &one.sensor;
     let periods = sensor.dark_periods();
     let size =
@@ -204,7 +204,7 @@ fn facts(one: &SensorOverview) -> Vec<(&'static str, String)> {
     let live = if sensor.live.is_empty() { NONE.to_owned() } else { prefixes(&sensor.live) };
     let packets: u64 = one.totals.iter().map(|total| total.count.packets).sum();
     vec![
-        ("State", one.state.word().to_owned()),
+        ("State", if is_live { one.state.word().to_owned() } else { finished_word(one.state).to_owned() }),
         ("Dark prefixes", prefixes(&sensor.prefixes)),
         ("Live prefixes cut out", live),
         ("Dark addresses", count(u64::try_from(size).unwrap_or(u64::MAX))),
@@ -212,6 +212,14 @@ fn facts(one: &SensorOverview) -> Vec<(&'static str, String)> {
         ("Time zone", sensor.time_zone.clone()),
         ("Packets", count(packets)),
     ]
+}
+
+/// Returns the word of a state in a history that nothing is fed to any more.
+fn finished_word(state: SensorState) -> &'static str {
+    match state {
+        SensorState::Recording => "recorded to the end of the data",
+        other => other.word(),
+    }
 }
 
 fn outage_in_words(outage: &crate::history::Outage) -> String {

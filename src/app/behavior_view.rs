@@ -12,8 +12,8 @@ use jiff::civil::Date;
 use crate::analysis::surge::{Surge, surges};
 use crate::behavior::Names;
 use crate::history::{
-    BehaviorFilter, Granularity, HostList, HostSet, HostSummary, Sensor, Sighting, SightingCounts,
-    SpanLength, TypeRecord, TypeTotal,
+    BehaviorFilter, Granularity, HostList, HostSet, HostSummary, RecordedTime, Sensor, Sighting,
+    SightingCounts, SpanAggregator, SpanLength, TypeRecord, TypeTotal,
 };
 use crate::rules::Rules;
 use crate::sample::FamilyMember;
@@ -21,9 +21,9 @@ use crate::store::HistoryStore;
 
 use super::AppError;
 use super::family_members::members;
-use super::history::{find_sensor, kept_samples};
+use super::history::{coverage_of_sightings, kept_samples, select_sensors};
 use super::sandbox::LoadedSample;
-use super::series::{Series, SeriesQuery, TrafficFilter, each_sighting, series};
+use super::series::{Series, TrafficFilter, each_sighting};
 
 /// Maximum number of hosts that are listed one by one for a sensor.
 const HOSTS_MAX: usize = 1_000;
@@ -95,17 +95,9 @@ pub fn behavior_view(
     query: &BehaviorQuery,
     rules: &Rules,
 ) -> Result<BehaviorView, AppError> {
-    let question = SeriesQuery {
-        sensors: query.sensors.clone(),
-        filters: vec![query.filter.clone()],
-        sources: query.sources,
-        step: SpanLength::Day,
-        first: query.first,
-        last: query.last,
-    };
     let mut sensors = Vec::new();
-    for series in series(store, &question, rules)? {
-        sensors.push(at_sensor(store, series, query, rules)?);
+    for sensor in select_sensors(store, &query.sensors)? {
+        sensors.push(at_sensor(store, sensor, query, rules)?);
     }
     let types = sensors.iter().flat_map(|one| &one.types);
     let main_type = types.max_by_key(|total| total.windows).map(|total| total.record.clone());
@@ -121,18 +113,23 @@ struct HostSums {
     days: Vec<i32>,
 }
 
+/// Reads the sightings of a behavior at a sensor once, for its series, hosts and types.
 fn at_sensor(
     store: &dyn HistoryStore,
-    series: Series,
+    sensor: Sensor,
     query: &BehaviorQuery,
     rules: &Rules,
 ) -> Result<ObservedBehavior, AppError> {
-    let sensor = find_sensor(store, &series.sensor)?;
+    let coverage = coverage_of_sightings(store, &sensor.name)?;
+    let (zone, no_hours) = (sensor.zone()?, RecordedTime::from_captures(&[]));
+    let mut spans = SpanAggregator::new(SpanLength::Day, &coverage, &zone, &no_hours);
     let mut hosts: HashMap<IpAddr, HostSums> = HashMap::new();
     let mut types: HashMap<u64, (u64, u64, HostSet)> = HashMap::new();
-    let between =
-        query.host_days.map_or((query.first, query.last), |(first, last)| (Some(first), Some(last)));
     let mut add = |sighting: &Sighting| {
+        spans.add(sighting);
+        if query.host_days.is_some_and(|(first, last)| sighting.day < first || last < sighting.day) {
+            return;
+        }
         let none = || HostSums { counts: SightingCounts::NONE, days: Vec::new() };
         let sums = hosts.entry(sighting.host).or_insert_with(none);
         sums.counts = sums.counts.merged(sighting.counts);
@@ -145,7 +142,13 @@ fn at_sensor(
         *packets += sighting.counts.packets;
         of_type.insert(sighting.host);
     };
+    let between = (query.first, query.last);
     each_sighting(store, &sensor.name, &query.filter, rules, between, query.sources, &mut add)?;
+    let span = coverage.span();
+    let (first, last) = (span.map(|span| span.0), span.map(|span| span.1));
+    let shown = query.first.max(first).zip(query.last.or(last));
+    let spans = shown.map_or_else(Vec::new, |(first, last)| spans.finish(first, last));
+    let series = Series { sensor: sensor.name.clone(), filter: query.filter.clone(), spans, coverage };
     let names = store.mark_names()?;
     let summary = |(host, HostSums { counts, mut days }): (IpAddr, HostSums)| {
         days.sort_unstable();

@@ -1,5 +1,8 @@
 //! Incidents in words and as rows of tables.
 
+use std::collections::BTreeMap;
+
+use crate::app::sandbox::LoadedSample;
 use crate::escape::xml;
 use crate::incident::{Incident, IncidentCause};
 use crate::render::incidents::incident_title;
@@ -18,11 +21,29 @@ const COLUMNS: &[Column] = &[
     Column::text("owner", "Owner", 3),
 ];
 
+/// The names of samples by their ids, for families that nothing names.
+pub(super) type SampleNames = BTreeMap<String, String>;
+
+/// Returns the names of the samples that a history keeps.
+pub(super) fn sample_names(samples: &[LoadedSample]) -> SampleNames {
+    let named = |sample: &LoadedSample| {
+        let title = sample.report.title();
+        let name = title.split(" (").next().unwrap_or(&title).to_owned();
+        (sample.profile.id.clone(), name)
+    };
+    samples.iter().map(named).collect()
+}
+
 /// Returns a table of incidents, those with the most hosts first.
-pub(super) fn table(request: &PageRequest, id: &'static str, incidents: &[&Incident]) -> Table {
+pub(super) fn table(
+    request: &PageRequest,
+    id: &'static str,
+    incidents: &[&Incident],
+    names: &SampleNames,
+) -> Table {
     let mut sorted: Vec<&Incident> = incidents.to_vec();
     sorted.sort_by_key(|incident| (std::cmp::Reverse(incident.hosts()), incident.number));
-    let rows = sorted.into_iter().map(row).collect();
+    let rows = sorted.into_iter().map(|incident| row(incident, names)).collect();
     let empty = "No incident is open. inga watch opens one when a behavior departs from its past.";
     Table::new(request, id, "Incidents, those with the most hosts first", COLUMNS, rows, empty)
 }
@@ -43,10 +64,10 @@ pub(super) fn finding(open: &[&Incident]) -> String {
     }
 }
 
-fn row(incident: &Incident) -> TableRow {
+fn row(incident: &Incident, names: &SampleNames) -> TableRow {
     let sensors: Vec<&str> = incident.sensors.iter().map(|one| one.sensor.as_str()).collect();
     let ended = if incident.ended.is_some() { ", over" } else { "" };
-    let cause = cause(incident);
+    let cause = cause(incident, names);
     let state = incident.state.word();
     TableRow::from(vec![
         Cell::text(incident_title(incident)).link(format!("/incidents/{}", incident.number)),
@@ -97,16 +118,17 @@ pub(super) fn is_hash(family: &str) -> bool {
     family.len() >= 32 && family.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// Returns the name of a family; of one without a name, the first digits of its sample.
-pub(super) fn family_name(family: &str) -> String {
-    match is_hash(family) {
-        true => format!("sample {}", &family[..12]),
-        false => family.to_owned(),
+/// Returns the name of a family; of one without a name, that of its sample, or the first digits of it.
+pub(super) fn family_name(family: &str, names: &SampleNames) -> String {
+    match names.get(family) {
+        Some(name) => name.clone(),
+        None if is_hash(family) => format!("sample {}", &family[..12]),
+        None => family.to_owned(),
     }
 }
 
 /// Returns the most probable cause of an incident, as a verdict.
-pub(super) fn cause(incident: &Incident) -> ShownVerdict {
+pub(super) fn cause(incident: &Incident, names: &SampleNames) -> ShownVerdict {
     let best = incident.causes.first();
     let unknown = incident.unknown.unwrap_or(0.0);
     match best {
@@ -116,9 +138,9 @@ pub(super) fn cause(incident: &Incident) -> ShownVerdict {
             let (shape, class) = verdict_look(verdict);
             let words = match verdict.as_str() {
                 "indistinguishable" => {
-                    format!("alike: {} and others {}", family_name(family), percent(*probability))
+                    format!("alike: {} and others {}", family_name(family, names), percent(*probability))
                 }
-                word => format!("{word} {} {}", family_name(family), percent(*probability)),
+                word => format!("{word} {} {}", family_name(family, names), percent(*probability)),
             };
             ShownVerdict { shape, class, words }
         }

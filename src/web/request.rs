@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use tokio::sync::Semaphore;
@@ -31,7 +32,7 @@ pub(super) struct Server {
     /// The address that is listened on.
     pub(super) address: SocketAddr,
     /// One permit for each question that may be asked of the history now.
-    pub(super) questions: Semaphore,
+    pub(super) questions: Arc<Semaphore>,
 }
 
 impl Server {
@@ -48,7 +49,7 @@ impl Server {
         let source = HistorySource::Folder(history.clone());
         source.open(&CaptureOptions::default(), &rules, &mut Notices::default())?;
         let key = Key::random().map_err(AppError::Usage)?;
-        let questions = Semaphore::new(QUESTIONS_AT_ONCE);
+        let questions = Arc::new(Semaphore::new(QUESTIONS_AT_ONCE));
         Ok(Server { history, rules, own_networks, key, address, questions })
     }
 
@@ -141,7 +142,7 @@ pub(super) fn segment(text: &str) -> String {
 /// A request for a page.
 pub(super) struct PageRequest {
     /// What all requests share.
-    pub(super) server: std::sync::Arc<Server>,
+    pub(super) server: Arc<Server>,
     /// The path, percent-encoded.
     pub(super) path: String,
     /// The parts of the path that vary, by name.

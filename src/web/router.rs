@@ -108,10 +108,15 @@ async fn answer(
     let blocking = {
         let asked = Arc::clone(&asked);
         async move {
-            let permit = asked.server.questions.acquire().await.ok();
+            let permit = Arc::clone(&asked.server.questions).acquire_owned().await.ok();
             let question = Arc::clone(&asked);
-            let run = tokio::task::spawn_blocking(move || function(&question)).await;
-            drop(permit);
+            // The permit is held until the function ends, also if nobody waits for it any more.
+            let run = tokio::task::spawn_blocking(move || {
+                let result = function(&question);
+                drop(permit);
+                result
+            })
+            .await;
             run.unwrap_or_else(|_| Err(PageError::Template("the page function ended early".to_owned())))
         }
     };

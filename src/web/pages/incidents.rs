@@ -22,7 +22,7 @@ use crate::render::svg::{Theme, without_style};
 use crate::render::tile::TilePicture;
 
 use crate::web::format::{ShownTime, counted, day, listed, percent};
-use crate::web::incident_rows::{self, family_name, is_hash};
+use crate::web::incident_rows::{self, SampleNames, family_name, is_hash, sample_names};
 use crate::web::layout::{Crumb, Layout, Section, html, user};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, Pairs, segment};
@@ -68,7 +68,8 @@ pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
             word => incident.state.word() == word,
         })
         .collect();
-    let incidents = incident_rows::table(request, "incidents", &shown).with_json("/api/v1/incidents");
+    let names = sample_names(&kept_samples(store.as_ref())?);
+    let incidents = incident_rows::table(request, "incidents", &shown, &names).with_json("/api/v1/incidents");
     if let Some(reply) = export(request, &[&incidents]) {
         return reply;
     }
@@ -142,6 +143,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
     let incident = store.incident(number).map_err(missing)?;
     let seen = overview(store.as_ref(), now(), None)?;
     let kept = kept_samples(store.as_ref())?;
+    let names = sample_names(&kept);
     let view = view(request, store.as_ref(), &incident)?;
     let (hosts, sensors) = (hosts(request, &view)?, sensors(request, &incident));
     if let Some(reply) = export(request, &[&hosts, &sensors]) {
@@ -166,15 +168,15 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         layout: Layout::with_overview(request, Section::Incidents, title.clone(), crumbs, &seen),
         number,
         state: incident.state.word(),
-        finding: finding(&incident),
+        finding: finding(&incident, &names),
         facts: facts(&incident),
         behavior: (incident.title.behavior.notation(), address(&filter)),
         can: possible_states(incident.state),
         samples: choices.into_iter().map(&named).collect(),
         linked: incident.samples.iter().map(&named).collect(),
-        causes: causes(&incident),
+        causes: causes(&incident, &names),
         left: left(&incident),
-        picture: picture(&incident, &view, &kept),
+        picture: picture(&incident, &view, &kept, &names),
         tile: tile(request, store.as_ref(), &incident, &view, &kept),
         suspects: counted(incident.suspects, "host", "hosts"),
         log: incident.changes.iter().rev().map(log_line).collect(),
@@ -211,16 +213,24 @@ fn view(request: &PageRequest, store: &Readable, incident: &Incident) -> Result<
 }
 
 /// Answers what happened, since when, and which malware may be the cause.
-fn finding(incident: &Incident) -> String {
+fn finding(incident: &Incident, names: &SampleNames) -> String {
     let cause = match incident.causes.first() {
         Some(cause) if cause.verdict == "likely" => {
-            format!("{} is the likely cause ({}).", family_name(&cause.family), percent(cause.probability))
+            format!(
+                "{} is the likely cause ({}).",
+                family_name(&cause.family, names),
+                percent(cause.probability)
+            )
         }
         Some(cause) if cause.verdict == "possible" => {
-            format!("{} is a possible cause ({}).", family_name(&cause.family), percent(cause.probability))
+            format!(
+                "{} is a possible cause ({}).",
+                family_name(&cause.family, names),
+                percent(cause.probability)
+            )
         }
         Some(cause) if cause.verdict == "indistinguishable" => {
-            format!("{} and other families explain it equally well.", family_name(&cause.family))
+            format!("{} and other families explain it equally well.", family_name(&cause.family, names))
         }
         _ if incident.unknown.is_some_and(|unknown| unknown >= 0.5) => {
             "No kept sample explains it: a scanner of which there is no sample is the most probable cause."
@@ -261,7 +271,7 @@ fn facts(incident: &Incident) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn causes(incident: &Incident) -> Vec<CauseBar> {
+fn causes(incident: &Incident, names: &SampleNames) -> Vec<CauseBar> {
     let bar = |name: String, href, probability: f64, class, verdict| CauseBar {
         name,
         href,
@@ -284,7 +294,7 @@ fn causes(incident: &Incident) -> Vec<CauseBar> {
         let why = cause.samples.first().map(|id| format!("/verdicts?sample={}", segment(id)));
         bars.push(CauseBar {
             why,
-            ..bar(family_name(&cause.family), href, cause.probability, "bar-fill", verdict)
+            ..bar(family_name(&cause.family, names), href, cause.probability, "bar-fill", verdict)
         });
     }
     let others = [("unknown scanner", incident.unknown), ("nothing began", incident.nothing)];
@@ -311,14 +321,19 @@ fn left(incident: &Incident) -> String {
 }
 
 /// Draws hosts per day at each sensor, with the onset and the dates of the samples that may be the cause.
-fn picture(incident: &Incident, view: &BehaviorView, kept: &[LoadedSample]) -> Option<String> {
-    let name = incident_title(incident);
+fn picture(
+    incident: &Incident,
+    view: &BehaviorView,
+    kept: &[LoadedSample],
+    names: &SampleNames,
+) -> Option<String> {
+    let title = incident_title(incident);
     let series: Vec<SpanSeries<'_>> = view
         .sensors
         .iter()
         .map(|one| SpanSeries {
             sensor: &one.sensor.name,
-            behavior: name.clone(),
+            behavior: title.clone(),
             spans: &one.series.spans,
             coverage: &one.series.coverage,
         })
@@ -328,7 +343,10 @@ fn picture(incident: &Incident, view: &BehaviorView, kept: &[LoadedSample]) -> O
     for cause in incident.causes.iter().take(3) {
         let sample = cause.samples.first().and_then(|id| kept.iter().find(|one| one.profile.id == *id));
         if let Some((date, what)) = sample.and_then(|sample| sample.report.reference_date()) {
-            marks.push(DateMark { day: date.first, label: format!("{} {what}", family_name(&cause.family)) });
+            marks.push(DateMark {
+                day: date.first,
+                label: format!("{} {what}", family_name(&cause.family, names)),
+            });
         }
     }
     let first =

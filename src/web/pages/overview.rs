@@ -5,6 +5,7 @@ use jiff::civil::Date;
 
 use crate::app::AppError;
 use crate::app::family_members::families;
+use crate::app::history::kept_samples;
 use crate::app::now;
 use crate::app::overview::{ComparedCount, Overview, SensorOverview, SensorState, overview};
 use crate::app::own_hosts::{OwnHost, own_hosts};
@@ -12,7 +13,7 @@ use crate::history::{DayState, Outage};
 
 use crate::web::behavior_words::sentence;
 use crate::web::format::{NONE, count, counted, day, lag, listed, percent};
-use crate::web::incident_rows;
+use crate::web::incident_rows::{self, sample_names};
 use crate::web::layout::{Layout, Section, html, state_class};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, segment};
@@ -77,7 +78,8 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
     let sensors = sensor_table(request, &seen)?;
     let incidents = store.incidents().map_err(crate::app::AppError::from)?;
     let open: Vec<_> = incidents.iter().filter(|incident| incident.is_open()).collect();
-    let incidents = incident_rows::table(request, "incidents", &open);
+    let names = sample_names(&kept_samples(store.as_ref())?);
+    let incidents = incident_rows::table(request, "incidents", &open, &names);
     let families = families(store.as_ref(), &request.server.rules)?;
     let mut members: Vec<_> = families.iter().flat_map(|family| &family.members).collect();
     let total = members.len();

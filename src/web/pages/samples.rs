@@ -7,7 +7,7 @@ use crate::app::family_members::families;
 use crate::app::history::kept_samples;
 use crate::app::sample_details::details;
 use crate::app::{AppError, CaptureOptions, Notices};
-use crate::incident::Incident;
+use crate::incident::{Incident, IncidentCause};
 use crate::render::hypothesis_pictures::sample_tile;
 use crate::render::projection::scan_in_words;
 use crate::render::sample_details::run_in_words;
@@ -16,7 +16,7 @@ use crate::render::tile::tile_svg;
 use crate::sample::{FamilyMember, FamilyScan, MalwareFamily, SampleDetails, StaticNeighbour};
 
 use crate::web::format::{counted, plural};
-use crate::web::incident_rows::{self, ShownVerdict, verdict_look, verdict_markup};
+use crate::web::incident_rows::{self, ShownVerdict, sample_names, verdict_look, verdict_markup};
 use crate::web::layout::{Crumb, Layout, Section, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, segment};
@@ -135,11 +135,13 @@ pub(in crate::web) fn family(request: &PageRequest) -> Result<Reply, PageError> 
     };
     let incidents = store.incidents().map_err(AppError::from)?;
     let caused: Vec<&Incident> =
-        incidents.iter().filter(|one| one.causes.iter().any(|cause| cause.family == family.name)).collect();
+        incidents.iter().filter(|one| one.causes.iter().any(|cause| is_cause(cause, family))).collect();
     let samples =
         Table::new(request, "samples", "Its samples", SAMPLES, sample_rows(family.members.iter()), NO_SAMPLE)
             .with_json("/api/v1/families");
-    let incidents = incident_rows::table(request, "incidents", &caused).with_json("/api/v1/incidents");
+    let names = sample_names(&kept_samples(store.as_ref())?);
+    let incidents =
+        incident_rows::table(request, "incidents", &caused, &names).with_json("/api/v1/incidents");
     if let Some(reply) = export(request, &[&samples, &incidents]) {
         return reply;
     }
@@ -153,6 +155,11 @@ pub(in crate::web) fn family(request: &PageRequest) -> Result<Reply, PageError> 
         incidents,
     };
     html(&page)
+}
+
+/// Returns whether a cause of an incident is a family. One that nothing names goes by the id of its sample.
+fn is_cause(cause: &IncidentCause, family: &MalwareFamily) -> bool {
+    cause.family == family.name || family.members.iter().any(|member| cause.samples.contains(&member.id))
 }
 
 fn family_finding(family: &MalwareFamily, incidents: usize) -> String {
@@ -211,7 +218,9 @@ pub(in crate::web) fn sample(request: &PageRequest) -> Result<Reply, PageError> 
         one.samples.contains(&id) || one.causes.iter().any(|cause| cause.samples.contains(&id))
     };
     let caused: Vec<&Incident> = incidents.iter().filter(is_of).collect();
-    let incidents = incident_rows::table(request, "incidents", &caused).with_json("/api/v1/incidents");
+    let names = sample_names(&kept_samples(store.as_ref())?);
+    let incidents =
+        incident_rows::table(request, "incidents", &caused, &names).with_json("/api/v1/incidents");
     if let Some(reply) = export(request, &[&incidents]) {
         return reply;
     }

@@ -6,29 +6,22 @@ use crate::app::behavior_view::{BehaviorQuery, BehaviorView, behavior_view};
 use crate::app::explain::surge_filter;
 use crate::app::history::kept_samples;
 use crate::app::history_source::Readable;
-use crate::app::incidents::{change_incident, find_sample_id};
 use crate::app::overview::overview;
-use crate::app::sandbox::LoadedSample;
-use crate::app::{AppError, Notices, now};
-use crate::correlate::gaps;
+use crate::app::{AppError, now};
 use crate::incident::{ChangeKind, Incident, IncidentState};
-use crate::render::answer::Answer;
-use crate::render::hypotheses::gaps_in_words;
-use crate::render::hypothesis_pictures::sample_tile;
 use crate::render::incidents::{change_in_words, incident_title};
-use crate::render::plot::DateMark;
-use crate::render::spans::{Panels, PlotOptions, SeriesAnswer, SpanSeries, Value};
-use crate::render::svg::{Theme, without_style};
-use crate::render::tile::TilePicture;
 
 use crate::web::format::{ShownTime, counted, day, listed, percent};
 use crate::web::incident_rows::{self, SampleNames, family_name, is_hash, sample_names};
-use crate::web::layout::{Crumb, Layout, Section, html, user};
+use crate::web::layout::{Crumb, Layout, Section, html};
 use crate::web::reply::{PageError, Reply};
-use crate::web::request::{PageRequest, Pairs, segment};
+use crate::web::request::{PageRequest, segment};
 use crate::web::table::{Cell, Column, Table, TableRow, export};
 
-use super::behavior::{address, example_of, hosts};
+use super::behavior::address;
+use super::behavior_tables::hosts;
+use super::incident_forms::number;
+use super::incident_pictures::{picture, tile};
 
 /// Days before an incident that its series shows.
 const DAYS_BEFORE: i64 = 60;
@@ -127,12 +120,6 @@ struct IncidentPage {
     suspects: String,
     log: Vec<LogLine>,
     json: String,
-}
-
-fn number(request: &PageRequest) -> Result<u64, PageError> {
-    let text = request.part("number");
-    text.parse()
-        .map_err(|_| PageError::Missing(format!("`{}` is no number of an incident.", text.escape_default())))
 }
 
 /// Answers requests for `/incidents/12`.
@@ -320,73 +307,6 @@ fn left(incident: &Incident) -> String {
     }
 }
 
-/// Draws hosts per day at each sensor, with the onset and the dates of the samples that may be the cause.
-fn picture(
-    incident: &Incident,
-    view: &BehaviorView,
-    kept: &[LoadedSample],
-    names: &SampleNames,
-) -> Option<String> {
-    let title = incident_title(incident);
-    let series: Vec<SpanSeries<'_>> = view
-        .sensors
-        .iter()
-        .map(|one| SpanSeries {
-            sensor: &one.sensor.name,
-            behavior: title.clone(),
-            spans: &one.series.spans,
-            coverage: &one.series.coverage,
-        })
-        .collect();
-    let mut marks: Vec<DateMark> =
-        incident.first().into_iter().map(|day| DateMark { day, label: "onset".to_owned() }).collect();
-    for cause in incident.causes.iter().take(3) {
-        let sample = cause.samples.first().and_then(|id| kept.iter().find(|one| one.profile.id == *id));
-        if let Some((date, what)) = sample.and_then(|sample| sample.report.reference_date()) {
-            marks.push(DateMark {
-                day: date.first,
-                label: format!("{} {what}", family_name(&cause.family, names)),
-            });
-        }
-    }
-    let first =
-        view.sensors.iter().filter_map(|one| one.series.spans.first()).map(|span| span.first).min()?;
-    marks.retain(|mark| mark.day >= first);
-    let plot = PlotOptions {
-        values: vec![Value::Hosts],
-        panels: Some(Panels::Sensor),
-        marks,
-        ..PlotOptions::default()
-    };
-    SeriesAnswer { series, plot }.svg(Theme::Auto).ok().map(|picture| without_style(&picture))
-}
-
-/// Draws the example window of the sensor, beside that of the most probable sample if there is one.
-fn tile(
-    request: &PageRequest,
-    store: &Readable,
-    incident: &Incident,
-    view: &BehaviorView,
-    kept: &[LoadedSample],
-) -> Option<String> {
-    let record = view.main_type.as_ref()?;
-    let names: Vec<String> = view.seen_at().map(|one| one.sensor.name.clone()).collect();
-    let at_sensor = example_of(request, store, record.behavior.id, &names)?;
-    let id = incident.causes.iter().find_map(|cause| cause.samples.first());
-    let sample = id.and_then(|id| kept.iter().find(|one| one.profile.id == *id));
-    let seconds = request.server.rules.profile.window_seconds;
-    let micro = sample.and_then(|sample| {
-        sample_tile(&sample.report.title(), &sample.profile, Some(record.behavior.id), seconds)
-    });
-    let picture = match micro {
-        Some((micro, parameters)) => {
-            TilePicture::Pair(micro, at_sensor, gaps_in_words(&gaps(&parameters, &record.parameters)))
-        }
-        None => TilePicture::One(at_sensor),
-    };
-    picture.svg(Theme::Auto).ok().map(|picture| without_style(&picture))
-}
-
 fn sensors(request: &PageRequest, incident: &Incident) -> Table {
     let row = |one: &crate::incident::IncidentSensor| {
         TableRow::from(vec![
@@ -415,40 +335,4 @@ fn log_line(change: &crate::incident::IncidentChange) -> LogLine {
         words: if note.is_some() { "note".to_owned() } else { change_in_words(&change.what) },
         note,
     }
-}
-
-/// Answers the forms of an incident: `state`, `owner`, `note` and `sample`.
-pub(in crate::web) fn change(request: &PageRequest, fields: &Pairs) -> Result<Reply, PageError> {
-    let number = number(request)?;
-    let changes = changes(request, fields)?;
-    let changed = change_incident(&request.server.history, number, &changes, &user(), &request.server.rules);
-    changed.map_err(|error| PageError::Wrong(error.to_string()))?;
-    Ok(Reply::Redirect(format!("/incidents/{number}#h-history")))
-}
-
-fn changes(request: &PageRequest, fields: &Pairs) -> Result<Vec<ChangeKind>, PageError> {
-    let nothing = || PageError::Wrong("The form is empty. Write a note, or choose a sample.".to_owned());
-    let value = |name| fields.get(name).ok_or_else(nothing);
-    match fields.get("do").unwrap_or("") {
-        "seen" => Ok(vec![ChangeKind::State(IncidentState::Seen)]),
-        "closed" => {
-            let note = fields.get("note").map(|note| ChangeKind::Note(lines(note)));
-            Ok(note.into_iter().chain([ChangeKind::State(IncidentState::Closed)]).collect())
-        }
-        "note" => Ok(vec![ChangeKind::Note(lines(value("note")?))]),
-        "take" => Ok(vec![ChangeKind::Owner(Some(user()))]),
-        "leave" => Ok(vec![ChangeKind::Owner(None)]),
-        "explain" => {
-            let source = request.server.source();
-            let id =
-                find_sample_id(&source, value("sample")?, &request.server.rules, &mut Notices::default())?;
-            Ok(vec![ChangeKind::Sample(id), ChangeKind::State(IncidentState::Explained)])
-        }
-        _ => Err(PageError::Wrong("The form asks for nothing that can be done with an incident.".to_owned())),
-    }
-}
-
-/// Returns a text of a form, whose lines end with CR and LF, with line feeds alone.
-fn lines(text: &str) -> String {
-    text.replace("\r\n", "\n")
 }

@@ -1,8 +1,11 @@
 //! The pages, by address.
 
 mod behavior;
+mod behavior_tables;
 mod help;
 mod host;
+mod incident_forms;
+mod incident_pictures;
 mod incidents;
 mod live;
 mod overview;
@@ -49,7 +52,7 @@ pub(super) const PAGES: &[(&str, Answering)] = &[
 ];
 
 /// The forms, by their addresses.
-pub(super) const FORMS: &[(&str, Changing)] = &[("/incidents/{number}", incidents::change)];
+pub(super) const FORMS: &[(&str, Changing)] = &[("/incidents/{number}", incident_forms::change)];
 
 /// Answers requests for addresses that there are not.
 pub(super) fn missing(request: &PageRequest) -> Result<Reply, PageError> {

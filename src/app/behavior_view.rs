@@ -53,7 +53,7 @@ pub struct BehaviorQuery {
 #[derive(Clone, Debug)]
 pub struct BehaviorView {
     /// Each sensor.
-    pub sensors: Vec<ObservedBehavior>,
+    pub sensors: Vec<BehaviorAtSensor>,
     /// Its type with the most windows; `None` if no sensor saw it.
     pub main_type: Option<TypeRecord>,
     /// Labels of that type.
@@ -64,7 +64,7 @@ pub struct BehaviorView {
 
 /// A behavior at one sensor.
 #[derive(Clone, Debug)]
-pub struct ObservedBehavior {
+pub struct BehaviorAtSensor {
     /// The sensor.
     pub sensor: Sensor,
     /// Its daily counts.
@@ -81,7 +81,7 @@ pub struct ObservedBehavior {
 
 impl BehaviorView {
     /// Returns the sensors that saw the behavior.
-    pub fn seen_at(&self) -> impl Iterator<Item = &ObservedBehavior> {
+    pub fn seen_at(&self) -> impl Iterator<Item = &BehaviorAtSensor> {
         self.sensors.iter().filter(|one| one.hosts.total > 0)
     }
 }
@@ -119,7 +119,7 @@ fn at_sensor(
     sensor: Sensor,
     query: &BehaviorQuery,
     rules: &Rules,
-) -> Result<ObservedBehavior, AppError> {
+) -> Result<BehaviorAtSensor, AppError> {
     let coverage = coverage_of_sightings(store, &sensor.name)?;
     let (zone, no_hours) = (sensor.zone()?, RecordedTime::from_captures(&[]));
     let mut spans = SpanAggregator::new(SpanLength::Day, &coverage, &zone, &no_hours);
@@ -178,7 +178,7 @@ fn at_sensor(
         .filter(|span| span.observed_days > 0)
         .map(|span| (span.first, span.hosts))
         .collect();
-    Ok(ObservedBehavior {
+    Ok(BehaviorAtSensor {
         sensor,
         series,
         hosts,

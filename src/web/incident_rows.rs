@@ -9,16 +9,16 @@ use crate::render::incidents::incident_title;
 
 use super::format::{counted, percent};
 use super::request::PageRequest;
-use super::table::{Cell, Column, Table, TableRow};
+use super::table::{Cell, Table, TableColumn, TableRow};
 
-const COLUMNS: &[Column] = &[
-    Column::text("incident", "Incident", 1),
-    Column::text("since", "Since", 2),
-    Column::number("hosts", "Hosts", 1),
-    Column::text("sensors", "Sensors", 2),
-    Column::text("cause", "Cause", 1),
-    Column::text("state", "State", 2),
-    Column::text("owner", "Owner", 3),
+const COLUMNS: &[TableColumn] = &[
+    TableColumn::text("incident", "Incident", 1),
+    TableColumn::text("since", "Since", 2),
+    TableColumn::number("hosts", "Hosts", 1),
+    TableColumn::text("sensors", "Sensors", 2),
+    TableColumn::text("cause", "Cause", 1),
+    TableColumn::text("state", "State", 2),
+    TableColumn::text("owner", "Owner", 3),
 ];
 
 /// The names of samples by their ids, for families that nothing names.

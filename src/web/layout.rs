@@ -13,7 +13,7 @@ use super::request::{PageRequest, PageTheme, segment};
 
 /// The parts of the site, as the navigation names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Section {
+pub(super) enum PageSection {
     /// The overview.
     Overview,
     /// Incidents.
@@ -28,13 +28,13 @@ pub(super) enum Section {
     None,
 }
 
-impl Section {
-    const NAVIGATION: [(Section, &'static str, &'static str); 5] = [
-        (Section::Overview, "/", "Overview"),
-        (Section::Incidents, "/incidents", "Incidents"),
-        (Section::Live, "/live", "Live"),
-        (Section::Samples, "/samples", "Samples"),
-        (Section::Sensors, "/sensors", "Sensors"),
+impl PageSection {
+    const NAVIGATION: [(PageSection, &'static str, &'static str); 5] = [
+        (PageSection::Overview, "/", "Overview"),
+        (PageSection::Incidents, "/incidents", "Incidents"),
+        (PageSection::Live, "/live", "Live"),
+        (PageSection::Samples, "/samples", "Samples"),
+        (PageSection::Sensors, "/sensors", "Sensors"),
     ];
 }
 
@@ -93,7 +93,7 @@ impl Layout {
     /// Creates the layout of a page. Sensors are read from the history.
     pub(super) fn new(
         request: &PageRequest,
-        section: Section,
+        section: PageSection,
         title: impl Into<String>,
         crumbs: Vec<Crumb>,
     ) -> Result<Layout, PageError> {
@@ -105,7 +105,7 @@ impl Layout {
     /// Creates the layout of a page for which the sensors were read.
     pub(super) fn with_overview(
         request: &PageRequest,
-        section: Section,
+        section: PageSection,
         title: impl Into<String>,
         crumbs: Vec<Crumb>,
         seen: &Overview,
@@ -114,16 +114,21 @@ impl Layout {
     }
 
     /// Creates the layout of a page without sensors, for when the history cannot be read.
-    fn bare(request: &PageRequest, section: Section, title: impl Into<String>, crumbs: Vec<Crumb>) -> Layout {
+    fn bare(
+        request: &PageRequest,
+        section: PageSection,
+        title: impl Into<String>,
+        crumbs: Vec<Crumb>,
+    ) -> Layout {
         let here = request.query.address(&request.path);
         let theme = |theme: PageTheme, title| {
-            let to = super::request::Pairs(vec![
+            let to = super::request::QueryPairs(vec![
                 ("set".to_owned(), theme.word().to_owned()),
                 ("back".to_owned(), here.clone()),
             ]);
             (theme.word(), title, theme == request.theme, to.address("/theme"))
         };
-        let navigation = Section::NAVIGATION.map(|(known, href, name)| (href, name, known == section));
+        let navigation = PageSection::NAVIGATION.map(|(known, href, name)| (href, name, known == section));
         Layout {
             title: title.into(),
             theme: request.theme.word(),
@@ -197,8 +202,8 @@ struct ErrorPage {
 /// Returns the page of an error.
 pub(super) fn error_page(request: &PageRequest, error: &PageError) -> String {
     let (title, what, remedy) = error.words();
-    let with_sensors = Layout::new(request, Section::None, title, Vec::new()).ok();
-    let layout = with_sensors.unwrap_or_else(|| Layout::bare(request, Section::None, title, Vec::new()));
+    let with_sensors = Layout::new(request, PageSection::None, title, Vec::new()).ok();
+    let layout = with_sensors.unwrap_or_else(|| Layout::bare(request, PageSection::None, title, Vec::new()));
     let page = ErrorPage { layout, what, remedy };
     let text = page.render().unwrap_or_else(|_| format!("{title}\n"));
     escape_hidden_lines(&text)

@@ -94,12 +94,12 @@ impl PageTheme {
 
 /// Names and values, in order, as they stand behind `?` in an address or in a form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pairs(pub(super) Vec<(String, String)>);
+pub(super) struct QueryPairs(pub(super) Vec<(String, String)>);
 
-impl Pairs {
+impl QueryPairs {
     /// Parses `a=1&b=2`.
-    pub(super) fn parse(text: &[u8]) -> Pairs {
-        Pairs(form_urlencoded::parse(text).into_owned().collect())
+    pub(super) fn parse(text: &[u8]) -> QueryPairs {
+        QueryPairs(form_urlencoded::parse(text).into_owned().collect())
     }
 
     /// Returns the first value of a name, without spaces around it; `None` if it is empty or missing.
@@ -115,12 +115,12 @@ impl Pairs {
     }
 
     /// Returns the pairs with one name set to a value, or without the name if the value is empty.
-    pub(super) fn with(&self, name: &str, value: &str) -> Pairs {
+    pub(super) fn with(&self, name: &str, value: &str) -> QueryPairs {
         let mut pairs: Vec<_> = self.0.iter().filter(|(known, _)| known != name).cloned().collect();
         if !value.is_empty() {
             pairs.push((name.to_owned(), value.to_owned()));
         }
-        Pairs(pairs)
+        QueryPairs(pairs)
     }
 
     /// Returns an address with these pairs.
@@ -148,7 +148,7 @@ pub(super) struct PageRequest {
     /// The parts of the path that vary, by name.
     pub(super) parts: HashMap<String, String>,
     /// What stands behind `?`.
-    pub(super) query: Pairs,
+    pub(super) query: QueryPairs,
     /// The chosen colors.
     pub(super) theme: PageTheme,
     /// The browser's session.

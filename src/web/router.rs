@@ -14,7 +14,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::pages;
 use super::reply::{PageError, Reply};
-use super::request::{PageRequest, PageTheme, Pairs, Server};
+use super::request::{PageRequest, PageTheme, QueryPairs, Server};
 use super::session::{SESSION_COOKIE, Session, THEME_COOKIE, TOKEN_FIELD, cookie};
 use super::{assets, layout};
 
@@ -35,7 +35,7 @@ type Parts = HashMap<String, String>;
 /// A function that answers requests for a page. It blocks.
 type PageFunction = fn(&PageRequest) -> Result<Reply, PageError>;
 /// A function that answers a form. It blocks.
-type FormFunction = fn(&PageRequest, &Pairs) -> Result<Reply, PageError>;
+type FormFunction = fn(&PageRequest, &QueryPairs) -> Result<Reply, PageError>;
 
 /// Returns the router of all addresses.
 pub(super) fn router(server: Arc<Server>) -> Router {
@@ -70,7 +70,7 @@ fn form(function: FormFunction) -> MethodRouter<Arc<Server>> {
             let checked = move |request: &PageRequest| {
                 let body = body
                     .map_err(|_| PageError::Wrong(format!("A form has at most {FORM_BYTES_MAX} bytes.")))?;
-                let fields = Pairs::parse(&body);
+                let fields = QueryPairs::parse(&body);
                 request.session.check(&request.server.key, fields.get(TOKEN_FIELD))?;
                 function(request, &fields)
             };
@@ -90,7 +90,7 @@ fn asked(
         server,
         path: request.uri().path().to_owned(),
         parts: parts.map(|Path(parts)| parts).unwrap_or_default(),
-        query: Pairs::parse(request.uri().query().unwrap_or("").as_bytes()),
+        query: QueryPairs::parse(request.uri().query().unwrap_or("").as_bytes()),
         theme: cookie(cookies, THEME_COOKIE).and_then(PageTheme::from_word).unwrap_or(PageTheme::System),
         session: Session::from_cookie(cookie(cookies, SESSION_COOKIE))?,
     }))

@@ -12,7 +12,7 @@ const ROWS_PER_PAGE: usize = 25;
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
+pub(super) struct TableColumn {
     /// Name in addresses and in exports.
     pub(super) key: &'static str,
     /// Heading, with the unit.
@@ -23,15 +23,15 @@ pub(super) struct Column {
     pub(super) rank: u8,
 }
 
-impl Column {
+impl TableColumn {
     /// A column of text.
-    pub(super) const fn text(key: &'static str, title: &'static str, rank: u8) -> Column {
-        Column { key, title, is_number: false, rank }
+    pub(super) const fn text(key: &'static str, title: &'static str, rank: u8) -> TableColumn {
+        TableColumn { key, title, is_number: false, rank }
     }
 
     /// A column of numbers.
-    pub(super) const fn number(key: &'static str, title: &'static str, rank: u8) -> Column {
-        Column { key, title, is_number: true, rank }
+    pub(super) const fn number(key: &'static str, title: &'static str, rank: u8) -> TableColumn {
+        TableColumn { key, title, is_number: true, rank }
     }
 }
 
@@ -174,7 +174,7 @@ struct Heading {
 pub(super) struct Table {
     id: &'static str,
     caption: String,
-    columns: &'static [Column],
+    columns: &'static [TableColumn],
     headings: Vec<Heading>,
     rows: Vec<TableRow>,
     first: usize,
@@ -192,7 +192,7 @@ impl Table {
         request: &PageRequest,
         id: &'static str,
         caption: &str,
-        columns: &'static [Column],
+        columns: &'static [TableColumn],
         mut rows: Vec<TableRow>,
         empty: &str,
     ) -> Table {
@@ -203,7 +203,7 @@ impl Table {
         if let Some(place) = sorted {
             rows.sort_by(|a, b| compare(a, b, place, is_falling));
         }
-        let heading = |(place, column): (usize, &Column)| {
+        let heading = |(place, column): (usize, &TableColumn)| {
             let is_sorted = sorted == Some(place);
             // Numbers are sorted from the largest down at first, texts from A.
             let next_falls = if is_sorted { !is_falling } else { column.is_number };
@@ -283,7 +283,7 @@ impl Table {
     }
 }
 
-fn class(column: &Column) -> String {
+fn class(column: &TableColumn) -> String {
     format!("{} r{}", if column.is_number { "num" } else { "txt" }, column.rank)
 }
 

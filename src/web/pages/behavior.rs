@@ -3,7 +3,7 @@
 use askama::Template;
 use ipnet::IpNet;
 
-use crate::app::behavior_view::{BehaviorQuery, BehaviorView, ObservedBehavior, behavior_view};
+use crate::app::behavior_view::{BehaviorAtSensor, BehaviorQuery, BehaviorView, behavior_view};
 use crate::app::filter_notation::{check_label, filter_name, parse_filter};
 use crate::app::now;
 use crate::app::overview::overview;
@@ -18,9 +18,9 @@ use crate::render::tile::{Tile, tile_svg};
 
 use crate::web::behavior_words::sentence;
 use crate::web::format::{counted, day, listed};
-use crate::web::layout::{Crumb, Layout, Section, html};
+use crate::web::layout::{Crumb, Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
-use crate::web::request::{PageRequest, Pairs, segment};
+use crate::web::request::{PageRequest, QueryPairs, segment};
 use crate::web::span::SpanChips;
 use crate::web::table::{Table, export};
 
@@ -126,7 +126,8 @@ fn answer(request: &PageRequest, filter: TrafficFilter, sources: Option<IpNet>) 
     let name = filter_name(&query.filter, None);
     let (kind, heading) = heading(&query, &view, &name);
     let json = api_address("series", &query, &name);
-    let layout = Layout::with_overview(request, Section::None, heading.clone(), crumbs(&query, &view), &seen);
+    let layout =
+        Layout::with_overview(request, PageSection::None, heading.clone(), crumbs(&query, &view), &seen);
     let page = BehaviorPage {
         finding: finding(&heading, &query, &view),
         surges: surges(&view),
@@ -161,7 +162,7 @@ fn api_address(what: &str, query: &BehaviorQuery, name: &str) -> String {
     pairs.extend(query.sensors.iter().map(|sensor| ("sensor".to_owned(), sensor.clone())));
     pairs.extend(query.first.map(|day| ("from".to_owned(), day.to_string())));
     pairs.extend(query.last.map(|day| ("to".to_owned(), day.to_string())));
-    Pairs(pairs).address(&format!("/api/v1/{what}"))
+    QueryPairs(pairs).address(&format!("/api/v1/{what}"))
 }
 
 fn heading(query: &BehaviorQuery, view: &BehaviorView, name: &str) -> (&'static str, String) {
@@ -203,7 +204,7 @@ fn crumbs(query: &BehaviorQuery, view: &BehaviorView) -> Vec<Crumb> {
 
 /// Says how many hosts were seen, where and when.
 fn finding(heading: &str, query: &BehaviorQuery, view: &BehaviorView) -> String {
-    let sensors: Vec<&ObservedBehavior> = view.seen_at().collect();
+    let sensors: Vec<&BehaviorAtSensor> = view.seen_at().collect();
     if sensors.is_empty() {
         let names: Vec<String> = view.sensors.iter().map(|one| one.sensor.name.clone()).collect();
         return match names.len() {
@@ -212,7 +213,7 @@ fn finding(heading: &str, query: &BehaviorQuery, view: &BehaviorView) -> String 
         };
     }
     let packets: u64 = sensors.iter().flat_map(|one| &one.types).map(|total| total.packets).sum();
-    let part = |one: &&ObservedBehavior| {
+    let part = |one: &&BehaviorAtSensor| {
         format!("{} at {}", counted(one.hosts.total, "host", "hosts"), one.sensor.name)
     };
     let parts: Vec<String> = sensors.iter().map(part).collect();
@@ -278,7 +279,7 @@ fn names(query: &BehaviorQuery, view: &BehaviorView) -> Vec<(&'static str, Strin
 
 /// Draws the hosts per day at each sensor that saw the behavior.
 pub(in crate::web) fn picture(view: &BehaviorView, name: &str, sources: Option<IpNet>) -> Option<String> {
-    let named = |one: &'_ ObservedBehavior| match sources {
+    let named = |one: &'_ BehaviorAtSensor| match sources {
         Some(prefix) => format!("{name} from {prefix} at {}", one.sensor.name),
         // A type's id says nothing to a reader of the picture.
         None if name.len() > 40 => "this behavior".to_owned(),

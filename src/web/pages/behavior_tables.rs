@@ -6,40 +6,40 @@ use crate::sample::FamilyMember;
 use crate::web::format::count;
 use crate::web::reply::PageError;
 use crate::web::request::{PageRequest, segment};
-use crate::web::table::{Cell, Column, Table, TableRow};
+use crate::web::table::{Cell, Table, TableColumn, TableRow};
 
-const HOSTS: &[Column] = &[
-    Column::text("host", "Host", 1),
-    Column::text("sensor", "Sensor", 2),
-    Column::number("packets", "Packets", 1),
-    Column::number("windows", "Windows", 3),
-    Column::number("days", "Days", 1),
-    Column::text("first", "First seen", 2),
-    Column::text("last", "Last seen", 2),
-    Column::text("marks", "Marks", 3),
+const HOSTS: &[TableColumn] = &[
+    TableColumn::text("host", "Host", 1),
+    TableColumn::text("sensor", "Sensor", 2),
+    TableColumn::number("packets", "Packets", 1),
+    TableColumn::number("windows", "Windows", 3),
+    TableColumn::number("days", "Days", 1),
+    TableColumn::text("first", "First seen", 2),
+    TableColumn::text("last", "Last seen", 2),
+    TableColumn::text("marks", "Marks", 3),
 ];
 
-const TYPES: &[Column] = &[
-    Column::text("type", "Type", 1),
-    Column::text("sensor", "Sensor", 2),
-    Column::number("hosts", "Hosts", 1),
-    Column::number("windows", "Windows", 2),
-    Column::number("packets", "Packets", 1),
+const TYPES: &[TableColumn] = &[
+    TableColumn::text("type", "Type", 1),
+    TableColumn::text("sensor", "Sensor", 2),
+    TableColumn::number("hosts", "Hosts", 1),
+    TableColumn::number("windows", "Windows", 2),
+    TableColumn::number("packets", "Packets", 1),
 ];
 
-const SERIES: &[Column] = &[
-    Column::text("day", "Day", 1),
-    Column::text("sensor", "Sensor", 2),
-    Column::number("hosts", "Hosts", 1),
-    Column::number("packets", "Packets", 1),
-    Column::number("types", "Kinds of type", 2),
+const SERIES: &[TableColumn] = &[
+    TableColumn::text("day", "Day", 1),
+    TableColumn::text("sensor", "Sensor", 2),
+    TableColumn::number("hosts", "Hosts", 1),
+    TableColumn::number("packets", "Packets", 1),
+    TableColumn::number("types", "Kinds of type", 2),
 ];
 
-const SAMPLES: &[Column] = &[
-    Column::text("sample", "Sample", 1),
-    Column::text("family", "Family", 1),
-    Column::number("windows", "Windows that show it", 1),
-    Column::text("date", "Date", 2),
+const SAMPLES: &[TableColumn] = &[
+    TableColumn::text("sample", "Sample", 1),
+    TableColumn::text("family", "Family", 1),
+    TableColumn::number("windows", "Windows that show it", 1),
+    TableColumn::text("date", "Date", 2),
 ];
 /// Returns the hosts of all sensors as a table.
 pub(in crate::web) fn hosts(request: &PageRequest, view: &BehaviorView) -> Result<Table, PageError> {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::web::layout::{Layout, Section, html};
+use crate::web::layout::{Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::PageRequest;
 
@@ -14,5 +14,5 @@ struct HelpPage {
 
 /// Answers requests for `/help`.
 pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
-    html(&HelpPage { layout: Layout::new(request, Section::None, "Help", Vec::new())? })
+    html(&HelpPage { layout: Layout::new(request, PageSection::None, "Help", Vec::new())? })
 }

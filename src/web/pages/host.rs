@@ -15,21 +15,21 @@ use crate::render::host::HostAnswer;
 use crate::render::svg::{Theme, without_style};
 
 use crate::web::format::{counted, day, listed};
-use crate::web::layout::{Crumb, Layout, Section, html};
+use crate::web::layout::{Crumb, Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::PageRequest;
-use crate::web::table::{Cell, Column, Table, TableRow, export};
+use crate::web::table::{Cell, Table, TableColumn, TableRow, export};
 
-const ROWS: &[Column] = &[
-    Column::text("type", "Type", 1),
-    Column::text("labels", "Labels", 2),
-    Column::text("sensor", "Sensor", 1),
-    Column::text("first", "First seen", 2),
-    Column::text("last", "Last seen", 2),
-    Column::number("days", "Days", 3),
-    Column::number("gap", "Longest gap, days", 3),
-    Column::number("windows", "Windows", 3),
-    Column::number("packets", "Packets", 1),
+const ROWS: &[TableColumn] = &[
+    TableColumn::text("type", "Type", 1),
+    TableColumn::text("labels", "Labels", 2),
+    TableColumn::text("sensor", "Sensor", 1),
+    TableColumn::text("first", "First seen", 2),
+    TableColumn::text("last", "Last seen", 2),
+    TableColumn::number("days", "Days", 3),
+    TableColumn::number("gap", "Longest gap, days", 3),
+    TableColumn::number("windows", "Windows", 3),
+    TableColumn::number("packets", "Packets", 1),
 ];
 
 #[derive(Template)]
@@ -85,7 +85,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
     let picture = (!found.is_empty()).then(|| answer.svg(Theme::Auto)).transpose()?;
     let layout = Layout::with_overview(
         request,
-        Section::None,
+        PageSection::None,
         address.to_string(),
         vec![Crumb::new("Overview", "/")],
         &seen,

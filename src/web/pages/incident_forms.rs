@@ -6,7 +6,7 @@ use crate::incident::{ChangeKind, IncidentState};
 
 use crate::web::layout::user;
 use crate::web::reply::{PageError, Reply};
-use crate::web::request::{PageRequest, Pairs};
+use crate::web::request::{PageRequest, QueryPairs};
 
 /// Returns the number of the incident that an address names.
 pub(in crate::web) fn number(request: &PageRequest) -> Result<u64, PageError> {
@@ -16,7 +16,7 @@ pub(in crate::web) fn number(request: &PageRequest) -> Result<u64, PageError> {
 }
 
 /// Answers the forms of an incident: `state`, `owner`, `note` and `sample`.
-pub(in crate::web) fn change(request: &PageRequest, fields: &Pairs) -> Result<Reply, PageError> {
+pub(in crate::web) fn change(request: &PageRequest, fields: &QueryPairs) -> Result<Reply, PageError> {
     let number = number(request)?;
     let changes = changes(request, fields)?;
     let changed = change_incident(&request.server.history, number, &changes, &user(), &request.server.rules);
@@ -24,7 +24,7 @@ pub(in crate::web) fn change(request: &PageRequest, fields: &Pairs) -> Result<Re
     Ok(Reply::Redirect(format!("/incidents/{number}#h-history")))
 }
 
-fn changes(request: &PageRequest, fields: &Pairs) -> Result<Vec<ChangeKind>, PageError> {
+fn changes(request: &PageRequest, fields: &QueryPairs) -> Result<Vec<ChangeKind>, PageError> {
     let nothing = || PageError::Wrong("The form is empty. Write a note, or choose a sample.".to_owned());
     let value = |name| fields.get(name).ok_or_else(nothing);
     match fields.get("do").unwrap_or("") {

@@ -13,10 +13,10 @@ use crate::render::incidents::{change_in_words, incident_title};
 
 use crate::web::format::{ShownTime, counted, day, listed, percent};
 use crate::web::incident_rows::{self, SampleNames, family_name, is_hash, sample_names};
-use crate::web::layout::{Crumb, Layout, Section, html};
+use crate::web::layout::{Crumb, Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, segment};
-use crate::web::table::{Cell, Column, Table, TableRow, export};
+use crate::web::table::{Cell, Table, TableColumn, TableRow, export};
 
 use super::behavior::address;
 use super::behavior_tables::hosts;
@@ -28,15 +28,15 @@ const DAYS_BEFORE: i64 = 60;
 /// Days after an incident that its series shows, if they were recorded.
 const DAYS_AFTER: i64 = 14;
 
-const SENSORS: &[Column] = &[
-    Column::text("sensor", "Sensor", 1),
-    Column::text("first", "Since", 1),
-    Column::text("last", "Last day above", 2),
-    Column::number("hosts", "Hosts", 1),
-    Column::text("peak", "Peak", 3),
-    Column::number("peak-hosts", "Hosts at the peak", 2),
-    Column::number("expected", "Expected then", 2),
-    Column::number("q", "q-value", 3),
+const SENSORS: &[TableColumn] = &[
+    TableColumn::text("sensor", "Sensor", 1),
+    TableColumn::text("first", "Since", 1),
+    TableColumn::text("last", "Last day above", 2),
+    TableColumn::number("hosts", "Hosts", 1),
+    TableColumn::text("peak", "Peak", 3),
+    TableColumn::number("peak-hosts", "Hosts at the peak", 2),
+    TableColumn::number("expected", "Expected then", 2),
+    TableColumn::number("q", "q-value", 3),
 ];
 
 #[derive(Template)]
@@ -70,7 +70,7 @@ pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
     let chip =
         |word: &'static str| (word, request.query.with("state", word).address(&request.path), word == state);
     let page = IncidentsPage {
-        layout: Layout::new(request, Section::Incidents, "Incidents", Vec::new())?,
+        layout: Layout::new(request, PageSection::Incidents, "Incidents", Vec::new())?,
         finding: incident_rows::finding(&open),
         chips: ["open", "new", "seen", "explained", "closed", "all"].map(chip).to_vec(),
         incidents,
@@ -152,7 +152,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         }
     }
     let page = IncidentPage {
-        layout: Layout::with_overview(request, Section::Incidents, title.clone(), crumbs, &seen),
+        layout: Layout::with_overview(request, PageSection::Incidents, title.clone(), crumbs, &seen),
         number,
         state: incident.state.word(),
         finding: finding(&incident, &names),

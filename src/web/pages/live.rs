@@ -13,7 +13,7 @@ use crate::render::tile::{Tile, tile_svg};
 
 use crate::web::behavior_words::sentence;
 use crate::web::format::{ShownTime, counted};
-use crate::web::layout::{Layout, Section, html};
+use crate::web::layout::{Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::PageRequest;
 
@@ -112,6 +112,6 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
             format!("Nothing arrives now: the history ends with the window of {}.", newest.last.local)
         }
     };
-    let layout = Layout::with_overview(request, Section::Live, "Live", Vec::new(), &seen);
+    let layout = Layout::with_overview(request, PageSection::Live, "Live", Vec::new(), &seen);
     html(&LivePage { layout, finding, tiles: tiles.into_iter().map(|(_, tile)| tile).collect() })
 }

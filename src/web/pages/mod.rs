@@ -15,13 +15,13 @@ mod sensors;
 
 use super::api;
 use super::reply::{PageError, Reply};
-use super::request::{PageRequest, PageTheme, Pairs};
+use super::request::{PageRequest, PageTheme, QueryPairs};
 use super::session::THEME_COOKIE;
 
 /// A function that answers requests for a page.
 type Answering = fn(&PageRequest) -> Result<Reply, PageError>;
 /// A function that answers a form.
-type Changing = fn(&PageRequest, &Pairs) -> Result<Reply, PageError>;
+type Changing = fn(&PageRequest, &QueryPairs) -> Result<Reply, PageError>;
 
 /// The pages, by their addresses.
 pub(super) const PAGES: &[(&str, Answering)] = &[

@@ -14,43 +14,43 @@ use crate::history::{DayState, Outage};
 use crate::web::behavior_words::sentence;
 use crate::web::format::{NONE, count, counted, day, lag, listed, percent};
 use crate::web::incident_rows::{self, sample_names};
-use crate::web::layout::{Layout, Section, html, state_class};
+use crate::web::layout::{Layout, PageSection, html, state_class};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, segment};
 use crate::web::sparkline::sparkline;
-use crate::web::table::{Cell, Column, Table, TableRow, export};
+use crate::web::table::{Cell, Table, TableColumn, TableRow, export};
 
 /// Number of days of a sparkline.
 const SPARK_DAYS: i64 = 60;
 /// Maximum number of samples that the overview names.
 const SAMPLES_MAX: usize = 10;
 
-const SENSORS: &[Column] = &[
-    Column::text("sensor", "Sensor", 1),
-    Column::text("state", "State", 1),
-    Column::text("last-packet", "Last packet", 2),
-    Column::number("loss", "Loss", 2),
-    Column::number("packets", "Packets (expected)", 2),
-    Column::number("hosts", "Hosts (expected)", 1),
-    Column::text("days", "Hosts a day, 60 days", 3),
+const SENSORS: &[TableColumn] = &[
+    TableColumn::text("sensor", "Sensor", 1),
+    TableColumn::text("state", "State", 1),
+    TableColumn::text("last-packet", "Last packet", 2),
+    TableColumn::number("loss", "Loss", 2),
+    TableColumn::number("packets", "Packets (expected)", 2),
+    TableColumn::number("hosts", "Hosts (expected)", 1),
+    TableColumn::text("days", "Hosts a day, 60 days", 3),
 ];
 
 /// Number of recorded days in which own networks are looked for.
 const OWN_DAYS: usize = 30;
 
-const OWN: &[Column] = &[
-    Column::text("host", "Host", 1),
-    Column::text("network", "Network", 1),
-    Column::text("sensor", "Sensor", 2),
-    Column::text("behavior", "Behavior", 1),
-    Column::text("last", "Last seen", 2),
-    Column::number("packets", "Packets", 2),
+const OWN: &[TableColumn] = &[
+    TableColumn::text("host", "Host", 1),
+    TableColumn::text("network", "Network", 1),
+    TableColumn::text("sensor", "Sensor", 2),
+    TableColumn::text("behavior", "Behavior", 1),
+    TableColumn::text("last", "Last seen", 2),
+    TableColumn::number("packets", "Packets", 2),
 ];
 
-const SAMPLES: &[Column] = &[
-    Column::text("sample", "Sample", 1),
-    Column::text("family", "Family", 1),
-    Column::text("date", "Date", 1),
+const SAMPLES: &[TableColumn] = &[
+    TableColumn::text("sample", "Sample", 1),
+    TableColumn::text("family", "Family", 1),
+    TableColumn::text("date", "Date", 1),
 ];
 
 #[derive(Template)]
@@ -115,7 +115,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         return reply;
     }
     let page = OverviewPage {
-        layout: Layout::with_overview(request, Section::Overview, "Overview", Vec::new(), &seen),
+        layout: Layout::with_overview(request, PageSection::Overview, "Overview", Vec::new(), &seen),
         finding: finding(&seen),
         span: span(&seen),
         until: until.map(day),

@@ -17,34 +17,34 @@ use crate::sample::{FamilyMember, FamilyScan, MalwareFamily, SampleDetails, Stat
 
 use crate::web::format::{counted, plural};
 use crate::web::incident_rows::{self, ShownVerdict, sample_names, verdict_look, verdict_markup};
-use crate::web::layout::{Crumb, Layout, Section, html};
+use crate::web::layout::{Crumb, Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, segment};
-use crate::web::table::{Cell, Column, Table, TableRow, export};
+use crate::web::table::{Cell, Table, TableColumn, TableRow, export};
 
-const FAMILIES: &[Column] = &[
-    Column::text("family", "Family", 1),
-    Column::number("samples", "Samples", 1),
-    Column::number("variants", "Kinds of scan", 1),
-    Column::text("known-by", "Known by", 2),
+const FAMILIES: &[TableColumn] = &[
+    TableColumn::text("family", "Family", 1),
+    TableColumn::number("samples", "Samples", 1),
+    TableColumn::number("variants", "Kinds of scan", 1),
+    TableColumn::text("known-by", "Known by", 2),
 ];
 
-const SAMPLES: &[Column] = &[
-    Column::text("sample", "Sample", 1),
-    Column::text("family", "Family", 1),
-    Column::text("known-by", "Known by", 3),
-    Column::number("windows", "Windows of its runs", 2),
-    Column::text("date", "Date", 1),
-    Column::text("hash", "Hash", 3),
+const SAMPLES: &[TableColumn] = &[
+    TableColumn::text("sample", "Sample", 1),
+    TableColumn::text("family", "Family", 1),
+    TableColumn::text("known-by", "Known by", 3),
+    TableColumn::number("windows", "Windows of its runs", 2),
+    TableColumn::text("date", "Date", 1),
+    TableColumn::text("hash", "Hash", 3),
 ];
 
-const VERDICTS: &[Column] = &[
-    Column::text("sample", "Sample", 1),
-    Column::text("sensor", "Sensor", 1),
-    Column::text("verdict", "Verdict", 1),
-    Column::number("hosts", "Hosts", 2),
-    Column::text("since", "First seen", 2),
-    Column::text("behavior", "Behavior", 3),
+const VERDICTS: &[TableColumn] = &[
+    TableColumn::text("sample", "Sample", 1),
+    TableColumn::text("sensor", "Sensor", 1),
+    TableColumn::text("verdict", "Verdict", 1),
+    TableColumn::number("hosts", "Hosts", 2),
+    TableColumn::text("since", "First seen", 2),
+    TableColumn::text("behavior", "Behavior", 3),
 ];
 
 #[derive(Template)]
@@ -109,7 +109,7 @@ pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
             if scanning == 1 { "s" } else { "" }
         ),
     };
-    let layout = Layout::new(request, Section::Samples, "Samples", Vec::new())?;
+    let layout = Layout::new(request, PageSection::Samples, "Samples", Vec::new())?;
     html(&SamplesPage { layout, finding, families, samples })
 }
 
@@ -147,7 +147,7 @@ pub(in crate::web) fn family(request: &PageRequest) -> Result<Reply, PageError> 
     }
     let crumbs = vec![Crumb::new("Samples", "/samples")];
     let page = FamilyPage {
-        layout: Layout::new(request, Section::Samples, family.name.clone(), crumbs)?,
+        layout: Layout::new(request, PageSection::Samples, family.name.clone(), crumbs)?,
         name: family.name.clone(),
         finding: family_finding(family, caused.len()),
         scans: family.scans.iter().map(family_scan).collect(),
@@ -236,7 +236,7 @@ pub(in crate::web) fn sample(request: &PageRequest) -> Result<Reply, PageError> 
         ),
     ];
     let page = SamplePage {
-        layout: Layout::new(request, Section::Samples, found.member.title.clone(), crumbs)?,
+        layout: Layout::new(request, PageSection::Samples, found.member.title.clone(), crumbs)?,
         finding: sample_finding(&found, caused.len()),
         facts: crate::render::sample_details::facts(&found),
         names: found.report.names.iter().map(|(vendor, name)| (vendor.clone(), name.clone())).collect(),
@@ -340,7 +340,8 @@ pub(in crate::web) fn verdicts(request: &PageRequest) -> Result<Reply, PageError
     if let Some(reply) = export(request, &[&verdicts]) {
         return reply;
     }
-    let layout = Layout::new(request, Section::Samples, "Verdicts", vec![Crumb::new("Samples", "/samples")])?;
+    let layout =
+        Layout::new(request, PageSection::Samples, "Verdicts", vec![Crumb::new("Samples", "/samples")])?;
     let finding = format!(
         "{} of samples and sensors; {}.",
         counted(total as u64, "pair", "pairs"),

@@ -6,14 +6,14 @@ use crate::app::filter_notation::filter_name;
 use crate::app::lookup::{FoundThing, lookup};
 
 use crate::web::format::counted;
-use crate::web::layout::{Layout, Section, html};
+use crate::web::layout::{Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, segment};
 
 use super::behavior;
 
 /// A thing that the text may mean.
-struct Hit {
+struct SearchHit {
     kind: &'static str,
     name: String,
     more: String,
@@ -25,7 +25,7 @@ struct Hit {
 struct SearchPage {
     layout: Layout,
     text: String,
-    hits: Vec<Hit>,
+    hits: Vec<SearchHit>,
 }
 
 /// Answers requests for `/search?q=…`.
@@ -36,12 +36,12 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
     if let [one] = found.as_slice() {
         return Ok(Reply::Redirect(hit(one).href));
     }
-    let layout = Layout::new(request, Section::None, "Search", Vec::new())?;
+    let layout = Layout::new(request, PageSection::None, "Search", Vec::new())?;
     html(&SearchPage { layout, text: text.to_owned(), hits: found.iter().map(hit).collect() })
 }
 
-fn hit(thing: &FoundThing) -> Hit {
-    let hit = |kind, name: String, more: String, href: String| Hit { kind, name, more, href };
+fn hit(thing: &FoundThing) -> SearchHit {
+    let hit = |kind, name: String, more: String, href: String| SearchHit { kind, name, more, href };
     match thing {
         FoundThing::Host(host) => hit("host", host.to_string(), String::new(), format!("/hosts/{host}")),
         FoundThing::Prefix(prefix) => {

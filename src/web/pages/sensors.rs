@@ -8,10 +8,10 @@ use crate::app::{AppError, now, removal};
 use crate::history::{DatedPrefix, DayState, nanoseconds_by_day};
 
 use crate::web::format::{NONE, count, counted, day, lag, percent};
-use crate::web::layout::{Crumb, Layout, Section, html};
+use crate::web::layout::{Crumb, Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, segment};
-use crate::web::table::{Cell, Column, Table, TableRow, export};
+use crate::web::table::{Cell, Table, TableColumn, TableRow, export};
 
 /// Share of a day below which it counts as recorded in part.
 const WHOLE_SHARE: f64 = 0.95;
@@ -19,25 +19,25 @@ const WHOLE_SHARE: f64 = 0.95;
 const LOSSY_SHARE: f64 = 0.01;
 const DAY_NANOSECONDS: f64 = 86_400e9;
 
-const SENSORS: &[Column] = &[
-    Column::text("sensor", "Sensor", 1),
-    Column::text("kind", "Surroundings", 3),
-    Column::text("prefixes", "Dark prefixes", 1),
-    Column::text("zone", "Time zone", 3),
-    Column::text("first", "First day", 2),
-    Column::text("last", "Last day", 1),
-    Column::number("days", "Recorded days", 2),
-    Column::number("loss", "Packets lost", 2),
+const SENSORS: &[TableColumn] = &[
+    TableColumn::text("sensor", "Sensor", 1),
+    TableColumn::text("kind", "Surroundings", 3),
+    TableColumn::text("prefixes", "Dark prefixes", 1),
+    TableColumn::text("zone", "Time zone", 3),
+    TableColumn::text("first", "First day", 2),
+    TableColumn::text("last", "Last day", 1),
+    TableColumn::number("days", "Recorded days", 2),
+    TableColumn::number("loss", "Packets lost", 2),
 ];
 
-const CAPTURES: &[Column] = &[
-    Column::text("capture", "Capture", 1),
-    Column::text("first", "First packet", 2),
-    Column::text("last", "Last packet", 1),
-    Column::number("packets", "Packets to dark addresses", 1),
-    Column::number("recorded", "Packets in all", 3),
-    Column::number("lost", "Lost", 2),
-    Column::text("fed", "Fed at", 3),
+const CAPTURES: &[TableColumn] = &[
+    TableColumn::text("capture", "Capture", 1),
+    TableColumn::text("first", "First packet", 2),
+    TableColumn::text("last", "Last packet", 1),
+    TableColumn::number("packets", "Packets to dark addresses", 1),
+    TableColumn::number("recorded", "Packets in all", 3),
+    TableColumn::number("lost", "Lost", 2),
+    TableColumn::text("fed", "Fed at", 3),
 ];
 
 #[derive(Template)]
@@ -87,7 +87,7 @@ pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
         _ => "Nothing was recorded yet.".to_owned(),
     };
     html(&SensorsPage {
-        layout: Layout::with_overview(request, Section::Sensors, "Sensors", Vec::new(), &seen),
+        layout: Layout::with_overview(request, PageSection::Sensors, "Sensors", Vec::new(), &seen),
         finding,
         sensors,
     })
@@ -154,7 +154,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
     let spans: Vec<_> = listed.iter().flat_map(|capture| capture.record.spans.iter().copied()).collect();
     let crumbs = vec![Crumb::new("Sensors", "/sensors")];
     let page = SensorPage {
-        layout: Layout::with_overview(request, Section::Sensors, name.clone(), crumbs, &seen),
+        layout: Layout::with_overview(request, PageSection::Sensors, name.clone(), crumbs, &seen),
         finding: finding(one, seen.is_live),
         facts: facts(one, seen.is_live),
         months: months(one, &nanoseconds_by_day(&spans, &zone)),

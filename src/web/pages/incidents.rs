@@ -296,7 +296,7 @@ fn left(incident: &Incident) -> String {
     let likely = incident.causes.iter().any(|cause| cause.verdict == "likely");
     match incident.unknown {
         None => "Nothing was weighed yet. inga watch and inga incident update do it.".to_owned(),
-        Some(unknown) if likely => {
+        Some(unknown) if likely || unknown < 0.1 => {
             format!("Little is left: a scanner without a sample has a probability of {}.", percent(unknown))
         }
         Some(unknown) => format!(

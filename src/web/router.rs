@@ -58,7 +58,7 @@ pub(super) fn router(server: Arc<Server>) -> Router {
 fn page(function: PageFunction) -> MethodRouter<Arc<Server>> {
     get(move |State(server): State<Arc<Server>>, parts: Option<Path<Parts>>, request: Request| {
         let asked = asked(server, parts, &request);
-        async move { answer(asked, move |request| function(request)).await }
+        async move { answer(asked, function).await }
     })
 }
 

@@ -233,7 +233,7 @@ fn months(one: &SensorOverview, time: &std::collections::BTreeMap<Date, i64>) ->
     let mut months = Vec::new();
     let mut month = first.first_of_month();
     while month <= last {
-        let in_month = i8::from(month.days_in_month());
+        let in_month = month.days_in_month();
         let of_day = |number: i8| match (1..=in_month).contains(&number) {
             true => calendar_day(one, time, month.with().day(number).build().unwrap_or(month), (first, last)),
             false => CalendarDay { class: "", words: String::new() },

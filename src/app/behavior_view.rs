@@ -146,7 +146,7 @@ fn at_sensor(
     each_sighting(store, &sensor.name, &query.filter, rules, between, query.sources, &mut add)?;
     let span = coverage.span();
     let (first, last) = (span.map(|span| span.0), span.map(|span| span.1));
-    let shown = query.first.max(first).zip(query.last.or(last));
+    let shown = query.first.max(first).zip(last.map(|last| query.last.map_or(last, |asked| asked.min(last))));
     let spans = shown.map_or_else(Vec::new, |(first, last)| spans.finish(first, last));
     let series = Series { sensor: sensor.name.clone(), filter: query.filter.clone(), spans, coverage };
     let names = store.mark_names()?;

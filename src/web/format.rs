@@ -20,6 +20,11 @@ pub(super) fn counted(value: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(value), if value == 1 { one } else { many })
 }
 
+/// Formats an expected count, which has no fraction for people: `none`, `12`.
+pub(super) fn expected(mean: f64) -> String {
+    if mean < 0.5 { "none".to_owned() } else { number(mean.round()) }
+}
+
 /// Formats a share from 0 to 1 in per cent: `12 %`, `0.3 %`, `0 %`.
 pub(super) fn percent(share: f64) -> String {
     let value = share * 100.0;

@@ -17,7 +17,7 @@ use crate::render::svg::{Theme, without_style};
 use crate::render::tile::{Tile, tile_svg};
 
 use crate::web::behavior_words::sentence;
-use crate::web::format::{counted, day, listed};
+use crate::web::format::{counted, day, expected, listed};
 use crate::web::layout::{Crumb, Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, QueryPairs, segment};
@@ -245,7 +245,7 @@ fn surges(view: &BehaviorView) -> Vec<String> {
     let mut sentences = Vec::new();
     for one in view.seen_at() {
         for surge in one.surges.iter().rev().take(2) {
-            let expected = crate::render::svg::number(surge.peak.expected.round());
+            let expected = expected(surge.peak.expected);
             sentences.push(format!(
                 "At {} it departed from its past on {}: at most {} on {}, where {expected} were expected.",
                 one.sensor.name,

@@ -11,7 +11,7 @@ use crate::app::{AppError, now};
 use crate::incident::{ChangeKind, Incident, IncidentState};
 use crate::render::incidents::{change_in_words, incident_title};
 
-use crate::web::format::{ShownTime, counted, day, listed, percent};
+use crate::web::format::{ShownTime, counted, day, expected, listed, percent};
 use crate::web::incident_rows::{self, SampleNames, family_name, is_hash, sample_names};
 use crate::web::layout::{Crumb, Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
@@ -234,7 +234,7 @@ fn finding(incident: &Incident, names: &SampleNames) -> String {
             " At its peak, {} were seen at {} where {} were expected.",
             counted(one.peak_hosts, "host", "hosts"),
             one.sensor,
-            crate::render::svg::number(one.expected.round())
+            expected(one.expected)
         )
     });
     let ended = match incident.ended {

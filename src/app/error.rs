@@ -2,6 +2,7 @@
 
 use crate::capture::CaptureError;
 use crate::history::SensorFault;
+use crate::incident::IncidentError;
 use crate::rules::RuleErrors;
 use crate::sample::{ReportError, VictimError};
 use crate::store::StoreError;
@@ -18,6 +19,9 @@ pub enum AppError {
     /// A sensor's settings are invalid.
     #[error(transparent)]
     Sensor(#[from] SensorFault),
+    /// A change of an incident is not allowed.
+    #[error(transparent)]
+    Incident(#[from] IncidentError),
     /// Rules do not compile.
     #[error("{0}")]
     Rules(#[from] RuleErrors),

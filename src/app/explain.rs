@@ -145,7 +145,8 @@ pub fn explain_surges(
 }
 
 /// Returns a surge's behavior in the form in which it is queried.
-fn surge_filter(behavior: &SurgeBehavior) -> TrafficFilter {
+#[must_use]
+pub fn surge_filter(behavior: &SurgeBehavior) -> TrafficFilter {
     match behavior {
         SurgeBehavior::Service(protocol, port) => TrafficFilter::Service(*protocol, *port),
         SurgeBehavior::Named(granularity, id, _) => {
@@ -155,14 +156,14 @@ fn surge_filter(behavior: &SurgeBehavior) -> TrafficFilter {
 }
 
 /// A sensor, and the samples as candidates at that sensor.
-struct ExplainedSensor {
+pub(super) struct ExplainedSensor {
     history: SensorHistory,
     candidates: Vec<Candidate>,
     services: CandidateServices,
 }
 
 impl ExplainedSensor {
-    fn load(
+    pub(super) fn load(
         store: &dyn HistoryStore,
         sensor: Sensor,
         samples: &[LoadedSample],
@@ -187,7 +188,7 @@ impl ExplainedSensor {
     }
 }
 
-fn explain_at_sensor(
+pub(super) fn explain_at_sensor(
     store: &dyn HistoryStore,
     ExplainedSensor { history, candidates, services }: &ExplainedSensor,
     question: &ExplainQuery,

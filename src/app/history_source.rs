@@ -7,6 +7,11 @@ use crate::store::{HistoryStore, LocalStore};
 
 use super::{AppError, CaptureOptions, Notices, darknet};
 
+/// A history that can be asked.
+pub type Readable = dyn HistoryStore;
+/// A history that was opened to read.
+pub type OpenHistory = Box<Readable>;
+
 /// The source of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HistorySource {
@@ -28,7 +33,7 @@ impl HistorySource {
         options: &CaptureOptions,
         rules: &Rules,
         notices: &mut Notices,
-    ) -> Result<Box<dyn HistoryStore>, AppError> {
+    ) -> Result<OpenHistory, AppError> {
         let store = match self {
             HistorySource::Folder(path) => LocalStore::open_to_read(path, &rules.profile)?,
             HistorySource::Darknet(folder) => darknet::load(folder, options, rules, notices)?,

@@ -119,7 +119,7 @@ pub fn rename_family(history: &Path, old: &str, new: &str, rules: &Rules) -> Res
             "no sample of a family `{old}` in this history; `inga sample families` shows those there are"
         )));
     };
-    let by = ["USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let by = super::account();
     let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     renames.add(FamilyRename { from, to: new.to_owned(), at, by });
     Ok(store.put_family_renames(&renames)?)

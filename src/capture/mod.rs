@@ -150,8 +150,11 @@ impl Input {
         }
     }
 
-    /// Copies a source to a temporary file.
-    fn spooled(name: String, mut source: impl Read) -> Result<Input, CaptureError> {
+    /// Copies a source to a temporary file. `name` is shown in messages.
+    ///
+    /// # Errors
+    /// Returns an error if the source cannot be read, or the file cannot be written.
+    pub fn spooled(name: String, mut source: impl Read) -> Result<Input, CaptureError> {
         let spool = NamedTempFile::new().and_then(|mut spool| {
             io::copy(&mut source, &mut spool)?;
             Ok(Arc::new(spool.into_temp_path()))

@@ -9,10 +9,10 @@ use crate::render::cohort::CohortAnswer;
 use crate::render::flow::ComparedBehaviors;
 
 use super::EXIT_OK;
-use super::filter::{check_label, filter_name, parse_filter};
 use super::help::FILTER;
 use super::output::{PictureArgs, formats_of};
 use super::shared::{HistorySourceArgs, RuleArgs};
+use crate::app::filter_notation::{check_label, filter_name, parse_filter};
 
 /// Count the hosts that switched behavior about a date
 ///

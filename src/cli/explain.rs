@@ -13,10 +13,10 @@ use crate::render::explanation::{ExplainedEvent, ExplanationAnswer, NamedSample,
 use crate::rules::Rules;
 
 use super::EXIT_OK;
-use super::filter::{check_label, filter_name, parse_filter};
 use super::help::FILTER;
 use super::output::OutputArgs;
 use super::shared::{CaptureReadingArgs, HistorySourceArgs, ReportArgs, RuleArgs};
+use crate::app::filter_notation::{check_label, filter_name, parse_filter};
 
 /// Find the samples that explain an increase at a sensor
 ///

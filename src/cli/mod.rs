@@ -14,6 +14,7 @@ mod fingerprint;
 mod help;
 mod history;
 mod host;
+mod incident;
 mod observe;
 mod output;
 mod progress;
@@ -23,6 +24,8 @@ mod sample;
 mod sample_import;
 mod sensor;
 mod series;
+#[cfg(feature = "serve")]
+mod serve;
 mod shared;
 mod simulate;
 mod surges;
@@ -30,6 +33,7 @@ mod surges;
 mod tests;
 mod tile;
 mod types;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -92,8 +96,12 @@ enum Command {
     Surges(surges::SurgesArgs),
     #[command(alias = "kinds")]
     Types(types::TypesArgs),
+    Watch(watch::WatchArgs),
+    Incident(incident::IncidentArgs),
     History(history::HistoryArgs),
     Simulate(simulate::SimulateArgs),
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
     Completions(complete::CompletionArgs),
     Man(complete::ManArgs),
 }
@@ -172,8 +180,12 @@ fn run(command: Command, notices: &mut Notices) -> Result<u8, AppError> {
         Command::Cohort(args) => cohort::run(&args, notices),
         Command::Surges(args) => surges::run(&args, notices),
         Command::Types(args) => types::run(&args, notices),
+        Command::Watch(args) => watch::run(&args),
+        Command::Incident(args) => incident::run(&args, notices),
         Command::History(args) => history::run(&args),
         Command::Simulate(args) => simulate::run(&args, notices),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args, notices),
         Command::Completions(args) => complete::completions(&args, &mut self::command()),
         Command::Man(args) => complete::man(&args, &self::command()),
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use jiff::civil::Date;
 
+use crate::app::filter_notation::filter_name;
 use crate::app::plot_dates::{self, DatedEvent};
 use crate::app::series::{Series, SeriesQuery, series};
 use crate::app::{AppError, CaptureOptions, Notices};
@@ -13,7 +14,7 @@ use crate::render::plot::DateMark;
 use crate::render::spans::{Panels, PlotOptions, SeriesAnswer, SpanSeries, Value};
 
 use super::EXIT_OK;
-use super::filter::{FilterArgs, filter_name};
+use super::filter::FilterArgs;
 use super::help::{FILTER, OUTPUT};
 use super::output::{PictureArgs, formats_of};
 use super::shared::{HistorySourceArgs, RuleArgs, check_range};

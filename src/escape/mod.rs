@@ -92,6 +92,12 @@ pub fn yaml(text: &str) -> String {
     format!("\"{text}\"")
 }
 
+/// Returns a cell of CSV that no spreadsheet reads as a formula.
+#[must_use]
+pub fn no_formula(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }
+}
+
 /// Returns text for XML and HTML, in elements and attributes: markup is written as entities and hidden
 /// characters as `\u{202e}`, so that no character remains that XML 1.0 forbids.
 #[must_use]

@@ -25,6 +25,7 @@ mod sensor;
 mod sensor_edit;
 mod sighting_collector;
 mod span_aggregator;
+mod surge_behavior;
 
 pub use batch::{Batch, BatchWriter, DiscardBatches, hours_in_bitmap};
 pub use cohort::{Cohort, HostsByPeriod, SensorCohort};
@@ -55,3 +56,4 @@ pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use sensor_edit::{PrefixEdit, SensorEdit};
 pub use sighting_collector::{CollectedSightings, SightingCollector};
 pub use span_aggregator::{SpanAggregator, SpanCount, SpanLength};
+pub use surge_behavior::SurgeBehavior;

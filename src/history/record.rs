@@ -112,6 +112,12 @@ impl Day {
         Day { date, start: Timestamp(start.unwrap_or(0)) }
     }
 
+    /// Returns the last nanosecond of the day, which has 24 hours; `None` if 64 bits do not suffice.
+    #[must_use]
+    pub fn end(self) -> Option<Timestamp> {
+        self.start.0.checked_add(24 * HOUR_NANOSECONDS - 1).map(Timestamp)
+    }
+
     /// Returns the number of full hours from the start of the day to a moment. A day on which the clock
     /// changes has 23 or 25 hours.
     #[must_use]

@@ -1,5 +1,6 @@
 //! The pictures of a hypothesis: its paired tiles and the series of its hosts.
 
+use crate::behavior::{BehaviorId, Parameters};
 use crate::correlate::{Hypothesis, gaps};
 use crate::history::{Coverage, Example, ExamplePacket};
 use crate::sample::{SampleProfile, ScanWindow};
@@ -53,10 +54,28 @@ pub struct TilePair {
 pub fn tile_pair(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds: u32) -> Option<TilePair> {
     let matched = hypothesis.matched.as_ref()?;
     let example = matched.example.as_ref()?;
-    let is_it = |window: &&ScanWindow| window.fingerprint.whole.names.behavior == matched.behavior;
+    let (micro, parameters) =
+        sample_tile(&hypothesis.title, sample, Some(matched.behavior.id), window_seconds)?;
+    let seen = matched.observed_type.as_ref();
+    let type_ = seen.map_or("", |record| record.behavior.canonical.as_str());
+    let sensor = example_tile(&hypothesis.sensor, example, type_, &matched.labels.join(", "), window_seconds);
+    let differences =
+        seen.map_or_else(Vec::new, |record| gaps_in_words(&gaps(&parameters, &record.parameters)));
+    Some(TilePair { micro, sensor, differences })
+}
+
+/// Returns the tile of a sample's window of a type, or of its first window if none has that type, and the window's
+/// parameters; `None` if the sample has no window.
+#[must_use]
+pub fn sample_tile(
+    title: &str,
+    sample: &SampleProfile,
+    behavior: Option<BehaviorId>,
+    window_seconds: u32,
+) -> Option<(Tile, Parameters)> {
+    let is_it = |window: &&ScanWindow| Some(window.fingerprint.whole.names.behavior.id) == behavior;
     let window = sample.windows.iter().find(is_it).or(sample.windows.first())?;
-    let parameters = &window.fingerprint.whole.parameters;
-    let title = format!("Sample {} (micro)", hypothesis.title);
+    let parameters = window.fingerprint.whole.parameters.clone();
     let micro = Tile {
         packets_total: parameters.packets,
         synthetic_time: sample.synthetic_time,
@@ -64,14 +83,9 @@ pub fn tile_pair(hypothesis: &Hypothesis, sample: &SampleProfile, window_seconds
             ("host".to_owned(), window.fingerprint.source.to_string()),
             ("type".to_owned(), window.fingerprint.whole.names.behavior.canonical.clone()),
         ],
-        ..tile(title, &ExamplePacket::from_window(&window.window), window_seconds)
+        ..tile(format!("Sample {title} (micro)"), &ExamplePacket::from_window(&window.window), window_seconds)
     };
-    let seen = matched.observed_type.as_ref();
-    let type_ = seen.map_or("", |record| record.behavior.canonical.as_str());
-    let sensor = example_tile(&hypothesis.sensor, example, type_, &matched.labels.join(", "), window_seconds);
-    let differences =
-        seen.map_or_else(Vec::new, |record| gaps_in_words(&gaps(parameters, &record.parameters)));
-    Some(TilePair { micro, sensor, differences })
+    Some((micro, parameters))
 }
 
 /// Returns the tile of a sensor's example window of a type.

@@ -22,7 +22,8 @@ use crate::escape::escape_hidden;
 const LISTED_MAX: usize = 8;
 
 /// Describes how a sample scans, one property per line.
-pub(super) fn scan_in_words(scan: &Scan) -> Vec<String> {
+#[must_use]
+pub fn scan_in_words(scan: &Scan) -> Vec<String> {
     let services: Vec<String> = scan
         .services
         .iter()

@@ -99,6 +99,25 @@ impl Answer for SampleDetails {
     }
 }
 
+/// Returns the hashes, dates and static features of a sample, each with its name, as far as they are known.
+#[must_use]
+pub fn facts(details: &SampleDetails) -> Vec<(String, String)> {
+    let report = &details.report;
+    let mut facts: Vec<(String, String)> =
+        hashes(&report.identity).map(|(name, hash)| (name.to_owned(), hash.clone())).collect();
+    if let Some(discovery) = &report.discovered {
+        let by = discovery.source.as_ref().map(|source| format!(" by {source}")).unwrap_or_default();
+        facts.push(("Discovered".to_owned(), format!("{}{by}", discovery.date)));
+    }
+    facts.extend(report.acquired.map(|date| ("Acquired".to_owned(), date.to_string())));
+    facts.extend(report.origin.iter().map(|origin| ("Origin".to_owned(), origin.clone())));
+    facts.extend(features(&report.features).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    for FamilyDetection { family, source } in &report.detections {
+        facts.push((format!("Detected by {source}"), family.clone()));
+    }
+    facts
+}
+
 fn hashes(identity: &Identity) -> impl Iterator<Item = (&'static str, &String)> {
     let all = [("MD5", &identity.md5), ("SHA-1", &identity.sha1), ("SHA-256", &identity.sha256)];
     all.into_iter().filter_map(|(name, hash)| Some((name, hash.as_ref()?)))
@@ -121,7 +140,9 @@ fn features(features: &StaticFeatures) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }
 
-fn run_in_words(run: &RunDetails) -> String {
+/// Describes a run in a line: its capture, its conditions and what it shows.
+#[must_use]
+pub fn run_in_words(run: &RunDetails) -> String {
     let RunConditions { sandbox, machine, route, package, started, ended, seconds, timed_out } =
         &run.conditions;
     let mut words: Vec<String> = Vec::new();

@@ -11,7 +11,7 @@ use super::plot::{Band, DateMark, PlotLine, SeriesPlot, TimePosition};
 use super::series::panels_svg;
 use super::svg::Theme;
 use super::text::table;
-use crate::escape::escape_hidden;
+use crate::escape::{escape_hidden, no_formula};
 
 /// The counts of one behavior at one sensor.
 #[derive(Clone, Debug)]
@@ -151,11 +151,6 @@ impl Answer for SeriesAnswer<'_> {
     fn svg(&self, theme: Theme) -> io::Result<String> {
         Ok(panels_svg(&plots(&self.series, &self.plot), theme))
     }
-}
-
-/// Returns a CSV cell that no spreadsheet reads as a formula.
-fn no_formula(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }
 }
 
 fn cells<'a>(all: &'a [SpanSeries<'_>], none: &'a str) -> impl Iterator<Item = Vec<String>> + 'a {

@@ -14,13 +14,6 @@ use crate::escape::{escape_hidden, without_negative_zero};
 use super::answer::Answer;
 use super::text::table;
 
-fn name(behavior: &SurgeBehavior) -> String {
-    match behavior {
-        SurgeBehavior::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
-        SurgeBehavior::Named(_, _, canonical) => canonical.clone(),
-    }
-}
-
 fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
@@ -55,7 +48,7 @@ impl Answer for SurgesAnswer<'_> {
                 format!("{:.1e}", one.q),
                 word(&one.kind),
                 word(&surge.outcome),
-                format!("{} {}", one.behavior.granularity(), name(&one.behavior)),
+                format!("{} {}", one.behavior.granularity(), one.behavior.notation()),
             ];
             table(out, &[head.map(str::to_owned).to_vec(), row])?;
             let pairs = |all: &[(String, u64)]| {
@@ -91,7 +84,7 @@ impl Answer for SurgesAnswer<'_> {
                 rank: at + 1,
                 sensor: &one.sensor,
                 granularity: one.behavior.granularity(),
-                behavior: name(&one.behavior),
+                behavior: one.behavior.notation(),
                 id: match &one.behavior {
                     SurgeBehavior::Service(..) => None,
                     SurgeBehavior::Named(_, id, _) => Some(*id),

@@ -9,19 +9,19 @@ use std::fmt::Write;
 use crate::escape::{escape_hidden, xml};
 
 /// The colors of a picture.
-struct Palette {
-    ground: &'static str,
-    ink: &'static str,
-    soft: &'static str,
-    rule: &'static str,
-    band: &'static str,
-    lines: [&'static str; COLOURS],
+struct Palette<T> {
+    ground: T,
+    ink: T,
+    soft: T,
+    rule: T,
+    band: T,
+    lines: [T; COLOURS],
 }
 
 /// Number of colors for lines.
 pub(super) const COLOURS: usize = 6;
 
-const LIGHT: Palette = Palette {
+const LIGHT: Palette<&str> = Palette {
     ground: "#ffffff",
     ink: "#1b1b1b",
     soft: "#5c5c5c",
@@ -30,7 +30,7 @@ const LIGHT: Palette = Palette {
     lines: ["#0072b2", "#d55e00", "#007a5a", "#a8558a", "#8a6d00", "#2a7fb8"],
 };
 
-const DARK: Palette = Palette {
+const DARK: Palette<&str> = Palette {
     ground: "#15181c",
     ink: "#e8e8e8",
     soft: "#a5a9ae",
@@ -64,7 +64,7 @@ svg.inga .flow { fill-opacity: 0.6; }
 
 /// Returns the color styles. They repeat the colors instead of using CSS variables: librsvg, Inkscape and
 /// resvg do not support these and would draw black.
-fn colours(palette: &Palette) -> String {
+fn colours<T: std::fmt::Display>(palette: &Palette<T>) -> String {
     let Palette { ground, ink, soft, rule, band, lines } = palette;
     let mut out = format!(
         "svg.inga text, svg.inga .dot {{ fill: {ink}; }}
@@ -100,6 +100,33 @@ fn style(theme: Theme) -> String {
         }
     };
     format!("<style>\n{SHAPES}{colours}</style>")
+}
+
+/// Returns the styles of all pictures for a page that contains pictures from [`without_style`]. The page chooses light
+/// or dark by its color scheme.
+#[must_use]
+pub fn page_style() -> String {
+    let both = |light: &str, dark: &str| format!("light-dark({light}, {dark})");
+    let palette = Palette {
+        ground: both(LIGHT.ground, DARK.ground),
+        ink: both(LIGHT.ink, DARK.ink),
+        soft: both(LIGHT.soft, DARK.soft),
+        rule: both(LIGHT.rule, DARK.rule),
+        band: both(LIGHT.band, DARK.band),
+        lines: std::array::from_fn(|place| both(LIGHT.lines[place], DARK.lines[place])),
+    };
+    format!("{SHAPES}{}", colours(&palette))
+}
+
+/// Returns a picture without its style element, for a page that has [`page_style`] and forbids other styles.
+#[must_use]
+pub fn without_style(picture: &str) -> String {
+    match (picture.find("<style>"), picture.find("</style>")) {
+        (Some(from), Some(to)) if from < to => {
+            format!("{}{}", &picture[..from], &picture[to + "</style>".len()..])
+        }
+        _ => picture.to_owned(),
+    }
 }
 
 /// Returns the approximate width of a text at 13 px. Letters are as wide as in DejaVu Sans, one of the wider

@@ -80,6 +80,9 @@ pub enum StoreError {
         /// The first day whose sightings are kept.
         from: Date,
     },
+    /// No incident has this number.
+    #[error("no incident {0} in this history; `inga incident list --all` shows those there are")]
+    UnknownIncident(u64),
     /// The named sensor has no such capture.
     #[error("sensor `{0}` has no such capture in this history; `inga capture list` shows those there are")]
     UnknownCapture(String),

@@ -1,12 +1,16 @@
 //! Stores of histories (I/O): one trait, two backends, and one conformance suite (`tests/it/stores.rs`) for
 //! both.
 
+mod alerts;
 mod edit;
 mod error;
+mod incidents;
 pub mod local;
 mod memory;
 
+pub use alerts::AlertStore;
 pub use error::StoreError;
+pub use incidents::IncidentStore;
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 
@@ -37,7 +41,7 @@ pub type ParametersSink<'a> = &'a mut dyn FnMut(u64, Parameters);
 /// # Errors
 /// Every method fails if the backend fails or stored data is damaged, and with [`StoreError::UnknownSensor`]
 /// if it needs a sensor that does not exist. Methods list further errors.
-pub trait HistoryStore {
+pub trait HistoryStore: IncidentStore + AlertStore {
     /// Returns all sensors, ascending by name.
     fn sensors(&self) -> Result<Vec<Sensor>, StoreError>;
 

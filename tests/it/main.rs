@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alerts;
 mod archives;
 mod bars;
 mod cli;
@@ -12,6 +13,7 @@ mod golden;
 mod goldens;
 mod held;
 mod hostile;
+mod incidents;
 mod joined;
 mod kept_samples;
 mod laws;
@@ -21,6 +23,8 @@ mod make;
 mod months;
 mod observation;
 mod outputs;
+#[cfg(feature = "serve")]
+mod page;
 mod pictures;
 mod projection;
 mod readers;
@@ -42,4 +46,5 @@ mod tshark;
 mod verdicts;
 mod victims;
 mod walk;
+mod watch;
 mod wire;

@@ -3,20 +3,24 @@
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may name. What is not listed may not be named.
-const FLOORS: [(&str, &[&str]); 15] = [
+const FLOORS: [(&str, &[&str]); 17] = [
     ("escape", &[]),
     ("packet", &[]),
     ("yaml", &["escape"]),
     ("behavior", &["packet"]),
     ("history", &["packet", "behavior"]),
+    ("incident", &["packet", "behavior", "history"]),
     ("rules", &["packet", "behavior", "yaml"]),
     ("sample", &["escape", "packet", "behavior", "history", "yaml"]),
     ("analysis", &["escape", "packet", "behavior", "history", "rules", "sample"]),
     ("correlate", &["escape", "packet", "behavior", "history", "sample", "analysis"]),
     ("simulate", &["escape", "packet", "behavior", "history", "rules", "sample", "yaml"]),
-    ("render", &["escape", "packet", "behavior", "history", "rules", "sample", "analysis", "correlate"]),
+    (
+        "render",
+        &["escape", "packet", "behavior", "history", "incident", "rules", "sample", "analysis", "correlate"],
+    ),
     ("capture", &["escape", "packet"]),
-    ("store", &["escape", "packet", "behavior", "history", "sample"]),
+    ("store", &["escape", "packet", "behavior", "history", "incident", "sample"]),
     (
         "app",
         &[
@@ -24,6 +28,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "packet",
             "behavior",
             "history",
+            "incident",
             "rules",
             "sample",
             "yaml",
@@ -41,9 +46,28 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "packet",
             "behavior",
             "history",
+            "incident",
             "rules",
             "sample",
             "correlate",
+            "capture",
+            "render",
+            "app",
+            "web",
+        ],
+    ),
+    (
+        "web",
+        &[
+            "escape",
+            "packet",
+            "behavior",
+            "history",
+            "rules",
+            "sample",
+            "analysis",
+            "correlate",
+            "incident",
             "capture",
             "render",
             "app",
@@ -51,12 +75,13 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ),
 ];
 /// Rooms that do no input or output and read no clock and no environment. `render` may write to what it is given.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "escape",
     "packet",
     "yaml",
     "behavior",
     "history",
+    "incident",
     "rules",
     "sample",
     "analysis",

@@ -15,33 +15,12 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 
 use crate::analysis::surge::{Surge, tested_day_count};
-use crate::behavior::BehaviorId;
-use crate::history::{Coverage, Granularity};
-use crate::packet::Protocol;
+use crate::history::Coverage;
 
+pub use crate::history::SurgeBehavior;
 pub use description::{SurgeDescription, SurgeHosts};
 pub use index::BehaviorIndex;
 pub use series::{DaysOfTypes, HostsByDay, JudgedSurge, SensorSeries};
-
-/// A behavior that can surge.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SurgeBehavior {
-    /// Whole windows with this protocol and no other, and this destination port and no other.
-    Service(Protocol, u16),
-    /// A type, shape or pattern, with its id and canonical string.
-    Named(Granularity, BehaviorId, String),
-}
-
-impl SurgeBehavior {
-    /// Returns the name of the granularity: `service`, `pattern`, `shape` or `type`.
-    #[must_use]
-    pub fn granularity(&self) -> String {
-        match self {
-            SurgeBehavior::Service(..) => "service".to_owned(),
-            SurgeBehavior::Named(granularity, ..) => granularity.to_string(),
-        }
-    }
-}
 
 /// What the packets of a surge are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

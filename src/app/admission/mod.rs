@@ -19,6 +19,9 @@ pub use overlap::Overlap;
 use silence::PacketTimes;
 use stored_packets::{PacketHash, StoredPacketSearch};
 
+/// Part of the notices on packets whose times are impossible.
+pub(super) const CLOCK_NOTICE: &str = "clock was wrong";
+
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 24 * 3600 * SECOND;
 /// 1990-01-01 UTC. No telescope recorded before; a recorder without a clock battery boots in 1970 or 1980.

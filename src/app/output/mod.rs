@@ -117,6 +117,27 @@ fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>)
     file.commit()
 }
 
+/// A folder for temporary files, which is removed with everything in it when the value is dropped.
+#[derive(Debug)]
+pub struct TemporaryFolder(tempfile::TempDir);
+
+impl TemporaryFolder {
+    /// Creates the folder.
+    ///
+    /// # Errors
+    /// When the system's folder for temporary files cannot be written to.
+    pub fn new() -> Result<TemporaryFolder, AppError> {
+        let folder = tempfile::TempDir::with_prefix("inga-");
+        folder.map(TemporaryFolder).map_err(|error| AppError::file(&std::env::temp_dir(), error))
+    }
+
+    /// Returns its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
 /// Creates a folder for results, with its parent folders.
 ///
 /// # Errors

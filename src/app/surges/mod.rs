@@ -56,7 +56,11 @@ pub fn top_level_surges(
     Ok(ranks.into_iter().zip(describe::describe_all(store, rules, whole)?).collect())
 }
 
-fn ranked_surges(
+/// Returns all surges in the order of [`surges`], without their descriptions.
+///
+/// # Errors
+/// As [`surges`].
+pub(super) fn ranked_surges(
     store: &dyn HistoryStore,
     question: &SurgeQuery,
     profile: &Profile,
@@ -69,6 +73,18 @@ fn ranked_surges(
     }
     rank_surges(&mut found);
     Ok(found)
+}
+
+/// Describes surges by their hosts, types and labels, in their order.
+///
+/// # Errors
+/// When the history cannot be read.
+pub(super) fn describe_surges(
+    store: &dyn HistoryStore,
+    rules: &Rules,
+    ranked: Vec<RankedSurge>,
+) -> Result<Vec<DescribedSurge>, AppError> {
+    describe::describe_all(store, rules, ranked)
 }
 
 /// Returns the days of these sensors, or of all sensors if none is named, on which no surge can be reported.

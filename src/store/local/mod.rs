@@ -1,6 +1,7 @@
 //! A history in a folder: a catalog (SQLite) and segments (Parquet). `FORMAT.md` beside this file describes
 //! both.
 
+mod alert_rows;
 mod capture_rows;
 mod catalog;
 mod count_rows;
@@ -8,6 +9,7 @@ mod counting;
 mod day_numbers;
 mod example_rows;
 mod history_store;
+mod incident_rows;
 mod incoming;
 mod ingest;
 mod join;

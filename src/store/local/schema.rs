@@ -19,7 +19,7 @@ const BUSY: Duration = Duration::from_secs(30);
 const CACHE_KIB: i64 = 8 * 1024;
 
 /// The migrations of the schema, one for each version. A migration is never changed once it is released.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
     CREATE TABLE sensor (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
@@ -59,10 +59,30 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE sample (
         id TEXT PRIMARY KEY, path TEXT NOT NULL, report TEXT NOT NULL, profile TEXT NOT NULL,
         checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+", "
+    -- revision: how often it was stored. incident: JSON with all its changes.
+    CREATE TABLE incident (
+        number INTEGER PRIMARY KEY, revision INTEGER NOT NULL, incident TEXT NOT NULL,
+        checksum INTEGER NOT NULL) STRICT;
+    -- sensor: its name. health: JSON, as it was determined last.
+    CREATE TABLE health (
+        sensor TEXT PRIMARY KEY, health TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    -- How far captures were followed. key: identifies the capture by its beginning, or by its path.
+    CREATE TABLE followed (
+        sensor TEXT NOT NULL, key TEXT NOT NULL, followed TEXT NOT NULL, checksum INTEGER NOT NULL,
+        PRIMARY KEY (sensor, key)) STRICT, WITHOUT ROWID;
+    -- key: the one thing that the alert is about, for which no other alert is raised.
+    CREATE TABLE alert (
+        key TEXT PRIMARY KEY, raised INTEGER NOT NULL, alert TEXT NOT NULL,
+        checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    -- What is still to be sent to a receiver. next: when it is tried again.
+    CREATE TABLE delivery (
+        id INTEGER PRIMARY KEY, receiver TEXT NOT NULL, attempts INTEGER NOT NULL, next INTEGER NOT NULL,
+        alerts TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
 "];
 
 /// The names of all tables, for the verification of every row.
-pub(super) const TABLES: [&str; 12] = [
+pub(super) const TABLES: [&str; 17] = [
     "setting",
     "sensor",
     "outage",
@@ -75,6 +95,11 @@ pub(super) const TABLES: [&str; 12] = [
     "resume",
     "before_newest",
     "sample",
+    "incident",
+    "health",
+    "followed",
+    "alert",
+    "delivery",
 ];
 
 /// The kind of access for which a catalog is opened.
@@ -283,6 +308,14 @@ fn check_version(connection: &Connection, folder: &Path) -> Result<bool, StoreEr
         (0, 0) => Ok(true),
         _ => Err(not_a_history(folder, "its catalog.sqlite is the database of another program")),
     }
+}
+
+/// Returns whether the catalog has a table. A catalog of an earlier version that is opened to read is not
+/// migrated, and lacks the newer ones.
+pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let count: i64 = connection.prepare_cached(sql)?.query_row([name], |row| row.get(0))?;
+    Ok(count > 0)
 }
 
 fn not_a_history(folder: &Path, reason: &str) -> StoreError {

@@ -1,7 +1,9 @@
 //! A history in memory: the simple reference with which other stores are compared, and the store of tests and
 //! of simulated worlds. Memory: about 200 bytes per sighting.
 
+mod alerts;
 mod import;
+mod incidents;
 mod removal;
 mod sighting_maps;
 
@@ -28,6 +30,8 @@ pub struct MemoryStore {
     marks: Vec<String>,
     samples: BTreeMap<String, KeptSample>,
     family_renames: FamilyRenames,
+    incident_maps: incidents::IncidentMaps,
+    alert_maps: alerts::AlertMaps,
 }
 
 /// The stored data of a sensor.
@@ -170,9 +174,7 @@ impl HistoryStore for MemoryStore {
     }
 
     fn remove_sensor(&mut self, name: &str) -> Result<(), StoreError> {
-        self.sensor_data(name)?;
-        self.sensors.remove(name);
-        Ok(())
+        self.sensors.remove(name).map(drop).ok_or_else(|| StoreError::UnknownSensor(name.to_owned()))
     }
 
     fn remove_outage(&mut self, sensor: &str, outage: &Outage) -> Result<bool, StoreError> {
@@ -366,13 +368,11 @@ impl HistoryStore for MemoryStore {
         selection: &BehaviorFilter,
         most: usize,
     ) -> Result<Vec<TypeTotal>, StoreError> {
-        let kept = self.sensor_data(sensor)?;
-        Ok(self.type_totals(self.selected(kept, selection), most))
+        Ok(self.type_totals(self.selected(self.sensor_data(sensor)?, selection), most))
     }
 
     fn example(&self, sensor: &str, behavior: BehaviorId) -> Result<Option<Example>, StoreError> {
-        let kept = self.sensor_data(sensor)?;
-        let all = kept.parts().filter_map(|part| part.examples.get(&behavior));
+        let all = self.sensor_data(sensor)?.parts().filter_map(|part| part.examples.get(&behavior));
         Ok(all.min_by_key(|example| (example.start, example.host)).cloned())
     }
 

@@ -1,0 +1,67 @@
+//! Changes that operators make to incidents.
+
+use std::path::Path;
+
+use crate::app::history_source::HistorySource;
+use crate::app::{AppError, CaptureOptions, Notices, now};
+use crate::incident::{ChangeKind, Incident};
+use crate::rules::Rules;
+use crate::store::{IncidentStore, LocalStore, StoreError};
+
+use super::ATTEMPTS_MAX;
+
+/// Applies changes to an incident, all or none, and returns it. `by` is the account of the operator. Changes
+/// that others make meanwhile stay.
+///
+/// # Errors
+/// When there is no such incident, a change is not allowed, or the history cannot be written to.
+pub fn change_incident(
+    history: &Path,
+    number: u64,
+    changes: &[ChangeKind],
+    by: &str,
+    rules: &Rules,
+) -> Result<Incident, AppError> {
+    let mut store = LocalStore::open_to_write(history, &rules.profile)?;
+    let mut attempts = 1;
+    loop {
+        let mut incident = store.incident(number)?;
+        let mut changed = false;
+        for change in changes {
+            changed |= incident.apply(change.clone(), now(), by)?;
+        }
+        if !changed {
+            return Ok(incident);
+        }
+        match store.put_incidents(std::slice::from_ref(&incident)) {
+            Ok(()) => return Ok(store.incident(number)?),
+            Err(StoreError::ConcurrentChange) if attempts < ATTEMPTS_MAX => attempts += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Returns the id of the only sample of a history whose id begins with `start`.
+///
+/// # Errors
+/// When there is no such sample or several, or the history cannot be read.
+pub fn find_sample_id(
+    source: &HistorySource,
+    start: &str,
+    rules: &Rules,
+    notices: &mut Notices,
+) -> Result<String, AppError> {
+    let store = source.open(&CaptureOptions::default(), rules, notices)?;
+    let mut found = store.samples()?.into_iter().map(|sample| sample.profile.id);
+    let begins = |id: &String| !start.is_empty() && id.starts_with(&start.to_ascii_lowercase());
+    let shown = crate::escape::escape_hidden(start);
+    match (found.find(begins), found.find(begins)) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => Err(AppError::Usage(format!(
+            "several samples of this history have an id that begins with `{shown}`; give more of its digits"
+        ))),
+        (None, _) => Err(AppError::Usage(format!(
+            "no sample `{shown}` in this history; `inga sample list` shows those there are"
+        ))),
+    }
+}

@@ -1,0 +1,251 @@
+//! Use case: whether each sensor is recording, and how its last day compares with its past.
+
+use jiff::civil::Date;
+
+use crate::analysis::forecast::{Forecast, Scatter};
+use crate::history::{CaptureLoss, Coverage, DayState, DayTotal, RecordedTime, Sensor, nanoseconds_by_day};
+use crate::packet::Timestamp;
+use crate::store::HistoryStore;
+
+use super::AppError;
+
+/// Age of the newest packet from which on a sensor is late, and from which on it is silent, in seconds.
+const LATE_SECONDS: f64 = 15.0 * 60.0;
+const SILENT_SECONDS: f64 = 86_400.0;
+/// Share of lost packets on the last day from which on a sensor is lossy.
+const LOSSY_SHARE: f64 = 0.01;
+/// Minimum number of observed days before a day for which a count is expected.
+const PAST_DAYS_MIN: usize = 14;
+/// Share of a day that must be recorded for its counts to be compared with whole days.
+const WHOLE_DAY_SHARE: f64 = 0.95;
+/// Standard deviations beyond which a count is unusual.
+const UNUSUAL_DEVIATIONS: f64 = 3.0;
+const DAY_NANOSECONDS: f64 = 86_400e9;
+
+/// Whether a sensor is recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SensorState {
+    /// Its newest packet is recent.
+    Recording,
+    /// Its newest packet is more than a quarter of an hour old.
+    Late,
+    /// On its last day, the recorder lost at least one packet in a hundred.
+    Lossy,
+    /// Its newest packet is more than a day old.
+    Silent,
+    /// It has no packet yet.
+    Empty,
+}
+
+impl SensorState {
+    /// Returns the word of the state.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            SensorState::Recording => "recording",
+            SensorState::Late => "late",
+            SensorState::Lossy => "lossy",
+            SensorState::Silent => "silent",
+            SensorState::Empty => "no data yet",
+        }
+    }
+}
+
+/// A count of a day, and what the days before it let expect.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ComparedCount {
+    /// The count.
+    pub count: u64,
+    /// What was expected; `None` if too few days were observed before.
+    pub expected: Option<Forecast>,
+}
+
+impl ComparedCount {
+    /// Returns 1 if the count is far above what was expected, -1 if it is far below, else 0.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts of a day, below 2^52")]
+    pub fn departure(&self) -> i8 {
+        let Some(Forecast { mean, variance }) = self.expected else { return 0 };
+        let off = (self.count as f64 - mean) / variance.max(1.0).sqrt();
+        i8::from(off > UNUSUAL_DEVIATIONS) - i8::from(off < -UNUSUAL_DEVIATIONS)
+    }
+}
+
+/// The last day of a sensor that was recorded as a whole, beside the days before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ComparedDay {
+    /// The day.
+    pub day: Date,
+    /// Packets to dark addresses.
+    pub packets: ComparedCount,
+    /// Unique hosts.
+    pub hosts: ComparedCount,
+}
+
+/// What the overview says about a sensor.
+#[derive(Clone, Debug)]
+pub struct SensorOverview {
+    /// The sensor.
+    pub sensor: Sensor,
+    /// Its coverage.
+    pub coverage: Coverage,
+    /// Whether it is recording.
+    pub state: SensorState,
+    /// Time of its newest packet.
+    pub last_packet: Option<Timestamp>,
+    /// Seconds from its newest packet to the time with which it is compared: now, or the newest packet of all
+    /// sensors if that is older than a day.
+    pub lag_seconds: Option<f64>,
+    /// Capture loss of its last recorded day.
+    pub loss: CaptureLoss,
+    /// Its last whole day.
+    pub last_day: Option<ComparedDay>,
+    /// Totals of the observed days, ascending.
+    pub totals: Vec<DayTotal>,
+}
+
+/// The sensors of a history, and the end of its data.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// The sensors, by name.
+    pub sensors: Vec<SensorOverview>,
+    /// The time with which the newest packets are compared.
+    pub reference: Timestamp,
+    /// Whether that is the present, so that lags are those of recording.
+    pub is_live: bool,
+}
+
+impl Overview {
+    /// Returns the last recorded day of any sensor.
+    #[must_use]
+    pub fn last_day(&self) -> Option<Date> {
+        self.sensors.iter().filter_map(|one| one.coverage.span()).map(|(_, last)| last).max()
+    }
+
+    /// Returns the first recorded day of any sensor.
+    #[must_use]
+    pub fn first_day(&self) -> Option<Date> {
+        self.sensors.iter().filter_map(|one| one.coverage.span()).map(|(first, _)| first).min()
+    }
+}
+
+/// Returns what the overview says about all sensors at the time `now`. Days after `last` are left out, if it is
+/// given.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn overview(store: &dyn HistoryStore, now: Timestamp, last: Option<Date>) -> Result<Overview, AppError> {
+    let mut sensors = Vec::new();
+    for sensor in store.sensors()? {
+        sensors.push(of_sensor(store, sensor, last)?);
+    }
+    let newest = sensors.iter().filter_map(|one| one.last_packet).max();
+    let is_live = last.is_none() && newest.is_none_or(|newest| now.seconds_since(newest) < SILENT_SECONDS);
+    let reference = if is_live { now } else { newest.unwrap_or(now) };
+    for one in &mut sensors {
+        one.lag_seconds = one.last_packet.map(|time| reference.seconds_since(time).max(0.0));
+        one.state = state(one.lag_seconds, one.loss);
+        // Small sensors see few packets, so that the last ones of an old history say little.
+        if !is_live && one.state == SensorState::Late {
+            one.state = SensorState::Recording;
+        }
+    }
+    Ok(Overview { sensors, reference, is_live })
+}
+
+fn state(lag: Option<f64>, loss: CaptureLoss) -> SensorState {
+    match lag {
+        None => SensorState::Empty,
+        Some(lag) if lag >= SILENT_SECONDS => SensorState::Silent,
+        Some(lag) if lag >= LATE_SECONDS => SensorState::Late,
+        Some(_) if loss.share() >= LOSSY_SHARE => SensorState::Lossy,
+        Some(_) => SensorState::Recording,
+    }
+}
+
+fn of_sensor(
+    store: &dyn HistoryStore,
+    sensor: Sensor,
+    last: Option<Date>,
+) -> Result<SensorOverview, AppError> {
+    let zone = sensor.zone()?;
+    let captures = store.captures(&sensor.name)?;
+    let mut coverage = store.coverage(&sensor.name)?;
+    let mut last_packet = captures.iter().filter_map(|capture| capture.last()).max();
+    if let Some(last) = last {
+        coverage.recorded_days.retain(|day| *day <= last);
+        let end =
+            coverage.recorded_days.last().and_then(|day| crate::history::Day::from_date(*day, &zone).end());
+        last_packet = last_packet.into_iter().chain(end).min().filter(|_| end.is_some());
+    }
+    let is_kept = |total: &DayTotal| {
+        last.is_none_or(|last| total.count.day <= last)
+            && coverage.state(total.count.day) == DayState::Observed
+    };
+    let totals: Vec<DayTotal> = store.totals(&sensor.name)?.into_iter().filter(is_kept).collect();
+    let time = RecordedTime::from_captures(&captures);
+    let nanoseconds = nanoseconds_by_day(time.spans(), &zone);
+    #[expect(clippy::cast_precision_loss, reason = "a share of a day")]
+    let is_whole = |day: &Date| {
+        nanoseconds.get(day).is_some_and(|time| *time as f64 >= WHOLE_DAY_SHARE * DAY_NANOSECONDS)
+    };
+    let day = coverage.observed_days().filter(is_whole).last();
+    let last_day = day.map(|day| compare(&coverage, &totals, day));
+    let loss =
+        coverage.recorded_days.last().and_then(|day| coverage.loss.get(day)).copied().unwrap_or_default();
+    Ok(SensorOverview {
+        sensor,
+        coverage,
+        state: SensorState::Empty,
+        last_packet,
+        lag_seconds: None,
+        loss,
+        last_day,
+        totals,
+    })
+}
+
+/// Compares a day with the observed days before it. Days without a packet are observed as well.
+fn compare(coverage: &Coverage, totals: &[DayTotal], day: Date) -> ComparedDay {
+    let of = |of_day: Date, value: fn(&DayTotal) -> u64| {
+        totals.iter().find(|total| total.count.day == of_day).map_or(0, value)
+    };
+    let compared = |value: fn(&DayTotal) -> u64| {
+        #[expect(clippy::cast_precision_loss, reason = "counts of a day, below 2^52")]
+        let past: Vec<f64> = coverage
+            .observed_days()
+            .take_while(|before| *before < day)
+            .map(|before| of(before, value) as f64)
+            .collect();
+        let scatter = Scatter::estimate(std::iter::once(past.as_slice()));
+        let expected = (past.len() >= PAST_DAYS_MIN).then(|| scatter.forecast(&past, 1.0));
+        ComparedCount { count: of(day, value), expected }
+    };
+    ComparedDay {
+        day,
+        packets: compared(|total| total.count.packets),
+        hosts: compared(|total| total.count.hosts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_follows_from_age_and_loss() {
+        let loss = |dropped| CaptureLoss { recorded: 100, dropped };
+        let of = |lag, dropped| state(lag, loss(dropped));
+        assert_eq!(of(None, 0), SensorState::Empty);
+        assert_eq!([of(Some(5.0), 0), of(Some(5.0), 5)], [SensorState::Recording, SensorState::Lossy]);
+        assert_eq!([of(Some(1e3), 5), of(Some(1e5), 0)], [SensorState::Late, SensorState::Silent]);
+    }
+
+    #[test]
+    fn a_count_departs_beyond_three_deviations() {
+        let compared =
+            |count| ComparedCount { count, expected: Some(Forecast { mean: 100.0, variance: 100.0 }) };
+        assert_eq!([69, 71, 129, 131].map(|count| compared(count).departure()), [-1, 0, 0, 1]);
+        assert_eq!(ComparedCount { count: 9, expected: None }.departure(), 0);
+    }
+}

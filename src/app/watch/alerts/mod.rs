@@ -1,0 +1,10 @@
+//! Alerts of `watch`: what is raised, and how it is sent.
+
+mod own_networks;
+mod raise;
+mod send;
+
+pub(super) use own_networks::own_network_alerts;
+pub(super) use raise::{health_alerts, incident_alerts};
+pub(super) use send::send_due;
+pub use send::{AlertReceiver, AlertSettings};

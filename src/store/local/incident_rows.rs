@@ -1,0 +1,87 @@
+//! Incidents and the health of sensors as rows of the catalog.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::incident::{FollowedCapture, Incident, SensorHealth};
+use crate::store::incidents::next_revision;
+use crate::store::{IncidentStore, StoreError};
+
+use super::LocalStore;
+use super::catalog::{count_of_column, each_row, from_json, to_json};
+use super::rows::column_of_count;
+use super::schema::{has_table, put_row};
+
+impl IncidentStore for LocalStore {
+    fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
+        let mut incidents = Vec::new();
+        if has_table(&self.connection, "incident")? {
+            each_row(&self.connection, "SELECT incident FROM incident ORDER BY number", [], &mut |row| {
+                incidents.push(from_json(row.get_ref(0)?.as_str()?)?);
+                Ok(())
+            })?;
+        }
+        Ok(incidents)
+    }
+
+    fn put_incidents(&mut self, incidents: &[Incident]) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for incident in incidents {
+            let next = next_revision(incident, stored_revision(&transaction, incident.number)?)?;
+            let [number, revision] = [next.number, next.revision].map(column_of_count);
+            put_row(&transaction, "incident", &[&number, &revision, &to_json(&next)?])?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn sensor_healths(&self) -> Result<Vec<SensorHealth>, StoreError> {
+        let mut healths = Vec::new();
+        if has_table(&self.connection, "health")? {
+            each_row(&self.connection, "SELECT health FROM health ORDER BY sensor", [], &mut |row| {
+                healths.push(from_json(row.get_ref(0)?.as_str()?)?);
+                Ok(())
+            })?;
+        }
+        Ok(healths)
+    }
+
+    fn put_sensor_healths(&mut self, healths: &[SensorHealth]) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for health in healths {
+            put_row(&transaction, "health", &[&health.sensor, &to_json(health)?])?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    fn followed_captures(&self, sensor: &str) -> Result<BTreeMap<String, FollowedCapture>, StoreError> {
+        let mut all = BTreeMap::new();
+        if has_table(&self.connection, "followed")? {
+            let sql = "SELECT key, followed FROM followed WHERE sensor = ?1";
+            each_row(&self.connection, sql, [sensor], &mut |row| {
+                all.insert(row.get(0)?, from_json(row.get_ref(1)?.as_str()?)?);
+                Ok(())
+            })?;
+        }
+        Ok(all)
+    }
+
+    fn put_followed_capture(
+        &mut self,
+        sensor: &str,
+        key: &str,
+        followed: &FollowedCapture,
+    ) -> Result<(), StoreError> {
+        self.check_writable()?;
+        put_row(&self.connection, "followed", &[&sensor, &key, &to_json(followed)?])
+    }
+}
+
+fn stored_revision(connection: &Connection, number: u64) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT revision FROM incident WHERE number = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let stored: Option<i64> = statement.query_row([column_of_count(number)], |row| row.get(0)).optional()?;
+    stored.map(count_of_column).transpose()
+}

@@ -1,0 +1,23 @@
+//! F6: the operator's page. It answers requests for pages, pictures and JSON by calling `app` and `render`; it has no
+//! views of its own in JSON and draws no pictures, except sparklines.
+//!
+//! A request becomes a [`request::PageRequest`]. A page function in `pages` answers it with a [`reply::Reply`]. Page
+//! functions block, so `router` runs a bounded number of them at once, outside of the threads that wait for sockets.
+
+mod api;
+mod assets;
+mod behavior_words;
+mod format;
+mod incident_rows;
+mod layout;
+mod pages;
+mod reply;
+mod request;
+mod router;
+mod serve;
+mod session;
+mod span;
+mod sparkline;
+mod table;
+
+pub use serve::{ServeOptions, serve};

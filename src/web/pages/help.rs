@@ -1,0 +1,18 @@
+//! The help: what can be searched, the keys, and the words of the page.
+
+use askama::Template;
+
+use crate::web::layout::{Layout, PageSection, html};
+use crate::web::reply::{PageError, Reply};
+use crate::web::request::PageRequest;
+
+#[derive(Template)]
+#[template(path = "help.html", config = "src/web/templates/askama.toml")]
+struct HelpPage {
+    layout: Layout,
+}
+
+/// Answers requests for `/help`.
+pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
+    html(&HelpPage { layout: Layout::new(request, PageSection::None, "Help", Vec::new())? })
+}

@@ -57,7 +57,7 @@ enum IncidentCommand {
     },
     /// Write a note on an incident
     #[command(after_help = "Examples:
-  inga incident note 12 'asked the hoster of 192.0.2.0/24' --history history")]
+  inga incident note 12 reported-to-hoster --history history")]
     Note {
         #[command(flatten)]
         edit: EditArgs,
@@ -92,7 +92,7 @@ enum IncidentCommand {
     },
     /// Close an incident
     #[command(after_help = "Examples:
-  inga incident close 12 --note 'research scanner' --history history")]
+  inga incident close 12 --note research-scanner --history history")]
     Close {
         #[command(flatten)]
         edit: EditArgs,

@@ -292,6 +292,8 @@ impl Watch<'_> {
         let (Some(day), true) = (newest, newest > self.merged_on) else { return Ok(()) };
         let done = self.store.compact(false)?;
         self.merged_on = newest;
+        // Opening a history deletes the files of merged segments that readers kept from being deleted.
+        self.store = LocalStore::open_to_write(&self.config.history, &self.rules.profile)?;
         if done.days + done.months > 0 {
             self.log.info(None, &format!("merged {} days and {} months", done.days, done.months));
         }

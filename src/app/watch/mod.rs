@@ -35,7 +35,7 @@ use config::STANDARD_INPUT;
 pub use config::{OwnNetwork, Retention, Thresholds, WatchConfig, WatchedSensor};
 use follow::{FeedContext, FollowEvent, Follower, feed};
 use live::LiveCapture;
-pub use log::{Log, LogFormat, LogLevel};
+pub use log::{Log, LogLevel, WatchLogFormat};
 use news::{News, log_incident};
 use pattern::PathPattern;
 pub use signals::Signals;

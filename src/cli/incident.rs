@@ -57,10 +57,10 @@ enum IncidentCommand {
     },
     /// Write a note on an incident
     #[command(after_help = "Examples:
-  inga incident note 12 'asked the hoster of 192.0.2.0/24' --history history")]
+  inga incident note 12 reported-to-hoster --history history")]
     Note {
         #[command(flatten)]
-        edit: EditArgs,
+        edit: IncidentEditArgs,
         /// Text of the note
         text: String,
     },
@@ -69,7 +69,7 @@ enum IncidentCommand {
   inga incident seen 12 --owner kn --history history")]
     Seen {
         #[command(flatten)]
-        edit: EditArgs,
+        edit: IncidentEditArgs,
         /// Who takes care of it from now on
         #[arg(long, value_name = "NAME")]
         owner: Option<String>,
@@ -82,7 +82,7 @@ enum IncidentCommand {
   inga incident explain 12 --sample a2eaf57c47a1 --history history")]
     Explain {
         #[command(flatten)]
-        edit: EditArgs,
+        edit: IncidentEditArgs,
         /// First digits of the id of the sample that explains it [default: those that are linked]
         #[arg(long, value_name = "ID")]
         sample: Option<String>,
@@ -92,10 +92,10 @@ enum IncidentCommand {
     },
     /// Close an incident
     #[command(after_help = "Examples:
-  inga incident close 12 --note 'research scanner' --history history")]
+  inga incident close 12 --note research-scanner --history history")]
     Close {
         #[command(flatten)]
-        edit: EditArgs,
+        edit: IncidentEditArgs,
         /// Text of a note
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
@@ -121,7 +121,7 @@ enum IncidentCommand {
 
 /// Options of commands that change an incident.
 #[derive(Debug, clap::Args)]
-struct EditArgs {
+struct IncidentEditArgs {
     /// Number of the incident
     number: u64,
     /// Account under which the change is recorded [default: the user's]
@@ -203,7 +203,7 @@ fn noted(note: &Option<String>) -> Option<ChangeKind> {
     note.clone().map(ChangeKind::Note)
 }
 
-fn change(edit: &EditArgs, changes: Vec<ChangeKind>) -> Result<(), AppError> {
+fn change(edit: &IncidentEditArgs, changes: Vec<ChangeKind>) -> Result<(), AppError> {
     let rules = edit.history.rules.load()?;
     let by = edit.by.clone().or_else(account).unwrap_or_else(|| "unknown".to_owned());
     let incident = change_incident(&edit.history.folder, edit.number, &changes, &by, &rules)?;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use crate::app::output::Output;
-use crate::app::watch::{Log, LogFormat, Signals, StatusSink, WatchConfig, WatchOptions, WatchStatus, watch};
+use crate::app::watch::{
+    Log, Signals, StatusSink, WatchConfig, WatchLogFormat, WatchOptions, WatchStatus, watch,
+};
 use crate::app::{AppError, CaptureOptions, thread_count};
 
 use crate::render::metrics::Metrics;
@@ -85,8 +87,8 @@ pub(super) fn run(args: &WatchArgs) -> Result<u8, AppError> {
         return Ok(EXIT_OK);
     }
     let format = match args.log_format {
-        LogFormatArg::Text => LogFormat::Text,
-        LogFormatArg::Json => LogFormat::Json,
+        LogFormatArg::Text => WatchLogFormat::Text,
+        LogFormatArg::Json => WatchLogFormat::Json,
     };
     let options = WatchOptions {
         once: args.once,

@@ -45,12 +45,15 @@ pub struct FoundSurge {
 pub struct SurgeGroup {
     /// The place of the incident that they belong to, in the list of incidents; `None` for a new one.
     pub incident: Option<usize>,
-    /// The places of the surges in the list of surges; the first one has the largest excess.
+    /// The places of the surges in the list of surges: those of a pattern before those of a service, each the largest
+    /// excess first.
     pub surges: Vec<usize>,
     /// The first day of the surge that founded the group, by which surges of the same service are assigned.
     pub onset: Date,
     service: Option<(Protocol, u16)>,
     patterns: Vec<BehaviorId>,
+    /// The first days of its surges.
+    onsets: Vec<Date>,
     days: (Date, Date),
 }
 
@@ -62,6 +65,7 @@ impl SurgeGroup {
             onset: incident.onset,
             service: incident.title.service,
             patterns: incident.patterns.clone(),
+            onsets: vec![incident.onset],
             days: (incident.first()?, incident.last()?),
         })
     }
@@ -73,6 +77,7 @@ impl SurgeGroup {
             onset: surge.first,
             service: surge.service,
             patterns: surge.pattern.into_iter().collect(),
+            onsets: vec![surge.first],
             days: (surge.first, surge.last),
         }
     }
@@ -87,6 +92,7 @@ impl SurgeGroup {
 
     fn add(&mut self, place: usize, surge: &FoundSurge) {
         self.surges.push(place);
+        self.onsets.push(surge.first);
         self.days = (self.days.0.min(surge.first), self.days.1.max(surge.last));
         if let Some(pattern) = surge.pattern.filter(|pattern| !self.patterns.contains(pattern)) {
             self.patterns.push(pattern);
@@ -104,14 +110,21 @@ impl SurgeGroup {
         surge.pattern.is_some_and(|pattern| self.patterns.contains(&pattern))
     }
 
-    /// Returns whether a surge of the same service begins when this thing began.
+    /// Returns whether a surge of the same service begins when this thing began. The service as a whole rises with
+    /// any surge of the thing; another pattern must begin together with the first one.
     fn has_onset_of(&self, surge: &FoundSurge) -> bool {
+        let is_near = |onset: &Date| days_between(*onset, surge.first).abs() <= ONSET_DAYS;
         let same_service = surge.service.is_some() && surge.service == self.service;
-        same_service && days_between(self.onset, surge.first).abs() <= ONSET_DAYS
+        let begins = match surge.pattern {
+            Some(_) => is_near(&self.onset),
+            None => self.onsets.iter().any(is_near),
+        };
+        same_service && begins
     }
 }
 
-/// Assigns each surge to the incident that it belongs to, and groups the others, the largest excess first.
+/// Assigns each surge to the incident that it belongs to, and groups the others: those of a pattern before those of a
+/// service, each the largest excess first.
 /// Incidents without a surge have no group. The result does not depend on the order of the surges, and surges
 /// that opened an incident are assigned to it again.
 #[must_use]
@@ -122,8 +135,10 @@ pub fn assign_surges(incidents: &[Incident], found: &[FoundSurge]) -> Vec<SurgeG
     let mut order: Vec<usize> = (0..found.len()).collect();
     order.sort_by(|a, b| {
         let (a, b) = (&found[*a], &found[*b]);
-        b.excess
-            .total_cmp(&a.excess)
+        let is_service = |surge: &FoundSurge| surge.pattern.is_none();
+        is_service(a)
+            .cmp(&is_service(b))
+            .then(b.excess.total_cmp(&a.excess))
             .then_with(|| b.behavior.coarseness().cmp(&a.behavior.coarseness()))
             .then_with(|| (a.first, &a.sensor, &a.behavior).cmp(&(b.first, &b.sensor, &b.behavior)))
     });
@@ -222,7 +237,7 @@ mod tests {
         ];
         let groups = assign_surges(&[], &found);
         let mut members: Vec<Vec<usize>> = groups.iter().map(|group| group.surges.clone()).collect();
-        assert_eq!(members, [vec![0, 1, 2, 3], vec![4, 5]]);
+        assert_eq!(members, [vec![1, 2, 3, 0], vec![4, 5]]);
         assert_eq!(groups[0].patterns(), [BehaviorId([1; 16])]);
         // In any order.
         let mut turned = found.to_vec();

@@ -7,54 +7,8 @@ use crate::behavior::{BehaviorId, Parameters};
 use crate::history::SurgeBehavior;
 use crate::packet::{Protocol, Timestamp};
 
-use super::IncidentChange;
-
-/// What the operators have done about an incident. Whether the surge itself lasts is said by
-/// [`Incident::ended`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IncidentState {
-    /// Nobody has looked at it.
-    New,
-    /// Somebody has looked at it.
-    Seen,
-    /// A sample that explains it is linked.
-    Explained,
-    /// Nothing is left to do.
-    Closed,
-}
-
-impl IncidentState {
-    /// Returns the word of the state, as it is shown and stored.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            IncidentState::New => "new",
-            IncidentState::Seen => "seen",
-            IncidentState::Explained => "explained",
-            IncidentState::Closed => "closed",
-        }
-    }
-}
-
-/// Why an incident's surge is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndReason {
-    /// Days that do not stand out followed at every sensor.
-    Calm,
-    /// It lasted so long (four weeks) that its level became the background.
-    NewLevel,
-}
-
-/// The end of an incident's surge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IncidentEnd {
-    /// The last day that stood out.
-    pub day: Date,
-    /// Why it is over.
-    pub reason: EndReason,
-}
+use super::change::IncidentChange;
+use super::state::{IncidentEnd, IncidentState};
 
 /// The parts of an incident's title. The words are put together where they are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

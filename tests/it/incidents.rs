@@ -2,7 +2,7 @@
 //! the command line shows of them.
 
 use inga::app::Notices;
-use inga::app::incidents::{UpdatedIncident, update_incidents};
+use inga::app::incidents::{UpdatedIncident, has_unweighed_samples, update_incidents};
 use inga::app::sandbox::LoadedSample;
 use inga::app::simulate::{SimulateOptions, simulate_into};
 use inga::behavior::{PacketsPerDestination, Parameters, Ports, ProtocolSet, SourcePortUse, Transition};
@@ -179,8 +179,10 @@ fn a_changed_incident_is_found_and_an_older_catalog_has_none() {
     assert_eq!(store.incidents().unwrap().len(), 1);
 }
 
+const UNIFORM: &str = "{uniform: {}}";
+
 /// A quiet telescope of two sensors, and a worm that begins on 10 February.
-fn scenario(population: &str, last: &str) -> Scenario {
+fn scenario(targets: &str, population: &str, last: &str) -> Scenario {
     let text = format!(
         "
 title: A worm at two sensors
@@ -191,7 +193,7 @@ sensors:
   - {{name: south, kind: subnet, prefixes: [203.0.113.0/24]}}
 families:
   - name: knocker
-    targets: {{uniform: {{}}}}
+    targets: {targets}
     probes: [{{protocol: TCP, ports: [2967], sends: [{{at: [0, 3]}}]}}]
     rate: 400
     population: {{{population}}}
@@ -218,9 +220,9 @@ fn update(store: &mut LocalStore, at: i64) -> Vec<UpdatedIncident> {
 }
 
 #[test]
-fn an_outbreak_at_two_sensors_is_one_incident_whose_cause_is_found_when_the_sample_comes() {
-    let outbreak = scenario("growth: [{hosts: 60, from: 2020-02-10, days: 3}]", "2020-02-24");
-    let (mut store, samples) = simulated(&outbreak, 1);
+fn an_outbreak_at_two_sensors_is_one_incident() {
+    let outbreak = scenario(UNIFORM, "growth: [{hosts: 60, from: 2020-02-10, days: 3}]", "2020-02-24");
+    let (mut store, _) = simulated(&outbreak, 1);
     let opened = update(&mut store, 1);
     assert_eq!(opened.len(), 1, "{opened:#?}");
     let one = &opened[0].incident;
@@ -237,19 +239,28 @@ fn an_outbreak_at_two_sensors_is_one_incident_whose_cause_is_found_when_the_samp
 
     // Nothing new, nothing changed.
     assert_eq!(update(&mut store, 2), []);
+}
 
-    // The sample is imported: it is asked of all history, and linked where it is a likely cause.
+#[test]
+fn a_sample_that_is_imported_later_is_asked_of_all_history_and_linked() {
+    let growth = "growth: [{hosts: 60, from: 2020-02-10, days: 3}]";
+    let outbreak = scenario("{sequential: {block: 24, start: random}}", growth, "2020-02-24");
+    let (mut store, samples) = simulated(&outbreak, 1);
+    assert_eq!(update(&mut store, 1).len(), 1);
     for sample in &samples {
         store.put_sample(&sample.to_kept()).unwrap();
     }
+    assert!(has_unweighed_samples(&store).unwrap());
     let weighed = update(&mut store, 3);
     assert_eq!(weighed.len(), 1, "{weighed:#?}");
     let one = &weighed[0].incident;
     let id = samples[0].profile.id.clone();
-    assert!(one.causes[0].probability > 0.25 && one.causes[0].samples == [id.clone()], "{one:?}");
-    assert!(["likely", "possible"].contains(&one.causes[0].verdict.as_str()), "{one:?}");
-    assert_eq!(one.samples.contains(&id), one.causes[0].verdict == "likely", "{one:?}");
+    let cause = &one.causes[0];
+    assert_eq!((cause.verdict.as_str(), &cause.samples), ("likely", &vec![id.clone()]), "{one:#?}");
+    assert!(cause.probability > 0.8 && one.unknown < Some(0.2), "{one:#?}");
+    assert_eq!((one.samples.as_slice(), one.state), (&[id][..], IncidentState::New));
     assert!(weighed[0].new_changes().any(|what| matches!(what, ChangeKind::Cause { .. })));
+    assert!(!has_unweighed_samples(&store).unwrap());
     assert_eq!(update(&mut store, 4), []);
 }
 
@@ -257,7 +268,7 @@ fn an_outbreak_at_two_sensors_is_one_incident_whose_cause_is_found_when_the_samp
 fn an_incident_ends_by_itself_and_resumes() {
     let population = "growth: [{hosts: 80, from: 2020-02-10}, {hosts: 120, from: 2020-02-26}], \
                       decay: {from: 2020-02-11, half_life_days: 1}";
-    let part = |last: &str| simulated(&scenario(population, last), 1).0;
+    let part = |last: &str| simulated(&scenario(UNIFORM, population, last), 1).0;
     // The same history at four times: each is a part of the next one.
     let mut incidents = Vec::new();
     for (at, last) in (1..).zip(["2020-02-12", "2020-02-25", "2020-02-28", "2020-03-15"]) {
@@ -291,7 +302,7 @@ fn fresh(incidents: &[Incident]) -> Vec<Incident> {
 fn quiet_months_open_as_few_incidents_as_claimed() {
     // Ten telescopes for ten weeks each. A surge is reported by mistake with a probability of at most 0.013 for each
     // granularity and sensor.
-    let quiet = scenario("growth: [{hosts: 30, from: 2019-12-01}]", "2020-03-10");
+    let quiet = scenario(UNIFORM, "growth: [{hosts: 30, from: 2020-01-01}]", "2020-03-10");
     let opened: usize = (1..=10).map(|seed| update(&mut simulated(&quiet, seed).0, 1).len()).sum();
     assert!(opened <= 2, "{opened} incidents in ten quiet telescopes");
 }

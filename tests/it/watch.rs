@@ -1,11 +1,13 @@
 //! `inga watch`: whatever happens to files and to the process, the history is the one of `inga observe`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use inga::history::{Filter, SightingCounts};
 use inga::rules::Rules;
 use inga::store::{HistoryStore, IncidentStore, LocalStore};
 use serde_json::Value;
@@ -76,22 +78,27 @@ impl Telescope {
         args.extend(paths.iter().map(|path| arg(path)));
         let observed = inga(&args);
         assert_eq!(observed.code, 0, "{}", observed.stderr);
-        assert_eq!(view(&self.at("history")), view(&history));
+        let ((sightings, days, packets), observed) = (view(&self.at("history")), view(&history));
+        assert_eq!((days, packets), (observed.1, observed.2));
+        let differing = sightings.iter().zip(&observed.0).find(|(one, other)| one != other);
+        assert_eq!((sightings.len(), differing), (observed.0.len(), None));
         let verified = inga(&["history", "verify", "--history", arg(&self.at("history"))]);
         assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
     }
 }
 
-/// Everything that a history has of its sensor, but for the names of captures.
+/// Everything that a history has of its sensor, but for the names and pieces of captures.
 fn view(history: &Path) -> (Vec<String>, String, u64) {
     let store = LocalStore::open_to_read(history, &Rules::shipped().unwrap().profile).unwrap();
-    let mut sightings = Vec::new();
+    let mut sums: BTreeMap<_, SightingCounts> = BTreeMap::new();
     store
-        .each_sighting("s", &inga::history::Filter::default(), &mut |sighting| {
-            sightings.push(format!("{sighting:?}"));
+        .each_sighting("s", &Filter::default(), &mut |sighting| {
+            let key = (sighting.day, sighting.number, sighting.host);
+            let sum = sums.entry(key).or_insert(SightingCounts::NONE);
+            *sum = sum.merged(sighting.counts);
         })
         .unwrap();
-    sightings.sort();
+    let sightings = sums.iter().map(|sighting| format!("{sighting:?}")).collect();
     let packets = store.captures("s").unwrap().iter().map(|capture| capture.recorded).sum();
     let days = format!("{:?} {:?}", store.totals("s").unwrap(), store.coverage("s").unwrap().recorded_days);
     (sightings, days, packets)

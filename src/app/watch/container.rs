@@ -17,7 +17,7 @@ const INTERFACE: u32 = 1;
 
 /// The kind of a file that can be continued at a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Container {
+enum GrowingContainer {
     Pcap { little_endian: bool },
     PcapNg { little_endian: bool },
 }
@@ -46,7 +46,7 @@ pub(super) fn complete_records(
 ) -> io::Result<Option<CompleteRecords>> {
     let Some((mut reader, container)) = open(file)? else { return Ok(None) };
     match container {
-        Container::Pcap { little_endian } => {
+        GrowingContainer::Pcap { little_endian } => {
             let mut head = vec![0; PCAP_HEADER];
             reader.read_exact(&mut head)?;
             let from = from.max(PCAP_HEADER as u64);
@@ -59,7 +59,7 @@ pub(super) fn complete_records(
             }
             Ok(Some(CompleteRecords { head, from, end }))
         }
-        Container::PcapNg { little_endian } => pcapng_records(reader, little_endian, from, most),
+        GrowingContainer::PcapNg { little_endian } => pcapng_records(reader, little_endian, from, most),
     }
 }
 
@@ -71,11 +71,11 @@ pub(super) fn complete_records(
 pub(super) fn first_record_end(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
     let Some((mut reader, container)) = open(file)? else { return Ok(None) };
     match container {
-        Container::Pcap { little_endian } => {
+        GrowingContainer::Pcap { little_endian } => {
             reader.seek(SeekFrom::Start(PCAP_HEADER as u64))?;
             Ok(skip_record(&mut reader, little_endian)?.map(|length| PCAP_HEADER as u64 + length))
         }
-        Container::PcapNg { mut little_endian } => {
+        GrowingContainer::PcapNg { mut little_endian } => {
             let mut end = 0;
             while let Some(block) = Block::read(&mut reader, &mut little_endian)? {
                 end += block.length;
@@ -92,31 +92,33 @@ pub(super) fn first_record_end(file: &mut (impl Read + Seek)) -> io::Result<Opti
 }
 
 /// Returns a reader at the beginning of a file, and the file's kind.
-fn open<F: Read + Seek>(file: &mut F) -> io::Result<Option<(BufReader<&mut F>, Container)>> {
+fn open<F: Read + Seek>(file: &mut F) -> io::Result<Option<(BufReader<&mut F>, GrowingContainer)>> {
     file.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::with_capacity(256 * 1024, file);
     let mut start = [0; PCAP_HEADER];
     let got = read_fully(&mut reader, &mut start)?;
     reader.seek(SeekFrom::Start(0))?;
-    Ok(Container::of(&start[..got]).map(|container| (reader, container)))
+    Ok(GrowingContainer::of(&start[..got]).map(|container| (reader, container)))
 }
 
-impl Container {
-    fn of(start: &[u8]) -> Option<Container> {
+impl GrowingContainer {
+    fn of(start: &[u8]) -> Option<GrowingContainer> {
         let word = |at: usize| -> Option<[u8; 4]> { start.get(at..at + 4)?.try_into().ok() };
         let first = word(0)?;
         let of = |word: u32| matches!(word, 0xa1b2_c3d4 | 0xa1b2_3c4d);
         if start.len() == PCAP_HEADER && of(u32::from_le_bytes(first)) {
-            return Some(Container::Pcap { little_endian: true });
+            return Some(GrowingContainer::Pcap { little_endian: true });
         }
         if start.len() == PCAP_HEADER && of(u32::from_be_bytes(first)) {
-            return Some(Container::Pcap { little_endian: false });
+            return Some(GrowingContainer::Pcap { little_endian: false });
         }
         let magic = word(8)?;
         match u32::from_le_bytes(first) == SECTION {
-            true if magic == 0x1a2b_3c4d_u32.to_le_bytes() => Some(Container::PcapNg { little_endian: true }),
+            true if magic == 0x1a2b_3c4d_u32.to_le_bytes() => {
+                Some(GrowingContainer::PcapNg { little_endian: true })
+            }
             true if magic == 0x1a2b_3c4d_u32.to_be_bytes() => {
-                Some(Container::PcapNg { little_endian: false })
+                Some(GrowingContainer::PcapNg { little_endian: false })
             }
             _ => None,
         }

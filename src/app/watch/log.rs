@@ -10,7 +10,7 @@ use crate::packet::Timestamp;
 
 /// The form of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
+pub enum WatchLogFormat {
     /// Lines for people.
     #[default]
     Text,
@@ -32,7 +32,7 @@ pub enum LogLevel {
 
 /// Writes lines to a log.
 pub struct Log {
-    format: LogFormat,
+    format: WatchLogFormat,
     out: Box<dyn Write>,
 }
 
@@ -48,7 +48,7 @@ struct LineJson<'a> {
 impl Log {
     /// Begins a log that is written to `out`.
     #[must_use]
-    pub fn new(format: LogFormat, out: Box<dyn Write>) -> Log {
+    pub fn new(format: WatchLogFormat, out: Box<dyn Write>) -> Log {
         Log { format, out }
     }
 
@@ -56,10 +56,10 @@ impl Log {
     pub(super) fn write(&mut self, level: LogLevel, sensor: Option<&str>, message: &str) {
         let time = now();
         let _ = match self.format {
-            LogFormat::Json => {
+            WatchLogFormat::Json => {
                 crate::escape::json_line(&mut self.out, &LineJson { time, level, sensor, message })
             }
-            LogFormat::Text => {
+            WatchLogFormat::Text => {
                 let word = match level {
                     LogLevel::Info => "info",
                     LogLevel::Warning => "warning",

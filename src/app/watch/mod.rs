@@ -35,7 +35,7 @@ use config::STANDARD_INPUT;
 pub use config::{OwnNetwork, Retention, Thresholds, WatchConfig, WatchedSensor};
 use follow::{FeedContext, FollowEvent, Follower, feed};
 use live::LiveCapture;
-pub use log::{Log, LogFormat, LogLevel};
+pub use log::{Log, LogLevel, WatchLogFormat};
 use news::{News, log_incident};
 use pattern::PathPattern;
 pub use signals::Signals;
@@ -292,6 +292,8 @@ impl Watch<'_> {
         let (Some(day), true) = (newest, newest > self.merged_on) else { return Ok(()) };
         let done = self.store.compact(false)?;
         self.merged_on = newest;
+        // Opening a history deletes the files of merged segments that readers kept from being deleted.
+        self.store = LocalStore::open_to_write(&self.config.history, &self.rules.profile)?;
         if done.days + done.months > 0 {
             self.log.info(None, &format!("merged {} days and {} months", done.days, done.months));
         }

@@ -19,7 +19,7 @@ use crate::store::HistoryStore;
 const DAYS: i64 = 2;
 
 /// What an address did at a sensor.
-struct Contact {
+struct DarkContact {
     first: Date,
     packets: u64,
 }
@@ -45,7 +45,7 @@ pub(in crate::app::watch) fn own_network_alerts(
         let Some(newest) = coverage.recorded_days.last() else { continue };
         let from = newest.saturating_sub(jiff::Span::new().days(DAYS - 1));
         for network in networks {
-            let mut contacts: BTreeMap<(IpAddr, u64), Contact> = BTreeMap::new();
+            let mut contacts: BTreeMap<(IpAddr, u64), DarkContact> = BTreeMap::new();
             let filter = Filter {
                 types: TypeFilter::All,
                 sources: Some(network.prefix),
@@ -55,7 +55,7 @@ pub(in crate::app::watch) fn own_network_alerts(
             store.each_sighting(&sensor.name, &filter, &mut |sighting| {
                 let contact = contacts
                     .entry((sighting.host, sighting.number))
-                    .or_insert(Contact { first: sighting.day, packets: 0 });
+                    .or_insert(DarkContact { first: sighting.day, packets: 0 });
                 contact.first = contact.first.min(sighting.day);
                 contact.packets += sighting.counts.packets;
             })?;
@@ -75,7 +75,7 @@ struct Seen<'a> {
     network: &'a OwnNetwork,
     sensor: &'a str,
     parameters: &'a Parameters,
-    contact: Contact,
+    contact: DarkContact,
 }
 
 impl Seen<'_> {

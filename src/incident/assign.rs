@@ -110,16 +110,11 @@ impl SurgeGroup {
         surge.pattern.is_some_and(|pattern| self.patterns.contains(&pattern))
     }
 
-    /// Returns whether a surge of the same service begins when this thing began. The service as a whole rises with
-    /// any surge of the thing; another pattern must begin together with the first one.
+    /// Returns whether a surge of the same service begins together with a surge of this thing. Those have more excess,
+    /// as surges are added in this order, or are of a pattern where this one is of the service.
     fn has_onset_of(&self, surge: &FoundSurge) -> bool {
         let is_near = |onset: &Date| days_between(*onset, surge.first).abs() <= ONSET_DAYS;
-        let same_service = surge.service.is_some() && surge.service == self.service;
-        let begins = match surge.pattern {
-            Some(_) => is_near(&self.onset),
-            None => self.onsets.iter().any(is_near),
-        };
-        same_service && begins
+        surge.service.is_some() && surge.service == self.service && self.onsets.iter().any(is_near)
     }
 }
 

@@ -1,7 +1,6 @@
 //! F2: malware samples: the sample report, the scan and the service accesses of the sandbox run, and the
 //! projection of the scan onto a sensor.
 
-mod conditions;
 mod contacts;
 mod conversation;
 mod details;
@@ -23,6 +22,7 @@ mod report_merge;
 mod run;
 mod sandbox;
 mod scan;
+mod scan_conditions;
 mod scan_variants;
 mod ssdeep;
 mod targets;
@@ -31,7 +31,6 @@ mod tlsh;
 mod traffic;
 mod victim;
 
-pub use conditions::Conditions;
 pub use details::{RunDetails, RunObservation, SampleDetails};
 pub use draft::DraftReport;
 pub use expectation::{DarknetExpectation, Difference, Expectation, SampleCheck};
@@ -51,6 +50,7 @@ pub use sandbox::{ListedContact, ReportPart, Sandbox, SandboxError, SandboxRepor
 pub use scan::{
     AnsweredContacts, Attempts, SampleService, Scan, Script, ScriptPacket, ServicePort, SourcePorts,
 };
+pub use scan_conditions::ScanConditions;
 pub use targets::{Reach, SweepStep, TargetOrder, TargetSelection};
 pub use traffic::{AccessReason, InfrastructureMatcher, PacketClass, ResolvedAddresses, Traffic};
 pub use victim::{AddressCounts, LikelyVictims, VictimError, VictimReason, likely_victims};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::behavior::{Ports, ProtocolToken, SourcePortUse};
 
 use super::contacts::{Contact, Contacts};
-use super::{Conditions, SampleProfile, TargetSelection};
+use super::{SampleProfile, ScanConditions, TargetSelection};
 
 /// Minimum time in seconds for which a run continues after the first packet to a silent target, so that the
 /// target's packets count as complete. The first TCP retry comes after 1 s (Linux) or 3 s (Windows, BSD).
@@ -124,7 +124,7 @@ pub struct Scan {
     /// Number of distinct targets in the run.
     pub targets: u64,
     /// The conditions under which it is observed: those of the sandbox, except in [`Scan::variants`].
-    pub conditions: Conditions,
+    pub conditions: ScanConditions,
 }
 
 impl Scan {
@@ -155,7 +155,7 @@ impl Scan {
             targets_per_second: sample.destinations_per_second(),
             answered: answered_contacts(&contacts),
             targets: contacts.targets.len() as u64,
-            conditions: Conditions::SANDBOX,
+            conditions: ScanConditions::SANDBOX,
             services,
             scripts,
         })

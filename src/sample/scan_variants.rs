@@ -2,8 +2,8 @@
 
 use crate::packet::TcpFlags;
 
-use super::conditions::USUAL_CONDITIONS;
-use super::{Conditions, SampleService, Scan, ScriptPacket, SourcePorts};
+use super::scan_conditions::USUAL_CONDITIONS;
+use super::{SampleService, Scan, ScanConditions, ScriptPacket, SourcePorts};
 
 /// How usual systems repeat a SYN: the probability and the times in seconds after the first SYN. Scanners with
 /// raw sockets never repeat it. Windows repeats it after 3 and 9 s, or once if the program gives up sooner.
@@ -17,7 +17,7 @@ const SINGLE_PACKET_SHARE_MIN: f64 = 0.95;
 
 impl Scan {
     /// Returns the scans that are consistent with the run, each with its probability. They differ in what the
-    /// run leaves open: the scan rate, the TCP retries, and the [`Conditions`]. The probabilities sum to 1.
+    /// run leaves open: the scan rate, the TCP retries, and the [`ScanConditions`]. The probabilities sum to 1.
     #[must_use]
     pub fn variants(&self) -> Vec<(f64, Scan)> {
         let retries: &[(f64, &[f64])] = if self.assumes_retries() { &USUAL_RETRIES } else { &[(1.0, &[])] };
@@ -44,15 +44,15 @@ impl Scan {
 
     /// Returns the conditions under which a sensor may observe the scan. A scanner with a raw socket repeats nothing,
     /// whatever its system, so that conditions that differ in systems alone are one.
-    fn usual_conditions(&self) -> Vec<Conditions> {
+    fn usual_conditions(&self) -> Vec<ScanConditions> {
         if self.source_ports == SourcePorts::PerTarget {
             return USUAL_CONDITIONS.to_vec();
         }
-        let mut all: Vec<Conditions> = Vec::new();
+        let mut all: Vec<ScanConditions> = Vec::new();
         for one in USUAL_CONDITIONS {
             match all.iter_mut().find(|known| known.loss.total_cmp(&one.loss).is_eq()) {
                 Some(known) => known.probability += one.probability,
-                None => all.push(Conditions { other_systems: 0.0, ..one }),
+                None => all.push(ScanConditions { other_systems: 0.0, ..one }),
             }
         }
         all

@@ -17,7 +17,7 @@ pub struct Batch {
     pub day: Date,
     /// The hour of that day ([`super::Day::hour`]), at most 31.
     pub hour: u8,
-    /// One sighting for each type, scope and host.
+    /// One sighting for each type, scope, host and signature.
     pub sightings: Vec<Sighting>,
 }
 
@@ -52,9 +52,11 @@ pub(super) struct WindowCounts {
     pub(super) first: crate::packet::Timestamp,
     pub(super) last: crate::packet::Timestamp,
     pub(super) marks: u64,
+    /// The number of the probe signature.
+    pub(super) signature: Option<u64>,
 }
 
-/// Unsorted windows of one hour, waiting to be combined into sightings. Memory: 48 bytes per window.
+/// Unsorted windows of one hour, waiting to be combined into sightings. Memory: 64 bytes per window.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WindowBuffer {
     /// Windows of IPv4 hosts as sortable numbers: type and scope (64 bits), host (32 bits), index into
@@ -127,14 +129,23 @@ fn combine_windows(
             hours: 1 << hour.min(31),
             marks: window.marks,
         };
+        let new = Sighting { day, number, scope, host, signature: window.signature, counts: one };
         match sightings.last_mut() {
-            Some(last) if last.number == number && last.scope == scope && last.host == host => {
-                last.counts = last.counts.merged(one);
-            }
-            _ => sightings.push(Sighting { day, number, scope, host, signature: None, counts: one }),
+            Some(last) if last.order(&new).is_eq() => last.counts = last.counts.merged(one),
+            Some(last) if last.order(&new).is_gt() => insert_sorted(&mut sightings, new),
+            _ => sightings.push(new),
         }
     }
     sightings
+}
+
+/// Adds a sighting before others of its host that have a greater signature.
+fn insert_sorted(sightings: &mut Vec<Sighting>, new: Sighting) {
+    let place = sightings.iter().rposition(|known| known.order(&new).is_le());
+    match place.and_then(|place| sightings.get_mut(place)) {
+        Some(known) if known.order(&new).is_eq() => known.counts = known.counts.merged(new.counts),
+        _ => sightings.insert(place.map_or(0, |place| place + 1), new),
+    }
 }
 
 /// Returns the hours whose bits are set, ascending.

@@ -6,6 +6,7 @@ use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags};
 
 use super::address::{EndpointPair, PrintedPort};
 use super::printed_header::{PrintedHeader, find, leading_number};
+use super::printed_probe;
 
 /// The protocol number that IANA reserves (255). It stands for the protocol of a packet whose line shows
 /// neither a protocol nor ports.
@@ -33,6 +34,7 @@ pub(super) fn packet(pair: &EndpointPair<'_>, header: PrintedHeader) -> (Packet,
         Protocol::Icmpv6 => packet = packet.with_icmp(icmpv6(body)),
         _ => {}
     }
+    printed_probe::set(&mut packet, pair.body, header);
     (packet, problem(pair, header))
 }
 

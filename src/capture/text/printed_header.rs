@@ -11,11 +11,21 @@ pub(super) struct PrintedHeader {
     pub(super) protocol: Option<u8>,
     /// Whether the packet is a fragment other than the first.
     pub(super) later_fragment: bool,
+    /// The "don't fragment" flag; `None` if the line does not show it.
+    pub(super) dont_fragment: Option<bool>,
 }
 
 /// Parses the parentheses that `-v` prints on the packet's own line: before the addresses since 3.9 (for IPv6
 /// in every version), at the end of the line in older versions.
 pub(super) fn printed_header(pair: &EndpointPair<'_>) -> PrintedHeader {
+    let header = parentheses(pair);
+    // Before 3.9 the flag stands alone behind the body. A body without it may be that of a later version, which prints
+    // the flag with `-v` only.
+    let dont_fragment = header.dont_fragment.or(find(pair.body, b"(DF)").map(|_| true));
+    PrintedHeader { dont_fragment, ..header }
+}
+
+fn parentheses(pair: &EndpointPair<'_>) -> PrintedHeader {
     if pair.before.contains(&b'(') {
         return parse_header(pair.before);
     }
@@ -64,6 +74,7 @@ pub(super) fn parse_header(text: &[u8]) -> PrintedHeader {
         ip_id: number(b"id ").and_then(|id| u16::try_from(id).ok()),
         protocol: protocol.and_then(protocol_number),
         later_fragment: number(b"offset ").is_some_and(|offset| offset > 0),
+        dont_fragment: after(b"flags [").map(|flags| find(&flags[..flags.len().min(3)], b"DF").is_some()),
     }
 }
 

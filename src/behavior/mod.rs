@@ -44,3 +44,6 @@ pub use signatures::Signatures;
 pub use transition::{Transition, transition};
 pub use types::{TypeList, Types};
 pub use window::{OpenWindow, TracePoint};
+
+#[cfg(test)]
+mod signature_tests;

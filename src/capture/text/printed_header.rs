@@ -19,10 +19,13 @@ pub(super) struct PrintedHeader {
 /// in every version), at the end of the line in older versions.
 pub(super) fn printed_header(pair: &EndpointPair<'_>) -> PrintedHeader {
     let header = parentheses(pair);
-    // Before 3.9 the flag stands alone behind the body. A body without it may be that of a later version, which prints
-    // the flag with `-v` only.
-    let dont_fragment = header.dont_fragment.or(find(pair.body, b"(DF)").map(|_| true));
-    PrintedHeader { dont_fragment, ..header }
+    PrintedHeader { dont_fragment: header.dont_fragment.or(flag_behind_body(pair.body)), ..header }
+}
+
+/// Returns the "don't fragment" flag if it stands alone behind a body, as before 3.9. A body without it may be that of a
+/// later version, which prints the flag with `-v` only.
+pub(super) fn flag_behind_body(body: &[u8]) -> Option<bool> {
+    memchr::memmem::find(body, b"(DF)").map(|_| true)
 }
 
 fn parentheses(pair: &EndpointPair<'_>) -> PrintedHeader {

@@ -39,7 +39,10 @@ pub(super) fn parse(text: &[u8], header: Option<PrintedHeader>) -> Option<Parsed
             Some(_) => printed_header::printed_header(&pair),
             None => PrintedHeader::default(),
         },
-        None => PrintedHeader::default(),
+        None => PrintedHeader {
+            dont_fragment: printed_header::flag_behind_body(pair.body),
+            ..PrintedHeader::default()
+        },
     };
     let packet = packet(&pair, header);
     let (packet, problem) =

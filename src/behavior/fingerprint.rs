@@ -20,6 +20,7 @@ pub struct Facet {
     /// Type, shape and pattern of the parameters.
     pub names: Names,
     /// How the host built these probes; `None` if no packet begins a contact.
+    #[serde(default)]
     pub signature: Option<ProbeSignature>,
 }
 

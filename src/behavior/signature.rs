@@ -56,6 +56,12 @@ impl ProbeSignature {
         self.kind
     }
 
+    /// Returns the word for the kind of the probes: `syn`, `datagram`, `request` or, for several kinds, `mixed`.
+    #[must_use]
+    pub fn kind_name(&self) -> &'static str {
+        name_of_kind(self.kind)
+    }
+
     /// Returns the value of a feature.
     #[must_use]
     pub fn value(&self, feature: Feature) -> FeatureValue {
@@ -177,13 +183,20 @@ impl fmt::Debug for ProbeSignature {
     }
 }
 
-fn name_of_kind(kind: Option<ProbeKind>) -> &'static str {
+/// Returns the word for a kind of probes; `None` stands for several kinds.
+pub(super) fn name_of_kind(kind: Option<ProbeKind>) -> &'static str {
     match kind {
         Some(ProbeKind::Syn) => "syn",
         Some(ProbeKind::Datagram) => "datagram",
         Some(ProbeKind::Request) => "request",
         None => "mixed",
     }
+}
+
+/// Returns the kind of a word of [`name_of_kind`]; `None` for any other word.
+pub(super) fn kind_of_name(name: &str) -> Option<Option<ProbeKind>> {
+    let kinds = [Some(ProbeKind::Syn), Some(ProbeKind::Datagram), Some(ProbeKind::Request), None];
+    kinds.into_iter().find(|kind| name_of_kind(*kind) == name)
 }
 
 /// A text that is no probe signature.
@@ -203,14 +216,7 @@ impl FromStr for ProbeSignature {
 
 fn parse(text: &str) -> Option<ProbeSignature> {
     let mut fields = text.strip_prefix(VERSION)?.strip_prefix('|')?.split('|');
-    let kind = match fields.next()? {
-        "syn" => Some(ProbeKind::Syn),
-        "datagram" => Some(ProbeKind::Datagram),
-        "request" => Some(ProbeKind::Request),
-        "mixed" => None,
-        _ => return None,
-    };
-    let mut signature = ProbeSignature::new(kind);
+    let mut signature = ProbeSignature::new(kind_of_name(fields.next()?)?);
     for field in fields {
         let (name, value) = field.split_once('=')?;
         let feature = Feature::from_name(name)?;

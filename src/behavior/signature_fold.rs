@@ -59,6 +59,26 @@ impl SignatureFold {
         }
     }
 
+    /// Adds all probes of another fold, as if they were further probes of this one. They count as different probes.
+    pub(super) fn merge(&mut self, other: &SignatureFold) {
+        if self.probes == 0 {
+            *self = *other;
+            return;
+        }
+        let (mine, theirs) = (self.first, other.first);
+        self.differing.form |= other.differing.form | (mine.form ^ theirs.form);
+        self.differing.numbers |= other.differing.numbers | (mine.numbers ^ theirs.numbers);
+        self.source_port_differs |= other.source_port_differs || self.source_port != other.source_port;
+        self.relations &= other.relations;
+        self.probes = 2;
+    }
+
+    /// Returns the place of the kind of the probes among SYNs, datagrams and requests; `None` for several kinds.
+    pub(super) fn kind_place(&self) -> Option<usize> {
+        let kind = usize::try_from(self.first.form & KIND).unwrap_or(0);
+        if self.differing.form & KIND == 0 { kind.checked_sub(1) } else { None }
+    }
+
     /// Returns whether a probe is of the same kind and goes to the same port as the first one.
     #[inline]
     pub(super) fn is_service(&self, fields: ProbeFields, probe: &Probe) -> bool {

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::packet::Timestamp;
 
+use super::signature_fold::SignatureFold;
 use super::window_signature::WindowSignature;
 use super::{Arrival, Marks, Probe, ProbeSignature, Probes, Profile};
 
@@ -40,6 +41,7 @@ pub struct OpenWindow {
     pub marked: Vec<(usize, u64)>,
     /// Whether new probes were not stored because of [`Profile::probes_per_window_max`].
     pub saturated: bool,
+    #[serde(default)]
     signature: WindowSignature,
 }
 
@@ -94,6 +96,11 @@ impl OpenWindow {
     #[must_use]
     pub fn signature(&self) -> Option<ProbeSignature> {
         self.signature.whole()
+    }
+
+    /// Returns what the probes of each service have in common.
+    pub(super) fn folds(&self) -> &[SignatureFold] {
+        self.signature.folds()
     }
 
     /// Returns the signature of the probes that share protocol and destination port with `first`; `None` if there

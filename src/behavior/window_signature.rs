@@ -46,6 +46,11 @@ impl WindowSignature {
         }
     }
 
+    /// Returns the folds of the services; that of all probes if there is only one.
+    pub(super) fn folds(&self) -> &[SignatureFold] {
+        self.services.as_deref().map_or(std::slice::from_ref(&self.whole), Vec::as_slice)
+    }
+
     /// Returns the signature of all probes; `None` without any.
     pub(super) fn whole(&self) -> Option<ProbeSignature> {
         signature_of(&self.whole)
@@ -60,7 +65,6 @@ impl WindowSignature {
             _ => return None,
         };
         let fields = ProbeFields { form: kind, numbers: 0 };
-        let mut folds = self.services.as_deref().map_or(std::slice::from_ref(&self.whole), Vec::as_slice).iter();
-        signature_of(folds.find(|service| service.is_service(fields, first))?)
+        signature_of(self.folds().iter().find(|service| service.is_service(fields, first))?)
     }
 }

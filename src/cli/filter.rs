@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use crate::app::AppError;
 use crate::app::series::TrafficFilter;
-use crate::behavior::BehaviorId;
+use crate::behavior::{BehaviorId, ParsePatternError};
 use crate::history::{BehaviorFilter, Granularity};
 use crate::packet::Protocol;
 use crate::rules::Rules;
@@ -14,8 +14,9 @@ use super::help::FILTER;
 /// The option that selects the behaviors to count.
 #[derive(Debug, clap::Args)]
 pub(super) struct FilterArgs {
-    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`; may be given
-    /// more than once, and each behavior is then counted separately
+    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`,
+    /// `signature:FEATURES` (`signature:syn,seq=destination`); may be given more than once, and each behavior is then
+    /// counted separately
     #[arg(long, alias = "of", value_name = "BEHAVIOR", value_parser = parse_filter, help_heading = FILTER)]
     filter: Vec<TrafficFilter>,
 }
@@ -52,6 +53,10 @@ pub(super) fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
         // `family` is the earlier name of a pattern.
         "pattern" | "family" => named(Granularity::Pattern),
         "label" => Ok(TrafficFilter::Label(rest.to_owned())),
+        "signature" => rest
+            .parse()
+            .map(TrafficFilter::Signature)
+            .map_err(|error: ParsePatternError| error.to_string()),
         "" => match rest.split_once('/') {
             None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
                 // Different malware scans the TCP and the UDP port of a number, so the protocol is required.
@@ -73,7 +78,7 @@ pub(super) fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
             }
         },
         other => {
-            Err(format!("`{other}:`; use type:, shape:, pattern:, label:, a port like 445/tcp, a protocol"))
+            Err(format!("`{other}:`; use type:, shape:, pattern:, label:, signature:, a port like 445/tcp, a protocol"))
         }
     }
 }
@@ -97,6 +102,7 @@ pub(super) fn filter_name(filter: &TrafficFilter, sources: Option<IpNet>) -> Str
         TrafficFilter::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
         TrafficFilter::Protocol(protocol) => protocol.to_string().to_lowercase(),
         TrafficFilter::Label(label) => format!("label:{label}"),
+        TrafficFilter::Signature(pattern) => format!("signature:{pattern}"),
     };
     sources.map_or_else(|| name.clone(), |sources| format!("{name} from {sources}"))
 }

@@ -31,6 +31,7 @@ pub mod samples;
 mod scale;
 pub mod sensors;
 mod series;
+mod signature;
 pub mod spans;
 pub mod surges;
 pub mod svg;

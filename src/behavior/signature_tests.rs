@@ -80,7 +80,7 @@ fn bots() -> Vec<(fn(u32) -> Packet, &'static str)> {
         format!("ps1|syn|ttl=64|df=1|id=*|sport=*|{LINUX}|seq=*|unused=0").into_boxed_str(),
     );
     vec![
-        (|at| syn(at, 40_000 + low(at % 999), low(mixed(at)), mixed(at + 5)), linux),
+        (|at| syn(at, low(at).max(1025), low(mixed(at)), mixed(at + 5)), linux),
         (
             |at| tool(syn(at, 50_001, low(mixed(at)), at), 51_211),
             "ps1|syn|ttl=255|df=0|id=*|sport=constant|window=constant|options=none|mss=-|wscale=-|seq=destination|unused=0",

@@ -1,6 +1,7 @@
 //! Batches of sightings: the unit in which a capture is handed to a store.
 
 use std::any::Any;
+use std::cmp::Ordering;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -130,10 +131,15 @@ fn combine_windows(
             marks: window.marks,
         };
         let new = Sighting { day, number, scope, host, signature: window.signature, counts: one };
-        match sightings.last_mut() {
-            Some(last) if last.order(&new).is_eq() => last.counts = last.counts.merged(one),
-            Some(last) if last.order(&new).is_gt() => insert_sorted(&mut sightings, new),
-            _ => sightings.push(new),
+        let Some(last) = sightings.last_mut() else {
+            sightings.push(new);
+            continue;
+        };
+        match last.order(&new) {
+            Ordering::Less => sightings.push(new),
+            Ordering::Equal => last.counts = last.counts.merged(one),
+            // Windows of a host are not sorted by signature.
+            Ordering::Greater => insert_sorted(&mut sightings, new),
         }
     }
     sightings

@@ -27,6 +27,7 @@ pub mod projection;
 pub mod rule_counts;
 pub mod sample_details;
 pub mod sample_import;
+mod sample_probes;
 pub mod samples;
 mod scale;
 pub mod sensors;

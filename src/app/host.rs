@@ -80,7 +80,8 @@ fn behaviors_at_sensor(
         let labels = labels.into_iter().map(str::to_owned).collect();
         let gap = longest_gap(&days, &looked);
         let (sensor, coverage) = (Arc::clone(&name), Arc::clone(&coverage));
-        let windows = numbers.into_iter().filter_map(|(number, windows)| Some((*signatures.get(&number)?, windows)));
+        let windows =
+            numbers.into_iter().filter_map(|(number, windows)| Some((*signatures.get(&number)?, windows)));
         let mut signatures: Vec<(ProbeSignature, u64)> = windows.collect();
         signatures.sort_by_key(|(signature, windows)| (Reverse(*windows), signature.number()));
         here.push(HostBehavior { sensor, behavior, labels, counts: seen, days, coverage, gap, signatures });

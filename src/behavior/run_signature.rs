@@ -46,7 +46,8 @@ pub fn run_signatures<'w>(windows: impl Iterator<Item = &'w OpenWindow>) -> Vec<
             }
         }
     }
-    let mut runs: Vec<RunSignature> = kinds.iter().filter_map(|(fold, probes)| run_signature(fold, *probes)).collect();
+    let mut runs: Vec<RunSignature> =
+        kinds.iter().filter_map(|(fold, probes)| run_signature(fold, *probes)).collect();
     runs.sort_by_key(|run| std::cmp::Reverse(run.probes));
     runs
 }
@@ -68,7 +69,12 @@ fn run_signature(fold: &SignatureFold, probes: u64) -> Option<RunSignature> {
 }
 
 /// Returns what a feature shows, if the field is one that stacks choose anew for each connection.
-fn relation(fold: &SignatureFold, feature: Feature, value: FeatureValue, probes: u64) -> Option<ProbeRelation> {
+fn relation(
+    fold: &SignatureFold,
+    feature: Feature,
+    value: FeatureValue,
+    probes: u64,
+) -> Option<ProbeRelation> {
     let number = match feature {
         Feature::IpId => u32::from(fold.first.ip_id()),
         Feature::SourcePort => u32::from(fold.source_port),
@@ -106,14 +112,18 @@ mod tests {
         let mut windows: Vec<OpenWindow> = Vec::new();
         for at in 0..10u32 {
             // A window for each probe.
-            let packet = Packet::new([10, 0, 0, 1].into(), Ipv4Addr::from_bits(0xc633_6400 + at).into(), Protocol::Tcp)
-                .with_time(Timestamp::from_parts(i64::from(at) * 40, 0))
-                .with_flags(Some(TcpFlags::SYN))
-                .with_source_port(Some(50_007))
-                .with_destination_port(Some(23))
-                .with_sequence(Some(0xc633_6400 + at))
-                .with_ip_id(Some(u16::try_from(at * 991 + 3).unwrap()))
-                .with_probe(ProbeHeader::syn(TcpOptions::NONE, UnusedFields::Empty));
+            let packet = Packet::new(
+                [10, 0, 0, 1].into(),
+                Ipv4Addr::from_bits(0xc633_6400 + at).into(),
+                Protocol::Tcp,
+            )
+            .with_time(Timestamp::from_parts(i64::from(at) * 40, 0))
+            .with_flags(Some(TcpFlags::SYN))
+            .with_source_port(Some(50_007))
+            .with_destination_port(Some(23))
+            .with_sequence(Some(0xc633_6400 + at))
+            .with_ip_id(Some(u16::try_from(at * 991 + 3).unwrap()))
+            .with_probe(ProbeHeader::syn(TcpOptions::NONE, UnusedFields::Empty));
             engine.push(&packet, Marks::default(), &mut |closed| windows.extend_from_slice(closed));
         }
         windows.extend(engine.take_open());

@@ -109,7 +109,10 @@ impl ProbeSignature {
 
     /// Compares the signatures feature by feature. Signatures of different kinds of probes agree in no feature and
     /// differ in none.
-    pub fn compare<'a>(&'a self, other: &'a ProbeSignature) -> impl Iterator<Item = (Feature, Agreement)> + 'a {
+    pub fn compare<'a>(
+        &'a self,
+        other: &'a ProbeSignature,
+    ) -> impl Iterator<Item = (Feature, Agreement)> + 'a {
         let comparable = self.kind == other.kind;
         Feature::ALL.into_iter().map(move |feature| match comparable {
             true => (feature, agreement(feature, self, other)),
@@ -147,7 +150,9 @@ fn agreement(feature: Feature, one: &ProbeSignature, other: &ProbeSignature) -> 
         (Unknown, _) | (_, Unknown) => Agreement::Unknown,
         (a, b) if a == b => Agreement::Equal,
         (Other, Constant | Varies) | (Constant | Varies, Other) => Agreement::Unknown,
-        (Other, Number(number)) | (Number(number), Other) if !is_remarkable(feature, number) => Agreement::Unknown,
+        (Other, Number(number)) | (Number(number), Other) if !is_remarkable(feature, number) => {
+            Agreement::Unknown
+        }
         _ => Agreement::Different,
     }
 }

@@ -35,7 +35,8 @@ impl SignaturePattern {
 impl fmt::Display for SignaturePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind.map(|kind| name_of_kind(Some(kind)).to_owned());
-        let features = self.features.iter().map(|(feature, value)| format!("{feature}={}", feature.text_of(*value)));
+        let features =
+            self.features.iter().map(|(feature, value)| format!("{feature}={}", feature.text_of(*value)));
         let parts: Vec<String> = kind.into_iter().chain(features).collect();
         f.write_str(&parts.join(","))
     }

@@ -9,7 +9,8 @@ use super::probe_fields::{
     DONT_FRAGMENT, ID_KNOWN, INITIAL_TTLS, KIND, SEQUENCE_KNOWN, TTL, UNUSED, WINDOW_KNOWN,
 };
 use super::signature_fold::{
-    ID_IS_MASSCANS, SEQUENCE_IS_DESTINATION, SOURCE_PORT_IS_DESTINATION_PORT, SOURCE_PORT_KNOWN, SignatureFold,
+    ID_IS_MASSCANS, SEQUENCE_IS_DESTINATION, SOURCE_PORT_IS_DESTINATION_PORT, SOURCE_PORT_KNOWN,
+    SignatureFold,
 };
 use super::{Feature, FeatureValue, ProbeSignature, remarkable};
 
@@ -138,8 +139,7 @@ fn add_tcp(signature: &mut ProbeSignature, fold: &SignatureFold) {
         let window = fold.first.window();
         let differs = fold.differing.window() != 0;
         let is_remarkable = remarkable::tcp_window(window, mss);
-        let value =
-            chosen(differs, u32::from(window), is_remarkable, fold.probes, FeatureValue::Constant);
+        let value = chosen(differs, u32::from(window), is_remarkable, fold.probes, FeatureValue::Constant);
         signature.set(Feature::Window, value);
     }
     if fold.knows(SEQUENCE_KNOWN) {

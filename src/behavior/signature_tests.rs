@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 
 use super::{
-    Agreement, Engine, Feature, FeatureValue, Marks, OpenWindow, ProbeSignature, Profile, Signatures, remarkable,
+    Agreement, Engine, Feature, FeatureValue, Marks, OpenWindow, ProbeSignature, Profile, Signatures,
+    remarkable,
 };
 use crate::packet::{
-    IcmpKind, Packet, PayloadDigest, ProbeHeader, ProbeKind, Protocol, TcpFlags, TcpOptions, Timestamp, UnusedFields,
+    IcmpKind, Packet, PayloadDigest, ProbeHeader, ProbeKind, Protocol, TcpFlags, TcpOptions, Timestamp,
+    UnusedFields,
 };
 
 fn window_of(packets: &[Packet]) -> OpenWindow {
@@ -61,7 +63,8 @@ fn ping(destination: u32, id: u16, numbers: u32, payload: &[u8]) -> Packet {
 
 /// A number that follows no pattern. The lowest bit is set, so that no number is remarkable for being small.
 fn mixed(seed: u32) -> u32 {
-    let mixed = seed.wrapping_mul(0x9e37_79b9) ^ seed.wrapping_add(77).wrapping_mul(0x85eb_ca6b).rotate_left(13);
+    let mixed =
+        seed.wrapping_mul(0x9e37_79b9) ^ seed.wrapping_add(77).wrapping_mul(0x85eb_ca6b).rotate_left(13);
     mixed | 0x0801_2001
 }
 
@@ -76,9 +79,8 @@ fn bots() -> Vec<(fn(u32) -> Packet, &'static str)> {
         let probe = ProbeHeader::syn(TcpOptions::NONE, UnusedFields::Empty).with_dont_fragment(Some(false));
         packet.with_tcp_window(Some(window)).with_ttl(Some(250)).with_probe(probe)
     }
-    let linux = Box::leak(
-        format!("ps1|syn|ttl=64|df=1|id=*|sport=*|{LINUX}|seq=*|unused=0").into_boxed_str(),
-    );
+    let linux =
+        Box::leak(format!("ps1|syn|ttl=64|df=1|id=*|sport=*|{LINUX}|seq=*|unused=0").into_boxed_str());
     vec![
         (|at| syn(at, low(at).max(1025), low(mixed(at)), mixed(at + 5)), linux),
         (
@@ -123,8 +125,7 @@ fn loss_and_the_size_of_the_sensor_change_no_signature() {
         for prefix in [0, 0x2000] {
             for loss in [0, 3, 6] {
                 let is_seen = |at: &u32| at & 0xff00 & prefix == prefix && (mixed(*at) >> 7) % 10 >= loss;
-                let seen: Vec<Packet> =
-                    probes.iter().filter(|at| is_seen(at)).map(|at| bot(*at)).collect();
+                let seen: Vec<Packet> = probes.iter().filter(|at| is_seen(at)).map(|at| bot(*at)).collect();
                 for windows in [2, 3, 40] {
                     for window in seen.chunks(windows).filter(|window| window.len() > 1) {
                         let signature = signature_of(window).unwrap();
@@ -195,7 +196,8 @@ fn numbers_are_those_of_the_texts_and_bounded() {
     let signature: ProbeSignature = "ps1|syn|ttl=64".parse().unwrap();
     assert_eq!(signatures.number(&signature), Some(signature.number()));
     for at in 0..5000u32 {
-        let packets = [udp(1, 40_001, 9, &mixed(at).to_le_bytes()), udp(2, 40_002, 9, &mixed(at).to_le_bytes())];
+        let packets =
+            [udp(1, 40_001, 9, &mixed(at).to_le_bytes()), udp(2, 40_002, 9, &mixed(at).to_le_bytes())];
         assert!(signatures.number(&signature_of(&packets).unwrap()).is_some());
     }
     assert!(signatures.without_payload() > 800 && signatures.left_out() == 0);
@@ -206,8 +208,16 @@ fn numbers_are_those_of_the_texts_and_bounded() {
 
 #[test]
 fn texts_that_are_no_signature_are_refused() {
-    for text in ["", "ps1", "ps2|syn", "ps1|arp", "ps1|syn|ttl", "ps1|syn|ttl=x", "ps1|syn|df=1|ttl=64", "ps1|syn|ttl=064"]
-    {
+    for text in [
+        "",
+        "ps1",
+        "ps2|syn",
+        "ps1|arp",
+        "ps1|syn|ttl",
+        "ps1|syn|ttl=x",
+        "ps1|syn|df=1|ttl=64",
+        "ps1|syn|ttl=064",
+    ] {
         assert!(text.parse::<ProbeSignature>().is_err(), "{text}");
     }
 }
@@ -246,7 +256,9 @@ fn reference(packets: &[Packet]) -> Option<ProbeSignature> {
         IpAddr::V4(four) => four.to_bits(),
         IpAddr::V6(_) => 0,
     };
-    let ttl = |one: &Packet| number(Some([32, 64, 128, 255].into_iter().find(|t| *t >= u32::from(one.ttl().unwrap())).unwrap()));
+    let ttl = |one: &Packet| {
+        number(Some([32, 64, 128, 255].into_iter().find(|t| *t >= u32::from(one.ttl().unwrap())).unwrap()))
+    };
     signature.set(Feature::Ttl, plain(&ttl));
     signature.set(Feature::DontFragment, plain(&|one| number(one.probe().dont_fragment().map(u32::from))));
     let masscan = |one: &Packet| {
@@ -259,7 +271,10 @@ fn reference(packets: &[Packet]) -> Option<ProbeSignature> {
     if matches!(kind, Some(ProbeKind::Syn | ProbeKind::Datagram)) {
         let port = |one: &Packet| one.source_port().map(u32::from);
         let same = |one: &Packet| one.source_port() == one.destination_port();
-        signature.set(Feature::SourcePort, chosen(&port, &same, &|port| remarkable::source_port(low(port)), false));
+        signature.set(
+            Feature::SourcePort,
+            chosen(&port, &same, &|port| remarkable::source_port(low(port)), false),
+        );
     }
     if kind == Some(ProbeKind::Syn) {
         let options = |one: &Packet| one.probe().options().unwrap();
@@ -267,7 +282,8 @@ fn reference(packets: &[Packet]) -> Option<ProbeSignature> {
         let optional = |value: Option<u32>| value.map_or(FeatureValue::Absent, FeatureValue::Number);
         signature.set(Feature::Options, plain(&kinds));
         signature.set(Feature::Mss, plain(&|one| optional(options(one).mss().map(u32::from))));
-        signature.set(Feature::WindowScale, plain(&|one| optional(options(one).window_scale().map(u32::from))));
+        signature
+            .set(Feature::WindowScale, plain(&|one| optional(options(one).window_scale().map(u32::from))));
         signature.set(Feature::Unused, plain(&|one| FeatureValue::of_unused(one.probe().unused().unwrap())));
         let window = |one: &Packet| one.tcp_window().map(u32::from);
         let mss = options(first).mss();
@@ -302,27 +318,30 @@ fn reference(packets: &[Packet]) -> Option<ProbeSignature> {
 fn packets() -> impl Strategy<Value = Vec<Packet>> {
     let kinds = prop::sample::select(vec![vec![0u8], vec![0], vec![1], vec![2], vec![0, 1, 2, 3]]);
     let fields = (0u32..3, 0u16..3, 0u16..4, 0u32..4, 0usize..3, 0u8..4);
-    (kinds, prop::collection::vec((any::<prop::sample::Index>(), fields), 1..7)).prop_map(|(kinds, packets)| {
-        let one = |(kind, (destination, port, id, sequence, options, ttl)): (prop::sample::Index, _)| {
-            let port = [1999u16, 23, 50_007][usize::from(port)];
-            let id = [7, 54_321, low(destination ^ 23 ^ sequence), 99][usize::from(id)];
-            let sequence = [70_001, destination, 5, 99_999][sequence as usize];
-            let packet = match kind.get(&kinds) {
-                0 => {
-                    let options = TcpOptions::parse([&[][..], &[2, 4, 5, 0xb4], &[1, 3, 3, 2]][options]);
-                    let unused = [UnusedFields::Empty, UnusedFields::Acknowledgement][usize::from(ttl / 3)];
-                    syn(destination, port, id, sequence)
-                        .with_tcp_window(Some([1024, 2999][usize::from(ttl % 2)]))
-                        .with_probe(ProbeHeader::syn(options, unused).with_dont_fragment(Some(ttl > 1)))
-                }
-                1 => udp(destination, port, id, [&b""[..], b"x", b"yz"][options]),
-                2 => ping(destination, id, sequence << 16 | sequence, [&b""[..], b"x", b"yz"][options]),
-                _ => syn(destination, port, id, sequence).with_probe(ProbeHeader::NONE),
+    (kinds, prop::collection::vec((any::<prop::sample::Index>(), fields), 1..7)).prop_map(
+        |(kinds, packets)| {
+            let one = |(kind, (destination, port, id, sequence, options, ttl)): (prop::sample::Index, _)| {
+                let port = [1999u16, 23, 50_007][usize::from(port)];
+                let id = [7, 54_321, low(destination ^ 23 ^ sequence), 99][usize::from(id)];
+                let sequence = [70_001, destination, 5, 99_999][sequence as usize];
+                let packet = match kind.get(&kinds) {
+                    0 => {
+                        let options = TcpOptions::parse([&[][..], &[2, 4, 5, 0xb4], &[1, 3, 3, 2]][options]);
+                        let unused =
+                            [UnusedFields::Empty, UnusedFields::Acknowledgement][usize::from(ttl / 3)];
+                        syn(destination, port, id, sequence)
+                            .with_tcp_window(Some([1024, 2999][usize::from(ttl % 2)]))
+                            .with_probe(ProbeHeader::syn(options, unused).with_dont_fragment(Some(ttl > 1)))
+                    }
+                    1 => udp(destination, port, id, [&b""[..], b"x", b"yz"][options]),
+                    2 => ping(destination, id, sequence << 16 | sequence, [&b""[..], b"x", b"yz"][options]),
+                    _ => syn(destination, port, id, sequence).with_probe(ProbeHeader::NONE),
+                };
+                packet.with_ttl(Some([9, 64, 77, 129][usize::from(ttl)]))
             };
-            packet.with_ttl(Some([9, 64, 77, 129][usize::from(ttl)]))
-        };
-        packets.into_iter().map(one).collect()
-    })
+            packets.into_iter().map(one).collect()
+        },
+    )
 }
 
 proptest! {

@@ -17,7 +17,10 @@ const SERVICES_MAX: usize = 32;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct WindowSignature {
     whole: SignatureFold,
-    #[expect(clippy::box_collection, reason = "most windows have one service, and a pointer keeps them small")]
+    #[expect(
+        clippy::box_collection,
+        reason = "most windows have one service, and a pointer keeps them small"
+    )]
     services: Option<Box<Vec<SignatureFold>>>,
 }
 

@@ -53,10 +53,9 @@ pub(super) fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
         // `family` is the earlier name of a pattern.
         "pattern" | "family" => named(Granularity::Pattern),
         "label" => Ok(TrafficFilter::Label(rest.to_owned())),
-        "signature" => rest
-            .parse()
-            .map(TrafficFilter::Signature)
-            .map_err(|error: ParsePatternError| error.to_string()),
+        "signature" => {
+            rest.parse().map(TrafficFilter::Signature).map_err(|error: ParsePatternError| error.to_string())
+        }
         "" => match rest.split_once('/') {
             None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
                 // Different malware scans the TCP and the UDP port of a number, so the protocol is required.
@@ -77,9 +76,9 @@ pub(super) fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
                 }
             }
         },
-        other => {
-            Err(format!("`{other}:`; use type:, shape:, pattern:, label:, signature:, a port like 445/tcp, a protocol"))
-        }
+        other => Err(format!(
+            "`{other}:`; use type:, shape:, pattern:, label:, signature:, a port like 445/tcp, a protocol"
+        )),
     }
 }
 

@@ -121,9 +121,7 @@ impl ProbeHeader {
     #[must_use]
     pub fn with_options(self, options: TcpOptions) -> ProbeHeader {
         match self.kind() {
-            Some(ProbeKind::Syn) => {
-                ProbeHeader(self.0 & ((1 << DETAIL) - 1) | options.bits() << DETAIL)
-            }
+            Some(ProbeKind::Syn) => ProbeHeader(self.0 & ((1 << DETAIL) - 1) | options.bits() << DETAIL),
             _ => self,
         }
     }

@@ -139,7 +139,8 @@ impl Answer for NamedWindow {
         };
         let line = |facet: &Facet, labels: &[String]| {
             let parameters = &facet.parameters;
-            let labels = Some(crate::escape::escape_hidden(&labels.join(" "))).filter(|labels| !labels.is_empty());
+            let labels =
+                Some(crate::escape::escape_hidden(&labels.join(" "))).filter(|labels| !labels.is_empty());
             let signature = facet.signature.map(|signature| signature.to_string());
             let named: Vec<String> = labels.into_iter().chain(signature).collect();
             format!(

@@ -41,7 +41,8 @@ impl Answer for HostAnswer<'_> {
 
     /// Writes a table for people, one row per sensor and type.
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type", "signature"];
+        let head =
+            ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type", "signature"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, signatures, .. } in self.rows {
             rows.push(vec![
@@ -75,10 +76,13 @@ impl Answer for HostAnswer<'_> {
                 longest_gap_days: *gap,
                 windows: seen.windows,
                 packets: seen.packets,
-                signatures: signatures.iter().map(|(signature, windows)| HostSignatureJson {
-                    signature: signature.into(),
-                    windows: *windows,
-                }).collect(),
+                signatures: signatures
+                    .iter()
+                    .map(|(signature, windows)| HostSignatureJson {
+                        signature: signature.into(),
+                        windows: *windows,
+                    })
+                    .collect(),
             };
             crate::escape::json_line(out, &line)?;
         }

@@ -11,8 +11,8 @@ use crate::sample::{
 };
 
 use super::answer::Answer;
-use super::sample_probes::{SampleProbesJson, probes_in_words, probes_json};
 use super::projection::{ScanJson, scan_in_words};
+use super::sample_probes::{SampleProbesJson, probes_in_words, probes_json};
 
 impl Answer for SampleDetails {
     /// Writes everything that is known of the sample, under headings.

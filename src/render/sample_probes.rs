@@ -28,7 +28,8 @@ struct ProbeRelationJson {
 
 /// Returns the JSON of the probes of one kind.
 pub(super) fn probes_json(probes: &SampleProbes) -> SampleProbesJson<'_> {
-    let SampleProbes { run: RunSignature { signature, probes, relations }, systems, made_by_malware } = probes;
+    let SampleProbes { run: RunSignature { signature, probes, relations }, systems, made_by_malware } =
+        probes;
     let relation = |one: &ProbeRelation| ProbeRelationJson {
         feature: one.feature.name(),
         value: one.feature.text_of(one.value),
@@ -46,14 +47,19 @@ pub(super) fn probes_json(probes: &SampleProbes) -> SampleProbesJson<'_> {
 
 /// Returns lines on the probes of one kind, each with its indentation.
 pub(super) fn probes_in_words(probes: &SampleProbes) -> Vec<(usize, String)> {
-    let SampleProbes { run: RunSignature { signature, probes, relations }, systems, made_by_malware } = probes;
-    let mut lines = vec![(0, format!("{probes} probes ({})", signature.kind_name())), (2, signature.to_string())];
+    let SampleProbes { run: RunSignature { signature, probes, relations }, systems, made_by_malware } =
+        probes;
+    let mut lines =
+        vec![(0, format!("{probes} probes ({})", signature.kind_name())), (2, signature.to_string())];
     for relation in relations {
         lines.push((2, relation_in_words(relation, *probes)));
     }
     if !made_by_malware.is_empty() {
         let names: Vec<&str> = made_by_malware.iter().map(|feature| feature.name()).collect();
-        lines.push((2, format!("made by the malware, since no known system builds probes so: {}", names.join(", "))));
+        lines.push((
+            2,
+            format!("made by the malware, since no known system builds probes so: {}", names.join(", ")),
+        ));
     }
     if !systems.is_empty() {
         lines.push((2, format!("as the system of the sandbox may have built them: {}", systems.join("; "))));

@@ -148,7 +148,9 @@ impl Compiler {
         match file.compile() {
             Ok(stacks) => self.stacks = stacks,
             Err(errors) => {
-                errors.into_iter().for_each(|(entry, message)| self.error(STACKS, entry_place(text, entry), message));
+                errors
+                    .into_iter()
+                    .for_each(|(entry, message)| self.error(STACKS, entry_place(text, entry), message));
             }
         }
     }

@@ -76,7 +76,9 @@ impl StacksFile {
                             values.iter().map(|text| StackValue::parse(feature, text)).collect();
                         match parsed.filter(|values| !values.is_empty()) {
                             Some(values) => features.push((feature, values)),
-                            None => fault(format!("stack `{id}`: `{feature}` has a value that the feature cannot have")),
+                            None => fault(format!(
+                                "stack `{id}`: `{feature}` has a value that the feature cannot have"
+                            )),
                         }
                     }
                 }
@@ -90,7 +92,9 @@ impl StacksFile {
 impl StackValue {
     fn parse(feature: Feature, text: &str) -> Option<StackValue> {
         match text.strip_prefix("mss*") {
-            Some(segments) if feature == Feature::Window => Some(StackValue::Segments(segments.parse().ok()?)),
+            Some(segments) if feature == Feature::Window => {
+                Some(StackValue::Segments(segments.parse().ok()?))
+            }
             _ => feature.parse(text).map(StackValue::Exactly),
         }
     }
@@ -150,7 +154,8 @@ pub(super) fn origins(
 ) -> Vec<(Feature, FeatureOrigin)> {
     let has_stack = stacks.iter().any(|stack| stack.can_build(signature));
     let origin = |(feature, value): (Feature, FeatureValue)| {
-        let opinions: Vec<bool> = stacks.iter().filter_map(|stack| stack.agrees(feature, signature)).collect();
+        let opinions: Vec<bool> =
+            stacks.iter().filter_map(|stack| stack.agrees(feature, signature)).collect();
         let is_no_stacks = !opinions.is_empty() && opinions.iter().all(|agrees| !agrees);
         let is_content = matches!(feature, Feature::Length | Feature::Payload);
         let origin = match signature.kind() {
@@ -179,7 +184,9 @@ mod tests {
         let titles: Vec<&str> = rules.stacks_of(&windows).map(|stack| stack.id.as_str()).collect();
         assert_eq!(titles, ["windows-xp", "windows"]);
         assert!(rules.feature_origins(&windows).iter().all(|(_, origin)| *origin == FeatureOrigin::System));
-        let linux = of("ps1|syn|ttl=64|df=1|id=other|window=28800|options=mss,sok,ts,nop,ws|mss=1440|wscale=7|seq=other");
+        let linux = of(
+            "ps1|syn|ttl=64|df=1|id=other|window=28800|options=mss,sok,ts,nop,ws|mss=1440|wscale=7|seq=other",
+        );
         assert!(rules.stacks_of(&linux).any(|stack| stack.id == "linux"));
         let mirai = of(
             "ps1|syn|ttl=64|df=0|id=*|sport=constant|window=constant|options=none|mss=-|wscale=-|seq=destination|unused=0",

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::packet::{
-    IcmpKind, Packet, PayloadDigest, ProbeHeader, ProbeKind, Protocol, TcpFlags, TcpOptions, Timestamp, UnusedFields,
+    IcmpKind, Packet, PayloadDigest, ProbeHeader, ProbeKind, Protocol, TcpFlags, TcpOptions, Timestamp,
+    UnusedFields,
 };
 use rand::RngExt;
 

@@ -56,8 +56,15 @@ fn feed(store: &mut dyn HistoryStore, folder: &Path, bytes: &[u8]) {
     let path = folder.join("fed.pcap");
     std::fs::write(&path, bytes).unwrap();
     let rules = Rules::shipped().unwrap();
-    observe(store, &sensor(), &Input::Path(path), &CaptureOptions::default(), &rules, &mut Notices::default())
-        .unwrap();
+    observe(
+        store,
+        &sensor(),
+        &Input::Path(path),
+        &CaptureOptions::default(),
+        &rules,
+        &mut Notices::default(),
+    )
+    .unwrap();
 }
 
 /// The counts by type, scope, day and signature, with the texts of the signatures.
@@ -101,7 +108,9 @@ fn every_store_keeps_signatures_alike() {
         assert!(all.contains(part), "{part}:\n{all}");
     }
     // The third host counts under both of its signatures.
-    assert!(local.content_sizes().unwrap().iter().any(|size| size.name == "probe signatures" && size.rows >= 3));
+    assert!(
+        local.content_sizes().unwrap().iter().any(|size| size.name == "probe signatures" && size.rows >= 3)
+    );
     let mut faults = Vec::new();
     local.verify(&mut |fault| faults.push(fault)).unwrap();
     assert_eq!(faults, Vec::<String>::new());
@@ -142,7 +151,19 @@ fn merging_joining_and_removing_keep_signatures() {
     let fed = inga_with(&["observe", "--sensor", "II", "--history", arg(&one), "-"], &capture(50));
     assert_eq!(fed.code, 0, "{}", fed.stderr);
     assert_ne!(of(&one), before);
-    called(&["history", "drop", "--history", arg(&one), "--sensor", "II", "--from", "2009-04-21", "--to", "2009-04-21", "--yes"]);
+    called(&[
+        "history",
+        "drop",
+        "--history",
+        arg(&one),
+        "--sensor",
+        "II",
+        "--from",
+        "2009-04-21",
+        "--to",
+        "2009-04-21",
+        "--yes",
+    ]);
     assert_eq!(of(&one), before);
     called(&["history", "verify", "--history", arg(&one)]);
 }
@@ -153,13 +174,15 @@ fn commands_show_and_filter_by_signature() {
     let history = folder.path().join("history");
     observed(arg(&history), "II", &[0]);
     let series = |filter: &str| {
-        let args = ["series", "--history", arg(&history), "--sensor", "II", "--format", "json", "--filter", filter];
+        let args =
+            ["series", "--history", arg(&history), "--sensor", "II", "--format", "json", "--filter", filter];
         json_lines(&called(&args)).iter().map(|line| line["hosts"].as_u64().unwrap_or(0)).sum::<u64>()
     };
     assert_eq!(series("signature:syn"), 3);
     assert_eq!(series("signature:syn,seq=destination"), 1);
     assert_eq!(series("signature:options=mss,nop,ws"), 0);
-    let refused = inga(&["series", "--history", arg(&history), "--sensor", "II", "--filter", "signature:sequence=1"]);
+    let refused =
+        inga(&["series", "--history", arg(&history), "--sensor", "II", "--filter", "signature:sequence=1"]);
     assert!(refused.code != 0 && refused.stderr.contains("no feature `sequence`"), "{}", refused.stderr);
     let host = called(&["host", "100.64.0.3", "--history", arg(&history), "--format", "json"]);
     let host = json_lines(&host);

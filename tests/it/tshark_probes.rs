@@ -83,7 +83,13 @@ fn by_tshark(line: &str) -> Option<String> {
     if nets != 1 || !layers.contains(&"ip") {
         return None;
     }
-    let mut words = format!("{} {} ttl {} df {}", text("ip.src")?, text("ip.dst")?, first("ip.ttl")?, is_set("ip.flags.df")?);
+    let mut words = format!(
+        "{} {} ttl {} df {}",
+        text("ip.src")?,
+        text("ip.dst")?,
+        first("ip.ttl")?,
+        is_set("ip.flags.df")?
+    );
     words += &format!(" id {}", first("ip.id")?);
     match first("ip.proto")? {
         6 if first("tcp.flags")? & 0x12 == 2 => {
@@ -91,7 +97,8 @@ fn by_tshark(line: &str) -> Option<String> {
             // The values behind the end of the list do not count.
             let kinds = kept_kinds(&kinds);
             words += &format!(" window {} seq {}", first("tcp.window_size_value")?, first("tcp.seq_raw")?);
-            words += &format!(" ack {} urgent {}", first("tcp.ack_raw")? != 0, first("tcp.urgent_pointer")? != 0);
+            words +=
+                &format!(" ack {} urgent {}", first("tcp.ack_raw")? != 0, first("tcp.urgent_pointer")? != 0);
             let has = |name: &str| kinds.split(',').any(|kind| kind == name);
             let mss = first("tcp.options.mss_val").filter(|mss| *mss > 0 && has("mss"));
             let scale = first("tcp.options.wscale.shift").filter(|_| has("ws"));

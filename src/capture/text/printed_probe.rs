@@ -37,10 +37,12 @@ pub(super) fn set(packet: &mut Packet, body: &[u8], header: PrintedHeader) {
             let length = body.strip_prefix(b"UDP, length ").or(body.strip_prefix(b"udp "));
             with_length(ProbeHeader::new(ProbeKind::Datagram), length.and_then(leading_number))
         }
-        Protocol::Icmp | Protocol::Icmpv6 => match packet.icmp().and_then(|icmp| ProbeKind::of_icmp(icmp.kind)) {
-            Some(kind) => request(packet, kind, body),
-            None => return,
-        },
+        Protocol::Icmp | Protocol::Icmpv6 => {
+            match packet.icmp().and_then(|icmp| ProbeKind::of_icmp(icmp.kind)) {
+                Some(kind) => request(packet, kind, body),
+                None => return,
+            }
+        }
         _ => return,
     };
     *packet = packet.with_probe(probe.with_dont_fragment(header.dont_fragment));
@@ -50,7 +52,8 @@ pub(super) fn set(packet: &mut Packet, body: &[u8], header: PrintedHeader) {
 fn request(packet: &mut Packet, kind: ProbeKind, body: &[u8]) -> ProbeHeader {
     /// Length of the header of a request, which tcpdump counts.
     const HEADER: u64 = 8;
-    let after = |word: &[u8]| memmem::find(body, word).and_then(|at| leading_number(&body[at + word.len()..]));
+    let after =
+        |word: &[u8]| memmem::find(body, word).and_then(|at| leading_number(&body[at + word.len()..]));
     let half = |word: &[u8]| after(word).and_then(|number| u16::try_from(number).ok());
     if let (Some(id), Some(number)) = (half(b" id "), half(b" seq ")) {
         *packet = packet.with_sequence(Some(u32::from(id) << 16 | u32::from(number)));
@@ -77,7 +80,8 @@ fn options(body: &[u8]) -> Option<TcpOptions> {
         None => memchr::memchr(b'<', behind).map_or(b"".as_slice(), |at| until(&behind[at + 1..], b'>')),
     };
     let mut options = TcpOptions::NONE;
-    for option in text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|option| !option.is_empty()) {
+    for option in text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|option| !option.is_empty())
+    {
         let (word, number) = match option.iter().position(|byte| b" [".contains(byte)) {
             Some(end) => (&option[..end], leading_number(&option[end + 1..])),
             None => (option, None),
@@ -106,7 +110,10 @@ mod tests {
     fn options_of_all_ages_are_read() {
         let check = |body: &str, expected: &str, values: (Option<u16>, Option<u8>)| {
             let options = options(body.as_bytes()).unwrap();
-            assert_eq!((options.to_string().as_str(), options.mss(), options.window_scale()), (expected, values.0, values.1));
+            assert_eq!(
+                (options.to_string().as_str(), options.mss(), options.window_scale()),
+                (expected, values.0, values.1)
+            );
         };
         check(
             "Flags [S], seq 7, win 64240, options [mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7], length 0",
@@ -114,7 +121,11 @@ mod tests {
             (Some(1460), Some(7)),
         );
         check("S 1:1(0) win 16384 <mss 1460,nop,nop,sackOK> (DF)", "mss,nop,nop,sok", (Some(1460), None));
-        check("S 1:1(0) win 9 <mss 1400,nop,wscale 2,timestamp 7 0,eol>", "mss,nop,ws,ts,eol", (Some(1400), Some(2)));
+        check(
+            "S 1:1(0) win 9 <mss 1400,nop,wscale 2,timestamp 7 0,eol>",
+            "mss,nop,ws,ts,eol",
+            (Some(1400), Some(2)),
+        );
         check("Flags [S], seq 7, win 1024, length 0", "", (None, None));
         check("Flags [S], seq 7, win 1024, options [unknown-76 0x0101,nop]", "other,nop", (None, None));
         assert_eq!(options(b"S 1:1(0) win 9 <[|tcp]> (DF)"), None);

@@ -133,9 +133,10 @@ fn printed_header(text: &[u8]) -> Option<PrintedHeader> {
     let (id, rest) = digits(rest.strip_prefix(b", id ")?)?;
     let (offset, rest) = digits(rest.strip_prefix(b", offset ")?)?;
     let rest = rest.strip_prefix(b", flags [")?;
-    let (dont_fragment, rest) = [(b"DF], proto ".as_slice(), true), (b"none], proto ", false), (b"+], proto ", false)]
-        .iter()
-        .find_map(|(flags, dont_fragment)| Some((*dont_fragment, rest.strip_prefix(*flags)?)))?;
+    let (dont_fragment, rest) =
+        [(b"DF], proto ".as_slice(), true), (b"none], proto ", false), (b"+], proto ", false)]
+            .iter()
+            .find_map(|(flags, dont_fragment)| Some((*dont_fragment, rest.strip_prefix(*flags)?)))?;
     let name = [b"TCP (".as_slice(), b"UDP (", b"ICMP ("].iter().find_map(|name| rest.strip_prefix(*name));
     let (protocol, rest) = digits(name?)?;
     let (_, rest) = digits(rest.strip_prefix(b"), length ")?)?;

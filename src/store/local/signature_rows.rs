@@ -33,8 +33,7 @@ pub(super) fn put_signatures(
 pub(super) fn signature(connection: &Connection, number: u64) -> Result<ProbeSignature, StoreError> {
     let mut find = connection.prepare_cached("SELECT text FROM signature WHERE number = ?1")?;
     let text: Option<String> = find.query_row([number.cast_signed()], |row| row.get(0)).optional()?;
-    let text =
-        text.ok_or_else(|| StoreError::Damaged(format!("no signature {number} in the catalog")))?;
+    let text = text.ok_or_else(|| StoreError::Damaged(format!("no signature {number} in the catalog")))?;
     checked(number, &text)
 }
 

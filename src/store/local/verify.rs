@@ -138,7 +138,9 @@ impl LocalStore {
             faults(format!("sensor {name}: sightings of type {number}, which the catalog does not have"));
         }
         for number in unknown_signatures {
-            faults(format!("sensor {name}: sightings of signature {number}, which the catalog does not have"));
+            faults(format!(
+                "sensor {name}: sightings of signature {number}, which the catalog does not have"
+            ));
         }
         if bad_marks > 0 {
             faults(format!("sensor {name}: {bad_marks} sightings have marks that the catalog does not have"));

@@ -15,8 +15,8 @@ use super::{HistoryStore, ServiceQuery, StoreError, host_summaries};
 use crate::behavior::{BehaviorId, ProbeSignature};
 use crate::history::{
     BehaviorFilter, CaptureRecord, Contribution, Coverage, DayCount, DayTotal, EngineState, Example, Filter,
-    HostList, HourlyCount, Outage, ReopenedWindows, RollbackPoint, Scope, Sensor, Sighting,
-    SightingCounts, TypeRecord, TypeTotal, hours_in_bitmap,
+    HostList, HourlyCount, Outage, ReopenedWindows, RollbackPoint, Scope, Sensor, Sighting, SightingCounts,
+    TypeRecord, TypeTotal, hours_in_bitmap,
 };
 use crate::sample::{FamilyRenames, KeptSample};
 use sighting_maps::{SightingKey, SightingMaps, counts_by_day};

@@ -100,3 +100,19 @@ pub(super) fn leading_number(text: &[u8]) -> Option<u64> {
 pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
+
+/// Skips the checksums in brackets at the beginning of a body: `[udp sum ok]`, `[tcp sum ok]`,
+/// `[bad icmp6 cksum 1 -> 2!]`. `[|tcp]` is not one of them: it stands for a header that the snap length cut.
+/// Skips the names of IPv6 extension headers as well.
+pub(super) fn without_brackets(body: &[u8]) -> &[u8] {
+    let mut rest = body;
+    while rest.first() == Some(&b'[') && rest.get(1) != Some(&b'|') {
+        let Some(end) = rest.iter().position(|byte| *byte == b']') else { break };
+        rest = rest[end + 1..].trim_ascii_start();
+    }
+    // tcpdump prints the names of IPv6 extension headers before what follows them.
+    while let Some(behind) = rest.strip_prefix(b"HBH ").or(rest.strip_prefix(b"DSTOPT ")) {
+        rest = behind.trim_ascii_start();
+    }
+    rest
+}

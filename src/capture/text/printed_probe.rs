@@ -4,8 +4,7 @@ use memchr::memmem;
 
 use crate::packet::{Packet, PayloadDigest, ProbeHeader, ProbeKind, Protocol, TcpFlags, TcpOptions};
 
-use super::body::without_brackets;
-use super::printed_header::{PrintedHeader, leading_number};
+use super::printed_header::{PrintedHeader, leading_number, without_brackets};
 
 /// Words of tcpdump for options, and the names of [`TcpOptions`].
 const WORDS: [(&[u8], &str); 14] = [

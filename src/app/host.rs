@@ -45,6 +45,15 @@ pub fn host(
     Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
+/// The sums of a host's windows of one type.
+#[derive(Default)]
+struct HostTypeSums {
+    counts: Option<SightingCounts>,
+    days: Vec<Date>,
+    /// Numbers of windows by the number of their signature.
+    signatures: BTreeMap<u64, u64>,
+}
+
 fn behaviors_at_sensor(
     store: &dyn HistoryStore,
     host: IpAddr,
@@ -53,25 +62,27 @@ fn behaviors_at_sensor(
 ) -> Result<Vec<HostBehavior>, AppError> {
     let (name, coverage) = (Arc::from(&*sensor.name), Arc::new(coverage_of_sightings(store, &sensor.name)?));
     let looked: Vec<Date> = coverage.observed_days().collect();
-    let mut by_type: BTreeMap<u64, (SightingCounts, Vec<Date>, BTreeMap<u64, u64>)> = BTreeMap::new();
+    let mut by_type: BTreeMap<u64, HostTypeSums> = BTreeMap::new();
     let filter = Filter { types: TypeFilter::All, sources: Some(IpNet::from(host)), first: None, last: None };
     store.each_sighting(&sensor.name, &filter, &mut |sighting: &Sighting| {
-        let (sum, days, signatures) = by_type
-            .entry(sighting.number)
-            .or_insert_with(|| (SightingCounts::NONE, Vec::new(), BTreeMap::new()));
-        *sum = sum.merged(sighting.counts);
-        days.push(sighting.day);
+        let sums = by_type.entry(sighting.number).or_default();
+        sums.counts = Some(sums.counts.unwrap_or(SightingCounts::NONE).merged(sighting.counts));
+        sums.days.push(sighting.day);
         if let Some(signature) = sighting.signature {
-            *signatures.entry(signature).or_default() += sighting.counts.windows;
+            *sums.signatures.entry(signature).or_default() += sighting.counts.windows;
         }
     })?;
-    let signatures = read_signatures(store, by_type.values().flat_map(|(_, _, numbers)| numbers.keys()))?;
+    let signatures = read_signatures(store, by_type.values().flat_map(|sums| sums.signatures.keys()))?;
     let mark_names = store.mark_names()?;
     let numbers: Vec<u64> = by_type.keys().copied().collect();
     let mut here = Vec::with_capacity(numbers.len());
     // A host with per-target ports has tens of thousands of types, so their parameters are read in one call.
     store.each_parameters(&numbers, &mut |number, parameters| {
-        let Some((seen, mut days, numbers)) = by_type.remove(&number) else { return };
+        let Some(HostTypeSums { counts: Some(seen), mut days, signatures: numbers }) =
+            by_type.remove(&number)
+        else {
+            return;
+        };
         let behavior = Behavior::of_type(&parameters, &rules.profile);
         days.sort_unstable();
         days.dedup();

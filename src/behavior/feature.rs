@@ -137,8 +137,8 @@ impl Feature {
 }
 
 fn parse_kinds(text: &str) -> Option<TcpOptions> {
-    let names = text.split(',').filter(|_| text != "none");
-    names.fold(Some(TcpOptions::NONE), |options, name| options?.with_named(name))
+    let mut names = text.split(',').filter(|_| text != "none");
+    names.try_fold(TcpOptions::NONE, TcpOptions::with_named)
 }
 
 /// The value of a feature over the probes of a window.

@@ -72,8 +72,11 @@ fn low(number: u32) -> u16 {
     u16::try_from(number & 0xffff).unwrap()
 }
 
+/// Builds the probe of a bot to a destination.
+type Bot = fn(u32) -> Packet;
+
 /// Bots, each with the text of its signature when several probes are seen.
-fn bots() -> Vec<(fn(u32) -> Packet, &'static str)> {
+fn bots() -> Vec<(Bot, &'static str)> {
     const LINUX: &str = "window=29200|options=mss,sok,ts,nop,ws|mss=1460|wscale=7";
     fn tool(packet: Packet, window: u16) -> Packet {
         let probe = ProbeHeader::syn(TcpOptions::NONE, UnusedFields::Empty).with_dont_fragment(Some(false));
@@ -100,7 +103,7 @@ fn bots() -> Vec<(fn(u32) -> Packet, &'static str)> {
             "ps1|datagram|ttl=64|df=0|id=54321|sport=constant|length=12|payload=41599507",
         ),
         (
-            |at| ping(at, low(mixed(at)), 512 << 16 | at % 77 + 100, b"abc"),
+            |at| ping(at, low(mixed(at)), (512 << 16) | (at % 77 + 100), b"abc"),
             "ps1|request|ttl=64|df=0|id=*|length=3|payload=dab35f81|icmp-id=512|icmp-seq=*",
         ),
     ]

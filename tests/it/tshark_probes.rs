@@ -11,6 +11,9 @@ use inga::packet::{Packet, ProbeKind, Protocol, TcpOptions, UnusedFields};
 
 use crate::corpora::corpora;
 
+/// A capture that is not compared: tshark reads no option behind one whose content is cut.
+const LEFT_OUT: &str = "tcpdump-tests/tests/mptcp-dss-oobr.pcap";
+
 /// Runs of tshark at a time.
 const THREADS: usize = 2;
 
@@ -77,6 +80,8 @@ fn by_tshark(line: &str) -> Option<String> {
     let values: Vec<&str> = line.split('\t').collect();
     let text = |field: &str| values.get(FIELDS.iter().position(|known| *known == field)?).copied();
     let first = |field: &str| text(field)?.split(',').next().and_then(number);
+    // A source route has further addresses.
+    let address = |field: &str| text(field)?.split(',').next();
     let is_set = |field: &str| text(field)?.split(',').next().map(|text| ["1", "True"].contains(&text));
     let layers: Vec<&str> = text("frame.protocols")?.split(':').collect();
     let nets = layers.iter().filter(|layer| ["ip", "ipv6", "arp"].contains(*layer)).count();
@@ -85,8 +90,8 @@ fn by_tshark(line: &str) -> Option<String> {
     }
     let mut words = format!(
         "{} {} ttl {} df {}",
-        text("ip.src")?,
-        text("ip.dst")?,
+        address("ip.src")?,
+        address("ip.dst")?,
         first("ip.ttl")?,
         is_set("ip.flags.df")?
     );
@@ -191,6 +196,7 @@ fn probes_have_the_fields_that_tshark_prints() {
     let files = walkdir::WalkDir::new(&corpora).sort_by_file_name().into_iter().map(Result::unwrap);
     let files: Vec<PathBuf> =
         files.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect();
+    let files: Vec<PathBuf> = files.into_iter().filter(|path| !path.ends_with(LEFT_OUT)).collect();
     let left = Mutex::new(files.iter());
     let found = Mutex::new((0, 0, Vec::new()));
     std::thread::scope(|scope| {

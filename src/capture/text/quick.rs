@@ -159,7 +159,11 @@ fn printed_header(text: &[u8]) -> Option<PrintedHeader> {
 /// Returns the packet if its body is one of the known ones.
 fn packet(pair: &EndpointPair<'_>, header: PrintedHeader) -> Option<Packet> {
     let has_ports = pair.source.port != PrintedPort::None && pair.destination.port != PrintedPort::None;
-    let body = if pair.body.first() == Some(&b'[') { printed_header::without_brackets(pair.body) } else { pair.body };
+    let body = if pair.body.first() == Some(&b'[') {
+        printed_header::without_brackets(pair.body)
+    } else {
+        pair.body
+    };
     let mut packet = Packet::new(pair.source.address, pair.destination.address, Protocol::Tcp);
     if has_ports && let Some(rest) = body.strip_prefix(b"Flags [") {
         tcp(&mut packet, rest)?;

@@ -1,8 +1,8 @@
-//! The notation in which people name behaviors: `445/tcp`, `icmp`, `pattern:ID`, `label:NAME`.
+//! The notation in which people name behaviors: `445/tcp`, `icmp`, `pattern:ID`, `label:NAME`, `signature:FEATURES`.
 
 use ipnet::IpNet;
 
-use crate::behavior::BehaviorId;
+use crate::behavior::{BehaviorId, ParsePatternError};
 use crate::history::{BehaviorFilter, Granularity};
 use crate::packet::Protocol;
 use crate::rules::Rules;
@@ -40,6 +40,9 @@ pub fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
         // `family` is the earlier name of a pattern.
         "pattern" | "family" => named(Granularity::Pattern),
         "label" => Ok(TrafficFilter::Label(rest.to_owned())),
+        "signature" => {
+            rest.parse().map(TrafficFilter::Signature).map_err(|error: ParsePatternError| error.to_string())
+        }
         "" => match rest.split_once('/') {
             None if !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit()) => {
                 // Different malware scans the TCP and the UDP port of a number, so the protocol is required.
@@ -60,9 +63,9 @@ pub fn parse_filter(text: &str) -> Result<TrafficFilter, String> {
                 }
             }
         },
-        other => {
-            Err(format!("`{other}:`; use type:, shape:, pattern:, label:, a port like 445/tcp, a protocol"))
-        }
+        other => Err(format!(
+            "`{other}:`; use type:, shape:, pattern:, label:, signature:, a port like 445/tcp, a protocol"
+        )),
     }
 }
 
@@ -86,6 +89,7 @@ pub fn filter_name(filter: &TrafficFilter, sources: Option<IpNet>) -> String {
         TrafficFilter::Service(protocol, port) => format!("{port}/{}", protocol.to_string().to_lowercase()),
         TrafficFilter::Protocol(protocol) => protocol.to_string().to_lowercase(),
         TrafficFilter::Label(label) => format!("label:{label}"),
+        TrafficFilter::Signature(pattern) => format!("signature:{pattern}"),
     };
     sources.map_or_else(|| name.clone(), |sources| format!("{name} from {sources}"))
 }

@@ -1,9 +1,11 @@
 //! Use case: counts of a sensor's traffic by hour, day, week or month.
 
+use std::collections::HashMap;
+
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use crate::behavior::Parameters;
+use crate::behavior::{Parameters, SignaturePattern};
 use crate::history::{
     BehaviorFilter, Coverage, DayTotal, FacetInclusion, Filter, Granularity, HourlyCount, RecordedTime,
     Sensor, Sighting, SpanAggregator, SpanCount, SpanLength, TypeFilter,
@@ -28,6 +30,8 @@ pub enum TrafficFilter {
     Protocol(Protocol),
     /// Whole windows with this label, which depends on their parameters, marks and day.
     Label(String),
+    /// Whole windows whose probe signature has these features.
+    Signature(SignaturePattern),
 }
 
 /// A query for series.
@@ -155,6 +159,9 @@ pub fn each_sighting(
 ) -> Result<(), AppError> {
     let passes = |parameters: &Parameters| of.matches(parameters, rules);
     let filter = Filter { types: of.types(&passes), sources, first, last };
+    if let TrafficFilter::Signature(pattern) = of {
+        return each_with_signature(store, sensor, pattern, &filter, sink);
+    }
     let Some(sighted) = of.sighting_conditions(store, rules)? else {
         return Ok(store.each_sighting(sensor, &filter, sink)?);
     };
@@ -164,6 +171,32 @@ pub fn each_sighting(
         }
     })?;
     Ok(())
+}
+
+/// Passes the sightings that a filter selects and whose signature fits a pattern to `sink`.
+fn each_with_signature(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    pattern: &SignaturePattern,
+    filter: &Filter<'_>,
+    sink: &mut dyn FnMut(&Sighting),
+) -> Result<(), AppError> {
+    let mut known: HashMap<u64, bool> = HashMap::new();
+    let mut failed = None;
+    store.each_sighting(sensor, filter, &mut |sighting| {
+        let Some(number) = sighting.signature else { return };
+        let fits = known.entry(number).or_insert_with(|| match store.signature(number) {
+            Ok(signature) => pattern.matches(&signature),
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        if *fits {
+            sink(sighting);
+        }
+    })?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Passes the hourly counts of a behavior between two days (both included) to `sink`.
@@ -180,6 +213,11 @@ fn each_hour(
     sources: Option<IpNet>,
     sink: &mut dyn FnMut(&HourlyCount),
 ) -> Result<(), AppError> {
+    if matches!(of, TrafficFilter::Signature(_)) {
+        return Err(AppError::Usage(
+            "hours are counted by type and not by signature: ask by day (--by day)".to_owned(),
+        ));
+    }
     let sighted = of.sighting_conditions(store, rules)?;
     if let (Some(sighted), TrafficFilter::Label(label)) = (&sighted, of)
         && sighted.depends_on_marks()
@@ -203,7 +241,7 @@ impl TrafficFilter {
     /// on marks and day.
     fn types<'a>(&self, passes: &'a dyn Fn(&Parameters) -> bool) -> TypeFilter<'a> {
         match self {
-            TrafficFilter::All => TypeFilter::All,
+            TrafficFilter::All | TrafficFilter::Signature(_) => TypeFilter::All,
             TrafficFilter::Behavior(selection) => TypeFilter::Behavior(*selection),
             TrafficFilter::Service(protocol, port) => TypeFilter::Service(*protocol, *port),
             TrafficFilter::Protocol(_) | TrafficFilter::Label(_) => {
@@ -226,10 +264,10 @@ impl TrafficFilter {
     }
 
     /// Returns whether windows with these parameters have the behavior; for a label, whether they can have
-    /// it, depending on marks and time. A type, shape or pattern is not tested: the answer is always true.
+    /// it, depending on marks and time. A type, shape, pattern or signature is not tested: the answer is always true.
     pub(super) fn matches(&self, parameters: &Parameters, rules: &Rules) -> bool {
         match self {
-            TrafficFilter::All | TrafficFilter::Behavior(_) => true,
+            TrafficFilter::All | TrafficFilter::Behavior(_) | TrafficFilter::Signature(_) => true,
             TrafficFilter::Service(protocol, port) => parameters.is_service(*protocol, *port),
             TrafficFilter::Protocol(protocol) => parameters.is_of(*protocol),
             TrafficFilter::Label(label) => rules.fits_label(label, parameters),

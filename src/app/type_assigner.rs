@@ -3,8 +3,8 @@
 use jiff::tz::TimeZone;
 use smallvec::SmallVec;
 
-use crate::behavior::{OpenWindow, TypeList, Types};
-use crate::history::{DarkSpaceLookup, Day, DayCounter, SightingCollector};
+use crate::behavior::{OpenWindow, ProbeSignature, Signatures, TypeList, Types};
+use crate::history::{DarkSpaceLookup, Day, DayCounter, SightingCollector, WindowNames};
 use crate::packet::{AddressSpace, Timestamp};
 use crate::rules::Rules;
 
@@ -12,6 +12,7 @@ use crate::rules::Rules;
 pub(super) struct TypeAssigner<'a> {
     rules: &'a Rules,
     types: Types,
+    signatures: Signatures,
     /// The numbers of the types in histories, by index in the list of types.
     history_numbers: Vec<u64>,
     days: DayCache,
@@ -26,6 +27,7 @@ impl<'a> TypeAssigner<'a> {
         TypeAssigner {
             rules,
             types,
+            signatures: Signatures::default(),
             history_numbers: Vec::new(),
             days: DayCache { zone, last_day: None },
             dark: None,
@@ -43,6 +45,7 @@ impl<'a> TypeAssigner<'a> {
         TypeAssigner {
             rules,
             types,
+            signatures: Signatures::default(),
             history_numbers: Vec::new(),
             days: DayCache { zone, last_day: None },
             dark: Some(dark),
@@ -72,24 +75,21 @@ impl<'a> TypeAssigner<'a> {
         for window in windows {
             let Some(start) = window.start else { continue };
             let (day, marks) = (self.days.day(start), self.rules.window_mark_bits(window));
+            let signatures = &mut self.signatures;
+            let mut number_of = |signature: Option<ProbeSignature>| {
+                signature.and_then(|signature| signatures.number(&signature))
+            };
             let place = self.types.of_window(window);
-            to.add_window(
-                window,
-                day,
-                place,
-                history_number(place, &self.types, &mut self.history_numbers),
-                marks,
-            );
-            let mut facets: SmallVec<[(u32, u64); 8]> = SmallVec::new();
-            self.types.of_facets(window, &mut |place, packets| facets.push((place, packets)));
-            for (place, packets) in facets {
-                to.add_facet(
-                    window,
-                    day,
-                    history_number(place, &self.types, &mut self.history_numbers),
-                    packets,
-                    marks,
-                );
+            let number = history_number(place, &self.types, &mut self.history_numbers);
+            let names = WindowNames { number, signature: number_of(window.signature()), marks };
+            to.add_window(window, day, place, names);
+            let mut facets: SmallVec<[(u32, u64, Option<u64>); 8]> = SmallVec::new();
+            self.types.of_facets(window, &mut |place, packets, first| {
+                facets.push((place, packets, number_of(window.service_signature(first))));
+            });
+            for (place, packets, signature) in facets {
+                let number = history_number(place, &self.types, &mut self.history_numbers);
+                to.add_facet(window, day, packets, WindowNames { number, signature, marks });
             }
         }
     }
@@ -103,9 +103,15 @@ impl<'a> TypeAssigner<'a> {
         }
     }
 
-    /// Returns the types of all windows so far, and their numbers in histories.
-    pub(super) fn into_types(self) -> (TypeList, Vec<u64>) {
-        (self.types.into_list(), self.history_numbers)
+    /// Returns the numbers of windows and facets that have no signature, and no payload hash in their signature,
+    /// because the capture had too many different ones.
+    pub(super) fn signatures_left_out(&self) -> (u64, u64) {
+        (self.signatures.left_out(), self.signatures.without_payload())
+    }
+
+    /// Returns the types of all windows so far, their numbers in histories, and the signatures.
+    pub(super) fn into_types(self) -> (TypeList, Vec<u64>, Vec<(u64, ProbeSignature)>) {
+        (self.types.into_list(), self.history_numbers, self.signatures.into_list())
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::packet::{Packet, Timestamp};
 
 use super::Probe;
+use super::probe_fields::ProbeFields;
 
 /// The marking rules (of headers or payloads) that a packet matches: bit i stands for the i-th rule of the
 /// run.
@@ -28,6 +29,7 @@ pub struct Arrival {
     pub(super) time: Option<Timestamp>,
     pub(super) source: IpAddr,
     pub(super) probe: Probe,
+    pub(super) fields: ProbeFields,
     pub(super) marks: Marks,
 }
 
@@ -36,6 +38,12 @@ impl Arrival {
     #[inline]
     #[must_use]
     pub fn of(packet: &Packet, marks: Marks) -> Arrival {
-        Arrival { time: packet.time(), source: packet.source(), probe: Probe::of(packet), marks }
+        Arrival {
+            time: packet.time(),
+            source: packet.source(),
+            probe: Probe::of(packet),
+            fields: ProbeFields::of(packet),
+            marks,
+        }
     }
 }

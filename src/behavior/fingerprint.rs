@@ -9,7 +9,7 @@ use crate::packet::{AddressSpace, Timestamp};
 use super::facets;
 use super::known_names::KnownNames;
 use super::reduction::Reducer;
-use super::{Names, OpenWindow, Parameters, Profile};
+use super::{Names, OpenWindow, Parameters, ProbeSignature, Profile};
 
 /// Parameters and names of a window, or of one (protocol, destination port) pair of it. A pair is treated as
 /// a window of its own because a small sensor may see only one port of a bot that scans 23 and 2323.
@@ -19,6 +19,9 @@ pub struct Facet {
     pub parameters: Parameters,
     /// Type, shape and pattern of the parameters.
     pub names: Names,
+    /// How the host built these probes; `None` if no packet begins a contact.
+    #[serde(default)]
+    pub signature: Option<ProbeSignature>,
 }
 
 /// The result of reducing one window of a host.
@@ -58,13 +61,19 @@ impl Fingerprinter {
     /// Returns the fingerprint of a window; see [`fingerprint`].
     pub fn of(&mut self, window: &OpenWindow, space: &AddressSpace, profile: &Profile) -> Fingerprint {
         let Fingerprinter { reducer, known } = self;
-        let mut facet = |parameters: Parameters| Facet { names: known.of(&parameters, profile), parameters };
-        let whole = facet(reducer.reduce(window.probes.iter(), window.packets, space, profile));
+        let mut facet = |parameters: Parameters, signature| Facet {
+            names: known.of(&parameters, profile),
+            parameters,
+            signature,
+        };
+        let whole =
+            facet(reducer.reduce(window.probes.iter(), window.packets, space, profile), window.signature());
         let facets = facets::split(&window.probes, profile.facets_max)
             .into_iter()
             .map(|part| {
                 let probes = part.probes.iter().map(|(probe, packets)| (probe, *packets));
-                facet(reducer.reduce(probes, part.packets, space, profile))
+                let signature = part.probes.first().and_then(|(first, _)| window.service_signature(first));
+                facet(reducer.reduce(probes, part.packets, space, profile), signature)
             })
             .collect();
         Fingerprint {

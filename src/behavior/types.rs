@@ -97,9 +97,9 @@ impl Types {
         }
     }
 
-    /// Calls `sink` for each facet of a window, with the number of its type and its packet count. Facets with
-    /// the most packets come first.
-    pub fn of_facets(&mut self, window: &OpenWindow, sink: &mut dyn FnMut(u32, u64)) {
+    /// Calls `sink` for each facet of a window, with the number of its type, its packet count and its first probe.
+    /// Facets with the most packets come first.
+    pub fn of_facets(&mut self, window: &OpenWindow, sink: &mut dyn FnMut(u32, u64, &Probe)) {
         for facet in facets::split(&window.probes, self.list.profile.facets_max) {
             let number = match facet.probes.as_slice() {
                 [(probe, packets)] => self.of_single(probe, *packets),
@@ -107,7 +107,9 @@ impl Types {
                     self.of_probes(probes.iter().map(|(probe, packets)| (probe, *packets)), facet.packets)
                 }
             };
-            sink(number, facet.packets);
+            if let Some((first, _)) = facet.probes.first() {
+                sink(number, facet.packets, first);
+            }
         }
     }
 

@@ -7,7 +7,9 @@ use smallvec::SmallVec;
 
 use crate::packet::Timestamp;
 
-use super::{Arrival, Marks, Probe, Probes, Profile};
+use super::signature_fold::SignatureFold;
+use super::window_signature::WindowSignature;
+use super::{Arrival, Marks, Probe, ProbeSignature, Probes, Profile};
 
 /// The time of one packet of a window, for the tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +20,7 @@ pub struct TracePoint {
     pub probe: u32,
 }
 
-/// The window of a host while further packets may join it. Memory: about 160 bytes; 40 to 130 bytes per
+/// The window of a host while further packets may join it. Memory: about 210 bytes; 40 to 130 bytes per
 /// distinct probe if there are several, up to [`Profile::probes_per_window_max`] probes; and 8 bytes per
 /// packet if there are more than two, up to [`Profile::trace_packets_max`] packets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub struct OpenWindow {
     pub marked: Vec<(usize, u64)>,
     /// Whether new probes were not stored because of [`Profile::probes_per_window_max`].
     pub saturated: bool,
+    #[serde(default)]
+    signature: WindowSignature,
 }
 
 /// Returns a window without a host and without packets.
@@ -60,6 +64,7 @@ impl OpenWindow {
             trace: SmallVec::new(),
             marked: Vec::new(),
             saturated: false,
+            signature: WindowSignature::default(),
         }
     }
 
@@ -77,10 +82,32 @@ impl OpenWindow {
         if arrival.marks != Marks::default() {
             self.count_marks(arrival.marks);
         }
-        match self.probes.add(arrival.probe, 1, profile.probes_per_window_max) {
+        let known = self.probes.len();
+        let number = self.probes.add(arrival.probe, 1, profile.probes_per_window_max);
+        self.signature.add(arrival.fields, &arrival.probe, number.is_none_or(|number| number == known));
+        match number {
             Some(number) => self.trace(time, number, profile),
             None => self.saturated = true,
         }
+    }
+
+    /// Returns the signature of the window's probes; `None` if no packet begins a contact.
+    #[inline]
+    #[must_use]
+    pub fn signature(&self) -> Option<ProbeSignature> {
+        self.signature.whole()
+    }
+
+    /// Returns what the probes of each service have in common.
+    pub(super) fn folds(&self) -> &[SignatureFold] {
+        self.signature.folds()
+    }
+
+    /// Returns the signature of the probes that share protocol and destination port with `first`; `None` if there
+    /// are none, or if the window has more services than are kept apart.
+    #[must_use]
+    pub fn service_signature(&self, first: &Probe) -> Option<ProbeSignature> {
+        self.signature.service(first)
     }
 
     /// Stores the time of a packet, unless the trace is full.

@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 
 use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
 
+use super::probe;
+
 /// Length of an Ethernet header, in bytes.
 const ETHERNET: usize = 14;
 /// Length of an IPv4 header without options, in bytes.
@@ -31,30 +33,36 @@ pub(super) fn decode<'a>(frame: &'a [u8], time: Option<Timestamp>, packet: &mut 
             .with_ip_id(Some(half(18)))
             .with_ttl(Some(head[22]))
     };
+    let dont_fragment = Some(half(20) & probe::DONT_FRAGMENT != 0);
     match head[23] {
         6 => {
             let fixed: &[u8; 20] = data.first_chunk()?;
             let half = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
             let header = usize::from(fixed[12] >> 4) * 4;
             let payload = data.get(header..).filter(|_| header >= fixed.len())?;
+            let probe = probe::tcp(fixed, &data[fixed.len()..header]);
             *packet = of(Protocol::Tcp)
                 .with_source_port(Some(half(0)))
                 .with_destination_port(Some(half(2)))
                 .with_flags(Some(TcpFlags(fixed[13])))
                 .with_sequence(Some(u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]])))
-                .with_tcp_window(Some(half(14)));
+                .with_tcp_window(Some(half(14)))
+                .with_probe(probe.with_dont_fragment(dont_fragment));
             Some(payload)
         }
         17 => {
             let ([a, b, c, d, ..], payload) = data.split_first_chunk::<8>()?;
             *packet = of(Protocol::Udp)
                 .with_source_port(Some(u16::from_be_bytes([*a, *b])))
-                .with_destination_port(Some(u16::from_be_bytes([*c, *d])));
+                .with_destination_port(Some(u16::from_be_bytes([*c, *d])))
+                .with_probe(probe::udp(payload, true).with_dont_fragment(dont_fragment));
             Some(payload)
         }
         1 => {
             let ([kind, code, ..], payload) = data.split_first_chunk::<4>()?;
             *packet = of(Protocol::Icmp).with_icmp(Some(IcmpKind { kind: *kind, code: Some(*code) }));
+            probe::icmp(packet, *kind, payload, true);
+            *packet = packet.with_probe(packet.probe().with_dont_fragment(dont_fragment));
             Some(payload)
         }
         _ => None,

@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use etherparse::LaxIpv6Slice;
 
-use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags};
+use crate::packet::{IcmpKind, Packet, ProbeHeader, ProbeKind, Protocol, TcpFlags};
 
-use super::Problem;
+use super::{Problem, probe};
 
 /// The network-layer protocol that a link layer carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,10 +87,13 @@ fn ipv4<'a>(data: &'a [u8], packet: &mut Packet) -> Result<DecodedPayload<'a>, P
     let cut = total > data.len();
     let behind = &behind[..behind.len().min(total - header)];
     let later_fragment = half(6) & 0x1fff > 0;
-    if protocol == AUTHENTICATION {
-        return Ok(authentication_header(packet, behind, later_fragment, cut));
-    }
-    Ok(transport(packet, behind, later_fragment, cut))
+    let decoded = match protocol {
+        AUTHENTICATION => authentication_header(packet, behind, later_fragment, cut),
+        _ => transport(packet, behind, later_fragment, cut),
+    };
+    let dont_fragment = Some(half(6) & probe::DONT_FRAGMENT != 0);
+    *packet = packet.with_probe(packet.probe().with_dont_fragment(dont_fragment));
+    Ok(decoded)
 }
 
 /// IP protocol number of the authentication header (RFC 4302).
@@ -151,13 +154,22 @@ fn transport<'a>(packet: &mut Packet, data: &'a [u8], later_fragment: bool, cut:
     let least = |header: usize| (data.len() >= header).then_some(header);
     let whole = match packet.protocol() {
         Protocol::Tcp => tcp(packet, data),
-        Protocol::Udp | Protocol::Other(DCCP | UDP_LITE) => {
+        Protocol::Udp => {
+            set_ports(packet, data);
+            let payload = data.get(8..);
+            *packet = packet.with_probe(probe::udp(payload.unwrap_or_default(), payload.is_some() && !cut));
+            least(8)
+        }
+        Protocol::Other(DCCP | UDP_LITE) => {
             set_ports(packet, data);
             least(8)
         }
         Protocol::Icmp | Protocol::Icmpv6 => {
             let icmp = data.first().map(|kind| IcmpKind { kind: *kind, code: data.get(1).copied() });
             *packet = packet.with_icmp(icmp);
+            if let Some(kind) = icmp {
+                probe::icmp(packet, kind.kind, data.get(4..).unwrap_or_default(), !cut);
+            }
             least(4)
         }
         Protocol::Sctp => {
@@ -182,8 +194,14 @@ fn tcp(packet: &mut Packet, data: &[u8]) -> Option<usize> {
     let sequence = data.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
     let flags = data.get(13).map(|flags| TcpFlags(*flags));
     *packet = packet.with_sequence(sequence).with_flags(flags).with_tcp_window(u16_at(data, 14));
+    if flags.is_some_and(TcpFlags::opens) {
+        *packet = packet.with_probe(ProbeHeader::new(ProbeKind::Syn));
+    }
     let length = usize::from(data.get(12)? >> 4) * 4;
-    (length >= 20 && data.len() >= length).then_some(length)
+    let (fixed, behind) = data.split_first_chunk()?;
+    let options = behind.get(..length.checked_sub(fixed.len())?)?;
+    *packet = packet.with_probe(probe::tcp(fixed, options));
+    Some(length)
 }
 
 #[inline]

@@ -19,6 +19,7 @@ mod pcap;
 mod pcapng;
 mod pcapng_header;
 mod plain;
+mod probe;
 mod problems;
 mod read;
 mod read_ahead;

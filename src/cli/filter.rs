@@ -10,8 +10,9 @@ use super::help::FILTER;
 /// The option that selects the behaviors to count.
 #[derive(Debug, clap::Args)]
 pub(super) struct FilterArgs {
-    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`; may be given
-    /// more than once, and each behavior is then counted separately
+    /// Only this behavior: `445/tcp`, `icmp`, `type:ID`, `shape:ID`, `pattern:ID`, `label:ID`,
+    /// `signature:FEATURES` (`signature:syn,seq=destination`); may be given more than once, and each behavior is then
+    /// counted separately
     #[arg(long, alias = "of", value_name = "BEHAVIOR", value_parser = parse_filter, help_heading = FILTER)]
     filter: Vec<TrafficFilter>,
 }

@@ -1,6 +1,7 @@
 //! Batches of sightings: the unit in which a capture is handed to a store.
 
 use std::any::Any;
+use std::cmp::Ordering;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,7 +18,7 @@ pub struct Batch {
     pub day: Date,
     /// The hour of that day ([`super::Day::hour`]), at most 31.
     pub hour: u8,
-    /// One sighting for each type, scope and host.
+    /// One sighting for each type, scope, host and signature.
     pub sightings: Vec<Sighting>,
 }
 
@@ -52,9 +53,11 @@ pub(super) struct WindowCounts {
     pub(super) first: crate::packet::Timestamp,
     pub(super) last: crate::packet::Timestamp,
     pub(super) marks: u64,
+    /// The number of the probe signature.
+    pub(super) signature: Option<u64>,
 }
 
-/// Unsorted windows of one hour, waiting to be combined into sightings. Memory: 48 bytes per window.
+/// Unsorted windows of one hour, waiting to be combined into sightings. Memory: 64 bytes per window.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WindowBuffer {
     /// Windows of IPv4 hosts as sortable numbers: type and scope (64 bits), host (32 bits), index into
@@ -127,14 +130,28 @@ fn combine_windows(
             hours: 1 << hour.min(31),
             marks: window.marks,
         };
-        match sightings.last_mut() {
-            Some(last) if last.number == number && last.scope == scope && last.host == host => {
-                last.counts = last.counts.merged(one);
-            }
-            _ => sightings.push(Sighting { day, number, scope, host, signature: None, counts: one }),
+        let new = Sighting { day, number, scope, host, signature: window.signature, counts: one };
+        let Some(last) = sightings.last_mut() else {
+            sightings.push(new);
+            continue;
+        };
+        match last.order(&new) {
+            Ordering::Less => sightings.push(new),
+            Ordering::Equal => last.counts = last.counts.merged(one),
+            // Windows of a host are not sorted by signature.
+            Ordering::Greater => insert_sorted(&mut sightings, new),
         }
     }
     sightings
+}
+
+/// Adds a sighting before others of its host that have a greater signature.
+fn insert_sorted(sightings: &mut Vec<Sighting>, new: Sighting) {
+    let place = sightings.iter().rposition(|known| known.order(&new).is_le());
+    match place.and_then(|place| sightings.get_mut(place)) {
+        Some(known) if known.order(&new).is_eq() => known.counts = known.counts.merged(new.counts),
+        _ => sightings.insert(place.map_or(0, |place| place + 1), new),
+    }
 }
 
 /// Returns the hours whose bits are set, ascending.

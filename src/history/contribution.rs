@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use crate::behavior::{OpenWindow, TypeList};
+use crate::behavior::{OpenWindow, ProbeSignature, TypeList};
 use crate::packet::Timestamp;
 
 use super::{CaptureRecord, CollectedSightings};
@@ -22,6 +22,8 @@ pub struct Contribution {
     pub types: TypeList,
     /// The number of each type in histories ([`crate::behavior::BehaviorId::number`]), by the same index.
     pub type_numbers: Vec<u64>,
+    /// The probe signatures of the sightings with their numbers in histories, ascending.
+    pub signatures: Vec<(u64, ProbeSignature)>,
     /// Sightings of closed windows.
     pub closed: CollectedSightings,
     /// Sightings of the windows that were open at the end of the capture, counted as if they ended there.
@@ -64,6 +66,8 @@ pub struct ReopenedWindows {
     /// The number of each type in histories, by the index by which examples refer to it. The history has all
     /// of these types.
     pub type_numbers: Vec<u64>,
+    /// The probe signatures of the windows with their numbers in histories, ascending.
+    pub signatures: Vec<(u64, ProbeSignature)>,
     /// Sightings of the windows, counted as if they ended where they are open.
     pub open: CollectedSightings,
     /// The engine state with the windows.

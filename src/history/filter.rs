@@ -103,8 +103,8 @@ pub struct Sighting {
     pub scope: Scope,
     /// The source host.
     pub host: IpAddr,
-    /// The number of the host's probe signature; `None` if unknown.
-    pub signature: Option<u32>,
+    /// The number of the probe signature ([`crate::behavior::ProbeSignature::number`]); `None` if there is none.
+    pub signature: Option<u64>,
     /// The counts. Marks are bits in the numbering of the store, or of the contribution before it is stored.
     pub counts: SightingCounts,
 }
@@ -117,6 +117,25 @@ impl Sighting {
         let key = |one: &Sighting| (one.number, one.scope, one.host, one.day, one.signature);
         key(self).cmp(&key(other))
     }
+}
+
+/// The sum of all sightings of one type, day and probe signature of a sensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignatureCount {
+    /// The type's number ([`crate::behavior::BehaviorId::number`]).
+    pub number: u64,
+    /// Whether whole windows or facets are counted.
+    pub scope: Scope,
+    /// The day, in the sensor's time zone.
+    pub day: Date,
+    /// The signature's number ([`crate::behavior::ProbeSignature::number`]); `None` for windows without one.
+    pub signature: Option<u64>,
+    /// Number of windows.
+    pub windows: u64,
+    /// Number of packets.
+    pub packets: u64,
+    /// Exact number of unique hosts with this signature. A host that showed several counts in each of them.
+    pub hosts: u64,
 }
 
 /// A daily count: the sum of all sightings of one type and day of a sensor.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::behavior::Behavior;
+use crate::behavior::{Behavior, ProbeSignature};
 
 use super::{Coverage, SightingCounts};
 
@@ -25,6 +25,9 @@ pub struct HostBehavior {
     pub coverage: Arc<Coverage>,
     /// Maximum number of observed days between two consecutive days of `days`.
     pub gap: u64,
+    /// The probe signatures of these windows with their numbers of windows, the most frequent first. Windows without one
+    /// are not counted.
+    pub signatures: Vec<(ProbeSignature, u64)>,
 }
 
 /// Returns the maximum number of observed days that lie between two consecutive days of `days`. Both lists

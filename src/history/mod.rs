@@ -36,7 +36,7 @@ pub use dark_space_lookup::DarkSpaceLookup;
 pub use day_counter::{DayCounter, DaySummary, PairPartition};
 pub use day_removal::{recorded_days, state_after_captures};
 pub use examples::{Examples, PackedExample, decode_packets};
-pub use filter::{DailyCount, FacetInclusion, Filter, Sighting, TypeFilter};
+pub use filter::{DailyCount, FacetInclusion, Filter, Sighting, SignatureCount, TypeFilter};
 pub use host_behavior::{HostBehavior, longest_gap};
 pub use hosts::HostSet;
 pub use hour::Hour;
@@ -54,6 +54,6 @@ pub use record::{CaptureRecord, Day, Example, ExamplePacket, SightingCounts, Tim
 pub use recorded_time::{OVERLAP_MAX, RecordedTime};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use sensor_edit::{PrefixEdit, SensorEdit};
-pub use sighting_collector::{CollectedSightings, SightingCollector};
+pub use sighting_collector::{CollectedSightings, SightingCollector, WindowNames};
 pub use span_aggregator::{SpanAggregator, SpanCount, SpanLength};
 pub use surge_behavior::SurgeBehavior;

@@ -16,7 +16,7 @@ const WAITING_MAX: usize = 1 << 16;
 /// mix, around the full hour.
 const HOURS_MAX: usize = 2;
 
-/// Gathers the sightings and examples of one capture. Memory: 48 bytes for each waiting window, of which
+/// Gathers the sightings and examples of one capture. Memory: 64 bytes for each waiting window, of which
 /// there are at most 65,536, and as much again while they are sorted; about 60 bytes per type for its
 /// example; 90 bytes per sighting if there is no writer.
 #[derive(Debug, Default)]
@@ -25,6 +25,17 @@ pub struct SightingCollector {
     windows: usize,
     collected: CollectedSightings,
     write_error: Option<io::Error>,
+}
+
+/// What identifies a window or facet in a history.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowNames {
+    /// The number of its type in histories.
+    pub number: u64,
+    /// The number of its probe signature in histories; `None` if it has none.
+    pub signature: Option<u64>,
+    /// Its marks, as a bitmap by the numbers of the rules.
+    pub marks: u64,
 }
 
 /// The sightings and examples gathered from windows.
@@ -49,15 +60,15 @@ impl SightingCollector {
     }
 
     /// Adds a whole window that began on `day`. A window without a time is ignored. `place` is the type's
-    /// index in the capture's type list, `number` its number in histories.
-    pub fn add_window(&mut self, window: &OpenWindow, day: Day, place: u32, number: u64, marks: u64) {
-        self.add(window, day, (number, Scope::Whole), window.packets, marks);
+    /// index in the capture's type list.
+    pub fn add_window(&mut self, window: &OpenWindow, day: Day, place: u32, names: WindowNames) {
+        self.add(window, day, Scope::Whole, window.packets, names);
         self.collected.examples.offer(place, window);
     }
 
-    /// Adds one facet of a window that has several. `number` is the number of the facet's type in histories.
-    pub fn add_facet(&mut self, window: &OpenWindow, day: Day, number: u64, packets: u64, marks: u64) {
-        self.add(window, day, (number, Scope::Facet), packets, marks);
+    /// Adds one facet of a window that has several, with its names and its packet count.
+    pub fn add_facet(&mut self, window: &OpenWindow, day: Day, packets: u64, names: WindowNames) {
+        self.add(window, day, Scope::Facet, packets, names);
     }
 
     /// Merges the batches and examples of another gathering. Its writer is dropped.
@@ -80,14 +91,7 @@ impl SightingCollector {
         }
     }
 
-    fn add(
-        &mut self,
-        window: &OpenWindow,
-        day: Day,
-        (number, scope): (u64, Scope),
-        packets: u64,
-        marks: u64,
-    ) {
+    fn add(&mut self, window: &OpenWindow, day: Day, scope: Scope, packets: u64, names: WindowNames) {
         let (Some(first), Some(last)) = (window.start, window.end) else { return };
         let hour = (day, u8::try_from(day.hour(first).clamp(0, 31)).unwrap_or(0));
         let is_new = !self.waiting.contains_key(&hour);
@@ -95,7 +99,8 @@ impl SightingCollector {
             self.sort_waiting();
         }
         let (first, last) = (first.whole_seconds(), last.whole_seconds());
-        let window_counts = WindowCounts { packets, first, last, marks };
+        let WindowNames { number, signature, marks } = names;
+        let window_counts = WindowCounts { packets, first, last, marks, signature };
         self.waiting.entry(hour).or_default().push(number, scope, window.source, window_counts);
         self.windows += 1;
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Protocol, TcpFlags, Timestamp};
+use super::{ProbeHeader, Protocol, TcpFlags, Timestamp};
 
 /// Type and code of an ICMP or ICMPv6 message. They are not part of the behavior type (design, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +31,7 @@ pub struct Packet {
     ttl: Option<u8>,
     sequence: Option<u32>,
     tcp_window: Option<u16>,
+    probe: ProbeHeader,
 }
 
 impl Packet {
@@ -51,6 +52,7 @@ impl Packet {
             ttl: None,
             sequence: None,
             tcp_window: None,
+            probe: ProbeHeader::NONE,
         }
     }
 
@@ -125,7 +127,8 @@ impl Packet {
         self.ttl
     }
 
-    /// Returns the TCP sequence number; `None` also where a log prints relative numbers only.
+    /// Returns the TCP sequence number; `None` also where a log prints relative numbers only. That of an ICMP request
+    /// is made of its identifier (the upper 16 bits) and its sequence number (the lower 16 bits).
     #[inline]
     #[must_use]
     pub fn sequence(&self) -> Option<u32> {
@@ -137,6 +140,13 @@ impl Packet {
     #[must_use]
     pub fn tcp_window(&self) -> Option<u16> {
         self.tcp_window
+    }
+
+    /// Returns the further fields of a packet that begins a contact.
+    #[inline]
+    #[must_use]
+    pub fn probe(&self) -> ProbeHeader {
+        self.probe
     }
 
     /// Returns the packet with the time replaced.
@@ -221,5 +231,12 @@ impl Packet {
     #[must_use]
     pub fn with_tcp_window(self, window: Option<u16>) -> Packet {
         Packet { tcp_window: window, ..self }
+    }
+
+    /// Returns the packet with the fields of a probe replaced.
+    #[inline]
+    #[must_use]
+    pub fn with_probe(self, probe: ProbeHeader) -> Packet {
+        Packet { probe, ..self }
     }
 }

@@ -12,6 +12,7 @@ use crate::packet::{Clock, Timestamp};
 use crate::rules::NamedWindow;
 
 use super::answer::Answer;
+use super::signature::SignatureJson;
 use super::tile::Tile;
 
 /// Ports as an array, or `"*"` if there are more than a window lists.
@@ -48,6 +49,7 @@ struct FacetJson<'a> {
     pattern: BehaviorId,
     pattern_canonical: &'a str,
     labels: &'a [String],
+    signature: Option<SignatureJson<'a>>,
     /// Whether counts are lower bounds. This field and the next are set only for whole windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     saturated: Option<bool>,
@@ -81,6 +83,7 @@ fn facet<'a>(window: &NamedWindow, facet: &'a Facet, labels: &'a [String], synth
         pattern: facet.names.pattern.id,
         pattern_canonical: &facet.names.pattern.canonical,
         labels,
+        signature: facet.signature.as_ref().map(SignatureJson::from),
         saturated: None,
         facets: None,
     }
@@ -136,6 +139,10 @@ impl Answer for NamedWindow {
         };
         let line = |facet: &Facet, labels: &[String]| {
             let parameters = &facet.parameters;
+            let labels =
+                Some(crate::escape::escape_hidden(&labels.join(" "))).filter(|labels| !labels.is_empty());
+            let signature = facet.signature.map(|signature| signature.to_string());
+            let named: Vec<String> = labels.into_iter().chain(signature).collect();
             format!(
                 "{} packets, {} source ports, {} destinations, {}, {} {}  {}  {}",
                 parameters.packets,
@@ -145,7 +152,7 @@ impl Answer for NamedWindow {
                 parameters.ports,
                 parameters.protocol,
                 facet.names.behavior.id,
-                crate::escape::escape_hidden(&labels.join(" "))
+                named.join("  ")
             )
         };
         let saturated = if fingerprint.saturated { "  (counts are lower bounds)" } else { "" };

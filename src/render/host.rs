@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::behavior::BehaviorId;
+use crate::behavior::{BehaviorId, ProbeSignature};
 use crate::escape::escape_hidden;
 use crate::history::HostBehavior;
 use crate::packet::Timestamp;
 
 use super::answer::{Answer, Format};
+use super::signature::SignatureJson;
 use super::svg::{self, Theme, cut};
 use super::text::table;
 use super::time_axis::TimeAxis;
@@ -40,9 +41,10 @@ impl Answer for HostAnswer<'_> {
 
     /// Writes a table for people, one row per sensor and type.
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let head = ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type"];
+        let head =
+            ["sensor", "first", "last", "days", "gap", "windows", "packets", "labels", "type", "signature"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
-        for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in self.rows {
+        for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, signatures, .. } in self.rows {
             rows.push(vec![
                 escape_hidden(sensor),
                 seen.first.to_string(),
@@ -53,6 +55,7 @@ impl Answer for HostAnswer<'_> {
                 seen.packets.to_string(),
                 escape_hidden(&labels.join(" ")),
                 behavior.canonical.clone(),
+                signature_text(signatures),
             ]);
         }
         table(out, &rows)
@@ -60,7 +63,7 @@ impl Answer for HostAnswer<'_> {
 
     /// Writes one line of JSON per sensor and type.
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, .. } in self.rows {
+        for HostBehavior { sensor, behavior, labels, counts: seen, days, gap, signatures, .. } in self.rows {
             let line = JsonHostBehavior {
                 host: self.host,
                 sensor,
@@ -73,6 +76,13 @@ impl Answer for HostAnswer<'_> {
                 longest_gap_days: *gap,
                 windows: seen.windows,
                 packets: seen.packets,
+                signatures: signatures
+                    .iter()
+                    .map(|(signature, windows)| HostSignatureJson {
+                        signature: signature.into(),
+                        windows: *windows,
+                    })
+                    .collect(),
             };
             crate::escape::json_line(out, &line)?;
         }
@@ -98,6 +108,23 @@ struct JsonHostBehavior<'a> {
     longest_gap_days: u64,
     windows: u64,
     packets: u64,
+    signatures: Vec<HostSignatureJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct HostSignatureJson<'a> {
+    #[serde(flatten)]
+    signature: SignatureJson<'a>,
+    windows: u64,
+}
+
+/// Returns the most frequent signature, and how many others there are.
+fn signature_text(signatures: &[(ProbeSignature, u64)]) -> String {
+    match signatures {
+        [] => "-".to_owned(),
+        [(only, _)] => only.to_string(),
+        [(first, _), others @ ..] => format!("{first} and {} more", others.len()),
+    }
 }
 
 /// Draws the rows of a host, at most [`ROWS_MAX`] of them, and states how many are left out.
@@ -201,6 +228,7 @@ mod tests {
             days,
             coverage: Arc::new(coverage),
             gap: 5,
+            signatures: Vec::new(),
         };
         let host = IpAddr::from([192, 0, 2, 1]);
         let svg = host_svg(host, std::slice::from_ref(&row), Theme::Auto);

@@ -12,11 +12,12 @@ use crate::sample::{
 
 use super::answer::Answer;
 use super::projection::{ScanJson, scan_in_words};
+use super::sample_probes::{SampleProbesJson, probes_in_words, probes_json};
 
 impl Answer for SampleDetails {
     /// Writes everything that is known of the sample, under headings.
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let SampleDetails { path, report, member, runs, scans } = self;
+        let SampleDetails { path, report, member, runs, scans, probes } = self;
         let mut line = |indent: usize, text: &str| writeln!(out, "{:indent$}{}", "", escape_hidden(text));
         line(0, &report.title())?;
         for (name, hash) in hashes(&report.identity) {
@@ -66,12 +67,15 @@ impl Answer for SampleDetails {
                 line(2, &words)?;
             }
         }
+        for probes in probes {
+            probes_in_words(probes).iter().try_for_each(|(indent, words)| line(*indent, words))?;
+        }
         Ok(())
     }
 
     /// Writes one line of JSON.
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        let SampleDetails { path, report, member, runs, scans } = self;
+        let SampleDetails { path, report, member, runs, scans, probes } = self;
         let discovery = report.discovered.as_ref();
         json_line(
             out,
@@ -94,6 +98,7 @@ impl Answer for SampleDetails {
                 neighbours: &member.neighbours,
                 runs: runs.iter().map(run_json).collect(),
                 scans: scans.iter().map(scan_json).collect(),
+                probes: probes.iter().map(probes_json).collect(),
             },
         )
     }
@@ -196,6 +201,7 @@ struct SampleDetailsJson<'a> {
     neighbours: &'a [StaticNeighbour],
     runs: Vec<RunDetailsJson<'a>>,
     scans: Vec<PooledScanJson<'a>>,
+    probes: Vec<SampleProbesJson<'a>>,
 }
 
 #[derive(Serialize)]

@@ -17,6 +17,7 @@ use super::schema::{
     ToolClass, ToolFile,
 };
 use super::services::{AnsweringServices, ServicesFile, byte_regex};
+use super::stacks::{NetworkStackRule, StacksFile};
 use super::{RuleError, RuleErrors, Rules};
 
 const KINDS: [&str; 5] = ["labels", "tools", "payloads", "plumbing", "families"];
@@ -24,6 +25,8 @@ const KINDS: [&str; 5] = ["labels", "tools", "payloads", "plumbing", "families"]
 const PROFILE: &str = "behavior.yaml";
 /// The file of UDP services that answer requests from any address.
 const SERVICES: &str = "answering-services.yaml";
+/// The file of the stacks of operating systems. A set of rules may lack it.
+const STACKS: &str = "stacks.yaml";
 
 pub(super) fn compile(files: &[(String, String)]) -> Result<Rules, RuleErrors> {
     let mut compiler = Compiler::default();
@@ -42,6 +45,7 @@ struct Compiler {
     marks: Vec<MarkRule>,
     infrastructure: Vec<InfrastructureRule>,
     families: Families,
+    stacks: Vec<NetworkStackRule>,
     /// The file that defines each id.
     ids: BTreeMap<String, String>,
     /// Label files with their texts, for the checks that need all marks.
@@ -56,6 +60,7 @@ impl Compiler {
         match path {
             PROFILE => return self.profile(text),
             SERVICES => return self.services(text),
+            STACKS => return self.stacks(text),
             _ => {}
         }
         match path.split_once('/').map(|(kind, _)| kind) {
@@ -134,6 +139,18 @@ impl Compiler {
                 for (entry, message) in errors {
                     self.error(SERVICES, entry_place(text, entry), message);
                 }
+            }
+        }
+    }
+
+    fn stacks(&mut self, text: &str) {
+        let Some(file) = self.parse::<StacksFile>(STACKS, text) else { return };
+        match file.compile() {
+            Ok(stacks) => self.stacks = stacks,
+            Err(errors) => {
+                errors
+                    .into_iter()
+                    .for_each(|(entry, message)| self.error(STACKS, entry_place(text, entry), message));
             }
         }
     }
@@ -290,6 +307,7 @@ impl Compiler {
             marks: self.marks,
             infrastructure: self.infrastructure,
             families: self.families,
+            stacks: self.stacks,
         })
     }
 }

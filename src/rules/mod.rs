@@ -17,8 +17,9 @@ mod range;
 mod schema;
 mod services;
 mod shipped;
+mod stacks;
 
-use crate::behavior::{Marks, OpenWindow, Parameters, Profile};
+use crate::behavior::{Feature, Marks, OpenWindow, Parameters, ProbeSignature, Profile};
 use crate::packet::{Packet, Timestamp};
 
 pub use conficker::{conficker_d_ports, conficker_d_week};
@@ -27,6 +28,7 @@ pub use families::{Families, FamilyVote};
 pub use label::SightingConditions;
 pub use naming::{NamedWindow, Namer};
 pub use schema::LabelClass;
+pub use stacks::{FeatureOrigin, NetworkStackRule};
 
 use infrastructure::InfrastructureRule;
 use label::Label;
@@ -64,6 +66,7 @@ pub struct Rules {
     services: AnsweringServices,
     mark_names: Vec<String>,
     infrastructure: Vec<InfrastructureRule>,
+    stacks: Vec<NetworkStackRule>,
 }
 
 impl Rules {
@@ -97,6 +100,18 @@ impl Rules {
             services: self.services.count(),
             families: self.families.count(),
         }
+    }
+
+    /// Returns the stacks of operating systems that can have built the probes of a signature.
+    pub fn stacks_of(&self, signature: &ProbeSignature) -> impl Iterator<Item = &NetworkStackRule> {
+        self.stacks.iter().filter(|stack| stack.can_build(signature))
+    }
+
+    /// Returns the known features of a signature, each with what made it: the operating system or the software that
+    /// sent the probes.
+    #[must_use]
+    pub fn feature_origins(&self, signature: &ProbeSignature) -> Vec<(Feature, FeatureOrigin)> {
+        stacks::origins(&self.stacks, signature)
     }
 
     /// Returns the ids of the labels of a window or facet with these parameters and marks at this time,

@@ -48,6 +48,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("plumbing/ntp.yaml", include_str!("../../rules/plumbing/ntp.yaml")),
     ("plumbing/ssdp.yaml", include_str!("../../rules/plumbing/ssdp.yaml")),
     ("plumbing/ws-discovery.yaml", include_str!("../../rules/plumbing/ws-discovery.yaml")),
+    ("stacks.yaml", include_str!("../../rules/stacks.yaml")),
     ("tools/conficker-d-port.yaml", include_str!("../../rules/tools/conficker-d-port.yaml")),
     ("tools/echo-request.yaml", include_str!("../../rules/tools/echo-request.yaml")),
     ("tools/icmp-answer.yaml", include_str!("../../rules/tools/icmp-answer.yaml")),

@@ -1,5 +1,7 @@
 //! Everything that is known of one sample.
 
+use crate::behavior::{Feature, RunSignature};
+
 use super::{FamilyMember, PooledScan, RunConditions, SampleReport};
 
 /// Everything that is known of one sample.
@@ -15,6 +17,19 @@ pub struct SampleDetails {
     pub runs: Vec<RunDetails>,
     /// Its scan; several scans, if runs differ significantly. Empty if no run shows a scan.
     pub scans: Vec<PooledScan>,
+    /// How its scan builds its probes: one entry for each kind of probes.
+    pub probes: Vec<SampleProbes>,
+}
+
+/// How a sample builds its probes of one kind.
+#[derive(Clone, Debug)]
+pub struct SampleProbes {
+    /// What all probes have in common.
+    pub run: RunSignature,
+    /// The operating systems whose stack can have built them; empty if there is none, as for datagrams.
+    pub systems: Vec<String>,
+    /// The features that no known stack has, so that the malware made them.
+    pub made_by_malware: Vec<Feature>,
 }
 
 /// A run of a sample.

@@ -31,7 +31,7 @@ mod tlsh;
 mod traffic;
 mod victim;
 
-pub use details::{RunDetails, RunObservation, SampleDetails};
+pub use details::{RunDetails, RunObservation, SampleDetails, SampleProbes};
 pub use draft::DraftReport;
 pub use expectation::{DarknetExpectation, Difference, Expectation, SampleCheck};
 pub use family::{FamilyBasis, FamilyMember, FamilyScan, MalwareFamily, SampleFamily, StaticNeighbour};

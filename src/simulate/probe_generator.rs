@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags, Timestamp};
+use crate::packet::{
+    IcmpKind, Packet, PayloadDigest, ProbeHeader, ProbeKind, Protocol, TcpFlags, TcpOptions, Timestamp,
+    UnusedFields,
+};
 use rand::RngExt;
 
 use super::conficker_ports::derived_ports;
@@ -11,6 +14,7 @@ use super::probe_plan::{
     HeaderPlan, NetworkStack, PortPlan, ProbePlan, RandomPort, SourcePortRule, WeightedPort,
 };
 use super::random::{Seed, SeededRng, draw_by_weight};
+use super::wire::{ICMP_ID, SYN_OPTIONS};
 
 /// A packet, with what is needed to write it and to count it in the ground truth.
 #[derive(Clone, Copy, Debug)]
@@ -117,9 +121,29 @@ impl ProbeGenerator {
             packet =
                 packet.with_ip_id(hit.destination.is_ipv4().then(|| self.ip_id(&packet, hit, retry, random)));
             let options = self.header.system.has_options() && self.flags[at].opens();
+            packet = self.with_probe_header(packet, at, options);
             let probe = u8::try_from(at).unwrap_or(u8::MAX);
             sink(SimulatedPacket { packet, actor: hit.actor, host: hit.host, probe, has_options: options });
         }
+    }
+
+    /// Sets the fields of a probe, as they are read from a capture with this packet.
+    fn with_probe_header(&self, packet: Packet, at: usize, has_options: bool) -> Packet {
+        let options = if has_options { TcpOptions::parse(&SYN_OPTIONS) } else { TcpOptions::NONE };
+        let payload = || PayloadDigest::of(self.payloads.get(at).map_or(&[], Vec::as_slice));
+        let kind = packet.icmp().and_then(|icmp| ProbeKind::of_icmp(icmp.kind));
+        let numbers = u32::from(ICMP_ID) << 16 | u32::from(packet.ip_id().unwrap_or(ICMP_ID));
+        let (packet, probe) = match (packet.protocol(), kind) {
+            (Protocol::Tcp, _) if packet.flags().is_some_and(TcpFlags::opens) => {
+                (packet, ProbeHeader::syn(options, UnusedFields::Empty))
+            }
+            (Protocol::Udp, _) => (packet, ProbeHeader::new(ProbeKind::Datagram).with_payload(payload())),
+            (_, Some(kind)) => {
+                (packet.with_sequence(Some(numbers)), ProbeHeader::new(kind).with_payload(payload()))
+            }
+            _ => return packet,
+        };
+        packet.with_probe(probe.with_dont_fragment(packet.destination().is_ipv4().then_some(true)))
     }
 
     fn set_tcp_fields(&self, packet: &mut Packet, sequence: u32, random: &mut SeededRng) {

@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use crate::packet::{Packet, Protocol, TcpFlags, Timestamp};
 
 /// TCP options of a SYN: maximum segment size 1460 and selective acknowledgements, as Windows XP sends them.
-const SYN_OPTIONS: [u8; 8] = [2, 4, 5, 180, 1, 1, 4, 2];
+pub(super) const SYN_OPTIONS: [u8; 8] = [2, 4, 5, 180, 1, 1, 4, 2];
+/// Identifier of ICMP requests, as Windows XP sends it.
+pub(super) const ICMP_ID: u16 = 512;
 /// Destination and source of a frame: the sensor, and the router before it. Both addresses are locally
 /// administered.
 const ETHERNET: [u8; 12] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
@@ -107,7 +109,8 @@ pub fn write_frame(frame: &mut Vec<u8>, packet: &Packet, payload: &[u8], options
         Protocol::Icmp | Protocol::Icmpv6 => {
             let icmp = packet.icmp().unwrap_or(crate::packet::IcmpKind { kind: 8, code: None });
             let id = packet.ip_id().unwrap_or(512);
-            frame.extend([icmp.kind, icmp.code.unwrap_or(0), 0, 0, 2, 0]);
+            frame.extend([icmp.kind, icmp.code.unwrap_or(0), 0, 0]);
+            frame.extend(ICMP_ID.to_be_bytes());
             frame.extend(id.to_be_bytes());
             Some(start + 2)
         }

@@ -20,11 +20,11 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::behavior::{BehaviorId, Parameters, Ports, ProtocolSet};
+use crate::behavior::{BehaviorId, Parameters, Ports, ProbeSignature, ProtocolSet};
 use crate::history::{
     BatchWriter, BehaviorFilter, BehaviorSummary, CaptureRecord, Contribution, Coverage, DailyCount,
     DayCount, DayTotal, EngineState, Example, Filter, HostList, HostSet, HostSummary, HourlyCount, Outage,
-    ReopenedWindows, RollbackPoint, Sensor, Sighting, SightingCounts, TypeRecord, TypeTotal,
+    ReopenedWindows, RollbackPoint, Sensor, Sighting, SightingCounts, SignatureCount, TypeRecord, TypeTotal,
 };
 use crate::packet::Timestamp;
 use crate::sample::{FamilyRenames, KeptSample};
@@ -191,6 +191,34 @@ pub trait HistoryStore: IncidentStore + AlertStore {
         filter: &Filter<'_>,
         sink: &mut dyn FnMut(&HourlyCount),
     ) -> Result<(), StoreError>;
+
+    /// Calls `sink` with the sums of the sightings that a filter selects, ascending by type, scope, day and
+    /// signature, once for each combination, in one pass over the sightings.
+    fn each_signature_count(
+        &self,
+        sensor: &str,
+        filter: &Filter<'_>,
+        sink: &mut dyn FnMut(&SignatureCount),
+    ) -> Result<(), StoreError> {
+        let mut sums: BTreeMap<_, (u64, u64, HostSet)> = BTreeMap::new();
+        self.each_sighting(sensor, filter, &mut |sighting| {
+            let Sighting { number, scope, day, signature, counts, host } = *sighting;
+            let (windows, packets, hosts) = sums.entry((number, scope, day, signature)).or_default();
+            *windows = windows.saturating_add(counts.windows);
+            *packets = packets.saturating_add(counts.packets);
+            hosts.insert(host);
+        })?;
+        for ((number, scope, day, signature), (windows, packets, mut hosts)) in sums {
+            sink(&SignatureCount { number, scope, day, signature, windows, packets, hosts: hosts.count() });
+        }
+        Ok(())
+    }
+
+    /// Returns the probe signature with a number ([`Sighting`] refers to signatures by number).
+    ///
+    /// # Errors
+    /// Fails with [`StoreError::Damaged`] if there is no such signature.
+    fn signature(&self, number: u64) -> Result<ProbeSignature, StoreError>;
 
     /// Returns a writer that stores the batches of a capture while the capture is read, or `None` if the
     /// store takes batches only with the contribution; they then stay in memory. `mark_names` names the marks

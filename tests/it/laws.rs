@@ -99,7 +99,7 @@ proptest! {
                 let number = types.of_window(window);
                 numbered.push((number, print.whole.names.behavior));
                 let mut facets = print.facets.into_iter();
-                types.of_facets(window, &mut |number, _| {
+                types.of_facets(window, &mut |number, _, _| {
                     numbered.push((number, facets.next().unwrap().names.behavior));
                 });
                 prop_assert!(facets.next().is_none());

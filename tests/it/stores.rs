@@ -442,6 +442,7 @@ fn what_was_read_before_another_wrote_is_refused() {
             types: inga::behavior::Types::new(Rules::shipped().unwrap().profile, AddressSpace::whole())
                 .into_list(),
             type_numbers: Vec::new(),
+            signatures: Vec::new(),
             closed: inga::history::CollectedSightings::default(),
             open: inga::history::CollectedSightings::default(),
             captures_before: resume.captures - 1,

@@ -122,6 +122,16 @@ fn differing(text: &Packet, capture: &Packet, dated: bool, letters_only: bool) -
             same(what, format!("{a:?}"), format!("{b:?}"));
         }
     }
+    let shown =
+        |options: inga::packet::TcpOptions| (options.to_string(), options.mss(), options.window_scale());
+    let options = |packet: &Packet| packet.probe().options().map(shown);
+    if options(text).is_some() {
+        same("options", format!("{:?}", options(text)), format!("{:?}", options(capture)));
+    }
+    let dont_fragment = |packet: &Packet| packet.probe().dont_fragment();
+    if dont_fragment(text).is_some() {
+        same("don't fragment", format!("{:?}", dont_fragment(text)), format!("{:?}", dont_fragment(capture)));
+    }
     all
 }
 

@@ -280,6 +280,7 @@ fn add_notices(input: &Input, plan: &ReadPlan, pass: &Pass<'_>, notices: &mut No
         ));
     }
     notices.add_engine(&pass.engine);
+    pass.add_signature_notices(notices);
 }
 
 /// Returns the outcome of feeding a capture that adds nothing to the history, and adds the reason to
@@ -339,6 +340,7 @@ pub(super) fn observe_packets(
         return Ok(FeedOutcome::NotStored { dark: 0, packets: 0 });
     }
     notices.add_engine(&pass.engine);
+    pass.add_signature_notices(notices);
     let at = pass.recorded.span().map_or_else(Timestamp::default, |(_, last)| last);
     let contribution = pass.into_contribution(FedCapture { name, content, dropped: None, at })?;
     let dark = contribution.capture.packets;

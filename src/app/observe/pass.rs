@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::app::admission::PacketAdmission;
 use crate::app::pipeline::{self, Feed};
 use crate::app::type_assigner::TypeAssigner;
-use crate::app::{AppError, CaptureOptions};
+use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::{Engine, Marks, OpenWindow};
 use crate::capture::{CaptureError, Input, PacketSink, ReadReport};
 use crate::history::{
@@ -137,6 +137,22 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Adds notices if the capture had too many signatures.
+    pub(super) fn add_signature_notices(&self, notices: &mut Notices) {
+        let (left_out, without_payload) = self.gatherer.signatures_left_out();
+        if left_out > 0 {
+            notices.add(format!(
+                "{left_out} windows without a probe signature: the capture has more than 65536 different ones"
+            ));
+        }
+        if without_payload > 0 {
+            notices.add(format!(
+                "{without_payload} windows without the hash of their payload: the capture has more than 4096 different \
+                 ones"
+            ));
+        }
+    }
+
     pub(super) fn into_contribution(mut self, fed: FedCapture) -> Result<Contribution, AppError> {
         let clock = self.engine.clock().max(self.recorded.span().map(|(_, last)| last));
         let windows = self.engine.take_open();
@@ -156,7 +172,7 @@ impl<'a> Pass<'a> {
         // A day without a dark prefix has no value, which is not zero.
         let mut days: BTreeSet<Date> = nanoseconds_by_day(&spans, &self.zone).into_keys().collect();
         days.retain(|day| self.dark_periods.is_dark_on(*day));
-        let (types, type_numbers) = self.gatherer.into_types();
+        let (types, type_numbers, signatures) = self.gatherer.into_types();
         Ok(Contribution {
             days,
             capture: CaptureRecord {
@@ -172,6 +188,7 @@ impl<'a> Pass<'a> {
             mark_names,
             types,
             type_numbers,
+            signatures,
             closed: self.closed.finish().map_err(StoreError::Io)?,
             open: open.finish().map_err(StoreError::Io)?,
             captures_before: self.captures_before,
@@ -194,11 +211,12 @@ pub(in crate::app) fn reopen_windows(
     let mut gatherer = TypeAssigner::with_dark_spaces(dark, zone, rules);
     let mut open = SightingCollector::default();
     gatherer.gather(&mut open, &renumber_marks(resume.clone(), rules.mark_names()));
-    let (_, type_numbers) = gatherer.into_types();
+    let (_, type_numbers, signatures) = gatherer.into_types();
     let mark_names = rules.mark_names().to_vec();
     Ok(ReopenedWindows {
         mark_names,
         type_numbers,
+        signatures,
         open: open.finish().map_err(StoreError::Io)?,
         engine_state: resume,
     })

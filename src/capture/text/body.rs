@@ -5,7 +5,8 @@ use crate::capture::Problem;
 use crate::packet::{IcmpKind, Packet, Protocol, TcpFlags};
 
 use super::address::{EndpointPair, PrintedPort};
-use super::printed_header::{PrintedHeader, find, leading_number};
+use super::printed_header::{PrintedHeader, find, leading_number, without_brackets};
+use super::printed_probe;
 
 /// The protocol number that IANA reserves (255). It stands for the protocol of a packet whose line shows
 /// neither a protocol nor ports.
@@ -33,6 +34,7 @@ pub(super) fn packet(pair: &EndpointPair<'_>, header: PrintedHeader) -> (Packet,
         Protocol::Icmpv6 => packet = packet.with_icmp(icmpv6(body)),
         _ => {}
     }
+    printed_probe::set(&mut packet, pair.body, header);
     (packet, problem(pair, header))
 }
 
@@ -45,22 +47,6 @@ pub(super) fn problem(pair: &EndpointPair<'_>, header: PrintedHeader) -> Option<
         (_, true) => Some(Problem::LaterFragment),
         _ => None,
     }
-}
-
-/// Skips the checksums in brackets at the beginning of a body: `[udp sum ok]`, `[tcp sum ok]`,
-/// `[bad icmp6 cksum 1 -> 2!]`. `[|tcp]` is not one of them: it stands for a header that the snap length cut.
-/// Skips the names of IPv6 extension headers as well.
-pub(super) fn without_brackets(body: &[u8]) -> &[u8] {
-    let mut rest = body;
-    while rest.first() == Some(&b'[') && rest.get(1) != Some(&b'|') {
-        let Some(end) = rest.iter().position(|byte| *byte == b']') else { break };
-        rest = rest[end + 1..].trim_ascii_start();
-    }
-    // tcpdump prints the names of IPv6 extension headers before what follows them.
-    while let Some(behind) = rest.strip_prefix(b"HBH ").or(rest.strip_prefix(b"DSTOPT ")) {
-        rest = behind.trim_ascii_start();
-    }
-    rest
 }
 
 /// Beginnings of bodies, and the protocols for which tcpdump prints them.

@@ -22,6 +22,7 @@ mod likeness;
 mod line;
 mod prefix;
 mod printed_header;
+mod printed_probe;
 mod printed_time;
 mod quick;
 mod services;

@@ -11,11 +11,24 @@ pub(super) struct PrintedHeader {
     pub(super) protocol: Option<u8>,
     /// Whether the packet is a fragment other than the first.
     pub(super) later_fragment: bool,
+    /// The "don't fragment" flag; `None` if the line does not show it.
+    pub(super) dont_fragment: Option<bool>,
 }
 
 /// Parses the parentheses that `-v` prints on the packet's own line: before the addresses since 3.9 (for IPv6
 /// in every version), at the end of the line in older versions.
 pub(super) fn printed_header(pair: &EndpointPair<'_>) -> PrintedHeader {
+    let header = parentheses(pair);
+    PrintedHeader { dont_fragment: header.dont_fragment.or(flag_behind_body(pair.body)), ..header }
+}
+
+/// Returns the "don't fragment" flag if it stands alone behind a body, as before 3.9. A body without it may be that of a
+/// later version, which prints the flag with `-v` only.
+pub(super) fn flag_behind_body(body: &[u8]) -> Option<bool> {
+    memchr::memmem::find(body, b"(DF)").map(|_| true)
+}
+
+fn parentheses(pair: &EndpointPair<'_>) -> PrintedHeader {
     if pair.before.contains(&b'(') {
         return parse_header(pair.before);
     }
@@ -64,6 +77,7 @@ pub(super) fn parse_header(text: &[u8]) -> PrintedHeader {
         ip_id: number(b"id ").and_then(|id| u16::try_from(id).ok()),
         protocol: protocol.and_then(protocol_number),
         later_fragment: number(b"offset ").is_some_and(|offset| offset > 0),
+        dont_fragment: after(b"flags [").map(|flags| find(&flags[..flags.len().min(3)], b"DF").is_some()),
     }
 }
 
@@ -85,4 +99,20 @@ pub(super) fn leading_number(text: &[u8]) -> Option<u64> {
 /// Returns the first offset at which a text contains another.
 pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// Skips the checksums in brackets at the beginning of a body: `[udp sum ok]`, `[tcp sum ok]`,
+/// `[bad icmp6 cksum 1 -> 2!]`. `[|tcp]` is not one of them: it stands for a header that the snap length cut.
+/// Skips the names of IPv6 extension headers as well.
+pub(super) fn without_brackets(body: &[u8]) -> &[u8] {
+    let mut rest = body;
+    while rest.first() == Some(&b'[') && rest.get(1) != Some(&b'|') {
+        let Some(end) = rest.iter().position(|byte| *byte == b']') else { break };
+        rest = rest[end + 1..].trim_ascii_start();
+    }
+    // tcpdump prints the names of IPv6 extension headers before what follows them.
+    while let Some(behind) = rest.strip_prefix(b"HBH ").or(rest.strip_prefix(b"DSTOPT ")) {
+        rest = behind.trim_ascii_start();
+    }
+    rest
 }

@@ -15,6 +15,7 @@ use super::address::{self, Endpoint, EndpointPair, PrintedPort};
 use super::body;
 use super::line::ParsedLine;
 use super::printed_header::{self, PrintedHeader};
+use super::printed_probe;
 
 /// Parses a line without its number and time. `header` is the first half of the packet if this is its second
 /// line, without its indentation. Returns `None` for a line of any other format.
@@ -38,7 +39,10 @@ pub(super) fn parse(text: &[u8], header: Option<PrintedHeader>) -> Option<Parsed
             Some(_) => printed_header::printed_header(&pair),
             None => PrintedHeader::default(),
         },
-        None => PrintedHeader::default(),
+        None => PrintedHeader {
+            dont_fragment: printed_header::flag_behind_body(pair.body),
+            ..PrintedHeader::default()
+        },
     };
     let packet = packet(&pair, header);
     let (packet, problem) =
@@ -129,9 +133,10 @@ fn printed_header(text: &[u8]) -> Option<PrintedHeader> {
     let (id, rest) = digits(rest.strip_prefix(b", id ")?)?;
     let (offset, rest) = digits(rest.strip_prefix(b", offset ")?)?;
     let rest = rest.strip_prefix(b", flags [")?;
-    let rest = [b"DF], proto ".as_slice(), b"none], proto ", b"+], proto "]
-        .iter()
-        .find_map(|flags| rest.strip_prefix(*flags))?;
+    let (dont_fragment, rest) =
+        [(b"DF], proto ".as_slice(), true), (b"none], proto ", false), (b"+], proto ", false)]
+            .iter()
+            .find_map(|(flags, dont_fragment)| Some((*dont_fragment, rest.strip_prefix(*flags)?)))?;
     let name = [b"TCP (".as_slice(), b"UDP (", b"ICMP ("].iter().find_map(|name| rest.strip_prefix(*name));
     let (protocol, rest) = digits(name?)?;
     let (_, rest) = digits(rest.strip_prefix(b"), length ")?)?;
@@ -147,13 +152,18 @@ fn printed_header(text: &[u8]) -> Option<PrintedHeader> {
         ip_id: u16::try_from(id).ok(),
         protocol: u8::try_from(protocol).ok(),
         later_fragment: offset > 0,
+        dont_fragment: Some(dont_fragment),
     })
 }
 
 /// Returns the packet if its body is one of the known ones.
 fn packet(pair: &EndpointPair<'_>, header: PrintedHeader) -> Option<Packet> {
     let has_ports = pair.source.port != PrintedPort::None && pair.destination.port != PrintedPort::None;
-    let body = if pair.body.first() == Some(&b'[') { body::without_brackets(pair.body) } else { pair.body };
+    let body = if pair.body.first() == Some(&b'[') {
+        printed_header::without_brackets(pair.body)
+    } else {
+        pair.body
+    };
     let mut packet = Packet::new(pair.source.address, pair.destination.address, Protocol::Tcp);
     if has_ports && let Some(rest) = body.strip_prefix(b"Flags [") {
         tcp(&mut packet, rest)?;
@@ -174,11 +184,12 @@ fn packet(pair: &EndpointPair<'_>, header: PrintedHeader) -> Option<Packet> {
         .with_ip_id(header.ip_id)
         .with_source_port(pair.source.port.number())
         .with_destination_port(pair.destination.port.number());
+    printed_probe::set(&mut packet, pair.body, header);
     Some(packet)
 }
 
-/// Parses `S], seq 7, ack 9, win 1024`, with a checksum after the flags if `-v` was given. The text after the
-/// window contains no further field of a packet.
+/// Parses `S], seq 7, ack 9, win 1024`, with a checksum after the flags if `-v` was given. [`printed_probe`] parses
+/// what follows.
 fn tcp(packet: &mut Packet, text: &[u8]) -> Option<()> {
     let end = text.iter().take(9).position(|byte| *byte == b']')?;
     let flags = body::parse_flags_4x(&text[..end]);

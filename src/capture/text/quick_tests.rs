@@ -141,7 +141,13 @@ fn mutated(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>
 fn header() -> impl Strategy<Value = Option<PrintedHeader>> {
     let protocol = prop::option::of(prop::sample::select(&[0u8, 1, 6, 17, 44, 58, 255][..]));
     prop::option::of((any::<Option<u8>>(), any::<Option<u16>>(), protocol, any::<bool>()).prop_map(
-        |(ttl, ip_id, protocol, later_fragment)| PrintedHeader { ttl, ip_id, protocol, later_fragment },
+        |(ttl, ip_id, protocol, later_fragment)| PrintedHeader {
+            ttl,
+            ip_id,
+            protocol,
+            later_fragment,
+            dont_fragment: ip_id.map(|id| id % 2 == 0),
+        },
     ))
 }
 

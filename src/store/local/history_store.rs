@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use crate::behavior::BehaviorId;
+use crate::behavior::{BehaviorId, ProbeSignature};
 use crate::history::{
     BatchWriter, BehaviorFilter, BehaviorSummary, CaptureRecord, Contribution, Coverage, DailyCount,
     DayCount, DayTotal, EngineState, Example, Filter, HostList, HourlyCount, Outage, ReopenedWindows,
@@ -14,7 +14,7 @@ use crate::sample::{FamilyRenames, KeptSample};
 use crate::store::{HistoryStore, ParametersSink, ServiceQuery, StoreError, refuse_sources};
 
 use super::row_filter::RowFilter;
-use super::{LocalStore, capture_rows, catalog, type_rows, types};
+use super::{LocalStore, capture_rows, catalog, signature_rows, type_rows, types};
 
 impl HistoryStore for LocalStore {
     fn sensors(&self) -> Result<Vec<Sensor>, StoreError> {
@@ -172,6 +172,10 @@ impl HistoryStore for LocalStore {
 
     fn type_record(&self, number: u64) -> Result<TypeRecord, StoreError> {
         type_rows::type_record(&self.connection, &self.profile, number)
+    }
+
+    fn signature(&self, number: u64) -> Result<ProbeSignature, StoreError> {
+        signature_rows::signature(&self.connection, number)
     }
 
     fn each_parameters(&self, numbers: &[u64], sink: ParametersSink<'_>) -> Result<(), StoreError> {

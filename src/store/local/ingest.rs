@@ -20,6 +20,7 @@ use super::query;
 use super::rows::SIGHTINGS;
 use super::segment_replacement::{SegmentChange, segment_entry};
 use super::segment_writer::WrittenSegment;
+use super::signature_rows;
 use super::type_rows;
 use super::write::{CaptureWriter, WrittenPair};
 
@@ -75,6 +76,7 @@ impl LocalStore {
             let mut changed: BTreeSet<Date> = replaced.iter().chain(new_days).map(|one| one.days.0).collect();
             check_not_dropped(transaction, id, &changed)?;
             put_types(transaction, &contribution, &profile)?;
+            signature_rows::put_signatures(transaction, &contribution.signatures)?;
             let known = query::example_starts(&folder, transaction, id, &|_| false)?;
             for (gathered, is_open) in [(&contribution.closed, false), (&contribution.open, true)] {
                 let mut examples = new_examples(&gathered.examples, &contribution.type_numbers, &known);

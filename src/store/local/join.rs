@@ -16,7 +16,7 @@ use super::LocalStore;
 use super::capture_rows;
 use super::join_sensor::JoinTarget;
 use super::schema;
-use super::{catalog, type_rows};
+use super::{catalog, signature_rows, type_rows};
 
 impl LocalStore {
     /// Joins histories into a folder that is empty or does not exist.
@@ -58,9 +58,10 @@ impl LocalStore {
         let mut renames = FamilyRenames::default();
         for store in stores {
             renames.add_all(catalog::family_renames(&store.connection)?);
-            refuse_signatures(&store.connection)?;
             marks.push(catalog::number_marks(&transaction, &catalog::mark_names(&store.connection)?)?);
             copy_types(&store.connection, &transaction, &profile)?;
+            let signatures = signature_rows::signatures(&store.connection)?;
+            signature_rows::put_signatures(&transaction, &signatures)?;
             for sample in catalog::samples(&store.connection)? {
                 catalog::put_sample(&transaction, &sample)?;
             }
@@ -88,18 +89,6 @@ impl LocalStore {
         transaction.commit()?;
         Ok(joined)
     }
-}
-
-/// Fails if a history has probe signatures. Their numbers would have to be translated, and no version writes
-/// them yet.
-fn refuse_signatures(connection: &Connection) -> Result<(), StoreError> {
-    let count: i64 = connection.query_row("SELECT count(*) FROM signature", [], |row| row.get(0))?;
-    if count == 0 {
-        return Ok(());
-    }
-    Err(StoreError::NotJoinable(
-        "one of them has probe signatures, which this version does not join".to_owned(),
-    ))
 }
 
 /// Copies all types from one catalog to another.

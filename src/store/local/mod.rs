@@ -28,6 +28,7 @@ mod segment;
 mod segment_replacement;
 mod segment_writer;
 mod sensors;
+mod signature_rows;
 mod sorted;
 mod spool;
 mod table;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use jiff::civil::Date;
 use rusqlite::Connection;
 
+use crate::behavior::ProbeSignature;
 use crate::history::{
     CaptureRecord, EngineState, ReopenedWindows, RollbackPoint, Sensor, recorded_days, state_after_captures,
 };
@@ -21,7 +22,7 @@ use super::rows::SIGHTINGS;
 use super::segment_replacement::{SegmentChange, segment_entry, segment_entry_pair};
 use super::segment_writer::WrittenSegment;
 use super::write::CaptureWriter;
-use super::{LocalStore, query};
+use super::{LocalStore, query, signature_rows};
 
 /// A change of a sensor's part of the catalog, made in one transaction.
 #[derive(Default)]
@@ -39,6 +40,8 @@ struct Removal {
     /// The new records of captures that were cut.
     cut_captures: Vec<CaptureRecord>,
     engine_state: EngineState,
+    /// The probe signatures of windows that are open again.
+    signatures: Vec<(u64, ProbeSignature)>,
     rollback_point: Option<RollbackPoint>,
 }
 
@@ -143,6 +146,7 @@ impl LocalStore {
         reopened: &ReopenedWindows,
         change: &mut Removal,
     ) -> Result<CaptureWriter, StoreError> {
+        change.signatures.clone_from(&reopened.signatures);
         let mut pending = self.capture_writer(sensor, &reopened.mark_names)?;
         for batch in &reopened.open.batches {
             pending.add(batch.clone())?;
@@ -275,6 +279,7 @@ impl Removal {
         self.cut_captures
             .iter()
             .try_for_each(|record| capture_rows::put_capture(connection, id, record, true))?;
+        signature_rows::put_signatures(connection, &self.signatures)?;
         catalog::put_engine_state(connection, id, &self.engine_state)?;
         capture_rows::delete_rollback_point(connection, id)?;
         if let Some(before) = &self.rollback_point {

@@ -22,7 +22,7 @@ pub(super) static SIGHTINGS: SegmentTable = SegmentTable {
         ColumnSpec::new("facet", ColumnType::Bool),
         ColumnSpec::new("host4", ColumnType::U32).optional().differences().bloom(),
         ColumnSpec::new("host6", ColumnType::Address).optional().differences().bloom(),
-        ColumnSpec::new("signature", ColumnType::U32).optional(),
+        ColumnSpec::new("signature", ColumnType::I64).optional().dictionary(),
         ColumnSpec::new("hours", ColumnType::U32),
         ColumnSpec::new("windows", ColumnType::U64),
         ColumnSpec::new("packets", ColumnType::U64),
@@ -84,7 +84,7 @@ pub(super) struct SightingColumns {
     facets: Vec<bool>,
     fours: OptionalValues<i32>,
     sixes: OptionalValues<FixedLenByteArray>,
-    signatures: OptionalValues<i32>,
+    signatures: OptionalValues<i64>,
     hours: Vec<i32>,
     windows: Vec<i64>,
     packets: Vec<i64>,
@@ -126,7 +126,7 @@ impl SightingColumns {
         self.facets.push(is_facet(*scope));
         self.fours.push(ipv4_bits(*host).map(u32::cast_signed));
         self.sixes.push(ipv6_bits(*host).map(|six| FixedLenByteArray::from(six.to_be_bytes().to_vec())));
-        self.signatures.push(signature.map(u32::cast_signed));
+        self.signatures.push(signature.map(u64::cast_signed));
         self.hours.push(counts.hours.cast_signed());
         self.windows.push(column_of_count(counts.windows));
         self.packets.push(column_of_count(counts.packets));
@@ -144,7 +144,7 @@ impl SightingColumns {
             Column::bool(take(&mut self.facets)),
             take(&mut self.fours).column(Values::Int32),
             take(&mut self.sixes).column(Values::Address),
-            take(&mut self.signatures).column(Values::Int32),
+            take(&mut self.signatures).column(Values::Int64),
             Column::int32(take(&mut self.hours)),
             Column::int64(take(&mut self.windows)),
             Column::int64(take(&mut self.packets)),
@@ -234,7 +234,7 @@ pub(super) fn each_sighting(
     let facets = values!(columns, 2, Bool);
     let mut fours = OptionalColumn::new(&columns[3], values!(columns, 3, Int32));
     let mut sixes = OptionalColumn::new(&columns[4], values!(columns, 4, Address));
-    let mut signatures = OptionalColumn::new(&columns[5], values!(columns, 5, Int32));
+    let mut signatures = OptionalColumn::new(&columns[5], values!(columns, 5, Int64));
     let hours = values!(columns, 6, Int32);
     let windows = values!(columns, 7, Int64);
     let packets = values!(columns, 8, Int64);

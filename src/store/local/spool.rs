@@ -21,7 +21,7 @@ use super::day_numbers::SECOND;
 use super::sorted::{SortedRows, merge_sorted};
 
 /// Bytes per row.
-const ROW: usize = 65;
+const ROW: usize = 69;
 /// Number of rows of a run that are read or written at once: 65 KB.
 const ROWS_AT_ONCE: usize = 1 << 10;
 /// Maximum number of runs that are merged at once; more are merged in several passes. Memory:
@@ -170,7 +170,7 @@ fn decode(row: &[u8], day: Date) -> Sighting {
     let mut left = row;
     let number = u64::from_le_bytes(take(&mut left));
     let address = u128::from_le_bytes(take(&mut left));
-    let signature = u32::from_le_bytes(take(&mut left));
+    let signature = u64::from_le_bytes(take(&mut left));
     let windows = u64::from_le_bytes(take(&mut left));
     let packets = u64::from_le_bytes(take(&mut left));
     let first = i64::from_le_bytes(take(&mut left));
@@ -214,7 +214,7 @@ mod tests {
             any::<u32>().prop_map(|four| IpAddr::from(Ipv4Addr::from_bits(four % 8))),
             any::<u128>().prop_map(|six| IpAddr::from(Ipv6Addr::from_bits(six % 8))),
         ];
-        let key = (0u64..8, any::<bool>(), host, proptest::option::of(0u32..2));
+        let key = (0u64..8, any::<bool>(), host, proptest::option::of(0u64..2));
         let counts = (1u64..9, 1u64..9, 0i64..86_400, 0u32..86_400, 0u32..25, any::<u64>());
         (key, counts).prop_map(|((number, facet, host, signature), counts)| {
             let (windows, packets, first, duration, hour, marks) = counts;

@@ -37,7 +37,7 @@ pub(super) enum ColumnType {
 }
 
 /// The encoding of a column's numbers before compression. Each column uses the encoding that was smallest for
-/// six simulated months. A dictionary was never smaller, and is the slowest.
+/// six simulated months. A dictionary is the slowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ColumnEncoding {
     /// The unchanged numbers.
@@ -46,6 +46,8 @@ pub(super) enum ColumnEncoding {
     Differences,
     /// All first bytes together, then all second bytes, and so on, which suits counts and times.
     Bytewise,
+    /// The distinct numbers of a row group once, and their places in this list, which suits large numbers that repeat.
+    Dictionary,
 }
 
 /// The specification of a column.
@@ -81,6 +83,11 @@ impl ColumnSpec {
         ColumnSpec { encoding: ColumnEncoding::Plain, ..self }
     }
 
+    /// Stores the distinct numbers, and refers to them.
+    pub(super) const fn dictionary(self) -> ColumnSpec {
+        ColumnSpec { encoding: ColumnEncoding::Dictionary, ..self }
+    }
+
     /// Adds a Bloom filter, for columns in which single values are searched.
     pub(super) const fn bloom(self) -> ColumnSpec {
         ColumnSpec { bloom: true, ..self }
@@ -93,7 +100,8 @@ impl ColumnSpec {
             _ => match self.encoding {
                 ColumnEncoding::Plain => Encoding::PLAIN,
                 ColumnEncoding::Differences => Encoding::DELTA_BINARY_PACKED,
-                ColumnEncoding::Bytewise => Encoding::BYTE_STREAM_SPLIT,
+                // For numbers that no longer fit the dictionary.
+                ColumnEncoding::Dictionary | ColumnEncoding::Bytewise => Encoding::BYTE_STREAM_SPLIT,
             },
         }
     }
@@ -144,7 +152,10 @@ impl SegmentTable {
             .set_max_row_group_row_count(None);
         for column in self.columns {
             let path = ColumnPath::from(column.name);
-            properties = properties.set_column_encoding(path.clone(), column.parquet_encoding());
+            let has_dictionary = column.encoding == ColumnEncoding::Dictionary;
+            properties = properties
+                .set_column_encoding(path.clone(), column.parquet_encoding())
+                .set_column_dictionary_enabled(path.clone(), has_dictionary);
             if column.bloom {
                 properties = properties
                     .set_column_bloom_filter_enabled(path.clone(), true)

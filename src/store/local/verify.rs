@@ -20,7 +20,13 @@ use super::query::SensorReader;
 use super::row_filter::RowFilter;
 use super::rows::SIGHTINGS;
 use super::schema::{Checksum, TABLES, has_table};
-use super::type_rows;
+use super::{signature_rows, type_rows};
+
+/// The numbers that sightings may have.
+struct KnownNumbers {
+    types: HashSet<u64>,
+    signatures: HashSet<u64>,
+}
 
 /// A callback that receives the description of a fault.
 type FaultSink<'a> = &'a mut dyn FnMut(String);
@@ -41,6 +47,14 @@ impl LocalStore {
         }
         let numbers = self.check_types(faults)?;
         checked.types = numbers.len() as u64;
+        let signatures = match signature_rows::signatures(&self.connection) {
+            Ok(signatures) => signatures.into_iter().map(|(number, _)| number).collect(),
+            Err(error) => {
+                faults(format!("probe signatures: {error}"));
+                HashSet::new()
+            }
+        };
+        let names = KnownNumbers { types: numbers, signatures };
         let segments = catalog::segments(&self.connection, None)?;
         checked.segments = segments.len() as u64;
         let mut whole = true;
@@ -59,7 +73,7 @@ impl LocalStore {
             }
             // With a damaged segment, a recount would only report the damage again.
             if whole {
-                checked.days += self.check_sensor(id, &sensor, &numbers, faults)?;
+                checked.days += self.check_sensor(id, &sensor, &names, faults)?;
             }
         }
         Ok(checked)
@@ -90,12 +104,12 @@ impl LocalStore {
         Ok(numbers)
     }
 
-    /// Counts the days of a sensor again, and looks for types and marks that the catalog does not have.
+    /// Counts the days of a sensor again, and looks for types, signatures and marks that the catalog does not have.
     fn check_sensor(
         &self,
         id: i64,
         sensor: &Sensor,
-        types: &HashSet<u64>,
+        known: &KnownNumbers,
         faults: FaultSink<'_>,
     ) -> Result<u64, StoreError> {
         let name = &sensor.name;
@@ -103,6 +117,7 @@ impl LocalStore {
         let (_, source) = self.sensor_reader(name)?;
         let marks = self.mark_names()?.len();
         let mut unknown: BTreeSet<u64> = BTreeSet::new();
+        let mut unknown_signatures: BTreeSet<u64> = BTreeSet::new();
         let mut bad_marks = 0u64;
         let mut unrecorded: BTreeSet<Date> = BTreeSet::new();
         let mut months: BTreeMap<Date, MonthSums> = BTreeMap::new();
@@ -110,9 +125,10 @@ impl LocalStore {
             if !days.contains_key(&sighting.day) {
                 unrecorded.insert(sighting.day);
             }
-            if !types.contains(&sighting.number) {
+            if !known.types.contains(&sighting.number) {
                 unknown.insert(sighting.number);
             }
+            unknown_signatures.extend(sighting.signature.filter(|number| !known.signatures.contains(number)));
             bad_marks += u64::from(
                 u32::try_from(marks).is_ok_and(|marks| marks < 64 && sighting.counts.marks >> marks != 0),
             );
@@ -122,6 +138,11 @@ impl LocalStore {
         })?;
         for number in unknown {
             faults(format!("sensor {name}: sightings of type {number}, which the catalog does not have"));
+        }
+        for number in unknown_signatures {
+            faults(format!(
+                "sensor {name}: sightings of signature {number}, which the catalog does not have"
+            ));
         }
         if bad_marks > 0 {
             faults(format!("sensor {name}: {bad_marks} sightings have marks that the catalog does not have"));

@@ -5,6 +5,7 @@ mod alerts;
 mod import;
 mod incidents;
 mod removal;
+mod selection;
 mod sighting_maps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +14,11 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 
 use super::{HistoryStore, ServiceQuery, StoreError, host_summaries};
-use crate::behavior::BehaviorId;
+use crate::behavior::{BehaviorId, ProbeSignature};
 use crate::history::{
     BehaviorFilter, CaptureRecord, Contribution, Coverage, DayCount, DayTotal, EngineState, Example, Filter,
-    Granularity, HostList, HourlyCount, Outage, ReopenedWindows, RollbackPoint, Scope, Sensor, Sighting,
-    SightingCounts, TypeFilter, TypeRecord, TypeTotal, hours_in_bitmap,
+    HostList, HourlyCount, Outage, ReopenedWindows, RollbackPoint, Scope, Sensor, Sighting, SightingCounts,
+    TypeRecord, TypeTotal, hours_in_bitmap,
 };
 use crate::sample::{FamilyRenames, KeptSample};
 use sighting_maps::{SightingKey, SightingMaps, counts_by_day};
@@ -27,6 +28,7 @@ use sighting_maps::{SightingKey, SightingMaps, counts_by_day};
 pub struct MemoryStore {
     sensors: BTreeMap<String, SensorData>,
     types: BTreeMap<u64, TypeRecord>,
+    signatures: BTreeMap<u64, ProbeSignature>,
     marks: Vec<String>,
     samples: BTreeMap<String, KeptSample>,
     family_renames: FamilyRenames,
@@ -60,46 +62,6 @@ impl MemoryStore {
 
     fn sensor_data_mut(&mut self, sensor: &str) -> Result<&mut SensorData, StoreError> {
         self.sensors.get_mut(sensor).ok_or_else(|| StoreError::UnknownSensor(sensor.to_owned()))
-    }
-
-    /// Returns the sightings of a selection, from closed and open windows.
-    fn selected<'a>(
-        &'a self,
-        kept: &'a SensorData,
-        selection: &'a BehaviorFilter,
-    ) -> impl Iterator<Item = (&'a SightingKey, &'a SightingCounts)> {
-        kept.sightings().filter(move |(key, _)| {
-            (selection.facets || key.scope == Scope::Whole) && self.matches_behavior(key.number, selection)
-        })
-    }
-
-    fn matches_behavior(&self, number: u64, selection: &BehaviorFilter) -> bool {
-        self.types.get(&number).is_some_and(|record| match selection.granularity {
-            Granularity::Type => record.behavior.id == selection.id,
-            Granularity::Shape => record.shape.id == selection.id,
-            Granularity::Pattern => record.pattern.id == selection.id,
-        })
-    }
-
-    /// Returns whether a filter selects the sightings of a type, scope and day.
-    fn matches_filter(&self, filter: &Filter<'_>, number: u64, scope: Scope, day: Date) -> bool {
-        filter.has_day(day)
-            && (scope == Scope::Whole || filter.types.includes_facets())
-            && self.matches_types(number, &filter.types)
-    }
-
-    /// Returns whether a filter's types include a type.
-    fn matches_types(&self, number: u64, types: &TypeFilter<'_>) -> bool {
-        let record = self.types.get(&number);
-        match types {
-            TypeFilter::All => true,
-            TypeFilter::Behavior(selection) => self.matches_behavior(number, selection),
-            TypeFilter::Numbers(listed) => listed.binary_search(&number).is_ok(),
-            TypeFilter::Service(protocol, port) => {
-                record.is_some_and(|record| record.parameters.is_service(*protocol, *port))
-            }
-            TypeFilter::Predicate(passes, _) => record.is_some_and(|record| passes(&record.parameters)),
-        }
     }
 
     /// Returns the totals of the types of some sightings, by descending number of windows.
@@ -242,6 +204,7 @@ impl HistoryStore for MemoryStore {
             let record = TypeRecord::new(parameters, &contribution.types);
             self.types.entry(*number).or_insert(record);
         }
+        self.signatures.extend(contribution.signatures.iter().copied());
         let [closed, open] = [&contribution.closed, &contribution.open].map(|gathered| {
             self.import_sightings(gathered, &contribution.mark_names, &contribution.type_numbers)
         });
@@ -328,6 +291,11 @@ impl HistoryStore for MemoryStore {
 
     fn type_record(&self, number: u64) -> Result<TypeRecord, StoreError> {
         self.types.get(&number).cloned().ok_or_else(|| StoreError::Damaged(format!("no type {number}")))
+    }
+
+    fn signature(&self, number: u64) -> Result<ProbeSignature, StoreError> {
+        let signature = self.signatures.get(&number).copied();
+        signature.ok_or_else(|| StoreError::Damaged(format!("no signature {number}")))
     }
 
     fn hosts(&self, sensor: &str, selection: &BehaviorFilter, most: usize) -> Result<HostList, StoreError> {

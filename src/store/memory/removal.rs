@@ -52,6 +52,7 @@ impl MemoryStore {
         let open = match &reopened {
             Some(_) if !is_newest => return Err(StoreError::ConcurrentChange),
             Some(reopened) => {
+                self.signatures.extend(reopened.signatures.iter().copied());
                 Some(self.import_sightings(&reopened.open, &reopened.mark_names, &reopened.type_numbers)?)
             }
             None => None,

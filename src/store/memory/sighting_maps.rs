@@ -16,7 +16,7 @@ pub(super) struct SightingKey {
     pub(super) scope: Scope,
     pub(super) host: IpAddr,
     pub(super) day: Date,
-    pub(super) signature: Option<u32>,
+    pub(super) signature: Option<u64>,
 }
 
 /// Sightings, hourly counts and examples.

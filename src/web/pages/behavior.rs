@@ -55,6 +55,7 @@ pub(in crate::web) fn address(filter: &TrafficFilter) -> String {
         }
         TrafficFilter::Protocol(protocol) => format!("/protocols/{}", protocol.to_string().to_lowercase()),
         TrafficFilter::Label(label) => format!("/labels/{}", segment(label)),
+        TrafficFilter::Signature(pattern) => format!("/signatures/{}", segment(&pattern.to_string())),
         TrafficFilter::Behavior(BehaviorFilter { granularity, id, .. }) => format!("/{granularity}s/{id}"),
     }
 }
@@ -87,6 +88,11 @@ pub(in crate::web) fn pattern(request: &PageRequest) -> Result<Reply, PageError>
 /// Answers requests for `/labels/NAME`.
 pub(in crate::web) fn label(request: &PageRequest) -> Result<Reply, PageError> {
     of_notation(request, &format!("label:{}", request.part("label")))
+}
+
+/// Answers requests for `/signatures/ttl=64`.
+pub(in crate::web) fn signature(request: &PageRequest) -> Result<Reply, PageError> {
+    of_notation(request, &format!("signature:{}", request.part("features")))
 }
 
 /// Answers requests for `/prefixes/192.0.2.0/24`.
@@ -185,6 +191,7 @@ fn heading(query: &BehaviorQuery, view: &BehaviorView, name: &str) -> (&'static 
             (kind, canonical(*granularity).unwrap_or_else(|| id.to_string()))
         }
         (TrafficFilter::Label(label), _) => ("label", label.clone()),
+        (TrafficFilter::Signature(pattern), _) => ("probe signature", pattern.to_string()),
         (TrafficFilter::Protocol(_), _) => ("protocol", name.to_uppercase()),
         _ => ("service", name.to_owned()),
     }

@@ -35,6 +35,7 @@ pub(super) const PAGES: &[(&str, Answering)] = &[
     ("/shapes/{id}", behavior::shape),
     ("/patterns/{id}", behavior::pattern),
     ("/labels/{label}", behavior::label),
+    ("/signatures/{features}", behavior::signature),
     ("/incidents", incidents::list),
     ("/incidents/{number}", incidents::page),
     ("/live", live::page),

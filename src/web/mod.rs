@@ -1,7 +1,7 @@
 //! F6: the operator's page. It answers requests for pages, pictures and JSON by calling `app` and `render`; it has no
 //! views of its own in JSON and draws no pictures, except sparklines.
 //!
-//! A request becomes a [`request::PageRequest`]. A page function in `pages` answers it with a [`reply::Reply`]. Page
+//! A request becomes a `PageRequest`. A page function in `pages` answers it with a `Reply`. Page
 //! functions block, so `router` runs a bounded number of them at once, outside of the threads that wait for sockets.
 
 mod api;

@@ -78,7 +78,8 @@ impl Served {
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
-        let address = address.unwrap_or_else(|| panic!("no address in {line}")).to_owned();
+        assert!(address.is_some(), "no address in {line}");
+        let address = address.unwrap().to_owned();
         Served { child, address }
     }
 

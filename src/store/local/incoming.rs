@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -29,13 +30,16 @@ impl IncomingFolder {
     /// Creates a folder within a history.
     pub(super) fn new(history: &Path) -> Result<IncomingFolder, StoreError> {
         let parent = history.join(INCOMING);
-        fs::create_dir_all(&parent)?;
         for number in 0u32.. {
+            fs::create_dir_all(&parent)?;
             let name = format!("{}-{number}", std::process::id());
             let lock_path = parent.join(format!("{name}.lock"));
             let lock = match OpenOptions::new().write(true).create_new(true).open(&lock_path) {
                 Ok(lock) => lock,
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+                // The name is taken, or another process that ended has just deleted the empty parent folder.
+                Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             // Between creation and locking, another process may have found the file unlocked and deleted it.

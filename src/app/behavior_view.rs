@@ -10,10 +10,9 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use crate::analysis::surge::{Surge, surges};
-use crate::behavior::Names;
 use crate::history::{
-    BehaviorFilter, Granularity, HostList, HostSet, HostSummary, RecordedTime, Sensor, Sighting,
-    SightingCounts, SpanAggregator, SpanLength, TypeRecord, TypeTotal,
+    HostList, HostSet, HostSummary, RecordedTime, Sensor, Sighting, SightingCounts, SpanAggregator,
+    SpanLength, TypeRecord, TypeTotal,
 };
 use crate::rules::Rules;
 use crate::sample::FamilyMember;
@@ -22,6 +21,7 @@ use crate::store::HistoryStore;
 use super::AppError;
 use super::family_members::members;
 use super::history::{coverage_of_sightings, kept_samples, select_sensors};
+use super::host::names_of_marks;
 use super::sandbox::LoadedSample;
 use super::series::{Series, TrafficFilter, each_sighting};
 
@@ -32,7 +32,7 @@ const TYPES_MAX: usize = 100;
 /// Maximum p of a departure that is reported. One series is asked for, so that no adjustment is needed.
 const SURGE_P_MAX: f64 = 1e-3;
 
-/// What is asked for.
+/// A question about one behavior: which hosts show it, at which sensors and on which days.
 #[derive(Clone, Debug)]
 pub struct BehaviorQuery {
     /// The behavior.
@@ -45,7 +45,7 @@ pub struct BehaviorQuery {
     pub first: Option<Date>,
     /// The last day; `None` for the last recorded one.
     pub last: Option<Date>,
-    /// The days of which hosts and types are counted, both ends included; `None` for all days of the series.
+    /// First and last day whose hosts and types are listed; `None` if those of all days of the series are.
     pub host_days: Option<(Date, Date)>,
 }
 
@@ -160,7 +160,7 @@ fn at_sensor(
             packets: counts.packets,
             first: counts.first,
             last: counts.last,
-            marks: marks(counts.marks, &names),
+            marks: names_of_marks(counts.marks, &names).into_iter().map(str::to_owned).collect(),
         }
     };
     let hosts = HostList::from_hosts(hosts.into_iter().map(summary).collect(), HOSTS_MAX);
@@ -193,15 +193,6 @@ fn day_number(day: Date) -> i32 {
     i32::from(day.year()) * 512 + i32::from(day.month()) * 32 + i32::from(day.day())
 }
 
-/// Returns the names of the marks in a bit set; bit i stands for the i-th name.
-fn marks(bits: u64, names: &[String]) -> Vec<String> {
-    let held = names
-        .iter()
-        .enumerate()
-        .filter(|(bit, _)| bits.checked_shr(u32::try_from(*bit).unwrap_or(64)).unwrap_or(0) & 1 == 1);
-    held.map(|(_, name)| name.clone()).collect()
-}
-
 /// Returns the kept samples whose runs show a behavior, with the number of their windows that do.
 fn samples(
     store: &dyn HistoryStore,
@@ -220,7 +211,7 @@ fn samples(
             .filter(|window| {
                 let whole = &window.fingerprint.whole;
                 match filter {
-                    TrafficFilter::Behavior(wanted) => is_named(&whole.names, wanted),
+                    TrafficFilter::Behavior(wanted) => wanted.is_named(&whole.names),
                     TrafficFilter::Service(protocol, port) => {
                         let parts = window.fingerprint.facets.iter().chain([whole]);
                         parts.into_iter().any(|part| part.parameters.is_service(*protocol, *port))
@@ -235,13 +226,4 @@ fn samples(
     found.retain(|(_, windows)| *windows > 0);
     found.sort_by_key(|(member, windows)| (std::cmp::Reverse(*windows), member.id.clone()));
     Ok(found)
-}
-
-fn is_named(names: &Names, wanted: &BehaviorFilter) -> bool {
-    let name = match wanted.granularity {
-        Granularity::Type => &names.behavior,
-        Granularity::Shape => &names.shape,
-        Granularity::Pattern => &names.pattern,
-    };
-    name.id == wanted.id
 }

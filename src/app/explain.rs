@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::analysis::behavior_surges::{DescribedSurge, SurgeBehavior, SurgeKind};
 use crate::behavior::{Names, Parameters};
 use crate::correlate::{Candidate, Explanation, NoExplanation, SensorHistory, explain};
-use crate::history::{BehaviorFilter, Granularity, Sensor};
+use crate::history::{BehaviorFilter, Sensor};
 use crate::rules::Rules;
 use crate::sample::{PerTargetPorts, Projection, Scan};
 use crate::store::HistoryStore;
@@ -224,12 +224,7 @@ fn has_behavior(of: &TrafficFilter, parameters: &Parameters, anew: &PerTargetPor
     match of {
         TrafficFilter::Behavior(selection) => {
             let names = anew.names(parameters, Names::of(parameters, &rules.profile));
-            let name = match selection.granularity {
-                Granularity::Type => names.behavior,
-                Granularity::Shape => names.shape,
-                Granularity::Pattern => names.pattern,
-            };
-            name.id == selection.id
+            selection.is_named(&names)
         }
         TrafficFilter::Service(protocol, port) => {
             parameters.ports.listed().contains(port)

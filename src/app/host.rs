@@ -116,7 +116,7 @@ fn read_signatures<'n>(
 }
 
 /// Returns the names of the marks in a bit set; bit i stands for the i-th name.
-fn names_of_marks(marks: u64, names: &[String]) -> Vec<&str> {
+pub(super) fn names_of_marks(marks: u64, names: &[String]) -> Vec<&str> {
     let held = names.iter().take(Marks::MAX).enumerate().filter(|(bit, _)| marks >> bit & 1 == 1);
     held.map(|(_, name)| name.as_str()).collect()
 }

@@ -1,5 +1,7 @@
 //! Use case: whether each sensor is recording, and how its last day compares with its past.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 
 use crate::analysis::forecast::{Forecast, Scatter};
@@ -56,12 +58,13 @@ impl SensorState {
 pub struct ComparedCount {
     /// The count.
     pub count: u64,
-    /// What was expected; `None` if too few days were observed before.
+    /// The forecast from the observed days before; `None` if there are fewer than 14.
     pub expected: Option<Forecast>,
 }
 
 impl ComparedCount {
-    /// Returns 1 if the count is far above what was expected, -1 if it is far below, else 0.
+    /// Returns 1 if the count exceeds the forecast by more than three standard deviations, -1 if it falls short of it by as
+    /// many, else 0.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts of a day, below 2^52")]
     pub fn departure(&self) -> i8 {
@@ -71,7 +74,7 @@ impl ComparedCount {
     }
 }
 
-/// The last day of a sensor that was recorded as a whole, beside the days before it.
+/// The counts of the last day that a sensor recorded as a whole, compared with the days before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ComparedDay {
     /// The day.
@@ -207,9 +210,8 @@ fn of_sensor(
 
 /// Compares a day with the observed days before it. Days without a packet are observed as well.
 fn compare(coverage: &Coverage, totals: &[DayTotal], day: Date) -> ComparedDay {
-    let of = |of_day: Date, value: fn(&DayTotal) -> u64| {
-        totals.iter().find(|total| total.count.day == of_day).map_or(0, value)
-    };
+    let by_day: BTreeMap<Date, &DayTotal> = totals.iter().map(|total| (total.count.day, total)).collect();
+    let of = |day: Date, value: fn(&DayTotal) -> u64| by_day.get(&day).map_or(0, |total| value(total));
     let compared = |value: fn(&DayTotal) -> u64| {
         #[expect(clippy::cast_precision_loss, reason = "counts of a day, below 2^52")]
         let past: Vec<f64> = coverage

@@ -93,17 +93,16 @@ pub(super) fn run(args: &WatchArgs) -> Result<u8, AppError> {
     let options = WatchOptions {
         once: args.once,
         reading: CaptureOptions::default().with_threads(thread_count(None)),
-        on_status: metrics_sink(args.metrics.clone()),
+        on_status: args.metrics.clone().map(metrics_sink),
     };
     let log = Log::new(format, Box::new(std::io::stderr()));
     watch(&args.config, options, &rules, log, &Signals::install()?)?;
     Ok(EXIT_OK)
 }
 
-/// Returns a function that writes metrics to a file, which it replaces as a whole; without a file it does nothing.
-fn metrics_sink(file: Option<PathBuf>) -> StatusSink {
+/// Returns a function that writes metrics to a file, which it replaces as a whole.
+fn metrics_sink(path: PathBuf) -> StatusSink {
     Box::new(move |status: &WatchStatus<'_>| {
-        let Some(path) = &file else { return Ok(()) };
         let WatchStatus { healths, incidents, deliveries } = *status;
         let text = Metrics { healths, incidents, deliveries }.text();
         Output::File(path.clone()).write(|out| out.write_all(text.as_bytes()))

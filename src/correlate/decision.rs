@@ -8,7 +8,7 @@ pub const FALSE_SHARE: f64 = 0.05;
 /// Minimum probability of each answer that is called likely, however sure the others are.
 const LIKELY_MIN: f64 = 0.8;
 /// Minimum probability of an answer that is called possible: one in four.
-pub(super) const POSSIBLE_MIN: f64 = 0.25;
+pub const POSSIBLE_MIN: f64 = 0.25;
 /// Maximum adjusted p-value of a rise for any answer.
 pub const RISE_Q_MAX: f64 = 0.05;
 

@@ -34,7 +34,7 @@ pub use bound::{Bound, unseen_bound};
 pub use candidate::{Candidate, EnabledEvidence, SensorCandidates};
 pub use cause_evidence::{CauseEvidence, NoEvidence, cause_evidence};
 pub use change::{ChangePoint, ChangeTest, DailyHosts, NoStatistic, Shift, change_at, change_point};
-pub use decision::{FALSE_SHARE, RISE_Q_MAX, likely_from};
+pub use decision::{FALSE_SHARE, POSSIBLE_MIN, RISE_Q_MAX, likely_from};
 pub use distinguish::distinguishing_features;
 pub use event::{Event, SeriesCount};
 pub use explain::{Explanation, NoExplanation, SampleCause, explain};

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::behavior::BehaviorId;
+use crate::behavior::{BehaviorId, Names};
 use crate::packet::Timestamp;
 
 use super::{Example, TypeRecord};
@@ -53,6 +53,19 @@ pub struct BehaviorFilter {
     pub id: BehaviorId,
     /// Whether facets count beside whole windows.
     pub facets: bool,
+}
+
+impl BehaviorFilter {
+    /// Returns whether these names include the behavior.
+    #[must_use]
+    pub fn is_named(&self, names: &Names) -> bool {
+        let name = match self.granularity {
+            Granularity::Type => &names.behavior,
+            Granularity::Shape => &names.shape,
+            Granularity::Pattern => &names.pattern,
+        };
+        name.id == self.id
+    }
 }
 
 /// The count of a selection on one day of a sensor. Days without sightings are left out; the coverage says

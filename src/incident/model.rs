@@ -118,7 +118,13 @@ impl Incident {
     /// Returns the number of hosts at the sensor that observed most of them, by which incidents are ranked.
     #[must_use]
     pub fn hosts(&self) -> u64 {
-        self.sensors.iter().map(|one| one.hosts).max().unwrap_or(0)
+        self.main_sensor().map_or(0, |one| one.hosts)
+    }
+
+    /// Returns the sensor that observed the most hosts, or `None` if it has no sensor.
+    #[must_use]
+    pub fn main_sensor(&self) -> Option<&IncidentSensor> {
+        self.sensors.iter().max_by_key(|one| one.hosts)
     }
 
     /// Returns whether the operators have to look at it: it is not closed.

@@ -22,10 +22,11 @@ impl Scan {
     pub fn variants(&self) -> Vec<(f64, Scan)> {
         let retries: &[(f64, &[f64])] = if self.assumes_retries() { &USUAL_RETRIES } else { &[(1.0, &[])] };
         let rates: Vec<f64> = self.targets_per_second.map_or_else(|| USUAL_RATES.to_vec(), |rate| vec![rate]);
+        let usual_conditions = self.usual_conditions();
         let mut all = Vec::new();
         for (weight, retries) in retries {
             for rate in &rates {
-                for conditions in self.usual_conditions() {
+                for conditions in usual_conditions.iter().copied() {
                     let mut scan = Scan { targets_per_second: Some(*rate), conditions, ..self.clone() };
                     for script in scan.scripts.iter_mut().filter(|script| script.packets.len() == 1) {
                         let first = script.packets.first().copied();

@@ -6,33 +6,31 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-
 use crate::app::AppError;
 use crate::app::correlate::{assess_sensors, family_names, judge_sensors};
 use crate::app::explain::{ExplainQuery, ExplainedSensor, explain_at_sensor, surge_filter};
 use crate::app::history::{coverage_of_sightings, find_sensor, kept_samples};
 use crate::app::sandbox::LoadedSample;
 use crate::behavior::Behavior;
-use crate::correlate::{CauseEvidence, Explanation, Hypothesis, Verdict};
+use crate::correlate::{CauseEvidence, Explanation, Hypothesis, POSSIBLE_MIN, Verdict};
 use crate::incident::{ChangeKind, Incident, IncidentCause, IncidentSensor};
 use crate::packet::Timestamp;
 use crate::rules::Rules;
+use crate::sample::PartialDate;
 use crate::store::HistoryStore;
 
 use super::DETECTION;
 
 /// A less probable cause is not listed.
 const CAUSE_PROBABILITY_MIN: f64 = 0.05;
-/// Minimum probability of a possible cause: one chance in four, as in `correlate`.
-const POSSIBLE_MIN: f64 = 0.25;
 /// A smaller change of the probability of a cause is not recorded as a change.
 const PROBABILITY_STEP: f64 = 0.1;
 /// Maximum number of days between an incident's days and the rise that a sample explains best.
 const RISE_DAYS_OFF_MAX: i64 = 7;
 
-/// Weighs the causes of the incidents that changed since `before`, or of which other samples were weighed, and
-/// records what changed. A sample that becomes a likely cause is linked.
+/// Weighs the causes of incidents, and records the causes whose verdict or probability changed. Two kinds of incidents
+/// are weighed: those that differ from `before`, and those whose causes were weighed when the history kept other samples.
+/// A sample that becomes a likely cause is linked to the incident.
 pub(super) fn weigh_causes(
     store: &dyn HistoryStore,
     rules: &Rules,
@@ -117,13 +115,14 @@ impl<'a> Weigher<'a> {
         self.families[place].clone().unwrap_or_else(|| self.samples[place].profile.id.clone())
     }
 
-    /// Explains an incident at the sensor with the most hosts. `sensors` keeps what was loaded of sensors.
+    /// Explains an incident by the counts of the sensor that observed the most hosts. `sensors` keeps the loaded sensors by
+    /// name, so that each is loaded once.
     fn explain(
         &self,
         incident: &Incident,
         sensors: &mut BTreeMap<String, ExplainedSensor>,
     ) -> Result<Option<Explanation>, AppError> {
-        let Some(row) = incident.sensors.iter().max_by_key(|row| row.hosts) else { return Ok(None) };
+        let Some(row) = incident.main_sensor() else { return Ok(None) };
         let Ok(sensor) = find_sensor(self.store, &row.sensor) else { return Ok(None) };
         if !sensors.contains_key(&row.sensor) {
             let loaded = ExplainedSensor::load(self.store, sensor, self.samples, self.rules)?;
@@ -166,7 +165,7 @@ impl<'a> Weigher<'a> {
             (None, Some(explanation)) => (Some(explanation.unknown), Some(explanation.no_event)),
             (None, None) => (None, None),
         };
-        let main = incident.sensors.iter().max_by_key(|row| row.hosts).map(|row| row.sensor.as_str());
+        let main = incident.main_sensor().map(|row| row.sensor.as_str());
         let causes = by_family.into_iter().map(|(family, one)| one.finish(family, main));
         let mut causes: Vec<IncidentCause> =
             causes.filter(|cause| cause.probability >= CAUSE_PROBABILITY_MIN).collect();
@@ -180,7 +179,8 @@ impl<'a> Weigher<'a> {
         let claim = hypothesis.evidence.as_ref().ok()?;
         let matched = hypothesis.matched.as_ref()?;
         let row = incident.sensors.iter().find(|row| row.sensor == hypothesis.sensor)?;
-        if days_off(claim.rise.day, (row.first, row.last)) > RISE_DAYS_OFF_MAX {
+        let day = PartialDate { first: claim.rise.day, last: claim.rise.day };
+        if Hypothesis::days_off((row.first, row.last), day).abs() > RISE_DAYS_OFF_MAX {
             return None;
         }
         let parameters = &matched.parameters;
@@ -192,13 +192,7 @@ impl<'a> Weigher<'a> {
     }
 }
 
-/// Returns the number of days between a day and a range of days; 0 if it lies within.
-fn days_off(day: Date, (first, last): (Date, Date)) -> i64 {
-    let between = |from: Date, to: Date| i64::from((to - from).get_days());
-    between(day, first).max(between(last, day)).max(0)
-}
-
-/// What is known of one family as the cause of an incident.
+/// The evidence that one malware family is the cause of an incident, summed over its samples and over sensors.
 #[derive(Default)]
 struct FamilyCause {
     /// Its samples with their probabilities.

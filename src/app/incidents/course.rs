@@ -33,7 +33,7 @@ impl Course {
         Ok(Course { observed })
     }
 
-    /// Returns whether an incident lasts, or its surges went on after it had ended. What ended stays as it is.
+    /// Returns whether an incident has to be brought up to date: it lasts, or one of its surges has a day after its end.
     pub(super) fn goes_on(&self, incident: &Incident, surges: &GroupedSurges<'_>) -> bool {
         let last = surges.ranked().map(|one| one.surge.last).max();
         incident.ended.is_none_or(|end| last.is_some_and(|last| last > end.day))

@@ -6,12 +6,12 @@ use crate::app::history_source::HistorySource;
 use crate::app::{AppError, CaptureOptions, Notices, now};
 use crate::incident::{ChangeKind, Incident};
 use crate::rules::Rules;
-use crate::store::{IncidentStore, LocalStore, StoreError};
+use crate::store::{IncidentStore, LocalStore};
 
-use super::ATTEMPTS_MAX;
+use super::store_changed;
 
-/// Applies changes to an incident, all or none, and returns it. `by` is the account of the operator. Changes
-/// that others make meanwhile stay.
+/// Applies changes to an incident, all or none, and returns it. `by` is the account of the operator. Changes that other
+/// operators make at the same time are kept.
 ///
 /// # Errors
 /// When there is no such incident, a change is not allowed, or the history cannot be written to.
@@ -23,22 +23,15 @@ pub fn change_incident(
     rules: &Rules,
 ) -> Result<Incident, AppError> {
     let mut store = LocalStore::open_to_write(history, &rules.profile)?;
-    let mut attempts = 1;
-    loop {
+    store_changed(&mut store, &|store| {
         let mut incident = store.incident(number)?;
         let mut changed = false;
         for change in changes {
             changed |= incident.apply(change.clone(), now(), by)?;
         }
-        if !changed {
-            return Ok(incident);
-        }
-        match store.put_incidents(std::slice::from_ref(&incident)) {
-            Ok(()) => return Ok(store.incident(number)?),
-            Err(StoreError::ConcurrentChange) if attempts < ATTEMPTS_MAX => attempts += 1,
-            Err(error) => return Err(error.into()),
-        }
-    }
+        Ok(((), changed.then_some(incident).into_iter().collect()))
+    })?;
+    Ok(store.incident(number)?)
 }
 
 /// Returns the id of the only sample of a history whose id begins with `start`.

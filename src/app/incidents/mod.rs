@@ -27,7 +27,8 @@ pub use edit::{change_incident, find_sample_id};
 pub const SURGE_Q_MAX: f64 = 0.01;
 /// The account under which detection changes incidents.
 pub const DETECTION: &str = "inga";
-/// Maximum number of attempts to store incidents that operators change meanwhile.
+/// Maximum number of attempts to store changed incidents. An attempt fails if somebody else stored one of them after it
+/// had been read.
 const ATTEMPTS_MAX: usize = 5;
 
 /// An incident that an update opened or changed.
@@ -57,15 +58,30 @@ pub fn update_incidents(
     rules: &Rules,
     at: Timestamp,
 ) -> Result<Vec<UpdatedIncident>, AppError> {
+    store_changed(store, &|store| {
+        let updated = updated_incidents(store, rules, at)?;
+        let changed = updated.iter().map(|one| one.incident.clone()).collect();
+        Ok((updated, changed))
+    })
+}
+
+/// A value with the incidents that have to be stored.
+type WithChanges<T> = Result<(T, Vec<Incident>), AppError>;
+
+/// Stores the incidents that `change` makes of those that are stored, and returns the other value that it made. It is
+/// called again if somebody else stored one of them meanwhile.
+fn store_changed<T>(
+    store: &mut dyn HistoryStore,
+    change: &dyn Fn(&dyn HistoryStore) -> WithChanges<T>,
+) -> Result<T, AppError> {
     let mut attempts = 1;
     loop {
-        let updated = updated_incidents(store, rules, at)?;
-        let changed: Vec<Incident> = updated.iter().map(|one| one.incident.clone()).collect();
+        let (made, changed) = change(store)?;
         if changed.is_empty() {
-            return Ok(updated);
+            return Ok(made);
         }
         match store.put_incidents(&changed) {
-            Ok(()) => return Ok(updated),
+            Ok(()) => return Ok(made),
             Err(StoreError::ConcurrentChange) if attempts < ATTEMPTS_MAX => attempts += 1,
             Err(error) => return Err(error.into()),
         }

@@ -131,8 +131,8 @@ fn lone_file(path: &Path, report: SandboxReport) -> Result<SandboxRun, String> {
     lone(path.to_owned(), &name, report, &beside)
 }
 
-/// Returns the run of a report that lies in no analysis folder. The capture of the run is a file beside the report
-/// with the same name but another ending. `beside` returns the file beside the report that has a given name.
+/// Returns the run of a report outside of an analysis folder. Its capture lies in the same folder and has the same name
+/// with another extension. `beside` returns the file of that folder with a given name, if there is one.
 fn lone(
     source: PathBuf,
     name: &str,

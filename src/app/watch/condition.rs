@@ -11,7 +11,7 @@ use super::config::Thresholds;
 
 const SECOND: f64 = 1e9;
 
-/// What was observed of a sensor while its captures were fed.
+/// The result of feeding the captures of a sensor: when packets were stored, and what failed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FeedState {
     /// When packets were stored last, by the clock of this machine.
@@ -25,7 +25,7 @@ pub(super) struct FeedState {
 }
 
 impl FeedState {
-    /// Returns the state of a sensor of which packets were just stored.
+    /// Returns the state after packets were stored at this time, without an error.
     pub(super) fn stored(at: Timestamp) -> FeedState {
         FeedState { stored_at: Some(at), ..FeedState::default() }
     }

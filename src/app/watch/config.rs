@@ -17,7 +17,8 @@ use super::pattern::PathPattern;
 /// Standard input as the captures of a sensor.
 pub(super) const STANDARD_INPUT: &str = "-";
 
-/// What is followed, and how. Unknown keys are refused.
+/// The configuration of `watch`: history, sensors with the places of their captures, thresholds, retention and alerts.
+/// Unknown keys are refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WatchConfig {
@@ -41,10 +42,10 @@ pub struct WatchConfig {
     /// read, in seconds.
     #[serde(default = "settle_seconds")]
     pub settle_seconds: u32,
-    /// What is dropped from the history.
+    /// How long sightings are kept.
     #[serde(default)]
     pub retention: Retention,
-    /// Who is told of incidents, own networks, silent sensors and loss.
+    /// The receivers of alerts on incidents, own networks, silent sensors and loss.
     #[serde(default)]
     pub alerts: AlertSettings,
 }
@@ -97,7 +98,7 @@ impl Default for Thresholds {
     }
 }
 
-/// What is dropped from the history.
+/// How long a history keeps its sightings.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {

@@ -1,5 +1,5 @@
-//! Follows the captures of a sensor: finds what is new in files that grow, are renamed, rotated, compressed or come
-//! late, and feeds it.
+//! Follows the captures of a sensor: finds the new packets of files and feeds them to the history. Files may grow, be
+//! renamed, rotated or compressed, or arrive late.
 //!
 //! Nothing here decides what counts: every packet counts once because the history says so. What is remembered only
 //! saves work, and may be lost or wrong. A file that is a pcap or pcapng is continued at the last complete record.

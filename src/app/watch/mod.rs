@@ -65,7 +65,7 @@ pub struct WatchOptions {
     /// How captures are read.
     pub reading: CaptureOptions,
     /// Called after each pass, to write metrics.
-    pub on_status: StatusSink,
+    pub on_status: Option<StatusSink>,
 }
 
 /// Where the captures of a sensor come from.
@@ -346,8 +346,9 @@ impl Watch<'_> {
             self.log.warning(alert.sensor.as_deref(), &format!("alert: {}", alert.message));
         }
         send_due(&mut self.store, receivers, now(), &mut |failure| self.log.error(None, &failure))?;
+        let Some(on_status) = &mut self.options.on_status else { return Ok(()) };
         let incidents = self.store.incidents()?;
         let deliveries = self.store.deliveries()?.len() as u64;
-        (self.options.on_status)(&WatchStatus { healths: &healths, incidents: &incidents, deliveries })
+        on_status(&WatchStatus { healths: &healths, incidents: &incidents, deliveries })
     }
 }

@@ -7,7 +7,7 @@ use crate::packet::Timestamp;
 use crate::store::{AlertStore, StoreError};
 
 use super::LocalStore;
-use super::catalog::{count_of_column, each_row, from_json, to_json};
+use super::catalog::{count_of_column, each_row, from_json, json_values, to_json};
 use super::rows::column_of_count;
 use super::schema::{has_table, put_row};
 
@@ -36,14 +36,7 @@ impl AlertStore for LocalStore {
     }
 
     fn alerts(&self) -> Result<Vec<Alert>, StoreError> {
-        let mut alerts = Vec::new();
-        if has_table(&self.connection, "alert")? {
-            each_row(&self.connection, "SELECT alert FROM alert ORDER BY raised, key", [], &mut |row| {
-                alerts.push(from_json(row.get_ref(0)?.as_str()?)?);
-                Ok(())
-            })?;
-        }
-        Ok(alerts)
+        json_values(&self.connection, "alert", "SELECT alert FROM alert ORDER BY raised, key")
     }
 
     fn deliveries(&self) -> Result<Vec<Delivery>, StoreError> {

@@ -12,7 +12,7 @@ use crate::sample::{FamilyRenames, KeptSample, SampleProfile};
 use crate::store::StoreError;
 
 use super::rows::column_of_count;
-use super::schema::put_row;
+use super::schema::{has_table, put_row};
 use super::segment_writer::SegmentFacts;
 
 /// A segment as listed in the catalog.
@@ -81,6 +81,22 @@ pub(super) fn each_row(
         sink(row)?;
     }
     Ok(())
+}
+
+/// Returns the values of a JSON column that `sql` selects alone from a table; none if the catalog has no such table.
+pub(super) fn json_values<T: DeserializeOwned>(
+    connection: &Connection,
+    table: &str,
+    sql: &str,
+) -> Result<Vec<T>, StoreError> {
+    let mut values = Vec::new();
+    if has_table(connection, table)? {
+        each_row(connection, sql, [], &mut |row| {
+            values.push(from_json(row.get_ref(0)?.as_str()?)?);
+            Ok(())
+        })?;
+    }
+    Ok(values)
 }
 
 /// Returns the value of a row of `setting`, if it exists.

@@ -9,20 +9,13 @@ use crate::store::incidents::next_revision;
 use crate::store::{IncidentStore, StoreError};
 
 use super::LocalStore;
-use super::catalog::{count_of_column, each_row, from_json, to_json};
+use super::catalog::{count_of_column, each_row, from_json, json_values, to_json};
 use super::rows::column_of_count;
 use super::schema::{has_table, put_row};
 
 impl IncidentStore for LocalStore {
     fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
-        let mut incidents = Vec::new();
-        if has_table(&self.connection, "incident")? {
-            each_row(&self.connection, "SELECT incident FROM incident ORDER BY number", [], &mut |row| {
-                incidents.push(from_json(row.get_ref(0)?.as_str()?)?);
-                Ok(())
-            })?;
-        }
-        Ok(incidents)
+        json_values(&self.connection, "incident", "SELECT incident FROM incident ORDER BY number")
     }
 
     fn put_incidents(&mut self, incidents: &[Incident]) -> Result<(), StoreError> {
@@ -37,14 +30,7 @@ impl IncidentStore for LocalStore {
     }
 
     fn sensor_healths(&self) -> Result<Vec<SensorHealth>, StoreError> {
-        let mut healths = Vec::new();
-        if has_table(&self.connection, "health")? {
-            each_row(&self.connection, "SELECT health FROM health ORDER BY sensor", [], &mut |row| {
-                healths.push(from_json(row.get_ref(0)?.as_str()?)?);
-                Ok(())
-            })?;
-        }
-        Ok(healths)
+        json_values(&self.connection, "health", "SELECT health FROM health ORDER BY sensor")
     }
 
     fn put_sensor_healths(&mut self, healths: &[SensorHealth]) -> Result<(), StoreError> {

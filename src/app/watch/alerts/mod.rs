@@ -1,4 +1,4 @@
-//! Alerts of `watch`: what is raised, and how it is sent.
+//! Alerts of `watch`: the events for which one is raised, and the channels by which it is sent.
 
 mod own_networks;
 mod raise;

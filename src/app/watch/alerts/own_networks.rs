@@ -69,7 +69,7 @@ pub(in crate::app::watch) fn own_network_alerts(
     Ok(alerts)
 }
 
-/// A contact with what is known of it.
+/// A contact with its host, network, sensor and the parameters of its windows.
 struct Seen<'a> {
     host: IpAddr,
     network: &'a OwnNetwork,

@@ -24,7 +24,7 @@ const SYSLOG_LINES_MAX: usize = 5;
 /// Priority of syslog: facility local0 (16), severity warning (4).
 const SYSLOG_PRIORITY: u32 = 16 * 8 + 4;
 
-/// Who is told of alerts.
+/// The receivers of alerts, as the configuration names them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertSettings {
@@ -37,7 +37,7 @@ pub struct AlertSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertReceiver {
-    /// Its name, by which the history keeps what is still to be sent.
+    /// Its name. The history keeps unsent alerts under this name.
     pub name: String,
     /// A program with its arguments. It reads a line of JSON on standard input; another exit code than 0 is a failure.
     #[serde(default)]
@@ -126,7 +126,8 @@ fn body(delivery: &Delivery) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// Returns a sentence for several alerts: that of the only one, or how many there are of each kind.
+/// Returns one sentence for alerts that are sent together: the message of a single alert, or the number of alerts by
+/// kind.
 fn summary(alerts: &[Alert]) -> String {
     if let [only] = alerts {
         return only.message.clone();

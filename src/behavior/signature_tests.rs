@@ -103,7 +103,7 @@ fn bots() -> Vec<(Bot, &'static str)> {
             "ps1|datagram|ttl=64|df=0|id=54321|sport=constant|length=12|payload=41599507",
         ),
         (
-            |at| ping(at, low(mixed(at)), (512 << 16) | (at % 77 + 100), b"abc"),
+            |at| ping(at, low(mixed(at)), (512 << 16) | u32::from(low(at)), b"abc"),
             "ps1|request|ttl=64|df=0|id=*|length=3|payload=dab35f81|icmp-id=512|icmp-seq=*",
         ),
     ]

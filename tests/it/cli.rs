@@ -174,7 +174,7 @@ fn windows_have_published_fields() {
     assert_eq!(
         keys(&windows[0]),
         "canonical destination_ports destinations end facets labels packets pattern pattern_canonical ports protocol \
-         saturated schema shape shape_canonical source source_ports start time transition type"
+         saturated schema shape shape_canonical signature source source_ports start time transition type"
     );
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     for name in ["type", "shape", "pattern"] {

@@ -34,7 +34,7 @@ fn ask(db: &Path, output: &Path) -> Called {
     inga(&["host", "192.0.2.1", "--history", arg(db), "-o", arg(output)])
 }
 
-const ANSWER: &str = "sensor  first  last  days  gap  windows  packets  labels  type\n";
+const ANSWER: &str = "sensor  first  last  days  gap  windows  packets  labels  type  signature\n";
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use inga::capture::{Input, ReadOptions, ReadReport, read_hashed, read_source};
-use inga::packet::{Packet, Protocol, TcpFlags, Timestamp};
+use inga::packet::{Packet, ProbeHeader, Protocol, TcpFlags, TcpOptions, Timestamp, UnusedFields};
 
 use crate::corpora::corpora;
 use crate::make::Random;
@@ -17,6 +17,7 @@ fn syn() -> Vec<u8> {
 }
 
 fn expected(nanoseconds: u32) -> Packet {
+    let options = TcpOptions::parse(&[2, 4, 5, 180, 1, 1, 4, 2]);
     Packet::new([192, 168, 20, 21].into(), [192, 0, 0, 14].into(), Protocol::Tcp)
         .with_time(Timestamp::from_parts(SECONDS.into(), nanoseconds))
         .with_source_port(Some(1061))
@@ -26,6 +27,7 @@ fn expected(nanoseconds: u32) -> Packet {
         .with_ttl(Some(128))
         .with_sequence(Some(7))
         .with_tcp_window(Some(65_535))
+        .with_probe(ProbeHeader::syn(options, UnusedFields::Empty).with_dont_fragment(Some(true)))
 }
 
 fn read(bytes: &[u8]) -> Result<(Vec<Packet>, ReadReport), String> {

@@ -2,19 +2,20 @@
 //! daily counts.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::civil::Date;
 
-use crate::behavior::{Names, Parameters, Ports, ProtocolToken};
-use crate::correlate::{SensorHistory, SeriesTable};
-use crate::history::{FacetInclusion, Filter, TypeFilter, TypeRecord};
+use crate::behavior::{Names, Parameters, Ports, ProbeSignature, ProtocolToken};
+use crate::correlate::{SensorHistory, SeriesTable, SignatureCollector};
+use crate::history::{FacetInclusion, Filter, Scope, TypeFilter, TypeRecord};
 use crate::sample::{PerTargetPorts, SampleService, Scan, ServicePort};
-use crate::store::HistoryStore;
+use crate::store::{HistoryStore, StoreError};
 
 use super::AppError;
 
-/// Returns the series of those types of a sensor that samples with these services can have.
+/// Returns the series of those types of a sensor that samples with these services can have. `with_signatures` asks how
+/// their hosts build their probes, which takes one pass over the sightings of these types.
 ///
 /// # Errors
 /// When the store fails.
@@ -22,13 +23,19 @@ pub(super) fn read(
     store: &dyn HistoryStore,
     history: &SensorHistory,
     services: &CandidateServices,
+    with_signatures: bool,
 ) -> Result<SeriesTable, AppError> {
     let relevant = |parameters: &Parameters| services.can_match(parameters);
     let filter =
         Filter { types: TypeFilter::Predicate(&relevant, FacetInclusion::Included), ..Filter::default() };
     let table = SeriesTable::new(history.coverage.observed_days(), services.per_target_ports.clone());
     let table = table.with_dark(&history.sensor.dark_periods());
-    read_filtered(store, &history.sensor.name, &filter, &relevant, table)
+    let mut table = read_filtered(store, &history.sensor.name, &filter, &relevant, table)?;
+    if with_signatures {
+        let types = TypeFilter::Predicate(&relevant, FacetInclusion::Excluded);
+        add_signatures(store, &history.sensor.name, &Filter { types, ..filter }, &mut table)?;
+    }
+    Ok(table)
 }
 
 /// Returns a sensor's ledger of the types whose parameters are `relevant`, between two days (both included),
@@ -42,13 +49,40 @@ pub(super) fn read_between(
     relevant: &dyn Fn(&Parameters) -> bool,
     services: &CandidateServices,
     (first, last): (Date, Date),
+    with_signatures: bool,
 ) -> Result<SeriesTable, AppError> {
     let types = TypeFilter::Predicate(relevant, FacetInclusion::Excluded);
     let filter = Filter { types, first: Some(first), last: Some(last), sources: None };
     let days = history.coverage.observed_days().filter(|day| filter.has_day(*day));
     let ledger =
         SeriesTable::new(days, services.per_target_ports.clone()).with_dark(&history.sensor.dark_periods());
-    read_filtered(store, &history.sensor.name, &filter, relevant, ledger)
+    let mut ledger = read_filtered(store, &history.sensor.name, &filter, relevant, ledger)?;
+    if with_signatures {
+        add_signatures(store, &history.sensor.name, &filter, &mut ledger)?;
+    }
+    Ok(ledger)
+}
+
+/// Adds how the hosts of the series built their probes.
+fn add_signatures(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    filter: &Filter<'_>,
+    table: &mut SeriesTable,
+) -> Result<(), AppError> {
+    let mut collector = SignatureCollector::default();
+    store.each_sighting(sensor, filter, &mut |sighting| {
+        let series = table.series_of_type(sighting.number).filter(|_| sighting.scope == Scope::Whole);
+        if let (Some(series), Some(day), Some(number)) =
+            (series, table.place_of(sighting.day), sighting.signature)
+        {
+            collector.add(series, day, number);
+        }
+    })?;
+    let known = collector.numbers().into_iter().map(|number| Ok((number, store.signature(number)?)));
+    let known: BTreeMap<u64, ProbeSignature> = known.collect::<Result<_, StoreError>>()?;
+    table.signatures = collector.finish(&known);
+    Ok(())
 }
 
 fn read_filtered(

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::correlate::{
     Candidate, CauseEvidence, CorrelationInput, EnabledEvidence, EvidenceGraph, Hypothesis, KnownSample,
-    NoEvidence, SensorCandidates, SensorHistory, SeriesTable, cause_evidence, evidence_graph, judge,
+    NoEvidence, ProbeTraits, SensorCandidates, SensorHistory, SeriesTable, cause_evidence, evidence_graph,
+    judge,
 };
 use crate::history::{Coverage, Granularity};
 use crate::rules::Rules;
@@ -18,6 +19,7 @@ use super::family_members::members;
 use super::history::{coverage_of_sightings, kept_samples};
 use super::history_source::HistorySource;
 use super::reading::report_failures;
+use super::sample_probes::probe_traits;
 use super::sandbox::{LoadedSample, load_sample};
 use super::{AppError, CaptureOptions, Notices, behavior_series, parallel, sample_import, suspects};
 
@@ -131,9 +133,10 @@ pub(super) fn candidate(
     sample: &LoadedSample,
     projection: Option<&Projection>,
     family: Option<&String>,
+    probes: &ProbeTraits,
 ) -> Candidate {
     let date = sample.report.reference_date().map(|(span, _)| span);
-    Candidate::new(&sample.profile, projection, date, family.cloned())
+    Candidate::new(&sample.profile, projection, date, family.cloned(), probes.clone())
 }
 
 /// Returns the malware family of each sample. A sample that nothing names and that is like no other one has none.
@@ -167,13 +170,16 @@ pub(super) fn assess_sensors(
     let scans: Vec<Option<Scan>> = samples.iter().map(|sample| Scan::infer(&sample.profile)).collect();
     let services = CandidateServices::from_scans(scans.iter().flatten());
     let families = family_names(samples, store, rules)?;
+    let probes: Vec<ProbeTraits> = samples.iter().map(|one| probe_traits(&one.profile, rules)).collect();
+    let with_signatures = probes.iter().any(|one| !one.is_empty());
     let load = |history: SensorHistory| {
-        let series = behavior_series::read(store, &history, &services)?;
+        let series = behavior_series::read(store, &history, &services, with_signatures)?;
         let projections = projections(samples, &scans, &history, rules);
-        let of = |((sample, one), family): ((&LoadedSample, &CandidateProjection), &Option<String>)| {
-            candidate(sample, one.projection.as_ref(), family.as_ref())
-        };
-        let candidates = samples.iter().zip(&projections).zip(&families).map(of).collect();
+        let of = |(((sample, one), family), probes): (
+            ((&LoadedSample, &CandidateProjection), &Option<String>),
+            &ProbeTraits,
+        )| { candidate(sample, one.projection.as_ref(), family.as_ref(), probes) };
+        let candidates = samples.iter().zip(&projections).zip(&families).zip(&probes).map(of).collect();
         Ok(SensorAssessment { history, series, candidates, evidence: Vec::new(), projections })
     };
     let mut sensors: Vec<SensorAssessment> =

@@ -18,6 +18,7 @@ use super::behavior_series::{self, CandidateServices};
 use super::correlate::{candidate, family_names, load_samples, refuse_duplicate_samples};
 use super::history::{coverage_of_sightings, find_sensor};
 use super::history_source::HistorySource;
+use super::sample_probes::probe_traits;
 use super::sandbox::LoadedSample;
 use super::series::TrafficFilter;
 use super::surges;
@@ -175,7 +176,7 @@ impl ExplainedSensor {
         let of = |((sample, scan), family): ((&LoadedSample, &Option<Scan>), &Option<String>)| {
             let onto = |scan| Projection::new(scan, &sensor, coverage.observed_days(), &rules.profile);
             let projection = scan.as_ref().map(onto);
-            candidate(sample, projection.as_ref(), family.as_ref())
+            candidate(sample, projection.as_ref(), family.as_ref(), &probe_traits(&sample.profile, rules))
         };
         let candidates = samples.iter().zip(&scans).zip(&families).map(of).collect();
         let services = CandidateServices::from_scans(scans.iter().flatten());
@@ -207,7 +208,9 @@ pub(super) fn explain_at_sensor(
     };
     let away = |days: i64| question.day.saturating_add(jiff::Span::new().days(days));
     let between = (away(-BEFORE_DAYS), away(i64::from(question.days) + GAP_DAYS));
-    let ledger = behavior_series::read_between(store, history, &relevant, services, between)?;
+    let with_signatures = candidates.iter().any(|candidate| !candidate.probes.is_empty());
+    let ledger =
+        behavior_series::read_between(store, history, &relevant, services, between, with_signatures)?;
     let lines: Vec<bool> = ledger.series.iter().map(|line| asked(&line.parameters)).collect();
     Ok(explain(&ledger, &lines, candidates, question.day, question.days.into()))
 }

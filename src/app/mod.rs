@@ -33,6 +33,7 @@ pub mod rules;
 pub mod sample_details;
 pub mod sample_family;
 pub mod sample_import;
+mod sample_probes;
 pub mod sandbox;
 pub mod sensors;
 pub mod series;

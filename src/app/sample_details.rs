@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use crate::behavior::run_signatures;
-use crate::rules::{FeatureOrigin, Rules};
+use crate::rules::Rules;
 use crate::sample::{
-    FamilyRename, RunConditions, RunDetails, RunObservation, SampleDetails, SampleProbes, SampleProfile,
-    SampleReport, SampleRun, Scan, pool_scans,
+    FamilyRename, RunConditions, RunDetails, RunObservation, SampleDetails, SampleProfile, SampleReport,
+    SampleRun, Scan, pool_scans,
 };
 use crate::store::{HistoryStore, LocalStore};
 
 use super::AppError;
 use super::family_members::members;
 use super::history::kept_samples;
+use super::sample_probes::sample_probes;
 use super::sandbox::LoadedSample;
 
 /// Minimum number of digits by which a sample may be given.
@@ -33,7 +33,7 @@ pub fn details(store: &dyn HistoryStore, which: &str, rules: &Rules) -> Result<S
         report: report.clone(),
         member,
         runs: runs(report, profile),
-        probes: probes(profile, rules),
+        probes: sample_probes(profile, rules),
         scans: pool_scans(&profile.each_run().into_iter().filter_map(Scan::infer).collect::<Vec<_>>()),
     })
 }
@@ -57,19 +57,6 @@ fn find(samples: &[LoadedSample], which: &str) -> Result<usize, AppError> {
             Err(AppError::Usage(format!("{} samples begin with `{which}`; give more digits", more.len())))
         }
     }
-}
-
-/// Returns how the scan of a sample builds its probes.
-fn probes(profile: &SampleProfile, rules: &Rules) -> Vec<SampleProbes> {
-    let mut probes = Vec::new();
-    for run in run_signatures(profile.scan_windows().map(|window| &window.window)) {
-        let systems = rules.stacks_of(&run.signature).map(|stack| stack.title.clone()).collect();
-        let origins = rules.feature_origins(&run.signature).into_iter();
-        let made = origins.filter(|(_, origin)| *origin == FeatureOrigin::Malware);
-        let made_by_malware = made.map(|(feature, _)| feature).collect();
-        probes.push(SampleProbes { run, systems, made_by_malware });
-    }
-    probes
 }
 
 fn runs(report: &SampleReport, profile: &SampleProfile) -> Vec<RunDetails> {

@@ -9,6 +9,8 @@ use crate::behavior::{Behavior, BehaviorId, Names, Parameters};
 use crate::history::{DailyCount, DarkPeriods, Scope, TypeRecord};
 use crate::sample::PerTargetPorts;
 
+use super::SignatureCounts;
+
 /// What hosts are counted by: see [`Names::line`](crate::behavior::Names::line).
 #[derive(Clone, Debug, PartialEq)]
 pub struct BehaviorSeries {
@@ -43,6 +45,8 @@ pub struct SeriesTable {
     pub exposure: Vec<f64>,
     /// What samples may be counted by.
     pub series: Vec<BehaviorSeries>,
+    /// How the hosts of the series built their probes; empty where nobody asks.
+    pub signatures: SignatureCounts,
     /// Ports that say nothing, since samples choose them anew.
     per_target_ports: PerTargetPorts,
     places: HashMap<Date, usize>,
@@ -180,6 +184,12 @@ impl SeriesTable {
         known.places.retain(|day, _| *day <= last);
         known.series.iter_mut().for_each(|line| line.hosts.truncate(days));
         known
+    }
+
+    /// The place of a day that counts.
+    #[must_use]
+    pub fn place_of(&self, day: Date) -> Option<usize> {
+        self.places.get(&day).copied()
     }
 
     /// Whether a day counts.

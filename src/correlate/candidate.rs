@@ -3,7 +3,7 @@
 use crate::behavior::Transition;
 use crate::sample::{PartialDate, Projection, SampleProfile, ScanVariant, ScanWindow};
 
-use super::SeriesTable;
+use super::{ProbeTraits, SeriesTable};
 
 /// The probability beforehand that a sensor sees sweeps just as the sandbox did: a sweep's end may lie beyond the
 /// run.
@@ -20,6 +20,8 @@ pub struct Candidate {
     pub date: Option<PartialDate>,
     /// Its malware family; `None` if nobody names one.
     pub family: Option<String>,
+    /// How it builds its probes.
+    pub probes: ProbeTraits,
 }
 
 impl Candidate {
@@ -30,6 +32,7 @@ impl Candidate {
         projection: Option<&Projection>,
         date: Option<PartialDate>,
         family: Option<String>,
+        probes: ProbeTraits,
     ) -> Candidate {
         let mut variants = projection.map_or_else(Vec::new, |one| one.variants.clone());
         let sweeps = |one: &ScanWindow| one.fingerprint.whole.parameters.transition == Transition::Sequential;
@@ -39,7 +42,7 @@ impl Candidate {
         }
         let destinations = |window: &ScanWindow| window.fingerprint.whole.parameters.destinations;
         let run_contacts = sample.scan_windows().map(destinations).sum::<u64>() as f64;
-        Candidate { variants, run_contacts, date, family }
+        Candidate { variants, run_contacts, date, family, probes }
     }
 }
 
@@ -63,10 +66,18 @@ pub struct EnabledEvidence {
     pub expected: bool,
     /// Malware families; without them, each sample is a family of its own.
     pub families: bool,
+    /// How the hosts build their probes.
+    pub signatures: bool,
 }
 
 impl Default for EnabledEvidence {
     fn default() -> EnabledEvidence {
-        EnabledEvidence { timing: true, unknown_scanners: true, expected: true, families: true }
+        EnabledEvidence {
+            timing: true,
+            unknown_scanners: true,
+            expected: true,
+            families: true,
+            signatures: true,
+        }
     }
 }

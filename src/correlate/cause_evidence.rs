@@ -12,6 +12,7 @@ use super::event::EVENT_DAYS_MAX;
 use super::lag::onset_probability;
 use super::onset::{BEFORE_DAYS_MIN, rises};
 use super::posterior::Posterior;
+use super::probe_fit::{ClassCounts, IMITATOR_ALIKE_MIN, ProbeFit, unknown_log_ratio};
 use super::sensor_fits::{CandidatePriors, PreparedSensor, SensorFits, pooled_posterior};
 use super::{Candidate, EnabledEvidence, Event, Rise, SensorCandidates, SeriesTable, Shares};
 
@@ -36,6 +37,20 @@ pub enum NoEvidence {
         "the history has no {BEFORE_DAYS_MIN} days before the time in which the sample's outbreak is likely to have begun, so nothing can be known"
     )]
     OutsideHistory,
+}
+
+/// How the hosts of a rise build their probes, compared with a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProbeEvidence {
+    /// Host-days from the onset on, on the sample's main series, whose probes have all features of its software.
+    pub agreeing: f64,
+    /// Host-days from the onset on whose probes differ in at least one of them.
+    pub differing: f64,
+    /// The share of those that agree before the onset, 0 to 1; `None` without hosts before.
+    pub agreeing_before: Option<f64>,
+    /// Natural logarithm of the likelihood ratio by which this speaks for the sample against an unknown scanner that
+    /// scans as it does; negative if it speaks against it.
+    pub log_ratio: f64,
 }
 
 /// What the histories say for a sample at one sensor.
@@ -69,6 +84,8 @@ pub struct CauseEvidence {
     pub parts: Vec<(usize, f64)>,
     /// Hosts by observed day of its behaviors.
     pub series: Vec<f64>,
+    /// How the hosts at this sensor build their probes; `None` if nothing can be compared.
+    pub probes: Option<ProbeEvidence>,
 }
 
 /// Returns what the histories say for each sample: by sensor, then by candidate, in their orders.
@@ -202,6 +219,7 @@ impl<'a> WeighedRise<'a> {
             relatives,
             parts: Vec::new(),
             series,
+            probes: None,
         };
         if let Some((asked, event, fits)) = &self.views[place] {
             let days = (rise.day, sensor.table.days.len());
@@ -213,9 +231,23 @@ impl<'a> WeighedRise<'a> {
             evidence.excess = event.excess(asked);
             evidence.explained = fit.amount;
             evidence.parts = parts(event, shares.get(fit.best), fit.amount);
+            evidence.probes = probe_evidence(&fits.probes[*number]);
         }
         evidence
     }
+}
+
+/// Returns how a sensor's hosts build their probes compared with a sample.
+fn probe_evidence(fit: &ProbeFit) -> Option<ProbeEvidence> {
+    fit.usual?;
+    let ClassCounts { agreeing, differing } = fit.before;
+    let before = agreeing + differing;
+    Some(ProbeEvidence {
+        agreeing: fit.came.agreeing,
+        differing: fit.came.differing,
+        agreeing_before: (before > 0.0).then(|| agreeing / before),
+        log_ratio: fit.sample - unknown_log_ratio(std::iter::once(fit), IMITATOR_ALIKE_MIN),
+    })
 }
 
 /// Returns which series of a table are of the services that a sample scans, alone or together.

@@ -213,7 +213,7 @@ fn log_probability(count: f64, mean: f64, variance: f64) -> f64 {
 }
 
 /// Returns `ln(gamma(size + count) / gamma(size))`.
-fn log_rising(size: f64, count: f64) -> f64 {
+pub(super) fn log_rising(size: f64, count: f64) -> f64 {
     if count < 12.5 {
         let mut product = 1.0;
         let mut at = 0.0;

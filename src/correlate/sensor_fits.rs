@@ -12,6 +12,7 @@ use crate::sample::{PartialDate, ScanVariant};
 use super::fit::{Fit, Fitting, log_sum, pooled_log_ratio};
 use super::lag::onset_probability;
 use super::posterior::{Posterior, WeighedCause};
+use super::probe_fit::{ALIKE_MIN, IMITATOR_ALIKE_MIN, ProbeClasses, ProbeFit, unknown_log_ratio};
 use super::shares::shares_on;
 use super::unknown_scanners::UnknownScanners;
 use super::{Candidate, EnabledEvidence, Event, SeriesTable, Shares};
@@ -25,6 +26,8 @@ pub(super) struct PreparedSensor<'a> {
     pub(super) table: &'a SeriesTable,
     /// The shares of all candidates, by period of equal dark addresses (its first day, if there are several).
     shares: BTreeMap<Option<Date>, Vec<Vec<Shares>>>,
+    /// By candidate: how the sensor's signatures agree with it; `None` where nothing can be compared.
+    probes: Vec<Option<ProbeClasses>>,
     unknown: UnknownScanners,
     scatter: Scatter,
 }
@@ -45,7 +48,13 @@ impl<'a> PreparedSensor<'a> {
             };
             (period, candidates.iter().map(of).collect())
         };
+        let classes = |candidate: &Candidate| {
+            let signatures = table.signatures.signatures();
+            let agreements = signatures.iter().map(|seen| candidate.probes.compare(seen)).collect();
+            (!candidate.probes.is_empty()).then(|| ProbeClasses::new(agreements, &table.signatures))
+        };
         PreparedSensor {
+            probes: candidates.iter().map(classes).collect(),
             shares: periods.into_iter().map(in_period).collect(),
             unknown: UnknownScanners::new(table),
             scatter: Scatter::estimate(table.series.iter().map(|series| series.hosts.as_slice())),
@@ -75,21 +84,52 @@ impl<'a> PreparedSensor<'a> {
         let fitting = Fitting::new(event, asked);
         let shares = self.shares(day);
         let samples: Vec<Fit> = shares.iter().map(|variants| fitting.fit(variants)).collect();
+        let probe_fit = |((number, variants), fit): ((usize, &Vec<Shares>), &Fit)| {
+            let best = variants.get(fit.best).filter(|_| enabled.signatures);
+            best.map_or_else(ProbeFit::default, |best| self.probe_fit(number, day, event, asked, best, fit))
+        };
+        let probes: Vec<ProbeFit> = shares.iter().enumerate().zip(&samples).map(probe_fit).collect();
+        let habit = |(variants, fit): (&Vec<Shares>, &Fit)| {
+            let series = &variants.get(fit.best)?.series;
+            let (main, _) = series.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+            Some(self.table.series[*main].habit)
+        };
+        let habits: Vec<Option<BehaviorId>> = shares.iter().zip(&samples).map(habit).collect();
         let mut unknown = BTreeMap::new();
         if enabled.unknown_scanners {
             for scanner in self.unknown.at(self.table, self.table.place_from(day), asked) {
                 let fit = fitting.fit(&scanner.shares);
-                let log_ratio = pooled_log_ratio(std::iter::once(&fit)) + scanner.log_volumes;
+                // How an unknown scanner is built is seen as far as it is compared with samples.
+                let of_habit = habits.iter().zip(&probes).filter(|(habit, _)| **habit == Some(scanner.habit));
+                let ratio = |probes| unknown_log_ratio(std::iter::once(probes), ALIKE_MIN);
+                let built = of_habit.map(|(_, probes)| ratio(probes)).reduce(f64::max).unwrap_or(0.0);
+                let log_ratio = pooled_log_ratio(std::iter::once(&fit)) + scanner.log_volumes + built;
                 unknown.insert(scanner.habit, (scanner.log_rate, log_ratio));
             }
         }
-        let imitator = |(variants, fit): (&Vec<Shares>, &Fit)| {
-            let series = &variants.get(fit.best)?.series;
-            let (main, _) = series.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-            unknown.get(&self.table.series[*main].habit).map(|(rate, _)| *rate)
-        };
-        let imitators = shares.iter().zip(&samples).map(imitator).collect();
-        SensorFits { samples, unknown, imitators }
+        let rate = |habit: &Option<BehaviorId>| unknown.get(&(*habit)?).map(|(rate, _)| *rate);
+        let imitators = habits.iter().map(rate).collect();
+        SensorFits { samples, probes, unknown, imitators }
+    }
+
+    /// Returns how well the signatures of an event fit a candidate that brought the hosts of its fit.
+    fn probe_fit(
+        &self,
+        number: usize,
+        day: Date,
+        event: &Event,
+        asked: &[bool],
+        shares: &Shares,
+        fit: &Fit,
+    ) -> ProbeFit {
+        let Some(classes) = &self.probes[number] else { return ProbeFit::default() };
+        let place = self.table.place_from(day);
+        let (before, lasting) = event.days;
+        let all: f64 = shares.series.iter().filter(|(at, _)| asked[*at]).map(|(_, share)| share).sum();
+        let on = |(at, share): &(usize, f64)| (*at, fit.amount * share / all.max(f64::MIN_POSITIVE));
+        let amounts: Vec<(usize, f64)> = shares.series.iter().filter(|(at, _)| asked[*at]).map(on).collect();
+        let days = (place - before..place, place..place + lasting);
+        classes.fit(&self.table.signatures, days, &amounts, &|series| event.counts[series].came)
     }
 }
 
@@ -97,6 +137,8 @@ impl<'a> PreparedSensor<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct SensorFits {
     pub(super) samples: Vec<Fit>,
+    /// By sample: how well it fits the signatures.
+    pub(super) probes: Vec<ProbeFit>,
     /// By habit: logarithms of the rate per day and of the likelihood ratio.
     unknown: BTreeMap<BehaviorId, (f64, f64)>,
     /// By sample: the logarithm of the rate per day of unknown scanners with the habit that it shows most.
@@ -148,20 +190,24 @@ pub(super) fn pooled_posterior(
     (day, observed): (Date, usize),
     days: f64,
 ) -> Posterior {
+    let counts_log_ratio = |number: usize| pooled_log_ratio(fits.iter().map(|fits| &fits.samples[number]));
     let cause = |number: usize| {
         let even = 1.0 / observed.max(1) as f64;
         let timing = priors.dates[number].map_or(even, |date| onset_probability(day, date));
         WeighedCause {
             relatives: priors.relatives(number).len(),
             log_timing: timing.ln(),
-            log_ratio: pooled_log_ratio(fits.iter().map(|fits| &fits.samples[number])),
+            log_ratio: counts_log_ratio(number)
+                + fits.iter().map(|fits| fits.probes[number].sample).sum::<f64>(),
         }
     };
     let samples: Vec<WeighedCause> = (0..priors.dates.len()).map(cause).collect();
     let imitator = |(number, sample): (usize, &WeighedCause)| {
         let rates: Vec<f64> = fits.iter().filter_map(|fits| fits.imitators[number]).collect();
         let rate = log_sum(&rates) - (rates.len() as f64 * sample.relatives as f64).ln();
-        (!rates.is_empty()).then(|| rate + IMITATORS.ln() + sample.log_ratio)
+        let probes = fits.iter().map(|fits| &fits.probes[number]);
+        let log_ratio = counts_log_ratio(number) + unknown_log_ratio(probes, IMITATOR_ALIKE_MIN);
+        (!rates.is_empty()).then(|| rate + IMITATORS.ln() + log_ratio)
     };
     let imitators: Vec<f64> = samples.iter().enumerate().filter_map(imitator).collect();
     let mut unknown: BTreeMap<_, (f64, f64, f64)> = BTreeMap::new();

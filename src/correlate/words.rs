@@ -4,7 +4,7 @@ use crate::escape::without_negative_zero;
 use crate::sample::BehaviorOrigin;
 
 use super::decision::Findings;
-use super::{Hypothesis, Match, Missing};
+use super::{Hypothesis, Match, Missing, ProbeEvidence};
 
 /// A count with its noun.
 #[must_use]
@@ -102,6 +102,7 @@ pub(super) fn evidence_in_words(hypothesis: &Hypothesis) -> Vec<String> {
         without_negative_zero(evidence.deviations, 1),
         without_negative_zero(evidence.explained, 0)
     ));
+    reasons.extend(evidence.probes.as_ref().map(probes_in_words));
     if percent(evidence.sensor_probability) + 1.0 < percent(evidence.family_probability) {
         reasons.push(format!(
             "this sensor alone would say {:.0} %; other sensors agree",
@@ -123,6 +124,29 @@ pub(super) fn evidence_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     }
     reasons.extend(hypothesis.distinguishing.iter().cloned());
     reasons
+}
+
+/// How the hosts that came build their probes, compared with the sample.
+fn probes_in_words(probes: &ProbeEvidence) -> String {
+    let hosts = probes.agreeing + probes.differing;
+    let share = |part: f64| without_negative_zero(part * 100.0, 0);
+    let came = match hosts > 0.0 {
+        true => format!(
+            "{:.0} % of {hosts:.0} host-days build their probes as the sample's software does",
+            share(probes.agreeing / hosts)
+        ),
+        false => "the sample's software leaves no mark in its probes; their stack was compared".to_owned(),
+    };
+    let before = probes.agreeing_before.map(|before| format!(", {:.0} % before", share(before)));
+    let (direction, odds) = match probes.log_ratio >= 0.0 {
+        true => ("for", probes.log_ratio.exp()),
+        false => ("against", (-probes.log_ratio).exp()),
+    };
+    let odds = if odds < 10.0 { format!("{odds:.1}") } else { format!("{:.0}", odds.min(1e6)) };
+    format!(
+        "{came}{}: this speaks {direction} the sample by {odds} to 1, against a scanner without a sample that scans alike",
+        before.unwrap_or_default()
+    )
 }
 
 pub(super) fn onset_in_words(hypothesis: &Hypothesis) -> Option<String> {

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::correlate::{
-    CauseEvidence, ChangeTest, Gap, Hypothesis, Match, NearMiss, Suspect, Suspects, Twin, Verdict,
+    CauseEvidence, ChangeTest, Gap, Hypothesis, Match, NearMiss, ProbeEvidence, Suspect, Suspects, Twin,
+    Verdict,
 };
 use crate::history::{Granularity, HostSummary};
 use crate::packet::Timestamp;
@@ -193,6 +194,28 @@ struct ClaimJson<'a> {
     explained_host_days: f64,
     alike: Vec<&'a str>,
     relatives: Vec<&'a str>,
+    probes: Option<ProbeEvidenceJson>,
+}
+
+/// How the hosts of a rise build their probes, compared with the sample.
+#[derive(Serialize)]
+struct ProbeEvidenceJson {
+    agreeing_host_days: f64,
+    differing_host_days: f64,
+    agreeing_before: Option<f64>,
+    /// Natural logarithm of the likelihood ratio against an unknown scanner.
+    log_ratio: f64,
+}
+
+impl From<&ProbeEvidence> for ProbeEvidenceJson {
+    fn from(probes: &ProbeEvidence) -> ProbeEvidenceJson {
+        ProbeEvidenceJson {
+            agreeing_host_days: probes.agreeing,
+            differing_host_days: probes.differing,
+            agreeing_before: probes.agreeing_before.map(rounded),
+            log_ratio: rounded(probes.log_ratio),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -248,6 +271,7 @@ fn claim_view<'a>(hypothesis: &'a Hypothesis, claim: &CauseEvidence) -> ClaimJso
         explained_host_days: rounded(claim.explained),
         alike: ids(&hypothesis.alike),
         relatives: ids(&hypothesis.relatives),
+        probes: claim.probes.as_ref().map(ProbeEvidenceJson::from),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::behavior::{Feature, FeatureValue, ProbeSignature};
-use crate::packet::ProbeKind;
+use crate::packet::{ProbeKind, TcpOptions};
 
 /// The contents of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -153,6 +153,12 @@ pub(super) fn origins(
     signature: &ProbeSignature,
 ) -> Vec<(Feature, FeatureOrigin)> {
     let has_stack = stacks.iter().any(|stack| stack.can_build(signature));
+    // Every stack announces its maximum segment size (RFC 9293, section 3.7.1). A SYN without options was built by the
+    // program, and with it all fields for which a program has to choose a value.
+    let is_programs = signature.value(Feature::Options) == FeatureValue::Options(TcpOptions::NONE);
+    let is_field_of_program = |feature: Feature| {
+        is_programs && matches!(feature, Feature::Window | Feature::IpId | Feature::DontFragment)
+    };
     let origin = |(feature, value): (Feature, FeatureValue)| {
         let opinions: Vec<bool> =
             stacks.iter().filter_map(|stack| stack.agrees(feature, signature)).collect();
@@ -160,7 +166,11 @@ pub(super) fn origins(
         let is_content = matches!(feature, Feature::Length | Feature::Payload);
         let origin = match signature.kind() {
             Some(ProbeKind::Datagram) if is_content => FeatureOrigin::Malware,
-            Some(ProbeKind::Syn) if is_forged(feature, value) || is_no_stacks => FeatureOrigin::Malware,
+            Some(ProbeKind::Syn)
+                if is_forged(feature, value) || is_no_stacks || is_field_of_program(feature) =>
+            {
+                FeatureOrigin::Malware
+            }
             Some(ProbeKind::Syn) if has_stack => FeatureOrigin::System,
             _ => FeatureOrigin::Unknown,
         };
@@ -198,7 +208,15 @@ mod tests {
             .filter(|(_, origin)| *origin == FeatureOrigin::Malware)
             .map(|(feature, _)| feature)
             .collect();
-        assert_eq!(made, [Feature::SourcePort, Feature::Window, Feature::Options, Feature::Sequence]);
+        let expected = [
+            Feature::DontFragment,
+            Feature::IpId,
+            Feature::SourcePort,
+            Feature::Window,
+            Feature::Options,
+            Feature::Sequence,
+        ];
+        assert_eq!(made, expected);
         let datagram = of("ps1|datagram|ttl=64|length=3|payload=0000002a");
         let made = rules.feature_origins(&datagram);
         assert_eq!((made[0].1, made[1].1), (FeatureOrigin::Unknown, FeatureOrigin::Malware));

@@ -69,6 +69,10 @@ pub(super) struct Conditions {
     pub(super) active_hours: Option<f64>,
     /// Share of hosts that are seen under a second address on the same day, by leases.
     pub(super) leases: f64,
+    /// Share of the hosts of a family with raw sockets that run a variant, which builds its probes in another way.
+    pub(super) unmarked: f64,
+    /// Whether the recorders keep the fields by which probe signatures are made; some logs do not have them.
+    pub(super) has_headers: bool,
     /// Number of samples of the family that is the cause.
     pub(super) samples_of_cause: u64,
     pub(super) dates: DateKnowledge,
@@ -113,6 +117,8 @@ impl Conditions {
             storm: false,
             active_hours: None,
             leases: 0.0,
+            unmarked: 0.0,
+            has_headers: true,
             samples_of_cause: 1,
             dates: DateKnowledge::Day,
             lag: if late { random.waiting_time(1.0 / 20.0).min(100.0) } else { -random.unit() * 7.0 },
@@ -130,8 +136,10 @@ impl Conditions {
     /// telescope's packets (Richter and Berger, Scanning the Scanners, IMC 2019); leases show one host under
     /// several addresses (Moura and others, How Dynamic is the ISP's Address Space?, IFIP Networking 2015);
     /// recorders that are not tuned lose packets under load (Braun and others, Comparing and Improving Current
-    /// Packet Capturing Solutions, IMC 2010). No publication gives the distribution of the days from an onset
-    /// to a sample; the one here is wider than the model's on both sides.
+    /// Packet Capturing Solutions, IMC 2010). That half of a family's bots may
+    /// build their probes in another way than its sample, and that one recorder in five keeps no headers, are guesses.
+    /// No publication gives the distribution of the days from an onset to a sample; the one here is wider than the
+    /// model's on both sides.
     fn mismatched(random: &mut SplitMix64) -> Conditions {
         let cause = match random.below(100) {
             0..50 => OutbreakCause::Sample,
@@ -159,6 +167,8 @@ impl Conditions {
             storm: random.below(4) == 0,
             active_hours: (random.below(3) > 0).then(|| (0.2 + 0.8 * random.unit()) * 6.0),
             leases: if random.below(3) == 0 { 0.3 } else { 0.0 },
+            unmarked: *random.choose(&[0.0, 0.0, 0.5]).unwrap_or(&0.0),
+            has_headers: random.below(5) > 0,
             samples_of_cause: 1 + random.below(3) * random.below(2),
             dates,
             lag,

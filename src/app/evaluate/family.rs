@@ -3,6 +3,8 @@
 use crate::packet::{Protocol, TcpFlags};
 use crate::sample::SplitMix64;
 
+use super::probe_maker::ProbeMaker;
+
 /// A way to pick targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum FamilyTargeting {
@@ -38,6 +40,12 @@ pub(super) struct EvaluationFamily {
     pub(super) other_share: f64,
     /// One source port for all, as raw sockets do.
     pub(super) raw: bool,
+    /// What builds the probes of most victims.
+    pub(super) maker: ProbeMaker,
+    /// What builds those of victims with another system.
+    pub(super) other_maker: ProbeMaker,
+    /// What stands for the payload of its datagrams.
+    pub(super) payload: u32,
     /// New targets a second of a usual victim.
     pub(super) rate: f64,
     /// Natural logarithm's deviation of the rate over victims.
@@ -80,8 +88,12 @@ impl EvaluationFamily {
             },
             _ => FamilyTargeting::Uniform,
         };
+        let (maker, other_maker) = makers(raw, &retries, &mut random);
         EvaluationFamily {
             number,
+            maker,
+            other_maker,
+            payload: payload(&mut random),
             all_ports: ports.len() > 1 && random.below(2) == 0,
             ports,
             protocol: if is_udp { Protocol::Udp } else { Protocol::Tcp },
@@ -95,9 +107,11 @@ impl EvaluationFamily {
         }
     }
 
-    /// Returns another family, of the given number, that scans as this one does.
+    /// Returns another family, of the given number, that scans as this one does. It has a builder of probes of its own.
     pub(super) fn unknown_twin(&self, number: u64) -> EvaluationFamily {
-        EvaluationFamily { number, ..self.clone() }
+        let mut random = SplitMix64::from_name("twin", number);
+        let (maker, other_maker) = makers(self.raw, &self.retries, &mut random);
+        EvaluationFamily { number, maker, other_maker, payload: payload(&mut random), ..self.clone() }
     }
 
     pub(super) fn flags(&self) -> Option<TcpFlags> {
@@ -152,4 +166,24 @@ fn retries(raw: bool, random: &mut SplitMix64) -> (Vec<f64>, Vec<f64>) {
         }
         _ => (Vec::new(), Vec::new()),
     }
+}
+
+/// What builds the probes of a family's usual victims, and of those with another system.
+fn makers(raw: bool, retries: &[f64], random: &mut SplitMix64) -> (ProbeMaker, ProbeMaker) {
+    if raw {
+        let maker = ProbeMaker::draw_program(random);
+        return (maker, maker);
+    }
+    // Retries are the system's, except those of programs with their own clock.
+    let is_linux = if retries == WINDOWS { false } else { retries == LINUX || random.below(2) == 0 };
+    match is_linux {
+        true => (ProbeMaker::Linux, ProbeMaker::Windows),
+        false => (ProbeMaker::Windows, ProbeMaker::Linux),
+    }
+}
+
+/// A payload: one of a dozen that protocols prescribe, or one of the family's own.
+fn payload(random: &mut SplitMix64) -> u32 {
+    let any = u32::try_from(random.below(1 << 32)).unwrap_or(0);
+    if random.below(3) == 0 { any % 12 } else { any }
 }

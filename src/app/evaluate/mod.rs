@@ -3,6 +3,7 @@
 mod baseline;
 mod conditions;
 mod family;
+mod probe_maker;
 mod sandbox;
 mod traffic;
 mod victim;
@@ -92,6 +93,7 @@ fn judge(case: &Case, rules: &Rules) -> Result<JudgedCase, AppError> {
     ways.push(("without unknown scanners", without(&|enabled| enabled.unknown_scanners = false)));
     ways.push(("without what was expected", without(&|enabled| enabled.expected = false)));
     ways.push(("without families", without(&|enabled| enabled.families = false)));
+    ways.push(("without probe signatures", without(&|enabled| enabled.signatures = false)));
     let truth = CaseTruth {
         cause: case.cause.clone(),
         kind: case.kind,

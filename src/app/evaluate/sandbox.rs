@@ -29,7 +29,7 @@ pub(super) fn run(
     random: &mut SplitMix64,
 ) -> LoadedSample {
     let mut victim = EvaluationVictim::from_family(family, VICTIM, random);
-    (victim.rate, victim.retries) = (family.rate, family.retries.clone());
+    (victim.rate, victim.retries, victim.maker) = (family.rate, family.retries.clone(), family.maker);
     let SandboxConditions { dead_server, answering, seconds } = conditions;
     let mut packets = background_lookups(random, seconds);
     let mut at = 5.0;

@@ -7,6 +7,7 @@ use crate::sample::SplitMix64;
 
 use super::conditions::Conditions;
 use super::family::{EvaluationFamily, FamilyTargeting};
+use super::probe_maker::ProbeMaker;
 use super::victim::{EvaluationVictim, normal, public_address};
 
 const DAY_SECONDS: f64 = 86_400.0;
@@ -88,6 +89,10 @@ pub(super) fn visit(
     let host = SplitMix64::from_name("host", family.number << 32 | random.below(activity.population)).bits();
     let host = Ipv4Addr::from(u32::try_from(host >> 32).unwrap_or(1) & 0x7fff_ffff | 0x0100_0000);
     let mut victim = EvaluationVictim::from_family(family, host.into(), random);
+    if random.unit() < conditions.unmarked && matches!(victim.maker, ProbeMaker::Program { .. }) {
+        // A variant of the same program that builds its probes in another way.
+        victim.maker = ProbeMaker::draw_program(&mut SplitMix64::from_name("variant", family.number));
+    }
     if conditions.rate_spread > 0.0 {
         victim.rate *= (conditions.rate_spread * normal(random)).exp();
     }
@@ -154,6 +159,12 @@ pub(super) fn background(
                 .with_source_port(Some(ports.0))
                 .with_destination_port(Some(ports.1))
                 .with_flags(flags.map(TcpFlags));
+            let host = u64::from(u32::from(host));
+            // Backscatter is built by servers, and is no probe.
+            let packet = match flags.is_none_or(|flags| TcpFlags(flags).opens()) {
+                true => background_maker(host).build(packet, host, low_bits(host), random),
+                false => packet,
+            };
             packets.push((at, packet));
         };
     const PROBED_PORTS: [u16; 10] = [22, 23, 80, 135, 443, 445, 1433, 3389, 5900, 8080];
@@ -188,4 +199,19 @@ pub(super) fn background(
             send(at + number as f64 * 0.01, host, Some(2), (40_000, port), random);
         }
     }
+}
+
+/// What builds the probes of a host that is of no family.
+fn background_maker(host: u64) -> ProbeMaker {
+    let mut random = SplitMix64::from_name("background", host);
+    match random.below(4) {
+        0 => ProbeMaker::Windows,
+        1 => ProbeMaker::Linux,
+        _ => ProbeMaker::draw_program(&mut random),
+    }
+}
+
+/// A payload of a host that is of no family: one of many.
+fn low_bits(host: u64) -> u32 {
+    u32::try_from(host % 97).unwrap_or(0)
 }

@@ -6,6 +6,7 @@ use crate::packet::{Packet, Timestamp};
 use crate::sample::SplitMix64;
 
 use super::family::EvaluationFamily;
+use super::probe_maker::ProbeMaker;
 
 /// A victim's system and luck.
 #[derive(Clone, Debug)]
@@ -13,6 +14,10 @@ pub(super) struct EvaluationVictim {
     pub(super) host: IpAddr,
     pub(super) rate: f64,
     pub(super) retries: Vec<f64>,
+    /// What builds its probes.
+    pub(super) maker: ProbeMaker,
+    /// A number of its own.
+    pub(super) seed: u64,
     next_port: u16,
 }
 
@@ -34,6 +39,8 @@ impl EvaluationVictim {
             host,
             rate: family.rate * (family.rate_spread * normal(random)).exp(),
             retries: if other { &family.other_retries } else { &family.retries }.clone(),
+            maker: if other { family.other_maker } else { family.maker },
+            seed: random.bits(),
             next_port: 1_024 + u16::try_from(random.below(30_000)).unwrap_or(0),
         }
     }
@@ -55,6 +62,7 @@ impl EvaluationVictim {
                 .with_source_port(Some(self.next_port))
                 .with_destination_port(Some(port))
                 .with_flags(family.flags());
+            let packet = self.maker.build(packet, self.seed, family.payload, random);
             packets.push((at, packet));
             packets.extend(self.retries.iter().map(|after| (at + after + 0.02 * random.unit(), packet)));
         }

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use jiff::civil::{Date, date};
 
 use crate::history::{Outage, Sensor, SensorKind};
+use crate::packet::{Packet, ProbeHeader};
 use crate::rules::Rules;
 use crate::sample::{PartialDate, SplitMix64};
 use crate::store::{HistoryStore, MemoryStore};
@@ -214,6 +215,9 @@ fn history(
         let special = (day == burst, Some(day) == storm);
         background(dark, special, conditions, random, &mut packets);
         packets.retain(|_| random.unit() >= conditions.loss);
+        if !conditions.has_headers {
+            packets.iter_mut().for_each(|(_, packet)| *packet = without_header(*packet));
+        }
         if outage.as_ref().is_some_and(|days| days.contains(&day)) {
             continue;
         }
@@ -222,4 +226,10 @@ fn history(
         ingest_packets(store, &sensor, &with_times(&packets, start as f64), rules)?;
     }
     Ok(())
+}
+
+/// Returns a packet without the fields that a log of flows or contacts lacks.
+fn without_header(packet: Packet) -> Packet {
+    let packet = packet.with_ttl(None).with_ip_id(None).with_sequence(None).with_tcp_window(None);
+    packet.with_probe(packet.probe().kind().map_or(ProbeHeader::NONE, ProbeHeader::new))
 }

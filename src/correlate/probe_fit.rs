@@ -1,0 +1,261 @@
+//! How well the probe signatures of an event fit a sample: likelihood ratios against no cause.
+//!
+//! A sensor's hosts on the sample's series are of two classes: those whose probes agree with the sample's in all
+//! features, and those that differ in one. The days before the event tell the share of the first class among the usual
+//! hosts. A cause that brings a part of the event's hosts moves that share towards its own. Features are not taken one by
+//! one, because they depend on each other: the share of a class is counted, whatever depends on what.
+
+use std::ops::Range;
+
+use crate::behavior::Agreement;
+
+use super::fit::{MODEL_HOSTS, log_rising, log_sum};
+use super::{SignatureCounts, TraitAgreement};
+
+/// Number of shares between 0 and 1 that likelihoods are averaged over.
+const SHARES: usize = 24;
+/// The probability that what is known of a cause's share does not apply, so that any share is as likely: variants of
+/// one family are built otherwise, as half of the bots that descend from Mirai lack its mark.
+const EXCEPTION: f64 = 0.1;
+/// The share of the hosts of a cause that agree with its own software is like that of 18 in 20 hosts.
+const OWN_SOFTWARE: (f64, f64) = (18.0, 2.0);
+/// Of the hosts of another cause, one in twenty agrees.
+const OTHER_SOFTWARE: (f64, f64) = (1.0, 19.0);
+/// Hosts have the system of the sandbox rather than another one, but that is all that can be said.
+const OWN_SYSTEM: (f64, f64) = (2.0, 1.0);
+/// Any share is as likely.
+const ANY: (f64, f64) = (1.0, 1.0);
+/// Number of host-days of the sensor's other series that are added to those of a sample's series.
+const USUAL_HOSTS: f64 = 20.0;
+/// Minimum probability that an unknown scanner is built as the sample is, and that it is not: software is sold, copied
+/// and changed.
+const USUAL_MIN: f64 = 0.02;
+/// Standard deviation of the logarithm of the factor by which the usual hosts of one class become more or fewer than those
+/// of the other one from the days before to the event: populations double or halve within weeks.
+const DRIFT: f64 = 0.7;
+/// Such factors, in standard deviations, that likelihoods are averaged over, with their weights (Gauss-Hermite
+/// quadrature with five points).
+const DRIFTS: [(f64, f64); 5] =
+    [(-2.857, 0.011_26), (-1.356, 0.222_08), (0.0, 0.533_33), (1.356, 0.222_08), (2.857, 0.011_26)];
+/// Series of which a cause explains a smaller part, relative to the series with the largest one, are left out.
+const MAIN_PART: f64 = 0.5;
+
+/// The hosts of a sample's series in an event, by how they build their probes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct ClassCounts {
+    /// Host-days that agree with the sample.
+    pub(super) agreeing: f64,
+    /// Host-days that differ from it.
+    pub(super) differing: f64,
+}
+
+impl ClassCounts {
+    fn add(&mut self, agreement: Agreement, hosts: f64) {
+        match agreement {
+            Agreement::Equal => self.agreeing += hosts,
+            Agreement::Different => self.differing += hosts,
+            Agreement::Unknown => {}
+        }
+    }
+
+    fn total(&self) -> f64 {
+        self.agreeing + self.differing
+    }
+
+    /// Returns the share of the first class, if further hosts with a share of their own are added.
+    fn share(&self, (hosts, share): (f64, f64)) -> f64 {
+        (self.agreeing + hosts * share) / (self.total() + hosts)
+    }
+}
+
+/// How well the signatures of an event fit a sample at one sensor: logarithms of likelihood ratios against no cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct ProbeFit {
+    /// If the sample is the cause.
+    pub(super) sample: f64,
+    /// If an unknown scanner that is built as the sample is the cause.
+    pub(super) built_alike: f64,
+    /// If an unknown scanner that is built otherwise is the cause.
+    pub(super) built_otherwise: f64,
+    /// The probability that an unknown scanner of the sample's series is built as the sample is; `None` where the
+    /// sensor knows no signature that could be compared.
+    pub(super) usual: Option<f64>,
+    /// The hosts of the event by software.
+    pub(super) came: ClassCounts,
+    /// The hosts of the days before by software.
+    pub(super) before: ClassCounts,
+}
+
+/// Returns the logarithm of the likelihood ratio of an unknown scanner against no cause, over several sensors. It is built
+/// in one way, whichever sensor sees it. `alike_min` is the minimum probability that it is built as the sample is.
+pub(super) fn unknown_log_ratio<'a>(fits: impl Iterator<Item = &'a ProbeFit>, alike_min: f64) -> f64 {
+    let (mut alike, mut otherwise, mut usual, mut sensors) = (0.0, 0.0, 0.0, 0.0);
+    for fit in fits {
+        alike += fit.built_alike;
+        otherwise += fit.built_otherwise;
+        if let Some(share) = fit.usual {
+            (usual, sensors) = (usual + share, sensors + 1.0);
+        }
+    }
+    if sensors <= 0.0 {
+        return 0.0;
+    }
+    let usual = (usual / sensors).clamp(alike_min, 1.0 - USUAL_MIN);
+    log_sum(&[usual.ln() + alike, (1.0 - usual).ln() + otherwise])
+}
+
+/// Minimum probability that a scanner is built as a sample is, whose scans are the sample's: its author may have had the
+/// same source code.
+pub(super) const IMITATOR_ALIKE_MIN: f64 = 0.1;
+/// The same of any other unknown scanner.
+pub(super) const ALIKE_MIN: f64 = USUAL_MIN;
+
+/// A sample as it is compared with the signatures of one sensor.
+#[derive(Clone, Debug)]
+pub(super) struct ProbeClasses {
+    /// By index of the sensor's signatures.
+    agreements: Vec<TraitAgreement>,
+    /// Share of the sensor's host-days of all series and days that agree in software.
+    usual: f64,
+}
+
+impl ProbeClasses {
+    pub(super) fn new(agreements: Vec<TraitAgreement>, counts: &SignatureCounts) -> ProbeClasses {
+        let mut all = ClassCounts::default();
+        for (signature, agreement) in agreements.iter().enumerate() {
+            all.add(agreement.software, counts.total(signature));
+        }
+        ProbeClasses { agreements, usual: all.share((1.0, 0.5)) }
+    }
+
+    /// Returns how well the signatures of an event fit, if the sample brought these parts of the hosts that came: pairs
+    /// of a series and host-days of the sample on it. `came` are the host-days of the event by series.
+    pub(super) fn fit(
+        &self,
+        counts: &SignatureCounts,
+        (before, event): (Range<usize>, Range<usize>),
+        amounts: &[(usize, f64)],
+        came: &dyn Fn(usize) -> f64,
+    ) -> ProbeFit {
+        let part = |(series, amount): (usize, f64)| (amount / came(series).max(1.0)).min(1.0);
+        let most = amounts.iter().map(|one| part(*one)).fold(0.0, f64::max);
+        let main: Vec<(usize, f64)> =
+            amounts.iter().copied().filter(|one| most > 0.0 && part(*one) >= MAIN_PART * most).collect();
+        let (brought, all) = main
+            .iter()
+            .fold((0.0, 0.0), |(brought, all), (series, amount)| (brought + amount, all + came(*series)));
+        let part = (brought / f64::max(all, 1.0)).min(1.0);
+        let of = |days: &Range<usize>, of_class: &dyn Fn(&TraitAgreement) -> Agreement| {
+            let mut classes = ClassCounts::default();
+            for (series, _) in &main {
+                for (signature, hosts) in counts.hosts(*series, days.clone()) {
+                    classes.add(of_class(&self.agreements[signature]), hosts);
+                }
+            }
+            classes
+        };
+        let software = |agreement: &TraitAgreement| agreement.software;
+        let system = |agreement: &TraitAgreement| agreement.system;
+        let (came, usual) = (of(&event, &software), of(&before, &software));
+        let by_software = ClassFit { came, usual: usual.share((1.0, self.usual)), part };
+        let systems = of(&before, &system);
+        let by_system = ClassFit { came: of(&event, &system), usual: systems.share((1.0, 0.5)), part };
+        let is_known = came.total() > 0.0 || by_system.came.total() > 0.0;
+        let any_system = by_system.log_ratio(ANY, 0.0);
+        ProbeFit {
+            sample: by_software.log_ratio(OWN_SOFTWARE, EXCEPTION) + by_system.log_ratio(OWN_SYSTEM, 0.0),
+            built_alike: by_software.log_ratio(OWN_SOFTWARE, EXCEPTION) + any_system,
+            built_otherwise: by_software.log_ratio(OTHER_SOFTWARE, EXCEPTION) + any_system,
+            usual: is_known.then(|| usual.share((USUAL_HOSTS, self.usual))),
+            came,
+            before: usual,
+        }
+    }
+}
+
+/// The classes of an event's hosts, with what explains them.
+struct ClassFit {
+    came: ClassCounts,
+    /// Share of the first class among the usual hosts.
+    usual: f64,
+    /// Part of the event's hosts that a cause brought.
+    part: f64,
+}
+
+impl ClassFit {
+    /// Returns the logarithm of the likelihood ratio of a cause against none. The share of its hosts that are of the first
+    /// class has a beta distribution; with the probability `exception`, it is any share.
+    fn log_ratio(&self, (agreeing, differing): (f64, f64), exception: f64) -> f64 {
+        if self.came.total() <= 0.0 || self.part <= 0.0 {
+            return 0.0;
+        }
+        let shares = (0..SHARES).map(|at| (at as f64 + 0.5) / SHARES as f64);
+        let density =
+            |share: f64| ((agreeing - 1.0) * share.ln() + (differing - 1.0) * (1.0 - share).ln()).exp();
+        let whole: f64 = shares.clone().map(density).sum();
+        let weighted = shares.flat_map(|share| {
+            let weight = (1.0 - exception) * density(share) / whole + exception / SHARES as f64;
+            self.usual_shares().map(move |(usual, log_weight)| {
+                let mean = (1.0 - self.part) * usual + self.part * share;
+                weight.ln() + log_weight + self.log_probability(mean)
+            })
+        });
+        let without = self.usual_shares().map(|(usual, log_weight)| log_weight + self.log_probability(usual));
+        log_sum(&weighted.collect::<Vec<_>>()) - log_sum(&without.collect::<Vec<_>>())
+    }
+
+    /// Returns the shares that the first class may have among the usual hosts of the event, with the logarithms of their
+    /// probabilities.
+    fn usual_shares(&self) -> impl Iterator<Item = (f64, f64)> {
+        let odds = self.usual / (1.0 - self.usual);
+        DRIFTS.into_iter().map(move |(deviations, weight)| {
+            let drifted = odds * (DRIFT * deviations).exp();
+            (drifted / (1.0 + drifted), weight.ln())
+        })
+    }
+
+    /// Returns the logarithm of the probability of the classes if the first one has this share on average, without the
+    /// term that depends on the counts alone. Shares of other days scatter as those of so few hosts do.
+    fn log_probability(&self, mean: f64) -> f64 {
+        let mean = mean.clamp(0.005, 0.995);
+        let (agreeing, differing) = (mean * MODEL_HOSTS, (1.0 - mean) * MODEL_HOSTS);
+        log_rising(agreeing, self.came.agreeing) + log_rising(differing, self.came.differing)
+            - log_rising(MODEL_HOSTS, self.came.total())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratio(agreeing: f64, differing: f64, usual: f64, own: (f64, f64)) -> f64 {
+        let came = ClassCounts { agreeing, differing };
+        ClassFit { came, usual, part: 1.0 }.log_ratio(own, EXCEPTION)
+    }
+
+    #[test]
+    fn hosts_that_are_built_as_the_sample_speak_for_it_where_others_are_not() {
+        let rare = ratio(40.0, 2.0, 0.02, OWN_SOFTWARE);
+        assert!(rare > 15.0, "{rare}");
+        assert!(rare > ratio(40.0, 2.0, 0.02, OTHER_SOFTWARE) + 3.0);
+        // Where everybody is built so, it says nothing.
+        assert!(ratio(40.0, 2.0, 0.95, OWN_SOFTWARE).abs() < 1.0);
+    }
+
+    #[test]
+    fn hosts_that_are_built_otherwise_speak_against_it_within_reason() {
+        let against = ratio(0.0, 300.0, 0.02, OTHER_SOFTWARE) - ratio(0.0, 300.0, 0.02, OWN_SOFTWARE);
+        assert!((3.0..7.0).contains(&against), "{against}");
+        let system = ratio(0.0, 300.0, 0.5, ANY) - ratio(0.0, 300.0, 0.5, OWN_SYSTEM);
+        assert!((0.5..4.0).contains(&system), "{system}");
+    }
+
+    #[test]
+    fn an_unknown_scanner_is_built_in_one_way_at_all_sensors() {
+        let fit =
+            ProbeFit { built_alike: 10.0, built_otherwise: 0.0, usual: Some(0.1), ..ProbeFit::default() };
+        let three = unknown_log_ratio([fit; 3].iter(), ALIKE_MIN);
+        assert!((three - (30.0 + 0.1f64.ln())).abs() < 1e-3, "{three}");
+        assert!(unknown_log_ratio([ProbeFit::default()].iter(), ALIKE_MIN).abs() < 1e-12);
+    }
+}

@@ -118,6 +118,26 @@ impl Fitting {
         Fit { by_variant, amount: self.spread(&variants[best]).likeliest_amount(), best }
     }
 
+    /// Returns the logarithm of the likelihood ratio of common growth against independent errors of the forecasts: the
+    /// populations of all series grow together, each by what its forecast leaves open beyond chance.
+    pub(super) fn common_drift(&self) -> f64 {
+        let open = |count: &SeriesCount| (count.expected.variance - count.expected.mean).max(0.0).sqrt();
+        let deviations: Vec<f64> = self.counts.iter().map(open).collect();
+        let all: f64 = deviations.iter().sum();
+        if all <= 0.0 {
+            return 0.0;
+        }
+        let shares = deviations.iter().map(|one| one / all).collect();
+        let spread =
+            SpreadShares { fitting: self, shares, unseen: 0.0, elsewhere: 0.0, known_hosts: MODEL_HOSTS };
+        // Half of a normal distribution: growth by so many deviations.
+        let steps = (1..=12).map(|step| 0.25 * f64::from(step));
+        let weights: Vec<f64> = steps.clone().map(|step| -step * step / 2.0).collect();
+        let ratios: Vec<f64> =
+            steps.zip(&weights).map(|(step, weight)| weight + spread.log_ratio(step * all)).collect();
+        log_sum(&ratios) - log_sum(&weights)
+    }
+
     /// Returns the shares of a distribution by the series that were asked for.
     fn spread(&self, shares: &Shares) -> SpreadShares<'_> {
         let even = UNPREDICTED_SHARE / self.counts.len().max(1) as f64;

@@ -40,9 +40,9 @@ pub(super) struct Posterior {
 
 impl Posterior {
     /// Weighs samples and unknown scanners against each other and against nothing. Unknown scanners are given by
-    /// the logarithms of rate times likelihood ratio. `days` is the number of days on any of which the event may
-    /// have begun.
-    pub(super) fn new(samples: &[WeighedCause], unknown: &[f64], days: f64) -> Posterior {
+    /// the logarithms of rate times likelihood ratio; `nothing` is the logarithm of the weight of no new cause. `days` is
+    /// the number of days on any of which the event may have begun.
+    pub(super) fn new(samples: &[WeighedCause], unknown: &[f64], nothing: f64, days: f64) -> Posterior {
         let begun = days.max(1.0).ln();
         let log_ratios: Vec<f64> = samples.iter().map(|cause| cause.log_ratio).collect();
         let of_sample = |cause: &WeighedCause| {
@@ -51,12 +51,12 @@ impl Posterior {
         };
         let samples: Vec<f64> = samples.iter().map(of_sample).collect();
         let unknown = begun + log_sum(unknown);
-        let all: Vec<f64> = samples.iter().copied().chain([unknown, 0.0]).collect();
+        let all: Vec<f64> = samples.iter().copied().chain([unknown, nothing]).collect();
         let total = log_sum(&all);
         Posterior {
             samples: samples.iter().map(|log| (log - total).exp()).collect(),
             unknown: (unknown - total).exp(),
-            nothing: (-total).exp(),
+            nothing: (nothing - total).exp(),
             log_ratios,
         }
     }
@@ -86,9 +86,9 @@ mod tests {
     #[test]
     fn a_strong_fit_wins_and_equal_fits_share() {
         let rare = -(1_000f64).ln();
-        let alone = Posterior::new(&[cause(-4.0, 20.0), cause(-4.0, 0.0)], &[rare + 12.0], 1.0);
+        let alone = Posterior::new(&[cause(-4.0, 20.0), cause(-4.0, 0.0)], &[rare + 12.0], 0.0, 1.0);
         assert!(alone.samples[0] > 0.95 && alone.alike(0).is_empty(), "{alone:?}");
-        let both = Posterior::new(&[cause(-4.0, 20.0), cause(-4.0, 20.5)], &[rare], 1.0);
+        let both = Posterior::new(&[cause(-4.0, 20.0), cause(-4.0, 20.5)], &[rare], 0.0, 1.0);
         assert!((both.samples[0] + both.samples[1]) > 0.95, "{both:?}");
         assert_eq!((both.alike(0), both.alike(1)), (vec![1], vec![0]));
     }
@@ -96,9 +96,9 @@ mod tests {
     #[test]
     fn an_unknown_scanner_that_fits_as_well_is_not_ruled_out() {
         let rate = (0.1f64 / 150.0 / 8.0).ln();
-        let posterior = Posterior::new(&[cause(-5.0, 30.0)], &[rate + 30.0], 1.0);
+        let posterior = Posterior::new(&[cause(-5.0, 30.0)], &[rate + 30.0], 0.0, 1.0);
         assert!(posterior.unknown > 0.1 && posterior.samples[0] > 0.6, "{posterior:?}");
-        let quiet = Posterior::new(&[cause(-5.0, 1.0)], &[rate], 1.0);
+        let quiet = Posterior::new(&[cause(-5.0, 1.0)], &[rate], 0.0, 1.0);
         assert!(quiet.nothing > 0.9, "{quiet:?}");
     }
 }

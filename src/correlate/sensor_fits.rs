@@ -17,6 +17,9 @@ use super::shares::shares_on;
 use super::unknown_scanners::UnknownScanners;
 use super::{Candidate, EnabledEvidence, Event, SeriesTable, Shares};
 
+/// The probability that the populations of the series that are asked for grow together, if they grow: hosts with one
+/// behavior are often on several series.
+const COMMON_DRIFT: f64 = 0.5;
 /// Share of the unknown scanners of a habit that scan just as a sample with this habit does: source code of malware
 /// is sold and published, and one of its offspring is as good as another to a sensor.
 const IMITATORS: f64 = 0.5;
@@ -109,7 +112,7 @@ impl<'a> PreparedSensor<'a> {
         }
         let rate = |habit: &Option<BehaviorId>| unknown.get(&(*habit)?).map(|(rate, _)| *rate);
         let imitators = habits.iter().map(rate).collect();
-        SensorFits { samples, probes, unknown, imitators }
+        SensorFits { samples, probes, unknown, imitators, drift: fitting.common_drift() }
     }
 
     /// Returns how well the signatures of an event fit a candidate that brought the hosts of its fit.
@@ -143,6 +146,8 @@ pub(super) struct SensorFits {
     unknown: BTreeMap<BehaviorId, (f64, f64)>,
     /// By sample: the logarithm of the rate per day of unknown scanners with the habit that it shows most.
     imitators: Vec<Option<f64>>,
+    /// Logarithm of the likelihood ratio of common growth of the populations that were there before.
+    drift: f64,
 }
 
 /// What is known of the candidates before any sensor is asked.
@@ -219,5 +224,7 @@ pub(super) fn pooled_posterior(
         .into_values()
         .map(|(rates, sensors, ratio)| (rates / sensors).ln() + (1.0 - IMITATORS).ln() + ratio);
     let unknown: Vec<f64> = others.chain(imitators).collect();
-    Posterior::new(&samples, &unknown, days)
+    let drift = COMMON_DRIFT.ln() + fits.iter().map(|fits| fits.drift).sum::<f64>();
+    let nothing = log_sum(&[(1.0 - COMMON_DRIFT).ln(), drift]);
+    Posterior::new(&samples, &unknown, nothing, days)
 }

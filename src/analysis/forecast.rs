@@ -37,6 +37,8 @@ pub struct Forecast {
     pub mean: f64,
     /// The variance of the sum, at least the mean.
     pub variance: f64,
+    /// The part of the variance that comes from the drift of the level.
+    pub drift: f64,
 }
 
 /// How far the counts of a sensor's series stray from their levels.
@@ -110,8 +112,9 @@ impl Scatter {
         let Level { rate, known } = Level::after(past);
         let mean = rate * days;
         // The uncertainty of the level, and its drift from the middle of the past to that of the sum.
-        let relative = self.dispersion / known + self.drift * f64::midpoint(1.0, days / HORIZON_DAYS as f64);
-        Forecast { mean, variance: mean * self.dispersion + mean * mean * relative }
+        let drift = mean * mean * self.drift * f64::midpoint(1.0, days / HORIZON_DAYS as f64);
+        let of_level = mean * mean * self.dispersion / known;
+        Forecast { mean, variance: mean * self.dispersion + of_level + drift, drift }
     }
 }
 
@@ -151,7 +154,7 @@ mod tests {
             let (mut far, mut asked) = (0, 0);
             for series in &all {
                 for from in [60, 80, 100, 120] {
-                    let Forecast { mean, variance } = scatter.forecast(&series[..from], 14.0);
+                    let Forecast { mean, variance, .. } = scatter.forecast(&series[..from], 14.0);
                     let came: f64 = series[from..from + 14].iter().sum();
                     far += usize::from((came - mean).abs() > 3.0 * variance.sqrt());
                     asked += 1;
@@ -164,7 +167,7 @@ mod tests {
     #[test]
     fn an_unseen_behavior_may_come_once_but_not_often() {
         let scatter = Scatter { dispersion: 1.0, drift: 0.02 };
-        let Forecast { mean, variance } = scatter.forecast(&[0.0; 56], 28.0);
+        let Forecast { mean, variance, .. } = scatter.forecast(&[0.0; 56], 28.0);
         assert!((0.05..0.2).contains(&mean) && variance < 0.5, "{mean} {variance}");
     }
 }

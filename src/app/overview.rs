@@ -68,7 +68,7 @@ impl ComparedCount {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts of a day, below 2^52")]
     pub fn departure(&self) -> i8 {
-        let Some(Forecast { mean, variance }) = self.expected else { return 0 };
+        let Some(Forecast { mean, variance, .. }) = self.expected else { return 0 };
         let off = (self.count as f64 - mean) / variance.max(1.0).sqrt();
         i8::from(off > UNUSUAL_DEVIATIONS) - i8::from(off < -UNUSUAL_DEVIATIONS)
     }
@@ -245,8 +245,10 @@ mod tests {
 
     #[test]
     fn a_count_departs_beyond_three_deviations() {
-        let compared =
-            |count| ComparedCount { count, expected: Some(Forecast { mean: 100.0, variance: 100.0 }) };
+        let compared = |count| ComparedCount {
+            count,
+            expected: Some(Forecast { mean: 100.0, variance: 100.0, drift: 0.0 }),
+        };
         assert_eq!([69, 71, 129, 131].map(|count| compared(count).departure()), [-1, 0, 0, 1]);
         assert_eq!(ComparedCount { count: 9, expected: None }.departure(), 0);
     }

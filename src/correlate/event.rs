@@ -18,7 +18,8 @@ pub struct SeriesCount {
 }
 
 impl SeriesCount {
-    const NONE: SeriesCount = SeriesCount { came: 0.0, expected: Forecast { mean: 0.0, variance: 0.0 } };
+    const NONE: SeriesCount =
+        SeriesCount { came: 0.0, expected: Forecast { mean: 0.0, variance: 0.0, drift: 0.0 } };
 }
 
 /// The host-days that a sensor counted from a day on, by series of its table.

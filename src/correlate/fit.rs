@@ -119,10 +119,9 @@ impl Fitting {
     }
 
     /// Returns the logarithm of the likelihood ratio of common growth against independent errors of the forecasts: the
-    /// populations of all series grow together, each by what its forecast leaves open beyond chance.
+    /// populations of all series grow together, each by what its forecast leaves to drift.
     pub(super) fn common_drift(&self) -> f64 {
-        let open = |count: &SeriesCount| (count.expected.variance - count.expected.mean).max(0.0).sqrt();
-        let deviations: Vec<f64> = self.counts.iter().map(open).collect();
+        let deviations: Vec<f64> = self.counts.iter().map(|count| count.expected.drift.sqrt()).collect();
         let all: f64 = deviations.iter().sum();
         if all <= 0.0 {
             return 0.0;
@@ -175,7 +174,7 @@ impl SpreadShares<'_> {
         let variance = |more: f64| more + amount * more / self.known_hosts;
         let of_series = |(count, share): (&SeriesCount, &f64)| {
             let more = amount * share;
-            let Forecast { mean, variance: expected } = count.expected;
+            let Forecast { mean, variance: expected, .. } = count.expected;
             log_probability(count.came, mean + more, expected + variance(more))
         };
         let seen: f64 = self.fitting.counts.iter().zip(&self.shares).map(of_series).sum();
@@ -263,7 +262,7 @@ mod tests {
     fn event(counts: &[(f64, f64)]) -> Event {
         let count = |(mean, came): &(f64, f64)| SeriesCount {
             came: *came,
-            expected: Forecast { mean: *mean, variance: mean + mean * mean / 50.0 },
+            expected: Forecast { mean: *mean, variance: mean + mean * mean / 50.0, drift: 0.0 },
         };
         Event { days: (56, 14), counts: counts.iter().map(count).collect() }
     }

@@ -130,7 +130,7 @@ mod tests {
     fn event(counts: &[(f64, f64)]) -> Event {
         let count = |(mean, came): &(f64, f64)| SeriesCount {
             came: *came,
-            expected: Forecast { mean: *mean, variance: *mean },
+            expected: Forecast { mean: *mean, variance: *mean, drift: 0.0 },
         };
         Event { days: (28, 28), counts: counts.iter().map(count).collect() }
     }

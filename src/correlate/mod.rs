@@ -50,7 +50,10 @@ pub use mix::{Mix, mix};
 pub use near_miss::{Gap, NearMiss, gaps, near_miss};
 pub use onset::Rise;
 pub use probe_traits::{ProbeTraits, TraitAgreement};
-pub use score::{CaseAnswer, CaseTruth, Evaluation, Score, THRESHOLDS, ThresholdScore, calibration, logit};
+pub use score::{
+    CaseAnswer, CaseTruth, Evaluation, LARGE_HOST_DAYS, Score, THRESHOLDS, ThresholdScore, calibration,
+    logit, share_interval,
+};
 pub use signature_counts::{SignatureCollector, SignatureCounts};
 pub use suspect::{Suspect, SuspectCollector, Suspects};
 pub use words::count_with_noun;

@@ -7,6 +7,10 @@ const BINS: usize = 10;
 /// Probabilities from which on an answer could be given.
 pub const THRESHOLDS: [f64; 10] = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.98, 0.99];
 
+/// Minimum number of expected host-days at all sensors, within four weeks from the onset, of an outbreak that counts as
+/// large: enough for the shares of a few behaviors.
+pub const LARGE_HOST_DAYS: f64 = 50.0;
+
 /// What was measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
@@ -40,6 +44,8 @@ pub struct CaseTruth {
     pub bits: u8,
     /// Hosts of the outbreak a day at its height.
     pub hosts_a_day: f64,
+    /// Host-days of the outbreak that are expected at all sensors within four weeks.
+    pub host_days: f64,
 }
 
 /// What would be answered from one threshold on.
@@ -62,6 +68,10 @@ pub struct Score {
     pub answered: usize,
     /// Of those, rightly.
     pub right: usize,
+    /// Cases with a [large](LARGE_HOST_DAYS) outbreak of a sample.
+    pub large: usize,
+    /// Of these, answered.
+    pub large_answered: usize,
     /// Cases with a cause that is among the first three, answered or not.
     pub top_three: usize,
     /// Cases in which no sample is the cause.
@@ -94,6 +104,9 @@ impl Score {
                 self.known += 1;
                 self.answered += usize::from(answered);
                 self.right += usize::from(answered && right);
+                let large = truth.host_days >= LARGE_HOST_DAYS;
+                self.large += usize::from(large);
+                self.large_answered += usize::from(large && answered);
                 self.top_three += usize::from(said.ranked.iter().take(3).any(|(id, _)| id == cause));
                 let order = truth.hosts_a_day.log2().floor() as i32;
                 let found = self.found.entry(truth.bits).or_default().entry(order).or_default();
@@ -130,6 +143,12 @@ impl Score {
     #[must_use]
     pub fn coverage(&self) -> f64 {
         share(self.answered, self.known)
+    }
+
+    /// Share of large outbreaks that are answered.
+    #[must_use]
+    pub fn coverage_of_large(&self) -> f64 {
+        share(self.large_answered, self.large)
     }
 
     /// Share of cases with a cause whose cause is among the first three.
@@ -184,6 +203,22 @@ fn share(part: usize, of: usize) -> f64 {
     if of == 0 { f64::NAN } else { part as f64 / of as f64 }
 }
 
+/// Returns the interval in which the true share lies with 95 %, of which `part` of `of` cases are a sample (E. B. Wilson,
+/// Probable Inference, 1927). It is 0 to 1 without cases.
+#[must_use]
+pub fn share_interval(part: usize, of: usize) -> (f64, f64) {
+    /// The 97.5th percentile of the normal distribution.
+    const DEVIATIONS: f64 = 1.96;
+    if of == 0 {
+        return (0.0, 1.0);
+    }
+    let (share, count) = (part as f64 / of as f64, of as f64);
+    let square = DEVIATIONS * DEVIATIONS / count;
+    let middle = (share + square / 2.0) / (1.0 + square);
+    let half = DEVIATIONS * (share * (1.0 - share) / count + square / (4.0 * count)).sqrt() / (1.0 + square);
+    ((middle - half).max(0.0), (middle + half).min(1.0))
+}
+
 /// The slope and intercept that make probabilities hold: logistic regression of what was on the logit of what was said
 /// (Platt 1999), by Newton's method.
 #[must_use]
@@ -224,6 +259,7 @@ mod tests {
             kind: "any",
             bits: 24,
             hosts_a_day: 5.0,
+            host_days: 60.0,
         };
         let said = |answers, ranked: &[(&str, f64)]| CaseAnswer {
             answers,
@@ -238,11 +274,21 @@ mod tests {
         score.add(&truth(None), &said(false, &[("a", 0.3)]));
         assert_eq!((score.precision(), score.coverage()), (0.5, 2.0 / 3.0));
         assert_eq!((score.recall_of_three(), score.false_share()), (2.0 / 3.0, 0.5));
+        assert_eq!((score.large, score.coverage_of_large()), (3, 2.0 / 3.0));
         assert!((score.calibration_error() - (1.7 + 0.3) / 4.0).abs() < 1e-9, "{score:?}");
         assert_eq!(score.smallest_found(), [(24, None)]);
         let at = |answered, right, false_attributions| ThresholdScore { answered, right, false_attributions };
         assert_eq!([score.at_thresholds[0], score.at_thresholds[5]], [at(2, 1, 1); 2]);
         assert_eq!(score.at_thresholds[6], at(0, 0, 0));
+    }
+
+    #[test]
+    fn intervals_of_shares_are_wilsons() {
+        let rounded = |(low, high): (f64, f64)| ((low * 1e4).round() / 1e4, (high * 1e4).round() / 1e4);
+        // From the definition: 0 of 10, and 50 of 100.
+        assert_eq!(rounded(share_interval(0, 10)), (0.0, 0.2775));
+        assert_eq!(rounded(share_interval(50, 100)), (0.4038, 0.5962));
+        assert_eq!(share_interval(0, 0), (0.0, 1.0));
     }
 
     #[test]

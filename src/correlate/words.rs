@@ -135,7 +135,7 @@ fn probes_in_words(probes: &ProbeEvidence) -> String {
             "{:.0} % of {hosts:.0} host-days build their probes as the sample's software does",
             share(probes.agreeing / hosts)
         ),
-        false => "the sample's software leaves no mark in its probes; their stack was compared".to_owned(),
+        false => "what the sample's software leaves in its probes cannot be seen here, so that only their system was compared".to_owned(),
     };
     let before = probes.agreeing_before.map(|before| format!(", {:.0} % before", share(before)));
     let (direction, odds) = match probes.log_ratio >= 0.0 {

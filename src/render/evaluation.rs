@@ -4,15 +4,16 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::correlate::{Evaluation, Score};
+use crate::correlate::{Evaluation, LARGE_HOST_DAYS, Score, share_interval};
 
 use super::answer::{Answer, Format};
 use super::text::table;
 
-const HEAD: [&str; 8] = [
+const HEAD: [&str; 9] = [
     "way of answering",
     "cases",
     "answered",
+    "large answered",
     "right",
     "cause among first 3",
     "false",
@@ -25,6 +26,15 @@ fn percent(share: f64) -> String {
         "-".to_owned()
     } else {
         format!("{:.1} %", crate::escape::without_negative_zero(share * 100.0, 1))
+    }
+}
+
+/// Returns a share with the interval in which it lies with 95 %, such as `35.4 % (23-50)`.
+fn with_interval(part: usize, of: usize) -> String {
+    let (low, high) = share_interval(part, of);
+    match of {
+        0 => "-".to_owned(),
+        _ => format!("{} ({:.0}-{:.0})", percent(part as f64 / of as f64), low * 100.0, high * 100.0),
     }
 }
 
@@ -42,10 +52,11 @@ fn row(name: &str, score: &Score) -> Vec<String> {
     vec![
         name.to_owned(),
         format!("{}+{}", score.known, score.unknown),
-        percent(score.coverage()),
-        percent(score.precision()),
+        with_interval(score.answered, score.known),
+        with_interval(score.large_answered, score.large),
+        with_interval(score.right, score.answered),
         percent(score.recall_of_three()),
-        percent(score.false_share()),
+        with_interval(score.false_attributions, score.unknown),
         percent(score.calibration_error()),
         smallest(score),
     ]
@@ -77,6 +88,10 @@ impl Answer for Evaluation {
         writeln!(
             out,
             "cases: with a sample that is the cause + without. answered: of those with. right: of those answered."
+        )?;
+        writeln!(
+            out,
+            "large answered: of outbreaks with {LARGE_HOST_DAYS} expected host-days and more. In brackets: within these with 95 %."
         )?;
         writeln!(
             out,
@@ -154,6 +169,13 @@ impl Answer for Evaluation {
                 cause_among_three: score.recall_of_three(),
                 false_attributions: score.false_share(),
                 calibration_error: score.calibration_error(),
+                large: LargeJson { cases: score.large, answered: score.coverage_of_large() },
+                intervals: IntervalsJson {
+                    answered: share_interval(score.answered, score.known),
+                    large_answered: share_interval(score.large_answered, score.large),
+                    right: share_interval(score.right, score.answered),
+                    false_attributions: share_interval(score.false_attributions, score.unknown),
+                },
                 smallest_found: score.smallest_found(),
                 by_kind: score.by_kind.iter().map(of_kind).collect(),
                 reliability: score.reliability.iter().filter(|bin| bin.0 > 0).map(bin).collect(),
@@ -190,6 +212,21 @@ struct KindJson<'a> {
 }
 
 #[derive(Serialize)]
+struct LargeJson {
+    cases: usize,
+    answered: f64,
+}
+
+/// Intervals in which the shares lie with 95 %.
+#[derive(Serialize)]
+struct IntervalsJson {
+    answered: (f64, f64),
+    large_answered: (f64, f64),
+    right: (f64, f64),
+    false_attributions: (f64, f64),
+}
+
+#[derive(Serialize)]
 struct WayJson<'a> {
     way: &'a str,
     with_cause: usize,
@@ -199,6 +236,8 @@ struct WayJson<'a> {
     cause_among_three: f64,
     false_attributions: f64,
     calibration_error: f64,
+    large: LargeJson,
+    intervals: IntervalsJson,
     smallest_found: Vec<(u8, Option<f64>)>,
     by_kind: Vec<KindJson<'a>>,
     reliability: Vec<BinJson>,

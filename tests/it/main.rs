@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alerts;
+mod alike_scans;
 mod archives;
 mod bars;
 mod cli;

@@ -99,6 +99,7 @@ fn judge(case: &Case, rules: &Rules) -> Result<JudgedCase, AppError> {
         kind: case.kind,
         bits: case.bits,
         hosts_a_day: case.hosts_a_day,
+        host_days: case.host_days,
     };
     let days = days_to_answer(case, &sensors);
     for sensor in &mut sensors {

@@ -46,6 +46,8 @@ pub(super) struct Case {
     pub(super) bits: u8,
     /// Hosts of the outbreak that this sensor sees a day at its height, on average.
     pub(super) hosts_a_day: f64,
+    /// Host-days of it that all sensors are expected to see within four weeks.
+    pub(super) host_days: f64,
 }
 
 /// One to three sensors, the largest first.
@@ -124,7 +126,17 @@ pub(super) fn draw(half: FamilySet, kind: WorldKind, number: u64, rules: &Rules)
         onset: day_of(onset),
         bits: darks[0].bits,
         hosts_a_day,
+        host_days: match conditions.cause {
+            OutbreakCause::Nothing => 0.0,
+            _ => host_days(&activities[0], onset, &darks),
+        },
     })
+}
+
+/// Returns the host-days of an outbreak that all sensors are expected to see within four weeks from its onset.
+fn host_days(outbreak: &Activity<'_>, onset: i64, darks: &[DarkBlock]) -> f64 {
+    let at_largest: f64 = (onset..DAYS.min(onset + 28)).map(|day| outbreak.hosts_on(day)).sum();
+    darks.iter().map(|dark| at_largest * dark.part(darks[0], outbreak.family)).sum()
 }
 
 fn day_of(day: i64) -> Date {

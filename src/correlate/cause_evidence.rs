@@ -182,7 +182,7 @@ impl<'a> WeighedRise<'a> {
             number,
             rise,
             priors,
-            posterior: pooled_posterior(&fits, priors, (rise.day, days), 1.0),
+            posterior: pooled_posterior(&fits, priors, (rise.day, days), 1.0, rise.p),
             views,
         }
     }
@@ -223,7 +223,7 @@ impl<'a> WeighedRise<'a> {
         };
         if let Some((asked, event, fits)) = &self.views[place] {
             let days = (rise.day, sensor.table.days.len());
-            let alone = pooled_posterior(&[fits], self.priors, days, 1.0);
+            let alone = pooled_posterior(&[fits], self.priors, days, 1.0, rise.p);
             let fit = &fits.samples[*number];
             let shares = &sensor.shares(rise.day)[*number];
             evidence.deviations = event.deviations(asked);

@@ -92,7 +92,7 @@ pub fn explain(
     let weighed_on = |asked: &[bool]| {
         let fits = sensor.weigh(first, &event, asked, &enabled);
         let days = (first, ledger.days.len());
-        let posterior = pooled_posterior(&[&fits], &priors, days, ONSET_WINDOW_DAYS);
+        let posterior = pooled_posterior(&[&fits], &priors, days, ONSET_WINDOW_DAYS, 0.0);
         Weighed { posterior, fits }
     };
     // Each sample on the services that it scans; unknown scanners on all that was asked for.

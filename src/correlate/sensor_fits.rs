@@ -186,14 +186,22 @@ impl CandidatePriors {
     }
 }
 
+/// Returns the logarithm of the largest likelihood ratio of any cause against nothing that a p-value allows, averaged over
+/// the days on which the cause may have begun (T. Sellke, M. J. Bayarri, J. O. Berger, Calibration of p Values for Testing
+/// Precise Null Hypotheses, The American Statistician 55, 2001).
+fn log_ratio_max(p: f64) -> f64 {
+    if p * std::f64::consts::E >= 1.0 { 0.0 } else { -(-std::f64::consts::E * p * p.ln()).ln() }
+}
+
 /// Returns the posterior of one event that several sensors saw: the likelihoods of the sensors are multiplied, and
 /// each sensor has an amount of its own. `observed` is the number of days of the history; `days` is the number of days
-/// on any of which the event may have begun.
+/// on any of which the event may have begun. `p` is the probability of a rise as strong, on any day, if nothing began.
 pub(super) fn pooled_posterior(
     fits: &[&SensorFits],
     priors: &CandidatePriors,
     (day, observed): (Date, usize),
     days: f64,
+    p: f64,
 ) -> Posterior {
     let counts_log_ratio = |number: usize| pooled_log_ratio(fits.iter().map(|fits| &fits.samples[number]));
     let cause = |number: usize| {
@@ -226,5 +234,7 @@ pub(super) fn pooled_posterior(
     let unknown: Vec<f64> = others.chain(imitators).collect();
     let drift = COMMON_DRIFT.ln() + fits.iter().map(|fits| fits.drift).sum::<f64>();
     let nothing = log_sum(&[(1.0 - COMMON_DRIFT).ln(), drift]);
+    let most = (0..samples.len()).map(|number| samples[number].log_timing + counts_log_ratio(number));
+    let nothing = nothing.max(most.fold(f64::NEG_INFINITY, f64::max) - log_ratio_max(p));
     Posterior::new(&samples, &unknown, nothing, days)
 }

@@ -63,8 +63,8 @@ fn probabilities(began: Build, other: Build) -> (f64, f64) {
     let (one, two) = (report(&seen, "one"), report(&unseen, "other"));
     let ids = [&one, &two].map(|path| {
         let text = fs::read_to_string(path).unwrap();
-        let line = text.lines().find(|line| line.trim_start().starts_with("md5:")).unwrap().to_owned();
-        line.rsplit(' ').next().unwrap().to_owned()
+        let (_, digits) = text.split_once("md5: ").unwrap();
+        digits[..32].to_owned()
     });
     let answer = inga(&["correlate", arg(&one), arg(&two), "--darknet", arg(&seen), "--format", "json"]);
     assert_eq!(answer.code, 0, "{}", answer.stderr);

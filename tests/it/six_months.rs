@@ -55,7 +55,11 @@ fn sample_a_is_seen_at_both_sensors_and_nobody_else_on_its_port_is_likely() {
         let matched = one.matched.as_ref().unwrap();
         assert_eq!((one.granularity, matched.origin), (Some(Granularity::Type), BehaviorOrigin::Window));
         assert!(matched.behavior.canonical.contains("|tr=S|pt=445|"), "{:?}", matched.behavior);
+        let scans_its_port = |other: &&Hypothesis| {
+            other.matched.as_ref().is_some_and(|matched| matched.behavior.canonical.contains("|pt=445|"))
+        };
         let others = found.iter().filter(|other| other.sample != SAMPLE_A && other.sensor == sensor);
+        let others = others.filter(scans_its_port);
         for other in others.filter(|other| other.verdict == Verdict::Likely) {
             let began = other.evidence.as_ref().unwrap().rise.day;
             assert!(began < date(2009, 2, 25) || began > date(2009, 3, 15), "{began} {}", other.title);

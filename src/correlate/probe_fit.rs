@@ -115,17 +115,27 @@ pub(super) const ALIKE_MIN: f64 = USUAL_MIN;
 pub(super) struct ProbeClasses {
     /// By index of the sensor's signatures.
     agreements: Vec<TraitAgreement>,
-    /// Share of the sensor's host-days of all series and days that agree in software.
-    usual: f64,
+    /// Host-days of all series by software, of all days before the one at each place of the sensor's days.
+    before: Vec<ClassCounts>,
 }
 
 impl ProbeClasses {
     pub(super) fn new(agreements: Vec<TraitAgreement>, counts: &SignatureCounts) -> ProbeClasses {
-        let mut all = ClassCounts::default();
-        for (signature, agreement) in agreements.iter().enumerate() {
-            all.add(agreement.software, counts.total(signature));
+        let mut sum = ClassCounts::default();
+        let mut before = vec![sum];
+        for place in 0..counts.days() {
+            for (signature, hosts) in counts.on_day(place) {
+                sum.add(agreements[signature].software, hosts);
+            }
+            before.push(sum);
         }
-        ProbeClasses { agreements, usual: all.share((1.0, 0.5)) }
+        ProbeClasses { agreements, before }
+    }
+
+    /// Returns the share of the sensor's hosts of all series that agree in software, before the day at a place.
+    fn usual_before(&self, place: usize) -> f64 {
+        let before = self.before.get(place).or_else(|| self.before.last());
+        before.copied().unwrap_or_default().share((2.0, 0.5))
     }
 
     /// Returns how well the signatures of an event fit, if the sample brought these parts of the hosts that came: pairs
@@ -157,7 +167,8 @@ impl ProbeClasses {
         let software = |agreement: &TraitAgreement| agreement.software;
         let system = |agreement: &TraitAgreement| agreement.system;
         let (came, usual) = (of(&event, &software), of(&before, &software));
-        let by_software = ClassFit { came, usual: usual.share((1.0, self.usual)), part };
+        let elsewhere = self.usual_before(event.start);
+        let by_software = ClassFit { came, usual: usual.share((1.0, elsewhere)), part };
         let systems = of(&before, &system);
         let by_system = ClassFit { came: of(&event, &system), usual: systems.share((1.0, 0.5)), part };
         let is_known = came.total() > 0.0 || by_system.came.total() > 0.0;
@@ -166,7 +177,7 @@ impl ProbeClasses {
             sample: by_software.log_ratio(OWN_SOFTWARE, EXCEPTION) + by_system.log_ratio(OWN_SYSTEM, 0.0),
             built_alike: by_software.log_ratio(OWN_SOFTWARE, EXCEPTION) + any_system,
             built_otherwise: by_software.log_ratio(OTHER_SOFTWARE, EXCEPTION) + any_system,
-            usual: is_known.then(|| usual.share((USUAL_HOSTS, self.usual))),
+            usual: is_known.then(|| usual.share((USUAL_HOSTS, elsewhere))),
             came,
             before: usual,
         }

@@ -5,16 +5,16 @@ use std::ops::Range;
 
 use crate::behavior::ProbeSignature;
 
-/// Host-days of a sensor by series, day and probe signature. Windows without a signature are not counted. Memory: 16
-/// bytes for each combination that occurs.
+/// Host-days of a sensor by series, day and probe signature. Windows without a signature are not counted. Memory: at
+/// most 20 bytes for each combination that occurs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SignatureCounts {
     /// The signatures that occur.
     signatures: Vec<ProbeSignature>,
     /// By series: place of the day, index of the signature and host-days, ascending by place.
     series: Vec<Vec<(u32, u32, u32)>>,
-    /// Host-days by signature, of all series and days.
-    totals: Vec<f64>,
+    /// By place of the day: index of the signature and host-days of all series.
+    days: Vec<Vec<(u32, u32)>>,
 }
 
 /// Collects [`SignatureCounts`].
@@ -47,8 +47,9 @@ impl SignatureCollector {
         let mut counts = SignatureCounts {
             signatures: known.values().copied().collect(),
             series: Vec::new(),
-            totals: vec![0.0; known.len()],
+            days: Vec::new(),
         };
+        let mut days: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         for ((series, day, number), hosts) in self.sums {
             let Some(signature) = places.get(&number) else { continue };
             let series = series as usize;
@@ -56,9 +57,13 @@ impl SignatureCollector {
                 counts.series.resize_with(series + 1, Vec::new);
             }
             counts.series[series].push((day, *signature, hosts));
-            counts.totals[*signature as usize] += f64::from(hosts);
+            *days.entry((day, *signature)).or_default() += hosts;
         }
         counts.series.iter_mut().for_each(|days| days.sort_unstable());
+        for ((day, signature), hosts) in days {
+            counts.days.resize_with(counts.days.len().max(day as usize + 1), Vec::new);
+            counts.days[day as usize].push((signature, hosts));
+        }
         counts
     }
 }
@@ -70,10 +75,16 @@ impl SignatureCounts {
         &self.signatures
     }
 
-    /// Returns the host-days of a signature, given by its index, over all series and days.
+    /// Returns the number of the table's days up to the last one with a signature.
     #[must_use]
-    pub fn total(&self, signature: usize) -> f64 {
-        self.totals[signature]
+    pub fn days(&self) -> usize {
+        self.days.len()
+    }
+
+    /// Returns the host-days of all series on the day at a place, as pairs of a signature's index and a count.
+    pub fn on_day(&self, place: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let all = self.days.get(place).map_or(&[][..], Vec::as_slice);
+        all.iter().map(|(signature, hosts)| (*signature as usize, f64::from(*hosts)))
     }
 
     /// Returns the host-days of a series between two places of the table's days, as pairs of a signature's index and a
@@ -103,6 +114,8 @@ mod tests {
         let counts = collector.finish(&known);
         assert_eq!(counts.hosts(1, 2..5).collect::<Vec<_>>(), [(0, 1.0), (1, 2.0)]);
         assert_eq!(counts.hosts(0, 0..9).collect::<Vec<_>>(), [(0, 1.0)]);
-        assert_eq!((counts.hosts(8, 0..9).count(), counts.total(0), counts.total(1)), (0, 3.0, 2.0));
+        assert_eq!(counts.hosts(8, 0..9).count(), 0);
+        assert_eq!(counts.on_day(3).collect::<Vec<_>>(), [(0, 1.0), (1, 2.0)]);
+        assert_eq!((counts.days(), counts.on_day(4).count(), counts.on_day(9).count()), (6, 0, 0));
     }
 }

@@ -13,7 +13,7 @@ use super::lag::onset_probability;
 use super::onset::{BEFORE_DAYS_MIN, rises};
 use super::posterior::Posterior;
 use super::probe_fit::{ClassCounts, IMITATOR_ALIKE_MIN, ProbeFit, unknown_log_ratio};
-use super::sensor_fits::{CandidatePriors, PreparedSensor, SensorFits, pooled_posterior};
+use super::sensor_fits::{AskedEvent, CandidatePriors, PreparedSensor, SensorFits, pooled_posterior};
 use super::{Candidate, EnabledEvidence, Event, Rise, SensorCandidates, SeriesTable, Shares};
 
 /// Behaviors with a smaller part of the share of the most frequent one are left out of a sample's series: they
@@ -172,7 +172,7 @@ impl<'a> WeighedRise<'a> {
             if !enabled.expected {
                 event.counts.iter_mut().for_each(|count| count.expected.mean = count.expected.mean.min(0.1));
             }
-            let fits = sensor.weigh(rise.day, &event, &asked, enabled);
+            let fits = sensor.weigh(&AskedEvent { day: rise.day, event: &event, series: &asked }, enabled);
             Some((asked, event, fits))
         };
         let views: Vec<Option<(Vec<bool>, Event, SensorFits)>> = sensors.iter().map(view).collect();

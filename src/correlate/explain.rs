@@ -7,7 +7,7 @@ use super::cause_evidence::services;
 use super::lag::days_late;
 use super::onset::BEFORE_DAYS_MIN;
 use super::posterior::Posterior;
-use super::sensor_fits::{CandidatePriors, PreparedSensor, SensorFits, pooled_posterior};
+use super::sensor_fits::{AskedEvent, CandidatePriors, PreparedSensor, SensorFits, pooled_posterior};
 use super::{BehaviorSeries, Candidate, EnabledEvidence, Event, Mix, SeriesTable, Shares, mix};
 
 /// A cause that is less probable is in the mix only to be told from.
@@ -90,7 +90,7 @@ pub fn explain(
     let event = sensor.event(first, lasting, asked);
     // Whoever asks for a day means one of those about it.
     let weighed_on = |asked: &[bool]| {
-        let fits = sensor.weigh(first, &event, asked, &enabled);
+        let fits = sensor.weigh(&AskedEvent { day: first, event: &event, series: asked }, &enabled);
         let days = (first, ledger.days.len());
         let posterior = pooled_posterior(&[&fits], &priors, days, ONSET_WINDOW_DAYS, 0.0);
         Weighed { posterior, fits }

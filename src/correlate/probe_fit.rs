@@ -147,17 +147,10 @@ impl ProbeClasses {
         amounts: &[(usize, f64)],
         came: &dyn Fn(usize) -> f64,
     ) -> ProbeFit {
-        let part = |(series, amount): (usize, f64)| (amount / came(series).max(1.0)).min(1.0);
-        let most = amounts.iter().map(|one| part(*one)).fold(0.0, f64::max);
-        let main: Vec<(usize, f64)> =
-            amounts.iter().copied().filter(|one| most > 0.0 && part(*one) >= MAIN_PART * most).collect();
-        let (brought, all) = main
-            .iter()
-            .fold((0.0, 0.0), |(brought, all), (series, amount)| (brought + amount, all + came(*series)));
-        let part = (brought / f64::max(all, 1.0)).min(1.0);
+        let (main, part) = main_series(amounts, came);
         let of = |days: &Range<usize>, of_class: &dyn Fn(&TraitAgreement) -> Agreement| {
             let mut classes = ClassCounts::default();
-            for (series, _) in &main {
+            for series in &main {
                 for (signature, hosts) in counts.hosts(*series, days.clone()) {
                     classes.add(of_class(&self.agreements[signature]), hosts);
                 }
@@ -182,6 +175,20 @@ impl ProbeClasses {
             before: usual,
         }
     }
+}
+
+/// Returns the series of whose hosts a cause brought the largest parts, and the part of all their hosts that it brought.
+fn main_series(amounts: &[(usize, f64)], came: &dyn Fn(usize) -> f64) -> (Vec<usize>, f64) {
+    let part = |(series, amount): &(usize, f64)| (amount / came(*series).max(1.0)).min(1.0);
+    let most = amounts.iter().map(part).fold(0.0, f64::max);
+    let is_main = |one: &&(usize, f64)| most > 0.0 && part(one) >= MAIN_PART * most;
+    let (mut main, mut brought, mut all) = (Vec::new(), 0.0, 0.0);
+    for (series, amount) in amounts.iter().filter(is_main) {
+        main.push(*series);
+        brought += amount;
+        all += came(*series);
+    }
+    (main, (brought / f64::max(all, 1.0)).min(1.0))
 }
 
 /// The classes of an event's hosts, with what explains them.

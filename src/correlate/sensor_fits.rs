@@ -76,64 +76,79 @@ impl<'a> PreparedSensor<'a> {
         Event::at(self.table, self.table.place_from(day), lasting, &self.scatter, asked)
     }
 
-    /// Returns how well each candidate, and each unknown scanner, explains an event on some series.
-    pub(super) fn weigh(
-        &self,
-        day: Date,
-        event: &Event,
-        asked: &[bool],
-        enabled: &EnabledEvidence,
-    ) -> SensorFits {
-        let fitting = Fitting::new(event, asked);
-        let shares = self.shares(day);
+    /// Returns how well each candidate, and each unknown scanner, explains an event.
+    pub(super) fn weigh(&self, asked: &AskedEvent<'_>, enabled: &EnabledEvidence) -> SensorFits {
+        let fitting = Fitting::new(asked.event, asked.series);
+        let shares = self.shares(asked.day);
         let samples: Vec<Fit> = shares.iter().map(|variants| fitting.fit(variants)).collect();
-        let probe_fit = |((number, variants), fit): ((usize, &Vec<Shares>), &Fit)| {
-            let best = variants.get(fit.best).filter(|_| enabled.signatures);
-            best.map_or_else(ProbeFit::default, |best| self.probe_fit(number, day, event, asked, best, fit))
+        let best: Vec<Option<&Shares>> =
+            shares.iter().zip(&samples).map(|(variants, fit)| variants.get(fit.best)).collect();
+        let probe_fit = |number: usize| {
+            let best = best[number].filter(|_| enabled.signatures);
+            best.map_or_else(ProbeFit::default, |best| {
+                self.probe_fit(number, best, samples[number].amount, asked)
+            })
         };
-        let probes: Vec<ProbeFit> = shares.iter().enumerate().zip(&samples).map(probe_fit).collect();
-        let habit = |(variants, fit): (&Vec<Shares>, &Fit)| {
-            let series = &variants.get(fit.best)?.series;
-            let (main, _) = series.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-            Some(self.table.series[*main].habit)
+        let probes: Vec<ProbeFit> = (0..samples.len()).map(probe_fit).collect();
+        let habits: Vec<Option<BehaviorId>> = best.iter().map(|shares| self.main_habit((*shares)?)).collect();
+        let unknown = match enabled.unknown_scanners {
+            true => self.unknown_scanners(&fitting, asked, &habits, &probes),
+            false => BTreeMap::new(),
         };
-        let habits: Vec<Option<BehaviorId>> = shares.iter().zip(&samples).map(habit).collect();
-        let mut unknown = BTreeMap::new();
-        if enabled.unknown_scanners {
-            for scanner in self.unknown.at(self.table, self.table.place_from(day), asked) {
-                let fit = fitting.fit(&scanner.shares);
-                // How an unknown scanner is built is seen as far as it is compared with samples.
-                let of_habit = habits.iter().zip(&probes).filter(|(habit, _)| **habit == Some(scanner.habit));
-                let ratio = |probes| unknown_log_ratio(std::iter::once(probes), ALIKE_MIN);
-                let built = of_habit.map(|(_, probes)| ratio(probes)).reduce(f64::max).unwrap_or(0.0);
-                let log_ratio = pooled_log_ratio(std::iter::once(&fit)) + scanner.log_volumes + built;
-                unknown.insert(scanner.habit, (scanner.log_rate, log_ratio));
-            }
-        }
         let rate = |habit: &Option<BehaviorId>| unknown.get(&(*habit)?).map(|(rate, _)| *rate);
         let imitators = habits.iter().map(rate).collect();
         SensorFits { samples, probes, unknown, imitators, drift: fitting.common_drift() }
     }
 
-    /// Returns how well the signatures of an event fit a candidate that brought the hosts of its fit.
-    fn probe_fit(
+    /// Returns the habit that a distribution has most.
+    fn main_habit(&self, shares: &Shares) -> Option<BehaviorId> {
+        let (main, _) = shares.series.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        Some(self.table.series[*main].habit)
+    }
+
+    /// Returns, by habit, the logarithms of the rate per day of unknown scanners and of their likelihood ratio. `habits`
+    /// and `probes` are those of the samples: how an unknown scanner builds its probes is seen as far as it is compared with
+    /// samples of its habit.
+    fn unknown_scanners(
         &self,
-        number: usize,
-        day: Date,
-        event: &Event,
-        asked: &[bool],
-        shares: &Shares,
-        fit: &Fit,
-    ) -> ProbeFit {
+        fitting: &Fitting,
+        asked: &AskedEvent<'_>,
+        habits: &[Option<BehaviorId>],
+        probes: &[ProbeFit],
+    ) -> BTreeMap<BehaviorId, (f64, f64)> {
+        let place = self.table.place_from(asked.day);
+        let weighed = self.unknown.at(self.table, place, asked.series).into_iter().map(|scanner| {
+            let of_habit = habits.iter().zip(probes).filter(|(habit, _)| **habit == Some(scanner.habit));
+            let built = of_habit.map(|(_, probes)| unknown_log_ratio(std::iter::once(probes), ALIKE_MIN));
+            let fit = fitting.fit(&scanner.shares);
+            let log_ratio = pooled_log_ratio(std::iter::once(&fit)) + scanner.log_volumes;
+            (scanner.habit, (scanner.log_rate, log_ratio + built.reduce(f64::max).unwrap_or(0.0)))
+        });
+        weighed.collect()
+    }
+
+    /// Returns how well the signatures of an event fit a candidate that brought `amount` host-days with these shares.
+    fn probe_fit(&self, number: usize, shares: &Shares, amount: f64, asked: &AskedEvent<'_>) -> ProbeFit {
         let Some(classes) = &self.probes[number] else { return ProbeFit::default() };
-        let place = self.table.place_from(day);
+        let AskedEvent { day, event, series } = asked;
+        let kept: Vec<(usize, f64)> = shares.series.iter().copied().filter(|(at, _)| series[*at]).collect();
+        let all: f64 = kept.iter().map(|(_, share)| share).sum();
+        let part = amount / all.max(f64::MIN_POSITIVE);
+        let amounts: Vec<(usize, f64)> = kept.into_iter().map(|(at, share)| (at, share * part)).collect();
+        let place = self.table.place_from(*day);
         let (before, lasting) = event.days;
-        let all: f64 = shares.series.iter().filter(|(at, _)| asked[*at]).map(|(_, share)| share).sum();
-        let on = |(at, share): &(usize, f64)| (*at, fit.amount * share / all.max(f64::MIN_POSITIVE));
-        let amounts: Vec<(usize, f64)> = shares.series.iter().filter(|(at, _)| asked[*at]).map(on).collect();
         let days = (place - before..place, place..place + lasting);
         classes.fit(&self.table.signatures, days, &amounts, &|series| event.counts[series].came)
     }
+}
+
+/// An event with the series of the table that are asked for.
+pub(super) struct AskedEvent<'e> {
+    /// Its first day.
+    pub(super) day: Date,
+    pub(super) event: &'e Event,
+    /// By series of the table, whether it is asked for.
+    pub(super) series: &'e [bool],
 }
 
 /// How well each cause explains an event at one sensor.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::behavior::{Behavior, BehaviorId, Names, OpenWindow, Parameters, TypeList};
 use crate::packet::{Protocol, TcpFlags, Timestamp};
 
+use super::FilePart;
+
 /// A span of time, both ends included.
 pub type TimeSpan = (Timestamp, Timestamp);
 
@@ -33,6 +35,9 @@ pub struct CaptureRecord {
     pub spans: Vec<TimeSpan>,
     /// Time of feeding, by the clock of the machine. For simulated packets, the time of the last packet.
     pub fed_at: Timestamp,
+    /// Its place in a file that was fed in parts while it grew; `None` for a file that was fed as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<FilePart>,
 }
 
 impl CaptureRecord {

@@ -2,25 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::recorded_time::silence_max;
-use super::{CaptureRecord, RecordedTime, TimeSpan};
+use super::{CaptureRecord, FilePart, RecordedTime, TimeSpan};
 
 /// Maximum silence between two parts of a file that is never a gap, in nanoseconds: ten minutes, as within a file
 /// that is read as a whole.
 const PAUSE_MAX: i64 = 600_000_000_000;
-
-/// The place of a capture in a file that was fed in parts while it grew.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FilePart {
-    /// Content hash of the first of those parts that follow each other without a packet between them.
-    pub first_part: [u8; 32],
-    /// Number of packets of these parts up to the end of this one.
-    pub packets: u64,
-    /// Hash of these packets, computed as [`CaptureRecord::packet_hash`] is.
-    pub packet_hash: [u8; 32],
-}
 
 /// The record of several parts of a file, which takes the place of their records.
 #[derive(Clone, Debug, PartialEq, Eq)]

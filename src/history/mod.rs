@@ -37,7 +37,7 @@ pub use dark_space_lookup::DarkSpaceLookup;
 pub use day_counter::{DayCounter, DaySummary, PairPartition};
 pub use day_removal::{recorded_days, state_after_captures};
 pub use examples::{Examples, PackedExample, decode_packets};
-pub use file_part::{FilePart, JoinedParts, join_parts};
+pub use file_part::{JoinedParts, join_parts};
 pub use filter::{DailyCount, FacetInclusion, Filter, Sighting, SignatureCount, TypeFilter};
 pub use host_behavior::{HostBehavior, longest_gap};
 pub use hosts::HostSet;
@@ -52,7 +52,9 @@ pub use query::{
     BehaviorFilter, BehaviorSummary, DayCount, DayTotal, Granularity, HostList, HostSummary, HourlyCount,
     Scope, TypeTotal,
 };
-pub use record::{CaptureRecord, Day, Example, ExamplePacket, SightingCounts, TimeSpan, TypeRecord};
+pub use record::{
+    CaptureRecord, Day, Example, ExamplePacket, FilePart, SightingCounts, TimeSpan, TypeRecord,
+};
 pub use recorded_time::{OVERLAP_MAX, RecordedTime};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use sensor_edit::{PrefixEdit, SensorEdit};

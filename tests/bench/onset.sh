@@ -5,8 +5,8 @@
 #     sh tests/bench/onset.sh FOLDER [SEED...]
 #
 # Each scenario is simulated to the end of its first day of infections, of the second, and so on, as `inga watch` sees
-# it when a day is over, beginning with a history of the time before. A row has the scenario, seed, onset, and the
-# numbers of the days, counted from 1; `-` if it is none of the first fourteen. `INGA` is the program, `inga` if not set.
+# it when a day is over. The samples are known from the beginning. A row has the scenario, seed, onset, and the numbers
+# of the days, counted from 1; `-` if it is none of the first fourteen. `INGA` is the program, `inga` if not set.
 set -eu
 folder=$1
 shift
@@ -36,9 +36,7 @@ measure() {
         made=$folder/$name-$seed-$number
         sed "s/^last: .*/last: $last/" "$scenarios/$name.yaml" > "$made.yaml"
         "$inga" simulate "$made.yaml" --seed "$seed" --format sightings -o "$made" > /dev/null
-        for sample in "$made"/samples/*; do
-            [ ! -d "$sample" ] || "$inga" sample import "$sample" --history "$made/history" > /dev/null 2>&1 || true
-        done
+        "$inga" sample add "$made"/samples/*/report.yaml --history "$made/history" > /dev/null 2>&1
         "$inga" incident update --history "$made/history" > /dev/null
         found=$(near "$made/history" "$onset")
         rm -r "$made" "$made.yaml"

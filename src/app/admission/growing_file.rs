@@ -14,7 +14,7 @@ use super::stored_packets::PacketHash;
 /// the packets that a recorder lost are still counted on their day.
 #[derive(Clone, Default)]
 pub(in crate::app) struct GrowingFile {
-    stored: Option<StoredParts>,
+    stored: Option<Box<StoredParts>>,
 }
 
 /// The stored parts of a file.
@@ -40,19 +40,18 @@ impl GrowingFile {
         };
         let day = first.day(zone);
         let stored = match (&self.stored, &read.file_hash) {
-            (Some(before), Some(hash)) if before.day == day => StoredParts {
-                packets: before.packets.saturating_add(read.packets),
-                hash: hash.clone(),
-                ..before.clone()
-            },
+            (Some(before), Some(hash)) if before.day == day => {
+                let packets = before.packets.saturating_add(read.packets);
+                StoredParts { first_part: before.first_part, day, packets, hash: hash.clone() }
+            }
             _ => StoredParts { first_part: content, day, packets: read.packets, hash: read.hash.clone() },
         };
-        GrowingFile { stored: Some(stored) }
+        GrowingFile { stored: Some(Box::new(stored)) }
     }
 
     /// Returns the place in the file of the part that was read last.
     pub(in crate::app) fn last_part(&self) -> Option<FilePart> {
-        let StoredParts { first_part, packets, hash, .. } = self.stored.as_ref()?;
+        let StoredParts { first_part, packets, hash, .. } = self.stored.as_deref()?;
         Some(FilePart { first_part: *first_part, packets: *packets, packet_hash: hash.value() })
     }
 

@@ -15,9 +15,6 @@ mod news;
 mod pattern;
 mod signals;
 
-#[cfg(test)]
-mod month_tests;
-
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -75,7 +72,7 @@ pub struct WatchOptions {
 
 /// Where the captures of a sensor come from.
 enum Source {
-    Files(Follower),
+    Files(Box<Follower>),
     Live(Sensor, LiveCapture, GrowingFile),
 }
 
@@ -214,7 +211,8 @@ impl Watch<'_> {
             }
             let pattern = PathPattern::new(captures).map_err(AppError::Usage)?;
             let settle = Duration::from_secs(self.config.settle_seconds.into());
-            sources.push(Source::Files(Follower::new(sensor, pattern, settle, &self.store)?));
+            let follower = Follower::new(sensor, pattern, settle, &self.store)?;
+            sources.push(Source::Files(Box::new(follower)));
         }
         Ok(sources)
     }
@@ -367,3 +365,6 @@ impl Watch<'_> {
         on_status(&WatchStatus { healths: &healths, incidents: &incidents, deliveries })
     }
 }
+
+#[cfg(test)]
+mod month_tests;

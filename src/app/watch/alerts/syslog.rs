@@ -170,7 +170,7 @@ mod tests {
             network: Some("HQ\\=a".to_owned()),
             ..alert()
         };
-        let line = messages(&[alert.clone()], "", SyslogFormat::Cef).remove(0);
+        let line = messages(std::slice::from_ref(&alert), "", SyslogFormat::Cef).remove(0);
         let (head, line) =
             line.split_once("] ").map(|(_, rest)| rest.split_at(rest.find("rt=").unwrap())).unwrap();
         let version = env!("CARGO_PKG_VERSION");

@@ -107,7 +107,7 @@ pub fn compact(history: &Path, all: bool, rules: &Rules) -> Result<CompactionSum
 /// When they cannot be joined, one of them is damaged, or the result cannot be written. Then no new history
 /// exists.
 pub fn join(histories: &[PathBuf], into: &Path, rules: &Rules) -> Result<JoinSummary, AppError> {
-    Ok(LocalStore::join(histories, into, &rules.profile)?)
+    Ok(LocalStore::join(histories, into, &rules.profile, super::now())?)
 }
 
 /// Drops the sightings of all months that end before the day `from`; the counts of these months stay. Returns

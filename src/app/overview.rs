@@ -6,16 +6,33 @@ use jiff::civil::Date;
 
 use crate::analysis::forecast::{Forecast, Scatter};
 use crate::history::{CaptureLoss, Coverage, DayState, DayTotal, RecordedTime, Sensor, nanoseconds_by_day};
+use crate::incident::{HealthCondition, RecordingFacts, SensorHealth, Thresholds};
 use crate::packet::Timestamp;
 use crate::store::HistoryStore;
 
 use super::AppError;
 
-/// Age of the newest packet from which on a sensor is late, and from which on it is silent, in seconds.
-const LATE_SECONDS: f64 = 15.0 * 60.0;
-const SILENT_SECONDS: f64 = 86_400.0;
-/// Share of lost packets on the last day from which on a sensor is lossy.
-const LOSSY_SHARE: f64 = 0.01;
+/// Age of the newest packet of all from which on a history is one that nothing is fed to any more, in seconds.
+const DAY_SECONDS: f64 = 86_400.0;
+/// Age up to which the health that `watch` determined is what holds now, in seconds.
+const WATCHED_SECONDS: f64 = 15.0 * 60.0;
+/// When something is wrong with a sensor that nobody watches.
+const UNWATCHED: Thresholds = Thresholds {
+    silent_minutes: 1440,
+    lag_seconds: 900,
+    loss_percent: 1.0,
+    disk_percent: 0.0,
+    clock_seconds: 60,
+};
+/// What can be wrong; of several things, the first is shown.
+const SEVEREST_FIRST: [HealthCondition; 6] = [
+    HealthCondition::Silent,
+    HealthCondition::Unreadable,
+    HealthCondition::WrongClock,
+    HealthCondition::Late,
+    HealthCondition::Lossy,
+    HealthCondition::DiskNearlyFull,
+];
 /// Minimum number of observed days before a day for which a count is expected.
 const PAST_DAYS_MIN: usize = 14;
 /// Share of a day that must be recorded for its counts to be compared with whole days.
@@ -27,27 +44,24 @@ const DAY_NANOSECONDS: f64 = 86_400e9;
 /// Whether a sensor is recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SensorState {
-    /// Its newest packet is recent.
+    /// It is recording as it should.
     Recording,
-    /// Its newest packet is more than a quarter of an hour old.
-    Late,
-    /// On its last day, the recorder lost at least one packet in a hundred.
-    Lossy,
-    /// Its newest packet is more than a day old.
-    Silent,
+    /// Something is wrong with its recording; the most serious of all that is.
+    Wrong(HealthCondition),
     /// It has no packet yet.
     Empty,
 }
 
 impl SensorState {
-    /// Returns the word of the state.
+    /// Returns the words of the state.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             SensorState::Recording => "recording",
-            SensorState::Late => "late",
-            SensorState::Lossy => "lossy",
-            SensorState::Silent => "silent",
+            SensorState::Wrong(HealthCondition::WrongClock) => "wrong clock",
+            SensorState::Wrong(HealthCondition::Unreadable) => "captures not readable",
+            SensorState::Wrong(HealthCondition::DiskNearlyFull) => "disk nearly full",
+            SensorState::Wrong(other) => other.word(),
             SensorState::Empty => "no data yet",
         }
     }
@@ -143,27 +157,45 @@ pub fn overview(store: &dyn HistoryStore, now: Timestamp, last: Option<Date>) ->
         sensors.push(of_sensor(store, sensor, last)?);
     }
     let newest = sensors.iter().filter_map(|one| one.last_packet).max();
-    let is_live = last.is_none() && newest.is_none_or(|newest| now.seconds_since(newest) < SILENT_SECONDS);
+    let is_fresh = |health: &SensorHealth| {
+        (0.0..=WATCHED_SECONDS).contains(&now.seconds_since(health.at)) && last.is_none()
+    };
+    let healths: Vec<SensorHealth> = store.sensor_healths()?.into_iter().filter(is_fresh).collect();
+    let is_recent = newest.is_none_or(|newest| now.seconds_since(newest) < DAY_SECONDS);
+    let is_live = last.is_none() && (is_recent || !healths.is_empty());
     let reference = if is_live { now } else { newest.unwrap_or(now) };
     for one in &mut sensors {
         one.lag_seconds = one.last_packet.map(|time| reference.seconds_since(time).max(0.0));
-        one.state = state(one.lag_seconds, one.loss);
-        // Small sensors see few packets, so that the last ones of an old history say little.
-        if !is_live && one.state == SensorState::Late {
-            one.state = SensorState::Recording;
-        }
+        let watched = healths.iter().find(|health| health.sensor == one.sensor.name);
+        one.state = state(one, watched, is_live);
     }
     Ok(Overview { sensors, reference, is_live })
 }
 
-fn state(lag: Option<f64>, loss: CaptureLoss) -> SensorState {
-    match lag {
-        None => SensorState::Empty,
-        Some(lag) if lag >= SILENT_SECONDS => SensorState::Silent,
-        Some(lag) if lag >= LATE_SECONDS => SensorState::Late,
-        Some(_) if loss.share() >= LOSSY_SHARE => SensorState::Lossy,
-        Some(_) => SensorState::Recording,
+/// Returns the state of a sensor. If it is `watched`, its state is what `inga watch` decided, by its own thresholds. If
+/// not, the same is decided here: its captures may be fed once a day, so that it is silent only after a day, and late
+/// as long as nothing is fed.
+fn state(one: &SensorOverview, watched: Option<&SensorHealth>, is_live: bool) -> SensorState {
+    if one.last_packet.is_none() {
+        return SensorState::Empty;
     }
+    let conditions = match watched {
+        Some(health) => health.conditions.clone(),
+        None => {
+            let facts = RecordingFacts {
+                age_seconds: one.lag_seconds,
+                // Small sensors see few packets, so that the last ones of an old history say little.
+                lag_seconds: one.lag_seconds.filter(|_| is_live),
+                loss: Some(one.loss.share()),
+                ..RecordingFacts::default()
+            };
+            facts.conditions(&UNWATCHED)
+        }
+    };
+    SEVEREST_FIRST
+        .into_iter()
+        .find(|one| conditions.contains(one))
+        .map_or(SensorState::Recording, SensorState::Wrong)
 }
 
 fn of_sensor(
@@ -234,13 +266,58 @@ fn compare(coverage: &Coverage, totals: &[DayTotal], day: Date) -> ComparedDay {
 mod tests {
     use super::*;
 
+    use crate::history::SensorKind;
+
+    fn recorded(lag_seconds: Option<f64>, dropped: u64) -> SensorOverview {
+        let sensor = Sensor {
+            name: "s".to_owned(),
+            kind: SensorKind::Dark,
+            prefixes: Vec::new(),
+            live: Vec::new(),
+            time_zone: "UTC".to_owned(),
+        };
+        SensorOverview {
+            sensor,
+            coverage: Coverage::default(),
+            state: SensorState::Empty,
+            last_packet: lag_seconds.map(|_| Timestamp(0)),
+            lag_seconds,
+            loss: CaptureLoss { recorded: 100, dropped },
+            last_day: None,
+            totals: Vec::new(),
+        }
+    }
+
     #[test]
-    fn a_state_follows_from_age_and_loss() {
-        let loss = |dropped| CaptureLoss { recorded: 100, dropped };
-        let of = |lag, dropped| state(lag, loss(dropped));
-        assert_eq!(of(None, 0), SensorState::Empty);
-        assert_eq!([of(Some(5.0), 0), of(Some(5.0), 5)], [SensorState::Recording, SensorState::Lossy]);
-        assert_eq!([of(Some(1e3), 5), of(Some(1e5), 0)], [SensorState::Late, SensorState::Silent]);
+    fn the_state_of_an_unwatched_sensor_follows_from_age_and_loss() {
+        let of = |lag, dropped| state(&recorded(lag, dropped), None, true).word();
+        assert_eq!([of(None, 0), of(Some(5.0), 0), of(Some(5.0), 5)], ["no data yet", "recording", "lossy"]);
+        assert_eq!([of(Some(1e3), 5), of(Some(1e5), 0)], ["late", "silent"]);
+        assert_eq!(
+            state(&recorded(Some(1e3), 0), None, false),
+            SensorState::Recording,
+            "the end of the data"
+        );
+    }
+
+    #[test]
+    fn the_state_of_a_watched_sensor_is_what_watch_decided() {
+        let mut health = SensorHealth {
+            sensor: "s".to_owned(),
+            at: Timestamp(0),
+            last_packet: Some(Timestamp(0)),
+            lag_seconds: Some(1.0),
+            loss: None,
+            packets: 1,
+            open_windows: None,
+            segments: None,
+            conditions: Vec::new(),
+            error: None,
+        };
+        let of = |health: &SensorHealth| state(&recorded(Some(1e3), 5), Some(health), true).word();
+        assert_eq!(of(&health), "recording");
+        health.conditions = vec![HealthCondition::Late, HealthCondition::Unreadable];
+        assert_eq!(of(&health), "captures not readable");
     }
 
     #[test]

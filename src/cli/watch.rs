@@ -44,11 +44,15 @@ The file (YAML; paths are relative to its folder):
       - {name: mail, exec: [/usr/local/bin/mail-alert]}
       - {name: hook, webhook: 'http://10.0.0.5/inga', secret_file: secret}
       - {name: log, syslog: /dev/log}             # or HOST:PORT (UDP)
+      - {name: siem, syslog: '10.0.0.6:514', syslog_format: cef}
+    mutes:                        # alerts that are not sent
+      - {kind: capture-loss, sensor: III, until: 2026-12-24}
+      - {incident: 12, until: 2026-12-24}
 
 A pcap or pcapng file is followed while it grows. Other files (compressed, archives, text) are read when they \
 have not changed for settle_seconds.
 
-Alerts are raised at most once for one thing: an incident that is opened, a cause that becomes likely, an address of an own network in a dark space (once a month for each pattern), a sensor that falls silent, and loss (once a day). Alerts of one pass are sent together. A receiver gets JSON with `summary` and `alerts`; posts are signed in the header X-Inga-Signature by HMAC-SHA256 over the body. What cannot be sent is tried again for three days.")]
+Alerts are raised at most once for one thing: an incident that is opened, a cause that becomes likely, an address of an own network in a dark space (once a month for each pattern), a sensor that falls silent, and loss (once a day). Alerts of one pass are sent together. A receiver gets JSON with `summary` and `alerts`; posts are signed in the header X-Inga-Signature by HMAC-SHA256 over the body. What cannot be sent is tried again for three days. A mute has a kind (own-network, incident-opened, cause-likely, sensor-silent, capture-loss), a sensor or an incident, and the first day (UTC) on which such alerts are sent again; what is raised meanwhile is logged and never sent.")]
 pub(super) struct WatchArgs {
     /// File that says what is followed
     #[arg(value_name = "CONFIG")]

@@ -72,6 +72,7 @@ impl CaptureRecord {
             dropped: self.dropped.map(part),
             spans,
             fed_at: self.fed_at,
+            part: None,
         })
     }
 }

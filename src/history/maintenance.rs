@@ -100,6 +100,21 @@ pub struct JoinSummary {
     pub shared_captures: Vec<String>,
     /// The times at which one history of a sensor ends and another begins.
     pub seams: Vec<Seam>,
+    /// Number of incidents in the result.
+    pub incidents: u64,
+    /// Incidents that have another number in the result, because several histories used theirs.
+    pub renumbered_incidents: Vec<RenumberedIncident>,
+}
+
+/// An incident that got another number when histories were joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenumberedIncident {
+    /// The path of the history that it comes from, escaped.
+    pub history: String,
+    /// Its number there.
+    pub from: u64,
+    /// Its number in the result.
+    pub to: u64,
 }
 
 /// The time at which one history of a sensor ends and another begins.

@@ -11,6 +11,7 @@ mod dark_space_lookup;
 mod day_counter;
 mod day_removal;
 mod examples;
+mod file_part;
 mod filter;
 mod host_behavior;
 mod hosts;
@@ -36,21 +37,24 @@ pub use dark_space_lookup::DarkSpaceLookup;
 pub use day_counter::{DayCounter, DaySummary, PairPartition};
 pub use day_removal::{recorded_days, state_after_captures};
 pub use examples::{Examples, PackedExample, decode_packets};
+pub use file_part::{JoinedParts, join_parts};
 pub use filter::{DailyCount, FacetInclusion, Filter, Sighting, SignatureCount, TypeFilter};
 pub use host_behavior::{HostBehavior, longest_gap};
 pub use hosts::HostSet;
 pub use hour::Hour;
 pub use loss::{CaptureLoss, nanoseconds_by_day};
 pub use maintenance::{
-    CompactionSummary, ContentSize, DroppedDays, JoinSummary, ListedCapture, RetentionSummary, Seam,
-    SensorContents, VerificationResult, VerificationSummary,
+    CompactionSummary, ContentSize, DroppedDays, JoinSummary, ListedCapture, RenumberedIncident,
+    RetentionSummary, Seam, SensorContents, VerificationResult, VerificationSummary,
 };
 pub use p_values::adjusted_p_values;
 pub use query::{
     BehaviorFilter, BehaviorSummary, DayCount, DayTotal, Granularity, HostList, HostSummary, HourlyCount,
     Scope, TypeTotal,
 };
-pub use record::{CaptureRecord, Day, Example, ExamplePacket, SightingCounts, TimeSpan, TypeRecord};
+pub use record::{
+    CaptureRecord, Day, Example, ExamplePacket, FilePart, SightingCounts, TimeSpan, TypeRecord,
+};
 pub use recorded_time::{OVERLAP_MAX, RecordedTime};
 pub use sensor::{Sensor, SensorFault, SensorKind};
 pub use sensor_edit::{PrefixEdit, SensorEdit};

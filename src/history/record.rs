@@ -33,6 +33,20 @@ pub struct CaptureRecord {
     pub spans: Vec<TimeSpan>,
     /// Time of feeding, by the clock of the machine. For simulated packets, the time of the last packet.
     pub fed_at: Timestamp,
+    /// Its place in a file that was fed in parts while it grew; `None` for a file that was fed as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<FilePart>,
+}
+
+/// The place of a capture in a file that was fed in parts while it grew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePart {
+    /// Content hash of the first of those parts that follow each other without a packet between them.
+    pub first_part: [u8; 32],
+    /// Number of packets of these parts up to the end of this one.
+    pub packets: u64,
+    /// Hash of these packets, computed as [`CaptureRecord::packet_hash`] is.
+    pub packet_hash: [u8; 32],
 }
 
 impl CaptureRecord {

@@ -49,12 +49,18 @@ impl RecordedTime {
     /// Returns the union of spans, which may be unordered and overlap. Adjacent spans are joined.
     #[must_use]
     pub fn union(spans: impl IntoIterator<Item = TimeSpan>) -> RecordedTime {
+        RecordedTime::bridged(spans, 1)
+    }
+
+    /// Returns the union of spans, as [`RecordedTime::union`] does, with the silences between them that last at most
+    /// `silence_max` nanoseconds.
+    pub(super) fn bridged(spans: impl IntoIterator<Item = TimeSpan>, silence_max: i64) -> RecordedTime {
         let mut all: Vec<TimeSpan> = spans.into_iter().collect();
         all.sort_unstable();
         let mut joined: Vec<TimeSpan> = Vec::new();
         for (first, last) in all {
             match joined.last_mut() {
-                Some((_, end)) if first.0 <= end.0.saturating_add(1) => *end = last.max(*end),
+                Some((_, end)) if first.0 <= end.0.saturating_add(silence_max) => *end = last.max(*end),
                 _ => joined.push((first, last)),
             }
         }
@@ -139,7 +145,7 @@ pub(super) fn span_nanoseconds((first, last): TimeSpan) -> i64 {
 
 /// Returns the maximum silence before or after a capture that is not a gap, in nanoseconds. It is 0 if the
 /// capture has fewer than two packets and thus no rate.
-fn silence_max(capture: &CaptureRecord) -> i64 {
+pub(super) fn silence_max(capture: &CaptureRecord) -> i64 {
     let distances = i64::try_from(capture.recorded).unwrap_or(i64::MAX).saturating_sub(1);
     let time = capture
         .spans

@@ -16,6 +16,6 @@ pub use alert::{Alert, AlertKind, Delivery};
 pub use assign::{FoundSurge, SurgeGroup, assign_surges, narrowest_behavior};
 pub use change::{ChangeKind, IncidentChange, IncidentError, NOTE_BYTES_MAX, OWNER_BYTES_MAX};
 pub use followed::FollowedCapture;
-pub use health::{HealthCondition, SensorHealth};
+pub use health::{HealthCondition, RecordingFacts, SensorHealth, Thresholds};
 pub use model::{Incident, IncidentCause, IncidentSensor, IncidentTitle};
 pub use state::{EndReason, IncidentEnd, IncidentState};

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use crate::escape::escape_hidden;
 use crate::history::{
-    CompactionSummary, ContentSize, DroppedDays, JoinSummary, RetentionSummary, Seam, VerificationResult,
-    VerificationSummary,
+    CompactionSummary, ContentSize, DroppedDays, JoinSummary, RenumberedIncident, RetentionSummary, Seam,
+    VerificationResult, VerificationSummary,
 };
 
 use super::answer::Answer;
@@ -31,7 +31,8 @@ pub fn dropped_days(
 impl Answer for JoinSummary {
     /// Writes the result of joining histories as text.
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let JoinSummary { sensors, captures, shared_captures: same, seams } = self;
+        let JoinSummary { sensors, captures, shared_captures: same, seams, incidents, renumbered_incidents } =
+            self;
         for name in same {
             writeln!(out, "{}: several histories have it, taken once", escape_hidden(name))?;
         }
@@ -42,16 +43,23 @@ impl Answer for JoinSummary {
                 escape_hidden(sensor)
             )?;
         }
-        writeln!(out, "{sensors} sensors with {captures} captures joined")
+        for RenumberedIncident { history, from, to } in renumbered_incidents {
+            writeln!(out, "incident {from} of {history} is incident {to} now")?;
+        }
+        writeln!(out, "{sensors} sensors with {captures} captures and {incidents} incidents joined")
     }
 
     /// Writes the result of joining histories as one line of JSON.
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        let JoinSummary { sensors, captures, shared_captures: same, seams } = self;
+        let JoinSummary { sensors, captures, shared_captures: same, seams, incidents, renumbered_incidents } =
+            self;
         let seam = |Seam { sensor, at, cut_windows: cut }: &Seam| serde_json::json!({"sensor": sensor, "at": at.to_string(), "windows_cut": cut});
         let seams: Vec<_> = seams.iter().map(seam).collect();
+        let renumbered = |RenumberedIncident { history, from, to }: &RenumberedIncident| serde_json::json!({"history": history, "from": from, "to": to});
+        let renumbered: Vec<_> = renumbered_incidents.iter().map(renumbered).collect();
         let row = serde_json::json!({
             "sensors": sensors, "captures": captures, "taken_once": same, "seams": seams,
+            "incidents": incidents, "renumbered": renumbered,
         });
         crate::escape::json_line(out, &row)
     }

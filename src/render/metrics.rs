@@ -34,6 +34,10 @@ impl Metrics<'_> {
         each(&mut out, "inga_capture_loss_ratio", "gauge", help, healths, |one| {
             one.loss.map(|loss| loss.to_string())
         });
+        let help = "Windows of hosts that are still open.";
+        each(&mut out, "inga_open_windows", "gauge", help, healths, |one| count(one.open_windows));
+        let help = "Segment files in which the rows of the sensor lie.";
+        each(&mut out, "inga_segments", "gauge", help, healths, |one| count(one.segments));
         self.conditions(&mut out);
         self.incidents(&mut out);
         head(&mut out, "inga_alerts_waiting", "gauge", "Deliveries of alerts that are still to be sent.");
@@ -103,6 +107,10 @@ fn each(
     }
 }
 
+fn count(value: Option<u64>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
 /// Returns nanoseconds as seconds with three decimals.
 fn seconds(nanoseconds: i64) -> String {
     let millis = nanoseconds.div_euclid(1_000_000);
@@ -128,6 +136,8 @@ mod tests {
             lag_seconds: Some(1.0),
             loss: None,
             packets: 7,
+            open_windows: Some(3),
+            segments: None,
             conditions: vec![HealthCondition::Late],
             error: None,
         };
@@ -143,6 +153,10 @@ mod tests {
         assert!(has("inga_packets_total{sensor=\"a\\\"b\\\\u{a}\"} 7"), "{text}");
         assert!(has("inga_sensor_condition{sensor=\"a\\\"b\\\\u{a}\",condition=\"late\"} 1"), "{text}");
         assert!(has("inga_last_packet_timestamp_seconds{sensor=\"a\\\"b\\\\u{a}\"} 1.500"), "{text}");
+        assert!(
+            has("inga_open_windows{sensor=\"a\\\"b\\\\u{a}\"} 3") && !text.contains("segments{"),
+            "{text}"
+        );
         assert!(has("inga_alerts_waiting 2") && !text.contains("loss_ratio{"), "{text}");
     }
 }

@@ -37,6 +37,9 @@ pub trait IncidentStore {
     /// Stores the health of sensors, in place of what was stored of the same sensors.
     fn put_sensor_healths(&mut self, healths: &[SensorHealth]) -> Result<(), StoreError>;
 
+    /// Returns the number of segment files in which the rows of a sensor lie; 0 for a store without such files.
+    fn segment_count(&self, sensor: &str) -> Result<u64, StoreError>;
+
     /// Returns how far the captures of a sensor were followed, by a key that identifies the capture.
     fn followed_captures(&self, sensor: &str) -> Result<BTreeMap<String, FollowedCapture>, StoreError>;
 

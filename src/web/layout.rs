@@ -5,6 +5,7 @@ use askama::Template;
 use crate::app::now;
 use crate::app::overview::{Overview, SensorState, overview};
 use crate::escape::escape_hidden_lines;
+use crate::incident::HealthCondition;
 
 use super::assets::VERSION;
 use super::format::lag;
@@ -157,9 +158,9 @@ pub(super) fn user() -> String {
 pub(super) fn state_class(state: SensorState) -> &'static str {
     match state {
         SensorState::Recording => "ok",
-        SensorState::Late => "late",
-        SensorState::Lossy => "lossy",
-        SensorState::Silent => "silent",
+        SensorState::Wrong(HealthCondition::Late | HealthCondition::DiskNearlyFull) => "late",
+        SensorState::Wrong(HealthCondition::Lossy) => "lossy",
+        SensorState::Wrong(_) => "silent",
         SensorState::Empty => "unknown",
     }
 }

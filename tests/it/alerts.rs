@@ -107,10 +107,28 @@ fn each_thing_is_reported_once_and_own_networks_are_named() {
     for line in [
         "inga_packets_total{sensor=\"s\"} 7",
         "inga_sensor_condition{sensor=\"s\",condition=\"silent\"} 1",
+        "inga_open_windows{sensor=\"s\"} 2",
         "inga_alerts_waiting 0",
     ] {
         assert!(metrics.lines().any(|known| known == line), "{line}: {metrics}");
     }
+    let segments =
+        metrics.lines().find_map(|line| line.strip_prefix("inga_segments{sensor=\"s\"} ")).unwrap();
+    assert!(segments.parse::<u64>().unwrap() >= 3, "{metrics}");
+}
+
+#[test]
+fn what_is_muted_is_raised_and_never_sent() {
+    let telescope = Telescope::new();
+    let told = telescope.at("told");
+    let receiver = format!("{{name: file, exec: [sh, -c, 'cat >> {}']}}", told.display());
+    let log =
+        telescope.pass(&format!("{receiver}\n  mutes:\n    - {{kind: sensor-silent, until: 2999-01-01}}"));
+    assert!(log.contains("muted alert: sensor s is silent"), "{log}");
+    // The silence lasts, and nothing is muted any more.
+    telescope.pass(&receiver);
+    let lines = fs::read_to_string(&told).unwrap();
+    assert_eq!((lines.lines().count(), lines.contains("silent")), (1, false), "{lines}");
 }
 
 #[test]
@@ -173,4 +191,19 @@ fn a_web_hook_gets_signed_json_and_syslog_gets_a_line_for_each() {
     let line = str::from_utf8(&buffer[..length]).unwrap();
     assert!(line.starts_with("<132>1 ") && line.contains(" own-network [inga@32473 "), "{line}");
     assert!(line.contains("host=\"192.0.2.20\"") && line.contains("network=\"HQ\""), "{line}");
+
+    telescope.knock("c", 7200, &[21]);
+    let address = socket.local_addr().unwrap();
+    telescope.pass(&format!("{{name: siem, syslog: '{address}', syslog_format: cef}}"));
+    let mut own = String::new();
+    // The silence of before is reported by a line of its own.
+    while !own.contains("192.0.2.21") {
+        let length = socket.recv(&mut buffer).unwrap();
+        str::from_utf8(&buffer[..length]).unwrap().clone_into(&mut own);
+    }
+    assert!(own.contains("] CEF:0|inga|inga|") && own.contains("|own-network|own-network|8|rt="), "{own}");
+    assert!(
+        own.contains(" src=192.0.2.21 cs1Label=sensor cs1=s cs2Label=network cs2=HQ msg=192.0.2.21 (HQ)"),
+        "{own}"
+    );
 }

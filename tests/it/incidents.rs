@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use crate::command::{arg, inga};
 
-fn incident(number: u64) -> Incident {
+pub(crate) fn incident(number: u64) -> Incident {
     let parameters = Parameters {
         source_ports: 1,
         packets: 3,
@@ -138,6 +138,8 @@ fn both_stores_keep_incidents_and_lose_no_change() {
             lag_seconds: Some(1.5),
             loss: None,
             packets: 3,
+            open_windows: Some(2),
+            segments: None,
             conditions: vec![HealthCondition::Silent],
             error: None,
         };

@@ -20,7 +20,9 @@ fn observed(fixture: &Fixture, name: &str, sensor: &Sensor, pieces: &[Vec<u8>]) 
 
 fn join(fixture: &Fixture, names: &[&str], into: &str) -> Result<JoinSummary, String> {
     let paths: Vec<_> = names.iter().map(|name| fixture.path(name)).collect();
-    LocalStore::join(&paths, &fixture.path(into), &fixture.rules.profile).map_err(|error| error.to_string())
+    let at = inga::packet::Timestamp(9);
+    LocalStore::join(&paths, &fixture.path(into), &fixture.rules.profile, at)
+        .map_err(|error| error.to_string())
 }
 
 /// Every segment's path and bytes.
@@ -196,4 +198,59 @@ fn two_processes_observe_half_each() {
     assert!(days("one").len() > 150);
     assert_eq!(days("both"), days("one"));
     is_whole(&folder.path().join("both"));
+}
+
+#[test]
+fn incidents_and_alerts_are_carried_and_renumbered_where_numbers_meet() {
+    use inga::incident::{Alert, AlertKind, ChangeKind};
+    use inga::packet::Timestamp;
+    use inga::store::{AlertStore, IncidentStore};
+
+    let fixture = Fixture::new();
+    observed(&fixture, "a", &sensor("II"), &[capture(0..10, 0)]);
+    observed(&fixture, "b", &sensor("III"), &[capture(0..10, 3)]);
+    let (mut a, mut b) = (fixture.local("a"), fixture.local("b"));
+    let opened = |number: u64, at: i64| {
+        let mut one = crate::incidents::incident(number);
+        one.apply(ChangeKind::Opened, Timestamp(at), "inga").unwrap();
+        one
+    };
+    // The second history has a copy of the first incident, on which somebody went on to work, and one of its own.
+    let mut copied = opened(1, 5);
+    copied.apply(ChangeKind::Note("asked the hoster".to_owned()), Timestamp(6), "kn").unwrap();
+    a.put_incidents(&[opened(1, 5), opened(2, 7)]).unwrap();
+    b.put_incidents(&[copied, opened(2, 8)]).unwrap();
+    let alert = |number: u64| Alert {
+        key: format!("incident/{number}/opened"),
+        kind: AlertKind::IncidentOpened,
+        at: Timestamp(8),
+        message: "opened".to_owned(),
+        incident: Some(number),
+        sensor: None,
+        host: None,
+        network: None,
+    };
+    b.raise_alerts(&[alert(2)], &["away".to_owned()]).unwrap();
+    drop((a, b));
+    let joined = join(&fixture, &["a", "b"], "c").unwrap();
+    let renumbered: Vec<(u64, u64)> =
+        joined.renumbered_incidents.iter().map(|one| (one.from, one.to)).collect();
+    assert_eq!((joined.incidents, renumbered), (3, vec![(2, 3)]));
+    is_whole(&fixture.path("c"));
+    let mut c = fixture.local("c");
+    let changes = |number: u64| c.incident(number).unwrap().changes;
+    assert_eq!(changes(1).last().unwrap().what, ChangeKind::Note("asked the hoster".to_owned()));
+    assert_eq!((changes(2).len(), changes(2)[0].at), (1, Timestamp(7)));
+    let other = changes(3);
+    assert_eq!((other[0].at, other[1].at, other.len()), (Timestamp(8), Timestamp(9), 2));
+    let note = format!("{:?}", other[1].what);
+    assert!(note.contains("this is incident 2 of the history ") && note.contains("/b"), "{note}");
+    // What was raised is not raised again, and what was not sent is sent by whoever watches that history.
+    assert_eq!(c.raise_alerts(&[alert(3)], &[]).unwrap(), []);
+    assert_eq!(c.raise_alerts(&[alert(2)], &[]).unwrap().len(), 1);
+    assert_eq!(c.deliveries().unwrap(), []);
+    let (a, b, d) = (fixture.path("a"), fixture.path("b"), fixture.path("d"));
+    let called = inga(&["history", "merge", arg(&a), arg(&b), "--output", arg(&d)]);
+    assert!(called.stdout.contains("/b is incident 3 now\n"), "{}", called.stdout);
+    assert!(called.stdout.contains("and 3 incidents joined\n"), "{}", called.stdout);
 }

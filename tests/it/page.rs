@@ -303,3 +303,39 @@ fn a_browser_walks_through_it() {
     let said = String::from_utf8_lossy(&walked.stderr).into_owned();
     assert!(walked.status.success(), "{said}");
 }
+
+#[test]
+fn the_state_of_a_watched_sensor_is_what_watch_decided() {
+    use inga::incident::{HealthCondition, SensorHealth};
+    use inga::packet::Timestamp;
+    use inga::rules::Rules;
+    use inga::store::{IncidentStore, LocalStore};
+
+    let folder = copied_history();
+    let mut store = LocalStore::open_to_write(folder.path(), &Rules::shipped().unwrap().profile).unwrap();
+    let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap();
+    let health = |at: i64| SensorHealth {
+        sensor: "north".to_owned(),
+        at: Timestamp(at),
+        last_packet: Some(Timestamp(at)),
+        lag_seconds: Some(1.0),
+        loss: None,
+        packets: 7,
+        open_windows: Some(5),
+        segments: Some(9),
+        conditions: vec![HealthCondition::Unreadable],
+        error: Some("broken.pcap: cut".to_owned()),
+    };
+    // What was decided an hour ago says nothing: the process may have ended since.
+    store.put_sensor_healths(&[health(now - 3_600_000_000_000)]).unwrap();
+    let served = Served::new(folder.path());
+    let page = served.get("/").body;
+    assert!(page.contains("recorded to the end") && !page.contains("captures not readable"), "{page}");
+    store.put_sensor_healths(&[health(now)]).unwrap();
+    assert!(served.get("/").body.contains("captures not readable"));
+    assert!(served.get("/sensors/north").body.contains("captures not readable"));
+    let metrics = served.get("/metrics").body;
+    for line in ["inga_open_windows{sensor=\"north\"} 5", "inga_segments{sensor=\"north\"} 9"] {
+        assert!(metrics.lines().any(|known| known == line), "{line}: {metrics}");
+    }
+}

@@ -252,6 +252,46 @@ fn killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice() {
     telescope.equals_observe(&captures);
 }
 
+/// Number of captures that a history lists.
+fn records(history: &Path) -> usize {
+    let store = LocalStore::open_to_read(history, &Rules::shipped().unwrap().profile).unwrap();
+    store.captures("s").unwrap().len()
+}
+
+#[test]
+fn the_parts_of_a_file_are_one_capture_when_their_day_is_over() {
+    let telescope = Telescope::new("commit_seconds: 1\nsettle_seconds: 60");
+    let (history, path) = (telescope.at("history"), telescope.at("in/now.pcap"));
+    let mut running = telescope.start();
+    let mut whole = Vec::new();
+    let mut grow = |from: u64, expected: u64| {
+        let bytes = capture(from, from, 200);
+        let records = if whole.is_empty() { &bytes[..] } else { &bytes[24..] };
+        whole.extend(records);
+        append(&path, records);
+        wait_for("a part of the file", || packets(&history) == expected);
+    };
+    for (part, second) in [80_000, 80_300, 80_600, 80_900, 90_000].into_iter().enumerate() {
+        grow(second, 200 * (part as u64 + 1));
+    }
+    wait_for("one record of the first day", || records(&history) == 2);
+    let list = inga(&["capture", "list", "--format", "json", "--history", arg(&history)]).json();
+    let parts: Vec<_> = list.iter().map(|one| one["packets"].as_u64()).collect();
+    assert_eq!(parts, [Some(800), Some(200)]);
+    grow(90_300, 1200);
+    grow(180_000, 1400);
+    wait_for("one record a day", || records(&history) == 3);
+    signal(&running, "TERM");
+    assert!(running.wait().unwrap().success());
+    // The file is found again in another container, under another name.
+    fs::remove_file(&path).unwrap();
+    fs::write(telescope.at("in/then.pcap.gz"), gzip(&whole)).unwrap();
+    let called = telescope.once();
+    assert!(!called.stderr.contains("error"), "{}", called.stderr);
+    assert_eq!((packets(&history), records(&history)), (1400, 3));
+    telescope.equals_observe(&[&whole]);
+}
+
 #[test]
 fn a_live_capture_on_standard_input_is_fed() {
     let telescope = Telescope::new("");

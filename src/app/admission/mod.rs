@@ -4,6 +4,7 @@
 //! yields a [`ReadPlan`], by which the capture is read again.
 
 mod flow;
+mod growing_file;
 mod overlap;
 mod silence;
 mod stored_packets;
@@ -15,6 +16,7 @@ use crate::packet::{AddressSpace, Packet, Timestamp};
 
 use super::AppError;
 use flow::CaptureFlow;
+pub(in crate::app) use growing_file::GrowingFile;
 pub use overlap::Overlap;
 use silence::PacketTimes;
 use stored_packets::{PacketHash, StoredPacketSearch};
@@ -190,6 +192,8 @@ pub(super) struct PacketAdmission {
     flow: CaptureFlow,
     stored_search: StoredPacketSearch,
     hash: PacketHash,
+    /// The hash of the packets of a growing file, up to this packet.
+    file_hash: Option<PacketHash>,
     /// Number of packets that count and went to dark addresses.
     pub(super) dark: u64,
     /// Number of packets that count, to any address.
@@ -237,6 +241,7 @@ impl PacketAdmission {
             flow: CaptureFlow::new(),
             stored_search: known,
             hash: PacketHash::new(),
+            file_hash: None,
             dark: 0,
             packets: 0,
             implausible: LeftOutCount::default(),
@@ -244,6 +249,18 @@ impl PacketAdmission {
             overlapping: LeftOutCount::default(),
             stored_before: 0,
         }
+    }
+
+    /// Reads the capture as the next part of a growing file.
+    pub(super) fn continuing(self, file: Option<&GrowingFile>) -> PacketAdmission {
+        PacketAdmission { file_hash: file.and_then(GrowingFile::hash), ..self }
+    }
+
+    /// Returns whether all packets count, come in time order, and are later than all that was fed before.
+    fn counts_all_in_order(&self) -> bool {
+        let left_out =
+            [self.implausible, self.outliers, self.overlapping].iter().map(|one| one.count).sum::<u64>();
+        left_out + self.stored_before == 0 && !self.plan.sorted && !self.plan.late
     }
 
     /// Takes a packet, and returns whether it counts and went to a dark address.
@@ -292,6 +309,9 @@ impl PacketAdmission {
         }
         self.stored_search.add(packet);
         self.hash.add(packet);
+        if let Some(hash) = &mut self.file_hash {
+            hash.add(packet);
+        }
         true
     }
 

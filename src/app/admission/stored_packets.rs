@@ -9,6 +9,7 @@ use crate::packet::Packet;
 
 /// A BLAKE3 hash over the header fields of packets, in order, that every container and tcpdump's text
 /// preserve. Times are hashed in microseconds, since a conversion to pcap drops the rest.
+#[derive(Clone)]
 pub(super) struct PacketHash {
     hasher: blake3::Hasher,
     /// Bytes that are not hashed yet. BLAKE3 is several times as fast on large pieces.

@@ -56,7 +56,8 @@ pub(super) fn store_declared_span(
     let name = format!("--covers {covers}");
     // The same arguments with other uncovered spans must be stored as another capture.
     let content = *blake3::hash(format!("{name} {:?}", time.spans()).as_bytes()).as_bytes();
-    let mut contribution = pass.into_contribution(FedCapture { name, content, dropped: None, at: now() })?;
+    let mut contribution =
+        pass.into_contribution(FedCapture { name, content, dropped: None, at: now(), part: None })?;
     contribution.days = nanoseconds_by_day(time.spans(), &sensor.zone()?).into_keys().collect();
     contribution.capture.spans = time.spans().to_vec();
     store.ingest(&sensor.name, contribution)?;

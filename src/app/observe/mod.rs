@@ -11,7 +11,7 @@ use crate::packet::{Clock, Packet, Timestamp};
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore, StoreError};
 
-use super::admission::{PacketAdmission, PlausibleTimes, ReadPlan};
+use super::admission::{GrowingFile, PacketAdmission, PlausibleTimes, ReadPlan};
 use super::declared_span::DeclaredSpan;
 use super::history::find_sensor;
 use super::reading::each_input;
@@ -116,8 +116,9 @@ pub fn observe_all(
         let observed = match keep {
             StoreMode::Store => observe(&mut store, &sensor, input, options, rules, notices)?,
             StoreMode::DryRun => {
-                match read_capture(&mut store, &sensor, input, options, rules, notices, keep)? {
-                    ReadOutcome::New { contribution, packets } => {
+                let mode = ReadMode { keep, file: None };
+                match read_capture(&mut store, &sensor, input, options, rules, notices, mode)? {
+                    ReadOutcome::New { contribution, packets, .. } => {
                         FeedOutcome::NotStored { dark: contribution.capture.packets, packets }
                     }
                     ReadOutcome::NoContribution(observed) => observed,
@@ -153,16 +154,39 @@ pub fn observe(
     rules: &Rules,
     notices: &mut Notices,
 ) -> Result<FeedOutcome, AppError> {
+    observe_part(store, sensor, input, options, rules, notices, None)
+}
+
+/// Feeds a capture as [`observe`] does. If it is the next part of a file that grows, `file` has what was stored of the
+/// file so far, and the part as well once it is stored.
+///
+/// # Errors
+/// As [`observe`].
+pub(super) fn observe_part(
+    store: &mut dyn HistoryStore,
+    sensor: &Sensor,
+    input: &Input,
+    options: &CaptureOptions,
+    rules: &Rules,
+    notices: &mut Notices,
+    mut file: Option<&mut GrowingFile>,
+) -> Result<FeedOutcome, AppError> {
     let mut attempts = 1;
     loop {
-        let (contribution, packets) =
-            match read_capture(store, sensor, input, options, rules, notices, StoreMode::Store)? {
-                ReadOutcome::New { contribution, packets } => (contribution, packets),
+        let mode = ReadMode { keep: StoreMode::Store, file: file.as_deref() };
+        let (contribution, packets, next) =
+            match read_capture(store, sensor, input, options, rules, notices, mode)? {
+                ReadOutcome::New { contribution, packets, file } => (contribution, packets, file),
                 ReadOutcome::NoContribution(observed) => return Ok(observed),
             };
         let dark = contribution.capture.packets;
         match store.ingest(&sensor.name, *contribution) {
-            Ok(true) => return Ok(FeedOutcome::Stored { dark, packets }),
+            Ok(true) => {
+                if let (Some(file), Some(next)) = (&mut file, next) {
+                    **file = next;
+                }
+                return Ok(FeedOutcome::Stored { dark, packets });
+            }
             Ok(false) => return Ok(FeedOutcome::AlreadyStored),
             Err(StoreError::ConcurrentChange) if attempts < ATTEMPTS_MAX => attempts += 1,
             Err(error) => return Err(error.into()),
@@ -188,10 +212,19 @@ pub(super) fn ingest_packets(
     Ok(())
 }
 
+/// How a capture is read.
+#[derive(Clone, Copy)]
+struct ReadMode<'a> {
+    keep: StoreMode,
+    /// The file of which the capture is the next part, if it grows.
+    file: Option<&'a GrowingFile>,
+}
+
 /// The outcome of reading a capture.
 enum ReadOutcome {
-    /// The capture's contribution to the sensor's history, and the number of packets that were read.
-    New { contribution: Box<Contribution>, packets: u64 },
+    /// The capture's contribution to the sensor's history, the number of packets that were read, and the growing file
+    /// with this part.
+    New { contribution: Box<Contribution>, packets: u64, file: Option<GrowingFile> },
     /// The capture contributes nothing, with the outcome to report.
     NoContribution(FeedOutcome),
 }
@@ -205,7 +238,7 @@ fn read_capture(
     options: &CaptureOptions,
     rules: &Rules,
     notices: &mut Notices,
-    keep: StoreMode,
+    ReadMode { keep, file }: ReadMode<'_>,
 ) -> Result<ReadOutcome, AppError> {
     let resume = store.engine_state(&sensor.name)?;
     let stored = store.captures(&sensor.name)?;
@@ -213,7 +246,7 @@ fn read_capture(
     let plausible =
         if options.accept_times { PlausibleTimes::all() } else { PlausibleTimes::until_tomorrow(now) };
     let mut plan = ReadPlan::default();
-    let recorded = PacketAdmission::new(plausible, plan.clone(), &stored);
+    let recorded = PacketAdmission::new(plausible, plan.clone(), &stored).continuing(file);
     let mut pass = Pass::new(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?;
     let (report, content) = pass.stream(input, options)?;
     if store.has_capture(&sensor.name, &content)? {
@@ -229,7 +262,7 @@ fn read_capture(
             break;
         }
         plan = next;
-        let recorded = PacketAdmission::new(plausible, plan.clone(), &stored);
+        let recorded = PacketAdmission::new(plausible, plan.clone(), &stored).continuing(file);
         pass = if plan.late {
             Pass::new_late(sensor, rules, resume.clone(), recorded, writer(store, sensor, rules, keep)?)?
         } else {
@@ -250,8 +283,11 @@ fn read_capture(
         )));
     }
     let dropped = plan.newly_dropped(options.dropped.or(report.dropped));
-    let capture = FedCapture { name: input.to_string(), content, dropped, at: now };
-    Ok(ReadOutcome::New { contribution: Box::new(pass.into_contribution(capture)?), packets })
+    let zone = sensor.zone()?;
+    let file = file.map(|file| file.after_part(&pass.recorded, content, &zone));
+    let part = file.as_ref().and_then(GrowingFile::last_part);
+    let capture = FedCapture { name: input.to_string(), content, dropped, at: now, part };
+    Ok(ReadOutcome::New { contribution: Box::new(pass.into_contribution(capture)?), packets, file })
 }
 
 /// Returns the writer for the batches of a capture; in a dry run it discards them.
@@ -342,7 +378,7 @@ pub(super) fn observe_packets(
     notices.add_engine(&pass.engine);
     pass.add_signature_notices(notices);
     let at = pass.recorded.span().map_or_else(Timestamp::default, |(_, last)| last);
-    let contribution = pass.into_contribution(FedCapture { name, content, dropped: None, at })?;
+    let contribution = pass.into_contribution(FedCapture { name, content, dropped: None, at, part: None })?;
     let dark = contribution.capture.packets;
     match store.ingest(&sensor.name, contribution)? {
         true => Ok(FeedOutcome::Stored { dark, packets: count }),

@@ -12,8 +12,8 @@ use crate::app::{AppError, CaptureOptions, Notices};
 use crate::behavior::{Engine, Marks, OpenWindow};
 use crate::capture::{CaptureError, Input, PacketSink, ReadReport};
 use crate::history::{
-    BatchWriter, CaptureRecord, Contribution, DarkPeriods, DarkSpaceLookup, EngineState, ReopenedWindows,
-    Sensor, SightingCollector, nanoseconds_by_day,
+    BatchWriter, CaptureRecord, Contribution, DarkPeriods, DarkSpaceLookup, EngineState, FilePart,
+    ReopenedWindows, Sensor, SightingCollector, nanoseconds_by_day,
 };
 use crate::packet::{Packet, Timestamp};
 use crate::rules::Rules;
@@ -26,6 +26,8 @@ pub(super) struct FedCapture {
     pub(super) content: [u8; 32],
     pub(super) dropped: Option<u64>,
     pub(super) at: Timestamp,
+    /// Its place in a growing file.
+    pub(super) part: Option<FilePart>,
 }
 
 /// One pass of a capture through the behavior engine.
@@ -184,6 +186,7 @@ impl<'a> Pass<'a> {
                 dropped: fed.dropped,
                 spans,
                 fed_at: fed.at,
+                part: fed.part,
             },
             mark_names,
             types,

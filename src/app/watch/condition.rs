@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use crate::app::AppError;
-use crate::incident::{HealthCondition, SensorHealth};
+use crate::incident::{RecordingFacts, SensorHealth, Thresholds};
 use crate::packet::Timestamp;
 use crate::store::HistoryStore;
-
-use super::config::Thresholds;
 
 const SECOND: f64 = 1e9;
 
@@ -38,6 +36,8 @@ struct Recorded {
     /// As in [`SensorHealth`].
     loss: Option<f64>,
     packets: u64,
+    open_windows: u64,
+    segments: u64,
 }
 
 impl Recorded {
@@ -51,11 +51,13 @@ impl Recorded {
             last_packet: captures.iter().filter_map(|capture| capture.last()).max(),
             loss: states_loss.then_some(share),
             packets: captures.iter().map(|capture| capture.packets).sum(),
+            open_windows: store.engine_state(sensor)?.windows.len() as u64,
+            segments: store.segment_count(sensor)?,
         })
     }
 }
 
-/// Returns the health of a sensor at a time. `disk_is_full` says whether the disk of the history is nearly full.
+/// Returns the health of a sensor at a time. `free_percent` is the free share of the disk of the history.
 ///
 /// # Errors
 /// When the history cannot be read.
@@ -64,30 +66,25 @@ pub(super) fn sensor_health(
     sensor: &str,
     state: &mut FeedState,
     limits: &Thresholds,
-    (at, disk_is_full): (Timestamp, bool),
+    (at, free_percent): (Timestamp, Option<f64>),
 ) -> Result<SensorHealth, AppError> {
     let recorded = match state.recorded {
         Some(recorded) => recorded,
         None => *state.recorded.insert(Recorded::read(store, sensor)?),
     };
-    let Recorded { last_packet, loss, packets } = recorded;
+    let Recorded { last_packet, loss, packets, open_windows, segments } = recorded;
     let lag_seconds = match (state.stored_at, last_packet) {
         (Some(stored), Some(last)) => Some(stored.seconds_since(last).max(0.0)),
         _ => None,
     };
-    let age = last_packet.map(|last| (at.0.saturating_sub(last.0)) as f64 / SECOND);
-    let is_silent = age.is_none_or(|age| age > 60.0 * f64::from(limits.silent_minutes));
-    let is_late = lag_seconds.is_some_and(|lag| lag > f64::from(limits.lag_seconds));
-    let is_ahead = age.is_some_and(|age| age < -f64::from(limits.clock_seconds));
-    let conditions = [
-        (HealthCondition::Silent, is_silent),
-        // Of a silent sensor nothing comes, late or not.
-        (HealthCondition::Late, is_late && !is_silent),
-        (HealthCondition::Lossy, loss.is_some_and(|loss| 100.0 * loss > limits.loss_percent)),
-        (HealthCondition::WrongClock, is_ahead || state.had_wrong_clock),
-        (HealthCondition::Unreadable, state.error.is_some()),
-        (HealthCondition::DiskNearlyFull, disk_is_full),
-    ];
+    let facts = RecordingFacts {
+        age_seconds: last_packet.map(|last| (at.0.saturating_sub(last.0)) as f64 / SECOND),
+        lag_seconds,
+        loss,
+        had_wrong_clock: state.had_wrong_clock,
+        is_unreadable: state.error.is_some(),
+        free_percent,
+    };
     Ok(SensorHealth {
         sensor: sensor.to_owned(),
         at,
@@ -95,7 +92,9 @@ pub(super) fn sensor_health(
         lag_seconds,
         loss,
         packets,
-        conditions: conditions.into_iter().filter(|(_, holds)| *holds).map(|(one, _)| one).collect(),
+        open_windows: Some(open_windows),
+        segments: Some(segments),
+        conditions: facts.conditions(limits),
         error: state.error.clone(),
     })
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::app::{AppError, yaml_file};
+use crate::incident::Thresholds;
 use crate::rules::Rules;
 use crate::store::{HistoryStore, LocalStore};
 use crate::yaml::{error_at_node, parse};
@@ -68,34 +69,6 @@ pub struct OwnNetwork {
     pub prefix: IpNet,
     /// Its name.
     pub name: String,
-}
-
-/// When something is wrong with a sensor.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Thresholds {
-    /// A sensor is silent if its newest packet is older, in minutes.
-    pub silent_minutes: u32,
-    /// Packets are late if they reach the history later, in seconds.
-    pub lag_seconds: u32,
-    /// A recorder loses too much if it lost more of the packets of the last day, in per cent.
-    pub loss_percent: f64,
-    /// The disk of the history is nearly full if less of it is free, in per cent.
-    pub disk_percent: f64,
-    /// A clock is wrong if packets come from further in the future, in seconds.
-    pub clock_seconds: u32,
-}
-
-impl Default for Thresholds {
-    fn default() -> Thresholds {
-        Thresholds {
-            silent_minutes: 15,
-            lag_seconds: 300,
-            loss_percent: 1.0,
-            disk_percent: 5.0,
-            clock_seconds: 60,
-        }
-    }
 }
 
 /// How long a history keeps its sightings.
@@ -180,6 +153,11 @@ impl WatchConfig {
             }
             if let Err((key, message)) = receiver.check() {
                 return wrong(&["alerts", "receivers", &at, key], &message);
+            }
+        }
+        for (place, mute) in self.alerts.mutes.iter().enumerate() {
+            if let Err((key, message)) = mute.check() {
+                return wrong(&["alerts", "mutes", &place.to_string(), key], &message);
             }
         }
         if !(1..=3600).contains(&self.commit_seconds) {

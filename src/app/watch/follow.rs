@@ -12,7 +12,8 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::app::observe::{FeedOutcome, observe};
+use crate::app::admission::GrowingFile;
+use crate::app::observe::{FeedOutcome, observe_part};
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::capture::{Input, read_head};
 use crate::history::Sensor;
@@ -34,6 +35,8 @@ const COMPLETE_AFTER: Duration = Duration::from_secs(600);
 
 /// How the keys of files begin that are read as a whole.
 const WHOLE: &str = "path ";
+/// Maximum number of files that grow at the same time whose packets are hashed as those of one file, 34 KB each.
+const GROWING_MAX: usize = 8;
 
 /// Something that happened while captures were followed.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,9 @@ pub(super) struct Follower {
     followed: BTreeMap<String, FollowedCapture>,
     /// By path, how far an earlier process fed it, and when it had changed, if it cannot be continued.
     fed_before: HashMap<String, (u64, Option<String>)>,
+    /// The files that grew last, by [`FollowedCapture`]'s key, the last one last. Without it, the records of their
+    /// parts are not joined.
+    growing: Vec<(String, GrowingFile)>,
 }
 
 /// A file with something new.
@@ -89,7 +95,8 @@ impl Follower {
             (known.path.clone(), (known.offset, check))
         };
         let fed_before = followed.iter().map(of_path).collect();
-        Ok(Follower { sensor, pattern, settle, unchanged: HashMap::new(), followed, fed_before })
+        let (unchanged, growing) = (HashMap::new(), Vec::new());
+        Ok(Follower { sensor, pattern, settle, unchanged, followed, fed_before, growing })
     }
 
     /// Feeds everything that is new, in the order of first packets, until `stop` says so. An error of one capture is
@@ -209,11 +216,16 @@ impl Follower {
                 let part = (&mut *opened).take(records.end - records.from);
                 Input::spooled(name.clone(), Cursor::new(records.head).chain(part))?
             };
-            let outcome = feed(&self.sensor, &name, &input, context, report)?;
+            let mut growing = (!is_whole).then(|| self.take_growing(key));
+            let outcome = feed(&self.sensor, &name, &input, growing.as_mut(), context, report)?;
             let is_waiting = matches!(outcome, FeedOutcome::NothingToStore { .. });
             if is_waiting && !quiet && !context.at_once && records.end - records.from < PIECE_BYTES_MAX {
                 // The time of these packets is recorded time only together with a packet to a dark address.
+                self.keep_growing(key, growing);
                 return Ok(true);
+            }
+            if matches!(outcome, FeedOutcome::Stored { .. }) {
+                self.keep_growing(key, growing);
             }
             from = records.end;
             let followed = FollowedCapture {
@@ -249,10 +261,23 @@ impl Follower {
         let inputs = context.options.expand_file(&file.path, &mut notices)?;
         pass_notices(&notices, report);
         for input in inputs {
-            feed(&self.sensor, &name, &input, context, report)?;
+            feed(&self.sensor, &name, &input, None, context, report)?;
         }
         self.remember(&key, followed, context)?;
         Ok(true)
+    }
+
+    /// Takes what was stored of a growing file, which is empty for a file that is new.
+    fn take_growing(&mut self, key: &str) -> GrowingFile {
+        let known = self.growing.iter().position(|(other, _)| other == key);
+        known.map_or_else(GrowingFile::default, |at| self.growing.remove(at).1)
+    }
+
+    fn keep_growing(&mut self, key: &str, file: Option<GrowingFile>) {
+        self.growing.extend(file.map(|file| (key.to_owned(), file)));
+        if self.growing.len() > GROWING_MAX {
+            self.growing.remove(0);
+        }
     }
 
     fn remember(
@@ -267,7 +292,7 @@ impl Follower {
     }
 }
 
-/// Feeds a capture and reports the outcome.
+/// Feeds a capture, or the next part of a growing one, and reports the outcome.
 ///
 /// # Errors
 /// When the capture cannot be read or the store fails.
@@ -275,11 +300,13 @@ pub(super) fn feed(
     sensor: &Sensor,
     name: &str,
     input: &Input,
+    growing: Option<&mut GrowingFile>,
     context: &mut FeedContext<'_>,
     report: &mut dyn FnMut(FollowEvent),
 ) -> Result<FeedOutcome, AppError> {
     let mut notices = Notices::default();
-    let fed = observe(context.store, sensor, input, context.options, context.rules, &mut notices);
+    let FeedContext { store, options, rules, .. } = context;
+    let fed = observe_part(*store, sensor, input, options, rules, &mut notices, growing);
     pass_notices(&notices, report);
     let outcome = fed?;
     if let FeedOutcome::Stored { dark, packets } = outcome {

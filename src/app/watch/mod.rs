@@ -25,14 +25,16 @@ use crate::incident::{Alert, Incident, SensorHealth};
 use crate::rules::Rules;
 use crate::store::{AlertStore, HistoryStore, IncidentStore, LocalStore};
 
+use super::admission::GrowingFile;
 use super::history::find_sensor;
 use super::incidents::{has_unweighed_samples, update_incidents};
+use super::observe::FeedOutcome;
 use super::{AppError, CaptureOptions, now};
-pub use alerts::{AlertReceiver, AlertSettings};
-use alerts::{health_alerts, incident_alerts, own_network_alerts, send_due};
+pub use alerts::{AlertMute, AlertReceiver, AlertSettings, SyslogFormat};
+use alerts::{health_alerts, incident_alerts, own_network_alerts, send_due, split_muted};
 use condition::{free_percent, sensor_health};
 use config::STANDARD_INPUT;
-pub use config::{OwnNetwork, Retention, Thresholds, WatchConfig, WatchedSensor};
+pub use config::{OwnNetwork, Retention, WatchConfig, WatchedSensor};
 use follow::{FeedContext, FollowEvent, Follower, feed};
 use live::LiveCapture;
 pub use log::{Log, LogLevel, WatchLogFormat};
@@ -70,8 +72,8 @@ pub struct WatchOptions {
 
 /// Where the captures of a sensor come from.
 enum Source {
-    Files(Follower),
-    Live(Sensor, LiveCapture),
+    Files(Box<Follower>),
+    Live(Sensor, LiveCapture, GrowingFile),
 }
 
 /// A running watch.
@@ -199,14 +201,18 @@ impl Watch<'_> {
             let sensor = find_sensor(&self.store, name)?;
             if captures == STANDARD_INPUT {
                 sources.push(match live.take() {
-                    Some(Source::Live(_, capture)) => Source::Live(sensor, capture),
-                    _ => Source::Live(sensor, LiveCapture::start(std::io::stdin())),
+                    Some(Source::Live(_, capture, growing)) => Source::Live(sensor, capture, growing),
+                    _ => {
+                        let capture = LiveCapture::start(std::io::stdin());
+                        Source::Live(sensor, capture, GrowingFile::default())
+                    }
                 });
                 continue;
             }
             let pattern = PathPattern::new(captures).map_err(AppError::Usage)?;
             let settle = Duration::from_secs(self.config.settle_seconds.into());
-            sources.push(Source::Files(Follower::new(sensor, pattern, settle, &self.store)?));
+            let follower = Follower::new(sensor, pattern, settle, &self.store)?;
+            sources.push(Source::Files(Box::new(follower)));
         }
         Ok(sources)
     }
@@ -242,14 +248,18 @@ impl Watch<'_> {
     fn feed_live(&mut self) -> Result<(), AppError> {
         let Watch { sources, store, options, rules, log, news, .. } = self;
         let mut ended = Vec::new();
-        for (place, source) in sources.iter().enumerate() {
-            let Source::Live(sensor, capture) = source else { continue };
+        for (place, source) in sources.iter_mut().enumerate() {
+            let Source::Live(sensor, capture, growing) = source else { continue };
             let mut report = |event| news.take(log, &sensor.name, event);
             let part = capture.take()?;
             part.error.into_iter().for_each(|error| report(FollowEvent::Failed(error)));
             if let Some(input) = part.input {
                 let mut context = FeedContext { store, options: &options.reading, rules, at_once: true };
-                match feed(sensor, "-", &input, &mut context, &mut report) {
+                let outcome = feed(sensor, "-", &input, Some(&mut *growing), &mut context, &mut report);
+                if !matches!(outcome, Ok(FeedOutcome::Stored { .. })) {
+                    *growing = GrowingFile::default();
+                }
+                match outcome {
                     Ok(_) => {}
                     Err(error) if error.concerns_capture() => {
                         report(FollowEvent::Failed(error.to_string()));
@@ -327,12 +337,11 @@ impl Watch<'_> {
     /// Determines the health of the sensors, and raises and sends alerts.
     fn finish_pass(&mut self, mut alerts: Vec<Alert>) -> Result<(), AppError> {
         let free = free_percent(&self.config.history);
-        let is_full = free.is_some_and(|free| free < self.config.thresholds.disk_percent);
         let mut healths = Vec::new();
         for sensor in &self.config.sensors {
             let state = self.news.states.entry(sensor.name.clone()).or_default();
             let limits = &self.config.thresholds;
-            let health = sensor_health(&self.store, &sensor.name, state, limits, (now(), is_full))?;
+            let health = sensor_health(&self.store, &sensor.name, state, limits, (now(), free))?;
             alerts.extend(health_alerts(&health));
             healths.push(health);
         }
@@ -342,6 +351,10 @@ impl Watch<'_> {
         }
         let receivers = &self.config.alerts.receivers;
         let names: Vec<String> = receivers.iter().map(|receiver| receiver.name.clone()).collect();
+        let (alerts, muted) = split_muted(alerts, &self.config.alerts.mutes);
+        for alert in self.store.raise_alerts(&muted, &[])? {
+            self.log.info(alert.sensor.as_deref(), &format!("muted alert: {}", alert.message));
+        }
         for alert in self.store.raise_alerts(&alerts, &names)? {
             self.log.warning(alert.sensor.as_deref(), &format!("alert: {}", alert.message));
         }
@@ -352,3 +365,6 @@ impl Watch<'_> {
         on_status(&WatchStatus { healths: &healths, incidents: &incidents, deliveries })
     }
 }
+
+#[cfg(test)]
+mod month_tests;

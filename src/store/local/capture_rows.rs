@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::history::{CaptureRecord, Coverage, EngineState, Outage, RollbackPoint, Sensor};
+use crate::history::{
+    CaptureRecord, Coverage, EngineState, JoinedParts, Outage, RollbackPoint, Sensor, join_parts,
+};
 use crate::packet::Timestamp;
-use crate::store::StoreError;
+use crate::store::{StoreError, zone_of};
 
 use super::catalog::{count_of_column, date, each_row, from_json, pack, to_json, unpack};
 use super::schema::put_row;
@@ -44,6 +47,28 @@ pub(super) fn mark_merged(
     let captures = captures(connection, sensor)?;
     let mut of_these = captures.iter().filter(|capture| contents.contains(&capture.content));
     of_these.try_for_each(|capture| put_capture(connection, sensor, capture, true))
+}
+
+/// Joins the records of parts of growing files ([`join_parts`]) that ended by the end of `last_day` and whose rows
+/// lie in no segment of their own any more, so that none of them could be removed by itself. `listed` are the
+/// segments of the sensor, and the newest capture stays as it is.
+pub(super) fn join_records(
+    connection: &Connection,
+    (id, sensor): (i64, &Sensor),
+    listed: &BTreeSet<[u8; 32]>,
+    last_day: Date,
+) -> Result<(), StoreError> {
+    let zone = zone_of(sensor)?;
+    let newest = newest_capture(connection, id)?;
+    let may_join = |one: &CaptureRecord| {
+        let is_over = one.last().is_some_and(|last| last.day(&zone) <= last_day);
+        is_over && !listed.contains(&one.content) && newest != Some(one.content)
+    };
+    for JoinedParts { record, parts } in join_parts(&captures(connection, id)?, &may_join) {
+        parts.iter().try_for_each(|content| delete_capture(connection, id, content))?;
+        put_capture(connection, id, &record, true)?;
+    }
+    Ok(())
 }
 
 /// Returns whether a capture was merged or cut, or `None` if there is no such capture.

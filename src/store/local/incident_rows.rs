@@ -9,7 +9,7 @@ use crate::store::incidents::next_revision;
 use crate::store::{IncidentStore, StoreError};
 
 use super::LocalStore;
-use super::catalog::{count_of_column, each_row, from_json, json_values, to_json};
+use super::catalog::{self, count_of_column, each_row, from_json, json_values, to_json};
 use super::rows::column_of_count;
 use super::schema::{has_table, put_row};
 
@@ -40,6 +40,12 @@ impl IncidentStore for LocalStore {
             put_row(&transaction, "health", &[&health.sensor, &to_json(health)?])?;
         }
         Ok(transaction.commit()?)
+    }
+
+    fn segment_count(&self, sensor: &str) -> Result<u64, StoreError> {
+        let (id, _) = catalog::sensor(&self.connection, sensor)?;
+        let sql = "SELECT count(*) FROM segment WHERE sensor = ?1";
+        count_of_column(self.connection.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
     }
 
     fn followed_captures(&self, sensor: &str) -> Result<BTreeMap<String, FollowedCapture>, StoreError> {

@@ -9,22 +9,30 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::behavior::Profile;
 use crate::history::{JoinSummary, Sensor};
+use crate::packet::Timestamp;
 use crate::sample::FamilyRenames;
 use crate::store::StoreError;
 
 use super::LocalStore;
 use super::capture_rows;
+use super::join_incidents::copy_incidents;
 use super::join_sensor::JoinTarget;
 use super::schema;
 use super::{catalog, signature_rows, type_rows};
 
 impl LocalStore {
-    /// Joins histories into a folder that is empty or does not exist.
+    /// Joins histories into a folder that is empty or does not exist. `at` is the time of the notes on incidents that
+    /// get another number.
     ///
     /// # Errors
     /// Fails if the folder is not empty, the histories cannot be joined, one of them is damaged, or the
     /// result cannot be written. The folder is then left as it was.
-    pub fn join(sources: &[PathBuf], into: &Path, profile: &Profile) -> Result<JoinSummary, StoreError> {
+    pub fn join(
+        sources: &[PathBuf],
+        into: &Path,
+        profile: &Profile,
+        at: Timestamp,
+    ) -> Result<JoinSummary, StoreError> {
         let is_empty = fs::read_dir(into).map_or(!into.exists(), |mut entries| entries.next().is_none());
         if !is_empty {
             return Err(StoreError::NotJoinable(format!(
@@ -41,7 +49,7 @@ impl LocalStore {
         fs::create_dir_all(&parent)?;
         let temporary = tempfile::Builder::new().prefix(".inga-merge-").tempdir_in(&parent)?;
         let mut result = LocalStore::create(temporary.path(), profile)?;
-        let joined = result.copy_histories(&stores)?;
+        let joined = result.copy_histories(&stores, at)?;
         drop(result);
         fs::rename(temporary.path(), into)?;
         File::open(&parent)?.sync_all()?;
@@ -49,7 +57,7 @@ impl LocalStore {
     }
 
     /// Copies the contents of all source histories into this one.
-    fn copy_histories(&mut self, stores: &[LocalStore]) -> Result<JoinSummary, StoreError> {
+    fn copy_histories(&mut self, stores: &[LocalStore], at: Timestamp) -> Result<JoinSummary, StoreError> {
         let (folder, profile) = (self.folder.clone(), self.profile.clone());
         let mut joined = JoinSummary::default();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -86,6 +94,7 @@ impl LocalStore {
             joined.sensors += 1;
             joined.captures += capture_rows::capture_count(&transaction, id)?;
         }
+        copy_incidents(stores, &transaction, at, &mut joined)?;
         transaction.commit()?;
         Ok(joined)
     }

@@ -203,9 +203,11 @@ impl LocalStore {
             (of_kind(SIGHTINGS.name), of_kind(COUNTS.name), of_kind(EXAMPLES.name));
         let in_one = |some: &[SegmentEntry]| some.len() <= 1 && some.iter().all(|one| one.days == span);
         let merge_sightings = !in_one(&sightings) && !sightings.is_empty();
-        // Months whose sightings were dropped have only counts, which are merged already.
-        let is_merged = examples.len() <= 1 && examples.iter().all(|one| one.days == span);
-        let merge_examples = span.0 != span.1 && !is_merged;
+        // Months whose sightings were dropped have only counts, which are merged already. No segment names a capture
+        // whose other rows were merged with those of others.
+        let is_merged = examples.len() <= 1
+            && examples.iter().all(|one| one.days == span && (one.capture == capture || !merge_sightings));
+        let merge_examples = !is_merged;
         if !merge_sightings && !merge_examples {
             return Ok(false);
         }
@@ -237,7 +239,7 @@ impl LocalStore {
                 old.extend(examples);
             }
         }
-        self.replace(id, old, new, totals)
+        self.replace((id, sensor), span.1, (old, new), totals)
     }
 
     /// Returns the days of a span whose totals are not stored.
@@ -296,13 +298,14 @@ impl LocalStore {
         Ok(earliest.by_type())
     }
 
-    /// Replaces segments in one transaction. Returns `false`, and changes nothing, if another process merged
+    /// Replaces segments of a span that ends with `last_day`, and joins the records of captures that ended by then, in
+    /// one transaction. Returns `false`, and changes nothing, if another process merged
     /// or removed some of the old segments meanwhile.
     fn replace(
         &mut self,
-        id: i64,
-        old: Vec<SegmentEntry>,
-        new: Vec<(SegmentEntry, WrittenSegment)>,
+        (id, sensor): (i64, &Sensor),
+        last_day: Date,
+        (old, new): (Vec<SegmentEntry>, Vec<(SegmentEntry, WrittenSegment)>),
         totals: BTreeMap<Date, DayTotal>,
     ) -> Result<bool, StoreError> {
         self.replace_segments(id, |transaction, before| {
@@ -312,6 +315,9 @@ impl LocalStore {
             let mut merged: BTreeSet<[u8; 32]> = old.iter().filter_map(|one| one.capture).collect();
             merged.retain(|content| !new.iter().any(|(one, _)| one.capture.as_ref() == Some(content)));
             capture_rows::mark_merged(transaction, id, &merged)?;
+            let left = before.iter().filter(|one| !old.contains(one));
+            let listed = left.chain(new.iter().map(|(one, _)| one)).filter_map(|one| one.capture).collect();
+            capture_rows::join_records(transaction, (id, sensor), &listed, last_day)?;
             let days = totals.keys().copied().collect();
             Ok(Some(SegmentChange { old, new, days, totals }))
         })

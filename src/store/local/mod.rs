@@ -13,6 +13,7 @@ mod incident_rows;
 mod incoming;
 mod ingest;
 mod join;
+mod join_incidents;
 mod join_sensor;
 mod merge;
 mod open_segments;

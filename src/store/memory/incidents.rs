@@ -41,6 +41,10 @@ impl IncidentStore for MemoryStore {
         Ok(())
     }
 
+    fn segment_count(&self, _sensor: &str) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     fn followed_captures(&self, sensor: &str) -> Result<BTreeMap<String, FollowedCapture>, StoreError> {
         Ok(self.incident_maps.followed.get(sensor).cloned().unwrap_or_default())
     }

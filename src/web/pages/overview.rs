@@ -10,6 +10,7 @@ use crate::app::now;
 use crate::app::overview::{ComparedCount, Overview, SensorOverview, SensorState, overview};
 use crate::app::own_hosts::{OwnHost, own_hosts};
 use crate::history::{DayState, Outage};
+use crate::incident::HealthCondition;
 
 use crate::web::behavior_words::sentence;
 use crate::web::format::{NONE, count, counted, day, lag, listed, percent};
@@ -252,7 +253,7 @@ fn sensor_row(seen: &Overview, one: &SensorOverview, end: Option<Date>) -> Resul
 fn state_cell(seen: &Overview, one: &SensorOverview) -> Cell {
     let reason = end_reason(one, seen.last_day());
     let words = match (one.state, reason) {
-        (SensorState::Silent, Some(reason)) => reason,
+        (SensorState::Wrong(HealthCondition::Silent), Some(reason)) => reason,
         (SensorState::Recording, _) if !seen.is_live => "recorded to the end".to_owned(),
         (state, _) => state.word().to_owned(),
     };

@@ -15,14 +15,13 @@ use crate::incident::{Alert, Delivery};
 use crate::packet::Timestamp;
 use crate::store::AlertStore;
 
+use super::mute::AlertMute;
+use super::syslog::{SyslogFormat, messages};
+
 /// Time that a program may take.
 const PROGRAM_TIME: Duration = Duration::from_secs(20);
 /// Time that a web hook may take.
 const HOOK_TIME: Duration = Duration::from_secs(10);
-/// More alerts at once are one line of syslog.
-const SYSLOG_LINES_MAX: usize = 5;
-/// Priority of syslog: facility local0 (16), severity warning (4).
-const SYSLOG_PRIORITY: u32 = 16 * 8 + 4;
 
 /// The receivers of alerts, as the configuration names them.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -31,6 +30,9 @@ pub struct AlertSettings {
     /// The receivers.
     #[serde(default)]
     pub receivers: Vec<AlertReceiver>,
+    /// What is not sent for a while.
+    #[serde(default)]
+    pub mutes: Vec<AlertMute>,
 }
 
 /// A receiver of alerts, with exactly one of `exec`, `webhook` and `syslog`.
@@ -51,6 +53,9 @@ pub struct AlertReceiver {
     /// `HOST:PORT` (UDP), or the path of a socket such as `/dev/log`.
     #[serde(default)]
     pub syslog: Option<String>,
+    /// The form of the text of messages of syslog [default: text].
+    #[serde(default)]
+    pub syslog_format: Option<SyslogFormat>,
 }
 
 impl AlertReceiver {
@@ -79,6 +84,9 @@ impl AlertReceiver {
         if self.syslog.as_ref().is_some_and(|text| !is_address(text)) {
             return wrong("syslog", "must be HOST:PORT, or the path of a socket such as /dev/log");
         }
+        if self.syslog_format.is_some() && self.syslog.is_none() {
+            return wrong("syslog_format", "only syslog has forms");
+        }
         Ok(())
     }
 
@@ -88,7 +96,7 @@ impl AlertReceiver {
         } else if let Some(url) = &self.webhook {
             self.post(url, delivery)
         } else if let Some(address) = &self.syslog {
-            send_syslog(address, &delivery.alerts)
+            send_syslog(address, &delivery.alerts, self.syslog_format.unwrap_or_default())
         } else {
             Ok(())
         }
@@ -178,12 +186,8 @@ fn run_program(program: &[String], body: &[u8]) -> io::Result<()> {
     }
 }
 
-fn send_syslog(address: &str, alerts: &[Alert]) -> io::Result<()> {
-    let mut lines: Vec<String> = Vec::new();
-    match (alerts.first(), alerts.len() > SYSLOG_LINES_MAX) {
-        (Some(first), true) => lines.push(syslog_line(first.at, "digest", "-", &summary(alerts))),
-        _ => lines.extend(alerts.iter().map(alert_line)),
-    }
+fn send_syslog(address: &str, alerts: &[Alert], format: SyslogFormat) -> io::Result<()> {
+    let lines = messages(alerts, &summary(alerts), format);
     if address.starts_with('/') {
         return send_to_socket(address, &lines);
     }
@@ -202,36 +206,6 @@ fn send_to_socket(path: &str, lines: &[String]) -> io::Result<()> {
 #[cfg(not(unix))]
 fn send_to_socket(_path: &str, _lines: &[String]) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no such sockets"))
-}
-
-fn alert_line(alert: &Alert) -> String {
-    let mut data = format!("[inga@32473 key=\"{}\"", parameter(&alert.key));
-    let incident = alert.incident.map(|number| number.to_string());
-    let host = alert.host.map(|host| host.to_string());
-    let fields = [
-        ("incident", incident),
-        ("sensor", alert.sensor.clone()),
-        ("host", host),
-        ("network", alert.network.clone()),
-    ];
-    for (name, value) in fields {
-        if let Some(value) = value {
-            data.push_str(&format!(" {name}=\"{}\"", parameter(&value)));
-        }
-    }
-    data.push(']');
-    syslog_line(alert.at, alert.kind.word(), &data, &alert.message)
-}
-
-/// Returns a message of syslog (RFC 5424).
-fn syslog_line(at: Timestamp, kind: &str, data: &str, message: &str) -> String {
-    let (process, message) = (std::process::id(), crate::escape::escape_hidden(message));
-    format!("<{SYSLOG_PRIORITY}>1 {} - inga {process} {kind} {data} {message}", at.whole_seconds())
-}
-
-/// Escapes a value of structured data.
-fn parameter(value: &str) -> String {
-    crate::escape::escape_hidden(value).replace('\\', "\\\\").replace('"', "\\\"").replace(']', "\\]")
 }
 
 /// Sends everything that is due to `receivers`, and calls `log` with what failed. A delivery to a receiver that is no
@@ -285,26 +259,18 @@ mod tests {
             key: key.to_owned(),
             kind: AlertKind::SensorSilent,
             at: Timestamp(1_236_000_000_000_000_000),
-            message: "sensor \u{202e}x".to_owned(),
+            message: "sensor x".to_owned(),
             incident: None,
-            sensor: Some("a\"]b\n".to_owned()),
+            sensor: None,
             host: None,
             network: None,
         }
     }
 
     #[test]
-    fn syslog_is_as_rfc_5424_says_whatever_names_contain() {
-        let line = alert_line(&alert("silent/x"));
-        let process = std::process::id();
-        assert_eq!(
-            line,
-            format!(
-                "<132>1 2009-03-02T13:20:00.000000000Z - inga {process} sensor-silent [inga@32473 key=\"silent/x\" \
-                 sensor=\"a\\\"\\]b\\\\u{{a}}\"] sensor \\u{{202e}}x"
-            )
-        );
+    fn a_digest_counts_alerts_by_kind() {
         assert_eq!(summary(&[alert("a"), alert("b")]), "2 alerts: 2 × sensor-silent");
+        assert_eq!(summary(&[alert("a")]), "sensor x");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod behavior_words;
 mod format;
 mod incident_rows;
 mod layout;
+mod live_feed;
 mod pages;
 mod reply;
 mod request;

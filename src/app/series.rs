@@ -272,9 +272,8 @@ impl TrafficFilter {
             TrafficFilter::All | TrafficFilter::Signature(_) => TypeFilter::All,
             TrafficFilter::Behavior(selection) => TypeFilter::Behavior(*selection),
             TrafficFilter::Service(protocol, port) => TypeFilter::Service(*protocol, *port),
-            TrafficFilter::Protocol(_) | TrafficFilter::Label(_) => {
-                TypeFilter::Predicate(passes, FacetInclusion::Excluded)
-            }
+            TrafficFilter::Protocol(protocol) => TypeFilter::Protocol(*protocol),
+            TrafficFilter::Label(_) => TypeFilter::Predicate(passes, FacetInclusion::Excluded),
         }
     }
 

@@ -45,13 +45,22 @@ const ANSWERS: [(&str, &str); 10] = [
 /// Answers requests for `/api/v1`: lists what can be asked.
 pub(super) fn index(_request: &PageRequest, _store: &Readable) -> Result<Reply, PageError> {
     let mut text = String::from(
-        "The answers of the command line, as lines of JSON; format=csv or format=svg where there is one.\n\n",
+        "The answers of the command line, as lines of JSON; format=csv or format=svg where there is one.\n\
+         /api/v1/openapi.json describes them.\n\n",
     );
     for (name, asked) in ANSWERS {
         let asked = if asked.is_empty() { String::new() } else { format!("  ? {asked}") };
         text.push_str(&format!("/api/v1/{name}{asked}\n"));
     }
     Ok(Reply::Content("text/plain; charset=utf-8", None, text.into_bytes()))
+}
+
+/// The description of all answers in OpenAPI's format, which `tests/it/page_api.rs` compares with what is answered.
+const OPENAPI: &str = include_str!("assets/openapi.json");
+
+/// Answers requests for `/api/v1/openapi.json`.
+pub(super) fn openapi(_request: &PageRequest, _store: &Readable) -> Result<Reply, PageError> {
+    Ok(Reply::Content("application/json", None, OPENAPI.as_bytes().to_vec()))
 }
 
 /// Answers requests for `/api/v1/NAME`.

@@ -11,6 +11,7 @@ mod format;
 mod incident_rows;
 mod layout;
 mod live_feed;
+mod live_streams;
 mod pages;
 mod reply;
 mod request;

@@ -14,7 +14,7 @@ use crate::app::history_source::HistorySource;
 use crate::app::watch::OwnNetwork;
 use crate::rules::Rules;
 
-use super::live_feed::LiveFeed;
+use super::live_streams::LiveFeed;
 use super::reply::PageError;
 use super::session::{Key, Session};
 

@@ -287,3 +287,35 @@ fn samples(
     found.sort_by_key(|(member, windows)| (std::cmp::Reverse(*windows), member.id.clone()));
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn sightings_are_read_where_they_are_few_or_demanded() {
+        let query = |depth| BehaviorQuery {
+            filter: TrafficFilter::All,
+            sources: None,
+            sensors: Vec::new(),
+            first: None,
+            last: None,
+            host_days: Some((date(2009, 3, 2), date(2009, 3, 2))),
+            depth,
+        };
+        let read = |depth, before: u64, within: u64| {
+            let mut sums = BehaviorSums::default();
+            for (day, hosts) in [(date(2009, 3, 1), before), (date(2009, 3, 2), within)] {
+                sums.days.entry(day).or_default().type_hosts = hosts;
+            }
+            reading(&query(depth), &sums)
+        };
+        let bounded = |before, within| read(ReadingDepth::Bounded, before, within);
+        assert_eq!(bounded(500_000, 1_000), Some(HostReading::All));
+        assert_eq!(bounded(1_000, 500_000), Some(HostReading::Numbers));
+        assert_eq!(bounded(2_000_000, 1_000), None);
+        assert_eq!(read(ReadingDepth::Exact, 2_000_000, 2_000_000), Some(HostReading::All));
+    }
+}

@@ -1,4 +1,4 @@
-//! The types of a behavior: an index by shape, pattern and service, which grows with the history.
+//! The types of a behavior: an index by shape, pattern, service and protocol, which grows with the history.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -20,15 +20,16 @@ use super::{LocalStore, type_rows};
 #[derive(Clone, Debug, Default)]
 pub struct TypeIndex(Arc<Mutex<IndexedTypes>>);
 
-/// The types of each shape, of each pattern and of each service. Each index is computed on first use, and new types are
+/// The types of each shape, pattern, service and protocol. Each index is computed on first use, and new types are
 /// added to it: those of the segments of counts that are new. A type with several services is not in the index of
-/// services. Types are never removed: an index may have types of a later state of the history, which the segments of an
+/// services, and likewise with protocols. Types are never removed: an index may have types of a later state of the history, which the segments of an
 /// earlier state do not have. Memory: 24 bytes per type for each index, and 8 bytes per type.
 #[derive(Debug, Default)]
 struct IndexedTypes {
     shapes: Option<TypesByKey<BehaviorId>>,
     patterns: Option<TypesByKey<BehaviorId>>,
     services: Option<TypesByKey<(Protocol, u16)>>,
+    protocols: Option<TypesByKey<Protocol>>,
     /// The numbers of the types in these indexes, ascending.
     numbers: Vec<u64>,
     /// The paths of the segments of counts whose types are in these indexes.
@@ -64,6 +65,14 @@ fn catalog_version(connection: &Connection) -> Result<CatalogVersion, StoreError
 }
 
 impl IndexedTypes {
+    /// Returns whether no index was computed yet.
+    fn is_empty(&self) -> bool {
+        self.shapes.is_none()
+            && self.patterns.is_none()
+            && self.services.is_none()
+            && self.protocols.is_none()
+    }
+
     /// Adds the types of segments that are new since the last call.
     fn add_new(
         &mut self,
@@ -71,7 +80,7 @@ impl IndexedTypes {
         profile: &Profile,
         (folder, open): (&Path, &OpenSegments),
     ) -> Result<(), StoreError> {
-        if self.shapes.is_none() && self.patterns.is_none() && self.services.is_none() {
+        if self.is_empty() {
             return Ok(());
         }
         let listed = counts_segments(connection)?;
@@ -94,6 +103,9 @@ impl IndexedTypes {
         if let Some(services) = &mut self.services {
             services.add(keys_of(&new, Parameters::service));
         }
+        if let Some(protocols) = &mut self.protocols {
+            protocols.add(keys_of(&new, Parameters::only_protocol));
+        }
         self.numbers.extend(numbers);
         self.numbers.sort();
         self.segments = listed.into_iter().map(|segment| segment.path).collect();
@@ -106,7 +118,7 @@ impl IndexedTypes {
         connection: &Connection,
         key_of: impl Fn(&Parameters) -> Option<K>,
     ) -> Result<TypesByKey<K>, StoreError> {
-        let is_first = self.shapes.is_none() && self.patterns.is_none() && self.services.is_none();
+        let is_first = self.is_empty();
         let (mut keys, mut numbers) = (Vec::new(), Vec::new());
         type_rows::each_type(connection, &mut |number, parameters| {
             keys.extend(key_of(&parameters).map(|key| (key, number)));
@@ -175,6 +187,14 @@ impl LocalStore {
         Ok(types.services.as_ref().map_or_else(Vec::new, |services| services.types((protocol, port))))
     }
 
+    fn types_of_protocol(&self, protocol: Protocol) -> Result<Vec<u64>, StoreError> {
+        let mut types = self.indexed_types()?;
+        if types.protocols.is_none() {
+            types.protocols = Some(types.all_keys(&self.connection, Parameters::only_protocol)?);
+        }
+        Ok(types.protocols.as_ref().map_or_else(Vec::new, |protocols| protocols.types(protocol)))
+    }
+
     /// Returns the numbers of the types of a filter, ascending; `None` for all types.
     pub(super) fn types_of_filter(&self, filter: &Filter<'_>) -> Result<Option<Vec<u64>>, StoreError> {
         match &filter.types {
@@ -182,6 +202,7 @@ impl LocalStore {
             TypeFilter::Behavior(selection) => self.types_of_behavior(selection).map(Some),
             TypeFilter::Numbers(numbers) => Ok(Some(numbers.to_vec())),
             TypeFilter::Service(protocol, port) => self.types_of_service(*protocol, *port).map(Some),
+            TypeFilter::Protocol(protocol) => self.types_of_protocol(*protocol).map(Some),
             TypeFilter::Predicate(passes, _) => {
                 let mut numbers = Vec::new();
                 type_rows::each_type(&self.connection, &mut |number, parameters| {

@@ -41,8 +41,7 @@ struct BehaviorPage {
     chips: SpanChips,
     picture: Option<String>,
     tile: Option<String>,
-    notice: Option<String>,
-    remedy: &'static str,
+    notice: Option<(String, &'static str)>,
     hosts: Option<Table>,
     list_hosts: String,
     types: Table,
@@ -156,7 +155,6 @@ fn answer(
         picture: picture(&view, &name, query.sources),
         series: series.with_json(json),
         notice: notice(&view),
-        remedy: if sources.is_some() { "Read all days" } else { "Count each host once" },
         list_hosts: list_hosts(request),
         layout,
         heading,
@@ -180,19 +178,22 @@ pub(in crate::web) fn depth(request: &PageRequest) -> ReadingDepth {
 
 /// Returns the address of this page with all hosts.
 pub(in crate::web) fn list_hosts(request: &PageRequest) -> String {
-    format!("{}#h-hosts", request.address_with("hosts", "all"))
+    format!("{}#hosts", request.address_with("hosts", "all"))
 }
 
-/// Says what the page does not count exactly, to be read at once.
-fn notice(view: &BehaviorView) -> Option<String> {
-    if let Some(day_read) = view.sensors.iter().filter_map(|one| one.narrowed_to).max() {
-        return Some(format!("Only the days from {} were read.", day(day_read)));
+/// Says what the page does not count exactly, to be read at once, and how the link that counts it is named.
+fn notice(view: &BehaviorView) -> Option<(String, &'static str)> {
+    if let Some(read) = view.sensors.iter().filter_map(|one| one.narrowed_to).max() {
+        return Some((format!("Only the days from {} were read.", day(read)), "Read all days"));
     }
     let uncounted: Vec<String> =
         view.seen_at().filter(|one| one.host_total.is_none()).map(|one| one.sensor.name.clone()).collect();
+    if uncounted.is_empty() {
+        return None;
+    }
     let at = listed(&uncounted);
-    (!uncounted.is_empty())
-        .then(|| format!("At {at}, hosts are many: each counts once a day for every type that it showed."))
+    let what = format!("At {at}, hosts are many: each counts once a day for every type that it showed.");
+    Some((what, "Count each host once"))
 }
 
 /// Returns the address of JSON about a behavior.
@@ -319,6 +320,7 @@ fn names(query: &BehaviorQuery, view: &BehaviorView) -> Vec<(&'static str, Strin
 pub(in crate::web) fn picture(view: &BehaviorView, name: &str, sources: Option<IpNet>) -> Option<String> {
     let named = |one: &'_ BehaviorAtSensor| match sources {
         Some(prefix) => format!("{name} from {prefix} at {}", one.sensor.name),
+        None if one.host_total.is_none() => "hosts of each type, added up".to_owned(),
         // A type's id says nothing to a reader of the picture.
         None if name.len() > 40 => "this behavior".to_owned(),
         None => name.to_owned(),

@@ -43,7 +43,7 @@ struct LiveRate {
 /// The part of the page that is replaced by events.
 #[derive(Template)]
 #[template(path = "live_part.html", config = "src/web/templates/askama.toml")]
-struct LivePart {
+struct LiveContent {
     finding: String,
     rates: Vec<LiveRate>,
     tiles: Vec<LiveTile>,
@@ -71,7 +71,7 @@ pub(in crate::web) fn live_part(server: &Server, store: &Readable) -> Result<Str
     Ok(escape_hidden_lines(&part(server, store, &seen)?.render()?))
 }
 
-fn part(server: &Server, store: &Readable, seen: &Overview) -> Result<LivePart, PageError> {
+fn part(server: &Server, store: &Readable, seen: &Overview) -> Result<LiveContent, PageError> {
     let view = live(store, seen, TILES_MAX)?;
     let mut tiles = Vec::new();
     for one in view.behaviors.iter().take(TILES_MAX) {
@@ -88,7 +88,7 @@ fn part(server: &Server, store: &Readable, seen: &Overview) -> Result<LivePart, 
             newest.last.local
         ),
     };
-    Ok(LivePart { finding, rates: view.sensors.iter().map(rate).collect(), tiles })
+    Ok(LiveContent { finding, rates: view.sensors.iter().map(rate).collect(), tiles })
 }
 
 fn tile(

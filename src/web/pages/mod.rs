@@ -51,6 +51,7 @@ pub(super) const PAGES: &[(&str, Answering)] = &[
     ("/theme", theme),
     ("/metrics", api::metrics),
     ("/api/v1", api::index),
+    ("/api/v1/openapi.json", api::openapi),
     ("/api/v1/{answer}", api::answer),
 ];
 

@@ -28,7 +28,14 @@ pub fn add_sensor(history: &Path, sensor: &Sensor, rules: &Rules) -> Result<(), 
 /// # Errors
 /// When the history cannot be read.
 pub fn sensors(history: &Path, rules: &Rules) -> Result<Vec<(Sensor, Coverage)>, AppError> {
-    let store = LocalStore::open_to_read(history, &rules.profile)?;
+    sensors_in_store(&LocalStore::open_to_read(history, &rules.profile)?)
+}
+
+/// Returns all sensors with their coverage from a store that is open.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn sensors_in_store(store: &dyn HistoryStore) -> Result<Vec<(Sensor, Coverage)>, AppError> {
     let with_coverage = |sensor: Sensor| {
         let coverage = store.coverage(&sensor.name)?;
         Ok((sensor, coverage))

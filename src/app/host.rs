@@ -34,8 +34,8 @@ pub fn host(
     let store = source.open(&CaptureOptions::default(), rules, notices)?;
     let sensors = select_sensors(store.as_ref(), sensors)?;
     let HistorySource::Folder(path) = source else {
-        let found = sensors.iter().map(|sensor| behaviors_at_sensor(store.as_ref(), host, sensor, rules));
-        return Ok(found.collect::<Result<Vec<_>, _>>()?.concat());
+        let names: Vec<String> = sensors.into_iter().map(|sensor| sensor.name).collect();
+        return host_in_store(store.as_ref(), host, &names, rules);
     };
     let look = |sensor: &Sensor| {
         let store = LocalStore::open_to_read(path, &rules.profile)?;
@@ -43,6 +43,23 @@ pub fn host(
     };
     let found = parallel::map(SENSORS_IN_PARALLEL, &sensors, look);
     Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// Returns what sensors observed of a host, as [`host`] does, from a store that is open.
+///
+/// # Errors
+/// When there is no such sensor, or the history cannot be read.
+pub fn host_in_store(
+    store: &dyn HistoryStore,
+    host: IpAddr,
+    sensors: &[String],
+    rules: &Rules,
+) -> Result<Vec<HostBehavior>, AppError> {
+    let mut found = Vec::new();
+    for sensor in select_sensors(store, sensors)? {
+        found.extend(behaviors_at_sensor(store, host, &sensor, rules)?);
+    }
+    Ok(found)
 }
 
 /// The sums of a host's windows of one type.

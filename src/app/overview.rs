@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::analysis::forecast::{Forecast, Scatter};
-use crate::history::{CaptureLoss, Coverage, DayState, DayTotal, RecordedTime, Sensor, nanoseconds_by_day};
+use crate::history::{
+    CaptureLoss, CaptureRecord, Coverage, DayState, DayTotal, RecordedTime, Sensor, nanoseconds_by_day,
+};
 use crate::incident::{HealthCondition, RecordingFacts, SensorHealth, Thresholds};
 use crate::packet::Timestamp;
 use crate::store::HistoryStore;
@@ -117,7 +119,8 @@ pub struct SensorOverview {
     pub loss: CaptureLoss,
     /// Its last whole day.
     pub last_day: Option<ComparedDay>,
-    /// Totals of the observed days, ascending.
+    /// Totals of the observed days until the last whole one, ascending; of all, if there is no whole day yet. Empty if only
+    /// the states of sensors were asked for.
     pub totals: Vec<DayTotal>,
 }
 
@@ -152,9 +155,26 @@ impl Overview {
 /// # Errors
 /// When the history cannot be read.
 pub fn overview(store: &dyn HistoryStore, now: Timestamp, last: Option<Date>) -> Result<Overview, AppError> {
+    overview_with(store, now, last, true)
+}
+
+/// Returns the states of all sensors at the time `now`, without their counts: every page shows them.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn sensor_states(store: &dyn HistoryStore, now: Timestamp) -> Result<Overview, AppError> {
+    overview_with(store, now, None, false)
+}
+
+fn overview_with(
+    store: &dyn HistoryStore,
+    now: Timestamp,
+    last: Option<Date>,
+    with_counts: bool,
+) -> Result<Overview, AppError> {
     let mut sensors = Vec::new();
     for sensor in store.sensors()? {
-        sensors.push(of_sensor(store, sensor, last)?);
+        sensors.push(of_sensor(store, sensor, last, with_counts)?);
     }
     let newest = sensors.iter().filter_map(|one| one.last_packet).max();
     let is_fresh = |health: &SensorHealth| {
@@ -202,6 +222,7 @@ fn of_sensor(
     store: &dyn HistoryStore,
     sensor: Sensor,
     last: Option<Date>,
+    with_counts: bool,
 ) -> Result<SensorOverview, AppError> {
     let zone = sensor.zone()?;
     let captures = store.captures(&sensor.name)?;
@@ -213,19 +234,8 @@ fn of_sensor(
             coverage.recorded_days.last().and_then(|day| crate::history::Day::from_date(*day, &zone).end());
         last_packet = last_packet.into_iter().chain(end).min().filter(|_| end.is_some());
     }
-    let is_kept = |total: &DayTotal| {
-        last.is_none_or(|last| total.count.day <= last)
-            && coverage.state(total.count.day) == DayState::Observed
-    };
-    let totals: Vec<DayTotal> = store.totals(&sensor.name)?.into_iter().filter(is_kept).collect();
-    let time = RecordedTime::from_captures(&captures);
-    let nanoseconds = nanoseconds_by_day(time.spans(), &zone);
-    #[expect(clippy::cast_precision_loss, reason = "a share of a day")]
-    let is_whole = |day: &Date| {
-        nanoseconds.get(day).is_some_and(|time| *time as f64 >= WHOLE_DAY_SHARE * DAY_NANOSECONDS)
-    };
-    let day = coverage.observed_days().filter(is_whole).last();
-    let last_day = day.map(|day| compare(&coverage, &totals, day));
+    let (last_day, totals) =
+        if with_counts { counts(store, &sensor, &coverage, &captures)? } else { (None, Vec::new()) };
     let loss =
         coverage.recorded_days.last().and_then(|day| coverage.loss.get(day)).copied().unwrap_or_default();
     Ok(SensorOverview {
@@ -238,6 +248,27 @@ fn of_sensor(
         last_day,
         totals,
     })
+}
+
+/// Returns the last whole day compared with the days before it, and the totals until then.
+fn counts(
+    store: &dyn HistoryStore,
+    sensor: &Sensor,
+    coverage: &Coverage,
+    captures: &[CaptureRecord],
+) -> Result<(Option<ComparedDay>, Vec<DayTotal>), AppError> {
+    let time = RecordedTime::from_captures(captures);
+    let nanoseconds = nanoseconds_by_day(time.spans(), &sensor.zone()?);
+    #[expect(clippy::cast_precision_loss, reason = "a share of a day")]
+    let is_whole = |day: &Date| {
+        nanoseconds.get(day).is_some_and(|time| *time as f64 >= WHOLE_DAY_SHARE * DAY_NANOSECONDS)
+    };
+    let whole = coverage.observed_days().filter(is_whole).last();
+    // The counts of a day that still grows would have to be counted from sightings for every page.
+    let Some(last) = whole.or(coverage.observed_days().last()) else { return Ok((None, Vec::new())) };
+    let mut totals = store.totals_until(&sensor.name, last)?;
+    totals.retain(|total| coverage.state(total.count.day) == DayState::Observed);
+    Ok((whole.map(|day| compare(coverage, &totals, day)), totals))
 }
 
 /// Compares a day with the observed days before it. Days without a packet are observed as well.

@@ -17,10 +17,20 @@ use super::{AppError, Notices};
 /// # Errors
 /// When there is no such history or sensor, or it cannot be read.
 pub fn captures(history: &Path, sensors: &[String], rules: &Rules) -> Result<Vec<ListedCapture>, AppError> {
-    let store = LocalStore::open_to_read(history, &rules.profile)?;
+    captures_in_store(&LocalStore::open_to_read(history, &rules.profile)?, sensors)
+}
+
+/// Returns the captures of the named sensors, as [`captures`] does, from a store that is open.
+///
+/// # Errors
+/// When there is no such sensor, or the history cannot be read.
+pub fn captures_in_store(
+    store: &dyn HistoryStore,
+    sensors: &[String],
+) -> Result<Vec<ListedCapture>, AppError> {
     let mut all = Vec::new();
-    for sensor in select_sensors(&store, sensors)? {
-        all.extend(captures_of(&store, &sensor)?);
+    for sensor in select_sensors(store, sensors)? {
+        all.extend(captures_of(store, &sensor)?);
     }
     Ok(all)
 }

@@ -7,8 +7,8 @@ use jiff::civil::Date;
 
 use crate::behavior::{Parameters, SignaturePattern};
 use crate::history::{
-    BehaviorFilter, Coverage, DayTotal, FacetInclusion, Filter, Granularity, HourlyCount, RecordedTime,
-    Sensor, Sighting, SpanAggregator, SpanCount, SpanLength, TypeFilter,
+    BehaviorFilter, Coverage, DailyCount, DayTotal, FacetInclusion, Filter, Granularity, HourlyCount,
+    RecordedTime, Sensor, Sighting, SpanAggregator, SpanCount, SpanLength, TypeFilter,
 };
 use crate::packet::Protocol;
 use crate::rules::{Rules, SightingConditions};
@@ -199,6 +199,34 @@ fn each_with_signature(
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
+/// Passes the daily counts of a behavior between two days (both included) to `sink`, ascending by type. Returns
+/// `false`, and passes none, if only sightings tell: daily counts know neither marks nor signatures.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn each_daily_count(
+    store: &dyn HistoryStore,
+    sensor: &str,
+    of: &TrafficFilter,
+    rules: &Rules,
+    (first, last): (Option<Date>, Option<Date>),
+    sink: &mut dyn FnMut(&DailyCount),
+) -> Result<bool, AppError> {
+    let sighted = of.sighting_conditions(store, rules)?;
+    let needs_marks = sighted.as_ref().is_some_and(SightingConditions::depends_on_marks);
+    if needs_marks || matches!(of, TrafficFilter::Signature(_)) {
+        return Ok(false);
+    }
+    let passes = |parameters: &Parameters| of.matches(parameters, rules);
+    let filter = Filter { types: of.types(&passes), sources: None, first, last };
+    store.each_daily_count(sensor, &filter, &mut |count| {
+        if sighted.as_ref().is_none_or(|sighted| sighted.holds(0, count.day)) {
+            sink(count);
+        }
+    })?;
+    Ok(true)
+}
+
 /// Passes the hourly counts of a behavior between two days (both included) to `sink`.
 ///
 /// # Errors
@@ -244,9 +272,8 @@ impl TrafficFilter {
             TrafficFilter::All | TrafficFilter::Signature(_) => TypeFilter::All,
             TrafficFilter::Behavior(selection) => TypeFilter::Behavior(*selection),
             TrafficFilter::Service(protocol, port) => TypeFilter::Service(*protocol, *port),
-            TrafficFilter::Protocol(_) | TrafficFilter::Label(_) => {
-                TypeFilter::Predicate(passes, FacetInclusion::Excluded)
-            }
+            TrafficFilter::Protocol(protocol) => TypeFilter::Protocol(*protocol),
+            TrafficFilter::Label(_) => TypeFilter::Predicate(passes, FacetInclusion::Excluded),
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::behavior::{BehaviorId, OpenWindow, Parameters};
 use crate::capture::Input;
-use crate::history::{BehaviorFilter, Example, Granularity, TypeRecord};
+use crate::history::{Example, TypeRecord};
 use crate::packet::Timestamp;
 use crate::rules::{NamedWindow, Namer, Rules};
 use crate::store::HistoryStore;
@@ -63,8 +63,7 @@ pub fn example(
     }
     let unseen = || AppError::Usage(format!("no example of type {behavior}: no sensor asked for saw it"));
     let (sensor, example) = earliest.ok_or_else(unseen)?;
-    let selection = BehaviorFilter { granularity: Granularity::Type, id: behavior, facets: true };
-    let record = store.types(&sensor, &selection, 1)?.into_iter().next().ok_or_else(unseen)?.record;
+    let record = store.type_record(behavior.number())?;
     let labels = rules.labels(&record.parameters, &[], Some(example.start));
     let labels = labels.into_iter().map(str::to_owned).collect();
     Ok(TileWindow::Example { sensor, example: Box::new(example), record: Box::new(record), labels })

@@ -241,6 +241,13 @@ impl Parameters {
         self.protocol.iter().all(|token| token.protocol == protocol)
     }
 
+    /// Returns the protocol of all packets, or `None` if there are several or none.
+    #[must_use]
+    pub fn only_protocol(&self) -> Option<Protocol> {
+        let first = self.protocol.protocols().next()?;
+        self.is_of(first).then_some(first)
+    }
+
     /// Returns the protocol and the destination port that all packets have, or `None` if there are several or
     /// none.
     #[must_use]

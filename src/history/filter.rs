@@ -37,6 +37,8 @@ pub enum TypeFilter<'a> {
     Numbers(&'a [u64]),
     /// The types whose packets all have one protocol and one destination port; whole windows and facets.
     Service(Protocol, u16),
+    /// The types whose packets all have one protocol; whole windows only.
+    Protocol(Protocol),
     /// The types whose parameters satisfy a predicate; whole windows and, if requested, facets.
     Predicate(&'a dyn Fn(&Parameters) -> bool, FacetInclusion),
 }
@@ -59,6 +61,7 @@ impl fmt::Debug for TypeFilter<'_> {
             TypeFilter::Service(protocol, port) => {
                 f.debug_tuple("Service").field(protocol).field(port).finish()
             }
+            TypeFilter::Protocol(protocol) => f.debug_tuple("Protocol").field(protocol).finish(),
             TypeFilter::Predicate(_, facets) => f.debug_tuple("Predicate").field(facets).finish(),
         }
     }
@@ -69,7 +72,7 @@ impl TypeFilter<'_> {
     #[must_use]
     pub fn includes_facets(&self) -> bool {
         match self {
-            TypeFilter::All | TypeFilter::Numbers(_) => false,
+            TypeFilter::All | TypeFilter::Numbers(_) | TypeFilter::Protocol(_) => false,
             TypeFilter::Behavior(selection) => selection.facets,
             TypeFilter::Service(..) => true,
             TypeFilter::Predicate(_, facets) => *facets == FacetInclusion::Included,

@@ -7,12 +7,14 @@ mod error;
 mod incidents;
 pub mod local;
 mod memory;
+mod recent;
 
 pub use alerts::AlertStore;
 pub use error::StoreError;
 pub use incidents::IncidentStore;
-pub use local::LocalStore;
+pub use local::{LocalStore, TypeIndex};
 pub use memory::MemoryStore;
+pub use recent::RecentStore;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -41,7 +43,7 @@ pub type ParametersSink<'a> = &'a mut dyn FnMut(u64, Parameters);
 /// # Errors
 /// Every method fails if the backend fails or stored data is damaged, and with [`StoreError::UnknownSensor`]
 /// if it needs a sensor that does not exist. Methods list further errors.
-pub trait HistoryStore: IncidentStore + AlertStore {
+pub trait HistoryStore: IncidentStore + AlertStore + RecentStore {
     /// Returns all sensors, ascending by name.
     fn sensors(&self) -> Result<Vec<Sensor>, StoreError>;
 

@@ -5,7 +5,8 @@ use jiff::civil::Date;
 use crate::app::correlate::correlate_reports;
 use crate::app::family_members::families;
 use crate::app::filter_notation::{check_label, filter_name, parse_filter};
-use crate::app::host::host;
+use crate::app::history_source::Readable;
+use crate::app::host::host_in_store;
 use crate::app::sample_details::details;
 use crate::app::series::{SeriesQuery, TrafficFilter, series};
 use crate::app::surges::{SurgeQuery, surges};
@@ -42,9 +43,10 @@ const ANSWERS: [(&str, &str); 10] = [
 ];
 
 /// Answers requests for `/api/v1`: lists what can be asked.
-pub(super) fn index(_request: &PageRequest) -> Result<Reply, PageError> {
+pub(super) fn index(_request: &PageRequest, _store: &Readable) -> Result<Reply, PageError> {
     let mut text = String::from(
-        "The answers of the command line, as lines of JSON; format=csv or format=svg where there is one.\n\n",
+        "The answers of the command line, as lines of JSON; format=csv or format=svg where there is one.\n\
+         /api/v1/openapi.json describes them.\n\n",
     );
     for (name, asked) in ANSWERS {
         let asked = if asked.is_empty() { String::new() } else { format!("  ? {asked}") };
@@ -53,18 +55,24 @@ pub(super) fn index(_request: &PageRequest) -> Result<Reply, PageError> {
     Ok(Reply::Content("text/plain; charset=utf-8", None, text.into_bytes()))
 }
 
+/// The description of all answers in OpenAPI's format, which `tests/it/page_api.rs` compares with what is answered.
+const OPENAPI: &str = include_str!("assets/openapi.json");
+
+/// Answers requests for `/api/v1/openapi.json`.
+pub(super) fn openapi(_request: &PageRequest, _store: &Readable) -> Result<Reply, PageError> {
+    Ok(Reply::Content("application/json", None, OPENAPI.as_bytes().to_vec()))
+}
+
 /// Answers requests for `/api/v1/NAME`.
-pub(super) fn answer(request: &PageRequest) -> Result<Reply, PageError> {
+pub(super) fn answer(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let rules = &request.server.rules;
     let source = request.server.source();
-    let folder = request.server.history.as_path();
     let sensors = request.query.all("sensor");
-    let store = request.open()?;
     match request.part("answer") {
-        "sensors" => write(request, history::sensors(folder, rules)?.as_slice()),
-        "captures" => write(request, removal::captures(folder, &sensors, rules)?.as_slice()),
-        "families" => write(request, families(store.as_ref(), rules)?.as_slice()),
-        "sample" => write(request, &details(store.as_ref(), needed(request, "id")?, rules)?),
+        "sensors" => write(request, history::sensors_in_store(store)?.as_slice()),
+        "captures" => write(request, removal::captures_in_store(store, &sensors)?.as_slice()),
+        "families" => write(request, families(store, rules)?.as_slice()),
+        "sample" => write(request, &details(store, needed(request, "id")?, rules)?),
         "incidents" => {
             let mut all = store.incidents().map_err(AppError::from)?;
             if let Some(number) = request.query.get("number") {
@@ -75,15 +83,15 @@ pub(super) fn answer(request: &PageRequest) -> Result<Reply, PageError> {
         "host" => {
             let text = needed(request, "address")?;
             let address = text.parse().map_err(|_| PageError::Wrong(format!("`{text}` is no address.")))?;
-            let rows = host(&source, address, &sensors, rules, &mut Notices::default())?;
+            let rows = host_in_store(store, address, &sensors, rules)?;
             write(request, &HostAnswer { host: address, rows: &rows })
         }
         "surges" => {
-            let found = surges(store.as_ref(), &SurgeQuery { sensors, level: SURGE_Q_MAX }, rules)?;
+            let found = surges(store, &SurgeQuery { sensors, level: SURGE_Q_MAX }, rules)?;
             write(request, &SurgesAnswer { surges: &found, all: true })
         }
-        "types" => write(request, type_counts(store.as_ref(), &sensors, TYPE_COUNT_LEVEL, rules)?.as_slice()),
-        "series" => write_series(request, sensors),
+        "types" => write(request, type_counts(store, &sensors, TYPE_COUNT_LEVEL, rules)?.as_slice()),
+        "series" => write_series(request, store, sensors),
         "correlate" => {
             let options = CaptureOptions::default();
             let found = correlate_reports(&[], &source, &options, rules, &mut Notices::default())?;
@@ -107,8 +115,7 @@ pub(super) fn answer(request: &PageRequest) -> Result<Reply, PageError> {
 }
 
 /// Answers requests for `/metrics`, in the text format of Prometheus.
-pub(super) fn metrics(request: &PageRequest) -> Result<Reply, PageError> {
-    let store = request.open()?;
+pub(super) fn metrics(_request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let healths = store.sensor_healths().map_err(AppError::from)?;
     let incidents = store.incidents().map_err(AppError::from)?;
     let deliveries = store.deliveries().map_err(AppError::from)?.len() as u64;
@@ -121,7 +128,7 @@ fn needed<'a>(request: &'a PageRequest, name: &str) -> Result<&'a str, PageError
     request.query.get(name).ok_or_else(missing)
 }
 
-fn write_series(request: &PageRequest, sensors: Vec<String>) -> Result<Reply, PageError> {
+fn write_series(request: &PageRequest, store: &Readable, sensors: Vec<String>) -> Result<Reply, PageError> {
     let rules = &request.server.rules;
     let mut filters = Vec::new();
     for text in request.query.all("filter") {
@@ -149,8 +156,7 @@ fn write_series(request: &PageRequest, sensors: Vec<String>) -> Result<Reply, Pa
     let sources = request.query.get("source").map(str::parse).transpose().map_err(wrong)?;
     let days: (Option<Date>, Option<Date>) = (request.date("from")?, request.date("to")?);
     let question = SeriesQuery { sensors, filters, sources, step, first: days.0, last: days.1 };
-    let store = request.open()?;
-    let all = series(store.as_ref(), &question, rules)?;
+    let all = series(store, &question, rules)?;
     let counted = all.iter().map(|series| SpanSeries {
         sensor: &series.sensor,
         behavior: filter_name(&series.filter, sources),

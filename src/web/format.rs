@@ -39,6 +39,17 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
+/// Formats a number of packets a second: `0`, `0.04`, `3.1`, `1,250`.
+pub(super) fn rate_in_words(rate: f64) -> String {
+    match rate {
+        rate if rate >= 100.0 => number(rate.round()),
+        rate if rate >= 1.0 => format!("{rate:.1}"),
+        rate if rate >= 0.005 => format!("{rate:.2}"),
+        rate if rate > 0.0 => "under 0.01".to_owned(),
+        _ => "0".to_owned(),
+    }
+}
+
 /// Formats a day: `2 Mar 2009`.
 pub(super) fn day(date: Date) -> String {
     date.strftime("%-d\u{a0}%b\u{a0}%Y").to_string()
@@ -102,6 +113,10 @@ mod tests {
         assert_eq!(
             [percent(0.0), percent(0.0001), percent(0.031), percent(0.62)],
             ["0 %", "under 0.1 %", "3.1 %", "62 %"]
+        );
+        assert_eq!(
+            [0.0, 0.001, 0.04, 3.12, 1_250.4].map(rate_in_words),
+            ["0", "under 0.01", "0.04", "3.1", "1,250"]
         );
         assert_eq!(day(date(2009, 3, 2)), "2\u{a0}Mar\u{a0}2009");
         assert_eq!([lag(12.0), lag(100.0), lag(240.0), lag(1e6)], ["12 s", "100 s", "4 min", "12 days"]);

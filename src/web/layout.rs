@@ -2,8 +2,9 @@
 
 use askama::Template;
 
+use crate::app::history_source::Readable;
 use crate::app::now;
-use crate::app::overview::{Overview, SensorState, overview};
+use crate::app::overview::{Overview, SensorState, sensor_states};
 use crate::escape::escape_hidden_lines;
 use crate::incident::HealthCondition;
 
@@ -94,12 +95,12 @@ impl Layout {
     /// Creates the layout of a page. Sensors are read from the history.
     pub(super) fn new(
         request: &PageRequest,
+        store: &Readable,
         section: PageSection,
         title: impl Into<String>,
         crumbs: Vec<Crumb>,
     ) -> Result<Layout, PageError> {
-        let store = request.open()?;
-        let seen = overview(store.as_ref(), now(), None)?;
+        let seen = sensor_states(store, now())?;
         Ok(Layout::with_overview(request, section, title, crumbs, &seen))
     }
 
@@ -203,7 +204,11 @@ struct ErrorPage {
 /// Returns the page of an error.
 pub(super) fn error_page(request: &PageRequest, error: &PageError) -> String {
     let (title, what, remedy) = error.words();
-    let with_sensors = Layout::new(request, PageSection::None, title, Vec::new()).ok();
+    let with_sensors = request
+        .server
+        .readers
+        .ask(|store| Layout::new(request, store, PageSection::None, title, Vec::new()).ok());
+    let with_sensors = with_sensors.ok().flatten();
     let layout = with_sensors.unwrap_or_else(|| Layout::bare(request, PageSection::None, title, Vec::new()));
     let page = ErrorPage { layout, what, remedy };
     let text = page.render().unwrap_or_else(|_| format!("{title}\n"));

@@ -10,6 +10,8 @@ mod behavior_words;
 mod format;
 mod incident_rows;
 mod layout;
+mod live_feed;
+mod live_streams;
 mod pages;
 mod reply;
 mod request;

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use tokio::sync::Semaphore;
 
-use crate::app::history_source::{HistorySource, OpenHistory};
+use crate::app::AppError;
+use crate::app::history_readers::HistoryReaders;
+use crate::app::history_source::HistorySource;
 use crate::app::watch::OwnNetwork;
-use crate::app::{AppError, CaptureOptions, Notices};
 use crate::rules::Rules;
 
+use super::live_streams::LiveFeed;
 use super::reply::PageError;
 use super::session::{Key, Session};
 
@@ -23,6 +25,8 @@ const QUESTIONS_AT_ONCE: usize = 4;
 pub(super) struct Server {
     /// The folder of the history.
     pub(super) history: PathBuf,
+    /// The stores that answer questions about it.
+    pub(super) readers: HistoryReaders,
     /// The rules.
     pub(super) rules: Rules,
     /// The operator's own networks.
@@ -31,6 +35,8 @@ pub(super) struct Server {
     pub(super) key: Key,
     /// The address that is listened on.
     pub(super) address: SocketAddr,
+    /// What browsers that look at the live page get.
+    pub(super) live: LiveFeed,
     /// One permit for each question that may be asked of the history now.
     pub(super) questions: Arc<Semaphore>,
 }
@@ -46,11 +52,12 @@ impl Server {
         rules: Rules,
         own_networks: Vec<OwnNetwork>,
     ) -> Result<Server, AppError> {
-        let source = HistorySource::Folder(history.clone());
-        source.open(&CaptureOptions::default(), &rules, &mut Notices::default())?;
+        let readers = HistoryReaders::new(&history, &rules.profile);
+        readers.ask(|_| ())?;
         let key = Key::random().map_err(AppError::Usage)?;
         let questions = Arc::new(Semaphore::new(QUESTIONS_AT_ONCE));
-        Ok(Server { history, rules, own_networks, key, address, questions })
+        let live = LiveFeed::new();
+        Ok(Server { history, readers, rules, own_networks, key, address, live, questions })
     }
 
     /// Returns the name of the own network of a host, if it is in one.
@@ -159,12 +166,6 @@ impl PageRequest {
     /// Returns a part of the path.
     pub(super) fn part(&self, name: &str) -> &str {
         self.parts.get(name).map_or("", String::as_str)
-    }
-
-    /// Opens the history. Notices about it are left out: pages say what is not known where it matters.
-    pub(super) fn open(&self) -> Result<OpenHistory, PageError> {
-        let options = CaptureOptions::default();
-        Ok(self.server.source().open(&options, &self.server.rules, &mut Notices::default())?)
     }
 
     /// Returns the date behind a name.

@@ -12,11 +12,13 @@ use axum::http::{HeaderMap, HeaderValue, Response, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 
+use crate::app::history_source::Readable;
+
 use super::pages;
 use super::reply::{PageError, Reply};
 use super::request::{PageRequest, PageTheme, QueryPairs, Server};
 use super::session::{SESSION_COOKIE, Session, THEME_COOKIE, TOKEN_FIELD, cookie};
-use super::{assets, layout};
+use super::{assets, layout, live_feed};
 
 /// Maximum size of a form in bytes.
 const FORM_BYTES_MAX: usize = 64 * 1024;
@@ -33,7 +35,7 @@ const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; fra
 /// The parts of a path that vary, by name.
 type Parts = HashMap<String, String>;
 /// A function that answers requests for a page. It blocks.
-type PageFunction = fn(&PageRequest) -> Result<Reply, PageError>;
+type PageFunction = fn(&PageRequest, &Readable) -> Result<Reply, PageError>;
 /// A function that answers a form. It blocks.
 type FormFunction = fn(&PageRequest, &QueryPairs) -> Result<Reply, PageError>;
 
@@ -49,6 +51,7 @@ pub(super) fn router(server: Arc<Server>) -> Router {
     }
     router
         .route("/assets/{name}", get(assets::asset))
+        .route("/live/events", get(live_feed::events))
         .fallback(page(pages::missing))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&server), around))
@@ -67,7 +70,7 @@ fn form(function: FormFunction) -> MethodRouter<Arc<Server>> {
         let asked = asked(server, parts, &request);
         async move {
             let body = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await;
-            let checked = move |request: &PageRequest| {
+            let checked = move |request: &PageRequest, _store: &Readable| {
                 let body = body
                     .map_err(|_| PageError::Wrong(format!("A form has at most {FORM_BYTES_MAX} bytes.")))?;
                 let fields = QueryPairs::parse(&body);
@@ -99,7 +102,7 @@ fn asked(
 /// Answers a request on a thread that may block, in its turn and within the time limit.
 async fn answer(
     asked: Result<Arc<PageRequest>, String>,
-    function: impl FnOnce(&PageRequest) -> Result<Reply, PageError> + Send + 'static,
+    function: impl FnOnce(&PageRequest, &Readable) -> Result<Reply, PageError> + Send + 'static,
 ) -> Response<Body> {
     let asked = match asked {
         Ok(asked) => asked,
@@ -112,9 +115,9 @@ async fn answer(
             let question = Arc::clone(&asked);
             // The permit is held until the function ends, also if nobody waits for it any more.
             let run = tokio::task::spawn_blocking(move || {
-                let result = function(&question);
+                let result = question.server.readers.ask(|store| function(&question, store));
                 drop(permit);
-                result
+                result.unwrap_or_else(|error| Err(error.into()))
             })
             .await;
             run.unwrap_or_else(|_| Err(PageError::Template("the page function ended early".to_owned())))

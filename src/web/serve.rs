@@ -19,6 +19,7 @@ use crate::app::AppError;
 use crate::app::watch::OwnNetwork;
 use crate::rules::Rules;
 
+use super::live_feed::feed;
 use super::request::Server;
 use super::router::router;
 
@@ -76,7 +77,9 @@ pub fn serve(options: ServeOptions, ready: &mut dyn FnMut(SocketAddr)) -> Result
         );
         let server = Arc::new(Server::new(history, address, rules, own_networks)?);
         ready(address);
+        let feed = tokio::spawn(feed(Arc::clone(&server)));
         accept(&listener, server, ends).await;
+        feed.abort();
         Ok(())
     });
     runtime.shutdown_timeout(END_TIME_MAX);
@@ -94,7 +97,7 @@ async fn accept(
     http.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
     let running = GracefulShutdown::new();
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let service = TowerToHyperService::new(router(server));
+    let service = TowerToHyperService::new(router(Arc::clone(&server)));
     loop {
         let next = async {
             let permit = Arc::clone(&free).acquire_owned().await.ok()?;
@@ -122,5 +125,6 @@ async fn accept(
             drop(permit);
         });
     }
+    server.live.close();
     let _late = tokio::time::timeout(END_TIME_MAX, running.shutdown()).await;
 }

@@ -26,6 +26,8 @@ mod observation;
 mod outputs;
 #[cfg(feature = "serve")]
 mod page;
+mod page_api;
+mod page_live;
 mod pictures;
 mod projection;
 mod readers;

@@ -15,7 +15,7 @@ use crate::command::{arg, inga};
 const EVIL: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
 
 /// A history with two families, of which one breaks out, and texts that would be markup.
-static HISTORY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
+pub(crate) static HISTORY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     let folder = TempDir::new().unwrap();
     let two = folder.path().join("two");
     let run = |args: &[&str]| {
@@ -41,7 +41,7 @@ static HISTORY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
 });
 
 /// A copy of the history, which a test may change.
-fn copied_history() -> TempDir {
+pub(crate) fn copied_history() -> TempDir {
     let folder = TempDir::new().unwrap();
     for entry in walkdir::WalkDir::new(&HISTORY.1) {
         let entry = entry.unwrap();
@@ -56,20 +56,20 @@ fn copied_history() -> TempDir {
 }
 
 /// A running server.
-struct Served {
-    child: Child,
-    address: String,
+pub(crate) struct Served {
+    pub(crate) child: Child,
+    pub(crate) address: String,
 }
 
 /// A response: its status, its head in lower case, and its body.
-struct Response {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Served {
-    fn new(history: &Path) -> Served {
+    pub(crate) fn new(history: &Path) -> Served {
         let mut child = Command::new(env!("CARGO_BIN_EXE_inga"))
             .args(["serve", "--history", arg(history), "--listen", "127.0.0.1:0"])
             .stderr(Stdio::piped())
@@ -94,7 +94,7 @@ impl Served {
         Response { status, head: head.to_lowercase(), body: body.to_owned() }
     }
 
-    fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.get_with(path, "")
     }
 

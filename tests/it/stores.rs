@@ -11,7 +11,7 @@ use inga::history::{
     BehaviorFilter, BehaviorSummary, DailyCount, DayState, FacetInclusion, Filter, Granularity, HourlyCount,
     Outage, Sensor, SensorKind, Sighting, SightingCounts, TypeFilter, TypeRecord,
 };
-use inga::packet::{AddressSpace, Protocol};
+use inga::packet::{AddressSpace, Protocol, Timestamp};
 use inga::rules::Rules;
 use inga::sample::{KeptSample, SampleProfile};
 use inga::store::{HistoryStore, LocalStore, MemoryStore, StoreError};
@@ -176,6 +176,10 @@ fn view(store: &dyn HistoryStore) -> String {
         writeln!(out, "{sensor:?} {:?}", store.coverage(name).unwrap()).unwrap();
         writeln!(out, "{:?}", store.totals(name).unwrap()).unwrap();
         out.push_str(&sightings(store, name));
+        let (mut recent, midnight) = (BTreeSet::new(), Timestamp(1_235_952_000_000_000_000));
+        let mut add = |one: &Sighting| _ = recent.insert((one.number, one.host));
+        store.each_recent_sighting(name, midnight, &mut add).unwrap();
+        writeln!(out, "{recent:?} {:?}", store.totals_until(name, date(2009, 3, 1)).unwrap()).unwrap();
         let mut behaviors = BTreeSet::new();
         for protocols in ["TCP:S", "TCP:SA", "TCP:S+SA", "UDP", "ICMP", "ICMP,TCP:S", "TCP:S,UDP"] {
             let protocol = protocol_set(protocols);

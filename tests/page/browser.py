@@ -104,8 +104,9 @@ class Browser:
     def press(self, key, text=None):
         """Presses a key."""
         text = text if text is not None else (key if len(key) == 1 else "")
-        code = {"Enter": 13}.get(key, 0)
-        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, text=text or ("\r" if key == "Enter" else ""), windowsVirtualKeyCode=code)
+        code = {"Enter": 13, "Tab": 9, "Escape": 27}.get(key, 0)
+        text = text or ("\r" if key == "Enter" else "")
+        self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", key=key, code=key if code else "", text=text, windowsVirtualKeyCode=code)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
     def look(self, width, height=900, dark=False):

@@ -1,16 +1,56 @@
-"""Walks through the operator's page in a browser: overview, incident, note, close, search, host; then looks at every page
-narrow, wide, light and dark. Usage: walk.py URL [FOLDER FOR PICTURES]. The history has at least one incident."""
+"""Walks through the operator's page in a browser: overview, incident, note, close, search, host; then by the keyboard alone;
+then looks at every page narrow, wide, light and dark, and for what would shut people out (inspect.js). Usage: walk.py URL [FOLDER FOR PICTURES]. The history has at least one incident."""
 
+import pathlib
 import sys
 
 from browser import Browser
 
+INSPECT = (pathlib.Path(__file__).parent / "inspect.js").read_text()
 NOTE = "<script>alert(1)</script> handed on to <b>night</b>"
 
 
 def check(condition, what):
     if not condition:
         raise AssertionError(what)
+
+
+def by_keyboard_alone(browser, base):
+    """Reaches everything on the page of an incident by Tab, sees where it is, and works with it."""
+    browser.open(base + "/incidents/1")
+    browser.press("Tab")
+    check(browser.run("document.activeElement.className") == "skip", "the first stop skips to the content")
+    shown = "document.activeElement.getBoundingClientRect()"
+    check(browser.run(f"{shown}.left >= 0 && {shown}.top >= 0 && {shown}.width > 0"), "the skip link is shown when it has the focus")
+    browser.press("Enter")
+    check(browser.run("document.activeElement.id") == "main", "it leads to the content")
+    # From the beginning of the page through all stops.
+    browser.open(base + "/incidents/1")
+    stops = """[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')]
+        .filter((element) => element.checkVisibility({visibilityProperty: true}) && !element.closest('dialog'))"""
+    expected = browser.run(f"{stops}.length")
+    reached = 0
+    for _ in range(expected + 20):
+        browser.press("Tab")
+        if browser.run("document.activeElement === document.body || document.activeElement.hasAttribute('data-reached')"):
+            break
+        if browser.run("document.activeElement.matches('a[href], button, input, select, textarea, summary')"):
+            reached += 1
+        browser.run("document.activeElement.setAttribute('data-reached', '')")
+        outline = browser.run("getComputedStyle(document.activeElement).outlineStyle")
+        check(outline != "none", "where the focus is can be seen: " + browser.run("document.activeElement.outerHTML.slice(0, 120)"))
+    check(reached == expected, f"{reached} of {expected} stops are reached by Tab")
+    # Take it by the keyboard.
+    browser.run("[...document.querySelectorAll('button')].find((button) => button.textContent === 'Take it').focus()")
+    browser.run("window.isOld = true")
+    browser.press("Enter")
+    browser.wait("!window.isOld && document.readyState === 'complete' && document.querySelector('.facts').textContent.includes('Owner')", "it is taken")
+    # The menu opens, is walked through and closes.
+    browser.run("document.querySelector('.me summary').focus()")
+    browser.press("Enter")
+    check(browser.run("document.querySelector('.me').open"), "Enter opens the menu")
+    browser.press("Escape")
+    check(not browser.run("document.querySelector('.me').open"), "Escape closes the menu")
 
 
 def main():
@@ -59,6 +99,13 @@ def main():
         browser.press("?", "?")
         check(browser.run("document.getElementById('keys').open"), "? shows the keys")
 
+        by_keyboard_alone(browser, base)
+
+        # The live page gets events, and keeps still while the keyboard is in it.
+        browser.open(base + "/live")
+        browser.wait("document.querySelectorAll('[data-live] .tiles article').length > 0", "tiles")
+        check(browser.run("document.querySelector('[data-live]').previousElementSibling.textContent") == "Pause", "it can be paused")
+
         # The theme is kept.
         browser.open(base + "/theme?set=dark&back=/")
         check(browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(21, 24, 28)", "dark by choice")
@@ -73,7 +120,6 @@ def main():
             "live": "/live", "help": "/help", "search": "/search?q=nothing-like-this", "missing": "/no-such-page",
         }
         looks = [(360, 740, False), (1280, 900, False), (1280, 900, True), (2560, 1300, True)]
-        expected_missing = 0
         for name, path in pages.items():
             for width, height, dark in looks:
                 browser.look(width, height, dark)
@@ -82,7 +128,8 @@ def main():
                 check(wide <= 0, f"{path} is {wide} px too wide on {width} px")
                 ground = browser.run("getComputedStyle(document.body).backgroundColor")
                 check(ground == ("rgb(21, 24, 28)" if dark else "rgb(255, 255, 255)"), f"{path}: ground {ground}, dark {dark}")
-                expected_missing += name == "missing"
+                pale = browser.run(INSPECT)
+                check(not pale, f"{path} on {width} px, dark {dark}: " + "\n".join(pale))
                 if pictures:
                     browser.picture(f"{pictures}/{name}-{width}{'-dark' if dark else ''}.png")
         faults = [fault for fault in browser.faults if "404" not in fault]

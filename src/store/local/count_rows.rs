@@ -9,6 +9,7 @@ use super::day_numbers::{DayNumbers, day_number};
 use super::rows::{
     OptionalColumn, column_of_count, is_facet, scope_of_column, type_number, values, wrong_kind,
 };
+use super::segment::Segment;
 use super::table::{Column, ColumnSpec, ColumnType, OptionalValues, SegmentTable, Values};
 
 /// The table of daily and hourly counts by type and scope. If all windows of a day began in one hour, the
@@ -30,6 +31,24 @@ pub(super) static COUNTS: SegmentTable = SegmentTable {
 
 /// The index of the column that distinguishes daily from hourly rows.
 pub(super) const DAILY: usize = 3;
+
+/// The index of the column of types.
+const COUNT_TYPE: usize = 1;
+
+/// Returns the numbers of the types of a segment of counts, ascending within each row group and at least once each.
+pub(super) fn types_of_segment(segment: &Segment) -> Result<Vec<u64>, StoreError> {
+    let mut numbers: Vec<u64> = Vec::new();
+    for group in 0..segment.groups() {
+        let (_, columns) = segment.row_group(group)?.columns(&[COUNT_TYPE])?;
+        for number in values!(columns, 0, Int64) {
+            let number = type_number(*number)?;
+            if numbers.last() != Some(&number) {
+                numbers.push(number);
+            }
+        }
+    }
+    Ok(numbers)
+}
 
 /// The columns of counts that are to be written. All rows are daily, or all are hourly.
 #[derive(Default)]

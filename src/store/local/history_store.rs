@@ -1,7 +1,5 @@
 //! The questions and changes that a history in a folder answers: each is passed on to the file that implements it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::civil::Date;
 
 use crate::behavior::{BehaviorId, ProbeSignature};
@@ -101,7 +99,7 @@ impl HistoryStore for LocalStore {
     fn series(&self, sensor: &str, selections: &[BehaviorFilter]) -> Result<Vec<Vec<DayCount>>, StoreError> {
         let (_, source) = self.sensor_reader(sensor)?;
         let one = |selection: &BehaviorFilter| {
-            let types = self.types.types_of_behavior(&self.connection, &self.profile, selection)?;
+            let types = self.types_of_behavior(selection)?;
             match types[..] {
                 [_] if !selection.facets => types::series_of_type(&source, &types),
                 _ => types::series_of_types(&source, &types, selection.facets),
@@ -111,16 +109,7 @@ impl HistoryStore for LocalStore {
     }
 
     fn totals(&self, sensor: &str) -> Result<Vec<DayTotal>, StoreError> {
-        let (id, source) = self.sensor_reader(sensor)?;
-        let days = catalog::days(&self.connection, id)?;
-        let uncounted: BTreeSet<Date> =
-            days.iter().filter(|(_, total)| total.is_none()).map(|(day, _)| *day).collect();
-        let mut totals: BTreeMap<Date, DayTotal> =
-            days.into_iter().filter_map(|(day, total)| Some((day, total?))).collect();
-        if !uncounted.is_empty() {
-            totals.extend(source.count_totals(&uncounted)?);
-        }
-        Ok(totals.into_values().filter(|total| total.count.windows > 0).collect())
+        self.totals_of_days(sensor, None)
     }
 
     fn each_sighting(
@@ -130,7 +119,7 @@ impl HistoryStore for LocalStore {
         sink: &mut dyn FnMut(&Sighting),
     ) -> Result<(), StoreError> {
         let (_, source) = self.sensor_reader(sensor)?;
-        let types = self.types.types_of_filter(&self.connection, &self.profile, filter)?;
+        let types = self.types_of_filter(filter)?;
         source.each_sighting(&RowFilter::from_filter(filter, types.as_deref()), &mut |sighting| {
             sink(sighting);
             Ok(())
@@ -144,7 +133,7 @@ impl HistoryStore for LocalStore {
         sink: &mut dyn FnMut(&DailyCount),
     ) -> Result<(), StoreError> {
         let (_, source) = self.sensor_reader(sensor)?;
-        let types = self.types.types_of_filter(&self.connection, &self.profile, filter)?;
+        let types = self.types_of_filter(filter)?;
         source.each_daily_count(&RowFilter::from_filter(filter, types.as_deref()), &mut |count| {
             sink(count);
             Ok(())
@@ -159,7 +148,7 @@ impl HistoryStore for LocalStore {
     ) -> Result<(), StoreError> {
         refuse_sources(filter)?;
         let (_, source) = self.sensor_reader(sensor)?;
-        let types = self.types.types_of_filter(&self.connection, &self.profile, filter)?;
+        let types = self.types_of_filter(filter)?;
         source.each_hourly_count(&RowFilter::from_filter(filter, types.as_deref()), &mut |count| {
             sink(count);
             Ok(())
@@ -185,7 +174,7 @@ impl HistoryStore for LocalStore {
 
     fn hosts(&self, sensor: &str, selection: &BehaviorFilter, most: usize) -> Result<HostList, StoreError> {
         let (_, source) = self.sensor_reader(sensor)?;
-        let types = self.types.types_of_behavior(&self.connection, &self.profile, selection)?;
+        let types = self.types_of_behavior(selection)?;
         types::hosts(&source, &self.mark_names()?, (&types, selection.facets), most)
     }
 
@@ -211,7 +200,7 @@ impl HistoryStore for LocalStore {
         let (_, source) = self.sensor_reader(sensor)?;
         let types = selections
             .iter()
-            .map(|selection| self.types.types_of_behavior(&self.connection, &self.profile, selection))
+            .map(|selection| self.types_of_behavior(selection))
             .collect::<Result<Vec<_>, _>>()?;
         let lists: Vec<types::TypeNumbers<'_>> =
             types.iter().zip(selections).map(|(types, one)| (types.as_slice(), one.facets)).collect();
@@ -231,7 +220,7 @@ impl HistoryStore for LocalStore {
         most: usize,
     ) -> Result<Vec<TypeTotal>, StoreError> {
         let (_, source) = self.sensor_reader(sensor)?;
-        let types = self.types.types_of_behavior(&self.connection, &self.profile, selection)?;
+        let types = self.types_of_behavior(selection)?;
         let lists = [(types.as_slice(), selection.facets)];
         let totals = types::type_totals(&source, &|number| self.type_record(number), &lists, most)?;
         Ok(totals.into_iter().flatten().collect())

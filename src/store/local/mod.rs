@@ -19,6 +19,8 @@ mod merge;
 mod open_segments;
 mod query;
 mod readers_lock;
+mod recent;
+mod refresh;
 mod remove;
 mod retain;
 mod row_filter;
@@ -33,11 +35,13 @@ mod signature_rows;
 mod sorted;
 mod spool;
 mod table;
+mod type_index;
 mod type_rows;
 mod types;
 mod verify;
 mod write;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +52,8 @@ use crate::behavior::Profile;
 use super::StoreError;
 use open_segments::OpenSegments;
 use schema::AccessMode;
-use types::TypeIndex;
+use type_index::CatalogVersion;
+pub use type_index::TypeIndex;
 
 /// A history in a folder.
 #[derive(Debug)]
@@ -58,6 +63,8 @@ pub struct LocalStore {
     access: AccessMode,
     profile: Profile,
     types: TypeIndex,
+    /// The state of the catalog whose types are in the index.
+    indexed_version: Cell<Option<CatalogVersion>>,
     open: OpenSegments,
     /// Whether written data is synced to the disk. Temporary histories are not synced.
     durable: bool,
@@ -65,7 +72,9 @@ pub struct LocalStore {
     temporary: Option<tempfile::TempDir>,
     /// A shared lock, held by a store opened to read, which keeps other processes from deleting segment
     /// files.
-    _files: Option<File>,
+    files: Option<File>,
+    /// The file of the catalog, by which a history that took the place of another is recognized.
+    identity: Option<refresh::FileIdentity>,
 }
 
 impl LocalStore {
@@ -76,7 +85,20 @@ impl LocalStore {
     /// Fails if the folder has no history, a history of a newer inga or one of another behavior profile, or
     /// if the history cannot be read.
     pub fn open_to_read(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
-        LocalStore::open_with(folder, profile, AccessMode::Read)
+        LocalStore::open_with(folder, profile, AccessMode::Read, TypeIndex::default())
+    }
+
+    /// Opens a history to read as [`LocalStore::open_to_read`] does, with an index of types that other stores of the same
+    /// history have filled.
+    ///
+    /// # Errors
+    /// Fails as [`LocalStore::open_to_read`] does.
+    pub fn open_to_read_with(
+        folder: &Path,
+        profile: &Profile,
+        types: &TypeIndex,
+    ) -> Result<LocalStore, StoreError> {
+        LocalStore::open_with(folder, profile, AccessMode::Read, types.clone())
     }
 
     /// Opens an existing history to write.
@@ -84,7 +106,7 @@ impl LocalStore {
     /// # Errors
     /// Fails as [`LocalStore::open_to_read`] does.
     pub fn open_to_write(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
-        LocalStore::open_with(folder, profile, AccessMode::Write)
+        LocalStore::open_with(folder, profile, AccessMode::Write, TypeIndex::default())
     }
 
     /// Opens a history to write, and creates it if it does not exist.
@@ -92,7 +114,7 @@ impl LocalStore {
     /// # Errors
     /// Fails as [`LocalStore::open_to_read`] does, and if the folder cannot be created.
     pub fn create(folder: &Path, profile: &Profile) -> Result<LocalStore, StoreError> {
-        LocalStore::open_with(folder, profile, AccessMode::Create)
+        LocalStore::open_with(folder, profile, AccessMode::Create, TypeIndex::default())
     }
 
     /// Creates a history in a temporary folder (within `TMPDIR`), which is deleted together with the store.
@@ -107,7 +129,12 @@ impl LocalStore {
         Ok(store)
     }
 
-    fn open_with(folder: &Path, profile: &Profile, access: AccessMode) -> Result<LocalStore, StoreError> {
+    fn open_with(
+        folder: &Path,
+        profile: &Profile,
+        access: AccessMode,
+        types: TypeIndex,
+    ) -> Result<LocalStore, StoreError> {
         // The files are locked before the state of the catalog is fixed, so that no file that it lists is
         // deleted in between.
         let files = if access == AccessMode::Read { readers_lock::lock_files(folder) } else { None };
@@ -117,11 +144,13 @@ impl LocalStore {
             connection,
             access,
             profile: profile.clone(),
-            types: TypeIndex::default(),
+            types,
+            indexed_version: Cell::new(None),
             open: OpenSegments::default(),
             durable: true,
             temporary: None,
-            _files: files,
+            files,
+            identity: refresh::catalog_identity(folder),
         };
         store.check_profile()?;
         if access != AccessMode::Read {

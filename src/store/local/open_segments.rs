@@ -45,6 +45,11 @@ impl OpenSegments {
         Ok(segment)
     }
 
+    /// Closes the segments whose paths `is_kept` does not accept.
+    pub(super) fn retain(&self, is_kept: impl Fn(&str) -> bool) {
+        self.0.borrow_mut().retain(|path, _| is_kept(path));
+    }
+
     /// Closes a segment.
     pub(super) fn close(&self, path: &str) {
         self.0.borrow_mut().remove(path);

@@ -67,6 +67,18 @@ impl SensorReader<'_> {
         self.each_sighting_of(self.segments_of(&SIGHTINGS), wanted, sink)
     }
 
+    /// Calls `sink` with the wanted sightings of the segments whose single capture `may_have` accepts, in no particular
+    /// order. It is asked with `None` about segments of several captures.
+    pub(super) fn each_sighting_of_captures(
+        &self,
+        may_have: &dyn Fn(Option<[u8; 32]>) -> bool,
+        wanted: &RowFilter<'_>,
+        sink: &mut dyn FnMut(&Sighting) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let segments = self.segments_of(&SIGHTINGS).filter(|segment| may_have(segment.capture));
+        self.each_sighting_of(segments, wanted, sink)
+    }
+
     /// Calls `sink` with the wanted sightings of some segments, in no particular order.
     fn each_sighting_of<'t>(
         &self,

@@ -1,6 +1,5 @@
-//! Queries about types: the types of a behavior, and the sightings of some types.
+//! Queries about the sightings and counts of some types.
 
-use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -8,12 +7,10 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use rusqlite::Connection;
 
-use crate::behavior::{Behavior, BehaviorId, Parameters, Profile};
 use crate::history::{
-    BehaviorFilter, BehaviorSummary, DailyCount, DayCount, Filter, Granularity, HostList, HostSet, Scope,
-    Sighting, SightingCounts, TypeFilter, TypeRecord, TypeTotal,
+    BehaviorSummary, DailyCount, DayCount, HostList, HostSet, Scope, Sighting, SightingCounts, TypeRecord,
+    TypeTotal,
 };
-use crate::packet::Protocol;
 use crate::store::{ServiceQuery, StoreError, host_summaries};
 
 use super::query::{SensorReader, SightingSums};
@@ -25,107 +22,6 @@ pub(super) type TypeNumbers<'a> = (&'a [u64], bool);
 
 /// A callback that returns the type with a number.
 pub(super) type TypeLookup<'a> = &'a dyn Fn(u64) -> Result<TypeRecord, StoreError>;
-
-/// The types of each shape, of each pattern and of each service. Each index is computed on first use. A type
-/// with several services is not in the index of services. Memory: 24 bytes per type for each index.
-#[derive(Debug, Default)]
-pub(super) struct TypeIndex {
-    shapes: RefCell<KeyIndex<BehaviorId>>,
-    patterns: RefCell<KeyIndex<BehaviorId>>,
-    services: RefCell<KeyIndex<(Protocol, u16)>>,
-}
-
-/// The state of the catalog for which the index was computed, and keys with the numbers of their types,
-/// ascending.
-type KeyIndex<K> = (Option<CatalogVersion>, Vec<(K, u64)>);
-
-/// A state of the catalog: SQLite's counters of changes by other connections and by this one.
-type CatalogVersion = (i64, u64);
-
-/// Returns the current state of the catalog.
-fn catalog_version(connection: &Connection) -> Result<CatalogVersion, StoreError> {
-    let others = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
-    Ok((others, connection.total_changes()))
-}
-
-/// Returns the numbers of the types with a key, ascending. `key_of` returns the key of the types with these
-/// parameters, if they have one. The index is computed if the catalog has changed since.
-fn types_with_key<K: Copy + Ord>(
-    index: &RefCell<KeyIndex<K>>,
-    connection: &Connection,
-    key: K,
-    key_of: impl Fn(&Parameters) -> Option<K>,
-) -> Result<Vec<u64>, StoreError> {
-    let state = catalog_version(connection)?;
-    let mut index = index.borrow_mut();
-    if index.0 != Some(state) {
-        let mut keys = Vec::new();
-        type_rows::each_type(connection, &mut |number, parameters| {
-            keys.extend(key_of(&parameters).map(|key| (key, number)));
-            Ok(())
-        })?;
-        keys.sort_unstable();
-        *index = (Some(state), keys);
-    }
-    let keys = &index.1;
-    let first = keys.partition_point(|(known, _)| *known < key);
-    Ok(keys[first..].iter().take_while(|(known, _)| *known == key).map(|(_, number)| *number).collect())
-}
-
-impl TypeIndex {
-    /// Returns the numbers of the types of a selection, ascending.
-    pub(super) fn types_of_behavior(
-        &self,
-        connection: &Connection,
-        profile: &Profile,
-        selection: &BehaviorFilter,
-    ) -> Result<Vec<u64>, StoreError> {
-        let (index, name): (_, fn(&Parameters, &Profile) -> Behavior) = match selection.granularity {
-            Granularity::Type => return existing_type(connection, profile, selection.id),
-            Granularity::Shape => (&self.shapes, Behavior::of_shape),
-            Granularity::Pattern => (&self.patterns, Behavior::of_pattern),
-        };
-        types_with_key(index, connection, selection.id, |parameters| Some(name(parameters, profile).id))
-    }
-
-    /// Returns the numbers of the types of a filter, ascending; `None` for all types.
-    pub(super) fn types_of_filter(
-        &self,
-        connection: &Connection,
-        profile: &Profile,
-        filter: &Filter<'_>,
-    ) -> Result<Option<Vec<u64>>, StoreError> {
-        match &filter.types {
-            TypeFilter::All => Ok(None),
-            TypeFilter::Behavior(selection) => {
-                self.types_of_behavior(connection, profile, selection).map(Some)
-            }
-            TypeFilter::Numbers(numbers) => Ok(Some(numbers.to_vec())),
-            TypeFilter::Service(protocol, port) => {
-                types_with_key(&self.services, connection, (*protocol, *port), Parameters::service).map(Some)
-            }
-            TypeFilter::Predicate(passes, _) => {
-                let mut numbers = Vec::new();
-                type_rows::each_type(connection, &mut |number, parameters| {
-                    numbers.extend(passes(&parameters).then_some(number));
-                    Ok(())
-                })?;
-                Ok(Some(numbers))
-            }
-        }
-    }
-}
-
-/// Returns the number of a type, or nothing if the history does not have the type.
-fn existing_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result<Vec<u64>, StoreError> {
-    let number = id.number();
-    let sql = "SELECT EXISTS (SELECT 1 FROM type WHERE number = ?1)";
-    let known: bool = connection.prepare_cached(sql)?.query_row([number.cast_signed()], |row| row.get(0))?;
-    if !known || type_rows::type_record(connection, profile, number)?.behavior.id != id {
-        return Ok(Vec::new());
-    }
-    Ok(vec![number])
-}
 
 /// Returns the numbers of the types of each service, ascending.
 pub(super) fn types_by_service(

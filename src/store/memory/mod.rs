@@ -4,6 +4,7 @@
 mod alerts;
 mod import;
 mod incidents;
+mod recent;
 mod removal;
 mod selection;
 mod sighting_maps;

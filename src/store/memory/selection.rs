@@ -44,6 +44,9 @@ impl MemoryStore {
             TypeFilter::Service(protocol, port) => {
                 record.is_some_and(|record| record.parameters.is_service(*protocol, *port))
             }
+            TypeFilter::Protocol(protocol) => {
+                record.is_some_and(|record| record.parameters.only_protocol() == Some(*protocol))
+            }
             TypeFilter::Predicate(passes, _) => record.is_some_and(|record| passes(&record.parameters)),
         }
     }

@@ -3,10 +3,11 @@
 use askama::Template;
 use ipnet::IpNet;
 
-use crate::app::behavior_view::{BehaviorAtSensor, BehaviorQuery, BehaviorView, behavior_view};
+use crate::app::behavior_view::{BehaviorAtSensor, BehaviorQuery, BehaviorView, ReadingDepth, behavior_view};
 use crate::app::filter_notation::{check_label, filter_name, parse_filter};
+use crate::app::history_source::Readable;
 use crate::app::now;
-use crate::app::overview::overview;
+use crate::app::overview::sensor_states;
 use crate::app::series::TrafficFilter;
 use crate::app::tile::{TileWindow, example};
 use crate::history::{BehaviorFilter, Granularity};
@@ -20,7 +21,7 @@ use crate::web::behavior_words::sentence;
 use crate::web::format::{counted, day, expected, listed};
 use crate::web::layout::{Crumb, Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
-use crate::web::request::{PageRequest, QueryPairs, segment};
+use crate::web::request::{PageRequest, QueryPairs, Server, segment};
 use crate::web::span::SpanChips;
 use crate::web::table::{Table, export};
 
@@ -40,7 +41,9 @@ struct BehaviorPage {
     chips: SpanChips,
     picture: Option<String>,
     tile: Option<String>,
-    hosts: Table,
+    notice: Option<(String, &'static str)>,
+    hosts: Option<Table>,
+    list_hosts: String,
     types: Table,
     series: Table,
     samples: Option<Table>,
@@ -61,57 +64,61 @@ pub(in crate::web) fn address(filter: &TrafficFilter) -> String {
 }
 
 /// Answers requests for `/ports/445/tcp`.
-pub(in crate::web) fn port(request: &PageRequest) -> Result<Reply, PageError> {
-    of_notation(request, &format!("{}/{}", request.part("port"), request.part("protocol")))
+pub(in crate::web) fn port(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    of_notation(request, store, &format!("{}/{}", request.part("port"), request.part("protocol")))
 }
 
 /// Answers requests for `/protocols/icmp`.
-pub(in crate::web) fn protocol(request: &PageRequest) -> Result<Reply, PageError> {
-    of_notation(request, request.part("protocol"))
+pub(in crate::web) fn protocol(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    of_notation(request, store, request.part("protocol"))
 }
 
 /// Answers requests for `/types/ID`.
-pub(in crate::web) fn type_(request: &PageRequest) -> Result<Reply, PageError> {
-    of_notation(request, &format!("type:{}", request.part("id")))
+pub(in crate::web) fn type_(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    of_notation(request, store, &format!("type:{}", request.part("id")))
 }
 
 /// Answers requests for `/shapes/ID`.
-pub(in crate::web) fn shape(request: &PageRequest) -> Result<Reply, PageError> {
-    of_notation(request, &format!("shape:{}", request.part("id")))
+pub(in crate::web) fn shape(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    of_notation(request, store, &format!("shape:{}", request.part("id")))
 }
 
 /// Answers requests for `/patterns/ID`.
-pub(in crate::web) fn pattern(request: &PageRequest) -> Result<Reply, PageError> {
-    of_notation(request, &format!("pattern:{}", request.part("id")))
+pub(in crate::web) fn pattern(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    of_notation(request, store, &format!("pattern:{}", request.part("id")))
 }
 
 /// Answers requests for `/labels/NAME`.
-pub(in crate::web) fn label(request: &PageRequest) -> Result<Reply, PageError> {
-    of_notation(request, &format!("label:{}", request.part("label")))
+pub(in crate::web) fn label(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    of_notation(request, store, &format!("label:{}", request.part("label")))
 }
 
 /// Answers requests for `/signatures/ttl=64`.
-pub(in crate::web) fn signature(request: &PageRequest) -> Result<Reply, PageError> {
-    of_notation(request, &format!("signature:{}", request.part("features")))
+pub(in crate::web) fn signature(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    of_notation(request, store, &format!("signature:{}", request.part("features")))
 }
 
 /// Answers requests for `/prefixes/192.0.2.0/24`.
-pub(in crate::web) fn prefix(request: &PageRequest) -> Result<Reply, PageError> {
+pub(in crate::web) fn prefix(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let text = format!("{}/{}", request.part("address"), request.part("length"));
     let wrong = |_| PageError::Missing(format!("`{text}` is no prefix like 192.0.2.0/24."));
     let prefix: IpNet = text.parse().map_err(wrong)?;
-    answer(request, TrafficFilter::All, Some(prefix.trunc()))
+    answer(request, store, TrafficFilter::All, Some(prefix.trunc()))
 }
 
-fn of_notation(request: &PageRequest, notation: &str) -> Result<Reply, PageError> {
+fn of_notation(request: &PageRequest, store: &Readable, notation: &str) -> Result<Reply, PageError> {
     let filter = parse_filter(notation).map_err(PageError::Missing)?;
     check_label(&filter, &request.server.rules)?;
-    answer(request, filter, None)
+    answer(request, store, filter, None)
 }
 
-fn answer(request: &PageRequest, filter: TrafficFilter, sources: Option<IpNet>) -> Result<Reply, PageError> {
-    let store = request.open()?;
-    let seen = overview(store.as_ref(), now(), None)?;
+fn answer(
+    request: &PageRequest,
+    store: &Readable,
+    filter: TrafficFilter,
+    sources: Option<IpNet>,
+) -> Result<Reply, PageError> {
+    let seen = sensor_states(store, now())?;
     let chips = SpanChips::new(request, &seen)?;
     let query = BehaviorQuery {
         filter,
@@ -120,12 +127,13 @@ fn answer(request: &PageRequest, filter: TrafficFilter, sources: Option<IpNet>) 
         first: chips.first,
         last: chips.last,
         host_days: None,
+        depth: depth(request),
     };
-    let view = behavior_view(store.as_ref(), &query, &request.server.rules)?;
-    let tile = tile(request, &view)?;
+    let view = behavior_view(store, &query, &request.server.rules)?;
+    let tile = tile(request, store, &view);
     let (hosts, types, series) = (hosts(request, &view)?, types(request, &view), days(request, &view));
     let samples = (sources.is_none()).then(|| samples(request, &view));
-    let tables: Vec<&Table> = [&hosts, &types, &series].into_iter().chain(&samples).collect();
+    let tables: Vec<&Table> = [&types, &series].into_iter().chain(&hosts).chain(&samples).collect();
     if let Some(reply) = export(request, &tables) {
         return reply;
     }
@@ -146,6 +154,8 @@ fn answer(request: &PageRequest, filter: TrafficFilter, sources: Option<IpNet>) 
         labels: view.labels.clone(),
         picture: picture(&view, &name, query.sources),
         series: series.with_json(json),
+        notice: notice(&view),
+        list_hosts: list_hosts(request),
         layout,
         heading,
         kind,
@@ -156,6 +166,34 @@ fn answer(request: &PageRequest, filter: TrafficFilter, sources: Option<IpNet>) 
         samples,
     };
     html(&page)
+}
+
+/// Returns how much is read for the page: everything, if the address says so or the hosts are exported.
+pub(in crate::web) fn depth(request: &PageRequest) -> ReadingDepth {
+    match (request.query.get("hosts"), request.query.get("export")) {
+        (Some("all"), _) | (_, Some("hosts")) => ReadingDepth::Exact,
+        _ => ReadingDepth::Bounded,
+    }
+}
+
+/// Returns the address of this page with all hosts.
+pub(in crate::web) fn list_hosts(request: &PageRequest) -> String {
+    format!("{}#hosts", request.address_with("hosts", "all"))
+}
+
+/// Says what the page does not count exactly, to be read at once, and how the link that counts it is named.
+fn notice(view: &BehaviorView) -> Option<(String, &'static str)> {
+    if let Some(read) = view.sensors.iter().filter_map(|one| one.narrowed_to).max() {
+        return Some((format!("Only the days from {} were read.", day(read)), "Read all days"));
+    }
+    let uncounted: Vec<String> =
+        view.seen_at().filter(|one| one.host_total.is_none()).map(|one| one.sensor.name.clone()).collect();
+    if uncounted.is_empty() {
+        return None;
+    }
+    let at = listed(&uncounted);
+    let what = format!("At {at}, hosts are many: each counts once a day for every type that it showed.");
+    Some((what, "Count each host once"))
 }
 
 /// Returns the address of JSON about a behavior.
@@ -219,25 +257,19 @@ fn finding(heading: &str, query: &BehaviorQuery, view: &BehaviorView) -> String 
             _ => format!("{} did not see it in this span of time.", listed(&names)),
         };
     }
-    let packets: u64 = sensors.iter().flat_map(|one| &one.types).map(|total| total.packets).sum();
-    let part = |one: &&BehaviorAtSensor| {
-        format!("{} at {}", counted(one.hosts.total, "host", "hosts"), one.sensor.name)
+    let packets: u64 = sensors.iter().flat_map(|one| &one.series.spans).map(|span| span.packets).sum();
+    let part = |one: &&BehaviorAtSensor| match one.host_total {
+        Some(total) => format!("{} at {}", counted(total, "host", "hosts"), one.sensor.name),
+        None => {
+            let most = one.series.spans.iter().map(|span| span.hosts).max().unwrap_or(0);
+            format!("up to {} a day at {}", counted(most, "host", "hosts"), one.sensor.name)
+        }
     };
     let parts: Vec<String> = sensors.iter().map(part).collect();
-    let first = sensors
-        .iter()
-        .filter_map(|one| Some((one.hosts.first?, one.sensor.zone().ok()?)))
-        .min_by_key(|(time, _)| *time);
-    let last = sensors
-        .iter()
-        .filter_map(|one| Some((one.hosts.last?, one.sensor.zone().ok()?)))
-        .max_by_key(|(time, _)| *time);
-    let span = match (first, last) {
-        (Some((first, zone)), Some((last, other))) => {
-            format!(", from {} to {}", day(first.day(&zone)), day(last.day(&other)))
-        }
-        _ => String::new(),
-    };
+    let days: Vec<_> = sensors.iter().filter_map(|one| one.days()).collect();
+    let ends = days.iter().map(|days| days.0).min().zip(days.iter().map(|days| days.1).max());
+    let span =
+        ends.map(|(first, last)| format!(", from {} to {}", day(first), day(last))).unwrap_or_default();
     let what = match query.sources {
         Some(_) => format!("Of {heading}, the darknet saw {}", listed(&parts)),
         None => format!("It was seen from {}", listed(&parts)),
@@ -288,6 +320,7 @@ fn names(query: &BehaviorQuery, view: &BehaviorView) -> Vec<(&'static str, Strin
 pub(in crate::web) fn picture(view: &BehaviorView, name: &str, sources: Option<IpNet>) -> Option<String> {
     let named = |one: &'_ BehaviorAtSensor| match sources {
         Some(prefix) => format!("{name} from {prefix} at {}", one.sensor.name),
+        None if one.host_total.is_none() => "hosts of each type, added up".to_owned(),
         // A type's id says nothing to a reader of the picture.
         None if name.len() > 40 => "this behavior".to_owned(),
         None => name.to_owned(),
@@ -309,23 +342,22 @@ pub(in crate::web) fn picture(view: &BehaviorView, name: &str, sources: Option<I
 }
 
 /// Draws the example window of the type with the most windows.
-fn tile(request: &PageRequest, view: &BehaviorView) -> Result<Option<String>, PageError> {
-    let Some(record) = &view.main_type else { return Ok(None) };
-    let store = request.open()?;
+fn tile(request: &PageRequest, store: &Readable, view: &BehaviorView) -> Option<String> {
+    let record = view.main_type.as_ref()?;
     let names: Vec<String> = view.seen_at().map(|one| one.sensor.name.clone()).collect();
-    Ok(example_of(request, store.as_ref(), record.behavior.id, &names)
-        .map(|tile| without_style(&tile_svg(&tile, Theme::Auto))))
+    let tile = example_of(&request.server, store, record.behavior.id, &names)?;
+    Some(without_style(&tile_svg(&tile, Theme::Auto)))
 }
 
 /// Returns the tile of the earliest example window of a type; `None` if no sensor kept one.
 pub(in crate::web) fn example_of(
-    request: &PageRequest,
-    store: &crate::app::history_source::Readable,
+    server: &Server,
+    store: &Readable,
     id: crate::behavior::BehaviorId,
     sensors: &[String],
 ) -> Option<Tile> {
-    let found = example(store, id, sensors, &request.server.rules).ok()?;
+    let found = example(store, id, sensors, &server.rules).ok()?;
     let TileWindow::Example { sensor, example, record, labels } = found else { return None };
-    let seconds = request.server.rules.profile.window_seconds;
+    let seconds = server.rules.profile.window_seconds;
     Some(example_tile(&sensor, &example, &record.behavior.canonical, &labels.join(", "), seconds))
 }

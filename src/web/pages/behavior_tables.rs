@@ -22,7 +22,7 @@ const HOSTS: &[TableColumn] = &[
 const TYPES: &[TableColumn] = &[
     TableColumn::text("type", "Type", 1),
     TableColumn::text("sensor", "Sensor", 2),
-    TableColumn::number("hosts", "Hosts", 1),
+    TableColumn::number("hosts", "Hosts on its busiest day", 1),
     TableColumn::number("windows", "Windows", 2),
     TableColumn::number("packets", "Packets", 1),
 ];
@@ -41,12 +41,13 @@ const SAMPLES: &[TableColumn] = &[
     TableColumn::number("windows", "Windows that show it", 1),
     TableColumn::text("date", "Date", 2),
 ];
-/// Returns the hosts of all sensors as a table.
-pub(in crate::web) fn hosts(request: &PageRequest, view: &BehaviorView) -> Result<Table, PageError> {
+/// Returns the hosts of all sensors as a table; `None` if those of a sensor were too many to be read at once.
+pub(in crate::web) fn hosts(request: &PageRequest, view: &BehaviorView) -> Result<Option<Table>, PageError> {
     let (mut own_rows, mut rows) = (Vec::new(), Vec::new());
     for one in view.seen_at() {
         let zone = one.sensor.zone().map_err(crate::app::AppError::from)?;
-        for host in &one.hosts.hosts {
+        let Some(hosts) = &one.hosts else { return Ok(None) };
+        for host in &hosts.hosts {
             let marks = host.marks.join(" ");
             let own = request.server.own_network(host.host);
             let shown = Cell::text(host.host.to_string()).link(format!("/hosts/{}", host.host));
@@ -70,7 +71,8 @@ pub(in crate::web) fn hosts(request: &PageRequest, view: &BehaviorView) -> Resul
     }
     own_rows.extend(rows);
     let caption = "Hosts, those with the most windows first";
-    Ok(Table::new(request, "hosts", caption, HOSTS, own_rows, "No host was seen in this span of time."))
+    let empty = "No host was seen in this span of time.";
+    Ok(Some(Table::new(request, "hosts", caption, HOSTS, own_rows, empty)))
 }
 
 /// Returns the types of all sensors as a table.
@@ -82,7 +84,7 @@ pub(in crate::web) fn types(request: &PageRequest, view: &BehaviorView) -> Table
             rows.push(TableRow::from(vec![
                 Cell::text(behavior.canonical.clone()).link(format!("/types/{}", behavior.id)).class("mono"),
                 Cell::text(one.sensor.name.clone()),
-                Cell::count(total.hosts),
+                Cell::count(total.peak_hosts),
                 Cell::count(total.windows),
                 Cell::count(total.packets),
             ]));

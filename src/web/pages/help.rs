@@ -2,6 +2,8 @@
 
 use askama::Template;
 
+use crate::app::history_source::Readable;
+
 use crate::web::layout::{Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
 use crate::web::request::PageRequest;
@@ -13,6 +15,6 @@ struct HelpPage {
 }
 
 /// Answers requests for `/help`.
-pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
-    html(&HelpPage { layout: Layout::new(request, PageSection::None, "Help", Vec::new())? })
+pub(in crate::web) fn page(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    html(&HelpPage { layout: Layout::new(request, store, PageSection::None, "Help", Vec::new())? })
 }

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use askama::Template;
 use ipnet::IpNet;
 
-use crate::app::host::host;
-use crate::app::overview::overview;
-use crate::app::{AppError, Notices, now};
+use crate::app::history_source::Readable;
+use crate::app::host::host_in_store;
+use crate::app::overview::sensor_states;
+use crate::app::{AppError, now};
 use crate::history::HostBehavior;
 use crate::render::answer::Answer;
 use crate::render::host::HostAnswer;
@@ -44,14 +45,12 @@ struct HostPage {
 }
 
 /// Answers requests for `/hosts/192.0.2.1`.
-pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
+pub(in crate::web) fn page(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let text = request.part("address");
     let wrong = |_| PageError::Missing(format!("`{text}` is no address."));
     let address: IpAddr = text.parse().map_err(wrong)?;
-    let store = request.open()?;
-    let seen = overview(store.as_ref(), now(), None)?;
-    let source = request.server.source();
-    let found = host(&source, address, &[], &request.server.rules, &mut Notices::default())?;
+    let seen = sensor_states(store, now())?;
+    let found = host_in_store(store, address, &[], &request.server.rules)?;
     let zone =
         |name: &str| seen.sensors.iter().find(|one| one.sensor.name == name).map(|one| one.sensor.zone());
     let mut rows = Vec::new();

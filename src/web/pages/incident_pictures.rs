@@ -70,7 +70,7 @@ pub(in crate::web) fn tile(
 ) -> Option<String> {
     let record = view.main_type.as_ref()?;
     let names: Vec<String> = view.seen_at().map(|one| one.sensor.name.clone()).collect();
-    let at_sensor = example_of(request, store, record.behavior.id, &names)?;
+    let at_sensor = example_of(&request.server, store, record.behavior.id, &names)?;
     let id = incident.causes.iter().find_map(|cause| cause.samples.first());
     let sample = id.and_then(|id| kept.iter().find(|one| one.profile.id == *id));
     let seconds = request.server.rules.profile.window_seconds;

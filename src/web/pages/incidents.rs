@@ -6,7 +6,7 @@ use crate::app::behavior_view::{BehaviorQuery, BehaviorView, behavior_view};
 use crate::app::explain::surge_filter;
 use crate::app::history::kept_samples;
 use crate::app::history_source::Readable;
-use crate::app::overview::overview;
+use crate::app::overview::sensor_states;
 use crate::app::{AppError, now};
 use crate::incident::{ChangeKind, Incident, IncidentState};
 use crate::render::incidents::{change_in_words, incident_title};
@@ -18,7 +18,7 @@ use crate::web::reply::{PageError, Reply};
 use crate::web::request::{PageRequest, segment};
 use crate::web::table::{Cell, Table, TableColumn, TableRow, export};
 
-use super::behavior::address;
+use super::behavior::{address, depth, list_hosts};
 use super::behavior_tables::hosts;
 use super::incident_forms::number;
 use super::incident_pictures::{picture, tile};
@@ -49,8 +49,7 @@ struct IncidentsPage {
 }
 
 /// Answers requests for `/incidents`.
-pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
-    let store = request.open()?;
+pub(in crate::web) fn list(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let all = store.incidents().map_err(AppError::from)?;
     let state = request.query.get("state").unwrap_or("open");
     let shown: Vec<&Incident> = all
@@ -61,7 +60,7 @@ pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
             word => incident.state.word() == word,
         })
         .collect();
-    let names = sample_names(&kept_samples(store.as_ref())?);
+    let names = sample_names(&kept_samples(store)?);
     let incidents = incident_rows::table(request, "incidents", &shown, &names).with_json("/api/v1/incidents");
     if let Some(reply) = export(request, &[&incidents]) {
         return reply;
@@ -70,7 +69,7 @@ pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
     let chip =
         |word: &'static str| (word, request.query.with("state", word).address(&request.path), word == state);
     let page = IncidentsPage {
-        layout: Layout::new(request, PageSection::Incidents, "Incidents", Vec::new())?,
+        layout: Layout::new(request, store, PageSection::Incidents, "Incidents", Vec::new())?,
         finding: incident_rows::finding(&open),
         chips: ["open", "new", "seen", "explained", "closed", "all"].map(chip).to_vec(),
         incidents,
@@ -116,24 +115,25 @@ struct IncidentPage {
     picture: Option<String>,
     tile: Option<String>,
     sensors: Table,
-    hosts: Table,
+    hosts: Option<Table>,
+    list_hosts: String,
     suspects: String,
     log: Vec<LogLine>,
     json: String,
 }
 
 /// Answers requests for `/incidents/12`.
-pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
+pub(in crate::web) fn page(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let number = number(request)?;
-    let store = request.open()?;
     let missing = |_| PageError::Missing(format!("This history has no incident {number}."));
     let incident = store.incident(number).map_err(missing)?;
-    let seen = overview(store.as_ref(), now(), None)?;
-    let kept = kept_samples(store.as_ref())?;
+    let seen = sensor_states(store, now())?;
+    let kept = kept_samples(store)?;
     let names = sample_names(&kept);
-    let view = view(request, store.as_ref(), &incident)?;
+    let view = view(request, store, &incident)?;
     let (hosts, sensors) = (hosts(request, &view)?, sensors(request, &incident));
-    if let Some(reply) = export(request, &[&hosts, &sensors]) {
+    let tables: Vec<&Table> = hosts.iter().chain([&sensors]).collect();
+    if let Some(reply) = export(request, &tables) {
         return reply;
     }
     let title = incident_title(&incident);
@@ -164,10 +164,11 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         causes: causes(&incident, &names),
         left: left(&incident),
         picture: picture(&incident, &view, &kept, &names),
-        tile: tile(request, store.as_ref(), &incident, &view, &kept),
+        tile: tile(request, store, &incident, &view, &kept),
         suspects: counted(incident.suspects, "host", "hosts"),
         log: incident.changes.iter().rev().map(log_line).collect(),
         json: format!("/api/v1/incidents?number={number}"),
+        list_hosts: list_hosts(request),
         title,
         sensors,
         hosts,
@@ -195,6 +196,7 @@ fn view(request: &PageRequest, store: &Readable, incident: &Incident) -> Result<
         first: days.map(|(first, _)| away(first, -DAYS_BEFORE)),
         last: days.map(|(_, last)| away(last, DAYS_AFTER)),
         host_days: days,
+        depth: depth(request),
     };
     Ok(behavior_view(store, &query, &request.server.rules)?)
 }

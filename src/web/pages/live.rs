@@ -1,28 +1,26 @@
-//! What came on the last day, as tiles: one a pattern, the newest first.
-
-use std::collections::HashMap;
+//! What came last, as tiles: one a pattern, the newest first; and packets a second.
 
 use askama::Template;
 
-use crate::app::overview::overview;
+use crate::app::history_source::Readable;
+use crate::app::live::{LiveBehavior, LiveSensor, live};
+use crate::app::overview::{Overview, sensor_states};
 use crate::app::{AppError, now};
-use crate::history::{Filter, Sighting};
-use crate::packet::Timestamp;
+use crate::escape::escape_hidden_lines;
 use crate::render::svg::{Theme, without_style};
 use crate::render::tile::{Tile, tile_svg};
 
 use crate::web::behavior_words::sentence;
-use crate::web::format::{ShownTime, counted};
+use crate::web::format::{NONE, ShownTime, counted, rate_in_words};
 use crate::web::layout::{Layout, PageSection, html};
 use crate::web::reply::{PageError, Reply};
-use crate::web::request::PageRequest;
+use crate::web::request::{PageRequest, Server, segment};
+use crate::web::sparkline::sparkline;
 
 use super::behavior::example_of;
 
 /// Maximum number of tiles.
 const TILES_MAX: usize = 12;
-/// Maximum number of types that are looked at for their patterns.
-const TYPES_MAX: usize = 400;
 
 /// A behavior that came last at a time.
 struct LiveTile {
@@ -34,84 +32,107 @@ struct LiveTile {
     picture: Option<String>,
 }
 
+/// The packets a second of a sensor.
+struct LiveRate {
+    sensor: String,
+    href: String,
+    now: String,
+    picture: String,
+}
+
+/// The part of the page that is replaced by events.
+#[derive(Template)]
+#[template(path = "live_part.html", config = "src/web/templates/askama.toml")]
+struct LiveContent {
+    finding: String,
+    rates: Vec<LiveRate>,
+    tiles: Vec<LiveTile>,
+}
+
 #[derive(Template)]
 #[template(path = "live.html", config = "src/web/templates/askama.toml")]
 struct LivePage {
     layout: Layout,
-    finding: String,
-    tiles: Vec<LiveTile>,
-}
-
-/// What came of a type on the last day of a sensor.
-#[derive(Clone, Copy)]
-struct Newest {
-    last: Timestamp,
-    hosts: u64,
-    packets: u64,
+    /// The rendered part.
+    part: String,
 }
 
 /// Answers requests for `/live`.
-pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
-    let store = request.open()?;
-    let seen = overview(store.as_ref(), now(), None)?;
-    let mut tiles: Vec<(Timestamp, LiveTile)> = Vec::new();
-    for one in &seen.sensors {
-        let Some((_, day)) = one.coverage.span() else { continue };
-        let zone = one.sensor.zone().map_err(AppError::from)?;
-        let mut types: HashMap<u64, Newest> = HashMap::new();
-        let filter = Filter { first: Some(day), last: Some(day), ..Filter::default() };
-        let mut add = |sighting: &Sighting| {
-            let newest = types.entry(sighting.number).or_insert(Newest {
-                last: sighting.counts.last,
-                hosts: 0,
-                packets: 0,
-            });
-            newest.last = newest.last.max(sighting.counts.last);
-            newest.hosts += 1;
-            newest.packets += sighting.counts.packets;
-        };
-        store.each_sighting(&one.sensor.name, &filter, &mut add).map_err(AppError::from)?;
-        let mut ranked: Vec<(u64, Newest)> = types.into_iter().collect();
-        // Of the last day, the types with the most packets: single stray packets say little.
-        ranked.sort_by_key(|(number, newest)| (std::cmp::Reverse(newest.packets), *number));
-        let mut patterns = Vec::new();
-        for (number, newest) in ranked.into_iter().take(TYPES_MAX) {
-            if patterns.len() == TILES_MAX {
-                break;
-            }
-            let record = store.type_record(number).map_err(AppError::from)?;
-            if patterns.contains(&record.pattern.id) {
-                continue;
-            }
-            patterns.push(record.pattern.id);
-            let names = std::slice::from_ref(&one.sensor.name);
-            let tile = example_of(request, store.as_ref(), record.behavior.id, names);
-            tiles.push((
-                newest.last,
-                LiveTile {
-                    words: sentence(&record.parameters),
-                    href: format!("/patterns/{}", record.pattern.id),
-                    sensor: one.sensor.name.clone(),
-                    hosts: counted(newest.hosts, "host", "hosts"),
-                    last: ShownTime::new(newest.last, &zone),
-                    picture: tile.map(|tile| {
-                        // What the legend says stands above the tile.
-                        let tile = Tile { legend: Vec::new(), title: String::new(), ..tile };
-                        without_style(&tile_svg(&tile, Theme::Auto))
-                    }),
-                },
-            ));
-        }
+pub(in crate::web) fn page(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    let seen = sensor_states(store, now())?;
+    let part = part(&request.server, store, &seen)?.render()?;
+    let layout = Layout::with_overview(request, PageSection::Live, "Live", Vec::new(), &seen);
+    html(&LivePage { layout, part })
+}
+
+/// Returns the part of the page that changes, as events send it.
+pub(in crate::web) fn live_part(server: &Server, store: &Readable) -> Result<String, PageError> {
+    let seen = sensor_states(store, now())?;
+    Ok(escape_hidden_lines(&part(server, store, &seen)?.render()?))
+}
+
+fn part(server: &Server, store: &Readable, seen: &Overview) -> Result<LiveContent, PageError> {
+    let view = live(store, seen, TILES_MAX)?;
+    let mut tiles = Vec::new();
+    for one in view.behaviors.iter().take(TILES_MAX) {
+        tiles.push(tile(server, store, seen, one)?);
     }
-    tiles.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
-    tiles.truncate(TILES_MAX);
     let finding = match (tiles.first(), seen.is_live) {
         (None, _) => "Nothing was recorded yet.".to_owned(),
-        (Some((_, newest)), true) => format!("The newest window is of {}.", newest.last.local),
-        (Some((_, newest)), false) => {
-            format!("Nothing arrives now: the history ends with the window of {}.", newest.last.local)
-        }
+        (Some(newest), true) => format!(
+            "The newest window is of {}. One tile a pattern of the last ten minutes, the newest first.",
+            newest.last.local
+        ),
+        (Some(newest), false) => format!(
+            "Nothing arrives now: the history ends with the window of {}. One tile a pattern of the last day, the newest first.",
+            newest.last.local
+        ),
     };
-    let layout = Layout::with_overview(request, PageSection::Live, "Live", Vec::new(), &seen);
-    html(&LivePage { layout, finding, tiles: tiles.into_iter().map(|(_, tile)| tile).collect() })
+    Ok(LiveContent { finding, rates: view.sensors.iter().map(rate).collect(), tiles })
+}
+
+fn tile(
+    server: &Server,
+    store: &Readable,
+    seen: &Overview,
+    one: &LiveBehavior,
+) -> Result<LiveTile, PageError> {
+    let sensor = seen.sensors.iter().find(|known| known.sensor.name == one.sensor);
+    let zone = sensor.map(|known| known.sensor.zone()).transpose().map_err(AppError::from)?;
+    let record = &one.main_type;
+    let picture = example_of(server, store, record.behavior.id, std::slice::from_ref(&one.sensor));
+    Ok(LiveTile {
+        words: sentence(&record.parameters),
+        href: format!("/patterns/{}", record.pattern.id),
+        sensor: one.sensor.clone(),
+        hosts: counted(one.hosts, "host", "hosts"),
+        last: ShownTime::new(one.last, &zone.unwrap_or(jiff::tz::TimeZone::UTC)),
+        picture: picture.map(|picture| {
+            // What the legend says stands above the tile.
+            let picture = Tile { legend: Vec::new(), title: String::new(), ..picture };
+            without_style(&tile_svg(&picture, Theme::Auto))
+        }),
+    })
+}
+
+fn rate(one: &LiveSensor) -> LiveRate {
+    let newest = one.rates.iter().rev().flatten().next().copied();
+    let most = one.rates.iter().flatten().copied().reduce(f64::max).unwrap_or(0.0);
+    let missing = one.rates.iter().filter(|rate| rate.is_none()).count();
+    let gap = if missing == 0 { "" } else { "; times that were not recorded are shaded" };
+    let words = format!("at most {} packets a second in ten minutes{gap}", rate_in_words(most));
+    // Bars have whole numbers: thousandths of a packet a second.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rates are small and not negative"
+    )]
+    let values: Vec<Option<u64>> =
+        one.rates.iter().map(|rate| rate.map(|rate| (rate * 1_000.0).round() as u64)).collect();
+    LiveRate {
+        sensor: one.sensor.clone(),
+        href: format!("/sensors/{}", segment(&one.sensor)),
+        now: newest.map_or_else(|| NONE.to_owned(), rate_in_words),
+        picture: sparkline(&values, &words),
+    }
 }

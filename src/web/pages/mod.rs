@@ -7,11 +7,13 @@ mod host;
 mod incident_forms;
 mod incident_pictures;
 mod incidents;
-mod live;
+pub(super) mod live;
 mod overview;
 mod samples;
 mod search;
 mod sensors;
+
+use crate::app::history_source::Readable;
 
 use super::api;
 use super::reply::{PageError, Reply};
@@ -19,7 +21,7 @@ use super::request::{PageRequest, PageTheme, QueryPairs};
 use super::session::THEME_COOKIE;
 
 /// A function that answers requests for a page.
-type Answering = fn(&PageRequest) -> Result<Reply, PageError>;
+type Answering = fn(&PageRequest, &Readable) -> Result<Reply, PageError>;
 /// A function that answers a form.
 type Changing = fn(&PageRequest, &QueryPairs) -> Result<Reply, PageError>;
 
@@ -49,6 +51,7 @@ pub(super) const PAGES: &[(&str, Answering)] = &[
     ("/theme", theme),
     ("/metrics", api::metrics),
     ("/api/v1", api::index),
+    ("/api/v1/openapi.json", api::openapi),
     ("/api/v1/{answer}", api::answer),
 ];
 
@@ -56,12 +59,12 @@ pub(super) const PAGES: &[(&str, Answering)] = &[
 pub(super) const FORMS: &[(&str, Changing)] = &[("/incidents/{number}", incident_forms::change)];
 
 /// Answers requests for addresses that there are not.
-pub(super) fn missing(request: &PageRequest) -> Result<Reply, PageError> {
+pub(super) fn missing(request: &PageRequest, _store: &Readable) -> Result<Reply, PageError> {
     Err(PageError::Missing(format!("There is no page {}.", crate::escape::escape_hidden(&request.path))))
 }
 
 /// Chooses the colors and returns to the page.
-fn theme(request: &PageRequest) -> Result<Reply, PageError> {
+fn theme(request: &PageRequest, _store: &Readable) -> Result<Reply, PageError> {
     let word = request.query.get("set").unwrap_or("");
     let theme = PageTheme::from_word(word)
         .ok_or_else(|| PageError::Wrong("The colors are system, light or dark.".to_owned()))?;

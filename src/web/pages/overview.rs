@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use crate::app::AppError;
 use crate::app::family_members::families;
 use crate::app::history::kept_samples;
+use crate::app::history_source::Readable;
 use crate::app::now;
 use crate::app::overview::{ComparedCount, Overview, SensorOverview, SensorState, overview};
 use crate::app::own_hosts::{OwnHost, own_hosts};
@@ -72,16 +73,15 @@ struct OverviewPage {
 }
 
 /// Answers requests for the overview.
-pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
+pub(in crate::web) fn page(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let until = request.date("to")?;
-    let store = request.open()?;
-    let seen = overview(store.as_ref(), now(), until)?;
+    let seen = overview(store, now(), until)?;
     let sensors = sensor_table(request, &seen)?;
     let incidents = store.incidents().map_err(crate::app::AppError::from)?;
     let open: Vec<_> = incidents.iter().filter(|incident| incident.is_open()).collect();
-    let names = sample_names(&kept_samples(store.as_ref())?);
+    let names = sample_names(&kept_samples(store)?);
     let incidents = incident_rows::table(request, "incidents", &open, &names);
-    let families = families(store.as_ref(), &request.server.rules)?;
+    let families = families(store, &request.server.rules)?;
     let mut members: Vec<_> = families.iter().flat_map(|family| &family.members).collect();
     let total = members.len();
     members.sort_by_key(|member| std::cmp::Reverse(member.date));
@@ -102,7 +102,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
         "No sample is kept yet. Add one with inga sample import or inga sample add.",
     );
     let networks = &request.server.own_networks;
-    let own = own_hosts(store.as_ref(), networks, OWN_DAYS, until)?;
+    let own = own_hosts(store, networks, OWN_DAYS, until)?;
     let own_finding = match own.len() {
         0 => format!("No host of your networks was seen in the last {OWN_DAYS} recorded days."),
         some => format!(
@@ -295,7 +295,9 @@ fn spark(one: &SensorOverview, end: Option<Date>) -> Cell {
     let days = (0..SPARK_DAYS).rev().map(|back| end.saturating_sub(jiff::Span::new().days(back)));
     let hosts = |day: Date| {
         let total = one.totals.iter().find(|total| total.count.day == day);
-        let is_observed = one.coverage.state(day) == DayState::Observed;
+        // A day after the last whole one is not counted yet.
+        let is_counted = one.last_day.is_none_or(|last| day <= last.day);
+        let is_observed = is_counted && one.coverage.state(day) == DayState::Observed;
         is_observed.then(|| total.map_or(0, |total| total.count.hosts))
     };
     let values: Vec<Option<u64>> = days.map(hosts).collect();

@@ -5,6 +5,7 @@ use askama::Template;
 use crate::app::correlate::correlate_reports;
 use crate::app::family_members::families;
 use crate::app::history::kept_samples;
+use crate::app::history_source::Readable;
 use crate::app::sample_details::details;
 use crate::app::{AppError, CaptureOptions, Notices};
 use crate::incident::{Incident, IncidentCause};
@@ -77,9 +78,8 @@ fn sample_rows<'a>(members: impl Iterator<Item = &'a FamilyMember>) -> Vec<Table
 const NO_SAMPLE: &str = "No sample is kept yet. Add some with inga sample import or inga sample add.";
 
 /// Answers requests for `/samples`.
-pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
-    let store = request.open()?;
-    let all = families(store.as_ref(), &request.server.rules)?;
+pub(in crate::web) fn list(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    let all = families(store, &request.server.rules)?;
     let row = |family: &MalwareFamily| {
         let basis = family.members.first().map(|member| member.family.basis.to_string()).unwrap_or_default();
         TableRow::from(vec![
@@ -109,7 +109,7 @@ pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
             if scanning == 1 { "s" } else { "" }
         ),
     };
-    let layout = Layout::new(request, PageSection::Samples, "Samples", Vec::new())?;
+    let layout = Layout::new(request, store, PageSection::Samples, "Samples", Vec::new())?;
     html(&SamplesPage { layout, finding, families, samples })
 }
 
@@ -125,10 +125,9 @@ struct FamilyPage {
 }
 
 /// Answers requests for `/families/NAME`.
-pub(in crate::web) fn family(request: &PageRequest) -> Result<Reply, PageError> {
+pub(in crate::web) fn family(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let name = request.part("name");
-    let store = request.open()?;
-    let all = families(store.as_ref(), &request.server.rules)?;
+    let all = families(store, &request.server.rules)?;
     let Some(family) = all.iter().find(|family| family.name == name) else {
         let name = crate::escape::escape_hidden(name);
         return Err(PageError::Missing(format!("No sample of this history belongs to a family `{name}`.")));
@@ -139,7 +138,7 @@ pub(in crate::web) fn family(request: &PageRequest) -> Result<Reply, PageError> 
     let samples =
         Table::new(request, "samples", "Its samples", SAMPLES, sample_rows(family.members.iter()), NO_SAMPLE)
             .with_json("/api/v1/families");
-    let names = sample_names(&kept_samples(store.as_ref())?);
+    let names = sample_names(&kept_samples(store)?);
     let incidents =
         incident_rows::table(request, "incidents", &caused, &names).with_json("/api/v1/incidents");
     if let Some(reply) = export(request, &[&samples, &incidents]) {
@@ -147,7 +146,7 @@ pub(in crate::web) fn family(request: &PageRequest) -> Result<Reply, PageError> 
     }
     let crumbs = vec![Crumb::new("Samples", "/samples")];
     let page = FamilyPage {
-        layout: Layout::new(request, PageSection::Samples, family.name.clone(), crumbs)?,
+        layout: Layout::new(request, store, PageSection::Samples, family.name.clone(), crumbs)?,
         name: family.name.clone(),
         finding: family_finding(family, caused.len()),
         scans: family.scans.iter().map(family_scan).collect(),
@@ -209,22 +208,21 @@ struct SamplePage {
 }
 
 /// Answers requests for `/samples/ID`.
-pub(in crate::web) fn sample(request: &PageRequest) -> Result<Reply, PageError> {
-    let store = request.open()?;
-    let found = details(store.as_ref(), request.part("id"), &request.server.rules)?;
+pub(in crate::web) fn sample(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    let found = details(store, request.part("id"), &request.server.rules)?;
     let incidents = store.incidents().map_err(AppError::from)?;
     let id = found.member.id.clone();
     let is_of = |one: &&Incident| {
         one.samples.contains(&id) || one.causes.iter().any(|cause| cause.samples.contains(&id))
     };
     let caused: Vec<&Incident> = incidents.iter().filter(is_of).collect();
-    let names = sample_names(&kept_samples(store.as_ref())?);
+    let names = sample_names(&kept_samples(store)?);
     let incidents =
         incident_rows::table(request, "incidents", &caused, &names).with_json("/api/v1/incidents");
     if let Some(reply) = export(request, &[&incidents]) {
         return reply;
     }
-    let kept = kept_samples(store.as_ref())?;
+    let kept = kept_samples(store)?;
     let profile = kept.iter().find(|sample| sample.profile.id == id).map(|sample| &sample.profile);
     let seconds = request.server.rules.profile.window_seconds;
     let tile = profile.and_then(|profile| sample_tile(&found.member.title, profile, None, seconds));
@@ -236,7 +234,7 @@ pub(in crate::web) fn sample(request: &PageRequest) -> Result<Reply, PageError> 
         ),
     ];
     let page = SamplePage {
-        layout: Layout::new(request, PageSection::Samples, found.member.title.clone(), crumbs)?,
+        layout: Layout::new(request, store, PageSection::Samples, found.member.title.clone(), crumbs)?,
         finding: sample_finding(&found, caused.len()),
         facts: crate::render::sample_details::facts(&found),
         names: found.report.names.iter().map(|(vendor, name)| (vendor.clone(), name.clone())).collect(),
@@ -287,7 +285,7 @@ struct VerdictsPage {
 }
 
 /// Answers requests for `/verdicts`: all kept samples, or those of a family, are correlated with the history now.
-pub(in crate::web) fn verdicts(request: &PageRequest) -> Result<Reply, PageError> {
+pub(in crate::web) fn verdicts(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let source = request.server.source();
     let options = CaptureOptions::default();
     let found = correlate_reports(&[], &source, &options, &request.server.rules, &mut Notices::default())?;
@@ -340,8 +338,13 @@ pub(in crate::web) fn verdicts(request: &PageRequest) -> Result<Reply, PageError
     if let Some(reply) = export(request, &[&verdicts]) {
         return reply;
     }
-    let layout =
-        Layout::new(request, PageSection::Samples, "Verdicts", vec![Crumb::new("Samples", "/samples")])?;
+    let layout = Layout::new(
+        request,
+        store,
+        PageSection::Samples,
+        "Verdicts",
+        vec![Crumb::new("Samples", "/samples")],
+    )?;
     let finding = format!(
         "{} of samples and sensors; {}.",
         counted(total as u64, "pair", "pairs"),

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::app::filter_notation::filter_name;
+use crate::app::history_source::Readable;
 use crate::app::lookup::{FoundThing, lookup};
 
 use crate::web::format::counted;
@@ -29,14 +30,13 @@ struct SearchPage {
 }
 
 /// Answers requests for `/search?q=…`.
-pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
+pub(in crate::web) fn page(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let Some(text) = request.query.get("q") else { return Ok(Reply::Redirect("/".to_owned())) };
-    let store = request.open()?;
-    let found = lookup(store.as_ref(), text, &request.server.rules)?;
+    let found = lookup(store, text, &request.server.rules)?;
     if let [one] = found.as_slice() {
         return Ok(Reply::Redirect(hit(one).href));
     }
-    let layout = Layout::new(request, PageSection::None, "Search", Vec::new())?;
+    let layout = Layout::new(request, store, PageSection::None, "Search", Vec::new())?;
     html(&SearchPage { layout, text: text.to_owned(), hits: found.iter().map(hit).collect() })
 }
 

@@ -3,7 +3,8 @@
 use askama::Template;
 use jiff::civil::Date;
 
-use crate::app::overview::{SensorOverview, SensorState, overview};
+use crate::app::history_source::Readable;
+use crate::app::overview::{SensorOverview, SensorState, sensor_states};
 use crate::app::{AppError, now, removal};
 use crate::history::{DatedPrefix, DayState, nanoseconds_by_day};
 
@@ -49,9 +50,8 @@ struct SensorsPage {
 }
 
 /// Answers requests for `/sensors`.
-pub(in crate::web) fn list(request: &PageRequest) -> Result<Reply, PageError> {
-    let store = request.open()?;
-    let seen = overview(store.as_ref(), now(), None)?;
+pub(in crate::web) fn list(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
+    let seen = sensor_states(store, now())?;
     let rows = seen.sensors.iter().map(|one| {
         let span = one.coverage.span();
         let on = |date: Option<Date>| {
@@ -119,16 +119,15 @@ struct SensorPage {
 }
 
 /// Answers requests for `/sensors/NAME`.
-pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
+pub(in crate::web) fn page(request: &PageRequest, store: &Readable) -> Result<Reply, PageError> {
     let name = request.part("name").to_owned();
-    let store = request.open()?;
-    let seen = overview(store.as_ref(), now(), None)?;
+    let seen = sensor_states(store, now())?;
     let Some(one) = seen.sensors.iter().find(|one| one.sensor.name == name) else {
         return Err(PageError::Missing(format!("This history has no sensor `{}`.", name.escape_default())));
     };
     let zone = one.sensor.zone().map_err(AppError::from)?;
-    let listed =
-        removal::captures(&request.server.history, std::slice::from_ref(&name), &request.server.rules)?;
+    let listed = removal::captures_in_store(store, std::slice::from_ref(&name))?;
+    let packets = listed.iter().map(|capture| capture.record.packets).sum();
     let time = |time: Option<crate::packet::Timestamp>| {
         time.map_or_else(|| Cell::none("no packet"), |time| Cell::time(time, &zone)).class("nowrap")
     };
@@ -156,7 +155,7 @@ pub(in crate::web) fn page(request: &PageRequest) -> Result<Reply, PageError> {
     let page = SensorPage {
         layout: Layout::with_overview(request, PageSection::Sensors, name.clone(), crumbs, &seen),
         finding: finding(one, seen.is_live),
-        facts: facts(one, seen.is_live),
+        facts: facts(one, seen.is_live, packets),
         months: months(one, &nanoseconds_by_day(&spans, &zone)),
         outages: one.coverage.outages.iter().map(outage_in_words).collect(),
         loss: one.coverage.loss_notice().unwrap_or_default(),
@@ -196,13 +195,12 @@ fn finding(one: &SensorOverview, is_live: bool) -> String {
     format!("It recorded {} from {} to {}; {gaps}.{now}", counted(days, "day", "days"), day(first), day(last))
 }
 
-fn facts(one: &SensorOverview, is_live: bool) -> Vec<(&'static str, String)> {
+fn facts(one: &SensorOverview, is_live: bool, packets: u64) -> Vec<(&'static str, String)> {
     let sensor = &one.sensor;
     let periods = sensor.dark_periods();
     let size =
         periods.all().iter().filter_map(|period| period.space.size()).rfind(|size| *size > 0).unwrap_or(0);
     let live = if sensor.live.is_empty() { NONE.to_owned() } else { prefixes(&sensor.live) };
-    let packets: u64 = one.totals.iter().map(|total| total.count.packets).sum();
     vec![
         ("State", if is_live { one.state.word().to_owned() } else { finished_word(one.state).to_owned() }),
         ("Dark prefixes", prefixes(&sensor.prefixes)),

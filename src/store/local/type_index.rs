@@ -1,0 +1,227 @@
+//! The types of a behavior: an index by shape, pattern, service and protocol, which grows with the history.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use crate::behavior::{Behavior, BehaviorId, Parameters, Profile};
+use crate::history::{BehaviorFilter, Filter, Granularity, TypeFilter};
+use crate::packet::Protocol;
+use crate::store::StoreError;
+
+use super::catalog::{self, SegmentEntry};
+use super::count_rows::{COUNTS, types_of_segment};
+use super::open_segments::OpenSegments;
+use super::{LocalStore, type_rows};
+
+/// An index of the types of a history, which several stores that are opened to read can share.
+#[derive(Clone, Debug, Default)]
+pub struct TypeIndex(Arc<Mutex<IndexedTypes>>);
+
+/// The types of each shape, pattern, service and protocol. Each index is computed on first use, and new types are
+/// added to it: those of the segments of counts that are new. A type with several services is not in the index of
+/// services, and likewise with protocols. Types are never removed: an index may have types of a later state of the history, which the segments of an
+/// earlier state do not have. Memory: 24 bytes per type for each index, and 8 bytes per type.
+#[derive(Debug, Default)]
+struct IndexedTypes {
+    shapes: Option<TypesByKey<BehaviorId>>,
+    patterns: Option<TypesByKey<BehaviorId>>,
+    services: Option<TypesByKey<(Protocol, u16)>>,
+    protocols: Option<TypesByKey<Protocol>>,
+    /// The numbers of the types in these indexes, ascending.
+    numbers: Vec<u64>,
+    /// The paths of the segments of counts whose types are in these indexes.
+    segments: HashSet<String>,
+}
+
+/// Keys with the numbers of their types, ascending.
+#[derive(Debug, Default)]
+struct TypesByKey<K>(Vec<(K, u64)>);
+
+impl<K: Copy + Ord> TypesByKey<K> {
+    /// Adds keys. The sort finds the two ascending runs and merges them.
+    fn add(&mut self, mut new: Vec<(K, u64)>) {
+        new.sort_unstable();
+        self.0.extend(new);
+        self.0.sort();
+        self.0.dedup();
+    }
+
+    fn types(&self, key: K) -> Vec<u64> {
+        let first = self.0.partition_point(|(known, _)| *known < key);
+        self.0[first..].iter().take_while(|(known, _)| *known == key).map(|(_, number)| *number).collect()
+    }
+}
+
+/// A state of the catalog: SQLite's counters of changes by other connections and by this one.
+pub(super) type CatalogVersion = (i64, u64);
+
+/// Returns the current state of the catalog.
+fn catalog_version(connection: &Connection) -> Result<CatalogVersion, StoreError> {
+    let others = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+    Ok((others, connection.total_changes()))
+}
+
+impl IndexedTypes {
+    /// Returns whether no index was computed yet.
+    fn is_empty(&self) -> bool {
+        self.shapes.is_none()
+            && self.patterns.is_none()
+            && self.services.is_none()
+            && self.protocols.is_none()
+    }
+
+    /// Adds the types of segments that are new since the last call.
+    fn add_new(
+        &mut self,
+        connection: &Connection,
+        profile: &Profile,
+        (folder, open): (&Path, &OpenSegments),
+    ) -> Result<(), StoreError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let listed = counts_segments(connection)?;
+        let mut numbers: BTreeSet<u64> = BTreeSet::new();
+        for segment in listed.iter().filter(|segment| !self.segments.contains(&segment.path)) {
+            let found = types_of_segment(&*open.get(folder, segment, &COUNTS)?)?;
+            numbers.extend(found.into_iter().filter(|number| self.numbers.binary_search(number).is_err()));
+        }
+        let numbers: Vec<u64> = numbers.into_iter().collect();
+        let mut new: Vec<(u64, Parameters)> = Vec::with_capacity(numbers.len());
+        type_rows::each_parameters(connection, &numbers, &mut |number, parameters| {
+            new.push((number, parameters));
+        })?;
+        if let Some(shapes) = &mut self.shapes {
+            shapes.add(keys_of(&new, |parameters| Some(Behavior::of_shape(parameters, profile).id)));
+        }
+        if let Some(patterns) = &mut self.patterns {
+            patterns.add(keys_of(&new, |parameters| Some(Behavior::of_pattern(parameters, profile).id)));
+        }
+        if let Some(services) = &mut self.services {
+            services.add(keys_of(&new, Parameters::service));
+        }
+        if let Some(protocols) = &mut self.protocols {
+            protocols.add(keys_of(&new, Parameters::only_protocol));
+        }
+        self.numbers.extend(numbers);
+        self.numbers.sort();
+        self.segments = listed.into_iter().map(|segment| segment.path).collect();
+        Ok(())
+    }
+
+    /// Returns the keys of all types of the catalog. The first call also notes which types and segments these are.
+    fn all_keys<K: Copy + Ord>(
+        &mut self,
+        connection: &Connection,
+        key_of: impl Fn(&Parameters) -> Option<K>,
+    ) -> Result<TypesByKey<K>, StoreError> {
+        let is_first = self.is_empty();
+        let (mut keys, mut numbers) = (Vec::new(), Vec::new());
+        type_rows::each_type(connection, &mut |number, parameters| {
+            keys.extend(key_of(&parameters).map(|key| (key, number)));
+            numbers.push(number);
+            Ok(())
+        })?;
+        keys.sort_unstable();
+        if is_first {
+            self.numbers = numbers;
+            self.segments = counts_segments(connection)?.into_iter().map(|segment| segment.path).collect();
+        }
+        Ok(TypesByKey(keys))
+    }
+}
+
+fn counts_segments(connection: &Connection) -> Result<Vec<SegmentEntry>, StoreError> {
+    let mut listed = catalog::segments(connection, None)?;
+    listed.retain(|segment| segment.kind == COUNTS.name);
+    Ok(listed)
+}
+
+fn keys_of<K>(types: &[(u64, Parameters)], key_of: impl Fn(&Parameters) -> Option<K>) -> Vec<(K, u64)> {
+    types.iter().filter_map(|(number, parameters)| Some((key_of(parameters)?, *number))).collect()
+}
+
+impl LocalStore {
+    /// Returns the indexes, with the types of the state that this store reads.
+    fn indexed_types(&self) -> Result<MutexGuard<'_, IndexedTypes>, StoreError> {
+        // An index that a thread left half changed has too few segments noted, and is completed.
+        let mut types = self.types.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = catalog_version(&self.connection)?;
+        if self.indexed_version.get() != Some(version) {
+            types.add_new(&self.connection, &self.profile, (&self.folder, &self.open))?;
+            self.indexed_version.set(Some(version));
+        }
+        Ok(types)
+    }
+
+    /// Returns the numbers of the types of a selection, ascending.
+    pub(super) fn types_of_behavior(&self, selection: &BehaviorFilter) -> Result<Vec<u64>, StoreError> {
+        let (connection, profile) = (&self.connection, &self.profile);
+        if selection.granularity == Granularity::Type {
+            return existing_type(connection, profile, selection.id);
+        }
+        let mut types = self.indexed_types()?;
+        let types = &mut *types;
+        if selection.granularity == Granularity::Shape {
+            if types.shapes.is_none() {
+                let key = |parameters: &Parameters| Some(Behavior::of_shape(parameters, profile).id);
+                types.shapes = Some(types.all_keys(connection, key)?);
+            }
+            return Ok(types.shapes.as_ref().map_or_else(Vec::new, |shapes| shapes.types(selection.id)));
+        }
+        if types.patterns.is_none() {
+            let key = |parameters: &Parameters| Some(Behavior::of_pattern(parameters, profile).id);
+            types.patterns = Some(types.all_keys(connection, key)?);
+        }
+        Ok(types.patterns.as_ref().map_or_else(Vec::new, |patterns| patterns.types(selection.id)))
+    }
+
+    fn types_of_service(&self, protocol: Protocol, port: u16) -> Result<Vec<u64>, StoreError> {
+        let mut types = self.indexed_types()?;
+        if types.services.is_none() {
+            types.services = Some(types.all_keys(&self.connection, Parameters::service)?);
+        }
+        Ok(types.services.as_ref().map_or_else(Vec::new, |services| services.types((protocol, port))))
+    }
+
+    fn types_of_protocol(&self, protocol: Protocol) -> Result<Vec<u64>, StoreError> {
+        let mut types = self.indexed_types()?;
+        if types.protocols.is_none() {
+            types.protocols = Some(types.all_keys(&self.connection, Parameters::only_protocol)?);
+        }
+        Ok(types.protocols.as_ref().map_or_else(Vec::new, |protocols| protocols.types(protocol)))
+    }
+
+    /// Returns the numbers of the types of a filter, ascending; `None` for all types.
+    pub(super) fn types_of_filter(&self, filter: &Filter<'_>) -> Result<Option<Vec<u64>>, StoreError> {
+        match &filter.types {
+            TypeFilter::All => Ok(None),
+            TypeFilter::Behavior(selection) => self.types_of_behavior(selection).map(Some),
+            TypeFilter::Numbers(numbers) => Ok(Some(numbers.to_vec())),
+            TypeFilter::Service(protocol, port) => self.types_of_service(*protocol, *port).map(Some),
+            TypeFilter::Protocol(protocol) => self.types_of_protocol(*protocol).map(Some),
+            TypeFilter::Predicate(passes, _) => {
+                let mut numbers = Vec::new();
+                type_rows::each_type(&self.connection, &mut |number, parameters| {
+                    numbers.extend(passes(&parameters).then_some(number));
+                    Ok(())
+                })?;
+                Ok(Some(numbers))
+            }
+        }
+    }
+}
+
+/// Returns the number of a type, or nothing if the history does not have the type.
+fn existing_type(connection: &Connection, profile: &Profile, id: BehaviorId) -> Result<Vec<u64>, StoreError> {
+    let number = id.number();
+    let sql = "SELECT EXISTS (SELECT 1 FROM type WHERE number = ?1)";
+    let known: bool = connection.prepare_cached(sql)?.query_row([number.cast_signed()], |row| row.get(0))?;
+    if !known || type_rows::type_record(connection, profile, number)?.behavior.id != id {
+        return Ok(Vec::new());
+    }
+    Ok(vec![number])
+}

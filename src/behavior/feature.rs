@@ -152,9 +152,9 @@ pub enum FeatureValue {
     Options(TcpOptions),
     /// The feature's relation holds for all probes.
     Relation,
-    /// Several probes share a number that is kept for no host, because hosts choose it at random.
+    /// Several probes share a number that is not stored, because hosts choose it at random.
     Constant,
-    /// One probe has a number that is not remarkable; whether others would share it cannot be seen.
+    /// A single probe has a number that is not remarkable, or the capture has too many different payload hashes.
     Other,
     /// The probes differ.
     Varies,

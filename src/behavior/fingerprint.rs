@@ -19,7 +19,7 @@ pub struct Facet {
     pub parameters: Parameters,
     /// Type, shape and pattern of the parameters.
     pub names: Names,
-    /// How the host built these probes; `None` if no packet begins a contact.
+    /// How the host built these probes; `None` if no packet begins a contact, or nothing of it is known.
     #[serde(default)]
     pub signature: Option<ProbeSignature>,
 }

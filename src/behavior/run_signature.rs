@@ -11,7 +11,7 @@ use super::{Feature, FeatureValue, OpenWindow, Probe, ProbeSignature};
 pub struct RunSignature {
     /// What the probes have in common.
     pub signature: ProbeSignature,
-    /// Number of different probes; retries are one.
+    /// Number of different probes; retries of one count once. For ICMP, replies and errors count as well.
     pub probes: u64,
     /// What holds for all of them although ordinary stacks choose it anew for each connection.
     pub relations: Vec<ProbeRelation>,

@@ -38,7 +38,7 @@ pub enum Agreement {
     Equal,
     /// No probe can have both values.
     Different,
-    /// One of the values is unknown, or is of one probe, which may be one of the others.
+    /// The values cannot be compared: one is unknown, or comes from a single probe that the other value does not exclude.
     Unknown,
 }
 

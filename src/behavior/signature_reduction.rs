@@ -1,6 +1,6 @@
 //! Reduces what the probes of a window have in common to their signature.
 //!
-//! Loss must not change a signature, nor how much of a scan a sensor sees. So a feature is kept by its value only where
+//! Neither loss nor the size of a sensor may change the signature of several probes. So a feature is kept by its value only where
 //! a single probe shows that the value is no accident, or where several probes share it.
 
 use crate::packet::{PayloadDigest, ProbeKind};

@@ -103,9 +103,9 @@ enum HistoryCommand {
     /// are cut there, and the command reports their number. Captures that are in several histories are taken
     /// once. If different captures of one sensor recorded the same time, the histories are refused.
     ///
-    /// Incidents are carried with all that happened to them. One whose number another history has used gets a
-    /// free one, and a note says which it had; a copy of one is taken once. Alerts that were raised are not
-    /// raised again. Followed captures and unsent alerts stay with the given histories.
+    /// Incidents are copied with their changes. If two different incidents have the same number, one gets a free
+    /// number and a note with its old one. Copies of one incident are taken once. Alerts that were raised are not
+    /// raised again. Followed captures and unsent alerts are not copied.
     ///
     /// In the result, observing continues where the latest history stopped. If the command is refused or
     /// fails (exit code 2), there is no result. The given histories are only read.

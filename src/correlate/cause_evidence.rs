@@ -42,11 +42,12 @@ pub enum NoEvidence {
 /// How the hosts of a rise build their probes, compared with a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProbeEvidence {
-    /// Host-days from the onset on, on the sample's main series, whose probes have all features of its software.
+    /// Host-days from the onset on, on the sample's main series, whose probes agree with the sample's software in every
+    /// feature that can be compared.
     pub agreeing: f64,
-    /// Host-days from the onset on whose probes differ in at least one of them.
+    /// Host-days from the onset on whose probes differ from it in at least one feature.
     pub differing: f64,
-    /// The share of those that agree before the onset, 0 to 1; `None` without hosts before.
+    /// The share of agreeing host-days before the onset, 0 to 1; `None` if none can be compared.
     pub agreeing_before: Option<f64>,
     /// Natural logarithm of the likelihood ratio by which this speaks for the sample against an unknown scanner that
     /// scans as it does; negative if it speaks against it.

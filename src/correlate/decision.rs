@@ -22,8 +22,8 @@ pub(super) struct Findings {
     pub(super) tool: bool,
 }
 
-/// Returns the probability from which on answers are called likely. Each answer is given by its probability. An answer
-/// that is wrong as seldom as stated is likely whatever the others are.
+/// Returns the minimum probability of an answer that is called likely, given the probabilities of all answers. An answer
+/// with a probability of at least 1 - [`FALSE_SHARE`] is likely whatever the others are.
 #[must_use]
 pub fn likely_from(probabilities: impl Iterator<Item = f64>) -> f64 {
     let mut all: Vec<f64> = probabilities.filter(|one| *one >= LIKELY_MIN).collect();

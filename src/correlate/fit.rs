@@ -118,8 +118,8 @@ impl Fitting {
         Fit { by_variant, amount: self.spread(&variants[best]).likeliest_amount(), best }
     }
 
-    /// Returns the logarithm of the likelihood ratio of common growth against independent errors of the forecasts: the
-    /// populations of all series grow together, each by what its forecast leaves to drift.
+    /// Returns the logarithm of the likelihood ratio of common growth of all series against independent forecast errors.
+    /// Common growth adds host-days to each series in proportion to the standard deviation of its drift.
     pub(super) fn common_drift(&self) -> f64 {
         let deviations: Vec<f64> = self.counts.iter().map(|count| count.expected.drift.sqrt()).collect();
         let all: f64 = deviations.iter().sum();

@@ -164,7 +164,8 @@ pub struct Hypothesis {
     pub volatility_q: Option<f64>,
     /// What the sensor's history says for the sample, whatever the granularity; or why it says nothing.
     pub evidence: Result<CauseEvidence, NoEvidence>,
-    /// The p-value of the claim's rise adjusted for all pairs of sample and sensor.
+    /// The p-value of the rise, adjusted for the number of samples (Benjamini-Hochberg). A sample has one rise over all
+    /// sensors.
     pub rise_q: Option<f64>,
     /// The sample's malware family, if somebody names one.
     pub family: Option<String>,

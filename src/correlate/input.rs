@@ -107,7 +107,7 @@ pub struct CorrelationInput<'a> {
     pub history: &'a SensorHistory,
     /// What the sensor's history says for the sample as a cause.
     pub evidence: Result<CauseEvidence, NoEvidence>,
-    /// All samples asked for, in the order that a claim's places mean: their ids and titles, and how they scan.
+    /// All samples of the question, in the order to which the indices in the evidence refer.
     pub samples: &'a [KnownSample],
     /// Those behaviors that the sensor did see.
     pub observed: Vec<ObservedBehavior>,

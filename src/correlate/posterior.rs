@@ -6,7 +6,7 @@
 
 use super::fit::log_sum;
 
-/// One family in this number began something that a darknet could see.
+/// Prior: one malware family in this number caused an outbreak that is visible in the history.
 const FAMILIES_PER_CAUSE: f64 = 20.0;
 /// Two causes whose fits differ by no more than this (a likelihood ratio of 12) look alike.
 const ALIKE_LOG_RATIO_MAX: f64 = 2.5;

@@ -1,9 +1,9 @@
 //! How well the probe signatures of an event fit a sample: likelihood ratios against no cause.
 //!
-//! A sensor's hosts on the sample's series are of two classes: those whose probes agree with the sample's in all
-//! features, and those that differ in one. The days before the event tell the share of the first class among the usual
-//! hosts. A cause that brings a part of the event's hosts moves that share towards its own. Features are not taken one by
-//! one, because they depend on each other: the share of a class is counted, whatever depends on what.
+//! The host-days on the sample's series form two classes: those whose probes agree with the sample in every feature that
+//! can be compared, and those that differ in at least one. The days before the event give the share of the first class
+//! among the background hosts. A cause that brings hosts moves this share towards its own. Features are not weighed one
+//! by one, because they are not independent.
 
 use std::ops::Range;
 
@@ -14,27 +14,27 @@ use super::{SignatureCounts, TraitAgreement};
 
 /// Number of shares between 0 and 1 that likelihoods are averaged over.
 const SHARES: usize = 24;
-/// The probability that what is known of a cause's share does not apply, so that any share is as likely: variants of
-/// one family are built otherwise, as half of the bots that descend from Mirai lack its mark.
+/// Probability that the prior on a cause's share does not apply and any share is equally likely. Variants of a family may
+/// build other probes: half of the bots that descend from Mirai lack its sequence number.
 const EXCEPTION: f64 = 0.1;
-/// The share of the hosts of a cause that agree with its own software is like that of 18 in 20 hosts.
+/// Prior on the share of agreeing hosts if the cause has the sample's software: a beta distribution with mean 0.9.
 const OWN_SOFTWARE: (f64, f64) = (18.0, 2.0);
-/// Of the hosts of another cause, one in twenty agrees.
+/// Prior on this share if the cause has other software: a beta distribution with mean 0.05.
 const OTHER_SOFTWARE: (f64, f64) = (1.0, 19.0);
-/// Hosts have the system of the sandbox rather than another one, but that is all that can be said.
+/// Prior on the share of hosts with the sandbox's operating system: a beta distribution with mean 2/3.
 const OWN_SYSTEM: (f64, f64) = (2.0, 1.0);
-/// Any share is as likely.
+/// Uniform prior on a share.
 const ANY: (f64, f64) = (1.0, 1.0);
-/// Number of host-days of the sensor's other series that are added to those of a sample's series.
+/// Pseudo-count in host-days: the weight of the share over all series when it is combined with the share on the sample's
+/// main series.
 const USUAL_HOSTS: f64 = 20.0;
-/// Minimum probability that an unknown scanner is built as the sample is, and that it is not: software is sold, copied
-/// and changed.
+/// An unknown scanner builds its probes as the sample does with at least this probability, and otherwise with at least this
+/// probability, because software is sold, copied and changed.
 const USUAL_MIN: f64 = 0.02;
-/// Standard deviation of the logarithm of the factor by which the usual hosts of one class become more or fewer than those
-/// of the other one from the days before to the event: populations double or halve within weeks.
+/// Drift of the background between the days before and the event: standard deviation of the natural logarithm of the odds
+/// of the first class. One deviation doubles or halves the odds.
 const DRIFT: f64 = 0.7;
-/// Such factors, in standard deviations, that likelihoods are averaged over, with their weights (Gauss-Hermite
-/// quadrature with five points).
+/// Nodes (in standard deviations) and weights of the average over this drift: five-point Gauss-Hermite quadrature.
 const DRIFTS: [(f64, f64); 5] =
     [(-2.857, 0.011_26), (-1.356, 0.222_08), (0.0, 0.533_33), (1.356, 0.222_08), (2.857, 0.011_26)];
 /// Series of which a cause explains a smaller part, relative to the series with the largest one, are left out.
@@ -104,10 +104,10 @@ pub(super) fn unknown_log_ratio<'a>(fits: impl Iterator<Item = &'a ProbeFit>, al
     log_sum(&[usual.ln() + alike, (1.0 - usual).ln() + otherwise])
 }
 
-/// Minimum probability that a scanner is built as a sample is, whose scans are the sample's: its author may have had the
-/// same source code.
+/// Minimum probability that an imitator (an unknown scanner that scans exactly as a sample does) also builds its probes as
+/// the sample does: its author may have had the same source code.
 pub(super) const IMITATOR_ALIKE_MIN: f64 = 0.1;
-/// The same of any other unknown scanner.
+/// Minimum probability that any other unknown scanner builds its probes as the sample does.
 pub(super) const ALIKE_MIN: f64 = USUAL_MIN;
 
 /// A sample as it is compared with the signatures of one sensor.
@@ -201,8 +201,8 @@ struct ClassFit {
 }
 
 impl ClassFit {
-    /// Returns the logarithm of the likelihood ratio of a cause against none. The share of its hosts that are of the first
-    /// class has a beta distribution; with the probability `exception`, it is any share.
+    /// Returns the logarithm of the likelihood ratio of a cause against none. The prior on the share of the first class among
+    /// the cause's hosts is a beta distribution, or uniform with probability `exception`.
     fn log_ratio(&self, (agreeing, differing): (f64, f64), exception: f64) -> f64 {
         if self.came.total() <= 0.0 || self.part <= 0.0 {
             return 0.0;
@@ -232,8 +232,8 @@ impl ClassFit {
         })
     }
 
-    /// Returns the logarithm of the probability of the classes if the first one has this share on average, without the
-    /// term that depends on the counts alone. Shares of other days scatter as those of so few hosts do.
+    /// Returns the logarithm of the beta-binomial probability of the class counts for a mean share of the first class,
+    /// without the binomial coefficient. The two parameters of the beta distribution sum to [`MODEL_HOSTS`].
     fn log_probability(&self, mean: f64) -> f64 {
         let mean = mean.clamp(0.005, 0.995);
         let (agreeing, differing) = (mean * MODEL_HOSTS, (1.0 - mean) * MODEL_HOSTS);

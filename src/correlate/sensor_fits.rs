@@ -20,8 +20,8 @@ use super::{Candidate, EnabledEvidence, Event, SeriesTable, Shares};
 /// The probability that the populations of the series that are asked for grow together, if they grow: hosts with one
 /// behavior are often on several series.
 const COMMON_DRIFT: f64 = 0.5;
-/// Share of the unknown scanners of a habit that scan just as a sample with this habit does: source code of malware
-/// is sold and published, and one of its offspring is as good as another to a sensor.
+/// Share of the unknown scanners of a habit that scan exactly as a sample with this habit does (imitators), because source
+/// code of malware is sold and published.
 const IMITATORS: f64 = 0.5;
 
 /// What is known of a sensor before any event is weighed.
@@ -106,9 +106,9 @@ impl<'a> PreparedSensor<'a> {
         Some(self.table.series[*main].habit)
     }
 
-    /// Returns, by habit, the logarithms of the rate per day of unknown scanners and of their likelihood ratio. `habits`
-    /// and `probes` are those of the samples: how an unknown scanner builds its probes is seen as far as it is compared with
-    /// samples of its habit.
+    /// Returns, by habit, the logarithms of the daily rate of unknown scanners and of their likelihood ratio. `habits` and
+    /// `probes` are by sample. Probes are only compared with samples, so the best likelihood ratio over the samples of a
+    /// habit counts for its unknown scanners.
     fn unknown_scanners(
         &self,
         fitting: &Fitting,
@@ -201,11 +201,18 @@ impl CandidatePriors {
     }
 }
 
-/// Returns the logarithm of the largest likelihood ratio of any cause against nothing that a p-value allows, averaged over
-/// the days on which the cause may have begun (T. Sellke, M. J. Bayarri, J. O. Berger, Calibration of p Values for Testing
-/// Precise Null Hypotheses, The American Statistician 55, 2001).
+/// Returns the logarithm of the largest Bayes factor of a cause against none that a p-value allows: 1 / (-e p ln p), or 1
+/// if p is at least 1/e (T. Sellke, M. J. Bayarri, J. O. Berger, Calibration of p Values for Testing Precise Null
+/// Hypotheses, The American Statistician 55, 2001). It bounds the average over the possible days of the onset. A p-value of
+/// 0 bounds nothing.
 fn log_ratio_max(p: f64) -> f64 {
-    if p * std::f64::consts::E >= 1.0 { 0.0 } else { -(-std::f64::consts::E * p * p.ln()).ln() }
+    if p <= 0.0 {
+        f64::INFINITY
+    } else if p * std::f64::consts::E >= 1.0 {
+        0.0
+    } else {
+        -(-std::f64::consts::E * p * p.ln()).ln()
+    }
 }
 
 /// Returns the posterior of one event that several sensors saw: the likelihoods of the sensors are multiplied, and
@@ -252,4 +259,17 @@ pub(super) fn pooled_posterior(
     let most = (0..samples.len()).map(|number| samples[number].log_timing + counts_log_ratio(number));
     let nothing = nothing.max(most.fold(f64::NEG_INFINITY, f64::max) - log_ratio_max(p));
     Posterior::new(&samples, &unknown, nothing, days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_p_value_bounds_the_bayes_factor() {
+        assert_eq!((log_ratio_max(0.0), log_ratio_max(0.5), log_ratio_max(1.0)), (f64::INFINITY, 0.0, 0.0));
+        // The table of the authors: a p-value of 0.05 allows odds of 2.46 to 1, one of 0.001 allows 53.
+        assert!((log_ratio_max(0.05).exp() - 2.456).abs() < 0.001, "{}", log_ratio_max(0.05).exp());
+        assert!((log_ratio_max(0.001).exp() - 53.25).abs() < 0.1, "{}", log_ratio_max(0.001).exp());
+    }
 }

@@ -20,7 +20,7 @@ pub struct Suspect {
     pub days: u64,
     /// The first of them.
     pub first: Date,
-    /// The line (place in the ledger) that says most.
+    /// Index in the table of the series that contributes most to the probability.
     pub series: usize,
 }
 
@@ -51,8 +51,8 @@ struct SuspectSightings {
 }
 
 impl SuspectCollector {
-    /// Adds a host's sighting of a line of which the sample explains so large a part. In whichever order sightings come,
-    /// the suspects are the same.
+    /// Adds a sighting of a host on a series, of whose hosts the sample explains the share `part`. The order of the
+    /// sightings does not matter.
     pub fn add(&mut self, host: IpAddr, day: Date, line: usize, part: f64) {
         let seen = self.hosts.entry(host).or_default();
         // One line seen on many days is one reason, not many.

@@ -28,9 +28,9 @@ pub(super) fn unmatched_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     }];
     match &hypothesis.bound {
         Some(Ok(bound)) => reasons.push(format!(
-            "so over {} fewer than {} scanned like it at 95 % (if they scan as the run does, at its rate, all the time)",
-            count_with_noun(bound.days, "observed day"),
+            "with 95 % confidence, fewer than {} scanned like it over {} (assuming that each scans all the time at the rate of the sample's run)",
             count_with_noun(bound.hosts, "host"),
+            count_with_noun(bound.days, "observed day"),
         )),
         Some(Err(why)) => reasons.push(format!("no bound: {why}")),
         None => {}
@@ -88,16 +88,16 @@ pub(super) fn evidence_in_words(hypothesis: &Hypothesis) -> Vec<String> {
         None => "this sample".to_owned(),
     };
     let mut reasons = vec![format!(
-        "what began on {}: {of} with {:.0} %, a scanner that no sample is known of with {:.0} %, nothing with {:.0} %",
+        "causes of the rise that began on {}: {of} with {:.0} %, an unknown scanner with {:.0} %, no new cause with {:.0} %",
         evidence.rise.day,
         percent(evidence.probability),
         percent(evidence.unknown),
         percent(evidence.nothing),
     )];
     let unusual = hypothesis.rise_q.unwrap_or(1.0);
-    let chance = if unusual < 0.001 { "below 0.1".to_owned() } else { format!("{:.1}", unusual * 100.0) };
+    let p = if unusual < 0.001 { "below 0.001".to_owned() } else { format!("{unusual:.3}") };
     reasons.push(format!(
-        "a rise like that happens by chance with {chance} %; at this sensor it is {:.0} host-days more than expected ({:+.1} deviations), of which the sample alone would explain {:.0}",
+        "adjusted p-value of the rise: {p}; at this sensor it exceeds the forecast by {:.0} host-days ({:+.1} standard deviations), of which this sample alone would explain {:.0}",
         without_negative_zero(evidence.excess, 0),
         without_negative_zero(evidence.deviations, 1),
         without_negative_zero(evidence.explained, 0)
@@ -117,8 +117,8 @@ pub(super) fn evidence_in_words(hypothesis: &Hypothesis) -> Vec<String> {
     }
     if !hypothesis.alike.is_empty() {
         reasons.push(format!(
-            "{} of this run would look the same; one of them or its family is the cause with {:.0} %",
-            count_with_noun(hypothesis.alike.len() as u64, "other sample"),
+            "samples of other families that explain the rise as well: {}; one of these families or its own is the cause with {:.0} %",
+            hypothesis.alike.len(),
             percent(evidence.group_probability)
         ));
     }
@@ -132,19 +132,20 @@ fn probes_in_words(probes: &ProbeEvidence) -> String {
     let share = |part: f64| without_negative_zero(part * 100.0, 0);
     let came = match hosts > 0.0 {
         true => format!(
-            "{:.0} % of {hosts:.0} host-days build their probes as the sample's software does",
+            "in {:.0} % of {hosts:.0} host-days, the probes agree with those of the sample's software",
             share(probes.agreeing / hosts)
         ),
-        false => "what the sample's software leaves in its probes cannot be seen here, so that only their system was compared".to_owned(),
+        false => "no feature of the sample's software can be compared at this sensor, so only the operating system was compared".to_owned(),
     };
-    let before = probes.agreeing_before.map(|before| format!(", {:.0} % before", share(before)));
+    let before = probes.agreeing_before.filter(|_| hosts > 0.0);
+    let before = before.map(|before| format!(", before the rise in {:.0} %", share(before)));
     let (direction, odds) = match probes.log_ratio >= 0.0 {
         true => ("for", probes.log_ratio.exp()),
         false => ("against", (-probes.log_ratio).exp()),
     };
     let odds = if odds < 10.0 { format!("{odds:.1}") } else { format!("{:.0}", odds.min(1e6)) };
     format!(
-        "{came}{}: this speaks {direction} the sample by {odds} to 1, against a scanner without a sample that scans alike",
+        "{came}{}: odds of {odds} to 1 {direction} the sample, compared with an unknown scanner that scans alike",
         before.unwrap_or_default()
     )
 }

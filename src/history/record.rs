@@ -41,7 +41,7 @@ pub struct CaptureRecord {
 /// The place of a capture in a file that was fed in parts while it grew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilePart {
-    /// Content hash of the first of those parts that follow each other without a packet between them.
+    /// Content hash of the first of the parts on this day that follow each other without a packet between them.
     pub first_part: [u8; 32],
     /// Number of packets of these parts up to the end of this one.
     pub packets: u64,

@@ -51,9 +51,8 @@ pub struct PayloadDigest {
 }
 
 impl PayloadDigest {
-    /// Returns the digest of a whole payload. The hash covers its first bytes: all of at most eight, otherwise the
-    /// third to the 66th. It multiplies and mixes words of eight bytes; it distinguishes payloads that differ by
-    /// chance, and withstands no attack.
+    /// Returns the length and hash of a whole payload. The hash covers all of at most eight bytes, otherwise bytes 3 to 66.
+    /// It is not cryptographic: a sender can make two payloads collide.
     #[inline]
     #[must_use]
     pub fn of(payload: &[u8]) -> PayloadDigest {
@@ -83,7 +82,7 @@ impl PayloadDigest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ProbeHeader(u64);
 
-/// The kinds of options "none, then an unnamed one", which no header has: the options are unknown.
+/// Code for unknown options: a first option of kind code 0 (none), then one of code 15, which no header can have.
 const OPTIONS_UNKNOWN: u64 = 0xf0;
 /// The first bit of options and payloads.
 const DETAIL: u32 = 12;

@@ -91,7 +91,7 @@ impl Answer for Evaluation {
         )?;
         writeln!(
             out,
-            "large answered: of outbreaks with {LARGE_HOST_DAYS} expected host-days and more. In brackets: within these with 95 %."
+            "large answered: share of outbreaks with at least {LARGE_HOST_DAYS} expected host-days. Brackets: 95 % confidence intervals."
         )?;
         writeln!(
             out,

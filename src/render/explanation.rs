@@ -154,7 +154,7 @@ fn explanation_text(out: &mut dyn Write, samples: &[NamedSample], found: &Explan
     }
     writeln!(
         out,
-        "  a scanner that no sample is known of: {:.0} %; nothing began: {:.0} %",
+        "  an unknown scanner: {:.0} %; nothing began: {:.0} %",
         without_negative_zero(found.unknown * 100.0, 0),
         without_negative_zero(found.no_event * 100.0, 0)
     )?;

@@ -58,17 +58,20 @@ pub(super) fn probes_in_words(probes: &SampleProbes) -> Vec<(usize, String)> {
         let names: Vec<&str> = made_by_malware.iter().map(|feature| feature.name()).collect();
         lines.push((
             2,
-            format!("made by the malware, since no known system builds probes so: {}", names.join(", ")),
+            format!("determined by the malware, not by the operating system: {}", names.join(", ")),
         ));
     }
     if !systems.is_empty() {
-        lines.push((2, format!("as the system of the sandbox may have built them: {}", systems.join("; "))));
+        lines.push((
+            2,
+            format!("operating systems whose network stack can have built them: {}", systems.join("; ")),
+        ));
     }
     lines
 }
 
 fn relation_in_words(relation: &ProbeRelation, probes: u64) -> String {
-    let chance = format!("by accident: 10^{:.0}", relation.log10_chance);
+    let chance = format!("probability by accident: 10^{:.0}", relation.log10_chance);
     let field = match relation.feature {
         Feature::IpId => "IP identification",
         Feature::SourcePort => "source port",

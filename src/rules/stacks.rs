@@ -48,9 +48,9 @@ enum StackValue {
 pub enum FeatureOrigin {
     /// The stack of the operating system: a known one builds such probes.
     System,
-    /// The software that sent the probe: no known stack does that.
+    /// The software that sent the probe: no known stack sets this value, or a program always chooses this field.
     Malware,
-    /// It cannot be told.
+    /// The origin is unknown.
     Unknown,
 }
 
@@ -130,8 +130,8 @@ impl NetworkStackRule {
     }
 }
 
-/// Returns whether no stack builds connections with such a value: chosen, constant or related where stacks choose at
-/// random, or set where they leave 0.
+/// Returns whether no stack gives a connection this value: fixed or related to another field where stacks choose at random,
+/// other than 0 in an unused field, or a window that is not typical of one system.
 fn is_forged(feature: Feature, value: FeatureValue) -> bool {
     use FeatureValue::{Constant, Number, Relation};
     match (feature, value) {

@@ -28,7 +28,7 @@ pub struct SampleProbes {
     pub run: RunSignature,
     /// The operating systems whose stack can have built them; empty if there is none, as for datagrams.
     pub systems: Vec<String>,
-    /// The features that no known stack has, so that the malware made them.
+    /// The features that the malware determines: no known stack sets such a value, or a program always chooses the field.
     pub made_by_malware: Vec<Feature>,
 }
 

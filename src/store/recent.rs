@@ -17,9 +17,7 @@ pub trait RecentStore {
     /// may have to be counted from sightings because they still grow, are not read.
     fn totals_until(&self, sensor: &str, last: Date) -> Result<Vec<DayTotal>, StoreError>;
 
-    /// Calls `sink` with the sightings of whole windows that captures added whose last packet is not before `since`, in no
-    /// particular order. Where these were merged with earlier captures, all sightings of their days come that were seen
-    /// since then.
+    /// Calls `sink` with the sightings of whole windows whose last packet is not before `since`, in no particular order.
     fn each_recent_sighting(
         &self,
         sensor: &str,

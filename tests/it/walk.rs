@@ -84,6 +84,6 @@ fn the_readme_leads_from_a_cape_folder_and_captures_to_an_answer() {
     let named = ["likely", "possible"].map(|word| format!("0a0882b8da22 at sensor telescope: {word}"));
     assert!(named.iter().any(|named| answer.contains(named)), "{answer}");
     let report = fs::read_to_string(at("report.html")).unwrap();
-    assert!(report.contains("what began on 2020-03-20"), "{answer}");
+    assert!(report.contains("the rise that began on 2020-03-20"), "{answer}");
     assert!(report.contains("0a0882b8da22"));
 }

@@ -144,13 +144,13 @@ impl<'a> Pass<'a> {
         let (left_out, without_payload) = self.gatherer.signatures_left_out();
         if left_out > 0 {
             notices.add(format!(
-                "{left_out} windows without a probe signature: the capture has more than 65536 different ones"
+                "{left_out} windows and facets without a probe signature: the capture has more than 65536 different ones"
             ));
         }
         if without_payload > 0 {
             notices.add(format!(
-                "{without_payload} windows without the hash of their payload: the capture has more than 4096 different \
-                 ones"
+                "{without_payload} windows and facets without the hash of their payload: the capture has more than 4096 \
+                 different ones"
             ));
         }
     }

@@ -20,10 +20,9 @@ use super::{LocalStore, type_rows};
 #[derive(Clone, Debug, Default)]
 pub struct TypeIndex(Arc<Mutex<IndexedTypes>>);
 
-/// The types of each shape, pattern, service and protocol. Each index is computed on first use, and new types are
-/// added to it: those of the segments of counts that are new. A type with several services is not in the index of
-/// services, and likewise with protocols. Types are never removed: an index may have types of a later state of the history, which the segments of an
-/// earlier state do not have. Memory: 24 bytes per type for each index, and 8 bytes per type.
+/// The types of each shape, pattern, service and protocol. Each index is built on first use; the types of new segments of
+/// counts are then added. A type with several services or protocols is missing from that index. Types are never removed, so
+/// an index may have types of a later state of the history, which earlier segments lack. Memory: at most 88 bytes per type.
 #[derive(Debug, Default)]
 struct IndexedTypes {
     shapes: Option<TypesByKey<BehaviorId>>,

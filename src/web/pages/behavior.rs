@@ -192,7 +192,9 @@ fn notice(view: &BehaviorView) -> Option<(String, &'static str)> {
         return None;
     }
     let at = listed(&uncounted);
-    let what = format!("At {at}, hosts are many: each counts once a day for every type that it showed.");
+    let what = format!(
+        "At {at}, there are too many hosts to count each once at first: a host counts once a day for each type."
+    );
     Some((what, "Count each host once"))
 }
 

@@ -80,11 +80,11 @@ fn part(server: &Server, store: &Readable, seen: &Overview) -> Result<LiveConten
     let finding = match (tiles.first(), seen.is_live) {
         (None, _) => "Nothing was recorded yet.".to_owned(),
         (Some(newest), true) => format!(
-            "The newest window is of {}. One tile a pattern of the last ten minutes, the newest first.",
+            "Newest packet shown: {}. The tiles are frequent patterns of the last ten minutes, newest first.",
             newest.last.local
         ),
         (Some(newest), false) => format!(
-            "Nothing arrives now: the history ends with the window of {}. One tile a pattern of the last day, the newest first.",
+            "Nothing arrives now. Newest packet shown: {}. The tiles are frequent patterns of the last recorded day, newest first.",
             newest.last.local
         ),
     };

@@ -30,7 +30,8 @@ impl AlertMute {
         if self.kind.is_none() && self.sensor.is_none() && self.incident.is_none() {
             return Err((
                 "until",
-                "give kind, sensor or incident as well; without any, leave out receivers".to_owned(),
+                "a mute needs a kind, sensor or incident; to send no alerts at all, configure no receivers"
+                    .to_owned(),
             ));
         }
         Ok(())

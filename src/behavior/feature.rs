@@ -120,6 +120,8 @@ impl Feature {
     #[must_use]
     pub fn parse(self, text: &str) -> Option<FeatureValue> {
         let value = match text {
+            // Options are never a number that is not remarkable: `other` is an option without a name.
+            "other" if self == Feature::Options => FeatureValue::Options(parse_kinds(text)?),
             "?" => FeatureValue::Unknown,
             "constant" => FeatureValue::Constant,
             "other" => FeatureValue::Other,

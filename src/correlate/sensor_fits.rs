@@ -95,7 +95,7 @@ impl<'a> PreparedSensor<'a> {
             true => self.unknown_scanners(&fitting, asked, &habits, &probes),
             false => BTreeMap::new(),
         };
-        let rate = |habit: &Option<BehaviorId>| unknown.get(&(*habit)?).map(|(rate, _)| *rate);
+        let rate = |habit: &Option<BehaviorId>| unknown.get(&(*habit)?).map(|unknown| unknown.log_rate);
         let imitators = habits.iter().map(rate).collect();
         SensorFits { samples, probes, unknown, imitators, drift: fitting.common_drift() }
     }
@@ -106,23 +106,24 @@ impl<'a> PreparedSensor<'a> {
         Some(self.table.series[*main].habit)
     }
 
-    /// Returns, by habit, the logarithms of the daily rate of unknown scanners and of their likelihood ratio. `habits` and
-    /// `probes` are by sample. Probes are only compared with samples, so the best likelihood ratio over the samples of a
-    /// habit counts for its unknown scanners.
+    /// Returns the unknown scanners by habit. `habits` and `probes` are by sample. Probes are only compared with samples, so
+    /// the best likelihood ratio over the samples of a habit counts for its unknown scanners.
     fn unknown_scanners(
         &self,
         fitting: &Fitting,
         asked: &AskedEvent<'_>,
         habits: &[Option<BehaviorId>],
         probes: &[ProbeFit],
-    ) -> BTreeMap<BehaviorId, (f64, f64)> {
+    ) -> BTreeMap<BehaviorId, UnknownFit> {
         let place = self.table.place_from(asked.day);
         let weighed = self.unknown.at(self.table, place, asked.series).into_iter().map(|scanner| {
             let of_habit = habits.iter().zip(probes).filter(|(habit, _)| **habit == Some(scanner.habit));
-            let built = of_habit.map(|(_, probes)| unknown_log_ratio(std::iter::once(probes), ALIKE_MIN));
+            let ratio = |probes: &ProbeFit| unknown_log_ratio(std::iter::once(probes), ALIKE_MIN);
+            let best = of_habit.map(|(_, probes)| *probes).max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
             let fit = fitting.fit(&scanner.shares);
             let log_ratio = pooled_log_ratio(std::iter::once(&fit)) + scanner.log_volumes;
-            (scanner.habit, (scanner.log_rate, log_ratio + built.reduce(f64::max).unwrap_or(0.0)))
+            let probes = best.unwrap_or_default();
+            (scanner.habit, UnknownFit { log_rate: scanner.log_rate, log_ratio, probes })
         });
         weighed.collect()
     }
@@ -142,6 +143,17 @@ impl<'a> PreparedSensor<'a> {
     }
 }
 
+/// How well an unknown scanner of one habit explains an event at one sensor.
+#[derive(Clone, Copy, Debug)]
+struct UnknownFit {
+    /// Logarithm of its rate per day.
+    log_rate: f64,
+    /// Logarithm of the likelihood ratio of the counts.
+    log_ratio: f64,
+    /// How well its probes fit, as they are compared with a sample of the habit.
+    probes: ProbeFit,
+}
+
 /// An event with the series of the table that are asked for.
 pub(super) struct AskedEvent<'e> {
     /// Its first day.
@@ -157,8 +169,8 @@ pub(super) struct SensorFits {
     pub(super) samples: Vec<Fit>,
     /// By sample: how well it fits the signatures.
     pub(super) probes: Vec<ProbeFit>,
-    /// By habit: logarithms of the rate per day and of the likelihood ratio.
-    unknown: BTreeMap<BehaviorId, (f64, f64)>,
+    /// By habit.
+    unknown: BTreeMap<BehaviorId, UnknownFit>,
     /// By sample: the logarithm of the rate per day of unknown scanners with the habit that it shows most.
     imitators: Vec<Option<f64>>,
     /// Logarithm of the likelihood ratio of common growth of the populations that were there before.
@@ -245,14 +257,16 @@ pub(super) fn pooled_posterior(
         (!rates.is_empty()).then(|| rate + IMITATORS.ln() + log_ratio)
     };
     let imitators: Vec<f64> = samples.iter().enumerate().filter_map(imitator).collect();
-    let mut unknown: BTreeMap<_, (f64, f64, f64)> = BTreeMap::new();
-    for (habit, (rate, ratio)) in fits.iter().flat_map(|fits| &fits.unknown) {
-        let sum = unknown.entry(*habit).or_default();
-        *sum = (sum.0 + rate.exp(), sum.1 + 1.0, sum.2 + ratio);
+    let mut unknown: BTreeMap<&BehaviorId, Vec<&UnknownFit>> = BTreeMap::new();
+    for (habit, fit) in fits.iter().flat_map(|fits| &fits.unknown) {
+        unknown.entry(habit).or_default().push(fit);
     }
-    let others = unknown
-        .into_values()
-        .map(|(rates, sensors, ratio)| (rates / sensors).ln() + (1.0 - IMITATORS).ln() + ratio);
+    let others = unknown.into_values().map(|sensors| {
+        let rates: f64 = sensors.iter().map(|fit| fit.log_rate.exp()).sum();
+        let counts: f64 = sensors.iter().map(|fit| fit.log_ratio).sum();
+        let probes = unknown_log_ratio(sensors.iter().map(|fit| &fit.probes), ALIKE_MIN);
+        (rates / sensors.len() as f64).ln() + (1.0 - IMITATORS).ln() + counts + probes
+    });
     let unknown: Vec<f64> = others.chain(imitators).collect();
     let drift = COMMON_DRIFT.ln() + fits.iter().map(|fits| fits.drift).sum::<f64>();
     let nothing = log_sum(&[(1.0 - COMMON_DRIFT).ln(), drift]);

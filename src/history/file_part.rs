@@ -51,7 +51,8 @@ pub fn join_parts(captures: &[CaptureRecord], may_join: &dyn Fn(&CaptureRecord) 
 /// Returns the record of parts that follow each other, or `None` if there are fewer than two.
 fn joined_record(parts: &[&CaptureRecord]) -> Option<JoinedParts> {
     let (Some(first), Some(last), true) = (parts.first(), parts.last(), parts.len() > 1) else { return None };
-    let part = last.part.clone()?;
+    let mut part = last.part.clone()?;
+    part.joined = parts.iter().map(|one| one.stored_captures()).sum::<u64>() - 1;
     let mut content = blake3::Hasher::new();
     content.update(b"inga parts");
     let mut spans: Vec<TimeSpan> = Vec::new();
@@ -96,7 +97,7 @@ mod tests {
             recorded,
             spans: vec![(Timestamp(from * SECOND), Timestamp((to - 1) * SECOND))],
             fed_at: Timestamp(to * SECOND),
-            part: Some(FilePart { first_part: [1; 32], packets, packet_hash: [100 + number; 32] }),
+            part: Some(FilePart { first_part: [1; 32], joined: 0, packets, packet_hash: [100 + number; 32] }),
             ..CaptureRecord::default()
         }
     }

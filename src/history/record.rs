@@ -43,13 +43,26 @@ pub struct CaptureRecord {
 pub struct FilePart {
     /// Content hash of the first of the parts on this day that follow each other without a packet between them.
     pub first_part: [u8; 32],
+    /// Number of records of earlier parts that this one replaced.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub joined: u64,
     /// Number of packets of these parts up to the end of this one.
     pub packets: u64,
     /// Hash of these packets, computed as [`CaptureRecord::packet_hash`] is.
     pub packet_hash: [u8; 32],
 }
 
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl CaptureRecord {
+    /// Returns how many captures were stored for this record: 1, or several parts of a file that were joined.
+    #[must_use]
+    pub fn stored_captures(&self) -> u64 {
+        1 + self.part.as_ref().map_or(0, |part| part.joined)
+    }
+
     /// Compares captures by the time of their first packet, then by name and content.
     #[must_use]
     pub fn cmp_by_time(&self, other: &CaptureRecord) -> std::cmp::Ordering {

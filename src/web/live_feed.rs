@@ -29,6 +29,8 @@ pub(super) async fn feed(server: Arc<Server>) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         if !server.live.is_watched() {
+            known = None;
+            server.live.forget();
             continue;
         }
         // The state is taken first, so that a change while the page is made is seen next time.

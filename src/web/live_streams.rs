@@ -51,6 +51,16 @@ impl LiveFeed {
         self.newest.receiver_count() > 0
     }
 
+    /// Forgets the content of the page, so that nobody who comes later gets an old one.
+    pub(super) fn forget(&self) {
+        self.newest.send_if_modified(|newest| {
+            if let FeedContent::Open(known) = newest {
+                *known = None;
+            }
+            false
+        });
+    }
+
     /// Passes on the content of the page, if it is new.
     pub(super) fn push(&self, part: String) {
         self.newest.send_if_modified(|newest| match newest {

@@ -52,7 +52,7 @@ impl GrowingFile {
     /// Returns the place in the file of the part that was read last.
     pub(in crate::app) fn last_part(&self) -> Option<FilePart> {
         let StoredParts { first_part, packets, hash, .. } = self.stored.as_deref()?;
-        Some(FilePart { first_part: *first_part, packets: *packets, packet_hash: hash.value() })
+        Some(FilePart { first_part: *first_part, joined: 0, packets: *packets, packet_hash: hash.value() })
     }
 
     /// Returns the hash of the packets that were stored so far, to be continued.

@@ -203,6 +203,10 @@ impl Follower {
         let failed = |error| AppError::file(&file.path, error);
         let name = crate::escape::path(&file.path);
         let quiet = is_quiet(file.changed.1, COMPLETE_AFTER);
+        if from == 0 {
+            // What was stored of a file that is read from its beginning again is no part of it any more.
+            self.take_growing(key);
+        }
         loop {
             let is_whole = from == 0 && (context.at_once || is_quiet(file.changed.1, self.settle));
             let most = if is_whole { u64::MAX } else { PIECE_BYTES_MAX };

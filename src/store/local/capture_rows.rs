@@ -158,6 +158,13 @@ pub(super) fn capture_count(connection: &Connection, sensor: i64) -> Result<u64,
     count_of_column(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0))?)
 }
 
+/// Returns how many captures of a sensor were stored, those included whose records were joined. Joining records does not
+/// change it, so that it tells whether anything was stored or removed since it was asked.
+pub(super) fn stored_captures(connection: &Connection, sensor: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) + coalesce(sum(json_extract(record, '$.part.joined')), 0) FROM capture WHERE sensor = ?1";
+    count_of_column(connection.prepare_cached(sql)?.query_row([sensor], |row| row.get(0))?)
+}
+
 /// Returns the coverage of a sensor.
 pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Result<Coverage, StoreError> {
     let mut outages = Vec::new();
@@ -172,7 +179,7 @@ pub(super) fn coverage(connection: &Connection, id: i64, sensor: &Sensor) -> Res
 
 /// Returns the engine state of a sensor; the default state if none is stored.
 pub(super) fn engine_state(connection: &Connection, sensor: i64) -> Result<EngineState, StoreError> {
-    let captures = capture_count(connection, sensor)?;
+    let captures = stored_captures(connection, sensor)?;
     let mut found = EngineState { captures, ..EngineState::default() };
     let sql = "SELECT clock, windows, mark_names FROM resume WHERE sensor = ?1";
     each_row(connection, sql, [sensor], &mut |row| {

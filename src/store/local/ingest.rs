@@ -68,7 +68,7 @@ impl LocalStore {
             if capture_rows::has_capture(transaction, id, &content)? {
                 return Ok(None);
             }
-            if capture_rows::capture_count(transaction, id)? != contribution.captures_before {
+            if capture_rows::stored_captures(transaction, id)? != contribution.captures_before {
                 return Err(StoreError::ConcurrentChange);
             }
             let replaced: Vec<SegmentEntry> = before.iter().filter(|segment| segment.open).cloned().collect();

@@ -73,7 +73,8 @@ pub struct LocalStore {
     /// A shared lock, held by a store opened to read, which keeps other processes from deleting segment
     /// files.
     files: Option<File>,
-    /// The file of the catalog, by which a history that took the place of another is recognized.
+    /// The file of the catalog, by which a history that took the place of another is recognized; `None` if the connection
+    /// does not see what other processes change.
     identity: Option<refresh::FileIdentity>,
 }
 
@@ -138,7 +139,7 @@ impl LocalStore {
         // The files are locked before the state of the catalog is fixed, so that no file that it lists is
         // deleted in between.
         let files = if access == AccessMode::Read { readers_lock::lock_files(folder) } else { None };
-        let connection = schema::open(folder, access, &profile.identity())?;
+        let (connection, sees_changes) = schema::open(folder, access, &profile.identity())?;
         let mut store = LocalStore {
             folder: folder.to_owned(),
             connection,
@@ -150,7 +151,7 @@ impl LocalStore {
             durable: true,
             temporary: None,
             files,
-            identity: refresh::catalog_identity(folder),
+            identity: refresh::catalog_identity(folder).filter(|_| sees_changes),
         };
         store.check_profile()?;
         if access != AccessMode::Read {

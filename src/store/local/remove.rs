@@ -28,7 +28,7 @@ use super::{LocalStore, query, signature_rows};
 #[derive(Default)]
 struct Removal {
     /// Number of captures of the sensor when the change was prepared.
-    capture_count: u64,
+    stored_captures: u64,
     old_segments: Vec<SegmentEntry>,
     new_segments: Vec<(SegmentEntry, WrittenSegment)>,
     /// Segments of open windows that stay in place, and whose windows count as closed from now on.
@@ -69,7 +69,7 @@ impl LocalStore {
         }
         let still = recorded_days(&left, &zone);
         let mut change = Removal {
-            capture_count: left.len() as u64 + 1,
+            stored_captures: capture_rows::stored_captures(&self.connection, id)?,
             removed_days: recorded_days([&record], &zone).difference(&still).copied().collect(),
             removed_captures: vec![*content],
             engine_state: capture_rows::engine_state(&self.connection, id)?,
@@ -112,8 +112,11 @@ impl LocalStore {
             return Err(StoreError::SightingsDropped { from });
         }
         let captures = capture_rows::captures(&self.connection, id)?;
-        let mut change =
-            Removal { capture_count: captures.len() as u64, removed_days: gone, ..Removal::default() };
+        let mut change = Removal {
+            stored_captures: capture_rows::stored_captures(&self.connection, id)?,
+            removed_days: gone,
+            ..Removal::default()
+        };
         let mut left = Vec::new();
         for capture in captures {
             let cut = capture.without_days(days, &zone);
@@ -254,7 +257,7 @@ impl LocalStore {
         self.replace_segments(id, |transaction, before| {
             let is_same =
                 change.old_segments.iter().chain(&change.closed_segments).all(|one| before.contains(one));
-            if !is_same || capture_rows::capture_count(transaction, id)? != change.capture_count {
+            if !is_same || capture_rows::stored_captures(transaction, id)? != change.stored_captures {
                 return Err(StoreError::ConcurrentChange);
             }
             change.write_catalog(transaction, id)?;

@@ -117,7 +117,14 @@ pub(super) enum AccessMode {
 ///
 /// A new history is built in a temporary folder, which is renamed when it is complete. So no other process
 /// sees a part of a history.
-pub(super) fn open(folder: &Path, access: AccessMode, profile: &str) -> Result<Connection, StoreError> {
+///
+/// Also returns whether the connection sees what other processes change later. One to a catalog that may be read but not
+/// locked does not.
+pub(super) fn open(
+    folder: &Path,
+    access: AccessMode,
+    profile: &str,
+) -> Result<(Connection, bool), StoreError> {
     let path = folder.join(CATALOG);
     check_is_history(folder, &path, access)?;
     if access == AccessMode::Create && !path.exists() {
@@ -127,10 +134,10 @@ pub(super) fn open(folder: &Path, access: AccessMode, profile: &str) -> Result<C
         Some(rusqlite::ErrorCode::DatabaseBusy) => StoreError::from(error),
         _ => not_a_history(folder, &format!("catalog.sqlite: {error}")),
     };
-    let mut connection = match access {
+    let (mut connection, sees_changes) = match access {
         AccessMode::Read => open_to_read(&path)?,
         AccessMode::Write | AccessMode::Create => {
-            connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refused)?
+            (connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refused)?, true)
         }
     };
     let new = check_version(&connection, folder)?;
@@ -144,13 +151,13 @@ pub(super) fn open(folder: &Path, access: AccessMode, profile: &str) -> Result<C
         }
         // A single transaction for all queries: they see one state, and files are locked once.
         connection.execute_batch("BEGIN")?;
-        return Ok(connection);
+        return Ok((connection, sees_changes));
     }
     if new {
         return Err(not_a_history(folder, "its catalog.sqlite has no tables; delete that file first"));
     }
     prepare_to_write(&mut connection, folder)?;
-    Ok(connection)
+    Ok((connection, sees_changes))
 }
 
 /// Sets up a connection for writing, and migrates the tables to the newest version.
@@ -252,7 +259,7 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 /// write-ahead log during the query and removes them afterwards, which requires a connection that may write.
 /// If it is not (read-only media, another owner's history), a read-only connection is used. If that fails as
 /// well and no log with content exists, the file is opened as immutable.
-fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+fn open_to_read(path: &Path) -> Result<(Connection, bool), StoreError> {
     let readable = |connection: &Connection| -> rusqlite::Result<i64> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
     };
@@ -261,7 +268,7 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
         if let Ok(connection) = connect(path, flags)
             && readable(&connection).is_ok()
         {
-            return Ok(connection);
+            return Ok((connection, true));
         }
     }
     let log = path.with_extension("sqlite-wal");
@@ -274,7 +281,7 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
         let connection =
             connect(&PathBuf::from(format!("file:{uri}?immutable=1")), flags).map_err(refused)?;
         readable(&connection).map_err(refused)?;
-        return Ok(connection);
+        return Ok((connection, false));
     }
     Err(StoreError::Backend(format!(
         "{} was not closed by the process that wrote it, and cannot be repaired where it is; ask it once from an \

@@ -8,22 +8,18 @@ use crate::store::StoreError;
 use super::catalog::{count_of_column, each_row};
 use super::schema::put_row;
 
-/// Inserts the signatures that the catalog does not have yet. They come with their numbers, ascending.
-///
-/// # Errors
-/// Fails with [`StoreError::SignatureNumberCollision`] if the catalog has another signature of the same number.
+/// Inserts the signatures that the catalog does not have yet. They come with their numbers, ascending. Senders choose the
+/// fields of a signature, so that two of theirs may be made to have one number; the first one is kept for both, because
+/// nobody must be able to prevent a capture from being stored.
 pub(super) fn put_signatures(
     connection: &Connection,
     signatures: &[(u64, ProbeSignature)],
 ) -> Result<(), StoreError> {
-    let mut find = connection.prepare_cached("SELECT text FROM signature WHERE number = ?1")?;
+    let mut find = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM signature WHERE number = ?1)")?;
     for (number, signature) in signatures {
-        let known: Option<String> = find.query_row([number.cast_signed()], |row| row.get(0)).optional()?;
-        let text = signature.to_string();
-        match known {
-            Some(known) if known == text => {}
-            Some(known) => return Err(StoreError::SignatureNumberCollision(known, text)),
-            None => put_row(connection, "signature", &[&number.cast_signed(), &text])?,
+        let is_known: bool = find.query_row([number.cast_signed()], |row| row.get(0))?;
+        if !is_known {
+            put_row(connection, "signature", &[&number.cast_signed(), &signature.to_string()])?;
         }
     }
     Ok(())

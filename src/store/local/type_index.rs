@@ -20,15 +20,16 @@ use super::{LocalStore, type_rows};
 #[derive(Clone, Debug, Default)]
 pub struct TypeIndex(Arc<Mutex<IndexedTypes>>);
 
-/// The types of each shape, pattern, service and protocol. Each index is built on first use; the types of new segments of
-/// counts are then added. A type with several services or protocols is missing from that index. Types are never removed, so
-/// an index may have types of a later state of the history, which earlier segments lack. Memory: at most 88 bytes per type.
+/// The types of each shape, pattern, service and protocol. The types of segments of counts are added when a state of the
+/// history is first asked that has them. A type with several services or protocols is missing from that index. Types are
+/// never removed, so an index may have types of a later state of the history, which earlier segments lack. Memory: at most
+/// 88 bytes per type.
 #[derive(Debug, Default)]
 struct IndexedTypes {
-    shapes: Option<TypesByKey<BehaviorId>>,
-    patterns: Option<TypesByKey<BehaviorId>>,
-    services: Option<TypesByKey<(Protocol, u16)>>,
-    protocols: Option<TypesByKey<Protocol>>,
+    shapes: TypesByKey<BehaviorId>,
+    patterns: TypesByKey<BehaviorId>,
+    services: TypesByKey<(Protocol, u16)>,
+    protocols: TypesByKey<Protocol>,
     /// The numbers of the types in these indexes, ascending.
     numbers: Vec<u64>,
     /// The paths of the segments of counts whose types are in these indexes.
@@ -36,8 +37,14 @@ struct IndexedTypes {
 }
 
 /// Keys with the numbers of their types, ascending.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct TypesByKey<K>(Vec<(K, u64)>);
+
+impl<K> Default for TypesByKey<K> {
+    fn default() -> TypesByKey<K> {
+        TypesByKey(Vec::new())
+    }
+}
 
 impl<K: Copy + Ord> TypesByKey<K> {
     /// Adds keys. The sort finds the two ascending runs and merges them.
@@ -64,72 +71,42 @@ fn catalog_version(connection: &Connection) -> Result<CatalogVersion, StoreError
 }
 
 impl IndexedTypes {
-    /// Returns whether no index was computed yet.
-    fn is_empty(&self) -> bool {
-        self.shapes.is_none()
-            && self.patterns.is_none()
-            && self.services.is_none()
-            && self.protocols.is_none()
-    }
-
-    /// Adds the types of segments that are new since the last call.
+    /// Adds the types of segments that are new since the last call. The first call adds all types of the catalog, which is
+    /// faster than to read all segments.
     fn add_new(
         &mut self,
         connection: &Connection,
         profile: &Profile,
         (folder, open): (&Path, &OpenSegments),
     ) -> Result<(), StoreError> {
-        if self.is_empty() {
-            return Ok(());
-        }
         let listed = counts_segments(connection)?;
-        let mut numbers: BTreeSet<u64> = BTreeSet::new();
-        for segment in listed.iter().filter(|segment| !self.segments.contains(&segment.path)) {
-            let found = types_of_segment(&*open.get(folder, segment, &COUNTS)?)?;
-            numbers.extend(found.into_iter().filter(|number| self.numbers.binary_search(number).is_err()));
+        let mut new: Vec<(u64, Parameters)> = Vec::new();
+        if self.segments.is_empty() {
+            type_rows::each_type(connection, &mut |number, parameters| {
+                new.push((number, parameters));
+                Ok(())
+            })?;
+        } else {
+            let mut numbers: BTreeSet<u64> = BTreeSet::new();
+            for segment in listed.iter().filter(|segment| !self.segments.contains(&segment.path)) {
+                numbers.extend(types_of_segment(&*open.get(folder, segment, &COUNTS)?)?);
+            }
+            numbers.retain(|number| self.numbers.binary_search(number).is_err());
+            let numbers: Vec<u64> = numbers.into_iter().collect();
+            type_rows::each_parameters(connection, &numbers, &mut |number, parameters| {
+                new.push((number, parameters));
+            })?;
         }
-        let numbers: Vec<u64> = numbers.into_iter().collect();
-        let mut new: Vec<(u64, Parameters)> = Vec::with_capacity(numbers.len());
-        type_rows::each_parameters(connection, &numbers, &mut |number, parameters| {
-            new.push((number, parameters));
-        })?;
-        if let Some(shapes) = &mut self.shapes {
-            shapes.add(keys_of(&new, |parameters| Some(Behavior::of_shape(parameters, profile).id)));
-        }
-        if let Some(patterns) = &mut self.patterns {
-            patterns.add(keys_of(&new, |parameters| Some(Behavior::of_pattern(parameters, profile).id)));
-        }
-        if let Some(services) = &mut self.services {
-            services.add(keys_of(&new, Parameters::service));
-        }
-        if let Some(protocols) = &mut self.protocols {
-            protocols.add(keys_of(&new, Parameters::only_protocol));
-        }
-        self.numbers.extend(numbers);
-        self.numbers.sort();
-        self.segments = listed.into_iter().map(|segment| segment.path).collect();
+        self.shapes.add(keys_of(&new, |parameters| Some(Behavior::of_shape(parameters, profile).id)));
+        self.patterns.add(keys_of(&new, |parameters| Some(Behavior::of_pattern(parameters, profile).id)));
+        self.services.add(keys_of(&new, Parameters::service));
+        self.protocols.add(keys_of(&new, Parameters::only_protocol));
+        self.numbers.extend(new.iter().map(|(number, _)| *number));
+        self.numbers.sort_unstable();
+        self.numbers.dedup();
+        // A store that reads an earlier state does not know the segments of a later one, whose types are here already.
+        self.segments.extend(listed.into_iter().map(|segment| segment.path));
         Ok(())
-    }
-
-    /// Returns the keys of all types of the catalog. The first call also notes which types and segments these are.
-    fn all_keys<K: Copy + Ord>(
-        &mut self,
-        connection: &Connection,
-        key_of: impl Fn(&Parameters) -> Option<K>,
-    ) -> Result<TypesByKey<K>, StoreError> {
-        let is_first = self.is_empty();
-        let (mut keys, mut numbers) = (Vec::new(), Vec::new());
-        type_rows::each_type(connection, &mut |number, parameters| {
-            keys.extend(key_of(&parameters).map(|key| (key, number)));
-            numbers.push(number);
-            Ok(())
-        })?;
-        keys.sort_unstable();
-        if is_first {
-            self.numbers = numbers;
-            self.segments = counts_segments(connection)?.into_iter().map(|segment| segment.path).collect();
-        }
-        Ok(TypesByKey(keys))
     }
 }
 
@@ -158,40 +135,11 @@ impl LocalStore {
 
     /// Returns the numbers of the types of a selection, ascending.
     pub(super) fn types_of_behavior(&self, selection: &BehaviorFilter) -> Result<Vec<u64>, StoreError> {
-        let (connection, profile) = (&self.connection, &self.profile);
-        if selection.granularity == Granularity::Type {
-            return existing_type(connection, profile, selection.id);
+        match selection.granularity {
+            Granularity::Type => existing_type(&self.connection, &self.profile, selection.id),
+            Granularity::Shape => Ok(self.indexed_types()?.shapes.types(selection.id)),
+            Granularity::Pattern => Ok(self.indexed_types()?.patterns.types(selection.id)),
         }
-        let mut types = self.indexed_types()?;
-        let types = &mut *types;
-        if selection.granularity == Granularity::Shape {
-            if types.shapes.is_none() {
-                let key = |parameters: &Parameters| Some(Behavior::of_shape(parameters, profile).id);
-                types.shapes = Some(types.all_keys(connection, key)?);
-            }
-            return Ok(types.shapes.as_ref().map_or_else(Vec::new, |shapes| shapes.types(selection.id)));
-        }
-        if types.patterns.is_none() {
-            let key = |parameters: &Parameters| Some(Behavior::of_pattern(parameters, profile).id);
-            types.patterns = Some(types.all_keys(connection, key)?);
-        }
-        Ok(types.patterns.as_ref().map_or_else(Vec::new, |patterns| patterns.types(selection.id)))
-    }
-
-    fn types_of_service(&self, protocol: Protocol, port: u16) -> Result<Vec<u64>, StoreError> {
-        let mut types = self.indexed_types()?;
-        if types.services.is_none() {
-            types.services = Some(types.all_keys(&self.connection, Parameters::service)?);
-        }
-        Ok(types.services.as_ref().map_or_else(Vec::new, |services| services.types((protocol, port))))
-    }
-
-    fn types_of_protocol(&self, protocol: Protocol) -> Result<Vec<u64>, StoreError> {
-        let mut types = self.indexed_types()?;
-        if types.protocols.is_none() {
-            types.protocols = Some(types.all_keys(&self.connection, Parameters::only_protocol)?);
-        }
-        Ok(types.protocols.as_ref().map_or_else(Vec::new, |protocols| protocols.types(protocol)))
     }
 
     /// Returns the numbers of the types of a filter, ascending; `None` for all types.
@@ -200,8 +148,10 @@ impl LocalStore {
             TypeFilter::All => Ok(None),
             TypeFilter::Behavior(selection) => self.types_of_behavior(selection).map(Some),
             TypeFilter::Numbers(numbers) => Ok(Some(numbers.to_vec())),
-            TypeFilter::Service(protocol, port) => self.types_of_service(*protocol, *port).map(Some),
-            TypeFilter::Protocol(protocol) => self.types_of_protocol(*protocol).map(Some),
+            TypeFilter::Service(protocol, port) => {
+                Ok(Some(self.indexed_types()?.services.types((*protocol, *port))))
+            }
+            TypeFilter::Protocol(protocol) => Ok(Some(self.indexed_types()?.protocols.types(*protocol))),
             TypeFilter::Predicate(passes, _) => {
                 let mut numbers = Vec::new();
                 type_rows::each_type(&self.connection, &mut |number, parameters| {

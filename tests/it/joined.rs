@@ -253,4 +253,13 @@ fn incidents_and_alerts_are_carried_and_renumbered_where_numbers_meet() {
     let called = inga(&["history", "merge", arg(&a), arg(&b), "--output", arg(&d)]);
     assert!(called.stdout.contains("/b is incident 3 now\n"), "{}", called.stdout);
     assert!(called.stdout.contains("and 3 incidents joined\n"), "{}", called.stdout);
+    // A third history has a later copy of the incident that is renumbered.
+    observed(&fixture, "e", &sensor("IV"), &[capture(0..10, 5)]);
+    let mut later = opened(2, 8);
+    later.apply(ChangeKind::Note("went on".to_owned()), Timestamp(9), "kn").unwrap();
+    fixture.local("e").put_incidents(&[later]).unwrap();
+    let joined = join(&fixture, &["a", "b", "e"], "f").unwrap();
+    assert_eq!((joined.incidents, joined.renumbered_incidents.len()), (3, 1));
+    let changes = fixture.local("f").incident(3).unwrap().changes;
+    assert!(changes.iter().any(|one| one.what == ChangeKind::Note("went on".to_owned())), "{changes:?}");
 }

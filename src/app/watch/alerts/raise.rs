@@ -65,7 +65,10 @@ pub(in crate::app::watch) fn health_alerts(health: &SensorHealth) -> Vec<Alert> 
         HealthCondition::Silent => Some(alert(
             AlertKind::SensorSilent,
             format!("silent/{sensor}/{last}"),
-            format!("sensor {sensor} is silent; its newest packet is of {last}"),
+            match health.last_packet {
+                Some(_) => format!("sensor {sensor} is silent; its newest packet is of {last}"),
+                None => format!("sensor {sensor} is silent; no packet of it was ever recorded"),
+            },
         )),
         HealthCondition::Lossy => {
             let percent = 100.0 * health.loss.unwrap_or(0.0);

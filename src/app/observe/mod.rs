@@ -127,6 +127,9 @@ pub fn observe_all(
         };
         report(input, observed)
     })?;
+    if keep == StoreMode::Store {
+        store.complete_merges(&sensor.name)?;
+    }
     match covers {
         Some(covers) if keep == StoreMode::Store => {
             store_declared_span(&mut store, &sensor, covers, options, rules).map(Some)

@@ -123,6 +123,16 @@ impl LocalStore {
         Ok(catalog::segments(&self.connection, None)?.iter().map(|one| one.facts.bytes).sum())
     }
 
+    /// Merges the days and months of a sensor that are over, where this was not done or failed after a capture was stored.
+    ///
+    /// # Errors
+    /// Fails if there is no such sensor, if a segment is damaged, or if the history cannot be written to.
+    pub fn complete_merges(&mut self, sensor: &str) -> Result<(), StoreError> {
+        let (id, _) = catalog::sensor(&self.connection, sensor)?;
+        let clock = capture_rows::engine_state(&self.connection, id)?.clock;
+        clock.map_or(Ok(()), |clock| self.merge_past_periods(sensor, clock))
+    }
+
     /// Merges the days and months of a sensor that are over at the time `clock`, except segments of the
     /// sensor's newest capture, which must stay removable until the next capture is fed.
     pub(super) fn merge_past_periods(&mut self, name: &str, clock: Timestamp) -> Result<(), StoreError> {

@@ -26,7 +26,9 @@ mod observation;
 mod outputs;
 #[cfg(feature = "serve")]
 mod page;
+#[cfg(feature = "serve")]
 mod page_api;
+#[cfg(feature = "serve")]
 mod page_live;
 mod pictures;
 mod projection;

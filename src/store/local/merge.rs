@@ -168,14 +168,34 @@ impl LocalStore {
                 if automatic.excludes_month(&segments, month) {
                     continue;
                 }
-                months += u64::from(self.merge((id, sensor), &segments, month, spare)?);
+                months += u64::from(self.merge_listed((id, sensor), &segments, month, spare)?);
                 continue;
             }
             for day in days_to_merge(&segments, month).into_iter().filter(|day| *day < today) {
-                days += u64::from(self.merge((id, sensor), &segments, (day, day), spare)?);
+                days += u64::from(self.merge_listed((id, sensor), &segments, (day, day), spare)?);
             }
         }
         Ok((days, months))
+    }
+
+    /// Merges as [`LocalStore::merge`] does, or does nothing if another process merged some of the listed segments
+    /// meanwhile: their files are gone then.
+    fn merge_listed(
+        &mut self,
+        (id, sensor): (i64, &Sensor),
+        listed: &[SegmentEntry],
+        period: (Date, Date),
+        spare: Option<[u8; 32]>,
+    ) -> Result<bool, StoreError> {
+        match self.merge((id, sensor), listed, period, spare) {
+            Err(error) => {
+                let now = catalog::segments(&self.connection, Some(id))?;
+                let is_of_period = |one: &&SegmentEntry| period.0 <= one.days.0 && one.days.1 <= period.1;
+                let is_replaced = listed.iter().filter(is_of_period).any(|one| !now.contains(one));
+                if is_replaced { Ok(false) } else { Err(error) }
+            }
+            done => done,
+        }
     }
 
     /// Merges the months of a sensor that end before a day.

@@ -46,7 +46,7 @@ const DAY_NANOSECONDS: f64 = 86_400e9;
 /// Whether a sensor is recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SensorState {
-    /// It is recording as it should.
+    /// The sensor records, and nothing is wrong with it.
     Recording,
     /// Something is wrong with its recording; the most serious of all that is.
     Wrong(HealthCondition),

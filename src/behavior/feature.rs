@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::packet::{TcpOptions, UnusedFields};
 
-/// A feature in which the probes of different software differ. The names are part of what is versioned: histories,
-/// JSON and filters have them.
+/// A property of probes by which software can be distinguished. The names of features are a versioned interface: histories,
+/// JSON and filters contain them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Feature {
     /// `ttl`: the initial TTL or hop limit, as the smallest of 32, 64, 128 and 255 that is not below the received one.

@@ -13,7 +13,7 @@ pub struct RunSignature {
     pub signature: ProbeSignature,
     /// Number of different probes; retries of one count once. For ICMP, replies and errors count as well.
     pub probes: u64,
-    /// What holds for all of them although ordinary stacks choose it anew for each connection.
+    /// Regularities of all these probes in fields for which ordinary stacks choose a new value for each connection.
     pub relations: Vec<ProbeRelation>,
 }
 
@@ -68,7 +68,8 @@ fn run_signature(fold: &SignatureFold, probes: u64) -> Option<RunSignature> {
     Some(RunSignature { signature, probes, relations })
 }
 
-/// Returns what a feature shows, if the field is one that stacks choose anew for each connection.
+/// Returns the regularity of a feature. Returns `None` if the probes show none, or if stacks do not choose a new value of the
+/// field for each connection.
 fn relation(
     fold: &SignatureFold,
     feature: Feature,

@@ -49,8 +49,8 @@ impl ProbeSignature {
         ProbeSignature { kind, classes: [UNKNOWN; Feature::COUNT], numbers: [0; Feature::COUNT] }
     }
 
-    /// Returns the kind of the probes; `None` for probes of several kinds, of which only the fields of the IP header
-    /// have a value.
+    /// Returns the kind of the probes, or `None` if the probes are of several kinds. In that case, only features of the IP
+    /// header have a value.
     #[must_use]
     pub fn kind(&self) -> Option<ProbeKind> {
         self.kind

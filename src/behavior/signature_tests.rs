@@ -225,7 +225,7 @@ fn texts_that_are_no_signature_are_refused() {
     }
 }
 
-/// Computes a signature anew from the packets, feature by feature.
+/// Computes a signature directly from the packets, one feature after the other. It is the reference for the folds.
 fn reference(packets: &[Packet]) -> Option<ProbeSignature> {
     let probes: Vec<Packet> = packets.iter().filter(|one| one.probe().kind().is_some()).copied().collect();
     let first = probes.first()?;

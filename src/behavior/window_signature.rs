@@ -49,7 +49,7 @@ impl WindowSignature {
         }
     }
 
-    /// Returns the folds of the services; that of all probes if there is only one.
+    /// Returns one fold for each service. If the window has only one service, this is the fold of all probes.
     pub(super) fn folds(&self) -> &[SignatureFold] {
         self.services.as_deref().map_or(std::slice::from_ref(&self.whole), Vec::as_slice)
     }

@@ -5,8 +5,8 @@ use crate::packet::{Packet, PayloadDigest, ProbeHeader, ProbeKind, TcpFlags, Tcp
 /// IPv4's "don't fragment" flag in the field of flags and fragment offset.
 pub(super) const DONT_FRAGMENT: u16 = 0x4000;
 
-/// Returns the fields of a whole TCP header, of which `fixed` is the part before the options; none if the packet does
-/// not open a connection.
+/// Returns the probe fields of a complete TCP header. `fixed` is the part of the header before the options. A packet that
+/// does not open a connection has no probe fields.
 #[inline]
 pub(super) fn tcp(fixed: &[u8; 20], options: &[u8]) -> ProbeHeader {
     if !TcpFlags(fixed[13]).opens() {

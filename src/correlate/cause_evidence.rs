@@ -49,8 +49,8 @@ pub struct ProbeEvidence {
     pub differing: f64,
     /// The share of agreeing host-days before the onset, 0 to 1; `None` if none can be compared.
     pub agreeing_before: Option<f64>,
-    /// Natural logarithm of the likelihood ratio by which this speaks for the sample against an unknown scanner that
-    /// scans as it does; negative if it speaks against it.
+    /// Natural logarithm of the likelihood ratio of the sample against an unknown scanner that scans as the sample does.
+    /// A negative number speaks against the sample.
     pub log_ratio: f64,
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Posterior {
 impl Posterior {
     /// Weighs samples and unknown scanners against each other and against nothing. Unknown scanners are given by
     /// the logarithms of rate times likelihood ratio; `nothing` is the logarithm of the weight of no new cause. `days` is
-    /// the number of days on any of which the event may have begun.
+    /// the number of days on which the event may have begun.
     pub(super) fn new(samples: &[WeighedCause], unknown: &[f64], nothing: f64, days: f64) -> Posterior {
         let begun = days.max(1.0).ln();
         let log_ratios: Vec<f64> = samples.iter().map(|cause| cause.log_ratio).collect();

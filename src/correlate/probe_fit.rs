@@ -37,7 +37,8 @@ const DRIFT: f64 = 0.7;
 /// Nodes (in standard deviations) and weights of the average over this drift: five-point Gauss-Hermite quadrature.
 const DRIFTS: [(f64, f64); 5] =
     [(-2.857, 0.011_26), (-1.356, 0.222_08), (0.0, 0.533_33), (1.356, 0.222_08), (2.857, 0.011_26)];
-/// Series of which a cause explains a smaller part, relative to the series with the largest one, are left out.
+/// Minimum share of the hosts of a series that a cause must have brought for the series to be used, relative to the largest
+/// such share of any series.
 const MAIN_PART: f64 = 0.5;
 
 /// The hosts of a sample's series in an event, by how they build their probes.
@@ -86,8 +87,9 @@ pub(super) struct ProbeFit {
     pub(super) before: ClassCounts,
 }
 
-/// Returns the logarithm of the likelihood ratio of an unknown scanner against no cause, over several sensors. It is built
-/// in one way, whichever sensor sees it. `alike_min` is the minimum probability that it is built as the sample is.
+/// Returns the logarithm of the likelihood ratio of an unknown scanner against no cause, over several sensors. The scanner
+/// builds its probes in the same way at all sensors. `alike_min` is the minimum probability that it builds them as the sample
+/// does.
 pub(super) fn unknown_log_ratio<'a>(fits: impl Iterator<Item = &'a ProbeFit>, alike_min: f64) -> f64 {
     let (mut alike, mut otherwise, mut usual, mut sensors) = (0.0, 0.0, 0.0, 0.0);
     for fit in fits {
@@ -110,7 +112,7 @@ pub(super) const IMITATOR_ALIKE_MIN: f64 = 0.1;
 /// Minimum probability that any other unknown scanner builds its probes as the sample does.
 pub(super) const ALIKE_MIN: f64 = USUAL_MIN;
 
-/// A sample as it is compared with the signatures of one sensor.
+/// The result of comparing a sample with all signatures that one sensor saw.
 #[derive(Clone, Debug)]
 pub(super) struct ProbeClasses {
     /// By index of the sensor's signatures.

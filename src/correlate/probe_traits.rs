@@ -5,7 +5,8 @@ use crate::behavior::{Agreement, Feature, FeatureValue, ProbeSignature};
 /// Features by which the families of operating systems differ. Others of their features differ between versions of
 /// one system, or are changed on the way.
 const SYSTEM_FEATURES: [Feature; 3] = [Feature::Ttl, Feature::DontFragment, Feature::Options];
-/// What an ICMP request carries is written by the system's `ping` or by other software; it cannot be told by which.
+/// Features of an ICMP request that count as the system's. Either the system's `ping` or another program sets the length and
+/// the payload; a capture does not show which of them did.
 const REQUEST_FEATURES: [Feature; 3] = [Feature::Ttl, Feature::Length, Feature::Payload];
 
 /// How a sample builds its probes: what its runs show, for each kind of probes.

@@ -203,8 +203,8 @@ fn share(part: usize, of: usize) -> f64 {
     if of == 0 { f64::NAN } else { part as f64 / of as f64 }
 }
 
-/// Returns the 95 % confidence interval of a share of which `part` of `of` cases are observed (E. B. Wilson, Probable
-/// Inference, 1927). It is 0 to 1 without cases.
+/// Returns the 95 % confidence interval of a share, 0 to 1, of which `part` cases were observed among `of` cases (E. B.
+/// Wilson, Probable Inference, 1927). Without cases, the interval is 0 to 1.
 #[must_use]
 pub fn share_interval(part: usize, of: usize) -> (f64, f64) {
     /// The 97.5th percentile of the normal distribution.

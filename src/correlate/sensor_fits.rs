@@ -229,7 +229,8 @@ fn log_ratio_max(p: f64) -> f64 {
 
 /// Returns the posterior of one event that several sensors saw: the likelihoods of the sensors are multiplied, and
 /// each sensor has an amount of its own. `observed` is the number of days of the history; `days` is the number of days
-/// on any of which the event may have begun. `p` is the probability of a rise as strong, on any day, if nothing began.
+/// on which the event may have begun. `p` is the p-value of the rise: the probability that a rise at least this strong occurs
+/// on some day although nothing began.
 pub(super) fn pooled_posterior(
     fits: &[&SensorFits],
     priors: &CandidatePriors,

@@ -140,12 +140,6 @@ pub enum StoreError {
          cannot be stored in this one"
     )]
     TypeNumberCollision(String, String),
-    /// Two probe signatures, given by their texts, have the same number.
-    #[error(
-        "the signatures `{0}` and `{1}` have the same number, which is expected once in millions of histories; the \
-         capture cannot be stored in this one"
-    )]
-    SignatureNumberCollision(String, String),
     /// Stored bytes are not as they were written, or contradict each other.
     #[error("the history is damaged: {0}")]
     Damaged(String),

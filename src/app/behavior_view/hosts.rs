@@ -18,7 +18,7 @@ use super::BehaviorQuery;
 /// Maximum number of hosts that are listed one by one for a sensor.
 const HOSTS_MAX: usize = 1_000;
 
-/// What is read of the hosts of a behavior.
+/// How much the page reads about the hosts of a behavior.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostReading {
     /// Their numbers by day.

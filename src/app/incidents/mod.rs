@@ -68,8 +68,8 @@ pub fn update_incidents(
 /// A value with the incidents that have to be stored.
 type WithChanges<T> = Result<(T, Vec<Incident>), AppError>;
 
-/// Stores the incidents that `change` makes of those that are stored, and returns the other value that it made. It is
-/// called again if somebody else stored one of them meanwhile.
+/// Stores the incidents that `change` returns, and returns the other value of `change`. If another process stored one of
+/// these incidents in the meantime, `change` is called again with the new state of the store.
 fn store_changed<T>(
     store: &mut dyn HistoryStore,
     change: &dyn Fn(&dyn HistoryStore) -> WithChanges<T>,

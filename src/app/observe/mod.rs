@@ -160,8 +160,8 @@ pub fn observe(
     observe_part(store, sensor, input, options, rules, notices, None)
 }
 
-/// Feeds a capture as [`observe`] does. If it is the next part of a file that grows, `file` has what was stored of the
-/// file so far, and the part as well once it is stored.
+/// Feeds a capture as [`observe`] does. If the capture is the next part of a growing file, `file` is the state of that file:
+/// it describes the parts that were stored before. Once this part is stored, the function adds it to `file`.
 ///
 /// # Errors
 /// As [`observe`].
@@ -219,7 +219,7 @@ pub(super) fn ingest_packets(
 #[derive(Clone, Copy)]
 struct ReadMode<'a> {
     keep: StoreMode,
-    /// The file of which the capture is the next part, if it grows.
+    /// The state of the growing file whose next part the capture is; `None` for a capture that is a whole file.
     file: Option<&'a GrowingFile>,
 }
 

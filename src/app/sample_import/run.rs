@@ -131,8 +131,8 @@ fn lone_file(path: &Path, report: SandboxReport) -> Result<SandboxRun, String> {
     lone(path.to_owned(), &name, report, &beside)
 }
 
-/// Returns the run of a report outside of an analysis folder. Its capture lies in the same folder and has the same name
-/// with another extension. `beside` returns the file of that folder with a given name, if there is one.
+/// Returns the run of a report outside of an analysis folder. The capture lies in the same folder as the report and has the
+/// same name with another extension. `beside` takes a file name and returns the file in that folder, if it exists.
 fn lone(
     source: PathBuf,
     name: &str,

@@ -271,7 +271,7 @@ impl Follower {
         Ok(true)
     }
 
-    /// Takes what was stored of a growing file, which is empty for a file that is new.
+    /// Removes the state of a growing file from the list and returns it. A file that is not in the list has an empty state.
     fn take_growing(&mut self, key: &str) -> GrowingFile {
         let known = self.growing.iter().position(|(other, _)| other == key);
         known.map_or_else(GrowingFile::default, |at| self.growing.remove(at).1)

@@ -22,8 +22,8 @@ pub(super) fn printed_header(pair: &EndpointPair<'_>) -> PrintedHeader {
     PrintedHeader { dont_fragment: header.dont_fragment.or(flag_behind_body(pair.body)), ..header }
 }
 
-/// Returns the "don't fragment" flag if it stands alone behind a body, as before 3.9. A body without it may be that of a
-/// later version, which prints the flag with `-v` only.
+/// Returns `Some(true)` if `(DF)` stands alone behind a body, as tcpdump before 3.9 prints the "don't fragment" flag. Returns
+/// `None` for a body without `(DF)`, because later versions print the flag with `-v` only.
 pub(super) fn flag_behind_body(body: &[u8]) -> Option<bool> {
     memchr::memmem::find(body, b"(DF)").map(|_| true)
 }

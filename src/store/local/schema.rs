@@ -259,6 +259,8 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 /// write-ahead log during the query and removes them afterwards, which requires a connection that may write.
 /// If it is not (read-only media, another owner's history), a read-only connection is used. If that fails as
 /// well and no log with content exists, the file is opened as immutable.
+///
+/// Also returns whether the connection sees later changes by other processes; one to an immutable file does not.
 fn open_to_read(path: &Path) -> Result<(Connection, bool), StoreError> {
     let readable = |connection: &Connection| -> rusqlite::Result<i64> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))

@@ -30,7 +30,7 @@ pub struct AlertSettings {
     /// The receivers.
     #[serde(default)]
     pub receivers: Vec<AlertReceiver>,
-    /// What is not sent for a while.
+    /// Alerts that are not sent until a given day.
     #[serde(default)]
     pub mutes: Vec<AlertMute>,
 }

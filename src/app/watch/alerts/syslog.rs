@@ -24,7 +24,7 @@ pub enum SyslogFormat {
     Cef,
 }
 
-/// Returns the messages of alerts that are sent together, of which `summary` is a sentence.
+/// Returns the syslog messages of alerts that are sent together. `summary` is one sentence about all of these alerts.
 pub(super) fn messages(alerts: &[Alert], summary: &str, format: SyslogFormat) -> Vec<String> {
     match alerts.first() {
         Some(first) if alerts.len() > MESSAGES_MAX => {
